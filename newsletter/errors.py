@@ -1,0 +1,157 @@
+"""Everything this program raises on purpose.
+
+::
+
+    NewsletterError             what, and a hint at the mend; exit code 1
+    ├── SettingsError           newsletter.toml or NEWSLETTER_*: every mistake at once; exit code 2
+    ├── DatabaseError           the database cannot be used, and what to do
+    ├── InvalidInput            what a person typed, by field
+    ├── NotFound                no such list, subscriber, feed, campaign …
+    ├── Refused                 understood, and not done, with the reason
+    ├── TooMany                 a ceiling was reached; `retry_after` seconds
+    ├── LinkError               a signed link that opens nothing
+    │   ├── LinkInvalid         wrong, cut, or made for another purpose
+    │   └── LinkExpired         was right; `signed_at` says when
+    ├── FeedError               a feed could not be read; `url`, `reason`
+    │   ├── FeedForbidden       an address we never connect to (private network, other scheme)
+    │   ├── FeedGone            410: stop asking
+    │   ├── FeedUnavailable     for now; `retry_after` seconds where the server said so
+    │   └── NotAFeed            answered, but there is no feed in it
+    ├── TemplateProblem         a mail template cannot be rendered; `template`, `line`
+    ├── TransportError          an SMTP server cannot be used; nobody in the outbox is to blame
+    └── LeaseLost               another worker has taken over what this one was sending
+
+Raised low, translated once at each door (`web/errors.py`, `cli/__init__.py`). In a batch a bad item becomes a recorded
+value and the loop goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+
+class NewsletterError(Exception):
+    """Something refused or failed: one line of what and where, and (`hint`) what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class SettingsError(NewsletterError):
+    """Every mistake in the settings, one line each: key, place, mend."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class DatabaseError(NewsletterError):
+    """The database cannot be used as it is."""
+
+
+class InvalidInput(NewsletterError):
+    """What a person typed cannot be used; `fields` maps each field to its message."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {text}" for name, text in fields.items()))
+        self.fields = dict(fields)
+
+
+class NotFound(NewsletterError):
+    """There is no such thing."""
+
+
+class Refused(NewsletterError):
+    """Understood, and not done."""
+
+
+class TooMany(NewsletterError):
+    """A ceiling was reached; try again after `retry_after` seconds."""
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class LinkError(NewsletterError):
+    """A signed link that opens nothing."""
+
+
+class LinkInvalid(LinkError):
+    """Wrong, cut short, tampered with, or made for another purpose."""
+
+    def __init__(self) -> None:
+        super().__init__("this link does not work")
+
+
+class LinkExpired(LinkError):
+    """The signature is right, the time is over."""
+
+    def __init__(self, signed_at: datetime) -> None:
+        super().__init__("this link is no longer valid")
+        self.signed_at = signed_at
+
+
+class FeedError(NewsletterError):
+    """A feed could not be read: `url` and, in one line, `reason`."""
+
+    def __init__(self, url: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"{url}: {reason}", hint=hint)
+        self.url = url
+        self.reason = reason
+
+
+class FeedForbidden(FeedError):
+    """An address we never connect to: a private network, or not http(s)."""
+
+
+class FeedGone(FeedError):
+    """410: the publisher says it will not come back."""
+
+
+class FeedUnavailable(FeedError):
+    """Not readable for now; `retry_after` seconds, where the server named them; `status` 0 where there was no answer."""
+
+    def __init__(self, url: str, reason: str, *, status: int = 0, retry_after: int | None = None) -> None:
+        super().__init__(url, reason)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class NotAFeed(FeedError):
+    """The address answers, but with no feed."""
+
+
+class TemplateProblem(NewsletterError):
+    """A mail template cannot be rendered: `template`, `line` (0 where unknown)."""
+
+    def __init__(self, template: str, line: int, reason: str) -> None:
+        super().__init__(f"{template}, line {line}: {reason}" if line else f"{template}: {reason}")
+        self.template = template
+        self.line = line
+
+
+class TransportError(NewsletterError):
+    """An SMTP server cannot be used (refused, TLS, AUTH); no recipient is to blame. `host` names it."""
+
+    def __init__(self, host: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"{host}: {reason}", hint=hint)
+        self.host = host
+        self.reason = reason
+
+
+class LeaseLost(NewsletterError):
+    """Another worker has taken over what this one was sending."""
+
+    def __init__(self) -> None:
+        super().__init__("the lease is no longer ours; another worker goes on")

@@ -1,0 +1,1 @@
+"""From content to bytes to an SMTP server; knows no database."""

@@ -1,0 +1,70 @@
+"""What a message in flight is: what goes to a transport, and what comes back from it. Types only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Stage = Literal["CONNECT", "MAIL", "RCPT", "DATA", "END"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An SMTP reply. `code` is 0 where there was none; `enhanced` is the RFC 3463 status, "" where absent."""
+
+    code: int
+    enhanced: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to one recipient, ready for the wire.
+
+    `data`: CRLF line ends, ends in CRLF, 7-bit, and no line starts with a dot (so that it is right for DATA and for
+    BDAT alike). `sender` and `recipient` are bare addresses.
+    """
+
+    id: int
+    sender: str
+    recipient: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one `Outgoing`.
+
+    - ``accepted``: 250 after the final dot; the server has taken responsibility.
+    - ``refused``: the server said no to this message; `reply` and `stage` say how.
+    - ``unsent``: never offered whole (connection refused or broken before the final dot); costs the recipient nothing.
+    - ``in_doubt``: the final dot was written and no reply came; the server may have taken it.
+    """
+
+    id: int
+    result: Literal["accepted", "refused", "unsent", "in_doubt"]
+    stage: Stage
+    reply: Reply
+    server: str
+
+
+Pull = Callable[[], Outgoing | float | None]
+"""Asked whenever a connection has room: the next message, or seconds to wait before asking again, or None: no more."""
+
+
+class Transport(Protocol):
+    """Carries messages to SMTP servers."""
+
+    def deliver(self, pull: Pull) -> Iterator[list[Outcome]]:
+        """Send what `pull` gives until it says None and every message has its outcome.
+
+        Yields outcomes in small groups as replies arrive; nothing is read from or written to a socket while the caller
+        handles a group, so what is accepted and not yet yielded never exceeds two messages a connection. Every message
+        pulled comes back in exactly one outcome. `pull` is never called again after None. Closing the iterator closes
+        the connections at once.
+
+        Raises `TransportError` only where no server can be used at all, after every message pulled so far has had
+        its outcome.
+        """
+        ...
