@@ -120,7 +120,7 @@ class FeedGone(FeedError):
 
 
 class FeedUnavailable(FeedError):
-    """Not readable for now; `retry_after` seconds, where the server named them; `status` 0 where there was no answer."""
+    """Not readable for now; `retry_after` seconds, where the server named them; `status` 0: no answer."""
 
     def __init__(self, url: str, reason: str, *, status: int = 0, retry_after: int | None = None) -> None:
         super().__init__(url, reason)

@@ -1,0 +1,102 @@
+"""The `newsletter` command: finds the command asked for, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from newsletter import __version__
+from newsletter.errors import NewsletterError
+
+# Name → module under newsletter/cli and what --help says of it. A command's module is imported when it is called, so
+# that `newsletter --help` does not pay for a database or a mail engine.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("init", "Set up: settings, database, first list."),
+    "demo": ("demo", "The whole life of a newsletter, on sample data."),
+    "serve": ("run", "Pages and worker together."),
+    "worker": ("run", "Poll, compose and send; no pages."),
+    "list": ("lists", "Mailing lists and their settings."),
+    "feed": ("feeds", "The feeds a list is made from."),
+    "entry": ("entries", "What was found in the feeds, and its fate."),
+    "digest": ("digests", "The next digest: see it, send it, ask why not."),
+    "campaign": ("campaigns", "Letters and what became of every mailing."),
+    "subscriber": ("subscribers", "Who subscribes."),
+    "suppression": ("suppressions", "Who is never mailed, and why."),
+    "embed": ("embed", "The form to paste into a blog."),
+    "doctor": ("doctor", "Checks the installation and says what to mend."),
+    "db": ("database", "Migrations and backups."),
+    "templates": ("templates", "Mail and page templates of your own."),
+}
+
+
+class Commands(click.Group):
+    """A group whose commands live in modules of their own, with did-you-mean for typing mistakes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order a person meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the module that holds it."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"newsletter.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, "list_" if cmd_name == "list" else cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Click's own, with the nearest command named where there is none."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing one."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="newsletter")
+@click.option("--config", type=click.Path(path_type=Path), help="The settings file (default ./newsletter.toml).")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None) -> None:
+    """A newsletter for a blog: sign-up, digests from its feeds, letters, one-click unsubscribe.
+
+    \b
+    Begin with:
+      newsletter demo
+      newsletter init https://your.blog
+    """
+    ctx.obj = config
+
+
+def main(args: list[str] | None = None) -> None:
+    """Runs a command; a mistake is one line on standard error and exit code 1 (2: usage or settings)."""
+    try:
+        result: Any = cli.main(args, prog_name="newsletter", standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except NewsletterError as error:
+        click.echo(f"newsletter: {error}", err=True)
+        code = error.exit_code
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.Abort:
+        click.echo("newsletter: stopped", err=True)
+        code = 1
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,26 @@
+"""The tables, by neighbourhood: columns and constraints, and no verbs."""
+
+from newsletter.models.campaigns import Campaign, CampaignEntry, Edition, Period
+from newsletter.models.feeds import Entry, Feed
+from newsletter.models.lists import MailingList
+from newsletter.models.operation import Counter, WorkerRow
+from newsletter.models.outbox import Delivery, Lease
+from newsletter.models.subscribers import ConsentEvent, Subscriber, Subscription, Suppression
+
+__all__ = [
+    "Campaign",
+    "CampaignEntry",
+    "ConsentEvent",
+    "Counter",
+    "Delivery",
+    "Edition",
+    "Entry",
+    "Feed",
+    "Lease",
+    "MailingList",
+    "Period",
+    "Subscriber",
+    "Subscription",
+    "Suppression",
+    "WorkerRow",
+]

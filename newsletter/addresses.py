@@ -1,0 +1,81 @@
+"""E-mail addresses: parse, normalise, compare, mask. Asks no DNS and sends nothing.
+
+An address is kept as it is sent to (domain as A-label, RFC 5890) beside the key it is compared by (local part
+case-folded, NFC). Dots and plus-tags are part of the address.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, validate_email
+
+from newsletter.errors import InvalidInput
+
+MAX_LENGTH = 254
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`email` is what is sent to and shown, `key` what is unique."""
+
+    email: str
+    key: str
+
+
+def parse_address(text: object, *, field: str = "email") -> Address:
+    """The address a person typed. Raises `InvalidInput` under `field`.
+
+    Accepts what SMTP without SMTPUTF8 can reach: an internationalised domain becomes its A-label (RFC 5891); a local
+    part beyond ASCII is refused with the reason (RFC 6531 needs the whole path to support it). Names under ``.test``
+    are names like any other (RFC 6761 §6.2), hence `test_environment`.
+    """
+    typed = _typed(text, field)
+    try:
+        found = validate_email(
+            typed,
+            check_deliverability=False,
+            allow_smtputf8=True,
+            allow_quoted_local=False,
+            strict=True,
+            test_environment=True,
+        )
+    except (EmailNotValidError, UnicodeError) as error:
+        raise InvalidInput({field: _message(typed, error)}) from None
+    if found.ascii_email is None:
+        raise InvalidInput({field: "Addresses with letters beyond a–z before the @ cannot be reached from here yet."})
+    return _address(found.ascii_email, field)
+
+
+def _typed(text: object, field: str) -> str:
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidInput({field: "Please type your e-mail address."})
+    typed = text.strip(" \t\r\n")
+    if len(typed) > MAX_LENGTH:
+        raise InvalidInput({field: "This is too long for an e-mail address."})
+    return unicodedata.normalize("NFC", typed)
+
+
+def _address(ascii_email: str, field: str) -> Address:
+    local, _, domain = ascii_email.rpartition("@")
+    if len(local) > 64 or len(ascii_email) > MAX_LENGTH:
+        raise InvalidInput({field: "This is too long for an e-mail address."})
+    if "." not in domain:
+        raise InvalidInput({field: "This does not look like an e-mail address: the part after the @ has no dot."})
+    domain = domain.lower()
+    return Address(f"{local}@{domain}", f"{local.lower()}@{domain}")
+
+
+def _message(typed: str, error: Exception) -> str:
+    if "@" not in typed:
+        return "An e-mail address has an @ in it."
+    if isinstance(error, UnicodeError):
+        return "This does not look like an e-mail address."
+    return f"This does not look like an e-mail address: {str(error)[:200]}"
+
+
+def mask(email: str) -> str:
+    """``a…@example.com``: enough to recognise one's own address, too little to learn another's."""
+    local, _, domain = email.rpartition("@")
+    return f"{local[:1]}…@{domain}" if local else "…"

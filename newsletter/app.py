@@ -1,0 +1,97 @@
+"""`create_app`: the one place where settings, database, edges and pages are wired together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from newsletter import __version__
+from newsletter.db import db, engine_options
+from newsletter.feeds.fetch import Fetch, Fetcher
+from newsletter.links import Links
+from newsletter.mail.render import Renderer
+from newsletter.mail.smtp import SmtpTransport, parse_server
+from newsletter.mail.transport import Transport
+from newsletter.services.environment import EXTENSION, Clock, Environment, utcnow
+from newsletter.settings import Settings, load_settings
+from newsletter.tokens import Tokens
+
+PACKAGE = Path(__file__).parent
+
+
+def template_folder() -> Path:
+    """`templates/`: inside the package when installed from a wheel, beside it in a checkout."""
+    inside = PACKAGE / "templates"
+    return inside if inside.is_dir() else PACKAGE.parent / "templates"
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    transport: Callable[[], Transport] | None = None,
+    fetch: Fetch | None = None,
+    clock: Clock = utcnow,
+) -> Flask:
+    """The Flask application. Touches neither the database nor the network.
+
+    Raises `SettingsError`.
+    """
+    settings = settings or load_settings(environ=os.environ)
+    templates = template_folder()
+    app = Flask("newsletter", template_folder=str(templates / "pages"), static_folder=str(PACKAGE / "web" / "static"))
+    app.config.update(
+        SECRET_KEY=settings.signing_keys[0],
+        SECRET_KEY_FALLBACKS=list(reversed(settings.signing_keys[1:])),
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),
+        MAX_CONTENT_LENGTH=64 * 1024,
+        MAX_FORM_MEMORY_SIZE=64 * 1024,
+        MAX_FORM_PARTS=100,
+    )
+    tokens = Tokens(settings.signing_keys)
+    app.extensions[EXTENSION] = Environment(
+        settings=settings,
+        tokens=tokens,
+        links=Links(settings.base_url, tokens),
+        renderer=Renderer([settings.folder / "templates" / "emails", templates / "emails"]),
+        fetch=fetch or _fetcher(settings),
+        transport=transport or (lambda: _smtp(settings)),
+        clock=clock,
+    )
+    _wire(app, settings)
+    return app
+
+
+def _wire(app: Flask, settings: Settings) -> None:
+    from flask_migrate import Migrate  # Alembic costs start-up time that a page does not need
+
+    from newsletter.web import pages
+
+    db.init_app(app)
+    Migrate(app, db, directory=str(PACKAGE / "migrations"), render_as_batch=True)
+    app.register_blueprint(pages)
+    if settings.web.trusted_proxies:
+        hops = settings.web.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+
+
+def _fetcher(settings: Settings) -> Fetcher:
+    return Fetcher(
+        user_agent=f"newsletter/{__version__} (+{settings.base_url})",
+        allow_private=settings.feeds.allow_private_addresses,
+    )
+
+
+def _smtp(settings: Settings) -> SmtpTransport:
+    from urllib.parse import urlsplit
+
+    return SmtpTransport(
+        [parse_server(url.get_secret_value()) for url in settings.smtp.url],
+        connections=settings.smtp.connections,
+        timeout=settings.smtp.timeout.total_seconds(),
+        hello=urlsplit(settings.base_url).hostname or "localhost",
+    )

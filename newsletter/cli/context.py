@@ -1,0 +1,39 @@
+"""The application a command works on: settings loaded, database checked, context pushed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+
+from newsletter.services.environment import Environment, environment
+from newsletter.settings import load_settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def with_environment(command: Callable[..., R]) -> Callable[..., R]:
+    """Runs `command(env, …)` inside the application's context, on a database that is up to date.
+
+    Raises `SettingsError`, `DatabaseError`.
+    """
+
+    @wraps(command)
+    @click.pass_context
+    def run(ctx: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        from newsletter.app import create_app
+        from newsletter.services.database import require_current
+
+        config: Path | None = ctx.find_root().obj
+        app = create_app(load_settings(config, os.environ))
+        with app.app_context():
+            require_current()
+            env: Environment = environment()
+            return command(env, *args, **kwargs)
+
+    return run

@@ -1,0 +1,87 @@
+"""Campaigns: one mailing of a list each, what is in it, and for which period."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from newsletter.db import BigId, db
+from newsletter.models.feeds import Entry
+from newsletter.models.lists import MailingList
+
+
+class Campaign(db.Model):
+    """One mailing. `seed` makes its Message-IDs; `first_id`–`last_id` are its deliveries, frozen in one transaction;
+    `leased_id` is how far workers have taken slices of them. `digest` tells one letter's content from another's."""
+
+    __tablename__ = "campaigns"
+    __table_args__ = (
+        CheckConstraint("kind IN ('digest', 'letter')", name="kind"),
+        CheckConstraint("status IN ('draft', 'scheduled', 'sending', 'paused', 'sent', 'cancelled')", name="status"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(10), index=True)
+    subject: Mapped[str] = mapped_column(String(500))
+    preheader: Mapped[str] = mapped_column(String(500), default="")
+    source: Mapped[str] = mapped_column(Text, default="")
+    digest: Mapped[str] = mapped_column(String(64), default="")
+    seed: Mapped[str] = mapped_column(String(32))
+    recipients: Mapped[int] = mapped_column(Integer, default=0)
+    first_id: Mapped[int] = mapped_column(BigId, default=0)
+    last_id: Mapped[int] = mapped_column(BigId, default=0)
+    leased_id: Mapped[int] = mapped_column(BigId, default=0)
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime]
+    scheduled_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+    mailing_list: Mapped[MailingList] = relationship()
+
+
+class Edition(db.Model):
+    """What one group of readers gets: those who are owed the entries after `cursor` (0 in a letter). Subject, text
+    and HTML are finished but for the slots, and never change once written."""
+
+    __tablename__ = "editions"
+    __table_args__ = (UniqueConstraint("campaign_id", "cursor"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))
+    cursor: Mapped[int] = mapped_column(Integer, default=0)
+    subject: Mapped[str] = mapped_column(String(500))
+    text: Mapped[str] = mapped_column(Text)
+    html: Mapped[str] = mapped_column(Text)
+
+
+class CampaignEntry(db.Model):
+    """An entry that a digest carries, in its place."""
+
+    __tablename__ = "campaign_entries"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"), primary_key=True)
+    entry_id: Mapped[int] = mapped_column(ForeignKey(Entry.id, ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer)
+
+    entry: Mapped[Entry] = relationship()
+
+
+class Period(db.Model):
+    """A digest period that has been dealt with, once: by a campaign, or by nothing, and `why`."""
+
+    __tablename__ = "periods"
+    __table_args__ = (UniqueConstraint("list_id", "cadence", "key"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
+    cadence: Mapped[str] = mapped_column(String(10))
+    key: Mapped[str] = mapped_column(String(40))
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey(Campaign.id, ondelete="SET NULL"))
+    why: Mapped[str] = mapped_column(String(300))
+    composed_at: Mapped[datetime]

@@ -1,0 +1,80 @@
+"""Feeds of a list and the entries found in them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from newsletter.db import db
+from newsletter.models.lists import MailingList
+
+FATES = ("new", "held", "ready", "skipped", "sent")
+
+
+class Feed(db.Model):
+    """A source of one list. `next_poll_at` says when it is due, and is moved on to claim a poll."""
+
+    __tablename__ = "feeds"
+    __table_args__ = (
+        UniqueConstraint("list_id", "url"),
+        CheckConstraint("status IN ('active', 'paused', 'gone')", name="status"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
+    url: Mapped[str] = mapped_column(String(2000))
+    site_url: Mapped[str] = mapped_column(String(2000), default="")
+    title: Mapped[str] = mapped_column(String(500), default="")
+    status: Mapped[str] = mapped_column(String(10), default="active")
+    etag: Mapped[str | None] = mapped_column(String(500))
+    last_modified: Mapped[str | None] = mapped_column(String(100))
+    next_poll_at: Mapped[datetime] = mapped_column(index=True)
+    polled_at: Mapped[datetime | None]
+    read_at: Mapped[datetime | None]
+    unconditional_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    error: Mapped[str] = mapped_column(String(500), default="")
+    moved_to: Mapped[str] = mapped_column(String(2000), default="")
+    moved_seen: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+
+    mailing_list: Mapped[MailingList] = relationship()
+
+
+class Entry(db.Model):
+    """An item of a feed. `fate` says what becomes of it, `why` in words; `seq` orders what readers are owed: a list's
+    next number, given when the entry becomes ready."""
+
+    __tablename__ = "entries"
+    __table_args__ = (
+        UniqueConstraint("feed_id", "identity"),
+        CheckConstraint("fate IN ('new', 'held', 'ready', 'skipped', 'sent')", name="fate"),
+        Index("ix_entries_feed_id_link_key", "feed_id", "link_key"),
+        Index("ix_entries_list_id_seq", "list_id", "seq"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    feed_id: Mapped[int] = mapped_column(ForeignKey(Feed.id, ondelete="CASCADE"))
+    list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
+    identity: Mapped[str] = mapped_column(String(500))
+    link_key: Mapped[str] = mapped_column(String(2000), default="")
+    link: Mapped[str] = mapped_column(String(2000), default="")
+    title: Mapped[str] = mapped_column(String(500), default="")
+    author: Mapped[str] = mapped_column(String(200), default="")
+    published_at: Mapped[datetime | None]
+    found_at: Mapped[datetime]
+    summary_html: Mapped[str] = mapped_column(Text, default="")
+    content_html: Mapped[str] = mapped_column(Text, default="")
+    image: Mapped[str] = mapped_column(String(2000), default="")
+    image_alt: Mapped[str] = mapped_column(String(500), default="")
+    categories: Mapped[list[str]]
+    video_id: Mapped[str] = mapped_column(String(40), default="")
+    fate: Mapped[str] = mapped_column(String(10))
+    why: Mapped[str] = mapped_column(String(300), default="")
+    seq: Mapped[int | None] = mapped_column(Integer)
+
+    feed: Mapped[Feed] = relationship()

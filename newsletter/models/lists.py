@@ -1,0 +1,53 @@
+"""Mailing lists: what one subscribes to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import CheckConstraint, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.db import db
+from newsletter.schedule import Schedule
+
+
+class MailingList(db.Model):
+    """A newsletter: its sender, its rhythm, its texts. `schedule_since`: moments before it are not caught up on."""
+
+    __tablename__ = "mailing_lists"
+    __table_args__ = (
+        CheckConstraint("send_hour BETWEEN 0 AND 23", name="send_hour"),
+        CheckConstraint("send_weekday BETWEEN 0 AND 6", name="send_weekday"),
+        CheckConstraint("send_monthday BETWEEN 1 AND 31", name="send_monthday"),
+        CheckConstraint("default_cadence IN ('instant', 'daily', 'weekly', 'monthly')", name="default_cadence"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    slug: Mapped[str] = mapped_column(String(60), unique=True)
+    title: Mapped[str] = mapped_column(String(200))
+    description: Mapped[str] = mapped_column(Text, default="")
+    site_url: Mapped[str] = mapped_column(String(2000), default="")
+    from_name: Mapped[str] = mapped_column(String(200))
+    from_email: Mapped[str] = mapped_column(String(254))
+    reply_to: Mapped[str] = mapped_column(String(254), default="")
+    postal_address: Mapped[str] = mapped_column(String(500), default="")
+    language: Mapped[str] = mapped_column(String(20), default="en")
+    timezone: Mapped[str] = mapped_column(String(60), default="UTC")
+    cadences: Mapped[list[str]]
+    default_cadence: Mapped[str] = mapped_column(String(10))
+    send_hour: Mapped[int] = mapped_column(Integer, default=8)
+    send_weekday: Mapped[int] = mapped_column(Integer, default=0)
+    send_monthday: Mapped[int] = mapped_column(Integer, default=1)
+    schedule_since: Mapped[datetime]
+    theme_color: Mapped[str] = mapped_column(String(7), default="")
+    logo_url: Mapped[str] = mapped_column(String(2000), default="")
+    consent_text: Mapped[str] = mapped_column(Text, default="")
+    entry_seq: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+
+    @property
+    def schedule(self) -> Schedule:
+        """The list's hour and days in its own zone."""
+        return Schedule(ZoneInfo(self.timezone), self.send_hour, self.send_weekday, self.send_monthday)

@@ -1,0 +1,29 @@
+"""What workers and pages share to stay within limits and to be seen alive."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.db import db
+
+
+class Counter(db.Model):
+    """How often `name` happened in the window that begins at `starts_at` (seconds since 1970)."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(120), primary_key=True)
+    starts_at: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    count: Mapped[int] = mapped_column(Integer)
+
+
+class WorkerRow(db.Model):
+    """A worker process and when it last ticked."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    ticked_at: Mapped[datetime] = mapped_column(index=True)

@@ -1,0 +1,77 @@
+"""The outbox: one row per message, and who is working on which. Only newsletter/outbox.py writes here."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.db import BigId, db
+from newsletter.models.campaigns import Campaign
+from newsletter.models.subscribers import Subscription
+
+WAITING = ("queued", "in_doubt")
+
+
+class Delivery(db.Model):
+    """One message to one subscription.
+
+    `mail` names its templates. A campaign's rows are worked through in slices, by id, and written once, when their
+    outcome is known: while that lasts `due_at` is empty. What is taken on its own (a confirmation, a retry, a row left
+    by a crash) has a `due_at`, and a `lease_id` while a worker holds it. `attempts` counts refusals for now, `doubts`
+    how often it was in flight when a worker died or a reply was lost.
+    """
+
+    __tablename__ = "deliveries"
+    __table_args__ = (
+        UniqueConstraint("subscription_id", "campaign_id"),
+        CheckConstraint("status IN ('queued', 'sent', 'failed', 'cancelled', 'in_doubt')", name="status"),
+        Index(
+            "ix_deliveries_due_at",
+            "due_at",
+            postgresql_where=text("due_at IS NOT NULL"),
+            sqlite_where=text("due_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_deliveries_lease_id",
+            "lease_id",
+            postgresql_where=text("lease_id IS NOT NULL"),
+            sqlite_where=text("lease_id IS NOT NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    subscription_id: Mapped[int | None] = mapped_column(ForeignKey(Subscription.id, ondelete="SET NULL"))
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))
+    mail: Mapped[str] = mapped_column(String(16))
+    cursor: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    status: Mapped[str] = mapped_column(String(10))
+    attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    doubts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    created_at: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    lease_id: Mapped[int | None] = mapped_column(BigId)
+    context: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    code: Mapped[int | None] = mapped_column(Integer)
+    text: Mapped[str | None] = mapped_column(String(500))
+    finished_at: Mapped[datetime | None]
+
+
+class Lease(db.Model):
+    """Deliveries that one worker holds until `expires_at` (seconds since 1970 by the database's clock): the slice
+    `first_id`–`last_id` of a campaign, or (campaign empty) the rows that carry its id. Ids are never reused, so that
+    the id is the fencing token. Rows up to `through_id` may have been offered to a server."""
+
+    __tablename__ = "leases"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))
+    first_id: Mapped[int] = mapped_column(BigId, default=0)
+    last_id: Mapped[int] = mapped_column(BigId, default=0)
+    through_id: Mapped[int] = mapped_column(BigId, default=0)
+    worker: Mapped[str] = mapped_column(String(200))
+    expires_at: Mapped[int] = mapped_column(BigInteger)

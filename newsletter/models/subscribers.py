@@ -1,0 +1,101 @@
+"""Subscribers, what they subscribe to, what they agreed to, and who is never mailed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from newsletter.db import db
+from newsletter.models.lists import MailingList
+
+STATUSES = ("pending", "active", "unsubscribed")
+
+
+class Subscriber(db.Model):
+    """One person's address. `email` is what is sent to, `email_key` what is unique."""
+
+    __tablename__ = "subscribers"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 (SQLAlchemy's own form)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    handle: Mapped[str] = mapped_column(String(20), unique=True)
+    email: Mapped[str] = mapped_column(String(254))
+    email_key: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200), default="")
+    language: Mapped[str] = mapped_column(String(20), default="")
+    created_at: Mapped[datetime]
+
+    subscriptions: Mapped[list[Subscription]] = relationship(
+        back_populates="subscriber", cascade="all, delete-orphan", order_by="Subscription.id"
+    )
+
+
+class Subscription(db.Model):
+    """A subscriber on a list.
+
+    `round` counts the requests to subscribe, so that a confirmation link made before an unsubscription opens nothing
+    any more. `cursor`: entries of the list up to this sequence number are settled for this reader.
+    """
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        UniqueConstraint("list_id", "subscriber_id"),
+        CheckConstraint("status IN ('pending', 'active', 'unsubscribed')", name="status"),
+        CheckConstraint("cadence IN ('instant', 'daily', 'weekly', 'monthly')", name="cadence"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    handle: Mapped[str] = mapped_column(String(20), unique=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
+    subscriber_id: Mapped[int] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"), index=True)
+    status: Mapped[str] = mapped_column(String(12))
+    cadence: Mapped[str] = mapped_column(String(10))
+    round: Mapped[int] = mapped_column(Integer, default=1)
+    cursor: Mapped[int] = mapped_column(Integer, default=0)
+    paused_until: Mapped[datetime | None]
+    confirmations: Mapped[int] = mapped_column(Integer, default=0)
+    confirmation_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    unsubscribed_at: Mapped[datetime | None]
+
+    subscriber: Mapped[Subscriber] = relationship(back_populates="subscriptions")
+    mailing_list: Mapped[MailingList] = relationship()
+
+
+class ConsentEvent(db.Model):
+    """Evidence, only ever added: what happened to a subscription, on whose word, with which wording."""
+
+    __tablename__ = "consent_events"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    at: Mapped[datetime]
+    source: Mapped[str] = mapped_column(String(20))
+    wording: Mapped[str] = mapped_column(Text, default="")
+    page: Mapped[str] = mapped_column(String(500), default="")
+    ip: Mapped[str] = mapped_column(String(45), default="")
+    user_agent: Mapped[str] = mapped_column(String(300), default="")
+    note: Mapped[str] = mapped_column(String(500), default="")
+
+
+class Suppression(db.Model):
+    """An address never mailed again. `email_key` is emptied when the person is erased; `email_hash` stays."""
+
+    __tablename__ = "suppressions"
+    __table_args__ = (
+        CheckConstraint("reason IN ('complaint', 'bounce', 'manual', 'erased')", name="reason"),
+        Index("ix_suppressions_email_key", "email_key"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    email_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    email_key: Mapped[str | None] = mapped_column(String(254))
+    reason: Mapped[str] = mapped_column(String(12))
+    note: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[datetime]

@@ -1,0 +1,103 @@
+"""When things happen: which digest period is due, when a feed is polled next, when a refused message is tried again.
+
+Pure: `now` and randomness are arguments, nothing sleeps and nothing is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal, get_args
+from zoneinfo import ZoneInfo
+
+Cadence = Literal["instant", "daily", "weekly", "monthly"]
+CADENCES: tuple[Cadence, ...] = get_args(Cadence)
+SCHEDULED: tuple[Cadence, ...] = ("daily", "weekly", "monthly")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+POLL_EVERY = timedelta(minutes=30)
+POLL_AT_MOST = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A list's hour. `hour` 0–23 local, `weekday` 0–6 from Monday, `monthday` 1–31 (a month's last day at most)."""
+
+    zone: ZoneInfo
+    hour: int = 8
+    weekday: int = 0
+    monthday: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What one digest stands for: `key` names it, `due_at` is the moment it goes out (UTC)."""
+
+    cadence: Cadence
+    key: str
+    due_at: datetime
+
+
+def latest_period(cadence: Cadence, schedule: Schedule, now: datetime) -> Period:
+    """The last period of `cadence` whose moment is not after `now`."""
+    day = now.astimezone(schedule.zone).date()
+    while (found := _period(cadence, schedule, day)) is None or found.due_at > now:
+        day -= timedelta(days=1)
+    return found
+
+
+def next_period(cadence: Cadence, schedule: Schedule, now: datetime) -> Period:
+    """The first period of `cadence` whose moment is after `now`."""
+    day = now.astimezone(schedule.zone).date() - timedelta(days=1)
+    while (found := _period(cadence, schedule, day)) is None or found.due_at <= now:
+        day += timedelta(days=1)
+    return found
+
+
+def _period(cadence: Cadence, schedule: Schedule, day: date) -> Period | None:
+    """The period whose moment lies on `day`, if one does."""
+    if cadence == "daily":
+        key = day.isoformat()
+    elif cadence == "weekly" and day.weekday() == schedule.weekday:
+        year, week, _ = day.isocalendar()
+        key = f"{year}-W{week:02}"
+    elif cadence == "monthly" and day.day == min(schedule.monthday, _last_day(day)):
+        key = f"{day.year}-{day.month:02}"
+    else:
+        return None
+    return Period(cadence, key, _moment(day, schedule))
+
+
+def _moment(day: date, schedule: Schedule) -> datetime:
+    """`hour` on `day` as UTC: one moment a day, whatever the clocks do.
+
+    An hour that does not exist (spring) means the same distance after midnight, an hour later on the clock; one that
+    comes twice (autumn) means the first (PEP 495, fold=0).
+    """
+    return datetime.combine(day, time(schedule.hour), schedule.zone).astimezone(UTC)
+
+
+def _last_day(day: date) -> int:
+    following = day.replace(day=28) + timedelta(days=4)
+    return (following - timedelta(days=following.day)).day
+
+
+def next_poll(now: datetime, *, failures: int, max_age: int | None, retry_after: int | None, jitter: float) -> datetime:
+    """When to ask a feed again.
+
+    Every 30 minutes, or as seldom as its `max_age` (seconds) asks; doubled for each of its `failures` in a row; never
+    before `retry_after` (seconds); a day at most. `jitter` in 0–1 spreads it by up to a tenth.
+    """
+    wait = max(POLL_EVERY, timedelta(seconds=min(max_age or 0, 86_400)))
+    wait = min(wait * 2 ** min(failures, 10), POLL_AT_MOST)
+    if retry_after:
+        wait = max(wait, min(timedelta(seconds=retry_after), POLL_AT_MOST))
+    return now + wait * (1 + jitter / 10)
+
+
+def next_try(now: datetime, *, attempts: int, waits: Sequence[timedelta], jitter: float) -> datetime:
+    """When a message that was refused for now is tried again after `attempts` tries: `waits[attempts - 1]`, then every
+    8 hours (RFC 5321 §4.5.4.1), ±20 % by `jitter` in 0–1."""
+    wait = waits[attempts - 1] if attempts <= len(waits) else max(waits[-1], timedelta(hours=8))
+    return now + wait * (0.8 + 0.4 * jitter)

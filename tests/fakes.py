@@ -1,0 +1,117 @@
+"""One scriptable fake at each outside edge: the clock, the fetcher, the transport. Nothing inside is ever faked."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+
+from newsletter.errors import FeedUnavailable
+from newsletter.feeds.fetch import Fetched
+from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply
+
+START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, by: timedelta) -> None:
+        self.now += by
+
+
+class FakeFetch:
+    """Answers by URL: bytes, a `Fetched`, an exception, or a function of (etag, last_modified)."""
+
+    def __init__(self) -> None:
+        self.pages: dict[str, object] = {}
+        self.requests: list[tuple[str, str | None, str | None]] = []
+        self._lock = threading.Lock()
+
+    def __call__(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        with self._lock:
+            self.requests.append((url, etag, last_modified))
+        page = self.pages.get(url, FeedUnavailable(url, "404 Not Found", status=404))
+        if callable(page) and not isinstance(page, type):
+            page = page(etag, last_modified)
+        if isinstance(page, Exception):
+            raise page
+        if isinstance(page, Fetched):
+            return page
+        assert isinstance(page, bytes)
+        return Fetched(
+            url=url,
+            status=200,
+            body=page,
+            content_type="application/xml",
+            etag=None,
+            last_modified=None,
+            permanent_url=None,
+            max_age=None,
+            retry_after=None,
+        )
+
+
+ACCEPTED = Reply(250, "2.0.0", "Ok")
+
+
+@dataclass
+class Sink:
+    """A transport that keeps what it is given. `script` may answer for an `Outgoing` with an `Outcome` of its own."""
+
+    accepted: list[Outgoing] = field(default_factory=list)
+    script: Callable[[Outgoing], Outcome | Exception | None] = lambda outgoing: None
+    group: int = 4
+
+    def deliver(self, pull: Pull) -> Iterator[list[Outcome]]:
+        outcomes: list[Outcome] = []
+        while (outgoing := pull()) is not None:
+            if isinstance(outgoing, Outgoing):
+                outcomes.append(self._take(outgoing))
+            if outcomes and (len(outcomes) >= self.group or not isinstance(outgoing, Outgoing)):
+                yield outcomes
+                outcomes = []
+        if outcomes:
+            yield outcomes
+
+    def _take(self, outgoing: Outgoing) -> Outcome:
+        answer = self.script(outgoing)
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is not None:
+            return answer
+        self.accepted.append(outgoing)
+        return Outcome(outgoing.id, "accepted", "END", ACCEPTED, "sink")
+
+    @property
+    def messages(self) -> list[EmailMessage]:
+        """What was accepted, parsed."""
+        return [parsed(outgoing.data) for outgoing in self.accepted]
+
+    def to(self, address: str) -> list[EmailMessage]:
+        """What one recipient got."""
+        return [parsed(outgoing.data) for outgoing in self.accepted if outgoing.recipient == address]
+
+
+def parsed(data: bytes) -> EmailMessage:
+    """A message as a mail program reads it."""
+    message = email.message_from_bytes(data, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def body(message: EmailMessage, kind: str = "plain") -> str:
+    """The text of its plain or html part."""
+    part = message.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())
