@@ -111,6 +111,21 @@ def transaction() -> Iterator[Session]:
         raise
 
 
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A short look: nothing is held open afterwards, so that writers of SQLite are never kept waiting by a reader.
+
+    Raises `DatabaseError` where the database cannot be read.
+    """
+    session = db.session()
+    try:
+        yield session
+    except OperationalError as error:
+        raise DatabaseError(f"the database cannot be read: {reason(error)}") from error
+    finally:
+        session.rollback()
+
+
 def reason(error: DBAPIError) -> str:
     """One line of what the driver said, without the statement and its values."""
     return " ".join(str(error.orig).split())[:200]

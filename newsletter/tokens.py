@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from itsdangerous import BadSignature, Signer
+from itsdangerous import BadSignature, HMACAlgorithm, Signer
 
 from newsletter.errors import LinkExpired, LinkInvalid
 
@@ -38,6 +38,13 @@ def new_handle() -> str:
     return secrets.token_urlsafe(_HANDLE_BYTES)
 
 
+class _Mac(HMACAlgorithm):
+    """HMAC-SHA256 cut to 24 bytes (RFC 2104 §5): base64 then has no spare bits, so that each token has one spelling."""
+
+    def get_signature(self, key: bytes, value: bytes) -> bytes:
+        return super().get_signature(key, value)[:24]
+
+
 class Tokens:
     """Signs and opens links. `keys[0]` signs; the others still verify, so that a key can be replaced (T06, T07)."""
 
@@ -45,7 +52,13 @@ class Tokens:
         # itsdangerous signs with the last key of its list.
         ordered = list(reversed(keys))
         self._signers: dict[Purpose, Signer] = {
-            purpose: Signer(ordered, salt=f"newsletter.{purpose}", key_derivation="hmac", digest_method=hashlib.sha256)
+            purpose: Signer(
+                ordered,
+                salt=f"newsletter.{purpose}",
+                key_derivation="hmac",
+                digest_method=hashlib.sha256,
+                algorithm=_Mac(hashlib.sha256),
+            )
             for purpose in LIFETIMES
         }
 

@@ -18,7 +18,7 @@ from newsletter.services.environment import EXTENSION, Environment
 from newsletter.settings import Settings
 from tests.fakes import Clock, FakeFetch, Sink
 
-SECRET = "a-key-for-tests-only-0123456789abcdef"  # noqa: S105
+SECRET = "a-key-for-tests-only-0123456789abcdef"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,0 +1,99 @@
+"""`serve` and `worker`: the processes that stay."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import click
+from flask import Flask
+
+from newsletter.errors import NewsletterError
+from newsletter.settings import load_settings
+
+
+def _application(ctx: click.Context) -> Flask:
+    from newsletter.app import create_app
+    from newsletter.services.database import require_current
+
+    config: Path | None = ctx.find_root().obj
+    app = create_app(load_settings(config, os.environ))
+    with app.app_context():
+        require_current()
+    return app
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+def _until_told() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    return told
+
+
+@click.command(epilog="Example: newsletter serve --port 8025")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8025, show_default=True, help="The port to listen on.")
+@click.pass_context
+def serve(ctx: click.Context, host: str, port: int) -> None:
+    """Pages and worker together: all that a small author runs.
+
+    Ends on SIGTERM or Ctrl-C, once the message in flight has its outcome.
+    """
+    from waitress.server import create_server
+
+    from newsletter.worker import Worker
+
+    app = _application(ctx)
+    _log_to_stderr()
+    told = _until_told()
+    try:
+        server = create_server(app, host=host, port=port, threads=8, ident=None, max_request_body_size=1_000_000)
+    except OSError as error:
+        raise NewsletterError(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another with --port"
+        ) from None
+    worker = Worker(app)
+    threading.Thread(target=server.run, daemon=True).start()
+    worker.start()
+    click.echo(f"Serving http://{host}:{server.effective_port}/ and sending. Ctrl-C ends.", err=True)
+    told.wait()
+    server.close()
+    worker.stop()
+
+
+@click.command(epilog="Example (cron): */5 * * * *  newsletter worker --once")
+@click.option("--once", is_flag=True, help="Do all that is due, and end.")
+@click.pass_context
+def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own way)
+    """Poll feeds, compose digests, send mail; no pages.
+
+    Any number of workers may run on one database.
+    """
+    from newsletter.worker import Worker
+
+    app = _application(ctx)
+    _log_to_stderr()
+    told = _until_told()
+    hand = Worker(app)
+    if once:
+        hand.stopping = told
+        sent = hand.once()
+        click.echo(f"sent {sent.sent}, failed {sent.failed}, to be tried again {sent.deferred}")
+        if sent.problem:
+            raise NewsletterError(sent.problem)
+        return 0
+    hand.start()
+    click.echo("Working. Ctrl-C ends.", err=True)
+    told.wait()
+    hand.stop()
+    return 0

@@ -1,0 +1,48 @@
+"""The outbox: enqueue, freeze, lease, record, recover, count. The only SQL that touches deliveries and leases.
+
+How a campaign is worked through, by any number of workers on one database:
+
+1. `freeze` writes one row per recipient, in one transaction, before the first message goes.
+2. `lease_slice` hands a worker the next slice of their ids. The rows themselves are only read.
+3. `advance` notes how far into the slice messages may be offered to a server, and is committed before they are.
+4. `record` writes each row once, with its outcome, and fails with `LeaseLost` if the lease was taken over meanwhile.
+5. `recover` takes over what a dead worker held: rows it may have offered are in doubt, the others were not.
+
+What is taken on its own (a confirmation, a retry, what a dead worker left) has a `due_at` and is leased row by row with
+`lease_due`. Every function works inside the caller's transaction and commits nothing.
+"""
+
+from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, retry
+from newsletter.outbox.leasing import advance, lease_due, lease_slice, read
+from newsletter.outbox.outcomes import DOUBTS_AT_MOST, SET_ASIDE, record, recover, release
+from newsletter.outbox.reports import due_campaigns, history, next_due, rows, totals, waiting, worked_through
+from newsletter.outbox.rows import DeliveryRow, Held, Mark, Row, Totals
+
+__all__ = [
+    "DOUBTS_AT_MOST",
+    "SET_ASIDE",
+    "DeliveryRow",
+    "Held",
+    "Mark",
+    "Row",
+    "Totals",
+    "advance",
+    "cancel",
+    "cancel_campaign",
+    "due_campaigns",
+    "enqueue",
+    "freeze",
+    "history",
+    "lease_due",
+    "lease_slice",
+    "next_due",
+    "read",
+    "record",
+    "recover",
+    "release",
+    "retry",
+    "rows",
+    "totals",
+    "waiting",
+    "worked_through",
+]

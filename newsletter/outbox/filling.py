@@ -1,0 +1,83 @@
+"""Writing rows: one mail, or a campaign's recipients; and taking back what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, Select, func, insert, literal, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.models import Campaign, Delivery
+from newsletter.models.outbox import WAITING
+from newsletter.outbox.rows import deliveries, of
+
+
+def enqueue(
+    session: Session, *, mail: str, subscription_id: int, now: datetime, context: dict[str, Any] | None = None
+) -> int:
+    """Queues one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks. Returns its id."""
+    delivery = Delivery(
+        mail=mail, subscription_id=subscription_id, status="queued", created_at=now, due_at=now, context=context
+    )
+    session.add(delivery)
+    session.flush()
+    return delivery.id
+
+
+def freeze(session: Session, campaign: Campaign, readers: Select[tuple[int, int]], *, mail: str, now: datetime) -> int:
+    """Writes one row for each of `readers` (subscription id, cursor): from here on the campaign's recipients are fixed.
+
+    Returns how many there are, and notes them and their ids on the campaign.
+    """
+    floor = session.scalar(select(func.coalesce(func.max(deliveries.c.id), 0)))
+    chosen = readers.subquery()
+    columns = ["subscription_id", "campaign_id", "mail", "cursor", "status", "created_at"]
+    rows = select(
+        chosen.c[0],
+        literal(campaign.id),
+        literal(mail),
+        chosen.c[1],
+        literal("queued"),
+        literal(now, deliveries.c.created_at.type),
+    ).order_by(chosen.c[0])
+    session.execute(insert(deliveries).from_select(columns, rows))
+    first, last, count = session.execute(
+        select(func.min(deliveries.c.id), func.max(deliveries.c.id), func.count()).where(
+            deliveries.c.id > floor, deliveries.c.campaign_id == campaign.id
+        )
+    ).one()
+    campaign.first_id, campaign.last_id = first or 0, last or 0
+    campaign.leased_id = campaign.first_id - 1 if count else 0
+    campaign.recipients = count
+    return int(count)
+
+
+def cancel(session: Session, subscription_ids: Sequence[int], *, now: datetime) -> int:
+    """Drops every waiting message to these subscriptions. Returns how many there were."""
+    return _cancel(session, deliveries.c.subscription_id.in_(subscription_ids), now, "the subscriber was removed")
+
+
+def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> int:
+    """Drops every waiting message of a campaign. Returns how many there were."""
+    return _cancel(session, of(campaign), now, "the campaign was cancelled")
+
+
+def _cancel(session: Session, which: Any, now: datetime, why: str) -> int:
+    result = session.execute(
+        update(deliveries)
+        .where(which, deliveries.c.status.in_(WAITING))
+        .values(status="cancelled", text=why, due_at=None, lease_id=None, finished_at=now)
+    )
+    return cast("CursorResult[Any]", result).rowcount
+
+
+def retry(session: Session, campaign: Campaign, *, now: datetime) -> int:
+    """Makes a campaign's failed deliveries wait again. Returns how many there were."""
+    result = session.execute(
+        update(deliveries)
+        .where(of(campaign), deliveries.c.status == "failed")
+        .values(status="queued", attempts=0, doubts=0, code=None, text=None, due_at=now, finished_at=None)
+    )
+    return cast("CursorResult[Any]", result).rowcount

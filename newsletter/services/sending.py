@@ -1,0 +1,185 @@
+"""Sends what is due: takes rows from the supply, composes messages, hands them to the transport, judges what became
+of them. Decides nothing itself: who may be mailed and what a reply means is judging.py's and mail/replies.py's."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from newsletter import outbox
+from newsletter.db import reading, transaction
+from newsletter.errors import NewsletterError, TransportError
+from newsletter.mail.replies import judge
+from newsletter.mail.transport import Outcome, Outgoing, Transport
+from newsletter.models import Campaign
+from newsletter.outbox import Mark, Row
+from newsletter.services import judging
+from newsletter.services.environment import Environment
+from newsletter.services.judging import Breaker, Patience
+from newsletter.services.messages import Composer
+from newsletter.services.supply import Line, Supply
+
+UNSENT_AT_MOST = 20
+"""So many messages in a row that a server would not even listen to end the run."""
+
+MARKS_AT_MOST = 200
+"""Rows passed over without a message are written down at the latest when there are so many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What a run has done so far. `deferred` were refused for now; `problem` says why the run ended early."""
+
+    sent: int = 0
+    failed: int = 0
+    deferred: int = 0
+    cancelled: int = 0
+    problem: str = ""
+
+
+Progress = Callable[[Sent], None]
+Stop = Callable[[], bool]
+
+
+def never() -> bool:
+    """The `stop` of a run that nobody interrupts."""
+    return False
+
+
+def unwatched(sent: Sent) -> None:
+    """The `progress` of a run that nobody watches."""
+
+
+def send_due(
+    env: Environment,
+    *,
+    campaign_id: int | None = None,
+    progress: Progress = unwatched,
+    stop: Stop = never,
+    transport: Transport | None = None,
+) -> Sent:
+    """Sends all that is due now: single mails first, then campaigns (one of them only, if `campaign_id` is given).
+
+    Ends when nothing is due, when `stop()` says so (messages in flight get their outcome first), or when no server can
+    be used (`Sent.problem`). Raises `DatabaseError` where an outcome cannot be recorded: nothing more is sent then.
+    """
+    run = Run(env, Supply(env, campaign_id=campaign_id), progress, stop)
+    return run(transport or env.transport())
+
+
+class Run:
+    """One run of sending."""
+
+    def __init__(self, env: Environment, supply: Supply, progress: Progress, stop: Stop) -> None:
+        self.env = env
+        self.supply = supply
+        self.progress = progress
+        self.stop = stop
+        self.composer = Composer(env)
+        self.patience = Patience(env.settings.smtp.retry_after, env.settings.smtp.patience)
+        self.breakers: dict[int, Breaker] = {}
+        self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
+        self.unheard = 0
+        self.problem = ""
+
+    def __call__(self, transport: Transport) -> Sent:
+        self.supply.recover()
+        outcomes = transport.deliver(self.pull)
+        try:
+            for group in outcomes:
+                self._take(group)
+        except TransportError as error:
+            self.problem = str(error)
+        self.supply.give_back()
+        for campaign_id in self.supply.campaigns:
+            close(self.env, campaign_id)
+        return self.so_far
+
+    @property
+    def so_far(self) -> Sent:
+        """The run in numbers."""
+        return Sent(problem=self.problem, **self.counts)
+
+    def pull(self) -> Outgoing | float | None:
+        """The transport's question: the next message, or seconds to wait, or None: that is all."""
+        while not self.stop() and not self.problem:
+            found = self.supply.next()
+            if found is None or isinstance(found, float):
+                return found
+            if outgoing := self._offer(*found):
+                return outgoing
+        return None
+
+    def _offer(self, line: Line, row: Row) -> Outgoing | None:
+        """The message of a row, once it is noted that it may be offered; None where it must not, or cannot, go."""
+        if why := judging.why_not(row):
+            self._note(line, Mark(row.id, "cancelled", None, why))
+            return None
+        if not self.supply.allow(line, row):
+            return None
+        try:
+            outgoing = self.composer.compose(row)
+        except NewsletterError as error:
+            self._note(line, Mark(row.id, "failed", None, str(error)))
+            return None
+        line.flying[row.id] = row
+        return outgoing
+
+    def _note(self, line: Line, mark: Mark) -> None:
+        line.marks.append(mark)
+        kind = "deferred" if mark.due_at else mark.status
+        self.counts[kind] += 1
+        if len(line.marks) >= MARKS_AT_MOST:
+            self.supply.write()
+
+    def _take(self, outcomes: list[Outcome]) -> None:
+        """Judges a group of outcomes and writes it down before anything more is sent."""
+        now = self.env.now
+        for outcome in outcomes:
+            line = next(line for line in self.supply.lines if outcome.id in line.flying)
+            row = line.flying.pop(outcome.id)
+            verdict = judge(outcome)
+            jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
+            self._note(line, judging.mark(row, outcome, verdict, now=now, patience=self.patience, jitter=jitter))
+            self.unheard = self.unheard + 1 if verdict.kind == "again" else 0
+            if row.campaign_id is not None:
+                breaker = self.breakers.setdefault(row.campaign_id, Breaker())
+                if why := breaker.note(verdict, outcome.reply.text):
+                    self._pause(row.campaign_id, why)
+        if self.unheard >= UNSENT_AT_MOST:
+            self.problem = f"{outcomes[-1].server}: the server keeps ending the conversation"
+        self.supply.write()
+        self.progress(self.so_far)
+
+    def _pause(self, campaign_id: int, why: str) -> None:
+        self.supply.drop_campaign(campaign_id)
+        pause(campaign_id, why)
+
+
+def pause(campaign_id: int, why: str) -> None:
+    """Stops a campaign that is being sent, with the reason."""
+    with transaction() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        if campaign.status == "sending":
+            campaign.status, campaign.reason = "paused", why[:500]
+
+
+def close(env: Environment, campaign_id: int) -> None:
+    """Calls a campaign sent once nobody is left to be mailed; pauses it instead where nobody at all could be."""
+    with reading() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        if campaign.status != "sending" or not outbox.worked_through(session, campaign):
+            return
+    with transaction() as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        if campaign.status != "sending" or not outbox.worked_through(session, campaign):
+            return
+        totals = outbox.totals(session, campaign)
+        if totals.waiting or totals.in_doubt or not totals.balanced:
+            return
+        if totals.failed and not totals.sent:
+            last = outbox.rows(session, campaign, status="failed", limit=1)[0]
+            campaign.status, campaign.reason = "paused", f"it failed for every recipient: {last.text}"[:500]
+            return
+        campaign.status, campaign.finished_at = "sent", env.now

@@ -1,0 +1,206 @@
+"""Which delivery goes next: single mails before bulk, slice after slice, each reader's state read moments before.
+
+Holds the leases of one run. Every method that writes is a transaction of its own, committed before it returns, because
+the promise it records must stand before a message is offered to a server.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from newsletter import outbox
+from newsletter.db import reading, transaction
+from newsletter.errors import LeaseLost
+from newsletter.outbox import Held, Mark, Row
+from newsletter.services import workers
+from newsletter.services.environment import Environment
+
+LEASE_SECONDS = 60
+PAGE = 100
+FRESH_SECONDS = 1.0
+"""A reader's state is read again when it is older than this; single mails are looked for as often."""
+ALONE_WAIT = 0.01
+
+
+@dataclass(slots=True)
+class Line:
+    """A lease being worked through: `rows` read and not yet offered, `flying` offered and without an outcome, `marks`
+    not yet written down. A line that is `alone` holds one message that was in flight at a crash before."""
+
+    held: Held
+    campaign_id: int | None
+    alone: bool
+    after_id: int
+    through_id: int
+    rows: deque[Row] = field(default_factory=deque)
+    flying: dict[int, Row] = field(default_factory=dict)
+    marks: list[Mark] = field(default_factory=list)
+    read_at: float = float("-inf")
+    ended: bool = False
+    lost: bool = False
+
+    def horizon(self, ahead: int) -> int:
+        """How far messages may be offered so that `ahead` are at most in flight."""
+        room = min(max(ahead - len(self.flying), 1), len(self.rows))
+        return max(self.through_id, self.rows[room - 1].id if room else 0)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing of it is left to do."""
+        return self.ended and not (self.rows or self.flying or self.marks)
+
+
+class Supply:
+    """The rows of one run, in the order they are to go; of one campaign only, if `campaign_id` is given."""
+
+    def __init__(self, env: Environment, *, campaign_id: int | None) -> None:
+        self.env = env
+        self.only = campaign_id
+        self.worker = workers.identity()
+        self.ahead = 2 * env.settings.smtp.connections
+        self.lines: list[Line] = []
+        self.campaigns: set[int] = set()
+        self._looked_at = float("-inf")
+
+    def recover(self) -> int:
+        """Takes over what dead workers held. Returns how many rows are in doubt because of it."""
+        with transaction() as session:
+            return outbox.recover(session, now=self.env.now, alive=workers.alive)
+
+    def next(self) -> tuple[Line, Row] | float | None:
+        """The row to offer next and its line; seconds to wait first; or None where nothing is due."""
+        line = self._begun(single=True) or self._new_singles() or self._begun(single=False) or self._new_bulk()
+        if line is None:
+            return None
+        if line.alone and self._bulk_in_flight():
+            return ALONE_WAIT
+        row = line.rows.popleft()
+        line.after_id = row.id
+        return line, row
+
+    def _bulk_in_flight(self) -> bool:
+        return any(line.flying for line in self.lines if line.campaign_id is not None)
+
+    def _begun(self, *, single: bool) -> Line | None:
+        if not single and any(line.alone and line.flying for line in self.lines):
+            return next(line for line in self.lines if line.alone and line.flying)
+        for line in self.lines:
+            if (line.campaign_id is None) == single and self._filled(line):
+                return line
+        return None
+
+    def _filled(self, line: Line) -> bool:
+        """Whether `line` has a row to offer; reads on, or reads again what has grown old."""
+        now = time.monotonic()
+        if line.ended or (line.rows and now - line.read_at < FRESH_SECONDS):
+            return bool(line.rows)
+        with reading() as session:
+            line.rows = deque(outbox.read(session, line.held, after_id=line.after_id, limit=PAGE))
+        line.read_at = now
+        line.ended = not line.rows
+        return bool(line.rows)
+
+    def _new_singles(self) -> Line | None:
+        if time.monotonic() - self._looked_at < FRESH_SECONDS:
+            return None
+        self._looked_at = time.monotonic()
+        return self._due(None, doubted=False) or self._due(None, doubted=True)
+
+    def _new_bulk(self) -> Line | None:
+        with reading() as session:
+            due = outbox.due_campaigns(session, now=self.env.now)
+        for campaign_id in due:
+            if self.only in (None, campaign_id):
+                self.campaigns.add(campaign_id)
+                line = (
+                    self._due(campaign_id, doubted=False)
+                    or self._slice(campaign_id)
+                    or self._due(campaign_id, doubted=True)
+                )
+                if line:
+                    return line
+        return None
+
+    def _due(self, campaign_id: int | None, *, doubted: bool) -> Line | None:
+        with transaction() as session:
+            held = outbox.lease_due(
+                session,
+                now=self.env.now,
+                worker=self.worker,
+                seconds=LEASE_SECONDS,
+                campaign_id=campaign_id,
+                limit=1 if doubted else PAGE,
+                doubted=doubted,
+            )
+        return self._line(held, campaign_id, alone=doubted and campaign_id is not None)
+
+    def _slice(self, campaign_id: int) -> Line | None:
+        with transaction() as session:
+            held = outbox.lease_slice(session, campaign_id, worker=self.worker, seconds=LEASE_SECONDS)
+        return self._line(held, campaign_id, alone=False)
+
+    def _line(self, held: Held | None, campaign_id: int | None, *, alone: bool) -> Line | None:
+        if held is None:
+            return None
+        line = Line(held, campaign_id, alone, after_id=held.first_id - 1, through_id=held.through_id)
+        self.lines.append(line)
+        return line if self._filled(line) else None
+
+    def allow(self, line: Line, row: Row) -> bool:
+        """Notes that `row` may be offered, before it is. False where another worker has taken the lease over."""
+        if row.id <= line.through_id:
+            return True
+        through_id = max(row.id, line.horizon(self.ahead))
+        try:
+            with transaction() as session:
+                outbox.advance(session, line.held, through_id=through_id, seconds=LEASE_SECONDS)
+        except LeaseLost:
+            self._drop(line)
+            return False
+        line.through_id = through_id
+        return True
+
+    def write(self) -> None:
+        """Writes down the marks of every line, in one transaction, and gives back the leases that are done."""
+        lost: list[Line] = []
+        with transaction() as session:
+            now = self.env.now
+            for line in self.lines:
+                through_id = line.horizon(self.ahead)
+                try:
+                    if line.marks and not line.lost:
+                        outbox.record(
+                            session, line.held, line.marks, now=now, through_id=through_id, seconds=LEASE_SECONDS
+                        )
+                        line.through_id = through_id
+                except LeaseLost:
+                    lost.append(line)
+            for line in self.lines:
+                if line.ended and not (line.rows or line.flying):
+                    outbox.release(session, line.held, now=now)
+        for line in self.lines:
+            line.marks.clear()
+        for line in lost:
+            self._drop(line)
+        self.lines = [line for line in self.lines if not line.done]
+
+    def _drop(self, line: Line) -> None:
+        line.lost = line.ended = True
+        line.rows.clear()
+
+    def give_back(self) -> None:
+        """Gives back every lease: what was not offered is due again for whoever looks next."""
+        for line in self.lines:
+            line.rows.clear()
+            line.flying.clear()
+            line.ended = True
+        self.write()
+
+    def drop_campaign(self, campaign_id: int) -> None:
+        """Offers no more of a campaign that was paused."""
+        for line in self.lines:
+            if line.campaign_id == campaign_id:
+                line.rows.clear()
+                line.ended = True

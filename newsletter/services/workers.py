@@ -1,0 +1,71 @@
+"""Who a worker is, whether it still lives, and when it last ticked."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import delete, func, select
+
+from newsletter.db import db, transaction
+from newsletter.models import WorkerRow
+from newsletter.services.environment import Environment
+
+FORGET_AFTER = timedelta(days=1)
+
+
+def identity() -> str:
+    """`machine:pid:start`: names this process, and no later one that gets the same pid."""
+    pid = os.getpid()
+    return f"{_machine()}:{pid}:{_started(pid)}"
+
+
+def alive(worker: str) -> bool:
+    """Whether a worker may still be running. Another machine's always may: its leases run out by themselves."""
+    machine, pid, started = worker.rsplit(":", 2)
+    if machine != _machine():
+        return True
+    return _started(int(pid)) == started
+
+
+def _machine() -> str:
+    """This host and, where containers share its name, this process's own view of pids."""
+    try:
+        namespace = Path("/proc/self/ns/pid").readlink()
+    except OSError:
+        namespace = "pids"
+    return f"{socket.gethostname()}/{namespace}"
+
+
+def _started(pid: int) -> str:
+    """When `pid` was started, in the system's own ticks; "" when there is no such process (or none can be seen)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "" if Path("/proc/self").exists() else _signalled(pid)
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _signalled(pid: int) -> str:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    return "up"
+
+
+def tick(env: Environment, worker: str) -> None:
+    """Notes that this worker is alive, and forgets those that have long been silent."""
+    now = env.now
+    with transaction() as session:
+        session.merge(WorkerRow(name=worker, ticked_at=now))
+        session.execute(delete(WorkerRow).where(WorkerRow.ticked_at < now - FORGET_AFTER))
+
+
+def last_tick() -> datetime | None:
+    """When any worker last ticked."""
+    return db.session.scalar(select(func.max(WorkerRow.ticked_at)))

@@ -1,0 +1,125 @@
+"""The worker: ticks that look into the database for what is due, and do it. APScheduler only ticks; a missed tick loses
+nothing, and two workers at once do nothing twice, because every claim is made in the database."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from flask import Flask
+
+from newsletter.db import db
+from newsletter.errors import NewsletterError
+from newsletter.mail.transport import Transport
+from newsletter.services import digests, entries, letters, polling, sending, upkeep, workers
+from newsletter.services.environment import EXTENSION, Environment
+
+log = logging.getLogger("newsletter.worker")
+
+REST_AFTER_PROBLEM = timedelta(seconds=30)
+
+
+class Worker:
+    """Does what is due, each kind of work in a thread of its own, until `stop` is called."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.env: Environment = app.extensions[EXTENSION]
+        self.identity = workers.identity()
+        self.stopping = threading.Event()
+        self._transport: Transport | None = None
+        self._problem = ""
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(4)},
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+        for work, seconds in (
+            (self.alive, 20),
+            (self.poll, 30),
+            (self.compose, 15),
+            (self.send, 1),
+            (self.upkeep, 3600),
+        ):
+            self._scheduler.add_job(self._guarded(work), "interval", seconds=seconds, next_run_time=None)
+
+    def start(self) -> None:
+        """Begins to tick, at once with everything."""
+        self._scheduler.start(paused=True)
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=self._now())
+        self._scheduler.resume()
+
+    def _now(self) -> object:
+        from newsletter.services.environment import utcnow  # APScheduler lives by the system's clock
+
+        return utcnow()
+
+    def stop(self) -> None:
+        """Finishes the messages in flight and what else is being done, and ends."""
+        self.stopping.set()
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=True)
+
+    def once(self) -> sending.Sent:
+        """Does all that is due now, and ends: for cron."""
+        with self.app.app_context():
+            self.alive()
+            self.poll()
+            self.compose()
+            sent = sending.send_due(self.env, stop=self.stopping.is_set)
+            self.upkeep()
+            return sent
+
+    def _guarded(self, work: Callable[[], object]) -> Callable[[], None]:
+        """`work` in an application context of its own; what fails is said in a line and tried at the next tick."""
+
+        def run() -> None:
+            if self.stopping.is_set():
+                return
+            with self.app.app_context():
+                try:
+                    work()
+                except NewsletterError as error:
+                    log.error("%s: %s", work.__name__, error)
+                except Exception:
+                    log.exception("%s failed", work.__name__)
+                finally:
+                    db.session.remove()
+
+        run.__name__ = work.__name__
+        return run
+
+    def alive(self) -> None:
+        """Says that this worker lives."""
+        workers.tick(self.env, self.identity)
+
+    def poll(self) -> None:
+        """Feeds that are due."""
+        for result in polling.poll_due(self.env):
+            if result.error:
+                log.warning("feed %s: %s", result.feed_id, result.error)
+
+    def compose(self) -> None:
+        """Entries whose time has come, digests whose hour has come, letters whose moment has come."""
+        entries.promote_due(self.env)
+        digests.compose_due(self.env)
+        letters.start_due(self.env)
+
+    def send(self) -> None:
+        """Everything in the outbox that is due. A server that cannot be used is said once, and asked again later."""
+        self._transport = self._transport or self.env.transport()
+        sent = sending.send_due(self.env, stop=self.stopping.is_set, transport=self._transport)
+        if sent.problem != self._problem:
+            log.error("sending: %s", sent.problem) if sent.problem else log.info("sending goes on")
+        self._problem = sent.problem
+        if sent.problem:
+            self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
+
+    def upkeep(self) -> None:
+        """What grows old is thrown away."""
+        upkeep.tidy(self.env)

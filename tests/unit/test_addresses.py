@@ -1,0 +1,74 @@
+"""What is an address, and which two are the same."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.addresses import mask, parse_address
+from newsletter.errors import InvalidInput
+
+
+@pytest.mark.parametrize(
+    ("typed", "email"),
+    [
+        ("ana@example.com", "ana@example.com"),
+        ("  Ana.B@Example.COM \n", "Ana.B@example.com"),
+        ("ana+blog@example.com", "ana+blog@example.com"),
+        ("user@bücher.example", "user@xn--bcher-kva.example"),
+        ("user@xn--bcher-kva.example", "user@xn--bcher-kva.example"),
+        ("user@bu\u0308cher.example", "user@xn--bcher-kva.example"),
+        ("o'connor@example.ie", "o'connor@example.ie"),
+        ("a" * 64 + "@example.com", "a" * 64 + "@example.com"),
+        ("reader@blog.test", "reader@blog.test"),
+    ],
+)
+def test_s07_addresses_that_can_be_reached(typed: str, email: str) -> None:
+    assert parse_address(typed).email == email
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "", " ", "ana", "@", "@example.com", "ana@", "a@b@c.org", "ana@localhost", "ana@example", "ana@test",
+        "ana@example..com", "ana@.example.com", "ana@example.com.", ".ana@example.com", "ana.@example.com",
+        "a..b@example.com", "ana@[127.0.0.1]", '"ana b"@example.com', "ana(comment)@example.com",
+        "Ana <ana@example.com>", "ana@exam ple.com", "an a@example.com", "ana@example.com\r\nBcc: x@example.com",
+        "ana\0@example.com", "ana@example\0.com", "a\ud83d@example.com", "ana\u200b@example.com",
+        "a" * 65 + "@example.com", "a@" + "b" * 250 + ".com", "jörg@example.com", "😀@example.com",
+        "ana@-example.com", "ana@exa_mple.com", "ana@example.invalid", "ana@router.local", "a" * 10_000,
+        "ana@example.com, bob@example.com", "mailto:ana@example.com",
+    ],
+)  # fmt: skip
+def test_s07_addresses_that_cannot(typed: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_address(typed)
+    assert list(caught.value.fields) == ["email"]
+
+
+@pytest.mark.parametrize("typed", [None, 5, ["ana@example.com"], {"a": 1}, True])
+def test_s09_what_is_no_text_is_no_address(typed: object) -> None:
+    with pytest.raises(InvalidInput):
+        parse_address(typed)
+
+
+def test_s08_twins_share_a_key() -> None:
+    keys = {parse_address(typed).key for typed in ("User@EXAMPLE.com", "user@example.com", "USER@Example.Com")}
+    assert keys == {"user@example.com"}
+    assert parse_address("a.b@example.com").key != parse_address("ab@example.com").key
+
+
+@given(st.text(max_size=80))
+def test_no_text_crashes_the_parser(typed: str) -> None:
+    try:
+        address = parse_address(typed)
+    except InvalidInput:
+        return
+    assert address.email.isascii()
+    assert address.email.count("@") == 1
+
+
+def test_a_masked_address_shows_little() -> None:
+    assert mask("ana.b@example.com") == "a…@example.com"
+    assert mask("nonsense") == "…"

@@ -1,0 +1,119 @@
+"""Settings: file under environment, and every mistake at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from newsletter.errors import SettingsError
+from newsletter.settings import Settings, keys, load_settings
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "newsletter.toml"
+    file.write_text(text)
+    return file
+
+
+def problems(file: Path | None, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file, environ)
+    assert caught.value.exit_code == 2
+    return "\n".join(caught.value.problems)
+
+
+def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
+    settings = load_settings(write(tmp_path, f'secret_key = "{KEY}"'))
+    assert settings.base_url == "http://localhost:8025"
+    assert settings.database_url == f"sqlite:///{tmp_path}/newsletter.db"
+    assert settings.smtp.connections == 4
+    assert settings.smtp.patience == timedelta(hours=48)
+    assert settings.smtp.retry_after[0] == timedelta(minutes=1)
+    assert settings.smtp.timeout == timedelta(seconds=60)
+    assert settings.feeds.allow_private_addresses is False
+
+
+def test_the_environment_wins(tmp_path: Path) -> None:
+    file = write(tmp_path, f'secret_key = "{KEY}"\n[smtp]\nconnections = 2\nretry_after = "2m 1h"')
+    secret = tmp_path / "password"
+    secret.write_text("another-secret-of-32-characters!\n")
+    settings = load_settings(
+        file,
+        {
+            "NEWSLETTER_SMTP__CONNECTIONS": "9",
+            "NEWSLETTER_SECRET_KEY_FILE": str(secret),
+            "NEWSLETTER_SECRET_KEY_FALLBACKS": f"{KEY}, {KEY[::-1]}",
+            "NEWSLETTER_FEEDS__ALLOW_PRIVATE_ADDRESSES": "true",
+            "NEWSLETTER_SMTP__URL": "smtps://a:b@one.example smtp://two.example:25",
+            "PATH": "/bin",
+        },
+    )
+    assert settings.smtp.connections == 9
+    assert settings.signing_keys == ("another-secret-of-32-characters!", KEY, KEY[::-1])
+    assert settings.feeds.allow_private_addresses is True
+    assert [url.get_secret_value() for url in settings.smtp.url] == ["smtps://a:b@one.example", "smtp://two.example:25"]
+    assert settings.smtp.retry_after == (timedelta(minutes=2), timedelta(hours=1))
+
+
+def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        'secret_key = "changeme"\nbase_url = "news.example.com"\ncolour = "red"\n'
+        '[smtp]\nconections = 4\ntimeout = "soon"\nurl = "http://x"\n',
+    )
+    said = problems(file, {"NEWSLETTER_SMTP__CONNECTIONS": "many", "NEWSLETTER_BASEURL": "x"})
+    for part in (
+        "secret_key", "base_url", "colour: unknown setting", "smtp.conections: unknown setting; did you mean smtp.conn",
+        "smtp.timeout", "smtp.url", "NEWSLETTER_SMTP__CONNECTIONS", "NEWSLETTER_BASEURL: unknown setting; did you mean",
+    ):  # fmt: skip
+        assert part in said, said
+    assert "changeme" not in said
+
+
+@pytest.mark.parametrize("key", ["", "changeme", "short", " " * 20])
+def test_t08_a_guessable_secret_is_refused(tmp_path: Path, key: str) -> None:
+    assert "secret_key" in problems(write(tmp_path, f'secret_key = "{key}"'))
+
+
+def test_t08_a_missing_secret_is_named_with_the_mend(tmp_path: Path) -> None:
+    said = problems(write(tmp_path, ""))
+    assert "secret_key: missing" in said
+    assert "NEWSLETTER_SECRET_KEY" in said
+
+
+def test_no_secret_is_ever_printed(tmp_path: Path) -> None:
+    file = write(tmp_path, f'secret_key = "{KEY}"\n[smtp]\nurl = "smtp://user:pa55word@host:587"')
+    settings = load_settings(file)
+    assert KEY not in repr(settings)
+    assert "pa55word" not in repr(settings)
+    file.write_text(f'secret_key = "{KEY}"\n[smtp]\nurl = "smtp://user:pa55word@:587x"')
+    assert "pa55word" not in problems(file)
+
+
+@pytest.mark.parametrize("text", ["not toml", "a = [1", "\udcff"])
+def test_a_broken_file_is_one_line(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "newsletter.toml"
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert "not valid TOML" in problems(file)
+
+
+def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
+    assert "no such file" in problems(tmp_path / "gone.toml")
+    assert "no such file" in problems(None, {"NEWSLETTER_CONFIG": str(tmp_path / "gone.toml")})
+
+
+def test_a_file_in_place_of_a_table(tmp_path: Path) -> None:
+    assert "smtp" in problems(write(tmp_path, f'secret_key = "{KEY}"\nsmtp = 3'), {"NEWSLETTER_SMTP__TIMEOUT": "5s"})
+
+
+def test_postgresql_means_psycopg(tmp_path: Path) -> None:
+    file = write(tmp_path, f'secret_key = "{KEY}"\ndatabase_url = "postgresql://u:p@h/d"')
+    assert load_settings(file).database_url == "postgresql+psycopg://u:p@h/d"
+
+
+def test_every_key_can_be_listed() -> None:
+    assert {"secret_key", "smtp.url", "web.trusted_proxies"} <= set(keys(Settings))
