@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -87,11 +88,9 @@ def _fetcher(settings: Settings) -> Fetcher:
 
 
 def _smtp(settings: Settings) -> SmtpTransport:
-    from urllib.parse import urlsplit
-
     return SmtpTransport(
         [parse_server(url.get_secret_value()) for url in settings.smtp.url],
-        connections=settings.smtp.connections,
         timeout=settings.smtp.timeout.total_seconds(),
         hello=urlsplit(settings.base_url).hostname or "localhost",
+        ca_file=str(settings.smtp.ca_file) if settings.smtp.ca_file else None,
     )

@@ -11,7 +11,8 @@
     ├── TooMany                 a ceiling was reached; `retry_after` seconds
     ├── LinkError               a signed link that opens nothing
     │   ├── LinkInvalid         wrong, cut, or made for another purpose
-    │   └── LinkExpired         was right; `signed_at` says when
+    │   ├── LinkExpired         was right; `signed_at` says when
+    │   └── LinkSpent           made for an earlier request; `slug` is the list to ask again
     ├── FeedError               a feed could not be read; `url`, `reason`
     │   ├── FeedForbidden       an address we never connect to (private network, other scheme)
     │   ├── FeedGone            410: stop asking
@@ -100,6 +101,14 @@ class LinkExpired(LinkError):
     def __init__(self, signed_at: datetime) -> None:
         super().__init__("this link is no longer valid")
         self.signed_at = signed_at
+
+
+class LinkSpent(LinkError):
+    """A confirmation of a request that was answered otherwise since; `slug` is the list to ask again."""
+
+    def __init__(self, slug: str) -> None:
+        super().__init__("this link is from an earlier request")
+        self.slug = slug
 
 
 class FeedError(NewsletterError):

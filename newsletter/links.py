@@ -38,3 +38,12 @@ class Links:
     def unsubscribe(self, handle: str, now: datetime) -> str:
         """Ends a subscription; for ever."""
         return f"{self.base_url}/unsubscribe/{self.tokens.sign('unsubscribe', handle, now)}"
+
+
+RESERVED_SLUGS = frozenset(
+    {
+        "admin", "archive", "confirm", "embed", "favicon.ico", "healthz", "hooks", "link", "metrics", "preferences",
+        "resources", "robots.txt", "static", "subscribe", "unsubscribe",
+    }
+)  # fmt: skip
+"""What no list may be called, because pages of that name are there already."""

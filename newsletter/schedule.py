@@ -90,7 +90,7 @@ def next_poll(now: datetime, *, failures: int, max_age: int | None, retry_after:
     before `retry_after` (seconds); a day at most. `jitter` in 0–1 spreads it by up to a tenth.
     """
     wait = max(POLL_EVERY, timedelta(seconds=min(max_age or 0, 86_400)))
-    wait = min(wait * 2 ** min(failures, 10), POLL_AT_MOST)
+    wait = min(wait * (1 << min(failures, 10)), POLL_AT_MOST)
     if retry_after:
         wait = max(wait, min(timedelta(seconds=retry_after), POLL_AT_MOST))
     return now + wait * (1 + jitter / 10)

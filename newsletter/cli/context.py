@@ -6,14 +6,13 @@ import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from newsletter.services.environment import Environment, environment
 from newsletter.settings import load_settings
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 
@@ -25,7 +24,7 @@ def with_environment(command: Callable[..., R]) -> Callable[..., R]:
 
     @wraps(command)
     @click.pass_context
-    def run(ctx: click.Context, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def run(ctx: click.Context, /, *args: Any, **kwargs: Any) -> R:
         from newsletter.app import create_app
         from newsletter.services.database import require_current
 

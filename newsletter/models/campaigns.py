@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db import BigId, db
+from newsletter.db import Base, BigId
 from newsletter.models.feeds import Entry
 from newsletter.models.lists import MailingList
 
 
-class Campaign(db.Model):
+class Campaign(Base):
     """One mailing. `seed` makes its Message-IDs; `first_id`–`last_id` are its deliveries, frozen in one transaction;
     `leased_id` is how far workers have taken slices of them. `digest` tells one letter's content from another's."""
 
@@ -45,7 +45,7 @@ class Campaign(db.Model):
     mailing_list: Mapped[MailingList] = relationship()
 
 
-class Edition(db.Model):
+class Edition(Base):
     """What one group of readers gets: those who are owed the entries after `cursor` (0 in a letter). Subject, text
     and HTML are finished but for the slots, and never change once written."""
 
@@ -60,7 +60,7 @@ class Edition(db.Model):
     html: Mapped[str] = mapped_column(Text)
 
 
-class CampaignEntry(db.Model):
+class CampaignEntry(Base):
     """An entry that a digest carries, in its place."""
 
     __tablename__ = "campaign_entries"
@@ -72,7 +72,7 @@ class CampaignEntry(db.Model):
     entry: Mapped[Entry] = relationship()
 
 
-class Period(db.Model):
+class Period(Base):
     """A digest period that has been dealt with, once: by a campaign, or by nothing, and `why`."""
 
     __tablename__ = "periods"

@@ -7,13 +7,13 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db import db
+from newsletter.db import Base
 from newsletter.models.lists import MailingList
 
 FATES = ("new", "held", "ready", "skipped", "sent")
 
 
-class Feed(db.Model):
+class Feed(Base):
     """A source of one list. `next_poll_at` says when it is due, and is moved on to claim a poll."""
 
     __tablename__ = "feeds"
@@ -44,7 +44,7 @@ class Feed(db.Model):
     mailing_list: Mapped[MailingList] = relationship()
 
 
-class Entry(db.Model):
+class Entry(Base):
     """An item of a feed. `fate` says what becomes of it, `why` in words; `seq` orders what readers are owed: a list's
     next number, given when the entry becomes ready."""
 

@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import CheckConstraint, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db import db
+from newsletter.db import Base
 from newsletter.schedule import Schedule
 
 
-class MailingList(db.Model):
+class MailingList(Base):
     """A newsletter: its sender, its rhythm, its texts. `schedule_since`: moments before it are not caught up on."""
 
     __tablename__ = "mailing_lists"

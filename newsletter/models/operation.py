@@ -7,10 +7,10 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db import db
+from newsletter.db import Base
 
 
-class Counter(db.Model):
+class Counter(Base):
     """How often `name` happened in the window that begins at `starts_at` (seconds since 1970)."""
 
     __tablename__ = "counters"
@@ -20,7 +20,7 @@ class Counter(db.Model):
     count: Mapped[int] = mapped_column(Integer)
 
 
-class WorkerRow(db.Model):
+class WorkerRow(Base):
     """A worker process and when it last ticked."""
 
     __tablename__ = "workers"

@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db import BigId, db
+from newsletter.db import Base, BigId
 from newsletter.models.campaigns import Campaign
 from newsletter.models.subscribers import Subscription
 
 WAITING = ("queued", "in_doubt")
 
 
-class Delivery(db.Model):
+class Delivery(Base):
     """One message to one subscription.
 
     `mail` names its templates. A campaign's rows are worked through in slices, by id, and written once, when their
@@ -60,13 +60,13 @@ class Delivery(db.Model):
     finished_at: Mapped[datetime | None]
 
 
-class Lease(db.Model):
+class Lease(Base):
     """Deliveries that one worker holds until `expires_at` (seconds since 1970 by the database's clock): the slice
     `first_id`–`last_id` of a campaign, or (campaign empty) the rows that carry its id. Ids are never reused, so that
     the id is the fencing token. Rows up to `through_id` may have been offered to a server."""
 
     __tablename__ = "leases"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))

@@ -7,17 +7,17 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db import db
+from newsletter.db import Base
 from newsletter.models.lists import MailingList
 
 STATUSES = ("pending", "active", "unsubscribed")
 
 
-class Subscriber(db.Model):
+class Subscriber(Base):
     """One person's address. `email` is what is sent to, `email_key` what is unique."""
 
     __tablename__ = "subscribers"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 (SQLAlchemy's own form)
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     handle: Mapped[str] = mapped_column(String(20), unique=True)
@@ -32,7 +32,7 @@ class Subscriber(db.Model):
     )
 
 
-class Subscription(db.Model):
+class Subscription(Base):
     """A subscriber on a list.
 
     `round` counts the requests to subscribe, so that a confirmation link made before an unsubscription opens nothing
@@ -66,11 +66,11 @@ class Subscription(db.Model):
     mailing_list: Mapped[MailingList] = relationship()
 
 
-class ConsentEvent(db.Model):
+class ConsentEvent(Base):
     """Evidence, only ever added: what happened to a subscription, on whose word, with which wording."""
 
     __tablename__ = "consent_events"
-    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012
+    __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="CASCADE"), index=True)
@@ -84,7 +84,7 @@ class ConsentEvent(db.Model):
     note: Mapped[str] = mapped_column(String(500), default="")
 
 
-class Suppression(db.Model):
+class Suppression(Base):
     """An address never mailed again. `email_key` is emptied when the person is erased; `email_hash` stays."""
 
     __tablename__ = "suppressions"

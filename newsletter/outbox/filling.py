@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
@@ -19,7 +20,12 @@ def enqueue(
 ) -> int:
     """Queues one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks. Returns its id."""
     delivery = Delivery(
-        mail=mail, subscription_id=subscription_id, status="queued", created_at=now, due_at=now, context=context
+        mail=mail,
+        subscription_id=subscription_id,
+        status="queued",
+        created_at=now,
+        due_at=now,
+        context={**(context or {}), "seed": secrets.token_hex(16)},
     )
     session.add(delivery)
     session.flush()

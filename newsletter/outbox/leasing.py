@@ -129,6 +129,7 @@ def read(session: Session, held: Held, *, after_id: int, limit: int) -> list[Row
             Subscription.handle,
             Subscription.round,
             Subscription.status,
+            Subscription.cadence,
             Subscriber.email,
             Subscriber.name,
             Suppression.reason,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Update, and_, bindparam, delete, select, update
+from sqlalchemy import CursorResult, Update, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.models.outbox import WAITING
@@ -26,7 +26,8 @@ _OUTCOME = {
     "finished_at": bindparam("f"),
     "lease_id": None,
 }
-_RECORD = update(deliveries).where(deliveries.c.id == bindparam("row"), deliveries.c.status.in_(WAITING))
+_WAITS = or_(*(deliveries.c.status == status for status in WAITING))
+_RECORD = update(deliveries).where(deliveries.c.id == bindparam("row"), _WAITS)
 # What a server has taken was sent, whatever was decided about the row while it was on its way.
 _RECORD_SENT = update(deliveries).where(deliveries.c.id == bindparam("row"), deliveries.c.status != "sent")
 

@@ -52,9 +52,10 @@ def due_campaigns(session: Session, *, now: datetime) -> list[int]:
 
 def next_due(session: Session) -> datetime | None:
     """When the next message that waits for its time is due, if one does."""
-    return session.scalar(
+    found: datetime | None = session.scalar(
         select(func.min(deliveries.c.due_at)).where(deliveries.c.due_at.is_not(None), deliveries.c.lease_id.is_(None))
     )
+    return found
 
 
 def waiting(session: Session) -> int:

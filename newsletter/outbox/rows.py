@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
-from sqlalchemy import ColumnElement, and_
+from sqlalchemy import ColumnElement, Table, and_
 
 from newsletter.models import Campaign, Delivery, Lease
 
-deliveries = Delivery.__table__
-leases = Lease.__table__
+deliveries = cast(Table, Delivery.__table__)
+leases = cast(Table, Lease.__table__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Row:
     handle: str | None
     round: int | None
     status: str | None
+    cadence: str | None
     email: str | None
     name: str | None
     suppressed: str | None

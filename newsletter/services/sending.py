@@ -4,21 +4,24 @@ of them. Decides nothing itself: who may be mailed and what a reply means is jud
 from __future__ import annotations
 
 import random
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from newsletter import outbox
 from newsletter.db import reading, transaction
 from newsletter.errors import NewsletterError, TransportError
+from newsletter.mail.render import MailContent
 from newsletter.mail.replies import judge
 from newsletter.mail.transport import Outcome, Outgoing, Transport
-from newsletter.models import Campaign
+from newsletter.models import Campaign, MailingList
 from newsletter.outbox import Mark, Row
 from newsletter.services import judging
 from newsletter.services.environment import Environment
 from newsletter.services.judging import Breaker, Patience
-from newsletter.services.messages import Composer
+from newsletter.services.messages import Composer, compile_for_list, mail_date, view
 from newsletter.services.supply import Line, Supply
+from newsletter.tokens import message_id
 
 UNSENT_AT_MOST = 20
 """So many messages in a row that a server would not even listen to end the run."""
@@ -66,6 +69,25 @@ def send_due(
     """
     run = Run(env, Supply(env, campaign_id=campaign_id), progress, stop)
     return run(transport or env.transport())
+
+
+def send_test(env: Environment, list_id: int, content: MailContent, *, to: str) -> Outcome:
+    """Sends `content` to one address now, past the outbox and marked as a test. Raises `TransportError`."""
+    with reading() as session:
+        shown = view(env, session.get_one(MailingList, list_id))
+    marked = MailContent(f"[Test] {content.subject}", content.text, content.html)
+    values = {
+        "name": "",
+        "email": to,
+        "date": mail_date(env.now),
+        "message_id": message_id(secrets.token_hex(16), 0, shown.from_email.rpartition("@")[2]),
+        "unsubscribe_url": shown.url,
+        "preferences_url": shown.url,
+    }
+    data = compile_for_list(env, shown, marked, stream="test").build(values)
+    waiting = iter([Outgoing(0, shown.from_email, to, data)])
+    [outcome] = [outcome for group in env.transport().deliver(lambda: next(waiting, None)) for outcome in group]
+    return outcome
 
 
 class Run:

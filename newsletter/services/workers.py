@@ -33,7 +33,7 @@ def alive(worker: str) -> bool:
 def _machine() -> str:
     """This host and, where containers share its name, this process's own view of pids."""
     try:
-        namespace = Path("/proc/self/ns/pid").readlink()
+        namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         namespace = "pids"
     return f"{socket.gethostname()}/{namespace}"

@@ -1,0 +1,108 @@
+"""From what an author types (a blog's address, a page, a feed, a YouTube channel) to the feed itself."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from urllib.parse import parse_qs, urljoin, urlsplit
+
+from newsletter.errors import FeedError, FeedForbidden, NotAFeed
+from newsletter.feeds.entry import ParsedFeed
+from newsletter.feeds.fetch import Fetch, Fetched
+from newsletter.feeds.parse import parse
+
+USUAL_PATHS = ("/feed/", "/feed.xml", "/atom.xml", "/rss.xml", "/index.xml", "/feed.json")
+_FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
+_YOUTUBE = "https://www.youtube.com/feeds/videos.xml"
+_CHANNEL = re.compile(r'"(?:channelId|externalId|browseId)":"(UC[\w-]{22})"|/channel/(UC[\w-]{22})')
+
+
+@dataclass(frozen=True, slots=True)
+class Discovered:
+    """A feed that was found and read: `fetched` and `feed` are its first reading."""
+
+    feed_url: str
+    title: str
+    site_url: str
+    fetched: Fetched
+    feed: ParsedFeed
+
+
+def discover(address: str, fetch: Fetch) -> Discovered:
+    """The feed behind `address`. Raises `FeedError`: what is there instead, and what to type."""
+    url = _complete(address)
+    if not urlsplit(address.strip()).scheme:
+        try:
+            fetched = fetch(url)
+        except FeedForbidden:
+            raise
+        except FeedError:
+            url = "http" + url.removeprefix("https")
+            fetched = fetch(url)
+    else:
+        fetched = fetch(_youtube_feed(url) or url)
+    try:
+        return _found(fetched)
+    except NotAFeed as error:
+        reason = error
+    for candidate in _candidates(fetched):
+        try:
+            return _found(fetch(candidate))
+        except FeedError:
+            continue
+    raise NotAFeed(fetched.url, reason.reason, hint="no feed is linked there; give the feed's own address")
+
+
+def _complete(address: str) -> str:
+    address = address.strip()
+    if not address:
+        raise FeedForbidden("", "no address was given")
+    if "://" in address or re.match(r"[a-zA-Z][a-zA-Z+.-]*:(?!\d)", address):
+        return address
+    return "https://" + address.lstrip("/")
+
+
+def _found(fetched: Fetched) -> Discovered:
+    feed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
+    root = urljoin(fetched.url, "/")
+    return Discovered(fetched.permanent_url or fetched.url, feed.title, feed.link or root, fetched, feed)
+
+
+def _youtube_feed(url: str) -> str:
+    """The feed of a channel or playlist whose address names its id, or ""."""
+    parts = urlsplit(url)
+    if (parts.hostname or "").removeprefix("www.").removeprefix("m.") != "youtube.com":
+        return ""
+    if found := re.match(r"/channel/(UC[\w-]{22})", parts.path):
+        return f"{_YOUTUBE}?channel_id={found[1]}"
+    playlist = parse_qs(parts.query).get("list", [""])[0]
+    return f"{_YOUTUBE}?playlist_id={playlist}" if parts.path == "/playlist" and playlist else ""
+
+
+def _candidates(fetched: Fetched) -> list[str]:
+    """Where to look next, best first: what the page itself names, then where blogs usually keep it."""
+    page = fetched.body[:1_000_000].decode("utf-8", "replace")
+    if (urlsplit(fetched.url).hostname or "").endswith("youtube.com") and (channel := _CHANNEL.search(page)):
+        return [f"{_YOUTUBE}?channel_id={channel[1] or channel[2]}"]
+    links = _Links()
+    links.feed(page)
+    named = sorted(links.found, key=lambda link: "comment" in (link[0] + link[1]).lower())
+    urls = [urljoin(fetched.url, href) for href, _ in named[:5]]
+    folder = urljoin(fetched.url, ".").rstrip("/")
+    places = [folder + path for path in USUAL_PATHS[:2]] + [urljoin(fetched.url, path) for path in USUAL_PATHS]
+    return list(dict.fromkeys(urls + places))
+
+
+class _Links(HTMLParser):
+    """Collects ``<link rel=alternate>`` to feeds as (address, title)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        rel = values.get("rel", "").lower().split()
+        if tag in ("link", "a") and "alternate" in rel and values.get("type", "").lower() in _FEED_TYPES:
+            self.found.append((values.get("href", ""), values.get("title", "")))

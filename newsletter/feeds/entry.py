@@ -1,0 +1,36 @@
+"""What a feed says, once it has been read. Types only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedEntry:
+    """An entry as the feed has it now. `identity` and `link_key` are what it is known by; `link` is absolute http(s)
+    or ""; `title` is plain text; both `_html` are as the publisher wrote them, not yet cleaned; `published` is UTC."""
+
+    identity: str
+    link_key: str
+    id: str
+    title: str
+    link: str
+    author: str
+    published: datetime | None
+    summary_html: str
+    content_html: str
+    image: str
+    image_alt: str
+    categories: tuple[str, ...]
+    video_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFeed:
+    """A feed: its entries in its own order. `link` is the site it belongs to, or ""."""
+
+    title: str
+    link: str
+    entries: tuple[ParsedEntry, ...]
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,316 @@
+"""Fetches a feed or a page from an address that somebody else chose: conditional, bounded in size and time, and never
+from a private network. Every address a name resolves to is checked, the checked one is connected to, on every hop.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Any, Protocol
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, NameResolutionError, SSLError
+from urllib3.util import Timeout
+
+from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable
+
+HOPS_AT_MOST = 5
+CHUNK = 65_536
+RETRY_AT_MOST = 86_400
+
+# Python 3.11 calls these global; they lead into private networks all the same (NAT64, 6to4, Teredo, …).
+_NOT_PUBLIC = [
+    ip_network(network)
+    for network in (
+        "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "192.0.0.0/24", "::/96", "100::/64", "fec0::/10",
+        "192.88.99.0/24", "0.0.0.0/8", "100.64.0.0/10",
+    )
+]  # fmt: skip
+
+Resolve = Callable[..., list[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer. `status` is 200 or 304 (then `body` is empty); `url` is where it was found in the end;
+    `permanent_url` where it has moved for good, if every hop from the start said so; `max_age` and `retry_after` in
+    seconds."""
+
+    url: str
+    status: int
+    body: bytes
+    content_type: str = ""
+    etag: str | None = None
+    last_modified: str | None = None
+    permanent_url: str | None = None
+    max_age: int | None = None
+    retry_after: int | None = None
+
+
+class Fetch(Protocol):
+    """Gets an address. Raises `FeedError`."""
+
+    def __call__(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched: ...
+
+
+def public(address: str) -> bool:
+    """Whether an IP address is one that anybody on the internet could reach."""
+    ip = ip_address(address.split("%")[0])
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if not ip.is_global or ip.is_multicast:
+        return False
+    return not any(ip.version == network.version and ip in network for network in _NOT_PUBLIC)
+
+
+class _Refused(OSError):
+    """A name that leads where we do not go."""
+
+
+class _Guard:
+    """Mixed into urllib3's connections: resolves once, checks every address, connects to the first of them."""
+
+    host: str
+    port: int
+    _dns_host: str
+    resolve: Resolve
+    allow_private: bool
+    connect_timeout: float
+    sockets: list[socket.socket]
+
+    def _new_conn(self) -> socket.socket:
+        try:
+            found = self.resolve(self._dns_host.strip("[]"), self.port, 0, socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise NameResolutionError(self.host, self, error) from None  # type: ignore[arg-type]
+        addresses = [info[4][0] for info in found]
+        if not addresses or not (self.allow_private or all(public(address) for address in addresses)):
+            raise _Refused
+        connected = socket.create_connection((addresses[0], self.port), timeout=self.connect_timeout)
+        self.sockets.append(connected)
+        return connected
+
+
+class Fetcher:
+    """Implements `Fetch` on urllib3. Times in seconds, `max_bytes` counted after decompression. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        allow_private: bool = False,
+        max_bytes: int = 5_000_000,
+        deadline: float = 20.0,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 8.0,
+        ca_certs: str | None = None,
+        resolve: Resolve = socket.getaddrinfo,
+    ) -> None:
+        self._headers = {
+            "User-Agent": user_agent,
+            "Accept": "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, "
+            "text/xml;q=0.9, text/html;q=0.8, */*;q=0.5",
+            "Accept-Encoding": "gzip",
+        }
+        self._allow_private = allow_private
+        self._max_bytes = max_bytes
+        self._deadline = deadline
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._ca_certs = ca_certs
+        self._resolve = resolve
+
+    def __call__(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        """See `Fetch`. A 304 is only believed where something conditional was asked."""
+        headers = dict(self._headers)
+        if etag:
+            headers["If-None-Match"] = etag
+        if last_modified:
+            headers["If-Modified-Since"] = last_modified
+        sockets: list[socket.socket] = []
+        watchdog = threading.Timer(self._deadline, _hang_up, [sockets])
+        watchdog.daemon = True
+        watchdog.start()
+        ends_at = time.monotonic() + self._deadline
+        pools = self._pools(sockets)
+        try:
+            return self._follow(url, headers, pools, ends_at)
+        finally:
+            watchdog.cancel()
+            _hang_up(sockets)
+            pools.clear()
+
+    def _follow(self, url: str, headers: dict[str, str], pools: urllib3.PoolManager, ends_at: float) -> Fetched:
+        here, permanent = url, True
+        for _ in range(HOPS_AT_MOST + 1):
+            self._check(here)
+            response = self._request(here, headers, pools, ends_at)
+            try:
+                if response.status not in (301, 302, 303, 307, 308):
+                    moved = here if permanent and here != url else None
+                    return self._answer(here, response, headers, moved, ends_at)
+                target = response.headers.get("Location", "")
+            finally:
+                response.close()
+            permanent = permanent and response.status in (301, 308)
+            if not target:
+                raise FeedUnavailable(here, "redirects to nowhere", status=response.status)
+            here = urljoin(here, target)
+        raise FeedUnavailable(url, f"redirects more than {HOPS_AT_MOST} times")
+
+    def _check(self, url: str) -> None:
+        """Refuses what we never ask: other schemes, passwords in addresses, unusual ports."""
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise FeedForbidden(url[:200], "not a web address") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise FeedForbidden(url[:200], "only http:// and https:// addresses are read")
+        if parts.username is not None:
+            raise FeedForbidden(parts.hostname, "addresses with a user or password are not read")
+        if port not in (None, 80, 443) and not self._allow_private:
+            raise FeedForbidden(url[:200], "only the web's usual ports are read")
+
+    def _request(self, url: str, headers: Mapping[str, str], pools: urllib3.PoolManager, ends_at: float) -> Any:
+        timeout = Timeout(connect=self._connect_timeout, read=self._read_timeout)
+        try:
+            return pools.request(
+                "GET", url, headers=headers, redirect=False, retries=False, preload_content=False, timeout=timeout
+            )
+        except (HTTPError, OSError, ValueError) as error:
+            raise _translated(url, error, late=time.monotonic() >= ends_at) from None
+
+    def _pools(self, sockets: list[socket.socket]) -> urllib3.PoolManager:
+        """A manager whose connections are guarded and whose sockets the deadline can close."""
+        guard = {
+            "resolve": staticmethod(self._resolve),
+            "allow_private": self._allow_private,
+            "connect_timeout": self._connect_timeout,
+            "sockets": sockets,
+        }
+        plain_ = type("GuardedHTTP", (_Guard, HTTPConnection), guard)
+        tls = type("GuardedHTTPS", (_Guard, HTTPSConnection), guard)
+        manager = urllib3.PoolManager(num_pools=2, ca_certs=self._ca_certs, cert_reqs="CERT_REQUIRED")
+        manager.pool_classes_by_scheme = {
+            "http": type("HTTP", (HTTPConnectionPool,), {"ConnectionCls": plain_}),
+            "https": type("HTTPS", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
+        }
+        return manager
+
+    def _answer(self, url: str, response: Any, asked: Mapping[str, str], moved: str | None, ends_at: float) -> Fetched:
+        status, headers = response.status, response.headers
+        retry_after = _retry_after(headers.get("Retry-After"))
+        if status == 304 and not ("If-None-Match" in asked or "If-Modified-Since" in asked):
+            raise FeedUnavailable(url, "says that nothing changed, though it was not asked", status=304)
+        if status == 410:
+            raise FeedGone(url, "410 Gone: its publisher says it will not come back")
+        if status not in (200, 203, 304):
+            raise FeedUnavailable(
+                url, f"answers {status} {response.reason or ''}".strip(), status=status, retry_after=retry_after
+            )
+        return Fetched(
+            url=url,
+            status=304 if status == 304 else 200,
+            body=b"" if status == 304 else self._body(url, response, ends_at),
+            content_type=headers.get("Content-Type", "")[:200],
+            etag=_bounded(headers.get("ETag"), 500),
+            last_modified=_bounded(headers.get("Last-Modified"), 100),
+            permanent_url=moved,
+            max_age=_max_age(headers.get("Cache-Control", "")),
+            retry_after=retry_after,
+        )
+
+    def _body(self, url: str, response: Any, ends_at: float) -> bytes:
+        """The whole decoded body, or an error: half of it would look as if the other entries had vanished."""
+        body = bytearray()
+        try:
+            while chunk := response.read1(CHUNK):
+                body += chunk
+                if len(body) > self._max_bytes:
+                    raise FeedUnavailable(url, f"is larger than {self._max_bytes // 1_000_000} MB")
+                if time.monotonic() > ends_at:
+                    raise FeedUnavailable(url, "took too long to answer")
+        except (HTTPError, OSError, ValueError) as error:
+            raise _translated(url, error, late=time.monotonic() >= ends_at) from None
+        left = getattr(response, "length_remaining", 0)
+        if left:
+            raise FeedUnavailable(url, "the answer ended before it was complete")
+        if time.monotonic() >= ends_at:
+            raise FeedUnavailable(url, "took too long to answer")
+        if "gzip" in response.headers.get("Content-Encoding", "") and not _gzip_ended(response):
+            raise FeedUnavailable(url, "the compressed answer ended before it was complete")
+        return bytes(body)
+
+
+def _gzip_ended(response: Any) -> bool:
+    """Whether the decompressor saw the end of its stream; zlib says nothing of a stream that is cut."""
+    decoder = getattr(response, "_decoder", None)
+    inner = getattr(decoder, "_obj", None)
+    return inner is None or bool(getattr(inner, "eof", True))
+
+
+def _hang_up(sockets: list[socket.socket]) -> None:
+    for connected in sockets:
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            connected.close()
+
+
+def _translated(url: str, error: Exception, *, late: bool) -> FeedUnavailable | FeedForbidden:
+    """What went wrong, as a blogger would put it."""
+    causes = [error, error.__cause__, error.__context__, getattr(error, "reason", None)]
+    if any(isinstance(cause, _Refused) for cause in causes):
+        return FeedForbidden(url, "leads into a private network")
+    if late:
+        return FeedUnavailable(url, "took too long to answer")
+    if any(isinstance(cause, NameResolutionError) for cause in causes):
+        return FeedUnavailable(url, "there is no such host")
+    if any(isinstance(cause, SSLError) or "certificate" in str(cause).lower() for cause in causes if cause):
+        return FeedUnavailable(url, f"its certificate cannot be trusted ({_short(error)})")
+    if any(isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError) for cause in causes):
+        return FeedUnavailable(url, "took too long to answer")
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return FeedUnavailable(url, "refuses the connection")
+    return FeedUnavailable(url, f"the connection failed ({_short(error)})")
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[-120:]
+
+
+def _bounded(value: str | None, limit: int) -> str | None:
+    return value if value and len(value) <= limit and value.isprintable() else None
+
+
+def _max_age(cache_control: str) -> int | None:
+    for part in cache_control.lower().split(","):
+        name, _, value = part.strip().partition("=")
+        if name == "max-age" and value.strip('"').isdecimal():
+            return min(int(value.strip('"')[:9]), RETRY_AT_MOST)
+    return None
+
+
+def _retry_after(value: str | None) -> int | None:
+    """Seconds to wait (RFC 9110 §10.2.3), a day at most; None for what makes no sense."""
+    value = (value or "").strip()
+    if value.isdecimal():
+        return min(int(value[:9]), RETRY_AT_MOST)
+    try:
+        moment = parsedate_to_datetime(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(int(seconds), RETRY_AT_MOST) if seconds > 0 else None

@@ -1,0 +1,49 @@
+"""What makes two sightings of an entry the same entry: its id, else its link, else title and date. Pure.
+
+Links are folded before they are compared: http and https, the host's case, a default port, a trailing slash, a fragment
+and parameters that only count clicks make no difference. docs/feeds.md states the rules for authors.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from datetime import datetime
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+_TRACKING = re.compile(
+    r"(utm_\w+|mc_[ce]id|fbclid|gclid|dclid|msclkid|igshid|mkt_tok|yclid|_hs\w+|ref_src|source_rss)", re.I
+)
+IDENTITY_AT_MOST = 400
+
+
+def canonical_link(link: str) -> str:
+    """`link` without what does not tell one page from another; "" for what is no http(s) address."""
+    try:
+        parts = urlsplit(link.strip())
+        port = parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return ""
+    place = parts.hostname.lower().rstrip(".") + (f":{port}" if port not in (None, 80, 443) else "")
+    kept = [
+        (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if not _TRACKING.fullmatch(name)
+    ]
+    query = f"?{urlencode(sorted(kept))}" if kept else ""
+    path = quote(unquote(parts.path), safe="/%:@!$&'()*+,;=~-._").rstrip("/")
+    return f"{place}{path}{query}"[:2000]
+
+
+def identity(raw_id: str, link: str, title: str, published: datetime | None) -> str:
+    """The stable name of an entry within its feed, at most 400 characters."""
+    raw_id = raw_id.strip()
+    found = canonical_link(raw_id) or raw_id or canonical_link(link)
+    if not found:
+        when = published.isoformat() if published else ""
+        found = "made:" + hashlib.sha256(f"{title}\n{when}".encode("utf-8", "replace")).hexdigest()
+    return (
+        found
+        if len(found) <= IDENTITY_AT_MOST
+        else "long:" + hashlib.sha256(found.encode("utf-8", "replace")).hexdigest()
+    )

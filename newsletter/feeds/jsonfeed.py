@@ -1,0 +1,94 @@
+"""JSON Feed 1.0 and 1.1 (jsonfeed.org). Pure."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+from newsletter.content import absolute_link, first_picture, plain, video_id, video_picture
+from newsletter.errors import NotAFeed
+from newsletter.feeds.entry import ParsedEntry, ParsedFeed
+from newsletter.feeds.identity import canonical_link, identity
+
+ENTRIES_AT_MOST = 1000
+HTML_AT_MOST = 400_000
+
+
+def looks_like(body: bytes) -> bool:
+    """Whether `body` begins as JSON does."""
+    return body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
+def parse(body: bytes, *, url: str) -> ParsedFeed:
+    """The feed in `body`. Raises `NotAFeed`."""
+    try:
+        found = json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        raise NotAFeed(url, "broken JSON") from None
+    items = found.get("items") if isinstance(found, dict) else None
+    if not isinstance(items, list) or "jsonfeed" not in str(found.get("version", "")):
+        raise NotAFeed(url, "JSON, but no JSON Feed")
+    site = absolute_link(_text(found.get("home_page_url")), base_url=url) or url
+    entries = (_entry(item, site) for item in items[:ENTRIES_AT_MOST] if isinstance(item, dict))
+    return ParsedFeed(
+        title=plain(_text(found.get("title"))),
+        link=site if found.get("home_page_url") else "",
+        entries=tuple(entry for entry in entries if entry is not None),
+    )
+
+
+def _entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
+    address = _text(item.get("url")) or _text(item.get("external_url"))
+    link = (absolute_link(address, base_url=base) or "") if address.strip() else ""
+    title = plain(_text(item.get("title")))
+    content = _text(item.get("content_html"))[:HTML_AT_MOST] or _paragraphs(_text(item.get("content_text")))
+    summary = _paragraphs(_text(item.get("summary")))
+    if not (link or title or content or summary):
+        return None
+    raw_id = plain(item.get("id"), limit=2000)
+    published = _date(_text(item.get("date_published")) or _text(item.get("date_modified")))
+    video = video_id(link)
+    image = absolute_link(_text(item.get("image")) or _text(item.get("banner_image")), base_url=base)
+    picture, alt = (video_picture(video), "") if video else first_picture(content, base_url=link or base)
+    has_own = bool(_text(item.get("image")) or _text(item.get("banner_image")))
+    return ParsedEntry(
+        identity=identity(raw_id, link, title, published),
+        link_key=canonical_link(link),
+        id=raw_id,
+        title=title,
+        link=link,
+        author=_author(item),
+        published=published,
+        summary_html=summary,
+        content_html=content,
+        image=(image or "") if has_own and image else picture,
+        image_alt="" if has_own else alt,
+        categories=tuple(plain(tag, limit=100) for tag in item.get("tags") or [] if isinstance(tag, str))[:50],
+        video_id=video,
+    )
+
+
+def _text(value: object) -> str:
+    return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
+
+
+def _paragraphs(text: str) -> str:
+    blocks = [block for block in text[:HTML_AT_MOST].split("\n\n") if block.strip()]
+    return "".join(f"<p>{escape(block.strip())}</p>" for block in blocks)
+
+
+def _author(item: dict[str, Any]) -> str:
+    authors = item.get("authors") if isinstance(item.get("authors"), list) else [item.get("author")]
+    first = authors[0] if authors else None
+    return plain(first.get("name"), limit=200) if isinstance(first, dict) else ""
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
+        found = found if found.tzinfo else found.replace(tzinfo=UTC)
+        return found.astimezone(UTC) if 1971 <= found.year <= 9000 else None
+    except (ValueError, OverflowError):
+        return None

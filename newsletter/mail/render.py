@@ -1,0 +1,71 @@
+"""Renders the folders of templates/emails: subject, text and HTML of a mail, styles inlined. Data is never a template.
+
+An author's own folder beside the settings comes first, so that a mail can be changed without touching the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import css_inline
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from newsletter.content import plain
+from newsletter.errors import TemplateProblem
+
+HTML_BUDGET = 90_000
+"""Bytes. Gmail cuts a message off at 102 KB of HTML, and with it the link to unsubscribe."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailContent:
+    """What a mail says: one line, and twice the same in text and HTML. May hold slots."""
+
+    subject: str
+    text: str
+    html: str
+
+
+class Renderer:
+    """Finds a mail's templates in the first of `directories` that has them."""
+
+    def __init__(self, directories: Sequence[Path]) -> None:
+        self._jinja = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader([str(directory) for directory in directories]),
+            autoescape=lambda name: bool(name) and str(name).endswith(".html"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=False,
+        )
+        self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True)
+
+    def render(self, mail: str, context: Mapping[str, object]) -> MailContent:
+        """The mail `mail` (a folder's name) with `context`. Raises `TemplateProblem`, naming template and line."""
+        subject = plain(self._render(f"{mail}/subject.txt", context), limit=300)
+        text = self._render(f"{mail}/text.txt", context).strip() + "\n"
+        html = self._render(f"{mail}/html.html", {**context, "subject": subject})
+        return MailContent(subject, text, self._inliner.inline(html))
+
+    def _render(self, template: str, context: Mapping[str, object]) -> str:
+        try:
+            return self._jinja.get_template(template).render(context)
+        except TemplateNotFound as error:
+            raise TemplateProblem(str(error), 0, "there is no such template") from None
+        except TemplateSyntaxError as error:
+            raise TemplateProblem(error.name or template, error.lineno, str(error.message)) from None
+        except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError) as error:
+            raise TemplateProblem(template, _line(error), str(error)) from None
+
+
+def _line(error: BaseException) -> int:
+    """Where in a template an error arose: Jinja rewrites the traceback to the template's own lines."""
+    line, frame = 0, error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename.endswith((".html", ".txt")):
+            line = frame.tb_lineno
+        frame = frame.tb_next
+    return line

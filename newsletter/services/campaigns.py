@@ -1,0 +1,161 @@
+"""What became of every mailing: list them, report, pause, resume, cancel, try again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db import reading, transaction
+from newsletter.errors import NotFound, Refused
+from newsletter.mail.render import MailContent
+from newsletter.models import Campaign, Edition, MailingList
+from newsletter.outbox import Totals
+from newsletter.services.environment import Environment
+from newsletter.tokens import message_id
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignView:
+    """A campaign and where its recipients are."""
+
+    id: int
+    list: str
+    kind: str
+    subject: str
+    status: str
+    reason: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    scheduled_at: datetime | None
+    totals: Totals
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """One recipient of a campaign in its report."""
+
+    email: str
+    status: str
+    attempts: int
+    code: int | None
+    text: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """A campaign, and everybody who has not got it (all recipients, if asked)."""
+
+    campaign: CampaignView
+    deliveries: tuple[DeliveryView, ...]
+
+
+def ls(*, slug: str | None = None, limit: int = 50) -> list[CampaignView]:
+    """Campaigns, newest first."""
+    query = select(Campaign).join(MailingList).order_by(Campaign.id.desc()).limit(limit)
+    with reading() as session:
+        found = session.scalars(query.where(MailingList.slug == slug) if slug else query)
+        return [_view(session, row) for row in found]
+
+
+def show(campaign_id: int) -> CampaignView:
+    """One campaign. Raises `NotFound`."""
+    with reading() as session:
+        return _view(session, _find(session, campaign_id))
+
+
+def content(campaign_id: int) -> MailContent:
+    """What it says: its widest edition, with slots. Raises `NotFound`."""
+    with reading() as session:
+        _find(session, campaign_id)
+        query = select(Edition).where(Edition.campaign_id == campaign_id).order_by(Edition.cursor).limit(1)
+        edition = session.scalar(query)
+        if edition is None:
+            raise NotFound(f"campaign {campaign_id} has no content yet")
+        return MailContent(edition.subject, edition.text, edition.html)
+
+
+def report(campaign_id: int, *, everybody: bool = False) -> CampaignReport:
+    """The numbers, and who did not get it and why."""
+    with reading() as session:
+        campaign = _find(session, campaign_id)
+        domain = campaign.mailing_list.from_email.rpartition("@")[2]
+        rows = outbox.rows(session, campaign)
+        deliveries = tuple(
+            DeliveryView(
+                row.email, row.status, row.attempts, row.code, row.text, message_id(campaign.seed, row.id, domain)
+            )
+            for row in rows
+            if everybody or row.status != "sent"
+        )
+        return CampaignReport(_view(session, campaign), deliveries)
+
+
+def pause(campaign_id: int) -> CampaignView:
+    """Stops sending within a second or two; nobody is lost."""
+    return _switch(campaign_id, {"sending", "scheduled"}, "paused", "paused by hand")
+
+
+def resume(campaign_id: int) -> CampaignView:
+    """Goes on where it stopped."""
+    return _switch(campaign_id, {"paused"}, "sending", "")
+
+
+def cancel(env: Environment, campaign_id: int) -> CampaignView:
+    """Ends a campaign for good: who has not got it will not."""
+    with transaction() as session:
+        campaign = _locked(session, campaign_id)
+        if campaign.status in ("sent", "cancelled"):
+            raise Refused(f"campaign {campaign_id} is {campaign.status} already")
+        outbox.cancel_campaign(session, campaign, now=env.now)
+        campaign.status, campaign.finished_at, campaign.reason = "cancelled", env.now, "cancelled by hand"
+        campaign.leased_id = campaign.last_id
+        return _view(session, campaign)
+
+
+def retry(env: Environment, campaign_id: int) -> CampaignView:
+    """Sends once more to those it failed for, and to nobody else. Raises `Refused` where there are none."""
+    with transaction() as session:
+        campaign = _locked(session, campaign_id)
+        if campaign.status == "cancelled" or not outbox.retry(session, campaign, now=env.now):
+            raise Refused(f"campaign {campaign_id} has nobody to try again")
+        campaign.status, campaign.finished_at, campaign.reason = "sending", None, ""
+        return _view(session, campaign)
+
+
+def _switch(campaign_id: int, allowed: set[str], status: str, reason: str) -> CampaignView:
+    with transaction() as session:
+        campaign = _locked(session, campaign_id)
+        if campaign.status not in allowed:
+            raise Refused(f"campaign {campaign_id} is {campaign.status}")
+        resumed = "scheduled" if status == "sending" and campaign.started_at is None else status
+        campaign.status, campaign.reason = resumed, reason
+        return _view(session, campaign)
+
+
+def _locked(session: Session, campaign_id: int) -> Campaign:
+    found: Campaign | None = session.scalar(select(Campaign).where(Campaign.id == campaign_id).with_for_update())
+    if found is None:
+        raise NotFound(f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`")
+    return found
+
+
+def _find(session: Session, campaign_id: int) -> Campaign:
+    found = session.get(Campaign, campaign_id)
+    if found is None:
+        raise NotFound(f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`")
+    return found
+
+
+def _view(session: Session, row: Campaign) -> CampaignView:
+    session.flush()
+    return CampaignView(
+        id=row.id, list=row.mailing_list.slug, kind=row.kind, subject=row.subject, status=row.status, reason=row.reason,
+        created_at=row.created_at, started_at=row.started_at, finished_at=row.finished_at,
+        scheduled_at=row.scheduled_at, totals=outbox.totals(session, row),
+    )  # fmt: skip

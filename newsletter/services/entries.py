@@ -1,0 +1,132 @@
+"""The fate of entries: ready when their time has come, and whatever the author decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from newsletter.db import reading, transaction
+from newsletter.errors import NotFound, Refused
+from newsletter.models import Entry, Feed, MailingList
+from newsletter.services.environment import Environment
+from newsletter.services.sighting import AHEAD
+
+
+@dataclass(frozen=True, slots=True)
+class EntryView:
+    """An entry as its author sees it."""
+
+    id: int
+    feed: str
+    list: str
+    title: str
+    link: str
+    published: datetime | None
+    fate: str
+    why: str
+
+
+def make_ready(session: Session, entry: Entry, why: str = "") -> None:
+    """Gives an entry its list's next number: from now on readers are owed it.
+
+    The list's row is locked until the caller commits, so that numbers become visible in their order and no digest can
+    pass over one that is still being written.
+    """
+    entry.seq = session.execute(
+        update(MailingList)
+        .where(MailingList.id == entry.list_id)
+        .values(entry_seq=MailingList.entry_seq + 1)
+        .returning(MailingList.entry_seq)
+    ).scalar_one()
+    entry.fate, entry.why = "ready", why
+
+
+def promote_due(env: Environment) -> int:
+    """Makes ready what was dated in the future and is not any more. Returns how many."""
+    with reading() as session:
+        ids = session.scalars(_waiting(env)).all()
+    if not ids:
+        return 0
+    with transaction() as session:
+        due = session.scalars(select(Entry).where(Entry.id.in_(_waiting(env))).order_by(Entry.published_at)).all()
+        for entry in due:
+            make_ready(session, entry)
+        return len(due)
+
+
+def _waiting(env: Environment):  # type: ignore[no-untyped-def] # a Select
+    return select(Entry.id).where(Entry.fate == "new", Entry.published_at <= env.now + AHEAD)
+
+
+def ls(*, slug: str | None = None, fate: str | None = None, limit: int = 50) -> list[EntryView]:
+    """Entries, newest first."""
+    query = select(Entry, Feed, MailingList).join(Feed, Feed.id == Entry.feed_id)
+    query = query.join(MailingList, MailingList.id == Entry.list_id).order_by(Entry.id.desc()).limit(limit)
+    if slug:
+        query = query.where(MailingList.slug == slug)
+    if fate:
+        query = query.where(Entry.fate == fate)
+    with reading() as session:
+        return [_view(*row) for row in session.execute(query)]
+
+
+def show(entry_id: int) -> EntryView:
+    """One entry. Raises `NotFound`."""
+    with reading() as session:
+        entry = _find(session, entry_id)
+        return _view(entry, entry.feed, entry.feed.mailing_list)
+
+
+def skip(entry_id: int) -> EntryView:
+    """Never mails an entry that has not been mailed."""
+    return _decide(entry_id, {"new", "held", "ready"}, "skipped", "skipped by hand")
+
+
+def hold(entry_id: int) -> EntryView:
+    """Keeps an entry back until it is released."""
+    return _decide(entry_id, {"new", "ready"}, "held", "held by hand")
+
+
+def release(entry_id: int) -> EntryView:
+    """Lets a held or skipped entry go out with the next digest."""
+    return _decide(entry_id, {"held", "skipped", "new"}, "ready", "released by hand")
+
+
+def resend(entry_id: int) -> EntryView:
+    """Mails an entry once more to everybody."""
+    return _decide(entry_id, {"sent"}, "ready", "to be sent again, by hand")
+
+
+def _decide(entry_id: int, allowed: set[str], fate: str, why: str) -> EntryView:
+    with transaction() as session:
+        entry = _find(session, entry_id)
+        if entry.fate not in allowed:
+            raise Refused(f"entry {entry_id} is {entry.fate}", hint="only " + " or ".join(sorted(allowed)) + " ones")
+        if fate == "ready":
+            make_ready(session, entry, why)
+        else:
+            entry.fate, entry.why, entry.seq = fate, why, None
+        return _view(entry, entry.feed, entry.feed.mailing_list)
+
+
+def _find(session: Session, entry_id: int) -> Entry:
+    found = session.get(Entry, entry_id)
+    if found is None:
+        raise NotFound(f"there is no entry {entry_id}", hint="see `newsletter entry ls`")
+    return found
+
+
+def _view(entry: Entry, feed: Feed, mailing_list: MailingList) -> EntryView:
+    return EntryView(
+        id=entry.id,
+        feed=feed.url,
+        list=mailing_list.slug,
+        title=entry.title,
+        link=entry.link,
+        published=entry.published_at,
+        fate=entry.fate,
+        why=entry.why,
+    )

@@ -1,0 +1,142 @@
+"""The feeds of a list: add, look, pause, remove. What is read from them is polling's business."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from newsletter.db import reading, transaction
+from newsletter.errors import NotFound, Refused
+from newsletter.feeds.discover import discover
+from newsletter.models import Feed, MailingList
+from newsletter.services import polling
+from newsletter.services.environment import Environment
+
+
+@dataclass(frozen=True, slots=True)
+class FeedView:
+    """A feed as its author sees it. Times are None where it has not happened yet."""
+
+    id: int
+    list: str
+    url: str
+    title: str
+    status: str
+    read_at: datetime | None
+    next_poll_at: datetime
+    failures: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddedFeed:
+    """A feed that was added: how many entries were there already, and how many of them will be mailed."""
+
+    id: int
+    url: str
+    title: str
+    list: str
+    entries: int
+    backlog: int
+
+
+def add(env: Environment, address: str, slug: str | None = None, *, backlog: int = 0) -> AddedFeed:
+    """Finds the feed behind `address` and adds it to a list. What is in it already is not mailed, but for the newest
+    `backlog` entries. Raises `FeedError`, `NotFound`, `Refused`."""
+    with reading() as session:
+        list_id = find_list(session, slug).id
+    found = discover(address, env.fetch)
+    with transaction() as session:
+        mailing_list = session.get_one(MailingList, list_id)
+        known = session.scalars(select(Feed).where(Feed.list_id == list_id)).all()
+        if any(feed.url in (found.feed_url, found.fetched.url) for feed in known):
+            raise Refused(
+                f"{mailing_list.slug} has this feed already: {found.feed_url}", hint="see `newsletter feed ls`"
+            )
+        feed = Feed(
+            list_id=list_id,
+            url=found.feed_url,
+            site_url=found.site_url,
+            title=found.title,
+            next_poll_at=env.now,
+            created_at=env.now,
+        )
+        session.add(feed)
+        session.flush()
+        polling.store(env, session, feed, found.fetched, found.feed, backlog=backlog)
+        entries = len(found.feed.entries)
+        return AddedFeed(feed.id, feed.url, feed.title, mailing_list.slug, entries, min(backlog, entries))
+
+
+def ls(slug: str | None = None) -> list[FeedView]:
+    """Every feed, or those of one list."""
+    with reading() as session:
+        query = select(Feed).join(MailingList).order_by(Feed.id)
+        return [_view(feed) for feed in session.scalars(query.where(MailingList.slug == slug) if slug else query)]
+
+
+def pause(which: str) -> FeedView:
+    """Stops asking a feed."""
+    return _set_status(which, "paused", None)
+
+
+def resume(env: Environment, which: str) -> FeedView:
+    """Asks a feed again, at once."""
+    return _set_status(which, "active", env.now)
+
+
+def _set_status(which: str, status: str, due: datetime | None) -> FeedView:
+    with transaction() as session:
+        feed = find(session, which)
+        feed.status = status
+        if due is not None:
+            feed.next_poll_at, feed.failures, feed.error = due, 0, ""
+        return _view(feed)
+
+
+def remove(which: str) -> FeedView:
+    """Forgets a feed and what was found in it."""
+    with transaction() as session:
+        feed = find(session, which)
+        shown = _view(feed)
+        session.delete(feed)
+        return shown
+
+
+def find(session: Session, which: str) -> Feed:
+    """A feed by number or address. Raises `NotFound`."""
+    number = int(which) if which.isdecimal() and len(which) < 10 else 0
+    found = session.scalars(select(Feed).where(or_(Feed.id == number, Feed.url == which)).limit(1)).one_or_none()
+    if found is None:
+        raise NotFound(f"there is no feed {which}", hint="see `newsletter feed ls`")
+    return found
+
+
+def find_list(session: Session, slug: str | None) -> MailingList:
+    """The list named, or the only one there is. Raises `NotFound`, `Refused`."""
+    lists = session.scalars(select(MailingList).order_by(MailingList.id)).all()
+    chosen = [row for row in lists if slug in (None, row.slug)]
+    if not lists:
+        raise NotFound("there is no mailing list yet", hint="`newsletter init` or `newsletter list add` makes one")
+    if not chosen:
+        raise NotFound(f"there is no list {slug}", hint="lists: " + ", ".join(row.slug for row in lists))
+    if len(chosen) > 1:
+        raise Refused("which list?", hint="--list " + " | ".join(row.slug for row in lists))
+    return chosen[0]
+
+
+def _view(feed: Feed) -> FeedView:
+    return FeedView(
+        id=feed.id,
+        list=feed.mailing_list.slug,
+        url=feed.url,
+        title=feed.title,
+        status=feed.status,
+        read_at=feed.read_at,
+        next_poll_at=feed.next_poll_at,
+        failures=feed.failures,
+        error=feed.error,
+    )

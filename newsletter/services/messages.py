@@ -1,0 +1,184 @@
+"""From a row of the outbox to bytes: what a mail is told about its list and its reader, and the headers it carries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from urllib.parse import urlsplit
+
+from sqlalchemy import select
+
+from newsletter.content import plain
+from newsletter.db import reading
+from newsletter.errors import NotFound
+from newsletter.mail.headers import Sender, list_headers, single_headers
+from newsletter.mail.message import CompiledMessage, Draft, compile_message, slot
+from newsletter.mail.render import MailContent
+from newsletter.mail.transport import Outgoing
+from newsletter.models import Campaign, Edition, MailingList
+from newsletter.outbox import Row
+from newsletter.services.environment import Environment
+from newsletter.tokens import LIFETIMES, message_id
+
+CADENCE_TEXT = {
+    "instant": "whenever there is something new",
+    "daily": "once a day, if there is something new",
+    "weekly": "once a week, if there is something new",
+    "monthly": "once a month, if there is something new",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ListView:
+    """What a mail's templates may know of its list (`list.…`)."""
+
+    id: int
+    slug: str
+    title: str
+    url: str
+    site_url: str
+    archive_url: str
+    from_name: str
+    from_email: str
+    reply_to: str
+    postal_address: str
+    language: str
+    color: str
+    logo_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderView:
+    """What a mail's templates may know of its reader (`reader.…`): values in a single mail, slots in a campaign."""
+
+    name: str
+    preferences_url: str
+    unsubscribe_url: str
+
+
+ANY_READER = ReaderView(slot("name"), slot("preferences_url"), slot("unsubscribe_url"))
+
+
+def view(env: Environment, mailing_list: MailingList) -> ListView:
+    """The list as templates see it."""
+    return ListView(
+        id=mailing_list.id,
+        slug=mailing_list.slug,
+        title=plain(mailing_list.title, limit=200),
+        url=env.links.mailing_list(mailing_list.slug),
+        site_url=mailing_list.site_url,
+        archive_url=env.links.archive(mailing_list.slug),
+        from_name=plain(mailing_list.from_name, limit=200),
+        from_email=mailing_list.from_email,
+        reply_to=mailing_list.reply_to,
+        postal_address=plain(mailing_list.postal_address, limit=500),
+        language=mailing_list.language,
+        color=mailing_list.theme_color,
+        logo_url=mailing_list.logo_url,
+    )
+
+
+def compile_for_list(env: Environment, mailing_list: ListView, content: MailContent, *, stream: str) -> CompiledMessage:
+    """A mail to a list, to be filled in for each reader. `stream` names the kind of mail for Feedback-ID."""
+    host = urlsplit(env.settings.base_url).hostname or "localhost"
+    headers = list_headers(
+        _sender(mailing_list),
+        content.subject,
+        title=mailing_list.title,
+        list_id=f"{mailing_list.slug}.{host}",
+        help_url=mailing_list.url,
+        archive_url=mailing_list.archive_url,
+        feedback_id=f"{mailing_list.slug}:{stream}:newsletter",
+    )
+    return compile_message(Draft(headers, content.text, content.html))
+
+
+def _sender(mailing_list: ListView) -> Sender:
+    return Sender(mailing_list.from_name, mailing_list.from_email, mailing_list.reply_to)
+
+
+class Composer:
+    """Makes the messages of one run. Compiles each edition once; renders single mails one by one."""
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+        self._compiled: dict[tuple[int, int], tuple[CompiledMessage, Sender, str]] = {}
+        self._lists: dict[int, ListView] = {}
+
+    def compose(self, row: Row) -> Outgoing:
+        """The message of `row`. Raises `TemplateProblem`, or `InvalidInput` for what no header can carry."""
+        if row.campaign_id is None:
+            return self._single(row)
+        key = (row.campaign_id, row.cursor)
+        compiled, sender, seed = self._compiled.get(key) or self._edition(key)
+        return self._outgoing(row, sender, compiled, seed)
+
+    def _edition(self, key: tuple[int, int]) -> tuple[CompiledMessage, Sender, str]:
+        campaign_id, cursor = key
+        with reading() as session:
+            found = session.execute(
+                select(Campaign, Edition, MailingList)
+                .join(Edition, Edition.campaign_id == Campaign.id)
+                .join(MailingList, MailingList.id == Campaign.list_id)
+                .where(Campaign.id == campaign_id, Edition.cursor == cursor)
+            ).one_or_none()
+            if found is None:
+                raise NotFound(f"campaign {campaign_id} has no edition {cursor}")
+            campaign, edition, mailing_list = found
+            shown = view(self.env, mailing_list)
+            content = MailContent(edition.subject, edition.text, edition.html)
+            kind, seed = campaign.kind, campaign.seed
+        compiled = compile_for_list(self.env, shown, content, stream=kind)
+        self._compiled[key] = compiled, _sender(shown), seed
+        return self._compiled[key]
+
+    def _single(self, row: Row) -> Outgoing:
+        shown = self._list(row.list_id or 0)
+        now, handle, context = self.env.now, str(row.handle), row.context or {}
+        reader = ReaderView(
+            name=row.name or "",
+            preferences_url=self.env.links.preferences(handle, now),
+            unsubscribe_url=self.env.links.unsubscribe(handle, now),
+        )
+        content = self.env.renderer.render(
+            row.mail,
+            {
+                "list": shown,
+                "reader": reader,
+                "confirm_url": self.env.links.confirm(handle, row.round or 0, now),
+                "expires_days": (LIFETIMES["confirm"] or now - now).days,
+                "cadence_text": CADENCE_TEXT.get(row.cadence or "", ""),
+            },
+        )
+        draft = Draft(single_headers(_sender(shown), content.subject), content.text, content.html)
+        if row.mail == "welcome":
+            compiled = compile_for_list(self.env, shown, content, stream="welcome")
+        else:
+            compiled = compile_message(draft)
+        return self._outgoing(row, _sender(shown), compiled, str(context.get("seed", "")))
+
+    def _list(self, list_id: int) -> ListView:
+        if list_id not in self._lists:
+            with reading() as session:
+                self._lists[list_id] = view(self.env, session.get_one(MailingList, list_id))
+        return self._lists[list_id]
+
+    def _outgoing(self, row: Row, sender: Sender, compiled: CompiledMessage, seed: str) -> Outgoing:
+        now, handle, email = self.env.now, str(row.handle), str(row.email)
+        # What a visitor typed as a name is not repeated in a confirmation: it would make a relay for spam.
+        shown = row.mail in ("digest", "letter", "welcome")
+        values = {
+            "name": row.name or "" if shown else "",
+            "email": email,
+            "date": mail_date(now),
+            "message_id": message_id(seed, row.id, sender.domain),
+            "unsubscribe_url": self.env.links.unsubscribe(handle, now),
+            "preferences_url": self.env.links.preferences(handle, now),
+        }
+        return Outgoing(row.id, sender.email, email, compiled.build(values))
+
+
+def mail_date(now: datetime) -> str:
+    """RFC 5322 §3.3, in UTC."""
+    return format_datetime(now)

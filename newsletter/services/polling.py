@@ -1,0 +1,234 @@
+"""Asks the feeds that are due, and stores what they say. Claims in the database, fetches in threads that do not touch
+it, stores each feed in a transaction of its own: one slow or broken feed holds up none of the others."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from newsletter.content import plain
+from newsletter.db import reading, transaction
+from newsletter.errors import FeedError, FeedGone, FeedUnavailable, NewsletterError
+from newsletter.feeds.entry import ParsedEntry, ParsedFeed
+from newsletter.feeds.fetch import Fetched
+from newsletter.feeds.parse import parse
+from newsletter.models import Entry, Feed
+from newsletter.schedule import next_poll
+from newsletter.services import sighting
+from newsletter.services.entries import make_ready
+from newsletter.services.environment import Environment
+
+AT_ONCE = 20
+CLAIM_FOR = timedelta(minutes=10)
+UNCONDITIONAL_EVERY = timedelta(days=1)
+MOVED_AFTER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DueFeed:
+    """A feed this worker has taken on."""
+
+    id: int
+    url: str
+    etag: str | None
+    last_modified: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """What came of asking: `new`, `changed` and `held` count entries; `error` is one line, "" when all went well."""
+
+    feed_id: int
+    url: str
+    new: int = 0
+    changed: int = 0
+    held: int = 0
+    unchanged: bool = False
+    error: str = ""
+
+
+Reading = tuple[Fetched, ParsedFeed | None] | NewsletterError
+
+
+def poll_due(env: Environment, *, limit: int = 500) -> list[PollResult]:
+    """Polls every feed that is due."""
+    return list(_poll(env, list(_claim(env, limit))))
+
+
+def check(env: Environment, feed_id: int) -> PollResult:
+    """Polls one feed now, whether or not it is due."""
+    with transaction() as session:
+        feed = session.get_one(Feed, feed_id)
+        due = DueFeed(feed.id, feed.url, None, None)
+    return next(_poll(env, [due]))
+
+
+def _claim(env: Environment, limit: int) -> Iterator[DueFeed]:
+    """Takes due feeds by moving them on: an UPDATE that hits the row with the time we saw, or not at all."""
+    now = env.now
+    with reading() as session:
+        query = select(Feed).where(Feed.status == "active", Feed.next_poll_at <= now).order_by(Feed.next_poll_at)
+        seen = [(feed, feed.next_poll_at, _due(env, feed)) for feed in session.scalars(query.limit(limit))]
+    for _, next_poll_at, due in seen:
+        with transaction() as session:
+            taken = session.execute(
+                update(Feed)
+                .where(Feed.id == due.id, Feed.next_poll_at == next_poll_at, Feed.status == "active")
+                .values(next_poll_at=now + CLAIM_FOR)
+            )
+        if taken.rowcount == 1:  # type: ignore[attr-defined]
+            yield due
+
+
+def _due(env: Environment, feed: Feed) -> DueFeed:
+    """Now and then everything is asked for: some servers say "unchanged" for ever (F08)."""
+    fresh = feed.unconditional_at is not None and env.now - feed.unconditional_at < UNCONDITIONAL_EVERY
+    return DueFeed(feed.id, feed.url, feed.etag if fresh else None, feed.last_modified if fresh else None)
+
+
+def _poll(env: Environment, due: list[DueFeed]) -> Iterator[PollResult]:
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
+        for feed, found in zip(due, threads.map(lambda feed: _read(env, feed), due), strict=True):
+            yield _settle(env, feed, found)
+
+
+def _read(env: Environment, due: DueFeed) -> Reading:
+    """Fetches and parses, in a thread of its own; whatever goes wrong is a value."""
+    try:
+        fetched = env.fetch(due.url, etag=due.etag, last_modified=due.last_modified)
+        if fetched.status == 304:
+            return fetched, None
+        return fetched, parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
+    except NewsletterError as error:
+        return error
+    except Exception as error:  # a parser's bug must not cost the other feeds their turn (F12)
+        return FeedError(due.url, f"cannot be read ({type(error).__name__})")
+
+
+def _settle(env: Environment, due: DueFeed, found: Reading) -> PollResult:
+    with transaction() as session:
+        feed = session.get(Feed, due.id)
+        if feed is None:
+            return PollResult(due.id, due.url, error="removed meanwhile")
+        if isinstance(found, NewsletterError):
+            return _failed(env, feed, found)
+        fetched, parsed = found
+        if due.etag is None and due.last_modified is None:
+            feed.unconditional_at = env.now
+        return store(env, session, feed, fetched, parsed)
+
+
+def _failed(env: Environment, feed: Feed, error: NewsletterError) -> PollResult:
+    now = env.now
+    said = error.reason if isinstance(error, FeedError) else str(error)
+    feed.failures += 1
+    feed.error, feed.polled_at = plain(said), now
+    if isinstance(error, FeedGone):
+        feed.status = "gone"
+    retry_after = error.retry_after if isinstance(error, FeedUnavailable) else None
+    feed.next_poll_at = next_poll(
+        now,
+        failures=feed.failures,
+        max_age=None,
+        retry_after=retry_after,
+        jitter=random.random(),  # noqa: S311
+    )
+    return PollResult(feed.id, feed.url, error=feed.error)
+
+
+def store(
+    env: Environment, session: Session, feed: Feed, fetched: Fetched, parsed: ParsedFeed | None, *, backlog: int = 0
+) -> PollResult:
+    """Writes down what a feed said; `parsed` is None where nothing changed. Within the caller's transaction."""
+    now = env.now
+    first = feed.read_at is None
+    result = PollResult(feed.id, feed.url, unchanged=True)
+    if parsed is not None:
+        result = _entries(env, session, feed, parsed, first=first, backlog=backlog)
+        feed.title = parsed.title or feed.title
+        feed.etag, feed.last_modified = fetched.etag, fetched.last_modified
+    feed.failures, feed.error, feed.polled_at, feed.read_at = 0, "", now, now
+    feed.next_poll_at = next_poll(
+        now,
+        failures=0,
+        max_age=fetched.max_age,
+        retry_after=None,
+        jitter=random.random(),  # noqa: S311
+    )
+    _moved(session, feed, fetched)
+    return result
+
+
+def _moved(session: Session, feed: Feed, fetched: Fetched) -> None:
+    """Takes a permanent redirect at its word once it has said the same three times."""
+    target = fetched.permanent_url or ""
+    feed.moved_seen = feed.moved_seen + 1 if target and target == feed.moved_to else int(bool(target))
+    feed.moved_to = target
+    if feed.moved_seen >= MOVED_AFTER:
+        twin = session.scalar(select(Feed.id).where(Feed.list_id == feed.list_id, Feed.url == target))
+        if twin is None:
+            feed.url, feed.moved_to, feed.moved_seen = target, "", 0
+
+
+def _entries(
+    env: Environment, session: Session, feed: Feed, parsed: ParsedFeed, *, first: bool, backlog: int
+) -> PollResult:
+    known = {
+        entry.identity: entry
+        for entry in session.scalars(select(Entry).where(Entry.feed_id == feed.id).order_by(Entry.id))
+    }
+    decided = sighting.decide(
+        [sighting.Known(entry.identity, entry.link_key, entry.title) for entry in known.values()],
+        parsed.entries,
+        now=env.now,
+        first=first,
+        backlog=backlog,
+    )
+    for identity, sighted in decided.changed:
+        _update(known[identity], sighted)
+    # Oldest first, so that what is ready is numbered in the order it was written.
+    for new in reversed(decided.new):
+        entry = _new(env, feed, new)
+        session.add(entry)
+        session.flush()
+        if new.fate == "ready":
+            make_ready(session, entry)
+    fates = [new.fate for new in decided.new]
+    return PollResult(
+        feed.id,
+        feed.url,
+        new=len(fates) - fates.count("skipped"),
+        changed=len(decided.changed),
+        held=fates.count("held"),
+    )
+
+
+def _new(env: Environment, feed: Feed, new: sighting.New) -> Entry:
+    entry = Entry(
+        feed_id=feed.id,
+        list_id=feed.list_id,
+        identity=new.identity,
+        found_at=env.now,
+        fate="new" if new.fate == "ready" else new.fate,
+        why=new.why,
+        categories=[],
+    )
+    _update(entry, new.entry)
+    return entry
+
+
+def _update(entry: Entry, sighted: ParsedEntry) -> None:
+    """The corrected text goes out, if it has not gone out yet; what was mailed stays as it was mailed."""
+    if entry.fate == "sent":
+        return
+    entry.link_key, entry.link, entry.title = sighted.link_key, sighted.link, sighted.title
+    entry.author, entry.published_at = sighted.author, sighted.published
+    entry.summary_html, entry.content_html = sighted.summary_html, sighted.content_html
+    entry.image, entry.image_alt = sighted.image, sighted.image_alt
+    entry.categories, entry.video_id = list(sighted.categories), sighted.video_id

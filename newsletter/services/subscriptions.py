@@ -1,0 +1,315 @@
+"""A reader's own verbs: ask to subscribe, confirm, leave, come back, ask for a link.
+
+The answer never depends on whether an address is known, and nothing is mailed here: what is to be mailed is queued in
+the same transaction as the change that causes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.addresses import Address, parse_address
+from newsletter.content import plain
+from newsletter.db import reading, transaction
+from newsletter.errors import InvalidInput, LinkError, LinkInvalid, LinkSpent, NotFound, TooMany
+from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription
+from newsletter.services import limits, suppressions
+from newsletter.services.environment import Environment
+from newsletter.tokens import new_handle
+
+CONFIRMATIONS_AT_MOST = 3
+CONFIRMATION_EVERY = timedelta(days=1)
+TOO_FAST = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """What a visitor filled in. `trap` is the field that only robots see; `stamp` the signed time of our own form."""
+
+    email: object
+    name: object = ""
+    cadence: object = ""
+    language: object = ""
+    trap: object = ""
+    stamp: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a word came from: kept with it, for the day somebody asks."""
+
+    source: str
+    page: str = ""
+    ip: str = ""
+    user_agent: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A subscription as its owner sees it."""
+
+    list_id: int
+    slug: str
+    title: str
+    status: str
+    cadence: str
+    cadences: tuple[str, ...]
+
+
+def default_wording(mailing_list: MailingList) -> str:
+    """What a form says one agrees to, unless the list has words of its own."""
+    return mailing_list.consent_text or (
+        f"Yes, send me {mailing_list.title} by e-mail. I can unsubscribe at any time with one click."
+    )
+
+
+def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) -> None:
+    """Asks for a subscription; the address must confirm it. Says nothing of whether it is known.
+
+    Raises `NotFound` (no such list), `InvalidInput` (by field), `TooMany`.
+    """
+    with reading() as session:
+        mailing_list = _list(session, slug)
+        list_id, offered, default = mailing_list.id, mailing_list.cadences, mailing_list.default_cadence
+    address, cadence = _checked(sign_up, offered, default)
+    with transaction() as session:  # counted even where the rest fails
+        refusal = None
+        try:
+            limits.sign_up(env, session, list_id=list_id, ip=evidence.ip)
+        except TooMany as error:
+            refusal = error
+    if refusal:
+        raise refusal
+    if _robot(env, sign_up):
+        return
+    try:
+        _request(env, slug, sign_up, address, cadence, evidence)
+    except IntegrityError:  # the same address twice at the same moment: the other one has queued the mail
+        return
+
+
+def _checked(sign_up: SignUp, offered: list[str], default: str) -> tuple[Address, str]:
+    problems: dict[str, str] = {}
+    address = Address("", "")
+    try:
+        address = parse_address(sign_up.email)
+    except InvalidInput as error:
+        problems.update(error.fields)
+    cadence = str(sign_up.cadence or default)
+    if cadence not in offered:
+        problems["cadence"] = "Please choose one of: " + ", ".join(offered) + "."
+    if len(str(sign_up.name or "")) > 200:
+        problems["name"] = "Please use a shorter name."
+    if problems:
+        raise InvalidInput(problems)
+    return address, cadence
+
+
+def _robot(env: Environment, sign_up: SignUp) -> bool:
+    """Whether the form was filled in by a program: the hidden field, or faster than anybody types (S14)."""
+    if sign_up.trap:
+        return True
+    if not sign_up.stamp:
+        return False
+    try:
+        env.tokens.open("form", sign_up.stamp, env.now)
+    except LinkError as error:
+        return isinstance(error, LinkInvalid)  # an expired stamp is a page left open over lunch
+    return env.now - env.tokens.signed_at("form", sign_up.stamp) < TOO_FAST
+
+
+def _request(env: Environment, slug: str, sign_up: SignUp, address: Address, cadence: str, evidence: Evidence) -> None:
+    with transaction() as session:
+        if suppressions.suppressed(env, session, address.key):
+            return
+        now = env.now
+        mailing_list = _list(session, slug)
+        subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == address.key).with_for_update())
+        if subscriber is None:
+            subscriber = Subscriber(
+                handle=new_handle(), email=address.email, email_key=address.key, created_at=now,
+                name=plain(sign_up.name, limit=200), language=plain(sign_up.language, limit=20),
+            )  # fmt: skip
+            session.add(subscriber)
+            session.flush()
+        subscription = session.scalar(
+            select(Subscription).where(
+                Subscription.list_id == mailing_list.id, Subscription.subscriber_id == subscriber.id
+            )
+        )
+        if subscription is None:
+            subscription = Subscription(
+                handle=new_handle(), list_id=mailing_list.id, subscriber_id=subscriber.id, status="pending",
+                cadence=cadence, round=1, created_at=now, confirmations=0,
+            )  # fmt: skip
+            session.add(subscription)
+            session.flush()
+        _answer(session, subscription, cadence, now)
+        note_consent(session, subscription, "requested", evidence, now, wording=default_wording(mailing_list))
+
+
+def _answer(session: Session, subscription: Subscription, cadence: str, now: datetime) -> None:
+    """Queues what the address gets for the request: a confirmation, or word that it is subscribed already; at most one
+    a day, and three confirmations in all (S01)."""
+    recent = subscription.confirmation_at is not None and now - subscription.confirmation_at < CONFIRMATION_EVERY
+    if subscription.status == "unsubscribed":
+        subscription.status, subscription.round = "pending", subscription.round + 1
+        subscription.cadence = cadence
+        if subscription.unsubscribed_at and now - subscription.unsubscribed_at >= CONFIRMATION_EVERY:
+            subscription.confirmations = 0
+    elif subscription.status == "pending":
+        subscription.cadence = cadence
+    if recent and subscription.confirmations > 0:
+        return
+    if subscription.status == "active":
+        subscription.confirmation_at, subscription.confirmations = now, 1
+        outbox.enqueue(session, mail="already", subscription_id=subscription.id, now=now)
+    elif subscription.confirmations < CONFIRMATIONS_AT_MOST:
+        subscription.confirmation_at = now
+        subscription.confirmations += 1
+        context = {"round": subscription.round}
+        outbox.enqueue(session, mail="confirm", subscription_id=subscription.id, now=now, context=context)
+
+
+def look(env: Environment, purpose: str, token: str) -> Standing:
+    """Whose link this is, for a page that only shows. Raises `LinkError`."""
+    with reading() as session:
+        return _standing(_opened(env, session, purpose, token))
+
+
+def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
+    """Makes a subscription active; again is no error and changes nothing. Raises `LinkError`."""
+    with transaction() as session:
+        subscription = _opened(env, session, "confirm", token)
+        if subscription.status == "pending":
+            now = env.now
+            mailing_list = subscription.mailing_list
+            subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = "active", now, None
+            subscription.cursor, subscription.confirmations = mailing_list.entry_seq, 0
+            subscription.confirmation_at = None
+            note_consent(session, subscription, "confirmed", evidence, now, wording=default_wording(mailing_list))
+            outbox.enqueue(session, mail="welcome", subscription_id=subscription.id, now=now)
+        return _standing(subscription)
+
+
+def unsubscribe(env: Environment, token: str, evidence: Evidence) -> Standing:
+    """Ends a subscription, at once and for good; again is no error. Raises `LinkError`."""
+    with transaction() as session:
+        subscription = _opened(env, session, "unsubscribe", token)
+        leave(session, subscription, evidence, env.now)
+        return _standing(subscription)
+
+
+def leave(session: Session, subscription: Subscription, evidence: Evidence, now: datetime) -> None:
+    """Marks a subscription as ended and queues one goodbye; for those who never confirmed, silence."""
+    if subscription.status == "unsubscribed":
+        return
+    was_active = subscription.status == "active"
+    subscription.status, subscription.unsubscribed_at = "unsubscribed", now
+    note_consent(session, subscription, "unsubscribed", evidence, now)
+    if was_active:
+        outbox.enqueue(session, mail="goodbye", subscription_id=subscription.id, now=now)
+
+
+def undo(env: Environment, token: str, evidence: Evidence) -> Standing:
+    """Takes an unsubscription back, for whoever was active before it. Raises `LinkError`."""
+    with transaction() as session:
+        subscription = _opened(env, session, "unsubscribe", token)
+        if subscription.status == "unsubscribed" and subscription.confirmed_at is not None:
+            if suppressions.suppressed(env, session, subscription.subscriber.email_key):
+                raise LinkInvalid
+            subscription.status, subscription.unsubscribed_at = "active", None
+            subscription.cursor = subscription.mailing_list.entry_seq
+            note_consent(session, subscription, "resubscribed", evidence, env.now)
+        return _standing(subscription)
+
+
+def send_link(env: Environment, email: object, evidence: Evidence) -> None:
+    """Mails a fresh link to the preferences, if the address has any. The same for everybody. Raises `InvalidInput`."""
+    address = parse_address(email)
+    with transaction() as session:
+        limited = None
+        try:
+            limits.sign_up(env, session, list_id=0, ip=evidence.ip)
+        except TooMany as error:
+            limited = error
+    if limited:
+        raise limited
+    with transaction() as session:
+        subscription = session.scalar(
+            select(Subscription)
+            .join(Subscriber)
+            .where(Subscriber.email_key == address.key, Subscription.confirmed_at.is_not(None))
+            .order_by((Subscription.status == "active").desc(), Subscription.id)
+            .limit(1)
+        )
+        if subscription is None or suppressions.suppressed(env, session, address.key):
+            return
+        day = int(env.now.timestamp())
+        if limits.count(session, f"link/{subscription.subscriber_id}", now=day, seconds=86_400) <= 3:
+            outbox.enqueue(session, mail="link", subscription_id=subscription.id, now=env.now)
+
+
+def note_consent(
+    session: Session, subscription: Subscription, kind: str, evidence: Evidence, now: datetime, *, wording: str = ""
+) -> None:
+    """Adds a piece of evidence. Nothing ever changes one."""
+    session.add(
+        ConsentEvent(
+            subscription_id=subscription.id,
+            kind=kind,
+            at=now,
+            source=evidence.source,
+            wording=wording,
+            page=plain(evidence.page, limit=500),
+            ip=evidence.ip[:45],
+            user_agent=plain(evidence.user_agent, limit=300),
+            note=plain(evidence.note, limit=500),
+        )
+    )
+
+
+def _list(session: Session, slug: str) -> MailingList:
+    found: MailingList | None = session.scalar(select(MailingList).where(MailingList.slug == slug))
+    if found is None:
+        raise NotFound("there is no such list")
+    return found
+
+
+def _opened(env: Environment, session: Session, purpose: str, token: str) -> Subscription:
+    """The subscription a token names. A confirmation counts for the request it was mailed for, no later one (T04)."""
+    payload = env.tokens.open(purpose, token, env.now)  # type: ignore[arg-type]
+    handle, _, round_ = payload.partition(".")
+    found: Subscription | None = session.scalar(
+        select(Subscription).where(Subscription.handle == handle).with_for_update()
+    )
+    if found is None:
+        raise LinkInvalid
+    if purpose == "confirm" and (str(found.round) != round_ or found.status == "unsubscribed"):
+        raise LinkSpent(found.mailing_list.slug)
+    return found
+
+
+def _standing(subscription: Subscription) -> Standing:
+    mailing_list = subscription.mailing_list
+    return Standing(
+        list_id=mailing_list.id,
+        slug=mailing_list.slug,
+        title=mailing_list.title,
+        status=subscription.status,
+        cadence=subscription.cadence,
+        cadences=tuple(mailing_list.cadences),
+    )
+
+
+def wording(slug: str) -> str:
+    """What a list's form says one agrees to. Raises `NotFound`."""
+    with reading() as session:
+        return default_wording(_list(session, slug))

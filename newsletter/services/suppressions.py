@@ -1,0 +1,69 @@
+"""Who is never mailed again, and why. Known by a keyed hash, so that it outlives the subscriber."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, exists, select
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.addresses import parse_address
+from newsletter.db import reading, transaction
+from newsletter.errors import NotFound
+from newsletter.models import Subscriber, Subscription, Suppression
+from newsletter.services.environment import Environment
+from newsletter.tokens import keyed_hash
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionView:
+    """A suppression; `email` is empty where the person was erased and only the hash is left."""
+
+    email: str
+    reason: str
+    note: str
+    created_at: datetime
+
+
+def hashes(env: Environment, email_key: str) -> list[str]:
+    """The address's hash under the key that signs, then under those that are only still known."""
+    return [keyed_hash(key, email_key) for key in env.settings.signing_keys]
+
+
+def suppressed(env: Environment, session: Session, email_key: str) -> bool:
+    """Whether an address must never be mailed."""
+    return bool(session.scalar(select(exists().where(Suppression.email_hash.in_(hashes(env, email_key))))))
+
+
+def add(env: Environment, address: str, *, reason: str = "manual", note: str = "") -> bool:
+    """Never mails `address` again, and drops what waits for it. Returns False where that was so already."""
+    key = parse_address(address).key
+    with transaction() as session:
+        if suppressed(env, session, key):
+            return False
+        session.add(
+            Suppression(
+                email_hash=hashes(env, key)[0], email_key=key, reason=reason, note=note[:500], created_at=env.now
+            )
+        )
+        waiting = select(Subscription.id).join(Subscriber).where(Subscriber.email_key == key)
+        outbox.cancel(session, session.scalars(waiting).all(), now=env.now)
+        return True
+
+
+def remove(env: Environment, address: str) -> None:
+    """Lifts a suppression: the owner's word only. Nobody is subscribed by it. Raises `NotFound`."""
+    key = parse_address(address).key
+    with transaction() as session:
+        found = session.execute(delete(Suppression).where(Suppression.email_hash.in_(hashes(env, key))))
+        if found.rowcount == 0:  # type: ignore[attr-defined]
+            raise NotFound("this address is not suppressed")
+
+
+def ls() -> list[SuppressionView]:
+    """Every suppression, newest first."""
+    with reading() as session:
+        found = session.scalars(select(Suppression).order_by(Suppression.id.desc()))
+        return [SuppressionView(row.email_key or "", row.reason, row.note, row.created_at) for row in found]

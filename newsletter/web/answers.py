@@ -1,0 +1,145 @@
+"""What every answer has in common: headers that keep it private and inert, and errors told in words."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from newsletter.errors import DatabaseError, InvalidInput, LinkError, LinkExpired, LinkSpent, NotFound, TooMany
+from newsletter.services.subscriptions import Evidence
+from newsletter.web import pages
+
+log = logging.getLogger("newsletter.web")
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' https: http:; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+RETRY_SECONDS = 30
+
+
+CADENCE_WORDS = {
+    "instant": "As soon as there is something new",
+    "daily": "Once a day",
+    "weekly": "Once a week",
+    "monthly": "Once a month",
+}
+
+
+@pages.app_context_processor
+def words() -> dict[str, object]:
+    """What templates call things."""
+    return {"cadence_words": CADENCE_WORDS}
+
+
+@pages.after_app_request
+def harden(response: Response) -> Response:
+    """No scripts, no frames, no guessing of types, no address in a Referer elsewhere (S12, T15)."""
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+    return response
+
+
+def private(response: Response) -> Response:
+    """A page that is one person's: kept by no cache, found by no search engine."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
+def page(template: str, status: int = 200, **context: object) -> Response:
+    """A rendered page."""
+    return Response(render_template(template, **context), status, mimetype="text/html")
+
+
+def evidence(source: str) -> Evidence:
+    """Where this request came from, for the consent record."""
+    return Evidence(
+        source=source,
+        page=request.headers.get("Referer") or request.headers.get("Origin") or "",
+        ip=request.remote_addr or "",
+        user_agent=request.headers.get("User-Agent", ""),
+    )
+
+
+def wants_json() -> bool:
+    """Whether the visitor is a program that speaks JSON."""
+    return request.is_json or request.accept_mimetypes.best == "application/json"
+
+
+def message(status: int, title: str, text: str, **context: object) -> Response:
+    """A page of a few words, or the same as JSON."""
+    if wants_json():
+        answer = jsonify(error=text)
+        answer.status_code = status
+        return answer
+    return private(page("message.html", status, title=title, text=text, **context))
+
+
+@pages.app_errorhandler(LinkError)
+def link_error(error: LinkError) -> Response:
+    """Says what is the matter with a link, and nothing of whose it is."""
+    if isinstance(error, LinkSpent):
+        text = "It belongs to an earlier request. If you would like to subscribe, ask once more; it takes a minute."
+        return message(410, "This link is from an earlier request", text, again=f"/{error.slug}/")
+    if isinstance(error, LinkExpired):
+        text = "Links in our mails work for a while only, so that an old mail opens nothing. We gladly send a new one."
+        return message(410, "This link has expired", text, ask_link=True)
+    text = "Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent."
+    return message(404, "This link does not work", text, ask_link=True)
+
+
+@pages.app_errorhandler(NotFound)
+def not_found(error: NotFound) -> Response:
+    """There is no such page."""
+    return message(
+        404, "Nothing here", "There is no such page. Perhaps it has moved, or the address has a typing error."
+    )
+
+
+@pages.app_errorhandler(TooMany)
+def too_many(error: TooMany) -> Response:
+    """A ceiling was reached."""
+    answer = message(429, "One moment, please", "There were too many requests from here. Please try again in a while.")
+    answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
+
+
+@pages.app_errorhandler(InvalidInput)
+def invalid(error: InvalidInput) -> Response:
+    """What was typed cannot be used, on a page that has no better place to say so."""
+    return message(422, "Please check what you typed", " ".join(error.fields.values()))
+
+
+@pages.app_errorhandler(DatabaseError)
+def unavailable(error: DatabaseError) -> Response:
+    """The database does not answer: nothing was stored, so the visitor is asked to come back."""
+    log.error("%s", error)
+    answer = message(503, "Back in a moment", "Something is busy on our side and nothing was saved. Please try again.")
+    answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer
+
+
+@pages.app_errorhandler(HTTPException)
+def http_error(error: HTTPException) -> Response:
+    """Flask's own refusals, in our words."""
+    if error.code is not None and error.code < 400 and error.response is not None:
+        return Response(error.response.get_data(), error.code, error.response.headers)
+    known = {404: "There is no such page.", 405: "This page is asked for in another way.", 413: "That is too much."}
+    answer = message(error.code or 500, error.name, known.get(error.code or 500, "The request cannot be understood."))
+    if error.code == 405 and getattr(error, "valid_methods", None):
+        answer.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
+    return answer
+
+
+@pages.app_errorhandler(Exception)
+def unexpected(error: Exception) -> Response:
+    """A mistake of ours: in the log whole, on the page in one sentence."""
+    log.exception("%s %s failed", request.method, request.url_rule or "an unknown page")
+    return message(500, "Something went wrong", "That was our mistake, not yours. Please try again later.")

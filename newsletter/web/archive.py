@@ -1,0 +1,44 @@
+"""What was mailed, for everybody: rendered from the edition, with nothing of any reader in it."""
+
+from __future__ import annotations
+
+from flask import Response, render_template
+
+from newsletter.errors import NotFound
+from newsletter.mail.message import fill
+from newsletter.services import campaigns, lists
+from newsletter.services.environment import environment
+from newsletter.web import pages
+from newsletter.web.answers import page
+
+# A mail's own styles stand in its HTML; nothing in it may run, frame or post.
+MAIL_POLICY = "sandbox allow-popups allow-top-navigation-by-user-activation; default-src 'none'; img-src https: http:; style-src 'unsafe-inline'; base-uri 'none'"  # noqa: E501
+FEED_LENGTH = 20
+
+
+@pages.get("/<slug>/archive/")
+def archive(slug: str) -> Response:
+    """Every mailing of a list."""
+    return page("archive.html", list=lists.show(slug), mailings=lists.mailings(slug, limit=500))
+
+
+@pages.get("/<slug>/archive/<int:campaign_id>")
+def mailing(slug: str, campaign_id: int) -> Response:
+    """One mailing, as it was mailed but for its reader."""
+    shown = campaigns.show(campaign_id)
+    if shown.list != slug or shown.status not in ("sent", "sending"):
+        raise NotFound("no such mailing")
+    env = environment()
+    here = env.links.mailing_list(slug)
+    neutral = {"name": "", "preferences_url": env.links.to("/link"), "unsubscribe_url": env.links.to("/link")}
+    html = fill(campaigns.content(campaign_id).html, neutral | {"email": "", "list_url": here})
+    return Response(html, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
+
+
+@pages.get("/<slug>/archive/feed.xml")
+def archive_feed(slug: str) -> Response:
+    """The archive as a feed of its own."""
+    env = environment()
+    found = lists.mailings(slug, limit=FEED_LENGTH)
+    xml = render_template("archive_feed.xml", list=lists.show(slug), mailings=found, links=env.links)
+    return Response(xml, mimetype="application/atom+xml")

@@ -1,0 +1,294 @@
+"""Sending: everybody once, whatever the server says and wherever the worker dies."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from newsletter import outbox
+from newsletter.db import db, transaction
+from newsletter.mail.message import slot
+from newsletter.mail.transport import Outcome, Outgoing, Reply
+from newsletter.models import Campaign, Delivery, Edition, Lease, Subscription, Suppression
+from newsletter.services import sending
+from newsletter.services.environment import Environment
+from newsletter.tokens import keyed_hash
+from tests.fakes import Clock, Sink, body
+from tests.people import add_list, add_reader
+
+
+def make_campaign(readers: int, *, names: str = "reader{}@example.com") -> int:
+    """A letter frozen for so many active readers."""
+    with transaction() as session:
+        mailing_list = add_list(session)
+        for number in range(readers):
+            add_reader(session, mailing_list, names.format(number), name=f"Reader {number}")
+        campaign = Campaign(
+            list_id=mailing_list.id,
+            kind="letter",
+            status="sending",
+            subject="Hello",
+            seed=secrets.token_hex(16),
+            created_at=mailing_list.created_at,
+            started_at=mailing_list.created_at,
+        )
+        session.add(campaign)
+        session.flush()
+        link = slot("unsubscribe_url")
+        session.add(
+            Edition(
+                campaign_id=campaign.id,
+                subject="Hello",
+                text=f"Dear {slot('name')}, bye: {link}\n",
+                html=f'<p>Dear {slot("name")}, <a href="{link}">bye</a></p>',
+            )
+        )
+        readers_query = select(Subscription.id, Subscription.cursor).where(Subscription.list_id == mailing_list.id)
+        outbox.freeze(session, campaign, readers_query, mail="letter", now=mailing_list.created_at)
+        return campaign.id
+
+
+def totals(campaign_id: int) -> outbox.Totals:
+    db.session.rollback()
+    return outbox.totals(db.session(), db.session.get_one(Campaign, campaign_id))
+
+
+def status(campaign_id: int) -> str:
+    db.session.rollback()
+    return db.session.get_one(Campaign, campaign_id).status
+
+
+def refusal(outgoing: Outgoing, code: int, enhanced: str, text: str, stage: str = "RCPT") -> Outcome:
+    return Outcome(outgoing.id, "refused", stage, Reply(code, enhanced, text), "sink")  # type: ignore[arg-type]
+
+
+def test_everybody_gets_one(env: Environment, sink: Sink) -> None:
+    campaign = make_campaign(1203)
+    sent = sending.send_due(env)
+    assert sent.sent == 1203
+    assert len({outgoing.recipient for outgoing in sink.accepted}) == len(sink.accepted) == 1203
+    assert totals(campaign) == outbox.Totals(recipients=1203, sent=1203)
+    assert status(campaign) == "sent"
+    assert db.session.scalars(select(Lease)).all() == []
+    assert sending.send_due(env).sent == 0
+
+
+def test_each_message_is_its_readers_own(env: Environment, sink: Sink) -> None:
+    make_campaign(3)
+    sending.send_due(env)
+    message = sink.to("reader1@example.com")[0]
+    assert "Dear Reader 1" in body(message)
+    assert "Dear Reader 1" in body(message, "html")
+    assert len({m["Message-ID"] for m in sink.messages}) == 3
+    assert len({m["List-Unsubscribe"] for m in sink.messages}) == 3
+
+
+def test_r09_who_unsubscribed_a_moment_ago_is_not_mailed(env: Environment, sink: Sink) -> None:
+    campaign = make_campaign(5)
+    with transaction() as session:
+        readers = session.scalars(select(Subscription).order_by(Subscription.id)).all()
+        readers[1].status = "unsubscribed"
+        session.delete(readers[2].subscriber)
+        email = readers[3].subscriber.email_key
+        session.add(
+            Suppression(email_hash=keyed_hash("k", email), email_key=email, reason="complaint", created_at=env.now)
+        )
+    sending.send_due(env)
+    assert {outgoing.recipient for outgoing in sink.accepted} == {"reader0@example.com", "reader4@example.com"}
+    assert totals(campaign) == outbox.Totals(recipients=5, sent=2, cancelled=3)
+    assert status(campaign) == "sent"
+
+
+def test_p05_one_dead_address_fails_alone(env: Environment, sink: Sink) -> None:
+    campaign = make_campaign(10)
+    sink.script = lambda o: refusal(o, 550, "5.1.1", "No such user") if o.recipient.startswith("reader3@") else None
+    sending.send_due(env)
+    assert totals(campaign) == outbox.Totals(recipients=10, sent=9, failed=1)
+    assert status(campaign) == "sent"
+    failed = outbox.rows(db.session(), db.session.get_one(Campaign, campaign), status="failed")
+    assert [(row.email, row.code, row.text) for row in failed] == [("reader3@example.com", 550, "No such user")]
+
+
+def test_p03_refused_for_now_is_tried_again(env: Environment, sink: Sink, clock: Clock) -> None:
+    campaign = make_campaign(4)
+    sink.script = lambda o: refusal(o, 451, "4.7.1", "Greylisted") if o.recipient.startswith("reader2@") else None
+    sending.send_due(env)
+    assert totals(campaign) == outbox.Totals(recipients=4, sent=3, waiting=1)
+    assert status(campaign) == "sending"
+    sink.script = lambda o: None
+    assert sending.send_due(env).sent == 0, "not before a minute has passed"
+    clock.forward(timedelta(minutes=20))
+    assert sending.send_due(env).sent == 1
+    assert status(campaign) == "sent"
+
+
+def test_patience_ends(env: Environment, sink: Sink, clock: Clock) -> None:
+    campaign = make_campaign(2)
+    sink.script = lambda o: refusal(o, 451, "4.3.0", "Later") if o.recipient.startswith("reader1@") else None
+    for _ in range(30):
+        sending.send_due(env)
+        clock.forward(timedelta(hours=9))
+    assert totals(campaign) == outbox.Totals(recipients=2, sent=1, failed=1)
+    assert status(campaign) == "sent"
+
+
+def test_p06_refused_for_everyone_pauses_and_marks_nobody(env: Environment, sink: Sink) -> None:
+    campaign = make_campaign(30)
+    sink.script = lambda o: refusal(o, 550, "5.7.1", "Message rejected as spam", "END")
+    sending.send_due(env)
+    assert status(campaign) == "paused"
+    assert "rejected as spam" in db.session.get_one(Campaign, campaign).reason
+    found = totals(campaign)
+    assert (found.failed, found.waiting) == (0, 30)
+
+
+def test_p08_a_lost_reply_is_in_doubt_and_sent_again_with_the_same_id(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
+    campaign = make_campaign(3)
+    lost: list[Outgoing] = []
+
+    def script(outgoing: Outgoing) -> Outcome | None:
+        if outgoing.recipient.startswith("reader1@") and not lost:
+            lost.append(outgoing)
+            return Outcome(outgoing.id, "in_doubt", "END", Reply(0, "", "connection lost"), "sink")
+        return None
+
+    sink.script = script
+    sending.send_due(env)
+    assert totals(campaign) == outbox.Totals(recipients=3, sent=2, in_doubt=1, doubted=1)
+    clock.forward(timedelta(minutes=2))
+    sending.send_due(env)
+    assert totals(campaign) == outbox.Totals(recipients=3, sent=3, doubted=1)
+    again = next(o for o in sink.accepted if o.recipient.startswith("reader1@"))
+    assert _message_id(again.data) == _message_id(lost[0].data)
+
+
+def _message_id(data: bytes) -> bytes:
+    return next(line for line in data.split(b"\r\n") if line.lower().startswith(b"message-id:"))
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing of ours may run after it."""
+
+
+def test_r01_what_was_in_flight_is_in_doubt_and_nothing_else(
+    env: Environment, sink: Sink, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_campaign(40)
+
+    def script(outgoing: Outgoing) -> None:
+        if len(sink.accepted) == 18:
+            raise Killed
+
+    sink.script = script
+    with pytest.raises(Killed):
+        sending.send_due(env)
+    db.session.remove()
+    monkeypatch.setattr("newsletter.services.workers.alive", lambda worker: False)
+    sink.script = lambda o: None
+    with transaction() as session:
+        outbox.recover(session, now=env.now, alive=lambda worker: False)
+    found = totals(campaign)
+    assert found.sent == 16, "two groups of four a line were recorded before"
+    assert 0 < found.in_doubt <= 2 * env.settings.smtp.connections + 4
+    assert found.balanced
+    sending.send_due(env)
+    clock.forward(timedelta(minutes=5))
+    sending.send_due(env)
+    assert status(campaign) == "sent"
+    everyone = [outgoing.recipient for outgoing in sink.accepted]
+    assert len(set(everyone)) == 40
+    assert len(everyone) - 40 == 2, "accepted, and not recorded when it died"
+    assert totals(campaign).doubted == found.in_doubt
+
+
+def test_r05_a_message_that_kills_its_worker_is_set_aside(
+    env: Environment, sink: Sink, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_campaign(12)
+    monkeypatch.setattr("newsletter.services.workers.alive", lambda worker: False)
+
+    def script(outgoing: Outgoing) -> None:
+        if outgoing.recipient.startswith("reader5@"):
+            raise Killed
+
+    sink.script = script
+    for _ in range(10):
+        try:
+            sending.send_due(env)
+        except Killed:
+            db.session.remove()
+        clock.forward(timedelta(minutes=5))
+    assert totals(campaign) == outbox.Totals(recipients=12, sent=11, failed=1, doubted=totals(campaign).doubted)
+    aside = outbox.rows(db.session(), db.session.get_one(Campaign, campaign), status="failed")
+    assert [(row.email, row.text) for row in aside] == [("reader5@example.com", outbox.SET_ASIDE)]
+
+
+def test_p02_a_conversation_that_ended_costs_nobody_an_attempt(env: Environment, sink: Sink) -> None:
+    campaign = make_campaign(6)
+    ended: list[int] = []
+
+    def script(outgoing: Outgoing) -> Outcome | None:
+        if len(ended) < 3:
+            ended.append(outgoing.id)
+            return Outcome(outgoing.id, "unsent", "MAIL", Reply(421, "4.3.2", "Closing"), "sink")
+        return None
+
+    sink.script = script
+    sending.send_due(env)
+    assert totals(campaign) == outbox.Totals(recipients=6, sent=6)
+    assert db.session.scalars(select(Delivery.attempts).where(Delivery.attempts > 0)).all() == []
+
+
+def test_a_server_that_never_listens_ends_the_run(env: Environment, sink: Sink) -> None:
+    campaign = make_campaign(50)
+    sink.script = lambda o: Outcome(o.id, "unsent", "MAIL", Reply(421, "", "Go away"), "sink")
+    sent = sending.send_due(env)
+    assert sent.problem
+    assert totals(campaign) == outbox.Totals(recipients=50, waiting=50)
+    assert status(campaign) == "sending"
+
+
+def test_single_mails_go_before_bulk(env: Environment, sink: Sink) -> None:
+    make_campaign(20)
+    with transaction() as session:
+        reader = session.scalars(select(Subscription)).first()
+        assert reader is not None
+        outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
+    sending.send_due(env)
+    assert "Hello" not in sink.messages[0]["Subject"]
+    assert len(sink.accepted) == 21
+
+
+def test_a_paused_campaign_stops_nobody_else(env: Environment, sink: Sink) -> None:
+    campaign = make_campaign(20)
+    sending.pause(campaign, "by hand")
+    with transaction() as session:
+        reader = session.scalars(select(Subscription)).first()
+        assert reader is not None
+        outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
+    assert sending.send_due(env).sent == 1
+    assert status(campaign) == "paused"
+
+
+def test_r04_a_lease_taken_over_ends_the_old_ones_work(env: Environment, sink: Sink) -> None:
+    """The old worker sends what it had in flight at most; what was accepted of it is recorded all the same."""
+    campaign = make_campaign(60)
+
+    def script(outgoing: Outgoing) -> None:
+        if len(sink.accepted) == 10:
+            with transaction() as session:
+                outbox.recover(session, now=env.now, alive=lambda worker: False)
+
+    sink.script = script
+    sending.send_due(env)
+    while (found := totals(campaign)).waiting or found.in_doubt:
+        sending.send_due(env)
+    recipients = [outgoing.recipient for outgoing in sink.accepted]
+    assert len(set(recipients)) == 60
+    assert len(recipients) - 60 <= 2 * env.settings.smtp.connections
+    assert status(campaign) == "sent"

@@ -1,0 +1,262 @@
+"""Fetching from strangers: nothing private, nothing endless, nothing half."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from newsletter.errors import FeedError, FeedForbidden, FeedGone, FeedUnavailable
+from newsletter.feeds.fetch import Fetcher, public
+from tests.feeds_server import FeedsServer, drip, feeds_server, item, ok, raw, redirect, rss, status
+
+FEED = rss(item("One"))
+
+
+@pytest.fixture
+def server() -> Iterator[FeedsServer]:
+    with feeds_server() as server:
+        yield server
+
+
+def fetcher(**options: Any) -> Fetcher:
+    return Fetcher(user_agent="newsletter tests", **{"allow_private": True, **options})
+
+
+def test_a_feed_is_fetched(server: FeedsServer) -> None:
+    url = server.page(
+        "/feed", FEED, ETag='"1"', Last_Modified="Tue, 24 Nov 2026 09:00:00 GMT", Cache_Control="max-age=900"
+    )
+    found = fetcher()(url)
+    assert (found.status, found.body, found.etag, found.max_age) == (200, FEED, '"1"', 900)
+    assert found.permanent_url is None
+    assert server.requests[0][1]["user-agent"] == "newsletter tests"
+
+
+def test_both_validators_are_sent_and_304_is_believed(server: FeedsServer) -> None:
+    server.answers["/feed"] = status(304, "Not Modified", ETag='"1"')
+    found = fetcher()(server.url + "/feed", etag='"1"', last_modified="yesterday")
+    assert (found.status, found.body) == (304, b"")
+    assert server.requests[0][1]["if-none-match"] == '"1"'
+    assert server.requests[0][1]["if-modified-since"] == "yesterday"
+
+
+def test_f08_a_304_nobody_asked_for_is_an_error(server: FeedsServer) -> None:
+    server.answers["/feed"] = status(304)
+    with pytest.raises(FeedUnavailable):
+        fetcher()(server.url + "/feed")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd", "FILE:///etc/passwd", "gopher://x/", "ftp://example.com/x", "data:text/xml,<rss/>",
+        "jar:http://x!/", "dict://x/", "http://", "//example.com/", "http://user:pw@example.com/feed",
+        "http://example.com:22/", "http://[::1", "javascript:alert(1)",
+    ],
+)  # fmt: skip
+def test_f01_other_schemes_are_refused(url: str) -> None:
+    with pytest.raises(FeedForbidden):
+        fetcher(allow_private=False)(url)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "localhost", "[::1]", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254",
+        "[fd00::1]", "100.64.0.1", "2130706433", "0x7f.1", "127.1", "[::ffff:127.0.0.1]", "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]", "[fe80::1]", "224.0.0.1", "255.255.255.255", "192.0.0.8", "0",
+    ],
+)  # fmt: skip
+def test_f02_private_addresses_are_refused(host: str) -> None:
+    with pytest.raises(FeedForbidden):
+        fetcher(allow_private=False)(f"http://{host}/feed")
+
+
+def test_f02_a_name_that_leads_into_a_private_network_is_refused(server: FeedsServer) -> None:
+    def resolve(host: str, port: int, *rest: object) -> list[tuple[Any, ...]]:
+        answers = {"evil.example": ["93.184.216.34", "127.0.0.1"], "nat.example": ["64:ff9b::a00:1"]}[host]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answers]
+
+    for host in ("evil.example", "nat.example"):
+        with pytest.raises(FeedForbidden):
+            fetcher(allow_private=False, resolve=resolve)(f"http://{host}/feed")
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "93.184.216.34", "2606:2800:220:1::"])
+def test_public_addresses_are_public(address: str) -> None:
+    assert public(address)
+
+
+def test_f03_redirects_are_followed_and_noted(server: FeedsServer) -> None:
+    target = server.page("/new", FEED)
+    server.answers["/old"] = redirect(301, "/new")
+    server.answers["/older"] = redirect(308, "/old")
+    server.answers["/for-now"] = redirect(302, "/new")
+    assert fetcher()(server.url + "/older").permanent_url == target
+    found = fetcher()(server.url + "/for-now")
+    assert (found.permanent_url, found.url) == (None, target)
+
+
+def test_f03_loops_and_dead_ends(server: FeedsServer) -> None:
+    server.answers["/loop"] = redirect(302, "/loop")
+    server.answers["/nowhere"] = status(302)
+    server.answers["/file"] = redirect(301, "file:///etc/passwd")
+    server.answers["/user"] = redirect(301, "http://a:b@127.0.0.1/")
+    for path in ("/loop", "/nowhere"):
+        with pytest.raises(FeedUnavailable):
+            fetcher()(server.url + path)
+    assert len(server.requests) <= 7
+    for path in ("/file", "/user"):
+        with pytest.raises(FeedForbidden):
+            fetcher()(server.url + path)
+
+
+def test_f04_a_gzip_bomb_stays_small(server: FeedsServer) -> None:
+    bomb = gzip.compress(b"0" * 60_000_000, 9)
+    url = server.page("/bomb", bomb, Content_Encoding="gzip")
+    with pytest.raises(FeedUnavailable, match="larger than"):
+        fetcher(max_bytes=1_000_000)(url)
+
+
+def test_f04_gzip_whole_cut_and_lied_about(server: FeedsServer) -> None:
+    packed = gzip.compress(FEED)
+    assert fetcher()(server.page("/whole", packed, Content_Encoding="gzip")).body == FEED
+    for path, body in (("/cut", packed[:-20]), ("/lie", FEED)):
+        with pytest.raises(FeedUnavailable):
+            fetcher()(server.page(path, body, Content_Encoding="gzip"))
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/rss+xml\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        drip(b"x" * 10, 0.05, HEAD + b"\r\n"),
+        drip(b"X-A: b\r\n", 0.05, HEAD),
+        drip(b"a", 0.05),
+        drip(b"1\r\nx\r\n", 0.05, HEAD + b"Transfer-Encoding: chunked\r\n\r\n"),
+        lambda connection, path, headers: time.sleep(5),
+    ],
+    ids=["body", "headers", "status", "chunks", "silence"],
+)
+def test_f06_a_slow_answer_ends_at_the_deadline(server: FeedsServer, answer: Any) -> None:
+    server.answers["/slow"] = answer
+    begun = time.monotonic()
+    with pytest.raises(FeedUnavailable):
+        fetcher(deadline=0.6)(server.url + "/slow")
+    assert time.monotonic() - begun < 2.5
+
+
+def test_f06_endless_and_enormous(server: FeedsServer) -> None:
+    server.answers["/endless"] = drip(b"x" * 65536, 0, HEAD + b"\r\n")
+    server.answers["/headers"] = raw(HEAD + b"".join(b"X-%d: %b\r\n" % (n, b"y" * 8000) for n in range(200)) + b"\r\n")
+    for path in ("/endless", "/headers"):
+        with pytest.raises(FeedUnavailable):
+            fetcher(max_bytes=300_000, deadline=5)(server.url + path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        HEAD + b"Content-Length: 5000\r\n\r\nhalf",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhalf",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\nx\r\n",
+        b"",
+        b"garbage\r\n\r\n",
+    ],
+)
+def test_f07_half_an_answer_is_no_answer(server: FeedsServer, data: bytes) -> None:
+    server.answers["/half"] = raw(data)
+    with pytest.raises(FeedUnavailable):
+        fetcher()(server.url + "/half")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("120", 120),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+        ("-1", None),
+        ("soon", None),
+        ("9" * 30, 86_400),
+        ("", None),
+    ],
+)
+def test_f09_retry_after_within_reason(server: FeedsServer, value: str, seconds: int | None) -> None:
+    server.answers["/busy"] = status(503, "Busy", Retry_After=value)
+    with pytest.raises(FeedUnavailable) as caught:
+        fetcher()(server.url + "/busy")
+    assert (caught.value.status, caught.value.retry_after) == (503, seconds)
+
+
+def test_f09_gone_is_told_from_away(server: FeedsServer) -> None:
+    server.answers["/gone"] = status(410, "Gone")
+    server.answers["/away"] = status(404, "Not Found")
+    with pytest.raises(FeedGone):
+        fetcher()(server.url + "/gone")
+    with pytest.raises(FeedUnavailable) as caught:
+        fetcher()(server.url + "/away")
+    assert caught.value.status == 404
+
+
+def test_a_refused_connection_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(FeedUnavailable) as caught:
+        fetcher()(f"http://127.0.0.1:{port}/")
+    assert "refuses" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    file = tmp_path / "cert.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=blog.example", "-addext", "subjectAltName=DNS:blog.example", "-keyout", str(file), "-out", str(tmp_path / "c")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    file.write_text(file.read_text() + (tmp_path / "c").read_text())
+    return file
+
+
+def test_f11_certificates_are_verified(certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+                with context.wrap_socket(connection, server_side=True) as wrapped:
+                    wrapped.recv(65536)
+                    ok(FEED)(wrapped, "", {})
+            except ssl.SSLError:
+                continue
+            except OSError:
+                return
+
+    threading.Thread(target=serve, daemon=True).start()
+    port = listener.getsockname()[1]
+
+    def resolve(host: str, port: int, *rest: object) -> list[tuple[Any, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    trusting = fetcher(ca_certs=str(certificate), resolve=resolve)
+    assert trusting(f"https://blog.example:{port}/").body == FEED
+    for distrusting in (fetcher(resolve=resolve), trusting):
+        with pytest.raises(FeedError, match="certificate"):
+            distrusting(f"https://other.example:{port}/")
+    listener.close()

@@ -1,0 +1,226 @@
+"""Reading feeds: every dialect, every accident."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from newsletter.errors import NotAFeed
+from newsletter.feeds.entry import ParsedEntry, ParsedFeed
+from newsletter.feeds.identity import canonical_link, identity
+from newsletter.feeds.parse import parse
+from tests.feeds_server import item, rss
+
+URL = "https://blog.example.com/feed/"
+
+
+def read(body: bytes, content_type: str = "application/rss+xml") -> ParsedFeed:
+    return parse(body, url=URL, content_type=content_type)
+
+
+def one(xml_item: str) -> ParsedEntry:
+    [entry] = read(rss(xml_item)).entries
+    return entry
+
+
+def test_wordpress() -> None:
+    entry = one(
+        "<item><title>It&#8217;s a &lt;b&gt; post</title><link>https://blog.example.com/2026/a/?utm_source=rss</link>"
+        '<guid isPermaLink="false">https://blog.example.com/?p=123</guid><pubDate>Mon, 23 Nov 2026 08:00:00 +0100</pubDate>'
+        '<dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">Ana</dc:creator><category>Rest</category><category>Rest</category>'
+        "<description><![CDATA[<p>Short [&#8230;]</p> <p>The post <a href='x'>A</a> appeared first on <a href='y'>B</a>.</p>]]></description>"
+        '<content:encoded><![CDATA[<p>Long</p><img src="/a.jpg" alt="A lake" width="600">]]></content:encoded></item>'
+    )
+    assert entry.title == "It’s a <b> post"
+    assert entry.identity == "blog.example.com?p=123"
+    assert entry.link == "https://blog.example.com/2026/a/?utm_source=rss"
+    assert entry.link_key == "blog.example.com/2026/a"
+    assert entry.published == datetime(2026, 11, 23, 7, tzinfo=UTC)
+    assert (entry.author, entry.categories) == ("Ana", ("Rest",))
+    assert "appeared first" not in entry.summary_html
+    assert (entry.image, entry.image_alt) == ("https://blog.example.com/a.jpg", "A lake")
+
+
+def test_youtube() -> None:
+    body = b"""<?xml version="1.0" encoding="UTF-8"?><feed xmlns:yt="http://www.youtube.com/xml/schemas/2015"
+      xmlns:media="http://search.yahoo.com/mrss/" xmlns="http://www.w3.org/2005/Atom"><title>Ana</title>
+      <entry><id>yt:video:dQw4w9WgXcQ</id><yt:videoId>dQw4w9WgXcQ</yt:videoId><title>Breathe</title>
+      <link rel="alternate" href="https://www.youtube.com/watch?v=dQw4w9WgXcQ"/><published>2026-11-20T10:00:00+00:00</published>
+      <media:group><media:thumbnail url="https://i.ytimg.com/vi/dQw4w9WgXcQ/hq.jpg"/>
+      <media:description>First &lt;b&gt;line
+second</media:description></media:group></entry></feed>"""
+    [entry] = read(body, "text/xml").entries
+    assert entry.video_id == "dQw4w9WgXcQ"
+    assert entry.identity == "yt:video:dQw4w9WgXcQ"
+    assert entry.image == "https://i.ytimg.com/vi/dQw4w9WgXcQ/hqdefault.jpg"
+    assert entry.summary_html == "<p>First &lt;b&gt;line<br>second</p>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'<rss version="0.91"><channel><title>B</title><item><title>T</title><link>https://x.org/t</link></item></channel></rss>',
+        b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"><channel><title>B'
+        b'</title></channel><item rdf:about="x"><title>T</title><link>https://x.org/t</link></item></rdf:RDF>',
+        b'<feed version="0.3" xmlns="http://purl.org/atom/ns#"><title>B</title><entry><title>T</title>'
+        b'<link rel="alternate" href="https://x.org/t"/></entry></feed>',
+        b'<feed xmlns="http://www.w3.org/2005/Atom"><title>B</title><entry><title>T</title><link href="https://x.org/t"/></entry></feed>',
+        b'{"version": "https://jsonfeed.org/version/1.1", "title": "B", "items": [{"id": 7, "title": "T", "url": "https://x.org/t"}]}',
+    ],
+    ids=["rss091", "rdf", "atom03", "atom10", "json"],
+)  # fmt: skip
+def test_every_dialect(body: bytes) -> None:
+    feed = read(body)
+    assert feed.title == "B"
+    assert [(entry.title, entry.link) for entry in feed.entries] == [("T", "https://x.org/t")]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (rss(item("Größe")), "application/rss+xml"),
+        (b"\xef\xbb\xbf" + rss(item("Größe")), "text/xml"),
+        (b"\n\n  " + rss(item("Größe")), "text/xml; charset=utf-8"),
+        (rss(item("Größe")).decode().replace("UTF-8", "UTF-16").encode("utf-16"), "application/xml"),
+        (rss(item("Größe")).decode().replace("UTF-8", "windows-1252").encode("cp1252"), "application/xml"),
+        (rss(item("Größe")).decode().encode("cp1252"), "application/xml"),
+        (rss(item("Größe")), "image/png"),
+    ],
+    ids=["utf8", "bom", "space", "utf16", "cp1252", "cp1252-called-utf8", "png"],
+)
+def test_f10_letters_survive(body: bytes, content_type: str) -> None:
+    [entry] = read(body, content_type).entries
+    assert entry.title == "Größe"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "empty"), (b"  \n", "empty"), (b"\0" * 50, "empty"), (b"<html><body>Hi</body></html>", "web page"),
+        (b"<!DOCTYPE html><html>", "web page"), (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "feed"), (b"hello", "not a feed"),
+        (b"<xml/>", "feed"), (b"{}", "no JSON Feed"), (b'{"items": []}', "no JSON Feed"), (b"{[", "broken JSON"),
+        (b"/etc/passwd", "not a feed"), (b"<a>" * 100_000, "deep"),
+    ],
+)  # fmt: skip
+def test_f10_what_is_no_feed_says_so(body: bytes, said: str) -> None:
+    with pytest.raises(NotAFeed) as caught:
+        read(body)
+    assert said in str(caught.value)
+    assert "root:" not in str(caught.value)
+
+
+def test_an_empty_feed_is_a_feed() -> None:
+    assert read(rss()).entries == ()
+
+
+def test_f05_entities_stay_harmless() -> None:
+    laughs = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
+    begun = time.monotonic()
+    for body in (
+        f'<!DOCTYPE r [<!ENTITY l0 "ha">{laughs}]><rss version="2.0"><channel><title>&l9;</title><item><title>a</title></item></channel></rss>',
+        '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><rss version="2.0"><channel><item><title>&x;</title></item></channel></rss>',
+    ):
+        try:
+            feed = read(body.encode())
+        except NotAFeed:
+            continue
+        assert "root:" not in str(feed)
+        assert len(str(feed)) < 1_000_000
+    assert time.monotonic() - begun < 5
+
+
+def test_f06_many_and_enormous() -> None:
+    feed = read(rss(*(item(f"Post {n}") for n in range(3000))))
+    assert len(feed.entries) == 1000
+    assert len(one(item("x" * 1_000_000)).title) <= 500
+
+
+def test_e03_entries_without_ids() -> None:
+    feed = read(
+        rss(item("A", guid=""), item("B", guid="", link=""), item("C", guid="", link=""), item("B", guid="", link=""))
+    )
+    assert [entry.title for entry in feed.entries] == ["A", "B", "C"]
+    assert len({entry.identity for entry in feed.entries}) == 3
+    assert feed.entries[0].identity == feed.entries[0].link_key
+
+
+def test_e03_two_entries_with_one_id() -> None:
+    same = read(rss(item("A", guid="1"), item("A", guid="1")))
+    assert len(same.entries) == 1
+    other = read(rss(item("A", guid="1"), item("B", guid="1")))
+    assert len({entry.identity for entry in other.entries}) == 2
+
+
+@pytest.mark.parametrize(
+    ("date", "expected"),
+    [
+        ("", None), ("yesterday", None), ("Thu, 01 Jan 1970 00:00:00 GMT", None), ("0000-00-00", None),
+        ("2026-11-24T09:00:00", datetime(2026, 11, 24, 9, tzinfo=UTC)),
+        ("Tue, 24 Nov 2026 09:00:00 EST", datetime(2026, 11, 24, 14, tzinfo=UTC)),
+        ("Fri, 27 Nov 2026 09:00:00 +0000", datetime(2026, 11, 27, 9, tzinfo=UTC)),
+    ],
+)  # fmt: skip
+def test_e04_dates(date: str, expected: datetime | None) -> None:
+    assert one(item("A", date=date)).published == expected
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        ("/a/b", "https://blog.example.com/a/b"), ("//other.example/x", "https://other.example/x"), ("tag:x,2026:1", ""),
+        ("gemini://x/", ""), ("javascript:alert(1)", ""), ("https://u:p@x.org/", ""), ("https://x.org/a b", "https://x.org/a%20b"),
+        ("http://[::1", ""), ("", ""),
+    ],
+)  # fmt: skip
+def test_e08_links(link: str, expected: str) -> None:
+    assert one(item("A", link=link, guid="id-1")).link == expected
+
+
+def test_e08_xml_base() -> None:
+    body = b"""<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://other.example/blog/"><title>B</title>
+      <entry><id>tag:x</id><title>T</title><link href="post.html"/></entry></feed>"""
+    assert read(body).entries[0].link == "https://other.example/blog/post.html"
+
+
+def test_e09_nested_items_leave_no_blanks() -> None:
+    feed = read(rss("<item><title>A</title><link>https://x.org/a</link>" + "<item></item>" * 10 + "</item>"))
+    assert all(entry.title or entry.link for entry in feed.entries)
+
+
+@pytest.mark.parametrize(
+    "twin",
+    [
+        "http://blog.example.com/a", "https://BLOG.example.com/a/", "https://blog.example.com:443/a",
+        "https://blog.example.com/a?utm_source=x&fbclid=y", "https://blog.example.com/a#top", "https://blog.example.com/%61",
+    ],
+)  # fmt: skip
+def test_e01_twins_of_a_link(twin: str) -> None:
+    assert canonical_link(twin) == canonical_link("https://blog.example.com/a")
+
+
+def test_different_links_stay_different() -> None:
+    links = ["https://x.org/a", "https://x.org/A", "https://x.org/?p=1", "https://x.org/?p=2", "https://www.x.org/a"]
+    assert len({canonical_link(link) for link in links}) == len(links)
+
+
+def test_a_long_id_is_shortened_and_stays_itself() -> None:
+    long = "x" * 5000
+    assert len(identity(long, "", "", None)) < 400
+    assert identity(long, "", "", None) != identity(long + "y", "", "", None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300), st.sampled_from([b"", b"<rss version='2.0'><channel><item><title>", b'{"items":[']))
+def test_no_bytes_crash_the_reader(junk: bytes, start: bytes) -> None:
+    try:
+        feed = read(start + junk)
+    except NotAFeed:
+        return
+    for entry in feed.entries:
+        assert "\0" not in entry.title
+        entry.title.encode("utf-8")
+        entry.content_html.encode("utf-8")
