@@ -68,8 +68,9 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="newsletter")
 @click.option("--config", type=click.Path(path_type=Path), help="The settings file (default ./newsletter.toml).")
+@click.option("--traceback", is_flag=True, help="Show where a mistake of ours arose.")
 @click.pass_context
-def cli(ctx: click.Context, config: Path | None) -> None:
+def cli(ctx: click.Context, config: Path | None, *, traceback: bool) -> None:
     """A newsletter for a blog: sign-up, digests from its feeds, letters, one-click unsubscribe.
 
     \b
@@ -98,5 +99,10 @@ def main(args: list[str] | None = None) -> None:
         code = error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
+        code = 1
+    except Exception as error:
+        if "--traceback" in (args or sys.argv):
+            raise
+        click.echo(f"newsletter: a mistake of ours: {type(error).__name__} (--traceback shows where)", err=True)
         code = 1
     sys.exit(code)

@@ -16,6 +16,11 @@ from newsletter.settings import load_settings
 R = TypeVar("R")
 
 
+def private_allowed() -> bool:
+    """Whether private addresses may be fetched, for a command that needs no settings but heeds them."""
+    return os.environ.get("NEWSLETTER_FEEDS__ALLOW_PRIVATE_ADDRESSES", "").lower() in ("1", "true", "yes", "on")
+
+
 def with_environment(command: Callable[..., R]) -> Callable[..., R]:
     """Runs `command(env, …)` inside the application's context, on a database that is up to date.
 

@@ -140,3 +140,9 @@ def _view(feed: Feed) -> FeedView:
         failures=feed.failures,
         error=feed.error,
     )
+
+
+def only_list() -> str:
+    """The slug of the only list there is. Raises `NotFound`, `Refused`."""
+    with reading() as session:
+        return find_list(session, None).slug

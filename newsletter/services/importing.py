@@ -13,7 +13,7 @@ from newsletter.content import plain
 from newsletter.db import transaction
 from newsletter.errors import InvalidInput, NewsletterError, Refused
 from newsletter.services.environment import Environment
-from newsletter.services.subscribers import activate
+from newsletter.services.subscribers import activate, keep_pending
 from newsletter.services.subscriptions import Evidence
 
 BATCH = 500
@@ -47,8 +47,11 @@ def import_csv(
     progress: Progress = lambda done: None,
     dry_run: bool = False,
 ) -> Imported:
-    """Reads a column of addresses (and names, where there is one). Each row counts once; suppressed and unsubscribed
-    addresses stay what they are. Several transactions, a batch of rows each. Raises `Refused` for what is no CSV."""
+    """Reads a column of addresses (and names, where there is one). Each row counts once.
+
+    Suppressed and unsubscribed addresses stay what they are. Without `because` the rows wait as pending, and nobody is
+    mailed. Several transactions, a batch of rows each. Raises `Refused` for what is no CSV.
+    """
     done = Imported()
     with file.open("rb") as raw:
         batch: list[tuple[int, str, str]] = []
@@ -75,13 +78,14 @@ def _store(
     class Undo(Exception):
         """Ends a dry run's transaction."""
 
+    take = activate if because else keep_pending
     try:
         with transaction() as session:
             for line, email, name in batch:
                 done.rows += 1
                 evidence = Evidence("import", note=because)
                 try:
-                    result = activate(env, session, slug or "", email, name=name, evidence=evidence)
+                    result = take(env, session, slug or "", email, name=name, evidence=evidence)
                     setattr(done, result, getattr(done, result) + 1)
                 except InvalidInput as error:
                     done.rejected += 1

@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlalchemy import select
+
 from newsletter import outbox
 from newsletter.db import reading, transaction
 from newsletter.errors import NewsletterError, TransportError
@@ -71,10 +73,10 @@ def send_due(
     return run(transport or env.transport())
 
 
-def send_test(env: Environment, list_id: int, content: MailContent, *, to: str) -> Outcome:
+def send_test(env: Environment, slug: str, content: MailContent, *, to: str) -> Outcome:
     """Sends `content` to one address now, past the outbox and marked as a test. Raises `TransportError`."""
     with reading() as session:
-        shown = view(env, session.get_one(MailingList, list_id))
+        shown = view(env, session.scalars(select(MailingList).where(MailingList.slug == slug)).one())
     marked = MailContent(f"[Test] {content.subject}", content.text, content.html)
     values = {
         "name": "",

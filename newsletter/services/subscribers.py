@@ -143,12 +143,37 @@ def activate(
 
     Raises `InvalidInput`, `Refused` (suppressed, or unsubscribed: his own word stands above the author's).
     """
+    known, subscription = _row(env, session, slug, address, name, cadence)
+    if subscription.status == "active":
+        return "known"
+    subscription.status, subscription.confirmed_at = "active", env.now
+    subscription.cursor = subscription.mailing_list.entry_seq
+    kind = "imported" if evidence.source == "import" else "added"
+    note_consent(session, subscription, kind, evidence, env.now)
+    return "updated" if known else "new"
+
+
+def keep_pending(
+    env: Environment, session: Session, slug: str, address: str, *, name: str = "", evidence: Evidence
+) -> str:
+    """Writes an address down without subscribing it, for there is no word that it agreed. Returns ``new`` or
+    ``known``. Raises as `activate`."""
+    known, subscription = _row(env, session, slug, address, name, None)
+    if not known:
+        note_consent(session, subscription, "imported", evidence, env.now)
+    return "known" if known else "new"
+
+
+def _row(
+    env: Environment, session: Session, slug: str, address: str, name: str, cadence: str | None
+) -> tuple[bool, Subscription]:
+    """The subscription of an address, made (pending) where there is none; and whether it was there."""
     parsed = parse_address(address)
-    if suppressed(env, session, parsed.key):
-        raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
     mailing_list = find_list(session, slug)
     if cadence and cadence not in CADENCES:
         raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
+    if suppressed(env, session, parsed.key):
+        raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
     subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
     if subscriber is None:
         subscriber = Subscriber(
@@ -157,36 +182,19 @@ def activate(
         )  # fmt: skip
         session.add(subscriber)
         session.flush()
-    known = session.scalar(
-        select(Subscription).where(Subscription.subscriber_id == subscriber.id, Subscription.list_id == mailing_list.id)
-    )
-    if known is not None and known.status == "active":
-        return "known"
-    if known is not None and known.status == "unsubscribed":
-        raise Refused("this address has unsubscribed", hint="only its owner can subscribe again")
-    return _make_active(env, session, mailing_list, subscriber, known, cadence, evidence)
-
-
-def _make_active(
-    env: Environment,
-    session: Session,
-    mailing_list: MailingList,
-    subscriber: Subscriber,
-    known: Subscription | None,
-    cadence: str | None,
-    evidence: Evidence,
-) -> str:
-    subscription = known or Subscription(
-        handle=new_handle(), list_id=mailing_list.id, subscriber_id=subscriber.id, created_at=env.now,
-        cadence=cadence or mailing_list.default_cadence,
+    here = (Subscription.subscriber_id == subscriber.id, Subscription.list_id == mailing_list.id)
+    known = session.scalar(select(Subscription).where(*here))
+    if known is not None:
+        if known.status == "unsubscribed":
+            raise Refused("this address has unsubscribed", hint="only its owner can subscribe again")
+        return True, known
+    made = Subscription(
+        handle=new_handle(), list_id=mailing_list.id, subscriber_id=subscriber.id, status="pending",
+        cadence=cadence or mailing_list.default_cadence, created_at=env.now,
     )  # fmt: skip
-    subscription.status, subscription.confirmed_at = "active", env.now
-    subscription.cursor = mailing_list.entry_seq
-    session.add(subscription)
+    session.add(made)
     session.flush()
-    kind = "imported" if evidence.source == "import" else "added"
-    note_consent(session, subscription, kind, evidence, env.now)
-    return "updated" if known else "new"
+    return False, made
 
 
 def edit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from urllib.parse import urlsplit
 
 from flask import Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -98,9 +99,7 @@ def link_error(error: LinkError) -> Response:
 @pages.app_errorhandler(NotFound)
 def not_found(error: NotFound) -> Response:
     """There is no such page."""
-    return message(
-        404, "Nothing here", "There is no such page. Perhaps it has moved, or the address has a typing error."
-    )
+    return message(404, "Nothing here", "There is no such page. Perhaps it has moved, or the address is mistyped.")
 
 
 @pages.app_errorhandler(TooMany)
@@ -129,13 +128,19 @@ def unavailable(error: DatabaseError) -> Response:
 @pages.app_errorhandler(HTTPException)
 def http_error(error: HTTPException) -> Response:
     """Flask's own refusals, in our words."""
-    if error.code is not None and error.code < 400 and error.response is not None:
-        return Response(error.response.get_data(), error.code, error.response.headers)
+    if error.code is not None and error.code < 400:
+        return Response("", error.code, dict(error.get_headers()) | _location(error))
     known = {404: "There is no such page.", 405: "This page is asked for in another way.", 413: "That is too much."}
     answer = message(error.code or 500, error.name, known.get(error.code or 500, "The request cannot be understood."))
     if error.code == 405 and getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
     return answer
+
+
+def _location(error: HTTPException) -> dict[str, str]:
+    """Where a redirect of the router leads: a path of ours with its slash mended, never another host (T12)."""
+    target = urlsplit(str(getattr(error, "new_url", "")))
+    return {"Location": target.path + (f"?{target.query}" if target.query else "")}
 
 
 @pages.app_errorhandler(Exception)

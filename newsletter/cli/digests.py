@@ -1,0 +1,88 @@
+"""`newsletter digest`: the next digest: see it, send it now, or hear why nothing goes out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from newsletter.cli.context import with_environment
+from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
+from newsletter.cli.watching import send_and_show
+from newsletter.mail.message import fill
+from newsletter.schedule import CADENCES
+from newsletter.services import digests, explaining
+from newsletter.services.environment import Environment
+
+cadence_option = click.option("--cadence", type=click.Choice(CADENCES), help="One rhythm only.")
+NEUTRAL = {"name": "", "unsubscribe_url": "(link to unsubscribe)", "preferences_url": "(link to preferences)"}
+
+
+@click.group()
+def digest() -> None:
+    """The next digest: see it, send it, ask why not."""
+
+
+@digest.command(epilog="Example: newsletter digest preview --html next.html")
+@list_option
+@cadence_option
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the HTML part to this file.")
+@with_environment
+def preview(env: Environment, slug: str | None, cadence: str | None, html: Path | None) -> None:
+    """Show the digest as it would go out now."""
+    found = digests.preview(env, slug, cadence)  # type: ignore[arg-type]
+    say(f"Subject: {found.subject}")
+    say(f"{found.entries} entries for {found.recipients} readers\n")
+    say(fill(found.text, NEUTRAL))
+    if html:
+        html.write_text(fill(found.html, NEUTRAL), "utf-8")
+        say(f"The HTML part is in {html}.")
+
+
+@digest.command(epilog="Example: newsletter digest send --dry-run")
+@list_option
+@cadence_option
+@click.option("--dry-run", is_flag=True, help="Only say what would be sent.")
+@click.option("--detach", is_flag=True, help="Queue only; a worker sends.")
+@yes_option
+@with_environment
+def send(env: Environment, slug: str | None, cadence: str | None, *, dry_run: bool, detach: bool, yes: bool) -> int:
+    """Send what readers are owed now, without waiting for the hour."""
+    planned = digests.send_now(env, slug, cadence, dry_run=True)  # type: ignore[arg-type]
+    recipients = sum(row.recipients for row in planned)
+    for row in planned:
+        say(f"{row.list}, {row.cadence}: " + (row.why or f"{row.entries} entries to {row.recipients} readers"))
+    if dry_run or not recipients:
+        return 0
+    ask(f"Mail {recipients} people now?", yes=yes)
+    composed = [row for row in digests.send_now(env, slug, cadence) if row.campaign_id is not None]  # type: ignore[arg-type]
+    ids = [row.campaign_id for row in composed if row.campaign_id is not None]
+    if detach:
+        say(f"Queued: campaigns {', '.join(map(str, ids))}.")
+        return 0
+    return send_and_show(env, ids)
+
+
+@digest.command(epilog="Example: newsletter digest explain ana@example.org")
+@click.argument("address", required=False)
+@list_option
+@json_option
+@with_environment
+def explain(env: Environment, address: str | None, slug: str | None, *, json_: bool) -> None:
+    """Say what goes out next and why, or why not; for the list, or for one reader's address."""
+    if address:
+        rows = explaining.explain_reader(env, slug, address)
+        if json_:
+            return as_json([{"title": row.title, "verdict": row.verdict} for row in rows])
+        return table(("entry", "what becomes of it"), [(row.title, row.verdict) for row in rows])
+    found = explaining.explain(env, slug)
+    if json_:
+        names = ("cadence", "next_at", "readers", "owed", "verdict", "last")
+        outlooks = [{name: getattr(row, name) for name in names} for row in found.outlooks]
+        return as_json({"list": found.list, "outlooks": outlooks, "problems": list(found.problems)})
+    for row in found.outlooks:
+        when = moment(row.next_at, found.timezone) if row.next_at else "as soon as something is ready"
+        say(f"{row.cadence}: {row.verdict}. Next: {when}. Last: {row.last}.")
+    for problem in found.problems:
+        say(f"Note: {problem}.")
+    return None

@@ -1,0 +1,67 @@
+"""`newsletter entry`: what was found in the feeds, and its fate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from newsletter.cli.context import with_environment
+from newsletter.cli.output import as_json, json_option, list_option, moment, say, table
+from newsletter.models.feeds import FATES
+from newsletter.services import entries
+from newsletter.services.entries import EntryView
+from newsletter.services.environment import Environment
+
+_NAMES = ("id", "feed", "title", "link", "published", "fate", "why")
+
+
+@click.group()
+def entry() -> None:
+    """What was found in the feeds, and its fate."""
+
+
+@entry.command(epilog="Example: newsletter entry ls --fate held")
+@list_option
+@click.option("--fate", type=click.Choice(FATES), help="Only those.")
+@click.option("--limit", default=50, show_default=True)
+@json_option
+@with_environment
+def ls(env: Environment, slug: str | None, fate: str | None, limit: int, *, json_: bool) -> None:
+    """Entries, newest first."""
+    found = entries.ls(slug=slug, fate=fate, limit=limit)
+    if json_:
+        return as_json([_json(row) for row in found])
+    rows = [(row.id, moment(row.published), row.title, row.fate, row.why) for row in found]
+    return table(("id", "published", "title", "fate", "why"), rows, empty="Nothing was found yet.")
+
+
+@entry.command(epilog="Example: newsletter entry show 12")
+@click.argument("entry_id", type=int)
+@json_option
+@with_environment
+def show(env: Environment, entry_id: int, *, json_: bool) -> None:
+    """One entry."""
+    found = _json(entries.show(entry_id))
+    if json_:
+        return as_json(found)
+    return table(("what", "value"), list(found.items()))
+
+
+def _json(row: EntryView) -> dict[str, object]:
+    return {name: getattr(row, name) for name in _NAMES}
+
+
+def _verb(name: str, text: str, service: Callable[[int], EntryView]) -> None:
+    @entry.command(name, help=text, epilog=f"Example: newsletter entry {name} 12")
+    @click.argument("entry_id", type=int)
+    @with_environment
+    def command(env: Environment, entry_id: int) -> None:
+        found = service(entry_id)
+        say(f"{found.id} {found.title}: {found.fate}")
+
+
+_verb("skip", "Never mail it.", entries.skip)
+_verb("hold", "Keep it back until it is released.", entries.hold)
+_verb("release", "Let it go out with the next digest.", entries.release)
+_verb("resend", "Mail it to everybody once more.", entries.resend)

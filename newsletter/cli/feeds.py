@@ -1,0 +1,112 @@
+"""`newsletter feed`: the feeds a list is made from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from newsletter.cli.context import private_allowed, with_environment
+from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
+from newsletter.services import entries, feeds, polling
+from newsletter.services.environment import Environment
+
+
+@click.group()
+def feed() -> None:
+    """The feeds a list is made from."""
+
+
+@feed.command(epilog="Example: newsletter feed add https://your.blog --list slow-letters")
+@click.argument("url")
+@list_option
+@click.option("--backlog", default=0, metavar="N", help="Mail the newest N entries that are there already.")
+@with_environment
+def add(env: Environment, url: str, slug: str | None, backlog: int) -> None:
+    """Add a feed: its address, or that of a page or YouTube channel which has one."""
+    added = feeds.add(env, url, slug, backlog=backlog)
+    say(f"{added.list}: feed {added.id}, {added.title or 'without a title'} ({added.url})")
+    mailed = f"the newest {added.backlog} will be mailed" if added.backlog else "none of them will be mailed"
+    say(f"{added.entries} entries are there already; {mailed}. What is new from now on will be.")
+
+
+@feed.command(epilog="Example: newsletter feed ls")
+@list_option
+@json_option
+@with_environment
+def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
+    """All feeds, and how they are."""
+    found = feeds.ls(slug)
+    if json_:
+        names = ("id", "list", "url", "title", "status", "read_at", "next_poll_at", "failures", "error")
+        return as_json([{name: getattr(row, name) for name in names} for row in found])
+    rows = [(row.id, row.list, row.url, row.status, moment(row.read_at), row.error) for row in found]
+    return table(("id", "list", "feed", "status", "read", "trouble"), rows, empty="There is no feed yet.")
+
+
+@feed.command(epilog="Example: newsletter feed check 1")
+@click.argument("which", required=False)
+@with_environment
+def check(env: Environment, which: str | None) -> int:
+    """Poll now (one feed, or all), and say what becomes of each entry."""
+    failed = 0
+    for found in feeds.ls():
+        if which in (None, str(found.id), found.url):
+            result = polling.check(env, found.id)
+            failed += bool(result.error)
+            said = result.error or f"{result.new} new, {result.changed} known, {result.held} held"
+            say(f"{found.url}: {said}")
+    for row in entries.ls(limit=15):
+        say(f"  {row.id}  {row.title[:50]}: {row.fate}{f' ({row.why})' if row.why else ''}")
+    return 1 if failed else 0
+
+
+@feed.command(epilog="Example: newsletter feed pause 1")
+@click.argument("which")
+@with_environment
+def pause(env: Environment, which: str) -> None:
+    """Stop asking a feed."""
+    say(f"{feeds.pause(which).url} is paused.")
+
+
+@feed.command(epilog="Example: newsletter feed resume 1")
+@click.argument("which")
+@with_environment
+def resume(env: Environment, which: str) -> None:
+    """Ask a feed again."""
+    say(f"{feeds.resume(env, which).url} is asked again.")
+
+
+@feed.command(epilog="Example: newsletter feed remove 1")
+@click.argument("which")
+@yes_option
+@with_environment
+def remove(env: Environment, which: str, *, yes: bool) -> None:
+    """Forget a feed and what was found in it."""
+    ask(f"Remove feed {which} and its entries?", yes=yes)
+    say(f"{feeds.remove(which).url} is removed.")
+
+
+@feed.command(epilog="Example: newsletter feed read https://your.blog/feed/ --json")
+@click.argument("source")
+@json_option
+def read(source: str, *, json_: bool) -> None:
+    """Show what is understood of a feed, in a file or at an address; stores nothing."""
+    from newsletter.feeds.fetch import Fetcher
+    from newsletter.feeds.parse import parse
+
+    if "://" in source:
+        fetched = Fetcher(user_agent="newsletter", allow_private=private_allowed())(source)
+        found = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
+    else:
+        try:
+            found = parse(Path(source).read_bytes(), url=Path(source).resolve().as_uri())
+        except OSError as error:
+            raise click.ClickException(f"{source}: {error.strerror}") from None
+    if json_:
+        names = ("title", "link", "id", "published")
+        rows = [{name: getattr(entry, name) for name in names} for entry in found.entries]
+        return as_json({"title": found.title, "entries": rows})
+    say(found.title)
+    shown = [(moment(entry.published), entry.title, entry.link) for entry in found.entries]
+    return table(("published", "title", "link"), shown)

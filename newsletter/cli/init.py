@@ -1,0 +1,106 @@
+"""`newsletter init`: settings, database, first list and its feed."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import unicodedata
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from newsletter.cli.output import say, warn
+from newsletter.errors import FeedError, InvalidInput, NewsletterError
+from newsletter.services.setup import NewSettings, write_settings
+from newsletter.settings import DEFAULT_FILE, load_settings
+
+
+@click.command(epilog='Example: newsletter init https://your.blog --from "Ana <ana@your.blog>"')
+@click.argument("blog_url", required=False)
+@click.option("--slug", help="The list's name in addresses; made from its title if not given.")
+@click.option("--title", help="The list's title; your blog's if not given.")
+@click.option("--from", "sender", metavar='"ANA <ana@x.org>"', help="Who writes.")
+@click.option("--address", default="", metavar="TEXT", help="Your postal address, for the foot of every mail.")
+@click.option(
+    "--smtp", default="smtp://localhost:25", show_default=True, metavar="URL", help="Where mail is handed over."
+)
+@click.option("--base-url", default="http://localhost:8025", show_default=True, help="How readers reach this program.")
+@click.option("--database", default="sqlite:///newsletter.db", show_default=True, metavar="URL")
+@click.option("--timezone", default="UTC", show_default=True, metavar="TZ", help="Like Europe/Berlin.")
+@click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
+@click.pass_context
+def init(
+    ctx: click.Context,
+    blog_url: str | None,
+    slug: str | None,
+    title: str | None,
+    sender: str | None,
+    address: str,
+    smtp: str,
+    base_url: str,
+    database: str,
+    timezone: str,
+    *,
+    yes: bool,
+) -> None:
+    """Set up: find the blog's feed, write newsletter.toml, make the database and the first list."""
+    from newsletter.services.lists import checked
+
+    asking = sys.stdin.isatty() and not yes
+    if asking and not blog_url:
+        blog_url = click.prompt("Your blog's address (empty: none yet)", default="", show_default=False) or None
+    if asking and not sender:
+        sender = click.prompt('Who writes, like "Ana <ana@your.blog>"')
+    if not sender:
+        raise click.UsageError('say who writes: --from "Ana <ana@your.blog>"')
+    if asking and not address:
+        address = click.prompt("Your postal address (the law wants it in every mail)", default="", show_default=False)
+    checked({"from": sender, "timezone": timezone, "address": address})
+    file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or DEFAULT_FILE)
+    write_settings(file, NewSettings(base_url, database, smtp))
+    try:
+        _make(file, blog_url, slug, {"title": title, "from": sender, "address": address, "timezone": timezone})
+    except (NewsletterError, click.ClickException):
+        file.unlink(missing_ok=True)
+        raise
+
+
+def _make(file: Path, blog_url: str | None, slug: str | None, values: dict[str, str | None]) -> None:
+    from newsletter.app import create_app
+    from newsletter.feeds.discover import discover
+    from newsletter.services import database, feeds, lists
+    from newsletter.services.environment import environment
+
+    settings = load_settings(file, os.environ)
+    database.upgrade(settings.database_url)
+    with create_app(settings).app_context():
+        env = environment()
+        found, trouble = None, ""
+        if blog_url:
+            try:
+                found = discover(blog_url, env.fetch)
+            except FeedError as error:
+                trouble = str(error)
+        title = values["title"] or (found.title if found else "") or urlsplit(blog_url or "").hostname or "Newsletter"
+        made = lists.add(
+            env, slug or _slug(title), {**values, "title": title, "site_url": found.site_url if found else ""}
+        )
+        say(f"Written: {file} and the database.")
+        say(f"List: {made.title}, at {env.links.mailing_list(made.slug)}")
+        if found:
+            added = feeds.add(env, found.feed_url, made.slug)
+            say(f"Feed: {added.url}; its {added.entries} entries of today will not be mailed, what comes will.")
+        elif trouble:
+            warn(f"{trouble}; add the feed later with `newsletter feed add`")
+        say("Next: `newsletter embed` prints the form for your blog, `newsletter serve` runs it all.")
+
+
+def _slug(title: str) -> str:
+    """A list's name in addresses, out of its title."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    found = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
+    if not found:
+        raise InvalidInput({"slug": "none can be made of the title; give one with --slug"})
+    return found

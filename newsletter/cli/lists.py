@@ -1,0 +1,110 @@
+"""`newsletter list`: mailing lists and their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from newsletter.cli.context import with_environment
+from newsletter.cli.output import as_json, ask, json_option, say, table, yes_option
+from newsletter.services import lists
+from newsletter.services.environment import Environment
+
+_SETTINGS = (
+    ("title", "What readers see."),
+    ("description", "A sentence or two for the page with the form."),
+    ("from", 'Who writes: "Ana <ana@example.org>".'),
+    ("reply-to", "Where answers go, if not to the sender."),
+    ("address", "Your postal address; the law wants it in every mail."),
+    ("cadence", "The rhythm that is chosen beforehand: instant, daily, weekly or monthly."),
+    ("cadences", 'Those offered, like "weekly monthly".'),
+    ("day", "The day of weekly digests: mon … sun."),
+    ("hour", "The hour of digests: 0–23, in the list's time zone."),
+    ("monthday", "The day of monthly digests: 1–31 (31: the month's last)."),
+    ("timezone", "Like Europe/Berlin."),
+    ("language", "Like en or de."),
+    ("color", "The accent of mails, like #2f6f62."),
+    ("logo", "The address of a picture for the head of mails."),
+    ("consent", "What one agrees to, beside the form."),
+    ("site-url", "Your blog's address."),
+)
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """An option for each setting of a list."""
+    for name, text in reversed(_SETTINGS):
+        command = click.option(f"--{name}", f"set_{name.replace('-', '_')}", help=text)(command)
+    return command
+
+
+def given(options: dict[str, Any]) -> dict[str, object]:
+    """The settings that were given."""
+    return {name.removeprefix("set_"): value for name, value in options.items() if value is not None}
+
+
+@click.group("list")
+def list_() -> None:
+    """Mailing lists and their settings."""
+
+
+@list_.command(
+    epilog='Example: newsletter list add slow-letters --from "Ana <ana@example.org>" --timezone Europe/Berlin'
+)
+@click.argument("slug")
+@settings_options
+@with_environment
+def add(env: Environment, slug: str, **options: Any) -> None:
+    """Make a list; its pages live under /SLUG/."""
+    made = lists.add(env, slug, given(options))
+    say(f"{made.slug}: {env.links.mailing_list(made.slug)}")
+
+
+@list_.command(epilog="Example: newsletter list ls --json")
+@json_option
+@with_environment
+def ls(env: Environment, *, json_: bool) -> None:
+    """All lists."""
+    found = lists.ls()
+    if json_:
+        return as_json([lists.as_json(row) for row in found])
+    rows = [(row.slug, row.title, row.active, row.pending, row.cadence, row.timezone) for row in found]
+    return table(("list", "title", "active", "pending", "cadence", "zone"), rows, empty="There is no list yet.")
+
+
+@list_.command(epilog="Example: newsletter list show slow-letters")
+@click.argument("slug")
+@json_option
+@with_environment
+def show(env: Environment, slug: str, *, json_: bool) -> None:
+    """One list with all its settings."""
+    found = lists.as_json(lists.show(slug))
+    if json_:
+        return as_json(found)
+    return table(("setting", "value"), list(found.items()))
+
+
+@list_.command(epilog="Example: newsletter list edit slow-letters --cadence weekly --day mon --hour 8")
+@click.argument("slug")
+@settings_options
+@with_environment
+def edit(env: Environment, slug: str, **options: Any) -> None:
+    """Change settings; a new rhythm catches up on nothing in the past."""
+    values = given(options)
+    if not values:
+        raise click.UsageError("say what to change, like --hour 9")
+    lists.edit(env, slug, values)
+    say(f"{slug}: changed {', '.join(values)}")
+
+
+@list_.command(epilog="Example: newsletter list remove old-list")
+@click.argument("slug")
+@yes_option
+@with_environment
+def remove(env: Environment, slug: str, *, yes: bool) -> None:
+    """Remove a list with its feeds, subscriptions and campaigns."""
+    found = lists.show(slug)
+    ask(f"Remove {slug} with {found.active} active subscriptions, its feeds and campaigns?", yes=yes)
+    lists.remove(slug)
+    say(f"{slug} is removed.")

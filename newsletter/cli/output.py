@@ -1,0 +1,94 @@
+"""How commands speak: tables on a terminal, plain lines in a pipe, JSON for programs, a question before what counts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def on_terminal() -> bool:
+    """Whether a person is reading."""
+    return sys.stdout.isatty()
+
+
+def say(text: str) -> None:
+    """A line on standard output."""
+    click.echo(text)
+
+
+def warn(text: str) -> None:
+    """A line on standard error that stops nothing."""
+    click.echo(f"newsletter: {text}", err=True)
+
+
+def as_json(value: object) -> None:
+    """`value` as JSON; moments in ISO 8601 with their offset."""
+    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing") -> None:
+    """A table on a terminal; tab-separated lines in a pipe."""
+    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not on_terminal():
+        for row in cells:
+            click.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
+        return
+    if not rows:
+        click.echo(empty)
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    shown = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for row in cells:
+        shown.add_row(*(escape(cell) for cell in row))
+    Console().print(shown)
+
+
+def moment(value: datetime | None, zone: str = "UTC") -> str:
+    """A moment in a list's zone, with the zone said."""
+    if value is None:
+        return ""
+    try:
+        local = value.astimezone(ZoneInfo(zone))
+    except (KeyError, ValueError, OSError):
+        local = value.astimezone(UTC)
+    return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Asks before what mails people or cannot be undone. Ends the command unless the answer is yes."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"{question} Say --yes to do it without being asked.")
+    if not click.confirm(question, default=False):
+        refuse()
+
+
+def refuse() -> NoReturn:
+    """Ends the command: nothing was done."""
+    click.echo("Nothing was done.", err=True)
+    raise click.exceptions.Exit(1)
+
+
+json_option: Decorator = click.option("--json", "json_", is_flag=True, help="JSON, for programs.")
+yes_option: Decorator = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+list_option: Decorator = click.option(
+    "--list", "slug", metavar="SLUG", help="The mailing list; needed where there are several."
+)

@@ -1,0 +1,51 @@
+"""`newsletter templates`: mail and page templates of one's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import click
+
+from newsletter.cli.context import with_environment
+from newsletter.cli.output import say
+from newsletter.errors import NotFound, Refused
+from newsletter.services.environment import Environment
+
+
+@click.group()
+def templates() -> None:
+    """Mail and page templates of your own."""
+
+
+def _folder() -> Path:
+    from newsletter.app import template_folder
+
+    return template_folder()
+
+
+@templates.command(epilog="Example: newsletter templates ls")
+@with_environment
+def ls(env: Environment) -> None:
+    """Every template; those of your own are marked."""
+    for file in sorted(path for path in _folder().rglob("*") if path.is_file()):
+        name = file.relative_to(_folder())
+        own = env.settings.folder / "templates" / name
+        say(f"{name}{'  (yours)' if own.exists() else ''}")
+
+
+@templates.command(epilog="Example: newsletter templates eject emails/digest/html.html")
+@click.argument("name")
+@with_environment
+def eject(env: Environment, name: str) -> None:
+    """Copy a template beside the settings, where your copy wins."""
+    root = _folder().resolve()
+    source = (root / name).resolve()
+    if not source.is_relative_to(root) or not source.is_file():
+        raise NotFound(f"there is no template {name}", hint="see `newsletter templates ls`")
+    target = env.settings.folder / "templates" / source.relative_to(root)
+    if target.exists():
+        raise Refused(f"{target} is there already")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    say(f"{target} is yours now.")
