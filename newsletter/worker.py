@@ -26,7 +26,7 @@ REST_AFTER_PROBLEM = timedelta(seconds=30)
 class Worker:
     """Does what is due, each kind of work in a thread of its own, until `stop` is called."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, *, poll_seconds: int = 30) -> None:
         self.app = app
         self.env: Environment = app.extensions[EXTENSION]
         self.identity = workers.identity()
@@ -40,7 +40,7 @@ class Worker:
         )
         for work, seconds in (
             (self.alive, 20),
-            (self.poll, 30),
+            (self.poll, poll_seconds),
             (self.compose, 15),
             (self.send, 1),
             (self.upkeep, 3600),

@@ -1,0 +1,214 @@
+"""The whole life of a newsletter on sample data: real HTTP, real SMTP, a scratch folder. Each step proves something."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from flask import Flask
+from waitress.server import create_server
+
+from newsletter.app import create_app
+from newsletter.demo.blog import POSTS, Blog, Post, started
+from newsletter.demo.mailbox import Mailbox
+from newsletter.demo.server import serve
+from newsletter.services import database, digests, feeds, lists, polling, sending, subscribers
+from newsletter.services.environment import EXTENSION, Environment
+from newsletter.settings import Settings
+from newsletter.web.embedding import embed_form
+from newsletter.worker import Worker
+
+READER = "reader@example.com"
+SLUG = "slow-letters"
+Say = Callable[[str], None]
+
+
+class Broken(Exception):
+    """A step did not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Everything that runs: the application, its pages, the blog, the mailbox."""
+
+    app: Flask
+    env: Environment
+    url: str
+    blog: Blog
+    mailbox: Mailbox
+
+
+@contextmanager
+def stage(*, port: int = 0) -> Iterator[Stage]:
+    """Sets the scene in a scratch folder, and clears it away."""
+    mailbox, blog = Mailbox(), Blog()
+    with tempfile.TemporaryDirectory(prefix="newsletter-demo-") as folder:
+        smtp = mailbox.start()
+        sample = serve(lambda path: blog.answer(path) or mailbox.answer(path))
+        blog.url = f"http://127.0.0.1:{sample.server_address[1]}"
+        started(blog)
+        handlers: list[Any] = []
+        pages = create_server(lambda *args: handlers[0](*args), host="127.0.0.1", port=port, threads=4, ident=None)
+        url = f"http://127.0.0.1:{pages.effective_port}"
+        app = create_app(_settings(Path(folder), url, smtp))
+        handlers.append(app)
+        threading.Thread(target=pages.run, daemon=True).start()
+        database.upgrade(app.config["SQLALCHEMY_DATABASE_URI"])
+        try:
+            yield Stage(app, app.extensions[EXTENSION], url, blog, mailbox)
+        finally:
+            pages.close()
+            sample.shutdown()
+            sample.server_close()
+            mailbox.stop()
+
+
+def _settings(folder: Path, url: str, smtp: str) -> Settings:
+    return Settings.model_validate(
+        {
+            "secret_key": secrets.token_urlsafe(32),
+            "base_url": url,
+            "database_url": f"sqlite:///{folder}/newsletter.db",
+            "smtp": {"url": smtp},
+            "feeds": {"allow_private_addresses": True},
+            "folder": folder,
+        }
+    )
+
+
+class _Stay(HTTPRedirectHandler):
+    """Follows no redirect, so that one can be looked at."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+def ask(url: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
+    """GET, or POST of a form with `fields`, over real HTTP. Returns status and body."""
+    data = urlencode(fields).encode() if fields is not None else None
+    request = Request(url, data=data, headers={"User-Agent": "newsletter demo"})  # noqa: S310 (our own loopback)
+    try:
+        response: HTTPResponse = build_opener(_Stay).open(request, timeout=10)
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode("utf-8", "replace")
+    with response:
+        return response.status, response.read().decode("utf-8", "replace")
+
+
+def hold(truth: object, otherwise: str) -> None:
+    """Ends the demo where a step has not proved what it says."""
+    if not truth:
+        raise Broken(otherwise)
+
+
+def play(scene: Stage, say: Say) -> None:
+    """Every step, in order. Raises `Broken` at the first that does not hold."""
+    for number, step in enumerate((_set_up, _sign_up, _confirm, _publish, _never_twice, _leave, _silence), 1):
+        with scene.app.app_context():
+            say(f"{number}. {step(scene)}")
+
+
+def _set_up(scene: Stage) -> str:
+    values = {
+        "title": "Slow Letters", "from": "Ana Coach <ana@news.example.com>", "cadence": "instant",
+        "address": "Ana Coach, 1 Main Street, 10115 Berlin", "site_url": f"{scene.blog.url}/blog/",
+        "description": "A letter now and then, on going slowly.",
+    }  # fmt: skip
+    lists.add(scene.env, SLUG, values)
+    scene.blog.form = embed_form(scene.env, SLUG)
+    added = feeds.add(scene.env, f"{scene.blog.url}/blog/", SLUG)
+    hold(added.url.endswith("/blog/feed.xml"), "the blog's feed was not found")
+    hold(added.entries == 2, "the posts that are there were not read")
+    return f"The blog's feed was found at {added.url}; the 2 posts that are there already will not be mailed."
+
+
+def _sign_up(scene: Stage) -> str:
+    hold("/subscribe" in ask(f"{scene.blog.url}/blog/")[1], "the form is not on the blog")
+    status, _ = ask(f"{scene.url}/{SLUG}/subscribe", {"email": READER, "cadence": "instant"})
+    hold(status == 303, f"the form answered {status}")
+    sending.send_due(scene.env)
+    [mail] = scene.mailbox.wait_for(1)
+    hold(mail.link("confirm"), "the confirmation has no link")
+    hold("List-Unsubscribe" not in mail.message, "a confirmation is no list mail")
+    return "A reader signed up with the form on the blog, and got one mail that asks her to confirm."
+
+
+def _confirm(scene: Stage) -> str:
+    link = scene.mailbox.mails[-1].link("confirm")
+    ask(link)
+    hold(_standing() == "pending", "looking at the link confirmed it")
+    status, _ = ask(link, {})
+    hold(status == 200 and _standing() == "active", f"confirming answered {status}")
+    sending.send_due(scene.env)
+    hold(len(scene.mailbox.wait_for(2)) == 2, "no welcome came")
+    return "Opening the link changed nothing, as a mail scanner would; pressing its button did. A welcome came."
+
+
+def _standing() -> str:
+    [found] = subscribers.ls()
+    return found.subscriptions[0].status
+
+
+def _digest(scene: Stage) -> None:
+    """What the worker does by itself every few seconds."""
+    for feed in feeds.ls():
+        polling.check(scene.env, feed.id)
+    digests.compose_due(scene.env)
+    sending.send_due(scene.env)
+
+
+def _publish(scene: Stage) -> str:
+    address = scene.blog.publish(POSTS[2])
+    _digest(scene)
+    mails = scene.mailbox.wait_for(3)
+    hold(len(mails) == 3, "the new post was not mailed")
+    mail = mails[-1]
+    hold(mail.message["Subject"] == POSTS[2].title, "the subject is not the post's title")
+    hold(address in mail.body("plain") and address in mail.body("html"), "the post is not linked in both parts")
+    hold(b"\nList-Unsubscribe: <http" in mail.raw, "the link to unsubscribe is not as RFC 8058 wants it")
+    hold(mail.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click", "one-click is missing")
+    return f"A new post, “{POSTS[2].title}”, was found and mailed, with text, HTML and one-click unsubscription."
+
+
+def _never_twice(scene: Stage) -> str:
+    for _ in range(3):
+        _digest(scene)
+    hold(len(scene.mailbox.mails) == 3, "something was mailed twice")
+    return "The worker looked three times more: nothing new, nothing sent."
+
+
+def _leave(scene: Stage) -> str:
+    header = str(scene.mailbox.mails[-1].message["List-Unsubscribe"]).strip("<>")
+    ask(header)
+    hold(_standing() == "active", "looking at the link unsubscribed her")
+    status, _ = ask(header, {"List-Unsubscribe": "One-Click"})
+    hold(status == 200 and _standing() == "unsubscribed", f"one-click answered {status}")
+    sending.send_due(scene.env)
+    hold(len(scene.mailbox.wait_for(4)) == 4, "no goodbye came")
+    return "Her mail program's one-click button unsubscribed her at once; a goodbye came."
+
+
+def _silence(scene: Stage) -> str:
+    scene.blog.publish(Post("a-fourth-post", "A post she will not get", "<p>…</p>", POSTS[0].colors))
+    _digest(scene)
+    hold(len(scene.mailbox.mails) == 4, "she was mailed after she had left")
+    return "Another post came out, and she was left in peace."
+
+
+def stay(scene: Stage, until: threading.Event) -> None:
+    """Lets the worker run beside the pages until told to end."""
+    worker = Worker(scene.app, poll_seconds=5)
+    worker.start()
+    until.wait()
+    worker.stop()
