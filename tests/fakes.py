@@ -114,4 +114,4 @@ def body(message: EmailMessage, kind: str = "plain") -> str:
     """The text of its plain or html part."""
     part = message.get_body((kind,))
     assert part is not None
-    return str(part.get_content())
+    return str(part.get_content()).replace("\r\n", "\n")

@@ -17,7 +17,7 @@ def add_list(session: Session, slug: str = "blog", **values: object) -> MailingL
         "title": "Slow Letters",
         "from_name": "Ana Coach",
         "from_email": "ana@news.example.com",
-        "postal_address": "Ana Coach, 1 Main Street, 10115 Berlin",
+        "postal_address": "1 Main Street, 10115 Berlin",
         "cadences": ["instant", "daily", "weekly", "monthly"],
         "default_cadence": "weekly",
         "schedule_since": START,

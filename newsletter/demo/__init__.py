@@ -122,7 +122,7 @@ def play(scene: Stage, say: Say) -> None:
 def _set_up(scene: Stage) -> str:
     values = {
         "title": "Slow Letters", "from": "Ana Coach <ana@news.example.com>", "cadence": "instant",
-        "address": "Ana Coach, 1 Main Street, 10115 Berlin", "site_url": f"{scene.blog.url}/blog/",
+        "address": "1 Main Street, 10115 Berlin", "site_url": f"{scene.blog.url}/blog/",
         "description": "A letter now and then, on going slowly.",
     }  # fmt: skip
     lists.add(scene.env, SLUG, values)

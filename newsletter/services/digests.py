@@ -40,6 +40,10 @@ NOTHING_NEW = "nothing new since the last one"
 NOBODY = "nobody reads at this rhythm"
 
 
+class _TakenCareOf(Exception):
+    """Another worker has composed for these readers meanwhile; nothing of ours is kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A digest about to be composed: which entries each cursor is owed, up to number `through`."""
@@ -111,11 +115,17 @@ def _due_key(env: Environment, list_id: int, cadence: Cadence) -> str | None:
         mailing_list = session.get_one(MailingList, list_id)
         if cadence == "instant":
             owed = exists().where(_readers(list_id, cadence, env.now), Subscription.cursor < mailing_list.entry_seq)
-            return str(mailing_list.entry_seq) if session.scalar(select(owed)) else None
+            return _moment_key(env, mailing_list.entry_seq) if session.scalar(select(owed)) else None
         period = latest_period(cadence, mailing_list.schedule, env.now)
         if period.due_at <= mailing_list.schedule_since:
             return None
         return None if session.scalar(select(_dealt_with(list_id, cadence, period.key))) else period.key
+
+
+def _moment_key(env: Environment, through: int) -> str:
+    """The name of a digest that belongs to no period. Readers come back from a break at any time and are owed the same
+    entries then, so the number alone would not do; that nobody is mailed twice is the cursors' doing."""
+    return f"{through}@{env.now:%Y%m%dT%H%M%S%f}"
 
 
 def _dealt_with(list_id: int, cadence: str, key: str) -> ColumnElement[bool]:
@@ -178,7 +188,7 @@ def _compose(env: Environment, list_id: int, cadence: Cadence, key: str) -> Comp
             if session.scalar(select(_dealt_with(list_id, cadence, key))):
                 return None
             return _freeze(env, session, plan, key, editions, names, entry_ids)
-    except IntegrityError:
+    except (IntegrityError, _TakenCareOf):
         return None
 
 
@@ -200,6 +210,8 @@ def _freeze(
     named = case(*((Subscription.cursor == cursor, literal(name)) for cursor, name in names.items()), else_=literal(0))
     chosen = and_(_readers(plan.list.id, plan.cadence, env.now), Subscription.cursor.in_(list(names)))
     count = outbox.freeze(session, campaign, select(Subscription.id, named).where(chosen), mail="digest", now=env.now)
+    if not count:
+        raise _TakenCareOf
     session.execute(
         update(Subscription).where(chosen).values(cursor=plan.through).execution_options(synchronize_session=False)
     )
@@ -271,7 +283,7 @@ def send_now(
             found.append(Composed(name, each, None, "", 0, 0, NOTHING_NEW if readers else _why_nobody(list_id, each)))
         elif dry_run:
             found.append(Composed(name, each, None, "", entries, readers, ""))
-        elif composed := _compose(env, list_id, each, f"now-{through}"):
+        elif composed := _compose(env, list_id, each, _moment_key(env, through)):
             found.append(composed)
     return found
 

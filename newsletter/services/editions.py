@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from newsletter.content import clean_html, excerpt, html_to_text, plain, reading_minutes
@@ -16,6 +18,7 @@ from newsletter.services.messages import ANY_READER, ListView, ReaderView
 ENTRIES_AT_MOST = 25
 EXCERPT_WORDS = 60
 SHORT_WORDS = 20
+EXCERPT_HTML = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +38,36 @@ class EntryMail:
     video: bool
 
 
-def entry_mail(entry: Entry, *, zone: ZoneInfo, site_url: str) -> EntryMail:
-    """An entry with its whole text, cleaned."""
+def whole(entry: Entry, *, zone: ZoneInfo, site_url: str) -> EntryMail:
+    """An entry with all its text."""
     html = clean_html(entry.content_html or entry.summary_html, base_url=entry.link or site_url)
-    words = excerpt(clean_html(entry.summary_html or entry.content_html, base_url=entry.link), words=EXCERPT_WORDS)
-    text = html_to_text(html)
+    image = "" if "<img" in html and not entry.video_id else entry.image
+    return replace(in_brief(entry, zone=zone, words=EXCERPT_WORDS), html=html, text=html_to_text(html), image=image)
+
+
+def in_brief(entry: Entry, *, zone: ZoneInfo, words: int) -> EntryMail:
+    """An entry as an excerpt of so many words (0: its title alone), with its picture."""
+    start = clean_html((entry.summary_html or entry.content_html)[:EXCERPT_HTML], base_url="")
+    short = excerpt(start, words=words) if words else ""
     return EntryMail(
-        title=plain(entry.title) or plain(words, limit=80) or "A new post",
+        title=plain(entry.title) or excerpt(start, words=8) or "A new post",
         link=entry.link,
-        html=html,
-        text=text,
-        excerpt=words,
-        image="" if "<img" in html and not entry.video_id else entry.image,
+        html="",
+        text="",
+        excerpt=short,
+        image=entry.image if words else "",
         image_alt=entry.image_alt,
         author=entry.author,
         date_text=_day(entry.published_at, zone),
-        minutes=reading_minutes(text) if len(text) > 200 else 0,
+        minutes=_minutes(entry.content_html),
         video=bool(entry.video_id),
     )
+
+
+def _minutes(html: str) -> int:
+    """How long an entry takes to read, 0 where there is little to read."""
+    words = re.sub(r"<[^<>]*>", " ", html)
+    return reading_minutes(words) if len(words) > 400 else 0
 
 
 def _day(moment: datetime | None, zone: ZoneInfo) -> str:
@@ -60,13 +75,6 @@ def _day(moment: datetime | None, zone: ZoneInfo) -> str:
         return ""
     local = moment.astimezone(zone)
     return f"{local.day} {local:%B %Y}"
-
-
-def in_brief(entry: EntryMail, original: Entry, *, words: int) -> EntryMail:
-    """The same entry as an excerpt of so many words (0: its title alone), with its picture."""
-    short = " ".join(entry.excerpt.split()[:words])
-    cut = short + " …" if len(entry.excerpt.split()) > words and words else short
-    return replace(entry, html="", text="", excerpt=cut, image=original.image if words else "")
 
 
 def render(
@@ -82,17 +90,16 @@ def render(
     HTML would grow beyond what Gmail shows. Raises `TemplateProblem`."""
     shown, more = entries[:ENTRIES_AT_MOST], max(0, len(entries) - ENTRIES_AT_MOST)
     site_url = mailing_list.site_url or mailing_list.url
-    whole = [entry_mail(entry, zone=zone, site_url=site_url) for entry in shown]
-    pairs = list(zip(whole, shown, strict=True))
-    forms = [whole] if len(whole) == 1 and not more else []
-    forms += [
-        [in_brief(mail, entry, words=words) for mail, entry in pairs] for words in (EXCERPT_WORDS, SHORT_WORDS, 0)
+    forms: list[Callable[[Entry], EntryMail]] = [
+        partial(in_brief, zone=zone, words=words) for words in (EXCERPT_WORDS, SHORT_WORDS, 0)
     ]
+    if len(entries) == 1:
+        forms.insert(0, partial(whole, zone=zone, site_url=site_url))
     content = None
     for number, form in enumerate(forms):
         context = {
-            "list": mailing_list, "reader": reader, "entries": form, "intro": intro, "more": more,
-            "more_url": site_url, "shortened": number > 0,
+            "list": mailing_list, "reader": reader, "intro": intro, "more": more,
+            "entries": [form(entry) for entry in shown], "more_url": site_url, "shortened": number > 0,
         }  # fmt: skip
         content = env.renderer.render("digest", context)
         if len(content.html.encode()) <= HTML_BUDGET:

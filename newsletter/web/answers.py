@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from urllib.parse import urlsplit
 
 from flask import Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -22,7 +21,7 @@ RETRY_SECONDS = 30
 
 
 CADENCE_WORDS = {
-    "instant": "As soon as there is something new",
+    "instant": "With every new post",
     "daily": "Once a day",
     "weekly": "Once a week",
     "monthly": "Once a month",
@@ -128,19 +127,11 @@ def unavailable(error: DatabaseError) -> Response:
 @pages.app_errorhandler(HTTPException)
 def http_error(error: HTTPException) -> Response:
     """Flask's own refusals, in our words."""
-    if error.code is not None and error.code < 400:
-        return Response("", error.code, dict(error.get_headers()) | _location(error))
     known = {404: "There is no such page.", 405: "This page is asked for in another way.", 413: "That is too much."}
     answer = message(error.code or 500, error.name, known.get(error.code or 500, "The request cannot be understood."))
     if error.code == 405 and getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
     return answer
-
-
-def _location(error: HTTPException) -> dict[str, str]:
-    """Where a redirect of the router leads: a path of ours with its slash mended, never another host (T12)."""
-    target = urlsplit(str(getattr(error, "new_url", "")))
-    return {"Location": target.path + (f"?{target.query}" if target.query else "")}
 
 
 @pages.app_errorhandler(Exception)

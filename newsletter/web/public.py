@@ -78,7 +78,10 @@ def subscribe(slug: str) -> AnyResponse:
 def _values() -> Mapping[str, Any]:
     """The fields of a form or of a JSON object, whatever else the body may be."""
     if request.is_json:
-        found = request.get_json()
+        try:
+            found = request.get_json()
+        except RecursionError:
+            raise BadRequest from None
         if not isinstance(found, dict):
             raise BadRequest
         return found

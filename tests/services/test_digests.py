@@ -1,0 +1,322 @@
+"""Digests: once a period, and to each reader every entry once."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from newsletter.db import db, transaction
+from newsletter.errors import Refused, TemplateProblem
+from newsletter.models import Campaign, Entry, Feed, MailingList, Period, Subscription
+from newsletter.services import digests, entries, explaining, lists, sending, subscribers
+from newsletter.services.environment import EXTENSION, Environment
+from tests.fakes import START, Clock, Sink, body
+from tests.people import add_entry, add_feed, add_list, add_reader
+
+MONDAY_8 = START + timedelta(days=5, hours=23)  # START is a Tuesday, 9:00 UTC
+
+
+@pytest.fixture
+def blog(env: Environment) -> int:
+    """A list with a feed; its id."""
+    with transaction() as session:
+        mailing_list = add_list(session)
+        add_feed(session, mailing_list)
+        return mailing_list.id
+
+
+def publish(*titles: str, clock: Clock | None = None) -> None:
+    with transaction() as session:
+        feed = session.scalars(select(Feed)).first()
+        assert feed is not None
+        for title in titles:
+            add_entry(session, feed, title, now=clock.now if clock else START)
+
+
+def join(email: str, cadence: str = "weekly", cursor: int = 0) -> None:
+    with transaction() as session:
+        add_reader(session, session.scalars(select(MailingList)).one(), email, cadence=cadence, cursor=cursor)
+
+
+def tick(env: Environment) -> None:
+    digests.compose_due(env)
+    sending.send_due(env)
+
+
+def test_a_weekly_digest_goes_out_at_its_hour_and_once(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("ana@example.com")
+    publish("One", "Two", "Three")
+    tick(env)
+    assert sink.accepted == []
+    clock.now = MONDAY_8
+    for _ in range(5):
+        tick(env)
+        clock.forward(timedelta(minutes=10))
+    [message] = sink.messages
+    assert message["Subject"] == "New: Three, Two and 1 more"
+    assert "Read on: https://blog.example.com/two/" in body(message)
+    assert [campaign.status for campaign in db.session.scalars(select(Campaign))] == ["sent"]
+    assert {entry.fate for entry in db.session.scalars(select(Entry))} == {"sent"}
+
+
+def test_instant_readers_wait_for_nothing(env: Environment, blog: int, sink: Sink) -> None:
+    join("ana@example.com", "instant")
+    join("bob@example.com", "weekly")
+    publish("One")
+    tick(env)
+    tick(env)
+    assert [outgoing.recipient for outgoing in sink.accepted] == ["ana@example.com"]
+    assert sink.messages[0]["Subject"] == "One"
+
+
+def test_nothing_new_nothing_sent_and_said_so(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("ana@example.com")
+    clock.now = MONDAY_8
+    tick(env)
+    assert sink.accepted == []
+    outlook = next(row for row in explaining.explain(env).outlooks if row.cadence == "weekly")
+    assert "nothing new" in outlook.verdict
+    assert digests.NOTHING_NEW in outlook.last
+    publish("Late")
+    clock.forward(timedelta(hours=1))
+    tick(env)
+    assert sink.accepted == [], "what comes after the hour waits for the next"
+
+
+def test_r08_three_weeks_asleep_are_one_digest(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("ana@example.com", "daily")
+    for day in range(3):
+        publish(f"Day {day}")
+    clock.forward(timedelta(days=21))
+    tick(env)
+    assert len(sink.accepted) == 1
+    assert all(f"Day {day}" in body(sink.messages[0]) for day in range(3))
+
+
+def test_a_new_schedule_catches_up_on_nothing(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("ana@example.com", "daily")
+    publish("One")
+    lists.edit(env, "blog", {"hour": "7"})
+    tick(env)
+    assert sink.accepted == []
+    clock.now = MONDAY_8
+    tick(env)
+    assert len(sink.accepted) == 1
+    lists.edit(env, "blog", {"hour": "10"})
+    clock.forward(timedelta(hours=4))
+    publish("Two")
+    tick(env)
+    assert len(sink.accepted) == 1, "the day has had its digest"
+
+
+def test_readers_are_owed_what_came_after_they_joined(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("early@example.com")
+    publish("One")
+    subscribers.add(env, "late@example.com", because="asked")
+    publish("Two")
+    clock.now = MONDAY_8
+    tick(env)
+    assert [message["Subject"] for message in sink.to("early@example.com")] == ["New: Two and One"]
+    assert [message["Subject"] for message in sink.to("late@example.com")] == ["Two"]
+
+
+def test_switching_loses_and_repeats_nothing(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("ana@example.com", "weekly")
+    publish("One")
+    subscribers.edit("ana@example.com", cadence="instant")
+    tick(env)
+    subscribers.edit("ana@example.com", cadence="weekly")
+    publish("Two")
+    clock.now = MONDAY_8
+    tick(env)
+    assert [message["Subject"] for message in sink.messages] == ["One", "Two"]
+
+
+def test_a_break_ends_with_what_was_missed(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("ana@example.com", "daily")
+    with transaction() as session:
+        session.scalars(select(Subscription)).one().paused_until = clock.now + timedelta(days=10)
+    publish("One")
+    for _ in range(9):
+        clock.forward(timedelta(days=1))
+        tick(env)
+    assert sink.accepted == []
+    clock.forward(timedelta(days=2))
+    tick(env)
+    assert [message["Subject"] for message in sink.messages] == ["One"]
+
+
+def test_skipped_and_held_entries_stay_at_home(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("ana@example.com")
+    publish("One", "Two", "Three")
+    found = {entry.title: entry.id for entry in entries.ls()}
+    entries.skip(found["One"])
+    entries.hold(found["Two"])
+    clock.now = MONDAY_8
+    tick(env)
+    assert sink.messages[0]["Subject"] == "Three"
+    entries.release(found["Two"])
+    clock.forward(timedelta(days=7))
+    tick(env)
+    assert sink.messages[1]["Subject"] == "Two", "held for a week, and not lost"
+    entries.resend(found["Two"])
+    clock.forward(timedelta(days=7))
+    tick(env)
+    assert [message["Subject"] for message in sink.messages] == ["Three", "Two", "Two"]
+
+
+def test_r03_two_composers_make_one_digest(app: Flask, clock: Clock) -> None:
+    env = app.extensions[EXTENSION]
+    with app.app_context(), transaction() as session:
+        mailing_list = add_list(session)
+        add_entry(session, add_feed(session, mailing_list), "One")
+        add_reader(session, mailing_list, "ana@example.com")
+    clock.now = MONDAY_8
+
+    def work() -> None:
+        with app.app_context():
+            digests.compose_due(env)
+            db.session.remove()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with app.app_context():
+        assert len(db.session.scalars(select(Campaign)).all()) == 1
+        weekly = select(Period).where(Period.cadence == "weekly")
+        assert len(db.session.scalars(weekly).all()) == 1
+
+
+def test_m07_a_broken_template_sends_nothing_and_loses_nothing(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
+    join("ana@example.com")
+    publish("One")
+    own = env.settings.folder / "templates" / "emails" / "digest"
+    own.mkdir(parents=True)
+    (own / "html.html").write_text("{% extends 'layout.html' %}\n{% block body %}{{ nothing.here }}{% endblock %}")
+    clock.now = MONDAY_8
+    with pytest.raises(TemplateProblem) as caught:
+        digests.compose_due(env)
+    assert (caught.value.template, caught.value.line) == ("digest/html.html", 2)
+    (own / "html.html").unlink()
+    own.rmdir()
+    env.renderer._jinja.cache.clear()  # type: ignore[union-attr]
+    tick(env)
+    assert len(sink.accepted) == 1
+
+
+def test_m08_data_is_never_a_template(env: Environment, blog: int, sink: Sink) -> None:
+    join("ana@example.com", "instant")
+    publish("{{ config }} {% raw %} {{ ''.__class__ }}")
+    tick(env)
+    assert sink.messages[0]["Subject"] == "{{ config }} {% raw %} {{ ''.__class__ }}"
+
+
+def test_m09_a_digest_stays_below_what_gmail_shows(env: Environment, blog: int, sink: Sink) -> None:
+    join("ana@example.com", "instant")
+    with transaction() as session:
+        feed = session.scalars(select(Feed)).one()
+        for number in range(40):
+            entry = add_entry(session, feed, f"Post {number} " + "long " * 60)
+            entry.content_html = "<p>" + "<b>word</b> " * 20_000 + "</p>"
+    tick(env)
+    html = body(sink.messages[0], "html")
+    assert len(html.encode()) < 95_000
+    assert "more" in html
+    assert "/unsubscribe/" in html
+
+
+def test_one_long_post_is_shortened(env: Environment, blog: int, sink: Sink) -> None:
+    join("ana@example.com", "instant")
+    with transaction() as session:
+        entry = add_entry(session, session.scalars(select(Feed)).one(), "Long")
+        entry.content_html = "<p>" + "<i>word</i> " * 20_000 + "</p>"
+    tick(env)
+    html = body(sink.messages[0], "html")
+    assert len(html.encode()) < 95_000
+    assert "shortened" in html
+
+
+def test_preview_and_send_now(env: Environment, blog: int, sink: Sink) -> None:
+    with pytest.raises(Refused):
+        digests.preview(env)
+    join("ana@example.com")
+    publish("One")
+    assert digests.preview(env).subject == "One"
+    [planned] = [row for row in digests.send_now(env, dry_run=True) if row.recipients]
+    assert (planned.entries, planned.recipients, planned.campaign_id) == (1, 1, None)
+    digests.send_now(env)
+    sending.send_due(env)
+    assert len(sink.accepted) == 1
+    assert not any(row.recipients for row in digests.send_now(env)), "O01: a second time finds nothing"
+
+
+def test_explain_a_reader(env: Environment, blog: int, clock: Clock) -> None:
+    join("ana@example.com")
+    publish("One")
+    assert explaining.explain_reader(env, None, "ana@example.com")[0].verdict.startswith("goes with the next weekly")
+    clock.now = MONDAY_8
+    tick(env)
+    assert explaining.explain_reader(env, None, "ana@example.com")[0].verdict.startswith("settled")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_lives_each_entry_once_to_each_reader(
+    env: Environment, blog: int, clock: Clock, sink: Sink, seed: int
+) -> None:
+    """Joins, switches, breaks, departures, digests at any time: at most once to each, and to the faithful every one."""
+    dice = random.Random(seed)
+    cadences = ["instant", "daily", "weekly", "monthly"]
+    published: list[str] = []
+    owed: dict[str, set[str]] = {}
+    everyone: list[str] = []
+    faithful: set[str] = set()
+    for step in range(60):
+        clock.forward(timedelta(hours=dice.choice([1, 7, 20, 50])))
+        match dice.choice(["join", "publish", "publish", "switch", "break", "leave", "tick", "tick"]):
+            case "join":
+                email = f"r{step}@example.com"
+                subscribers.add(env, email, because="x", cadence=dice.choice(cadences))
+                everyone.append(email)
+                faithful.add(email)
+                owed[email] = set()
+            case "publish":
+                title = f"Entry number {step}"
+                publish(title, clock=clock)
+                published.append(title)
+                for email in faithful:
+                    owed[email].add(title)
+            case "switch" if everyone:
+                subscribers.edit(dice.choice(everyone), cadence=dice.choice(cadences))
+            case "break" if everyone:
+                with transaction() as session:
+                    someone = dice.choice(session.scalars(select(Subscription)).all())
+                    someone.paused_until = clock.now + timedelta(days=dice.randint(1, 20))
+            case "leave" if everyone:
+                email = dice.choice(everyone)
+                subscribers.unsubscribe(env, email, "blog")
+                faithful.discard(email)
+            case "tick":
+                tick(env)
+    clock.forward(timedelta(days=25))
+    for _ in range(80):
+        clock.forward(timedelta(hours=23))
+        tick(env)
+    got = {email: Counter[str]() for email in everyone}
+    for outgoing, message in zip(sink.accepted, sink.messages, strict=True):
+        if message["List-ID"] and "Welcome" not in message["Subject"]:
+            text = body(message)
+            got[outgoing.recipient].update(title for title in published if f"{title}\n" in text)
+    for email in everyone:
+        assert max(got[email].values(), default=0) <= 1, email
+        if email in faithful:
+            assert set(got[email]) == owed[email], email

@@ -1,0 +1,124 @@
+"""Other people's HTML, made harmless; text that reads well."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.content import clean_html, excerpt, first_picture, html_to_text, markdown_to_html, plain, shorten
+
+BASE = "https://blog.example.com/post/"
+
+PAYLOADS = [
+    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg onload=alert(1)>", "<svg><script>alert(1)</script>",
+    '<a href="javascript:alert(1)">x</a>', '<a href=" java\tscript:alert(1)">x</a>', '<a href="data:text/html,x">x</a>',
+    '<a href="vbscript:x">x</a>', '<iframe srcdoc="<script>alert(1)</script>"></iframe>', '<iframe src="https://evil.example/">',
+    '<form action="https://evil.example"><input name=a><button>x</button></form>', '<meta http-equiv="refresh" content="0;url=//evil">',
+    "<style>body{display:none}</style>", '<div style="position:fixed;top:0">x</div>', "<object data=x></object>", "<embed src=x>",
+    '<base href="https://evil.example/">', '<link rel=stylesheet href="//evil">', "<math><mi xlink:href='javascript:x'>",
+    '<noscript><p title="</noscript><img src=x onerror=alert(1)>">', "<!--<img src=x onerror=alert(1)>-->",
+    '<svg></p><style><a id="</style><img src=1 onerror=alert(1)>">', "<template><script>alert(1)</script></template>",
+    '<img alt="x><script>alert(1)</script>" src=y>', "<p onclick=alert(1)>x</p>", "<x-y onfoo=1>z</x-y>",
+    '<form><math><mtext></form><form><mglyph><style></math><img src onerror=alert(1)>', '<a href="//evil.example">ok</a>',
+    '<video src=x onerror=alert(1)>', "<details open ontoggle=alert(1)>", '<img src="x" srcset="y 2x">', "<![CDATA[<script>x</script>]]>",
+    '<img title="><script>x</script>" width="5" src="a">', "<button formaction=javascript:alert(1)>x", "&lt;script&gt;x&lt;/script&gt;",
+]  # fmt: skip
+
+
+def check_inert(html: str) -> None:
+    """Nothing in it runs, loads a frame, posts, or leads elsewhere than to the web or to mail."""
+    lowered = html.lower()
+    for tag in re.findall(r"<\s*/?\s*([a-z0-9-]+)", lowered):
+        assert tag not in {"script", "style", "iframe", "form", "input", "svg", "math", "object", "embed", "meta", "base",
+                           "link", "button", "template", "noscript", "video", "details"}, tag  # fmt: skip
+    for tag in re.findall(r"<[a-z][^>]*>", lowered):
+        assert not re.search(r"\son\w+\s*=", tag), tag
+        assert " style=" not in tag
+        for link in re.findall(r'(?:href|src)="([^"]*)"', tag):
+            assert link.startswith(("http://", "https://", "mailto:")), link
+    assert "<!--" not in html
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_e07_hostile_html_comes_out_inert(payload: str) -> None:
+    for wrapped in (payload, f"<p>before {payload} after</p>", f"<table><tr><td>{payload}"):
+        check_inert(clean_html(wrapped, base_url=BASE))
+
+
+@given(st.text(alphabet="<>/ab\"'= !-scriptimgonerror", max_size=120))
+def test_e07_no_soup_of_tags_stays_active(soup: str) -> None:
+    check_inert(clean_html(soup, base_url=BASE))
+
+
+@pytest.mark.parametrize("html", ["<div>" * 150_000, "<a" * 400_000, "<iframe " * 100_000, "<img " * 150_000, "<ul><li>" * 80_000,
+                                  "<!--" * 200_000, "<b>" * 199 + "x" * 500_000, "&" * 500_000])  # fmt: skip
+def test_e07_enormous_html_takes_no_time(html: str) -> None:
+    begun = time.monotonic()
+    html_to_text(clean_html(html, base_url=BASE))
+    assert time.monotonic() - begun < 4
+
+
+def test_links_and_pictures_become_absolute() -> None:
+    html = clean_html('<a href="../x?a=1&b=2">x</a> <img src="/p.jpg" alt="A">', base_url=BASE)
+    assert 'href="https://blog.example.com/x?a=1&amp;b=2"' in html
+    assert 'src="https://blog.example.com/p.jpg"' in html
+
+
+def test_counting_pixels_are_dropped() -> None:
+    html = '<img src="a.gif" width="1" height="1"><img src="b.gif" height=0><img src="c.jpg" width="900" height="600">'
+    cleaned = clean_html(html, base_url=BASE)
+    assert "a.gif" not in cleaned
+    assert "b.gif" not in cleaned
+    assert 'width="536"' in cleaned
+    assert "height" not in cleaned
+
+
+def test_an_embedded_video_becomes_a_picture_with_a_link() -> None:
+    html = clean_html('<iframe src="https://www.youtube.com/embed/dQw4w9WgXcQ?rel=0"></iframe>', base_url=BASE)
+    assert 'href="https://www.youtube.com/watch?v=dQw4w9WgXcQ"' in html
+    assert "i.ytimg.com/vi/dQw4w9WgXcQ" in html
+    assert 'alt="▶ Watch the video"' in html
+
+
+def test_text_reads_well() -> None:
+    html = (
+        "<h1>Title</h1><p>One <a href='https://x.org/'>link</a>.</p><ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>"
+        "<ol><li>x</li><li>y</li></ol><p>End<br>of it</p><img src='https://x.org/i.png' alt='A lake'>"
+    )
+    assert html_to_text(html) == (
+        "Title\n\nOne link <https://x.org/>.\n\n- a\n- b\n  - c\n\n1. x\n2. y\n\nEnd\nof it\n\n[A lake]"
+    )
+    assert excerpt(html, words=3) == "Title One link. …"
+
+
+def test_markdown_shows_raw_html_as_text() -> None:
+    html = markdown_to_html("**b** <script>x</script> [l](javascript:alert(1)) [ok](/a)\n\n![p](/p.png)", base_url=BASE)
+    check_inert(html)
+    assert "<strong>b</strong>" in html
+    assert 'href="https://blog.example.com/a"' in html
+
+
+def test_m01_m06_plain_text_ends_no_header() -> None:
+    assert plain("a\r\nBcc: x\0\u2028b\ud800\u202ec") == "a Bcc: x bc"
+    assert plain("  a \t b  ") == "a b"
+    assert plain(None) == ""
+
+
+@pytest.mark.parametrize("grapheme", ["e\u0301", "👩\u200d👩\u200d👧", "👍\U0001f3fd", "🇩🇪", "❤\ufe0f"])
+def test_m10_shortening_splits_no_grapheme(grapheme: str) -> None:
+    text = "ab" + grapheme * 5
+    for limit in range(3, len(text)):
+        kept = shorten(text, limit)
+        assert len(kept) <= limit
+        rest = kept.removesuffix("…").removeprefix("ab")
+        assert rest in [grapheme * n for n in range(6)] or kept == "…"
+
+
+def test_the_first_picture_worth_showing() -> None:
+    html = '<img src="x.gif" width="1"><img src="/a.jpg?a=1&amp;b=2" alt="A">'
+    assert first_picture(html, base_url=BASE) == ("https://blog.example.com/a.jpg?a=1&b=2", "A")
+    assert first_picture("<p>none</p>", base_url=BASE) == ("", "")

@@ -1,0 +1,354 @@
+"""Signing up: kind to people, deaf to robots, and silent about who is known."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+
+from newsletter.db import db, transaction
+from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription
+from newsletter.services import sending, suppressions
+from newsletter.services.environment import EXTENSION
+from tests.fakes import Clock, Sink, body
+from tests.people import add_list, add_reader
+
+URL = "/blog/subscribe"
+
+
+@pytest.fixture(autouse=True)
+def blog(app: Flask) -> None:
+    with app.app_context(), transaction() as session:
+        add_list(session)
+
+
+def count(app: Flask, model: type, *where: object) -> int:
+    with app.app_context():
+        return db.session.scalar(select(func.count()).select_from(model).where(*where)) or 0  # type: ignore[arg-type]
+
+
+def mails(app: Flask, sink: Sink) -> list[str]:
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+    return [str(message["Subject"]) for message in sink.messages]
+
+
+def test_a_sign_up_is_confirmed_by_mail(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    answer = client.post(URL, data={"email": "Ana@Example.com", "name": "Ana", "cadence": "daily"})
+    assert (answer.status_code, answer.location) == (303, "/blog/check-your-inbox")
+    assert client.get("/blog/check-your-inbox").status_code == 200
+    assert mails(app, sink) == ["Please confirm: Slow Letters"]
+    [message] = sink.messages
+    assert message["To"] == "Ana@example.com", "nothing that was typed but the address (S-relay)"
+    assert "Ana," not in body(message)
+    assert "List-Unsubscribe" not in message
+    with app.app_context():
+        subscription = db.session.scalars(select(Subscription)).one()
+        assert (subscription.status, subscription.cadence) == ("pending", "daily")
+        event = db.session.scalars(select(ConsentEvent)).one()
+        assert event.kind == "requested"
+        assert "Slow Letters" in event.wording
+
+
+def test_json_says_pending(client: FlaskClient) -> None:
+    answer = client.post(URL, json={"email": "ana@example.com"})
+    assert (answer.status_code, answer.json) == (202, {"status": "pending"})
+
+
+def test_what_is_wrong_stands_beside_its_field(client: FlaskClient) -> None:
+    answer = client.post(URL, data={"email": "nonsense", "name": "Ana"})
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert 'aria-describedby="email-error"' in page
+    assert 'value="nonsense"' in page
+    assert 'value="Ana"' in page
+    answer = client.post(URL, json={"email": "nonsense", "cadence": "hourly"})
+    assert answer.status_code == 422
+    assert set(answer.json["errors"]) == {"email", "cadence"}
+
+
+def test_s06_no_such_list(client: FlaskClient) -> None:
+    for slug in ("nothing", "confirm", "1"):
+        assert client.post(f"/{slug}/subscribe", data={"email": "ana@example.com"}).status_code == 404
+
+
+def prepare(app: Flask, kind: str) -> str:
+    """An address in one of the five situations."""
+    email = f"{kind}@example.com"
+    with app.app_context():
+        if kind == "suppressed":
+            suppressions.add(app.extensions[EXTENSION], email, reason="complaint")
+        elif kind != "new":
+            with transaction() as session:
+                add_reader(session, _blog(session), email, status=kind)
+    return email
+
+
+def _blog(session):  # type: ignore[no-untyped-def]
+    from newsletter.models import MailingList
+
+    return session.scalars(select(MailingList).where(MailingList.slug == "blog")).one()
+
+
+KINDS = ["new", "pending", "active", "unsubscribed", "suppressed"]
+
+
+def test_s03_the_same_answer_for_everybody(app: Flask, client: FlaskClient) -> None:
+    form = []
+    for kind in KINDS:
+        answer = client.post(URL, data={"email": prepare(app, kind)})
+        form.append((answer.status_code, answer.data, sorted(answer.headers.items())))
+    assert all(answer == form[0] for answer in form)
+    as_json = [client.post(URL, json={"email": f"{kind}@example.com"}) for kind in KINDS]
+    assert len({(answer.status_code, answer.data) for answer in as_json}) == 1
+
+
+def test_s04_the_same_time_for_everybody(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a benchmark: a case that mailed within the request would be off by far more than this."""
+    monkeypatch.setattr("newsletter.services.limits.PER_ADDRESS", 10_000)
+    monkeypatch.setattr("newsletter.services.limits.PER_NETWORK", 10_000)
+    emails = {kind: prepare(app, kind) for kind in KINDS}
+    times: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for _ in range(15):
+        for kind, email in emails.items():
+            begun = time.perf_counter()
+            client.post(URL, data={"email": email})
+            times[kind].append(time.perf_counter() - begun)
+    medians = [statistics.median(found) for found in times.values()]
+    assert max(medians) < 4 * min(medians)
+
+
+def test_what_each_of_the_five_gets(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    for kind in KINDS:
+        client.post(URL, data={"email": prepare(app, kind)})
+    mails(app, sink)
+    got = {str(message["To"]): str(message["Subject"]).split(":")[0] for message in sink.messages}
+    confirm = "Please confirm"
+    assert got == {
+        "new@example.com": confirm,
+        "pending@example.com": confirm,
+        "unsubscribed@example.com": confirm,
+        "active@example.com": "You are subscribed to Slow Letters",
+    }
+
+
+def test_s01_a_victim_gets_one_mail_a_day_and_three_in_all(
+    app: Flask, client: FlaskClient, sink: Sink, clock: Clock
+) -> None:
+    for day in range(6):
+        for number in range(20):
+            client.post(
+                URL,
+                data={"email": "victim@example.com"},
+                environ_base={"REMOTE_ADDR": f"10.{day}.{number}.1"},
+            )
+        assert len(mails(app, sink)) == min(day + 1, 3)
+        clock.forward(timedelta(days=1))
+    assert count(app, Subscription) == count(app, Subscriber) == 1
+
+
+def test_an_active_reader_is_told_so_once_a_day(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    prepare(app, "active")
+    for _ in range(5):
+        client.post(URL, data={"email": "active@example.com"})
+    assert len(mails(app, sink)) == 1
+
+
+def test_s02_one_network_cannot_flood(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    codes = [client.post(URL, data={"email": f"v{n}@example.com"}).status_code for n in range(25)]
+    assert codes == [303] * 20 + [429] * 5
+    refused = client.post(URL, json={"email": "x@example.com"})
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    elsewhere = client.post(URL, data={"email": "real@example.com"}, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    assert elsewhere.status_code == 303
+
+
+def test_s02_a_whole_ipv6_network_counts_as_one(client: FlaskClient) -> None:
+    codes = [
+        client.post(URL, data={"email": f"v{n}@example.com"}, environ_base={"REMOTE_ADDR": f"2001:db8:1:2::{n}"})
+        for n in range(1, 24)
+    ]
+    assert codes[-1].status_code == 429
+
+
+def test_s14_robots_see_the_same_page_and_get_nothing(
+    app: Flask, client: FlaskClient, sink: Sink, clock: Clock
+) -> None:
+    trapped = client.post(URL, data={"email": "bot@example.com", "website": "https://spam.example"})
+    stamp = client.get("/blog/").get_data(as_text=True).split('name="stamp" value="')[1].split('"')[0]
+    fast = client.post(URL, data={"email": "fast@example.com", "stamp": stamp})
+    forged = client.post(URL, data={"email": "forged@example.com", "stamp": stamp[:-2] + "xx"})
+    assert {answer.status_code for answer in (trapped, fast, forged)} == {303}
+    assert mails(app, sink) == []
+    assert count(app, Subscriber) == 0
+    clock.forward(timedelta(seconds=5))
+    client.post(URL, data={"email": "person@example.com", "stamp": stamp})
+    clock.forward(timedelta(days=3))
+    client.post(URL, data={"email": "slow@example.com", "stamp": stamp})
+    assert len(mails(app, sink)) == 2
+
+
+NASTY = [
+    "\0",
+    "a\0b",
+    "\ud800",
+    "x" * 5000,
+    "'; DROP TABLE subscribers;--",
+    "{{ config }}",
+    "\r\nBcc: a@b.c",
+    "\u202e",
+    "☃",
+]
+
+
+@pytest.mark.parametrize("text", NASTY)
+@pytest.mark.parametrize("field", ["email", "name", "cadence", "language", "website", "stamp", "unknown"])
+def test_s09_s10_nasty_text_in_any_field(client: FlaskClient, field: str, text: str) -> None:
+    fields = {"email": "ana@example.com", field: text}
+    answer = client.post(URL, data=json.dumps(fields), content_type="application/json")
+    assert answer.status_code in (202, 422)
+    encodable = {name: value.encode("utf-8", "surrogatepass") for name, value in fields.items()}
+    assert client.post(URL, data=encodable).status_code in (303, 422)
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [
+        (b"[]", "application/json"),
+        (b"null", "application/json"),
+        (b"{", "application/json"),
+        (b"\xff\xfe", "application/json"),
+        (b'{"email": {"a": 1}}', "application/json"),
+        (b'{"email": ["a@b.org"]}', "application/json"),
+        (b"[" * 20_000, "application/json"),
+        (b"email=a%40b.org", "text/plain"),
+        (b"email=a%40b.org", ""),
+        (b"--x\r\nbroken", "multipart/form-data; boundary=x"),
+        (b"nothing", "multipart/form-data"),
+        (b"email=%ff%fe%00", "application/x-www-form-urlencoded"),
+        (b"&".join(b"f%d=x" % n for n in range(10_000)), "application/x-www-form-urlencoded"),
+        (b"email=" + b"a" * 10_000_000, "application/x-www-form-urlencoded"),
+        (b'{"email": "' + b"a" * 10_000_000 + b'"}', "application/json"),
+    ],
+)
+def test_s09_bodies_that_are_none(client: FlaskClient, data: bytes, content_type: str) -> None:
+    answer = client.post(URL, data=data, content_type=content_type)
+    assert 400 <= answer.status_code < 500, answer.status_code
+    assert b"Traceback" not in answer.data
+
+
+def test_s11_what_others_typed_is_text(app: Flask, client: FlaskClient) -> None:
+    with app.app_context(), transaction() as session:
+        add_list(session, "evil", title="<script>alert(1)</script>", description='"><img src=x onerror=alert(1)>')
+    for path in ("/", "/evil/", "/evil/check-your-inbox", "/evil/archive/"):
+        page = client.get(path).get_data(as_text=True)
+        assert "<script>" not in page
+        assert "<img" not in page
+    typed = client.post("/evil/subscribe", data={"email": '"><script>x</script>', "name": "<b>"})
+    assert "<script>" not in typed.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/blog/", "/blog/check-your-inbox", "/link", "/confirm/x", "/nothing/", "/healthz"]
+)
+def test_s12_every_answer_is_hardened(client: FlaskClient, path: str) -> None:
+    headers = client.get(path).headers
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "Set-Cookie" not in headers
+
+
+def test_the_first_page_is_light(client: FlaskClient) -> None:
+    page = client.get("/blog/").data
+    with client.get("/static/style.css") as answer:
+        sheet = answer.data
+    assert len(page) + len(sheet) < 30_000
+    assert b"<script" not in page
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "//evil.example/..", "/\\evil.example", "///evil.example", "/blog"])
+def test_t12_no_redirect_leads_elsewhere(client: FlaskClient, path: str) -> None:
+    answer = client.get("/?next=//evil.example", environ_overrides={"PATH_INFO": path})
+    if "Location" in answer.headers:
+        assert urlsplit(answer.headers["Location"]).hostname in (None, "localhost")
+        assert not answer.headers["Location"].startswith(("//", "/\\"))
+    else:
+        assert answer.status_code == 404
+
+
+def test_t14_the_host_header_changes_no_link(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    client.post(
+        URL,
+        data={"email": "ana@example.com"},
+        headers={"Host": "evil.example", "X-Forwarded-Host": "evil.example"},
+    )
+    mails(app, sink)
+    assert "https://news.example.com/confirm/" in body(sink.messages[0])
+    assert "evil" not in sink.accepted[0].data.decode()
+
+
+def test_d01_a_busy_database_is_said_so(app: Flask, client: FlaskClient, database_kind: str) -> None:
+    if database_kind != "sqlite":
+        return
+    import sqlite3
+
+    with app.app_context():
+        file = str(db.engine.url.database)
+        db.session.connection().exec_driver_sql("PRAGMA busy_timeout=50")
+    lock = sqlite3.connect(file, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    try:
+        answer = _with_short_wait(app, lambda: client.post(URL, data={"email": "ana@example.com"}))
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"]
+    finally:
+        lock.execute("ROLLBACK")
+        lock.close()
+    assert client.post(URL, data={"email": "ana@example.com"}).status_code == 303
+
+
+def _with_short_wait(app: Flask, request: Callable[[], object]):  # type: ignore[no-untyped-def]
+    from sqlalchemy import event
+
+    with app.app_context():
+        engine = db.engine
+
+        def hurry(connection: object, record: object) -> None:
+            connection.execute("PRAGMA busy_timeout=50")  # type: ignore[attr-defined]
+
+        event.listen(engine, "connect", hurry)
+        engine.dispose()
+    try:
+        return request()
+    finally:
+        event.remove(engine, "connect", hurry)
+        engine.dispose()
+
+
+def test_healthz_knows_the_worker(app: Flask, client: FlaskClient, clock: Clock) -> None:
+    from newsletter.services import workers
+
+    assert client.get("/healthz").status_code == 503
+    with app.app_context():
+        workers.tick(app.extensions[EXTENSION], "w")
+    assert client.get("/healthz").json == {"database": "ok", "worker": "ok"}
+    clock.forward(timedelta(minutes=10))
+    assert client.get("/healthz").status_code == 503
+
+
+def test_nothing_is_mailed_in_a_request(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    client.post(URL, data={"email": "ana@example.com"})
+    assert sink.accepted == []
+    assert count(app, Delivery, Delivery.status == "queued") == 1
