@@ -216,11 +216,12 @@ class _Session:
         """The content and its final dot. An answer that does not come leaves us in doubt only where the dot can
         have been read."""
         try:
-            self._smtp.sock.sendall(outgoing.data)  # type: ignore[union-attr]
+            # In one piece: a dot that follows by itself waits for the other side's delayed acknowledgement.
+            self._smtp.sock.sendall(outgoing.data + b".\r\n")  # type: ignore[union-attr]
         except OSError as error:
             return self._lost(outgoing, "unsent", "END", _reason(error))
         try:
-            reply = self._say(".")
+            reply = self._hear()
         except _Ended as ended:
             return self._lost(outgoing, "in_doubt", "END", ended.reason)
         if reply.code // 100 == 2:
@@ -246,7 +247,14 @@ class _Session:
     def _say(self, command: str) -> Reply:
         """Sends a line and reads the whole reply. Raises `_Ended` where none can be read."""
         try:
-            code, text = self._smtp.docmd(command)
+            self._smtp.putcmd(command)
+        except (OSError, smtplib.SMTPException, ValueError) as error:
+            raise _Ended(_reason(error)) from None
+        return self._hear()
+
+    def _hear(self) -> Reply:
+        try:
+            code, text = self._smtp.getreply()
         except (OSError, smtplib.SMTPException, ValueError) as error:
             raise _Ended(_reason(error)) from None
         if code == _GARBAGE:

@@ -11,7 +11,8 @@ from newsletter.db import Base
 
 
 class Counter(Base):
-    """How often `name` happened in the window that begins at `starts_at` (seconds since 1970)."""
+    """How often `name` happened in the window that begins at `starts_at` (since 1970, in seconds; in milliseconds
+    where the pace of sending is counted)."""
 
     __tablename__ = "counters"
 

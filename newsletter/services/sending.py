@@ -22,12 +22,15 @@ from newsletter.services import judging
 from newsletter.services.environment import Environment
 from newsletter.services.judging import Breaker, Patience
 from newsletter.services.messages import Composer, compile_for_list, mail_date, view
+from newsletter.services.pace import Pace
 from newsletter.services.supply import Line, Supply
 from newsletter.tokens import message_id
 
 UNSENT_AT_MOST = 20
 """So many messages in a row that a server would not even listen to end the run."""
 
+PACE_PATIENCE = 5.0
+"""Seconds. A run does not wait longer than that for a ceiling (smtp.max_per_hour and its like) to make room."""
 MARKS_AT_MOST = 200
 """Rows passed over without a message are written down at the latest when there are so many."""
 
@@ -69,7 +72,8 @@ def send_due(
     Ends when nothing is due, when `stop()` says so (messages in flight get their outcome first), or when no server can
     be used (`Sent.problem`). Raises `DatabaseError` where an outcome cannot be recorded: nothing more is sent then.
     """
-    run = Run(env, Supply(env, campaign_id=campaign_id), progress, stop)
+    pace = Pace(env)
+    run = Run(env, Supply(env, campaign_id=campaign_id, bulk=pace.wait() < PACE_PATIENCE), pace, progress, stop)
     return run(transport or env.transport())
 
 
@@ -95,9 +99,10 @@ def send_test(env: Environment, slug: str, content: MailContent, *, to: str) -> 
 class Run:
     """One run of sending."""
 
-    def __init__(self, env: Environment, supply: Supply, progress: Progress, stop: Stop) -> None:
+    def __init__(self, env: Environment, supply: Supply, pace: Pace, progress: Progress, stop: Stop) -> None:
         self.env = env
         self.supply = supply
+        self.pace = pace
         self.progress = progress
         self.stop = stop
         self.composer = Composer(env)
@@ -131,9 +136,22 @@ class Run:
             found = self.supply.next()
             if found is None or isinstance(found, float):
                 return found
+            if wait := self._paced(*found):
+                return wait
             if outgoing := self._offer(*found):
                 return outgoing
         return None
+
+    def _paced(self, line: Line, row: Row) -> float:
+        """Seconds until the next message may go (a second at most: single mails are looked for meanwhile); 0 where this
+        one may go now. Where the wait is long, campaigns are left for a later run."""
+        wait = self.pace.take(single=line.campaign_id is None)
+        if wait:
+            self.supply.put_back(line, row)
+        if wait >= PACE_PATIENCE:
+            self.supply.end_bulk()
+            return 0.001
+        return min(wait, 1.0)
 
     def _offer(self, line: Line, row: Row) -> Outgoing | None:
         """The message of a row, once it is noted that it may be offered; None where it must not, or cannot, go."""

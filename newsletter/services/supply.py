@@ -55,8 +55,9 @@ class Line:
 class Supply:
     """The rows of one run, in the order they are to go; of one campaign only, if `campaign_id` is given."""
 
-    def __init__(self, env: Environment, *, campaign_id: int | None) -> None:
+    def __init__(self, env: Environment, *, campaign_id: int | None, bulk: bool = True) -> None:
         self.env = env
+        self.bulk = bulk
         self.only = campaign_id
         self.worker = workers.identity()
         self.ahead = 2 * env.settings.smtp.connections
@@ -108,7 +109,22 @@ class Supply:
         self._looked_at = time.monotonic()
         return self._due(None, doubted=False) or self._due(None, doubted=True)
 
+    def put_back(self, line: Line, row: Row) -> None:
+        """Takes back a row that was not offered after all."""
+        line.rows.appendleft(row)
+        line.after_id = row.id - 1
+
+    def end_bulk(self) -> None:
+        """Offers single mails only from now on."""
+        self.bulk = False
+        for line in self.lines:
+            if line.campaign_id is not None:
+                line.rows.clear()
+                line.ended = True
+
     def _new_bulk(self) -> Line | None:
+        if not self.bulk:
+            return None
         with reading() as session:
             due = outbox.due_campaigns(session, now=self.env.now)
         for campaign_id in due:

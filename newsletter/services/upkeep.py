@@ -27,4 +27,7 @@ def tidy(env: Environment) -> None:
         )
         alone = ~exists(select(Subscription.id).where(Subscription.subscriber_id == Subscriber.id))
         session.execute(delete(Subscriber).where(alone, Subscriber.created_at < now - UNCONFIRMED_FOR))
-        session.execute(delete(Counter).where(Counter.starts_at < (now - COUNTERS_FOR).timestamp()))
+        before = (now - COUNTERS_FOR).timestamp()
+        sent = Counter.name.startswith("pace/")  # counted in milliseconds
+        session.execute(delete(Counter).where(~sent, Counter.starts_at < before))
+        session.execute(delete(Counter).where(sent, Counter.starts_at < before * 1000))

@@ -1,0 +1,209 @@
+"""Real processes, really killed: nobody is missed, and hardly anybody hears twice."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+from flask import Flask
+from sqlalchemy import insert, select
+
+from newsletter import outbox
+from newsletter.db import db, transaction
+from newsletter.models import Campaign, Subscriber, Subscription
+from newsletter.services import letters
+from newsletter.services.environment import EXTENSION
+from tests.conftest import SECRET
+from tests.fakes import START, parsed
+from tests.people import add_list
+from tests.smtp.fault_server import Conversation, FaultServer
+
+READERS = 1000
+LETTER = "---\nsubject: Going slowly\n---\n\nA letter.\n"
+pytestmark = pytest.mark.xdist_group("crash")
+
+
+@pytest.fixture
+def server() -> Iterator[FaultServer]:
+    server = FaultServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def campaign(app: Flask) -> int:
+    """A letter to a thousand readers, frozen and not begun."""
+    with app.app_context():
+        with transaction() as session:
+            mailing_list = add_list(session)
+            people = [
+                {"handle": f"s{n}", "email": f"r{n}@example.com", "email_key": f"r{n}@example.com", "created_at": START}
+                for n in range(READERS)
+            ]
+            session.execute(insert(Subscriber), people)
+            ids = session.scalars(select(Subscriber.id).order_by(Subscriber.id)).all()
+            rows = [
+                {"handle": f"h{id_}", "list_id": mailing_list.id, "subscriber_id": id_, "status": "active",
+                 "cadence": "weekly", "created_at": START}
+                for id_ in ids
+            ]  # fmt: skip
+            session.execute(insert(Subscription), rows)
+        return letters.send(app.extensions[EXTENSION], letters.parse(LETTER))
+
+
+def start(app: Flask, server: FaultServer, *command: str) -> subprocess.Popen[str]:
+    settings = app.extensions[EXTENSION].settings
+    environ = {
+        "PATH": os.environ["PATH"],
+        "NEWSLETTER_SECRET_KEY": SECRET,
+        "NEWSLETTER_BASE_URL": "https://news.example.com",
+        "NEWSLETTER_DATABASE_URL": settings.database_url,
+        "NEWSLETTER_SMTP__URL": f"smtp://127.0.0.1:{server.port}",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-c", "from newsletter.cli import main; main()", *command],
+        env=environ, cwd=Path(str(settings.folder)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str], *, seconds: float = 60) -> str:
+    output, _ = process.communicate(timeout=seconds)
+    return output
+
+
+def wait_until_accepted(server: FaultServer, count: int, process: subprocess.Popen[str]) -> None:
+    ends = time.monotonic() + 30
+    while len(server.accepted) < count and time.monotonic() < ends and process.poll() is None:
+        time.sleep(0.002)
+    assert len(server.accepted) >= count, finish(process)
+
+
+def totals(app: Flask, campaign: int) -> tuple[str, outbox.Totals]:
+    with app.app_context():
+        row = db.session.get_one(Campaign, campaign)
+        found = row.status, outbox.totals(db.session(), row)
+        db.session.remove()
+        return found
+
+
+def check_everybody(app: Flask, server: FaultServer, campaign: int, *, kills: int) -> None:
+    copies = Counter(recipient for _, recipient, _ in server.accepted)
+    ids: dict[str, set[str]] = {}
+    for _, recipient, data in server.accepted:
+        if copies[recipient] > 1:
+            ids.setdefault(recipient, set()).add(str(parsed(data)["Message-ID"]))
+    assert len(copies) == READERS, "missing"
+    assert sum(copies.values()) - READERS <= 2 * kills, "at most two messages a connection and kill"
+    assert all(len(found) == 1 for found in ids.values()), "a second copy has the first one's Message-ID"
+    status, found = totals(app, campaign)
+    assert status == "sent"
+    assert found.sent == READERS
+    assert found.balanced
+
+
+def test_r01_killed_and_killed_again(app: Flask, server: FaultServer, campaign: int) -> None:
+    dice = random.Random(5)
+    kills = 0
+    while kills < 4:
+        process = start(app, server, "worker", "--once")
+        wait_until_accepted(server, min(len(server.accepted) + dice.randint(20, 200), READERS), process)
+        process.kill()
+        finish(process)
+        kills += 1
+        assert totals(app, campaign)[1].balanced
+    for _ in range(3):
+        output = finish(start(app, server, "worker", "--once"))
+    assert "Traceback" not in output
+    check_everybody(app, server, campaign, kills=kills)
+    assert totals(app, campaign)[1].doubted <= kills * 12
+
+
+def test_r02_told_to_end_it_ends_well(app: Flask, server: FaultServer, campaign: int) -> None:
+    process = start(app, server, "worker")
+    wait_until_accepted(server, 50, process)
+    process.send_signal(signal.SIGTERM)
+    finish(process, seconds=15)
+    assert process.returncode == 0
+    status, found = totals(app, campaign)
+    assert status == "sending"
+    assert 0 < found.sent < READERS
+    assert (found.in_doubt, found.sent) == (0, len(server.accepted))
+    finish(start(app, server, "worker", "--once"))
+    check_everybody(app, server, campaign, kills=0)
+
+
+def test_r03_two_workers_share_the_work(app: Flask, server: FaultServer, campaign: int) -> None:
+    def slow(talk: Conversation, line: str) -> bytes:
+        time.sleep(0.003)
+        return b"250 2.0.0 Ok\r\n"
+
+    server.script["END"] = slow
+    workers = [start(app, server, "worker", "--once") for _ in range(2)]
+    outputs = [finish(process) for process in workers]
+    assert [process.returncode for process in workers] == [0, 0], outputs
+    shares = [int(output.split("sent ")[1].split(",")[0]) for output in outputs]
+    assert min(shares) > 0, outputs
+    assert sum(shares) == READERS
+    finish(start(app, server, "worker", "--once"))
+    check_everybody(app, server, campaign, kills=0)
+
+
+def test_p11_a_bad_network_and_kills(app: Flask, server: FaultServer, campaign: int) -> None:
+    """One in twenty connections dropped, one in ten refused for now; nobody is missed, and copies stay within bounds."""
+    dice = random.Random(11)
+    lost = [0]
+
+    def end(talk: Conversation, line: str) -> bytes | None:
+        if dice.random() < 0.02:
+            lost[0] += 1
+            return None
+        return b"250 2.0.0 Ok\r\n"
+
+    server.script["END"] = end
+    server.script["RCPT"] = lambda talk, line: None if dice.random() < 0.03 else b"250 2.1.5 Ok\r\n"
+    process = start(app, server, "worker", "--once")
+    wait_until_accepted(server, 300, process)
+    process.kill()
+    finish(process)
+    finish(start(app, server, "worker", "--once"))
+    with app.app_context(), transaction() as session:
+        from newsletter.models import Delivery
+
+        for row in session.scalars(select(Delivery).where(Delivery.due_at.is_not(None))):
+            row.due_at = START  # time passes
+    server.script.clear()
+    finish(start(app, server, "worker", "--once"))
+    check_everybody(app, server, campaign, kills=1 + lost[0])
+
+
+def test_serve_answers_and_sends(app: Flask, server: FaultServer, campaign: int) -> None:
+    process = start(app, server, "serve", "--port", "0")
+    assert process.stdout is not None
+    line = ""
+    while "Serving" not in line:
+        line = process.stdout.readline()
+        assert line, "serve ended"
+    url = line.split("Serving ")[1].split(" ")[0]
+    ends, health = time.monotonic() + 10, 0
+    while health != 200 and time.monotonic() < ends:
+        try:
+            with urlopen(f"{url}/healthz", timeout=10) as answer:
+                health = answer.status
+        except HTTPError as error:  # the worker has not ticked yet
+            error.close()
+            time.sleep(0.1)
+    assert health == 200
+    wait_until_accepted(server, 5, process)
+    process.send_signal(signal.SIGTERM)
+    finish(process, seconds=20)
+    assert process.returncode == 0

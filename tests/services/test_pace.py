@@ -1,0 +1,76 @@
+"""Ceilings hold over every worker and restart, and never delay a confirmation."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from newsletter import outbox
+from newsletter.db import transaction
+from newsletter.models import Counter, Subscription
+from newsletter.services import sending, upkeep
+from newsletter.services.environment import Environment
+from newsletter.services.pace import Pace
+from newsletter.settings import Settings
+from tests.fakes import Clock, Sink
+from tests.services.test_sending import make_campaign, status
+
+
+@pytest.fixture
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    return settings.model_copy(update={"smtp": settings.smtp.model_copy(update=request.param)})
+
+
+@pytest.mark.parametrize("settings", [{"max_per_hour": 30}], indirect=True)
+def test_r10_so_many_an_hour_whoever_sends(env: Environment, sink: Sink, clock: Clock) -> None:
+    campaign = make_campaign(100)
+    sent = [sending.send_due(env).sent for _ in range(4)]
+    assert sent == [30, 0, 0, 0]
+    clock.forward(timedelta(minutes=59))
+    assert sending.send_due(env).sent == 0
+    clock.forward(timedelta(minutes=5))
+    assert sending.send_due(env).sent == 30
+    for _ in range(3):
+        clock.forward(timedelta(hours=2))
+        sending.send_due(env)
+    assert len(sink.accepted) == len({outgoing.recipient for outgoing in sink.accepted}) == 100
+    assert status(campaign) == "sent"
+
+
+@pytest.mark.parametrize("settings", [{"max_per_day": 5}], indirect=True)
+def test_a_confirmation_waits_for_no_ceiling(env: Environment, sink: Sink) -> None:
+    make_campaign(10)
+    sending.send_due(env)
+    with transaction() as session:
+        reader = session.scalars(select(Subscription)).first()
+        assert reader is not None
+        outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
+    assert sending.send_due(env).sent == 1
+    assert len(sink.accepted) == 6
+
+
+@pytest.mark.parametrize("settings", [{"max_per_second": 4}, {"max_per_second": 0.5}], indirect=True)
+def test_so_many_a_second_in_any_second(env: Environment, clock: Clock) -> None:
+    pace, rate = Pace(env), env.settings.smtp.max_per_second
+    assert rate is not None
+    taken = []
+    for _ in range(400):
+        if not pace.take(single=False):
+            taken.append(clock.now)
+        clock.forward(timedelta(milliseconds=50))
+    window = timedelta(seconds=max(1, 1 / rate))
+    for begun in taken:
+        assert sum(begun <= moment < begun + window for moment in taken) <= max(1, rate)
+    assert len(taken) >= 0.8 * rate * 20
+
+
+@pytest.mark.parametrize("settings", [{"max_per_hour": 5}], indirect=True)
+def test_old_counts_are_thrown_away(env: Environment, sink: Sink, clock: Clock) -> None:
+    make_campaign(3)
+    sending.send_due(env)
+    clock.forward(timedelta(days=3))
+    upkeep.tidy(env)
+    with transaction() as session:
+        assert session.scalars(select(Counter).where(Counter.name == "pace/hour")).all() == []

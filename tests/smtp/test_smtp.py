@@ -1,0 +1,282 @@
+"""The wire against servers that behave badly: every message has one outcome, and nothing is lost or made up."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from newsletter.errors import TransportError
+from newsletter.mail.replies import judge
+from newsletter.mail.smtp import SmtpTransport, parse_server
+from newsletter.mail.transport import Outcome, Outgoing, Reply
+from tests.smtp.fault_server import FaultServer, Line, always, first
+
+DATA = b"Subject: Hello\r\nMessage-ID: <1@x>\r\n\r\nHello =2Edot\r\n"
+
+
+def outgoing(number: int) -> Outgoing:
+    return Outgoing(number, "ana@example.com", f"r{number}@example.com", DATA)
+
+
+def transport(server: FaultServer, *, timeout: float = 2, scheme: str = "smtp", **options: object) -> SmtpTransport:
+    url = f"{scheme}://127.0.0.1:{server.port}"
+    return SmtpTransport([parse_server(url)], timeout=timeout, hello="news.example.com", **options)  # type: ignore[arg-type]
+
+
+def deliver(carrier: SmtpTransport, count: int) -> list[Outcome]:
+    waiting = iter([outgoing(number) for number in range(1, count + 1)])
+    return [outcome for group in carrier.deliver(lambda: next(waiting, None)) for outcome in group]
+
+
+@pytest.fixture
+def servers() -> Iterator[list[FaultServer]]:
+    made: list[FaultServer] = []
+    yield made
+    for server in made:
+        server.close()
+
+
+def make(servers: list[FaultServer], script: dict[str, Line] | None = None, **options: object) -> FaultServer:
+    servers.append(FaultServer(script, **options))  # type: ignore[arg-type]
+    return servers[-1]
+
+
+def results(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.result for outcome in outcomes]
+
+
+def test_messages_arrive_as_they_are(servers: list[FaultServer]) -> None:
+    server = make(servers)
+    outcomes = deliver(transport(server), 5)
+    assert results(outcomes) == ["accepted"] * 5
+    assert [outcome.id for outcome in outcomes] == [1, 2, 3, 4, 5]
+    assert server.accepted == [("ana@example.com", f"r{n}@example.com", DATA) for n in range(1, 6)]
+    assert len(server.conversations) == 1
+
+
+def test_a_connection_is_changed_now_and_then(servers: list[FaultServer]) -> None:
+    server = make(servers)
+    assert len(deliver(transport(server), 250)) == 250
+    assert len(server.conversations) == 3
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "END"])
+@pytest.mark.parametrize("reply", [b"450 4.2.1 Later\r\n", b"550 5.1.1 No\r\n"])
+def test_p05_a_refusal_concerns_one_message_only(servers: list[FaultServer], stage: str, reply: bytes) -> None:
+    good = b"354 Go on\r\n" if stage == "DATA" else b"250 2.0.0 Ok\r\n"
+    server = make(servers, {stage: first(1, reply, good)})
+    outcomes = deliver(transport(server), 3)
+    assert results(outcomes) == ["refused", "accepted", "accepted"]
+    assert (outcomes[0].stage, outcomes[0].reply.code) == (stage, int(reply[:3]))
+    assert [recipient for _, recipient, _ in server.accepted] == ["r2@example.com", "r3@example.com"]
+    assert len(server.conversations) == 1
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
+def test_p07_a_conversation_that_ends_early_is_no_attempt(servers: list[FaultServer], stage: str) -> None:
+    good = b"354 Go on\r\n" if stage == "DATA" else b"250 2.0.0 Ok\r\n"
+    server = make(servers, {stage: first(1, None, good)})
+    assert results(deliver(transport(server), 3)) == ["unsent", "accepted", "accepted"]
+
+
+@pytest.mark.parametrize("answer", [None, b""], ids=["drop", "hang"])
+def test_p08_a_lost_answer_to_the_dot_is_in_doubt(servers: list[FaultServer], answer: bytes | None) -> None:
+    server = make(servers, {"END": first(1, answer, b"250 Ok\r\n")})
+    outcomes = deliver(transport(server, timeout=0.5), 3)
+    assert results(outcomes) == ["in_doubt", "accepted", "accepted"]
+    assert len(server.accepted) == 3, "the server had taken it"
+
+
+@pytest.mark.parametrize("stage", ["MAIL", "RCPT", "END"])
+def test_p02_421_costs_nobody_an_attempt(servers: list[FaultServer], stage: str) -> None:
+    server = make(servers, {stage: first(1, b"421 4.3.2 Closing\r\n", b"250 Ok\r\n")})
+    outcomes = deliver(transport(server), 3)
+    assert results(outcomes) == ["unsent", "accepted", "accepted"]
+    assert judge(outcomes[0]).kind == "again"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"garbage\r\n",
+        b"99999 x\r\n",
+        b"\xff\xfe\r\n",
+        b"2",
+        b"250-never\r\n" * 3,
+        b"250 " + b"x" * 20_000 + b"\r\n",
+        b"\0\0\r\n",
+        b"299\r\n",
+    ],
+    ids=["words", "number", "binary", "cut", "unfinished", "endless", "nul", "bare"],
+)
+def test_p09_answers_that_make_no_sense(servers: list[FaultServer], reply: bytes) -> None:
+    server = make(servers, {"RCPT": first(1, reply, b"250 Ok\r\n")})
+    outcomes = deliver(transport(server, timeout=0.5), 3)
+    assert results(outcomes)[1:] == ["accepted", "accepted"]
+    assert outcomes[0].result in ("unsent", "accepted")
+    assert len({recipient for _, recipient, _ in server.accepted}) == len(server.accepted)
+
+
+def test_p09_answers_in_several_lines_and_letters(servers: list[FaultServer]) -> None:
+    server = make(
+        servers, {"RCPT": first(1, "550-5.1.1 Größe\r\n550 5.1.1 \x07unbekannt\r\n".encode("latin-1"), b"250 Ok\r\n")}
+    )
+    [outcome, _] = deliver(transport(server), 2)
+    assert (outcome.reply.code, outcome.reply.enhanced) == (550, "5.1.1")
+    assert "\x07" not in outcome.reply.text
+    assert "\n" not in outcome.reply.text
+
+
+def test_p10_quit_may_fail(servers: list[FaultServer]) -> None:
+    server = make(servers, {"QUIT": always(None)})
+    assert results(deliver(transport(server), 2)) == ["accepted", "accepted"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"CONNECT": always(b"554 5.7.1 No\r\n")},
+        {"CONNECT": always(b"421 Busy\r\n")},
+        {"CONNECT": always(None)},
+        {"CONNECT": always(b"SSH-2.0\r\n")},
+    ],
+    ids=["554", "421", "drop", "other"],
+)
+def test_p01_a_server_that_will_not_talk(servers: list[FaultServer], script: dict[str, Line]) -> None:
+    server = make(servers, script)
+    carrier = transport(server, timeout=0.5)
+    waiting, outcomes = iter([outgoing(1), outgoing(2)]), []
+    with pytest.raises(TransportError) as caught:
+        for group in carrier.deliver(lambda: next(waiting, None)):
+            outcomes += group
+    assert results(outcomes) == ["unsent"]
+    assert f"127.0.0.1:{server.port}" in str(caught.value)
+
+
+def test_p01_refused_and_unknown(servers: list[FaultServer]) -> None:
+    server = make(servers)
+    server.close()
+    for url in ("smtp://127.0.0.1:1", "smtp://no-such-host.invalid:25"):
+        carrier = SmtpTransport([parse_server(url)], timeout=2, hello="x")
+        with pytest.raises(TransportError) as caught:
+            deliver(carrier, 1)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_is_down_rests_and_the_next_takes_over(servers: list[FaultServer]) -> None:
+    down, up = make(servers, {"CONNECT": always(b"421 Busy\r\n")}), make(servers)
+    now = [0.0]
+    both = [parse_server(f"smtp://127.0.0.1:{server.port}") for server in (down, up)]
+    carrier = SmtpTransport(both, timeout=1, hello="x", clock=lambda: now[0])
+    assert results(deliver(carrier, 2)) == results(deliver(carrier, 2)) == ["accepted", "accepted"]
+    assert len(down.conversations) == 1
+    now[0] = 60
+    deliver(carrier, 1)
+    assert len(down.conversations) == 2
+
+
+def test_p01_a_wrong_password_is_one_line_without_it(servers: list[FaultServer]) -> None:
+    server = make(servers, {"AUTH": always(b"535 5.7.8 Bad credentials pa55word\r\n")}, ehlo=("AUTH PLAIN LOGIN",))
+    carrier = SmtpTransport([parse_server(f"smtp://me:pa55word@127.0.0.1:{server.port}")], timeout=1, hello="x")
+    with pytest.raises(TransportError) as caught:
+        deliver(carrier, 1)
+    assert "535" in str(caught.value)
+    assert "pa55word" not in str(caught.value)
+    assert "pa55word" not in repr(carrier._servers)
+
+
+def test_p01_no_password_in_the_clear(servers: list[FaultServer], monkeypatch: pytest.MonkeyPatch) -> None:
+    server = make(servers, ehlo=("AUTH PLAIN",))
+    there = parse_server(f"smtp://me:secret@127.0.0.1:{server.port}")
+    monkeypatch.setattr(type(there), "local", property(lambda self: False))
+    with pytest.raises(TransportError, match="in the clear"):
+        deliver(SmtpTransport([there], timeout=1, hello="x"), 1)
+    assert "AUTH" not in server.conversations[0].commands
+
+
+def test_p01_starttls_that_was_stripped(servers: list[FaultServer]) -> None:
+    server = make(servers)
+    with pytest.raises(TransportError, match="STARTTLS"):
+        deliver(transport(server, scheme="smtp+starttls"), 1)
+    assert server.accepted == []
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    file = tmp_path / "both.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(file), "-out", str(tmp_path / "c")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    file.write_text(file.read_text() + (tmp_path / "c").read_text())
+    return file
+
+
+@pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls", "smtp"])
+def test_p01_certificates_are_verified(servers: list[FaultServer], certificate: Path, scheme: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = make(servers, context=context, implicit=scheme == "smtps", ehlo=("STARTTLS", "AUTH PLAIN"))
+    with pytest.raises(TransportError, match="certificate"):
+        deliver(transport(server, scheme=scheme), 1)
+    assert server.accepted == []
+    url = f"{scheme}://me:secret@127.0.0.1:{server.port}"
+    trusting = SmtpTransport([parse_server(url)], timeout=2, hello="x", ca_file=str(certificate))
+    assert results(deliver(trusting, 2)) == ["accepted", "accepted"]
+    assert server.conversations[-1].secure
+
+
+def test_waiting_is_no_end(servers: list[FaultServer]) -> None:
+    server = make(servers)
+    waiting = iter([outgoing(1), 0.01, 0.01, outgoing(2), None])
+    found = [outcome for group in transport(server).deliver(lambda: next(waiting)) for outcome in group]
+    assert results(found) == ["accepted", "accepted"]
+
+
+def test_a_silent_server_is_given_up_in_time(servers: list[FaultServer]) -> None:
+    server = make(servers, {"MAIL": always(b"")})
+    begun = time.monotonic()
+    assert results(deliver(transport(server, timeout=0.3), 1)) == ["unsent"]
+    assert time.monotonic() - begun < 2
+
+
+@pytest.mark.parametrize("url", ["http://x", "smtp://", "x", "smtps:///path"])
+def test_a_wrong_address_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="must look like"):
+        parse_server(url)
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "enhanced", "text", "kind", "suppressible"),
+    [
+        ("RCPT", 550, "5.1.1", "User unknown", "recipient", True),
+        ("RCPT", 550, "5.1.10", "Null MX", "recipient", True),
+        ("RCPT", 550, "", "No such user here", "recipient", True),
+        ("RCPT", 550, "5.5.0", "Requested action not taken: mailbox unavailable", "recipient", True),
+        ("RCPT", 550, "5.4.1", "Recipient address rejected: Access denied", "recipient", True),
+        ("RCPT", 552, "5.2.2", "Mailbox full", "recipient", False),
+        ("RCPT", 552, "", "Too many recipients", "temporary", False),
+        ("RCPT", 550, "5.7.1", "Blocked by policy", "us", False),
+        ("END", 550, "5.7.515", "Access denied, authentication", "us", False),
+        ("END", 554, "", "Message rejected", "content", False),
+        ("END", 554, "", "Rejected as spam", "us", False),
+        ("END", 552, "5.3.4", "Message too big", "content", False),
+        ("MAIL", 550, "", "Sender rejected", "us", False),
+        ("MAIL", 553, "5.1.8", "Sender domain unknown", "us", False),
+        ("MAIL", 530, "5.7.0", "Authentication required", "us", False),
+        ("RCPT", 450, "4.2.0", "Greylisted", "temporary", False),
+        ("RCPT", 451, "4.7.1", "Greylisting in action", "temporary", False),
+        ("END", 451, "4.7.28", "Rate limited: unsolicited mail", "us", False),
+        ("END", 452, "4.3.1", "Disk full", "temporary", False),
+        ("DATA", 503, "5.5.1", "Bad sequence", "us", False),
+    ],
+)
+def test_b01_what_a_reply_means(stage: str, code: int, enhanced: str, text: str, kind: str, suppressible: bool) -> None:
+    verdict = judge(Outcome(1, "refused", stage, Reply(code, enhanced, text), "x"))  # type: ignore[arg-type]
+    assert (verdict.kind, verdict.suppressible) == (kind, suppressible)
