@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import TextIO
 
 from newsletter.content import plain
 from newsletter.db import transaction
@@ -53,9 +52,9 @@ def import_csv(
     mailed. Several transactions, a batch of rows each. Raises `Refused` for what is no CSV.
     """
     done = Imported()
-    with file.open("rb") as raw:
+    with file.open(encoding=_encoding(file), errors="replace", newline="") as text:
         batch: list[tuple[int, str, str]] = []
-        for row in _rows(raw, file.name):
+        for row in _rows(text, file.name):
             batch.append(row)
             if len(batch) >= BATCH:
                 _store(env, slug, because, batch, done, dry_run=dry_run)
@@ -104,9 +103,8 @@ def _problem(done: Imported, line: int, said: str) -> None:
         done.problems.append(f"line {line}: {said}")
 
 
-def _rows(raw: BinaryIO, name: str) -> Iterator[tuple[int, str, str]]:
+def _rows(text: TextIO, name: str) -> Iterator[tuple[int, str, str]]:
     """(line, address, name) of each row that is not empty."""
-    text = io.TextIOWrapper(raw, encoding=_encoding(raw), errors="replace", newline="")
     first = text.readline(100_000)
     if not first.strip():
         raise Refused(f"{name} is empty")
@@ -138,13 +136,12 @@ def _bounded(reader: Iterator[list[str]]) -> Iterator[list[str]]:
             yield ["(unreadable)"]
 
 
-def _encoding(raw: BinaryIO) -> str:
-    start = raw.read(4)
-    raw.seek(0)
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+def _encoding(file: Path) -> str:
+    """UTF-8 with or without its mark, UTF-16 by its mark, else what Excel writes."""
+    with file.open("rb") as raw:
+        sample = raw.read(200_000)
+    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    sample = raw.read(200_000)
-    raw.seek(0)
     try:
         sample[: sample.rfind(b"\n") + 1 or None].decode("utf-8")
     except UnicodeDecodeError:

@@ -1,0 +1,326 @@
+"""Commands as an author and her cron meet them: what they say, and how they end."""
+
+from __future__ import annotations
+
+import json
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from newsletter.cli import COMMANDS
+from tests.cli.conftest import Run
+from tests.fakes import parsed
+from tests.feeds_server import FeedsServer, item, rss
+from tests.smtp.fault_server import FaultServer, always
+
+LETTER = "---\nsubject: Going slowly\npreheader: A pause\n---\n\n# Hello\n\nA *letter* with [a link](/about).\n"
+
+
+def test_init_finds_the_feed_and_overwrites_nothing(newsletter: Run, blog: FeedsServer, tmp_path: Path) -> None:
+    assert stat.S_IMODE((tmp_path / "newsletter.toml").stat().st_mode) == 0o600
+    assert "slow-letters" in newsletter("list", "ls").out
+    assert f"{blog.url}/feed.xml" in newsletter("feed", "ls").out
+    assert "skipped" in newsletter("entry", "ls").out
+    before = (tmp_path / "newsletter.toml").read_text()
+    said = newsletter("init", "--from", "x <x@example.com>", "--yes")
+    assert said.code == 1
+    assert "exists already" in said.err
+    assert (tmp_path / "newsletter.toml").read_text() == before
+
+
+def test_init_without_a_blog_that_answers(run: Run, tmp_path: Path) -> None:
+    said = run("init", "http://127.0.0.1:1/", "--from", "Ana <ana@example.com>", "--title", "Mine", "--yes")
+    assert said.code == 0
+    assert "feed add" in said.err
+    assert "mine" in run("list", "ls").out
+
+
+@pytest.mark.parametrize(
+    "words", [["--yes"], ["--from", "nobody", "--yes"], ["--from", "a <a@b.org>", "--timezone", "Mars", "--yes"]]
+)
+def test_init_that_cannot_be(run: Run, tmp_path: Path, words: list[str]) -> None:
+    said = run("init", *words)
+    assert said.code in (1, 2)
+    assert said.err
+    assert not (tmp_path / "newsletter.toml").exists()
+
+
+def test_a_digest_is_made_shown_and_sent(newsletter: Run, blog: FeedsServer, mail: FaultServer) -> None:
+    newsletter("subscriber", "add", "reader@example.com", "--confirmed", "--because", "by phone")
+    assert "nothing new" in newsletter("digest", "explain").out
+    assert newsletter("digest", "preview").code == 1
+    blog.page("/feed.xml", rss(item("New post"), item("Old"), title="Slow Letters", link=blog.url))
+    assert "1 new" in newsletter("feed", "check").out
+    assert "Subject: New post" in newsletter("digest", "preview").out
+    assert "1 entries to 1 readers" in newsletter("digest", "send", "--dry-run").out
+    assert mail.accepted == []
+    refused = newsletter("digest", "send")
+    assert (refused.code, mail.accepted) == (2, [])
+    assert "--yes" in refused.err
+    sent = newsletter("digest", "send", "--yes")
+    assert (sent.code, len(mail.accepted)) == (0, 1)
+    assert "1 sent" in sent.out
+    assert parsed(mail.accepted[0][2])["Subject"] == "New post"
+    assert "nothing" in newsletter("digest", "send", "--yes").out
+    explained = json.loads(newsletter("digest", "explain", "reader@example.com", "--json").out)
+    assert explained[0]["verdict"].startswith("settled")
+
+
+def test_a_letter_is_tried_sent_once_and_reported(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+    (tmp_path / "letter.md").write_text(LETTER)
+    for number in range(3):
+        newsletter("subscriber", "add", f"r{number}@example.com", "--confirmed", "--because", "x")
+    assert "A letter with a link" in newsletter("campaign", "preview", "letter.md", "--html", "out.html").out
+    assert "<em>letter</em>" in (tmp_path / "out.html").read_text()
+    assert newsletter("campaign", "test", "letter.md", "--to", "me@example.com").code == 0
+    assert parsed(mail.accepted[0][2])["Subject"] == "[Test] Going slowly"
+    sent = newsletter("campaign", "send", "letter.md", "--yes")
+    assert (sent.code, len(mail.accepted)) == (0, 4)
+    assert "to 3 active subscribers" in sent.out
+    again = newsletter("campaign", "send", "letter.md", "--yes")
+    assert (again.code, len(mail.accepted)) == (1, 4)
+    assert "already" in again.err
+    [found] = json.loads(newsletter("campaign", "ls", "--json").out)
+    assert {key: found[key] for key in ("id", "kind", "status", "recipients", "sent", "failed", "waiting", "in_doubt")} == {
+        "id": 1, "kind": "letter", "status": "sent", "recipients": 3, "sent": 3, "failed": 0, "waiting": 0, "in_doubt": 0,
+    }  # fmt: skip
+    report = json.loads(newsletter("campaign", "report", "1", "--json").out)
+    assert {row["status"] for row in report["deliveries"]} == {"sent"}
+    assert set(report["deliveries"][0]) == {"email", "status", "attempts", "code", "text", "message_id"}
+
+
+def test_o06_who_did_not_get_it_and_again_only_to_them(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+    (tmp_path / "letter.md").write_text(LETTER)
+    for number in range(3):
+        newsletter("subscriber", "add", f"r{number}@example.com", "--confirmed", "--because", "x")
+    mail.script["RCPT"] = lambda talk, line: b"550 5.1.1 Nobody here\r\n" if "<r1@" in line else b"250 Ok\r\n"
+    newsletter("campaign", "send", "letter.md", "--yes")
+    assert "r1@example.com\tfailed\t1\t550\tNobody here" in newsletter("campaign", "report", "1").out
+    mail.script.clear()
+    newsletter("campaign", "retry", "1", "--yes")
+    newsletter("worker", "--once")
+    assert [recipient for _, recipient, _ in mail.accepted].count("r1@example.com") == 1
+    assert len(mail.accepted) == 3
+    assert "Everybody" in newsletter("campaign", "report", "1").out or newsletter("campaign", "report", "1").code == 0
+
+
+def test_a_scheduled_letter_waits_for_its_moment(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+    (tmp_path / "letter.md").write_text(LETTER)
+    newsletter("subscriber", "add", "r@example.com", "--confirmed", "--because", "x")
+    assert newsletter("campaign", "send", "letter.md", "--at", "soon", "--yes").code == 2
+    assert newsletter("campaign", "send", "letter.md", "--at", "2999-01-01 09:00", "--yes").code == 0
+    newsletter("worker", "--once")
+    assert mail.accepted == []
+    assert newsletter("campaign", "cancel", "1", "--yes").code == 0
+    assert newsletter("campaign", "send", "letter.md", "--at", "2020-01-01 09:00", "--yes").code == 0
+    newsletter("worker", "--once")
+    assert len(mail.accepted) == 1
+
+
+def test_p01_a_server_that_is_down_is_one_line(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+    (tmp_path / "letter.md").write_text(LETTER)
+    newsletter("subscriber", "add", "r@example.com", "--confirmed", "--because", "x")
+    mail.script["CONNECT"] = always(b"421 Busy\r\n")
+    said = newsletter("campaign", "send", "letter.md", "--yes")
+    assert said.code == 1
+    assert "1 waiting" in said.out
+    assert f"127.0.0.1:{mail.port}" in said.err
+    mail.script.clear()
+    assert newsletter("worker", "--once").code == 0
+    assert len(mail.accepted) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("no front matter", "subject"), ("---\nsubject: x\n---\n\n", "nothing below"), ("---\nsubjekt: x\n---\nhi", "subjekt"),
+     ("---\nsubject: [\n---\nhi", "front matter"), ("---\nsubject: x\nlist: other\n---\nhi", "no list other")],
+)  # fmt: skip
+def test_letters_that_cannot_be_sent_say_why(newsletter: Run, tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "letter.md").write_text(text)
+    found = newsletter("campaign", "send", "letter.md", "--yes")
+    assert found.code == 1
+    assert said in found.err
+    assert found.err.count("\n") == 1
+
+
+def test_people(newsletter: Run) -> None:
+    assert newsletter("subscriber", "add", "Ana@Example.com", "--name", "Ana").code == 0
+    [found] = json.loads(newsletter("subscriber", "ls", "--json").out)
+    assert set(found) == {"email", "name", "language", "created_at", "subscriptions"}
+    assert found["email"] == "Ana@example.com"
+    assert found["created_at"].endswith("+00:00")
+    assert found["subscriptions"][0]["status"] == "pending"
+    assert newsletter("subscriber", "add", "nonsense").code == 1
+    assert newsletter("subscriber", "add", "x@example.com", "--confirmed").code == 2
+    assert "requested" in newsletter("subscriber", "show", "ana@example.com").out
+    assert newsletter("subscriber", "edit", "ana@example.com", "--cadence", "daily").code == 0
+    assert newsletter("subscriber", "remove", "ana@example.com").code == 2
+    assert newsletter("subscriber", "remove", "ana@example.com", "--yes").code == 0
+    assert newsletter("subscriber", "show", "ana@example.com").code == 1
+
+
+def test_importing_a_column_of_addresses(newsletter: Run, tmp_path: Path, mail: FaultServer) -> None:
+    newsletter("suppression", "add", "never@example.com")
+    file = tmp_path / "readers.csv"
+    file.write_bytes(
+        "\ufeffEmail;Name\r\nana@example.com;Ana\r\nBOB@example.com;\r\nbob@EXAMPLE.com;x\r\nnonsense;y\r\nnever@example.com;n\r\n\r\n".encode()
+    )
+    counted = json.loads(
+        newsletter("subscriber", "import", str(file), "--confirmed", "--because", "2019", "--dry-run", "--json").out
+    )
+    assert newsletter("subscriber", "ls").out == ""
+    done = json.loads(newsletter("subscriber", "import", str(file), "--confirmed", "--because", "2019", "--json").out)
+    assert done == counted
+    assert (done["rows"], done["new"], done["known"], done["refused"], done["rejected"]) == (5, 2, 1, 1, 1)
+    assert "line 5" in done["problems"][0]
+    again = json.loads(newsletter("subscriber", "import", str(file), "--confirmed", "--because", "2019", "--json").out)
+    assert (again["new"], again["known"]) == (0, 3)
+    newsletter("worker", "--once")
+    assert mail.accepted == []
+    assert "2019" in newsletter("subscriber", "show", "ana@example.com").out
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_c04_tables_of_every_kind(newsletter: Run, tmp_path: Path, encoding: str, mark: str) -> None:
+    file = tmp_path / "readers.csv"
+    rows = [["Name", "E-Mail"], ["Jürgen", "j@example.com"], ["Zoë", "z@example.com"]]
+    file.write_bytes("\n".join(mark.join(row) for row in rows).encode(encoding))
+    done = json.loads(newsletter("subscriber", "import", str(file), "--confirmed", "--because", "x", "--json").out)
+    assert (done["rows"], done["new"]) == (2, 2)
+    assert "Jürgen" in newsletter("subscriber", "ls").out
+
+
+def test_without_a_word_imported_rows_wait(newsletter: Run, tmp_path: Path, mail: FaultServer) -> None:
+    file = tmp_path / "readers.csv"
+    file.write_text("ana@example.com\nbob@example.com\n")
+    assert newsletter("subscriber", "import", str(file)).code == 0
+    assert newsletter("subscriber", "ls", "--status", "pending").out.count("@") == 2
+    newsletter("worker", "--once")
+    assert mail.accepted == []
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"name,city\nAna,Berlin\n"])
+def test_what_is_no_list_of_addresses_is_refused(newsletter: Run, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.csv").write_bytes(content)
+    assert newsletter("subscriber", "import", "x.csv", "--confirmed", "--because", "x").code == 1
+
+
+def test_lists(newsletter: Run) -> None:
+    assert (
+        newsletter("list", "add", "second", "--from", "Bob <bob@example.com>", "--cadences", "weekly monthly").code == 0
+    )
+    assert newsletter("list", "add", "second", "--from", "Bob <bob@example.com>").code == 1
+    assert newsletter("list", "add", "confirm", "--from", "Bob <bob@example.com>").code == 1
+    assert newsletter("list", "edit", "second", "--hour", "25").code == 1
+    assert newsletter("list", "edit", "second", "--hour", "7", "--day", "fri", "--timezone", "Europe/Berlin").code == 0
+    shown = json.loads(newsletter("list", "show", "second", "--json").out)
+    assert (shown["hour"], shown["day"], shown["timezone"], shown["cadences"]) == (
+        7,
+        "fri",
+        "Europe/Berlin",
+        ["weekly", "monthly"],
+    )
+    assert "which list?" in newsletter("embed").err
+    assert newsletter("list", "remove", "second", "--yes").code == 0
+
+
+def test_the_form_to_paste_needs_no_script(newsletter: Run) -> None:
+    form = newsletter("embed").out
+    assert 'action="https://news.example.com/slow-letters/subscribe"' in form
+    assert "<script" not in form
+    assert "http-equiv" not in form
+
+
+def test_feed_read(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "feed.xml").write_bytes(rss(item("A", date="Tue, 24 Nov 2026 09:00:00 GMT"), item("B"), title="T"))
+    found = json.loads(run("feed", "read", "feed.xml", "--json").out)
+    assert found["title"] == "T"
+    assert found["entries"][0] == {
+        "title": "A", "link": "https://blog.example.com/a/", "id": "https://blog.example.com/a/",
+        "published": "2026-11-24T09:00:00+00:00",
+    }  # fmt: skip
+    (tmp_path / "page.html").write_text("<html>no feed</html>")
+    said = run("feed", "read", "page.html")
+    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
+    assert run("feed", "read", "nothing.xml").code == 1
+
+
+def test_d06_a_database_that_cannot_be_used(newsletter: Run, tmp_path: Path) -> None:
+    file = tmp_path / "newsletter.db"
+    for leftover in tmp_path.glob("newsletter.db*"):
+        leftover.unlink()
+    assert "init" in newsletter("list", "ls").err
+    file.write_bytes(b"")
+    assert "db upgrade" in newsletter("list", "ls").err
+    assert newsletter("db", "upgrade").code == 0
+    for leftover in tmp_path.glob("newsletter.db-*"):
+        leftover.unlink()
+    file.write_bytes(b"not a database at all" * 500)
+    said = newsletter("list", "ls")
+    assert (said.code, said.err.count("\n")) == (1, 1)
+
+
+def test_backup_and_restore(newsletter: Run, tmp_path: Path) -> None:
+    newsletter("subscriber", "add", "ana@example.com")
+    assert newsletter("db", "backup", "copy.db").code == 0
+    assert newsletter("db", "backup", "copy.db").code == 1
+    newsletter("subscriber", "remove", "ana@example.com", "--yes")
+    assert newsletter("db", "restore", "copy.db", "--yes").code == 0
+    assert "ana@" in newsletter("subscriber", "ls").out
+    (tmp_path / "junk.db").write_text("junk")
+    assert newsletter("db", "restore", "junk.db", "--yes").code == 1
+
+
+def test_doctor(newsletter: Run, mail: FaultServer) -> None:
+    found = {row["id"]: row for row in json.loads(newsletter("doctor", "--json").out)}
+    assert found["base_url"]["verdict"] == "good"
+    assert found["smtp"]["verdict"] == "good"
+    assert set(found["smtp"]) == {"id", "verdict", "what", "hint"}
+    mail.script["CONNECT"] = always(b"554 No\r\n")
+    said = newsletter("doctor")
+    assert said.code == 1
+    assert "554" in said.out
+
+
+def test_templates_of_ones_own_win(newsletter: Run, tmp_path: Path, mail: FaultServer) -> None:
+    assert "emails/confirm/subject.txt" in newsletter("templates", "ls").out
+    assert newsletter("templates", "eject", "emails/confirm/subject.txt").code == 0
+    assert newsletter("templates", "eject", "../newsletter.toml").code == 1
+    (tmp_path / "templates/emails/confirm/subject.txt").write_text("Mine: {{ list.title }}")
+    newsletter("subscriber", "add", "ana@example.com")
+    newsletter("worker", "--once")
+    assert parsed(mail.accepted[0][2])["Subject"] == "Mine: Slow Letters"
+
+
+def test_settings_that_are_wrong_are_all_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "newsletter.toml").write_text("colour = 1\n[smtp]\nconnections = 'x'\n")
+    said = run("list", "ls")
+    assert said.code == 2
+    assert "colour" in said.err
+    assert "smtp.connections" in said.err
+    assert "secret_key" in said.err
+
+
+def test_typing_mistakes(run: Run) -> None:
+    said = run("lst")
+    assert said.code == 2
+    assert "list" in said.err
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(run: Run, name: str) -> None:
+    said = run(name, "--help")
+    assert said.code == 0
+    assert "Usage" in said.out
+
+
+def test_help_is_quick_and_a_pipe_may_close(tmp_path: Path) -> None:
+    """What --help imports is what it costs; a database or a web framework is not among it."""
+    code = "import sys; from newsletter.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    for module in ("'flask'", "'sqlalchemy'", "'urllib3'", "'rich'", "'pydantic'"):
+        assert module not in done.stdout
