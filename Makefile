@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check clean
 
 demo: $(STAMP)           ## the whole life of a newsletter, on sample data (ARGS=--once for machines)
 	$(BIN)/newsletter demo $(ARGS)
@@ -18,9 +18,6 @@ check: $(STAMP)          ## lint, format, types, floor plan
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_floor_plan.py
-
-bench: $(STAMP)          ## measures, and prints a table
-	$(BIN)/python -m bench $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

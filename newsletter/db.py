@@ -1,7 +1,8 @@
 """The database: engine settings, column types, and the one way to write (`transaction`). Knows no table.
 
 SQLite: WAL, foreign keys on, writers wait for each other (`busy_timeout`) and start with BEGIN IMMEDIATE, so that a
-write never fails half-way because another one came first. PostgreSQL: psycopg 3, READ COMMITTED.
+write never fails half-way because another one came first. Every commit reaches the disk (`synchronous=FULL`): a power
+cut must not bring back messages that were sent. PostgreSQL: psycopg 3, READ COMMITTED.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ def _prepare(connection: Any, record: object) -> None:
     if type(connection).__module__ != "sqlite3":
         return
     connection.isolation_level = None  # the begin event below opens transactions, not the driver
-    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=NORMAL"):
+    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
 
 

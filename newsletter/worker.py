@@ -107,7 +107,9 @@ class Worker:
     def compose(self) -> None:
         """Entries whose time has come, digests whose hour has come, letters whose moment has come."""
         entries.promote_due(self.env)
-        digests.compose_due(self.env)
+        for composed in digests.compose_due(self.env):
+            if composed.problem:
+                log.error("the %s digest of list %s: %s", composed.cadence, composed.list, composed.problem)
         letters.start_due(self.env)
 
     def send(self) -> None:

@@ -76,9 +76,10 @@ def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: P
         return f"sqlite:///{file}"
     url: str = request.getfixturevalue("postgresql_url")
     engine = create_engine(url)
-    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    # Much faster than TRUNCATE where the tables are nearly empty.
     with engine.begin() as connection:
-        connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
     engine.dispose()
     return url
 

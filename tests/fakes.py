@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -73,7 +73,7 @@ class Sink:
     script: Callable[[Outgoing], Outcome | Exception | None] = lambda outgoing: None
     group: int = 4
 
-    def deliver(self, pull: Pull) -> Iterator[list[Outcome]]:
+    def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
         outcomes: list[Outcome] = []
         while (outgoing := pull()) is not None:
             if isinstance(outgoing, Outgoing):

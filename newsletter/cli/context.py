@@ -10,15 +10,19 @@ from typing import Any, TypeVar
 
 import click
 
+from newsletter.errors import SettingsError
 from newsletter.services.environment import Environment, environment
 from newsletter.settings import load_settings
 
 R = TypeVar("R")
 
 
-def private_allowed() -> bool:
-    """Whether private addresses may be fetched, for a command that needs no settings but heeds them."""
-    return os.environ.get("NEWSLETTER_FEEDS__ALLOW_PRIVATE_ADDRESSES", "").lower() in ("1", "true", "yes", "on")
+def private_allowed(ctx: click.Context) -> bool:
+    """Whether private addresses may be fetched, for a command that heeds settings where there are any."""
+    try:
+        return load_settings(ctx.find_root().obj, os.environ).feeds.allow_private_addresses
+    except SettingsError:
+        return os.environ.get("NEWSLETTER_FEEDS__ALLOW_PRIVATE_ADDRESSES", "").lower() in ("1", "true", "yes", "on")
 
 
 def with_environment(command: Callable[..., R]) -> Callable[..., R]:

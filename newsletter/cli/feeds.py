@@ -90,13 +90,14 @@ def remove(env: Environment, which: str, *, yes: bool) -> None:
 @feed.command(epilog="Example: newsletter feed read https://your.blog/feed/ --json")
 @click.argument("source")
 @json_option
-def read(source: str, *, json_: bool) -> None:
+@click.pass_context
+def read(ctx: click.Context, source: str, *, json_: bool) -> None:
     """Show what is understood of a feed, in a file or at an address; stores nothing."""
     from newsletter.feeds.fetch import Fetcher
     from newsletter.feeds.parse import parse
 
     if "://" in source:
-        fetched = Fetcher(user_agent="newsletter", allow_private=private_allowed())(source)
+        fetched = Fetcher(user_agent="newsletter", allow_private=private_allowed(ctx))(source)
         found = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
     else:
         try:

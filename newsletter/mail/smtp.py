@@ -11,7 +11,7 @@ import re
 import smtplib
 import ssl
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -95,7 +95,7 @@ class SmtpTransport:
         self._clock = clock
         self._resting: dict[str, _Rest] = {}
 
-    def deliver(self, pull: Pull) -> Iterator[list[Outcome]]:
+    def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
         """See `Transport.deliver`."""
         session: _Session | None = None
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -56,7 +56,7 @@ Pull = Callable[[], Outgoing | float | None]
 class Transport(Protocol):
     """Carries messages to SMTP servers."""
 
-    def deliver(self, pull: Pull) -> Iterator[list[Outcome]]:
+    def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
         """Send what `pull` gives until it says None and every message has its outcome.
 
         Yields outcomes in small groups as replies arrive; nothing is read from or written to a socket while the caller

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.db import reading, transaction
-from newsletter.errors import Refused
+from newsletter.errors import Refused, TemplateProblem
 from newsletter.mail.render import MailContent
 from newsletter.models import (
     Campaign,
@@ -63,7 +63,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A digest that was composed, or (`campaign_id` None) was not, and why."""
+    """A digest that was composed, or (`campaign_id` None) was not, and why. `problem`: it will be tried again."""
 
     list: str
     cadence: str
@@ -72,6 +72,7 @@ class Composed:
     entries: int
     recipients: int
     why: str
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +96,14 @@ def compose_due(env: Environment) -> list[Composed]:
     for list_id, cadences in lists:
         for cadence in cadences:
             key = _due_key(env, list_id, cadence)
-            if key is not None:
+            if key is None:
+                continue
+            try:
                 composed = _compose(env, list_id, cadence, key)
-                if composed:
-                    found.append(composed)
+            except TemplateProblem as error:  # of one list's own making; the others go out
+                composed = Composed(str(list_id), cadence, None, "", 0, 0, "", problem=str(error))
+            if composed:
+                found.append(composed)
     return found
 
 

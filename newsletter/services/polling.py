@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -94,8 +94,9 @@ def _due(env: Environment, feed: Feed) -> DueFeed:
 
 def _poll(env: Environment, due: list[DueFeed]) -> Iterator[PollResult]:
     with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
-        for feed, found in zip(due, threads.map(lambda feed: _read(env, feed), due), strict=True):
-            yield _settle(env, feed, found)
+        asked = {threads.submit(_read, env, feed): feed for feed in due}
+        for answered in as_completed(asked):
+            yield _settle(env, asked[answered], answered.result())
 
 
 def _read(env: Environment, due: DueFeed) -> Reading:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 import secrets
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -114,10 +115,11 @@ class Run:
 
     def __call__(self, transport: Transport) -> Sent:
         self.supply.recover()
-        outcomes = transport.deliver(self.pull)
         try:
-            for group in outcomes:
-                self._take(group)
+            # Closed at once, whatever happens: nothing more is sent whose outcome could not be written down (D05).
+            with closing(transport.deliver(self.pull)) as outcomes:
+                for group in outcomes:
+                    self._take(group)
         except TransportError as error:
             self.problem = str(error)
         self.supply.give_back()

@@ -232,7 +232,10 @@ def undo(env: Environment, token: str, evidence: Evidence) -> Standing:
 
 
 def send_link(env: Environment, email: object, evidence: Evidence) -> None:
-    """Mails a fresh link to the preferences, if the address has any. The same for everybody. Raises `InvalidInput`."""
+    """Mails a fresh link to the preferences, or to confirm where that was not done yet; nothing to strangers.
+
+    The same answer for everybody. Raises `InvalidInput`, `TooMany`.
+    """
     address = parse_address(email)
     with transaction() as session:
         limited = None
@@ -246,11 +249,14 @@ def send_link(env: Environment, email: object, evidence: Evidence) -> None:
         subscription = session.scalar(
             select(Subscription)
             .join(Subscriber)
-            .where(Subscriber.email_key == address.key, Subscription.confirmed_at.is_not(None))
-            .order_by((Subscription.status == "active").desc(), Subscription.id)
+            .where(Subscriber.email_key == address.key)
+            .order_by((Subscription.status == "active").desc(), (Subscription.status == "pending").desc())
             .limit(1)
         )
         if subscription is None or suppressions.suppressed(env, session, address.key):
+            return
+        if subscription.status == "pending":
+            _answer(session, subscription, subscription.cadence, env.now)
             return
         day = int(env.now.timestamp())
         if limits.count(session, f"link/{subscription.subscriber_id}", now=day, seconds=86_400) <= 3:

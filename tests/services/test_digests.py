@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from newsletter.db import db, transaction
-from newsletter.errors import Refused, TemplateProblem
+from newsletter.errors import Refused
 from newsletter.models import Campaign, Entry, Feed, MailingList, Period, Subscription
 from newsletter.services import digests, entries, explaining, lists, sending, subscribers
 from newsletter.services.environment import EXTENSION, Environment
@@ -204,9 +204,15 @@ def test_m07_a_broken_template_sends_nothing_and_loses_nothing(
     own.mkdir(parents=True)
     (own / "html.html").write_text("{% extends 'layout.html' %}\n{% block body %}{{ nothing.here }}{% endblock %}")
     clock.now = MONDAY_8
-    with pytest.raises(TemplateProblem) as caught:
-        digests.compose_due(env)
-    assert (caught.value.template, caught.value.line) == ("digest/html.html", 2)
+    with transaction() as session:
+        other = add_list(session, "other")
+        add_entry(session, add_feed(session, other), "Elsewhere")
+        add_reader(session, other, "bob@example.com", cadence="monthly")
+    problems = [row.problem for row in digests.compose_due(env) if row.problem]
+    assert len(problems) == 1
+    assert problems[0].startswith("digest/html.html, line 2: ")
+    sending.send_due(env)
+    assert sink.accepted == []
     (own / "html.html").unlink()
     own.rmdir()
     env.renderer._jinja.cache.clear()  # type: ignore[union-attr]

@@ -236,3 +236,17 @@ def test_r06_a_clock_that_jumps_expires_nobody(app: Flask, client: FlaskClient, 
     clock.forward(timedelta(days=-20_000))
     assert client.get(f"/unsubscribe/{leave}").status_code == 200
     assert standing(app) == "active"
+
+
+def test_t05_the_way_on_from_an_expired_confirmation_works(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
+) -> None:
+    clock.forward(timedelta(days=8))
+    client.post("/link", data={"email": "ana@example.com"})
+    client.post("/link", data={"email": "ana@example.com"})
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+    assert [str(message["Subject"]) for message in sink.messages] == ["Please confirm: Slow Letters"]
+    url = body(sink.messages[0]).split("https://news.example.com")[1].split()[0]
+    assert client.post(url).status_code == 200
+    assert standing(app) == "active"
