@@ -16,7 +16,7 @@ CADENCES: tuple[Cadence, ...] = get_args(Cadence)
 SCHEDULED: tuple[Cadence, ...] = ("daily", "weekly", "monthly")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-POLL_EVERY = timedelta(minutes=30)
+POLL_EVERY = timedelta(minutes=15)
 POLL_AT_MOST = timedelta(days=1)
 
 
@@ -86,7 +86,7 @@ def _last_day(day: date) -> int:
 def next_poll(now: datetime, *, failures: int, max_age: int | None, retry_after: int | None, jitter: float) -> datetime:
     """When to ask a feed again.
 
-    Every 30 minutes, or as seldom as its `max_age` (seconds) asks; doubled for each of its `failures` in a row; never
+    Every 15 minutes, or as seldom as its `max_age` (seconds) asks; doubled for each of its `failures` in a row; never
     before `retry_after` (seconds); a day at most. `jitter` in 0–1 spreads it by up to a tenth.
     """
     wait = max(POLL_EVERY, timedelta(seconds=min(max_age or 0, 86_400)))
@@ -97,7 +97,7 @@ def next_poll(now: datetime, *, failures: int, max_age: int | None, retry_after:
 
 
 def next_try(now: datetime, *, attempts: int, waits: Sequence[timedelta], jitter: float) -> datetime:
-    """When a message that was refused for now is tried again after `attempts` tries: `waits[attempts - 1]`, then every
-    8 hours (RFC 5321 §4.5.4.1), ±20 % by `jitter` in 0–1."""
-    wait = waits[attempts - 1] if attempts <= len(waits) else max(waits[-1], timedelta(hours=8))
+    """When a message that was refused for now is tried again after `attempts` tries: `waits[attempts - 1]`, or the last
+    of them (RFC 5321 §4.5.4.1), ±20 % by `jitter` in 0–1."""
+    wait = waits[min(attempts, len(waits)) - 1]
     return now + wait * (0.8 + 0.4 * jitter)

@@ -20,13 +20,13 @@ from newsletter.services.environment import EXTENSION, Environment
 
 log = logging.getLogger("newsletter.worker")
 
-REST_AFTER_PROBLEM = timedelta(seconds=30)
+REST_AFTER_PROBLEM = timedelta(seconds=5)
 
 
 class Worker:
     """Does what is due, each kind of work in a thread of its own, until `stop` is called."""
 
-    def __init__(self, app: Flask, *, poll_seconds: int = 30) -> None:
+    def __init__(self, app: Flask, *, poll_seconds: int = 15) -> None:
         self.app = app
         self.env: Environment = app.extensions[EXTENSION]
         self.identity = workers.identity()
@@ -69,7 +69,7 @@ class Worker:
         """Does all that is due now, and ends: for cron."""
         with self.app.app_context():
             self.alive()
-            self.poll()
+            self.poll(eager=True)
             self.compose()
             sent = sending.send_due(self.env, stop=self.stopping.is_set)
             self.upkeep()
@@ -98,9 +98,9 @@ class Worker:
         """Says that this worker lives."""
         workers.tick(self.env, self.identity)
 
-    def poll(self) -> None:
+    def poll(self, *, eager: bool = False) -> None:
         """Feeds that are due."""
-        for result in polling.poll_due(self.env):
+        for result in polling.poll_due(self.env, eager=eager):
             if result.error:
                 log.warning("feed %s: %s", result.feed_id, result.error)
 

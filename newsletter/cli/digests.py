@@ -80,9 +80,16 @@ def explain(env: Environment, address: str | None, slug: str | None, *, json_: b
         names = ("cadence", "next_at", "readers", "owed", "verdict", "last")
         outlooks = [{name: getattr(row, name) for name in names} for row in found.outlooks]
         return as_json({"list": found.list, "outlooks": outlooks, "problems": list(found.problems)})
-    for row in found.outlooks:
-        when = moment(row.next_at, found.timezone) if row.next_at else "as soon as something is ready"
-        say(f"{row.cadence}: {row.verdict}. Next: {when}. Last: {row.last}.")
+    rows_ = [
+        (
+            row.cadence,
+            moment(row.next_at, found.timezone) if row.next_at else "when something is ready",
+            row.verdict,
+            row.last,
+        )
+        for row in found.outlooks
+    ]
+    table(("rhythm", "next", "what goes out", "the last one"), rows_)
     for problem in found.problems:
         say(f"Note: {problem}.")
     return None

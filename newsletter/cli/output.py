@@ -54,7 +54,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
     from rich.markup import escape
     from rich.table import Table
 
-    shown = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
     for row in cells:
         shown.add_row(*(escape(cell) for cell in row))
     Console().print(shown)

@@ -22,7 +22,9 @@ from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply, Stage
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 MESSAGES_A_CONNECTION = 100
-REST_FIRST, REST_AT_MOST = 30.0, 900.0
+REST_FIRST, REST_AT_MOST = 5.0, 900.0
+KNOCKS = 3
+"""So often a server that hangs up at once is called before it is left to rest."""
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})[ \t]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _GARBAGE = -1
@@ -98,6 +100,7 @@ class SmtpTransport:
     def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
         """See `Transport.deliver`."""
         session: _Session | None = None
+        self._refuse_while_all_rest()
         try:
             while (found := pull()) is not None:
                 if isinstance(found, float | int):
@@ -116,6 +119,13 @@ class SmtpTransport:
             if session is not None:
                 session.close()
 
+    def _refuse_while_all_rest(self) -> None:
+        """Raises what the servers said last, if none of them is to be asked yet: nobody is pulled for nothing."""
+        resting = [self._resting.get(server.name) for server in self._servers]
+        errors = [rest.error for rest in resting if rest is not None and self._clock() < rest.until]
+        if len(errors) == len(self._servers):
+            raise errors[-1]
+
     def probe(self) -> dict[str, str]:
         """What the first usable server offers (EHLO keyword → value), after TLS and AUTH. Raises `TransportError`."""
         session = self._connect()
@@ -131,7 +141,7 @@ class SmtpTransport:
                 error = rest.error
                 continue
             try:
-                session = _Session(server, self._tls, timeout=self._timeout, hello=self._hello)
+                session = self._knock(server)
             except TransportError as failed:
                 error = failed
                 seconds = min(rest.seconds * 2, REST_AT_MOST) if rest else REST_FIRST
@@ -141,6 +151,19 @@ class SmtpTransport:
             return session
         assert error is not None
         raise error
+
+    def _knock(self, server: Server) -> _Session:
+        """A session, if need be at the third call. Raises `TransportError`."""
+        for knock in range(1, KNOCKS):
+            try:
+                return _Session(server, self._tls, timeout=self._timeout, hello=self._hello)
+            except _HungUp:
+                time.sleep(0.2 * knock)
+        return _Session(server, self._tls, timeout=self._timeout, hello=self._hello)
+
+
+class _HungUp(TransportError):
+    """The server refused or ended the conversation at once: it may be busy, and willing a moment later."""
 
 
 class _Session:
@@ -155,15 +178,18 @@ class _Session:
         except smtplib.SMTPAuthenticationError as error:
             self._fail(f"does not accept the user and password ({error.smtp_code})", "check smtp.url")
         except smtplib.SMTPResponseException as error:
-            self._fail(f"said {error.smtp_code} {_text(error.smtp_error)}")
+            kind = _HungUp if error.smtp_code == 421 else TransportError
+            self._fail(f"said {error.smtp_code} {_text(error.smtp_error)}", kind=kind)
+        except (ConnectionError, smtplib.SMTPServerDisconnected) as error:
+            self._fail(_reason(error), "is smtp.url right, and is the server up?", kind=_HungUp)
         except ssl.SSLCertVerificationError as error:
             self._fail(f"its certificate cannot be trusted: {error.verify_message}", "or set smtp.ca_file")
         except (OSError, smtplib.SMTPException, ValueError) as error:
             self._fail(_reason(error), "is smtp.url right, and is the server up?")
 
-    def _fail(self, reason: str, hint: str = "") -> NoReturn:
+    def _fail(self, reason: str, hint: str = "", *, kind: type[TransportError] = TransportError) -> NoReturn:
         self.close()
-        raise TransportError(self.server.name, reason, hint=hint) from None
+        raise kind(self.server.name, reason, hint=hint) from None
 
     def _open(self, server: Server, tls: ssl.SSLContext, timeout: float, hello: str) -> None:
         if server.scheme == "smtps":

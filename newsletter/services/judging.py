@@ -14,8 +14,8 @@ STREAK = 5
 """So many refusals in a row that no recipient is to blame for pause a campaign;"""
 DEAD_STREAK = 20
 """so do so many dead addresses in a row."""
-OUR_FAULT_WAIT = timedelta(minutes=15)
-DOUBT_WAIT = timedelta(minutes=1)
+OUR_FAULT = 3
+"""What is refused for our sake waits as long as after so many refusals, and counts none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ def mark(row: Row, outcome: Outcome, verdict: Verdict, *, now: datetime, patienc
         case "in_doubt":
             if row.doubts + 1 >= DOUBTS_AT_MOST:
                 return Mark(row.id, "failed", None, SET_ASIDE, doubts=1)
-            return Mark(row.id, "in_doubt", None, text, doubts=1, due_at=now + DOUBT_WAIT)
+            return Mark(row.id, "in_doubt", None, text, doubts=1, due_at=now + patience.waits[0])
         case "recipient" | "content":
             return Mark(row.id, "failed", code, outcome.reply.text, attempts=1)
         case "us":
-            due_at = now + OUR_FAULT_WAIT * (0.8 + 0.4 * jitter)
+            due_at = next_try(now, attempts=OUR_FAULT, waits=patience.waits, jitter=jitter)
             return _until(row, Mark(row.id, "queued", code, outcome.reply.text, due_at=due_at), patience)
         case "temporary":
             return _until(row, Mark(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at), patience)

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.content import plain
@@ -19,7 +19,7 @@ from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.fetch import Fetched
 from newsletter.feeds.parse import parse
 from newsletter.models import Entry, Feed
-from newsletter.schedule import next_poll
+from newsletter.schedule import POLL_EVERY, next_poll
 from newsletter.services import sighting
 from newsletter.services.entries import make_ready
 from newsletter.services.environment import Environment
@@ -28,6 +28,10 @@ AT_ONCE = 20
 CLAIM_FOR = timedelta(minutes=10)
 UNCONDITIONAL_EVERY = timedelta(days=1)
 MOVED_AFTER = 3
+TRYING_OUT = timedelta(hours=1)
+"""So long after a feed was added its author is likely to be trying things out;"""
+TRYING_OUT_EVERY = timedelta(minutes=1)
+"""so often it is asked then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,9 @@ class PollResult:
 Reading = tuple[Fetched, ParsedFeed | None] | NewsletterError
 
 
-def poll_due(env: Environment, *, limit: int = 500) -> list[PollResult]:
-    """Polls every feed that is due."""
-    return list(_poll(env, list(_claim(env, limit))))
+def poll_due(env: Environment, *, eager: bool = False, limit: int = 500) -> list[PollResult]:
+    """Polls every feed that is due; with `eager`, also those that only their usual quarter of an hour keeps waiting."""
+    return list(_poll(env, list(_claim(env, limit, eager=eager))))
 
 
 def check(env: Environment, feed_id: int) -> PollResult:
@@ -69,11 +73,13 @@ def check(env: Environment, feed_id: int) -> PollResult:
     return next(_poll(env, [due]))
 
 
-def _claim(env: Environment, limit: int) -> Iterator[DueFeed]:
+def _claim(env: Environment, limit: int, *, eager: bool) -> Iterator[DueFeed]:
     """Takes due feeds by moving them on: an UPDATE that hits the row with the time we saw, or not at all."""
     now = env.now
     with reading() as session:
-        query = select(Feed).where(Feed.status == "active", Feed.next_poll_at <= now).order_by(Feed.next_poll_at)
+        due_by = now + POLL_EVERY * 1.2 if eager else now
+        ripe = or_(Feed.next_poll_at <= now, and_(Feed.next_poll_at <= due_by, Feed.failures == 0))
+        query = select(Feed).where(Feed.status == "active", ripe).order_by(Feed.next_poll_at)
         seen = [(feed, feed.next_poll_at, _due(env, feed)) for feed in session.scalars(query.limit(limit))]
     for _, next_poll_at, due in seen:
         with transaction() as session:
@@ -155,13 +161,11 @@ def store(
         feed.title = parsed.title or feed.title
         feed.etag, feed.last_modified = fetched.etag, fetched.last_modified
     feed.failures, feed.error, feed.polled_at, feed.read_at = 0, "", now, now
-    feed.next_poll_at = next_poll(
-        now,
-        failures=0,
-        max_age=fetched.max_age,
-        retry_after=None,
-        jitter=random.random(),  # noqa: S311
-    )
+    if now - feed.created_at < TRYING_OUT:
+        feed.next_poll_at = now + TRYING_OUT_EVERY
+    else:
+        jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
+        feed.next_poll_at = next_poll(now, failures=0, max_age=fetched.max_age, retry_after=None, jitter=jitter)
     _moved(session, feed, fetched)
     return result
 

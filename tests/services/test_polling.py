@@ -307,3 +307,22 @@ def test_feeds_are_paused_resumed_and_removed(env: Environment, feed: int, clock
     fake_fetch.pages[URL] = rss(item("Old"), item("Newer"))
     feeds.add(env, URL)
     assert set(fates().values()) == {"skipped"}, "added anew, it mails nothing"
+
+
+def test_a_new_feed_is_asked_often_at_first(env: Environment, feed: int, clock: Clock) -> None:
+    assert row().next_poll_at - clock.now == timedelta(minutes=1)
+    clock.forward(timedelta(hours=2))
+    polling.poll_due(env)
+    assert timedelta(minutes=15) <= row().next_poll_at - clock.now <= timedelta(minutes=17)
+
+
+def test_cron_decides_how_often_unless_the_feed_is_in_trouble(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    clock.forward(timedelta(hours=2))
+    assert len(polling.poll_due(env)) == 1
+    assert polling.poll_due(env) == []
+    assert len(polling.poll_due(env, eager=True)) == 1
+    fake_fetch.pages[URL] = FeedUnavailable(URL, "answers 429", status=429, retry_after=600)
+    assert len(polling.poll_due(env, eager=True)) == 1
+    assert polling.poll_due(env, eager=True) == []

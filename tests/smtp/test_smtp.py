@@ -174,10 +174,24 @@ def test_a_server_that_is_down_rests_and_the_next_takes_over(servers: list[Fault
     both = [parse_server(f"smtp://127.0.0.1:{server.port}") for server in (down, up)]
     carrier = SmtpTransport(both, timeout=1, hello="x", clock=lambda: now[0])
     assert results(deliver(carrier, 2)) == results(deliver(carrier, 2)) == ["accepted", "accepted"]
-    assert len(down.conversations) == 1
+    assert len(down.conversations) == 3, "called three times, then left to rest"
     now[0] = 60
     deliver(carrier, 1)
-    assert len(down.conversations) == 2
+    assert len(down.conversations) == 6
+
+
+def test_p01_one_refused_connection_is_no_trouble(servers: list[FaultServer]) -> None:
+    server = make(servers, {"CONNECT": first(2, None, b"220 Hello\r\n")})
+    assert results(deliver(transport(server), 3)) == ["accepted"] * 3
+
+
+def test_nobody_is_pulled_while_every_server_rests(servers: list[FaultServer]) -> None:
+    server, now, pulled = make(servers, {"CONNECT": always(b"554 No\r\n")}), [0.0], []
+    carrier = transport(server, clock=lambda: now[0])
+    for _ in range(3):
+        with pytest.raises(TransportError, match="554"):
+            list(carrier.deliver(lambda: pulled.append(1) or outgoing(1)))  # type: ignore[func-returns-value]
+    assert len(pulled) == 1
 
 
 def test_p01_a_wrong_password_is_one_line_without_it(servers: list[FaultServer]) -> None:

@@ -67,8 +67,8 @@ def test_polling_backs_off_to_a_day() -> None:
     waits = [
         next_poll(now, failures=failures, max_age=None, retry_after=None, jitter=0) - now for failures in range(12)
     ]
-    assert waits[0] == timedelta(minutes=30)
-    assert waits[1] == timedelta(hours=1)
+    assert waits[0] == timedelta(minutes=15)
+    assert waits[1] == timedelta(minutes=30)
     assert waits[-1] == timedelta(days=1)
     assert next_poll(now, failures=0, max_age=7200, retry_after=None, jitter=0) - now == timedelta(hours=2)
     assert next_poll(now, failures=1, max_age=None, retry_after=10**9, jitter=0) - now == timedelta(days=1)
@@ -77,6 +77,6 @@ def test_polling_backs_off_to_a_day() -> None:
 def test_retries_wait_longer_each_time_and_never_less_than_they_should() -> None:
     now, waits = utc("2026-11-24T12:00"), (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1))
     found = [next_try(now, attempts=n, waits=waits, jitter=0.5) - now for n in range(1, 6)]
-    assert found == [*waits, timedelta(hours=8), timedelta(hours=8)]
+    assert found == [*waits, timedelta(hours=1), timedelta(hours=1)]
     assert next_try(now, attempts=1, waits=waits, jitter=0) - now == timedelta(seconds=48)
     assert next_try(now, attempts=1, waits=waits, jitter=1) - now == timedelta(seconds=72)
