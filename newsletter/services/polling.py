@@ -102,7 +102,7 @@ def _poll(env: Environment, due: list[DueFeed]) -> Iterator[PollResult]:
     with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
         asked = {threads.submit(_read, env, feed): feed for feed in due}
         for answered in as_completed(asked):
-            yield _settle(env, asked[answered], answered.result())
+            yield _settle(env, asked.pop(answered), answered.result())
 
 
 def _read(env: Environment, due: DueFeed) -> Reading:

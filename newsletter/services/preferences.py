@@ -1,4 +1,4 @@
-"""A reader's preferences: what one link shows of a person's subscriptions, and lets them change."""
+"""A reader's preferences: what one link shows of a person's subscriptions and lets them change; and a fresh link."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.addresses import mask
+from newsletter import outbox
+from newsletter.addresses import mask, parse_address
 from newsletter.content import plain
 from newsletter.db import reading, transaction
-from newsletter.errors import InvalidInput, LinkInvalid
+from newsletter.errors import InvalidInput, LinkInvalid, TooMany
 from newsletter.models import Subscriber, Subscription
+from newsletter.services import limits
 from newsletter.services.environment import Environment
-from newsletter.services.subscriptions import Evidence, leave, note_consent
+from newsletter.services.subscriptions import Evidence, answer, leave, note_consent
 from newsletter.services.suppressions import suppressed
 
 PAUSE_AT_MOST = timedelta(days=366)
@@ -122,3 +124,35 @@ def _shown(subscriber: Subscriber) -> Preferences:
             if subscription.status != "pending"
         ),
     )
+
+
+def send_link(env: Environment, email: object, evidence: Evidence) -> None:
+    """Mails a fresh link to the preferences, or to confirm where that was not done yet; nothing to strangers.
+
+    The same answer for everybody. Raises `InvalidInput`, `TooMany`.
+    """
+    address = parse_address(email)
+    with transaction() as session:
+        limited = None
+        try:
+            limits.sign_up(env, session, list_id=0, ip=evidence.ip)
+        except TooMany as error:
+            limited = error
+    if limited:
+        raise limited
+    with transaction() as session:
+        subscription = session.scalar(
+            select(Subscription)
+            .join(Subscriber)
+            .where(Subscriber.email_key == address.key)
+            .order_by((Subscription.status == "active").desc(), (Subscription.status == "pending").desc())
+            .limit(1)
+        )
+        if subscription is None or suppressed(env, session, address.key):
+            return
+        if subscription.status == "pending":
+            answer(session, subscription, subscription.cadence, env.now)
+            return
+        day = int(env.now.timestamp())
+        if limits.count(session, f"link/{subscription.subscriber_id}", now=day, seconds=86_400) <= 3:
+            outbox.enqueue(session, mail="link", subscription_id=subscription.id, now=env.now)

@@ -151,11 +151,11 @@ def _request(env: Environment, slug: str, sign_up: SignUp, address: Address, cad
             )  # fmt: skip
             session.add(subscription)
             session.flush()
-        _answer(session, subscription, cadence, now)
+        answer(session, subscription, cadence, now)
         note_consent(session, subscription, "requested", evidence, now, wording=default_wording(mailing_list))
 
 
-def _answer(session: Session, subscription: Subscription, cadence: str, now: datetime) -> None:
+def answer(session: Session, subscription: Subscription, cadence: str, now: datetime) -> None:
     """Queues what the address gets for the request: a confirmation, or word that it is subscribed already; at most one
     a day, and three confirmations in all (S01)."""
     recent = subscription.confirmation_at is not None and now - subscription.confirmation_at < CONFIRMATION_EVERY
@@ -229,38 +229,6 @@ def undo(env: Environment, token: str, evidence: Evidence) -> Standing:
             subscription.cursor = subscription.mailing_list.entry_seq
             note_consent(session, subscription, "resubscribed", evidence, env.now)
         return _standing(subscription)
-
-
-def send_link(env: Environment, email: object, evidence: Evidence) -> None:
-    """Mails a fresh link to the preferences, or to confirm where that was not done yet; nothing to strangers.
-
-    The same answer for everybody. Raises `InvalidInput`, `TooMany`.
-    """
-    address = parse_address(email)
-    with transaction() as session:
-        limited = None
-        try:
-            limits.sign_up(env, session, list_id=0, ip=evidence.ip)
-        except TooMany as error:
-            limited = error
-    if limited:
-        raise limited
-    with transaction() as session:
-        subscription = session.scalar(
-            select(Subscription)
-            .join(Subscriber)
-            .where(Subscriber.email_key == address.key)
-            .order_by((Subscription.status == "active").desc(), (Subscription.status == "pending").desc())
-            .limit(1)
-        )
-        if subscription is None or suppressions.suppressed(env, session, address.key):
-            return
-        if subscription.status == "pending":
-            _answer(session, subscription, subscription.cadence, env.now)
-            return
-        day = int(env.now.timestamp())
-        if limits.count(session, f"link/{subscription.subscriber_id}", now=day, seconds=86_400) <= 3:
-            outbox.enqueue(session, mail="link", subscription_id=subscription.id, now=env.now)
 
 
 def note_consent(

@@ -84,7 +84,7 @@ def link() -> Response:
     """Mails a fresh link: the same answer for everybody."""
     typed = request.form.get("email", "")
     try:
-        subscriptions.send_link(environment(), typed, evidence("form"))
+        prefs.send_link(environment(), typed, evidence("form"))
     except InvalidInput as error:
         return private(page("link.html", 422, error=error.fields["email"], typed=typed))
     return private(page("link_sent.html"))

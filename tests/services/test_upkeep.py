@@ -1,0 +1,39 @@
+"""What grows old is thrown away, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from newsletter.db import db, transaction
+from newsletter.models import ConsentEvent, Counter, Subscriber
+from newsletter.services import importing, subscriptions, upkeep
+from newsletter.services.environment import Environment
+from newsletter.services.subscriptions import Evidence, SignUp
+from tests.fakes import Clock
+from tests.people import add_list, add_reader
+
+
+def addresses() -> set[str]:
+    db.session.rollback()
+    return set(db.session.scalars(select(Subscriber.email)))
+
+
+def test_who_never_confirmed_is_forgotten_after_a_fortnight(env: Environment, clock: Clock) -> None:
+    with transaction() as session:
+        mailing_list = add_list(session)
+        add_reader(session, mailing_list, "active@example.com")
+        add_reader(session, mailing_list, "gone@example.com", status="unsubscribed")
+    subscriptions.subscribe(env, "blog", SignUp("silent@example.com"), Evidence("form", ip="192.0.2.1"))
+    file = env.settings.folder / "old.csv"
+    file.write_text("email\nimported@example.com\n")
+    importing.import_csv(env, file, slug="blog", because="")
+    clock.forward(timedelta(days=13))
+    upkeep.tidy(env)
+    assert "silent@example.com" in addresses()
+    clock.forward(timedelta(days=2))
+    upkeep.tidy(env)
+    assert addresses() == {"active@example.com", "gone@example.com", "imported@example.com"}
+    assert {event.kind for event in db.session.scalars(select(ConsentEvent))} == {"imported"}
+    assert db.session.scalars(select(Counter)).all() == []
