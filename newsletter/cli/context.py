@@ -35,13 +35,16 @@ def with_environment(command: Callable[..., R]) -> Callable[..., R]:
     @click.pass_context
     def run(ctx: click.Context, /, *args: Any, **kwargs: Any) -> R:
         from newsletter.app import create_app
-        from newsletter.services.database import require_current
+        from newsletter.services import database
 
         config: Path | None = ctx.find_root().obj
         app = create_app(load_settings(config, os.environ))
         with app.app_context():
-            require_current()
-            env: Environment = environment()
-            return command(env, *args, **kwargs)
+            try:
+                database.require_current()
+                env: Environment = environment()
+                return command(env, *args, **kwargs)
+            finally:
+                database.close()
 
     return run

@@ -79,6 +79,7 @@ def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own 
 
     Any number of workers may run on one database.
     """
+    from newsletter.services import database
     from newsletter.worker import Worker
 
     app = _application(ctx)
@@ -88,6 +89,8 @@ def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own 
     if once:
         hand.stopping = told
         sent = hand.once()
+        with app.app_context():
+            database.close()
         click.echo(f"sent {sent.sent}, failed {sent.failed}, to be tried again {sent.deferred}")
         if sent.problem:
             raise NewsletterError(sent.problem)

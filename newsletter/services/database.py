@@ -72,6 +72,12 @@ def require_current() -> None:
     raise DatabaseError("the database is older than this program", hint=f"back it up, then {UPGRADE}")
 
 
+def close() -> None:
+    """Lets go of the database, so that its file can be moved or replaced."""
+    db.session.remove()
+    db.engine.dispose()
+
+
 def _sqlite_file() -> Path:
     url = db.engine.url
     if url.get_backend_name() != "sqlite":

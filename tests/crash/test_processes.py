@@ -120,7 +120,7 @@ def check_everybody(app: Flask, server: FaultServer, campaign: int, *, kills: in
 def test_r01_killed_and_killed_again(app: Flask, server: FaultServer, campaign: int, readers: int) -> None:
     dice = random.Random(5)
     kills = 0
-    while kills < 3:
+    while kills < 2:
         process = start(app, server, "worker", "--once")
         wait_until_accepted(server, min(len(server.accepted) + dice.randint(20, 200), readers), process)
         process.kill()
@@ -134,6 +134,7 @@ def test_r01_killed_and_killed_again(app: Flask, server: FaultServer, campaign: 
     assert totals(app, campaign)[1].doubted <= kills * 12
 
 
+@pytest.mark.any_database
 def test_r02_told_to_end_it_ends_well(app: Flask, server: FaultServer, campaign: int) -> None:
     process = start(app, server, "worker")
     wait_until_accepted(server, 50, process)
@@ -165,6 +166,7 @@ def test_r03_two_workers_share_the_work(app: Flask, server: FaultServer, campaig
     check_everybody(app, server, campaign, kills=0, readers=readers)
 
 
+@pytest.mark.any_database
 def test_p11_a_bad_network_and_kills(app: Flask, server: FaultServer, campaign: int) -> None:
     """One in twenty connections dropped, one in ten refused for now; nobody is missed, and copies stay within bounds."""
     dice = random.Random(11)
@@ -193,6 +195,7 @@ def test_p11_a_bad_network_and_kills(app: Flask, server: FaultServer, campaign: 
     check_everybody(app, server, campaign, kills=1 + lost[0])
 
 
+@pytest.mark.any_database
 def test_serve_answers_and_sends(app: Flask, server: FaultServer, campaign: int) -> None:
     process = start(app, server, "serve", "--port", "0")
     assert process.stdout is not None

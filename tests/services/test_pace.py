@@ -52,6 +52,7 @@ def test_a_confirmation_waits_for_no_ceiling(env: Environment, sink: Sink) -> No
 
 
 @pytest.mark.parametrize("settings", [{"max_per_second": 4}, {"max_per_second": 0.5}], indirect=True)
+@pytest.mark.any_database
 def test_so_many_a_second_in_any_second(env: Environment, clock: Clock) -> None:
     pace, rate = Pace(env), env.settings.smtp.max_per_second
     assert rate is not None

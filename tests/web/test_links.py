@@ -104,6 +104,7 @@ def test_t05_an_expired_link_offers_the_way_on(app: Flask, client: FlaskClient, 
 
 @pytest.mark.parametrize("purpose", ["confirm", "unsubscribe", "preferences"])
 @pytest.mark.parametrize("other", ["confirm", "unsubscribe", "preferences", "form"])
+@pytest.mark.any_database
 def test_t02_no_other_door(
     app: Flask, client: FlaskClient, handle: str, clock: Clock, purpose: str, other: str
 ) -> None:
@@ -119,6 +120,7 @@ def test_t02_no_other_door(
     "junk", ["x", "x" * 10_000, "%00", "a%00b", "..%2f..%2fetc", "ü", "%ff%fe", "a/b", "a.b.c", " "]
 )
 @pytest.mark.parametrize("purpose", ["confirm", "unsubscribe", "preferences"])
+@pytest.mark.any_database
 def test_t01_junk_is_one_uniform_page(client: FlaskClient, purpose: str, junk: str) -> None:
     answers = [client.get(f"/{purpose}/{junk}"), client.post(f"/{purpose}/{junk}")]
     assert all(400 <= answer.status_code < 500 for answer in answers)
@@ -214,6 +216,7 @@ def test_link_says_the_same_to_everybody(
     assert client.post("/link", data={"email": "x"}).status_code == 422
 
 
+@pytest.mark.any_database
 def test_t15_personal_pages_are_kept_by_nobody(client: FlaskClient, handle: str, clock: Clock) -> None:
     for purpose in ("confirm", "unsubscribe", "preferences"):
         headers = client.get(f"/{purpose}/{token(purpose, handle, clock)}").headers
@@ -231,6 +234,7 @@ def test_t11_a_foreign_page_cannot_change_preferences(
     assert standing(app) == "active"
 
 
+@pytest.mark.any_database
 def test_r06_a_clock_that_jumps_expires_nobody(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
     leave = confirmed(app, client, handle, clock)
     clock.forward(timedelta(days=-20_000))

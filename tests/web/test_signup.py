@@ -111,6 +111,7 @@ def test_s03_the_same_answer_for_everybody(app: Flask, client: FlaskClient) -> N
     assert len({(answer.status_code, answer.data) for answer in as_json}) == 1
 
 
+@pytest.mark.any_database
 def test_s04_the_same_time_for_everybody(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a benchmark: a case that mailed within the request would be off by far more than this."""
     monkeypatch.setattr("newsletter.services.limits.PER_ADDRESS", 10_000)
@@ -246,6 +247,7 @@ def test_s09_bodies_that_are_none(client: FlaskClient, data: bytes, content_type
     assert b"Traceback" not in answer.data
 
 
+@pytest.mark.any_database
 def test_s11_what_others_typed_is_text(app: Flask, client: FlaskClient) -> None:
     with app.app_context(), transaction() as session:
         add_list(session, "evil", title="<script>alert(1)</script>", description='"><img src=x onerror=alert(1)>')
@@ -260,6 +262,7 @@ def test_s11_what_others_typed_is_text(app: Flask, client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/blog/", "/blog/check-your-inbox", "/link", "/confirm/x", "/nothing/", "/healthz"]
 )
+@pytest.mark.any_database
 def test_s12_every_answer_is_hardened(client: FlaskClient, path: str) -> None:
     headers = client.get(path).headers
     assert "default-src 'none'" in headers["Content-Security-Policy"]
@@ -270,6 +273,7 @@ def test_s12_every_answer_is_hardened(client: FlaskClient, path: str) -> None:
     assert "Set-Cookie" not in headers
 
 
+@pytest.mark.any_database
 def test_the_first_page_is_light(client: FlaskClient) -> None:
     page = client.get("/blog/").data
     with client.get("/static/style.css") as answer:
@@ -279,6 +283,7 @@ def test_the_first_page_is_light(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["//evil.example", "//evil.example/..", "/\\evil.example", "///evil.example", "/blog"])
+@pytest.mark.any_database
 def test_t12_no_redirect_leads_elsewhere(client: FlaskClient, path: str) -> None:
     answer = client.get("/?next=//evil.example", environ_overrides={"PATH_INFO": path})
     if "Location" in answer.headers:
@@ -288,6 +293,7 @@ def test_t12_no_redirect_leads_elsewhere(client: FlaskClient, path: str) -> None
         assert answer.status_code == 404
 
 
+@pytest.mark.any_database
 def test_t14_the_host_header_changes_no_link(app: Flask, client: FlaskClient, sink: Sink) -> None:
     client.post(
         URL,
@@ -299,6 +305,7 @@ def test_t14_the_host_header_changes_no_link(app: Flask, client: FlaskClient, si
     assert "evil" not in sink.accepted[0].data.decode()
 
 
+@pytest.mark.any_database
 def test_d01_a_busy_database_is_said_so(app: Flask, client: FlaskClient, database_kind: str) -> None:
     if database_kind != "sqlite":
         return
