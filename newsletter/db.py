@@ -68,10 +68,11 @@ db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """What SQLAlchemy's engine is made with, by database."""
+    """What SQLAlchemy's engine is made with, by database. No error text shows a statement's values: they are people's
+    addresses."""
     if url.startswith("sqlite"):
-        return {"connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}}
-    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 20}
+        return {"hide_parameters": True, "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}}
+    return {"hide_parameters": True, "pool_pre_ping": True, "pool_size": 5, "max_overflow": 20}
 
 
 @event.listens_for(Engine, "connect")

@@ -15,7 +15,16 @@ What is taken on its own (a confirmation, a retry, what a dead worker left) has 
 from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, retry
 from newsletter.outbox.leasing import advance, lease_due, lease_slice, read
 from newsletter.outbox.outcomes import DOUBTS_AT_MOST, SET_ASIDE, record, recover, release
-from newsletter.outbox.reports import due_campaigns, history, next_due, rows, totals, waiting, worked_through
+from newsletter.outbox.reports import (
+    due_campaigns,
+    history,
+    is_sending,
+    next_due,
+    rows,
+    totals,
+    waiting,
+    worked_through,
+)
 from newsletter.outbox.rows import DeliveryRow, Held, Mark, Row, Totals
 
 __all__ = [
@@ -33,6 +42,7 @@ __all__ = [
     "enqueue",
     "freeze",
     "history",
+    "is_sending",
     "lease_due",
     "lease_slice",
     "next_due",

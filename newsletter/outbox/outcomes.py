@@ -9,6 +9,7 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, Update, and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.errors import LeaseLost
 from newsletter.models.outbox import WAITING
 from newsletter.outbox.leasing import advance, open_rows, seconds_now
 from newsletter.outbox.rows import Held, Mark, deliveries, leases
@@ -40,8 +41,14 @@ def record(
     Raises `LeaseLost` where another worker has taken over: what a server accepted is recorded all the same (the caller
     commits), the rest is the other worker's.
     """
+    lost = None
+    try:  # the lease before its rows, in the order in which `recover` locks them
+        advance(session, held, through_id=through_id, seconds=seconds)
+    except LeaseLost as error:
+        lost = error
     _write(session, _RECORD_SENT, [mark for mark in marks if mark.status == "sent"], now)
-    advance(session, held, through_id=through_id, seconds=seconds)
+    if lost is not None:
+        raise lost
     _write(session, _RECORD, [mark for mark in marks if mark.status != "sent"], now)
 
 

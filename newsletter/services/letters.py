@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import yaml
-from sqlalchemy import and_, exists, func, literal, or_, select
+from sqlalchemy import exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
@@ -89,7 +89,7 @@ def draft(env: Environment, letter: Letter, slug: str | None = None) -> Draft:
     """The letter rendered, and how many would get it now. Raises `TemplateProblem`, `NotFound`."""
     with reading() as session:
         mailing_list = find_list(session, slug or letter.slug)
-        count = session.scalar(select(func.count()).select_from(_readers(mailing_list.id).subquery())) or 0
+        count = session.scalar(select(func.count()).select_from(_readers(mailing_list.id, env.now).subquery())) or 0
         shown = view(env, mailing_list)
     return Draft(shown.id, shown.slug, count, render(env, shown, letter))
 
@@ -106,12 +106,13 @@ def render(env: Environment, mailing_list: ListView, letter: Letter) -> MailCont
     return env.renderer.render("letter", {"list": mailing_list, "reader": ANY_READER, "letter": told})
 
 
-def _readers(list_id: int):  # type: ignore[no-untyped-def] # a Select of (subscription id, cursor)
+def _readers(list_id: int, now: datetime):  # type: ignore[no-untyped-def] # a Select of (subscription id, cursor)
     suppressed = exists().where(Suppression.email_key == Subscriber.email_key)
     return (
         select(Subscription.id, literal(0))
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-        .where(and_(Subscription.list_id == list_id, Subscription.status == "active"), ~suppressed)
+        .where(Subscription.list_id == list_id, Subscription.status == "active", ~suppressed)
+        .where(or_(Subscription.paused_until.is_(None), Subscription.paused_until <= now))
     )
 
 
@@ -147,7 +148,7 @@ def send(
         content = prepared.content
         session.add(Edition(campaign_id=campaign.id, subject=content.subject, text=content.text, html=content.html))
         if at is None:
-            outbox.freeze(session, campaign, _readers(campaign.list_id), mail="letter", now=env.now)
+            outbox.freeze(session, campaign, _readers(campaign.list_id, env.now), mail="letter", now=env.now)
         return campaign.id
 
 
@@ -171,5 +172,5 @@ def _scheduled(env: Environment):  # type: ignore[no-untyped-def] # a Select of 
 
 def _start(env: Environment, session: Session, campaign: Campaign) -> None:
     campaign.status, campaign.started_at = "sending", env.now
-    if not outbox.freeze(session, campaign, _readers(campaign.list_id), mail="letter", now=env.now):
+    if not outbox.freeze(session, campaign, _readers(campaign.list_id, env.now), mail="letter", now=env.now):
         campaign.status, campaign.finished_at = "sent", env.now

@@ -93,13 +93,15 @@ class Supply:
         return None
 
     def _filled(self, line: Line) -> bool:
-        """Whether `line` has a row to offer; reads on, or reads again what has grown old."""
+        """Whether `line` has a row to offer; reads on, or reads again what has grown old. A campaign that was paused or
+        cancelled meanwhile has none."""
         now = time.monotonic()
         if line.ended or (line.rows and now - line.read_at < FRESH_SECONDS):
             return bool(line.rows)
         with reading() as session:
-            line.rows = deque(outbox.read(session, line.held, after_id=line.after_id, limit=PAGE))
-        line.read_at = now
+            goes_on = line.campaign_id is None or outbox.is_sending(session, line.campaign_id)
+            found = outbox.read(session, line.held, after_id=line.after_id, limit=PAGE) if goes_on else []
+        line.rows, line.read_at = deque(found), now
         line.ended = not line.rows
         return bool(line.rows)
 
@@ -194,7 +196,7 @@ class Supply:
                 except LeaseLost:
                     lost.append(line)
             for line in self.lines:
-                if line.ended and not (line.rows or line.flying):
+                if line.ended and not (line.lost or line.rows or line.flying):
                     outbox.release(session, line.held, now=now)
         for line in self.lines:
             line.marks.clear()

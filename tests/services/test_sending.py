@@ -13,7 +13,7 @@ from newsletter.db import db, transaction
 from newsletter.mail.message import slot
 from newsletter.mail.transport import Outcome, Outgoing, Reply
 from newsletter.models import Campaign, Delivery, Edition, Lease, Subscription, Suppression
-from newsletter.services import sending
+from newsletter.services import campaigns, letters, sending
 from newsletter.services.environment import Environment
 from newsletter.tokens import keyed_hash
 from tests.fakes import Clock, Sink, body
@@ -292,3 +292,50 @@ def test_r04_a_lease_taken_over_ends_the_old_ones_work(env: Environment, sink: S
     assert len(set(recipients)) == 60
     assert len(recipients) - 60 <= 2 * env.settings.smtp.connections
     assert status(campaign) == "sent"
+
+
+def test_pausing_by_hand_stops_within_moments(env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = make_campaign(40)
+    monkeypatch.setattr("newsletter.services.supply.FRESH_SECONDS", 0.0)
+
+    def script(outgoing: Outgoing) -> None:
+        if len(sink.accepted) == 8:
+            campaigns.pause(campaign)
+
+    sink.script = script
+    sending.send_due(env)
+    assert 8 < len(sink.accepted) <= 14
+    found = totals(campaign)
+    assert (status(campaign), found.sent, found.waiting) == ("paused", len(sink.accepted), 40 - len(sink.accepted))
+    sink.script = lambda o: None
+    campaigns.resume(campaign)
+    sending.send_due(env)
+    assert totals(campaign) == outbox.Totals(recipients=40, sent=40)
+
+
+def test_cancelling_ends_it_for_good(env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    campaign = make_campaign(40)
+    monkeypatch.setattr("newsletter.services.supply.FRESH_SECONDS", 0.0)
+
+    def script(outgoing: Outgoing) -> None:
+        if len(sink.accepted) == 8:
+            campaigns.cancel(env, campaign)
+
+    sink.script = script
+    sending.send_due(env)
+    sending.send_due(env)
+    found = totals(campaign)
+    assert found.sent == len(sink.accepted) <= 14
+    assert found.cancelled == 40 - found.sent
+    assert status(campaign) == "cancelled"
+
+
+def test_a_letter_leaves_readers_on_a_break_alone(env: Environment, sink: Sink) -> None:
+    with transaction() as session:
+        mailing_list = add_list(session)
+        add_reader(session, mailing_list, "here@example.com")
+        away = add_reader(session, mailing_list, "away@example.com")
+        away.paused_until = env.now + timedelta(days=3)
+    letters.send(env, letters.parse("---\nsubject: x\n---\nHello"))
+    sending.send_due(env)
+    assert [outgoing.recipient for outgoing in sink.accepted] == ["here@example.com"]

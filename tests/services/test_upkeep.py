@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from newsletter.db import db, transaction
-from newsletter.models import ConsentEvent, Counter, Subscriber
-from newsletter.services import importing, subscriptions, upkeep
+from newsletter.models import ConsentEvent, Counter, Subscriber, Subscription
+from newsletter.services import importing, subscriptions, suppressions, upkeep
 from newsletter.services.environment import Environment
 from newsletter.services.subscriptions import Evidence, SignUp
 from tests.fakes import Clock
@@ -37,3 +39,26 @@ def test_who_never_confirmed_is_forgotten_after_a_fortnight(env: Environment, cl
     assert addresses() == {"active@example.com", "gone@example.com", "imported@example.com"}
     assert {event.kind for event in db.session.scalars(select(ConsentEvent))} == {"imported"}
     assert db.session.scalars(select(Counter)).all() == []
+
+
+def test_t15_no_error_of_the_database_shows_an_address(env: Environment) -> None:
+    with transaction() as session:
+        mailing_list = add_list(session)
+        add_reader(session, mailing_list, "secret@example.com")
+    with pytest.raises(IntegrityError) as caught, transaction() as session:
+        add_reader(session, session.merge(mailing_list), "secret@example.com")
+    assert "parameters hidden" in str(caught.value)
+
+
+def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment) -> None:
+    with transaction() as session:
+        mailing_list = add_list(session)
+        add_reader(session, mailing_list, "left@example.com", status="unsubscribed")
+    suppressions.add(env, "complained@example.com", reason="complaint")
+    file = env.settings.folder / "all.csv"
+    file.write_text("email\nleft@example.com\nCOMPLAINED@example.com\nnew@example.com\n")
+    done = importing.import_csv(env, file, slug="blog", because="an old list")
+    assert (done.rows, done.new, done.refused) == (3, 1, 2)
+    assert not any("@" in problem for problem in done.problems)
+    statuses = {row.subscriber.email: row.status for row in db.session.scalars(select(Subscription))}
+    assert statuses == {"left@example.com": "unsubscribed", "new@example.com": "active"}
