@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "newsletter"
 FLOORS = [
     {"errors"},
     {"settings", "schedule", "addresses", "tokens", "content"},
-    {"links"},
+    {"links", "logs"},
     {"feeds", "mail"},
     {"db"},
     {"models"},

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
-import sys
 import threading
 from pathlib import Path
 
 import click
 from flask import Flask
 
+from newsletter import logs
 from newsletter.errors import NewsletterError
 from newsletter.settings import load_settings
 
@@ -25,11 +24,6 @@ def _application(ctx: click.Context) -> Flask:
     with app.app_context():
         require_current()
     return app
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
 def _until_told() -> threading.Event:
@@ -54,7 +48,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
     from newsletter.worker import Worker
 
     app = _application(ctx)
-    _log_to_stderr()
+    logs.to_stderr()
     told = _until_told()
     try:
         server = create_server(app, host=host, port=port, threads=8, ident=None, max_request_body_size=1_000_000)
@@ -83,7 +77,7 @@ def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own 
     from newsletter.worker import Worker
 
     app = _application(ctx)
-    _log_to_stderr()
+    logs.to_stderr()
     told = _until_told()
     hand = Worker(app)
     if once:
