@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import CheckConstraint, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -48,6 +48,14 @@ class MailingList(Base):
     created_at: Mapped[datetime]
 
     @property
+    def zone(self) -> ZoneInfo:
+        """The list's time zone; UTC where the machine does not know it any more (`doctor` says so)."""
+        try:
+            return ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            return ZoneInfo("UTC")
+
+    @property
     def schedule(self) -> Schedule:
         """The list's hour and days in its own zone."""
-        return Schedule(ZoneInfo(self.timezone), self.send_hour, self.send_weekday, self.send_monthday)
+        return Schedule(self.zone, self.send_hour, self.send_weekday, self.send_monthday)

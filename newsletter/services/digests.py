@@ -168,8 +168,7 @@ def _plan(env: Environment, session: Session, mailing_list: MailingList, cadence
     owed = {cursor: tuple(entry for entry in entries if (entry.seq or 0) > cursor) for cursor in cursors}
     owed = {cursor: found for cursor, found in owed.items() if found}
     count = sum(cursors[cursor] for cursor in owed)
-    zone = ZoneInfo(mailing_list.timezone)
-    return Plan(view(env, mailing_list), zone, cadence, through, owed, count)
+    return Plan(view(env, mailing_list), mailing_list.zone, cadence, through, owed, count)
 
 
 def _canonical(plan: Plan) -> dict[int, int]:

@@ -55,6 +55,9 @@ def _lists(env: Environment) -> Iterator[Check]:
             if not row.postal_address:
                 hint = f'newsletter list edit {row.slug} --address "…"; the law asks for it in every mail'
                 yield Check("postal_address", "warn", f"{row.slug} has no postal address", hint)
+            if row.zone.key != row.timezone:
+                hint = f"newsletter list edit {row.slug} --timezone …; until then its hours are UTC"
+                yield Check("timezone", "bad", f"{row.slug}: this machine does not know {row.timezone}", hint)
             domain = row.from_email.rpartition("@")[2]
             if domain in ("gmail.com", "yahoo.com", "outlook.com", "hotmail.com", "gmx.de", "gmx.net", "icloud.com"):
                 hint = "write from an address of your own domain; others refuse such mail (DMARC)"

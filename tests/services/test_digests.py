@@ -14,7 +14,7 @@ from sqlalchemy import select
 from newsletter.db import db, transaction
 from newsletter.errors import Refused
 from newsletter.models import Campaign, Entry, Feed, MailingList, Period, Subscription
-from newsletter.services import digests, entries, explaining, lists, sending, subscribers
+from newsletter.services import digests, doctor, entries, explaining, lists, sending, subscribers
 from newsletter.services.environment import EXTENSION, Environment
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
@@ -330,3 +330,14 @@ def test_random_lives_each_entry_once_to_each_reader(
         assert max(got[email].values(), default=0) <= 1, email
         if email in faithful:
             assert set(got[email]) == owed[email], email
+
+
+def test_r07_a_zone_that_is_gone_means_utc(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("ana@example.com")
+    publish("One")
+    with transaction() as session:
+        session.scalars(select(MailingList)).one().timezone = "Mars/Olympus"
+    clock.now = MONDAY_8
+    tick(env)
+    assert len(sink.accepted) == 1
+    assert "timezone" in {check.id for check in doctor.examine(env) if check.verdict == "bad"}
