@@ -138,10 +138,11 @@ class Fetcher:
         if last_modified:
             headers["If-Modified-Since"] = last_modified
         sockets: list[socket.socket] = []
+        ends_at = time.monotonic() + self._deadline
+        # Begun after `ends_at` is fixed: an answer that it cuts off is then always seen to be late, never whole.
         watchdog = threading.Timer(self._deadline, _hang_up, [sockets])
         watchdog.daemon = True
         watchdog.start()
-        ends_at = time.monotonic() + self._deadline
         pools = self._pools(sockets)
         try:
             return self._follow(url, headers, pools, ends_at)
