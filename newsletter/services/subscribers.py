@@ -185,7 +185,7 @@ def _row(
     here = (Subscription.subscriber_id == subscriber.id, Subscription.list_id == mailing_list.id)
     known = session.scalar(select(Subscription).where(*here))
     if known is not None:
-        if known.status == "unsubscribed":
+        if known.unsubscribed_at is not None:  # whatever somebody typed into a form since
             raise Refused("this address has unsubscribed", hint="only its owner can subscribe again")
         return True, known
     made = Subscription(

@@ -126,38 +126,54 @@ def _robot(env: Environment, sign_up: SignUp) -> bool:
 
 
 def _request(env: Environment, slug: str, sign_up: SignUp, address: Address, cadence: str, evidence: Evidence) -> None:
+    """Writes a request down. Whoever asks, as much is read, and something written: the time says nothing (S04)."""
     with transaction() as session:
-        if suppressions.suppressed(env, session, address.key):
-            return
-        now = env.now
-        mailing_list = _list(session, slug)
+        now, mailing_list = env.now, _list(session, slug)
+        barred = suppressions.suppressed(env, session, address.key)
         subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == address.key).with_for_update())
-        if subscriber is None:
-            subscriber = Subscriber(
-                handle=new_handle(), email=address.email, email_key=address.key, created_at=now,
-                name=plain(sign_up.name, limit=200), language=plain(sign_up.language, limit=20),
-            )  # fmt: skip
-            session.add(subscriber)
-            session.flush()
-        subscription = session.scalar(
-            select(Subscription).where(
-                Subscription.list_id == mailing_list.id, Subscription.subscriber_id == subscriber.id
-            )
+        here = (
+            Subscription.list_id == mailing_list.id,
+            Subscription.subscriber_id == (subscriber.id if subscriber else 0),
         )
-        if subscription is None:
-            subscription = Subscription(
-                handle=new_handle(), list_id=mailing_list.id, subscriber_id=subscriber.id, status="pending",
-                cadence=cadence, round=1, created_at=now, confirmations=0,
-            )  # fmt: skip
-            session.add(subscription)
-            session.flush()
-        answer(session, subscription, cadence, now)
-        note_consent(session, subscription, "requested", evidence, now, wording=default_wording(mailing_list))
+        subscription = session.scalar(select(Subscription).where(*here))
+        queued = False
+        if not barred:
+            subscription = subscription or _pending(session, mailing_list, subscriber, sign_up, address, cadence, now)
+            queued = answer(session, subscription, cadence, now)
+            if queued:
+                note_consent(session, subscription, "requested", evidence, now, wording=default_wording(mailing_list))
+        if not queued:
+            limits.count(session, f"signup/quiet/{mailing_list.id}", now=int(now.timestamp()), seconds=limits.HOUR)
 
 
-def answer(session: Session, subscription: Subscription, cadence: str, now: datetime) -> None:
+def _pending(
+    session: Session,
+    mailing_list: MailingList,
+    subscriber: Subscriber | None,
+    sign_up: SignUp,
+    address: Address,
+    cadence: str,
+    now: datetime,
+) -> Subscription:
+    if subscriber is None:
+        subscriber = Subscriber(
+            handle=new_handle(), email=address.email, email_key=address.key, created_at=now,
+            name=plain(sign_up.name, limit=200), language=plain(sign_up.language, limit=20),
+        )  # fmt: skip
+        session.add(subscriber)
+        session.flush()
+    subscription = Subscription(
+        handle=new_handle(), list_id=mailing_list.id, subscriber_id=subscriber.id, status="pending",
+        cadence=cadence, round=1, created_at=now, confirmations=0,
+    )  # fmt: skip
+    session.add(subscription)
+    session.flush()
+    return subscription
+
+
+def answer(session: Session, subscription: Subscription, cadence: str, now: datetime) -> bool:
     """Queues what the address gets for the request: a confirmation, or word that it is subscribed already; at most one
-    a day, and three confirmations in all (S01)."""
+    a day, and three confirmations in all (S01). Returns whether anything was queued."""
     recent = subscription.confirmation_at is not None and now - subscription.confirmation_at < CONFIRMATION_EVERY
     if subscription.status == "unsubscribed":
         subscription.status, subscription.round = "pending", subscription.round + 1
@@ -167,15 +183,18 @@ def answer(session: Session, subscription: Subscription, cadence: str, now: date
     elif subscription.status == "pending":
         subscription.cadence = cadence
     if recent and subscription.confirmations > 0:
-        return
+        return False
     if subscription.status == "active":
         subscription.confirmation_at, subscription.confirmations = now, 1
         outbox.enqueue(session, mail="already", subscription_id=subscription.id, now=now)
-    elif subscription.confirmations < CONFIRMATIONS_AT_MOST:
-        subscription.confirmation_at = now
-        subscription.confirmations += 1
-        context = {"round": subscription.round}
-        outbox.enqueue(session, mail="confirm", subscription_id=subscription.id, now=now, context=context)
+        return True
+    if subscription.confirmations >= CONFIRMATIONS_AT_MOST:
+        return False
+    subscription.confirmation_at = now
+    subscription.confirmations += 1
+    context = {"round": subscription.round}
+    outbox.enqueue(session, mail="confirm", subscription_id=subscription.id, now=now, context=context)
+    return True
 
 
 def look(env: Environment, purpose: str, token: str) -> Standing:

@@ -53,12 +53,19 @@ def test_t15_no_error_of_the_database_shows_an_address(env: Environment) -> None
 def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment) -> None:
     with transaction() as session:
         mailing_list = add_list(session)
-        add_reader(session, mailing_list, "left@example.com", status="unsubscribed")
+        left = add_reader(session, mailing_list, "left@example.com", status="unsubscribed")
+        typed = add_reader(session, mailing_list, "typed@example.com", status="unsubscribed")
+        left.unsubscribed_at = typed.unsubscribed_at = env.now
+    subscriptions.subscribe(env, "blog", SignUp("typed@example.com"), Evidence("form", ip="192.0.2.1"))
     suppressions.add(env, "complained@example.com", reason="complaint")
     file = env.settings.folder / "all.csv"
-    file.write_text("email\nleft@example.com\nCOMPLAINED@example.com\nnew@example.com\n")
+    file.write_text("email\nleft@example.com\ntyped@example.com\nCOMPLAINED@example.com\nnew@example.com\n")
     done = importing.import_csv(env, file, slug="blog", because="an old list")
-    assert (done.rows, done.new, done.refused) == (3, 1, 2)
+    assert (done.rows, done.new, done.refused) == (4, 1, 3)
     assert not any("@" in problem for problem in done.problems)
     statuses = {row.subscriber.email: row.status for row in db.session.scalars(select(Subscription))}
-    assert statuses == {"left@example.com": "unsubscribed", "new@example.com": "active"}
+    assert statuses == {
+        "left@example.com": "unsubscribed",
+        "typed@example.com": "pending",
+        "new@example.com": "active",
+    }

@@ -130,7 +130,7 @@ def test_f05_entities_stay_harmless() -> None:
             continue
         assert "root:" not in str(feed)
         assert len(str(feed)) < 1_000_000
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 20
 
 
 def test_f06_many_and_enormous() -> None:
