@@ -23,6 +23,7 @@ _SETTINGS = (
     ("day", "The day of weekly digests: mon … sun."),
     ("hour", "The hour of digests: 0–23, in the list's time zone."),
     ("monthday", "The day of monthly digests: 1–31 (31: the month's last)."),
+    ("grace", "Minutes for which instant mails wait for corrections: 0–1440, 10 at first."),
     ("timezone", "Like Europe/Berlin."),
     ("language", "Like en or de."),
     ("color", "The accent of mails, like #2f6f62."),

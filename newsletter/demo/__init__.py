@@ -121,7 +121,7 @@ def play(scene: Stage, say: Say) -> None:
 
 def _set_up(scene: Stage) -> str:
     values = {
-        "title": "Slow Letters", "from": "Ana Coach <ana@news.example.com>", "cadence": "instant",
+        "title": "Slow Letters", "from": "Ana Coach <ana@news.example.com>", "cadence": "instant", "grace": "0",
         "address": "1 Main Street, 10115 Berlin", "site_url": f"{scene.blog.url}/blog/",
         "description": "A letter now and then, on going slowly.",
     }  # fmt: skip

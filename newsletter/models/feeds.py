@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, Boolean, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.db import Base
@@ -14,7 +14,9 @@ FATES = ("new", "held", "ready", "skipped", "sent")
 
 
 class Feed(Base):
-    """A source of one list. `next_poll_at` says when it is due, and is moved on to claim a poll."""
+    """A source of one list. `next_poll_at` says when it is due, and is moved on to claim a poll; `body_digest` tells an
+    answer that says what the last one said; `told_at`: when its author was told that it fails; `leaves_out`: kinds of
+    videos that are not taken (feeds/youtube.py); `page_pictures`: pictures are looked for on the entries' pages."""
 
     __tablename__ = "feeds"
     __table_args__ = (
@@ -39,6 +41,11 @@ class Feed(Base):
     error: Mapped[str] = mapped_column(String(500), default="")
     moved_to: Mapped[str] = mapped_column(String(2000), default="")
     moved_seen: Mapped[int] = mapped_column(Integer, default=0)
+    body_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    failing_since: Mapped[datetime | None]
+    told_at: Mapped[datetime | None]
+    leaves_out: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
+    page_pictures: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     created_at: Mapped[datetime]
 
     mailing_list: Mapped[MailingList] = relationship()
@@ -46,7 +53,9 @@ class Feed(Base):
 
 class Entry(Base):
     """An item of a feed. `fate` says what becomes of it, `why` in words; `seq` orders what readers are owed: a list's
-    next number, given when the entry becomes ready."""
+    next number, given when the entry becomes ready. `matures_at`: not in an instant mail before (empty: at once);
+    `withdrawn_at`: since when its feed has it no more; `by_hand`: the author has decided, and no poll changes
+    its fate; `shown_in_id`: the post of the list that shows this video."""
 
     __tablename__ = "entries"
     __table_args__ = (
@@ -76,5 +85,9 @@ class Entry(Base):
     fate: Mapped[str] = mapped_column(String(10))
     why: Mapped[str] = mapped_column(String(300), default="")
     seq: Mapped[int | None] = mapped_column(Integer)
+    matures_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    by_hand: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    shown_in_id: Mapped[int | None] = mapped_column(Integer)
 
     feed: Mapped[Feed] = relationship()

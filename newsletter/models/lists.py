@@ -41,6 +41,7 @@ class MailingList(Base):
     send_weekday: Mapped[int] = mapped_column(Integer, default=0)
     send_monthday: Mapped[int] = mapped_column(Integer, default=1)
     schedule_since: Mapped[datetime]
+    grace_minutes: Mapped[int] = mapped_column(Integer, default=10, server_default="10")
     theme_color: Mapped[str] = mapped_column(String(7), default="")
     logo_url: Mapped[str] = mapped_column(String(2000), default="")
     consent_text: Mapped[str] = mapped_column(Text, default="")

@@ -31,7 +31,10 @@ from newsletter.models import (
     Suppression,
 )
 from newsletter.schedule import CADENCES, Cadence, latest_period
+from newsletter.services import polling
 from newsletter.services.editions import render
+from newsletter.services.entries import matured
+from newsletter.services.entries import owed as owed_now
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
 from newsletter.services.messages import ListView, view
@@ -98,6 +101,7 @@ def compose_due(env: Environment) -> list[Composed]:
             key = _due_key(env, list_id, cadence)
             if key is None:
                 continue
+            polling.refresh(env, list_id)
             try:
                 composed = _compose(env, list_id, cadence, key)
             except TemplateProblem as error:  # of one list's own making; the others go out
@@ -119,8 +123,10 @@ def _due_key(env: Environment, list_id: int, cadence: Cadence) -> str | None:
     with reading() as session:
         mailing_list = session.get_one(MailingList, list_id)
         if cadence == "instant":
-            owed = exists().where(_readers(list_id, cadence, env.now), Subscription.cursor < mailing_list.entry_seq)
-            return _moment_key(env, mailing_list.entry_seq) if session.scalar(select(owed)) else None
+            through = matured(session, mailing_list, env.now)
+            entries = and_(Entry.list_id == list_id, owed_now(), Entry.seq > Subscription.cursor, Entry.seq <= through)
+            owed = exists().where(_readers(list_id, cadence, env.now), entries)
+            return _moment_key(env, through) if session.scalar(select(owed)) else None
         period = latest_period(cadence, mailing_list.schedule, env.now)
         if period.due_at <= mailing_list.schedule_since:
             return None
@@ -151,8 +157,12 @@ def _readers(list_id: int, cadence: str, now: datetime) -> ColumnElement[bool]:
     )
 
 
-def _plan(env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence) -> Plan:
-    through = mailing_list.entry_seq
+def _plan(
+    env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence, *, hasty: bool = True
+) -> Plan:
+    """What each reader is owed now; without `hasty`, instant mails wait until their entries have matured."""
+    patient = cadence == "instant" and not hasty
+    through = matured(session, mailing_list, env.now) if patient else mailing_list.entry_seq
     readers = _readers(mailing_list.id, cadence, env.now)
     counted = select(Subscription.cursor, func.count()).where(readers, Subscription.cursor < through)
     cursors = {row[0]: int(row[1]) for row in session.execute(counted.group_by(Subscription.cursor))}
@@ -160,8 +170,9 @@ def _plan(env: Environment, session: Session, mailing_list: MailingList, cadence
         select(Entry)
         .where(
             Entry.list_id == mailing_list.id,
-            Entry.fate.in_(("ready", "sent")),
+            owed_now(),
             Entry.seq > min(cursors, default=through),
+            Entry.seq <= through,
         )
         .order_by(func.coalesce(Entry.published_at, Entry.found_at).desc(), Entry.id.desc())
     ).all()
@@ -176,11 +187,11 @@ def _canonical(plan: Plan) -> dict[int, int]:
     return {cursor: min(entry.seq or 0 for entry in entries) - 1 for cursor, entries in plan.owed.items()}
 
 
-def _compose(env: Environment, list_id: int, cadence: Cadence, key: str) -> Composed | None:
+def _compose(env: Environment, list_id: int, cadence: Cadence, key: str, *, hasty: bool = False) -> Composed | None:
     """Composes one digest; None where another worker has done it meanwhile."""
     with reading() as session:
         mailing_list = session.get_one(MailingList, list_id)
-        plan = _plan(env, session, mailing_list, cadence)
+        plan = _plan(env, session, mailing_list, cadence, hasty=hasty)
         names = _canonical(plan)
         editions = {names[cursor]: render(env, plan.list, plan.zone, entries) for cursor, entries in plan.owed.items()}
         entry_ids = [entry.id for entry in plan.entries]
@@ -276,8 +287,12 @@ def send_now(
     """Composes what is owed now, without waiting for its hour; readers of one `cadence`, or of all. With `dry_run`,
     only says what it would do."""
     with reading() as session:
-        mailing_list = find_list(session, slug)
-        list_id, name = mailing_list.id, mailing_list.slug
+        list_id = find_list(session, slug).id
+    if not dry_run:
+        polling.refresh(env, list_id)
+    with reading() as session:
+        mailing_list = session.get_one(MailingList, list_id)
+        name = mailing_list.slug
         cadences = [cadence] if cadence else _cadences(session, mailing_list)
         plans = {each: _plan(env, session, mailing_list, each) for each in cadences}
         sizes = {each: (len(plan.entries), plan.readers, plan.through) for each, plan in plans.items()}
@@ -287,7 +302,7 @@ def send_now(
             found.append(Composed(name, each, None, "", 0, 0, NOTHING_NEW if readers else _why_nobody(list_id, each)))
         elif dry_run:
             found.append(Composed(name, each, None, "", entries, readers, ""))
-        elif composed := _compose(env, list_id, each, _moment_key(env, through)):
+        elif composed := _compose(env, list_id, each, _moment_key(env, through), hasty=True):
             found.append(composed)
     return found
 

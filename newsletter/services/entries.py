@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.db import reading, transaction
@@ -29,19 +29,34 @@ class EntryView:
     why: str
 
 
-def make_ready(session: Session, entry: Entry, why: str = "") -> None:
-    """Gives an entry its list's next number: from now on readers are owed it.
+def owed() -> ColumnElement[bool]:
+    """Which entries readers may be owed, by their numbers: ready or sent to others, and not withdrawn meanwhile, nor
+    shown in another entry."""
+    return and_(Entry.fate.in_(("ready", "sent")), Entry.withdrawn_at.is_(None), Entry.shown_in_id.is_(None))
+
+
+def matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
+    """The number up to which entries may go into instant mails: before the first that still waits for corrections."""
+    waits = select(func.min(Entry.seq)).where(Entry.list_id == mailing_list.id, owed(), Entry.matures_at > now)
+    first = session.scalar(waits)
+    return mailing_list.entry_seq if first is None else first - 1
+
+
+def make_ready(session: Session, entry: Entry, why: str = "", *, grace_from: datetime | None = None) -> None:
+    """Gives an entry its list's next number: from now on readers are owed it; those of instant mails once the list's
+    grace period is over, if one begins now (`grace_from`).
 
     The list's row is locked until the caller commits, so that numbers become visible in their order and no digest can
     pass over one that is still being written.
     """
-    entry.seq = session.execute(
+    entry.seq, grace = session.execute(
         update(MailingList)
         .where(MailingList.id == entry.list_id)
         .values(entry_seq=MailingList.entry_seq + 1)
-        .returning(MailingList.entry_seq)
-    ).scalar_one()
+        .returning(MailingList.entry_seq, MailingList.grace_minutes)
+    ).one()
     entry.fate, entry.why = "ready", why
+    entry.matures_at = grace_from + timedelta(minutes=grace) if grace_from and grace else None
 
 
 def promote_due(env: Environment) -> int:
@@ -58,7 +73,9 @@ def promote_due(env: Environment) -> int:
 
 
 def _waiting(env: Environment):  # type: ignore[no-untyped-def] # a Select
-    return select(Entry.id).where(Entry.fate == "new", Entry.published_at <= env.now + AHEAD)
+    return select(Entry.id).where(
+        Entry.fate == "new", Entry.published_at <= env.now + AHEAD, Entry.withdrawn_at.is_(None)
+    )
 
 
 def ls(*, slug: str | None = None, fate: str | None = None, limit: int = 50) -> list[EntryView]:
@@ -107,8 +124,10 @@ def _decide(entry_id: int, allowed: set[str], fate: str, why: str) -> EntryView:
             raise Refused(f"entry {entry_id} is {entry.fate}", hint="only " + " or ".join(sorted(allowed)) + " ones")
         if fate == "ready":
             make_ready(session, entry, why)
+            entry.withdrawn_at = entry.shown_in_id = None
         else:
             entry.fate, entry.why, entry.seq = fate, why, None
+        entry.by_hand = True
         return _view(entry, entry.feed, entry.feed.mailing_list)
 
 

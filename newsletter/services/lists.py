@@ -45,6 +45,7 @@ class ListView:
     hour: int
     day: str
     monthday: int
+    grace: int
     color: str
     logo_url: str
     consent_text: str
@@ -85,7 +86,7 @@ def add(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
 
 def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
     """Changes what is given: title, description, site_url, from, reply_to, address, language, timezone, cadence,
-    cadences, hour, day, monthday, color, logo, consent. A changed schedule catches up on nothing in the past."""
+    cadences, hour, day, monthday, grace, color, logo, consent. A changed schedule catches up on nothing in the past."""
     columns = checked(values)
     with transaction() as session:
         found = find(session, slug)
@@ -188,6 +189,8 @@ def _column(name: str, value: object) -> dict[str, object]:
             return {"send_weekday": _weekday(text)}
         case "monthday":
             return {"send_monthday": _within(text, 1, 31)}
+        case "grace":
+            return {"grace_minutes": _within(text, 0, 1440)}
     raise ValueError("no such setting")
 
 
@@ -242,7 +245,8 @@ def _view(session: Session, row: MailingList) -> ListView:
         slug=row.slug, title=row.title, description=row.description, site_url=row.site_url, from_name=row.from_name,
         from_email=row.from_email, reply_to=row.reply_to, postal_address=row.postal_address, language=row.language,
         timezone=row.timezone, cadences=tuple(row.cadences), cadence=row.default_cadence, hour=row.send_hour,
-        day=WEEKDAYS[row.send_weekday], monthday=row.send_monthday, color=row.theme_color, logo_url=row.logo_url,
+        day=WEEKDAYS[row.send_weekday], monthday=row.send_monthday, grace=row.grace_minutes,
+        color=row.theme_color, logo_url=row.logo_url,
         consent_text=row.consent_text, active=counts.get("active", 0), pending=counts.get("pending", 0),
     )  # fmt: skip
 

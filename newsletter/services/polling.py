@@ -4,19 +4,23 @@ it, stores each feed in a transaction of its own: one slow or broken feed holds 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
+from newsletter import __version__
 from newsletter.content import plain
 from newsletter.db import reading, transaction
 from newsletter.errors import FeedError, FeedGone, FeedUnavailable, NewsletterError
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.fetch import Fetched
+from newsletter.feeds.identity import canonical_link
 from newsletter.feeds.parse import parse
 from newsletter.models import Entry, Feed
 from newsletter.schedule import POLL_EVERY, next_poll
@@ -24,14 +28,20 @@ from newsletter.services import sighting
 from newsletter.services.entries import make_ready
 from newsletter.services.environment import Environment
 
-AT_ONCE = 20
+AT_ONCE = 50
 CLAIM_FOR = timedelta(minutes=10)
 UNCONDITIONAL_EVERY = timedelta(days=1)
 MOVED_AFTER = 3
+JUST_DONE = timedelta(minutes=1)
+WAITS = "dated in the future: waits for its time"
 TRYING_OUT = timedelta(hours=1)
 """So long after a feed was added its author is likely to be trying things out;"""
 TRYING_OUT_EVERY = timedelta(minutes=1)
 """so often it is asked then."""
+
+_STAMPS = re.compile(
+    rb"<lastBuildDate>[^<]{0,80}</lastBuildDate>|<!--[^<>]{0,500}-->|<media:(?:statistics|starRating)\b[^<>]{0,200}>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +50,22 @@ class DueFeed:
 
     id: int
     url: str
-    etag: str | None
-    last_modified: str | None
+    etag: str | None = None
+    last_modified: str | None = None
+    body_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What came of asking: `new`, `changed` and `held` count entries; `error` is one line, "" when all went well."""
+    """What came of asking: `new`, `changed` (known ones), `held` and `gone` count entries; `error` is one line, "" when
+    all went well."""
 
     feed_id: int
     url: str
     new: int = 0
     changed: int = 0
     held: int = 0
+    gone: int = 0
     unchanged: bool = False
     error: str = ""
 
@@ -69,8 +82,19 @@ def check(env: Environment, feed_id: int) -> PollResult:
     """Polls one feed now, whether or not it is due."""
     with transaction() as session:
         feed = session.get_one(Feed, feed_id)
-        due = DueFeed(feed.id, feed.url, None, None)
+        due = DueFeed(feed.id, feed.url)
     return next(_poll(env, [due]))
+
+
+def refresh(env: Environment, list_id: int) -> list[PollResult]:
+    """Brings a list's entries up to date before they are composed: asks its feeds once more, unless that was just done
+    or the feed is in trouble. What was corrected is corrected then, what was withdrawn is not owed any more
+    (`entries.owed`). A feed that cannot be read now leaves everything as it was."""
+    with reading() as session:
+        asked = or_(Feed.polled_at.is_(None), Feed.polled_at < env.now - JUST_DONE)
+        query = select(Feed).where(Feed.list_id == list_id, Feed.status == "active", Feed.failures == 0, asked)
+        due = [_due(env, feed) for feed in session.scalars(query)]
+    return list(_poll(env, due))
 
 
 def _claim(env: Environment, limit: int, *, eager: bool) -> Iterator[DueFeed]:
@@ -95,7 +119,11 @@ def _claim(env: Environment, limit: int, *, eager: bool) -> Iterator[DueFeed]:
 def _due(env: Environment, feed: Feed) -> DueFeed:
     """Now and then everything is asked for: some servers say "unchanged" for ever (F08)."""
     fresh = feed.unconditional_at is not None and env.now - feed.unconditional_at < UNCONDITIONAL_EVERY
-    return DueFeed(feed.id, feed.url, feed.etag if fresh else None, feed.last_modified if fresh else None)
+    return (
+        DueFeed(feed.id, feed.url, feed.etag, feed.last_modified, feed.body_digest)
+        if fresh
+        else DueFeed(feed.id, feed.url)
+    )
 
 
 def _poll(env: Environment, due: list[DueFeed]) -> Iterator[PollResult]:
@@ -109,13 +137,19 @@ def _read(env: Environment, due: DueFeed) -> Reading:
     """Fetches and parses, in a thread of its own; whatever goes wrong is a value."""
     try:
         fetched = env.fetch(due.url, etag=due.etag, last_modified=due.last_modified)
-        if fetched.status == 304:
+        if fetched.status == 304 or (due.body_digest and digest(fetched) == due.body_digest):
             return fetched, None
         return fetched, parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
     except NewsletterError as error:
         return error
     except Exception as error:  # a parser's bug must not cost the other feeds their turn (F12)
         return FeedError(due.url, f"cannot be read ({type(error).__name__})")
+
+
+def digest(fetched: Fetched) -> str:
+    """What tells an answer from the last one, but for stamps of time and counts of views that say nothing new."""
+    said = f"{__version__} {fetched.url} {fetched.content_type}\n".encode()
+    return sha256(said + _STAMPS.sub(b"", fetched.body)).hexdigest()
 
 
 def _settle(env: Environment, due: DueFeed, found: Reading) -> PollResult:
@@ -126,7 +160,7 @@ def _settle(env: Environment, due: DueFeed, found: Reading) -> PollResult:
         if isinstance(found, NewsletterError):
             return _failed(env, feed, found)
         fetched, parsed = found
-        if due.etag is None and due.last_modified is None:
+        if not (due.etag or due.last_modified or due.body_digest):
             feed.unconditional_at = env.now
         return store(env, session, feed, fetched, parsed)
 
@@ -135,7 +169,7 @@ def _failed(env: Environment, feed: Feed, error: NewsletterError) -> PollResult:
     now = env.now
     said = error.reason if isinstance(error, FeedError) else str(error)
     feed.failures += 1
-    feed.error, feed.polled_at = plain(said), now
+    feed.error, feed.polled_at, feed.failing_since = plain(said), now, feed.failing_since or now
     if isinstance(error, FeedGone):
         feed.status = "gone"
     retry_after = error.retry_after if isinstance(error, FeedUnavailable) else None
@@ -154,13 +188,15 @@ def store(
 ) -> PollResult:
     """Writes down what a feed said; `parsed` is None where nothing changed. Within the caller's transaction."""
     now = env.now
-    first = feed.read_at is None
     result = PollResult(feed.id, feed.url, unchanged=True)
     if parsed is not None:
-        result = _entries(env, session, feed, parsed, first=first, backlog=backlog)
+        result = _entries(env, session, feed, parsed, backlog=backlog)
         feed.title = parsed.title or feed.title
+        feed.body_digest = digest(fetched)
+    if fetched.status != 304:
         feed.etag, feed.last_modified = fetched.etag, fetched.last_modified
-    feed.failures, feed.error, feed.polled_at, feed.read_at = 0, "", now, now
+    feed.failures, feed.error, feed.failing_since, feed.told_at = 0, "", None, None
+    feed.polled_at = feed.read_at = now
     if now - feed.created_at < TRYING_OUT:
         feed.next_poll_at = now + TRYING_OUT_EVERY
     else:
@@ -181,40 +217,66 @@ def _moved(session: Session, feed: Feed, fetched: Fetched) -> None:
             feed.url, feed.moved_to, feed.moved_seen = target, "", 0
 
 
-def _entries(
-    env: Environment, session: Session, feed: Feed, parsed: ParsedFeed, *, first: bool, backlog: int
-) -> PollResult:
-    known = {
-        entry.identity: entry
-        for entry in session.scalars(select(Entry).where(Entry.feed_id == feed.id).order_by(Entry.id))
-    }
-    decided = sighting.decide(
-        [sighting.Known(entry.identity, entry.link_key, entry.title) for entry in known.values()],
-        parsed.entries,
-        now=env.now,
-        first=first,
-        backlog=backlog,
-    )
-    for identity, sighted in decided.changed:
-        _update(known[identity], sighted)
+def _entries(env: Environment, session: Session, feed: Feed, parsed: ParsedFeed, *, backlog: int) -> PollResult:
+    known = _known(session, feed)
+    moment = sighting.Moment(env.now, feed.read_at, backlog, canonical_link(feed.site_url or parsed.link))
+    decided = sighting.decide(known, parsed.entries, moment)
+    changed = _seen(env, session, known, decided.seen)
+    gone = _withdrawn(env, session, decided.gone)
     # Oldest first, so that what is ready is numbered in the order it was written.
     for new in reversed(decided.new):
-        entry = _new(env, feed, new)
-        session.add(entry)
-        session.flush()
-        if new.fate == "ready":
-            make_ready(session, entry)
+        _add(env, session, feed, new)
     fates = [new.fate for new in decided.new]
     return PollResult(
         feed.id,
         feed.url,
         new=len(fates) - fates.count("skipped"),
-        changed=len(decided.changed),
+        changed=changed,
         held=fates.count("held"),
+        gone=gone,
     )
 
 
-def _new(env: Environment, feed: Feed, new: sighting.New) -> Entry:
+def _known(session: Session, feed: Feed) -> list[sighting.Known]:
+    columns = (Entry.id, Entry.identity, Entry.link_key, Entry.title, Entry.published_at, Entry.fate)
+    query = select(*columns, Entry.withdrawn_at.is_not(None)).where(Entry.feed_id == feed.id).order_by(Entry.id)
+    return [sighting.Known(*row) for row in session.execute(query)]
+
+
+def _seen(
+    env: Environment, session: Session, known: Sequence[sighting.Known], seen: Sequence[tuple[int, ParsedEntry]]
+) -> int:
+    """Takes over what entries say now: the corrected text goes to whoever has not had it yet. Returns how many."""
+    rows = {entry.id: entry for entry in session.scalars(select(Entry).where(Entry.id.in_([id_ for id_, _ in seen])))}
+    for number, sighted in seen:
+        entry = rows[number]
+        _update(entry, sighted)
+        if entry.withdrawn_at is not None:
+            _returned(env, session, entry)
+    return len(seen)
+
+
+def _returned(env: Environment, session: Session, entry: Entry) -> None:
+    entry.withdrawn_at = None
+    if entry.fate != "skipped" or entry.by_hand:
+        return
+    if entry.published_at is not None and entry.published_at > env.now + sighting.AHEAD:
+        entry.fate, entry.why = "new", WAITS
+    else:
+        make_ready(session, entry, "is in its feed again", grace_from=env.now)
+
+
+def _withdrawn(env: Environment, session: Session, numbers: Sequence[int]) -> int:
+    """Takes back what its feed has taken back, but for what the author has decided by hand."""
+    rows = session.scalars(select(Entry).where(Entry.id.in_(numbers), Entry.by_hand.is_(False))).all()
+    for entry in rows:
+        entry.withdrawn_at = env.now
+        if entry.fate in ("ready", "new"):
+            entry.fate, entry.why, entry.seq = "skipped", "withdrawn: its feed does not have it any more", None
+    return len(rows)
+
+
+def _add(env: Environment, session: Session, feed: Feed, new: sighting.New) -> None:
     entry = Entry(
         feed_id=feed.id,
         list_id=feed.list_id,
@@ -225,15 +287,18 @@ def _new(env: Environment, feed: Feed, new: sighting.New) -> Entry:
         categories=[],
     )
     _update(entry, new.entry)
-    return entry
+    session.add(entry)
+    session.flush()
+    if new.fate == "ready":
+        make_ready(session, entry, grace_from=env.now)
 
 
 def _update(entry: Entry, sighted: ParsedEntry) -> None:
-    """The corrected text goes out, if it has not gone out yet; what was mailed stays as it was mailed."""
-    if entry.fate == "sent":
-        return
+    """What was mailed stays as it was mailed in its campaign's editions; here is what goes out from now on."""
     entry.link_key, entry.link, entry.title = sighted.link_key, sighted.link, sighted.title
     entry.author, entry.published_at = sighted.author, sighted.published
     entry.summary_html, entry.content_html = sighted.summary_html, sighted.content_html
     entry.image, entry.image_alt = sighted.image, sighted.image_alt
-    entry.categories, entry.video_id = list(sighted.categories), sighted.video_id
+    entry.video_id = sighted.video_id
+    if entry.categories != list(sighted.categories):
+        entry.categories = list(sighted.categories)

@@ -1,8 +1,12 @@
-"""Which entries of a feed are new: the decider of polling. Pure. docs/feeds.md states its rules for authors."""
+"""Which entries of a feed are new, and which have gone: the decider of polling. Pure.
+
+docs/feeds.md states its rules for authors.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,16 +15,26 @@ from newsletter.feeds.entry import ParsedEntry
 AHEAD = timedelta(minutes=10)
 """How far a publisher's clock may be ahead before an entry counts as dated in the future."""
 PLAUSIBLE = 10
-"""So many new entries at once are believed; more of them, making up most of the feed, are held for the author (E01)."""
+"""So many new entries are believed for each day since the last reading (E01);"""
+OLD_NEWS = 3
+"""so many that are dated before it and were not there then;"""
+LATE = timedelta(days=1)
+"""by more than this: caches and dates without an hour make that much;"""
+RENAMED = 3
+"""and fewer than so many that carry the titles of entries which have vanished."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """An entry as it was stored."""
 
+    id: int
     identity: str
     link_key: str
     title: str
+    published: datetime | None = None
+    fate: str = "sent"
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,61 +49,147 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a poll changes. `new` in the feed's order; `changed` pairs a known identity with what is there now."""
+    """What a poll changes: `new` in the feed's order; `seen`, what is there now of each known entry (by its number);
+    `gone`, the numbers of those that were taken back."""
 
     new: tuple[New, ...]
-    changed: tuple[tuple[str, ParsedEntry], ...]
+    seen: tuple[tuple[int, ParsedEntry], ...]
+    gone: tuple[int, ...]
 
 
-def decide(
-    known: Sequence[Known], seen: Sequence[ParsedEntry], *, now: datetime, first: bool, backlog: int = 0
-) -> Decision:
-    """Tells new entries from known ones.
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a feed was read: `before` is the last time it was (None: never). Of a first reading the newest `backlog`
+    entries are mailed. `site_key` is the site's address, folded, which tells no entry from another."""
 
-    Known is what has a known identity, unless link and title both say it is another; and what has a known link,
-    whatever its id. Nothing is judged by its date: a back-dated entry goes out once like any other (E04).
+    now: datetime
+    before: datetime | None
+    backlog: int = 0
+    site_key: str = ""
+
+
+def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Moment) -> Decision:
+    """Tells new entries from known ones, and finds those that were withdrawn.
+
+    Known is what has a known identity, unless link, title and date all say it is another; else what has the link, or
+    the title and date, of an entry that has vanished. Nothing is judged by its date: a back-dated entry goes out once
+    like any other (E04).
     """
+    matched = _match(known, entries, moment.site_key)
+    seen = tuple((found.id, entry) for entry, found in zip(entries, matched, strict=True) if found is not None)
+    new = [entry for entry, found in zip(entries, matched, strict=True) if found is None]
+    present = {number for number, _ in seen}
+    vanished = [entry for entry in known if entry.id not in present]
+    used = {entry.identity for entry in known}
+    fates = tuple(
+        New(_renewed(entry) if entry.identity in used else entry.identity, entry, fate, why)
+        for entry, fate, why in _fates(new, len(entries), vanished, moment)
+    )
+    return Decision(fates, seen, _gone(vanished, known, seen, entries))
+
+
+def _renewed(entry: ParsedEntry) -> str:
+    """The identity of an entry whose id was another's before."""
+    return f"{entry.identity[:390]}#{entry.link_key}"[:500]
+
+
+def _match(known: Sequence[Known], entries: Sequence[ParsedEntry], site_key: str) -> list[Known | None]:
+    """The known entry that each of `entries` is, if it is one. The strongest evidence is heard first."""
     by_identity = {entry.identity: entry for entry in known}
-    by_link = {entry.link_key: entry for entry in known if entry.link_key != ""}
-    new: list[tuple[str, ParsedEntry]] = []
-    changed: list[tuple[str, ParsedEntry]] = []
-    for entry in seen:
-        same_id, same_link = by_identity.get(entry.identity), by_link.get(entry.link_key)
-        identity = entry.identity
-        if same_id is not None and not _another(same_id, entry):
-            changed.append((same_id.identity, entry))
-            continue
-        if same_link is not None:
-            changed.append((same_link.identity, entry))
-            continue
-        if same_id is not None:
-            identity = f"{entry.identity[:390]}#{entry.link_key}"[:500]
-            if identity in by_identity:
-                continue
-        found = Known(identity, entry.link_key, entry.title)
-        by_identity[identity] = found
-        if entry.link_key != "":
-            by_link[entry.link_key] = found
-        new.append((identity, entry))
-    return Decision(tuple(_fates(new, len(seen), now, first=first, backlog=backlog)), tuple(changed))
+    matched: list[Known | None] = []
+    for entry in entries:
+        same = by_identity.get(entry.identity)
+        another = same is not None and _another(same, entry)
+        matched.append(by_identity.get(_renewed(entry)) if another else same)
+    taken = {entry.id for entry in matched if entry is not None}
+    for key_of in (lambda entry: entry.link_key if entry.link_key != site_key else "", _title_and_date):
+        left = [entry for entry in known if entry.id not in taken]
+        tells = _telling(left, known, entries, key_of)
+        for position, entry in enumerate(entries):
+            if matched[position] is None and (same := tells.get(key_of(entry))) and same.id not in taken:
+                matched[position] = same
+                taken.add(same.id)
+    return matched
+
+
+def _telling(
+    left: Sequence[Known],
+    known: Sequence[Known],
+    entries: Sequence[ParsedEntry],
+    key_of: Callable[[Known | ParsedEntry], str],
+) -> dict[str, Known]:
+    """Those `left` by a key that tells entries apart: not shared by several that are there at once, nor by several that
+    were known."""
+    before, now = Counter(key_of(entry) for entry in known), Counter(key_of(entry) for entry in entries)
+    keys = {key_of(entry): entry for entry in left}
+    return {key: entry for key, entry in keys.items() if key and before[key] == 1 and now[key] == 1}
+
+
+def _title_and_date(entry: Known | ParsedEntry) -> str:
+    return f"{entry.title}\n{entry.published.isoformat()}" if entry.title and entry.published else ""
 
 
 def _another(known: Known, entry: ParsedEntry) -> bool:
-    """Whether an id was used again for something else: another link and another title (E02)."""
-    return bool(entry.link_key) and known.link_key != entry.link_key and known.title != entry.title
+    """Whether an id was used again for something else: another link and title, and not the same date (E02)."""
+    dated_alike = known.published is not None and known.published == entry.published
+    return bool(entry.link_key) and known.link_key != entry.link_key and known.title != entry.title and not dated_alike
 
 
-def _fates(new: Sequence[tuple[str, ParsedEntry]], seen: int, now: datetime, *, first: bool, backlog: int) -> list[New]:
-    flood = not first and len(new) > PLAUSIBLE and len(new) * 2 > seen
-    found = []
-    for position, (identity, entry) in enumerate(new):
-        if first and position >= backlog:
+def _fates(
+    new: Sequence[ParsedEntry], count: int, vanished: Sequence[Known], moment: Moment
+) -> Iterator[tuple[ParsedEntry, str, str]]:
+    newest = set(map(id, _newest(new, moment.backlog)))
+    storm = _storm(new, count, vanished, moment)
+    for entry in new:
+        if moment.before is None and id(entry) not in newest:
             fate, why = "skipped", "was there already when the feed was added"
-        elif flood:
-            fate, why = "held", f"{len(new)} new entries at once: has the blog moved? release or skip them"
-        elif entry.published is not None and entry.published > now + AHEAD:
+        elif storm:
+            fate, why = "held", storm
+        elif entry.published is not None and entry.published > moment.now + AHEAD:
             fate, why = "new", "dated in the future: waits for its time"
         else:
             fate, why = "ready", ""
-        found.append(New(identity, entry, fate, why))
-    return found
+        yield entry, fate, why
+
+
+def _newest(entries: Sequence[ParsedEntry], count: int) -> list[ParsedEntry]:
+    """The newest `count`: by their dates where all have one, else the first in the feed."""
+    dated = [(entry.published, -place, entry) for place, entry in enumerate(entries) if entry.published is not None]
+    ordered = [entry for *_, entry in sorted(dated, reverse=True)] if len(dated) == len(entries) else list(entries)
+    return ordered[:count]
+
+
+def _storm(new: Sequence[ParsedEntry], count: int, vanished: Sequence[Known], moment: Moment) -> str:
+    """Why so many new entries cannot be right (a move, all ids changed, an archive opened), or "" (E01)."""
+    if moment.before is None:
+        return ""
+    days = max(1, (moment.now - moment.before).days)
+    titles = {entry.title for entry in vanished if entry.title}
+    old = sum(1 for entry in new if entry.published is not None and entry.published < moment.before - LATE)
+    renamed = sum(1 for entry in new if entry.title in titles)
+    crowd = len(new) > PLAUSIBLE * days and len(new) * 2 > count
+    if crowd or old > OLD_NEWS or renamed >= RENAMED:
+        return f"{len(new)} new entries at once: has the blog moved? release or skip them"
+    return ""
+
+
+def _gone(
+    vanished: Sequence[Known],
+    known: Sequence[Known],
+    seen: Sequence[tuple[int, ParsedEntry]],
+    entries: Sequence[ParsedEntry],
+) -> tuple[int, ...]:
+    """Entries taken back: not in the feed, though what stands at its end is older, so that its window still reaches
+    them. A feed without entries has none; an entry that returns is found again by its identity."""
+    candidates = [entry for entry in vanished if not entry.withdrawn and entry.fate != "skipped"]
+    if not entries:
+        return tuple(entry.id for entry in candidates)
+    by_id = {entry.id: entry for entry in known}
+    last = by_id[seen[-1][0]] if seen else None
+    return tuple(entry.id for entry in candidates if last is not None and _older(last, entry))
+
+
+def _older(one: Known, other: Known) -> bool:
+    if one.published is not None and other.published is not None and one.published != other.published:
+        return one.published < other.published
+    return one.id < other.id

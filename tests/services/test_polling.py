@@ -10,10 +10,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from newsletter.db import db, transaction
+from newsletter.db import db, reading, transaction
 from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable, NotAFeed, NotFound, Refused
 from newsletter.feeds.fetch import Fetched
-from newsletter.models import Entry, Feed
+from newsletter.models import Entry, Feed, MailingList
 from newsletter.services import entries, feeds, polling
 from newsletter.services.environment import EXTENSION, Environment
 from tests.fakes import Clock, FakeFetch
@@ -326,3 +326,95 @@ def test_cron_decides_how_often_unless_the_feed_is_in_trouble(
     fake_fetch.pages[URL] = FeedUnavailable(URL, "answers 429", status=429, retry_after=600)
     assert len(polling.poll_due(env, eager=True)) == 1
     assert polling.poll_due(env, eager=True) == []
+
+
+def ids(*titles: str) -> list[Entry]:
+    db.session.rollback()
+    return [db.session.scalars(select(Entry).where(Entry.title == title)).one() for title in titles]
+
+
+def test_e10_a_withdrawn_post_is_not_owed_and_returns(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    poll(env, clock, fake_fetch, item("New"), item("Old"))
+    assert poll(env, clock, fake_fetch, item("Old")).gone == 1
+    assert fates()["New"] == "skipped"
+    assert "withdrawn" in ids("New")[0].why
+    assert poll(env, clock, fake_fetch, item("New"), item("Old")).new == 0
+    assert fates()["New"] == "ready", "it was never mailed, and is there again"
+
+
+def test_e06_what_newer_posts_push_out_is_not_withdrawn(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    poll(env, clock, fake_fetch, item("B"), item("A"), item("Old"))
+    assert poll(env, clock, fake_fetch, item("D"), item("C"), item("B")).gone == 0
+    assert fates() == {"Old": "skipped", "A": "ready", "B": "ready", "C": "ready", "D": "ready"}
+
+
+def test_e06_an_empty_feed_makes_its_entries_wait(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    poll(env, clock, fake_fetch, item("New"), item("Old"))
+    poll(env, clock, fake_fetch)
+    assert fates() == {"Old": "skipped", "New": "skipped"}
+    poll(env, clock, fake_fetch, item("Old"), item("New"))
+    assert fates() == {"Old": "skipped", "New": "ready"}
+
+
+def test_what_the_author_decides_no_poll_changes(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    poll(env, clock, fake_fetch, item("C"), item("B"), item("A"), item("Old"))
+    skipped, released = ids("A", "B")
+    entries.skip(skipped.id)
+    entries.hold(released.id)
+    entries.release(released.id)
+    poll(env, clock, fake_fetch, item("Old"))
+    poll(env, clock, fake_fetch, item("C"), item("A"), item("Old"))
+    assert fates() == {"Old": "skipped", "A": "skipped", "B": "ready", "C": "ready"}
+
+
+def test_before_composing_the_feeds_are_asked_once_more(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    poll(env, clock, fake_fetch, item("Wrong", guid="1", link="https://blog.example.com/x"), item("Gone"), item("Old"))
+    list_id, asked = row().list_id, len(fake_fetch.requests)
+    polling.refresh(env, list_id)
+    assert len(fake_fetch.requests) == asked, "that was just done"
+    clock.forward(timedelta(minutes=5))
+    fake_fetch.pages[URL] = rss(item("Right", guid="1", link="https://blog.example.com/x"), item("Old"))
+    polling.refresh(env, list_id)
+    assert fates() == {"Old": "skipped", "Gone": "skipped", "Right": "ready"}
+    fake_fetch.pages[URL] = FeedUnavailable(URL, "answers 500", status=500)
+    clock.forward(timedelta(minutes=5))
+    polling.refresh(env, list_id)
+    asked = len(fake_fetch.requests)
+    clock.forward(timedelta(minutes=5))
+    polling.refresh(env, list_id)
+    assert len(fake_fetch.requests) == asked, "a feed in trouble holds up no digest"
+    assert fates()["Right"] == "ready"
+
+
+def test_instant_mails_wait_for_corrections(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
+    poll(env, clock, fake_fetch, item("New"), item("Old"))
+    [entry] = ids("New")
+    with reading() as session:
+        mailing_list = session.get_one(MailingList, entry.list_id)
+        assert entries.matured(session, mailing_list, clock.now) == 0
+        assert entries.matured(session, mailing_list, clock.now + timedelta(minutes=10)) == 1
+    entries.hold(entry.id)
+    entries.release(entry.id)
+    with reading() as session:
+        mailing_list = session.get_one(MailingList, entry.list_id)
+        assert entries.matured(session, mailing_list, clock.now) == 2, "what is released by hand waits no longer"
+
+
+def test_an_answer_that_says_the_same_is_not_read_again(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    poll(env, clock, fake_fetch, item("New"), item("Old"))
+    clock.forward(timedelta(hours=1))
+    fake_fetch.pages[URL] = rss(item("New"), item("Old"), extra="<!-- cached --><lastBuildDate>now</lastBuildDate>")
+    assert polling.poll_due(env)[0].unchanged
+    assert polling.check(env, feed).changed == 2, "unless the author asks"

@@ -1,0 +1,111 @@
+"""From the poll to the mail: corrected and withdrawn posts, over the whole way."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from newsletter.db import reading, transaction
+from newsletter.models import MailingList, Period
+from newsletter.services import digests, feeds, polling, sending
+from newsletter.services.environment import Environment
+from tests.fakes import Clock, FakeFetch, Sink, body
+from tests.feeds_server import item, rss
+from tests.people import add_list, add_reader
+
+URL = "https://blog.example.com/feed.xml"
+
+
+@pytest.fixture
+def blog(env: Environment, fake_fetch: FakeFetch, clock: Clock) -> FakeFetch:
+    """A list with a feed and an instant, a weekly and a monthly reader."""
+    fake_fetch.pages[URL] = rss(item("Old"))
+    with transaction() as session:
+        mailing_list = add_list(session)
+        for cadence in ("instant", "weekly", "monthly"):
+            add_reader(session, mailing_list, f"{cadence}@example.com", cadence=cadence)
+    feeds.add(env, URL)
+    clock.forward(timedelta(hours=2))
+    return fake_fetch
+
+
+def tick(env: Environment) -> None:
+    polling.poll_due(env)
+    digests.compose_due(env)
+    sending.send_due(env)
+
+
+def post(text: str) -> str:
+    return item("New", link="https://blog.example.com/new", body=f"<p>{text}</p>")
+
+
+def test_an_instant_mail_waits_and_carries_the_correction(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
+    blog.pages[URL] = rss(post("Wrong"), item("Old"))
+    tick(env)
+    clock.forward(timedelta(minutes=9))
+    blog.pages[URL] = rss(post("Right"), item("Old"))
+    tick(env)
+    assert sink.accepted == []
+    clock.forward(timedelta(minutes=1))
+    tick(env)
+    [message] = sink.to("instant@example.com")
+    assert "Right" in body(message)
+    assert "Wrong" not in body(message)
+
+
+def test_what_is_withdrawn_in_time_is_mailed_to_nobody(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
+    blog.pages[URL] = rss(post("A mistake"), item("Old"))
+    tick(env)
+    blog.pages[URL] = rss(item("Old"))
+    for _ in range(8):
+        clock.forward(timedelta(days=7))
+        tick(env)
+        tick(env)
+    assert sink.accepted == []
+    with reading() as session:
+        instant = select(func.count()).select_from(Period).where(Period.cadence == "instant")
+        assert (session.scalar(instant) or 0) <= 1, "no instant digest is tried again and again"
+
+
+def test_who_has_not_had_it_yet_gets_it_corrected_or_not_at_all(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
+    blog.pages[URL] = rss(post("Wrong"), item("Doomed"), item("Old"))
+    tick(env)
+    clock.forward(timedelta(minutes=10))
+    tick(env)
+    assert len(sink.to("instant@example.com")) == 1
+    blog.pages[URL] = rss(post("Right"), item("Old"))
+    clock.forward(timedelta(days=6))
+    tick(env)
+    [message] = sink.to("weekly@example.com")
+    assert "Right" in body(message)
+    assert "Doomed" not in body(message)
+    blog.pages[URL] = rss(post("Right"), item("Doomed"), item("Old"))
+    clock.forward(timedelta(days=3))
+    tick(env)
+    [message] = sink.to("monthly@example.com")
+    assert "Doomed" in body(message), "it is back, and she has not had it"
+    assert len(sink.to("instant@example.com")) == 1
+
+
+def test_without_grace_nothing_waits(env: Environment, blog: FakeFetch, clock: Clock, sink: Sink) -> None:
+    with transaction() as session:
+        session.scalars(select(MailingList)).one().grace_minutes = 0
+    blog.pages[URL] = rss(post("Now"), item("Old"))
+    tick(env)
+    assert len(sink.to("instant@example.com")) == 1
+
+
+def test_send_now_waits_for_nothing(env: Environment, blog: FakeFetch, clock: Clock, sink: Sink) -> None:
+    blog.pages[URL] = rss(post("Now"), item("Old"))
+    polling.poll_due(env)
+    digests.send_now(env, cadence="instant")
+    sending.send_due(env)
+    assert len(sink.to("instant@example.com")) == 1

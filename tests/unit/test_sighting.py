@@ -1,0 +1,103 @@
+"""Telling new entries from known ones, beyond what tests/services/test_polling.py shows on a database."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from newsletter.feeds.entry import ParsedEntry
+from newsletter.feeds.parse import parse
+from newsletter.services.sighting import Decision, Known, Moment, decide
+from tests.feeds_server import item, rss
+
+BEFORE = datetime(2026, 11, 24, 8, tzinfo=UTC)
+MOMENT = Moment(BEFORE + timedelta(hours=1), BEFORE, site_key="blog.example.com")
+
+
+def entries(*items: str) -> tuple[ParsedEntry, ...]:
+    return parse(rss(*items), url="https://blog.example.com/feed/").entries
+
+
+def known(*items: str, fate: str = "sent") -> list[Known]:
+    """What was stored of these items, the last of the feed first."""
+    found = reversed(entries(*items))
+    return [
+        Known(number, entry.identity, entry.link_key, entry.title, entry.published, fate)
+        for number, entry in enumerate(found, 1)
+    ]
+
+
+def titles(decision: Decision) -> list[str]:
+    return [new.entry.title for new in decision.new]
+
+
+def dated(day: int) -> str:
+    return (BEFORE - timedelta(days=day)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+
+
+def test_e01_a_move_that_changes_ids_and_links_is_seen_through() -> None:
+    old = [item(f"Post {n}", date=dated(n)) for n in range(10)]
+    moved = [item(f"Post {n}", date=dated(n), link=f"https://new.example/{n}", guid=f"g{n}") for n in range(10)]
+    decision = decide(known(*old), entries(*moved), MOMENT)
+    assert (decision.new, len(decision.seen), decision.gone) == ((), 10, ())
+
+
+def test_e01_a_move_without_dates_is_held() -> None:
+    old = [item(f"Post {n}") for n in range(6)]
+    moved = [item(f"Post {n}", link=f"https://new.example/{n}", guid=f"g{n}") for n in range(6)]
+    assert {new.fate for new in decide(known(*old), entries(*moved), MOMENT).new} == {"held"}
+
+
+def test_e01_old_posts_that_turn_up_together_are_held() -> None:
+    """An archive opened, a feed made longer. One or two back-dated posts go out."""
+    old = known(item("Old"))
+    few = decide(old, entries(item("Old"), *(item(f"P{n}", date=dated(40 + n)) for n in range(3))), MOMENT)
+    assert {new.fate for new in few.new} == {"ready"}
+    many = decide(old, entries(item("Old"), *(item(f"P{n}", date=dated(40 + n)) for n in range(4))), MOMENT)
+    assert {new.fate for new in many.new} == {"held"}
+
+
+def test_r08_a_busy_week_without_a_worker_is_believed() -> None:
+    since = Moment(BEFORE + timedelta(days=5), BEFORE)
+    week = [item(f"P{n}", date=(BEFORE + timedelta(hours=n)).strftime("%a, %d %b %Y %H:00:00 GMT")) for n in range(30)]
+    assert {new.fate for new in decide(known(item("Old")), entries(*week), since).new} == {"ready"}
+
+
+@pytest.mark.parametrize("link", ["https://blog.example.com/", "https://blog.example.com/daily/"])
+def test_e03_a_link_that_all_entries_share_tells_none_apart(link: str) -> None:
+    old = known(item("A", guid="1", link=link), item("B", guid="2", link=link))
+    decision = decide(old, entries(item("C", guid="3", link=link), item("A", guid="1", link=link)), MOMENT)
+    assert titles(decision) == ["C"]
+
+
+def test_e02_title_and_slug_edited_together_is_an_edit() -> None:
+    old = known(item("Helo", guid="1", date=dated(1)))
+    edited = item("Hello", guid="1", date=dated(1), link="https://blog.example.com/hello/")
+    assert decide(old, entries(edited), MOMENT).new == ()
+    another = item("Hello", guid="1", date=dated(0), link="https://blog.example.com/hello/")
+    decision = decide(old, entries(another), MOMENT)
+    assert titles(decision) == ["Hello"]
+    assert decision.new[0].identity != old[0].identity
+
+
+def test_e05_the_newest_are_the_newest_by_date() -> None:
+    upside_down = entries(item("A", date=dated(3)), item("B", date=dated(2)), item("C", date=dated(1)))
+    decision = decide([], upside_down, Moment(BEFORE, None, backlog=2))
+    assert {new.entry.title: new.fate for new in decision.new} == {"A": "skipped", "B": "ready", "C": "ready"}
+
+
+def test_e10_a_pinned_post_withdraws_nothing() -> None:
+    """It stands first though it is old; what the newest pushed out is not withdrawn."""
+    old = known(item("Pin", date=dated(90)), item("B", date=dated(2)), item("A", date=dated(3)), fate="ready")
+    seen = entries(item("Pin", date=dated(90)), item("C", date=dated(0)), item("B", date=dated(2)))
+    assert decide(old, seen, MOMENT).gone == ()
+
+
+def test_e10_found_missing_in_the_middle() -> None:
+    old = known(*(item(title, date=dated(day)) for day, title in enumerate("DCBA", 1)), fate="ready")
+    seen = entries(item("E", date=dated(0)), item("D", date=dated(1)), item("B", date=dated(3)))
+    assert decide(old, seen, MOMENT).gone == (3,), "C was taken back; A has only been pushed out"
+    taken_back = [replace(entry, withdrawn=True) if entry.id == 3 else entry for entry in old]
+    assert decide(taken_back, seen, MOMENT).gone == ()
