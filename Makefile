@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: demo test check clean
+.PHONY: demo test check texts clean
 
 demo: $(STAMP)           ## the whole life of a newsletter, on sample data (ARGS=--once for machines)
 	$(BIN)/newsletter demo $(ARGS)
@@ -18,6 +18,11 @@ check: $(STAMP)          ## lint, format, types, floor plan
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_floor_plan.py
+
+texts: $(STAMP)          ## collect the texts for people into the catalogues (docs/translating.md)
+	$(BIN)/pybabel -q extract -F pyproject.toml -k Text --no-location --sort-output --no-wrap -o $(VENV)/messages.pot .
+	for language in de fr es ro ar; do $(BIN)/pybabel -q update -l $$language -i $(VENV)/messages.pot \
+	  -d newsletter/translations --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

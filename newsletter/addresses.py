@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from email_validator import EmailNotValidError, validate_email
 
 from newsletter.errors import InvalidInput
+from newsletter.languages import Text
 
 MAX_LENGTH = 254
 
@@ -44,35 +45,36 @@ def parse_address(text: object, *, field: str = "email") -> Address:
     except (EmailNotValidError, UnicodeError) as error:
         raise InvalidInput({field: _message(typed, error)}) from None
     if found.ascii_email is None:
-        raise InvalidInput({field: "Addresses with letters beyond a–z before the @ cannot be reached from here yet."})
+        raise InvalidInput(
+            {field: Text("Addresses with letters beyond a–z before the @ cannot be reached from here yet.")}
+        )
     return _address(found.ascii_email, field)
 
 
 def _typed(text: object, field: str) -> str:
     if not isinstance(text, str) or not text.strip():
-        raise InvalidInput({field: "Please type your e-mail address."})
+        raise InvalidInput({field: Text("Please type your e-mail address.")})
     typed = text.strip(" \t\r\n")
     if len(typed) > MAX_LENGTH:
-        raise InvalidInput({field: "This is too long for an e-mail address."})
+        raise InvalidInput({field: Text("This is too long for an e-mail address.")})
     return unicodedata.normalize("NFC", typed)
 
 
 def _address(ascii_email: str, field: str) -> Address:
     local, _, domain = ascii_email.rpartition("@")
     if len(local) > 64 or len(ascii_email) > MAX_LENGTH:
-        raise InvalidInput({field: "This is too long for an e-mail address."})
+        raise InvalidInput({field: Text("This is too long for an e-mail address.")})
     if "." not in domain:
-        raise InvalidInput({field: "This does not look like an e-mail address: the part after the @ has no dot."})
+        raise InvalidInput({field: Text("In an e-mail address, the part after the @ has a dot in it.")})
     domain = domain.lower()
     return Address(f"{local}@{domain}", f"{local.lower()}@{domain}")
 
 
 def _message(typed: str, error: Exception) -> str:
     if "@" not in typed:
-        return "An e-mail address has an @ in it."
-    if isinstance(error, UnicodeError):
-        return "This does not look like an e-mail address."
-    return f"This does not look like an e-mail address: {str(error)[:200]}"
+        return Text("An e-mail address has an @ in it.")
+    detail = "" if isinstance(error, UnicodeError) else str(error)[:200]
+    return Text("This does not look like an e-mail address.", detail=detail)
 
 
 def mask(email: str) -> str:

@@ -71,9 +71,11 @@ def _wire(app: Flask, settings: Settings) -> None:
     from flask_migrate import Migrate  # Alembic costs start-up time that a page does not need
 
     from newsletter.web import pages
+    from newsletter.web.language import install
 
     db.init_app(app)
     Migrate(app, db, directory=str(PACKAGE / "migrations"), render_as_batch=True)
+    install(app)
     app.register_blueprint(pages)
     if settings.web.trusted_proxies:
         hops = settings.web.trusted_proxies

@@ -69,6 +69,7 @@ def test_a_wheel_carries_everything(tmp_path: Path) -> None:
     for needed in (
         "newsletter/templates/emails/layout.html", "newsletter/templates/pages/base.html",
         "newsletter/web/static/style.css", "newsletter/migrations/env.py", "newsletter/migrations/script.py.mako",
+        "newsletter/translations/ar/LC_MESSAGES/messages.po",
     ):  # fmt: skip
         assert needed in names
     assert not [name for name in names if name.startswith(("tests/", "bench/"))]

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "newsletter"
 
 FLOORS = [
-    {"errors"},
+    {"errors", "languages"},
     {"settings", "schedule", "addresses", "tokens", "content"},
     {"links", "logs"},
     {"feeds", "mail"},

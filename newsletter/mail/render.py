@@ -1,6 +1,7 @@
 """Renders the folders of templates/emails: subject, text and HTML of a mail, styles inlined. Data is never a template.
 
-An author's own folder beside the settings comes first, so that a mail can be changed without touching the program.
+A mail speaks the language of its `list` (a mail to one reader is given the list in the reader's). An author's own
+folder beside the settings comes first, so that a mail can be changed without touching the program.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from newsletter.content import plain
 from newsletter.errors import TemplateProblem
+from newsletter.languages import SOURCE, direction, known, translations
 
 HTML_BUDGET = 90_000
 """Bytes. Gmail cuts a message off at 102 KB of HTML, and with it the link to unsubscribe."""
@@ -33,32 +35,47 @@ class Renderer:
     """Finds a mail's templates in the first of `directories` that has them."""
 
     def __init__(self, directories: Sequence[Path]) -> None:
-        self._jinja = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader([str(directory) for directory in directories]),
-            autoescape=lambda name: bool(name) and str(name).endswith(".html"),
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=False,
-        )
+        self._directories = [str(directory) for directory in directories]
+        self._speaking: dict[str, ImmutableSandboxedEnvironment] = {}
         self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True)
 
     def render(self, mail: str, context: Mapping[str, object]) -> MailContent:
         """The mail `mail` (a folder's name) with `context`. Raises `TemplateProblem`, naming template and line."""
-        subject = plain(self._render(f"{mail}/subject.txt", context), limit=300)
-        text = self._render(f"{mail}/text.txt", context).strip() + "\n"
-        html = self._render(f"{mail}/html.html", {**context, "subject": subject})
+        language = str(getattr(context.get("list"), "language", ""))
+        jinja = self._jinja(known(language) or SOURCE)
+        context = {"direction": direction(language), **context}
+        subject = plain(_render(jinja, f"{mail}/subject.txt", context), limit=300)
+        text = _render(jinja, f"{mail}/text.txt", context).strip() + "\n"
+        html = _render(jinja, f"{mail}/html.html", {**context, "subject": subject})
         return MailContent(subject, text, self._inliner.inline(html))
 
-    def _render(self, template: str, context: Mapping[str, object]) -> str:
-        try:
-            return self._jinja.get_template(template).render(context)
-        except TemplateNotFound as error:
-            raise TemplateProblem(str(error), 0, "there is no such template") from None
-        except TemplateSyntaxError as error:
-            raise TemplateProblem(error.name or template, error.lineno, str(error.message)) from None
-        except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError) as error:
-            raise TemplateProblem(template, _line(error), str(error)) from None
+    def _jinja(self, language: str) -> ImmutableSandboxedEnvironment:
+        """Jinja with the texts of one language: compiled templates are kept apart, for texts stand in them."""
+        if language not in self._speaking:
+            jinja = ImmutableSandboxedEnvironment(
+                loader=FileSystemLoader(self._directories),
+                autoescape=lambda name: bool(name) and str(name).endswith(".html"),
+                undefined=StrictUndefined,
+                trim_blocks=True,
+                lstrip_blocks=True,
+                keep_trailing_newline=False,
+                extensions=["jinja2.ext.i18n"],
+            )
+            jinja.policies["ext.i18n.trimmed"] = True
+            jinja.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+            self._speaking[language] = jinja
+        return self._speaking[language]
+
+
+def _render(jinja: ImmutableSandboxedEnvironment, template: str, context: Mapping[str, object]) -> str:
+    try:
+        return jinja.get_template(template).render(context)
+    except TemplateNotFound as error:
+        raise TemplateProblem(str(error), 0, "there is no such template") from None
+    except TemplateSyntaxError as error:
+        raise TemplateProblem(error.name or template, error.lineno, str(error.message)) from None
+    except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError) as error:
+        raise TemplateProblem(template, _line(error), str(error)) from None
 
 
 def _line(error: BaseException) -> int:

@@ -132,6 +132,7 @@ def read(session: Session, held: Held, *, after_id: int, limit: int) -> list[Row
             Subscription.cadence,
             Subscriber.email,
             Subscriber.name,
+            Subscriber.language,
             Suppression.reason,
         )
         .select_from(deliveries)

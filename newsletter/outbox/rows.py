@@ -44,6 +44,7 @@ class Row:
     cadence: str | None
     email: str | None
     name: str | None
+    language: str | None
     suppressed: str | None
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
 
 from newsletter.content import clean_html, excerpt, html_to_text, plain, reading_minutes
+from newsletter.languages import Text, day, say
 from newsletter.mail.render import HTML_BUDGET, MailContent
 from newsletter.models import Entry
 from newsletter.services.environment import Environment
@@ -38,19 +38,20 @@ class EntryMail:
     video: bool
 
 
-def whole(entry: Entry, *, zone: ZoneInfo, site_url: str) -> EntryMail:
+def whole(entry: Entry, *, zone: ZoneInfo, language: str, site_url: str) -> EntryMail:
     """An entry with all its text."""
     html = clean_html(entry.content_html or entry.summary_html, base_url=entry.link or site_url)
     image = "" if "<img" in html and not entry.video_id else entry.image
-    return replace(in_brief(entry, zone=zone, words=EXCERPT_WORDS), html=html, text=html_to_text(html), image=image)
+    brief = in_brief(entry, zone=zone, language=language, words=EXCERPT_WORDS)
+    return replace(brief, html=html, text=html_to_text(html), image=image)
 
 
-def in_brief(entry: Entry, *, zone: ZoneInfo, words: int) -> EntryMail:
+def in_brief(entry: Entry, *, zone: ZoneInfo, language: str, words: int) -> EntryMail:
     """An entry as an excerpt of so many words (0: its title alone), with its picture."""
     start = clean_html((entry.summary_html or entry.content_html)[:EXCERPT_HTML], base_url="")
     short = excerpt(start, words=words) if words else ""
     return EntryMail(
-        title=plain(entry.title) or excerpt(start, words=8) or "A new post",
+        title=plain(entry.title) or excerpt(start, words=8) or say(Text("A new post"), language),
         link=entry.link,
         html="",
         text="",
@@ -58,7 +59,7 @@ def in_brief(entry: Entry, *, zone: ZoneInfo, words: int) -> EntryMail:
         image=entry.image if words else "",
         image_alt=entry.image_alt,
         author=entry.author,
-        date_text=_day(entry.published_at, zone),
+        date_text=day(entry.published_at, language, zone) if entry.published_at else "",
         minutes=_minutes(entry.content_html),
         video=bool(entry.video_id),
     )
@@ -68,13 +69,6 @@ def _minutes(html: str) -> int:
     """How long an entry takes to read, 0 where there is little to read."""
     words = re.sub(r"<[^<>]*>", " ", html)
     return reading_minutes(words) if len(words) > 400 else 0
-
-
-def _day(moment: datetime | None, zone: ZoneInfo) -> str:
-    if moment is None:
-        return ""
-    local = moment.astimezone(zone)
-    return f"{local.day} {local:%B %Y}"
 
 
 def render(
@@ -91,10 +85,11 @@ def render(
     shown, more = entries[:ENTRIES_AT_MOST], max(0, len(entries) - ENTRIES_AT_MOST)
     site_url = mailing_list.site_url or mailing_list.url
     forms: list[Callable[[Entry], EntryMail]] = [
-        partial(in_brief, zone=zone, words=words) for words in (EXCERPT_WORDS, SHORT_WORDS, 0)
+        partial(in_brief, zone=zone, language=mailing_list.language, words=words)
+        for words in (EXCERPT_WORDS, SHORT_WORDS, 0)
     ]
     if len(entries) == 1:
-        forms.insert(0, partial(whole, zone=zone, site_url=site_url))
+        forms.insert(0, partial(whole, zone=zone, language=mailing_list.language, site_url=site_url))
     content = None
     for number, form in enumerate(forms):
         context = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from sqlalchemy import select
 from newsletter.content import plain
 from newsletter.db import reading
 from newsletter.errors import NotFound
+from newsletter.languages import Text, say
 from newsletter.mail.headers import Sender, list_headers, single_headers
 from newsletter.mail.message import CompiledMessage, Draft, compile_message, slot
 from newsletter.mail.render import MailContent
@@ -22,10 +23,10 @@ from newsletter.services.environment import Environment
 from newsletter.tokens import LIFETIMES, message_id
 
 CADENCE_TEXT = {
-    "instant": "whenever there is something new",
-    "daily": "once a day, if there is something new",
-    "weekly": "once a week, if there is something new",
-    "monthly": "once a month, if there is something new",
+    "instant": Text("whenever there is something new"),
+    "daily": Text("once a day, if there is something new"),
+    "weekly": Text("once a week, if there is something new"),
+    "monthly": Text("once a month, if there is something new"),
 }
 
 
@@ -135,6 +136,7 @@ class Composer:
 
     def _single(self, row: Row) -> Outgoing:
         shown = self._list(row.list_id or 0)
+        shown = replace(shown, language=row.language or shown.language)
         now, handle, context = self.env.now, str(row.handle), row.context or {}
         reader = ReaderView(
             name=row.name or "",
@@ -148,7 +150,7 @@ class Composer:
                 "reader": reader,
                 "confirm_url": self.env.links.confirm(handle, row.round or 0, now),
                 "expires_days": (LIFETIMES["confirm"] or now - now).days,
-                "cadence_text": CADENCE_TEXT.get(row.cadence or "", ""),
+                "cadence_text": say(CADENCE_TEXT.get(row.cadence or "", ""), shown.language),
             },
         )
         draft = Draft(single_headers(_sender(shown), content.subject), content.text, content.html)

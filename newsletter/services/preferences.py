@@ -14,6 +14,7 @@ from newsletter.addresses import mask, parse_address
 from newsletter.content import plain
 from newsletter.db import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid, TooMany
+from newsletter.languages import Text, known
 from newsletter.models import Subscriber, Subscription
 from newsletter.services import limits
 from newsletter.services.environment import Environment
@@ -41,6 +42,7 @@ class Preferences:
 
     masked: str
     name: str
+    language: str
     choices: tuple[Choice, ...]
 
 
@@ -51,7 +53,8 @@ def show(env: Environment, token: str) -> Preferences:
 
 
 def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Evidence) -> Preferences:
-    """Applies ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>`` and ``name`` as far as given.
+    """Applies ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>``, ``name`` and ``language`` as
+    far as given.
 
     Raises `LinkError`, `InvalidInput`; then nothing has changed.
     """
@@ -59,6 +62,8 @@ def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Ev
         subscriber = _subscriber(env, session, token)
         if "name" in wanted:
             subscriber.name = plain(wanted["name"], limit=200)
+        if "language" in wanted:
+            subscriber.language = known(wanted["language"])
         for subscription in subscriber.subscriptions:
             _apply(env, session, subscription, wanted, evidence)
         session.flush()
@@ -77,7 +82,7 @@ def _apply(
     cadence = wanted.get(f"cadence-{slug}", subscription.cadence)
     if cadence != subscription.cadence:
         if cadence not in subscription.mailing_list.cadences:
-            raise InvalidInput({f"cadence-{slug}": "Please choose one of those offered."})
+            raise InvalidInput({f"cadence-{slug}": Text("Please choose one of those offered.")})
         evidence_note = f"{subscription.cadence} → {cadence}"
         subscription.cadence = cadence
         note_consent(session, subscription, "changed", evidence, env.now, wording=evidence_note)
@@ -91,11 +96,11 @@ def _until(text: str, field: str, now: datetime) -> datetime | None:
     try:
         found = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
-        raise InvalidInput({field: "Please give a date like 2027-01-31."}) from None
+        raise InvalidInput({field: Text("Please give a date like 2027-01-31.")}) from None
     if found <= now:
         return None
     if found - now > PAUSE_AT_MOST:
-        raise InvalidInput({field: "A break can last a year at most."})
+        raise InvalidInput({field: Text("A break can last a year at most.")})
     return found
 
 
@@ -111,6 +116,7 @@ def _shown(subscriber: Subscriber) -> Preferences:
     return Preferences(
         masked=mask(subscriber.email),
         name=subscriber.name,
+        language=subscriber.language,
         choices=tuple(
             Choice(
                 slug=subscription.mailing_list.slug,

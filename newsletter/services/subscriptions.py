@@ -18,6 +18,7 @@ from newsletter.addresses import Address, parse_address
 from newsletter.content import plain
 from newsletter.db import reading, transaction
 from newsletter.errors import InvalidInput, LinkError, LinkInvalid, LinkSpent, NotFound, TooMany
+from newsletter.languages import Text, known, say
 from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription
 from newsletter.services import limits, suppressions
 from newsletter.services.environment import Environment
@@ -61,13 +62,16 @@ class Standing:
     status: str
     cadence: str
     cadences: tuple[str, ...]
+    language: str
+    list_language: str
 
 
-def default_wording(mailing_list: MailingList) -> str:
-    """What a form says one agrees to, unless the list has words of its own."""
-    return mailing_list.consent_text or (
-        f"Yes, send me {mailing_list.title} by e-mail. I can unsubscribe at any time with one click."
+def default_wording(mailing_list: MailingList, language: str = "") -> str:
+    """What a form in `language` (else the list's) says one agrees to, unless the list has words of its own."""
+    words = Text(
+        "Yes, send me %(list)s by e-mail. I can unsubscribe at any time with one click.", list=mailing_list.title
     )
+    return mailing_list.consent_text or say(words, language or mailing_list.language)
 
 
 def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) -> None:
@@ -104,9 +108,9 @@ def _checked(sign_up: SignUp, offered: list[str], default: str) -> tuple[Address
         problems.update(error.fields)
     cadence = str(sign_up.cadence or default)
     if cadence not in offered:
-        problems["cadence"] = "Please choose one of: " + ", ".join(offered) + "."
+        problems["cadence"] = Text("Please choose one of those offered.", detail="(" + ", ".join(offered) + ")")
     if len(str(sign_up.name or "")) > 200:
-        problems["name"] = "Please use a shorter name."
+        problems["name"] = Text("Please use a shorter name.")
     if problems:
         raise InvalidInput(problems)
     return address, cadence
@@ -141,7 +145,8 @@ def _request(env: Environment, slug: str, sign_up: SignUp, address: Address, cad
             subscription = subscription or _pending(session, mailing_list, subscriber, sign_up, address, cadence, now)
             queued = answer(session, subscription, cadence, now)
             if queued:
-                note_consent(session, subscription, "requested", evidence, now, wording=default_wording(mailing_list))
+                wording = default_wording(mailing_list, known(sign_up.language))
+                note_consent(session, subscription, "requested", evidence, now, wording=wording)
         if not queued:
             limits.count(session, f"signup/quiet/{mailing_list.id}", now=int(now.timestamp()), seconds=limits.HOUR)
 
@@ -158,7 +163,7 @@ def _pending(
     if subscriber is None:
         subscriber = Subscriber(
             handle=new_handle(), email=address.email, email_key=address.key, created_at=now,
-            name=plain(sign_up.name, limit=200), language=plain(sign_up.language, limit=20),
+            name=plain(sign_up.name, limit=200), language=known(sign_up.language),
         )  # fmt: skip
         session.add(subscriber)
         session.flush()
@@ -213,7 +218,8 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
             subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = "active", now, None
             subscription.cursor, subscription.confirmations = mailing_list.entry_seq, 0
             subscription.confirmation_at = None
-            note_consent(session, subscription, "confirmed", evidence, now, wording=default_wording(mailing_list))
+            wording = default_wording(mailing_list, subscription.subscriber.language)
+            note_consent(session, subscription, "confirmed", evidence, now, wording=wording)
             outbox.enqueue(session, mail="welcome", subscription_id=subscription.id, now=now)
         return _standing(subscription)
 
@@ -299,10 +305,12 @@ def _standing(subscription: Subscription) -> Standing:
         status=subscription.status,
         cadence=subscription.cadence,
         cadences=tuple(mailing_list.cadences),
+        language=subscription.subscriber.language,
+        list_language=mailing_list.language,
     )
 
 
-def wording(slug: str) -> str:
-    """What a list's form says one agrees to. Raises `NotFound`."""
+def wording(slug: str, language: str = "") -> str:
+    """What a list's form in `language` (else the list's own) says one agrees to. Raises `NotFound`."""
     with reading() as session:
-        return default_wording(_list(session, slug))
+        return default_wording(_list(session, slug), language)

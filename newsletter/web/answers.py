@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 
 from flask import Response, jsonify, render_template, request
+from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
 from newsletter.errors import DatabaseError, InvalidInput, LinkError, LinkExpired, LinkSpent, NotFound, TooMany
+from newsletter.languages import Text, say
+from newsletter.services.messages import CADENCE_TEXT
 from newsletter.services.subscriptions import Evidence
 from newsletter.web import pages
+from newsletter.web.language import current, told
 
 log = logging.getLogger("newsletter.web")
 
@@ -21,17 +25,17 @@ RETRY_SECONDS = 30
 
 
 CADENCE_WORDS = {
-    "instant": "With every new post",
-    "daily": "Once a day",
-    "weekly": "Once a week",
-    "monthly": "Once a month",
+    "instant": Text("With every new post"),
+    "daily": Text("Once a day"),
+    "weekly": Text("Once a week"),
+    "monthly": Text("Once a month"),
 }
 
 
 @pages.app_context_processor
 def words() -> dict[str, object]:
     """What templates call things."""
-    return {"cadence_words": CADENCE_WORDS}
+    return {"cadence_words": told(CADENCE_WORDS), "cadence_text": told(CADENCE_TEXT)}
 
 
 @pages.after_app_request
@@ -55,7 +59,10 @@ def private(response: Response) -> Response:
 
 def page(template: str, status: int = 200, **context: object) -> Response:
     """A rendered page."""
-    return Response(render_template(template, **context), status, mimetype="text/html")
+    answer = Response(render_template(template, **context), status, mimetype="text/html")
+    answer.headers["Content-Language"] = current()
+    answer.vary.add("Accept-Language")
+    return answer
 
 
 def evidence(source: str) -> Evidence:
@@ -86,25 +93,31 @@ def message(status: int, title: str, text: str, **context: object) -> Response:
 def link_error(error: LinkError) -> Response:
     """Says what is the matter with a link, and nothing of whose it is."""
     if isinstance(error, LinkSpent):
-        text = "It belongs to an earlier request. If you would like to subscribe, ask once more; it takes a minute."
-        return message(410, "This link is from an earlier request", text, again=f"/{error.slug}/")
+        text = gettext(
+            "It belongs to an earlier request. If you would like to subscribe, ask once more; it takes a minute."
+        )
+        return message(410, gettext("This link is from an earlier request"), text, again=f"/{error.slug}/")
     if isinstance(error, LinkExpired):
-        text = "Links in our mails work for a while only, so that an old mail opens nothing. We gladly send a new one."
-        return message(410, "This link has expired", text, ask_link=True)
-    text = "Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent."
-    return message(404, "This link does not work", text, ask_link=True)
+        text = gettext(
+            "Links in our mails work for a while only, so that an old mail opens nothing. We gladly send a new one."
+        )
+        return message(410, gettext("This link has expired"), text, ask_link=True)
+    text = gettext("Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent.")
+    return message(404, gettext("This link does not work"), text, ask_link=True)
 
 
 @pages.app_errorhandler(NotFound)
 def not_found(error: NotFound) -> Response:
     """There is no such page."""
-    return message(404, "Nothing here", "There is no such page. Perhaps it has moved, or the address is mistyped.")
+    text = gettext("There is no such page. Perhaps it has moved, or the address is mistyped.")
+    return message(404, gettext("Nothing here"), text)
 
 
 @pages.app_errorhandler(TooMany)
 def too_many(error: TooMany) -> Response:
     """A ceiling was reached."""
-    answer = message(429, "One moment, please", "There were too many requests from here. Please try again in a while.")
+    text = gettext("There were too many requests from here. Please try again in a while.")
+    answer = message(429, gettext("One moment, please"), text)
     answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 
@@ -112,24 +125,33 @@ def too_many(error: TooMany) -> Response:
 @pages.app_errorhandler(InvalidInput)
 def invalid(error: InvalidInput) -> Response:
     """What was typed cannot be used, on a page that has no better place to say so."""
-    return message(422, "Please check what you typed", " ".join(error.fields.values()))
+    return message(422, gettext("Please check what you typed"), " ".join(told(error.fields).values()))
 
 
 @pages.app_errorhandler(DatabaseError)
 def unavailable(error: DatabaseError) -> Response:
     """The database does not answer: nothing was stored, so the visitor is asked to come back."""
     log.error("%s", error)
-    answer = message(503, "Back in a moment", "Something is busy on our side and nothing was saved. Please try again.")
+    text = gettext("Something is busy on our side and nothing was saved. Please try again.")
+    answer = message(503, gettext("Back in a moment"), text)
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
+
+
+REFUSALS = {
+    404: Text("There is no such page. Perhaps it has moved, or the address is mistyped."),
+    405: Text("This page is asked for in another way."),
+    413: Text("That is too much."),
+}
 
 
 @pages.app_errorhandler(HTTPException)
 def http_error(error: HTTPException) -> Response:
     """Flask's own refusals, in our words."""
-    known = {404: "There is no such page.", 405: "This page is asked for in another way.", 413: "That is too much."}
-    answer = message(error.code or 500, error.name, known.get(error.code or 500, "The request cannot be understood."))
-    if error.code == 405 and getattr(error, "valid_methods", None):
+    code = error.code or 500
+    title = gettext("Nothing here") if code == 404 else gettext("That did not work")
+    answer = message(code, title, say(REFUSALS.get(code, Text("The request cannot be understood.")), current()))
+    if code == 405 and getattr(error, "valid_methods", None):
         answer.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
     return answer
 
@@ -138,4 +160,5 @@ def http_error(error: HTTPException) -> Response:
 def unexpected(error: Exception) -> Response:
     """A mistake of ours: in the log whole, on the page in one sentence."""
     log.exception("%s %s failed", request.method, request.url_rule or "an unknown page")
-    return message(500, "Something went wrong", "That was our mistake, not yours. Please try again later.")
+    text = gettext("That was our mistake, not yours. Please try again later.")
+    return message(500, gettext("Something went wrong"), text)

@@ -10,6 +10,7 @@ from newsletter.services import campaigns, lists
 from newsletter.services.environment import environment
 from newsletter.web import pages
 from newsletter.web.answers import page
+from newsletter.web.language import speak
 
 # A mail's own styles stand in its HTML; nothing in it may run, frame or post.
 MAIL_POLICY = "sandbox allow-popups allow-top-navigation-by-user-activation; default-src 'none'; img-src https: http:; style-src 'unsafe-inline'; base-uri 'none'"  # noqa: E501
@@ -19,7 +20,9 @@ FEED_LENGTH = 20
 @pages.get("/<slug>/archive/")
 def archive(slug: str) -> Response:
     """Every mailing of a list."""
-    return page("archive.html", list=lists.show(slug), mailings=lists.mailings(slug, limit=500))
+    shown = lists.show(slug)
+    speak(mailing_list=shown.language)
+    return page("archive.html", list=shown, mailings=lists.mailings(slug, limit=500))
 
 
 @pages.get("/<slug>/archive/<int:campaign_id>")

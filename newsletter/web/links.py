@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from flask import Response, request
 
 from newsletter.errors import InvalidInput
 from newsletter.services import preferences as prefs
 from newsletter.services import subscriptions
 from newsletter.services.environment import environment
+from newsletter.services.preferences import Preferences
+from newsletter.services.subscriptions import Standing
 from newsletter.web import pages
 from newsletter.web.answers import evidence, page, private
+from newsletter.web.language import speak, told
+
+NO_ERRORS: Mapping[str, str] = MappingProxyType({})
 
 
 @pages.get("/confirm/<path:token>")
 def confirm_page(token: str) -> Response:
     """One button."""
     standing = subscriptions.look(environment(), "confirm", token)
-    template = "confirmed.html" if standing.status == "active" else "confirm.html"
-    return private(page(template, standing=standing))
+    return _told("confirmed.html" if standing.status == "active" else "confirm.html", standing)
 
 
 @pages.post("/confirm/<path:token>")
 def confirm(token: str) -> Response:
     """Makes the subscription active; again changes nothing."""
-    return private(page("confirmed.html", standing=subscriptions.confirm(environment(), token, evidence("link"))))
+    return _told("confirmed.html", subscriptions.confirm(environment(), token, evidence("link")))
 
 
 @pages.get("/unsubscribe/<path:token>")
 def unsubscribe_page(token: str) -> Response:
     """One button, and the way to less mail instead."""
-    env = environment()
-    standing = subscriptions.look(env, "unsubscribe", token)
+    standing = subscriptions.look(environment(), "unsubscribe", token)
     template = "unsubscribed.html" if standing.status == "unsubscribed" else "unsubscribe.html"
-    return private(page(template, standing=standing, preferences=_preferences(token)))
+    return _told(template, standing, preferences=_preferences(token))
 
 
 @pages.post("/unsubscribe/<path:token>")
@@ -41,12 +47,18 @@ def unsubscribe(token: str) -> Response:
     env = environment()
     if request.form.get("undo"):
         standing = subscriptions.undo(env, token, evidence("link"))
-        return private(page("resubscribed.html", standing=standing, preferences=_preferences(token)))
+        return _told("resubscribed.html", standing, preferences=_preferences(token))
     one_click = request.form.get("List-Unsubscribe") == "One-Click"
     standing = subscriptions.unsubscribe(env, token, evidence("one-click" if one_click else "link"))
     if one_click:
         return private(Response("Unsubscribed.\n", mimetype="text/plain"))
-    return private(page("unsubscribed.html", standing=standing, preferences=_preferences(token)))
+    return _told("unsubscribed.html", standing, preferences=_preferences(token))
+
+
+def _told(template: str, standing: Standing, *, preferences: str = "") -> Response:
+    """A page about one subscription, in its reader's language."""
+    speak(reader=standing.language, mailing_list=standing.list_language)
+    return private(page(template, standing=standing, preferences=preferences))
 
 
 def _preferences(token: str) -> str:
@@ -58,7 +70,7 @@ def _preferences(token: str) -> str:
 @pages.get("/preferences/<path:token>")
 def preferences_page(token: str) -> Response:
     """What the reader subscribes to."""
-    return private(page("preferences.html", prefs=prefs.show(environment(), token), errors={}, saved=False))
+    return _preferences_page(prefs.show(environment(), token))
 
 
 @pages.post("/preferences/<path:token>")
@@ -68,9 +80,14 @@ def preferences(token: str) -> Response:
     try:
         shown = prefs.change(env, token, request.form.to_dict(), evidence("preferences"))
     except InvalidInput as error:
-        shown = prefs.show(env, token)
-        return private(page("preferences.html", 422, prefs=shown, errors=error.fields, saved=False))
-    return private(page("preferences.html", prefs=shown, errors={}, saved=True))
+        return _preferences_page(prefs.show(env, token), errors=error.fields)
+    return _preferences_page(shown, saved=True)
+
+
+def _preferences_page(shown: Preferences, *, errors: Mapping[str, str] = NO_ERRORS, saved: bool = False) -> Response:
+    speak(reader=shown.language)
+    status = 422 if errors else 200
+    return private(page("preferences.html", status, prefs=shown, errors=told(errors), saved=saved))
 
 
 @pages.get("/link")
@@ -83,8 +100,9 @@ def link_page() -> Response:
 def link() -> Response:
     """Mails a fresh link: the same answer for everybody."""
     typed = request.form.get("email", "")
+    speak(form=request.form.get("language"))
     try:
         prefs.send_link(environment(), typed, evidence("form"))
     except InvalidInput as error:
-        return private(page("link.html", 422, error=error.fields["email"], typed=typed))
+        return private(page("link.html", 422, error=told(error.fields)["email"], typed=typed))
     return private(page("link_sent.html"))

@@ -16,6 +16,7 @@ from newsletter.services.environment import environment
 from newsletter.services.subscriptions import SignUp
 from newsletter.web import pages
 from newsletter.web.answers import evidence, page, private
+from newsletter.web.language import asked, current, speak, told
 
 TRAP = "website"
 WORKER_SILENT_AFTER = 300
@@ -36,16 +37,17 @@ def mailing_list(slug: str) -> Response:
 def _list_page(slug: str, values: Mapping[str, str], errors: Mapping[str, str], status: int) -> Response:
     if slug in RESERVED_SLUGS:
         raise NotFound("no list has this name")
-    env = environment()
+    env, shown = environment(), lists.show(slug)
+    speak(mailing_list=shown.language)
     return page(
         "list.html",
         status,
-        list=lists.show(slug),
-        wording=subscriptions.wording(slug),
+        list=shown,
+        wording=subscriptions.wording(slug, current()),
         mailings=lists.mailings(slug, limit=5),
         stamp=env.tokens.sign("form", slug, env.now),
         values=values,
-        errors=errors,
+        errors=told(errors),
         trap=TRAP,
     )
 
@@ -55,11 +57,12 @@ def subscribe(slug: str) -> AnyResponse:
     """Asks for a subscription: the same answer whoever the address belongs to (S03)."""
     values = _values()
     as_json = request.is_json
+    speak(form=values.get("language"))
     sign_up = SignUp(
         email=values.get("email"),
         name=values.get("name") or "",
         cadence=values.get("cadence") or "",
-        language=values.get("language") or "",
+        language=asked(),
         trap=values.get(TRAP) or "",
         stamp=str(values.get("stamp") or ""),
     )
@@ -67,7 +70,7 @@ def subscribe(slug: str) -> AnyResponse:
         subscriptions.subscribe(environment(), slug, sign_up, evidence("json" if as_json else "form"))
     except InvalidInput as error:
         if as_json:
-            return _json({"errors": error.fields}, 422)
+            return _json({"errors": told(error.fields)}, 422)
         typed = {name: value for name, value in values.items() if isinstance(value, str)}
         return _list_page(slug, typed, error.fields, 422)
     if as_json:
@@ -99,7 +102,9 @@ def _json(body: object, status: int) -> Response:
 @pages.get("/<slug>/check-your-inbox")
 def check_your_inbox(slug: str) -> Response:
     """What comes next."""
-    return private(page("check_your_inbox.html", list=lists.show(slug)))
+    shown = lists.show(slug)
+    speak(mailing_list=shown.language)
+    return private(page("check_your_inbox.html", list=shown))
 
 
 @pages.get("/healthz")
