@@ -109,7 +109,8 @@ def clean_html(html: str, *, base_url: str) -> str:
         link_rel=None,
         url_schemes={"http", "https", "mailto"},
     )
-    return _IMG.sub(_picture, cleaned).strip()
+    # Once more: an entity ("&#xE000;") is no character before it is parsed, and a slot afterwards.
+    return _IMG.sub(_picture, _UNPRINTABLE.sub("", cleaned)).strip()
 
 
 def _too_deep(html: str) -> bool:
@@ -136,7 +137,7 @@ def _filter(base_url: str):  # type: ignore[no-untyped-def] # nh3 calls it with 
 
 def absolute_link(link: str, *, base_url: str, mail: bool = False) -> str | None:
     """`link` as an absolute http(s) address (or mailto, if `mail`), or None: no other scheme, no user or password."""
-    link = re.sub(r"[\t\r\n]", "", link).strip()
+    link = _UNPRINTABLE.sub("", re.sub(r"[\t\r\n]", "", link)).strip()
     try:
         found = urljoin(base_url, link)
         parts = urlsplit(found)

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.content import clean_html, excerpt, first_picture, html_to_text, markdown_to_html, plain, shorten
+from newsletter.content import (
+    absolute_link,
+    clean_html,
+    excerpt,
+    first_picture,
+    html_to_text,
+    markdown_to_html,
+    plain,
+    shorten,
+)
 
 BASE = "https://blog.example.com/post/"
 
@@ -60,6 +69,17 @@ def test_e07_enormous_html_takes_no_time(html: str) -> None:
     begun = time.monotonic()
     html_to_text(clean_html(html, base_url=BASE))
     assert time.monotonic() - begun < 20, "quadratic"
+
+
+def test_e07_no_entity_fills_a_slot() -> None:
+    """A feed that writes the marks of a slot as entities must not get a reader's address into its links."""
+    mark = "&#xE000;email&#57345;"
+    html = clean_html(
+        f'<p>{mark}<a href="https://e.example/?{mark}">x</a><img src="https://e.example/{mark}">', base_url=BASE
+    )
+    assert "\ue000" not in html
+    assert "\ue001" not in html
+    assert "\ue000" not in (absolute_link("https://e.example/\ue000email\ue001", base_url="") or "")
 
 
 def test_links_and_pictures_become_absolute() -> None:
