@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("lists", "Mailing lists and their settings."),
     "feed": ("feeds", "The feeds a list is made from."),
     "entry": ("entries", "What was found in the feeds, and its fate."),
+    "topic": ("topics", "Topics of a list, for readers to choose among."),
     "digest": ("digests", "The next digest: see it, send it, ask why not."),
     "campaign": ("campaigns", "Letters and what became of every mailing."),
     "subscriber": ("subscribers", "Who subscribes."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -11,8 +13,9 @@ from newsletter.cli.output import as_json, ask, json_option, list_option, moment
 from newsletter.cli.watching import send_and_show
 from newsletter.mail.message import fill
 from newsletter.schedule import CADENCES
-from newsletter.services import digests, explaining
+from newsletter.services import digest_settings, digests, explaining, intros
 from newsletter.services.environment import Environment
+from newsletter.services.explaining import EntryOutlook
 
 cadence_option = click.option("--cadence", type=click.Choice(CADENCES), help="One rhythm only.")
 NEUTRAL = {"name": "", "unsubscribe_url": "(link to unsubscribe)", "preferences_url": "(link to preferences)"}
@@ -32,7 +35,8 @@ def preview(env: Environment, slug: str | None, cadence: str | None, html: Path 
     """Show the digest as it would go out now."""
     found = digests.preview(env, slug, cadence)  # type: ignore[arg-type]
     say(f"Subject: {found.subject}")
-    say(f"{found.entries} entries for {found.recipients} readers\n")
+    others = f"; {found.editions - 1} other editions are smaller" if found.editions > 1 else ""
+    say(f"{found.entries} entries; {found.recipients} readers{others}\n")
     say(fill(found.text, NEUTRAL))
     if html:
         html.write_text(fill(found.html, NEUTRAL), "utf-8")
@@ -72,14 +76,13 @@ def explain(env: Environment, address: str | None, slug: str | None, *, json_: b
     """Say what goes out next and why, or why not; for the list, or for one reader's address."""
     if address:
         rows = explaining.explain_reader(env, slug, address)
-        if json_:
-            return as_json([{"title": row.title, "verdict": row.verdict} for row in rows])
-        return table(("entry", "what becomes of it"), [(row.title, row.verdict) for row in rows])
+        return as_json([_entry(row) for row in rows]) if json_ else _entries(rows)
     found = explaining.explain(env, slug)
     if json_:
         names = ("cadence", "next_at", "readers", "owed", "verdict", "last")
         outlooks = [{name: getattr(row, name) for name in names} for row in found.outlooks]
-        return as_json({"list": found.list, "outlooks": outlooks, "problems": list(found.problems)})
+        entries = [_entry(row) for row in found.entries]
+        return as_json({"list": found.list, "outlooks": outlooks, "entries": entries, "problems": list(found.problems)})
     rows_ = [
         (
             row.cadence,
@@ -90,6 +93,44 @@ def explain(env: Environment, address: str | None, slug: str | None, *, json_: b
         for row in found.outlooks
     ]
     table(("rhythm", "next", "what goes out", "the last one"), rows_)
+    say("")
+    _entries(found.entries)
     for problem in found.problems:
         say(f"Note: {problem}.")
     return None
+
+
+def _entry(row: EntryOutlook) -> dict[str, object]:
+    return {name: getattr(row, name) for name in ("id", "title", "fate", "course", "verdict")}
+
+
+def _entries(rows: Sequence[EntryOutlook]) -> None:
+    shown = [(row.id, row.title, row.course, row.verdict) for row in rows]
+    table(("id", "entry", "", "why"), shown, empty="Nothing was found in the feeds yet.")
+
+
+@digest.command(epilog='Example: newsletter digest intro "I am back from the sea, and rested."')
+@click.argument("text", required=False)
+@list_option
+@cadence_option
+@click.option("--clear", is_flag=True, help="Take back what waits.")
+@with_environment
+def intro(env: Environment, text: str | None, slug: str | None, cadence: str | None, *, clear: bool) -> None:
+    """Write what the next digest begins with, in Markdown (- reads it from standard input); alone, show what waits."""
+    if clear:
+        return say(f"Taken back: {intros.clear(slug, cadence)}")  # type: ignore[arg-type]
+    if text == "-":
+        text = sys.stdin.read()
+    found = intros.write(env, slug, text, cadence) if text is not None else intros.ls(slug)  # type: ignore[arg-type]
+    return table(("rhythm", "the next digest begins with"), [(row.cadence, row.text) for row in found])
+
+
+@digest.command(epilog='Example: newsletter digest sections feed "My channel" "Slow Letters"')
+@click.argument("kind", type=click.Choice(digest_settings.SECTIONS))
+@click.argument("first", nargs=-1)
+@list_option
+@with_environment
+def sections(env: Environment, kind: str, first: tuple[str, ...], slug: str | None) -> None:
+    """Put digests under headings: the feeds or the topics, those named FIRST at the top; or none."""
+    headings = digest_settings.section(slug, kind, first)
+    say("Headings: " + (", ".join(headings) or "none"))

@@ -14,7 +14,7 @@ import css_inline
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from newsletter.content import plain
+from newsletter.content import plain, shorten
 from newsletter.errors import TemplateProblem
 from newsletter.languages import SOURCE, direction, known, translations
 
@@ -62,6 +62,7 @@ class Renderer:
                 extensions=["jinja2.ext.i18n"],
             )
             jinja.policies["ext.i18n.trimmed"] = True
+            jinja.filters["shorten"] = shorten
             jinja.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
             self._speaking[language] = jinja
         return self._speaking[language]

@@ -6,6 +6,7 @@ from newsletter.models.lists import MailingList
 from newsletter.models.operation import Counter, WorkerRow
 from newsletter.models.outbox import Delivery, Lease
 from newsletter.models.subscribers import ConsentEvent, Subscriber, Subscription, Suppression
+from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
 __all__ = [
     "Campaign",
@@ -13,6 +14,7 @@ __all__ = [
     "ConsentEvent",
     "Counter",
     "Delivery",
+    "DigestIntro",
     "Edition",
     "Entry",
     "Feed",
@@ -22,5 +24,7 @@ __all__ = [
     "Subscriber",
     "Subscription",
     "Suppression",
+    "Topic",
+    "TopicSource",
     "WorkerRow",
 ]

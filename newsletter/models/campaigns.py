@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.db import Base, BigId
@@ -45,9 +45,13 @@ class Campaign(Base):
     mailing_list: Mapped[MailingList] = relationship()
 
 
+WEB = -1
+
+
 class Edition(Base):
-    """What one group of readers gets: those who are owed the entries after `cursor` (0 in a letter). Subject, text
-    and HTML are finished but for the slots, and never change once written."""
+    """What one group of readers gets: those whose deliveries carry the same number, `cursor` (0 in a letter). Subject,
+    text and HTML are finished but for the slots, and never change once written. The number -1 (`WEB`) is the archive's:
+    all that anybody got, and nothing of a reader. `entries` holds the ids of what a digest's edition carries."""
 
     __tablename__ = "editions"
     __table_args__ = (UniqueConstraint("campaign_id", "cursor"), {"sqlite_autoincrement": True})
@@ -55,6 +59,7 @@ class Edition(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))
     cursor: Mapped[int] = mapped_column(Integer, default=0)
+    entries: Mapped[list[int]] = mapped_column(JSON, default=list, server_default="[]")
     subject: Mapped[str] = mapped_column(String(500))
     text: Mapped[str] = mapped_column(Text)
     html: Mapped[str] = mapped_column(Text)

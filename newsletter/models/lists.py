@@ -13,7 +13,11 @@ from newsletter.schedule import Schedule
 
 
 class MailingList(Base):
-    """A newsletter: its sender, its rhythm, its texts. `schedule_since`: moments before it are not caught up on."""
+    """A newsletter: its sender, its rhythm, its texts. `schedule_since`: moments before it are not caught up on.
+
+    A scheduled digest waits for `digest_min_entries`, `digest_max_wait` days at most. `section_order` holds the ids of
+    the feeds or topics (`digest_sections`) that come first.
+    """
 
     __tablename__ = "mailing_lists"
     __table_args__ = (
@@ -43,7 +47,15 @@ class MailingList(Base):
     schedule_since: Mapped[datetime]
     grace_minutes: Mapped[int] = mapped_column(Integer, default=10, server_default="10")
     theme_color: Mapped[str] = mapped_column(String(7), default="")
+    theme_font: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    theme_radius: Mapped[int] = mapped_column(Integer, default=10, server_default="10")
     logo_url: Mapped[str] = mapped_column(String(2000), default="")
+    digest_min_entries: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    digest_max_wait: Mapped[int] = mapped_column(Integer, default=14, server_default="14")
+    digest_show: Mapped[str] = mapped_column(String(10), default="auto", server_default="auto")
+    digest_order: Mapped[str] = mapped_column(String(10), default="newest", server_default="newest")
+    digest_sections: Mapped[str] = mapped_column(String(10), default="none", server_default="none")
+    section_order: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     consent_text: Mapped[str] = mapped_column(Text, default="")
     entry_seq: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime]

@@ -35,6 +35,7 @@ class Subscriber(Base):
 class Subscription(Base):
     """A subscriber on a list.
 
+    `topics` holds the ids of those chosen, ascending, with commas between ("3,7"); empty means all of them.
     `round` counts the requests to subscribe, so that a confirmation link made before an unsubscription opens nothing
     any more. `cursor`: entries of the list up to this sequence number are settled for this reader.
     """
@@ -55,6 +56,7 @@ class Subscription(Base):
     cadence: Mapped[str] = mapped_column(String(10))
     round: Mapped[int] = mapped_column(Integer, default=1)
     cursor: Mapped[int] = mapped_column(Integer, default=0)
+    topics: Mapped[str] = mapped_column(String(500), default="", server_default="")
     paused_until: Mapped[datetime | None]
     confirmations: Mapped[int] = mapped_column(Integer, default=0)
     confirmation_at: Mapped[datetime | None]

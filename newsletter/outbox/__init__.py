@@ -12,11 +12,12 @@ What is taken on its own (a confirmation, a retry, what a dead worker left) has 
 `lease_due`. Every function works inside the caller's transaction and commits nothing.
 """
 
-from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, retry
+from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, recipients, retry
 from newsletter.outbox.leasing import advance, lease_due, lease_slice, read
 from newsletter.outbox.outcomes import DOUBTS_AT_MOST, SET_ASIDE, record, recover, release
 from newsletter.outbox.reports import (
     due_campaigns,
+    editions,
     history,
     is_sending,
     next_due,
@@ -39,6 +40,7 @@ __all__ = [
     "cancel",
     "cancel_campaign",
     "due_campaigns",
+    "editions",
     "enqueue",
     "freeze",
     "history",
@@ -47,6 +49,7 @@ __all__ = [
     "lease_slice",
     "next_due",
     "read",
+    "recipients",
     "record",
     "recover",
     "release",

@@ -60,6 +60,11 @@ def freeze(session: Session, campaign: Campaign, readers: Select[tuple[int, int]
     return int(count)
 
 
+def recipients(campaign: Campaign) -> Select[tuple[int]]:
+    """The subscriptions that a campaign was frozen for."""
+    return select(deliveries.c.subscription_id).where(of(campaign))
+
+
 def cancel(session: Session, subscription_ids: Sequence[int], *, now: datetime) -> int:
     """Drops every waiting message to these subscriptions. Returns how many there were."""
     return _cancel(session, deliveries.c.subscription_id.in_(subscription_ids), now, "the subscriber was removed")

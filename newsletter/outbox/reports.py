@@ -84,6 +84,13 @@ def history(session: Session, subscription_id: int) -> list[DeliveryRow]:
     return [DeliveryRow(*row) for row in session.execute(query)]
 
 
+def editions(session: Session, subscription_id: int) -> list[tuple[int, int, str, datetime | None]]:
+    """Which editions were made for one subscription, oldest first: (campaign, number, status, when it was settled)."""
+    query = select(deliveries.c.campaign_id, deliveries.c.cursor, deliveries.c.status, deliveries.c.finished_at)
+    own = query.where(deliveries.c.subscription_id == subscription_id, deliveries.c.campaign_id.is_not(None))
+    return [(row[0], row[1], row[2], row[3]) for row in session.execute(own.order_by(deliveries.c.id))]
+
+
 def _reported() -> Select[Any]:
     return (
         select(

@@ -1,103 +1,201 @@
-"""What a digest says: its entries made ready for mail, rendered, and shortened until the mail arrives whole."""
+"""What a digest says: its entries arranged, rendered, and shortened until the mail arrives whole."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from zoneinfo import ZoneInfo
 
-from newsletter.content import clean_html, excerpt, html_to_text, plain, reading_minutes
-from newsletter.languages import Text, day, say
-from newsletter.mail.render import HTML_BUDGET, MailContent
-from newsletter.models import Entry
-from newsletter.services.environment import Environment
-from newsletter.services.messages import ANY_READER, ListView, ReaderView
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-ENTRIES_AT_MOST = 25
-EXCERPT_WORDS = 60
-SHORT_WORDS = 20
-EXCERPT_HTML = 20_000
+from newsletter.content import html_to_text, markdown_to_html, shorten
+from newsletter.mail.message import slot
+from newsletter.mail.render import HTML_BUDGET, MailContent
+from newsletter.models import Entry, Feed, MailingList, Topic
+from newsletter.services.environment import Environment
+from newsletter.services.messages import ANY_READER, ListView
+from newsletter.services.owing import Candidate
+from newsletter.services.presenting import (
+    CUTS,
+    EXCERPT,
+    SHORT,
+    TITLE,
+    WHOLE,
+    EntryMail,
+    Form,
+    Presenter,
+    SectionMail,
+)
+
+SHOWN_AT_MOST = 25
+LINKED_AT_MOST = 50
+"""What one mail shows, and below that names with a link; the rest is counted, and in the archive."""
+ON_THE_WEB_AT_MOST = 500
+WEB_URL = slot("web_url")
+PREHEADER_AT_MOST = 150
 
 
 @dataclass(frozen=True, slots=True)
-class EntryMail:
-    """An entry as the digest's templates see it (`entries[n].…`). `html` and `text` are empty where an excerpt does."""
+class Style:
+    """How a list's digests are made. `headings` pairs the id of a feed or topic with its name, in their order."""
 
-    title: str
-    link: str
-    html: str
-    text: str
-    excerpt: str
-    image: str
-    image_alt: str
-    author: str
-    date_text: str
-    minutes: int
-    video: bool
+    zone: ZoneInfo
+    show: str
+    order: str
+    sections: str
+    headings: tuple[tuple[int, str], ...]
 
 
-def whole(entry: Entry, *, zone: ZoneInfo, language: str, site_url: str) -> EntryMail:
-    """An entry with all its text."""
-    html = clean_html(entry.content_html or entry.summary_html, base_url=entry.link or site_url)
-    image = "" if "<img" in html and not entry.video_id else entry.image
-    brief = in_brief(entry, zone=zone, language=language, words=EXCERPT_WORDS)
-    return replace(brief, html=html, text=html_to_text(html), image=image)
-
-
-def in_brief(entry: Entry, *, zone: ZoneInfo, language: str, words: int) -> EntryMail:
-    """An entry as an excerpt of so many words (0: its title alone), with its picture."""
-    start = clean_html((entry.summary_html or entry.content_html)[:EXCERPT_HTML], base_url="")
-    short = excerpt(start, words=words) if words else ""
-    return EntryMail(
-        title=plain(entry.title) or excerpt(start, words=8) or say(Text("A new post"), language),
-        link=entry.link,
-        html="",
-        text="",
-        excerpt=short,
-        image=entry.image if words else "",
-        image_alt=entry.image_alt,
-        author=entry.author,
-        date_text=day(entry.published_at, language, zone) if entry.published_at else "",
-        minutes=_minutes(entry.content_html),
-        video=bool(entry.video_id),
+def style_of(session: Session, mailing_list: MailingList) -> Style:
+    """The style its author set."""
+    headings: list[tuple[int, str]] = []
+    if mailing_list.digest_sections == "feed":
+        query = select(Feed.id, Feed.title, Feed.url).where(Feed.list_id == mailing_list.id).order_by(Feed.id)
+        headings = [(row.id, row.title or row.url) for row in session.execute(query)]
+    elif mailing_list.digest_sections == "topic":
+        named = select(Topic.id, Topic.name).where(Topic.list_id == mailing_list.id)
+        headings = [(row.id, row.name) for row in session.execute(named.order_by(Topic.position, Topic.id))]
+    first = mailing_list.section_order
+    headings.sort(key=lambda heading: first.index(str(heading[0])) if str(heading[0]) in first else len(first))
+    return Style(
+        mailing_list.zone,
+        mailing_list.digest_show,
+        mailing_list.digest_order,
+        mailing_list.digest_sections,
+        tuple(headings),
     )
 
 
-def _minutes(html: str) -> int:
-    """How long an entry takes to read, 0 where there is little to read."""
-    words = re.sub(r"<[^<>]*>", " ", html)
-    return reading_minutes(words) if len(words) > 400 else 0
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """Entries in their places: what is shown by section (title, ids), what is only named, how many more there are."""
+
+    sections: tuple[tuple[str, tuple[int, ...]], ...]
+    also: tuple[int, ...]
+    more: int
+
+    @property
+    def shown(self) -> tuple[int, ...]:
+        """The ids of what is shown, in their order."""
+        return tuple(entry for _, entries in self.sections for entry in entries)
 
 
-def render(
-    env: Environment,
-    mailing_list: ListView,
-    zone: ZoneInfo,
-    entries: Sequence[Entry],
-    *,
-    reader: ReaderView = ANY_READER,
-    intro: str = "",
-) -> MailContent:
-    """The digest of `entries`, in their order. One entry is shown whole, several as excerpts; less of each where the
-    HTML would grow beyond what Gmail shows. Raises `TemplateProblem`."""
-    shown, more = entries[:ENTRIES_AT_MOST], max(0, len(entries) - ENTRIES_AT_MOST)
-    site_url = mailing_list.site_url or mailing_list.url
-    forms: list[Callable[[Entry], EntryMail]] = [
-        partial(in_brief, zone=zone, language=mailing_list.language, words=words)
-        for words in (EXCERPT_WORDS, SHORT_WORDS, 0)
-    ]
-    if len(entries) == 1:
-        forms.insert(0, partial(whole, zone=zone, language=mailing_list.language, site_url=site_url))
-    content = None
-    for number, form in enumerate(forms):
-        context = {
-            "list": mailing_list, "reader": reader, "intro": intro, "more": more,
-            "entries": [form(entry) for entry in shown], "more_url": site_url, "shortened": number > 0,
-        }  # fmt: skip
-        content = env.renderer.render("digest", context)
+def arrange(entries: Sequence[Candidate], style: Style, *, ceiling: int = SHOWN_AT_MOST) -> Arrangement:
+    """The newest `ceiling` entries in the order set, under the headings set; what has no heading comes first."""
+    newest = sorted(entries, key=lambda entry: (entry.date, entry.seq), reverse=True)
+    shown, rest = newest[:ceiling], newest[ceiling:]
+    if style.order == "oldest":
+        shown.reverse()
+    by_heading: dict[int, list[int]] = {}
+    for entry in shown:
+        by_heading.setdefault(_heading(entry, style), []).append(entry.id)
+    titles = {0: "", **dict(style.headings)}
+    sections = [(titles[key], tuple(by_heading[key])) for key in titles if key in by_heading]
+    if len(sections) == 1:
+        sections = [("", sections[0][1])]
+    also = tuple(entry.id for entry in rest[:LINKED_AT_MOST])
+    return Arrangement(tuple(sections), also, max(0, len(rest) - LINKED_AT_MOST))
+
+
+def _heading(entry: Candidate, style: Style) -> int:
+    """The heading an entry stands under: its feed's, or that of the first of its topics; 0: none."""
+    keys = [key for key, _ in style.headings]
+    if style.sections == "feed":
+        return entry.feed_id if entry.feed_id in keys else 0
+    return next((key for key in keys if key in entry.topics), 0)
+
+
+class Editor:
+    """Renders the editions of one digest. Reads each entry once and cleans it once, however many editions carry it."""
+
+    def __init__(
+        self, env: Environment, session: Session, mailing_list: ListView, style: Style, intro: str = ""
+    ) -> None:
+        self.env = env
+        self.session = session
+        self.list = mailing_list
+        self.style = style
+        self.intro_html = markdown_to_html(intro, base_url=mailing_list.site_url or mailing_list.url) if intro else ""
+        self._presenters: dict[int, Presenter] = {}
+
+    def render(self, entries: Sequence[Candidate]) -> MailContent:
+        """The mail for readers who are owed `entries`; less of each where the HTML would grow beyond what Gmail shows.
+        Raises `TemplateProblem`."""
+        placed = arrange(entries, self.style)
+        steps = _steps(len(placed.shown), self.style.show)
+        low, high = 0, len(steps) - 1
+        content = self._rendered(placed, steps[0], shortened=False)
         if len(content.html.encode()) <= HTML_BUDGET:
-            break
-    assert content is not None
-    return content
+            return content
+        while low < high:
+            middle = (low + high) // 2
+            content = self._rendered(placed, steps[middle], shortened=True)
+            low, high = (low, middle) if len(content.html.encode()) <= HTML_BUDGET else (middle + 1, high)
+        return self._rendered(placed, steps[low], shortened=True)
+
+    def web(self, entries: Sequence[Candidate]) -> MailContent:
+        """The same for the archive: all of it, and nothing of a reader."""
+        placed = arrange(entries, self.style, ceiling=ON_THE_WEB_AT_MOST)
+        return self._rendered(placed, _steps(len(placed.shown), self.style.show)[0], shortened=False, web=True)
+
+    def _rendered(
+        self, placed: Arrangement, forms: Sequence[Form], *, shortened: bool, web: bool = False
+    ) -> MailContent:
+        self._load((*placed.shown, *placed.also))
+        form = dict(zip(placed.shown, forms, strict=True))
+        sections = [
+            SectionMail(title, tuple(self._presenters[key].present(form[key]) for key in keys))
+            for title, keys in placed.sections
+        ]
+        shown = [entry for section in sections for entry in section.entries]
+        also = [self._presenters[key].present(TITLE) for key in placed.also]
+        context = {
+            "list": self.list, "reader": ANY_READER, "web": web, "web_url": WEB_URL,
+            "intro_html": self.intro_html, "intro": html_to_text(self.intro_html) if self.intro_html else "",
+            "sections": sections, "entries": shown, "also": also, "more": placed.more,
+            "shortened": shortened or any(entry.cut for entry in shown),
+        }  # fmt: skip
+        single = len(shown) == 1 and not also
+        mail = "post" if single else "digest"
+        context["preheader"] = self._preheader(shown, single=single)
+        return self.env.renderer.render(mail, context | ({"entry": shown[0]} if single else {}))
+
+    def _preheader(self, shown: Sequence[EntryMail], *, single: bool) -> str:
+        """What a list of mails shows beside the subject, without saying the same again."""
+        if self.intro_html:
+            return shorten(html_to_text(self.intro_html, links=False).replace("\n", " "), PREHEADER_AT_MOST)
+        if single:
+            return shorten(shown[0].excerpt, PREHEADER_AT_MOST)
+        rest = " · ".join(entry.title for entry in shown[2:]) or shown[0].excerpt
+        return shorten(rest, PREHEADER_AT_MOST)
+
+    def _load(self, ids: Sequence[int]) -> None:
+        missing = [key for key in ids if key not in self._presenters]
+        if missing:
+            site_url, language = self.list.site_url or self.list.url, self.list.language
+            for entry in self.session.scalars(select(Entry).where(Entry.id.in_(missing))):
+                shown = Presenter(entry, zone=self.style.zone, language=language, site_url=site_url)
+                self._presenters[entry.id] = shown
+
+
+def _steps(count: int, show: str) -> list[tuple[Form, ...]]:
+    """From what was asked for to titles alone: each step shows less than the one before, beginning with the last entry.
+    One post is cut before it becomes an excerpt."""
+    whole = show == "full" or (show == "auto" and count == 1)
+    forms = [WHOLE if whole else EXCERPT] * count
+    steps = [tuple(forms)]
+    if count == 1 and whole:
+        steps += [(replace(WHOLE, limit=limit),) for limit in CUTS]
+    for form in (EXCERPT, SHORT, TITLE):
+        if form == forms[0]:
+            continue
+        for position in reversed(range(count)):
+            forms[position] = form
+            steps.append(tuple(forms))
+    return steps
+
+
+def addressed(content: MailContent, web_url: str) -> MailContent:
+    """`content` with the address of its page in the archive, which is known once the campaign is."""
+    return MailContent(content.subject, content.text.replace(WEB_URL, web_url), content.html.replace(WEB_URL, web_url))

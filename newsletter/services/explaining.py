@@ -1,21 +1,41 @@
-"""Answers the author's "why?": when the next digest goes out, to whom, with what, or what keeps it."""
+"""Answers the author's "why?": when the next digests go out, to whom and with what; and what becomes of each entry, for
+the list or for one reader: it goes, it waits, it never will, and why."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Literal, cast
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db import reading
 from newsletter.errors import NotFound
-from newsletter.models import Entry, Feed, MailingList, Period, Subscriber, Subscription
+from newsletter.models import (
+    Campaign,
+    CampaignEntry,
+    Edition,
+    Entry,
+    Feed,
+    MailingList,
+    Period,
+    Subscriber,
+    Subscription,
+)
 from newsletter.schedule import Cadence, next_period
+from newsletter.schedule import Period as Moment
+from newsletter.services.digests import cadences
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
+from newsletter.services.owing import Candidate, Decision, Group, decide, wanted_by
+from newsletter.services.planning import candidates, patience, plan
+from newsletter.services.suppressions import suppressed
+
+LAST = 20
+Course = Literal["goes", "waits", "sent", "never"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,61 +52,149 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryOutlook:
+    """What becomes of one entry, in a word (`course`) and in words."""
+
+    id: int
+    title: str
+    fate: str
+    course: Course
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """A list's digests. `problems` are what keeps all of them: no feed, a failing one."""
 
     list: str
     timezone: str
     outlooks: tuple[Outlook, ...]
+    entries: tuple[EntryOutlook, ...]
     problems: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class EntryOutlook:
-    """One entry and one reader: whether it goes to her, and why not."""
+class _Rhythm:
+    """What the next digest of one cadence decides. `moment` None: at once."""
 
-    title: str
-    verdict: str
+    cadence: Cadence
+    moment: Moment | None
+    decision: Decision
+    readers: int
+
+
+# ── for the list ───────────────────────────────────────────────────────────────────────────────────
 
 
 def explain(env: Environment, slug: str | None = None) -> Explanation:
-    """Each rhythm of a list: what the next digest carries, or why none goes out."""
+    """Each rhythm of a list: what the next digest carries, or why none goes out; and the fate of the last entries."""
     with reading() as session:
         mailing_list = find_list(session, slug)
-        outlooks = tuple(_outlook(env, session, mailing_list, cast(Cadence, each)) for each in mailing_list.cadences)
-        return Explanation(mailing_list.slug, mailing_list.timezone, outlooks, _problems(session, mailing_list))
+        rhythms = [_rhythm(env, session, mailing_list, each) for each in cadences(session, mailing_list)]
+        outlooks = tuple(_outlook(session, mailing_list, rhythm) for rhythm in rhythms)
+        query = select(Entry).where(Entry.list_id == mailing_list.id).order_by(Entry.id.desc()).limit(LAST)
+        entries = tuple(_entry(env, session, mailing_list, rhythms, entry) for entry in session.scalars(query))
+        problems = _problems(session, mailing_list)
+        return Explanation(mailing_list.slug, mailing_list.timezone, outlooks, entries, problems)
 
 
-def _outlook(env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence) -> Outlook:
+def _rhythm(env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence) -> _Rhythm:
+    moment = following = None
+    if cadence != "instant":
+        moment = next_period(cadence, mailing_list.schedule, env.now)
+        following = next_period(cadence, mailing_list.schedule, moment.due_at)
+    found = plan(env, session, mailing_list, cadence, following=following, hasty=False)
     here = (Subscription.list_id == mailing_list.id, Subscription.status == "active", Subscription.cadence == cadence)
-    readers = session.scalar(select(func.count()).where(*here)) or 0
-    lowest = session.scalar(select(func.min(Subscription.cursor)).where(*here))
-    first = mailing_list.entry_seq if lowest is None else lowest
-    owed = session.scalar(
-        select(func.count()).where(
-            Entry.list_id == mailing_list.id, Entry.fate.in_(("ready", "sent")), Entry.seq > first
-        )
-    )
-    next_at = None if cadence == "instant" else next_period(cadence, mailing_list.schedule, env.now).due_at
+    count = session.scalar(select(func.count()).where(*here)) or 0
+    return _Rhythm(cadence, moment, found.decision, count)
+
+
+def _outlook(session: Session, mailing_list: MailingList, rhythm: _Rhythm) -> Outlook:
     last = session.scalars(
-        select(Period).where(Period.list_id == mailing_list.id, Period.cadence == cadence).order_by(Period.id.desc())
+        select(Period)
+        .where(Period.list_id == mailing_list.id, Period.cadence == rhythm.cadence)
+        .order_by(Period.id.desc())
     ).first()
     return Outlook(
-        cadence,
-        next_at,
-        readers,
-        owed or 0,
-        _verdict(readers, owed or 0),
+        rhythm.cadence,
+        rhythm.moment.due_at if rhythm.moment else None,
+        rhythm.readers,
+        max(len(rhythm.decision.entries), rhythm.decision.few),
+        _verdict(mailing_list, rhythm),
         f"{last.key}: {last.why}" if last else "none yet",
     )
 
 
-def _verdict(readers: int, owed: int) -> str:
-    if not readers:
+def _verdict(mailing_list: MailingList, rhythm: _Rhythm) -> str:
+    if not rhythm.readers:
         return "nothing goes out: nobody reads at this rhythm"
-    if not owed:
-        return f"nothing goes out: nothing new for {readers} readers"
-    return f"{owed} new for {readers} readers"
+    decision = rhythm.decision
+    if decision.shares:
+        return f"{len(decision.entries)} new for {decision.readers} of {rhythm.readers} readers"
+    if decision.waiting:
+        return f"waits: {decision.few} of {mailing_list.digest_min_entries} entries"
+    return f"nothing goes out: nothing new for {rhythm.readers} readers"
+
+
+def _entry(
+    env: Environment, session: Session, mailing_list: MailingList, rhythms: list[_Rhythm], entry: Entry
+) -> EntryOutlook:
+    course, verdict = _course(env, mailing_list, rhythms, entry)
+    past = _mailed(session, entry)
+    if past and course == "never":
+        course, verdict = "sent", past
+    elif past:
+        verdict = f"{past}; {verdict}"
+    return EntryOutlook(entry.id, entry.title, entry.fate, course, verdict)
+
+
+def _course(env: Environment, mailing_list: MailingList, rhythms: list[_Rhythm], entry: Entry) -> tuple[Course, str]:
+    if kept := _kept(entry):
+        return kept
+    goes = {rhythm.cadence: _getting(rhythm, entry) for rhythm in rhythms}
+    parts = [f"{count} {cadence}" for cadence, count in goes.items() if count]
+    if parts:
+        return "goes", f"goes to {_joined(parts)} readers"
+    if unripe := _unripe(env, mailing_list, entry):
+        return unripe
+    if any(rhythm.decision.waiting for rhythm in rhythms):
+        return "waits", f"waits for more: a digest has {mailing_list.digest_min_entries} entries at least"
+    return "never", "nobody is owed it: all readers joined later, or chose other topics"
+
+
+def _kept(entry: Entry) -> tuple[Course, str] | None:
+    """What keeps an entry from everybody, if anything does."""
+    if entry.fate not in ("ready", "sent"):
+        return "never" if entry.fate == "skipped" else "waits", ": ".join(filter(None, (entry.fate, entry.why)))
+    if entry.withdrawn_at is not None:
+        return "never", "withdrawn: its feed does not have it any more"
+    if entry.shown_in_id is not None:
+        return "never", f"shown in entry {entry.shown_in_id}"
+    return None
+
+
+def _unripe(env: Environment, mailing_list: MailingList, entry: Entry) -> tuple[Course, str] | None:
+    """Whether instant mails still wait for its author's second thoughts."""
+    if entry.matures_at is None or entry.matures_at <= env.now:
+        return None
+    return "waits", f"for corrections, until {entry.matures_at.astimezone(mailing_list.zone):%H:%M}"
+
+
+def _getting(rhythm: _Rhythm, entry: Entry) -> int:
+    return sum(share.readers for share in rhythm.decision.shares if entry.id in share.entries)
+
+
+def _mailed(session: Session, entry: Entry) -> str:
+    query = select(Campaign).join(CampaignEntry, CampaignEntry.campaign_id == Campaign.id).order_by(Campaign.id.desc())
+    campaigns = session.scalars(query.where(CampaignEntry.entry_id == entry.id).limit(5)).all()
+    if not campaigns:
+        return ""
+    count = sum(campaign.recipients for campaign in campaigns)
+    return f"mailed with campaign {_joined([str(row.id) for row in reversed(campaigns)])} ({count} recipients)"
+
+
+def _joined(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 def _problems(session: Session, mailing_list: MailingList) -> tuple[str, ...]:
@@ -101,29 +209,98 @@ def _problems(session: Session, mailing_list: MailingList) -> tuple[str, ...]:
     return tuple(found)
 
 
+# ── for one reader ─────────────────────────────────────────────────────────────────────────────────
+
+
 def explain_reader(env: Environment, slug: str | None, address: str) -> list[EntryOutlook]:
     """The last entries of a list, and what becomes of each for one reader. Raises `NotFound`."""
     key = parse_address(address).key
     with reading() as session:
         mailing_list = find_list(session, slug)
-        subscription = session.scalar(
-            select(Subscription)
-            .join(Subscriber)
-            .where(Subscriber.email_key == key, Subscription.list_id == mailing_list.id)
-        )
+        own = (Subscriber.email_key == key, Subscription.list_id == mailing_list.id)
+        subscription = session.scalar(select(Subscription).join(Subscriber).where(*own))
         if subscription is None:
             raise NotFound(f"this address does not subscribe to {mailing_list.slug}")
-        query = select(Entry).where(Entry.list_id == mailing_list.id).order_by(Entry.id.desc()).limit(20)
-        return [EntryOutlook(entry.title, _fate_for(env, subscription, entry)) for entry in session.scalars(query)]
+        reader = _Reader(env, session, mailing_list, subscription)
+        query = select(Entry).where(Entry.list_id == mailing_list.id).order_by(Entry.id.desc()).limit(LAST)
+        found = [(entry, *reader.course(entry)) for entry in session.scalars(query)]
+        return [EntryOutlook(entry.id, entry.title, entry.fate, course, why) for entry, course, why in found]
 
 
-def _fate_for(env: Environment, subscription: Subscription, entry: Entry) -> str:
-    if subscription.status != "active":
-        return f"never: the subscription is {subscription.status}"
-    if entry.fate in ("held", "skipped", "new"):
-        return f"{entry.fate}: {entry.why}"
-    if (entry.seq or 0) <= subscription.cursor:
-        return "settled: already mailed, or from before she joined"
-    if subscription.paused_until and subscription.paused_until > env.now:
-        return f"waits: on a break until {subscription.paused_until:%Y-%m-%d}"
-    return f"goes with the next {subscription.cadence} digest"
+class _Reader:
+    """One subscription, and what has been and would be composed for it."""
+
+    def __init__(
+        self, env: Environment, session: Session, mailing_list: MailingList, subscription: Subscription
+    ) -> None:
+        self.env = env
+        self.list = mailing_list
+        self.subscription = subscription
+        self.barred = suppressed(env, session, subscription.subscriber.email_key)
+        self.mailed = _editions(session, subscription.id)
+        cadence = cast(Cadence, subscription.cadence)
+        instant = cadence == "instant"
+        self.moment = None if instant else next_period(cadence, mailing_list.schedule, env.now)
+        following = next_period(cadence, mailing_list.schedule, self.moment.due_at) if self.moment else None
+        there = candidates(session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq)
+        group = Group(subscription.cursor, subscription.topics, 1)
+        self.owed: dict[int, Candidate] = {entry.id: entry for entry in there}
+        self.wanted = wanted_by(subscription.topics, there)
+        self.decision = decide(there, [group], patience(mailing_list, following))
+
+    def course(self, entry: Entry) -> tuple[Course, str]:
+        """What becomes of an entry for this reader."""
+        if entry.id in self.mailed and entry.id not in self.owed:
+            return "sent", self.mailed[entry.id]
+        if self.barred:
+            return "never", "the address is suppressed: see `newsletter suppression ls`"
+        if self.subscription.status != "active":
+            return "never", f"the subscription is {self.subscription.status}"
+        if kept := _kept(entry):
+            return kept
+        if entry.id not in self.owed:
+            return "never", self._why_settled(entry)
+        return self._ahead(entry)
+
+    def _why_settled(self, entry: Entry) -> str:
+        joined = self.subscription.confirmed_at
+        if joined and entry.found_at <= joined:
+            return "settled: from before she subscribed"
+        return "settled: not among the topics she had chosen, or from before she came back"
+
+    def _ahead(self, entry: Entry) -> tuple[Course, str]:
+        pause = self.subscription.paused_until
+        if entry.id not in self.decision.entries and not self.decision.waiting:
+            return "never", "not among the topics she chose"
+        if pause and pause > self.env.now:
+            return "waits", f"on a break until {pause:%Y-%m-%d}"
+        if self.moment is None and (unripe := _unripe(self.env, self.list, entry)):
+            return unripe
+        if self.decision.waiting:
+            few, wanted = self.decision.few, self.list.digest_min_entries
+            return "waits", f"for more: {few} of {wanted} entries; goes {self._at(self._latest())} at the latest"
+        when = f" {self._at(self.moment)}" if self.moment else ""
+        return "goes", f"goes with the next {self.subscription.cadence} digest{when}"
+
+    def _latest(self) -> Moment:
+        """The digest that waits no longer, however few there are."""
+        cadence = cast(Cadence, self.subscription.cadence)
+        moment = self.moment or next_period(cadence, self.list.schedule, self.env.now)
+        while True:
+            following = next_period(cadence, self.list.schedule, moment.due_at)
+            if not patience(self.list, following).waits(self.wanted):
+                return moment
+            moment = following
+
+    def _at(self, moment: Moment) -> str:
+        return f"on {moment.due_at.astimezone(self.list.zone):%a %d %b, %H:%M}"
+
+
+def _editions(session: Session, subscription_id: int) -> dict[int, str]:
+    """What was made for a subscription, by entry: with which campaign, and what became of it."""
+    found: dict[int, str] = {}
+    for campaign_id, number, status, at in outbox.editions(session, subscription_id):
+        own = select(Edition.entries).where(Edition.campaign_id == campaign_id, Edition.cursor == number)
+        words = f"settled: campaign {campaign_id}, {status}" + (f" {at:%Y-%m-%d}" if at else "")
+        found.update(dict.fromkeys(session.scalar(own) or [], words))
+    return found

@@ -20,6 +20,7 @@ from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.links import RESERVED_SLUGS
 from newsletter.models import Campaign, MailingList, Subscription
 from newsletter.schedule import CADENCES, WEEKDAYS
+from newsletter.services import digest_settings
 from newsletter.services.environment import Environment
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
@@ -46,7 +47,14 @@ class ListView:
     day: str
     monthday: int
     grace: int
+    min_entries: int
+    max_wait: int
+    show: str
+    order: str
+    sections: str
     color: str
+    font: str
+    radius: int
     logo_url: str
     consent_text: str
     active: int
@@ -86,7 +94,8 @@ def add(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
 
 def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
     """Changes what is given: title, description, site_url, from, reply_to, address, language, timezone, cadence,
-    cadences, hour, day, monthday, grace, color, logo, consent. A changed schedule catches up on nothing in the past."""
+    cadences, hour, day, monthday, grace, min_entries, max_wait, show, order, sections, color, font, radius, logo,
+    consent. A changed schedule catches up on nothing in the past."""
     columns = checked(values)
     with transaction() as session:
         found = find(session, slug)
@@ -191,7 +200,7 @@ def _column(name: str, value: object) -> dict[str, object]:
             return {"send_monthday": _within(text, 1, 31)}
         case "grace":
             return {"grace_minutes": _within(text, 0, 1440)}
-    raise ValueError("no such setting")
+    return digest_settings.column(name, text)
 
 
 def _required(text: str) -> str:
@@ -248,6 +257,8 @@ def _view(session: Session, row: MailingList) -> ListView:
         day=WEEKDAYS[row.send_weekday], monthday=row.send_monthday, grace=row.grace_minutes,
         color=row.theme_color, logo_url=row.logo_url,
         consent_text=row.consent_text, active=counts.get("active", 0), pending=counts.get("pending", 0),
+        min_entries=row.digest_min_entries, max_wait=row.digest_max_wait, show=row.digest_show, order=row.digest_order,
+        sections=row.digest_sections, font=row.theme_font or "system", radius=row.theme_radius,
     )  # fmt: skip
 
 

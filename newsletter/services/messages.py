@@ -20,6 +20,7 @@ from newsletter.mail.transport import Outgoing
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Row
 from newsletter.services.environment import Environment
+from newsletter.theme import Theme, theme
 from newsletter.tokens import LIFETIMES, message_id
 
 CADENCE_TEXT = {
@@ -47,6 +48,7 @@ class ListView:
     language: str
     color: str
     logo_url: str
+    theme: Theme
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def view(env: Environment, mailing_list: MailingList) -> ListView:
         language=mailing_list.language,
         color=mailing_list.theme_color,
         logo_url=mailing_list.logo_url,
+        theme=theme(mailing_list.theme_color, mailing_list.theme_font, mailing_list.theme_radius),
     )
 
 

@@ -200,7 +200,7 @@ def test_m07_a_broken_template_sends_nothing_and_loses_nothing(
     env: Environment, blog: int, clock: Clock, sink: Sink
 ) -> None:
     join("ana@example.com")
-    publish("One")
+    publish("One", "Two")
     own = env.settings.folder / "templates" / "emails" / "digest"
     own.mkdir(parents=True)
     (own / "html.html").write_text("{% extends 'layout.html' %}\n{% block body %}{{ nothing.here }}{% endblock %}")

@@ -1,0 +1,206 @@
+"""Makes one digest: renders an edition for each set of entries that somebody is owed, freezes who gets which, and moves
+the cursors, in one transaction that the list's row serialises."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db import reading, transaction
+from newsletter.mail.render import MailContent
+from newsletter.models import Campaign, CampaignEntry, Edition, Entry, MailingList, Period, Subscription
+from newsletter.models.campaigns import WEB
+from newsletter.schedule import Cadence
+from newsletter.schedule import Period as Moment
+from newsletter.services import intros
+from newsletter.services.editions import Editor, addressed
+from newsletter.services.entries import owed
+from newsletter.services.environment import Environment
+from newsletter.services.owing import Candidate, Decision
+from newsletter.services.planning import Plan, plan, recipients
+
+NOTHING_NEW = "nothing new since the last one"
+
+
+class _TakenCareOf(Exception):
+    """Something has changed meanwhile (another worker composed, an entry was held): nothing of ours is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A digest whose moment has come. `following` is the next one of its rhythm; None where it does not wait. `hasty`:
+    instant mails do not wait for corrections either."""
+
+    list_id: int
+    cadence: Cadence
+    key: str
+    following: Moment | None = None
+    hasty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A digest that was composed, or (`campaign_id` None) was not, and why. `problem`: it will be tried again."""
+
+    list: str
+    cadence: str
+    campaign_id: int | None
+    subject: str
+    entries: int
+    recipients: int
+    why: str
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mails:
+    """What a plan comes to: a mail for each of its shares, and the page in the archive."""
+
+    shares: tuple[MailContent, ...]
+    web: MailContent
+
+
+def compose(env: Environment, due: Due) -> Composed | None:
+    """Composes one digest; None where another worker has done it, or something it carries was changed, meanwhile."""
+    with reading() as session:
+        mailing_list = session.get_one(MailingList, due.list_id)
+        found = plan(env, session, mailing_list, due.cadence, following=due.following, hasty=due.hasty)
+        mails = _render(env, session, found) if found.decision.shares else None
+    try:
+        with transaction() as session:
+            session.execute(
+                update(MailingList).where(MailingList.id == due.list_id).values(entry_seq=MailingList.entry_seq)
+            )
+            if session.scalar(select(dealt_with(due.list_id, due.cadence, due.key))):
+                return None
+            _settle(session, found)
+            return _freeze(env, session, found, due, mails)
+    except (IntegrityError, _TakenCareOf):
+        return None
+
+
+def _render(env: Environment, session: Session, found: Plan) -> _Mails:
+    editor = Editor(env, session, found.list, found.style, found.intro.text if found.intro else "")
+    shares = tuple(editor.render(chosen(found, share.entries)) for share in found.decision.shares)
+    return _Mails(shares, editor.web(chosen(found, found.decision.entries)))
+
+
+def chosen(found: Plan, ids: Collection[int]) -> list[Candidate]:
+    """The candidates with these ids, in the order of their numbers."""
+    wanted = set(ids)
+    return [entry for entry in found.candidates if entry.id in wanted]
+
+
+def _settle(session: Session, found: Plan) -> None:
+    """Moves on the cursors of those whom nothing of what there is concerns, so that they are not looked at again."""
+    by_topics: dict[str, list[int]] = {}
+    for group in found.decision.settled:
+        by_topics.setdefault(group.topics, []).append(group.cursor)
+    for topics, cursors in by_topics.items():
+        session.execute(
+            update(Subscription)
+            .where(Subscription.list_id == found.list.id, Subscription.topics == topics)
+            .where(Subscription.cursor.in_(cursors))
+            .values(cursor=found.through)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _freeze(env: Environment, session: Session, found: Plan, due: Due, mails: _Mails | None) -> Composed | None:
+    period = Period(list_id=due.list_id, cadence=due.cadence, key=due.key, why="", composed_at=env.now)
+    if mails is None:
+        if due.cadence == "instant":
+            return None
+        period.why = _why_not(found)
+        session.add(period)
+        return Composed(found.list.slug, due.cadence, None, "", 0, 0, period.why)
+    campaign = _campaign(env, session, found, mails)
+    count = outbox.freeze(session, campaign, recipients(found, env.now), mail="digest", now=env.now)
+    if not count:
+        raise _TakenCareOf
+    session.execute(
+        update(Subscription)
+        .where(Subscription.id.in_(outbox.recipients(campaign)), Subscription.cursor < found.through)
+        .values(cursor=found.through)
+        .execution_options(synchronize_session=False)
+    )
+    ids = _carry(session, found, campaign)
+    if found.intro:
+        intros.carried(session, found.intro)
+    period.campaign_id = campaign.id
+    period.why = f"{_entries(len(ids))} to {_readers(count)}{_besides(found)}"
+    session.add(period)
+    return Composed(found.list.slug, due.cadence, campaign.id, campaign.subject, len(ids), count, "")
+
+
+def _campaign(env: Environment, session: Session, found: Plan, mails: _Mails) -> Campaign:
+    campaign = Campaign(
+        list_id=found.list.id, kind="digest", status="sending", subject=mails.web.subject, seed=secrets.token_hex(16),
+        created_at=env.now, started_at=env.now,
+    )  # fmt: skip
+    session.add(campaign)
+    session.flush()
+    page = env.links.archive(found.list.slug, campaign.id)
+    carried = [sorted(found.decision.entries), *(list(share.entries) for share in found.decision.shares)]
+    for number, (content, ids) in enumerate(zip((mails.web, *mails.shares), carried, strict=True), start=WEB):
+        made = addressed(content, page)
+        session.add(
+            Edition(
+                campaign_id=campaign.id,
+                cursor=number,
+                entries=ids,
+                subject=made.subject,
+                text=made.text,
+                html=made.html,
+            )
+        )
+    return campaign
+
+
+def _carry(session: Session, found: Plan, campaign: Campaign) -> list[int]:
+    """Notes what the campaign carries. An entry that was held, skipped or numbered anew since it was read stops it."""
+    ids = [entry.id for entry in chosen(found, found.decision.entries)]
+    carried = update(Entry).where(Entry.id.in_(ids), owed(), Entry.seq <= found.through)
+    result = session.execute(carried.values(fate="sent", why="").execution_options(synchronize_session=False))
+    if result.rowcount != len(ids):  # type: ignore[attr-defined]
+        raise _TakenCareOf
+    session.add_all(
+        CampaignEntry(campaign_id=campaign.id, entry_id=entry_id, position=position)
+        for position, entry_id in enumerate(ids)
+    )
+    return ids
+
+
+def _why_not(found: Plan) -> str:
+    decision = found.decision
+    if not decision.waiting:
+        return NOTHING_NEW
+    return f"{_entries(decision.few)}: {_waiting(decision)}"
+
+
+def _besides(found: Plan) -> str:
+    return f"; {_waiting(found.decision)}" if found.decision.waiting else ""
+
+
+def _waiting(decision: Decision) -> str:
+    count = sum(group.readers for group in decision.waiting)
+    return "1 reader waits for more" if count == 1 else f"{count} readers wait for more"
+
+
+def _entries(count: int) -> str:
+    return "1 entry" if count == 1 else f"{count} entries"
+
+
+def _readers(count: int) -> str:
+    return "1 reader" if count == 1 else f"{count} readers"
+
+
+def dealt_with(list_id: int, cadence: str, key: str) -> ColumnElement[bool]:
+    """Whether a period has had its digest."""
+    return exists().where(Period.list_id == list_id, Period.cadence == cadence, Period.key == key)

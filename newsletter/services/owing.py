@@ -1,0 +1,138 @@
+"""Who is owed which entries, and who waits for more: the decider of composing. Pure.
+
+Readers who stand at the same cursor and chose the same topics are one group. Groups that are owed the same entries
+share an edition, so that a mail is made once however many get it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An entry that may be mailed: its number, what it is about, since when it could have gone out, its own date."""
+
+    id: int
+    seq: int
+    feed_id: int
+    topics: frozenset[int]
+    since: datetime
+    date: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Readers at one `cursor` with one choice of `topics` (as `Subscription.topics` has it)."""
+
+    cursor: int
+    topics: str
+    readers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a scheduled digest waits: for `entries`, `days` at most, seen from the moments it and the next one are
+    due. `next_due` None: it does not wait."""
+
+    entries: int = 1
+    days: int = 14
+    next_due: datetime | None = None
+    zone: tzinfo = UTC
+
+    def waits(self, owed: Sequence[Candidate]) -> bool:
+        """Whether so few entries stay for the next time: not if one of them would then have waited too long."""
+        if self.next_due is None or len(owed) >= self.entries:
+            return False
+        first = min(entry.since for entry in owed).astimezone(self.zone).date()
+        return (self.next_due.astimezone(self.zone).date() - first).days <= self.days
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """An edition to be made: the entries (ids, by their number) and the groups that get them."""
+
+    entries: tuple[int, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def readers(self) -> int:
+        """How many get it."""
+        return sum(group.readers for group in self.groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What composing does: editions to make, groups that are owed nothing of what there is (their cursors move on), and
+    groups that wait."""
+
+    shares: tuple[Share, ...] = ()
+    settled: tuple[Group, ...] = ()
+    waiting: tuple[Group, ...] = ()
+    few: int = field(default=0)
+    """How many entries the longest of the waiting groups is owed."""
+
+    @property
+    def entries(self) -> frozenset[int]:
+        """Everything that somebody gets."""
+        return frozenset(entry for share in self.shares for entry in share.entries)
+
+    @property
+    def readers(self) -> int:
+        """How many get something."""
+        return sum(share.readers for share in self.shares)
+
+
+def decide(candidates: Sequence[Candidate], groups: Sequence[Group], patience: Patience) -> Decision:
+    """Who gets what. `candidates` in the order of their numbers."""
+    shares: dict[tuple[int, ...], list[Group]] = {}
+    settled, waiting, few = [], [], 0
+    wanted = {chosen: wanted_by(chosen, candidates) for chosen in {group.topics for group in groups}}
+    for group in groups:
+        found = wanted[group.topics]
+        owed = found[bisect_right(found, group.cursor, key=lambda entry: entry.seq) :]
+        if not owed:
+            settled.append(group)
+        elif patience.waits(owed):
+            waiting.append(group)
+            few = max(few, len(owed))
+        else:
+            shares.setdefault(tuple(entry.id for entry in owed), []).append(group)
+    made = [Share(entries, tuple(readers)) for entries, readers in shares.items()]
+    made.sort(key=lambda share: (-len(share.entries), share.entries))
+    return Decision(tuple(made), tuple(settled), tuple(waiting), few)
+
+
+def wanted_by(chosen: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """What a choice of topics lets through: everything where none was made; else what belongs to one of them, and what
+    belongs to no topic at all, which is for everybody."""
+    if not chosen:
+        return list(candidates)
+    topics = set(unpacked(chosen))
+    return [entry for entry in candidates if not entry.topics or entry.topics & topics]
+
+
+def packed(topics: Collection[int]) -> str:
+    """A choice of topics as it is stored: ids, ascending, with commas between."""
+    return ",".join(map(str, sorted(set(topics))))
+
+
+def unpacked(chosen: str) -> tuple[int, ...]:
+    """The ids in a stored choice."""
+    return tuple(int(part) for part in chosen.split(",") if part)
+
+
+@dataclass(frozen=True, slots=True)
+class TopicMap:
+    """Which topics an entry belongs to, by its categories (in lower case) and its feed."""
+
+    categories: Mapping[str, frozenset[int]]
+    feeds: Mapping[int, frozenset[int]]
+
+    def of(self, categories: Collection[str], feed_id: int) -> frozenset[int]:
+        """The topics of one entry."""
+        found = self.feeds.get(feed_id, frozenset())
+        return found.union(*(self.categories.get(name.casefold(), frozenset()) for name in categories))

@@ -1,0 +1,130 @@
+"""What a digest would carry now, and to whom: read from the database for `owing.decide`. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, String, and_, column, exists, func, or_, select, values
+from sqlalchemy import Integer as Whole
+from sqlalchemy.orm import Session
+
+from newsletter.models import Entry, MailingList, Subscriber, Subscription, Suppression
+from newsletter.models.feeds import FATES
+from newsletter.schedule import Cadence, Period
+from newsletter.services import intros, topics
+from newsletter.services.editions import Style, style_of
+from newsletter.services.entries import matured, owed
+from newsletter.services.environment import Environment
+from newsletter.services.intros import Intro
+from newsletter.services.messages import ListView, view
+from newsletter.services.owing import Candidate, Decision, Group, Patience, decide
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A digest about to be composed: entries up to number `through`, who gets which, and what stands at its head."""
+
+    list: ListView
+    style: Style
+    cadence: Cadence
+    through: int
+    candidates: tuple[Candidate, ...]
+    decision: Decision
+    intro: Intro | None
+
+
+def plan(
+    env: Environment,
+    session: Session,
+    mailing_list: MailingList,
+    cadence: Cadence,
+    *,
+    following: Period | None = None,
+    hasty: bool = True,
+) -> Plan:
+    """The digest as it would be composed now. It waits for more entries only where `following`, the period after this
+    one, is given; and an instant mail for its entries to mature, unless it is `hasty`."""
+    patient = cadence == "instant" and not hasty
+    through = matured(session, mailing_list, env.now) if patient else mailing_list.entry_seq
+    groups = _groups(env, session, mailing_list, cadence, through)
+    first = min((group.cursor for group in groups), default=through)
+    there = candidates(session, mailing_list.id, after=first, through=through)
+    return Plan(
+        view(env, mailing_list),
+        style_of(session, mailing_list),
+        cadence,
+        through,
+        tuple(there),
+        decide(there, groups, patience(mailing_list, following)),
+        intros.find(session, mailing_list.id, cadence),
+    )
+
+
+def patience(mailing_list: MailingList, following: Period | None) -> Patience:
+    """How a list's scheduled digests wait."""
+    due = following.due_at if following else None
+    return Patience(mailing_list.digest_min_entries, mailing_list.digest_max_wait, due, mailing_list.zone)
+
+
+def _groups(
+    env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence, through: int
+) -> list[Group]:
+    stand = (Subscription.cursor, Subscription.topics)
+    behind = (readers(mailing_list.id, cadence, env.now), Subscription.cursor < through)
+    found = session.execute(select(*stand, func.count()).where(*behind).group_by(*stand).order_by(*stand))
+    return [Group(cursor, chosen, int(count)) for cursor, chosen, count in found]
+
+
+def candidates(
+    session: Session, list_id: int, *, after: int, through: int, fates: Sequence[str] = FATES
+) -> list[Candidate]:
+    """The entries numbered after `after` and up to `through`, in the order of their numbers."""
+    belongs = topics.topic_map(session, list_id)
+    rows = session.execute(
+        select(Entry.id, Entry.seq, Entry.categories, Entry.feed_id, Entry.found_at, Entry.published_at)
+        .where(Entry.list_id == list_id, owed(), Entry.fate.in_(fates), Entry.seq > after, Entry.seq <= through)
+        .order_by(Entry.seq)
+    )
+    return [
+        Candidate(
+            id=row.id,
+            seq=row.seq or 0,
+            feed_id=row.feed_id,
+            topics=belongs.of(row.categories, row.feed_id),
+            # It was found, and its date had come.
+            since=max(row.found_at, row.published_at or row.found_at),
+            date=row.published_at or row.found_at,
+        )
+        for row in rows
+    ]
+
+
+def readers(list_id: int, cadence: str, now: datetime) -> ColumnElement[bool]:
+    """Who is mailed: active, at this rhythm, not on a break, not suppressed."""
+    suppressed = exists().where(
+        Suppression.email_key == Subscriber.email_key, Subscriber.id == Subscription.subscriber_id
+    )
+    return and_(
+        Subscription.list_id == list_id,
+        Subscription.status == "active",
+        Subscription.cadence == cadence,
+        or_(Subscription.paused_until.is_(None), Subscription.paused_until <= now),
+        ~suppressed,
+    )
+
+
+def recipients(found: Plan, now: datetime) -> Select[tuple[int, int]]:
+    """Who gets the digest, and which of its editions: (subscription id, number of the share)."""
+    rows = [
+        (group.cursor, group.topics, number)
+        for number, share in enumerate(found.decision.shares)
+        for group in share.groups
+    ]
+    names = (column("cursor", Whole), column("topics", String), column("edition", Whole))
+    groups = values(*names, name="owed").data(rows).cte()
+    same = and_(Subscription.cursor == groups.c.cursor, Subscription.topics == groups.c.topics)
+    return (
+        select(Subscription.id, groups.c.edition).join(groups, same).where(readers(found.list.id, found.cadence, now))
+    )

@@ -1,0 +1,78 @@
+"""A list's look, made legible: an author's one colour becomes a button, and links on white and in the dark. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+ACCENT = "#2f6f62"
+PAPER, NIGHT = "#ffffff", "#202725"
+CONTRAST = 4.5
+"""WCAG 2.2, 1.4.3: what text needs against its background."""
+
+FONTS = {
+    "system": "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
+    "serif": "Georgia, Cambria, 'Times New Roman', Times, serif",
+    "humanist": "'Gill Sans', 'Trebuchet MS', Verdana, Calibri, sans-serif",
+    "book": "'Iowan Old Style', 'Palatino Linotype', Palatino, 'Book Antiqua', Georgia, serif",
+    "mono": "ui-monospace, Menlo, Consolas, 'Liberation Mono', monospace",
+}
+"""Stacks of what machines have: a font that must be fetched tells a third party who reads."""
+
+RADIUS_AT_MOST = 24
+_COLOR = re.compile(r"#[0-9a-f]{6}", re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """What templates style with. `radius` and `small_radius` in pixels."""
+
+    accent: str
+    on_accent: str
+    link: str
+    link_dark: str
+    font: str
+    radius: int
+
+    @property
+    def small_radius(self) -> int:
+        """For what stands inside a card."""
+        return max(0, self.radius - 4)
+
+
+def theme(color: str = "", font: str = "", radius: int = 10) -> Theme:
+    """The theme of a list; what is not set, or nonsense, has a default."""
+    accent = color.lower() if _COLOR.fullmatch(color) else ACCENT
+    return Theme(
+        accent=accent,
+        on_accent=PAPER if contrast(accent, PAPER) >= CONTRAST else "#111111",
+        link=legible(accent, PAPER),
+        link_dark=legible(accent, NIGHT),
+        font=FONTS.get(font, FONTS["system"]),
+        radius=min(max(radius, 0), RADIUS_AT_MOST),
+    )
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast ratio of two colours, 1 to 21 (WCAG)."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def legible(color: str, background: str) -> str:
+    """`color`, or as little darker or lighter as it takes to be read on `background`."""
+    target = 0 if _luminance(background) > 0.18 else 255
+    for step in range(21):
+        mixed = "#" + "".join(f"{round(part + (target - part) * step / 20):02x}" for part in _parts(color))
+        if contrast(mixed, background) >= CONTRAST:
+            return mixed
+    return mixed
+
+
+def _parts(color: str) -> tuple[int, int, int]:
+    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
+
+
+def _luminance(color: str) -> float:
+    linear = [(c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4) for c in (p / 255 for p in _parts(color))]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

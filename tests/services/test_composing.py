@@ -1,0 +1,303 @@
+"""What goes into a digest: topics, patience, catching up, an author's words, headings, and the archive's page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from newsletter.db import db, transaction
+from newsletter.errors import InvalidInput, NotFound
+from newsletter.mail.render import MailContent, Renderer
+from newsletter.models import Campaign, Edition, Entry, Feed, MailingList, Period, Subscription
+from newsletter.models.campaigns import WEB
+from newsletter.services import digest_settings, digests, entries, explaining, intros, lists, sending, topics
+from newsletter.services.environment import EXTENSION, Environment
+from tests.fakes import START, Clock, Sink, body
+from tests.people import add_entry, add_feed, add_list, add_reader
+
+MONDAY_8 = START + timedelta(days=5, hours=23)  # START is a Tuesday, 9:00 UTC
+
+
+@pytest.fixture
+def blog(env: Environment) -> int:
+    """A list with a feed; its id."""
+    with transaction() as session:
+        mailing_list = add_list(session)
+        add_feed(session, mailing_list)
+        return mailing_list.id
+
+
+def publish(*titles: str, clock: Clock | None = None, categories: tuple[str, ...] = (), feed: int = 0) -> None:
+    with transaction() as session:
+        found = session.scalars(select(Feed).order_by(Feed.id)).all()[feed]
+        for title in titles:
+            add_entry(session, found, title, now=clock.now if clock else START).categories = list(categories)
+
+
+def join(email: str, cadence: str = "weekly", *wanted: str) -> None:
+    with transaction() as session:
+        reader = add_reader(session, session.scalars(select(MailingList)).one(), email, cadence=cadence)
+        topics.choose_topics(session, reader, wanted)
+
+
+def tick(env: Environment) -> None:
+    digests.compose_due(env)
+    sending.send_due(env)
+
+
+def subjects(sink: Sink, email: str) -> list[str]:
+    return [message["Subject"] for message in sink.to(email)]
+
+
+# ── topics ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_readers_get_their_topics_and_what_belongs_to_none(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
+    topics.add(None, "Sleep", categories=["Sleep", "Dreams"])
+    topics.add(None, "Breath", categories=["breathing"])
+    join("all@example.com")
+    join("sleep@example.com", "weekly", "sleep")
+    join("breath@example.com", "weekly", "Breath")
+    publish("Of dreams", categories=("dreams",))
+    publish("Of air", categories=("Breathing", "Other"))
+    publish("Of all", categories=("News",))
+    clock.now = MONDAY_8
+    tick(env)
+    assert subjects(sink, "all@example.com") == ["New: Of all, Of air and 1 more"]
+    assert subjects(sink, "sleep@example.com") == ["New: Of all and Of dreams"]
+    assert subjects(sink, "breath@example.com") == ["New: Of all and Of air"]
+    assert len(db.session.scalars(select(Campaign)).all()) == 1, "one campaign, three editions"
+
+
+def test_a_feed_may_be_a_topic(env: Environment, blog: int, sink: Sink) -> None:
+    with transaction() as session:
+        first = session.scalars(select(Feed)).one().id
+        second = add_feed(session, session.scalars(select(MailingList)).one(), "https://video.example.com/feed").id
+    topics.add(None, "Videos", feeds=[str(second)])
+    topics.add(None, "Words", feeds=[str(first)])
+    join("ana@example.com", "instant", "Videos")
+    publish("A video", feed=1)
+    publish("A text", feed=0)
+    tick(env)
+    assert subjects(sink, "ana@example.com") == ["A video"]
+
+
+def test_nothing_of_her_topics_is_settled_and_not_looked_at_for_ever(env: Environment, blog: int, sink: Sink) -> None:
+    topics.add(None, "Sleep", categories=["sleep"])
+    topics.add(None, "Breath", categories=["breath"])
+    join("ana@example.com", "instant", "Sleep")
+    publish("Of air", categories=("breath",))
+    for _ in range(3):
+        tick(env)
+    assert sink.accepted == []
+    assert db.session.scalars(select(Period)).all() == []
+    assert [row.cursor for row in db.session.scalars(select(Subscription))] == [1]
+
+
+def test_choosing_topics(env: Environment, blog: int) -> None:
+    offers = [topics.add(None, name).id for name in ("Sleep", "Breath", "Food")]
+    join("ana@example.com")
+    with transaction() as session:
+        reader = session.scalars(select(Subscription)).one()
+        assert [offer.name for offer in topics.topics_of(session, reader.mailing_list)] == ["Sleep", "Breath", "Food"]
+        assert topics.choose_topics(session, reader, ["food", str(offers[0])])
+        assert reader.topics == f"{offers[0]},{offers[2]}"
+        assert not topics.choose_topics(session, reader, [offers[2], offers[0]])
+        assert [offer.name for offer in topics.chosen_topics(session, reader)] == ["Sleep", "Food"]
+        with pytest.raises(InvalidInput):
+            topics.choose_topics(session, reader, ["nonsense"])
+        topics.choose_topics(session, reader, offers)
+        assert reader.topics == "", "all of them: also those to come"
+        topics.choose_topics(session, reader, ["Food"])
+    assert [row.name for row in topics.order(None, ["Food"])] == ["Food", "Sleep", "Breath"]
+    assert [row.readers for row in topics.ls()] == [1, 0, 0]
+    assert topics.remove(None, "Food") == 1
+    assert db.session.scalars(select(Subscription)).one().topics == ""
+    with pytest.raises(NotFound):
+        topics.remove(None, "Food")
+
+
+# ── patience ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_three_posts_or_fourteen_days(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    lists.edit(env, "blog", {"min_entries": "3", "max_wait": "14"})
+    join("weekly@example.com")
+    join("daily@example.com", "daily")
+    join("now@example.com", "instant")
+    publish("One")
+    tick(env)
+    assert subjects(sink, "now@example.com") == ["One"], "who wants everything at once does not wait"
+    days = []
+    for day in range(20):
+        clock.now = START + timedelta(days=day)
+        tick(env)
+        days.append((len(sink.to("daily@example.com")), len(sink.to("weekly@example.com"))))
+    assert days.index((0, 1)) == 13, "Monday after next; a week later it would have waited for 20 days"
+    assert days.index((1, 1)) == 14
+    publish("Two", "Three", "Four", clock=clock)
+    clock.forward(timedelta(days=1))
+    tick(env)
+    assert subjects(sink, "daily@example.com") == ["One", "New: Four, Three and 1 more"]
+
+
+def test_waiting_is_said(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    lists.edit(env, "blog", {"min_entries": "3"})
+    join("ana@example.com")
+    publish("One")
+    found = explaining.explain(env)
+    assert next(row for row in found.outlooks if row.cadence == "weekly").verdict == "waits: 1 of 3 entries"
+    assert found.entries[0].course == "waits"
+    [mine] = explaining.explain_reader(env, None, "ana@example.com")
+    assert mine.verdict == "for more: 1 of 3 entries; goes on Mon 07 Dec, 08:00 at the latest"
+    clock.now = MONDAY_8
+    tick(env)
+    assert "1 reader waits for more" in db.session.scalars(select(Period).where(Period.cadence == "weekly")).one().why
+    digests.send_now(env)
+    sending.send_due(env)
+    assert subjects(sink, "ana@example.com") == ["One"], "by hand it waits for nothing"
+
+
+# ── catching up ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_long_sleep_is_one_digest_with_a_ceiling_and_the_rest_in_the_archive(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
+    join("ana@example.com", "daily")
+    publish(*(f"Post {number:03}" for number in range(90)))
+    clock.forward(timedelta(days=3))
+    tick(env)
+    [message] = sink.messages
+    html = body(message, "html")
+    campaign = db.session.scalars(select(Campaign)).one()
+    assert message["Subject"] == "New: Post 089, Post 088 and 88 more"
+    assert f'href="https://news.example.com/blog/archive/{campaign.id}"' in html
+    assert "And 15 more in the archive" in html
+    assert "Also new" in html
+    web = db.session.scalars(select(Edition).where(Edition.cursor == WEB)).one()
+    assert all(f"Post {number:03}" in web.html for number in range(90))
+    assert len(html.encode()) < 90_000
+
+
+# ── an author's words and order ────────────────────────────────────────────────────────────────────
+
+
+def test_an_intro_is_carried_once_by_each_rhythm(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("weekly@example.com")
+    join("daily@example.com", "daily")
+    assert {intro.cadence for intro in intros.write(env, None, "Back **from** the sea")} == {
+        "daily", "weekly", "monthly",
+    }  # fmt: skip
+    publish("One")
+    clock.now = MONDAY_8
+    tick(env)
+    for email in ("weekly@example.com", "daily@example.com"):
+        assert "Back from the sea" in body(sink.to(email)[0])
+        assert "Back <strong>from</strong> the sea" in body(sink.to(email)[0], "html")
+    publish("Two", clock=clock)
+    clock.forward(timedelta(days=7))
+    tick(env)
+    assert "from the sea" not in body(sink.to("weekly@example.com")[1])
+    assert [intro.cadence for intro in intros.ls(None)] == ["monthly"]
+    assert intros.clear(None) == 1
+    with pytest.raises(InvalidInput):
+        intros.write(env, None, "  ")
+
+
+def test_sections_and_order(env: Environment, blog: int, sink: Sink) -> None:
+    with transaction() as session:
+        channel = add_feed(session, session.scalars(select(MailingList)).one(), "https://video.example.com/feed")
+        channel.title = "My channel"
+    join("ana@example.com", "instant")
+    lists.edit(env, "blog", {"order": "oldest"})
+    assert digest_settings.section(None, "feed", ["my channel"]) == ["My channel", "Blog"]
+    publish("Word one", "Word two")
+    publish("Video one", feed=1)
+    tick(env)
+    text = body(sink.messages[0])
+    places = [text.index(part) for part in ("== My channel", "* Video one", "== Blog", "* Word one", "* Word two")]
+    assert places == sorted(places)
+    assert digest_settings.section(None, "none", []) == []
+    with pytest.raises(NotFound):
+        digest_settings.section(None, "topic", ["Nonsense"])
+
+
+@pytest.mark.any_database
+def test_excerpt_or_full_text_as_set(env: Environment, blog: int, sink: Sink) -> None:
+    join("ana@example.com", "instant")
+    with transaction() as session:
+        feed = session.scalars(select(Feed)).one()
+        for name in ("One", "Two"):
+            entry = add_entry(session, feed, name)
+            entry.content_html, entry.summary_html = f"<p>All of {name}</p>", f"<p>A taste of {name}</p>"
+    for show, expected in (("full", "All of"), ("excerpt", "A taste of"), ("auto", "A taste of")):
+        lists.edit(env, "blog", {"show": show})
+        made = digests.preview(env, None, "instant")
+        assert f"{expected} One" in made.html
+        assert f"{expected} Two" in made.text
+
+
+# ── what may not happen ────────────────────────────────────────────────────────────────────────────
+
+
+class Interrupted(Renderer):
+    """Renders as the other one does, and lets something happen meanwhile, once."""
+
+    def __init__(self, inner: Renderer, meanwhile: Callable[[], object]) -> None:
+        self.inner, self.meanwhile = inner, [meanwhile]
+
+    def render(self, mail: str, context: Mapping[str, object]) -> MailContent:
+        if self.meanwhile:
+            self.meanwhile.pop()()
+        return self.inner.render(mail, context)
+
+
+def test_e10_an_entry_held_while_a_digest_is_made_stops_it(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
+    """Nothing of that digest is kept; the next tick makes one of the rest."""
+    join("ana@example.com")
+    publish("One", "Two")
+    number = {row.title: row.id for row in entries.ls()}["One"]
+    clock.now = MONDAY_8
+    held = replace(env, renderer=Interrupted(env.renderer, lambda: entries.hold(number)))
+    assert [row for row in digests.compose_due(held) if row.cadence == "weekly"] == []
+    tick(env)
+    assert subjects(sink, "ana@example.com") == ["Two"]
+
+
+def test_skipped_after_numbering_costs_no_period(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("ana@example.com", "instant")
+    publish("One")
+    entries.skip(entries.ls()[0].id)
+    for _ in range(3):
+        tick(env)
+        clock.forward(timedelta(minutes=1))
+    assert db.session.scalars(select(Period)).all() == []
+
+
+def test_the_archive_shows_all_and_nothing_of_a_reader(app: Flask, clock: Clock, sink: Sink) -> None:
+    env = app.extensions[EXTENSION]
+    with app.app_context():
+        with transaction() as session:
+            mailing_list = add_list(session)
+            add_entry(session, add_feed(session, mailing_list), "One")
+            add_reader(session, mailing_list, "ana@example.com", name="Ana Reader", cadence="instant")
+        tick(env)
+        campaign = db.session.scalars(select(Campaign)).one().id
+        entry = db.session.scalars(select(Entry)).one()
+        assert entry.fate == "sent"
+        db.session.rollback()
+    page = app.test_client().get(f"/blog/archive/{campaign}").get_data(as_text=True)
+    assert "All about One." in page
+    assert f"/blog/archive/{campaign}" in body(sink.messages[0], "html")
+    for personal in ("Ana Reader", "ana@example.com", "/unsubscribe/", "/preferences/", "Unsubscribe"):
+        assert personal not in page
