@@ -94,14 +94,14 @@ def remove(env: Environment, which: str, *, yes: bool) -> None:
 def read(ctx: click.Context, source: str, *, json_: bool) -> None:
     """Show what is understood of a feed, in a file or at an address; stores nothing."""
     from newsletter.feeds.fetch import Fetcher
-    from newsletter.feeds.parse import parse
+    from newsletter.feeds.reading import read as read_feed
 
     if "://" in source:
         fetched = Fetcher(user_agent="newsletter", allow_private=private_allowed(ctx))(source)
-        found = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
+        found = read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
     else:
         try:
-            found = parse(Path(source).read_bytes(), url=Path(source).resolve().as_uri())
+            found = read_feed(Path(source).read_bytes(), url=Path(source).resolve().as_uri())
         except OSError as error:
             raise click.ClickException(f"{source}: {error.strerror}") from None
     if json_:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 from newsletter.errors import FeedError, FeedForbidden, NotAFeed
 from newsletter.feeds.entry import ParsedFeed
 from newsletter.feeds.fetch import Fetch, Fetched
-from newsletter.feeds.parse import parse
+from newsletter.feeds.reading import read
 
 USUAL_PATHS = ("/feed/", "/feed.xml", "/atom.xml", "/rss.xml", "/index.xml", "/feed.json")
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
@@ -64,7 +64,7 @@ def _complete(address: str) -> str:
 
 
 def _found(fetched: Fetched) -> Discovered:
-    feed = parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
+    feed = read(fetched.body, url=fetched.url, content_type=fetched.content_type)
     root = urljoin(fetched.url, "/")
     return Discovered(fetched.permanent_url or fetched.url, feed.title, feed.link or root, fetched, feed)
 

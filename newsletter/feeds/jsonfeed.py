@@ -11,8 +11,8 @@ from newsletter.content import absolute_link, first_picture, plain, video_id, vi
 from newsletter.errors import NotAFeed
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.identity import canonical_link, identity
+from newsletter.feeds.mending import ENTRIES_AT_MOST
 
-ENTRIES_AT_MOST = 1000
 HTML_AT_MOST = 400_000
 
 
@@ -54,7 +54,7 @@ def _entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
     picture, alt = (video_picture(video), "") if video else first_picture(content, base_url=link or base)
     has_own = bool(_text(item.get("image")) or _text(item.get("banner_image")))
     return ParsedEntry(
-        identity=identity(raw_id, link, title, published),
+        identity=identity(raw_id, link, title or content or summary, published),
         link_key=canonical_link(link),
         id=raw_id,
         title=title,

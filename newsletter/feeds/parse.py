@@ -9,10 +9,13 @@ from __future__ import annotations
 import calendar
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from html import escape
 from typing import Any
+from urllib.parse import urlsplit
 
 import feedparser
 
@@ -21,15 +24,16 @@ from newsletter.errors import NotAFeed
 from newsletter.feeds import jsonfeed
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.identity import canonical_link, identity
+from newsletter.feeds.mending import ENTRIES_AT_MOST, has_root, mended, too_deep, trimmed
 
 BODY_AT_MOST = 5_000_000
-ENTRIES_AT_MOST = 1000
 HTML_AT_MOST = 400_000
-DEPTH_AT_MOST = 400
+HINT = "give the address of the feed, or of a page that links to one"
+
+_NOWHERE = re.compile(r"https?://nowhere\.invalid(/here/)?")
 
 _TAIL = re.compile(r"\s*(<p>)?\s*The post\b.{0,500}?\bappeared first on\b.{0,500}\Z", re.S | re.I)
 _DOTS = re.compile(r"\s*(\[(…|&hellip;|&#8230;|\.\.\.)\]|\[?&#8230;\]?)\s*(</p>)?\s*\Z")
-_XML_TAG = re.compile(rb"<(/?)([A-Za-z_][\w:.-]*)[^<>]*?(/?)>")
 
 
 def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
@@ -40,47 +44,62 @@ def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
         raise NotAFeed(url, "larger than 5 MB")
     if jsonfeed.looks_like(body):
         return _distinct(jsonfeed.parse(body, url=url))
-    return _distinct(_xml(_trimmed(body), url, content_type))
-
-
-def _trimmed(body: bytes) -> bytes:
-    """Without white space or stray bytes before the XML declaration, which parsers refuse."""
-    start = body[:1000].find(b"<?xml")
-    return body[start:] if start > 0 and not body.startswith((b"\xff\xfe", b"\xfe\xff")) else body.lstrip(b" \t\r\n")
+    return _distinct(_xml(trimmed(body), url, content_type))
 
 
 def _xml(body: bytes, url: str, content_type: str) -> ParsedFeed:
-    if _depth(body) > DEPTH_AT_MOST:
+    if not has_root(body):
+        raise NotAFeed(url, _what_it_is(body), hint=HINT)
+    if too_deep(body):
         raise NotAFeed(url, "its elements are nested too deeply to be a feed")
-    headers = {"content-type": content_type or "application/xml", "content-location": url}
+    headers = {"content-type": content_type or "application/xml", "content-location": _nowhere(url)}
     try:
         found: Any = feedparser.parse(
-            io.BytesIO(body), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+            io.BytesIO(mended(body)), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
     except (RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OSError) as error:
         raise NotAFeed(url, f"cannot be read ({type(error).__name__})") from None
     raw = found.get("entries", [])[:ENTRIES_AT_MOST]
     if not found.get("version") and not raw:
-        raise NotAFeed(url, _what_it_is(body), hint="give the address of the feed, or of a page that links to one")
-    base = _text(found.feed.get("link")) or url
-    base = absolute_link(base, base_url=url) or url
+        raise NotAFeed(url, _what_it_is(body), hint=HINT)
+    base = _base(found.feed, url)
     entries = (_entry(item, base) for item in raw)
     return ParsedFeed(
         title=_title(found.feed, "title"),
-        link=base if base != url else "",
+        link=_site(found.feed, url),
         entries=tuple(entry for entry in entries if entry is not None),
         notes=_notes(found),
     )
 
 
-def _depth(body: bytes) -> int:
-    depth = deepest = 0
-    for closing, name, empty in _XML_TAG.findall(re.sub(rb"<!\[CDATA\[.*?\]\]>", b"", body, flags=re.S)):
-        if empty or name in (b"br", b"img", b"hr", b"link", b"meta", b"p", b"li", b"input"):
-            continue
-        depth = max(0, depth - 1) if closing else depth + 1
-        deepest = max(deepest, depth)
-    return deepest
+def _site(feed: Any, url: str) -> str:
+    """The page a feed belongs to, or ""."""
+    return _own_page(feed.get("links") or [], url) or _rebased(_text(feed.get("link")), url)
+
+
+def _base(feed: Any, url: str) -> str:
+    """What relative links are relative to, where no xml:base says so: the feed's own address. Where that is not on its
+    site (a file, a proxy), the address it gives for itself, else its site."""
+    site = _site(feed, url)
+    itself = [_text(link.get("href")) for link in feed.get("links") or [] if link.get("rel") == "self"]
+    places = [url, *(_rebased(place, url) for place in itself)]
+    return next((place for place in places if not site or _host(place) == _host(site)), site)
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").removeprefix("www.")
+
+
+def _nowhere(url: str) -> str:
+    """Where feedparser is told that the feed was found, so that what begins there is known to be relative, and an
+    empty address from one that names the feed."""
+    return f"{'http' if url.startswith('http:') else 'https'}://nowhere.invalid/here/"
+
+
+def _rebased(link: str, base: str) -> str:
+    """`link` as an absolute http(s) address, or "" if it is none, or empty."""
+    link = _NOWHERE.sub("", link, count=1) if _NOWHERE.match(link) else link
+    return (absolute_link(link, base_url=base) or "")[:2000] if link.strip() else ""
 
 
 def _what_it_is(body: bytes) -> str:
@@ -101,7 +120,7 @@ def _notes(found: Any) -> tuple[str, ...]:
 
 def _entry(item: Any, base: str) -> ParsedEntry | None:
     link = _link(item, base)
-    title = _title(item, "title")
+    title = _title(item, "title") or plain(item.get("itunes_title"), limit=500)
     content, summary = _content(item), _text(item.get("summary"))[:HTML_AT_MOST]
     if not (link or title or content.strip() or summary.strip()):
         return None
@@ -110,11 +129,11 @@ def _entry(item: Any, base: str) -> ParsedEntry | None:
         summary, content = _escaped(summary), ""
     elif content == summary:
         summary = ""
-    raw_id = plain(item.get("id"), limit=2000)
+    raw_id = _raw_id(item)
     published = _date(item)
     image, alt = _image(item, content or summary, link or base, video)
     return ParsedEntry(
-        identity=identity(raw_id, link, title, published),
+        identity=identity(raw_id, link, title or content or summary, published),
         link_key=canonical_link(link),
         id=raw_id,
         title=title,
@@ -161,17 +180,26 @@ def _tidied(html: str) -> str:
 
 
 def _link(item: Any, base: str) -> str:
-    """The entry's own page. An empty address would mean the feed itself, which is no entry's page."""
-    links = [link for link in item.get("links") or [] if isinstance(link, dict)]
-    own = [link for link in links if link.get("rel", "alternate") == "alternate"]
-    candidates = [_text(link.get("href")) for link in own] + [_text(item.get("link"))]
-    for candidate in candidates:
-        raw_base = _text(item.get("base")) or base
-        found = absolute_link(candidate, base_url=raw_base) if candidate.strip() else None
-        if found and found.rstrip("/") != base.rstrip("/") + "#":
-            return found[:2000]
-    permalink = _text(item.get("id"))
-    return (absolute_link(permalink, base_url="") or "")[:2000] if item.get("guidislink") else ""
+    """The entry's own page: what it links to, else its id where that is said to be its address (a guid without
+    isPermaLink="false", the id of an Atom entry without links) and is one."""
+    own = _own_page(item.get("links") or [], base)
+    if own or not item.get("guidislink"):
+        return own
+    return (absolute_link(_raw_id(item), base_url="") or "")[:2000]
+
+
+def _own_page(links: Sequence[Any], base: str) -> str:
+    """The first link to a page of its own, a web page rather than another kind; not an enclosure, reply or feed."""
+    own = [link for link in links if isinstance(link, dict) and link.get("rel", "alternate") == "alternate"]
+    own.sort(key=lambda link: "html" not in str(link.get("type", "text/html")))
+    found = (_rebased(_text(link.get("href")), base) for link in own)
+    return next((link for link in found if link), "")
+
+
+def _raw_id(item: Any) -> str:
+    """The id as the feed has it: feedparser takes it for an address and completes it."""
+    raw = _text(item.get("id"))
+    return plain(_NOWHERE.sub("", raw, count=1) if _NOWHERE.match(raw) else raw, limit=2000)
 
 
 def _date(item: Any) -> datetime | None:
@@ -212,17 +240,20 @@ def _categories(item: Any) -> tuple[str, ...]:
 
 
 def _distinct(feed: ParsedFeed) -> ParsedFeed:
-    """Each identity once: the first of twins stays; what merely shares an id with another is told apart by its link."""
-    seen: dict[str, ParsedEntry] = {}
-    kept: list[ParsedEntry] = []
+    """Different entries under one identity (an id or a link that several share) told apart, all of them alike, so that
+    none depends on its place. Twins keep one identity: whoever stores them takes the first."""
+    variants: dict[str, set[str]] = {}
     for entry in feed.entries:
-        twin = seen.get(entry.identity)
-        if twin is not None:
-            if entry.link_key == twin.link_key or entry.title == twin.title:
-                continue
-            entry = replace(entry, identity=identity("", entry.link, entry.title, entry.published) + "#2")
-            if entry.identity in seen:
-                continue
-        seen[entry.identity] = entry
-        kept.append(entry)
-    return replace(feed, entries=tuple(kept))
+        variants.setdefault(entry.identity, set()).add(_variant(entry))
+    entries = [
+        replace(entry, identity=f"{entry.identity[:380]}#{_variant(entry)}")
+        if len(variants[entry.identity]) > 1
+        else entry
+        for entry in feed.entries
+    ]
+    return replace(feed, entries=tuple(entries))
+
+
+def _variant(entry: ParsedEntry) -> str:
+    said = f"{entry.link_key}\n{entry.title}\n{entry.published}"
+    return sha256(said.encode("utf-8", "replace")).hexdigest()[:16]

@@ -21,7 +21,7 @@ from newsletter.errors import FeedError, FeedGone, FeedUnavailable, NewsletterEr
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.fetch import Fetched
 from newsletter.feeds.identity import canonical_link
-from newsletter.feeds.parse import parse
+from newsletter.feeds.reading import read
 from newsletter.models import Entry, Feed
 from newsletter.schedule import POLL_EVERY, next_poll
 from newsletter.services import sighting
@@ -139,7 +139,7 @@ def _read(env: Environment, due: DueFeed) -> Reading:
         fetched = env.fetch(due.url, etag=due.etag, last_modified=due.last_modified)
         if fetched.status == 304 or (due.body_digest and digest(fetched) == due.body_digest):
             return fetched, None
-        return fetched, parse(fetched.body, url=fetched.url, content_type=fetched.content_type)
+        return fetched, read(fetched.body, url=fetched.url, content_type=fetched.content_type)
     except NewsletterError as error:
         return error
     except Exception as error:  # a parser's bug must not cost the other feeds their turn (F12)

@@ -75,6 +75,7 @@ def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Momen
     the title and date, of an entry that has vanished. Nothing is judged by its date: a back-dated entry goes out once
     like any other (E04).
     """
+    entries = list({entry.identity: entry for entry in reversed(entries)}.values())[::-1]  # of twins, the first
     matched = _match(known, entries, moment.site_key)
     seen = tuple((found.id, entry) for entry, found in zip(entries, matched, strict=True) if found is not None)
     new = [entry for entry, found in zip(entries, matched, strict=True) if found is None]

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from newsletter.errors import NotAFeed
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.identity import canonical_link, identity
+from newsletter.feeds.mending import heavy
 from newsletter.feeds.parse import parse
+from newsletter.feeds.reading import read as read_apart
 from tests.feeds_server import item, rss
 
 URL = "https://blog.example.com/feed/"
@@ -103,7 +105,9 @@ def test_f10_letters_survive(body: bytes, content_type: str) -> None:
         (b"", "empty"), (b"  \n", "empty"), (b"\0" * 50, "empty"), (b"<html><body>Hi</body></html>", "web page"),
         (b"<!DOCTYPE html><html>", "web page"), (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "feed"), (b"hello", "not a feed"),
         (b"<xml/>", "feed"), (b"{}", "no JSON Feed"), (b'{"items": []}', "no JSON Feed"), (b"{[", "broken JSON"),
-        (b"/etc/passwd", "not a feed"), (b"<a>" * 100_000, "deep"),
+        (b"/etc/passwd", "not a feed"), (b"<rss>" + b"<a>" * 100_000, "deep"),
+        (b'<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9"><url><loc>https://x.org</loc></url></urlset>', "feed"),
+        (b"<sample><item><title>Not a feed</title></item></sample>", "feed"),
     ],
 )  # fmt: skip
 def test_f10_what_is_no_feed_says_so(body: bytes, said: str) -> None:
@@ -133,26 +137,56 @@ def test_f05_entities_stay_harmless() -> None:
     assert time.monotonic() - begun < 20
 
 
-def test_f06_many_and_enormous() -> None:
+def test_f06_many_and_enormous(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(read(rss(*(item(f"Post {n}") for n in range(3000)))).entries) == 3000
+    monkeypatch.setattr("newsletter.feeds.mending.ENTRIES_AT_MOST", 40)
     feed = read(rss(*(item(f"Post {n}") for n in range(3000))))
-    assert len(feed.entries) == 1000
+    assert len(feed.entries) == 40
+    assert feed.notes == (), "what is left out leaves the rest well-formed"
     assert len(one(item("x" * 1_000_000)).title) <= 500
 
 
+def test_f06_what_costs_too_much_is_read_apart_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So many labels on one entry would take the parser hours."""
+    monkeypatch.setattr("newsletter.feeds.reading.SECONDS_IN_ALL", 2)
+    labels = "".join(f"<category>{n}</category>" for n in range(150_000))
+    with pytest.raises(NotAFeed, match="takes longer"):
+        read_apart(rss(f"<item><title>A</title>{labels}</item>"), url=URL)
+
+
+def test_f06_a_heavy_feed_is_read_apart_to_the_same_end() -> None:
+    body = rss(*(item(f"Größe {n}", date="Tue, 24 Nov 2026 09:00:00 GMT") for n in range(1200)))
+    assert heavy(body)
+    assert read_apart(body, url=URL, content_type="text/xml") == read(body, "text/xml")
+    with pytest.raises(NotAFeed, match="a web page"):
+        read_apart(b"<html>" + b"<p>" * 10_000, url=URL)
+
+
 def test_e03_entries_without_ids() -> None:
-    feed = read(
-        rss(item("A", guid=""), item("B", guid="", link=""), item("C", guid="", link=""), item("B", guid="", link=""))
-    )
+    feed = read(rss(item("A", guid=""), item("B", guid="", link=""), item("C", guid="", link="")))
     assert [entry.title for entry in feed.entries] == ["A", "B", "C"]
     assert len({entry.identity for entry in feed.entries}) == 3
     assert feed.entries[0].identity == feed.entries[0].link_key
 
 
-def test_e03_two_entries_with_one_id() -> None:
-    same = read(rss(item("A", guid="1"), item("A", guid="1")))
-    assert len(same.entries) == 1
-    other = read(rss(item("A", guid="1"), item("B", guid="1")))
-    assert len({entry.identity for entry in other.entries}) == 2
+def test_e03_entries_with_nothing_but_text() -> None:
+    feed = read(rss(*(f"<item><description>Thought {n}</description></item>" for n in range(5))))
+    assert len({entry.identity for entry in feed.entries}) == 5
+
+
+def test_e03_twins_are_shown_and_stay_one() -> None:
+    feed = read(rss(item("A", guid="1"), item("A", guid="1")))
+    assert [entry.title for entry in feed.entries] == ["A", "A"]
+    assert len({entry.identity for entry in feed.entries}) == 1
+
+
+@pytest.mark.parametrize("link", ["https://blog.example.com/", "https://blog.example.com/same"])
+def test_e03_an_id_that_several_share_names_none_of_them(link: str) -> None:
+    """Whichever stands first: each keeps its identity when a newer one comes before it."""
+    before = read(rss(item("A", guid=link, link=link), item("B", guid=link, link=link)))
+    after = read(rss(item("C", guid=link, link=link), item("A", guid=link, link=link), item("B", guid=link, link=link)))
+    assert len({entry.identity for entry in after.entries}) == 3
+    assert [entry.identity for entry in after.entries[1:]] == [entry.identity for entry in before.entries]
 
 
 @pytest.mark.parametrize(
@@ -180,15 +214,66 @@ def test_e08_links(link: str, expected: str) -> None:
     assert one(item("A", link=link, guid="id-1")).link == expected
 
 
+@pytest.mark.parametrize(
+    ("url", "site", "expected"),
+    [
+        ("https://blog.example.com/sub/feed", "https://blog.example.com/", "https://blog.example.com/sub/post"),
+        ("http://127.0.0.1/feed", "https://blog.example.com/", "https://blog.example.com/post"),
+        ("file:///tmp/feed.xml", "https://blog.example.com/", "https://blog.example.com/post"),
+        ("file:///tmp/feed.xml", "", ""),
+    ],
+)
+def test_e08_without_a_base_links_belong_to_the_site(url: str, site: str, expected: str) -> None:
+    assert parse(rss(item("A", link="post", guid="1"), link=site), url=url).entries[0].link == expected
+
+
+def test_e08_which_link_is_the_entrys_own() -> None:
+    body = b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>B</title><link href="https://x.org/"/><entry><id>tag:x</id><title>T</title>
+      <link rel="enclosure" href="https://x.org/a.mp3"/><link rel="replies" href="https://x.org/a#c"/><link rel="self" href="https://x.org/a.atom"/>
+      <link rel="alternate" type="application/json" href="https://x.org/a.json"/><link rel="alternate" type="text/html" href="https://x.org/a"/></entry>
+      <entry><id>https://x.org/b</id><title>U</title></entry><entry><id>tag:y</id><title>V</title></entry></feed>"""
+    assert [entry.link for entry in read(body).entries] == ["https://x.org/a", "https://x.org/b", ""]
+
+
+@pytest.mark.parametrize(
+    ("guid", "expected"),
+    [
+        ("<guid>https://x.org/a</guid>", "https://x.org/a"), ('<guid isPermaLink="false">https://x.org/a</guid>', ""),
+        ("<guid>12345</guid>", ""), ("<guid>tag:x.org,2026:1</guid>", ""),
+    ],
+)  # fmt: skip
+def test_e08_a_guid_may_be_the_link(guid: str, expected: str) -> None:
+    entry = one(f"<item><title>A</title>{guid}</item>")
+    assert entry.link == expected
+    assert entry.id == guid.split(">")[1].split("<")[0], "ids stay as they are written"
+
+
 def test_e08_xml_base() -> None:
     body = b"""<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://other.example/blog/"><title>B</title>
       <entry><id>tag:x</id><title>T</title><link href="post.html"/></entry></feed>"""
     assert read(body).entries[0].link == "https://other.example/blog/post.html"
 
 
-def test_e09_nested_items_leave_no_blanks() -> None:
-    feed = read(rss("<item><title>A</title><link>https://x.org/a</link>" + "<item></item>" * 10 + "</item>"))
-    assert all(entry.title or entry.link for entry in feed.entries)
+@pytest.mark.parametrize(
+    "nested",
+    [
+        "<item><title>A</title><link>https://x.org/a</link>" + "<item></item>" * 10 + "</item>",
+        "<item>" + "<item/><item> </item>" * 5 + "<title>A</title><link>https://x.org/a</link></item>",
+        "<item><title>A</title><![CDATA[<item>]]><!-- <item> --><link>https://x.org/a</link></item>",
+    ],
+)
+def test_e09_nested_items_leave_no_blanks(nested: str) -> None:
+    feed = read(rss(nested, item("B")))
+    assert [entry.title for entry in feed.entries] == ["A", "B"]
+    assert feed.entries[0].link == "https://x.org/a"
+    assert feed.title == "Blog"
+
+
+def test_e09_an_entry_inside_another_is_an_entry() -> None:
+    inner = item("B") + item("C", guid="")
+    feed = read(rss(f"<item><title>A</title>{inner}<link>https://x.org/a</link></item>", item("D")))
+    assert [entry.title for entry in feed.entries] == ["A", "B", "C", "D"]
+    assert feed.entries[0].link == "https://x.org/a"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""Looks at the bytes of a feed before they are parsed: what is in a parser's way is mended, what would cost it dear is
+found. Pure. CDATA sections and comments are left alone: what looks like an element in them is none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+ENTRIES_AT_MOST = 10_000
+DEPTH_AT_MOST = 400
+LIGHT = 1_000_000
+LIGHT_TAGS = 5_000
+LIGHT_TAG = 10_000
+
+# Each alternative stops at the next bracket or at its own end, so that a million of them without an end stay linear.
+_ASIDE = rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+\]\]>|<!--(?:[^-]|-(?!->))*+-->"
+_TOKEN = re.compile(_ASIDE + rb"|<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]*)(?P<rest>[^<>]*)>")
+_ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:rss|feed|rdf|channel|entry)\b", re.I)
+_TEXT_TAGS = frozenset((b"br", b"img", b"hr", b"link", b"meta", b"p", b"li", b"input"))
+_ITEM_TAGS = frozenset((b"item", b"entry"))
+
+
+def trimmed(body: bytes) -> bytes:
+    """Without white space or stray bytes before the XML declaration, which parsers refuse."""
+    start = body[:1000].find(b"<?xml")
+    return body[start:] if start > 0 and not body.startswith((b"\xff\xfe", b"\xfe\xff")) else body.lstrip(b" \t\r\n")
+
+
+def has_root(body: bytes) -> bool:
+    """Whether anything in `body` begins a feed. Wide character sets are taken at their word."""
+    return b"\0" in body[:200] or _ROOT.search(body) is not None
+
+
+def heavy(body: bytes) -> bool:
+    """Whether reading `body` may cost more than a worker should spend beside its other work."""
+    if len(body) > LIGHT or b"\0" in body[:200]:
+        return len(body) > LIGHT_TAGS
+    count = body.count(b"<") if body.count(b"<") <= LIGHT_TAGS else sum(1 for _ in _tags(body))
+    return count > LIGHT_TAGS or any(len(part) > LIGHT_TAG for part in re.findall(rb"<[A-Za-z][^<>]*", body))
+
+
+def too_deep(body: bytes) -> bool:
+    """Whether elements are nested as no feed nests them."""
+    depth = 0
+    for match in _tags(body):
+        if match["rest"].endswith(b"/") or match["name"] in _TEXT_TAGS:
+            continue
+        depth = max(0, depth - 1) if match["close"] else depth + 1
+        if depth > DEPTH_AT_MOST:
+            return True
+    return False
+
+
+def _tags(body: bytes) -> Iterator[re.Match[bytes]]:
+    return (match for match in _TOKEN.finditer(body) if match["name"])
+
+
+def mended(body: bytes) -> bytes:
+    """`body` with entries side by side that stood inside one another (E09), empty ones left out, and no more of them
+    than we read."""
+    marks = [match for match in _tags(body) if match["name"].lower() in _ITEM_TAGS]
+    depth, nested, count = 0, False, 0
+    for match in marks:
+        opens = not match["close"] and not match["rest"].endswith(b"/")
+        nested = nested or (not match["close"] and depth > 0)
+        depth += 1 if opens else -1 if match["close"] else 0
+        count += bool(match["close"])
+    if nested and depth == 0:
+        return _side_by_side(body, marks)
+    return _shortened(body, marks) if count > ENTRIES_AT_MOST else body
+
+
+def _side_by_side(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
+    """Moves each entry that stands inside another behind it."""
+    out: list[bytes] = []
+    open_: list[list[bytes]] = []
+    behind: list[bytes] = []
+    end = 0
+    for match in marks:
+        (open_[-1] if open_ else out).append(body[end : match.start()])
+        end = match.end()
+        if match["rest"].endswith(b"/"):
+            continue
+        if not match["close"]:
+            open_.append([match[0]])
+        elif open_:
+            whole = b"".join([*open_.pop(), match[0]])
+            if open_:
+                behind.append(whole)
+            else:
+                out += [whole, *behind]
+                behind = []
+    return b"".join([*out, body[end:]])
+
+
+def _shortened(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
+    """Without the entries after the last that we read."""
+    ends = [match.end() for match in marks if match["close"]]
+    return body[: ends[ENTRIES_AT_MOST - 1]] + body[ends[-1] :]
