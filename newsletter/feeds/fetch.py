@@ -5,6 +5,7 @@ from a private network. Every address a name resolves to is checked, the checked
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
@@ -21,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NameResolutionError, SSLError
 from urllib3.util import Timeout
+from urllib3.util.ssl_ import create_urllib3_context
 
 from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable
 
@@ -130,6 +133,16 @@ class Fetcher:
         self._ca_certs = ca_certs
         self._resolve = resolve
 
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made once, when it is needed: reading the machine's certificates costs more than a poll may."""
+        context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+        if self._ca_certs:
+            context.load_verify_locations(self._ca_certs)
+        else:
+            context.load_default_certs()
+        return context
+
     def __call__(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
         """See `Fetch`. A 304 is only believed where something conditional was asked."""
         headers = dict(self._headers)
@@ -202,7 +215,7 @@ class Fetcher:
         }
         plain_ = type("GuardedHTTP", (_Guard, HTTPConnection), guard)
         tls = type("GuardedHTTPS", (_Guard, HTTPSConnection), guard)
-        manager = urllib3.PoolManager(num_pools=2, ca_certs=self._ca_certs, cert_reqs="CERT_REQUIRED")
+        manager = urllib3.PoolManager(num_pools=2, ssl_context=self._tls)
         manager.pool_classes_by_scheme = {
             "http": type("HTTP", (HTTPConnectionPool,), {"ConnectionCls": plain_}),
             "https": type("HTTPS", (HTTPSConnectionPool,), {"ConnectionCls": tls}),

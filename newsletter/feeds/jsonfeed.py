@@ -28,7 +28,7 @@ def parse(body: bytes, *, url: str) -> ParsedFeed:
     except (ValueError, RecursionError):
         raise NotAFeed(url, "broken JSON") from None
     items = found.get("items") if isinstance(found, dict) else None
-    if not isinstance(items, list) or "jsonfeed" not in str(found.get("version", "")):
+    if not isinstance(items, list) or not ("jsonfeed" in str(found.get("version")) or found.get("home_page_url")):
         raise NotAFeed(url, "JSON, but no JSON Feed")
     site = absolute_link(_text(found.get("home_page_url")), base_url=url) or url
     entries = (_entry(item, site) for item in items[:ENTRIES_AT_MOST] if isinstance(item, dict))

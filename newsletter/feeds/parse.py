@@ -122,7 +122,7 @@ def _entry(item: Any, base: str) -> ParsedEntry | None:
     link = _link(item, base)
     title = _title(item, "title") or plain(item.get("itunes_title"), limit=500)
     content, summary = _content(item), _text(item.get("summary"))[:HTML_AT_MOST]
-    if not (link or title or content.strip() or summary.strip()):
+    if not (link or title or _text(item.get("title")).strip() or content.strip() or summary.strip()):
         return None
     video = _text(item.get("yt_videoid")) or video_id(link)
     if _text(item.get("yt_videoid")):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sqlalchemy import and_, or_, select, update
@@ -75,7 +75,7 @@ Reading = tuple[Fetched, ParsedFeed | None] | NewsletterError
 
 def poll_due(env: Environment, *, eager: bool = False, limit: int = 500) -> list[PollResult]:
     """Polls every feed that is due; with `eager`, also those that only their usual quarter of an hour keeps waiting."""
-    return list(_poll(env, list(_claim(env, limit, eager=eager))))
+    return list(_poll(env, _claim(env, limit, eager=eager)))
 
 
 def check(env: Environment, feed_id: int) -> PollResult:
@@ -97,23 +97,28 @@ def refresh(env: Environment, list_id: int) -> list[PollResult]:
     return list(_poll(env, due))
 
 
-def _claim(env: Environment, limit: int, *, eager: bool) -> Iterator[DueFeed]:
+def _claim(env: Environment, limit: int, *, eager: bool) -> list[DueFeed]:
     """Takes due feeds by moving them on: an UPDATE that hits the row with the time we saw, or not at all."""
     now = env.now
     with reading() as session:
         due_by = now + POLL_EVERY * 1.2 if eager else now
         ripe = or_(Feed.next_poll_at <= now, and_(Feed.next_poll_at <= due_by, Feed.failures == 0))
-        query = select(Feed).where(Feed.status == "active", ripe).order_by(Feed.next_poll_at)
-        seen = [(feed, feed.next_poll_at, _due(env, feed)) for feed in session.scalars(query.limit(limit))]
-    for _, next_poll_at, due in seen:
-        with transaction() as session:
-            taken = session.execute(
-                update(Feed)
-                .where(Feed.id == due.id, Feed.next_poll_at == next_poll_at, Feed.status == "active")
-                .values(next_poll_at=now + CLAIM_FOR)
-            )
-        if taken.rowcount == 1:  # type: ignore[attr-defined]
-            yield due
+        query = select(Feed).where(Feed.status == "active", ripe).order_by(Feed.next_poll_at, Feed.id)
+        seen = [(feed.next_poll_at, _due(env, feed)) for feed in session.scalars(query.limit(limit))]
+    if not seen:
+        return []
+    with transaction() as session:
+        return [due for next_poll_at, due in seen if _taken(session, due.id, next_poll_at, now + CLAIM_FOR)]
+
+
+def _taken(session: Session, feed_id: int, seen_at: datetime, until: datetime) -> bool:
+    taken = session.execute(
+        update(Feed)
+        .where(Feed.id == feed_id, Feed.next_poll_at == seen_at, Feed.status == "active")
+        .values(next_poll_at=until)
+        .execution_options(synchronize_session=False)
+    )
+    return bool(taken.rowcount == 1)  # type: ignore[attr-defined]
 
 
 def _due(env: Environment, feed: Feed) -> DueFeed:
@@ -288,8 +293,8 @@ def _add(env: Environment, session: Session, feed: Feed, new: sighting.New) -> N
     )
     _update(entry, new.entry)
     session.add(entry)
-    session.flush()
     if new.fate == "ready":
+        session.flush()
         make_ready(session, entry, grace_from=env.now)
 
 
