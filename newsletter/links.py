@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from newsletter.tokens import Tokens
+from newsletter.tokens import Purpose, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +29,48 @@ class Links:
 
     def confirm(self, handle: str, round_: int, now: datetime) -> str:
         """Confirms the `round_`-th request of a subscription; 7 days."""
-        return f"{self.base_url}/confirm/{self.tokens.sign('confirm', f'{handle}.{round_}', now)}"
+        return self._signed("confirm", f"{handle}.{round_}", now)
 
-    def preferences(self, handle: str, now: datetime) -> str:
-        """A reader's preferences; 30 days."""
-        return f"{self.base_url}/preferences/{self.tokens.sign('preferences', handle, now)}"
+    def preferences(self, handle: str, now: datetime, *, own: bool = False) -> str:
+        """A reader's preferences; 30 days. With `own`, the link was asked for and mailed to her alone: for a day it
+        opens what no forwarded mail may (services/preferences.py)."""
+        return self._signed("preferences", f"{handle}.own" if own else handle, now)
 
     def unsubscribe(self, handle: str, now: datetime) -> str:
         """Ends a subscription; for ever."""
-        return f"{self.base_url}/unsubscribe/{self.tokens.sign('unsubscribe', handle, now)}"
+        return self._signed("unsubscribe", handle, now)
 
+    def export(self, handle: str, now: datetime) -> str:
+        """Everything that is known of a reader; a day."""
+        return self._signed("export", handle, now)
+
+    def erase(self, handle: str, now: datetime) -> str:
+        """Forgets a reader; a day."""
+        return self._signed("erase", handle, now)
+
+    def address(self, handle: str, mark: str, now: datetime) -> str:
+        """Confirms a new address, known by its `mark`; a day."""
+        return self._signed("address", f"{handle}.{mark}", now)
+
+    def resource(self, name: str) -> str:
+        """What stands for a resource until a reader is known, and for everybody: a page that mails readers theirs."""
+        return f"{self.base_url}/resources/{name}"
+
+    def resource_of(self, handle: str, name: str, now: datetime) -> str:
+        """A resource, for one reader; 30 days."""
+        return self._signed("resources", f"{handle}.{name}", now)
+
+    def _signed(self, purpose: Purpose, payload: str, now: datetime) -> str:
+        return f"{self.base_url}/{purpose}/{self.tokens.sign(purpose, payload, now)}"
+
+
+SIGNED = ("confirm", "preferences", "unsubscribe", "export", "erase", "address", "resources")
+"""Where signed links live: no business of logs and search engines."""
 
 RESERVED_SLUGS = frozenset(
     {
-        "admin", "archive", "confirm", "embed", "favicon.ico", "healthz", "hooks", "link", "metrics", "preferences",
-        "resources", "robots.txt", "static", "subscribe", "unsubscribe",
+        "address", "admin", "archive", "confirm", "embed", "erase", "export", "favicon.ico", "healthz", "hooks", "link",
+        "metrics", "preferences", "resources", "robots.txt", "static", "subscribe", "unsubscribe",
     }
 )  # fmt: skip
 """What no list may be called, because pages of that name are there already."""

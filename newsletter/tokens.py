@@ -18,12 +18,16 @@ from itsdangerous import BadSignature, HMACAlgorithm, Signer
 
 from newsletter.errors import LinkExpired, LinkInvalid
 
-Purpose = Literal["confirm", "preferences", "unsubscribe", "form"]
+Purpose = Literal["confirm", "preferences", "unsubscribe", "export", "erase", "address", "resources", "form"]
 
 LIFETIMES: dict[Purpose, timedelta | None] = {
     "confirm": timedelta(days=7),
     "preferences": timedelta(days=30),
     "unsubscribe": None,
+    "export": timedelta(days=1),
+    "erase": timedelta(days=1),
+    "address": timedelta(days=1),
+    "resources": timedelta(days=30),
     "form": timedelta(days=1),
 }
 LEEWAY = timedelta(minutes=10)
@@ -82,7 +86,7 @@ class Tokens:
         payload, _, stamp = payload.rpartition(".")
         signed_at = datetime.fromtimestamp(int(stamp, 16), UTC)
         if not -LEEWAY <= now - signed_at <= lifetime + LEEWAY:
-            raise LinkExpired(signed_at)
+            raise LinkExpired(signed_at, payload)
         return payload
 
     def signed_at(self, purpose: Purpose, token: str) -> datetime:

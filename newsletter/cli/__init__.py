@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "campaign": ("campaigns", "Letters and what became of every mailing."),
     "subscriber": ("subscribers", "Who subscribes."),
     "suppression": ("suppressions", "Who is never mailed, and why."),
+    "resource": ("resources", "Files only confirmed subscribers can fetch."),
     "embed": ("embed", "The form to paste into a blog."),
     "doctor": ("doctor", "Checks the installation and says what to mend."),
     "db": ("database", "Migrations and backups."),

@@ -10,7 +10,7 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, on_terminal, say, table, yes_option
 from newsletter.schedule import CADENCES
-from newsletter.services import feeds, importing, subscribers
+from newsletter.services import feeds, importing, personal, subscribers
 from newsletter.services.environment import Environment
 from newsletter.services.importing import Imported
 from newsletter.services.subscribers import SubscriberView
@@ -121,6 +121,17 @@ def remove(env: Environment, address: str, *, yes: bool) -> None:
     """Forget a reader; what waits for her is dropped."""
     ask(f"Remove {address} and her whole story?", yes=yes)
     say(f"{subscribers.remove(env, address).email} is removed.")
+
+
+@subscriber.command(epilog="Example: newsletter subscriber erase ana@example.org")
+@click.argument("address")
+@yes_option
+@with_environment
+def erase(env: Environment, address: str, *, yes: bool) -> None:
+    """Forget a reader for good: a keyed hash is left, so that no import or form brings her back."""
+    ask(f"Erase {address} and everything known of her, for good?", yes=yes)
+    personal.erase_address(env, address)
+    say("Erased. The address is never mailed again; `suppression remove` would lift that.")
 
 
 @subscriber.command(

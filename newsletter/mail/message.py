@@ -21,7 +21,7 @@ from newsletter.errors import InvalidInput
 
 CRLF = b"\r\n"
 SOFT_BREAK = b"=\r\n"
-SLOT_PATTERN = re.compile("\ue000([a-z_]+)\ue001")
+SLOT_PATTERN = re.compile("\ue000([a-z0-9_:-]+)\ue001")
 
 Values = Mapping[str, str]
 Fill = Callable[[Values], bytes]

@@ -5,6 +5,7 @@ from newsletter.models.feeds import Entry, Feed
 from newsletter.models.lists import MailingList
 from newsletter.models.operation import Counter, WorkerRow
 from newsletter.models.outbox import Delivery, Lease
+from newsletter.models.resources import Resource
 from newsletter.models.subscribers import ConsentEvent, Subscriber, Subscription, Suppression
 from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
@@ -21,6 +22,7 @@ __all__ = [
     "Lease",
     "MailingList",
     "Period",
+    "Resource",
     "Subscriber",
     "Subscription",
     "Suppression",

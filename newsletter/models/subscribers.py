@@ -14,7 +14,8 @@ STATUSES = ("pending", "active", "unsubscribed")
 
 
 class Subscriber(Base):
-    """One person's address. `email` is what is sent to, `email_key` what is unique."""
+    """One person's address. `email` is what is sent to, `email_key` what is unique; `new_email` waits to be
+    confirmed."""
 
     __tablename__ = "subscribers"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -25,6 +26,8 @@ class Subscriber(Base):
     email_key: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(200), default="")
     language: Mapped[str] = mapped_column(String(20), default="")
+    new_email: Mapped[str | None] = mapped_column(String(254))
+    new_email_key: Mapped[str | None] = mapped_column(String(254))
     created_at: Mapped[datetime]
 
     subscriptions: Mapped[list[Subscription]] = relationship(

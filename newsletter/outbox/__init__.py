@@ -12,7 +12,7 @@ What is taken on its own (a confirmation, a retry, what a dead worker left) has 
 `lease_due`. Every function works inside the caller's transaction and commits nothing.
 """
 
-from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, recipients, retry
+from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, recipients, retry, scrub
 from newsletter.outbox.leasing import advance, lease_due, lease_slice, read
 from newsletter.outbox.outcomes import DOUBTS_AT_MOST, SET_ASIDE, record, recover, release
 from newsletter.outbox.reports import (
@@ -55,6 +55,7 @@ __all__ = [
     "release",
     "retry",
     "rows",
+    "scrub",
     "totals",
     "waiting",
     "worked_through",

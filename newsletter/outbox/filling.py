@@ -70,6 +70,12 @@ def cancel(session: Session, subscription_ids: Sequence[int], *, now: datetime) 
     return _cancel(session, deliveries.c.subscription_id.in_(subscription_ids), now, "the subscriber was removed")
 
 
+def scrub(session: Session, subscription_ids: Sequence[int]) -> None:
+    """Takes out of these subscriptions' messages what a server or we have said of the person."""
+    which = deliveries.c.subscription_id.in_(subscription_ids)
+    session.execute(update(deliveries).where(which).values(text=None, context=None))
+
+
 def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> int:
     """Drops every waiting message of a campaign. Returns how many there were."""
     return _cancel(session, of(campaign), now, "the campaign was cancelled")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
+from newsletter.addresses import mask
 from newsletter.content import plain
 from newsletter.db import reading
 from newsletter.errors import NotFound
@@ -19,6 +21,7 @@ from newsletter.mail.render import MailContent
 from newsletter.mail.transport import Outgoing
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Row
+from newsletter.services import resources
 from newsletter.services.environment import Environment
 from newsletter.theme import Theme, theme
 from newsletter.tokens import LIFETIMES, message_id
@@ -60,6 +63,7 @@ class ReaderView:
     unsubscribe_url: str
 
 
+RESOURCE = "resource:"
 ANY_READER = ReaderView(slot("name"), slot("preferences_url"), slot("unsubscribe_url"))
 
 
@@ -102,6 +106,18 @@ def _sender(mailing_list: ListView) -> Sender:
     return Sender(mailing_list.from_name, mailing_list.from_email, mailing_list.reply_to)
 
 
+class _Values(dict[str, str]):
+    """What a reader's slots are filled with; links to files are made where a message has them."""
+
+    def __init__(self, env: Environment, handle: str) -> None:
+        self._env, self._handle = env, handle
+
+    def __missing__(self, name: str) -> str:
+        if not name.startswith(RESOURCE):
+            raise KeyError(name)
+        return self._env.links.resource_of(self._handle, name.removeprefix(RESOURCE), self._env.now)
+
+
 class Composer:
     """Makes the messages of one run. Compiles each edition once; renders single mails one by one."""
 
@@ -131,7 +147,7 @@ class Composer:
                 raise NotFound(f"campaign {campaign_id} has no edition {cursor}")
             campaign, edition, mailing_list = found
             shown = view(self.env, mailing_list)
-            content = MailContent(edition.subject, edition.text, edition.html)
+            content = self._with_resources(MailContent(edition.subject, edition.text, edition.html))
             kind, seed = campaign.kind, campaign.seed
         compiled = compile_for_list(self.env, shown, content, stream=kind)
         self._compiled[key] = compiled, _sender(shown), seed
@@ -143,12 +159,15 @@ class Composer:
         now, handle, context = self.env.now, str(row.handle), row.context or {}
         reader = ReaderView(
             name=row.name or "",
-            preferences_url=self.env.links.preferences(handle, now),
+            preferences_url=self.env.links.preferences(handle, now, own=row.mail == "link"),
             unsubscribe_url=self.env.links.unsubscribe(handle, now),
         )
         content = self.env.renderer.render(
             row.mail,
             {
+                "action_url": self._action(row, handle, now),
+                "address": mask(row.email or ""),
+                "resource": resources.linker(self.env),
                 "list": shown,
                 "reader": reader,
                 "confirm_url": self.env.links.confirm(handle, row.round or 0, now),
@@ -156,12 +175,36 @@ class Composer:
                 "cadence_text": say(CADENCE_TEXT.get(row.cadence or "", ""), shown.language),
             },
         )
+        content = self._with_resources(content)
         draft = Draft(single_headers(_sender(shown), content.subject), content.text, content.html)
         if row.mail == "welcome":
             compiled = compile_for_list(self.env, shown, content, stream="welcome")
         else:
             compiled = compile_message(draft)
         return self._outgoing(row, _sender(shown), compiled, str(context.get("seed", "")))
+
+    def _action(self, row: Row, handle: str, now: datetime) -> str:
+        """What the one button of a mail opens, where that is a link of its kind's own."""
+        context = row.context or {}
+        match row.mail:
+            case "export":
+                return self.env.links.export(handle, now)
+            case "erase":
+                return self.env.links.erase(handle, now)
+            case "address":
+                return self.env.links.address(handle, str(context.get("mark", "")), now)
+            case "resource":
+                return self.env.links.resource_of(handle, str(context.get("resource", "")), now)
+        return ""
+
+    def _with_resources(self, content: MailContent) -> MailContent:
+        """Slots in the place of addresses that stand for a reader's own link to a file."""
+        pattern = re.compile(re.escape(self.env.links.resource("")) + r"([a-z0-9-]+)(?![\w.-])")
+
+        def with_slots(text: str) -> str:
+            return pattern.sub(lambda match: slot(RESOURCE + match[1]), text)
+
+        return replace(content, text=with_slots(content.text), html=with_slots(content.html))
 
     def _list(self, list_id: int) -> ListView:
         if list_id not in self._lists:
@@ -170,10 +213,12 @@ class Composer:
         return self._lists[list_id]
 
     def _outgoing(self, row: Row, sender: Sender, compiled: CompiledMessage, seed: str) -> Outgoing:
-        now, handle, email = self.env.now, str(row.handle), str(row.email)
+        now, handle = self.env.now, str(row.handle)
+        email = str((row.context or {}).get("to") or row.email)
         # What a visitor typed as a name is not repeated in a confirmation: it would make a relay for spam.
         shown = row.mail in ("digest", "letter", "welcome")
-        values = {
+        values = _Values(self.env, handle)
+        values |= {
             "name": row.name or "" if shown else "",
             "email": email,
             "date": mail_date(now),

@@ -1,4 +1,9 @@
-"""A reader's preferences: what one link shows of a person's subscriptions and lets them change; and a fresh link."""
+"""A reader's preferences: what one link shows of a person's subscriptions, and lets its holder change.
+
+Mails are forwarded, so the links in them do little: change a rhythm, take a break, leave. What could harm a reader in
+another's hands (her name, her address, more newsletters) needs a link of her *own*: one she asked for, mailed to her
+alone, and for a day. Her data and her erasure are not on this page at all: they are mailed to her as links.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +15,30 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.addresses import mask, parse_address
+from newsletter.addresses import mask
 from newsletter.content import plain
 from newsletter.db import reading, transaction
-from newsletter.errors import InvalidInput, LinkInvalid, TooMany
+from newsletter.errors import InvalidInput, LinkInvalid
 from newsletter.languages import Text, known
-from newsletter.models import Subscriber, Subscription
-from newsletter.services import limits
+from newsletter.models import MailingList, Subscriber, Subscription
+from newsletter.services import fresh, moving
 from newsletter.services.environment import Environment
-from newsletter.services.subscriptions import Evidence, answer, leave, note_consent
+from newsletter.services.subscriptions import Evidence, leave, note_consent, resume
 from newsletter.services.suppressions import suppressed
+from newsletter.tokens import new_handle
 
 PAUSE_AT_MOST = timedelta(days=366)
+OWN_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One subscription on the page. `paused_until` is a date or None."""
+    """A list on the page: one that is subscribed to, was, or could be (`status` empty). `paused_until` is a date or
+    None."""
 
     slug: str
     title: str
+    language: str
     status: str
     cadence: str
     cadences: tuple[str, ...]
@@ -38,36 +47,75 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the page shows. The address is masked: a forwarded mail must not give it away."""
+    """What the page shows. The address is masked: a forwarded mail must not give it away. `own`: the link is one that
+    she asked for; else `name` is empty. `new_masked`: an address that waits to be confirmed."""
 
     masked: str
     name: str
     language: str
+    list_language: str
     choices: tuple[Choice, ...]
+    own: bool
+    new_masked: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """Whoever holds a link: the subscription it names, and whether it is the reader's own."""
+
+    subscription: Subscription
+    own: bool
+
+    @property
+    def subscriber(self) -> Subscriber:
+        return self.subscription.subscriber
 
 
 def show(env: Environment, token: str) -> Preferences:
     """Raises `LinkError`."""
     with reading() as session:
-        return _shown(_subscriber(env, session, token))
+        return _shown(session, _holder(env, session, token))
 
 
 def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Evidence) -> Preferences:
-    """Applies ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>``, ``name`` and ``language`` as
-    far as given.
+    """Applies, as far as given, ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>`` and
+    ``language``; with a link of one's own also ``join-<slug>`` and ``name``.
 
     Raises `LinkError`, `InvalidInput`; then nothing has changed.
     """
     with transaction() as session:
-        subscriber = _subscriber(env, session, token)
-        if "name" in wanted:
-            subscriber.name = plain(wanted["name"], limit=200)
+        holder = _holder(env, session, token)
+        subscriber = holder.subscriber
         if "language" in wanted:
             subscriber.language = known(wanted["language"])
         for subscription in subscriber.subscriptions:
             _apply(env, session, subscription, wanted, evidence)
+        if holder.own:
+            if "name" in wanted:
+                subscriber.name = plain(wanted["name"], limit=200)
+            _join(env, session, subscriber, wanted, evidence)
         session.flush()
-        return _shown(subscriber)
+        session.expire(subscriber, ["subscriptions"])
+        return _shown(session, holder)
+
+
+def mail_link(env: Environment, token: str, kind: fresh.Kind) -> Preferences:
+    """Mails the reader a link: of her own (``link``), to her data (``export``) or to be erased (``erase``). Whoever
+    holds the page's link, the mail goes to her. Raises `LinkError`."""
+    with transaction() as session:
+        holder = _holder(env, session, token)
+        fresh.for_reader(env, session, holder.subscription, kind)
+        return _shown(session, holder)
+
+
+def move(env: Environment, token: str, address: object) -> Preferences:
+    """Asks the new `address` to confirm that it is hers. Raises `LinkError`, `InvalidInput` under ``address``."""
+    with transaction() as session:
+        holder = _holder(env, session, token)
+        if not holder.own:
+            raise InvalidInput({"address": Text("For this, please have a link of your own mailed to you first.")})
+        moving.ask(env, session, holder.subscription, address)
+        return _shown(session, holder)
 
 
 def _apply(
@@ -90,6 +138,27 @@ def _apply(
         subscription.paused_until = _until(wanted[f"pause-{slug}"], f"pause-{slug}", env.now)
 
 
+def _join(
+    env: Environment, session: Session, subscriber: Subscriber, wanted: Mapping[str, str], evidence: Evidence
+) -> None:
+    """Subscribes to more lists, at once: the link itself proves whose address it is."""
+    there = {each.list_id: each for each in subscriber.subscriptions}
+    for mailing_list in session.scalars(select(MailingList).order_by(MailingList.id)):
+        if not wanted.get(f"join-{mailing_list.slug}"):
+            continue
+        found = there.get(mailing_list.id)
+        if found is None:
+            found = Subscription(
+                handle=new_handle(), list_id=mailing_list.id, subscriber_id=subscriber.id, status="pending",
+                cadence=mailing_list.default_cadence, created_at=env.now,
+            )  # fmt: skip
+            session.add(found)
+            session.flush()
+        if found.status != "active":
+            resume(session, found, "confirmed", evidence, env.now)
+            outbox.enqueue(session, mail="welcome", subscription_id=found.id, now=env.now)
+
+
 def _until(text: str, field: str, now: datetime) -> datetime | None:
     if not text.strip():
         return None
@@ -104,61 +173,37 @@ def _until(text: str, field: str, now: datetime) -> datetime | None:
     return found
 
 
-def _subscriber(env: Environment, session: Session, token: str) -> Subscriber:
-    handle = env.tokens.open("preferences", token, env.now)
+def _holder(env: Environment, session: Session, token: str) -> _Holder:
+    handle, _, kind = env.tokens.open("preferences", token, env.now).partition(".")
     found: Subscription | None = session.scalar(select(Subscription).where(Subscription.handle == handle))
     if found is None or suppressed(env, session, found.subscriber.email_key):
         raise LinkInvalid
-    return found.subscriber
+    young = env.now - env.tokens.signed_at("preferences", token) <= OWN_FOR
+    return _Holder(found, own=kind == "own" and young)
 
 
-def _shown(subscriber: Subscriber) -> Preferences:
+def _shown(session: Session, holder: _Holder) -> Preferences:
+    subscriber = holder.subscriber
+    there = {each.list_id: each for each in subscriber.subscriptions if each.status != "pending"}
+    lists = session.scalars(select(MailingList).order_by(MailingList.id))
     return Preferences(
         masked=mask(subscriber.email),
-        name=subscriber.name,
+        name=subscriber.name if holder.own else "",
         language=subscriber.language,
-        choices=tuple(
-            Choice(
-                slug=subscription.mailing_list.slug,
-                title=subscription.mailing_list.title,
-                status=subscription.status,
-                cadence=subscription.cadence,
-                cadences=tuple(subscription.mailing_list.cadences),
-                paused_until=subscription.paused_until,
-            )
-            for subscription in subscriber.subscriptions
-            if subscription.status != "pending"
-        ),
+        list_language=holder.subscription.mailing_list.language,
+        choices=tuple(_choice(row, there.get(row.id)) for row in lists if holder.own or row.id in there),
+        own=holder.own,
+        new_masked=mask(subscriber.new_email) if holder.own and subscriber.new_email else "",
     )
 
 
-def send_link(env: Environment, email: object, evidence: Evidence) -> None:
-    """Mails a fresh link to the preferences, or to confirm where that was not done yet; nothing to strangers.
-
-    The same answer for everybody. Raises `InvalidInput`, `TooMany`.
-    """
-    address = parse_address(email)
-    with transaction() as session:
-        limited = None
-        try:
-            limits.sign_up(env, session, list_id=0, ip=evidence.ip)
-        except TooMany as error:
-            limited = error
-    if limited:
-        raise limited
-    with transaction() as session:
-        subscription = session.scalar(
-            select(Subscription)
-            .join(Subscriber)
-            .where(Subscriber.email_key == address.key)
-            .order_by((Subscription.status == "active").desc(), (Subscription.status == "pending").desc())
-            .limit(1)
-        )
-        if subscription is None or suppressed(env, session, address.key):
-            return
-        if subscription.status == "pending":
-            answer(session, subscription, subscription.cadence, env.now)
-            return
-        day = int(env.now.timestamp())
-        if limits.count(session, f"link/{subscription.subscriber_id}", now=day, seconds=86_400) <= 3:
-            outbox.enqueue(session, mail="link", subscription_id=subscription.id, now=env.now)
+def _choice(mailing_list: MailingList, subscription: Subscription | None) -> Choice:
+    return Choice(
+        slug=mailing_list.slug,
+        title=mailing_list.title,
+        language=mailing_list.language,
+        status=subscription.status if subscription else "",
+        cadence=subscription.cadence if subscription else mailing_list.default_cadence,
+        cadences=tuple(mailing_list.cadences),
+        paused_until=subscription.paused_until if subscription else None,
+    )

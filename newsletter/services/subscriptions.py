@@ -6,10 +6,10 @@ the same transaction as the change that causes it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -20,6 +20,7 @@ from newsletter.db import reading, transaction
 from newsletter.errors import InvalidInput, LinkError, LinkInvalid, LinkSpent, NotFound, TooMany
 from newsletter.languages import Text, known, say
 from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription
+from newsletter.schedule import CADENCES
 from newsletter.services import limits, suppressions
 from newsletter.services.environment import Environment
 from newsletter.tokens import new_handle
@@ -27,6 +28,10 @@ from newsletter.tokens import new_handle
 CONFIRMATIONS_AT_MOST = 3
 CONFIRMATION_EVERY = timedelta(days=1)
 TOO_FAST = timedelta(seconds=2)
+UNDO_FOR = timedelta(days=1)
+BREAK = timedelta(days=30)
+REASONS = ("often", "other", "never", "done")
+"""Why somebody leaves: too many mails; not what she expected; never signed up; no longer needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,8 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A subscription as its owner sees it."""
+    """A subscription as its owner sees it. `slower`: the cadences she could have instead; `others`: the titles of what
+    else she subscribes to; `can_undo`: she has left within a day."""
 
     list_id: int
     slug: str
@@ -64,6 +70,9 @@ class Standing:
     cadences: tuple[str, ...]
     language: str
     list_language: str
+    slower: tuple[str, ...]
+    others: tuple[str, ...]
+    can_undo: bool
 
 
 def default_wording(mailing_list: MailingList, language: str = "") -> str:
@@ -205,7 +214,7 @@ def answer(session: Session, subscription: Subscription, cadence: str, now: date
 def look(env: Environment, purpose: str, token: str) -> Standing:
     """Whose link this is, for a page that only shows. Raises `LinkError`."""
     with reading() as session:
-        return _standing(_opened(env, session, purpose, token))
+        return standing(_opened(env, session, purpose, token), env.now)
 
 
 def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
@@ -221,7 +230,7 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
             wording = default_wording(mailing_list, subscription.subscriber.language)
             note_consent(session, subscription, "confirmed", evidence, now, wording=wording)
             outbox.enqueue(session, mail="welcome", subscription_id=subscription.id, now=now)
-        return _standing(subscription)
+        return standing(subscription, env.now)
 
 
 def unsubscribe(env: Environment, token: str, evidence: Evidence) -> Standing:
@@ -229,7 +238,7 @@ def unsubscribe(env: Environment, token: str, evidence: Evidence) -> Standing:
     with transaction() as session:
         subscription = _opened(env, session, "unsubscribe", token)
         leave(session, subscription, evidence, env.now)
-        return _standing(subscription)
+        return standing(subscription, env.now)
 
 
 def leave(session: Session, subscription: Subscription, evidence: Evidence, now: datetime) -> None:
@@ -243,17 +252,64 @@ def leave(session: Session, subscription: Subscription, evidence: Evidence, now:
         outbox.enqueue(session, mail="goodbye", subscription_id=subscription.id, now=now)
 
 
-def undo(env: Environment, token: str, evidence: Evidence) -> Standing:
-    """Takes an unsubscription back, for whoever was active before it. Raises `LinkError`."""
+def undo(env: Environment, token: str, evidence: Evidence, *, cadence: str = "", break_: bool = False) -> Standing:
+    """Takes an unsubscription back, for a day and for whoever was active before it; at a slower `cadence`, or after a
+    `break_` of a month, where that is what was meant. Raises `LinkError`."""
     with transaction() as session:
         subscription = _opened(env, session, "unsubscribe", token)
-        if subscription.status == "unsubscribed" and subscription.confirmed_at is not None:
+        if _can_undo(subscription, env.now):
             if suppressions.suppressed(env, session, subscription.subscriber.email_key):
                 raise LinkInvalid
-            subscription.status, subscription.unsubscribed_at = "active", None
-            subscription.cursor = subscription.mailing_list.entry_seq
-            note_consent(session, subscription, "resubscribed", evidence, env.now)
-        return _standing(subscription)
+            resume(session, subscription, "resubscribed", evidence, env.now)
+            if cadence in slower(subscription):
+                subscription.cadence = cadence
+            subscription.paused_until = env.now + BREAK if break_ else None
+        return standing(subscription, env.now)
+
+
+def _can_undo(subscription: Subscription, now: datetime) -> bool:
+    """An unsubscribe link works for ever, and may lie in a forwarded mail: it brings nobody back after a day."""
+    left = subscription.unsubscribed_at
+    known = subscription.status == "unsubscribed" and subscription.confirmed_at is not None
+    return known and left is not None and now - left <= UNDO_FOR
+
+
+def slower(subscription: Subscription) -> tuple[str, ...]:
+    """The cadences of its list that are slower than a subscription's own."""
+    order: tuple[str, ...] = CADENCES
+    later = order[order.index(subscription.cadence) + 1 :]
+    return tuple(cadence for cadence in later if cadence in subscription.mailing_list.cadences)
+
+
+def resume(session: Session, subscription: Subscription, kind: str, evidence: Evidence, now: datetime) -> None:
+    """Makes a subscription active on its reader's word; she is owed what comes from now on."""
+    subscription.status, subscription.unsubscribed_at, subscription.paused_until = "active", None, None
+    subscription.confirmed_at = subscription.confirmed_at or now
+    subscription.cursor = subscription.mailing_list.entry_seq
+    note_consent(session, subscription, kind, evidence, now)
+
+
+def leave_all(env: Environment, token: str, evidence: Evidence) -> Standing:
+    """Ends every subscription of the reader. Raises `LinkError`."""
+    with transaction() as session:
+        subscription = _opened(env, session, "unsubscribe", token)
+        for each in subscription.subscriber.subscriptions:
+            leave(session, each, evidence, env.now)
+        return standing(subscription, env.now)
+
+
+def give_reason(env: Environment, token: str, reason: str, evidence: Evidence) -> Standing:
+    """Notes why she left, in one of the words of `REASONS`, once. Raises `LinkError`."""
+    with transaction() as session:
+        subscription = _opened(env, session, "unsubscribe", token)
+        left = subscription.unsubscribed_at
+        if reason in REASONS and subscription.status == "unsubscribed" and left is not None:
+            said = exists().where(
+                ConsentEvent.subscription_id == subscription.id, ConsentEvent.kind == "reason", ConsentEvent.at >= left
+            )
+            if not session.scalar(select(said)):
+                note_consent(session, subscription, "reason", replace(evidence, note=reason), env.now)
+        return standing(subscription, env.now)
 
 
 def note_consent(
@@ -296,7 +352,8 @@ def _opened(env: Environment, session: Session, purpose: str, token: str) -> Sub
     return found
 
 
-def _standing(subscription: Subscription) -> Standing:
+def standing(subscription: Subscription, now: datetime) -> Standing:
+    """A subscription as its owner sees it."""
     mailing_list = subscription.mailing_list
     return Standing(
         list_id=mailing_list.id,
@@ -307,6 +364,13 @@ def _standing(subscription: Subscription) -> Standing:
         cadences=tuple(mailing_list.cadences),
         language=subscription.subscriber.language,
         list_language=mailing_list.language,
+        slower=slower(subscription),
+        others=tuple(
+            each.mailing_list.title
+            for each in subscription.subscriber.subscriptions
+            if each.status == "active" and each.id != subscription.id
+        ),
+        can_undo=_can_undo(subscription, now),
     )
 
 

@@ -101,7 +101,9 @@ def link_error(error: LinkError) -> Response:
         text = gettext(
             "Links in our mails work for a while only, so that an old mail opens nothing. We gladly send a new one."
         )
-        return message(410, gettext("This link has expired"), text, ask_link=True)
+        token = (request.view_args or {}).get("token", "")
+        purpose = request.path.split("/")[1]
+        return message(410, gettext("This link has expired"), text, ask_link=True, token=token, purpose=purpose)
     text = gettext("Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent.")
     return message(404, gettext("This link does not work"), text, ask_link=True)
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from babel.support import NullTranslations
 from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, Domain, get_locale, refresh
+from markupsafe import Markup
 
 from newsletter.languages import LANGUAGES, SOURCE, day, direction, known, say, translations
 
@@ -30,6 +31,7 @@ def install(app: Flask) -> None:
     babel.domain_instance = _Catalogues()
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.filters["day"] = lambda moment, style="long": _day(moment, style)
+    app.jinja_env.filters["ltr"] = lambda text: Markup('<bdi dir="ltr">{}</bdi>').format(text)
     app.context_processor(_words)
 
 

@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from flask import Response, request
+from flask import Response, jsonify, request
 
-from newsletter.errors import InvalidInput
+from newsletter.errors import InvalidInput, LinkInvalid
+from newsletter.languages import Text
+from newsletter.services import fresh, moving, personal, subscriptions
 from newsletter.services import preferences as prefs
-from newsletter.services import subscriptions
 from newsletter.services.environment import environment
+from newsletter.services.moving import Move
 from newsletter.services.preferences import Preferences
 from newsletter.services.subscriptions import Standing
+from newsletter.tokens import Purpose
 from newsletter.web import pages
 from newsletter.web.answers import evidence, page, private
 from newsletter.web.language import speak, told
 
 NO_ERRORS: Mapping[str, str] = MappingProxyType({})
+MAILED: tuple[fresh.Kind, ...] = ("link", "export", "erase")
+REPLACED: tuple[Purpose, ...] = ("confirm", "preferences", "export", "erase", "resources")
+"""Links that are mailed anew, in one tap, once they have expired."""
+REASON_WORDS = {
+    "often": Text("Too many mails"),
+    "other": Text("Not what I expected"),
+    "done": Text("I no longer need it"),
+    "never": Text("I never signed up"),
+}
 
 
 @pages.get("/confirm/<path:token>")
@@ -43,26 +55,35 @@ def unsubscribe_page(token: str) -> Response:
 
 @pages.post("/unsubscribe/<path:token>")
 def unsubscribe(token: str) -> Response:
-    """Ends the subscription. A mail program's one-click POST (RFC 8058 §3.2) gets a short 200 without redirect."""
-    env = environment()
-    if request.form.get("undo"):
-        standing = subscriptions.undo(env, token, evidence("link"))
-        return _told("resubscribed.html", standing, preferences=_preferences(token))
-    one_click = request.form.get("List-Unsubscribe") == "One-Click"
-    standing = subscriptions.unsubscribe(env, token, evidence("one-click" if one_click else "link"))
-    if one_click:
+    """Ends the subscription. A mail program's one-click POST (RFC 8058 §3.2) gets a short 200 without redirect; the
+    page's own buttons may take it back, slow it down, end the others too, or give a reason."""
+    env, form = environment(), request.form
+    if form.get("List-Unsubscribe") == "One-Click":
+        subscriptions.unsubscribe(env, token, evidence("one-click"))
         return private(Response("Unsubscribed.\n", mimetype="text/plain"))
-    return _told("unsubscribed.html", standing, preferences=_preferences(token))
+    if form.get("undo"):
+        cadence, break_ = form.get("cadence", ""), bool(form.get("break"))
+        standing = subscriptions.undo(env, token, evidence("link"), cadence=cadence, break_=break_)
+        return _told("resubscribed.html", standing, preferences=_preferences(token))
+    if form.get("all"):
+        standing = subscriptions.leave_all(env, token, evidence("link"))
+    elif form.get("reason"):
+        standing = subscriptions.give_reason(env, token, form["reason"], evidence("link"))
+    else:
+        standing = subscriptions.unsubscribe(env, token, evidence("link"))
+    return _told("unsubscribed.html", standing, preferences=_preferences(token), thanked=bool(form.get("reason")))
 
 
-def _told(template: str, standing: Standing, *, preferences: str = "") -> Response:
+def _told(template: str, standing: Standing, *, preferences: str = "", thanked: bool = False) -> Response:
     """A page about one subscription, in its reader's language."""
     speak(reader=standing.language, mailing_list=standing.list_language)
-    return private(page(template, standing=standing, preferences=preferences))
+    return private(
+        page(template, standing=standing, preferences=preferences, thanked=thanked, reasons=told(REASON_WORDS))
+    )
 
 
 def _preferences(token: str) -> str:
-    """The reader's preferences, from her link to unsubscribe; it shows less than it could, see preferences.html."""
+    """The reader's preferences, from her link to unsubscribe: as much as a forwarded mail opens."""
     env = environment()
     return env.links.preferences(env.tokens.open("unsubscribe", token, env.now), env.now)
 
@@ -75,34 +96,104 @@ def preferences_page(token: str) -> Response:
 
 @pages.post("/preferences/<path:token>")
 def preferences(token: str) -> Response:
-    """Changes it."""
-    env = environment()
+    """Changes it, or has a link mailed that may do more."""
+    env, form = environment(), request.form
     try:
-        shown = prefs.change(env, token, request.form.to_dict(), evidence("preferences"))
+        for kind in MAILED:
+            if form.get(kind):
+                return _preferences_page(prefs.mail_link(env, token, kind), done="mailed")
+        if "address" in form:
+            return _preferences_page(prefs.move(env, token, form["address"]), done="asked")
+        return _preferences_page(prefs.change(env, token, form.to_dict(), evidence("preferences")), done="saved")
     except InvalidInput as error:
-        return _preferences_page(prefs.show(env, token), errors=error.fields)
-    return _preferences_page(shown, saved=True)
+        return _preferences_page(prefs.show(env, token), errors=error.fields, typed=form.get("address", ""))
 
 
-def _preferences_page(shown: Preferences, *, errors: Mapping[str, str] = NO_ERRORS, saved: bool = False) -> Response:
-    speak(reader=shown.language)
+def _preferences_page(
+    shown: Preferences, *, errors: Mapping[str, str] = NO_ERRORS, done: str = "", typed: str = ""
+) -> Response:
+    speak(reader=shown.language, mailing_list=shown.list_language)
     status = 422 if errors else 200
-    return private(page("preferences.html", status, prefs=shown, errors=told(errors), saved=saved))
+    return private(page("preferences.html", status, prefs=shown, errors=told(errors), done=done, typed=typed))
+
+
+@pages.get("/address/<path:token>")
+def address_page(token: str) -> Response:
+    """One button: the new address is mine."""
+    return _moved(moving.look(environment(), token))
+
+
+@pages.post("/address/<path:token>")
+def address(token: str) -> Response:
+    """Moves the reader to her new address."""
+    return _moved(moving.confirm(environment(), token, evidence("link")))
+
+
+def _moved(found: Move) -> Response:
+    speak(reader=found.language, mailing_list=found.list_language)
+    return private(page("address.html", move=found))
+
+
+@pages.get("/export/<path:token>")
+def export_page(token: str) -> Response:
+    """One button: nothing personal is in a page that a scanner may fetch."""
+    return _asked("export", token, "export.html")
+
+
+@pages.post("/export/<path:token>")
+def export(token: str) -> Response:
+    """Everything we know of the reader, as a file."""
+    answer = private(jsonify(personal.export(environment(), token)))
+    answer.headers["Content-Disposition"] = 'attachment; filename="my-newsletter-data.json"'
+    return answer
+
+
+@pages.get("/erase/<path:token>")
+def erase_page(token: str) -> Response:
+    """One button, and what it does."""
+    return _asked("erase", token, "erase.html")
+
+
+@pages.post("/erase/<path:token>")
+def erase(token: str) -> Response:
+    """Forgets the reader."""
+    standing = personal.erase(environment(), token)
+    if standing is not None:
+        speak(reader=standing.language, mailing_list=standing.list_language)
+    return private(page("erased.html"))
+
+
+def _asked(purpose: str, token: str, template: str) -> Response:
+    standing = personal.look(environment(), purpose, token)
+    if standing is None:
+        return private(page("erased.html"))
+    return _told(template, standing)
 
 
 @pages.get("/link")
 def link_page() -> Response:
     """For those who lost theirs."""
-    return private(page("link.html", error="", typed=""))
+    return private(page("link.html", error="", typed="", resource=""))
 
 
 @pages.post("/link")
 def link() -> Response:
-    """Mails a fresh link: the same answer for everybody."""
-    typed = request.form.get("email", "")
-    speak(form=request.form.get("language"))
+    """Mails a fresh link, to an address or in place of a link that has expired: the same answer for everybody."""
+    env, form = environment(), request.form
+    typed, resource = form.get("email", ""), form.get("resource", "")
+    speak(form=form.get("language"))
     try:
-        prefs.send_link(environment(), typed, evidence("form"))
+        if form.get("token"):
+            fresh.by_token(env, _purpose(form.get("purpose", "")), form["token"], evidence("form"))
+        else:
+            fresh.by_address(env, typed, evidence("form"), resource=resource)
     except InvalidInput as error:
-        return private(page("link.html", 422, error=told(error.fields)["email"], typed=typed))
+        return private(page("link.html", 422, error=told(error.fields)["email"], typed=typed, resource=resource))
     return private(page("link_sent.html"))
+
+
+def _purpose(text: str) -> Purpose:
+    for purpose in REPLACED:
+        if text == purpose:
+            return purpose
+    raise LinkInvalid

@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.errors import InvalidInput, NotFound
-from newsletter.links import RESERVED_SLUGS
+from newsletter.links import RESERVED_SLUGS, SIGNED
 from newsletter.services import limits, lists, subscriptions, workers
 from newsletter.services.environment import environment
 from newsletter.services.subscriptions import SignUp
@@ -122,7 +122,7 @@ def healthz() -> Response:
 @pages.get("/robots.txt")
 def robots() -> Response:
     """Personal pages are no business of search engines."""
-    closed = "".join(f"Disallow: /{name}/\n" for name in ("confirm", "preferences", "unsubscribe", "resources"))
+    closed = "".join(f"Disallow: /{name}/\n" for name in SIGNED)
     return Response(f"User-agent: *\n{closed}", mimetype="text/plain")
 
 

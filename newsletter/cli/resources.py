@@ -1,0 +1,56 @@
+"""`newsletter resource`: files only confirmed subscribers can fetch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from newsletter.cli.context import with_environment
+from newsletter.cli.output import as_json, ask, json_option, moment, say, table, yes_option
+from newsletter.services import resources
+from newsletter.services.environment import Environment
+
+
+@click.group()
+def resource() -> None:
+    """Files only confirmed subscribers can fetch."""
+
+
+@resource.command(epilog='Example: newsletter resource add guide.pdf --title "Ten quiet minutes"')
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--title", default="", help="What readers call it; by default its name.")
+@click.option("--name", default="", help="What mails call it; by default the file's name.")
+@with_environment
+def add(env: Environment, file: Path, title: str, name: str) -> None:
+    """Copy a file here. Letters and the welcome mail link it with {{ resource("NAME") }}."""
+    added = resources.add(env, file, title=title, name=name)
+    say(f'Added. In a letter or the welcome mail: {{{{ resource("{added.name}") }}}}')
+
+
+@resource.command(epilog="Example: newsletter resource ls")
+@json_option
+@with_environment
+def ls(env: Environment, *, json_: bool) -> None:
+    """Every file, by name."""
+    found = resources.ls()
+    if json_:
+        return as_json([asdict(row) for row in found])
+    rows = [(row.name, row.title, row.filename, _size(row.size), moment(row.created_at)) for row in found]
+    return table(("name", "title", "file", "size", "since"), rows, empty="None yet.")
+
+
+def _size(size: int) -> str:
+    return f"{size / 1_000_000:.1f} MB" if size >= 1_000_000 else f"{max(1, round(size / 1000))} KB"
+
+
+@resource.command(epilog="Example: newsletter resource remove guide")
+@click.argument("name")
+@yes_option
+@with_environment
+def remove(env: Environment, name: str, *, yes: bool) -> None:
+    """Take a file away; links to it open nothing any more."""
+    ask(f"Remove {name}? Links in mails already sent will lead nowhere.", yes=yes)
+    resources.remove(env, name)
+    say("Removed.")

@@ -1,0 +1,92 @@
+"""Mails a reader the link she asks for: to her preferences, to a confirmation, to a file, to her data, to be erased.
+
+The mail goes to the address we know, whoever asks, and every answer is the same: no page opens what a mail must.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.addresses import parse_address
+from newsletter.db import transaction
+from newsletter.errors import LinkExpired, TooMany
+from newsletter.models import Subscriber, Subscription
+from newsletter.services import limits
+from newsletter.services.environment import Environment
+from newsletter.services.subscriptions import Evidence, answer
+from newsletter.services.suppressions import suppressed
+from newsletter.tokens import Purpose
+
+A_DAY = 86_400
+PER_DAY = 3
+"""So many links of one kind a day for one reader; then silence."""
+
+Kind = Literal["link", "export", "erase", "resource"]
+
+
+def by_address(env: Environment, email: object, evidence: Evidence, *, resource: str = "") -> None:
+    """Mails a link to the preferences (or to `resource`), or to confirm where that was not done yet; nothing to
+    strangers. Raises `InvalidInput`, `TooMany`."""
+    address = parse_address(email)
+    _count(env, evidence)
+    with transaction() as session:
+        found = session.scalar(
+            select(Subscription)
+            .join(Subscriber)
+            .where(Subscriber.email_key == address.key)
+            .order_by((Subscription.status == "active").desc(), (Subscription.status == "pending").desc())
+            .limit(1)
+        )
+        if found is not None:
+            _send(env, session, found, "resource" if resource else "link", resource=resource)
+
+
+def by_token(env: Environment, purpose: Purpose, token: str, evidence: Evidence) -> None:
+    """Mails what replaces a link that has expired: the same again to the same reader. Raises `LinkInvalid`,
+    `TooMany`."""
+    try:
+        payload = env.tokens.open(purpose, token, env.now)
+    except LinkExpired as error:
+        payload = error.payload
+    _count(env, evidence)
+    handle, _, rest = payload.partition(".")
+    kinds: dict[str, Kind] = {"export": "export", "erase": "erase", "resources": "resource"}
+    with transaction() as session:
+        found = session.scalar(select(Subscription).where(Subscription.handle == handle))
+        if found is not None:
+            resource = rest if purpose == "resources" else ""
+            _send(env, session, found, kinds.get(purpose, "link"), resource=resource)
+
+
+def for_reader(env: Environment, session: Session, subscription: Subscription, kind: Kind) -> None:
+    """Mails a link that was asked for on a page of the reader's own."""
+    _send(env, session, subscription, kind)
+
+
+def _count(env: Environment, evidence: Evidence) -> None:
+    with transaction() as session:
+        limited = None
+        try:
+            limits.sign_up(env, session, list_id=0, ip=evidence.ip)
+        except TooMany as error:
+            limited = error
+    if limited:
+        raise limited
+
+
+def _send(env: Environment, session: Session, subscription: Subscription, kind: Kind, *, resource: str = "") -> None:
+    if suppressed(env, session, subscription.subscriber.email_key):
+        return
+    if subscription.status == "pending":
+        answer(session, subscription, subscription.cadence, env.now)
+        return
+    if kind == "resource" and subscription.status != "active":
+        return
+    now = int(env.now.timestamp())
+    if limits.count(session, f"{kind}/{subscription.subscriber_id}", now=now, seconds=A_DAY) <= PER_DAY:
+        context = {"resource": resource} if resource else None
+        outbox.enqueue(session, mail=kind, subscription_id=subscription.id, now=env.now, context=context)

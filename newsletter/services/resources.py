@@ -1,0 +1,155 @@
+"""Files for confirmed subscribers: added by the author, linked in mails, opened with a signed link for 30 days.
+
+A file's bytes lie in ``resources/`` beside the settings, under their own SHA-256; several machines share that folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from newsletter.content import plain
+from newsletter.db import reading, transaction
+from newsletter.errors import InvalidInput, LinkInvalid, NotFound, Refused
+from newsletter.models import Resource, Subscription
+from newsletter.services.environment import Environment
+from newsletter.services.suppressions import suppressed
+
+FOLDER = "resources"
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceView:
+    """A resource as its author sees it; `size` in bytes."""
+
+    name: str
+    title: str
+    filename: str
+    content_type: str
+    size: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file in the hands of a subscriber: where its bytes lie, and what to say of them."""
+
+    path: Path
+    filename: str
+    content_type: str
+    digest: str
+    created_at: datetime
+
+
+def add(env: Environment, file: Path, *, title: str = "", name: str = "") -> ResourceView:
+    """Copies `file` and gives it a name, by default its own. Raises `Refused`, `InvalidInput` under ``name``."""
+    name = name or _name(file.stem)
+    if not NAME.fullmatch(name):
+        raise InvalidInput({"name": "use small letters, digits and hyphens"})
+    try:
+        digest, size = _stored(env, file)
+    except OSError as error:
+        raise Refused(f"{file} cannot be read or copied: {error.strerror or error}") from None
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    with transaction() as session:
+        if session.scalar(select(exists().where(Resource.name == name))):
+            raise Refused(f"there is a resource {name} already", hint="`resource remove` it, or say --name")
+        row = Resource(
+            name=name, title=plain(title, limit=200) or name, filename=plain(file.name, limit=200), content_type=kind,
+            size=size, digest=digest, created_at=env.now,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        return _view(row)
+
+
+def _name(stem: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:60].strip("-")
+
+
+def _stored(env: Environment, file: Path) -> tuple[str, int]:
+    """Copies the bytes to where they belong, whole or not at all."""
+    folder = env.settings.folder / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with file.open("rb") as source:
+        digest = hashlib.file_digest(source, "sha256").hexdigest()
+    target = folder / digest
+    if not target.exists():
+        partial = folder / f"{digest}.partial"
+        shutil.copyfile(file, partial)
+        partial.chmod(0o600)
+        partial.replace(target)
+    return digest, target.stat().st_size
+
+
+def ls() -> list[ResourceView]:
+    """Every resource, by name."""
+    with reading() as session:
+        return [_view(row) for row in session.scalars(select(Resource).order_by(Resource.name))]
+
+
+def remove(env: Environment, name: str) -> None:
+    """Takes a resource away: links to it open nothing any more. Raises `NotFound`."""
+    with transaction() as session:
+        row = _find(session, name)
+        shared = exists().where(Resource.digest == row.digest, Resource.id != row.id)
+        alone = not session.scalar(select(shared))
+        digest = row.digest
+        session.delete(row)
+    if alone:
+        (env.settings.folder / FOLDER / digest).unlink(missing_ok=True)
+
+
+def linker(env: Environment) -> Callable[[str], str]:
+    """What templates and letters call as ``resource("guide")``: the address that stands for the reader's own link,
+    which the composer puts in its place (messages.py). Raises `NotFound` for a name that is no resource's."""
+
+    def resource(name: str) -> str:
+        with reading() as session:
+            return env.links.resource(_find(session, str(name)).name)
+
+    return resource
+
+
+def title(name: str) -> str:
+    """What a resource is called. Raises `NotFound`."""
+    with reading() as session:
+        return _find(session, name).title
+
+
+def open_(env: Environment, token: str) -> Opened:
+    """The file a subscriber's link names. Raises `LinkError`; `NotFound` where it was removed; `Refused` where she is
+    subscribed no more."""
+    handle, _, name = env.tokens.open("resources", token, env.now).partition(".")
+    with reading() as session:
+        row = _find(session, name)
+        subscription = session.scalar(select(Subscription).where(Subscription.handle == handle))
+        if subscription is None or suppressed(env, session, subscription.subscriber.email_key):
+            raise LinkInvalid
+        if subscription.status != "active":
+            raise Refused("this file is for subscribers")
+        path = env.settings.folder / FOLDER / row.digest
+        if not path.is_file():
+            raise NotFound(f"the bytes of resource {name} are gone from {path}")
+        return Opened(path, row.filename, row.content_type, row.digest, row.created_at)
+
+
+def _find(session: Session, name: str) -> Resource:
+    found: Resource | None = session.scalar(select(Resource).where(Resource.name == name))
+    if found is None:
+        raise NotFound(f"there is no resource {name}", hint="see `newsletter resource ls`")
+    return found
+
+
+def _view(row: Resource) -> ResourceView:
+    return ResourceView(row.name, row.title, row.filename, row.content_type, row.size, row.created_at)

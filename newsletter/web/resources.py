@@ -1,0 +1,40 @@
+"""Files for subscribers: in whole and in ranges, to whoever brings a link that is still good."""
+
+from __future__ import annotations
+
+from flask import Response, send_file
+from flask_babel import gettext
+
+from newsletter.errors import Refused
+from newsletter.services import resources
+from newsletter.services.environment import environment
+from newsletter.web import pages
+from newsletter.web.answers import message, page, private
+
+SHOWN = ("audio/", "video/", "image/png", "image/jpeg", "image/gif", "image/webp")
+"""What a browser shows or plays; everything else is saved."""
+FILE_POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+
+
+@pages.get("/resources/<path:token>")
+def resource(token: str) -> Response:
+    """The file; or, under its bare name, a page that mails readers their link."""
+    if "." not in token:
+        return private(page("resource.html", title=resources.title(token), name=token, error="", typed=""))
+    try:
+        found = resources.open_(environment(), token)
+    except Refused:
+        title = gettext("This file is for subscribers")
+        return message(403, title, gettext("Subscribe once more, and the link works again."), again="/")
+    answer = send_file(
+        found.path,
+        mimetype=found.content_type,
+        as_attachment=not found.content_type.startswith(SHOWN),
+        download_name=found.filename,
+        conditional=True,
+        etag=found.digest,
+        last_modified=found.created_at,
+        max_age=0,
+    )
+    answer.headers["Content-Security-Policy"] = FILE_POLICY
+    return private(answer)

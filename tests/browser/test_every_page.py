@@ -1,0 +1,279 @@
+"""Every page a reader can meet, in every state: judged by axe-core (WCAG 2.2 AA), at 320 px and 400 % zoom, from right to
+left, in the dark, by keyboard and without JavaScript. A state that is new belongs into `STATES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from newsletter import demo, outbox
+from newsletter.db import transaction
+from newsletter.demo import SLUG, Stage
+from newsletter.models import MailingList, Subscriber, Subscription
+from newsletter.services import fresh, resources, sending
+from newsletter.services.suppressions import hashes
+from newsletter.tokens import Purpose
+from tests.browser.test_story import fits, shoot
+from tests.fakes import Sink, body
+from tests.people import add_list, add_reader
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+
+
+class Visit:
+    """A reader of two lists at the demo's pages, and what she can open."""
+
+    def __init__(self, scene: Stage) -> None:
+        self.scene = scene
+        with scene.app.app_context(), transaction() as session:
+            mailing_list = session.query(MailingList).one()
+            other = add_list(session, "talks", title="Long Talks", language="de")
+            made = add_reader(session, mailing_list, "amal@example.com", name="Amal", now=scene.env.now)
+            session.add(
+                Subscription(
+                    handle="handle-talks", list_id=other.id, subscriber_id=made.subscriber_id, status="active",
+                    cadence="weekly", created_at=scene.env.now, confirmed_at=scene.env.now,
+                )
+            )  # fmt: skip
+            add_reader(session, mailing_list, "pending@example.com", status="pending", now=scene.env.now)
+            self.handle, self.subscriber = made.handle, made.subscriber_id
+            pending = session.query(Subscription).filter_by(status="pending").one()
+            self.pending = pending.handle
+
+    def link(self, purpose: Purpose, payload: str = "", *, days_ago: float = 0) -> str:
+        made = self.scene.env.now - timedelta(days=days_ago)
+        return f"/{purpose}/{self.scene.env.tokens.sign(purpose, payload or self.handle, made)}"
+
+    def moving_to(self, address: str) -> str:
+        with self.scene.app.app_context(), transaction() as session:
+            found = session.get_one(Subscriber, self.subscriber)
+            found.new_email = found.new_email_key = address
+            mark = hashes(self.scene.env, address)[0][:16]
+        return self.link("address", f"{self.handle}.{mark}")
+
+    def fresh_subscriber(self) -> str:
+        with self.scene.app.app_context(), transaction() as session:
+            return add_reader(session, session.query(MailingList).first(), "gone@example.com").handle  # type: ignore[arg-type]
+
+
+# What is opened, and what is then sent from there as its form would.
+State = tuple[Callable[[Visit], str], dict[str, str] | None]
+
+STATES: dict[str, State] = {
+    "home": (lambda visit: "/", None),
+    "list": (lambda visit: f"/{SLUG}/", None),
+    "list-error": (lambda visit: f"/{SLUG}/subscribe", {"email": "nonsense", "cadence": "hourly", "name": "x" * 300}),
+    "check-your-inbox": (lambda visit: f"/{SLUG}/check-your-inbox", None),
+    "archive-empty": (lambda visit: "/talks/archive/", None),
+    "archive": (lambda visit: f"/{SLUG}/archive/", None),
+    "confirm": (lambda visit: visit.link("confirm", f"{visit.pending}.1"), None),
+    "confirmed": (lambda visit: visit.link("confirm", f"{visit.pending}.1"), {}),
+    "confirm-spent": (lambda visit: visit.link("confirm", f"{visit.pending}.7"), None),
+    "unsubscribe": (lambda visit: visit.link("unsubscribe"), None),
+    "unsubscribed": (lambda visit: visit.link("unsubscribe"), {}),
+    "unsubscribed-reason": (lambda visit: visit.link("unsubscribe"), {"reason": "often"}),
+    "back-again": (lambda visit: visit.link("unsubscribe"), {"undo": "1"}),
+    "preferences": (lambda visit: visit.link("preferences"), None),
+    "preferences-mailed": (lambda visit: visit.link("preferences"), {"export": "1"}),
+    "preferences-own": (lambda visit: visit.link("preferences", f"{visit.handle}.own"), None),
+    "preferences-saved": (lambda visit: visit.link("preferences", f"{visit.handle}.own"), {"name": "Amal"}),
+    "preferences-error": (lambda visit: visit.link("preferences", f"{visit.handle}.own"), {"address": "nonsense"}),
+    "preferences-asked": (
+        lambda visit: visit.link("preferences", f"{visit.handle}.own"),
+        {"address": "new@example.com"},
+    ),
+    "address": (lambda visit: visit.moving_to("amal.new@example.com"), None),
+    "address-taken": (lambda visit: visit.moving_to("pending@example.com"), None),
+    "address-done": (lambda visit: visit.moving_to("amal.new@example.com"), {}),
+    "export": (lambda visit: visit.link("export"), None),
+    "erase": (lambda visit: visit.link("erase"), None),
+    "erased": (lambda visit: visit.link("erase", visit.fresh_subscriber()), {}),
+    "link": (lambda visit: "/link", None),
+    "link-error": (lambda visit: "/link", {"email": "nonsense"}),
+    "link-sent": (lambda visit: "/link", {"email": "nobody@example.com"}),
+    "expired": (lambda visit: visit.link("preferences", days_ago=40), None),
+    "broken": (lambda visit: "/preferences/broken", None),
+    "not-found": (lambda visit: "/nothing/here", None),
+    "resource": (lambda visit: "/resources/guide", None),
+    "resource-expired": (lambda visit: visit.link("resources", f"{visit.handle}.guide", days_ago=40), None),
+}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    file = tmp_path_factory.mktemp("files") / "guide.pdf"
+    file.write_bytes(b"%PDF-1.4 ten quiet minutes")
+    with demo.stage() as scene:
+        demo.play(scene, lambda line: None)
+        with scene.app.app_context():
+            resources.add(scene.env, file, title="Ten quiet minutes")
+        yield scene
+
+
+@pytest.fixture(scope="module")
+def visit(scene: Stage) -> Visit:
+    return Visit(scene)
+
+
+@pytest.fixture(scope="module")
+def left_to_right(browser: Browser) -> Iterator[Page]:
+    yield from opened(browser, "en", "light")
+
+
+@pytest.fixture(scope="module")
+def right_to_left(browser: Browser) -> Iterator[Page]:
+    yield from opened(browser, "ar", "dark")
+
+
+def opened(browser: Browser, language: str, scheme: str) -> Iterator[Page]:
+    context = browser.new_context(locale=language, color_scheme=scheme)  # type: ignore[arg-type]
+    yield context.new_page()
+    context.close()
+
+
+def reach(page: Page, visit: Visit, name: str) -> None:
+    """Opens a state; a form is sent as a browser sends it."""
+    path, fields = STATES[name]
+    url = visit.scene.url + path(visit)
+    if fields is None:
+        page.goto(url)
+        return
+    page.goto(visit.scene.url + "/link")
+    with page.expect_navigation():
+        page.evaluate(
+            """([url, fields]) => {
+                const form = document.createElement("form");
+                form.method = "post"; form.action = url;
+                for (const [name, value] of Object.entries(fields)) {
+                    const input = document.createElement("input");
+                    input.name = name; input.value = value; form.append(input);
+                }
+                document.body.append(form); form.submit();
+            }""",
+            [url, fields],
+        )
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_wcag(left_to_right: Page, visit: Visit, name: str) -> None:
+    judged(left_to_right, visit, name)
+
+
+@pytest.mark.parametrize("name", ["list-error", "confirm", "unsubscribed", "preferences-own", "address", "expired"])
+def test_wcag_from_right_to_left_and_in_the_dark(right_to_left: Page, visit: Visit, name: str) -> None:
+    judged(right_to_left, visit, name)
+
+
+def judged(page: Page, visit: Visit, name: str) -> None:
+    outside: list[str] = []
+    page.on("request", lambda request: outside.append(request.url))
+    reach(page, visit, name)
+    shoot(page, f"{name}-{page.evaluate('document.documentElement.lang')}")
+    found = Axe().run(page, options=WCAG).response["violations"]
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
+    fits(page)
+    assert page.evaluate("document.querySelectorAll('script').length") == 0
+    assert [url for url in outside if not url.startswith(visit.scene.url)] == [], "a third party was asked"
+    assert page.context.cookies() == []
+
+
+def test_400_percent_zoom_scrolls_one_way_only(browser: Browser, visit: Visit) -> None:
+    """1280 px at 400 % are 320 CSS pixels, four device pixels each (WCAG 1.4.10)."""
+    context = browser.new_context(viewport={"width": 320, "height": 256}, device_scale_factor=4)
+    page = context.new_page()
+    for name in ("list-error", "preferences-own", "unsubscribed"):
+        reach(page, visit, name)
+        assert page.evaluate("document.documentElement.scrollWidth <= 320"), name
+    context.close()
+
+
+def test_everything_a_reader_can_do_works_without_javascript_and_by_keyboard(browser: Browser, visit: Visit) -> None:
+    context = browser.new_context(java_script_enabled=False, locale="en")
+    page = context.new_page()
+    page.goto(visit.scene.url + visit.link("preferences", f"{visit.handle}.own"))
+    page.get_by_label("Your name").focus()
+    page.keyboard.type("!")
+    page.keyboard.press("Enter")
+    page.get_by_text("Saved.").wait_for()
+    page.get_by_role("button", name="Erase my data").focus()
+    page.keyboard.press("Space")
+    page.get_by_text("A mail with the link is on its way to you.").wait_for()
+    page.goto(visit.scene.url + visit.link("unsubscribe"))
+    page.get_by_role("button", name="Unsubscribe").press("Enter")
+    page.get_by_role("heading", name="You are unsubscribed").wait_for()
+    page.get_by_role("button", name="Too many mails").press("Enter")
+    page.get_by_text("Thank you, that helps.").wait_for()
+    page.get_by_role("button", name="undo").press("Enter")
+    page.get_by_role("heading", name="Welcome back").wait_for()
+    context.close()
+
+
+def test_what_a_screen_reader_reads(browser: Browser, visit: Visit) -> None:
+    """The tree that a screen reader is given, of the page with most on it."""
+    page = browser.new_page(locale="en")
+    page.goto(visit.scene.url + visit.link("preferences", f"{visit.handle}.own"))
+    tree = page.locator("main").aria_snapshot()
+    for line in (
+        'heading "Your preferences" [level=1]', 'group "Long Talks"', 'combobox "How often"', 'textbox "Your name',
+        'button "Save"', 'heading "A new address" [level=2]', 'button "Change my address"', 'button "Erase my data"',
+    ):  # fmt: skip
+        assert line in tree, tree
+    page.goto(visit.scene.url + f"/{SLUG}/")
+    assert "website" not in page.locator("main").aria_snapshot().lower(), "the trap is for robots alone"
+    page.close()
+
+
+def test_the_first_page_is_small(browser: Browser, visit: Visit) -> None:
+    """Everything a first visit loads, as it goes over the wire: under 30 KB."""
+    context = browser.new_context()
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    sizes: list[float] = []
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.goto(f"{visit.scene.url}/{SLUG}/", wait_until="networkidle")
+    assert len(sizes) >= 2
+    assert sum(sizes) < 30_000, sizes
+    context.close()
+
+
+MAILS = {
+    "confirm": {"round": 1}, "welcome": None, "already": None, "goodbye": None, "link": None, "export": None,
+    "erase": None, "address": {"to": "new@example.com", "mark": "x"}, "moved": {"to": "old@example.com"},
+    "resource": {"resource": "guide"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mail", MAILS)
+def test_the_mails_of_one_reader(right_to_left: Page, visit: Visit, mail: str) -> None:
+    sink = Sink()
+    env = visit.scene.env
+    with visit.scene.app.app_context(), transaction() as session:
+        reader = session.query(Subscription).filter_by(handle=visit.handle).one()
+        reader.subscriber.language = "ar"
+        reader.status = "pending" if mail == "confirm" else "active"
+        outbox.enqueue(session, mail=mail, subscription_id=reader.id, now=env.now, context=MAILS[mail])
+    with visit.scene.app.app_context():
+        sending.send_due(replace(env, transport=lambda: sink))
+        with transaction() as session:
+            reader = session.query(Subscription).filter_by(handle=visit.handle).one()
+            reader.status, reader.subscriber.language = "active", ""
+    page = right_to_left
+    page.goto("about:blank")
+    page.set_content(body(sink.messages[-1], "html"))
+    shoot(page, f"mail-{mail}-ar")
+    found = Axe().run(page, options=WCAG).response["violations"]
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
+    fits(page)
+
+
+def test_no_kind_of_link_is_forgotten_here() -> None:
+    assert set(get_args(fresh.Kind)) <= set(MAILS)

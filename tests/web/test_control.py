@@ -1,0 +1,331 @@
+"""What a reader controls, and what a forwarded mail does not: preferences, a new address, her data, being forgotten."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import inspect, select, text
+
+from newsletter.db import db, transaction
+from newsletter.models import ConsentEvent, Delivery, MailingList, Subscriber, Subscription, Suppression
+from newsletter.services import sending
+from newsletter.services.environment import EXTENSION
+from newsletter.tokens import Tokens
+from tests.conftest import SECRET
+from tests.fakes import Clock, Sink, body
+from tests.people import add_list, add_reader
+
+ANA = "ana.privat@example.com"
+
+
+@pytest.fixture(autouse=True)
+def handle(app: Flask) -> str:
+    """Ana's active subscription of `blog`; there is a list `talks` too, and a stranger."""
+    with app.app_context(), transaction() as session:
+        mailing_list = add_list(session)
+        add_list(session, "talks", title="Long Talks", default_cadence="monthly", entry_seq=3)
+        add_reader(session, mailing_list, "bob@example.com")
+        return add_reader(session, mailing_list, ANA, name="Ana").handle
+
+
+def forwarded(handle: str, clock: Clock) -> str:
+    """The preferences link that stands in every mailing."""
+    return f"/preferences/{Tokens([SECRET]).sign('preferences', handle, clock.now)}"
+
+
+def mailed(app: Flask, sink: Sink, to: str = ANA) -> str:
+    """Sends what waits; the path of the one link of ours in the newest mail to `to` (not the one to unsubscribe)."""
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+    base = "https://news.example.com"
+    links = [word.removeprefix(base) for word in body(sink.to(to)[-1]).split() if word.startswith(base)]
+    return next(link for link in links if not link.startswith("/unsubscribe"))
+
+
+def own(app: Flask, client: FlaskClient, sink: Sink) -> str:
+    """A preferences link of Ana's own, asked for and mailed."""
+    client.post("/link", data={"email": ANA})
+    return mailed(app, sink)
+
+
+def ana(app: Flask) -> dict[str, object]:
+    with app.app_context():
+        found = db.session.scalars(select(Subscriber).order_by(Subscriber.id)).all()[1]
+        there = {each.mailing_list.slug: (each.status, each.cadence) for each in found.subscriptions}
+        return {"email": found.email, "name": found.name, "language": found.language, **there}
+
+
+def test_a_forwarded_mail_can_at_worst_unsubscribe_or_slow_down(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
+) -> None:
+    url = forwarded(handle, clock)
+    page = client.get(url).get_data(as_text=True)
+    assert "a…@example.com" in page
+    assert ANA not in page
+    assert 'value="Ana"' not in page
+    assert "Long Talks" not in page
+    before = ana(app)
+    client.post(url, data={"name": "Mallory", "join-talks": "1"})
+    assert ana(app) == before
+    answer = client.post(url, data={"address": "mallory@example.com"})
+    assert answer.status_code == 422
+    assert "a link of your own" in answer.get_data(as_text=True)
+    for asked in ("link", "export", "erase"):
+        answer = client.post(url, data={asked: "1"})
+        assert "is on its way" in answer.get_data(as_text=True)
+        assert ANA not in answer.get_data(as_text=True)
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+    assert {outgoing.recipient for outgoing in sink.accepted} == {ANA}, "what was asked for goes to her alone"
+    assert ana(app) == before
+    client.post(url, data={"cadence-blog": "monthly"})
+    assert ana(app)["blog"] == ("active", "monthly")
+
+
+def test_a_link_of_ones_own_does_the_rest_for_a_day(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> None:
+    url = own(app, client, sink)
+    page = client.get(url).get_data(as_text=True)
+    assert 'value="Ana"' in page
+    assert "Subscribe to Long Talks" in page
+    assert ANA not in page
+    client.post(url, data={"name": "Ana B.", "join-talks": "1", "language": "ro"})
+    assert ana(app) == {
+        "email": ANA, "name": "Ana B.", "language": "ro", "blog": ("active", "weekly"), "talks": ("active", "monthly"),
+    }  # fmt: skip
+    with app.app_context():
+        joined = db.session.scalars(select(Subscription).join(MailingList).where(MailingList.slug == "talks")).one()
+        assert joined.cursor == 3, "she is owed what comes from now on"
+        kinds = list(db.session.scalars(select(ConsentEvent.kind).where(ConsentEvent.subscription_id == joined.id)))
+        assert kinds == ["confirmed"]
+    clock.forward(timedelta(days=1, minutes=1))
+    client.post(url, data={"name": "Mallory"})
+    assert ana(app)["name"] == "Ana B."
+    assert "Preferințele" in client.get(url).get_data(as_text=True), "it still shows what any mail's link does"
+
+
+def test_a_new_address_is_confirmed_there_and_announced_here(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    url = own(app, client, sink)
+    assert client.post(url, data={"address": "not an address"}).status_code == 422
+    answer = client.post(url, data={"address": "Ana.Neu@Example.org"})
+    assert "We have sent a mail to the new address" in answer.get_data(as_text=True)
+    assert "A…@example.org waits" in client.get(url).get_data(as_text=True)
+    confirm = mailed(app, sink, "Ana.Neu@example.org")
+    page = client.get(confirm).get_data(as_text=True)
+    assert "Ana.Neu@" not in page
+    assert page.count("<button") == 1
+    assert ana(app)["email"] == ANA, "a page that is only looked at moves nobody (T09)"
+    for _ in range(2):
+        assert "A…@example.org" in client.post(confirm).get_data(as_text=True)
+    assert ana(app)["email"] == "Ana.Neu@example.org"
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+        [event] = db.session.scalars(select(ConsentEvent).where(ConsentEvent.kind == "moved"))
+        assert event.note == f"{ANA} → Ana.Neu@example.org"
+    announced = sink.to(ANA)[-1]
+    assert str(announced["Subject"]) == "Our mails go elsewhere now: Slow Letters"
+    assert "Ana.Neu@" not in body(announced)
+    assert len([message for message in sink.to(ANA) if "elsewhere" in str(message["Subject"])]) == 1
+
+
+def test_a_new_address_that_is_known_says_so_only_to_its_owner(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    url = own(app, client, sink)
+    known = client.post(url, data={"address": "bob@example.com"})
+    unknown = client.post(url, data={"address": "eve@example.com"})
+    assert (known.status_code, known.data) == (unknown.status_code, unknown.data)
+    client.post(url, data={"address": "bob@example.com"})
+    confirm = mailed(app, sink, "bob@example.com")
+    assert len(sink.to("bob@example.com")) == 1, "nobody is written to twice a day by strangers"
+    assert "subscribed already" in client.post(confirm).get_data(as_text=True)
+    assert ana(app)["email"] == ANA
+
+
+def test_an_earlier_new_address_opens_nothing(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    url = own(app, client, sink)
+    client.post(url, data={"address": "first@example.org"})
+    first = mailed(app, sink, "first@example.org")
+    client.post(url, data={"address": "second@example.org"})
+    assert client.post(first).status_code == 404
+    assert ana(app)["email"] == ANA
+
+
+def test_a_suppressed_new_address_is_not_written_to(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    from newsletter.services import suppressions
+
+    url = own(app, client, sink)
+    with app.app_context():
+        suppressions.add(app.extensions[EXTENSION], "eve@example.com")
+    assert client.post(url, data={"address": "eve@example.com"}).status_code == 200
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+    assert sink.to("eve@example.com") == []
+
+
+def test_my_data_by_a_mailed_link_of_a_day(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
+) -> None:
+    client.post(forwarded(handle, clock), data={"cadence-blog": "daily"})
+    client.post(forwarded(handle, clock), data={"export": "1"})
+    url = mailed(app, sink)
+    assert url.startswith("/export/")
+    assert ANA not in client.get(url).get_data(as_text=True), "a scanner that looks sees nothing"
+    answer = client.post(url)
+    assert answer.headers["Content-Disposition"].startswith("attachment")
+    assert answer.headers["Cache-Control"] == "no-store"
+    told = json.loads(answer.data)
+    assert (told["email"], told["name"]) == (ANA, "Ana")
+    [subscription] = told["subscriptions"]
+    assert (subscription["list"], subscription["status"], subscription["cadence"]) == ("blog", "active", "daily")
+    assert [event["kind"] for event in subscription["consent"]] == ["changed"]
+    assert [mail["mail"] for mail in subscription["mails"]] == ["export"]
+    assert handle not in answer.get_data(as_text=True)
+    clock.forward(timedelta(days=1, minutes=11))
+    assert client.post(url).status_code == 410
+
+
+def test_o07_erased_by_a_mailed_link_leaves_a_keyed_hash(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
+) -> None:
+    client.post(own(app, client, sink), data={"address": "ana.neu@example.org"})
+    client.post(forwarded(handle, clock), data={"erase": "1"})
+    url = mailed(app, sink)
+    assert client.get(url).status_code == 200
+    assert client.head(url).status_code == 200
+    assert ana(app)["email"] == ANA
+    for _ in range(2):
+        assert "Nothing about you is left" in client.post(url).get_data(as_text=True)
+    assert client.get(forwarded(handle, clock)).status_code == 404
+    with app.app_context():
+        [kept] = db.session.scalars(select(Suppression))
+        assert (kept.email_key, kept.reason) == (None, "erased")
+        everything = ""
+        for table in inspect(db.engine).get_table_names():
+            rows = db.session.execute(text(f'SELECT * FROM "{table}"')).all()
+            everything += "".join(str(tuple(row)) for row in rows)
+        assert "bob@example.com" in everything
+        for trace in ("ana.privat", "ana.neu", "'Ana'"):
+            assert trace not in everything
+        assert db.session.scalars(select(Delivery).where(Delivery.subscription_id.is_not(None))).all() == []
+    client.post("/blog/subscribe", data={"email": ANA})
+    before = len(sink.accepted)
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+    assert len(sink.accepted) == before, "no form brings her back"
+
+
+def test_links_are_mailed_three_times_a_day(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
+) -> None:
+    for _ in range(6):
+        assert client.post(forwarded(handle, clock), data={"erase": "1"}).status_code == 200
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+    assert len(sink.accepted) == 3
+
+
+@pytest.mark.parametrize("purpose", ["preferences", "export", "erase"])
+def test_t05_an_expired_link_is_mailed_anew_in_one_tap(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink, purpose: str
+) -> None:
+    old = Tokens([SECRET]).sign(purpose, handle, clock.now)  # type: ignore[arg-type]
+    clock.forward(timedelta(days=31))
+    answer = client.get(f"/{purpose}/{old}")
+    assert answer.status_code == 410
+    assert "@example.com" not in answer.get_data(as_text=True)
+    assert 'type="email"' not in answer.get_data(as_text=True)
+    answer = client.post("/link", data={"token": old, "purpose": purpose})
+    assert answer.data == client.post("/link", data={"email": "nobody@example.com"}).data
+    fresh = mailed(app, sink)
+    assert fresh.startswith(f"/{purpose}/")
+    assert client.get(fresh).status_code == 200
+
+
+@pytest.mark.any_database
+def test_only_a_link_that_was_once_good_is_mailed_anew(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
+) -> None:
+    good = Tokens([SECRET]).sign("preferences", handle, clock.now)
+    leave = Tokens([SECRET]).sign("unsubscribe", handle, clock.now)
+    for bad in (
+        {"token": "x", "purpose": "preferences"},
+        {"token": good[:-1], "purpose": "preferences"},
+        {"token": good, "purpose": "erase"},
+        {"token": leave, "purpose": "unsubscribe"},
+        {"token": good, "purpose": "form"},
+        {"token": good},
+    ):
+        assert client.post("/link", data=bad).status_code == 404
+    with app.app_context():
+        assert db.session.scalars(select(Delivery)).all() == []
+
+
+# ── leaving ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def leave_link(handle: str, clock: Clock) -> str:
+    return f"/unsubscribe/{Tokens([SECRET]).sign('unsubscribe', handle, clock.now)}"
+
+
+def test_less_often_instead(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+    url = leave_link(handle, clock)
+    page = client.post(url).get_data(as_text=True)
+    assert 'value="monthly"' in page
+    assert 'value="daily"' not in page, "nobody who leaves wants more"
+    page = client.post(url, data={"undo": "1", "cadence": "monthly"}).get_data(as_text=True)
+    assert "once a month" in page
+    assert ana(app)["blog"] == ("active", "monthly")
+    client.post(url)
+    client.post(url, data={"undo": "1", "cadence": "daily"})
+    assert ana(app)["blog"] == ("active", "monthly")
+
+
+def test_a_month_without_mail(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+    url = leave_link(handle, clock)
+    client.post(url)
+    client.post(url, data={"undo": "1", "break": "1"})
+    with app.app_context():
+        found = db.session.scalars(select(Subscription).where(Subscription.handle == handle)).one()
+        assert found.paused_until == clock.now + timedelta(days=30)
+
+
+def test_a_reason_in_one_tap_once(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+    url = leave_link(handle, clock)
+    client.post(url, data={"reason": "often"})
+    assert ana(app)["blog"] == ("active", "weekly"), "a reason alone ends nothing"
+    client.post(url)
+    for reason in ("<script>", "often", "other"):
+        assert "Thank you" in client.post(url, data={"reason": reason}).get_data(as_text=True)
+    with app.app_context():
+        [event] = db.session.scalars(select(ConsentEvent).where(ConsentEvent.kind == "reason"))
+        assert event.note == "often"
+
+
+def test_an_old_forwarded_mail_brings_nobody_back(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+    url = leave_link(handle, clock)
+    client.post(url)
+    clock.forward(timedelta(days=2))
+    page = client.get(url).get_data(as_text=True)
+    assert 'name="undo"' not in page
+    assert 'href="/blog/"' in page
+    client.post(url, data={"undo": "1"})
+    assert ana(app)["blog"] == ("unsubscribed", "weekly")
+
+
+def test_one_click_stands_above_every_other_field(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+    data = {"List-Unsubscribe": "One-Click", "undo": "1", "reason": "often"}
+    assert client.post(leave_link(handle, clock), data=data).data == b"Unsubscribed.\n"
+    assert ana(app)["blog"] == ("unsubscribed", "weekly")
+
+
+def test_leaving_everything(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> None:
+    client.post(own(app, client, sink), data={"join-talks": "1"})
+    with app.app_context():
+        both = list(db.session.scalars(select(Subscription).order_by(Subscription.id)))
+        url = leave_link(both[1].handle, clock)
+    page = client.post(url).get_data(as_text=True)
+    assert "Long Talks" in page
+    client.post(url, data={"all": "1"})
+    assert (ana(app)["blog"], ana(app)["talks"]) == (("unsubscribed", "weekly"), ("unsubscribed", "monthly"))
