@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 from newsletter import demo, outbox
 from newsletter.db import transaction
 from newsletter.demo import SLUG, Stage
-from newsletter.models import MailingList, Subscriber, Subscription
+from newsletter.models import ConsentEvent, Delivery, MailingList, Subscriber, Subscription
 from newsletter.services import fresh, resources, sending
 from newsletter.services.suppressions import hashes
 from newsletter.tokens import Purpose
@@ -183,6 +183,31 @@ def judged(page: Page, visit: Visit, name: str) -> None:
     assert page.evaluate("document.querySelectorAll('script').length") == 0
     assert [url for url in outside if not url.startswith(visit.scene.url)] == [], "a third party was asked"
     assert page.context.cookies() == []
+
+
+def test_t09_a_scanner_that_runs_scripts_changes_nothing(browser: Browser, visit: Visit) -> None:
+    """Opens every kind of link in a whole browser, as Microsoft's does, and looks around."""
+    before = state(visit.scene)
+    page = browser.new_page()
+    for path in (
+        visit.link("confirm", f"{visit.pending}.1"), visit.link("unsubscribe"), visit.link("preferences"),
+        visit.link("preferences", f"{visit.handle}.own"), visit.link("export"), visit.link("erase"),
+    ):  # fmt: skip
+        page.goto(visit.scene.url + path, wait_until="networkidle")
+        page.mouse.move(100, 100)
+        page.mouse.wheel(0, 2000)
+        page.reload(wait_until="networkidle")
+    page.close()
+    assert state(visit.scene) == before
+
+
+def state(scene: Stage) -> list[tuple[object, ...]]:
+    """What the readers' links could change."""
+    with scene.app.app_context(), transaction() as session:
+        readers = [(each.id, each.email, each.name, each.language) for each in session.query(Subscriber)]
+        asked = [(each.id, each.status, each.cadence, each.confirmed_at) for each in session.query(Subscription)]
+        counts = (session.query(ConsentEvent).count(), session.query(Delivery).count())
+        return [*readers, *asked, counts]
 
 
 def test_400_percent_zoom_scrolls_one_way_only(browser: Browser, visit: Visit) -> None:

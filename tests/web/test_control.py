@@ -131,6 +131,7 @@ def test_a_new_address_is_confirmed_there_and_announced_here(app: Flask, client:
     assert len([message for message in sink.to(ANA) if "elsewhere" in str(message["Subject"])]) == 1
 
 
+@pytest.mark.any_database
 def test_a_new_address_that_is_known_says_so_only_to_its_owner(app: Flask, client: FlaskClient, sink: Sink) -> None:
     url = own(app, client, sink)
     known = client.post(url, data={"address": "bob@example.com"})
@@ -143,6 +144,7 @@ def test_a_new_address_that_is_known_says_so_only_to_its_owner(app: Flask, clien
     assert ana(app)["email"] == ANA
 
 
+@pytest.mark.any_database
 def test_an_earlier_new_address_opens_nothing(app: Flask, client: FlaskClient, sink: Sink) -> None:
     url = own(app, client, sink)
     client.post(url, data={"address": "first@example.org"})
@@ -152,6 +154,7 @@ def test_an_earlier_new_address_opens_nothing(app: Flask, client: FlaskClient, s
     assert ana(app)["email"] == ANA
 
 
+@pytest.mark.any_database
 def test_a_suppressed_new_address_is_not_written_to(app: Flask, client: FlaskClient, sink: Sink) -> None:
     from newsletter.services import suppressions
 
@@ -164,6 +167,7 @@ def test_a_suppressed_new_address_is_not_written_to(app: Flask, client: FlaskCli
     assert sink.to("eve@example.com") == []
 
 
+@pytest.mark.any_database
 def test_my_data_by_a_mailed_link_of_a_day(
     app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
 ) -> None:
@@ -216,6 +220,7 @@ def test_o07_erased_by_a_mailed_link_leaves_a_keyed_hash(
     assert len(sink.accepted) == before, "no form brings her back"
 
 
+@pytest.mark.any_database
 def test_links_are_mailed_three_times_a_day(
     app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
 ) -> None:
@@ -226,6 +231,7 @@ def test_links_are_mailed_three_times_a_day(
     assert len(sink.accepted) == 3
 
 
+@pytest.mark.any_database
 @pytest.mark.parametrize("purpose", ["preferences", "export", "erase"])
 def test_t05_an_expired_link_is_mailed_anew_in_one_tap(
     app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink, purpose: str
@@ -269,6 +275,7 @@ def leave_link(handle: str, clock: Clock) -> str:
     return f"/unsubscribe/{Tokens([SECRET]).sign('unsubscribe', handle, clock.now)}"
 
 
+@pytest.mark.any_database
 def test_less_often_instead(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
     url = leave_link(handle, clock)
     page = client.post(url).get_data(as_text=True)
@@ -282,6 +289,7 @@ def test_less_often_instead(app: Flask, client: FlaskClient, handle: str, clock:
     assert ana(app)["blog"] == ("active", "monthly")
 
 
+@pytest.mark.any_database
 def test_a_month_without_mail(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
     url = leave_link(handle, clock)
     client.post(url)
@@ -303,6 +311,7 @@ def test_a_reason_in_one_tap_once(app: Flask, client: FlaskClient, handle: str, 
         assert event.note == "often"
 
 
+@pytest.mark.any_database
 def test_an_old_forwarded_mail_brings_nobody_back(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
     url = leave_link(handle, clock)
     client.post(url)
@@ -314,12 +323,14 @@ def test_an_old_forwarded_mail_brings_nobody_back(app: Flask, client: FlaskClien
     assert ana(app)["blog"] == ("unsubscribed", "weekly")
 
 
+@pytest.mark.any_database
 def test_one_click_stands_above_every_other_field(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
     data = {"List-Unsubscribe": "One-Click", "undo": "1", "reason": "often"}
     assert client.post(leave_link(handle, clock), data=data).data == b"Unsubscribed.\n"
     assert ana(app)["blog"] == ("unsubscribed", "weekly")
 
 
+@pytest.mark.any_database
 def test_leaving_everything(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> None:
     client.post(own(app, client, sink), data={"join-talks": "1"})
     with app.app_context():
