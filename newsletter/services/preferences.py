@@ -21,7 +21,7 @@ from newsletter.db import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid
 from newsletter.languages import Text, known
 from newsletter.models import MailingList, Subscriber, Subscription
-from newsletter.services import fresh, moving
+from newsletter.services import fresh, moving, topics
 from newsletter.services.environment import Environment
 from newsletter.services.subscriptions import Evidence, leave, note_consent, resume
 from newsletter.services.suppressions import suppressed
@@ -32,9 +32,18 @@ OWN_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
+class TopicChoice:
+    """A topic of a list, and whether she gets it."""
+
+    id: int
+    name: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """A list on the page: one that is subscribed to, was, or could be (`status` empty). `paused_until` is a date or
-    None."""
+    None; `topics` are empty where the list has none."""
 
     slug: str
     title: str
@@ -43,6 +52,7 @@ class Choice:
     cadence: str
     cadences: tuple[str, ...]
     paused_until: datetime | None
+    topics: tuple[TopicChoice, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +88,9 @@ def show(env: Environment, token: str) -> Preferences:
 
 
 def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Evidence) -> Preferences:
-    """Applies, as far as given, ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>`` and
-    ``language``; with a link of one's own also ``join-<slug>`` and ``name``.
+    """Applies, as far as given, ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>``,
+    ``topics-<slug>`` (then each ``topic-<slug>-<id>`` that is given is chosen) and ``language``; with a link of one's
+    own also ``join-<slug>`` and ``name``.
 
     Raises `LinkError`, `InvalidInput`; then nothing has changed.
     """
@@ -136,6 +147,11 @@ def _apply(
         note_consent(session, subscription, "changed", evidence, env.now, wording=evidence_note)
     if f"pause-{slug}" in wanted:
         subscription.paused_until = _until(wanted[f"pause-{slug}"], f"pause-{slug}", env.now)
+    if wanted.get(f"topics-{slug}"):
+        prefix = f"topic-{slug}-"
+        topics.choose_topics(
+            session, subscription, [key.removeprefix(prefix) for key in wanted if key.startswith(prefix)]
+        )
 
 
 def _join(
@@ -191,13 +207,15 @@ def _shown(session: Session, holder: _Holder) -> Preferences:
         name=subscriber.name if holder.own else "",
         language=subscriber.language,
         list_language=holder.subscription.mailing_list.language,
-        choices=tuple(_choice(row, there.get(row.id)) for row in lists if holder.own or row.id in there),
+        choices=tuple(_choice(session, row, there.get(row.id)) for row in lists if holder.own or row.id in there),
         own=holder.own,
         new_masked=mask(subscriber.new_email) if holder.own and subscriber.new_email else "",
     )
 
 
-def _choice(mailing_list: MailingList, subscription: Subscription | None) -> Choice:
+def _choice(session: Session, mailing_list: MailingList, subscription: Subscription | None) -> Choice:
+    offers = topics.topics_of(session, mailing_list)
+    chosen = topics.chosen_topics(session, subscription) if subscription else offers
     return Choice(
         slug=mailing_list.slug,
         title=mailing_list.title,
@@ -206,4 +224,5 @@ def _choice(mailing_list: MailingList, subscription: Subscription | None) -> Cho
         cadence=subscription.cadence if subscription else mailing_list.default_cadence,
         cadences=tuple(mailing_list.cadences),
         paused_until=subscription.paused_until if subscription else None,
+        topics=tuple(TopicChoice(offer.id, offer.name, offer in chosen) for offer in offers),
     )

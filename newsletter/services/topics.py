@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from newsletter.content import plain
 from newsletter.db import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.languages import Text
 from newsletter.models import MailingList, Subscription, Topic, TopicSource
 from newsletter.services.feeds import find as find_feed
 from newsletter.services.feeds import find_list
@@ -76,7 +77,7 @@ def choice(offers: Sequence[Offer], wanted: Iterable[object]) -> str:
     known = {str(offer.id): offer.id for offer in offers} | {offer.name.casefold(): offer.id for offer in offers}
     words = [plain(word, limit=80).casefold() for word in wanted]
     if any(word not in known for word in words if word):
-        raise InvalidInput({"topics": "Please choose among those offered."})
+        raise InvalidInput({"topics": Text("Please choose one of those offered.")})
     ids = {known[word] for word in words if word}
     return "" if len(ids) == len(offers) else packed(ids)
 

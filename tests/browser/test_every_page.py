@@ -16,7 +16,7 @@ from newsletter import demo, outbox
 from newsletter.db import transaction
 from newsletter.demo import SLUG, Stage
 from newsletter.models import ConsentEvent, Delivery, MailingList, Subscriber, Subscription
-from newsletter.services import fresh, resources, sending
+from newsletter.services import fresh, resources, sending, topics
 from newsletter.services.suppressions import hashes
 from newsletter.tokens import Purpose
 from tests.browser.test_story import fits, shoot
@@ -115,6 +115,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         demo.play(scene, lambda line: None)
         with scene.app.app_context():
             resources.add(scene.env, file, title="Ten quiet minutes")
+            for name in ("Rest", "Work"):
+                topics.add(SLUG, name, categories=[name])
         yield scene
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy import inspect, select, text
 
 from newsletter.db import db, transaction
 from newsletter.models import ConsentEvent, Delivery, MailingList, Subscriber, Subscription, Suppression
-from newsletter.services import sending
+from newsletter.services import sending, topics
 from newsletter.services.environment import EXTENSION
 from newsletter.tokens import Tokens
 from tests.conftest import SECRET
@@ -107,12 +108,31 @@ def test_a_link_of_ones_own_does_the_rest_for_a_day(app: Flask, client: FlaskCli
     assert "Preferințele" in client.get(url).get_data(as_text=True), "it still shows what any mail's link does"
 
 
+def test_topics(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+    with app.app_context():
+        first, second = (topics.add("blog", name, categories=[name]).id for name in ("Rest", "Work"))
+    url = forwarded(handle, clock)
+
+    def chosen() -> list[str]:
+        page = client.get(url).get_data(as_text=True)
+        return re.findall(r'name="topic-blog-(\d+)" value="1" checked', page)
+
+    assert chosen() == [str(first), str(second)], "who chose none gets all"
+    client.post(url, data={"topics-blog": "1", f"topic-blog-{second}": "1"})
+    assert chosen() == [str(second)]
+    client.post(url, data={"cadence-blog": "daily"})
+    assert chosen() == [str(second)], "a form that does not ask changes nothing"
+    assert client.post(url, data={"topics-blog": "1", "topic-blog-99": "1"}).status_code == 422
+    client.post(url, data={"topics-blog": "1"})
+    assert chosen() == [str(first), str(second)]
+
+
 def test_a_new_address_is_confirmed_there_and_announced_here(app: Flask, client: FlaskClient, sink: Sink) -> None:
     url = own(app, client, sink)
     assert client.post(url, data={"address": "not an address"}).status_code == 422
     answer = client.post(url, data={"address": "Ana.Neu@Example.org"})
     assert "We have sent a mail to the new address" in answer.get_data(as_text=True)
-    assert "A…@example.org waits" in client.get(url).get_data(as_text=True)
+    assert "A…@example.org</bdi> waits" in client.get(url).get_data(as_text=True)
     confirm = mailed(app, sink, "Ana.Neu@example.org")
     page = client.get(confirm).get_data(as_text=True)
     assert "Ana.Neu@" not in page
