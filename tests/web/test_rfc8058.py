@@ -175,7 +175,7 @@ def test_t09_scanners_that_get_and_head_every_link_change_nothing(
                 assert answer.status_code < 500, link
                 if method == "get":
                     page = answer.get_data(as_text=True)
-                    assert "<script" not in page
+                    assert "<script" not in page or 'class="signup"' in page, "only the form of strangers has one"
                     assert 'http-equiv="refresh"' not in page.lower()
                     assert "ana@example.com" not in page, link
                     assert answer.headers["Referrer-Policy"] == "same-origin"
