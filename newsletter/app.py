@@ -92,6 +92,7 @@ def _fetcher(settings: Settings) -> Fetcher:
 def _smtp(settings: Settings) -> SmtpTransport:
     return SmtpTransport(
         [parse_server(url.get_secret_value()) for url in settings.smtp.url],
+        connections=settings.smtp.connections,
         timeout=settings.smtp.timeout.total_seconds(),
         hello=urlsplit(settings.base_url).hostname or "localhost",
         ca_file=str(settings.smtp.ca_file) if settings.smtp.ca_file else None,

@@ -1,37 +1,38 @@
-"""The wire: carries messages to SMTP servers, one connection after another, and lets a server that is down rest.
+"""The wire: carries messages to SMTP servers over several connections at once, on one loop in the caller's own thread.
 
-What is behind `SmtpTransport.deliver` is one conversation at a time (session.py); callers know only transport.py.
+Connections are opened as they are needed, each in a thread of its own because that blocks (opening.py); what is said
+on them is conversation.py's; here bytes are moved and time is kept.
 """
 
 from __future__ import annotations
 
+import queue
+import selectors
+import socket
 import ssl
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 
 from newsletter.errors import TransportError
-from newsletter.mail.session import HungUp, Server, Session, parse_server
+from newsletter.mail.conversation import Conversation
+from newsletter.mail.opening import Opened, hang_up, knock, reason
+from newsletter.mail.servers import Server, Servers, parse_server
 from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply
 
 __all__ = ["Server", "SmtpTransport", "parse_server"]
 
-REST_FIRST, REST_AT_MOST = 5.0, 900.0
-KNOCKS = 3
-"""So often a server that hangs up at once is called before it is left to rest."""
-
-
-@dataclass(slots=True)
-class _Rest:
-    """A server that could not be used: until when it is left alone, and why."""
-
-    until: float
-    seconds: float
-    error: TransportError
+UNKNOWN_AT_MOST = 2
+"""So many messages of a connection may be accepted, or on their way, and not yet handed to the caller."""
+GOODBYE_SECONDS = 2.0
+READ_AT_MOST = 65_536
+_LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class SmtpTransport:
-    """Hands messages to the first of `servers` that can be used. `timeout` in seconds, for every reply."""
+    """Hands messages to `servers` in turn, over at most `connections` at once. `timeout`: seconds, for a reply."""
 
     def __init__(
         self,
@@ -39,81 +40,344 @@ class SmtpTransport:
         *,
         timeout: float,
         hello: str,
+        connections: int = 1,
         ca_file: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._servers = list(servers)
+        self._servers = Servers(servers, clock)
         self._timeout = timeout
         self._hello = hello
+        self._connections = connections
         self._tls = ssl.create_default_context(cafile=ca_file)
         self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._clock = clock
-        self._resting: dict[str, _Rest] = {}
 
     def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
         """See `Transport.deliver`."""
-        session: Session | None = None
-        self._refuse_while_all_rest()
+        if trouble := self._servers.trouble:
+            raise trouble
+        wire = _Wire(self._servers, self.open, pull, connections=self._connections, timeout=self._timeout)
         try:
-            while (found := pull()) is not None:
-                if isinstance(found, float | int):
-                    time.sleep(found)
-                    continue
-                try:
-                    session = session or self._connect()
-                except TransportError as error:
-                    yield [_unsent(found, error.host, error.reason)]
-                    raise
-                yield [session.send(found)]
-                if session.over:
-                    session.close()
-                    session = None
+            yield from wire.run()
         finally:
-            if session is not None:
-                session.close()
+            wire.close()
 
-    def _refuse_while_all_rest(self) -> None:
-        """Raises what the servers said last, if none of them is to be asked yet: nobody is pulled for nothing."""
-        resting = [self._resting.get(server.name) for server in self._servers]
-        errors = [rest.error for rest in resting if rest is not None and self._clock() < rest.until]
-        if len(errors) == len(self._servers):
-            raise errors[-1]
+    def open(self, server: Server) -> Opened:
+        """A connection ready for transactions. Raises `TransportError`."""
+        return knock(server, self._tls, timeout=self._timeout, hello=self._hello)
 
     def probe(self) -> dict[str, str]:
         """What the first usable server offers (EHLO keyword → value), after TLS and AUTH. Raises `TransportError`."""
-        session = self._connect()
-        session.close()
-        return session.offers
-
-    def _connect(self) -> Session:
-        """A session with a server that is not resting. Raises the `TransportError` of the last one tried."""
-        error: TransportError | None = None
-        for server in self._servers:
-            rest = self._resting.get(server.name)
-            if rest is not None and self._clock() < rest.until:
-                error = rest.error
-                continue
+        while (server := self._servers.pick()) is not None:
             try:
-                session = self._knock(server)
-            except TransportError as failed:
-                error = failed
-                seconds = min(rest.seconds * 2, REST_AT_MOST) if rest else REST_FIRST
-                self._resting[server.name] = _Rest(self._clock() + seconds, seconds, failed)
+                opened = self.open(server)
+            except TransportError as error:
+                self._servers.failed(server, error)
                 continue
-            self._resting.pop(server.name, None)
-            return session
-        assert error is not None
-        raise error
-
-    def _knock(self, server: Server) -> Session:
-        """A session, if need be at the third call. Raises `TransportError`."""
-        for knock in range(1, KNOCKS):
-            try:
-                return Session(server, self._tls, timeout=self._timeout, hello=self._hello)
-            except HungUp:
-                time.sleep(0.2 * knock)
-        return Session(server, self._tls, timeout=self._timeout, hello=self._hello)
+            hang_up(opened.sock)
+            return opened.offers
+        assert self._servers.trouble is not None
+        raise self._servers.trouble
 
 
-def _unsent(outgoing: Outgoing, host: str, reason: str) -> Outcome:
-    return Outcome(outgoing.id, "unsent", "CONNECT", Reply(0, "", reason), host)
+class _Connection:
+    """A socket that never blocks, and what is said on it. `unknown`: accepted, and not yet handed to the caller."""
+
+    def __init__(self, opened: Opened, conversation: Conversation, timeout: float) -> None:
+        self.sock = opened.sock
+        self.server = opened.server
+        self.conversation = conversation
+        self.timeout = timeout
+        self.deadline = float("inf")
+        self.unknown = 0
+        self.backlog = memoryview(b"")
+        self.watched = selectors.EVENT_READ
+        self.sock.settimeout(0)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def write(self, data: bytes) -> None:
+        """Writes what the socket takes now, and keeps the rest."""
+        self.backlog = memoryview(bytes(self.backlog) + data if self.backlog else data)
+        self.deadline = time.monotonic() + self.timeout
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes more of what was kept."""
+        try:
+            while self.backlog:
+                count = self.sock.send(self.backlog)
+                self.backlog = self.backlog[count:]
+                self.conversation.flushed += count
+                self.deadline = time.monotonic() + self.timeout
+        except _LATER:
+            pass
+        except (OSError, ValueError) as error:
+            with suppress(OSError, ValueError):  # the last answer may say why
+                self.conversation.hear(self.sock.recv(READ_AT_MOST))
+            self.conversation.end(reason(error))
+
+    def read(self) -> None:
+        """Hears what has come, and writes what follows from it at once. Only a whole answer renews the patience."""
+        talk, answers = self.conversation, self.conversation.answers
+        try:
+            while not talk.over and (data := self.sock.recv(READ_AT_MOST)):
+                if answer := talk.hear(data):
+                    self.write(answer)
+                if talk.answers != answers:
+                    self.deadline = time.monotonic() + self.timeout
+                if not isinstance(self.sock, ssl.SSLSocket):
+                    return  # of what is left the selector tells; TLS may hold octets back that are decrypted already
+        except _LATER:
+            return
+        except (OSError, ValueError) as error:
+            talk.end(reason(error))
+        talk.end("the connection ended")
+
+
+class _Wire:
+    """One call of `deliver`."""
+
+    def __init__(
+        self, servers: Servers, opener: Callable[[Server], Opened], pull: Pull, *, connections: int, timeout: float
+    ) -> None:
+        self._servers = servers
+        self._open = opener
+        self._pull = pull
+        self._most = connections
+        self._timeout = timeout
+        self._connections: list[_Connection] = []
+        self._leaving: list[_Connection] = []
+        self._parked: deque[Outgoing] = deque()
+        self._exhausted = False
+        self._ask_at = 0.0
+        self._found: list[Outcome] = []
+        self._held_up = False
+        self._opening = 0
+        self._arrivals: queue.SimpleQueue[tuple[Server, Opened | TransportError]] = queue.SimpleQueue()
+        self._error: TransportError | None = None
+        self._look_at = 0.0
+        self._closed = False
+        self._lock = threading.Lock()
+        self._selector = selectors.DefaultSelector()
+        self._ear, self._bell = socket.socketpair()
+        self._ear.settimeout(0)
+        self._selector.register(self._ear, selectors.EVENT_READ, None)
+
+    def run(self) -> Generator[list[Outcome], None, None]:
+        """Until nothing is left. Outcomes are handed over when a connection may not go on before, or all is quiet."""
+        while True:
+            self._go_on()
+            if self._held_up:
+                yield self._handed_over()
+            elif self._finished():
+                break
+            elif not self._listen(0.0 if self._found else self._patience()) and self._found:
+                yield self._handed_over()
+        if self._error is not None:
+            said = Reply(0, "", self._error.reason)
+            self._found += [Outcome(one.id, "unsent", "CONNECT", said, self._error.host) for one in self._parked]
+        if self._found:
+            yield self._handed_over()
+        if self._error is not None:
+            raise self._error
+        self._say_goodbye()
+
+    # ── messages ───────────────────────────────────────────────────────────────────────────────────
+
+    def _go_on(self) -> None:
+        """Lets every connection write what it can, and opens more where messages wait."""
+        for connection in tuple(self._connections):
+            self._feed(connection)
+        self._open_more()
+
+    def _feed(self, connection: _Connection) -> None:
+        talk = connection.conversation
+        while (talk.ready or talk.room) and not connection.backlog:
+            if talk.exposes and connection.unknown + talk.exposed >= UNKNOWN_AT_MOST:
+                self._held_up |= connection.unknown > 0
+                return
+            following = self._next() if talk.room else None
+            if following is None and not talk.ready:
+                return
+            connection.write(talk.advance(following))
+            self._settle(connection)
+        if talk.spent:
+            self._see_off(connection)
+
+    def _next(self) -> Outgoing | None:
+        return self._parked.popleft() if self._parked else self._ask()
+
+    def _ask(self) -> Outgoing | None:
+        """A message from the caller, if there is one now."""
+        if self._exhausted or self._error or (self._ask_at and time.monotonic() < self._ask_at):
+            return None
+        found = self._pull()
+        if found is None:
+            self._exhausted = True
+        elif isinstance(found, Outgoing):
+            self._ask_at = 0.0
+            return found
+        else:
+            self._ask_at = time.monotonic() + found
+        return None
+
+    def _handed_over(self) -> list[Outcome]:
+        """The outcomes found so far; whoever takes them has written them down before the loop goes on."""
+        found, self._found, self._held_up = self._found, [], False
+        for connection in self._connections:
+            connection.unknown = 0
+        return found
+
+    def _finished(self) -> bool:
+        """Whether nothing is on its way and nothing will come."""
+        if any(connection.conversation.working for connection in self._connections):
+            return False
+        return (self._exhausted and not self._parked) or (self._error is not None and not self._connections)
+
+    # ── connections ────────────────────────────────────────────────────────────────────────────────
+
+    def _open_more(self) -> None:
+        """Opens connections for messages that no open one has room for."""
+        while len(self._parked) < self._most - len(self._connections) and (message := self._ask()):
+            self._parked.append(message)
+        while self._opening < len(self._parked) and len(self._connections) + self._opening < self._most:
+            server = self._servers.pick()
+            if server is None:
+                if not (self._opening or self._connections):
+                    self._error = self._servers.trouble
+                return
+            self._opening += 1
+            threading.Thread(target=self._dial, args=(server,), daemon=True).start()
+
+    def _dial(self, server: Server) -> None:
+        """In a thread of its own: opens a connection and rings the bell."""
+        try:
+            made: Opened | TransportError = self._open(server)
+        except TransportError as error:
+            made = error
+        except Exception as error:  # whatever it is, the loop must hear of it
+            made = TransportError(server.name, reason(error))
+        with self._lock:
+            if not self._closed:
+                self._arrivals.put((server, made))
+                self._bell.send(b"\0")
+                return
+        if isinstance(made, Opened):
+            hang_up(made.sock)
+
+    def _arrive(self) -> None:
+        self._ear.recv(512)
+        while not self._arrivals.empty():
+            server, made = self._arrivals.get()
+            self._opening -= 1
+            if isinstance(made, Opened):
+                self._admit(made)
+            elif any(connection.server == server for connection in self._connections):
+                self._most = len(self._connections) + self._opening  # it carries some of ours and wants no more
+            else:
+                self._servers.failed(server, made)
+
+    def _admit(self, opened: Opened) -> None:
+        self._servers.opened(opened.server)
+        name = opened.server.name
+        talk = Conversation(
+            name,
+            opened.offers,
+            grouped=name not in self._servers.confused,
+            chunks=name not in self._servers.without_chunks,
+        )
+        connection = _Connection(opened, talk, self._timeout)
+        self._connections.append(connection)
+        self._selector.register(connection.sock, connection.watched, connection)
+
+    def _settle(self, connection: _Connection) -> None:
+        """Takes the outcomes of a connection, and lets go of it once it is over."""
+        talk = connection.conversation
+        if talk.outcomes:
+            connection.unknown += len(talk.outcomes)
+            self._found += talk.outcomes
+            talk.outcomes = []
+        if talk.over:
+            self._drop(connection)
+            return
+        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.backlog else 0)
+        if wanted != connection.watched:
+            connection.watched = wanted
+            self._selector.modify(connection.sock, wanted, connection)
+
+    def _drop(self, connection: _Connection) -> None:
+        name = connection.server.name
+        self._parked.extendleft(reversed(connection.conversation.returned))
+        if connection.conversation.confused:
+            self._servers.confused.add(name)
+        if connection.conversation.without_chunks:
+            self._servers.without_chunks.add(name)
+        self._held_up |= bool(self._found)  # its successor begins with a clean slate
+        self._selector.unregister(connection.sock)
+        (self._connections if connection in self._connections else self._leaving).remove(connection)
+        connection.sock.close()
+
+    def _see_off(self, connection: _Connection) -> None:
+        """QUIT; the answer is waited for beside what else goes on."""
+        self._connections.remove(connection)
+        self._leaving.append(connection)
+        connection.write(connection.conversation.quit())
+        connection.deadline = time.monotonic() + GOODBYE_SECONDS
+        self._settle(connection)
+
+    # ── time ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _listen(self, seconds: float) -> bool:
+        """Waits until something comes, `seconds` at most. Returns whether something did."""
+        events = self._selector.select(seconds)
+        for key, mask in events:
+            connection: _Connection | None = key.data
+            if connection is None:
+                self._arrive()
+                continue
+            if mask & selectors.EVENT_WRITE:
+                connection.flush()
+            if mask & selectors.EVENT_READ and not connection.conversation.over:
+                connection.read()
+            self._settle(connection)
+        self._give_up_on_the_silent()
+        return bool(events)
+
+    def _patience(self) -> float:
+        """Seconds until something must be done even if nothing comes."""
+        now = time.monotonic()
+        ends = [one.deadline for one in (*self._connections, *self._leaving) if one.conversation.busy]
+        if self._ask_at > now and not self._exhausted:
+            ends.append(self._ask_at)
+        return max(0.0, min(ends, default=now + 60) - now)
+
+    def _give_up_on_the_silent(self) -> None:
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + 0.1
+        for connection in (*self._connections, *self._leaving):
+            if connection.conversation.busy and connection.deadline <= now:
+                connection.conversation.give_up()
+                self._settle(connection)
+
+    def _say_goodbye(self) -> None:
+        """QUIT on every connection; how that goes is of no interest (P10)."""
+        for connection in tuple(self._connections):
+            self._see_off(connection)
+        ends = time.monotonic() + GOODBYE_SECONDS
+        while self._leaving and (left := ends - time.monotonic()) > 0:
+            self._listen(left)
+
+    def close(self) -> None:
+        """Lets go of everything at once."""
+        with self._lock:
+            self._closed = True
+        while not self._arrivals.empty():
+            _, made = self._arrivals.get()
+            if isinstance(made, Opened):
+                made.sock.close()
+        for connection in (*self._connections, *self._leaving):
+            connection.sock.close()
+        self._selector.close()
+        self._ear.close()
+        self._bell.close()

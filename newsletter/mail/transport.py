@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 Stage = Literal["CONNECT", "MAIL", "RCPT", "DATA", "END"]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An SMTP reply. `code` is 0 where there was none; `enhanced` is the RFC 3463 status, "" where absent."""
 
     code: int
@@ -18,22 +16,22 @@ class Reply:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """One message to one recipient, ready for the wire.
 
-    `data`: CRLF line ends, ends in CRLF, 7-bit, and no line starts with a dot (so that it is right for DATA and for
-    BDAT alike). `sender` and `recipient` are bare addresses.
+    `data`: CRLF line ends, ends in CRLF, 7-bit (but for the header of an address beyond ASCII, RFC 6532), and no line
+    starts with a dot (so that it is right for DATA and for BDAT alike). `sender` and `recipient` are bare addresses;
+    `envelope_id` names the message in a report of what became of it (RFC 3461 §4.4), ASCII, 100 characters at most.
     """
 
     id: int
     sender: str
     recipient: str
     data: bytes
+    envelope_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one `Outgoing`.
 
     - ``accepted``: 250 after the final dot; the server has taken responsibility.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 Line = Callable[["Conversation", str], bytes | None]
-"""Answers a command: bytes to send, b"" for silence, None to hang up."""
+"""Answers a command: bytes to send, b"" to hang, None to hang up."""
 
 DEFAULT_EHLO = ("PIPELINING", "SIZE 10000000", "8BITMIME", "ENHANCEDSTATUSCODES")
 
@@ -23,7 +23,9 @@ class Conversation:
     recipient: str = ""
     count: int = 0
     secure: bool = False
+    open: bool = False
     commands: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     wrapped: socket.socket | None = None
 
 
@@ -68,6 +70,8 @@ class FaultServer:
                 talk.wrapped.close()
 
     def _answer(self, talk: Conversation, command: str, line: str) -> bytes | None:
+        if command == "MAIL" and talk.open:
+            return b"503 5.5.1 Nested MAIL\r\n"
         if command in self.script:
             return self.script[command](talk, line)
         if command == "CONNECT":
@@ -75,13 +79,11 @@ class FaultServer:
         if command in ("EHLO", "HELO"):
             lines = ["fault.example", *self.ehlo]
             return "".join(f"250{'-' if n < len(lines) - 1 else ' '}{x}\r\n" for n, x in enumerate(lines)).encode()
+        if command == "RCPT" and not talk.open:
+            return b"503 5.5.1 Need MAIL\r\n"
         if command == "DATA":
-            return b"354 Go on\r\n"
-        if command == "QUIT":
-            return b"221 Bye\r\n"
-        if command == "AUTH":
-            return b"235 2.7.0 Welcome\r\n"
-        return b"250 2.0.0 Ok\r\n"
+            return b"354 Go on\r\n" if talk.recipient else b"554 5.5.1 No valid recipients\r\n"
+        return {"QUIT": b"221 Bye\r\n", "AUTH": b"235 2.7.0 Welcome\r\n"}.get(command, b"250 2.0.0 Ok\r\n")
 
     def _converse(self, connection: socket.socket, talk: Conversation) -> None:
         reader = connection.makefile("rb")
@@ -89,31 +91,41 @@ class FaultServer:
         def say(data: bytes | None) -> bool:
             if data:
                 connection.sendall(data)
-            return data is not None
+            elif data == b"":  # it hangs: whatever is said, nothing is answered any more
+                while connection.recv(65_536):
+                    pass
+            return bool(data)
 
         if not say(self._answer(talk, "CONNECT", "")):
             return
         while raw := reader.readline(1_000_000):
-            line = raw.decode("latin-1").rstrip("\r\n")
+            line = raw.decode("utf-8", "replace").rstrip("\r\n")
             command = line.split(" ")[0].upper().split(":")[0]
             talk.commands.append(command)
-            if command == "MAIL":
-                talk.sender = line.split("<")[1].split(">")[0]
-            elif command == "RCPT":
-                talk.recipient = line.split("<")[1].split(">")[0]
+            talk.lines.append(line)
             if command == "STARTTLS" and self._context:
                 connection.sendall(b"220 2.0.0 Ready\r\n")
                 connection = self._context.wrap_socket(connection, server_side=True)
                 talk.wrapped = connection
                 reader, talk.secure = connection.makefile("rb"), True
                 continue
-            answer = self._answer(talk, command, line)
-            if not say(answer):
-                return
-            if command == "QUIT":
+            chunk = reader.read(int(line.split(" ")[1])) if command == "BDAT" else b""
+            answer = self._chunk(talk, line, chunk) if command == "BDAT" else self._answer(talk, command, line)
+            self._note(talk, command, line, answer)
+            if not say(answer) or command == "QUIT":
                 return
             if command == "DATA" and answer and answer.startswith(b"354") and not self._data(talk, reader, say):
                 return
+
+    def _note(self, talk: Conversation, command: str, line: str, answer: bytes | None) -> None:
+        """Where the transaction stands after a command."""
+        good = not answer or answer[:1] == b"2"
+        if command == "MAIL" and good:
+            talk.open, talk.sender, talk.recipient = True, line.split("<")[1].split(">")[0], ""
+        elif command == "RCPT" and good:
+            talk.recipient = line.split("<")[1].split(">")[0]
+        elif command == "RSET":
+            talk.open, talk.recipient = False, ""
 
     def _data(self, talk: Conversation, reader: object, say: Callable[[bytes | None], bool]) -> bool:
         lines = []
@@ -121,14 +133,27 @@ class FaultServer:
             lines.append(line[1:] if line.startswith(b".") else line)
         if line == b"":
             return False
-        data = b"".join(lines)
+        return say(self._ended(talk, b"".join(lines)))
+
+    def _chunk(self, talk: Conversation, line: str, chunk: bytes) -> bytes | None:
+        """BDAT (RFC 3030): what is refused leaves the transaction open, until RSET."""
+        if "BDAT" in self.script:
+            return self.script["BDAT"](talk, line)
+        assert line.endswith(" LAST")
+        return self._ended(talk, chunk) if talk.recipient else b"554 5.5.1 No valid recipients\r\n"
+
+    def _ended(self, talk: Conversation, data: bytes) -> bytes | None:
+        """The answer to a content, written down before it is said."""
+        if not talk.recipient:
+            talk.open = False
+            return b"554 5.5.1 No valid recipients\r\n"
         answer = self._answer(talk, "END", talk.recipient)
-        taken = answer is None or answer == b"" or answer[:1] == b"2"
-        if taken:
+        if answer is None or answer == b"" or answer[:1] == b"2":
             with self._lock:
                 self.accepted.append((talk.sender, talk.recipient, data))
             talk.count += 1
-        return say(answer)
+        talk.open, talk.recipient = False, ""
+        return answer
 
 
 def always(answer: bytes | None) -> Line:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import subprocess
 import time
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -194,25 +195,6 @@ def test_nobody_is_pulled_while_every_server_rests(servers: list[FaultServer]) -
     assert len(pulled) == 1
 
 
-def test_p01_a_wrong_password_is_one_line_without_it(servers: list[FaultServer]) -> None:
-    server = make(servers, {"AUTH": always(b"535 5.7.8 Bad credentials pa55word\r\n")}, ehlo=("AUTH PLAIN LOGIN",))
-    carrier = SmtpTransport([parse_server(f"smtp://me:pa55word@127.0.0.1:{server.port}")], timeout=1, hello="x")
-    with pytest.raises(TransportError) as caught:
-        deliver(carrier, 1)
-    assert "535" in str(caught.value)
-    assert "pa55word" not in str(caught.value)
-    assert "pa55word" not in repr(carrier._servers)
-
-
-def test_p01_no_password_in_the_clear(servers: list[FaultServer], monkeypatch: pytest.MonkeyPatch) -> None:
-    server = make(servers, ehlo=("AUTH PLAIN",))
-    there = parse_server(f"smtp://me:secret@127.0.0.1:{server.port}")
-    monkeypatch.setattr(type(there), "local", property(lambda self: False))
-    with pytest.raises(TransportError, match="in the clear"):
-        deliver(SmtpTransport([there], timeout=1, hello="x"), 1)
-    assert "AUTH" not in server.conversations[0].commands
-
-
 def test_p01_starttls_that_was_stripped(servers: list[FaultServer]) -> None:
     server = make(servers)
     with pytest.raises(TransportError, match="STARTTLS"):
@@ -244,6 +226,38 @@ def test_p01_certificates_are_verified(servers: list[FaultServer], certificate: 
     trusting = SmtpTransport([parse_server(url)], timeout=2, hello="x", ca_file=str(certificate))
     assert results(deliver(trusting, 2)) == ["accepted", "accepted"]
     assert server.conversations[-1].secure
+
+
+def test_p01_a_wrong_password_is_one_line_without_it(servers: list[FaultServer], certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    script = {"AUTH": always(b"535 5.7.8 Bad credentials pa55word\r\n")}
+    server = make(servers, script, ehlo=("AUTH PLAIN LOGIN",), context=context, implicit=True)
+    there = parse_server(f"smtps://me:pa55word@127.0.0.1:{server.port}")
+    with pytest.raises(TransportError) as caught:
+        deliver(SmtpTransport([there], timeout=1, hello="x", ca_file=str(certificate)), 1)
+    assert "535" in str(caught.value)
+    assert "pa55word" not in str(caught.value)
+    assert "pa55word" not in repr(there)
+
+
+def test_p01_no_password_in_the_clear(servers: list[FaultServer]) -> None:
+    server = make(servers, ehlo=("AUTH PLAIN LOGIN",))
+    there = parse_server(f"smtp://me:secret@127.0.0.1:{server.port}")
+    with pytest.raises(TransportError, match="in the clear"):
+        deliver(SmtpTransport([there], timeout=1, hello="x"), 1)
+    assert "AUTH" not in server.conversations[0].commands
+
+
+def test_a_token_instead_of_a_password(servers: list[FaultServer], certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = make(servers, ehlo=("AUTH XOAUTH2",), context=context, implicit=True)
+    there = parse_server(f"smtps://me%40x.org:t0ken@127.0.0.1:{server.port}?auth=xoauth2")
+    carrier = SmtpTransport([there], timeout=2, hello="x", ca_file=str(certificate))
+    assert results(deliver(carrier, 1)) == ["accepted"]
+    [said] = [line for line in server.conversations[0].lines if line.startswith("AUTH")]
+    assert b64decode(said.split(" ")[2]) == b"user=me@x.org\1auth=Bearer t0ken\1\1"
 
 
 def test_waiting_is_no_end(servers: list[FaultServer]) -> None:

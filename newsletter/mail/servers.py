@@ -1,0 +1,93 @@
+"""Where mail is handed over: the servers of `smtp.url`, used in turn; one that cannot be used rests for a while."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from newsletter.errors import TransportError
+
+PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+REST_FIRST, REST_AT_MOST = 5.0, 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server and how to talk to it: `scheme` is smtp, smtp+starttls or smtps. With `xoauth2` the password is an
+    access token."""
+
+    scheme: str
+    host: str
+    port: int
+    user: str = ""
+    password: str = field(default="", repr=False)
+    xoauth2: bool = False
+
+    @property
+    def name(self) -> str:
+        """``host:port``, for people."""
+        return f"{self.host}:{self.port}"
+
+
+def parse_server(url: str) -> Server:
+    """The server of ``smtp://user:password@host:port``, ``smtp+starttls://…`` or ``smtps://…``, with ``?auth=xoauth2``
+    where the password is a token. Raises `ValueError`."""
+    parts = urlsplit(url)
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise ValueError("must look like smtp://user:password@host:587, smtp+starttls://… or smtps://…")
+    port = parts.port or (587 if parts.scheme == "smtp" and parts.username else PORTS[parts.scheme])
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    return Server(parts.scheme, parts.hostname, port, user, password, parse_qs(parts.query).get("auth") == ["xoauth2"])
+
+
+@dataclass(slots=True)
+class _Rest:
+    """A server that could not be used: until when it is left alone, and why."""
+
+    until: float
+    seconds: float
+    error: TransportError
+
+
+class Servers:
+    """Whom to call next, and what has been learnt of whom: who rests, who loses track of grouped commands."""
+
+    def __init__(self, servers: Sequence[Server], clock: Callable[[], float] = time.monotonic) -> None:
+        self._servers = list(servers)
+        self._clock = clock
+        self._turn = 0
+        self._resting: dict[str, _Rest] = {}
+        self.confused: set[str] = set()
+        self.without_chunks: set[str] = set()
+
+    def pick(self) -> Server | None:
+        """The next server in turn that does not rest; None where all do."""
+        for step in range(len(self._servers)):
+            server = self._servers[(self._turn + step) % len(self._servers)]
+            if self._awake(server):
+                self._turn += step + 1
+                return server
+        return None
+
+    def _awake(self, server: Server) -> bool:
+        rest = self._resting.get(server.name)
+        return rest is None or self._clock() >= rest.until
+
+    def failed(self, server: Server, error: TransportError) -> None:
+        """Lets a server rest: 5 seconds at first, then twice as long each time, a quarter of an hour at most."""
+        rest = self._resting.get(server.name)
+        seconds = min(rest.seconds * 2, REST_AT_MOST) if rest else REST_FIRST
+        self._resting[server.name] = _Rest(self._clock() + seconds, seconds, error)
+
+    def opened(self, server: Server) -> None:
+        """Forgets what was held against a server that could be used."""
+        self._resting.pop(server.name, None)
+
+    @property
+    def trouble(self) -> TransportError | None:
+        """What a server said last, where none of them is to be asked yet."""
+        if any(self._awake(server) for server in self._servers):
+            return None
+        return self._resting[self._servers[-1].name].error
