@@ -7,6 +7,7 @@ cut must not bring back messages that were sent. PostgreSQL: psycopg 3, READ COM
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -126,6 +127,74 @@ def reading() -> Iterator[Session]:
         raise DatabaseError(f"the database cannot be read: {reason(error)}") from error
     finally:
         session.rollback()
+
+
+class DirectConnection:
+    """A driver connection of one worker's own, past session and ORM: for the statements that run for every message.
+
+    On SQLite what it commits survives this process, but perhaps not a power cut (`synchronous=NORMAL`), until the next
+    commit of any session. Opened at first use; `:name` marks a parameter in either database. Every error of the
+    database is raised as `DatabaseError`, and nothing was written then.
+    """
+
+    def __init__(self) -> None:
+        self.sqlite = db.engine.dialect.name == "sqlite"
+        self._raw: Any = None
+        self._spellings: dict[str, str] = {}
+
+    @property
+    def _connection(self) -> Any:
+        if self._raw is None:
+            pooled = db.engine.raw_connection()
+            self._raw = pooled.driver_connection
+            pooled.detach()
+            if self.sqlite:
+                self._raw.execute("PRAGMA synchronous=NORMAL")
+            else:
+                self._raw.autocommit = True
+        return self._raw
+
+    def close(self) -> None:
+        """Lets go of it."""
+        if self._raw is not None:
+            self._raw.close()
+            self._raw = None
+
+    def spelled(self, statement: str) -> str:
+        """`statement` as the driver wants it."""
+        if self.sqlite:
+            return statement
+        if statement not in self._spellings:
+            self._spellings[statement] = re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement)
+        return self._spellings[statement]
+
+    def rows(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """What a query finds."""
+        with self._translated():
+            return list(self._connection.execute(self.spelled(statement), values).fetchall())
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """One write transaction on the driver's own connection, which it yields."""
+        with self._translated():
+            connection = self._connection
+            if self.sqlite:
+                connection.execute("BEGIN IMMEDIATE")
+                with connection:
+                    yield connection
+            else:
+                with connection.transaction():
+                    yield connection
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        dbapi = db.engine.dialect.dbapi
+        assert dbapi is not None
+        try:
+            yield
+        except dbapi.Error as error:
+            said = " ".join(str(error).split())[:200]
+            raise DatabaseError(f"the database cannot be used: {said}", hint="nothing was changed") from None
 
 
 def reason(error: DBAPIError) -> str:

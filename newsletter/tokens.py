@@ -46,7 +46,18 @@ class _Mac(HMACAlgorithm):
     """HMAC-SHA256 cut to 24 bytes (RFC 2104 §5): base64 then has no spare bits, so that each token has one spelling."""
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return super().get_signature(key, value)[:24]
+        return hmac.digest(key, value, "sha256")[:24]
+
+
+class _Signer(Signer):
+    """Derives the key of its purpose once, and not for each of a million links."""
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        secret = secret_key or self.secret_keys[-1]
+        derived: dict[str | bytes, bytes] = self.__dict__.setdefault("derived", {})
+        if secret not in derived:
+            derived[secret] = super().derive_key(secret)
+        return derived[secret]
 
 
 class Tokens:
@@ -55,8 +66,8 @@ class Tokens:
     def __init__(self, keys: Sequence[str]) -> None:
         # itsdangerous signs with the last key of its list.
         ordered = list(reversed(keys))
-        self._signers: dict[Purpose, Signer] = {
-            purpose: Signer(
+        self._signers: dict[Purpose, _Signer] = {
+            purpose: _Signer(
                 ordered,
                 salt=f"newsletter.{purpose}",
                 key_derivation="hmac",

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -17,6 +18,10 @@ from newsletter.services.database import upgrade
 from newsletter.services.environment import EXTENSION, Environment
 from newsletter.settings import Settings
 from tests.fakes import Clock, FakeFetch, Sink
+
+# Machines are shared: how long an example takes says nothing about the code.
+hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("shared")
 
 SECRET = "a-key-for-tests-only-0123456789abcdef"
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.header import Header as EncodedWords
 from html import escape
+from operator import itemgetter
+from typing import NamedTuple
 
 from newsletter.errors import InvalidInput
 
@@ -25,6 +27,13 @@ SLOT_PATTERN = re.compile("\ue000([a-z0-9_:-]+)\ue001")
 
 Values = Mapping[str, str]
 Fill = Callable[[Values], bytes]
+
+
+class Slot(NamedTuple):
+    """A slot in a body; in HTML its value is `escaped`."""
+
+    name: str
+    escaped: bool
 
 
 def slot(name: str) -> str:
@@ -57,15 +66,23 @@ class Header:
         """The whole line, or what makes it of a reader's values."""
         if not _NAME.fullmatch(self.name):
             raise InvalidInput({self.name: "not a header name"})
-        if any(SLOT_PATTERN.search(part) for part in self.parts):
-            return lambda values: self._line(*(fill(part, values) for part in self.parts))
-        return self._line(*self.parts)
+        if not any(SLOT_PATTERN.search(part) for part in self.parts):
+            return self._line(*self.parts)
+        parts = [_part_filler(part) for part in self.parts]
+        return lambda values: self._line(*[part(values) for part in parts])
 
     def _line(self, *parts: str) -> bytes:
         for part in parts:
             if _FORBIDDEN.search(part):
                 raise InvalidInput({self.name: "holds a line break or NUL"})
         return f"{self.name}: {self.write(*parts)}\r\n".encode("ascii")
+
+
+def _part_filler(part: str) -> Callable[[Values], str]:
+    whole = SLOT_PATTERN.fullmatch(part)
+    if whole is not None:
+        return itemgetter(whole[1])
+    return lambda values: fill(part, values)
 
 
 def unstructured(name: str, value: str) -> Header:
@@ -140,8 +157,8 @@ _QP = [
     bytes([byte]) if (33 <= byte <= 126 and byte != 61) or byte in (32, 9) else b"=%02X" % byte for byte in range(256)
 ]
 _QP_LINE = 75
-# What is encoded as itself whatever stands around it, and fits on a line of its own.
-_AS_IT_IS = re.compile(r"[!-<>-~][ -<>-~]{0,73}[!-<>-~]|[!-<>-~]", re.ASCII)
+# What is encoded as itself whatever stands around it: no "=", no dot at its start; spaces only within one line.
+_AS_IT_IS = re.compile(r"[!-\-/-<>-~](?:[ -<>-~]{0,73}[!-<>-~]|[!-<>-~]{74,})?", re.ASCII)
 
 
 def quoted_printable(text: str) -> bytes:
@@ -173,23 +190,23 @@ def _hex(byte: bytes) -> bytes:
     return b"=%02X" % byte[0]
 
 
-def _text_value(value: str) -> bytes:
-    if _AS_IT_IS.fullmatch(value) and value[0] != ".":
-        return value.encode("ascii")
+def _encoded_value(value: str) -> bytes:
+    if _AS_IT_IS.fullmatch(value):
+        if len(value) <= _QP_LINE:
+            return value.encode("ascii")
+        if "." not in value[_QP_LINE::_QP_LINE]:  # a link, cut where its lines are full
+            data = value.encode("ascii")
+            return SOFT_BREAK.join([data[at : at + _QP_LINE] for at in range(0, len(data), _QP_LINE)])
     return quoted_printable(value)
 
 
-def _html_value(value: str) -> bytes:
-    return _text_value(escape(value))
-
-
-def _compile_body(text: str, encode: Callable[[str], bytes]) -> list[bytes | Fill]:
+def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
     """Constant stretches encoded once, slots in between; soft breaks keep every line's length whatever the values."""
-    chunks: list[bytes | Fill] = []
+    chunks: list[bytes | Slot] = []
     pieces = SLOT_PATTERN.split(text)
     for number, piece in enumerate(pieces):
         if number % 2:
-            chunks.append(_slot_filler(piece, encode))
+            chunks.append(Slot(piece, escaped))
         else:
             constant = quoted_printable(piece)
             if number + 1 < len(pieces) and constant and not constant.endswith(CRLF):
@@ -198,10 +215,6 @@ def _compile_body(text: str, encode: Callable[[str], bytes]) -> list[bytes | Fil
                 constant = SOFT_BREAK + constant
             chunks.append(constant)
     return chunks
-
-
-def _slot_filler(name: str, encode: Callable[[str], bytes]) -> Fill:
-    return lambda values: encode(values[name])
 
 
 # ── whole messages ─────────────────────────────────────────────────────────────────────────────────
@@ -217,20 +230,42 @@ class Draft:
 
 
 class CompiledMessage:
-    """Bytes with slots."""
+    """Bytes with slots. However often a slot occurs, its value is encoded once for each kind of place."""
 
-    def __init__(self, chunks: Sequence[bytes | Fill]) -> None:
-        self._chunks = _joined(chunks)
+    def __init__(self, chunks: Sequence[bytes | Fill | Slot]) -> None:
+        self._parts: list[bytes] = []
+        self._headers: list[tuple[int, Fill]] = []
+        text: dict[str, list[int]] = {}
+        html: dict[str, list[int]] = {}
+        for chunk in _joined(chunks):
+            if isinstance(chunk, Slot):
+                (html if chunk.escaped else text).setdefault(chunk.name, []).append(len(self._parts))
+            elif not isinstance(chunk, bytes):
+                self._headers.append((len(self._parts), chunk))
+            self._parts.append(chunk if isinstance(chunk, bytes) else b"")
+        self._slots = [(name, text.get(name, []), html.get(name, [])) for name in text | html]
 
     def build(self, values: Values) -> bytes:
         """The message of one reader. Raises `KeyError` for a slot without a value, `InvalidInput` for one that a header
         cannot carry."""
-        return b"".join([chunk if type(chunk) is bytes else chunk(values) for chunk in self._chunks])  # type: ignore[operator]
+        parts = self._parts.copy()
+        for place, line in self._headers:
+            parts[place] = line(values)
+        for name, text, html in self._slots:
+            value = values[name]
+            encoded = _encoded_value(value)
+            for place in text:
+                parts[place] = encoded
+            if html and (escaped := escape(value)) != value:
+                encoded = _encoded_value(escaped)
+            for place in html:
+                parts[place] = encoded
+        return b"".join(parts)
 
 
-def _joined(chunks: Sequence[bytes | Fill]) -> list[bytes | Fill]:
+def _joined(chunks: Sequence[bytes | Fill | Slot]) -> list[bytes | Fill | Slot]:
     """Neighbouring constants made one."""
-    out: list[bytes | Fill] = []
+    out: list[bytes | Fill | Slot] = []
     for chunk in chunks:
         if isinstance(chunk, bytes) and out and isinstance(out[-1], bytes):
             out[-1] += chunk
@@ -245,14 +280,14 @@ def compile_message(draft: Draft, *, boundary: str | None = None) -> CompiledMes
     Raises `InvalidInput` where a header cannot be written.
     """
     mark = (boundary or "=_" + secrets.token_hex(16)).encode("ascii")
-    chunks: list[bytes | Fill] = [header.compile() for header in draft.headers]
+    chunks: list[bytes | Fill | Slot] = [header.compile() for header in draft.headers]
     chunks.append(b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="%b"\r\n\r\n' % mark)
-    for subtype, body, encode in ((b"plain", draft.text, _text_value), (b"html", draft.html, _html_value)):
+    for subtype, body in ((b"plain", draft.text), (b"html", draft.html)):
         chunks.append(
             b'--%b\r\nContent-Type: text/%b; charset="utf-8"\r\n'
             b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" % (mark, subtype)
         )
-        chunks += _compile_body(body, encode)
+        chunks += _compile_body(body, escaped=subtype == b"html")
         chunks.append(CRLF)
     chunks.append(b"--%b--\r\n" % mark)
     return CompiledMessage(chunks)

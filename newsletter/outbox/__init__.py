@@ -4,22 +4,22 @@ How a campaign is worked through, by any number of workers on one database:
 
 1. `freeze` writes one row per recipient, in one transaction, before the first message goes.
 2. `lease_slice` hands a worker the next slice of their ids. The rows themselves are only read.
-3. `advance` notes how far into the slice messages may be offered to a server, and is committed before they are.
-4. `record` writes each row once, with its outcome, and fails with `LeaseLost` if the lease was taken over meanwhile.
+3. `Ledger.advance` notes how far into the slice messages may be offered, and is committed before they are.
+4. `Ledger.record` writes each row once, with its outcome, and tells which leases were taken over meanwhile.
 5. `recover` takes over what a dead worker held: rows it may have offered are in doubt, the others were not.
 
 What is taken on its own (a confirmation, a retry, what a dead worker left) has a `due_at` and is leased row by row with
-`lease_due`. Every function works inside the caller's transaction and commits nothing.
+`lease_due`. Every function works inside the caller's transaction and commits nothing; the ledger has its own.
 """
 
 from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, recipients, retry, scrub
-from newsletter.outbox.leasing import advance, lease_due, lease_slice, read
-from newsletter.outbox.outcomes import DOUBTS_AT_MOST, SET_ASIDE, record, recover, release
+from newsletter.outbox.leasing import lease_due, lease_slice
+from newsletter.outbox.ledger import Ledger
+from newsletter.outbox.outcomes import DOUBTS_AT_MOST, SET_ASIDE, recover, release
 from newsletter.outbox.reports import (
     due_campaigns,
     editions,
     history,
-    is_sending,
     next_due,
     rows,
     totals,
@@ -33,10 +33,10 @@ __all__ = [
     "SET_ASIDE",
     "DeliveryRow",
     "Held",
+    "Ledger",
     "Mark",
     "Row",
     "Totals",
-    "advance",
     "cancel",
     "cancel_campaign",
     "due_campaigns",
@@ -44,13 +44,10 @@ __all__ = [
     "enqueue",
     "freeze",
     "history",
-    "is_sending",
     "lease_due",
     "lease_slice",
     "next_due",
-    "read",
     "recipients",
-    "record",
     "recover",
     "release",
     "retry",

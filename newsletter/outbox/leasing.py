@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, and_, func, insert, literal_column, select, update
+from sqlalchemy import and_, func, insert, literal_column, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.errors import LeaseLost
-from newsletter.models import Campaign, Subscriber, Subscription, Suppression
+from newsletter.models import Campaign
 from newsletter.models.outbox import WAITING
-from newsletter.outbox.rows import Held, Row, deliveries, leases
+from newsletter.outbox.rows import Held, deliveries, leases
 
 SLICE = 500
 
@@ -111,47 +110,3 @@ def open_rows(held: Held) -> Any:
         deliveries.c.status == "queued",
         deliveries.c.due_at.is_(None),
     )
-
-
-def read(session: Session, held: Held, *, after_id: int, limit: int) -> list[Row]:
-    """The next rows of a lease, by id, each with its reader as he is now."""
-    query = (
-        select(
-            deliveries.c.id,
-            deliveries.c.mail,
-            deliveries.c.campaign_id,
-            deliveries.c.cursor,
-            deliveries.c.attempts,
-            deliveries.c.doubts,
-            deliveries.c.created_at,
-            deliveries.c.context,
-            Subscription.list_id,
-            Subscription.handle,
-            Subscription.round,
-            Subscription.status,
-            Subscription.cadence,
-            Subscriber.email,
-            Subscriber.name,
-            Subscriber.language,
-            Suppression.reason,
-        )
-        .select_from(deliveries)
-        .outerjoin(Subscription, Subscription.id == deliveries.c.subscription_id)
-        .outerjoin(Subscriber, Subscriber.id == Subscription.subscriber_id)
-        .outerjoin(Suppression, Suppression.email_key == Subscriber.email_key)
-        .where(open_rows(held), deliveries.c.id > after_id)
-        .order_by(deliveries.c.id)
-        .limit(limit)
-    )
-    return [Row(*row) for row in session.execute(query)]
-
-
-def advance(session: Session, held: Held, *, through_id: int, seconds: int) -> None:
-    """Notes that messages up to `through_id` may be offered from now on, and renews the lease. Raises `LeaseLost`."""
-    result = session.execute(
-        update(leases)
-        .where(leases.c.id == held.id)
-        .values(through_id=through_id, expires_at=seconds_now(session) + seconds)
-    )
-    if cast("CursorResult[Any]", result).rowcount != 1:
-        raise LeaseLost

@@ -1,73 +1,19 @@
-"""What became of it: recorded once per row, given back, or, after a crash, in doubt."""
+"""What becomes of leases: given back, or, after a crash, taken over, with what was on its way in doubt."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Update, and_, bindparam, delete, or_, select, update
+from sqlalchemy import CursorResult, and_, delete, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.errors import LeaseLost
-from newsletter.models.outbox import WAITING
-from newsletter.outbox.leasing import advance, open_rows, seconds_now
-from newsletter.outbox.rows import Held, Mark, deliveries, leases
+from newsletter.outbox.leasing import open_rows, seconds_now
+from newsletter.outbox.rows import Held, deliveries, leases
 
 DOUBTS_AT_MOST = 3
 SET_ASIDE = "set aside: in flight three times when the worker died or the reply was lost"
-
-_OUTCOME = {
-    "status": bindparam("s"),
-    "code": bindparam("c"),
-    "text": bindparam("t"),
-    "attempts": deliveries.c.attempts + bindparam("a"),
-    "doubts": deliveries.c.doubts + bindparam("d"),
-    "due_at": bindparam("due"),
-    "finished_at": bindparam("f"),
-    "lease_id": None,
-}
-_WAITS = or_(*(deliveries.c.status == status for status in WAITING))
-_RECORD = update(deliveries).where(deliveries.c.id == bindparam("row"), _WAITS)
-# What a server has taken was sent, whatever was decided about the row while it was on its way.
-_RECORD_SENT = update(deliveries).where(deliveries.c.id == bindparam("row"), deliveries.c.status != "sent")
-
-
-def record(
-    session: Session, held: Held, marks: Sequence[Mark], *, now: datetime, through_id: int, seconds: int
-) -> None:
-    """Writes outcomes down, and renews the lease to `through_id`.
-
-    Raises `LeaseLost` where another worker has taken over: what a server accepted is recorded all the same (the caller
-    commits), the rest is the other worker's.
-    """
-    lost = None
-    try:  # the lease before its rows, in the order in which `recover` locks them
-        advance(session, held, through_id=through_id, seconds=seconds)
-    except LeaseLost as error:
-        lost = error
-    _write(session, _RECORD_SENT, [mark for mark in marks if mark.status == "sent"], now)
-    if lost is not None:
-        raise lost
-    _write(session, _RECORD, [mark for mark in marks if mark.status != "sent"], now)
-
-
-def _write(session: Session, statement: Update, marks: Sequence[Mark], now: datetime) -> None:
-    rows = [
-        {
-            "row": mark.id,
-            "s": mark.status,
-            "c": mark.code,
-            "t": mark.text[:500] if mark.text else None,
-            "a": mark.attempts,
-            "d": mark.doubts,
-            "due": mark.due_at,
-            "f": None if mark.due_at else now,
-        }
-        for mark in marks
-    ]
-    if rows:
-        session.connection().execute(statement.values(_OUTCOME), rows)
 
 
 def release(session: Session, held: Held, *, now: datetime) -> None:

@@ -50,11 +50,6 @@ def due_campaigns(session: Session, *, now: datetime) -> list[int]:
     )
 
 
-def is_sending(session: Session, campaign_id: int) -> bool:
-    """Whether a campaign has not been paused, cancelled or finished."""
-    return session.scalar(select(Campaign.status).where(Campaign.id == campaign_id)) == "sending"
-
-
 def next_due(session: Session) -> datetime | None:
     """When the next message that waits for its time is due, if one does."""
     found: datetime | None = session.scalar(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Table, and_
 
@@ -25,8 +25,7 @@ class Held:
     through_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A delivery to be made, with what its message and the last check before sending need."""
 
     id: int
@@ -48,8 +47,7 @@ class Row:
     suppressed: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """What to write down of a delivery. `due_at`: when it is tried again (status stays open), else it is finished."""
 
     id: int

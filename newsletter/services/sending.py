@@ -114,6 +114,10 @@ class Run:
         self.problem = ""
 
     def __call__(self, transport: Transport) -> Sent:
+        with closing(self.supply.ledger):
+            return self._run(transport)
+
+    def _run(self, transport: Transport) -> Sent:
         self.supply.recover()
         try:
             # Closed at once, whatever happens: nothing more is sent whose outcome could not be written down (D05).

@@ -22,6 +22,9 @@ PAGE = 100
 FRESH_SECONDS = 1.0
 """A reader's state is read again when it is older than this; single mails are looked for as often."""
 ALONE_WAIT = 0.01
+AHEAD = 4
+"""So many messages a connection may be offered before the next outcomes are written down: two that may be accepted by
+then, their successors, whose envelope goes with them, and as many that outcomes make room for."""
 
 
 @dataclass(slots=True)
@@ -60,7 +63,8 @@ class Supply:
         self.bulk = bulk
         self.only = campaign_id
         self.worker = workers.identity()
-        self.ahead = 2 * env.settings.smtp.connections
+        self.ledger = outbox.Ledger()
+        self.ahead = AHEAD * env.settings.smtp.connections
         self.lines: list[Line] = []
         self.campaigns: set[int] = set()
         self._looked_at = float("-inf")
@@ -98,10 +102,7 @@ class Supply:
         now = time.monotonic()
         if line.ended or (line.rows and now - line.read_at < FRESH_SECONDS):
             return bool(line.rows)
-        with reading() as session:
-            goes_on = line.campaign_id is None or outbox.is_sending(session, line.campaign_id)
-            found = outbox.read(session, line.held, after_id=line.after_id, limit=PAGE) if goes_on else []
-        line.rows, line.read_at = deque(found), now
+        line.rows, line.read_at = deque(self.ledger.read(line.held, after_id=line.after_id, limit=PAGE)), now
         line.ended = not line.rows
         return bool(line.rows)
 
@@ -172,8 +173,7 @@ class Supply:
             return True
         through_id = max(row.id, line.horizon(self.ahead))
         try:
-            with transaction() as session:
-                outbox.advance(session, line.held, through_id=through_id, seconds=LEASE_SECONDS)
+            self.ledger.advance(line.held, through_id=through_id, seconds=LEASE_SECONDS)
         except LeaseLost:
             self._drop(line)
             return False
@@ -182,26 +182,19 @@ class Supply:
 
     def write(self) -> None:
         """Writes down the marks of every line, in one transaction, and gives back the leases that are done."""
-        lost: list[Line] = []
-        with transaction() as session:
-            now = self.env.now
-            for line in self.lines:
-                through_id = line.horizon(self.ahead)
-                try:
-                    if line.marks and not line.lost:
-                        outbox.record(
-                            session, line.held, line.marks, now=now, through_id=through_id, seconds=LEASE_SECONDS
-                        )
-                        line.through_id = through_id
-                except LeaseLost:
-                    lost.append(line)
-            for line in self.lines:
-                if line.ended and not (line.lost or line.rows or line.flying):
-                    outbox.release(session, line.held, now=now)
+        groups = [(line.held, line.horizon(self.ahead), line.marks) for line in self.lines if line.marks]
+        lost = self.ledger.record(groups, now=self.env.now, seconds=LEASE_SECONDS) if groups else set()
         for line in self.lines:
-            line.marks.clear()
-        for line in lost:
-            self._drop(line)
+            if line.marks:
+                line.through_id = line.horizon(self.ahead)
+                line.marks = []
+            if line.held.id in lost:
+                self._drop(line)
+        ended = [line for line in self.lines if line.ended and not (line.lost or line.rows or line.flying)]
+        if ended:
+            with transaction() as session:
+                for line in ended:
+                    outbox.release(session, line.held, now=self.env.now)
         self.lines = [line for line in self.lines if not line.done]
 
     def _drop(self, line: Line) -> None:

@@ -1,0 +1,104 @@
+"""An installation with so many readers and a letter of 25 KB that is about to go to them."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import insert, select
+
+from newsletter import outbox
+from newsletter.app import create_app
+from newsletter.db import Base, transaction
+from newsletter.mail.message import slot
+from newsletter.models import Campaign, Edition, MailingList, Subscriber, Subscription
+from newsletter.services.database import upgrade
+from newsletter.services.environment import utcnow
+from newsletter.settings import Settings
+
+HTML_BYTES, TEXT_BYTES = 22_000, 2_500
+SENTENCE = "Going slowly is a skill: a pause before every yes, a breath before every answer, a walk before work. "
+CHUNK = 20_000
+
+
+def make_app(folder: Path, database_url: str, **smtp: object) -> Flask:
+    """An application on a database that is up to date."""
+    settings = Settings.model_validate(
+        {
+            "secret_key": "a-key-for-measuring-0123456789abcdef",
+            "base_url": "https://news.example.com",
+            "database_url": database_url,
+            "folder": folder,
+            "smtp": smtp,
+        }
+    )
+    upgrade(database_url)
+    return create_app(settings)
+
+
+def empty() -> None:
+    """Throws away every row."""
+    with transaction() as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(table.delete())
+
+
+def add_readers(count: int) -> int:
+    """A list with so many active readers. Returns its id."""
+    now = utcnow()
+    with transaction() as session:
+        mailing_list = MailingList(
+            slug="slow", title="Slow Letters", from_name="Ana", from_email="ana@example.com", schedule_since=now,
+            postal_address="1 Main Street, Berlin", cadences=["weekly"], default_cadence="weekly", created_at=now,
+        )  # fmt: skip
+        session.add(mailing_list)
+        session.flush()
+        list_id = mailing_list.id
+    for first in range(1, count + 1, CHUNK):
+        numbers = range(first, min(first + CHUNK, count + 1))
+        with transaction() as session:
+            people = [
+                {"handle": f"p{n:011}", "email": f"reader{n}@example.org", "email_key": f"reader{n}@example.org",
+                 "name": f"Reader {n}", "created_at": now}
+                for n in numbers
+            ]  # fmt: skip
+            ids = session.scalars(insert(Subscriber).returning(Subscriber.id, sort_by_parameter_order=True), people)
+            rows = [
+                {"handle": f"s{n:011}", "list_id": list_id, "subscriber_id": id_, "status": "active",
+                 "cadence": "weekly", "created_at": now}
+                for n, id_ in zip(numbers, ids, strict=True)
+            ]  # fmt: skip
+            session.execute(insert(Subscription), rows)
+    return list_id
+
+
+def html() -> str:
+    """A page of about 22 KB with the reader's name twice and her links."""
+    style = "margin:0 0 16px 0;font-size:16px;line-height:26px;color:#33322e"
+    paragraph = f'<p style="{style}">{SENTENCE * 2}</p>\n'
+    body = paragraph * (HTML_BYTES // len(paragraph))
+    foot = f'<p><a href="{slot("preferences_url")}">Preferences</a> <a href="{slot("unsubscribe_url")}">Bye</a></p>'
+    return f'<html lang="en"><body><p>Dear {slot("name")},</p>\n{body}<p>Yours, {slot("name")}</p>{foot}</body></html>'
+
+
+def plain() -> str:
+    """The same in about 2.5 KB."""
+    body = f"{SENTENCE}\n" * (TEXT_BYTES // len(SENTENCE))
+    return f"Dear {slot('name')},\n\n{body}\nPreferences: {slot('preferences_url')}\nBye: {slot('unsubscribe_url')}\n"
+
+
+def add_campaign(list_id: int) -> int:
+    """A letter to all of them, frozen and not begun. Returns its id."""
+    now = utcnow()
+    with transaction() as session:
+        campaign = Campaign(
+            list_id=list_id, kind="letter", status="sending", subject="Going slowly", seed=secrets.token_hex(16),
+            created_at=now, started_at=now,
+        )  # fmt: skip
+        session.add(campaign)
+        session.flush()
+        session.add(Edition(campaign_id=campaign.id, subject="Going slowly", text=plain(), html=html()))
+        readers = select(Subscription.id, Subscription.cursor).where(Subscription.list_id == list_id)
+        outbox.freeze(session, campaign, readers, mail="letter", now=now)
+        return campaign.id
