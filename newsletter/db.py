@@ -1,8 +1,8 @@
 """The database: engine settings, column types, and the one way to write (`transaction`). Knows no table.
 
 SQLite: WAL, foreign keys on, writers wait for each other (`busy_timeout`) and start with BEGIN IMMEDIATE, so that a
-write never fails half-way because another one came first. Every commit reaches the disk (`synchronous=FULL`): a power
-cut must not bring back messages that were sent. PostgreSQL: psycopg 3, READ COMMITTED.
+write never fails half-way because another one came first. Every commit of a session reaches the disk
+(`synchronous=FULL`): a power cut must not bring back who has left. PostgreSQL: psycopg 3, READ COMMITTED.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -132,9 +133,9 @@ def reading() -> Iterator[Session]:
 class DirectConnection:
     """A driver connection of one worker's own, past session and ORM: for the statements that run for every message.
 
-    On SQLite what it commits survives this process, but perhaps not a power cut (`synchronous=NORMAL`), until the next
-    commit of any session. Opened at first use; `:name` marks a parameter in either database. Every error of the
-    database is raised as `DatabaseError`, and nothing was written then.
+    On SQLite what it commits survives this process at once, and a power cut from the next commit of any session on
+    (`synchronous=NORMAL`): `boot` tells whether there was one. Opened at first use; `:name` marks a parameter in either
+    database. Every error of the database is raised as `DatabaseError`, and nothing was written then.
     """
 
     def __init__(self) -> None:
@@ -148,9 +149,9 @@ class DirectConnection:
             pooled = db.engine.raw_connection()
             self._raw = pooled.driver_connection
             pooled.detach()
-            if self.sqlite:
+            if self.sqlite and boot():
                 self._raw.execute("PRAGMA synchronous=NORMAL")
-            else:
+            elif not self.sqlite:
                 self._raw.autocommit = True
         return self._raw
 
@@ -195,6 +196,14 @@ class DirectConnection:
         except dbapi.Error as error:
             said = " ".join(str(error).split())[:200]
             raise DatabaseError(f"the database cannot be used: {said}", hint="nothing was changed") from None
+
+
+def boot() -> str:
+    """What this machine calls the time since it was started; "" where it does not say."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
 
 
 def reason(error: DBAPIError) -> str:

@@ -90,6 +90,13 @@ def _smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return value
 
 
+def _return_address(value: str) -> str:
+    # The local part grows by the reference of a message and may have 64 octets then (RFC 5321 §4.5.3.1.1).
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
+        raise ValueError("must be a plain address like bounces@news.example.com")
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Secret = Annotated[SecretStr, AfterValidator(_secret)]
 Positive = Annotated[int, Field(gt=0)]
@@ -119,7 +126,7 @@ class Bounces(_Table):
     """Where returned mail is found."""
 
     mailbox: SecretStr | None = None
-    address: str | None = None
+    address: Annotated[str, AfterValidator(_return_address)] | None = None
 
 
 class Feeds(_Table):

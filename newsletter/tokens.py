@@ -114,6 +114,13 @@ def message_id(seed: str, delivery: int, domain: str) -> str:
     return f"d.{delivery}.{mac}@{domain}"
 
 
+def return_path(address: str, reference: str) -> str:
+    """The envelope sender of one message (VERP), ``bounces+d.7.1a2b…@example.com``: a report of its failure names it.
+    `reference` is the local part of its Message-ID, which nobody can make up."""
+    local, _, domain = address.rpartition("@")
+    return f"{local}+{reference}@{domain}"
+
+
 def keyed_hash(key: str, value: str) -> str:
     """HMAC-SHA256 of `value`, hex: for what must be recognised and never read back (an erased address)."""
     return hmac.digest(

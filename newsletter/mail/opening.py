@@ -10,6 +10,7 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import NoReturn
@@ -35,7 +36,7 @@ class Opened:
     offers: dict[str, str]
 
 
-def knock(server: Server, tls: ssl.SSLContext, *, timeout: float, hello: str) -> Opened:
+def knock(server: Server, tls: Callable[[], ssl.SSLContext], *, timeout: float, hello: str) -> Opened:
     """An open connection, if need be at the third call. Raises `TransportError`."""
     for number in range(1, KNOCKS):
         try:
@@ -45,10 +46,10 @@ def knock(server: Server, tls: ssl.SSLContext, *, timeout: float, hello: str) ->
     return _open(server, tls, timeout, hello)
 
 
-def _open(server: Server, tls: ssl.SSLContext, timeout: float, hello: str) -> Opened:
+def _open(server: Server, tls: Callable[[], ssl.SSLContext], timeout: float, hello: str) -> Opened:
     smtp: smtplib.SMTP
     if server.scheme == "smtps":
-        smtp = smtplib.SMTP_SSL(local_hostname=hello, timeout=timeout, context=tls)
+        smtp = smtplib.SMTP_SSL(local_hostname=hello, timeout=timeout, context=tls())
     else:
         smtp = smtplib.SMTP(local_hostname=hello, timeout=timeout)
     try:
@@ -73,7 +74,7 @@ def _fail(server: Server, why: str, hint: str = "", *, kind: type[TransportError
     raise kind(server.name, why, hint=hint) from None
 
 
-def _shake_hands(smtp: smtplib.SMTP, server: Server, tls: ssl.SSLContext) -> None:
+def _shake_hands(smtp: smtplib.SMTP, server: Server, tls: Callable[[], ssl.SSLContext]) -> None:
     smtp._host = server.host  # type: ignore[attr-defined]  # the name that starttls() verifies
     code, said = smtp.connect(server.host, server.port)
     if code != 220:
@@ -81,7 +82,7 @@ def _shake_hands(smtp: smtplib.SMTP, server: Server, tls: ssl.SSLContext) -> Non
     smtp.ehlo_or_helo_if_needed()
     encrypted = server.scheme == "smtps"
     if not encrypted and smtp.has_extn("starttls"):
-        smtp.starttls(context=tls)
+        smtp.starttls(context=tls())
         smtp.ehlo_or_helo_if_needed()
         encrypted = True
     elif not encrypted and server.scheme == "smtp+starttls":

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
+from functools import cached_property
 
 from newsletter.errors import TransportError
 from newsletter.mail.conversation import Conversation
@@ -48,8 +49,14 @@ class SmtpTransport:
         self._timeout = timeout
         self._hello = hello
         self._connections = connections
-        self._tls = ssl.create_default_context(cafile=ca_file)
-        self._tls.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._ca_file = ca_file
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Reading the authorities takes a while, and a server on this machine may need none."""
+        context = ssl.create_default_context(cafile=self._ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
 
     def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
         """See `Transport.deliver`."""
@@ -63,7 +70,7 @@ class SmtpTransport:
 
     def open(self, server: Server) -> Opened:
         """A connection ready for transactions. Raises `TransportError`."""
-        return knock(server, self._tls, timeout=self._timeout, hello=self._hello)
+        return knock(server, lambda: self._tls, timeout=self._timeout, hello=self._hello)
 
     def probe(self) -> dict[str, str]:
         """What the first usable server offers (EHLO keyword → value), after TLS and AUTH. Raises `TransportError`."""

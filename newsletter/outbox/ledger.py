@@ -126,13 +126,12 @@ class Ledger:
 
 
 def _row(found: tuple[Any, ...]) -> Row:
-    row = Row(*found)
-    created_at, context = row.created_at, row.context
-    if isinstance(created_at, str):
+    created_at, context = found[6], found[7]
+    if isinstance(created_at, str):  # SQLite has no type for moments, and none for JSON
         created_at = datetime.fromisoformat(created_at).replace(tzinfo=UTC)
     if isinstance(context, str):
         context = json.loads(context)
-    return row._replace(created_at=created_at, context=context)
+    return Row._make((*found[:6], created_at, context, *found[8:]))
 
 
 def _text(mark: Mark) -> str | None:

@@ -22,9 +22,13 @@ def release(session: Session, held: Held, *, now: datetime) -> None:
     session.execute(delete(leases).where(leases.c.id == held.id))
 
 
-def recover(session: Session, *, now: datetime, alive: Callable[[str], bool]) -> int:
-    """Takes over the leases that have run out or whose worker is not `alive`. Returns how many rows
-    are in doubt now."""
+def recover(
+    session: Session, *, now: datetime, alive: Callable[[str], bool], forgetful: Callable[[str], bool] = lambda _: False
+) -> int:
+    """Takes over the leases that have run out or whose worker is not `alive`. Returns how many rows are in doubt now.
+
+    Of a worker whose last notes may be lost (`forgetful`), all that it held may have been offered.
+    """
     stale = session.execute(
         select(leases, (leases.c.expires_at < seconds_now(session)).label("expired"))
         .order_by(leases.c.id)
@@ -33,7 +37,8 @@ def recover(session: Session, *, now: datetime, alive: Callable[[str], bool]) ->
     doubts = 0
     for lease in stale:
         if lease.expired or not alive(lease.worker):
-            held = Held(lease.id, lease.campaign_id, lease.first_id, lease.last_id, lease.through_id)
+            through_id = lease.last_id if forgetful(lease.worker) else lease.through_id
+            held = Held(lease.id, lease.campaign_id, lease.first_id, lease.last_id, through_id)
             doubts += _doubt(session, held, now)
             release(session, held, now=now)
     return doubts

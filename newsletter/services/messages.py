@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
@@ -24,7 +25,7 @@ from newsletter.outbox import Row
 from newsletter.services import resources
 from newsletter.services.environment import Environment
 from newsletter.theme import Theme, theme
-from newsletter.tokens import LIFETIMES, message_id
+from newsletter.tokens import LIFETIMES, message_id, return_path
 
 CADENCE_TEXT = {
     "instant": Text("whenever there is something new"),
@@ -123,6 +124,7 @@ class Composer:
 
     def __init__(self, env: Environment) -> None:
         self.env = env
+        self._bounces = env.settings.bounces.address
         self._compiled: dict[tuple[int, int], tuple[CompiledMessage, Sender, str]] = {}
         self._lists: dict[int, ListView] = {}
 
@@ -217,18 +219,26 @@ class Composer:
         email = str((row.context or {}).get("to") or row.email)
         # What a visitor typed as a name is not repeated in a confirmation: it would make a relay for spam.
         shown = row.mail in ("digest", "letter", "welcome")
+        id_ = message_id(seed, row.id, sender.domain)
+        reference = id_[: id_.index("@")]
         values = _Values(self.env, handle)
         values |= {
             "name": row.name or "" if shown else "",
             "email": email,
             "date": mail_date(now),
-            "message_id": message_id(seed, row.id, sender.domain),
+            "message_id": id_,
             "unsubscribe_url": self.env.links.unsubscribe(handle, now),
             "preferences_url": self.env.links.preferences(handle, now),
         }
-        return Outgoing(row.id, sender.email, email, compiled.build(values))
+        envelope = return_path(self._bounces, reference) if self._bounces else sender.email
+        return Outgoing(row.id, envelope, email, compiled.build(values), reference)
 
 
 def mail_date(now: datetime) -> str:
     """RFC 5322 §3.3, in UTC."""
-    return format_datetime(now)
+    return _date_of_second(now.replace(microsecond=0))
+
+
+@lru_cache(maxsize=2)
+def _date_of_second(second: datetime) -> str:
+    return format_datetime(second)

@@ -72,7 +72,9 @@ class Supply:
     def recover(self) -> int:
         """Takes over what dead workers held. Returns how many rows are in doubt because of it."""
         with transaction() as session:
-            return outbox.recover(session, now=self.env.now, alive=workers.alive)
+            local = session.get_bind().dialect.name == "sqlite"  # a server's commits are on its disk
+            forgetful = workers.before_restart if local else lambda _: False
+            return outbox.recover(session, now=self.env.now, alive=workers.alive, forgetful=forgetful)
 
     def next(self) -> tuple[Line, Row] | float | None:
         """The row to offer next and its line; seconds to wait first; or None where nothing is due."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, select
 
-from newsletter.db import db, transaction
+from newsletter.db import boot, db, transaction
 from newsletter.models import WorkerRow
 from newsletter.services.environment import Environment
 
@@ -17,17 +17,23 @@ FORGET_AFTER = timedelta(days=1)
 
 
 def identity() -> str:
-    """`machine:pid:start`: names this process, and no later one that gets the same pid."""
+    """`machine:pid:start:boot`: names this process, and no later one that gets the same pid."""
     pid = os.getpid()
-    return f"{_machine()}:{pid}:{_started(pid)}"
+    return f"{_machine()}:{pid}:{_started(pid)}:{boot()}"
 
 
 def alive(worker: str) -> bool:
     """Whether a worker may still be running. Another machine's always may: its leases run out by themselves."""
-    machine, pid, started = worker.rsplit(":", 2)
+    machine, pid, started, boot_ = worker.rsplit(":", 3)
     if machine != _machine():
         return True
-    return _started(int(pid)) == started
+    return boot_ == boot() and _started(int(pid)) == started
+
+
+def before_restart(worker: str) -> bool:
+    """Whether a worker belongs to a time before this machine was started: its last notes may not have reached the
+    disk."""
+    return worker.rsplit(":", 1)[1] != boot()
 
 
 def _machine() -> str:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import LinkExpired, LinkInvalid
-from newsletter.tokens import LIFETIMES, Purpose, Tokens, keyed_hash, message_id, new_handle
+from newsletter.tokens import LIFETIMES, Purpose, Tokens, keyed_hash, message_id, new_handle, return_path
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 OLD, NEW = "an-old-key-0123456789abcdef", "a-new-key-0123456789abcdef"
@@ -110,3 +110,10 @@ def test_a_keyed_hash_depends_on_its_key() -> None:
 
 def test_handles_do_not_repeat() -> None:
     assert len({new_handle() for _ in range(1000)}) == 1000
+
+
+def test_a_return_path_names_its_message_and_is_short_enough() -> None:
+    reference = message_id("s" * 32, 2**40, "example.com").partition("@")[0]
+    found = return_path("bounces@news.example.com", reference)
+    assert found == f"bounces+{reference}@news.example.com"
+    assert len(return_path("b" * 24 + "@x.org", reference).partition("@")[0]) <= 64
