@@ -31,6 +31,13 @@ _IFRAME = re.compile(r"<iframe\b[^<>]*>", re.I)
 _YOUTUBE = re.compile(r"(?:youtube(?:-nocookie)?\.com/(?:embed/|watch\?v=|shorts/)|youtu\.be/)([\w-]{11})")
 _IMG = re.compile(r"<img\b[^<>]*>", re.I)
 _SIZE = re.compile(r"\b(width|height)=\"(\d+)\"")
+_TINY = re.compile(r"(?:^|;)\s*(?:max-)?(?:width|height)\s*:\s*[0-2](?:\.\d+)?(?:px)?\s*(?:!|;|$)|display\s*:\s*none|"
+                   r"visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)", re.I)  # fmt: skip
+_COUNTERS = re.compile(
+    r"https?://(?:pixel\.wp\.com|stats\.wordpress\.com|feeds\.wordpress\.com|feeds\.feedburner\.com|"
+    r"(?:www\.)?google-analytics\.com|medium\.com/_/stat)\b", re.I)  # fmt: skip
+"""Pictures whose only use is to be fetched."""
+PICTURE_WIDTH = 536
 
 _ITEM = re.compile(r" *(?:- |\d+\. )")
 
@@ -43,7 +50,7 @@ _TAGS = {
 }  # fmt: skip
 _ATTRIBUTES = {
     "a": {"href", "title"},
-    "img": {"src", "alt", "width", "height"},
+    "img": {"src", "alt", "width", "height", "style"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
@@ -127,8 +134,12 @@ def _filter(base_url: str):  # type: ignore[no-untyped-def] # nh3 calls it with 
     def keep(tag: str, attribute: str, value: str) -> str | None:
         if attribute in ("href", "src"):
             return absolute_link(value, base_url=base_url, mail=attribute == "href")
+        if attribute == "style":
+            return "tiny" if _TINY.search(value) else None  # a word for _picture, which takes it away again
+        if attribute in ("width", "height"):
+            value = value.strip().removesuffix("px")
         if attribute in ("width", "height", "colspan", "rowspan", "start"):
-            return value if value.isdecimal() and len(value) < 5 else None
+            return value if value.isascii() and value.isdecimal() and len(value) < 5 else None
         # Without brackets in any attribute, a tag is what stands between two of them (see _picture).
         return plain(value, limit=500).replace("<", "").replace(">", "")
 
@@ -172,15 +183,23 @@ def _play_card(match: re.Match[str]) -> str:
 
 
 def _picture(match: re.Match[str]) -> str:
-    """A picture that can be seen; a counting pixel is none."""
+    """A picture that can be seen, no wider than a mail; a counting pixel is none."""
     tag = match[0]
     sizes = {name: int(number) for name, number in _SIZE.findall(tag)}
-    if "src=" not in tag or min(sizes.values(), default=99) <= 2:
+    tiny = min(sizes.values(), default=99) <= 2 or ' style="tiny"' in tag
+    if 'src="' not in tag or tiny or _COUNTERS.search(tag):
         return ""
-    tag = re.sub(r"\s+height=\"\d+\"", "", tag)
-    if sizes.get("width", 0) > 536:
-        tag = tag.replace(f'width="{sizes["width"]}"', 'width="536"')
-    return tag if "alt=" in tag else tag.replace("<img", '<img alt=""', 1)
+    tag = re.sub(r"\s+(?:width|height)=\"\d+\"", "", tag)
+    tag = tag if "alt=" in tag else tag.replace("<img", '<img alt=""', 1)
+    return tag.replace("<img", "<img" + _fitted(sizes.get("width", 0), sizes.get("height", 0)), 1)
+
+
+def _fitted(width: int, height: int) -> str:
+    """The size of a picture as attributes, scaled to the width of a mail; its height only beside its width."""
+    if not width:
+        return ""
+    shown = min(width, PICTURE_WIDTH)
+    return f' width="{shown}"' + (f' height="{max(1, round(height * shown / width))}"' if height else "")
 
 
 def first_picture(html: str, *, base_url: str) -> tuple[str, str]:

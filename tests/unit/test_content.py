@@ -93,8 +93,22 @@ def test_counting_pixels_are_dropped() -> None:
     cleaned = clean_html(html, base_url=BASE)
     assert "a.gif" not in cleaned
     assert "b.gif" not in cleaned
-    assert 'width="536"' in cleaned
-    assert "height" not in cleaned
+    assert 'width="536" height="357"' in cleaned
+
+
+@pytest.mark.parametrize("tag", [
+    '<img src="t.gif" style="width:1px;height:1px">', '<img src="t.gif" style="color:red; WIDTH : 0px !important">',
+    '<img src="t.gif" style="display:none">', '<img src="t.gif" style="opacity:0">', '<img src="t.gif" width="1px">',
+    '<img src="t.gif" style="max-height:1px">', '<img src="https://pixel.wp.com/b.gif?host=x">', '<img src="data:image/gif;base64,t.gif">',
+    '<img src="https://feeds.feedburner.com/~r/blog/~4/t.gif" height="1" width="1" alt="">',
+])  # fmt: skip
+def test_e07_pictures_that_only_count_are_dropped(tag: str) -> None:
+    assert "img" not in clean_html(f"<p>{tag}</p>", base_url=BASE)
+
+
+def test_pictures_keep_their_size_and_no_style() -> None:
+    html = clean_html('<img src="a.jpg" style="width:100%;border:1px" width=300px height="200" alt="A">', base_url=BASE)
+    assert html == '<img width="300" height="200" src="https://blog.example.com/post/a.jpg" alt="A">'
 
 
 def test_an_embedded_video_becomes_a_picture_with_a_link() -> None:
