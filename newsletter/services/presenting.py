@@ -8,7 +8,7 @@ from functools import cached_property
 from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
-from newsletter.content import clean_html, excerpt, html_to_text, plain, reading_minutes
+from newsletter.content import absolute_link, clean_html, excerpt, html_to_text, plain, reading_minutes
 from newsletter.languages import Text, day, direction, say
 from newsletter.models import Entry
 from newsletter.shortening import cut_html
@@ -89,16 +89,17 @@ class Presenter:
         entry = self.entry
         html = self._whole(form.limit) if form.whole else ""
         own_picture = "<img" in html and not entry.video_id
-        shown = "" if form == TITLE or own_picture else entry.image
+        shown = "" if form == TITLE or own_picture else absolute_link(entry.image, base_url="") or ""
         title = plain(entry.title) or first_words(self.start, 8) or say(Text("A new post"), self.language)
         return EntryMail(
             title=title,
-            link=entry.link,
+            link=absolute_link(entry.link, base_url="") or "",
             html=html,
             text=html_to_text(html) if html else "",
             excerpt=first_words(self.start, EXCERPT_WORDS if form.whole else form.words),
             image=shown,
-            image_alt=plain(entry.image_alt, limit=300) or title,
+            # No brackets in an attribute: a mail program's parser may be worse than a browser's.
+            image_alt=(plain(entry.image_alt, limit=300) or title).replace("<", "‹").replace(">", "›"),
             image_height=VIDEO_HEIGHT if shown and entry.video_id else 0,
             author=plain(entry.author, limit=200),
             date_text=day(entry.published_at, self.language, self.zone) if entry.published_at else "",

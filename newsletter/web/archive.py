@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from flask import Response, render_template
 
-from newsletter.errors import NotFound
-from newsletter.mail.message import fill
-from newsletter.services import campaigns, lists
+from newsletter.services import archiving, lists
 from newsletter.services.environment import environment
 from newsletter.web import pages
 from newsletter.web.answers import page
@@ -28,20 +26,14 @@ def archive(slug: str) -> Response:
 @pages.get("/<slug>/archive/<int:campaign_id>")
 def mailing(slug: str, campaign_id: int) -> Response:
     """One mailing, as it was mailed but for its reader."""
-    shown = campaigns.show(campaign_id)
-    if shown.list != slug or shown.status not in ("sent", "sending"):
-        raise NotFound("no such mailing")
-    env = environment()
-    here = env.links.mailing_list(slug)
-    neutral = {"name": "", "preferences_url": env.links.to("/link"), "unsubscribe_url": env.links.to("/link")}
-    html = fill(campaigns.content(campaign_id).html, neutral | {"email": "", "list_url": here})
+    html = archiving.page(environment(), slug, campaign_id)
     return Response(html, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
 
 
 @pages.get("/<slug>/archive/feed.xml")
 def archive_feed(slug: str) -> Response:
-    """The archive as a feed of its own."""
+    """The archive as a feed of its own, with all that was mailed in it."""
     env = environment()
-    found = lists.mailings(slug, limit=FEED_LENGTH)
+    found = archiving.newest(env, slug, limit=FEED_LENGTH)
     xml = render_template("archive_feed.xml", list=lists.show(slug), mailings=found, links=env.links)
     return Response(xml, mimetype="application/atom+xml")

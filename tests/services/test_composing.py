@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from newsletter.db import db, transaction
 from newsletter.errors import InvalidInput, NotFound
+from newsletter.feeds.parse import parse
 from newsletter.mail.render import MailContent, Renderer
 from newsletter.models import Campaign, Edition, Entry, Feed, MailingList, Period, Subscription
 from newsletter.models.campaigns import WEB
@@ -296,8 +297,13 @@ def test_the_archive_shows_all_and_nothing_of_a_reader(app: Flask, clock: Clock,
         entry = db.session.scalars(select(Entry)).one()
         assert entry.fate == "sent"
         db.session.rollback()
-    page = app.test_client().get(f"/blog/archive/{campaign}").get_data(as_text=True)
-    assert "All about One." in page
+    client = app.test_client()
+    page = client.get(f"/blog/archive/{campaign}").get_data(as_text=True)
+    feed = client.get("/blog/archive/feed.xml").data
+    [found] = parse(feed, url="https://news.example.com/blog/archive/feed.xml").entries
+    assert (found.title, found.link) == ("One", f"https://news.example.com/blog/archive/{campaign}")
     assert f"/blog/archive/{campaign}" in body(sink.messages[0], "html")
-    for personal in ("Ana Reader", "ana@example.com", "/unsubscribe/", "/preferences/", "Unsubscribe"):
-        assert personal not in page
+    for shown in (page, found.content_html):
+        assert "All about One." in shown
+        for personal in ("Ana Reader", "ana@example.com", "/unsubscribe/", "/preferences/", "Unsubscribe"):
+            assert personal not in shown
