@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import threading
-from collections import Counter
 from datetime import timedelta
 
 import pytest
@@ -277,59 +275,6 @@ def test_explain_a_reader(env: Environment, blog: int, clock: Clock) -> None:
     clock.now = MONDAY_8
     tick(env)
     assert explaining.explain_reader(env, None, "ana@example.com")[0].verdict.startswith("settled")
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_random_lives_each_entry_once_to_each_reader(
-    env: Environment, blog: int, clock: Clock, sink: Sink, seed: int
-) -> None:
-    """Joins, switches, breaks, departures, digests at any time: at most once to each, and to the faithful every one."""
-    dice = random.Random(seed)
-    cadences = ["instant", "daily", "weekly", "monthly"]
-    published: list[str] = []
-    owed: dict[str, set[str]] = {}
-    everyone: list[str] = []
-    faithful: set[str] = set()
-    for step in range(60):
-        clock.forward(timedelta(hours=dice.choice([1, 7, 20, 50])))
-        match dice.choice(["join", "publish", "publish", "switch", "break", "leave", "tick", "tick"]):
-            case "join":
-                email = f"r{step}@example.com"
-                subscribers.add(env, email, because="x", cadence=dice.choice(cadences))
-                everyone.append(email)
-                faithful.add(email)
-                owed[email] = set()
-            case "publish":
-                title = f"Entry number {step}"
-                publish(title, clock=clock)
-                published.append(title)
-                for email in faithful:
-                    owed[email].add(title)
-            case "switch" if everyone:
-                subscribers.edit(dice.choice(everyone), cadence=dice.choice(cadences))
-            case "break" if everyone:
-                with transaction() as session:
-                    someone = dice.choice(session.scalars(select(Subscription)).all())
-                    someone.paused_until = clock.now + timedelta(days=dice.randint(1, 20))
-            case "leave" if everyone:
-                email = dice.choice(everyone)
-                subscribers.unsubscribe(env, email, "blog")
-                faithful.discard(email)
-            case "tick":
-                tick(env)
-    clock.forward(timedelta(days=25))
-    for _ in range(40):
-        clock.forward(timedelta(hours=23))
-        tick(env)
-    got = {email: Counter[str]() for email in everyone}
-    for outgoing, message in zip(sink.accepted, sink.messages, strict=True):
-        if message["List-ID"] and "Welcome" not in message["Subject"]:
-            text = body(message)
-            got[outgoing.recipient].update(title for title in published if f"{title}\n" in text)
-    for email in everyone:
-        assert max(got[email].values(), default=0) <= 1, email
-        if email in faithful:
-            assert set(got[email]) == owed[email], email
 
 
 def test_r07_a_zone_that_is_gone_means_utc(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
