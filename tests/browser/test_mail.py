@@ -1,0 +1,116 @@
+"""Digests in a real browser: nothing acts, nothing is fetched but pictures, nothing is wider than the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, Route
+from sqlalchemy import select
+
+from newsletter.content import plain
+from newsletter.db import db, transaction
+from newsletter.mail.message import fill
+from newsletter.models import Feed, MailingList
+from newsletter.services.editions import Editor, style_of
+from newsletter.services.environment import EXTENSION
+from newsletter.services.messages import view
+from newsletter.services.planning import candidates
+from tests.attacks import payloads
+from tests.people import add_entry, add_feed, add_list
+
+pytestmark = [pytest.mark.browser, pytest.mark.any_database]
+
+VALUES = {
+    "name": "Ana", "preferences_url": "https://news.example.com/p", "unsubscribe_url": "https://news.example.com/u",
+    "web_url": "https://news.example.com/w",
+}  # fmt: skip
+POST = (
+    "<p>One <a href='/x'>link</a>.</p><h2>Heading</h2><ul><li>a</li></ul><blockquote>b</blockquote><pre>"
+    + "long " * 40
+    + "</pre><p>"
+    + "x" * 300
+    + "</p><table><tr><th>Day</th><td>Monday</td></tr></table><figure><img src='/p.jpg' alt='A lake' width='1200' height='800'></figure>"
+)
+WATCHED = """() => [...document.querySelectorAll("*")].flatMap(element => [
+    ...[...element.attributes].filter(a => a.name.startsWith("on")).map(a => element.tagName + " " + a.name),
+    ...(/^(fixed|absolute|sticky)$/.test(getComputedStyle(element).position) ? [element.tagName + " moved"] : []),
+    ...(element.namespaceURI === "http://www.w3.org/1999/xhtml" ? [] : [element.tagName])])"""
+
+
+def editor(app: Flask, posts: list[str], **settings: object) -> tuple[Editor, list]:  # type: ignore[type-arg]
+    """An editor of a list with these posts, within an application context."""
+    with transaction() as session:
+        mailing_list = add_list(session, site_url="https://blog.example.com/", **settings)
+        add_feed(session, mailing_list)
+    with transaction() as session:
+        feed = session.scalars(select(Feed)).one()
+        for number, post in enumerate(posts):
+            entry = add_entry(session, feed, f"Post {number}")
+            entry.content_html = post.encode("utf-8", "ignore").decode().replace("\0", "")
+            if post != POST:
+                entry.title = plain(post)
+    session = db.session()
+    found = session.scalars(select(MailingList)).one()
+    there = candidates(session, found.id, after=0, through=found.entry_seq)
+    return Editor(
+        app.extensions[EXTENSION], session, view(app.extensions[EXTENSION], found), style_of(session, found)
+    ), there
+
+
+def show(page: Page, html: str) -> list[str]:
+    """Opens a mail as a page of its own. Returns everything but pictures that it asked for."""
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        if route.request.url == "https://mail.example/":
+            route.fulfill(status=200, content_type="text/html; charset=utf-8", body=html)
+            return
+        if route.request.resource_type != "image":
+            asked.append(route.request.url)
+        route.abort()
+
+    page.route("**/*", answer)
+    page.goto("https://mail.example/")
+    page.wait_for_timeout(50)
+    page.unroute("**/*")
+    return asked
+
+
+def test_e07_attacks_do_nothing_in_a_browser(app: Flask, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    alarms: list[str] = []
+    page.on("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
+    page.on("popup", lambda popup: alarms.append(popup.url))
+    everything = payloads()
+    with app.app_context():
+        made, there = editor(app, everything, digest_show="full")
+        for start in range(0, len(there), 40):
+            some = there[start : start + 40]
+            html = fill(made.web(some).html, VALUES)
+            assert show(page, html) == [], everything[start : start + 40]
+            assert page.evaluate(WATCHED) == [], everything[start : start + 40]
+            assert page.locator("h2").count() >= len(some), "all of them are there, and none swallows the rest"
+        db.session.rollback()
+    assert alarms == []
+    assert page.url == "https://mail.example/"
+    context.close()
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_mails_fit_narrow_screens(app: Flask, browser: Browser, language: str) -> None:
+    with app.app_context():
+        made, there = editor(app, [POST] * 3, digest_show="full", language=language, theme_radius=24)
+        shown: list[Callable[[], object]] = [lambda: made.render(there), lambda: made.render(there[:1])]
+        mails = [fill(make().html, VALUES) for make in shown]  # type: ignore[attr-defined]
+        db.session.rollback()
+    for width in (320, 360, 700):
+        for scheme in ("light", "dark"):
+            context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+            page = context.new_page()
+            for html in mails:
+                show(page, html)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+            context.close()

@@ -1,0 +1,81 @@
+"""Posts that mean harm come out inert: in the mail of one post, in a digest, in its text, in the archive and its feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.content import clean_html, plain
+from newsletter.db import db, transaction
+from newsletter.mail.message import Draft, compile_message, fill
+from newsletter.models import Feed, MailingList
+from newsletter.services.editions import Editor, style_of
+from newsletter.services.environment import Environment
+from newsletter.services.messages import view
+from newsletter.services.owing import Candidate
+from newsletter.services.planning import candidates
+from tests.attacks import active, payloads
+from tests.people import add_entry, add_feed, add_list
+
+ALL = payloads()
+VALUES = {
+    "name": "Ana", "preferences_url": "https://news.example.com/p", "unsubscribe_url": "https://news.example.com/u",
+    "web_url": "https://news.example.com/w",
+}  # fmt: skip
+
+
+@pytest.fixture
+def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
+    """An editor, and a post for each attack: in its text, title, author, picture, and the title of its feed."""
+    with transaction() as session:
+        mailing_list = add_list(
+            session, digest_show="full", digest_sections="feed", site_url="https://blog.example.com/"
+        )
+        add_feed(session, mailing_list)
+        add_feed(session, mailing_list, "https://other.example.com/feed").title = plain(ALL[0])
+    with transaction() as session:
+        feeds = session.scalars(select(Feed)).all()
+        for number, payload in enumerate(ALL):
+            entry = add_entry(session, feeds[number % 2], f"{number}")
+            entry.content_html = entry.summary_html = payload.encode("utf-8", "ignore").decode().replace("\0", "")
+            # What feeds/parse.py makes of a title and an author before they are stored.
+            entry.title, entry.author, entry.image_alt = plain(payload), plain(payload, limit=200), plain(payload)
+            entry.image = (
+                "https://blog.example.com/x.jpg"
+                if number % 2
+                else payload.replace("\0", "")[:500].encode("utf-8", "ignore").decode()
+            )
+    session = db.session()
+    mailing_list = session.scalars(select(MailingList)).one()
+    there = candidates(session, mailing_list.id, after=0, through=mailing_list.entry_seq)
+    yield Editor(env, session, view(env, mailing_list), style_of(session, mailing_list), ALL[-1]), there
+    session.rollback()
+
+
+def test_there_are_enough_of_them_and_the_check_sees_them() -> None:
+    raw = [payload for payload in ALL if active("<meta>" * 5 + "<style></style>" + payload)]
+    assert len(ALL) >= 700
+    assert len(raw) >= 660, "the others are text, or act only once they are decoded"
+
+
+@pytest.mark.any_database
+def test_e07_nothing_in_the_mail_of_one_post_is_active(posts: tuple[Editor, list[Candidate]]) -> None:
+    editor, there = posts
+    for entry, payload in zip(there, ALL, strict=True):
+        made = editor.render([entry])
+        assert active(fill(made.html, VALUES)) == [], payload
+        fill(made.text, VALUES)
+        compile_message(Draft((), made.text, made.html)).build(VALUES)
+
+
+@pytest.mark.any_database
+def test_e07_nothing_in_digests_or_the_archive_is_active(posts: tuple[Editor, list[Candidate]]) -> None:
+    editor, there = posts
+    for start in range(0, len(there), 24):
+        some = there[start : start + 24]
+        for made in (editor.render(some), editor.web(some)):
+            assert active(fill(made.html, VALUES)) == [], ALL[start : start + 24]
+            # The archive's feed carries what is cleaned once more; that changes nothing that could act.
+            assert "<script" not in clean_html(made.html, base_url="https://news.example.com/")
