@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "newsletter"
 
 FLOORS = [
     {"errors", "languages"},
-    {"settings", "schedule", "addresses", "tokens", "content", "shortening", "theme"},
+    {"settings", "schedule", "addresses", "tokens", "content", "shortening", "theme", "tidying"},
     {"links", "logs"},
     {"feeds", "mail"},
     {"db"},

@@ -144,9 +144,11 @@ class Editor:
     ) -> MailContent:
         self._load((*placed.shown, *placed.also))
         form = dict(zip(placed.shown, forms, strict=True))
+        single = len(placed.shown) == 1 and not placed.also
         sections = [
-            SectionMail(title, tuple(self._presenters[key].present(form[key]) for key in keys))
+            SectionMail(title, tuple(self._presenters[key].present(form[key], level=level) for key in keys))
             for title, keys in placed.sections
+            for level in [1 if single else 3 if title else 2]
         ]
         shown = [entry for section in sections for entry in section.entries]
         also = [self._presenters[key].present(TITLE) for key in placed.also]
@@ -156,7 +158,6 @@ class Editor:
             "sections": sections, "entries": shown, "also": also, "more": placed.more,
             "shortened": shortened or any(entry.cut for entry in shown),
         }  # fmt: skip
-        single = len(shown) == 1 and not also
         mail = "post" if single else "digest"
         context["preheader"] = self._preheader(shown, single=single)
         return self.env.renderer.render(mail, context | ({"entry": shown[0]} if single else {}))

@@ -12,6 +12,7 @@ from newsletter.content import absolute_link, clean_html, excerpt, html_to_text,
 from newsletter.languages import Text, day, direction, say
 from newsletter.models import Entry
 from newsletter.shortening import cut_html
+from newsletter.tidying import tidy
 
 EXCERPT_WORDS = 60
 SHORT_WORDS = 20
@@ -71,23 +72,31 @@ class Presenter:
         self.zone = zone
         self.language = language
         self.site_url = site_url
+        self._tidied: dict[int, str] = {}
 
     @cached_property
-    def html(self) -> str:
+    def clean(self) -> str:
         """All its text, harmless."""
         source = self.entry.content_html or self.entry.summary_html
         return clean_html(source, base_url=self.entry.link or self.site_url)
 
+    def html(self, level: int) -> str:
+        """The same, below a heading of this level."""
+        if level not in self._tidied:
+            self._tidied[level] = tidy(self.clean, below=level)
+        return self._tidied[level]
+
     @cached_property
     def start(self) -> str:
         """What an excerpt is made of, as one line of text."""
-        source = self.entry.summary_html or self.entry.content_html
-        return excerpt(clean_html(source[:EXCERPT_HTML], base_url=""), words=EXCERPT_WORDS)
-
-    def present(self, form: Form) -> EntryMail:
-        """The entry in one of its forms."""
         entry = self.entry
-        html = self._whole(form.limit) if form.whole else ""
+        sources = (clean_html(html[:EXCERPT_HTML], base_url="") for html in (entry.summary_html, entry.content_html))
+        return next(filter(None, (excerpt(html, words=EXCERPT_WORDS) for html in sources)), "")
+
+    def present(self, form: Form, *, level: int = 2) -> EntryMail:
+        """The entry in one of its forms, its title a heading of this level."""
+        entry, everything = self.entry, self.html(level) if form.whole else ""
+        html = cut_html(everything, form.limit) if form.limit else everything
         own_picture = "<img" in html and not entry.video_id
         shown = "" if form == TITLE or own_picture else absolute_link(entry.image, base_url="") or ""
         title = plain(entry.title) or first_words(self.start, 8) or say(Text("A new post"), self.language)
@@ -105,12 +114,9 @@ class Presenter:
             date_text=day(entry.published_at, self.language, self.zone) if entry.published_at else "",
             minutes=self._minutes,
             video=bool(entry.video_id),
-            cut=form.whole and html != self.html,
+            cut=html != everything,
             direction=written(f"{title} {self.start}", self.language),
         )
-
-    def _whole(self, limit: int) -> str:
-        return cut_html(self.html, limit) if limit else self.html
 
     @cached_property
     def _minutes(self) -> int:
