@@ -165,7 +165,8 @@ def _course(env: Environment, mailing_list: MailingList, rhythms: list[_Rhythm],
 def _kept(entry: Entry) -> tuple[Course, str] | None:
     """What keeps an entry from everybody, if anything does."""
     if entry.fate not in ("ready", "sent"):
-        return "never" if entry.fate == "skipped" else "waits", ": ".join(filter(None, (entry.fate, entry.why)))
+        said = entry.why if entry.why.startswith(entry.fate) else ": ".join(filter(None, (entry.fate, entry.why)))
+        return "never" if entry.fate == "skipped" else "waits", said
     if entry.withdrawn_at is not None:
         return "never", "withdrawn: its feed does not have it any more"
     if entry.shown_in_id is not None:
