@@ -17,12 +17,13 @@ _ALT = re.compile(r'\balt="[^"]*[^\s"]')
 
 
 class _Open:
-    """A tag that is open: what it became, where its start stands in the output, whether anything in it has a name."""
+    """A tag that is open: what it became, where its start stands in the output, whether anything in it has a name, and
+    the headings above it."""
 
-    __slots__ = ("at", "given", "name", "named")
+    __slots__ = ("above", "at", "given", "name", "named")
 
-    def __init__(self, given: str, name: str, at: int) -> None:
-        self.given, self.name, self.at = given, name, at
+    def __init__(self, given: str, name: str, at: int, above: list[tuple[int, int]]) -> None:
+        self.given, self.name, self.at, self.above = given, name, at, above
         self.named = False
 
 
@@ -44,8 +45,9 @@ class _Tidier(HTMLParser):
             return
         if _HEADING.fullmatch(tag):
             self._end_heading()
+        above = list(self.headings)
         name = self._became(tag)
-        self.open.append(_Open(tag, name, len(self.out)))
+        self.open.append(_Open(tag, name, len(self.out), above))
         self.out.append(raw if name == tag else f"<{name}>")
 
     def _became(self, tag: str) -> str:
@@ -72,7 +74,7 @@ class _Tidier(HTMLParser):
         if self.open and self.open[-1].given == "" and tag == "li":
             self._close()
         if self.open and self.open[-1].name in _LISTS and tag != "li":
-            self.open.append(_Open("", "li", len(self.out)))
+            self.open.append(_Open("", "li", len(self.out), []))
             self.out.append("<li>")
 
     def _name(self) -> None:
@@ -90,6 +92,7 @@ class _Tidier(HTMLParser):
         tag = self.open.pop()
         if not tag.named and (tag.name == "a" or _HEADING.fullmatch(tag.name)):
             self.out[tag.at] = ""  # nothing in it can be read out: a link or a heading without a name
+            self.headings = tag.above if tag.name != "a" else self.headings
         elif not tag.named and tag.name == "th":
             self.out[tag.at] = self.out[tag.at].replace("<th", "<td", 1)
             self.out.append("</td>")
