@@ -13,7 +13,7 @@ LIGHT_TAGS = 5_000
 LIGHT_TAG = 10_000
 
 # Each alternative stops at the next bracket or at its own end, so that a million of them without an end stay linear.
-_ASIDE = rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+\]\]>|<!--(?:[^-]|-(?!->))*+-->"
+_ASIDE = rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+(?:\]\]>|\Z)|<!--(?:[^-]|-(?!->))*+(?:-->|\Z)"
 _TOKEN = re.compile(_ASIDE + rb"|<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]*)(?P<rest>[^<>]*)>")
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:rss|feed|rdf|channel|entry)\b", re.I)
 _TEXT_TAGS = frozenset((b"br", b"img", b"hr", b"link", b"meta", b"p", b"li", b"input"))

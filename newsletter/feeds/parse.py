@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
-from html import escape
+from html import escape, unescape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ import feedparser
 from newsletter.content import absolute_link, first_picture, html_to_text, plain, video_id, video_picture
 from newsletter.errors import NotAFeed
 from newsletter.feeds import jsonfeed
+from newsletter.feeds.charset import settled
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.identity import canonical_link, identity
 from newsletter.feeds.mending import ENTRIES_AT_MOST, has_root, mended, too_deep, trimmed
@@ -33,6 +34,12 @@ HINT = "give the address of the feed, or of a page that links to one"
 _NOWHERE = re.compile(r"https?://nowhere\.invalid(/here/)?")
 
 _TAIL = re.compile(r"\s*(<p>)?\s*The post\b.{0,500}?\bappeared first on\b.{0,500}\Z", re.S | re.I)
+_LAST = re.compile(r"<p\b[^<>]*>((?:(?!</?p\b).)*)</p>\s*\Z", re.S | re.I)
+_HREF = re.compile(r"""href=["']([^"'<>]+)["']""", re.I)
+_READ_ON = re.compile(r"""<a\b[^<>]*\bmore-link\b[^<>]*>.{0,400}?</a>""", re.S | re.I)
+_MORE = re.compile(r"""<span id="more-\d+">\s*</span>|<!--more\b.{0,200}?-->""", re.S)
+_ADDRESS = re.compile(r"[^\s<>()]+@[^\s<>()]+")
+TAIL_AT_MOST = 1500
 _DOTS = re.compile(r"\s*(\[(…|&hellip;|&#8230;|\.\.\.)\]|\[?&#8230;\]?)\s*(</p>)?\s*\Z")
 
 
@@ -44,10 +51,10 @@ def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
         raise NotAFeed(url, "larger than 5 MB")
     if jsonfeed.looks_like(body):
         return _distinct(jsonfeed.parse(body, url=url))
-    return _distinct(_xml(trimmed(body), url, content_type))
+    return _distinct(_xml(*settled(trimmed(body), content_type), url=url))
 
 
-def _xml(body: bytes, url: str, content_type: str) -> ParsedFeed:
+def _xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
     if not has_root(body):
         raise NotAFeed(url, _what_it_is(body), hint=HINT)
     if too_deep(body):
@@ -63,10 +70,11 @@ def _xml(body: bytes, url: str, content_type: str) -> ParsedFeed:
     if not found.get("version") and not raw:
         raise NotAFeed(url, _what_it_is(body), hint=HINT)
     base = _base(found.feed, url)
-    entries = (_entry(item, base) for item in raw)
+    site = _site(found.feed, url)
+    entries = (_entry(item, base, canonical_link(site)) for item in raw)
     return ParsedFeed(
         title=_title(found.feed, "title"),
-        link=_site(found.feed, url),
+        link=site,
         entries=tuple(entry for entry in entries if entry is not None),
         notes=_notes(found),
     )
@@ -118,7 +126,7 @@ def _notes(found: Any) -> tuple[str, ...]:
     return (plain(f"read although it is not quite right: {problem}", limit=200),)
 
 
-def _entry(item: Any, base: str) -> ParsedEntry | None:
+def _entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
     link = _link(item, base)
     title = _title(item, "title") or plain(item.get("itunes_title"), limit=500)
     content, summary = _content(item), _text(item.get("summary"))[:HTML_AT_MOST]
@@ -129,19 +137,21 @@ def _entry(item: Any, base: str) -> ParsedEntry | None:
         summary, content = _escaped(summary), ""
     elif content == summary:
         summary = ""
-    raw_id = _raw_id(item)
-    published = _date(item)
+    raw_id, published, link_key = _raw_id(item), _date(item), canonical_link(link)
+    content, summary = (_tidied(html, link_key, site_key) for html in (content, summary))
+    if more := _MORE.search(content):  # the author has said where her excerpt ends
+        summary = content[: more.start()]
     image, alt = _image(item, content or summary, link or base, video)
     return ParsedEntry(
         identity=identity(raw_id, link, title or content or summary, published),
-        link_key=canonical_link(link),
+        link_key=link_key,
         id=raw_id,
         title=title,
         link=link,
-        author=plain(item.get("author"), limit=200),
+        author=_author(item),
         published=published,
-        summary_html=_tidied(summary),
-        content_html=_tidied(content),
+        summary_html=summary,
+        content_html=content,
         image=image,
         image_alt=alt,
         categories=_categories(item),
@@ -173,10 +183,23 @@ def _escaped(text: str) -> str:
     return "".join(f"<p>{escape(block).replace(chr(10), '<br>')}</p>" for block in blocks if block.strip())
 
 
-def _tidied(html: str) -> str:
-    """Without the lines that WordPress puts below an excerpt."""
+def _tidied(html: str, link_key: str, site_key: str) -> str:
+    """Without what WordPress puts below a post or behind an excerpt: "The post A appeared first on B", in whatever
+    language, and its "read on"."""
     html = html.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-    return _DOTS.sub(" …", _TAIL.sub("", html)).strip()
+    end = html[-TAIL_AT_MOST:]
+    last = _LAST.search(end)
+    if last and [canonical_link(unescape(href)) for href in _HREF.findall(last[1])] == [link_key, site_key]:
+        end = end[: last.start()]
+    end = _DOTS.sub(" …", _READ_ON.sub("", _TAIL.sub("", end)))
+    return (html[:-TAIL_AT_MOST] + end).strip()
+
+
+def _author(item: Any) -> str:
+    """Who wrote it, without an address."""
+    detail = item.get("author_detail") or {}
+    name = _text(detail.get("name")) or _text(item.get("author"))
+    return plain(_ADDRESS.sub("", name).strip(" ()<>,"), limit=200)
 
 
 def _link(item: Any, base: str) -> str:

@@ -47,6 +47,42 @@ def test_wordpress() -> None:
     assert (entry.image, entry.image_alt) == ("https://blog.example.com/a.jpg", "A lake")
 
 
+@pytest.mark.parametrize(
+    "tail",
+    [
+        'The post <a href="https://blog.example.com/a/">A</a> appeared first on <a href="https://blog.example.com">B</a>.',
+        'Der Beitrag <a rel="nofollow" href="https://blog.example.com/a/?utm_source=rss&#038;utm_medium=rss">A</a> erschien zuerst auf '
+        '<a rel="nofollow" href="https://blog.example.com/">B</a>.',
+        "L’article <a href='https://blog.example.com/a/'>A</a> est apparu en premier sur <a href='http://blog.example.com'>B</a>.",
+    ],
+)
+def test_wordpress_signs_its_posts_in_every_language(tail: str) -> None:
+    [entry] = read(rss(item("A", link="https://blog.example.com/a/", body=f"<p>Text.</p>\n<p>{tail}</p>\n"))).entries
+    assert entry.content_html == "<p>Text.</p>"
+
+
+def test_an_ending_of_the_authors_own_stays() -> None:
+    own = '<p>See <a href="https://other.example/">this</a> and <a href="https://blog.example.com/">that</a>.</p>'
+    assert one(item("A", body=own)).content_html == own
+
+
+def test_wordpress_more_ends_the_excerpt() -> None:
+    body = '<p>Before.</p><p><span id="more-12"></span></p><p>After.</p>'
+    entry = one(item("A", body=body).replace("</item>", "<description>Automatic words</description></item>"))
+    assert "Before" in entry.summary_html
+    assert "After" not in entry.summary_html
+    assert "After" in entry.content_html
+    excerpt = (
+        "<description><![CDATA[Words &hellip; <a class='more-link' href='/a'>Continue reading</a>]]></description>"
+    )
+    assert one(f"<item><title>A</title>{excerpt}</item>").summary_html == "Words &hellip;"
+
+
+@pytest.mark.parametrize("author", ["ana@x.org (Ana Coach)", "Ana Coach &lt;ana@x.org&gt;", "Ana Coach"])
+def test_an_author_is_named_without_her_address(author: str) -> None:
+    assert one(f"<item><title>A</title><author>{author}</author></item>").author == "Ana Coach"
+
+
 def test_youtube() -> None:
     body = b"""<?xml version="1.0" encoding="UTF-8"?><feed xmlns:yt="http://www.youtube.com/xml/schemas/2015"
       xmlns:media="http://search.yahoo.com/mrss/" xmlns="http://www.w3.org/2005/Atom"><title>Ana</title>
@@ -91,12 +127,48 @@ def test_every_dialect(body: bytes) -> None:
         (rss(item("Größe")).decode().replace("UTF-8", "windows-1252").encode("cp1252"), "application/xml"),
         (rss(item("Größe")).decode().encode("cp1252"), "application/xml"),
         (rss(item("Größe")), "image/png"),
+        (rss(item("Größe")), "text/xml; charset=iso-8859-1"),
+        (rss(item("Größe")).decode().replace("UTF-8", "ISO-8859-1").encode(), "text/xml"),
+        (rss(item("Größe")).decode().replace("UTF-8", "no-such-set").encode("cp1252"), "text/xml"),
     ],
-    ids=["utf8", "bom", "space", "utf16", "cp1252", "cp1252-called-utf8", "png"],
+    ids=[
+        "utf8",
+        "bom",
+        "space",
+        "utf16",
+        "cp1252",
+        "cp1252-called-utf8",
+        "png",
+        "utf8-called-latin1",
+        "latin1-in-xml",
+        "unknown",
+    ],
 )
 def test_f10_letters_survive(body: bytes, content_type: str) -> None:
     [entry] = read(body, content_type).entries
     assert entry.title == "Größe"
+
+
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("koi8-r", "Привет, это новая запись"), ("cp1251", "Привет, это новая запись"), ("shift_jis", "日本語のブログの新しい記事です"),
+        ("euc-jp", "日本語のブログの新しい記事です"), ("gb18030", "这是一个新的博客文章"), ("euc-kr", "새로운 블로그 글입니다"),
+        ("iso-8859-2", "Zażółć gęślą jaźń"), ("cp1252", "Crème brûlée – “quoted”"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("declared", ["UTF-8", "", "true"])
+def test_f10_letters_that_are_not_what_they_are_called(charset: str, text: str, declared: str) -> None:
+    body = rss(item(text, link="https://x.org/a"), item(text + " 2", link="https://x.org/b")).decode()
+    head = '<?xml version="1.0" encoding="UTF-8"?>'
+    said = {"UTF-8": head, "": "", "true": head.replace("UTF-8", charset)}[declared]
+    feed = read(body.replace(head, said).encode(charset), "text/xml")
+    assert [entry.title for entry in feed.entries] == [text, text + " 2"]
+
+
+def test_f10_a_broken_letter_spoils_no_other() -> None:
+    [entry] = read(rss(item("Größe und Länge, über Österreich")).replace("Ö".encode(), b"\xc3")).entries
+    assert entry.title == "Größe und Länge, über �sterreich"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""Which letters the bytes of a feed mean, where they are not what the feed says they are. Pure."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+_DECLARED = re.compile(rb"""\A(<\?xml[^<>]{0,200}?encoding\s*=\s*["'])([\w.:-]{1,40})(["'])""", re.I)
+_CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.I)
+_WIDE = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE, b"\0<", b"<\0", b"\0\0\0<")
+_ONE_BYTE = re.compile(r"(iso-?8859|windows-?125|cp125|latin|us-ascii|ascii)", re.I)
+_USUAL = re.compile(r"windows-125|iso-?8859|koi8|cp(?:932|949|874)|shift|euc|gb|big5|iso-?2022|tis", re.I)
+DAMAGED = 2
+"""So many good letters for each broken one: damaged UTF-8 is still UTF-8."""
+SAMPLE = 200_000
+
+
+def settled(body: bytes, content_type: str) -> tuple[bytes, str]:
+    """`body` and `content_type` so that both mean what the bytes are: unchanged where they agree, else in UTF-8.
+
+    Valid UTF-8 is UTF-8, whatever a server calls it: hardly any text of another kind happens to be. What is neither
+    that nor what it is declared to be is guessed.
+    """
+    if body.startswith(_WIDE) or body.isascii():
+        return body, content_type
+    declared = [match[2].decode("ascii") for match in [_DECLARED.match(body)] if match]
+    declared += _CHARSET.findall(content_type)
+    text = _decoded(body, "utf-8")
+    if text is None:
+        if any(_decoded(body, name) is not None for name in declared if name.lower() not in ("utf-8", "utf8")):
+            return body, content_type
+        text = _guessed(body)
+    elif not all(_ONE_BYTE.match(name) for name in declared):
+        return body, content_type
+    said = _DECLARED.sub(rb"\1utf-8\3", text.encode("utf-8", "replace"), count=1)
+    return said, content_type.split(";")[0]
+
+
+def _decoded(body: bytes, name: str) -> str | None:
+    try:
+        return body.decode(name)
+    except (LookupError, ValueError):
+        return None
+
+
+def _guessed(body: bytes) -> str:
+    text = body.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    if len(re.findall(r"[^\x00-\x7f\ufffd]", text)) > DAMAGED * broken:
+        return text
+    import chardet  # only where it is needed: it takes its time to load
+
+    name = str(chardet.detect(re.sub(rb"<[^<>]*>", b" ", body[:SAMPLE]))["encoding"] or "")
+    return (_decoded(body, name) if _USUAL.match(name) else None) or body.decode("cp1252", "replace")
