@@ -167,6 +167,11 @@ def video_id(url: str) -> str:
     return found[1] if found else ""
 
 
+def video_ids(html: str) -> frozenset[str]:
+    """The ids of the YouTube videos that `html` embeds or links to."""
+    return frozenset(_YOUTUBE.findall(html[:HTML_AT_MOST]))
+
+
 def video_picture(video: str) -> str:
     """The still picture of a YouTube video."""
     return f"https://i.ytimg.com/vi/{video}/hqdefault.jpg"

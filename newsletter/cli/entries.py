@@ -7,7 +7,8 @@ from collections.abc import Callable
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, json_option, list_option, moment, say, table
+from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, warn, yes_option
+from newsletter.errors import NewsletterError
 from newsletter.models.feeds import FATES
 from newsletter.services import entries
 from newsletter.services.entries import EntryView
@@ -52,16 +53,35 @@ def _json(row: EntryView) -> dict[str, object]:
     return {name: getattr(row, name) for name in _NAMES}
 
 
-def _verb(name: str, text: str, service: Callable[[int], EntryView]) -> None:
-    @entry.command(name, help=text, epilog=f"Example: newsletter entry {name} 12")
-    @click.argument("entry_id", type=int)
+def _verb(name: str, text: str, service: Callable[[int], EntryView], *, question: str = "") -> None:
+    """A command that decides on entries; `question` is asked before what mails people again."""
+
+    @entry.command(name, help=text, epilog=f"Example: newsletter entry {name} 12 14")
+    @click.argument("entry_ids", type=int, nargs=-1, metavar="ID...")
+    @click.option("--held", is_flag=True, help="All that are held.")
+    @list_option
+    @yes_option
     @with_environment
-    def command(env: Environment, entry_id: int) -> None:
-        found = service(entry_id)
-        say(f"{found.id} {found.title}: {found.fate}")
+    def command(env: Environment, entry_ids: tuple[int, ...], slug: str | None, *, held: bool, yes: bool) -> int:
+        if bool(entry_ids) == held:
+            raise click.UsageError("name entries by their numbers, or say --held")
+        chosen = list(entry_ids) or [row.id for row in entries.ls(slug=slug, fate="held", limit=None)][::-1]
+        if question:
+            ask(question, yes=yes)
+        refused = 0
+        for number in chosen:
+            try:
+                found = service(number)
+                say(f"{found.id} {found.title}: {found.fate}")
+            except NewsletterError as error:
+                refused += 1
+                warn(str(error))
+        if not chosen:
+            say("Nothing is held.")
+        return 1 if refused else 0
 
 
 _verb("skip", "Never mail it.", entries.skip)
 _verb("hold", "Keep it back until it is released.", entries.hold)
 _verb("release", "Let it go out with the next digest.", entries.release)
-_verb("resend", "Mail it to everybody once more.", entries.resend)
+_verb("resend", "Mail it to everybody once more.", entries.resend, question="Mail this to everybody once more?")

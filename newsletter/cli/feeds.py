@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from newsletter.cli.context import private_allowed, with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
+from newsletter.errors import NotFound
+from newsletter.feeds.youtube import KINDS
 from newsletter.services import entries, feeds, polling
 from newsletter.services.environment import Environment
+
+_NAMES = {"shorts": "Shorts", "live": "live streams", "premieres": "premieres, once they are public"}
 
 
 @click.group()
@@ -17,17 +24,54 @@ def feed() -> None:
     """The feeds a list is made from."""
 
 
+def _how_it_is_read(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what is taken from a feed."""
+    for kind in reversed(KINDS):
+        text = f"Of a YouTube channel: its {_NAMES[kind]}."
+        command = click.option(f"--{kind}/--no-{kind}", kind, default=None, help=text)(command)
+    text = "Look for the picture of an entry that has none on its page (og:image)."
+    return click.option("--page-pictures/--no-page-pictures", default=None, help=text)(command)
+
+
+def _left_out(kinds: dict[str, bool | None]) -> dict[str, bool]:
+    return {kind: not wanted for kind, wanted in kinds.items() if wanted is not None}
+
+
 @feed.command(epilog="Example: newsletter feed add https://your.blog --list slow-letters")
 @click.argument("url")
 @list_option
-@click.option("--backlog", default=0, metavar="N", help="Mail the newest N entries that are there already.")
+@click.option(
+    "--backlog",
+    default=0,
+    type=click.IntRange(0),
+    metavar="N",
+    help="Mail the newest N entries that are there already.",
+)
+@_how_it_is_read
 @with_environment
-def add(env: Environment, url: str, slug: str | None, backlog: int) -> None:
-    """Add a feed: its address, or that of a page or YouTube channel which has one."""
-    added = feeds.add(env, url, slug, backlog=backlog)
+def add(
+    env: Environment, url: str, slug: str | None, backlog: int, *, page_pictures: bool | None, **kinds: bool | None
+) -> None:
+    """Add a feed: its address, or that of a page or a YouTube channel (also its @handle)."""
+    leaves_out = [kind for kind, out in _left_out(kinds).items() if out]
+    added = feeds.add(env, url, slug, backlog=backlog, leaves_out=leaves_out, page_pictures=bool(page_pictures))
     say(f"{added.list}: feed {added.id}, {added.title or 'without a title'} ({added.url})")
     mailed = f"the newest {added.backlog} will be mailed" if added.backlog else "none of them will be mailed"
     say(f"{added.entries} entries are there already; {mailed}. What is new from now on will be.")
+
+
+@feed.command(epilog="Example: newsletter feed edit 2 --no-shorts --no-live")
+@click.argument("which")
+@_how_it_is_read
+@with_environment
+def edit(env: Environment, which: str, *, page_pictures: bool | None, **kinds: bool | None) -> None:
+    """Change what is taken from a feed, from now on."""
+    changed = _left_out(kinds)
+    if not changed and page_pictures is None:
+        raise click.UsageError("say what to change, like --no-shorts")
+    found = feeds.edit(which, leaves_out=changed, page_pictures=page_pictures)
+    taken = "all that it has" if not found.leaves_out else "all but " + ", ".join(found.leaves_out)
+    say(f"{found.url}: {taken} is taken{', pictures from its pages too' if found.page_pictures else ''}.")
 
 
 @feed.command(epilog="Example: newsletter feed ls")
@@ -38,8 +82,7 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """All feeds, and how they are."""
     found = feeds.ls(slug)
     if json_:
-        names = ("id", "list", "url", "title", "status", "read_at", "next_poll_at", "failures", "error")
-        return as_json([{name: getattr(row, name) for name in names} for row in found])
+        return as_json([asdict(row) for row in found])
     rows = [(row.id, row.list, row.url, row.status, moment(row.read_at), row.error) for row in found]
     return table(("id", "list", "feed", "status", "read", "trouble"), rows, empty="There is no feed yet.")
 
@@ -49,15 +92,17 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @with_environment
 def check(env: Environment, which: str | None) -> int:
     """Poll now (one feed, or all), and say what becomes of each entry."""
+    chosen = [row for row in feeds.ls() if which in (None, str(row.id), row.url)]
+    if which is not None and not chosen:
+        raise NotFound(f"there is no feed {which}", hint="see `newsletter feed ls`")
     failed = 0
-    for found in feeds.ls():
-        if which in (None, str(found.id), found.url):
-            result = polling.check(env, found.id)
-            failed += bool(result.error)
-            said = result.error or f"{result.new} new, {result.changed} known, {result.held} held"
-            say(f"{found.url}: {said}")
-    for row in entries.ls(limit=15):
-        say(f"  {row.id}  {row.title[:50]}: {row.fate}{f' ({row.why})' if row.why else ''}")
+    for found in chosen:
+        result = polling.check(env, found.id)
+        failed += bool(result.error)
+        said = f"{result.new} new, {result.changed} known, {result.held} held, {result.gone} withdrawn"
+        say(f"{found.url}: {result.error or said}")
+        for row in entries.ls(feed_id=found.id, limit=15):
+            say(f"  {row.id}  {row.title[:50]}: {row.fate}{f' ({row.why})' if row.why else ''}")
     return 1 if failed else 0
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from newsletter.errors import FeedError, FeedForbidden, NotAFeed
+from newsletter.feeds import youtube
 from newsletter.feeds.entry import ParsedFeed
 from newsletter.feeds.fetch import Fetch, Fetched
 from newsletter.feeds.reading import read
 
 USUAL_PATHS = ("/feed/", "/feed.xml", "/atom.xml", "/rss.xml", "/index.xml", "/feed.json")
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
-_YOUTUBE = "https://www.youtube.com/feeds/videos.xml"
-_CHANNEL = re.compile(r'"(?:channelId|externalId|browseId)":"(UC[\w-]{22})"|/channel/(UC[\w-]{22})')
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,22 @@ class Discovered:
     feed: ParsedFeed
 
 
-def discover(address: str, fetch: Fetch) -> Discovered:
-    """The feed behind `address`. Raises `FeedError`: what is there instead, and what to type."""
+def discover(address: str, fetch: Fetch, *, leaves_out: Collection[str] = ()) -> Discovered:
+    """The feed behind `address`; of a YouTube channel, one that `leaves_out` some kinds of videos, where YouTube has
+    it. Raises `FeedError`: what is there instead, and what to type."""
+    found = _discover(address, fetch)
+    narrowed = youtube.narrowed(found.feed_url, leaves_out)
+    if narrowed == found.feed_url:
+        return found
+    try:
+        return replace(_found(fetch(narrowed)), title=found.title, site_url=found.site_url)
+    except FeedError:
+        return found
+
+
+def _discover(address: str, fetch: Fetch) -> Discovered:
     url = _complete(address)
+    url = youtube.feed_of(url) or url
     if not urlsplit(address.strip()).scheme:
         try:
             fetched = fetch(url)
@@ -41,7 +54,7 @@ def discover(address: str, fetch: Fetch) -> Discovered:
             url = "http" + url.removeprefix("https")
             fetched = fetch(url)
     else:
-        fetched = fetch(_youtube_feed(url) or url)
+        fetched = fetch(url)
     try:
         return _found(fetched)
     except NotAFeed as error:
@@ -58,6 +71,8 @@ def _complete(address: str) -> str:
     address = address.strip()
     if not address:
         raise FeedForbidden("", "no address was given")
+    if re.fullmatch(r"@[\w.-]{3,30}", address):
+        return f"https://www.youtube.com/{address}"
     if "://" in address or re.match(r"[a-zA-Z][a-zA-Z+.-]*:(?!\d)", address):
         return address
     return "https://" + address.lstrip("/")
@@ -69,22 +84,11 @@ def _found(fetched: Fetched) -> Discovered:
     return Discovered(fetched.permanent_url or fetched.url, feed.title, feed.link or root, fetched, feed)
 
 
-def _youtube_feed(url: str) -> str:
-    """The feed of a channel or playlist whose address names its id, or ""."""
-    parts = urlsplit(url)
-    if (parts.hostname or "").removeprefix("www.").removeprefix("m.") != "youtube.com":
-        return ""
-    if found := re.match(r"/channel/(UC[\w-]{22})", parts.path):
-        return f"{_YOUTUBE}?channel_id={found[1]}"
-    playlist = parse_qs(parts.query).get("list", [""])[0]
-    return f"{_YOUTUBE}?playlist_id={playlist}" if parts.path == "/playlist" and playlist else ""
-
-
 def _candidates(fetched: Fetched) -> list[str]:
     """Where to look next, best first: what the page itself names, then where blogs usually keep it."""
     page = fetched.body[:1_000_000].decode("utf-8", "replace")
-    if (urlsplit(fetched.url).hostname or "").endswith("youtube.com") and (channel := _CHANNEL.search(page)):
-        return [f"{_YOUTUBE}?channel_id={channel[1] or channel[2]}"]
+    if youtube.is_youtube(fetched.url) and (channel := youtube.feed_in(page)):
+        return [channel]
     links = _Links()
     links.feed(page)
     named = sorted(links.found, key=lambda link: "comment" in (link[0] + link[1]).lower())

@@ -168,7 +168,7 @@ class Fetcher:
         here, permanent = url, True
         for _ in range(HOPS_AT_MOST + 1):
             self._check(here)
-            response = self._request(here, headers, pools, ends_at)
+            response = self._request(here, {**headers, **_cookies(here)}, pools, ends_at)
             try:
                 if response.status not in (301, 302, 303, 307, 308):
                     moved = here if permanent and here != url else None
@@ -265,6 +265,12 @@ class Fetcher:
         if "gzip" in response.headers.get("Content-Encoding", "") and not _gzip_ended(response):
             raise FeedUnavailable(url, "the compressed answer ended before it was complete")
         return bytes(body)
+
+
+def _cookies(url: str) -> dict[str, str]:
+    """YouTube answers strangers in Europe with a page that asks for consent instead of the channel's; this declines."""
+    host = urlsplit(url).hostname or ""
+    return {"Cookie": "SOCS=CAI"} if host == "youtube.com" or host.endswith(".youtube.com") else {}
 
 
 def _gzip_ended(response: Any) -> bool:

@@ -16,9 +16,10 @@ from newsletter.outbox.rows import deliveries, of
 
 
 def enqueue(
-    session: Session, *, mail: str, subscription_id: int, now: datetime, context: dict[str, Any] | None = None
+    session: Session, *, mail: str, subscription_id: int | None, now: datetime, context: dict[str, Any] | None = None
 ) -> int:
-    """Queues one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks. Returns its id."""
+    """Queues one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks. Without a subscription
+    it is a notice to the list's author, and `context` says where it goes. Returns its id."""
     delivery = Delivery(
         mail=mail,
         subscription_id=subscription_id,

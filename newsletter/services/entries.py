@@ -78,7 +78,9 @@ def _waiting(env: Environment):  # type: ignore[no-untyped-def] # a Select
     )
 
 
-def ls(*, slug: str | None = None, fate: str | None = None, limit: int = 50) -> list[EntryView]:
+def ls(
+    *, slug: str | None = None, fate: str | None = None, feed_id: int | None = None, limit: int | None = 50
+) -> list[EntryView]:
     """Entries, newest first."""
     query = select(Entry, Feed, MailingList).join(Feed, Feed.id == Entry.feed_id)
     query = query.join(MailingList, MailingList.id == Entry.list_id).order_by(Entry.id.desc()).limit(limit)
@@ -86,6 +88,8 @@ def ls(*, slug: str | None = None, fate: str | None = None, limit: int = 50) -> 
         query = query.where(MailingList.slug == slug)
     if fate:
         query = query.where(Entry.fate == fate)
+    if feed_id:
+        query = query.where(Entry.feed_id == feed_id)
     with reading() as session:
         return [_view(*row) for row in session.execute(query)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,8 @@ from sqlalchemy.orm import Session
 from newsletter.db import reading, transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.feeds.discover import discover
+from newsletter.feeds.looking import without_upcoming
+from newsletter.feeds.youtube import KINDS
 from newsletter.models import Feed, MailingList
 from newsletter.services import polling
 from newsletter.services.environment import Environment
@@ -29,6 +32,8 @@ class FeedView:
     next_poll_at: datetime
     failures: int
     error: str
+    leaves_out: tuple[str, ...]
+    page_pictures: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +48,22 @@ class AddedFeed:
     backlog: int
 
 
-def add(env: Environment, address: str, slug: str | None = None, *, backlog: int = 0) -> AddedFeed:
+def add(
+    env: Environment,
+    address: str,
+    slug: str | None = None,
+    *,
+    backlog: int = 0,
+    leaves_out: Collection[str] = (),
+    page_pictures: bool = False,
+) -> AddedFeed:
     """Finds the feed behind `address` and adds it to a list. What is in it already is not mailed, but for the newest
-    `backlog` entries. Raises `FeedError`, `NotFound`, `Refused`."""
+    `backlog` entries. `leaves_out` names kinds of videos (feeds/youtube.py). Raises `FeedError`, `NotFound`,
+    `Refused`."""
     with reading() as session:
         list_id = find_list(session, slug).id
-    found = discover(address, env.fetch)
+    found = discover(address, env.fetch, leaves_out=leaves_out)
+    parsed = without_upcoming(found.feed, env.fetch, now=env.now)
     with transaction() as session:
         mailing_list = session.get_one(MailingList, list_id)
         known = session.scalars(select(Feed).where(Feed.list_id == list_id)).all()
@@ -63,12 +78,26 @@ def add(env: Environment, address: str, slug: str | None = None, *, backlog: int
             title=found.title,
             next_poll_at=env.now,
             created_at=env.now,
+            leaves_out=[kind for kind in KINDS if kind in leaves_out],
+            page_pictures=page_pictures,
         )
         session.add(feed)
         session.flush()
-        polling.store(env, session, feed, found.fetched, found.feed, backlog=backlog)
-        entries = len(found.feed.entries)
+        waits = len(parsed.entries) < len(found.feed.entries)
+        polling.store(env, session, feed, polling.Reading(found.fetched, parsed, waits=waits), backlog=backlog)
+        entries = len(parsed.entries)
         return AddedFeed(feed.id, feed.url, feed.title, mailing_list.slug, entries, min(backlog, entries))
+
+
+def edit(which: str, *, leaves_out: Mapping[str, bool], page_pictures: bool | None = None) -> FeedView:
+    """Changes which kinds of videos a feed leaves out (kind → whether), and whether pages are asked for pictures. Holds
+    for what is found from now on."""
+    with transaction() as session:
+        feed = find(session, which)
+        feed.leaves_out = [kind for kind in KINDS if leaves_out.get(kind, kind in feed.leaves_out)]
+        if page_pictures is not None:
+            feed.page_pictures = page_pictures
+        return _view(feed)
 
 
 def ls(slug: str | None = None) -> list[FeedView]:
@@ -139,6 +168,8 @@ def _view(feed: Feed) -> FeedView:
         next_poll_at=feed.next_poll_at,
         failures=feed.failures,
         error=feed.error,
+        leaves_out=tuple(feed.leaves_out),
+        page_pictures=feed.page_pictures,
     )
 
 

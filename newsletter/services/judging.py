@@ -28,6 +28,8 @@ class Patience:
 
 def why_not(row: Row) -> str | None:
     """Why a delivery must not go out now, as its reader stands this moment; None where it may."""
+    if row.mail == "notice":
+        return None
     if row.email is None or row.handle is None:
         return "the subscriber was removed"
     if row.suppressed is not None:

@@ -156,6 +156,8 @@ class Composer:
         return self._compiled[key]
 
     def _single(self, row: Row) -> Outgoing:
+        if row.mail == "notice":
+            return self._notice(row)
         shown = self._list(row.list_id or 0)
         shown = replace(shown, language=row.language or shown.language)
         now, handle, context = self.env.now, str(row.handle), row.context or {}
@@ -207,6 +209,17 @@ class Composer:
             return pattern.sub(lambda match: slot(RESOURCE + match[1]), text)
 
         return replace(content, text=with_slots(content.text), html=with_slots(content.html))
+
+    def _notice(self, row: Row) -> Outgoing:
+        """A mail to the list's author, who need not be a reader of it."""
+        context = row.context or {}
+        shown = self._list(int(context["list_id"]))
+        content = self.env.renderer.render(row.mail, {"list": shown, "notice": context})
+        compiled = compile_message(Draft(single_headers(_sender(shown), content.subject), content.text, content.html))
+        seed, sender, to = str(context["seed"]), _sender(shown), str(context["to"])
+        values = {"name": "", "email": to, "date": mail_date(self.env.now)}
+        data = compiled.build({**values, "message_id": message_id(seed, row.id, sender.domain)})
+        return Outgoing(row.id, sender.email, to, data)
 
     def _list(self, list_id: int) -> ListView:
         if list_id not in self._lists:

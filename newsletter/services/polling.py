@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -18,19 +18,22 @@ from newsletter import __version__
 from newsletter.content import plain
 from newsletter.db import reading, transaction
 from newsletter.errors import FeedError, FeedGone, FeedUnavailable, NewsletterError
+from newsletter.feeds import youtube
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.fetch import Fetched
 from newsletter.feeds.identity import canonical_link
+from newsletter.feeds.looking import look, worth_a_look
 from newsletter.feeds.reading import read
 from newsletter.models import Entry, Feed
 from newsletter.schedule import POLL_EVERY, next_poll
-from newsletter.services import sighting
+from newsletter.services import notices, sighting, stories
 from newsletter.services.entries import make_ready
 from newsletter.services.environment import Environment
 
 AT_ONCE = 50
 CLAIM_FOR = timedelta(minutes=10)
 UNCONDITIONAL_EVERY = timedelta(days=1)
+LOOKS_AT_MOST = 15
 MOVED_AFTER = 3
 JUST_DONE = timedelta(minutes=1)
 WAITS = "dated in the future: waits for its time"
@@ -46,13 +49,27 @@ _STAMPS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class DueFeed:
-    """A feed this worker has taken on."""
+    """A feed this worker has taken on, and how it is read."""
 
     id: int
     url: str
     etag: str | None = None
     last_modified: str | None = None
     body_digest: str = ""
+    leaves_out: tuple[str, ...] = ()
+    page_pictures: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a feed said; `parsed` is None where nothing changed. Once `looked`, the pages of new entries were asked too:
+    some of them wait until they are public (`waits`), some are of a kind that is left out (identity → kind)."""
+
+    fetched: Fetched
+    parsed: ParsedFeed | None = None
+    looked: bool = False
+    waits: bool = False
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +87,15 @@ class PollResult:
     error: str = ""
 
 
-Reading = tuple[Fetched, ParsedFeed | None] | NewsletterError
-
-
 def poll_due(env: Environment, *, eager: bool = False, limit: int = 500) -> list[PollResult]:
     """Polls every feed that is due; with `eager`, also those that only their usual quarter of an hour keeps waiting."""
     return list(_poll(env, _claim(env, limit, eager=eager)))
 
 
 def check(env: Environment, feed_id: int) -> PollResult:
-    """Polls one feed now, whether or not it is due."""
-    with transaction() as session:
-        feed = session.get_one(Feed, feed_id)
-        due = DueFeed(feed.id, feed.url)
+    """Polls one feed now, whether or not it is due, and reads whatever it says."""
+    with reading() as session:
+        due = replace(_due(env, session.get_one(Feed, feed_id)), etag=None, last_modified=None, body_digest="")
     return next(_poll(env, [due]))
 
 
@@ -123,32 +136,75 @@ def _taken(session: Session, feed_id: int, seen_at: datetime, until: datetime) -
 
 def _due(env: Environment, feed: Feed) -> DueFeed:
     """Now and then everything is asked for: some servers say "unchanged" for ever (F08)."""
-    fresh = feed.unconditional_at is not None and env.now - feed.unconditional_at < UNCONDITIONAL_EVERY
-    return (
-        DueFeed(feed.id, feed.url, feed.etag, feed.last_modified, feed.body_digest)
-        if fresh
-        else DueFeed(feed.id, feed.url)
+    due = DueFeed(
+        feed.id, feed.url, feed.etag, feed.last_modified, feed.body_digest, tuple(feed.leaves_out), feed.page_pictures
     )
+    if feed.unconditional_at is not None and env.now - feed.unconditional_at < UNCONDITIONAL_EVERY:
+        return due
+    return replace(due, etag=None, last_modified=None, body_digest="")
 
 
 def _poll(env: Environment, due: list[DueFeed]) -> Iterator[PollResult]:
     with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
         asked = {threads.submit(_read, env, feed): feed for feed in due}
-        for answered in as_completed(asked):
-            yield _settle(env, asked.pop(answered), answered.result())
+        while asked:
+            for answered in wait(asked, return_when=FIRST_COMPLETED).done:
+                feed, found = asked.pop(answered), answered.result()
+                if strange := _strange(feed, found):
+                    asked[threads.submit(_look, env, feed, found, strange)] = feed
+                else:
+                    yield _settle(env, feed, found)
 
 
-def _read(env: Environment, due: DueFeed) -> Reading:
+def _read(env: Environment, due: DueFeed) -> Reading | NewsletterError:
     """Fetches and parses, in a thread of its own; whatever goes wrong is a value."""
     try:
         fetched = env.fetch(due.url, etag=due.etag, last_modified=due.last_modified)
         if fetched.status == 304 or (due.body_digest and digest(fetched) == due.body_digest):
-            return fetched, None
-        return fetched, read(fetched.body, url=fetched.url, content_type=fetched.content_type)
+            return Reading(fetched)
+        return Reading(fetched, read(fetched.body, url=fetched.url, content_type=fetched.content_type))
     except NewsletterError as error:
         return error
     except Exception as error:  # a parser's bug must not cost the other feeds their turn (F12)
         return FeedError(due.url, f"cannot be read ({type(error).__name__})")
+
+
+def _strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry]:
+    """Entries we do not know whose pages are worth a look. A first reading mails nothing, so that none are then."""
+    if isinstance(found, NewsletterError) or found.parsed is None or found.looked:
+        return []
+    worth = [entry for entry in found.parsed.entries if worth_a_look(entry, page_pictures=due.page_pictures)]
+    if not worth:
+        return []
+    with reading() as session:
+        rows = session.execute(select(Entry.identity, Entry.link_key).where(Entry.feed_id == due.id)).all()
+    known = {key for row in rows for key in row}
+    strange = [entry for entry in worth if entry.identity not in known and entry.link_key not in known]
+    return strange[:LOOKS_AT_MOST] if rows else []
+
+
+def _look(
+    env: Environment, due: DueFeed, found: Reading | NewsletterError, strange: list[ParsedEntry]
+) -> Reading | NewsletterError:
+    """Asks the pages of strange entries, in a thread; whatever goes wrong leaves them as they are."""
+    assert isinstance(found, Reading)
+    assert found.parsed is not None
+    try:
+        looked = {
+            entry.identity: look(entry, env.fetch, leaves_out=due.leaves_out, page_pictures=due.page_pictures)
+            for entry in strange
+        }
+    except Exception as error:  # as in _read
+        return FeedError(due.url, f"the page of an entry cannot be read ({type(error).__name__})")
+    waits = {identity for identity, each in looked.items() if each.waits}
+    entries = tuple(
+        looked[entry.identity].entry if entry.identity in looked else entry
+        for entry in found.parsed.entries
+        if entry.identity not in waits
+    )
+    left_out = {identity: each.left_out for identity, each in looked.items() if each.left_out}
+    parsed = replace(found.parsed, entries=entries)
+    return Reading(found.fetched, parsed, looked=True, waits=bool(waits), left_out=left_out)
 
 
 def digest(fetched: Fetched) -> str:
@@ -157,20 +213,19 @@ def digest(fetched: Fetched) -> str:
     return sha256(said + _STAMPS.sub(b"", fetched.body)).hexdigest()
 
 
-def _settle(env: Environment, due: DueFeed, found: Reading) -> PollResult:
+def _settle(env: Environment, due: DueFeed, found: Reading | NewsletterError) -> PollResult:
     with transaction() as session:
         feed = session.get(Feed, due.id)
         if feed is None:
             return PollResult(due.id, due.url, error="removed meanwhile")
         if isinstance(found, NewsletterError):
-            return _failed(env, feed, found)
-        fetched, parsed = found
+            return _failed(env, session, feed, found)
         if not (due.etag or due.last_modified or due.body_digest):
             feed.unconditional_at = env.now
-        return store(env, session, feed, fetched, parsed)
+        return store(env, session, feed, found)
 
 
-def _failed(env: Environment, feed: Feed, error: NewsletterError) -> PollResult:
+def _failed(env: Environment, session: Session, feed: Feed, error: NewsletterError) -> PollResult:
     now = env.now
     said = error.reason if isinstance(error, FeedError) else str(error)
     feed.failures += 1
@@ -185,21 +240,22 @@ def _failed(env: Environment, feed: Feed, error: NewsletterError) -> PollResult:
         retry_after=retry_after,
         jitter=random.random(),  # noqa: S311
     )
+    notices.feed_fails(env, session, feed)
     return PollResult(feed.id, feed.url, error=feed.error)
 
 
-def store(
-    env: Environment, session: Session, feed: Feed, fetched: Fetched, parsed: ParsedFeed | None, *, backlog: int = 0
-) -> PollResult:
-    """Writes down what a feed said; `parsed` is None where nothing changed. Within the caller's transaction."""
-    now = env.now
+def store(env: Environment, session: Session, feed: Feed, found: Reading, *, backlog: int = 0) -> PollResult:
+    """Writes down what a feed said, within the caller's transaction."""
+    now, fetched = env.now, found.fetched
     result = PollResult(feed.id, feed.url, unchanged=True)
-    if parsed is not None:
-        result = _entries(env, session, feed, parsed, backlog=backlog)
-        feed.title = parsed.title or feed.title
+    if found.parsed is not None:
+        result = _entries(env, session, feed, found, found.parsed, backlog=backlog)
+        feed.title = found.parsed.title or feed.title
         feed.body_digest = digest(fetched)
     if fetched.status != 304:
         feed.etag, feed.last_modified = fetched.etag, fetched.last_modified
+    if found.waits:  # read it again next time, whether or not it changes
+        feed.etag, feed.last_modified, feed.body_digest = None, None, ""
     feed.failures, feed.error, feed.failing_since, feed.told_at = 0, "", None, None
     feed.polled_at = feed.read_at = now
     if now - feed.created_at < TRYING_OUT:
@@ -222,16 +278,19 @@ def _moved(session: Session, feed: Feed, fetched: Fetched) -> None:
             feed.url, feed.moved_to, feed.moved_seen = target, "", 0
 
 
-def _entries(env: Environment, session: Session, feed: Feed, parsed: ParsedFeed, *, backlog: int) -> PollResult:
+def _entries(
+    env: Environment, session: Session, feed: Feed, found: Reading, parsed: ParsedFeed, *, backlog: int
+) -> PollResult:
     known = _known(session, feed)
     moment = sighting.Moment(env.now, feed.read_at, backlog, canonical_link(feed.site_url or parsed.link))
     decided = sighting.decide(known, parsed.entries, moment)
     changed = _seen(env, session, known, decided.seen)
     gone = _withdrawn(env, session, decided.gone)
     # Oldest first, so that what is ready is numbered in the order it was written.
-    for new in reversed(decided.new):
-        _add(env, session, feed, new)
-    fates = [new.fate for new in decided.new]
+    fates = [_add(env, session, feed, new, _left_out(feed, new, found)).fate for new in reversed(decided.new)]
+    stories.join(env, session, feed.list_id)
+    if held := fates.count("held"):
+        notices.entries_held(env, session, feed, held)
     return PollResult(
         feed.id,
         feed.url,
@@ -263,7 +322,7 @@ def _seen(
 
 def _returned(env: Environment, session: Session, entry: Entry) -> None:
     entry.withdrawn_at = None
-    if entry.fate != "skipped" or entry.by_hand:
+    if entry.fate != "skipped" or entry.by_hand or entry.shown_in_id is not None:
         return
     if entry.published_at is not None and entry.published_at > env.now + sighting.AHEAD:
         entry.fate, entry.why = "new", WAITS
@@ -278,24 +337,33 @@ def _withdrawn(env: Environment, session: Session, numbers: Sequence[int]) -> in
         entry.withdrawn_at = env.now
         if entry.fate in ("ready", "new"):
             entry.fate, entry.why, entry.seq = "skipped", "withdrawn: its feed does not have it any more", None
+    stories.part(env, session, [entry.id for entry in rows])
     return len(rows)
 
 
-def _add(env: Environment, session: Session, feed: Feed, new: sighting.New) -> None:
+def _left_out(feed: Feed, new: sighting.New, found: Reading) -> str:
+    """The kind of video that an entry is, if it is one that its feed leaves out."""
+    known = found.left_out.get(new.entry.identity)
+    return known or (youtube.left_out(new.entry.link, youtube.Video(), feed.leaves_out) if new.entry.video_id else "")
+
+
+def _add(env: Environment, session: Session, feed: Feed, new: sighting.New, left_out: str) -> Entry:
+    fate, why = ("skipped", f"this feed leaves out {left_out}") if left_out else (new.fate, new.why)
     entry = Entry(
         feed_id=feed.id,
         list_id=feed.list_id,
         identity=new.identity,
         found_at=env.now,
-        fate="new" if new.fate == "ready" else new.fate,
-        why=new.why,
+        fate="new" if fate == "ready" else fate,
+        why=why,
         categories=[],
     )
     _update(entry, new.entry)
     session.add(entry)
-    if new.fate == "ready":
+    if fate == "ready":
         session.flush()
         make_ready(session, entry, grace_from=env.now)
+    return entry
 
 
 def _update(entry: Entry, sighted: ParsedEntry) -> None:
@@ -303,7 +371,8 @@ def _update(entry: Entry, sighted: ParsedEntry) -> None:
     entry.link_key, entry.link, entry.title = sighted.link_key, sighted.link, sighted.title
     entry.author, entry.published_at = sighted.author, sighted.published
     entry.summary_html, entry.content_html = sighted.summary_html, sighted.content_html
-    entry.image, entry.image_alt = sighted.image, sighted.image_alt
+    if sighted.image or not entry.image:  # what its page gave it stays
+        entry.image, entry.image_alt = sighted.image, sighted.image_alt
     entry.video_id = sighted.video_id
     if entry.categories != list(sighted.categories):
         entry.categories = list(sighted.categories)

@@ -1,0 +1,85 @@
+"""YouTube's addresses, and what its pages say of a channel or a video. Pure.
+
+A channel's feed holds everything: long videos, Shorts, live streams, premieres before they are public. Which is which
+the feed does not say; the address of a Short does, and the page of a video does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+KINDS = ("shorts", "live", "premieres")
+FEED = "https://www.youtube.com/feeds/videos.xml"
+_CHANNEL = re.compile(r"UC[\w-]{22}")
+# Best first: what the page says of itself, then whatever channel it names.
+_IN_PAGE = [
+    re.compile(pattern)
+    for pattern in (
+        r'feeds/videos\.xml\?channel_id=(UC[\w-]{22})"',
+        r'<link rel="canonical" href="https://www\.youtube\.com/channel/(UC[\w-]{22})"',
+        r'itemprop="(?:channelId|identifier)" content="(UC[\w-]{22})"',
+        r'"(?:externalId|externalChannelId)":"(UC[\w-]{22})"',
+        r'"(?:channelId|browseId)":"(UC[\w-]{22})"',
+        r"/channel/(UC[\w-]{22})",
+    )
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """What a video's page says: whether it is (or was) a live stream, a premiere, and whether it is yet to come."""
+
+    live: bool = False
+    premiere: bool = False
+    upcoming: bool = False
+
+
+def is_youtube(url: str) -> bool:
+    """Whether an address is one of YouTube's."""
+    try:
+        host = (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return False
+    return host in ("youtube.com", "youtu.be", "youtube-nocookie.com") or host.endswith(".youtube.com")
+
+
+def feed_of(url: str) -> str:
+    """The feed of a channel or playlist whose address names its id, or ""."""
+    if not is_youtube(url):
+        return ""
+    parts = urlsplit(url)
+    if found := re.match(r"/channel/(UC[\w-]{22})", parts.path):
+        return f"{FEED}?channel_id={found[1]}"
+    playlist = parse_qs(parts.query).get("list", [""])[0]
+    return f"{FEED}?playlist_id={playlist}" if parts.path == "/playlist" and playlist else ""
+
+
+def feed_in(page: str) -> str:
+    """The feed of the channel that a page of YouTube's belongs to, or ""."""
+    found = next((match for pattern in _IN_PAGE if (match := pattern.search(page))), None)
+    return f"{FEED}?channel_id={found[1]}" if found else ""
+
+
+def narrowed(feed_url: str, leaves_out: Collection[str]) -> str:
+    """The feed to ask: YouTube's own of a channel's long videos (UULF…) where neither Shorts nor live streams are
+    wanted."""
+    channel = parse_qs(urlsplit(feed_url).query).get("channel_id", [""])[0]
+    if not (feed_url.startswith(FEED) and _CHANNEL.fullmatch(channel) and {"shorts", "live"} <= set(leaves_out)):
+        return feed_url
+    return f"{FEED}?playlist_id=UULF{channel[2:]}"
+
+
+def video_in(page: str) -> Video:
+    """What the page of a video says of it; of a page that is none, nothing."""
+    live = '"isLiveContent":true' in page
+    upcoming = '"isUpcoming":true' in page
+    return Video(live=live, premiere=not live and (upcoming or '"liveBroadcastDetails"' in page), upcoming=upcoming)
+
+
+def left_out(link: str, video: Video, leaves_out: Collection[str]) -> str:
+    """Which of the kinds that are not taken a video is, or ""."""
+    kinds = {"shorts": "/shorts/" in link, "live": video.live, "premieres": video.premiere}
+    return next((kind for kind in KINDS if kind in leaves_out and kinds[kind]), "")

@@ -1,0 +1,69 @@
+"""Tells the author by mail what only she can mend: a feed that fails, entries that are held. Once for each trouble."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.content import plain
+from newsletter.models import Feed
+from newsletter.services.environment import Environment
+
+FAILING_FOR = timedelta(days=1)
+"""Servers stumble for hours and get up again; YouTube's feeds do for days."""
+FAILURES = 3
+
+
+def feed_fails(env: Environment, session: Session, feed: Feed) -> None:
+    """Says that a feed has failed for a day, or is gone; once until it answers again."""
+    since = feed.failing_since or env.now
+    lasting = feed.failures >= FAILURES and env.now - since >= FAILING_FOR
+    if feed.told_at is not None or not (lasting or feed.status == "gone"):
+        return
+    feed.told_at = env.now
+    if feed.status == "gone":
+        subject = "A feed is gone and is not asked any more"
+        next_ = "If your blog has moved, add its new feed:"
+        commands = [
+            f"newsletter feed add NEW-ADDRESS --list {feed.mailing_list.slug}",
+            f"newsletter feed remove {feed.id}",
+        ]
+    else:
+        subject = "A feed cannot be read, so nothing new goes out"
+        next_ = (
+            "It is asked again, at least once a day, and nothing is lost: what is published meanwhile goes out once it "
+            f"answers. It has failed {feed.failures} times since {since:%d %B %Y, %H:%M} UTC. To look at once:"
+        )
+        commands = [f"newsletter feed check {feed.id}"]
+    _tell(env, session, feed, subject, [f"{feed.url} says: {feed.error}.", next_], commands)
+
+
+def entries_held(env: Environment, session: Session, feed: Feed, count: int) -> None:
+    """Asks whether entries that appeared all at once are to be mailed."""
+    paragraphs = [
+        f"{count} new entries appeared at once in {feed.url}. That happens when a blog moves or changes its addresses: "
+        "then they are old posts, and your readers know them. So they are held until you decide.",
+        "Look at them, and let them go out or not:",
+    ]
+    commands = [
+        f"newsletter entry ls --list {feed.mailing_list.slug} --fate held",
+        f"newsletter entry skip --held --list {feed.mailing_list.slug}",
+        f"newsletter entry release --held --list {feed.mailing_list.slug}",
+    ]
+    _tell(env, session, feed, f"{count} new entries are held: has your blog moved?", paragraphs, commands)
+
+
+def _tell(
+    env: Environment, session: Session, feed: Feed, subject: str, paragraphs: list[str], commands: list[str]
+) -> None:
+    mailing_list = feed.mailing_list
+    context = {
+        "to": mailing_list.reply_to or mailing_list.from_email,
+        "list_id": mailing_list.id,
+        "subject": subject,
+        "paragraphs": [plain(text, limit=600) for text in paragraphs],
+        "commands": commands,
+    }
+    outbox.enqueue(session, mail="notice", subscription_id=None, now=env.now, context=context)
