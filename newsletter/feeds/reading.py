@@ -30,7 +30,7 @@ def read(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
         return parse(body, url=url, content_type=content_type)
     try:
         done = subprocess.run(  # noqa: S603 (our own program; the feed is its input, not its command)
-            [sys.executable, "-m", "newsletter.feeds.reading", url, content_type],
+            [sys.executable, "-P", "-m", "newsletter.feeds.reading", url, content_type],
             input=body,
             capture_output=True,
             timeout=SECONDS_IN_ALL,

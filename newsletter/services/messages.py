@@ -15,7 +15,7 @@ from newsletter.addresses import mask
 from newsletter.content import plain
 from newsletter.db import reading
 from newsletter.errors import NotFound
-from newsletter.languages import Text, say
+from newsletter.languages import SOURCE, Text, say
 from newsletter.mail.headers import Sender, list_headers, single_headers
 from newsletter.mail.message import CompiledMessage, Draft, compile_message, slot
 from newsletter.mail.render import MailContent
@@ -211,9 +211,9 @@ class Composer:
         return replace(content, text=with_slots(content.text), html=with_slots(content.html))
 
     def _notice(self, row: Row) -> Outgoing:
-        """A mail to the list's author, who need not be a reader of it."""
+        """A mail to the list's author, who need not be a reader of it. It speaks English, as commands do."""
         context = row.context or {}
-        shown = self._list(int(context["list_id"]))
+        shown = replace(self._list(int(context["list_id"])), language=SOURCE)
         content = self.env.renderer.render(row.mail, {"list": shown, "notice": context})
         compiled = compile_message(Draft(single_headers(_sender(shown), content.subject), content.text, content.html))
         seed, sender, to = str(context["seed"]), _sender(shown), str(context["to"])

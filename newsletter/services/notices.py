@@ -65,5 +65,6 @@ def _tell(
         "subject": subject,
         "paragraphs": [plain(text, limit=600) for text in paragraphs],
         "commands": commands,
+        "foot": f"This comes from your own newsletter program, to you alone. The list: {mailing_list.slug}",
     }
     outbox.enqueue(session, mail="notice", subscription_id=None, now=env.now, context=context)
