@@ -18,6 +18,8 @@ from newsletter.services.environment import Environment
 
 _NAMES = {"shorts": "Shorts", "live": "live streams", "premieres": "premieres, once they are public"}
 
+_WHY = {"ready": "goes out with the next mail", "sent": "was mailed", "new": "waits", "held": "waits", "skipped": ""}
+
 
 @click.group()
 def feed() -> None:
@@ -102,7 +104,7 @@ def check(env: Environment, which: str | None) -> int:
         said = f"{result.new} new, {result.changed} known, {result.held} held, {result.gone} withdrawn"
         say(f"{found.url}: {result.error or said}")
         for row in entries.ls(feed_id=found.id, limit=15):
-            say(f"  {row.id}  {row.title[:50]}: {row.fate}{f' ({row.why})' if row.why else ''}")
+            say(f"  {row.id}  {row.title[:50]}: {row.fate} ({row.why or _WHY[row.fate]})")
     return 1 if failed else 0
 
 
@@ -133,11 +135,11 @@ def remove(env: Environment, which: str, *, yes: bool) -> None:
 
 
 @feed.command(epilog="Example: newsletter feed read https://your.blog/feed/ --json")
-@click.argument("source")
+@click.argument("source", metavar="FILE|URL")
 @json_option
 @click.pass_context
 def read(ctx: click.Context, source: str, *, json_: bool) -> None:
-    """Show what is understood of a feed, in a file or at an address; stores nothing."""
+    """Show what is understood of a feed, in a file (- for standard input) or at an address; stores nothing."""
     from newsletter.feeds.fetch import Fetcher
     from newsletter.feeds.reading import read as read_feed
 
@@ -145,14 +147,22 @@ def read(ctx: click.Context, source: str, *, json_: bool) -> None:
         fetched = Fetcher(user_agent="newsletter", allow_private=private_allowed(ctx))(source)
         found = read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
     else:
-        try:
-            found = read_feed(Path(source).read_bytes(), url=Path(source).resolve().as_uri())
-        except OSError as error:
-            raise click.ClickException(f"{source}: {error.strerror}") from None
+        found = read_feed(_contents(source), url=Path(source).resolve().as_uri())
     if json_:
         names = ("title", "link", "id", "published")
         rows = [{name: getattr(entry, name) for name in names} for entry in found.entries]
         return as_json({"title": found.title, "entries": rows})
     say(found.title)
     shown = [(moment(entry.published), entry.title, entry.link) for entry in found.entries]
-    return table(("published", "title", "link"), shown)
+    return table(("published", "title", "link"), shown, empty="It has no entries.")
+
+
+def _contents(source: str) -> bytes:
+    """A file, as far as anything of it would be read."""
+    from newsletter.feeds.parse import BODY_AT_MOST
+
+    try:
+        with click.open_file(source, "rb") as file:
+            return bytes(file.read(BODY_AT_MOST + 1))
+    except OSError as error:
+        raise click.ClickException(f"{source}: {error.strerror}") from None

@@ -27,10 +27,10 @@ from newsletter.feeds.reading import read
 from newsletter.models import Entry, Feed
 from newsletter.schedule import POLL_EVERY, next_poll
 from newsletter.services import notices, sighting, stories
-from newsletter.services.entries import make_ready
+from newsletter.services.entries import make_ready, promote_due
 from newsletter.services.environment import Environment
 
-AT_ONCE = 50
+AT_ONCE = 200
 CLAIM_FOR = timedelta(minutes=10)
 UNCONDITIONAL_EVERY = timedelta(days=1)
 LOOKS_AT_MOST = 15
@@ -107,7 +107,9 @@ def refresh(env: Environment, list_id: int) -> list[PollResult]:
         asked = or_(Feed.polled_at.is_(None), Feed.polled_at < env.now - JUST_DONE)
         query = select(Feed).where(Feed.list_id == list_id, Feed.status == "active", Feed.failures == 0, asked)
         due = [_due(env, feed) for feed in session.scalars(query)]
-    return list(_poll(env, due))
+    results = list(_poll(env, due))
+    promote_due(env)
+    return results
 
 
 def _claim(env: Environment, limit: int, *, eager: bool) -> list[DueFeed]:

@@ -17,7 +17,7 @@ AHEAD = timedelta(minutes=10)
 PLAUSIBLE = 10
 """So many new entries are believed for each day since the last reading (E01);"""
 OLD_NEWS = 3
-"""so many that are dated before it and were not there then;"""
+"""so many that are older than the newest that was known, and were not there then,"""
 LATE = timedelta(days=1)
 """by more than this: caches and dates without an hour make that much;"""
 RENAMED = 3
@@ -84,7 +84,7 @@ def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Momen
     used = {entry.identity for entry in known}
     fates = tuple(
         New(_renewed(entry) if entry.identity in used else entry.identity, entry, fate, why)
-        for entry, fate, why in _fates(new, len(entries), vanished, moment)
+        for entry, fate, why in _fates(new, _storm(new, len(entries), known, vanished, moment), moment)
     )
     return Decision(fates, seen, _gone(vanished, known, seen, entries))
 
@@ -136,11 +136,8 @@ def _another(known: Known, entry: ParsedEntry) -> bool:
     return bool(entry.link_key) and known.link_key != entry.link_key and known.title != entry.title and not dated_alike
 
 
-def _fates(
-    new: Sequence[ParsedEntry], count: int, vanished: Sequence[Known], moment: Moment
-) -> Iterator[tuple[ParsedEntry, str, str]]:
+def _fates(new: Sequence[ParsedEntry], storm: str, moment: Moment) -> Iterator[tuple[ParsedEntry, str, str]]:
     newest = set(map(id, _newest(new, moment.backlog)))
-    storm = _storm(new, count, vanished, moment)
     for entry in new:
         if moment.before is None and id(entry) not in newest:
             fate, why = "skipped", "was there already when the feed was added"
@@ -160,13 +157,16 @@ def _newest(entries: Sequence[ParsedEntry], count: int) -> list[ParsedEntry]:
     return ordered[:count]
 
 
-def _storm(new: Sequence[ParsedEntry], count: int, vanished: Sequence[Known], moment: Moment) -> str:
+def _storm(
+    new: Sequence[ParsedEntry], count: int, known: Sequence[Known], vanished: Sequence[Known], moment: Moment
+) -> str:
     """Why so many new entries cannot be right (a move, all ids changed, an archive opened), or "" (E01)."""
     if moment.before is None:
         return ""
     days = max(1, (moment.now - moment.before).days)
     titles = {entry.title for entry in vanished if entry.title}
-    old = sum(1 for entry in new if entry.published is not None and entry.published < moment.before - LATE)
+    dates = [entry.published for entry in known if entry.published is not None and entry.published <= moment.before]
+    old = sum(1 for entry in new if dates and entry.published is not None and entry.published < max(dates) - LATE)
     renamed = sum(1 for entry in new if entry.title in titles)
     crowd = len(new) > PLAUSIBLE * days and len(new) * 2 > count
     if crowd or old > OLD_NEWS or renamed >= RENAMED:

@@ -247,6 +247,42 @@ def test_feed_read(run: Run, tmp_path: Path) -> None:
     said = run("feed", "read", "page.html")
     assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
     assert run("feed", "read", "nothing.xml").code == 1
+    (tmp_path / "huge.xml").write_bytes(b"<rss>" + b" " * 6_000_000)
+    said = run("feed", "read", "huge.xml", "--json")
+    assert (said.code, said.out, said.err.count("\n")) == (1, "", 1)
+    assert "larger than 5 MB" in said.err
+
+
+def test_the_fates_of_entries(newsletter: Run, blog: FeedsServer) -> None:
+    blog.page("/feed.xml", rss(item("B"), item("A"), item("Old"), title="Slow Letters", link=blog.url))
+    said = newsletter("feed", "check")
+    assert "2 new, 1 known, 0 held, 0 withdrawn" in said.out
+    assert "A: ready (goes out with the next mail)" in said.out
+    rows = {row["title"]: str(row["id"]) for row in json.loads(newsletter("entry", "ls", "--json").out)}
+    assert newsletter("entry", "hold", rows["A"], rows["B"]).out.count("held") == 2
+    assert newsletter("entry", "release", "--held").out.count("ready") == 2
+    assert newsletter("entry", "release", "--held").out == "Nothing is held.\n"
+    said = newsletter("entry", "skip", rows["A"], "999", rows["B"])
+    assert (said.code, said.out.count("skipped")) == (1, 2), "what can be done is done"
+    assert "there is no entry 999" in said.err
+    assert newsletter("entry", "skip").code == 2
+    assert newsletter("entry", "resend", rows["A"]).code == 2, "it mails people, so it asks"
+    said = newsletter("entry", "resend", rows["A"], "--yes")
+    assert (said.code, "is skipped" in said.err) == (1, True)
+    shown = json.loads(newsletter("entry", "show", rows["A"], "--json").out)
+    assert (shown["fate"], shown["why"]) == ("skipped", "skipped by hand")
+
+
+def test_what_is_taken_from_a_feed(newsletter: Run, blog: FeedsServer) -> None:
+    [found] = json.loads(newsletter("feed", "ls", "--json").out)
+    assert (found["leaves_out"], found["page_pictures"]) == ([], False)
+    assert "all but shorts" in newsletter("feed", "edit", str(found["id"]), "--no-shorts", "--page-pictures").out
+    [found] = json.loads(newsletter("feed", "ls", "--json").out)
+    assert (found["leaves_out"], found["page_pictures"]) == (["shorts"], True)
+    assert newsletter("feed", "edit", str(found["id"])).code == 2
+    assert newsletter("feed", "check", "77").code == 1
+    assert newsletter("list", "edit", "slow-letters", "--grace", "0").code == 0
+    assert newsletter("list", "edit", "slow-letters", "--grace", "soon").code in (1, 2)
 
 
 def test_d06_a_database_that_cannot_be_used(newsletter: Run, tmp_path: Path) -> None:

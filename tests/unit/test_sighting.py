@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -52,11 +54,22 @@ def test_e01_a_move_without_dates_is_held() -> None:
 
 def test_e01_old_posts_that_turn_up_together_are_held() -> None:
     """An archive opened, a feed made longer. One or two back-dated posts go out."""
-    old = known(item("Old"))
-    few = decide(old, entries(item("Old"), *(item(f"P{n}", date=dated(40 + n)) for n in range(3))), MOMENT)
+    old = known(item("Old", date=dated(1)))
+    few = decide(
+        old, entries(item("Old", date=dated(1)), *(item(f"P{n}", date=dated(40 + n)) for n in range(3))), MOMENT
+    )
     assert {new.fate for new in few.new} == {"ready"}
-    many = decide(old, entries(item("Old"), *(item(f"P{n}", date=dated(40 + n)) for n in range(4))), MOMENT)
+    many = decide(
+        old, entries(item("Old", date=dated(1)), *(item(f"P{n}", date=dated(40 + n)) for n in range(4))), MOMENT
+    )
     assert {new.fate for new in many.new} == {"held"}
+
+
+def test_e04_posts_that_are_only_late_are_believed() -> None:
+    """Written some days ago, published together today: newer than all that was known."""
+    old = known(item("Old", date=dated(30)))
+    late = entries(*(item(f"P{n}", date=dated(2 + n)) for n in range(8)), item("Old", date=dated(30)))
+    assert {new.fate for new in decide(old, late, MOMENT).new} == {"ready"}
 
 
 def test_r08_a_busy_week_without_a_worker_is_believed() -> None:
@@ -101,3 +114,82 @@ def test_e10_found_missing_in_the_middle() -> None:
     assert decide(old, seen, MOMENT).gone == (3,), "C was taken back; A has only been pushed out"
     taken_back = [replace(entry, withdrawn=True) if entry.id == 3 else entry for entry in old]
     assert decide(taken_back, seen, MOMENT).gone == ()
+
+
+class Blog:
+    """A blog that lives at random, its feed, and what we have stored of it."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.posts: list[dict[str, str]] = []
+        self.stored: list[Known] = []
+        self.now = BEFORE
+        self.window = self.random.randint(4, 8)
+        self.written = 0
+        self.went_out: Counter[str] = Counter()
+        for _ in range(self.window):
+            self.write()
+
+    def write(self) -> None:
+        self.written += 1
+        name, day = str(self.written), self.random.choice(["", dated(300 - self.written)])
+        post = {"title": f"Post {name}", "guid": f"id-{name}", "link": f"https://blog.example.com/{name}", "date": day}
+        self.posts.insert(0, post | {"key": name})
+
+    def change(self) -> None:
+        """Something that happens to a post after it was published."""
+        post = self.random.choice(self.posts[: self.window])
+        match self.random.randrange(5):
+            case 0:
+                post["title"] += "!"
+            case 1:
+                post["guid"] += "'"
+            case 2:
+                post["link"] = post["link"].replace("https", "http") + "/?utm_source=x"
+            case 3:
+                post["hidden"] = "" if post.get("hidden") else "yes"
+            case 4:
+                post["body"] = "<p>corrected</p>"
+
+    def feed(self) -> tuple[ParsedEntry, ...]:
+        shown = [post for post in self.posts[: self.window] if not post.get("hidden")]
+        if self.random.random() < 0.2:
+            self.random.shuffle(shown)
+        names = ("title", "guid", "link", "date", "body")
+        return entries(*(item(**{name: post[name] for name in names if name in post}) for post in shown))
+
+    def poll(self, *, first: bool = False) -> None:
+        before, self.now = self.now, self.now + timedelta(hours=1)
+        decision = decide(
+            self.stored, self.feed(), Moment(self.now, None if first else before, site_key="blog.example.com")
+        )
+        rows = {entry.id: entry for entry in self.stored}
+        for number, seen in decision.seen:
+            changes = {"link_key": seen.link_key, "title": seen.title, "published": seen.published, "withdrawn": False}
+            rows[number] = replace(rows[number], **changes)
+        for number in decision.gone:
+            rows[number] = replace(rows[number], withdrawn=True)
+        for new in reversed(decision.new):
+            number = len(rows) + 1
+            entry = new.entry
+            assert new.identity not in {row.identity for row in rows.values()}
+            rows[number] = Known(number, new.identity, entry.link_key, entry.title, entry.published, new.fate)
+            if new.fate == "ready":
+                self.went_out[entry.link_key.rsplit("/", 1)[-1]] += 1
+        self.stored = list(rows.values())
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_whatever_happens_to_a_blog_each_post_is_new_once(seed: int) -> None:
+    blog = Blog(seed)
+    known_from_the_start = {post["key"] for post in blog.posts}
+    blog.poll(first=True)
+    for _ in range(12):
+        for _ in range(blog.random.randrange(3)):
+            blog.write()
+        blog.poll()
+        for _ in range(blog.random.randrange(3)):
+            blog.change()
+        blog.poll()
+    assert set(blog.went_out.values()) == {1}
+    assert set(blog.went_out) == {post["key"] for post in blog.posts} - known_from_the_start
