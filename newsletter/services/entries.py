@@ -102,8 +102,8 @@ def show(entry_id: int) -> EntryView:
 
 
 def skip(entry_id: int) -> EntryView:
-    """Never mails an entry that has not been mailed."""
-    return _decide(entry_id, {"new", "held", "ready"}, "skipped", "skipped by hand")
+    """Never mails an entry that has not been mailed, even if its feed takes it back and brings it again."""
+    return _decide(entry_id, {"new", "held", "ready", "skipped"}, "skipped", "skipped by hand")
 
 
 def hold(entry_id: int) -> EntryView:

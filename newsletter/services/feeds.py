@@ -123,6 +123,7 @@ def _set_status(which: str, status: str, due: datetime | None) -> FeedView:
         feed.status = status
         if due is not None:
             feed.next_poll_at, feed.failures, feed.error = due, 0, ""
+            feed.failing_since = feed.told_at = None
         return _view(feed)
 
 

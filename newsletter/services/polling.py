@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import __version__
@@ -34,6 +35,8 @@ AT_ONCE = 200
 CLAIM_FOR = timedelta(minutes=10)
 UNCONDITIONAL_EVERY = timedelta(days=1)
 LOOKS_AT_MOST = 15
+LOOK_FOR = 15.0
+"""Seconds. A site that takes its time over pages does not hold up the next poll."""
 MOVED_AFTER = 3
 JUST_DONE = timedelta(minutes=1)
 WAITS = "dated in the future: waits for its time"
@@ -58,6 +61,7 @@ class DueFeed:
     body_digest: str = ""
     leaves_out: tuple[str, ...] = ()
     page_pictures: bool = False
+    read_before: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,14 @@ def _taken(session: Session, feed_id: int, seen_at: datetime, until: datetime) -
 def _due(env: Environment, feed: Feed) -> DueFeed:
     """Now and then everything is asked for: some servers say "unchanged" for ever (F08)."""
     due = DueFeed(
-        feed.id, feed.url, feed.etag, feed.last_modified, feed.body_digest, tuple(feed.leaves_out), feed.page_pictures
+        feed.id,
+        feed.url,
+        feed.etag,
+        feed.last_modified,
+        feed.body_digest,
+        tuple(feed.leaves_out),
+        feed.page_pictures,
+        feed.read_at is not None,
     )
     if feed.unconditional_at is not None and env.now - feed.unconditional_at < UNCONDITIONAL_EVERY:
         return due
@@ -173,7 +184,7 @@ def _read(env: Environment, due: DueFeed) -> Reading | NewsletterError:
 
 def _strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry]:
     """Entries we do not know whose pages are worth a look. A first reading mails nothing, so that none are then."""
-    if isinstance(found, NewsletterError) or found.parsed is None or found.looked:
+    if isinstance(found, NewsletterError) or found.parsed is None or found.looked or not due.read_before:
         return []
     worth = [entry for entry in found.parsed.entries if worth_a_look(entry, page_pictures=due.page_pictures)]
     if not worth:
@@ -181,8 +192,7 @@ def _strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry
     with reading() as session:
         rows = session.execute(select(Entry.identity, Entry.link_key).where(Entry.feed_id == due.id)).all()
     known = {key for row in rows for key in row}
-    strange = [entry for entry in worth if entry.identity not in known and entry.link_key not in known]
-    return strange[:LOOKS_AT_MOST] if rows else []
+    return [entry for entry in worth if entry.identity not in known and entry.link_key not in known][:LOOKS_AT_MOST]
 
 
 def _look(
@@ -191,10 +201,12 @@ def _look(
     """Asks the pages of strange entries, in a thread; whatever goes wrong leaves them as they are."""
     assert isinstance(found, Reading)
     assert found.parsed is not None
+    ends_at = time.monotonic() + LOOK_FOR
     try:
         looked = {
             entry.identity: look(entry, env.fetch, leaves_out=due.leaves_out, page_pictures=due.page_pictures)
             for entry in strange
+            if time.monotonic() < ends_at
         }
     except Exception as error:  # as in _read
         return FeedError(due.url, f"the page of an entry cannot be read ({type(error).__name__})")
@@ -283,7 +295,7 @@ def _moved(session: Session, feed: Feed, fetched: Fetched) -> None:
 def _entries(
     env: Environment, session: Session, feed: Feed, found: Reading, parsed: ParsedFeed, *, backlog: int
 ) -> PollResult:
-    known = _known(session, feed)
+    known, asked = _known(session, feed), _author_was_asked(session, feed)
     moment = sighting.Moment(env.now, feed.read_at, backlog, canonical_link(feed.site_url or parsed.link))
     decided = sighting.decide(known, parsed.entries, moment)
     changed = _seen(env, session, known, decided.seen)
@@ -291,7 +303,7 @@ def _entries(
     # Oldest first, so that what is ready is numbered in the order it was written.
     fates = [_add(env, session, feed, new, _left_out(feed, new, found)).fate for new in reversed(decided.new)]
     stories.join(env, session, feed.list_id)
-    if held := fates.count("held"):
+    if (held := fates.count("held")) and not asked:
         notices.entries_held(env, session, feed, held)
     return PollResult(
         feed.id,
@@ -301,6 +313,12 @@ def _entries(
         held=fates.count("held"),
         gone=gone,
     )
+
+
+def _author_was_asked(session: Session, feed: Feed) -> bool:
+    """Whether entries of this feed are held already: one question at a time."""
+    held = exists().where(Entry.feed_id == feed.id, Entry.fate == "held", Entry.by_hand.is_(False))
+    return bool(session.scalar(select(held)))
 
 
 def _known(session: Session, feed: Feed) -> list[sighting.Known]:

@@ -237,7 +237,7 @@ def test_f09_the_author_is_told_once_of_a_failing_feed(
     [message] = sink.to("ana@news.example.com")
     assert message["Subject"] == "Slow Letters: A feed cannot be read, so nothing new goes out"
     assert "answers 500" in body(message)
-    assert "newsletter feed check 1" in body(message) or "newsletter feed check" in body(message)
+    assert "newsletter feed check" in body(message)
     assert message["List-Unsubscribe"] is None
     fake_fetch.pages[URL] = rss(item("Old"))
     assert a_week() == 1
@@ -252,8 +252,8 @@ def test_e01_the_author_is_asked_about_held_entries(
 ) -> None:
     fake_fetch.pages[URL] = rss(item("Old"))
     feeds.add(env, URL)
-    fake_fetch.pages[URL] = rss(*(item(f"Moved {n}", guid=f"x{n}") for n in range(40)))
-    for _ in range(3):
+    for again in range(3):
+        fake_fetch.pages[URL] = rss(*(item(f"Moved {again} {n}", guid=f"x{again}{n}") for n in range(40)))
         poll(env, clock)
         sending.send_due(env)
     [message] = sink.messages
