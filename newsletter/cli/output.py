@@ -62,6 +62,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
     Console().print(shown)
 
 
+def bar(share: float, text: str) -> None:
+    """A bar that grows in its line on a terminal; `share` is from 0 to 1, and 1 ends it."""
+    full = int(max(0.0, min(share, 1.0)) * 24)
+    click.echo(f"\r{'█' * full}{'░' * (24 - full)} {text:<52}"[:79], nl=share >= 1)
+
+
 def moment(value: datetime | None, zone: str = "UTC") -> str:
     """A moment in a list's zone, with the zone said."""
     if value is None:

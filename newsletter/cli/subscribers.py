@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.exchange import STATUSES, export, import_, word_given
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, on_terminal, say, table, yes_option
 from newsletter.schedule import CADENCES
-from newsletter.services import feeds, importing, personal, subscribers
+from newsletter.services import feeds, personal, subscribers
 from newsletter.services.environment import Environment
-from newsletter.services.importing import Imported
 from newsletter.services.subscribers import SubscriberView
-
-STATUSES = ("pending", "active", "unsubscribed")
 
 
 @click.group()
@@ -80,17 +77,10 @@ def add(
     env: Environment, address: str, slug: str | None, name: str, cadence: str | None, because: str, *, confirmed: bool
 ) -> None:
     """Add a reader. Without --confirmed she is asked to confirm by mail."""
-    _word_given(confirmed=confirmed, because=because)
+    word_given(confirmed=confirmed, because=because)
     found = subscribers.add(env, address, slug=slug, name=name, cadence=cadence, because=because)
     done = "is subscribed" if confirmed else "will be asked to confirm"
     say(f"{found.email} {done}.")
-
-
-def _word_given(*, confirmed: bool, because: str) -> None:
-    if confirmed and not because.strip():
-        raise click.UsageError('--confirmed needs --because "how you know", kept as evidence')
-    if because and not confirmed:
-        raise click.UsageError("--because goes with --confirmed")
 
 
 @subscriber.command(epilog="Example: newsletter subscriber edit ana@example.org --cadence monthly")
@@ -134,44 +124,5 @@ def erase(env: Environment, address: str, *, yes: bool) -> None:
     say("Erased. The address is never mailed again; `suppression remove` would lift that.")
 
 
-@subscriber.command(
-    "import", epilog='Example: newsletter subscriber import readers.csv --confirmed --because "list of 2019"'
-)
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@list_option
-@click.option("--confirmed", is_flag=True, help="They have all agreed already; --because says how you know.")
-@click.option("--because", default="", metavar="TEXT", help="Kept as evidence with each of them.")
-@click.option("--dry-run", is_flag=True, help="Only count.")
-@json_option
-@with_environment
-def import_(
-    env: Environment, file: Path, slug: str | None, because: str, *, confirmed: bool, dry_run: bool, json_: bool
-) -> int:
-    """Add the addresses of a CSV file. Nobody is mailed; suppressed and unsubscribed ones stay what they are.
-
-    Without --confirmed the rows wait as `pending`.
-    """
-    _word_given(confirmed=confirmed, because=because)
-    chosen = slug or feeds.only_list()
-    done = importing.import_csv(env, file, slug=chosen, because=because, dry_run=dry_run, progress=_progress)
-    if on_terminal():
-        click.echo()
-    if json_:
-        as_json(asdict(done))
-        return 0
-    say(("Would be: " if dry_run else "") + _counts(done))
-    for problem in done.problems:
-        say(f"  {problem}")
-    return 0
-
-
-def _counts(done: Imported) -> str:
-    return (
-        f"{done.rows} rows = {done.new} new + {done.updated} updated + {done.known} known already + "
-        f"{done.refused} left as they are + {done.rejected} rejected"
-    )
-
-
-def _progress(done: Imported) -> None:
-    if on_terminal():
-        click.echo(f"\r{done.rows} rows, {done.rejected} rejected", nl=False)
+subscriber.add_command(import_)
+subscriber.add_command(export)

@@ -1,149 +1,215 @@
-"""Addresses out of a CSV file, on the author's word that they agreed. Streamed; run twice, it does nothing more."""
+"""Subscribers out of a file of another program, or of our own. Streamed in batches, a transaction each.
+
+What was read already changes nothing when it is read again: an import that was killed is simply run once more. Nobody
+is mailed. A person's own word stands above any file, and the strictest word of a file above its others.
+"""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
-from newsletter.content import plain
-from newsletter.db import transaction
-from newsletter.errors import InvalidInput, NewsletterError, Refused
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import Address, parse_address
+from newsletter.db import reading, transaction
+from newsletter.errors import DatabaseError, InvalidInput
+from newsletter.exports.person import Person, Word
+from newsletter.exports.reading import SubscriberFile, opened
+from newsletter.exports.table import Row
 from newsletter.services.environment import Environment
-from newsletter.services.subscribers import activate, keep_pending
-from newsletter.services.subscriptions import Evidence
+from newsletter.services.roster import Here, Roster
 
-BATCH = 500
+BATCH = 1000
 PROBLEMS_SHOWN = 20
-_EMAIL_COLUMNS = ("email", "e-mail", "email address", "e-mail address", "subscriber", "address", "mail")
-_NAME_COLUMNS = ("name", "full name", "first name", "firstname")
+TRIES = 5
+
+SUPPRESSED_FOR: dict[Word, str] = {"bounced": "bounce", "complained": "complaint", "blocked": "manual"}
+REJECTED, DUPLICATE, NEW, UPDATED = "rejected", "duplicate", "new", "updated"
 
 
 @dataclass(slots=True)
 class Imported:
-    """What an import did: rows = new + updated + known + refused + rejected. `problems`: the first, by line."""
+    """What an import did, or would do.
 
+    rows = new + updated + duplicate + rejected, and rows = active + inactive + rejected, where
+    inactive = pending + unsubscribed + suppressed: what became of the person in the row. `silent`: rows that
+    say nothing of consent. `problems`: the first, by line. `share` of the file is read, from 0 to 1.
+    """
+
+    platform: str = ""
+    encoding: str = ""
     rows: int = 0
     new: int = 0
     updated: int = 0
-    known: int = 0
-    refused: int = 0
+    duplicate: int = 0
     rejected: int = 0
+    silent: int = 0
+    active: int = 0
+    inactive: int = 0
+    pending: int = 0
+    unsubscribed: int = 0
+    suppressed: int = 0
+    share: float = 0.0
     problems: list[str] = field(default_factory=list)
+
+    def count(self, result: str, standing: str) -> None:
+        """One row more: what was done with it, and what its person is now (empty where it was rejected)."""
+        self.rows += 1
+        setattr(self, result, getattr(self, result) + 1)
+        if standing:
+            setattr(self, standing, getattr(self, standing) + 1)
+            self.inactive += standing != "active"
+
+    def problem(self, line: int, said: str) -> None:
+        """Something a person should look at."""
+        if len(self.problems) < PROBLEMS_SHOWN:
+            self.problems.append(f"line {line}: {said}")
 
 
 Progress = Callable[[Imported], None]
 
 
-def import_csv(
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What an import was asked for. `slug` is the list (a file of ours may name others, where `told_list` is False);
+    `because` the author's word that all of them have agreed."""
+
+    slug: str
+    told_list: bool
+    because: str
+    dry_run: bool
+
+
+def import_file(
     env: Environment,
     file: Path,
     *,
-    slug: str | None,
-    because: str,
-    progress: Progress = lambda done: None,
+    slug: str,
+    told_list: bool = True,
+    platform: str | None = None,
+    because: str = "",
     dry_run: bool = False,
+    progress: Progress = lambda done: None,
 ) -> Imported:
-    """Reads a column of addresses (and names, where there is one). Each row counts once.
+    """Reads every row of `file`; each counts once. Without `because` those of whose consent the file says nothing wait
+    as pending. `platform` says whose file it is, where its header does not.
 
-    Suppressed and unsubscribed addresses stay what they are. Without `because` the rows wait as pending, and nobody is
-    mailed. Several transactions, a batch of rows each. Raises `Refused` for what is no CSV.
+    Raises `Refused` for what is no table of subscribers, `DatabaseError` where the database cannot be written: what
+    was read until then is kept, and reading it again changes nothing.
     """
-    done = Imported()
-    with file.open(encoding=_encoding(file), errors="replace", newline="") as text:
-        batch: list[tuple[int, str, str]] = []
-        for row in _rows(text, file.name):
-            batch.append(row)
-            if len(batch) >= BATCH:
-                _store(env, slug, because, batch, done, dry_run=dry_run)
+    order = Order(slug, told_list, because, dry_run)
+    with opened(file, platform) as found:
+        done = Imported(platform=found.platform.name, encoding=found.encoding)
+        before: dict[int, Here] = {}
+        try:
+            for batch in _batches(found):
+                _take(env, order, batch, done, before)
+                done.share = found.share()
                 progress(done)
-                batch = []
-        _store(env, slug, because, batch, done, dry_run=dry_run)
-    progress(done)
+        except DatabaseError as error:
+            hint = f"{done.rows} rows were read; run it again when that is mended, it goes on from there"
+            raise DatabaseError(error.message, hint=hint) from error
     return done
 
 
-def _store(
-    env: Environment,
-    slug: str | None,
-    because: str,
-    batch: list[tuple[int, str, str]],
-    done: Imported,
-    *,
-    dry_run: bool,
-) -> None:
-    class Undo(Exception):
-        """Ends a dry run's transaction."""
-
-    take = activate if because else keep_pending
-    try:
-        with transaction() as session:
-            for line, email, name in batch:
-                done.rows += 1
-                evidence = Evidence("import", note=because)
-                try:
-                    result = take(env, session, slug or "", email, name=name, evidence=evidence)
-                    setattr(done, result, getattr(done, result) + 1)
-                except InvalidInput as error:
-                    done.rejected += 1
-                    _problem(done, line, next(iter(error.fields.values())))
-                except NewsletterError as error:
-                    done.refused += 1
-                    _problem(done, line, error.message)
-            if dry_run:
-                raise Undo
-    except Undo:
-        return
+def _batches(found: SubscriberFile) -> Iterator[list[Person | Row]]:
+    while batch := list(islice(found.people, BATCH)):
+        yield batch
 
 
-def _problem(done: Imported, line: int, said: str) -> None:
-    if len(done.problems) < PROBLEMS_SHOWN:
-        done.problems.append(f"line {line}: {said}")
-
-
-def _rows(text: TextIO, name: str) -> Iterator[tuple[int, str, str]]:
-    """(line, address, name) of each row that is not empty."""
-    first = text.readline(100_000)
-    if not first.strip():
-        raise Refused(f"{name} is empty")
-    delimiter = max(",;\t|", key=first.count) if any(mark in first for mark in ",;\t|") else ","
-    header = [cell.strip().strip('"').lower() for cell in next(csv.reader([first], delimiter=delimiter))]
-    email_at = next((header.index(column) for column in _EMAIL_COLUMNS if column in header), None)
-    name_at = next((header.index(column) for column in _NAME_COLUMNS if column in header), None)
-    reader = csv.reader((line.replace("\0", "") for line in text), delimiter=delimiter)
-    if email_at is None:
-        email_at = next((at for at, cell in enumerate(header) if "@" in cell), None)
-        if email_at is None:
-            raise Refused(f"{name} has no column of addresses", hint="name it `email` in the first line")
-        yield 1, next(csv.reader([first], delimiter=delimiter))[email_at], ""
-    for cells in _bounded(reader):
-        if any(cell.strip() for cell in cells):
-            email = cells[email_at] if email_at < len(cells) else ""
-            shown = cells[name_at] if name_at is not None and name_at < len(cells) else ""
-            yield reader.line_num + 1, email, plain(shown, limit=200)
-
-
-def _bounded(reader: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Rows, with what cannot be read as one passed on as a broken row."""
-    while True:
+def _take(env: Environment, order: Order, batch: list[Person | Row], done: Imported, before: dict[int, Here]) -> None:
+    """One batch in one transaction, or (dry) in none. Where a sign-up comes between, it is done again."""
+    parsed = [(row, _parsed(row)) for row in batch]
+    for tries in range(TRIES):
         try:
-            yield next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield ["(unreadable)"]
+            scope: AbstractContextManager[Session] = reading() if order.dry_run else transaction()
+            with scope as session:
+                keys = [address.key for _, address in parsed if isinstance(address, Address)]
+                roster = Roster(env, session, keys, before if order.dry_run else None)
+                counted = [_row(env, order, roster, row, address) for row, address in parsed]
+                if not order.dry_run:
+                    roster.write()
+            break
+        except IntegrityError:
+            if tries == TRIES - 1:
+                raise
+    for (row, _address), (result, standing, problem) in zip(parsed, counted, strict=True):
+        done.count(result, standing)
+        done.silent += isinstance(row, Person) and row.word == "silent" and result != REJECTED
+        if problem:
+            done.problem(row.line, problem)
 
 
-def _encoding(file: Path) -> str:
-    """UTF-8 with or without its mark, UTF-16 by its mark, else what Excel writes."""
-    with file.open("rb") as raw:
-        sample = raw.read(200_000)
-    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
+def _parsed(row: Person | Row) -> Address | str:
+    """The row's address, or why it has none."""
+    if isinstance(row, Row):
+        return row.problem
+    if not row.email.strip():
+        return "there is no address"
     try:
-        sample[: sample.rfind(b"\n") + 1 or None].decode("utf-8")
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8-sig"
+        return parse_address(row.email)
+    except InvalidInput as error:
+        return f"{row.email[:80]!r}: {next(iter(error.fields.values()))}"
+
+
+def _row(
+    env: Environment, order: Order, roster: Roster, row: Person | Row, address: Address | str
+) -> tuple[str, str, str]:
+    """What was done with a row, what its person is now, and the problem if there is one."""
+    if isinstance(address, str) or isinstance(row, Row):
+        return REJECTED, "", str(address)
+    slug = row.list if row.list and not order.told_list else order.slug
+    if slug not in roster.lists:
+        return REJECTED, "", f"there is no list {slug!r}"
+    here = roster.here(address.key, slug)
+    if here.suppressed:
+        return DUPLICATE, "suppressed", ""
+    target = _target(row, order.because)
+    status = decide(here, target, left_after_all=_left_after_all(roster, here, row))
+    suppress = row.suppressed or (SUPPRESSED_FOR.get(row.word, "") if status == "unsubscribed" else "")
+    same = status == here.status and not suppress and (here.named or not row.name)
+    if not same:
+        roster.put(row, address, slug, status, note=_note(row, order.because), suppress=suppress)
+    problem = f"the status {row.status!r} is unknown; kept as pending" if row.word == "unknown" else ""
+    result = DUPLICATE if same else UPDATED if here.status else NEW
+    return result, "suppressed" if suppress else status, problem
+
+
+def _target(row: Person, because: str) -> str:
+    """What the row alone would make of its person."""
+    if row.word == "yes":
+        return "active"
+    if row.word == "silent":
+        return "active" if because else "pending"
+    return "pending" if row.word in ("unknown", "pending") else "unsubscribed"
+
+
+def decide(here: Here, target: str, *, left_after_all: bool = True) -> str:
+    """What becomes of a subscription that is `here` already, by a row that says `target`. Pure.
+
+    Whoever has unsubscribed stays so, and whoever asks anew after that must confirm it herself. `left_after_all`: she
+    has not said yes to us after the day on which, so the file, she left.
+    """
+    if here.status in ("", "unsubscribed") or here.left:
+        return here.status or target
+    if target == "unsubscribed":
+        return target if left_after_all else here.status
+    return "active" if "active" in (here.status, target) else here.status
+
+
+def _left_after_all(roster: Roster, here: Here, row: Person) -> bool:
+    if here.status != "active" or row.left_at is None:
+        return True
+    said_yes = roster.own_yes(here)
+    return said_yes is None or said_yes <= row.left_at
+
+
+def _note(row: Person, because: str) -> str:
+    if row.source != "import":
+        return row.note
+    return "; ".join(part for part in (row.note, because) if part)

@@ -153,17 +153,6 @@ def activate(
     return "updated" if known else "new"
 
 
-def keep_pending(
-    env: Environment, session: Session, slug: str, address: str, *, name: str = "", evidence: Evidence
-) -> str:
-    """Writes an address down without subscribing it, for there is no word that it agreed. Returns ``new`` or
-    ``known``. Raises as `activate`."""
-    known, subscription = _row(env, session, slug, address, name, None)
-    if not known:
-        note_consent(session, subscription, "imported", evidence, env.now)
-    return "known" if known else "new"
-
-
 def _row(
     env: Environment, session: Session, slug: str, address: str, name: str, cadence: str | None
 ) -> tuple[bool, Subscription]:

@@ -173,11 +173,11 @@ def test_importing_a_column_of_addresses(newsletter: Run, tmp_path: Path, mail: 
     )
     assert newsletter("subscriber", "ls").out == ""
     done = json.loads(newsletter("subscriber", "import", str(file), "--confirmed", "--because", "2019", "--json").out)
-    assert done == counted
-    assert (done["rows"], done["new"], done["known"], done["refused"], done["rejected"]) == (5, 2, 1, 1, 1)
+    assert done == counted | {"dry_run": False}
+    assert (done["rows"], done["new"], done["duplicate"], done["suppressed"], done["rejected"]) == (5, 2, 1, 1, 1)
     assert "line 5" in done["problems"][0]
     again = json.loads(newsletter("subscriber", "import", str(file), "--confirmed", "--because", "2019", "--json").out)
-    assert (again["new"], again["known"]) == (0, 3)
+    assert (again["new"], again["duplicate"]) == (0, 4)
     newsletter("worker", "--once")
     assert mail.accepted == []
     assert "2019" in newsletter("subscriber", "show", "ana@example.com").out

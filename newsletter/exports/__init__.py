@@ -1,0 +1,1 @@
+"""Subscriber files: those of other programs read, our own written. Knows no database."""

@@ -1,0 +1,156 @@
+"""Which column of a subscriber file means what, and whose file it is: by the names in its header, or as told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+EMAIL = (
+    "email", "email address", "e mail", "e mail address", "emailaddress", "subscriber email", "user email address",
+    "user email", "contact email", "primary email", "email 1", "your email", "e mail adresse", "email adresse",
+    "adresse e mail", "adresse email", "correo electrónico", "correo electronico", "correo", "indirizzo email",
+    "e mailadres", "mail", "subscriber", "address",
+)  # fmt: skip
+NAME = ("name", "full name", "fullname", "display name", "subscriber name", "user name", "vollständiger name")
+FIRST = ("first name", "firstname", "first", "fname", "given name", "forename", "vorname", "prénom", "nombre")
+LAST = ("last name", "lastname", "last", "lname", "surname", "family name", "nachname", "nom", "apellido", "apellidos")
+STATUS = (
+    "status", "subscription status", "subscriber status", "global status", "list status", "member status",
+    "email status", "email marketing status", "marketing status", "email subscription status", "subscription state",
+    "contact status", "mc status", "subscriber type", "globaler status", "listenstatus", "statut",
+)  # fmt: skip
+# May hold a status, or California: only words that are known count.
+STATE = ("state", "estado")
+# A flag that is true: she may be mailed.
+WANTED = (
+    "subscribed", "subscribed to emails", "is subscribed", "email enabled", "emails enabled", "opt in", "optin",
+    "opted in", "email opt in", "accepts marketing", "accepts email marketing",
+)  # fmt: skip
+# A flag that is false: she must not be mailed. True says nothing of consent.
+ENABLED = ("enabled", "active", "is active", "mailable", "deliverable")
+# A flag that is true: the address answered for itself.
+CONFIRMED = ("confirmed", "is confirmed", "verified", "email verified", "optin confirmed", "opt in confirmed")
+# A flag that is true, or a moment: she must not be mailed. The word says why.
+UNWANTED = {
+    "no": (
+        "email disabled", "unsubscribed", "is unsubscribed", "unsubscribe", "do not contact", "donotcontact", "dnc",
+        "do not email", "opted out", "opt out", "optout", "email opt out", "email optout", "has opted out", "disabled",
+        "deleted", "archived", "cancelled", "canceled", "global unsubscribe", "unsub time", "unsubscribed at",
+        "unsubscribe date", "unsubscribed date", "unsubscribed on", "unsubscribe time", "date unsubscribed",
+        "unsubscription date", "optout time", "optout date", "opt out date", "opted out at", "deleted at",
+        "removed at", "cancelled at", "canceled at", "email disabled at", "unsubscribed time",
+    ),
+    "bounced": (
+        "bounced", "hard bounced", "has bounced", "hard bounce", "cleaned", "undeliverable", "unreachable",
+        "email undeliverable", "email bounced", "clean time", "cleaned at", "bounced at", "hard bounced at",
+        "undeliverable at",
+    ),
+    "complained": ("complained", "spam complaint", "complaint", "marked as spam", "complained at", "spam reported at"),
+    "blocked": (
+        "suppressed", "email suppressed", "is suppressed", "blocklisted", "blacklisted", "is blacklisted", "blocked",
+        "banned", "suppressed at", "blocked at", "blocklisted at", "blacklisted at", "email suppressed at",
+    ),
+}  # fmt: skip
+CONFIRMED_AT = (
+    "confirm time", "confirmed at", "confirmation date", "confirmed on", "date confirmed", "confirmation time",
+    "confirmed date", "double opt in at", "verified at", "email confirmed at", "opt in confirmed at",
+)  # fmt: skip
+ASKED_AT = (
+    "optin time", "opt in time", "optin date", "opt in date", "optin timestamp", "opted in at", "subscribed at",
+    "subscribed on", "subscribe date", "subscribed date", "subscription date", "date subscribed", "signup date",
+    "sign up date", "signed up at", "signed up on", "signed up", "consent date", "consented at", "consent at",
+    "consent timestamp", "last subscribed at", "subscription created at",
+)  # fmt: skip
+MADE_AT = (
+    "created at", "creation date", "created", "date added", "created on", "date created", "registered", "added at",
+    "added on", "added", "create time", "joined at", "date joined", "join date", "start date", "angelegt am",
+)  # fmt: skip
+IP = ("confirm ip", "confirmed ip", "optin ip", "opt in ip", "subscribed ip", "ip address", "ip")
+TAGS = ("tags", "labels", "tag", "label")
+
+CSV = "csv"
+OURS = "newsletter"
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """A program whose exports are known. `signs`: sets of columns, any of which gives it away; `words`: what its own
+    words mean where that differs from everybody else's; `status`: a column of its own for them."""
+
+    name: str
+    title: str
+    signs: tuple[frozenset[str], ...] = ()
+    words: dict[str, str] = field(default_factory=dict)
+    status: tuple[str, ...] = ()
+
+
+def _signs(*texts: str) -> tuple[frozenset[str], ...]:
+    return tuple(frozenset(text.split("; ")) for text in texts)
+
+
+_BUTTONDOWN = {
+    "paused": "yes", "past due": "yes", "churning": "yes", "churned": "yes", "trialed": "yes", "gifted": "yes",
+    "premium": "yes", "upcoming": "yes", "unpaid": "pending", "removed": "no",
+}  # fmt: skip
+_KIT = {"inactive": "pending", "cold": "yes", "confirmed": "yes", "cancelled": "no"}
+_TINYNEWS = {"1": "yes", "2": "yes", "0": "no", "3": "no", "4": "no"}
+
+PLATFORMS = (
+    Platform(OURS, "newsletter", _signs("email; list; status; cadence; consent source; consent note")),
+    Platform("tinynews", "Tiny News", _signs("channel id; engagement optin", "date added; clicks; opens"), _TINYNEWS),
+    Platform("mailchimp", "Mailchimp", _signs("leid; euid", "optin time", "member rating", "unsub time", "clean time")),
+    Platform("substack", "Substack", _signs("email disabled", "active subscription", "stripe plan; subscription type")),
+    Platform("ghost", "Ghost", _signs("subscribed to emails", "complimentary plan")),
+    Platform("listmonk", "listmonk", _signs("email; name; attributes", "email; name; attribs"), {"active": "silent"}),
+    Platform("mailpoet", "MailPoet", _signs("global status", "list status", "globaler status", "wp user id")),
+    Platform("beehiiv", "beehiiv", _signs("status; tier", "status; subscription tier", "beehiiv id")),
+    Platform(
+        "buttondown",
+        "Buttondown",
+        _signs("subscriber type", "type; creation date", "referrer url; source", "secondary id"),
+        _BUTTONDOWN,
+        ("type",),
+    ),
+    Platform("curated", "Curated", _signs("subscribed at; utm source", "subscribed at; utm last path")),
+    Platform("keila", "Keila", _signs("email; first name; last name; data", "email; external id")),
+    Platform("mautic", "Mautic", _signs("donotcontact", "dnc", "firstname; lastname; points", "date identified")),
+    Platform(
+        "kit", "Kit", _signs("state; email; created at", "state; email address; created at", "subscriber id"), _KIT
+    ),
+    Platform("medium", "Medium"),
+    Platform(CSV, "the file", words={"active": "silent"}),
+)  # fmt: skip
+BY_NAME = {platform.name: platform for platform in PLATFORMS}
+
+
+def key(name: str) -> str:
+    """A column's name in one spelling: ``OPTIN_TIME``, ``Optin time`` and ``optin-time`` are the same."""
+    return re.sub(r"[\s_\-./:()?]+", " ", name.strip().strip("\"'\ufeff")).strip().lower()
+
+
+def recognise(header: Sequence[str]) -> Platform:
+    """Whose file this is, by its columns; a plain CSV file where nothing gives it away."""
+    names = {key(name) for name in header}
+    return next((each for each in PLATFORMS if any(sign <= names for sign in each.signs)), BY_NAME[CSV])
+
+
+def positions(header: Sequence[str], wanted: Iterable[str]) -> tuple[int, ...]:
+    """Where columns of these names stand, the best name first."""
+    names = [key(name) for name in header]
+    return tuple(names.index(name) for name in wanted if name in names)
+
+
+def email_position(header: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
+    """The column of addresses: by its name, or else the one that holds them."""
+    named = positions(header, EMAIL)
+    counted = [
+        (sum("@" in row[at] for row in sample if at < len(row)), -at)
+        for at in (named or range(max((len(row) for row in sample), default=0)))
+    ]
+    if not counted:
+        return named[0] if named else None
+    most, at = max(counted)
+    if most == 0:
+        return named[0] if named else None
+    return -at

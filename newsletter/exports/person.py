@@ -1,0 +1,280 @@
+"""What a row of a subscriber file says of a person: who, since when, and whether she may be mailed. Pure.
+
+The strictest word of a row counts: whoever is unsubscribed, cleaned, bounced, disabled or suppressed in any column is
+never made active, and a word that nobody knows makes nobody active either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parseaddr
+from typing import Literal, cast
+
+from newsletter.content import plain
+from newsletter.exports import columns
+from newsletter.exports.columns import OURS, Platform, positions
+from newsletter.exports.guard import unguarded
+
+Word = Literal["silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained"]
+"""In the order of strictness. ``silent``: nothing is said of consent; ``yes``: the program it comes from says that she
+agreed; ``pending``: she was asked and has not answered."""
+
+SUPPRESSIONS = ("bounce", "complaint", "manual")
+_STRICTNESS: tuple[Word, ...] = ("silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained")
+_WORDS: dict[str, str] = {
+    "yes": "active; subscribed; confirmed; regular; opted in; double opt in; abonniert; bestätigt; abonné; suscrito",
+    "silent": "; enabled; new; none; free; paid; comp; gift",
+    "pending": (
+        "pending; unconfirmed; not confirmed; unactivated; validating; unverified; needs attention; waiting; invited; "
+        "awaiting confirmation; nonsubscribed; non subscribed; transactional; unpaid; unbestätigt; non confirmé"
+    ),
+    "no": (
+        "unsubscribed; unsubscribe; inactive; cancelled; canceled; removed; disabled; opted out; opt out; archived; "
+        "deleted; paused; do not contact; email disabled; held; stopped; expired; abgemeldet; inaktiv; désabonné; "
+        "inactif; dado de baja; inactivo; not subscribed; global unsubscribe; soft bounced"
+    ),
+    "bounced": (
+        "bounced; bounce; cleaned; hard bounced; hard bounce; unreachable; undeliverable; invalid; malformed; "
+        "zurückgewiesen"
+    ),
+    "complained": "complained; complaint; spam; spam complaint; marked as spam; reported spam; junk; abuse",
+    "blocked": "blocklisted; blacklisted; blocked; suppressed; banned; spammy",
+}
+_MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words.split("; ")}
+_SAID = {
+    "yes": "subscribed", "pending": "not confirmed", "no": "unsubscribed", "bounced": "bounced", "blocked": "blocked",
+    "complained": "complained",
+}  # fmt: skip
+_FALSE = frozenset(
+    {"", "0", "0.0", "no", "n", "false", "f", "none", "null", "nil", "never", "-", "off", "nein", "non", "n/a", "na",
+     "contactable", "0000-00-00 00:00:00", "0000-00-00"}
+)  # fmt: skip
+_TRUE = frozenset({"1", "1.0", "yes", "y", "true", "t", "on", "ja", "oui", "sí", "si", "x"})
+_EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
+_ZONE = re.compile(r" ?(UTC|GMT|Z)$| (?=[+-]\d\d:?\d\d$)")
+_FORMATS = (
+    "%m/%d/%Y",
+    "%m/%d/%y",
+    "%d/%m/%Y",
+    "%d.%m.%Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%Y/%m/%d",
+)
+_TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M %p")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A row understood. `consented_at`: when she asked or confirmed, if it says so; `left_at`: when she left. `source`
+    and `note` are evidence to keep with her consent; `status` is the word that was not understood."""
+
+    line: int
+    email: str
+    word: Word = "silent"
+    name: str = ""
+    created_at: datetime | None = None
+    consented_at: datetime | None = None
+    left_at: datetime | None = None
+    ip: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    source: str = "import"
+    status: str = ""
+    list: str = ""
+    cadence: str = ""
+    language: str = ""
+    paused_until: datetime | None = None
+    suppressed: str = ""
+
+
+class Reader:
+    """Reads the rows of one file, whose `header` and platform are known. `file` is its name: Mailchimp says there who
+    is in it."""
+
+    def __init__(self, platform: Platform, header: Sequence[str], email_at: int, *, file: str = "") -> None:
+        self.platform = platform
+        self._email = email_at
+        self._name = positions(header, columns.NAME)[:1]
+        self._parts = (positions(header, columns.FIRST) or self._name)[:1] + positions(header, columns.LAST)[:1]
+        self._status = positions(header, columns.STATUS + platform.status)
+        self._state = positions(header, columns.STATE)
+        self._enabled = positions(header, columns.ENABLED)
+        self._wanted = positions(header, columns.WANTED)
+        self._confirmed = positions(header, columns.CONFIRMED)
+        self._unwanted = [(at, word) for word, names in columns.UNWANTED.items() for at in positions(header, names)]
+        self._confirmed_at = positions(header, columns.CONFIRMED_AT)
+        self._asked_at = positions(header, columns.ASKED_AT)
+        self._made_at = positions(header, columns.MADE_AT)
+        self._ip = positions(header, columns.IP)
+        self._tags = positions(header, columns.TAGS)[:1]
+        self._ours = {columns.key(name): at for at, name in enumerate(header)} if platform.name == OURS else {}
+        self._everybody = _everybody(platform, header, file)
+
+    def read(self, line: int, cells: Sequence[str]) -> Person:
+        """The person in a row; `email` may be anything still."""
+        if self._ours:
+            return self._read_ours(line, cells)
+        confirmed_at, asked_at = self._moment(cells, self._confirmed_at), self._moment(cells, self._asked_at)
+        word, status = self._word(cells, agreed=bool(confirmed_at or asked_at))
+        return Person(
+            line=line,
+            email=_address(_cell(cells, self._email)),
+            word=word,
+            name=self._named(cells),
+            created_at=self._moment(cells, self._made_at) or asked_at or confirmed_at,
+            consented_at=(confirmed_at or asked_at) if word in ("yes", "no") else None,
+            left_at=self._moment(cells, [at for at, _ in self._unwanted]),
+            ip=plain(self._text(cells, self._ip), limit=45),
+            tags=_tags(self._text(cells, self._tags)),
+            note=self._note(word, confirmed_at, asked_at),
+            status=status,
+        )
+
+    def _word(self, cells: Sequence[str], *, agreed: bool) -> tuple[Word, str]:
+        """The strictest word of a row; and the one that nobody knows, if there is one."""
+        found, unknown = [self._everybody, "yes" if agreed else "silent"], ""
+        for at in self._status:
+            said = columns.key(_cell(cells, at))
+            meaning = self.platform.words.get(said) or _MEANING.get(said, "unknown")
+            unknown = said if meaning == "unknown" else unknown
+            found.append(meaning)
+        for at in self._state:
+            said = columns.key(_cell(cells, at))
+            found.append(self.platform.words.get(said) or _MEANING.get(said, "silent"))
+        found += [_flag(_cell(cells, at), no="no") for at in self._wanted]
+        found += ["no" if _cell(cells, at).strip().lower() in _FALSE - {""} else "silent" for at in self._enabled]
+        found += [_flag(_cell(cells, at), no="pending") for at in self._confirmed]
+        for at, word in self._unwanted:
+            said = _cell(cells, at).strip().lower()
+            not_so = "yes" if self.platform.name == "substack" and said in ("false", "0") else "silent"
+            found.append(not_so if said in _FALSE else word)
+        return max(cast(list[Word], found), key=_STRICTNESS.index), unknown
+
+    def _named(self, cells: Sequence[str]) -> str:
+        name = " ".join(part for at in self._parts if (part := _cell(cells, at).strip()))
+        whole = self._text(cells, self._name)
+        return plain(unguarded(name if len(name) > len(whole) and not whole.endswith(name) else whole), limit=200)
+
+    def _text(self, cells: Sequence[str], where: Sequence[int]) -> str:
+        return next((text for at in where if (text := _cell(cells, at).strip())), "")
+
+    def _moment(self, cells: Sequence[str], where: Sequence[int]) -> datetime | None:
+        return next((found for at in where if (found := moment(_cell(cells, at)))), None)
+
+    def _note(self, word: Word, confirmed_at: datetime | None, asked_at: datetime | None) -> str:
+        said = [f"asked {asked_at:%Y-%m-%d %H:%M} UTC"] if asked_at else []
+        said += [f"confirmed {confirmed_at:%Y-%m-%d %H:%M} UTC"] if confirmed_at else []
+        said += [_SAID[word]] if word in _SAID else []
+        return f"{self.platform.title}: {', '.join(said)}" if said else ""
+
+    def _read_ours(self, line: int, cells: Sequence[str]) -> Person:
+        said = {name: unguarded(_cell(cells, at)) for name, at in self._ours.items()}
+        words: dict[str, Word] = {"active": "yes", "unsubscribed": "no", "pending": "pending"}
+        return Person(
+            line=line,
+            email=said["email"],
+            word=words.get(said["status"], "unknown"),
+            status=said["status"],
+            name=said.get("name", ""),
+            language=said.get("language", ""),
+            list=said["list"],
+            cadence=said["cadence"],
+            paused_until=moment(said.get("paused until", ""), latest=None),
+            created_at=moment(said.get("created at", "")),
+            consented_at=moment(said.get("confirmed at", "")),
+            left_at=moment(said.get("unsubscribed at", "")),
+            ip=said.get("consent ip", ""),
+            suppressed=said.get("suppressed", "") if said.get("suppressed") in SUPPRESSIONS else "",
+            tags=_tags(said.get("tags", "")),
+            source=said["consent source"],
+            note=said["consent note"],
+        )
+
+
+def _everybody(platform: Platform, header: Sequence[str], file: str) -> str:
+    """What holds for every row of a Mailchimp file: it exports who left and who bounced as files of their own."""
+    if platform.name != "mailchimp":
+        return "silent"
+    name, names = file.lower(), {columns.key(column) for column in header}
+    if "nonsubscribed" in name or "non-subscribed" in name or "non_subscribed" in name:
+        return "pending"
+    merged = "last changed" in names or {"unsub time", "clean time"} <= names
+    if name.startswith("unsubscribed") or ("unsub time" in names and not merged):
+        return "no"
+    if name.startswith("cleaned") or ("clean time" in names and not merged):
+        return "bounced"
+    return "silent"
+
+
+def _cell(cells: Sequence[str], at: int) -> str:
+    return cells[at] if at < len(cells) else ""
+
+
+def _flag(text: str, *, no: str) -> str:
+    said = text.strip().lower()
+    if not said:
+        return "silent"
+    if said in _TRUE or moment(text):
+        return "yes"
+    return no if said in _FALSE else "silent"
+
+
+def _address(text: str) -> str:
+    """The address in a cell: alone, after ``mailto:``, or in angle brackets behind a name."""
+    found = text.strip(" \t\r\n\xa0\u200b\ufeff'\"").removeprefix("mailto:")
+    return parseaddr(found)[1] or found if found.endswith(">") else found
+
+
+def _tags(text: str) -> tuple[str, ...]:
+    found = (plain(tag.strip(" \"'[]"), limit=60) for tag in re.split(r"[,;|]", text))
+    return tuple(dict.fromkeys(tag for tag in found if tag))
+
+
+def moment(text: str, *, latest: datetime | None = datetime(2100, 1, 1, tzinfo=UTC)) -> datetime | None:
+    """A moment as programs write it, in UTC where no zone is said; None for what is none. Days before months only where
+    the number says so: 4/3/2021 is the third of April."""
+    said = text.strip().strip("'")
+    if len(said) < 6 or not any(letter.isdecimal() for letter in said):
+        return None
+    found = _iso(said) or _epoch(said) or _written(said)
+    if found is None:
+        return None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    if not found >= _EARLIEST or (latest and found > latest):
+        return None
+    return found.astimezone(UTC)
+
+
+def _iso(said: str) -> datetime | None:
+    if said.isdecimal():
+        return None
+    try:
+        return datetime.fromisoformat(said)
+    except ValueError:
+        pass
+    try:
+        return datetime.fromisoformat(_ZONE.sub("", said))
+    except ValueError:
+        return None
+
+
+def _epoch(said: str) -> datetime | None:
+    if not said.isdecimal() or len(said) not in (10, 13):
+        return None
+    return datetime.fromtimestamp(int(said) / (1000 if len(said) == 13 else 1), UTC)
+
+
+def _written(said: str) -> datetime | None:
+    for form in _FORMATS:
+        for time in _TIMES:
+            try:
+                return datetime.strptime(said, form + time)  # noqa: DTZ007 (UTC is said by the caller)
+            except ValueError:
+                continue
+    return None

@@ -1,0 +1,152 @@
+"""A file of other people's making as rows: finds its encoding, its delimiter and its quotes. One broken row spoils no
+other: it comes with its line number and the reason. Streamed; knows nothing of what the cells mean."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from newsletter.errors import Refused
+
+LINE_AT_MOST = 1_000_000
+LINES_AT_MOST = 100
+"""A cell may run over so many lines; a quotation mark that is not closed by then never is."""
+
+_CHUNK = 1 << 20
+_NO_TEXT = (
+    (b"PK\x03\x04", "an Excel workbook or a ZIP archive", "unpack it, or save the sheet as CSV UTF-8"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV UTF-8"),
+    (b"\x1f\x8b", "compressed", "unpack it first"),
+    (b"%PDF", "a PDF", "export the subscribers as CSV"),
+    (b"<", "a web page", "export the subscribers as CSV"),
+    (b"[", "JSON", "export the subscribers as CSV"),
+    (b"{", "JSON", "export the subscribers as CSV"),
+)
+
+
+class Row(NamedTuple):
+    """A row and the line it begins on. Where `problem` says why, it cannot be read and has no cells."""
+
+    line: int
+    cells: list[str]
+    problem: str = ""
+
+
+def encoding(file: Path) -> str:
+    """What a file is written in: UTF-16 by its mark or its zeros, UTF-8, else what Excel writes in the West.
+
+    Raises `Refused` for what is no text at all, and where the file cannot be read.
+    """
+    try:
+        with file.open("rb") as raw:
+            head = raw.read(4096)
+    except OSError as error:
+        raise Refused(f"{file.name} cannot be read: {error.strerror}") from None
+    for mark, what, mend in _NO_TEXT:
+        if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(mark):
+            raise Refused(f"{file.name} is {what}, not a CSV file", hint=mend)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    zeros = head[1::2].count(0), head[::2].count(0)
+    if max(zeros) > len(head) / 5:
+        return "utf-16-le" if zeros[0] > zeros[1] else "utf-16-be"
+    return "utf-8-sig" if _mostly_utf8(file) else "cp1252"
+
+
+def _mostly_utf8(file: Path) -> bool:
+    """Whether more of what is not ASCII is UTF-8 than is not."""
+    good = bad = 0
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    with file.open("rb") as raw:
+        while chunk := raw.read(_CHUNK):
+            if not chunk.isascii():
+                text = decoder.decode(chunk)
+                broken = text.count("\ufffd")
+                bad += broken
+                good += len(text) - len(text.encode("ascii", "ignore")) - broken
+    return bad == 0 or good > bad
+
+
+class Lines:
+    """The lines of a text, whatever ends them, numbered from 1; some may be given back."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._back: deque[str] = deque()
+        self.number = 0
+
+    def next(self) -> str | None:
+        """The next line without its end, or None."""
+        if self._back:
+            line = self._back.popleft()
+        elif not (line := self._text.readline(LINE_AT_MOST)):
+            return None
+        self.number += 1
+        return line.rstrip("\n").replace("\0", "")
+
+    def give_back(self, taken: list[str]) -> None:
+        """These were the last; they come again."""
+        self._back.extendleft(reversed(taken))
+        self.number -= len(taken)
+
+
+def rows(lines: Lines, delimiter: str, width: int) -> Iterator[Row]:
+    """Every row that is not empty. `width` is how many cells a whole row has, 0 where nobody knows."""
+    while (first := lines.next()) is not None:
+        number = lines.number
+        quoted = '"' in first
+        found = _quoted(lines, first, delimiter, width) if quoted else Row(number, first.split(delimiter))
+        if found.problem or any(cell and not cell.isspace() for cell in found.cells):
+            yield found
+
+
+def _quoted(lines: Lines, first: str, delimiter: str, width: int) -> Row:
+    number = lines.number
+    cells = _cells(first, delimiter, width)
+    if cells is None:
+        return _over_lines(lines, first, delimiter, width)
+    return Row(number, cells) if cells else Row(number, [], "a cell is too long")
+
+
+def _over_lines(lines: Lines, first: str, delimiter: str, width: int) -> Row:
+    """A row whose quotation mark closes on a later line. Where it never does, or closes in the wrong place, the lines
+    after the first are given back: they are rows of their own."""
+    number, text, taken = lines.number, first, list[str]()
+    while len(taken) < LINES_AT_MOST and len(text) < LINE_AT_MOST and (line := lines.next()) is not None:
+        taken.append(line)
+        text = f"{text}\n{line}"
+        if '"' in line and (cells := _cells(text, delimiter, width)) is not None:
+            if len(cells) == width or not width:
+                return Row(number, cells)
+            break
+    lines.give_back(taken)
+    return Row(number, [], "a quotation mark is never closed")
+
+
+def _cells(text: str, delimiter: str, width: int) -> list[str] | None:
+    """The cells of a row with quotation marks in it; None while one is still open, no cells where one is too long.
+
+    Some programs write \\" for a quotation mark inside a cell, most write "" (RFC 4180 §2.7).
+    """
+    if '\\"' in text and len(escaped := _escaped(text, delimiter)) == width:
+        return escaped
+    try:
+        return next(csv.reader([text], delimiter=delimiter, skipinitialspace=True, strict=True), [])
+    except csv.Error as error:
+        if "unexpected end" in str(error):
+            return None
+    try:  # a stray mark in the middle: as the csv module understands it
+        return [] if "\n" in text else next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        return []
+
+
+def _escaped(text: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([text], delimiter=delimiter, doublequote=False, escapechar="\\", strict=True), [])
+    except csv.Error:
+        return []

@@ -1,0 +1,83 @@
+"""An import that is killed, again and again, and run once more: the same end as if nothing had happened (C06)."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from newsletter.db import db, transaction
+from newsletter.models import ConsentEvent, Subscriber, Subscription
+from newsletter.services import exporting
+from newsletter.services.environment import EXTENSION
+from tests.conftest import SECRET
+from tests.people import add_list
+
+ROWS = 12_000
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    found = tmp_path / "readers.csv"
+    with found.open("w") as out:
+        out.write("email,name,status,subscribed_at\n")
+        for number in range(ROWS):
+            status = ("subscribed", "unsubscribed", "bounced", "pending")[number % 4]
+            out.write(f"r{number}@example.com,N {number},{status},2021-02-04\n")
+    return found
+
+
+def start(app: Flask, file: Path) -> subprocess.Popen[str]:
+    environ = {
+        "PATH": os.environ["PATH"],
+        "NEWSLETTER_SECRET_KEY": SECRET,
+        "NEWSLETTER_BASE_URL": "https://news.example.com",
+        "NEWSLETTER_DATABASE_URL": app.extensions[EXTENSION].settings.database_url,
+    }
+    code = "from newsletter.cli import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "subscriber", "import", str(file), "--json"],
+        env=environ, cwd=file.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def count(app: Flask) -> int:
+    with app.app_context():
+        found = db.session.scalar(select(func.count(Subscription.id))) or 0
+        db.session.remove()
+        return found
+
+
+def test_c06_killed_in_the_middle_and_run_again(app: Flask, file: Path, tmp_path: Path) -> None:
+    with app.app_context(), transaction() as session:
+        add_list(session)
+    for more in (1, 3000):
+        process = start(app, file)
+        ends, before = time.monotonic() + 30, count(app)
+        while count(app) < before + more and process.poll() is None and time.monotonic() < ends:
+            time.sleep(0.01)
+        process.kill()
+        process.communicate()
+        found = count(app)
+        assert 0 < found < ROWS, found
+        assert found % 1000 == 0, "a batch is there or it is not"
+    last = start(app, file)
+    said, _ = last.communicate(timeout=60)
+    assert last.returncode == 0, said
+    assert count(app) == ROWS
+    with app.app_context():
+        assert exporting.to_file(tmp_path / "out.csv") == ROWS
+        assert db.session.scalar(select(func.count(Subscriber.id))) == ROWS
+        assert db.session.scalar(select(func.count(ConsentEvent.id))) == ROWS
+        db.session.remove()
+    with (tmp_path / "out.csv").open() as text:
+        statuses = {row["email"]: row["status"] for row in csv.DictReader(text)}
+    kinds = ("active", "unsubscribed", "unsubscribed", "pending")
+    assert statuses == {f"r{number}@example.com": kinds[number % 4] for number in range(ROWS)}

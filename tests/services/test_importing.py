@@ -1,0 +1,261 @@
+"""Importing and exporting subscribers, on both databases: who becomes what, and that doing it again changes nothing."""
+
+from __future__ import annotations
+
+import io
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from newsletter.db import db, transaction
+from newsletter.errors import DatabaseError
+from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription, Suppression
+from newsletter.services import exporting, subscribers, suppressions
+from newsletter.services.environment import Environment
+from newsletter.services.importing import Imported, decide, import_file
+from newsletter.services.roster import Here
+from newsletter.services.subscriptions import Evidence, note_consent
+from tests.fakes import START
+from tests.people import add_list, add_reader
+from tests.platforms import FILES
+
+
+@pytest.fixture(autouse=True)
+def blog(env: Environment) -> None:
+    with transaction() as session:
+        add_list(session)
+
+
+def load(env: Environment, tmp_path: Path, content: str, name: str = "x.csv", **options: object) -> Imported:
+    (tmp_path / name).write_text(content)
+    return import_file(env, tmp_path / name, slug="blog", **options)  # type: ignore[arg-type]
+
+
+def standing() -> dict[str, str]:
+    db.session.rollback()
+    query = select(Subscriber.email, Subscription.status).join(Subscription)
+    return {str(row[0]): str(row[1]) for row in db.session.execute(query)}
+
+
+def balanced(done: Imported) -> bool:
+    return (
+        done.rows == done.new + done.updated + done.duplicate + done.rejected
+        and done.rows == done.active + done.inactive + done.rejected
+        and done.inactive == done.pending + done.unsubscribed + done.suppressed
+    )
+
+
+BECOMES = {
+    "yes": "active", "silent": "active", "pending": "pending", "unknown": "pending", "no": "unsubscribed",
+    "bounced": "unsubscribed", "blocked": "unsubscribed", "complained": "unsubscribed",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "content", "platform", "words"), FILES, ids=[file[0] for file in FILES])
+def test_c01_c02_c06_every_platform_and_again(
+    env: Environment, tmp_path: Path, name: str, content: str, platform: str, words: dict[str, str]
+) -> None:
+    planned = load(env, tmp_path, content, name, because="by hand", dry_run=True)
+    assert standing() == {}
+    done = load(env, tmp_path, content, name, because="by hand")
+    assert asdict(planned) == asdict(done)
+    assert (done.platform, done.new, balanced(done)) == (platform, len(words), True)
+    assert standing() == {email: BECOMES[word] for email, word in words.items()}
+    assert done.active == sum(BECOMES[word] == "active" for word in words.values())
+    before = exporting_text()
+    again = load(env, tmp_path, content, name, because="by hand")
+    assert (again.new, again.updated, again.duplicate, again.active) == (0, 0, len(words), done.active)
+    assert exporting_text() == before
+    assert db.session.scalar(select(func.count(Delivery.id))) == 0
+
+
+def exporting_text() -> str:
+    out = io.StringIO()
+    exporting.to_text(out)
+    return out.getvalue()
+
+
+def test_c07_without_a_word_only_those_who_are_said_to_have_agreed_are_active(env: Environment, tmp_path: Path) -> None:
+    done = load(env, tmp_path, "email,subscribed_at\na@example.com,2021-02-04\nb@example.com,\n")
+    assert standing() == {"a@example.com": "active", "b@example.com": "pending"}
+    assert (done.silent, done.active, done.pending) == (1, 1, 1)
+    later = load(env, tmp_path, "email\nb@example.com\n", because="asked her")
+    assert (later.updated, standing()["b@example.com"]) == (1, "active")
+
+
+def test_c03_who_is_suppressed_here_stays_so(env: Environment, tmp_path: Path) -> None:
+    suppressions.add(env, "never@example.com")
+    done = load(env, tmp_path, "email\nNever@example.com\n", because="x")
+    assert (done.suppressed, done.duplicate, standing()) == (1, 1, {})
+    assert balanced(done)
+
+
+def test_who_bounced_or_complained_elsewhere_is_never_mailed_here(env: Environment, tmp_path: Path) -> None:
+    load(env, tmp_path, "email,status\na@example.com,cleaned\nb@example.com,complained\nc@example.com,unsubscribed\n")
+    assert {row.email: row.reason for row in suppressions.ls()} == {
+        "a@example.com": "bounce", "b@example.com": "complaint",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_strictest_row_of_an_address_wins_in_any_order(
+    env: Environment, tmp_path: Path, order: tuple[int, int]
+) -> None:
+    rows = ["A@example.com,subscribed", "a@EXAMPLE.com,unsubscribed"]
+    done = load(env, tmp_path, "email,status\n" + "\n".join(rows[at] for at in order) + "\n", because="x")
+    assert standing() == {"A@example.com" if order[0] == 0 else "a@example.com": "unsubscribed"}
+    assert (done.rows, done.new, balanced(done)) == (2, 1, True)
+
+
+def test_a_persons_own_later_yes_stands_above_a_file(env: Environment, tmp_path: Path) -> None:
+    with transaction() as session:
+        from newsletter.services.lists import find
+
+        mine = find(session, "blog")
+        own = add_reader(session, mine, "own@example.com")
+        note_consent(session, own, "confirmed", Evidence("form"), START - timedelta(days=30))
+        add_reader(session, mine, "theirs@example.com")
+    load(
+        env, tmp_path,
+        "email,unsubscribed at\nown@example.com,2020-01-01\ntheirs@example.com,2020-01-01\n",
+    )  # fmt: skip
+    assert standing() == {"own@example.com": "active", "theirs@example.com": "unsubscribed"}
+    load(env, tmp_path, "email,unsubscribed at\nown@example.com,2026-11-20\n")
+    assert standing()["own@example.com"] == "unsubscribed"
+    load(env, tmp_path, "email,status\nown@example.com,subscribed\n", because="x")
+    assert standing()["own@example.com"] == "unsubscribed"
+
+
+def test_whoever_asked_anew_after_leaving_must_confirm_it_herself() -> None:
+    assert decide(Here("pending", left=True), "active") == "pending"
+    assert decide(Here("pending"), "active") == "active"
+    assert decide(Here("active"), "pending") == "active"
+    assert decide(Here("active"), "unsubscribed") == "unsubscribed"
+    assert decide(Here("active"), "unsubscribed", left_after_all=False) == "active"
+
+
+def test_evidence_goes_with_her(env: Environment, tmp_path: Path) -> None:
+    load(env, tmp_path, FILES[0][1], "subscribed.csv", because="moved from Mailchimp")
+    story = subscribers.show(env, "a@example.com")
+    assert "confirmed 2018-02-12 10:55 UTC" in story.events[0][1]
+    assert "moved from Mailchimp" in story.events[0][1]
+    event = db.session.scalars(select(ConsentEvent)).first()
+    assert event is not None
+    assert (event.kind, event.source, event.ip) == ("imported", "import", "1.2.3.5")
+    row = db.session.scalars(select(Subscription)).first()
+    assert row is not None
+    assert row.confirmed_at is not None
+    assert row.confirmed_at.year == 2018
+    db.session.rollback()
+
+
+def test_c05_totals_balance_over_many_batches(env: Environment, tmp_path: Path) -> None:
+    rows = []
+    for number in range(3500):
+        rows.append("broken" if number % 1000 == 7 else f"r{number}@example.com")
+    rows += [f"R{number}@Example.com" for number in range(0, 3500, 500)]
+    seen: list[int] = []
+    content = "email\n" + "\n".join(rows) + "\n"
+    planned = load(env, tmp_path, content, because="x", dry_run=True)
+    done = load(env, tmp_path, content, because="x", progress=lambda now: seen.append(now.rows))
+    assert asdict(planned) == asdict(done)
+    assert (done.rows, done.new, done.duplicate, done.rejected) == (3507, 3496, 7, 4)
+    assert balanced(done)
+    assert seen == [1000, 2000, 3000, 3507]
+    assert len(standing()) == 3496
+
+
+def test_c04_what_is_wrong_is_said_by_line(env: Environment, tmp_path: Path) -> None:
+    done = load(
+        env, tmp_path, 'email,status\n"a@example.com\nnonsense,active\n,active\nb@example.com,odd\n', because="x"
+    )
+    assert [problem.split(":")[0] for problem in done.problems] == ["line 2", "line 3", "line 4", "line 5"]
+    assert "never closed" in done.problems[0]
+    assert "kept as pending" in done.problems[3]
+
+
+def test_c06_two_imports_at_once(app: Flask, env: Environment, tmp_path: Path) -> None:
+    """On PostgreSQL each finds people the other has just written, and does its batch again."""
+    db.session.rollback()
+    file = tmp_path / "x.csv"
+    file.write_text("email\n" + "".join(f"r{number}@example.com\n" for number in range(3000)))
+    start = threading.Barrier(2)
+
+    def work(_: int) -> Imported:
+        with app.app_context():
+            start.wait()
+            try:
+                return import_file(env, file, slug="blog", because="x")
+            finally:
+                db.session.remove()
+
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(work, range(2)))
+    assert [balanced(each) for each in done] == [True, True]
+    assert sum(each.new for each in done) == 3000
+    assert len(standing()) == 3000
+    assert db.session.scalar(select(func.count(ConsentEvent.id))) == 3000
+
+
+def test_c08_our_own_export_comes_back_unchanged(env: Environment, tmp_path: Path) -> None:
+    load(
+        env, tmp_path,
+        'email,name,status,subscribed_at\n+plus@example.com,"=HYPERLINK(""x"")",subscribed,2021-02-04\n'
+        "-minus@example.com,'@quoted,unsubscribed,\nb@example.com,Zoë; \"Z\",bounced,\np@example.com,,,\n",
+    )  # fmt: skip
+    file = tmp_path / "out.csv"
+    assert exporting.to_file(file) == 4
+    first = file.read_text()
+    assert '\n\'+plus@example.com,"\'=HYPERLINK(""x"")",' in first
+    assert "\n'-minus@example.com,'@quoted," in first
+    assert file.stat().st_mode & 0o077 == 0
+    assert import_file(env, file, slug="blog").duplicate == 4
+    assert exporting_text() == first
+    with transaction() as session:
+        for row in session.scalars(select(Subscriber)):
+            session.delete(row)
+        for gone in session.scalars(select(Suppression)):
+            session.delete(gone)
+    done = import_file(env, file, slug="blog", told_list=False)
+    assert (done.platform, done.new, balanced(done)) == ("newsletter", 4, True)
+    assert exporting_text() == first
+    assert [row.reason for row in suppressions.ls()] == ["bounce"]
+
+
+def test_a_list_that_is_not_there_is_said(env: Environment, tmp_path: Path) -> None:
+    load(env, tmp_path, "email\na@example.com\n", because="x")
+    content = exporting_text().replace(",blog,", ",other,")
+    done = load(env, tmp_path, content, told_list=False)
+    assert (done.rejected, done.problems) == (1, ["line 2: there is no list 'other'"])
+    assert load(env, tmp_path, content, told_list=True).duplicate == 1
+
+
+def test_c09_a_file_that_cannot_be_written_leaves_nothing_half(env: Environment, tmp_path: Path) -> None:
+    from newsletter.errors import NewsletterError
+
+    with pytest.raises(NewsletterError, match="cannot be written"):
+        exporting.to_file(tmp_path / "missing" / "out.csv")
+    (tmp_path / "out.csv").mkdir()
+    with pytest.raises(NewsletterError, match="cannot be written"):
+        exporting.to_file(tmp_path / "out.csv")
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.any_database
+def test_d02_a_full_disk_in_the_middle_says_how_to_go_on(env: Environment, tmp_path: Path) -> None:
+    content = "email\n" + "".join(f"r{number}@example.com\n" for number in range(5000))
+    pages = db.session.connection().exec_driver_sql("PRAGMA page_count").scalar_one()
+    db.session.connection().exec_driver_sql(f"PRAGMA max_page_count={pages + 150}")
+    with pytest.raises(DatabaseError, match=r"full.*000 rows were read.*goes on from there"):
+        load(env, tmp_path, content, because="x")
+    kept = len(standing())
+    assert 0 < kept < 5000
+    db.session.connection().exec_driver_sql("PRAGMA max_page_count=1000000")
+    again = load(env, tmp_path, content, because="x")
+    assert (again.duplicate, again.new) == (kept, 5000 - kept)

@@ -1,0 +1,169 @@
+"""Subscriber files of other programs: what is read, and what a broken row does to its neighbours (C01, C02, C04, C08)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from newsletter.errors import Refused
+from newsletter.exports.guard import guarded, unguarded
+from newsletter.exports.person import Person, moment
+from newsletter.exports.reading import opened
+from newsletter.exports.table import Row
+from tests.platforms import FILES
+
+
+def read(tmp_path: Path, content: bytes | str, name: str = "x.csv", told: str | None = None) -> list[Person | Row]:
+    file = tmp_path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with opened(file, told) as found:
+        return list(found.people)
+
+
+def people(tmp_path: Path, content: bytes | str, name: str = "x.csv") -> dict[str, Person]:
+    return {row.email: row for row in read(tmp_path, content, name) if isinstance(row, Person)}
+
+
+@pytest.mark.parametrize(("name", "content", "platform", "words"), FILES, ids=[file[0] for file in FILES])
+def test_c01_c02_the_exports_of_every_platform(
+    tmp_path: Path, name: str, content: str, platform: str, words: dict[str, str]
+) -> None:
+    file = tmp_path / name
+    file.write_text(content)
+    with opened(file) as found:
+        rows = list(found.people)
+        assert found.platform.name == platform
+        assert found.share() == 1
+    assert {row.email: row.word for row in rows if isinstance(row, Person)} == words
+    assert len(rows) == len(words)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_c04_encodings_delimiters_and_line_ends(tmp_path: Path, encoding: str, end: str, mark: str) -> None:
+    table = [['"Name"', '"E-Mail"'], ["Jürgen", "j@example.com"], [f'"Zoë{mark} ""Z"""', "z@example.com"]]
+    found = people(tmp_path, end.join(mark.join(row) for row in table).encode(encoding))
+    assert {email: person.name for email, person in found.items()} == {
+        "j@example.com": "Jürgen", "z@example.com": 'Zoë "Z"' if mark == "\t" else f'Zoë{mark} "Z"',
+    }  # fmt: skip
+
+
+def test_c04_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
+    rows = read(
+        tmp_path,
+        "email,name,note\n"
+        'a@example.com,"Ana, never closed,\n'
+        "b@example.com,Bob\n"
+        'c@example.com,"Cy\nof two lines",x,y,z\n'
+        'd@example.com,"Di\r\nof two lines",x\n'
+        'e@example.com,"says \\"hi\\", twice",x\n'
+        'f@example.com,5" pipe,x\n'
+        'g@example.com,"Gil "the" Great",x\n'
+        "\0h@example.com,H\0al,x\n"
+        ",,\n"
+        ",No address,\n",
+    )
+    assert [(row.line, row.problem) for row in rows if isinstance(row, Row)] == [
+        (2, "a quotation mark is never closed"),
+        (4, "a quotation mark is never closed"),
+    ]
+    found = {row.email: (row.line, row.name) for row in rows if isinstance(row, Person)}
+    assert found["b@example.com"] == (3, "Bob")
+    assert found["d@example.com"] == (6, "Di of two lines")
+    assert found["e@example.com"] == (8, 'says "hi", twice')
+    assert found["f@example.com"] == (9, '5" pipe')
+    assert found["g@example.com"][1].startswith("Gil the")
+    assert found["h@example.com"] == (11, "Hal")
+    assert found[""] == (13, "No address")
+
+
+def test_c04_a_hundred_thousand_open_quotation_marks_are_no_trap(tmp_path: Path) -> None:
+    rows = read(tmp_path, "email,name\n" + 'a@example.com,"\n' * 3000 + "b@example.com,x\n")
+    assert isinstance(rows[-1], Person)
+    assert len(rows) >= 1500
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "empty"), (b"\n\n  \n", "empty"), (b"PK\x03\x04rest", "Excel"), (b"\xd0\xcf\x11\xe0", "Excel"),
+        (b"<!doctype html>", "web page"), (b'[{"email": 1}]', "JSON"), (b"name,city\nAna,Berlin\n", "no column"),
+        (b"%PDF-1.7", "PDF"), (b"\x1f\x8b", "compressed"), (b"sep=;\n", "empty"),
+    ],
+)  # fmt: skip
+def test_what_is_no_table_of_subscribers_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        read(tmp_path, content)
+
+
+def test_a_header_is_found_below_a_title_and_by_what_is_under_it(tmp_path: Path) -> None:
+    assert set(people(tmp_path, "My readers,,\n,,\nName,E-mail,City\nAna,a@example.com,Berlin\n")) == {"a@example.com"}
+    assert set(people(tmp_path, "Who,Contact\nAna,a@example.com\nBob,b@example.com\n")) == {
+        "a@example.com",
+        "b@example.com",
+    }
+    assert set(people(tmp_path, "Email,Email status\na@example.com,ok\n")) == {"a@example.com"}
+    assert set(people(tmp_path, "Ana,a@example.com\nBob,b@example.com\n")) == {"a@example.com", "b@example.com"}
+    assert set(people(tmp_path, "email\nAna Coach <a@example.com>\nmailto:b@example.com\n")) == {
+        "a@example.com",
+        "b@example.com",
+    }
+
+
+def test_a_place_is_no_status(tmp_path: Path) -> None:
+    found = people(tmp_path, "email,city,state\na@example.com,LA,California\nb@example.com,NY,unsubscribed\n")
+    assert [found[email].word for email in ("a@example.com", "b@example.com")] == ["silent", "no"]
+
+
+def test_in_a_file_of_nobody_knows_whose_active_is_no_consent(tmp_path: Path) -> None:
+    found = people(tmp_path, "email,status\na@example.com,active\nb@example.com,subscribed\nc@example.com,Bounced\n")
+    assert [found[f"{letter}@example.com"].word for letter in "abc"] == ["silent", "yes", "bounced"]
+
+
+def test_evidence_is_kept(tmp_path: Path) -> None:
+    person = people(tmp_path, FILES[0][1], "subscribed.csv")["a@example.com"]
+    assert person.note == "Mailchimp: asked 2018-02-12 10:54 UTC, confirmed 2018-02-12 10:55 UTC, subscribed"
+    assert person.consented_at == datetime(2018, 2, 12, 10, 55, tzinfo=UTC)
+    assert person.created_at == datetime(2018, 2, 12, 10, 54, 27, tzinfo=UTC)
+    assert (person.name, person.ip, person.tags) == ("Ana Coach", "1.2.3.5", ("Editors", "Vip"))
+
+
+@pytest.mark.parametrize(
+    ("text", "iso"),
+    [
+        ("2021-02-04 07:55:20 +0000", "2021-02-04T07:55:20"), ("2023-03-24 10:23:10 UTC", "2023-03-24T10:23:10"),
+        ("2018-08-27T15:06:27.713Z", "2018-08-27T15:06:27.713000"), ("2021-02-04", "2021-02-04T00:00:00"),
+        ("2021-02-04T07:55:20+02:00", "2021-02-04T05:55:20"), ("1612425320", "2021-02-04T07:55:20"),
+        ("1612425320000", "2021-02-04T07:55:20"), ("04.02.2021 07:55", "2021-02-04T07:55:00"),
+        ("2/4/2021 7:55", "2021-02-04T07:55:00"), ("23/4/2021", "2021-04-23T00:00:00"),
+        ("Feb 4, 2021, 7:55 AM", "2021-02-04T07:55:00"), ("4 February 2021", "2021-02-04T00:00:00"),
+        ("0000-00-00 00:00:00", None), ("1970-01-01 00:00:00", None), ("never", None), ("", None), ("12", None),
+        ("9999-12-31", None), ("99999999999", None),
+    ],
+)  # fmt: skip
+def test_moments_as_programs_write_them(text: str, iso: str | None) -> None:
+    found = moment(text)
+    assert (found.replace(tzinfo=None).isoformat() if found else None) == iso
+
+
+@given(st.text())
+def test_c08_no_cell_is_a_formula_and_each_comes_back(text: str) -> None:
+    cell = guarded(text)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
+    assert unguarded(cell) == text
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_are_read_or_refused(content: bytes) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            read(Path(folder), b"email,name\na@example.com,Ana\n" + content)
+        except Refused:
+            return
