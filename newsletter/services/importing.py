@@ -154,7 +154,7 @@ def _parsed(row: Person | Row) -> Address | str:
     try:
         return parse_address(row.email)
     except InvalidInput as error:
-        return f"{row.email[:80]!r}: {next(iter(error.fields.values()))}"
+        return str(next(iter(error.fields.values())))
 
 
 def _row(

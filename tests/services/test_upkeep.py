@@ -30,7 +30,7 @@ def test_who_never_confirmed_is_forgotten_after_a_fortnight(env: Environment, cl
     subscriptions.subscribe(env, "blog", SignUp("silent@example.com"), Evidence("form", ip="192.0.2.1"))
     file = env.settings.folder / "old.csv"
     file.write_text("email\nimported@example.com\n")
-    importing.import_csv(env, file, slug="blog", because="")
+    importing.import_file(env, file, slug="blog", because="")
     clock.forward(timedelta(days=13))
     upkeep.tidy(env)
     assert "silent@example.com" in addresses()
@@ -60,8 +60,8 @@ def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment
     suppressions.add(env, "complained@example.com", reason="complaint")
     file = env.settings.folder / "all.csv"
     file.write_text("email\nleft@example.com\ntyped@example.com\nCOMPLAINED@example.com\nnew@example.com\n")
-    done = importing.import_csv(env, file, slug="blog", because="an old list")
-    assert (done.rows, done.new, done.refused) == (4, 1, 3)
+    done = importing.import_file(env, file, slug="blog", because="an old list")
+    assert (done.rows, done.new, done.duplicate) == (4, 1, 3)
     assert not any("@" in problem for problem in done.problems)
     statuses = {row.subscriber.email: row.status for row in db.session.scalars(select(Subscription))}
     assert statuses == {
