@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from newsletter import __version__
 from newsletter.db import db, engine_options
+from newsletter.domains.ask import DnsResolver, Resolver
 from newsletter.feeds.fetch import Fetch, Fetcher
 from newsletter.links import Links
 from newsletter.mail.render import Renderer
@@ -36,6 +37,7 @@ def create_app(
     transport: Callable[[], Transport] | None = None,
     fetch: Fetch | None = None,
     clock: Clock = utcnow,
+    resolver: Resolver | None = None,
 ) -> Flask:
     """The Flask application. Touches neither the database nor the network.
 
@@ -62,6 +64,7 @@ def create_app(
         fetch=fetch or _fetcher(settings),
         transport=transport or (lambda: _smtp(settings)),
         clock=clock,
+        resolver=resolver or DnsResolver(),
     )
     _wire(app, settings)
     return app

@@ -17,7 +17,7 @@ from newsletter.db import Base, db
 from newsletter.services.database import upgrade
 from newsletter.services.environment import EXTENSION, Environment
 from newsletter.settings import Settings
-from tests.fakes import Clock, FakeFetch, Sink
+from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 
 # Machines are shared: how long an example takes says nothing about the code.
 hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -125,8 +125,13 @@ def sink() -> Sink:
 
 
 @pytest.fixture
-def app(settings: Settings, clock: Clock, fake_fetch: FakeFetch, sink: Sink) -> Iterator[Flask]:
-    app = create_app(settings, transport=lambda: sink, fetch=fake_fetch, clock=clock)
+def fake_dns() -> FakeDns:
+    return FakeDns()
+
+
+@pytest.fixture
+def app(settings: Settings, clock: Clock, fake_fetch: FakeFetch, sink: Sink, fake_dns: FakeDns) -> Iterator[Flask]:
+    app = create_app(settings, transport=lambda: sink, fetch=fake_fetch, clock=clock, resolver=fake_dns)
     yield app
     with app.app_context():
         db.session.remove()

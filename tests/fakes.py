@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
+from newsletter.domains.ask import CouldNotAsk, Kind
 from newsletter.errors import FeedUnavailable
 from newsletter.feeds.fetch import Fetched
 from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply
@@ -60,6 +61,21 @@ class FakeFetch:
             max_age=None,
             retry_after=None,
         )
+
+
+@dataclass
+class FakeDns:
+    """A name server: answers by (name, kind), with nothing where nothing was said. `silent`: nobody answers."""
+
+    records: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    silent: bool = False
+
+    def __call__(self, name: str, kind: Kind) -> list[str]:
+        self.asked.append((name, kind))
+        if self.silent:
+            raise CouldNotAsk("no name server answered")
+        return self.records.get((name, kind), [])
 
 
 ACCEPTED = Reply(250, "2.0.0", "Ok")

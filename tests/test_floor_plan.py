@@ -14,7 +14,7 @@ FLOORS = [
     {"errors", "languages"},
     {"settings", "schedule", "addresses", "tokens", "content", "shortening", "theme", "tidying"},
     {"links", "logs"},
-    {"feeds", "mail", "exports"},
+    {"feeds", "mail", "exports", "domains"},
     {"db"},
     {"models"},
     {"migrations", "outbox"},

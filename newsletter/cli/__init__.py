@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from newsletter import __version__
 from newsletter.errors import NewsletterError
@@ -20,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "The whole life of a newsletter, on sample data."),
     "serve": ("run", "Pages and worker together."),
     "worker": ("run", "Poll, compose and send; no pages."),
+    "status": ("status", "Everything that matters now, on one screen."),
     "list": ("lists", "Mailing lists and their settings."),
     "feed": ("feeds", "The feeds a list is made from."),
     "entry": ("entries", "What was found in the feeds, and its fate."),
@@ -30,9 +32,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "suppression": ("suppressions", "Who is never mailed, and why."),
     "resource": ("resources", "Files only confirmed subscribers can fetch."),
     "embed": ("embed", "The form to paste into a blog."),
+    "explain": ("explain", "Why did she not get it?"),
     "doctor": ("doctor", "Checks the installation and says what to mend."),
     "db": ("database", "Migrations and backups."),
     "templates": ("templates", "Mail and page templates of your own."),
+    "completion": ("completion", "Complete commands with the Tab key."),
 }
 
 
@@ -61,6 +65,12 @@ class Commands(click.Group):
             raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names of commands, without importing one."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        return [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing one."""
         with formatter.section("Commands"):
@@ -83,6 +93,13 @@ def cli(ctx: click.Context, config: Path | None, *, traceback: bool) -> None:
     ctx.obj = config
 
 
+def _said(error: click.ClickException) -> str:
+    """A mistake in one line, and where help is."""
+    text = " ".join(error.format_message().split())
+    where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+    return f"{text} (`{where} --help` says more)" if where else text
+
+
 def main(args: list[str] | None = None) -> None:
     """Runs a command; a mistake is one line on standard error and exit code 1 (2: usage or settings)."""
     try:
@@ -96,8 +113,11 @@ def main(args: list[str] | None = None) -> None:
     except click.Abort:
         click.echo("newsletter: stopped", err=True)
         code = 1
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        code = error.exit_code
+    except click.ClickException as error:
+        click.echo(f"newsletter: {_said(error)}", err=True)
         code = error.exit_code
     except BrokenPipeError:
         sys.stderr.close()

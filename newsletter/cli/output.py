@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -34,6 +35,16 @@ def as_json(value: object) -> None:
     click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
+def as_json_rows(values: Iterable[object]) -> None:
+    """Many values as one JSON array, written one after another: a million need no memory."""
+    first = True
+    for value in values:
+        click.echo("[" if first else ",")
+        click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2), nl=False)
+        first = False
+    click.echo("[]" if first else "\n]")
+
+
 def _plain(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat()
@@ -60,6 +71,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
     for row in cells:
         shown.add_row(*(escape(cell) for cell in row))
     Console().print(shown)
+
+
+def paint(text: str, color: str) -> str:
+    """`text` in a colour, or bold, on a terminal that wants colours (https://no-color.org)."""
+    if not on_terminal() or os.environ.get("NO_COLOR"):
+        return text
+    return click.style(text, bold=True) if color == "bold" else click.style(text, fg=color)
 
 
 def bar(share: float, text: str) -> None:

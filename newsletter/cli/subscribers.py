@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
+from itertools import islice
 
 import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.exchange import STATUSES, export, import_, word_given
-from newsletter.cli.output import as_json, ask, json_option, list_option, moment, on_terminal, say, table, yes_option
+from newsletter.cli.output import (
+    as_json,
+    as_json_rows,
+    ask,
+    json_option,
+    list_option,
+    moment,
+    on_terminal,
+    say,
+    table,
+    yes_option,
+)
 from newsletter.schedule import CADENCES
 from newsletter.services import feeds, personal, subscribers
 from newsletter.services.environment import Environment
-from newsletter.services.subscribers import SubscriberView
+from newsletter.services.subscribers import SubscriberView, Wanted
+
+SHOWN = 50
 
 
 @click.group()
@@ -25,26 +40,46 @@ def as_dict(row: SubscriberView) -> dict[str, object]:
     return {**asdict(row), "subscriptions": [asdict(each) for each in row.subscriptions]}
 
 
-@subscriber.command(epilog="Example: newsletter subscriber ls --status active")
+@subscriber.command(epilog="Example: newsletter subscriber ls --status active --cadence weekly --count")
 @list_option
-@click.option("--status", type=click.Choice(STATUSES))
-@click.option("--search", default="", metavar="TEXT", help="Part of the address.")
-@click.option("--limit", default=100, show_default=True)
+@click.option("--status", type=click.Choice(STATUSES), help="Who has a subscription of this status.")
+@click.option("--cadence", type=click.Choice(CADENCES), help="Who reads at this rhythm.")
+@click.option("--search", default="", metavar="TEXT", help="Part of the address or the name.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Who came on this day or later.")
+@click.option("--limit", type=click.IntRange(0), help="At most so many (on a terminal 50; 0: all).")
+@click.option("--count", "counted", is_flag=True, help="Only how many there are.")
 @json_option
 @with_environment
-def ls(env: Environment, slug: str | None, status: str | None, search: str, limit: int, *, json_: bool) -> None:
+def ls(
+    env: Environment,
+    slug: str | None,
+    status: str | None,
+    cadence: str | None,
+    search: str,
+    since: datetime | None,
+    limit: int | None,
+    *,
+    counted: bool,
+    json_: bool,
+) -> None:
     """Subscribers, newest first."""
-    found = subscribers.ls(slug=slug, status=status, search=search, limit=limit)
+    wanted = Wanted(slug, status, cadence, search, since.replace(tzinfo=UTC) if since else None)
+    if counted:
+        return say(str(subscribers.count(wanted)))
+    most = (SHOWN if on_terminal() and not json_ else 0) if limit is None else limit
+    found = islice(subscribers.each(wanted), most or None)
     if json_:
-        return as_json([as_dict(row) for row in found])
-    rows = [
-        (row.email, row.name, ", ".join(f"{each.list}: {each.status}, {each.cadence}" for each in row.subscriptions))
-        for row in found
-    ]
-    table(("address", "name", "subscriptions"), rows, empty="Nobody yet.")
-    if on_terminal():
-        say(f"{subscribers.count(slug=slug, status=status)} subscriptions in all")
+        return as_json_rows(as_dict(row) for row in found)
+    rows = [(row.email, row.name, _subscriptions(row)) for row in found]
+    table(("address", "name", "subscriptions"), rows, empty="Nobody yet." if wanted == Wanted() else "Nobody.")
+    if on_terminal() and rows:
+        total = subscribers.count(wanted)
+        say(f"\n{len(rows):,} of {total:,}; --limit 0 shows all" if total > len(rows) else f"\n{total:,} in all")
     return None
+
+
+def _subscriptions(row: SubscriberView) -> str:
+    return ", ".join(f"{each.list}: {each.status}, {each.cadence}" for each in row.subscriptions)
 
 
 @subscriber.command(epilog="Example: newsletter subscriber show ana@example.org")
@@ -52,15 +87,19 @@ def ls(env: Environment, slug: str | None, status: str | None, search: str, limi
 @json_option
 @with_environment
 def show(env: Environment, address: str, *, json_: bool) -> None:
-    """One reader's whole story."""
+    """One reader's whole story: where she came from, what she agreed to, every mail and its fate."""
     story = subscribers.show(env, address)
     if json_:
-        events = [{"at": at, "what": what} for at, what in story.events]
-        return as_json({**as_dict(story.subscriber), "suppressed": story.suppressed, "events": events})
-    say(f"{story.subscriber.email} {story.subscriber.name}".strip() + (" (suppressed)" if story.suppressed else ""))
+        events = [{"at": event.at, "list": event.list, "what": event.what} for event in story.events]
+        return as_json({**as_dict(story.subscriber), "suppressed": bool(story.suppressed), "events": events})
+    say(f"{story.subscriber.email}  {story.subscriber.name}".rstrip())
+    if story.suppressed:
+        say(f"  never mailed: {story.suppressed}")
     for each in story.subscriber.subscriptions:
-        say(f"  {each.list}: {each.status}, {each.cadence}")
-    return table(("when", "what"), [(moment(at), what) for at, what in story.events])
+        paused = f", on a break until {each.paused_until:%Y-%m-%d}" if each.paused_until else ""
+        say(f"  {each.list}: {each.status}, {each.cadence}{paused}")
+    rows = [(moment(event.at, event.timezone), event.list, event.what) for event in story.events]
+    return table(("when", "list", "what"), rows)
 
 
 @subscriber.command(

@@ -72,8 +72,9 @@ class SmtpTransport:
         """A connection ready for transactions. Raises `TransportError`."""
         return knock(server, lambda: self._tls, timeout=self._timeout, hello=self._hello)
 
-    def probe(self) -> dict[str, str]:
+    def probe(self, *, timeout: float | None = None) -> dict[str, str]:
         """What the first usable server offers (EHLO keyword → value), after TLS and AUTH. Raises `TransportError`."""
+        self._timeout = timeout or self._timeout
         while (server := self._servers.pick()) is not None:
             try:
                 opened = self.open(server)

@@ -13,7 +13,7 @@ What is taken on its own (a confirmation, a retry, what a dead worker left) has 
 """
 
 from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, recipients, retry, scrub
-from newsletter.outbox.leasing import lease_due, lease_slice
+from newsletter.outbox.leasing import lease_due, lease_slice, seconds_now
 from newsletter.outbox.ledger import Ledger
 from newsletter.outbox.outcomes import DOUBTS_AT_MOST, SET_ASIDE, recover, release
 from newsletter.outbox.reports import (

@@ -9,6 +9,7 @@ from typing import cast
 
 from flask import current_app
 
+from newsletter.domains.ask import Resolver
 from newsletter.feeds.fetch import Fetch
 from newsletter.links import Links
 from newsletter.mail.render import Renderer
@@ -36,6 +37,7 @@ class Environment:
     fetch: Fetch
     transport: Callable[[], Transport]
     clock: Clock
+    resolver: Resolver
 
     @property
     def now(self) -> datetime:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.orm import Session, selectinload
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.content import plain
 from newsletter.db import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
-from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription
+from newsletter.models import Campaign, ConsentEvent, Subscriber, Subscription, Suppression
 from newsletter.outbox import DeliveryRow
 from newsletter.schedule import CADENCES
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
 from newsletter.services.subscriptions import Evidence, SignUp, leave, note_consent, subscribe
-from newsletter.services.suppressions import suppressed
+from newsletter.services.suppressions import hashes, suppressed
 from newsletter.tokens import new_handle
+
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,60 +49,122 @@ class SubscriberView:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """One thing that happened to a reader on a list, whose clock has `timezone`."""
+
+    at: datetime
+    list: str
+    timezone: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Story:
-    """A subscriber with everything that happened: consent events and mails, oldest first."""
+    """A subscriber with everything that happened: consent, changes and mails, oldest first. `suppressed` says why she
+    is never mailed, empty where she may be."""
 
     subscriber: SubscriberView
-    events: tuple[tuple[datetime, str], ...]
-    suppressed: bool
+    events: tuple[Told, ...]
+    suppressed: str
 
 
-def ls(
-    *, slug: str | None = None, status: str | None = None, search: str = "", limit: int = 100
-) -> list[SubscriberView]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which subscribers: of one list, with a subscription of this status and cadence, whose address or name holds
+    `search`, known since `since`. Nothing said: all."""
+
+    slug: str | None = None
+    status: str | None = None
+    cadence: str | None = None
+    search: str = ""
+    since: datetime | None = None
+
+
+def ls(wanted: Wanted = Wanted(), *, limit: int = 100) -> list[SubscriberView]:
     """Subscribers, newest first."""
-    query = select(Subscriber).order_by(Subscriber.id.desc()).limit(limit)
-    if slug or status:
-        query = query.join(Subscription).join(MailingList).distinct()
-        query = query.where(MailingList.slug == slug) if slug else query
-        query = query.where(Subscription.status == status) if status else query
-    if search:
-        query = query.where(Subscriber.email_key.contains(search.lower(), autoescape=True))
-    with reading() as session:
-        return [_view(row) for row in session.scalars(query)]
+    return list(islice(each(wanted), limit))
 
 
-def count(*, slug: str | None = None, status: str | None = None) -> int:
-    """How many subscriptions there are, of one list and status if given."""
-    query = select(func.count(Subscription.id)).join(MailingList)
-    query = query.where(MailingList.slug == slug) if slug else query
-    query = query.where(Subscription.status == status) if status else query
+def each(wanted: Wanted = Wanted()) -> Iterator[SubscriberView]:
+    """Every one of them, newest first, a page at a time. Raises `NotFound` (no such list)."""
+    before: int | None = None
+    load = selectinload(Subscriber.subscriptions).selectinload(Subscription.mailing_list)
+    while True:
+        with reading() as session:
+            query = select(Subscriber).where(*_which(session, wanted)).order_by(Subscriber.id.desc()).limit(PAGE)
+            query = query.where(Subscriber.id < before) if before else query
+            rows = session.scalars(query.options(load)).all()
+            page = [_view(row) for row in rows]
+            before = rows[-1].id if rows else None
+        yield from page
+        if before is None:
+            return
+
+
+def count(wanted: Wanted = Wanted()) -> int:
+    """How many there are."""
     with reading() as session:
-        return session.scalar(query) or 0
+        return session.scalar(select(func.count(Subscriber.id)).where(*_which(session, wanted))) or 0
+
+
+def _which(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    here = [Subscription.subscriber_id == Subscriber.id]
+    if wanted.slug:
+        here.append(Subscription.list_id == find_list(session, wanted.slug).id)
+    if wanted.status:
+        here.append(Subscription.status == wanted.status)
+    if wanted.cadence:
+        here.append(Subscription.cadence == wanted.cadence)
+    if len(here) > 1:
+        found.append(exists().where(*here))
+    if wanted.search:
+        part = wanted.search.lower()
+        found.append(
+            or_(
+                Subscriber.email_key.contains(part, autoescape=True),
+                func.lower(Subscriber.name).contains(part, autoescape=True),
+            )
+        )
+    if wanted.since:
+        found.append(Subscriber.created_at >= wanted.since)
+    return found
 
 
 def show(env: Environment, address: str) -> Story:
     """One reader's whole story. Raises `NotFound`."""
     with reading() as session:
         found = _find(session, address)
-        events: list[tuple[datetime, str]] = []
-        for subscription in found.subscriptions:
-            slug = subscription.mailing_list.slug
-            noted = select(ConsentEvent).where(ConsentEvent.subscription_id == subscription.id)
-            events += [(event.at, _told(event, slug)) for event in session.scalars(noted)]
-            events += [(row.finished_at or env.now, _mailed(row)) for row in outbox.history(session, subscription.id)]
-        return Story(_view(found), tuple(sorted(events)), suppressed(env, session, found.email_key))
+        events = [event for subscription in found.subscriptions for event in _events(env, session, subscription)]
+        query = select(Suppression).where(Suppression.email_hash.in_(hashes(env, found.email_key)))
+        barred = session.scalars(query).first()
+        why = f"{barred.reason} {barred.note}".strip() if barred else ""
+        return Story(_view(found), tuple(sorted(events, key=lambda event: event.at)), why)
 
 
-def _told(event: ConsentEvent, slug: str) -> str:
-    note = f" ({event.note})" if event.note else ""
-    return f"{event.kind} {slug} by {event.source}{note}"
+def _events(env: Environment, session: Session, subscription: Subscription) -> Iterator[Told]:
+    mailing_list = subscription.mailing_list
+    noted = select(ConsentEvent).where(ConsentEvent.subscription_id == subscription.id).order_by(ConsentEvent.id)
+    for event in session.scalars(noted):
+        yield Told(event.at, mailing_list.slug, mailing_list.timezone, _told(event))
+    subjects = {row.id: row.subject for row in session.execute(select(Campaign.id, Campaign.subject))}
+    for row in outbox.history(session, subscription.id):
+        at = row.finished_at or row.due_at or env.now
+        yield Told(at, mailing_list.slug, mailing_list.timezone, _mailed(row, subjects.get(row.campaign_id or 0, "")))
 
 
-def _mailed(row: DeliveryRow) -> str:
-    what = f"{row.mail} of campaign {row.campaign_id}" if row.campaign_id else row.mail
-    said = f": {row.text}" if row.text and row.status != "sent" else ""
-    return f"{what} {row.status}{said}"
+def _told(event: ConsentEvent) -> str:
+    """What she, or the author in her name, did; where, and on whose word."""
+    where = f" on {event.page}" if event.page else ""
+    note = next((f" ({text})" for text in (event.note, event.wording) if text and event.kind != "confirmed"), "")
+    return f"{event.kind} by {event.source}{where}{note}"
+
+
+def _mailed(row: DeliveryRow, subject: str) -> str:
+    what = f"{row.mail} {row.campaign_id} “{subject}”" if row.campaign_id else row.mail
+    said = f": {row.code or ''} {row.text}".replace(":  ", ": ") if row.text and row.status != "sent" else ""
+    tries = f" after {row.attempts} tries for now" if row.attempts else ""
+    return f"{what} {row.status}{tries}{said}"
 
 
 def add(

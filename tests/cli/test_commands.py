@@ -315,7 +315,7 @@ def test_doctor(newsletter: Run, mail: FaultServer) -> None:
     found = {row["id"]: row for row in json.loads(newsletter("doctor", "--json").out)}
     assert found["base_url"]["verdict"] == "good"
     assert found["smtp"]["verdict"] == "good"
-    assert set(found["smtp"]) == {"id", "verdict", "what", "hint"}
+    assert set(found["smtp"]) == {"id", "verdict", "what", "hint", "why", "record"}
     mail.script["CONNECT"] = always(b"554 No\r\n")
     said = newsletter("doctor")
     assert said.code == 1

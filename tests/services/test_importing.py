@@ -143,8 +143,8 @@ def test_whoever_asked_anew_after_leaving_must_confirm_it_herself() -> None:
 def test_evidence_goes_with_her(env: Environment, tmp_path: Path) -> None:
     load(env, tmp_path, FILES[0][1], "subscribed.csv", because="moved from Mailchimp")
     story = subscribers.show(env, "a@example.com")
-    assert "confirmed 2018-02-12 10:55 UTC" in story.events[0][1]
-    assert "moved from Mailchimp" in story.events[0][1]
+    assert "confirmed 2018-02-12 10:55 UTC" in story.events[0].what
+    assert "moved from Mailchimp" in story.events[0].what
     event = db.session.scalars(select(ConsentEvent)).first()
     assert event is not None
     assert (event.kind, event.source, event.ip) == ("imported", "import", "1.2.3.5")

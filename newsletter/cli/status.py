@@ -1,0 +1,89 @@
+"""`newsletter status`: everything that matters now, on one screen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from newsletter.cli.context import with_environment
+from newsletter.cli.output import as_json, json_option, list_option, moment, paint, say
+from newsletter.services import status as statuses
+from newsletter.services.environment import Environment
+from newsletter.services.status import ListStatus, Mailing, Status
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 78
+
+
+@click.command(epilog="Example: newsletter status")
+@list_option
+@json_option
+@with_environment
+def status(env: Environment, slug: str | None, *, json_: bool) -> None:
+    """One screen: readers, what goes out next and why, what is being sent, what is wrong."""
+    found = statuses.look(env, slug)
+    if json_:
+        return as_json(asdict(found))
+    for row in found.lists:
+        _list(row)
+    zone = found.lists[0].timezone if found.lists else "UTC"
+    return _everything(found, zone)
+
+
+def sparkline(numbers: tuple[int, ...]) -> str:
+    """Numbers as a row of bars; none is a dot."""
+    most = max(numbers, default=0)
+    return "".join(BARS[min(number * len(BARS) // most, len(BARS) - 1)] if number else "·" for number in numbers)
+
+
+def _line(label: str, text: str, *, mark: str = "") -> None:
+    room = WIDTH - 13
+    shown = text if len(text) <= room else f"{text[: room - 1]}…"
+    say(f"  {label:<10} {paint(shown, mark) if mark else shown}")
+
+
+def _list(row: ListStatus) -> None:
+    say(paint(f"{row.title} ({row.list})", "bold"))
+    _line("readers", f"{row.active:,} active, {row.pending:,} pending, {row.unsubscribed:,} unsubscribed")
+    _line("30 days", f"{sparkline(row.growth.joined)}  +{sum(row.growth.joined):,} −{row.growth.left:,}")
+    for coming in row.coming:
+        when = moment(coming.at, row.timezone) if coming.at else "as soon as it is there"
+        _line(coming.cadence, f"{coming.verdict}; next {when}" if coming.at else f"{coming.verdict}; {when}")
+    if not row.coming:
+        _line("next", "nothing: nobody reads yet")
+    for mailing in row.under_way:
+        _mailing(mailing, row.timezone)
+    if row.last:
+        _mailing(row.last, row.timezone)
+    _line(
+        "feeds",
+        f"{row.feeds - len(row.failing)} read well" if row.feeds else "none",
+        mark="" if row.feeds else "yellow",
+    )
+    for failing in row.failing:
+        _line("failing", failing, mark="red")
+    say("")
+
+
+def _mailing(row: Mailing, zone: str) -> None:
+    totals = row.totals
+    done = f"{totals.sent:,}/{totals.recipients:,}" + (f", {totals.failed:,} failed" if totals.failed else "")
+    at = moment(row.at, zone)
+    if row.status == "scheduled":
+        _line("scheduled", f"{row.kind} {row.id} “{row.subject}” at {at}")
+    elif row.status == "sent":
+        _line("last sent", f"{row.kind} {row.id} “{row.subject}”, {done}, {at}")
+    else:
+        _line(row.status, f"{row.kind} {row.id} “{row.subject}”, {done} {row.reason}".rstrip(), mark="yellow")
+
+
+def _everything(found: Status, zone: str) -> None:
+    next_due = f", the next is due {moment(found.next_due_at, zone)}" if found.next_due_at else ""
+    _line("queue", f"{found.waiting:,} waiting{next_due if found.waiting else ''}")
+    _line("bounces", f"{found.bounces:,} addresses gone, {found.complaints:,} complaints in 30 days")
+    if found.ticked_at is None or (found.now - found.ticked_at).total_seconds() > 300:
+        seen = f"last seen {moment(found.ticked_at, zone)}" if found.ticked_at else "never seen"
+        _line("worker", f"not running ({seen}): `newsletter serve` or `newsletter worker`", mark="red")
+    else:
+        _line("worker", "running")

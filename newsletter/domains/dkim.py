@@ -1,0 +1,117 @@
+"""DKIM (RFC 6376): whether the key that mail is signed with is published, and what a sent mail shows of it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import email.policy
+from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.utils import parseaddr
+
+from newsletter.domains.ask import Resolver
+from newsletter.domains.dmarc import tags
+
+BITS_AT_LEAST, BITS_WANTED = 1024, 2048
+USUAL = (
+    "default", "mail", "dkim", "s1", "s2", "k1", "k2", "k3", "google", "selector1", "selector2", "mx", "smtp", "pm",
+    "mandrill", "mailjet", "brevo", "sib", "key1", "key2", "fm1", "fm2", "fm3", "protonmail", "zoho", "newsletter",
+)  # fmt: skip
+"""Selectors that servers and providers use, tried where nobody says which it is."""
+
+MUST_SIGN = ("list-unsubscribe", "list-unsubscribe-post")
+
+
+@dataclass(slots=True)
+class Key:
+    """A published key: its selector, its record, and what is wrong with it."""
+
+    selector: str
+    record: str = ""
+    bits: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a signature in a mail says: for whom, by which key, and which headers it covers."""
+
+    domain: str
+    selector: str
+    signed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A mail that was sent: whom it is from, and its signatures."""
+
+    sender: str
+    signatures: tuple[Signature, ...]
+
+
+def examine(domain: str, selector: str, ask: Resolver) -> Key:
+    """The key of one selector; its record is empty where there is none. Raises `CouldNotAsk`."""
+    found = Key(selector)
+    records = [text for text in ask(f"{selector}._domainkey.{domain}", "TXT") if "p" in tags(text)]
+    if not records:
+        return found
+    found.record = records[0]
+    said = tags(records[0])
+    if len(records) > 1:
+        found.problems.append(f"there are {len(records)} records, and which one counts is nobody's guess (§3.6.2.2)")
+    if not said["p"]:
+        found.problems.append("its key was withdrawn (p= is empty)")
+    elif said.get("k", "rsa").lower() == "rsa":
+        found.bits = rsa_bits(said["p"])
+        if found.bits < BITS_AT_LEAST:
+            found.problems.append("its key cannot be read, or is too short for anybody (RFC 8301 §3.2)")
+        elif found.bits < BITS_WANTED:
+            found.problems.append(f"its key has {found.bits} bits; {BITS_WANTED} are wanted today (RFC 8301 §3.2)")
+    if "y" in said.get("t", "").lower().split(":"):
+        found.problems.append("t=y: receivers are told that it is a test")
+    return found
+
+
+def usual(domain: str, ask: Resolver) -> list[Key]:
+    """The keys at usual selectors. None found proves nothing."""
+    keys = (examine(domain, selector, ask) for selector in USUAL)
+    return [key for key in keys if key.record]
+
+
+def rsa_bits(key: str) -> int:
+    """How many bits the modulus of a public key has (SubjectPublicKeyInfo or PKCS#1, base64); 0 where it is none."""
+    try:
+        der = base64.b64decode("".join(key.split()), validate=True)
+    except (binascii.Error, ValueError):
+        return 0
+    return max((len(number.lstrip(b"\0")) * 8 for number in _integers(der)), default=0)
+
+
+def _integers(der: bytes) -> list[bytes]:
+    """The whole numbers in a piece of DER (X.690), however deep."""
+    found, at = list[bytes](), 0
+    while at + 2 <= len(der):
+        tag, length, start = der[at], der[at + 1], at + 2
+        if length & 0x80:
+            size = length & 0x7F
+            length, start = int.from_bytes(der[start : start + size], "big"), start + size
+        content = der[start : start + length]
+        if tag == 0x02:
+            found.append(content)
+        elif tag == 0x30:
+            found += _integers(content)
+        elif tag == 0x03:
+            found += _integers(content[1:])
+        at = start + length
+    return found
+
+
+def sample(data: bytes) -> Sample:
+    """A mail as it arrived: whom it is from and who signed it."""
+    message = BytesParser(policy=email.policy.compat32).parsebytes(data, headersonly=True)
+    signatures = []
+    for header in message.get_all("DKIM-Signature", []):
+        said = tags("".join(str(header).split()))
+        signed = tuple(name.lower() for name in said.get("h", "").split(":") if name)
+        signatures.append(Signature(said.get("d", "").lower(), said.get("s", ""), signed))
+    return Sample(parseaddr(str(message.get("From", "")))[1].rpartition("@")[2].lower(), tuple(signatures))

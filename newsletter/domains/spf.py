@@ -1,0 +1,108 @@
+"""SPF (RFC 7208): who may send for a domain, and how many questions it takes a receiver to find out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from newsletter.domains.ask import Resolver
+
+LOOKUPS_AT_MOST = 10
+VOIDS_AT_MOST = 2
+_ASKING = ("include", "a", "mx", "ptr", "exists", "redirect")
+
+
+@dataclass(slots=True)
+class Spf:
+    """A domain's policy. `lookups` counts the questions of every record it leads to (§4.6.4), `voids` those without an
+    answer; `ending` is what it says of everybody else: ``-all``, ``~all`` … Empty `record`: there is none."""
+
+    record: str = ""
+    lookups: int = 0
+    voids: int = 0
+    ending: str = ""
+    problems: list[str] = field(default_factory=list)
+
+
+def examine(domain: str, ask: Resolver) -> Spf:
+    """A domain's SPF record and what is wrong with it. Raises `CouldNotAsk`."""
+    found = Spf()
+    records = _records(domain, ask)
+    if len(records) > 1:
+        found.problems.append(f"there are {len(records)} SPF records, and receivers take none of them (§4.5)")
+    if records:
+        found.record = records[0]
+        _walk(found, domain, records[0], ask, seen=[domain])
+        _judge(found)
+    return found
+
+
+def _records(domain: str, ask: Resolver) -> list[str]:
+    return [text for text in ask(domain, "TXT") if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")]
+
+
+def _walk(found: Spf, domain: str, record: str, ask: Resolver, *, seen: list[str]) -> None:
+    """Counts the questions of a record and of those it includes. Stops where a receiver would."""
+    redirect = ""
+    for term in record.lower().split()[1:]:
+        name, target = _parts(term)
+        if name == "all":
+            found.ending = found.ending if len(seen) > 1 else term if term[0] in "+-~?" else f"+{term}"
+        if name not in _ASKING:
+            continue
+        found.lookups += name != "redirect" or not _has_all(record)
+        if found.lookups > LOOKUPS_AT_MOST * 3:
+            return
+        if name == "redirect":
+            redirect = target
+        elif name == "include":
+            _follow(found, target, ask, seen)
+        elif name in ("a", "mx") and not _asked(target or domain, name, ask):
+            found.voids += 1
+    if redirect and not _has_all(record):
+        _follow(found, redirect, ask, seen[:-1])
+
+
+def _parts(term: str) -> tuple[str, str]:
+    """``+include:x`` as its name and target, without qualifier and prefix length."""
+    bare = term.lstrip("+-~?")
+    for mark in (":", "="):
+        name, sign, target = bare.partition(mark)
+        if sign and "/" not in name:
+            return name, target.partition("/")[0]
+    return bare.partition("/")[0], ""
+
+
+def _has_all(record: str) -> bool:
+    return any(_parts(term)[0] == "all" for term in record.lower().split()[1:])
+
+
+def _asked(target: str, kind: str, ask: Resolver) -> bool:
+    if "%" in target:
+        return True  # a macro: only a receiver can fill it in
+    return bool(ask(target, "MX") if kind == "mx" else (ask(target, "A") or ask(target, "AAAA")))
+
+
+def _follow(found: Spf, target: str, ask: Resolver, seen: list[str]) -> None:
+    if not target or "%" in target:
+        return
+    if target in seen:
+        found.problems.append(f"{target} includes itself")
+        return
+    records = _records(target, ask)
+    if not records:
+        found.voids += not ask(target, "TXT")
+        found.problems.append(f"{target} is included and has no SPF record; receivers take that for an error (§5.2)")
+        return
+    _walk(found, target, records[0], ask, seen=[*seen, target])
+
+
+def _judge(found: Spf) -> None:
+    if found.lookups > LOOKUPS_AT_MOST:
+        more = "more than " if found.lookups > LOOKUPS_AT_MOST * 3 else ""
+        found.problems.append(f"it takes {more}{found.lookups} look-ups, and receivers stop after {LOOKUPS_AT_MOST}")
+    if found.voids > VOIDS_AT_MOST:
+        found.problems.append(f"{found.voids} of its look-ups find nothing; more than {VOIDS_AT_MOST} are an error")
+    if found.ending.startswith("+"):
+        found.problems.append("it ends in +all: anybody may send in your name")
+    if not found.ending and "redirect=" not in found.record.lower():
+        found.problems.append("it does not say what holds for everybody else: end it with ~all")

@@ -1,0 +1,178 @@
+"""How the commands feel: quick help with examples, one line for a mistake, completion, colours only where wanted."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from newsletter.cli import COMMANDS, cli
+from newsletter.cli.status import sparkline
+from tests.cli.conftest import Run
+from tests.smtp.fault_server import FaultServer
+
+CLI = Path(__file__).parent.parent.parent / "newsletter" / "cli"
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(cli, info_name="newsletter")
+    for name in COMMANDS:
+        found = cli.get_command(context, name)
+        assert found is not None
+        if isinstance(found, click.Group):
+            yield from ((f"{name} {sub}", command) for sub, command in found.commands.items())
+        else:
+            yield name, found
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands()), ids=[name for name, _ in commands()])
+def test_every_command_has_help_and_an_example_of_itself(name: str, command: click.Command) -> None:
+    assert command.help
+    assert "Example" in (command.epilog or "")
+    assert f"newsletter {name}" in (command.epilog or "")
+
+
+def test_no_command_file_is_long() -> None:
+    for file in CLI.glob("*.py"):
+        assert len(file.read_text().splitlines()) <= 300, file
+
+
+def test_functions_are_short() -> None:
+    package = CLI.parent
+    sizes = [
+        (node.end_lineno or 0) - node.lineno + 1
+        for file in package.rglob("*.py")
+        if "versions" not in file.parts
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert sorted(sizes)[len(sizes) // 2] < 10
+
+
+def spawned(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from newsletter.cli import main; main()", *words],
+        capture_output=True, text=True, env={**os.environ, **environ}, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.any_database
+def test_help_is_there_before_one_wonders() -> None:
+    """CPU time, so that a busy machine does not count; and no database or mail engine is loaded for it."""
+    code = (
+        "import sys, time\nfrom newsletter.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(time.process_time(), [m for m in ('sqlalchemy', 'flask', 'dns', 'rich') if m in sys.modules])"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    seconds, loaded = said.splitlines()[-1].split(" ", 1)
+    assert float(seconds) < 0.3
+    assert loaded == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["subscribr"], "Did you mean 'subscriber'?"), (["subscriber", "lss"], "Did you mean 'ls'?"),
+        (["subscriber", "ls", "--jsn"], "--json"), (["campaign", "show", "x"], "campaign show --help"),
+        (["subscriber", "import", "nothing.csv"], "does not exist"),
+    ],
+)  # fmt: skip
+def test_a_typing_mistake_is_one_line_with_the_mend(run: Run, words: list[str], said: str) -> None:
+    found = run(*words)
+    assert (found.code, found.out, found.err.count("\n")) == (2, "", 1)
+    assert said in found.err
+
+
+def test_completion() -> None:
+    for shell in ("bash", "zsh", "fish"):
+        assert "_NEWSLETTER_COMPLETE" in spawned("completion", shell).stdout
+    environ = {"_NEWSLETTER_COMPLETE": "bash_complete", "COMP_WORDS": "newsletter subscriber im", "COMP_CWORD": "2"}
+    assert spawned(**environ).stdout.split() == ["plain,import"]
+    environ |= {"COMP_WORDS": "newsletter st", "COMP_CWORD": "1"}
+    assert spawned(**environ).stdout.split() == ["plain,status"]
+
+
+def on_a_terminal(*words: str, cwd: Path, **environ: str) -> str:
+    """What a command shows on a terminal of 80 columns."""
+    read, write = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from newsletter.cli import main; main()", *words], stdout=write, stderr=write, stdin=write,
+        cwd=cwd, env={**os.environ, "TERM": "xterm", "COLUMNS": "80", **environ},
+    )  # fmt: skip
+    os.close(write)
+    said = b""
+    ends = time.monotonic() + 60
+    while time.monotonic() < ends:
+        try:
+            said += os.read(read, 4096)
+        except OSError:
+            break
+    process.wait(10)
+    os.close(read)
+    return said.decode()
+
+
+def test_colours_only_on_a_terminal_that_wants_them(newsletter: Run, tmp_path: Path) -> None:
+    assert "\x1b[" not in newsletter("status").out
+    assert "\x1b[" in on_a_terminal("status", cwd=tmp_path)
+    plain = on_a_terminal("status", cwd=tmp_path, NO_COLOR="1")
+    assert "\x1b[" not in plain
+    assert all(len(line) <= 80 for line in plain.splitlines())
+
+
+def test_import_shows_a_bar_on_a_terminal(newsletter: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("email\n" + "".join(f"r{n}@example.com\n" for n in range(2500)))
+    shown = on_a_terminal("subscriber", "import", "x.csv", "--confirmed", "--because", "x", cwd=tmp_path)
+    assert shown.count("\r█") + shown.count("\r░") >= 3
+    assert "2,500 rows = 2,500 new" in shown
+    listed = on_a_terminal("subscriber", "ls", cwd=tmp_path)
+    assert "50 of 2,500" in listed
+    assert newsletter("subscriber", "ls", "--count").out == "2500\n"
+    assert len(json.loads(newsletter("subscriber", "ls", "--json").out)) == 2500
+
+
+def test_sparkline() -> None:
+    assert sparkline((0, 1, 2, 4, 8)) == "·▂▃▅█"
+    assert sparkline((0, 0)) == "··"
+
+
+def test_status_and_explain_say_what_is_so(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+    newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "by phone", "--name", "Ana")
+    newsletter("subscriber", "add", "bob@example.com")
+    (tmp_path / "letter.md").write_text("---\nsubject: Going slowly\n---\n\nA letter.\n")
+    assert newsletter("campaign", "send", "letter.md", "--yes").code == 0
+    said = newsletter("status").out
+    for text in ("1 active, 1 pending", "+1 −0", "“Going slowly”, 1/1", "not running (never seen)"):
+        assert text in said
+    found = json.loads(newsletter("status", "--json").out)
+    assert found["lists"][0]["last"]["totals"]["sent"] == 1
+    got = newsletter("explain", "campaign", "1", "ana@example.com").out
+    assert "She got it: her mail server took it" in got
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC  her message: sent", got)
+    missed = json.loads(newsletter("explain", "campaign", "1", "bob@example.com", "--json").out)
+    assert (missed["got"], "never confirmed" in missed["verdict"]) == (False, True)
+    assert newsletter("explain", "campaign", "9", "ana@example.com").code == 1
+    story = newsletter("subscriber", "show", "ana@example.com").out
+    assert "added by author (by phone)" in story
+    assert "letter 1 “Going slowly” sent" in story
+
+
+def test_export_in_a_pipe_and_to_a_file(newsletter: Run, tmp_path: Path) -> None:
+    newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "x")
+    piped = newsletter("subscriber", "export").out
+    assert piped.splitlines()[1].startswith("ana@example.com,")
+    assert newsletter("subscriber", "export", "out.csv").code == 0
+    assert (tmp_path / "out.csv").read_text() == piped
+    assert newsletter("subscriber", "export", "missing/out.csv").code == 1
+    assert newsletter("subscriber", "export", "--status", "pending").out.count("\n") == 1

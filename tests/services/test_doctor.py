@@ -1,0 +1,202 @@
+"""What `doctor` says of an installation and of the DNS of its domain; `status` and `explain` on the same ground."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from newsletter.db import transaction
+from newsletter.errors import NotFound
+from newsletter.feeds.fetch import Fetched
+from newsletter.models import Campaign, Subscription
+from newsletter.services import doctor, letters, sending, status, suppressions, whynot
+from newsletter.services.checks import Check
+from newsletter.services.environment import Environment
+from newsletter.services.subscriptions import Evidence, leave
+from tests.fakes import Clock, FakeDns, FakeFetch, Sink
+from tests.people import add_list, add_reader
+from tests.services.test_sending import refusal
+from tests.unit.test_domains import public_key
+
+DOMAIN = "slow-letters.net"
+LETTER = "---\nsubject: Going slowly\n---\n\nA letter.\n"
+
+
+@pytest.fixture
+def reader(env: Environment) -> Callable[..., Subscription]:
+    with transaction() as session:
+        add_list(session, from_email=f"ana@{DOMAIN}")
+
+    def add(email: str, **values: object) -> None:
+        from newsletter.services.lists import find
+
+        with transaction() as session:
+            add_reader(session, find(session, "blog"), email, **values)  # type: ignore[arg-type]
+
+    return add  # type: ignore[return-value]
+
+
+def checks(env: Environment, **options: object) -> dict[str, Check]:
+    return {check.id: check for check in doctor.examine(env, **options)}  # type: ignore[arg-type]
+
+
+def well(dns: FakeDns) -> None:
+    dns.records = {
+        (DOMAIN, "TXT"): ["v=spf1 mx -all"], (DOMAIN, "MX"): [f"10 mail.{DOMAIN}"],
+        (f"mail._domainkey.{DOMAIN}", "TXT"): [f"v=DKIM1; p={public_key(2048)}"],
+        (f"_dmarc.{DOMAIN}", "TXT"): [f"v=DMARC1; p=quarantine; rua=mailto:d@{DOMAIN}"],
+        ("news.example.com", "A"): ["192.0.2.7"], ("192.0.2.7", "PTR"): ["news.example.com"],
+    }  # fmt: skip
+
+
+def test_all_is_well(env: Environment, reader: object, clock: Clock, fake_dns: FakeDns, fake_fetch: FakeFetch) -> None:
+    assert checks(env)["clock"].verdict == "bad"
+    clock.now = datetime.now(UTC)
+    well(fake_dns)
+    fake_fetch.pages["https://news.example.com/robots.txt"] = b"User-agent: *\nDisallow: /unsubscribe/\n"
+    found = checks(env)
+    assert {id_: check.verdict for id_, check in found.items() if check.verdict != "good"} == {
+        "bounces": "warn", "feeds": "warn", "worker": "warn",
+    }  # fmt: skip
+    assert "1 of 10 look-ups" in found["spf"].what
+    assert "2048 bits" in found["dkim"].what
+    assert "p=quarantine holds" in found["dmarc"].what
+    assert {"settings", "database", "migrations", "disk", "clock", "base_url", "one_click", "rdns", "mx"} <= set(found)
+
+
+def test_what_is_missing_comes_with_the_record_to_publish(env: Environment, reader: object, fake_dns: FakeDns) -> None:
+    found = checks(env, selector="news")
+    assert {found[id_].verdict for id_ in ("spf", "dkim", "dmarc", "mx", "helo")} == {"bad"}
+    assert found["spf"].record == f'{DOMAIN}. TXT "v=spf1 mx ~all"'
+    assert found["dkim"].record.startswith(f'news._domainkey.{DOMAIN}. TXT "v=DKIM1')
+    assert found["dmarc"].record == f'_dmarc.{DOMAIN}. TXT "v=DMARC1; p=none; rua=mailto:dmarc@{DOMAIN}"'
+    assert all(found[id_].why for id_ in ("spf", "dkim", "dmarc", "mx", "helo"))
+    assert checks(env)["dkim"].verdict == "unknown"
+
+
+def test_without_a_network_nothing_is_called_wrong(env: Environment, reader: object, fake_dns: FakeDns) -> None:
+    fake_dns.silent = True
+    found = checks(env)
+    assert {found[id_].verdict for id_ in ("spf", "dkim", "dmarc", "mx", "rdns")} == {"unknown"}
+    assert "could not ask" in found["spf"].what
+
+
+def test_names_that_lead_elsewhere_and_mail_that_goes_nowhere(
+    env: Environment, reader: object, fake_dns: FakeDns
+) -> None:
+    well(fake_dns)
+    fake_dns.records["192.0.2.7", "PTR"] = ["pool-7.isp.example"]
+    fake_dns.records[DOMAIN, "MX"] = ["0 "]
+    fake_dns.records[DOMAIN, "TXT"] = ["v=spf1 +all"]
+    found = checks(env)
+    assert [found[id_].verdict for id_ in ("rdns", "mx", "spf")] == ["bad", "bad", "bad"]
+    assert "pool-7.isp.example" in found["rdns"].what
+
+
+@pytest.mark.parametrize(
+    ("signature", "said"),
+    [
+        (f"d={DOMAIN}; s=mail; h=From:List-Unsubscribe:List-Unsubscribe-Post", ""),
+        (f"d={DOMAIN}; s=mail; h=From:List-Unsubscribe", "leaves out list-unsubscribe-post"),
+        ("d=provider.example; s=x; h=From", "signed by provider.example"), ("", "signed by nobody"),
+    ],
+)  # fmt: skip
+def test_a_sample_of_sent_mail(env: Environment, reader: object, fake_dns: FakeDns, signature: str, said: str) -> None:
+    well(fake_dns)
+    header = f"DKIM-Signature: v=1; {signature}; b=x\r\n" if signature else ""
+    found = checks(env, sample=f"{header}From: ana@{DOMAIN}\r\n\r\nBody".encode())
+    assert said in found["dkim"].what + found.get("dkim_headers", Check("", "good", "")).what
+    assert (found["dkim"].verdict == "good") == (not said or "leaves" in said)
+
+
+def test_an_address_that_is_not_ours(env: Environment, reader: object, fake_fetch: FakeFetch) -> None:
+    url = "https://news.example.com/robots.txt"
+    assert "cannot be reached" in checks(env)["one_click"].what
+    fake_fetch.pages[url] = b"User-agent: *\n"
+    assert "not this program" in checks(env)["one_click"].what
+    moved = Fetched(url="https://www.news.example.com/robots.txt", status=200, body=b"Disallow: /unsubscribe/")
+    fake_fetch.pages[url] = moved
+    assert "redirects" in checks(env)["one_click"].what
+
+
+def test_a_free_address_is_named(env: Environment, fake_dns: FakeDns) -> None:
+    with transaction() as session:
+        add_list(session, from_email="ana@gmail.com", postal_address="")
+    found = checks(env)
+    assert (found["from"].verdict, found["postal_address"].verdict) == ("bad", "warn")
+    assert fake_dns.asked == [("news.example.com", "A"), ("news.example.com", "AAAA")]
+
+
+def send(env: Environment, sink: Sink) -> int:
+    number = letters.send(env, letters.parse(LETTER))
+    sending.send_due(env)
+    return number
+
+
+def test_why_she_did_not_get_it(env: Environment, reader: Callable[..., None], sink: Sink, clock: Clock) -> None:
+    clock.forward(timedelta(hours=1))
+    for name in ("got", "gone", "never", "bounced", "barred"):
+        reader(f"{name}@example.com", status={"never": "pending"}.get(name, "active"))
+    with transaction() as session:
+        from sqlalchemy import select
+
+        from newsletter.models import Subscriber
+
+        left = session.scalars(
+            select(Subscription).join(Subscriber).where(Subscriber.email == "gone@example.com")
+        ).one()
+        leave(session, left, Evidence("author"), env.now)
+    suppressions.add(env, "barred@example.com", reason="complaint")
+    sink.script = lambda outgoing: (
+        refusal(outgoing, 550, "5.1.1", "Nobody here") if "bounced" in outgoing.recipient else None
+    )
+    clock.forward(timedelta(hours=1))
+    number = send(env, sink)
+    clock.forward(timedelta(hours=1))
+    reader("late@example.com", now=clock.now)
+    said = {
+        name: whynot.explain(env, number, f"{name}@example.com")
+        for name in ("got", "gone", "never", "bounced", "barred", "late", "stranger")
+    }
+    assert said["got"].got is True
+    assert "Message-ID" in said["got"].hint
+    assert all(said[name].got is False for name in said if name != "got")
+    for name, text in (
+        ("gone", "unsubscribed"), ("never", "never confirmed"), ("bounced", "550"), ("barred", "suppressed"),
+        ("late", "joined after"), ("stranger", "does not subscribe"),
+    ):  # fmt: skip
+        assert text in said[name].verdict, name
+    assert "her message: sent" in [what for _, what in said["got"].facts]
+    with pytest.raises(NotFound):
+        whynot.explain(env, 99, "got@example.com")
+
+
+def test_why_not_yet(env: Environment, reader: Callable[..., None], sink: Sink) -> None:
+    reader("a@example.com")
+    number = letters.send(env, letters.parse(LETTER), at=env.now + timedelta(days=1))
+    assert whynot.explain(env, number, "a@example.com").verdict == "the campaign is scheduled: nobody got it"
+    assert whynot.explain(env, number, "a@example.com").got is None
+
+
+def test_status_at_one_look(env: Environment, reader: Callable[..., None], sink: Sink, clock: Clock) -> None:
+    reader("old@example.com", now=clock.now - timedelta(days=90))
+    reader("new@example.com", now=clock.now - timedelta(days=2))
+    reader("today@example.com")
+    reader("asked@example.com", status="pending")
+    number = send(env, sink)
+    suppressions.add(env, "x@example.com", reason="bounce")
+    found = status.look(env)
+    [blog] = found.lists
+    assert (blog.active, blog.pending, blog.unsubscribed) == (3, 1, 0)
+    assert (blog.growth.joined[-1], blog.growth.joined[-3], sum(blog.growth.joined), blog.growth.left) == (1, 1, 2, 0)
+    assert blog.last is not None
+    assert (blog.last.id, blog.last.totals.sent, blog.under_way) == (number, 3, ())
+    assert [coming.cadence for coming in blog.coming] == ["weekly"]
+    assert (found.bounces, found.complaints, found.waiting, found.ticked_at) == (1, 0, 0, None)
+    with transaction() as session:
+        session.get_one(Campaign, number).status = "paused"
+    assert status.look(env, "blog").lists[0].under_way[0].status == "paused"
+    with pytest.raises(NotFound):
+        status.look(env, "none")

@@ -1,0 +1,219 @@
+"""SPF, DKIM and DMARC as `doctor` reads them, against a name server that says what it is told to."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from newsletter.domains import dkim, dmarc, spf
+from newsletter.domains.ask import CouldNotAsk, DnsResolver
+from tests.fakes import FakeDns
+
+
+def public_key(bits: int) -> str:
+    """A key of the right shape: SEQUENCE { SEQUENCE { oid, NULL }, BIT STRING { SEQUENCE { modulus, 65537 } } }."""
+
+    def der(tag: int, content: bytes) -> bytes:
+        size = len(content)
+        length = bytes([size]) if size < 128 else bytes([0x82]) + size.to_bytes(2, "big")
+        return bytes([tag]) + length + content
+
+    modulus = der(0x02, b"\0" + b"\xc3" * (bits // 8))
+    inner = der(0x30, modulus + der(0x02, b"\x01\x00\x01"))
+    oid = der(0x30, der(0x06, b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01") + der(0x05, b""))
+    return base64.b64encode(der(0x30, oid + der(0x03, b"\0" + inner))).decode()
+
+
+def dns(*records: tuple[str, str, str]) -> FakeDns:
+    found = FakeDns()
+    for name, kind, text in records:
+        found.records.setdefault((name, kind), []).append(text)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ("v=spf1 ip4:192.0.2.1 -all", ""), ("v=spf1 ip4:192.0.2.1/24 ip6:2001:db8::/32 ~all", ""),
+        ("v=spf1 +all", "anybody"), ("v=spf1 all", "anybody"), ("v=spf1 ip4:192.0.2.1", "does not say"),
+        ("v=spf1 include:nowhere.example ~all", "no SPF record"), ("v=spf1 include:a.example ~all", "includes itself"),
+    ],
+)  # fmt: skip
+def test_spf_records(record: str, said: str) -> None:
+    ask = dns(("a.example", "TXT", record), ("a.example", "TXT", "other=1"))
+    found = spf.examine("a.example", ask)
+    assert found.record == record
+    assert said in "; ".join(found.problems)
+    assert bool(found.problems) == bool(said)
+
+
+def test_spf_counts_the_look_ups_of_everything_it_includes() -> None:
+    ask = dns(
+        (
+            "a.example",
+            "TXT",
+            "v=spf1 a mx:m.example include:one.example include:two.example exists:%{i}.x.example ~all",
+        ),
+        ("one.example", "TXT", "v=spf1 include:three.example ptr ?all"),
+        ("two.example", "TXT", "v=spf1 redirect=three.example"),
+        ("three.example", "TXT", "v=spf1 a:gone.example ip4:192.0.2.1 -all"),
+        ("a.example", "A", "192.0.2.1"),
+        ("m.example", "MX", "10 m.example"),
+    )
+    found = spf.examine("a.example", ask)
+    assert (found.lookups, found.voids, found.ending, found.problems) == (10, 2, "~all", [])
+    ask.records["two.example", "TXT"] = ["v=spf1 a a a redirect=three.example"]
+    found = spf.examine("a.example", ask)
+    assert found.lookups == 13
+    assert "13 look-ups" in found.problems[0]
+    assert "find nothing" in found.problems[1]
+
+
+def test_spf_two_records_are_none_and_a_swarm_of_includes_ends() -> None:
+    ask = dns(("a.example", "TXT", "v=spf1 -all"), ("a.example", "TXT", "v=spf1 ~all"))
+    assert "2 SPF records" in spf.examine("a.example", ask).problems[0]
+    names = [f"n{number}.example" for number in range(40)]
+    swarm = FakeDns({(name, "TXT"): ["v=spf1 " + " ".join(f"include:{other}" for other in names)] for name in names})
+    found = spf.examine("n0.example", swarm)
+    assert "more than" in "; ".join(found.problems)
+    assert len(swarm.asked) < 200
+    assert spf.examine("none.example", ask).record == ""
+
+
+@pytest.mark.parametrize(
+    ("record", "policy", "said"),
+    [
+        ("v=DMARC1; p=reject; rua=mailto:a@a.example", "reject", ""), ("v=DMARC1;p=quarantine", "quarantine", ""),
+        ("v=DMARC1; p=none", "none", "rua="), ("v=DMARC1; rua=mailto:a@a.example", "none", "no policy"),
+        ("v=DMARC1; p=reject; pct=50; ri=3600", "reject", "pct, ri mean nothing"),
+        ("v=DMARC1; p=reject; t=y", "reject", "t=y"),
+    ],
+)  # fmt: skip
+def test_dmarc_records(record: str, policy: str, said: str) -> None:
+    found = dmarc.examine("a.example", dns(("_dmarc.a.example", "TXT", record), ("_dmarc.a.example", "TXT", "x")))
+    assert (found.at, found.policy) == ("a.example", policy)
+    assert said in "; ".join(found.problems)
+    assert bool(found.problems) == bool(said)
+
+
+def test_dmarc_walks_up_the_tree() -> None:
+    """RFC 9989 §4.10: the policy of the domain itself, else of its organisation, whose `sp` then holds."""
+    ask = dns(
+        ("_dmarc.example", "TXT", "v=DMARC1; p=reject; psd=y"),
+        ("_dmarc.a.example", "TXT", "v=DMARC1; p=reject; sp=quarantine"),
+    )
+    found = dmarc.examine("deep.news.a.example", ask)
+    assert (found.at, found.policy) == ("a.example", "quarantine")
+    assert dmarc.organisation("deep.news.a.example", ask) == "a.example"
+    assert dmarc.aligned("bounce.a.example", "news.a.example", ask)
+    assert not dmarc.aligned("b.example", "news.a.example", ask)
+    ask.records["_dmarc.news.a.example", "TXT"] = ["v=DMARC1; p=none; psd=n"]
+    assert dmarc.organisation("deep.news.a.example", ask) == "news.a.example"
+    assert not dmarc.aligned("bounce.a.example", "news.a.example", ask)
+
+
+def test_dmarc_of_a_very_deep_name_asks_at_most_eight_times() -> None:
+    ask = FakeDns()
+    assert dmarc.organisation(".".join(f"n{number}" for number in range(30)), ask).startswith("n0.")
+    assert len(ask.asked) == 8
+
+
+def test_dkim_keys() -> None:
+    for bits in (2048, 1024, 512):
+        assert dkim.rsa_bits(public_key(bits)) == bits
+    assert dkim.rsa_bits("nonsense!") == 0
+    assert dkim.rsa_bits("") == 0
+    ask = dns(
+        ("good._domainkey.a.example", "TXT", f"v=DKIM1; k=rsa; p={public_key(2048)}"),
+        ("short._domainkey.a.example", "TXT", f"p={public_key(1024)}"),
+        ("tiny._domainkey.a.example", "TXT", f"p={public_key(512)}"),
+        ("gone._domainkey.a.example", "TXT", "v=DKIM1; p="),
+        ("test._domainkey.a.example", "TXT", f"v=DKIM1; t=s:y; p={public_key(2048)}"),
+        ("ed._domainkey.a.example", "TXT", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="),
+        ("default._domainkey.a.example", "TXT", f"v=DKIM1; p={public_key(2048)}"),
+    )
+    said = {
+        name: dkim.examine("a.example", name, ask).problems for name in ("good", "ed", "short", "tiny", "gone", "test")
+    }
+    assert said["good"] == said["ed"] == []
+    assert "1024 bits" in said["short"][0]
+    assert "too short" in said["tiny"][0]
+    assert "withdrawn" in said["gone"][0]
+    assert "test" in said["test"][0]
+    assert dkim.examine("a.example", "none", ask).record == ""
+    assert [key.selector for key in dkim.usual("a.example", ask)] == ["default"]
+
+
+def test_a_sample_shows_who_signed_it_and_what() -> None:
+    found = dkim.sample(
+        b"DKIM-Signature: v=1; a=rsa-sha256; d=A.example; s=mail;\r\n h=From:To:Subject:\r\n  List-Unsubscribe; b=x\r\n"
+        b"From: Ana <ana@a.example>\r\nSubject: x\r\n\r\nBody"
+    )
+    assert found.sender == "a.example"
+    assert found.signatures == (dkim.Signature("a.example", "mail", ("from", "to", "subject", "list-unsubscribe")),)
+    assert dkim.sample(b"\xff\x00nonsense").signatures == ()
+
+
+@pytest.fixture
+def silence() -> Iterator[int]:
+    """A name server that takes every question and answers none."""
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as server:
+        server.bind(("127.0.0.1", 0))
+        yield server.getsockname()[1]
+
+
+def test_without_an_answer_it_says_so_and_soon(silence: int) -> None:
+    ask = DnsResolver(seconds=0.2, nameservers=["127.0.0.1"], port=silence)
+    begun = time.monotonic()
+    for number in range(20):
+        with pytest.raises(CouldNotAsk):
+            ask(f"n{number}.example", "TXT")
+    assert time.monotonic() - begun < 2
+
+
+def test_a_real_answer_over_the_wire() -> None:
+    """Against a name server of a few lines: TXT joined, MX, no such name, and each question asked once."""
+    import dns.flags
+    import dns.message
+    import dns.rcode
+    import dns.rrset
+
+    answers = {
+        ("a.example.", "TXT"): '"v=spf1 " "-all"',
+        ("a.example.", "MX"): "10 Mail.A.example.",
+        ("1.2.0.192.in-addr.arpa.", "PTR"): "mail.a.example.",
+    }
+    asked: list[str] = []
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(5)
+
+        def serve() -> None:
+            for _ in range(4):
+                wire, address = server.recvfrom(4096)
+                query = dns.message.from_wire(wire)
+                question = query.question[0]
+                key = (str(question.name), dns.rdatatype.to_text(question.rdtype))
+                asked.append(key[0])
+                answer = dns.message.make_response(query)
+                if key in answers:
+                    answer.answer.append(dns.rrset.from_text(key[0], 60, "IN", key[1], answers[key]))
+                else:
+                    answer.set_rcode(dns.rcode.NXDOMAIN)
+                server.sendto(answer.to_wire(), address)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        ask = DnsResolver(nameservers=["127.0.0.1"], port=server.getsockname()[1])
+        assert ask("a.example", "TXT") == ask("A.example.", "TXT") == ["v=spf1 -all"]
+        assert ask("a.example", "MX") == ["10 mail.a.example"]
+        assert ask("192.0.2.1", "PTR") == ["mail.a.example"]
+        assert ask("gone.example", "TXT") == []
+        thread.join(5)
+    assert len(asked) == 4
