@@ -29,10 +29,15 @@ def commands() -> Iterator[tuple[str, click.Command]]:
     for name in COMMANDS:
         found = cli.get_command(context, name)
         assert found is not None
-        if isinstance(found, click.Group):
-            yield from ((f"{name} {sub}", command) for sub, command in found.commands.items())
-        else:
-            yield name, found
+        yield from within(name, found)
+
+
+def within(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group):
+        yield name, command
+        return
+    for sub, found in command.commands.items():
+        yield from within(f"{name} {sub}", found)
 
 
 @pytest.mark.parametrize(("name", "command"), list(commands()), ids=[name for name, _ in commands()])
