@@ -13,24 +13,51 @@ from newsletter.errors import NewsletterError
 
 @click.command(epilog="Example: newsletter demo --once")
 @click.option("--once", is_flag=True, help="End after the steps; exit 0 only if every one held.")
-@click.option("--port", default=0, help="The port of the newsletter's pages (any free one if not given).")
-def demo(*, once: bool, port: int) -> int:
+@click.option("--practice", is_flag=True, help="Only a blog and a mailbox to practise on, as in docs/tutorial.md.")
+@click.option(
+    "--port", type=int, help="The port of the newsletter's pages (any free one), or of the practice blog (8026)."
+)
+@click.option("--smtp-port", default=2525, show_default=True, help="The port of the practice mailbox.")
+def demo(*, once: bool, practice: bool, port: int | None, smtp_port: int) -> int:
     """Sign up, confirm, poll, digest, read, unsubscribe: in a scratch folder, on real HTTP and real SMTP.
 
     Then a sample blog with the form and a mailbox are served for clicking.
     """
+    logging.disable(logging.INFO)
+    return _practise(8026 if port is None else port, smtp_port) if practice else _play(port or 0, once=once)
+
+
+def _told() -> threading.Event:
+    """An event that SIGTERM and Ctrl-C set."""
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    return told
+
+
+def _practise(port: int, smtp_port: int) -> int:
+    from newsletter.demo import practice
+
+    told = _told()
+    try:
+        with practice.practice(click.echo, port=port, smtp_port=smtp_port) as publish:
+            practice.until(told, publish, click.echo)
+    except OSError as error:
+        hint = "choose others with --port and --smtp-port"
+        raise NewsletterError(f"the practice blog cannot start: {error.strerror or error}", hint=hint) from None
+    return 0
+
+
+def _play(port: int, *, once: bool) -> int:
     from newsletter import demo as story
 
-    logging.disable(logging.INFO)
     try:
         with story.stage(port=port) as scene:
             story.play(scene, click.echo)
             click.echo("Every step held.")
             if once:
                 return 0
-            told = threading.Event()
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: told.set())
+            told = _told()
             click.echo(
                 f"\nNow try it yourself:\n"
                 f"  the blog, with the form   {scene.blog.url}/blog/\n"

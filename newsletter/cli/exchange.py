@@ -105,8 +105,8 @@ def _report(file: Path, done: Imported, *, because: str, dry_run: bool) -> None:
     if done.rejected > len(done.problems):
         say(f"  … and {done.rejected - len(done.problems):,} more")
     if done.silent and not because:
-        say(f"Of {done.silent:,} the file does not say that they agreed: they {would or ''}wait, and are not mailed.")
-        say('If they did: the same command with --confirmed --because "how you know".')
+        say(f"Of {done.silent:,} the file does not say that they agreed; they wait, and are not mailed.")
+        say('If they did agree: the same command with --confirmed --because "how you know".')
     say("Nothing was changed." if dry_run else "Nobody was mailed.")
 
 

@@ -91,10 +91,12 @@ def _make(file: Path, blog_url: str | None, slug: str | None, values: dict[str, 
         say(f"List: {made.title}, at {env.links.mailing_list(made.slug)}")
         if found:
             added = feeds.add(env, found.feed_url, made.slug)
-            say(f"Feed: {added.url}; its {added.entries} entries of today will not be mailed, what comes will.")
+            say(f"Feed: {added.url}")
+            say(f"Its {added.entries} entries of today will not be mailed; what comes will.")
         elif trouble:
             warn(f"{trouble}; add the feed later with `newsletter feed add`")
-        say("Next: `newsletter embed` prints the form for your blog, `newsletter serve` runs it all.")
+        say("Next: `newsletter embed` prints the form for your blog,")
+        say("      `newsletter serve` runs it all, and `newsletter doctor` looks it over.")
 
 
 def _slug(title: str) -> str:

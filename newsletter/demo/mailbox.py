@@ -7,6 +7,7 @@ import email.policy
 import re
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from html import escape
@@ -36,11 +37,12 @@ class Mail:
 
 
 class Mailbox:
-    """Keeps every mail it is handed."""
+    """Keeps every mail it is handed, and says so to `heard` (with the mail's number)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, port: int = 0, heard: Callable[[Mail, int], None] = lambda mail, number: None) -> None:
         self.mails: list[Mail] = []
-        with socket.create_server(("127.0.0.1", 0)) as free:  # aiosmtpd cannot choose a port by itself
+        self._heard = heard
+        with socket.create_server(("127.0.0.1", port)) as free:  # aiosmtpd cannot choose a port by itself
             self._port = free.getsockname()[1]
         self._controller = Controller(self, hostname="127.0.0.1", port=self._port)
 
@@ -49,6 +51,7 @@ class Mailbox:
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.mails.append(Mail(envelope.content, message))
+        self._heard(self.mails[-1], len(self.mails) - 1)
         return "250 2.0.0 Ok"
 
     def start(self) -> str:

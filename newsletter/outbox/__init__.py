@@ -53,6 +53,7 @@ __all__ = [
     "retry",
     "rows",
     "scrub",
+    "seconds_now",
     "totals",
     "waiting",
     "worked_through",
