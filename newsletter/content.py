@@ -1,4 +1,4 @@
-"""Other people's HTML made harmless, Markdown, excerpts, plain text. Pure: fetches nothing, sends nothing.
+"""Other people's HTML made harmless, excerpts, plain text. Pure: fetches nothing, sends nothing.
 
 Whatever a feed or an author hands in leaves here as inert HTML with absolute links, or as text without anything that
 could end a header, reverse a line or fill a slot.
@@ -13,7 +13,6 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import nh3
-from markdown_it import MarkdownIt
 
 HTML_AT_MOST = 1_000_000
 DEPTH_AT_MOST = 200
@@ -55,7 +54,6 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
 }
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
 # ── text ───────────────────────────────────────────────────────────────────────────────────────────
@@ -299,11 +297,3 @@ def excerpt(html: str, *, words: int = 60) -> str:
     text = _SPACE.sub(" ", html_to_text(html, links=False)).strip()
     parts = text.split(" ")
     return text if len(parts) <= words else " ".join(parts[:words]).rstrip(",;:–-") + " …"
-
-
-# ── Markdown ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def markdown_to_html(text: str, *, base_url: str) -> str:
-    """CommonMark with tables; raw HTML is shown as text; links and pictures become absolute."""
-    return clean_html(str(_MARKDOWN.render(lines(text, limit=HTML_AT_MOST))), base_url=base_url)

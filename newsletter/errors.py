@@ -144,12 +144,13 @@ class NotAFeed(FeedError):
 
 
 class TemplateProblem(NewsletterError):
-    """A mail template cannot be rendered: `template`, `line` (0 where unknown)."""
+    """A mail template cannot be rendered: `template`, `line` (0 where unknown), `reason`."""
 
     def __init__(self, template: str, line: int, reason: str) -> None:
         super().__init__(f"{template}, line {line}: {reason}" if line else f"{template}: {reason}")
         self.template = template
         self.line = line
+        self.reason = reason
 
 
 class TransportError(NewsletterError):

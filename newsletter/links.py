@@ -27,6 +27,10 @@ class Links:
         """What was mailed: all of it, or one mailing."""
         return f"{self.base_url}/{slug}/archive/{campaign or ''}"
 
+    def picture(self, slug: str, name: str) -> str:
+        """A letter's picture."""
+        return f"{self.base_url}/{slug}/archive/media/{name}"
+
     def confirm(self, handle: str, round_: int, now: datetime) -> str:
         """Confirms the `round_`-th request of a subscription; 7 days."""
         return self._signed("confirm", f"{handle}.{round_}", now)

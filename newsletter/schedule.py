@@ -5,11 +5,11 @@ Pure: `now` and randomness are arguments, nothing sleeps and nothing is stored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, get_args
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Cadence = Literal["instant", "daily", "weekly", "monthly"]
 CADENCES: tuple[Cadence, ...] = get_args(Cadence)
@@ -18,6 +18,14 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 POLL_EVERY = timedelta(minutes=15)
 POLL_AT_MOST = timedelta(days=1)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """A time zone; UTC where the machine does not know it any more (`doctor` says so)."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +109,33 @@ def next_try(now: datetime, *, attempts: int, waits: Sequence[timedelta], jitter
     of them (RFC 5321 §4.5.4.1), ±20 % by `jitter` in 0–1."""
     wait = waits[min(attempts, len(waits)) - 1]
     return now + wait * (0.8 + 0.4 * jitter)
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesStep:
+    """A letter of a series, as far as its moment goes: it is due `after` the series began for a reader, and owed to
+    whoever's moment for it comes once it is there (`since`). A `removed` one is owed to nobody."""
+
+    id: int
+    after: timedelta
+    since: datetime
+    removed: bool = False
+
+
+def next_of_series(
+    steps: Sequence[SeriesStep], *, begun: datetime, taken: Mapping[int, datetime]
+) -> tuple[int, datetime] | None:
+    """Which letter of a series a reader gets next, and when; None where there is none for him.
+
+    `taken` says which letters he has had, and when. Nothing that stands before one of them comes any more, so that a
+    changed series restarts nobody; and where something was late, what follows keeps its distance.
+    """
+    ordered = sorted(steps, key=lambda step: (step.after, step.id))
+    had = [number for number, step in enumerate(ordered) if step.id in taken]
+    last = ordered[had[-1]] if had else None
+    for step in ordered[had[-1] + 1 if had else 0 :]:
+        due = begun + step.after
+        if step.removed or due < step.since:
+            continue
+        return step.id, max(due, taken[last.id] + (step.after - last.after)) if last else due
+    return None

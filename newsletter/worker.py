@@ -15,7 +15,7 @@ from flask import Flask
 from newsletter.db import db
 from newsletter.errors import NewsletterError
 from newsletter.mail.transport import Transport
-from newsletter.services import digests, entries, letters, polling, sending, upkeep, workers
+from newsletter.services import digests, entries, letters, polling, sending, series, upkeep, workers
 from newsletter.services.environment import EXTENSION, Environment
 
 log = logging.getLogger("newsletter.worker")
@@ -105,12 +105,13 @@ class Worker:
                 log.warning("feed %s: %s", result.feed_id, result.error)
 
     def compose(self) -> None:
-        """Entries whose time has come, digests whose hour has come, letters whose moment has come."""
+        """Entries whose time has come, digests whose hour has come, letters whose moment has come, series."""
         entries.promote_due(self.env)
         for composed in digests.compose_due(self.env):
             if composed.problem:
                 log.error("the %s digest of list %s: %s", composed.cadence, composed.list, composed.problem)
         letters.start_due(self.env)
+        series.advance_due(self.env)
 
     def send(self) -> None:
         """Everything in the outbox that is due. A server that cannot be used is said once, and asked again later."""

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "topic": ("topics", "Topics of a list, for readers to choose among."),
     "digest": ("digests", "The next digest: see it, send it, ask why not."),
     "campaign": ("campaigns", "Letters and what became of every mailing."),
+    "series": ("series", "The welcome letter and those that follow it."),
     "subscriber": ("subscribers", "Who subscribes."),
     "suppression": ("suppressions", "Who is never mailed, and why."),
     "resource": ("resources", "Files only confirmed subscribers can fetch."),
@@ -52,7 +53,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"newsletter.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, "list_" if cmd_name == "list" else cmd_name)
+        command: click.Command = getattr(module, f"{cmd_name}_" if cmd_name in ("list", "series") else cmd_name)
         return command
 
     def resolve_command(

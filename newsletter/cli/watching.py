@@ -50,7 +50,9 @@ def _conclude(campaign: CampaignView, sent: Sent, *, interrupted: bool) -> int:
     elif sent.problem:
         click.echo(f"newsletter: {sent.problem}", err=True)
         return 1
-    if campaign.status == "paused":
+    if campaign.undecided:
+        say(campaign.reason)
+    elif campaign.status == "paused":
         click.echo(f"newsletter: {campaign.reason}", err=True)
         return 1
     return 0

@@ -200,6 +200,12 @@ def _encoded_value(value: str) -> bytes:
     return quoted_printable(value)
 
 
+class Html(str):
+    """A slot's value that is HTML already, and goes into HTML as it is."""
+
+    __slots__ = ()
+
+
 def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
     """Constant stretches encoded once, slots in between; soft breaks keep every line's length whatever the values."""
     chunks: list[bytes | Slot] = []
@@ -256,7 +262,7 @@ class CompiledMessage:
             encoded = _encoded_value(value)
             for place in text:
                 parts[place] = encoded
-            if html and (escaped := escape(value)) != value:
+            if html and type(value) is not Html and (escaped := escape(value)) != value:
                 encoded = _encoded_value(escaped)
             for place in html:
                 parts[place] = encoded

@@ -2,11 +2,12 @@
 
 from newsletter.models.campaigns import Campaign, CampaignEntry, Edition, Period
 from newsletter.models.feeds import Entry, Feed
+from newsletter.models.letters import Picture, Step, StepTaken
 from newsletter.models.lists import MailingList
 from newsletter.models.operation import Counter, WorkerRow
 from newsletter.models.outbox import Delivery, Lease
 from newsletter.models.resources import Resource
-from newsletter.models.subscribers import ConsentEvent, Subscriber, Subscription, Suppression
+from newsletter.models.subscribers import ConsentEvent, Subscriber, Subscription, Suppression, Tag
 from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
 __all__ = [
@@ -22,10 +23,14 @@ __all__ = [
     "Lease",
     "MailingList",
     "Period",
+    "Picture",
     "Resource",
+    "Step",
+    "StepTaken",
     "Subscriber",
     "Subscription",
     "Suppression",
+    "Tag",
     "Topic",
     "TopicSource",
     "WorkerRow",

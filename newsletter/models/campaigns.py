@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -14,7 +15,11 @@ from newsletter.models.lists import MailingList
 
 class Campaign(Base):
     """One mailing. `seed` makes its Message-IDs; `first_id`–`last_id` are its deliveries, frozen in one transaction;
-    `leased_id` is how far workers have taken slices of them. `digest` tells one letter's content from another's."""
+    `leased_id` is how far workers have taken slices of them.
+
+    Of a letter: `source` is its file's text, `file` where that lay, `pictures` its local pictures (source → name),
+    `segment` who of the list gets it, `digest` tells one letter's content from another's. With a `subject_b`, `share`
+    percent of its readers get one of the two subjects each, and the others wait for the `picked` one (a or b)."""
 
     __tablename__ = "campaigns"
     __table_args__ = (
@@ -31,6 +36,12 @@ class Campaign(Base):
     preheader: Mapped[str] = mapped_column(String(500), default="")
     source: Mapped[str] = mapped_column(Text, default="")
     digest: Mapped[str] = mapped_column(String(64), default="")
+    file: Mapped[str] = mapped_column(String(1000), default="", server_default="")
+    pictures: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    segment: Mapped[str] = mapped_column(String(1000), default="", server_default="")
+    subject_b: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    share: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    picked: Mapped[str] = mapped_column(String(1), default="", server_default="")
     seed: Mapped[str] = mapped_column(String(32))
     recipients: Mapped[int] = mapped_column(Integer, default=0)
     first_id: Mapped[int] = mapped_column(BigId, default=0)
@@ -49,9 +60,10 @@ WEB = -1
 
 
 class Edition(Base):
-    """What one group of readers gets: those whose deliveries carry the same number, `cursor` (0 in a letter). Subject,
-    text and HTML are finished but for the slots, and never change once written. The number -1 (`WEB`) is the archive's:
-    all that anybody got, and nothing of a reader. `entries` holds the ids of what a digest's edition carries."""
+    """What one group of readers gets: those whose deliveries carry the same number, `cursor` (in a letter 0, or 1 for
+    its second subject). Subject, text and HTML are finished but for the slots, and never change once written. The
+    number -1 (`WEB`) is the archive's: all that anybody got, and nothing of a reader. `entries` holds the ids of what a
+    digest's edition carries; `fields` makes each reader's values of a letter's own slots (mail/personal.py)."""
 
     __tablename__ = "editions"
     __table_args__ = (UniqueConstraint("campaign_id", "cursor"), {"sqlite_autoincrement": True})
@@ -63,6 +75,7 @@ class Edition(Base):
     subject: Mapped[str] = mapped_column(String(500))
     text: Mapped[str] = mapped_column(Text)
     html: Mapped[str] = mapped_column(Text)
+    fields: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
 
 class CampaignEntry(Base):

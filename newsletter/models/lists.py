@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.db import Base
-from newsletter.schedule import Schedule
+from newsletter.schedule import Schedule, zone_of
 
 
 class MailingList(Base):
@@ -63,10 +63,7 @@ class MailingList(Base):
     @property
     def zone(self) -> ZoneInfo:
         """The list's time zone; UTC where the machine does not know it any more (`doctor` says so)."""
-        try:
-            return ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            return ZoneInfo("UTC")
+        return zone_of(self.timezone)
 
     @property
     def schedule(self) -> Schedule:

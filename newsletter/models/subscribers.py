@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.db import Base
@@ -35,12 +35,23 @@ class Subscriber(Base):
     )
 
 
+class Tag(Base):
+    """A word the author has put on a subscriber (``berlin``), for segments. Small letters, no spaces at its ends."""
+
+    __tablename__ = "subscriber_tags"
+    __table_args__ = (Index("ix_subscriber_tags_tag", "tag"),)
+
+    subscriber_id: Mapped[int] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(60), primary_key=True)
+
+
 class Subscription(Base):
     """A subscriber on a list.
 
     `topics` holds the ids of those chosen, ascending, with commas between ("3,7"); empty means all of them.
     `round` counts the requests to subscribe, so that a confirmation link made before an unsubscription opens nothing
-    any more. `cursor`: entries of the list up to this sequence number are settled for this reader.
+    any more. `cursor`: entries of the list up to this sequence number are settled for this reader. `series_at`: when
+    the list's series began for this reader; `series_due_at`: when to look whether its next letter is due.
     """
 
     __tablename__ = "subscriptions"
@@ -48,6 +59,12 @@ class Subscription(Base):
         UniqueConstraint("list_id", "subscriber_id"),
         CheckConstraint("status IN ('pending', 'active', 'unsubscribed')", name="status"),
         CheckConstraint("cadence IN ('instant', 'daily', 'weekly', 'monthly')", name="cadence"),
+        Index(
+            "ix_subscriptions_series_due_at",
+            "series_due_at",
+            postgresql_where=text("series_due_at IS NOT NULL"),
+            sqlite_where=text("series_due_at IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},
     )
 
@@ -66,6 +83,8 @@ class Subscription(Base):
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     unsubscribed_at: Mapped[datetime | None]
+    series_at: Mapped[datetime | None]
+    series_due_at: Mapped[datetime | None]
 
     subscriber: Mapped[Subscriber] = relationship(back_populates="subscriptions")
     mailing_list: Mapped[MailingList] = relationship()

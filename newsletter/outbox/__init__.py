@@ -12,18 +12,21 @@ What is taken on its own (a confirmation, a retry, what a dead worker left) has 
 `lease_due`. Every function works inside the caller's transaction and commits nothing; the ledger has its own.
 """
 
-from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, recipients, retry, scrub
+from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, recipients, retry, scrub, without
 from newsletter.outbox.leasing import lease_due, lease_slice, seconds_now
 from newsletter.outbox.ledger import Ledger
 from newsletter.outbox.outcomes import DOUBTS_AT_MOST, SET_ASIDE, recover, release
 from newsletter.outbox.reports import (
+    by_edition,
     due_campaigns,
     editions,
+    following,
     history,
     next_due,
     rows,
     totals,
     waiting,
+    waits,
     worked_through,
 )
 from newsletter.outbox.rows import DeliveryRow, Held, Mark, Row, Totals
@@ -37,11 +40,13 @@ __all__ = [
     "Mark",
     "Row",
     "Totals",
+    "by_edition",
     "cancel",
     "cancel_campaign",
     "due_campaigns",
     "editions",
     "enqueue",
+    "following",
     "freeze",
     "history",
     "lease_due",
@@ -56,5 +61,7 @@ __all__ = [
     "seconds_now",
     "totals",
     "waiting",
+    "waits",
+    "without",
     "worked_through",
 ]

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Select, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, exists, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.models import Campaign, Delivery
+from newsletter.models import Campaign, Delivery, Subscription
 from newsletter.models.outbox import WAITING
 from newsletter.outbox.rows import deliveries, of
 
@@ -36,7 +36,8 @@ def enqueue(
 def freeze(session: Session, campaign: Campaign, readers: Select[tuple[int, int]], *, mail: str, now: datetime) -> int:
     """Writes one row for each of `readers` (subscription id, cursor): from here on the campaign's recipients are fixed.
 
-    Returns how many there are, and notes them and their ids on the campaign.
+    Returns how many there are, and notes them and their ids on the campaign. A second call adds to them (the readers of
+    a letter's better subject).
     """
     floor = session.scalar(select(func.coalesce(func.max(deliveries.c.id), 0)))
     chosen = readers.subquery()
@@ -55,15 +56,22 @@ def freeze(session: Session, campaign: Campaign, readers: Select[tuple[int, int]
             deliveries.c.id > floor, deliveries.c.campaign_id == campaign.id
         )
     ).one()
-    campaign.first_id, campaign.last_id = first or 0, last or 0
-    campaign.leased_id = campaign.first_id - 1 if count else 0
-    campaign.recipients = count
+    if not campaign.recipients:
+        campaign.first_id, campaign.last_id = first or 0, last or 0
+        campaign.leased_id = campaign.first_id - 1 if count else 0
+    campaign.last_id = last or campaign.last_id
+    campaign.recipients += count
     return int(count)
 
 
 def recipients(campaign: Campaign) -> Select[tuple[int]]:
     """The subscriptions that a campaign was frozen for."""
     return select(deliveries.c.subscription_id).where(of(campaign))
+
+
+def without(campaign: Campaign) -> ColumnElement[bool]:
+    """Subscriptions that have no row in a campaign yet."""
+    return ~exists().where(deliveries.c.campaign_id == campaign.id, deliveries.c.subscription_id == Subscription.id)
 
 
 def cancel(session: Session, subscription_ids: Sequence[int], *, now: datetime) -> int:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import Select, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscriber, Subscription
+from newsletter.models.outbox import WAITING
 from newsletter.outbox.rows import DeliveryRow, Totals, deliveries, leases, of
 
 
@@ -26,6 +27,18 @@ def totals(session: Session, campaign: Campaign) -> Totals:
         in_doubt=count.get("in_doubt", 0),
         doubted=doubted,
     )
+
+
+def by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[int, int]]:
+    """For each edition of a campaign how many were sent, and how many of those readers have left the list since."""
+    left = func.sum(case((Subscription.status == "unsubscribed", 1), else_=0))
+    query = (
+        select(deliveries.c.cursor, func.count(), left)
+        .outerjoin(Subscription, Subscription.id == deliveries.c.subscription_id)
+        .where(of(campaign), deliveries.c.status == "sent")
+        .group_by(deliveries.c.cursor)
+    )
+    return {number: (int(sent), int(gone or 0)) for number, sent, gone in session.execute(query)}
 
 
 def worked_through(session: Session, campaign: Campaign) -> bool:
@@ -50,12 +63,31 @@ def due_campaigns(session: Session, *, now: datetime) -> list[int]:
     )
 
 
+def following(campaign_id: int, first_id: int, *, limit: int) -> Select[Any]:
+    """The subscriptions of a campaign's next deliveries, from the one with `first_id` on."""
+    own = (deliveries.c.campaign_id == campaign_id, deliveries.c.subscription_id.is_not(None))
+    return (
+        select(deliveries.c.subscription_id)
+        .where(*own, deliveries.c.id >= first_id)
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+
+
 def next_due(session: Session) -> datetime | None:
     """When the next message that waits for its time is due, if one does."""
     found: datetime | None = session.scalar(
         select(func.min(deliveries.c.due_at)).where(deliveries.c.due_at.is_not(None), deliveries.c.lease_id.is_(None))
     )
     return found
+
+
+def waits(session: Session, subscription_id: int, mail: str) -> bool:
+    """Whether a mail of this kind to a subscription has not been sent yet."""
+    row = exists().where(
+        deliveries.c.subscription_id == subscription_id, deliveries.c.mail == mail, deliveries.c.status.in_(WAITING)
+    )
+    return bool(session.scalar(select(row)))
 
 
 def waiting(session: Session) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -11,11 +11,23 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db import reading, transaction
 from newsletter.errors import NotFound, Refused
+from newsletter.mail.message import SLOT_PATTERN
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
 from newsletter.services.environment import Environment
 from newsletter.tokens import message_id
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectView:
+    """One of two subjects that are tried out: how many got it, and how many of them have left the list since."""
+
+    letter: str
+    subject: str
+    sent: int
+    left: int
+    picked: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +44,16 @@ class CampaignView:
     started_at: datetime | None
     finished_at: datetime | None
     scheduled_at: datetime | None
+    segment: str
+    subjects: tuple[SubjectView, ...]
+    timezone: str
     totals: Totals
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it waits for its author to pick the better of two subjects, and for nothing else."""
+        tried = self.status == "paused" and self.started_at is not None and not self.totals.waiting
+        return tried and bool(self.subjects) and not any(subject.picked for subject in self.subjects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +123,12 @@ def pause(campaign_id: int) -> CampaignView:
 
 
 def resume(campaign_id: int) -> CampaignView:
-    """Goes on where it stopped."""
+    """Goes on where it stopped. Raises `Refused` for a letter whose better subject has to be picked first."""
+    with reading() as session:
+        campaign = _find(session, campaign_id)
+        undecided = campaign.subject_b and not campaign.picked and campaign.recipients
+        if campaign.status == "paused" and undecided and outbox.worked_through(session, campaign):
+            raise Refused("both subjects are tried", hint=f"pick one: newsletter campaign pick {campaign_id} a")
     return _switch(campaign_id, {"paused"}, "sending", "")
 
 
@@ -157,5 +183,35 @@ def _view(session: Session, row: Campaign) -> CampaignView:
     return CampaignView(
         id=row.id, list=row.mailing_list.slug, kind=row.kind, subject=row.subject, status=row.status, reason=row.reason,
         created_at=row.created_at, started_at=row.started_at, finished_at=row.finished_at,
-        scheduled_at=row.scheduled_at, totals=outbox.totals(session, row),
+        scheduled_at=row.scheduled_at, segment=row.segment, subjects=_subjects(session, row),
+        timezone=row.mailing_list.timezone, totals=outbox.totals(session, row),
     )  # fmt: skip
+
+
+def _subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
+    """The two subjects of a letter that tries them out, and what readers did."""
+    if not row.subject_b:
+        return ()
+    counts = outbox.by_edition(session, row)
+    names = session.scalars(
+        select(Edition.subject).where(Edition.campaign_id == row.id, Edition.cursor >= 0).order_by(Edition.cursor)
+    ).all() or (row.subject, row.subject_b)
+    return tuple(
+        SubjectView(letter, readable(subject), *counts.get(number, (0, 0)), picked=row.picked == letter)
+        for number, (letter, subject) in enumerate(zip("ab", names, strict=False))
+    )
+
+
+def as_json(row: CampaignView) -> dict[str, object]:
+    """A campaign as programs read it."""
+    head = {"id": row.id, "list": row.list, "kind": row.kind, "subject": row.subject, "status": row.status}
+    more: dict[str, object] = {"reason": row.reason, "segment": row.segment, "started_at": row.started_at}
+    more |= {"scheduled_at": row.scheduled_at, "finished_at": row.finished_at}
+    if row.subjects:
+        more["subjects"] = [asdict(subject) for subject in row.subjects]
+    return {**head, **asdict(row.totals), **more}
+
+
+def readable(text: str) -> str:
+    """`text` with an ellipsis where each reader's own words stand."""
+    return SLOT_PATTERN.sub("…", text)

@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.content import html_to_text, markdown_to_html, shorten
+from newsletter import markdown
+from newsletter.content import html_to_text, shorten
 from newsletter.mail.message import slot
 from newsletter.mail.render import HTML_BUDGET, MailContent
 from newsletter.models import Entry, Feed, MailingList, Topic
@@ -116,7 +117,8 @@ class Editor:
         self.session = session
         self.list = mailing_list
         self.style = style
-        self.intro_html = markdown_to_html(intro, base_url=mailing_list.site_url or mailing_list.url) if intro else ""
+        here = mailing_list.site_url or mailing_list.url
+        self.intro_html = markdown.render(intro, base_url=here).html if intro else ""
         self._presenters: dict[int, Presenter] = {}
 
     def render(self, entries: Sequence[Candidate]) -> MailContent:

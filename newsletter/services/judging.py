@@ -34,7 +34,7 @@ def why_not(row: Row) -> str | None:
         return "the subscriber was removed"
     if row.suppressed is not None:
         return f"suppressed: {row.suppressed}"
-    if row.campaign_id is not None or row.mail == "welcome":
+    if row.campaign_id is not None or row.mail in ("welcome", "series"):
         return None if row.status == "active" else f"the subscription is {row.status}"
     if row.mail == "confirm" and (row.status != "pending" or row.round != (row.context or {}).get("round")):
         return "the request was answered or replaced"

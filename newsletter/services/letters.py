@@ -1,176 +1,172 @@
-"""Letters: a Markdown file with front matter becomes a campaign, is looked at, tried, sent once."""
+"""Sends letters: once, now or at their moment, to a list or a segment; of two subjects first to those who try them.
+
+Who gets a letter is decided when it starts, and a field that cannot be filled in for somebody stops it before anybody
+has got it.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
-import yaml
-from sqlalchemy import exists, func, literal, or_, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.content import HTML_AT_MOST, html_to_text, lines, markdown_to_html, plain
 from newsletter.db import reading, transaction
-from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.errors import InvalidInput, Refused, TemplateProblem
+from newsletter.letter import Letter, parse_letter
 from newsletter.mail.render import MailContent
-from newsletter.models import Campaign, Edition, Subscriber, Subscription, Suppression
+from newsletter.models import Campaign, Edition, MailingList
+from newsletter.models.campaigns import WEB
+from newsletter.services import drafts, readers, writing
+from newsletter.services.editions import addressed
 from newsletter.services.environment import Environment
-from newsletter.services.feeds import find_list
-from newsletter.services.messages import ANY_READER, ListView, view
+from newsletter.services.writing import Draft
 
-FRONT_MATTER = {"subject", "preheader", "list"}
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A letter's file, read: its front matter and its Markdown. `slug` is None where it names no list."""
-
-    subject: str
-    preheader: str
-    slug: str | None
-    markdown: str
-
-    @property
-    def digest(self) -> str:
-        """Tells one letter's content from another's."""
-        return hashlib.sha256(f"{self.subject}\n{self.preheader}\n{self.markdown}".encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A letter as it will go out, and to how many."""
-
-    list_id: int
-    slug: str
-    recipients: int
-    content: MailContent
-
-
-def read_file(file: Path) -> Letter:
-    """The letter in `file`. Raises `NotFound`, `InvalidInput` by front matter key."""
-    try:
-        text = file.read_text("utf-8-sig")
-    except FileNotFoundError:
-        raise NotFound(f"there is no file {file}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{file} cannot be read: {error}") from None
-    if len(text) > HTML_AT_MOST:
-        raise Refused(f"{file} is too long for a letter")
-    return parse(text)
-
-
-def parse(text: str) -> Letter:
-    """A letter out of its text: ``---``, YAML, ``---``, Markdown."""
-    text = text.replace("\r\n", "\n")
-    if not text.startswith("---\n") or "\n---\n" not in text[3:]:
-        raise InvalidInput({"subject": "begin the file with ---, a line `subject: …`, and --- again"})
-    head, _, body = text[4:].partition("\n---\n")
-    try:
-        found = yaml.safe_load(head) or {}
-    except yaml.YAMLError as error:
-        raise InvalidInput({"front matter": " ".join(str(error).split())[:200]}) from None
-    if not isinstance(found, dict) or set(found) - FRONT_MATTER:
-        unknown = ", ".join(sorted(map(str, set(found) - FRONT_MATTER))) if isinstance(found, dict) else "that"
-        raise InvalidInput({"front matter": f"{unknown} is unknown; use {', '.join(sorted(FRONT_MATTER))}"})
-    subject = plain(found.get("subject"), limit=300)
-    if not subject:
-        raise InvalidInput({"subject": "the letter has none"})
-    if not body.strip():
-        raise InvalidInput({"letter": "there is nothing below the front matter"})
-    slug = found.get("list")
-    return Letter(subject, plain(found.get("preheader"), limit=300), str(slug) if slug else None, lines(body))
-
-
-def draft(env: Environment, letter: Letter, slug: str | None = None) -> Draft:
-    """The letter rendered, and how many would get it now. Raises `TemplateProblem`, `NotFound`."""
-    with reading() as session:
-        mailing_list = find_list(session, slug or letter.slug)
-        count = session.scalar(select(func.count()).select_from(_readers(mailing_list.id, env.now).subquery())) or 0
-        shown = view(env, mailing_list)
-    return Draft(shown.id, shown.slug, count, render(env, shown, letter))
-
-
-def render(env: Environment, mailing_list: ListView, letter: Letter) -> MailContent:
-    """Subject, text and HTML, with slots for each reader's links."""
-    html = markdown_to_html(letter.markdown, base_url=mailing_list.site_url or mailing_list.url)
-    told = {
-        "subject": letter.subject,
-        "preheader": letter.preheader,
-        "html": html,
-        "text": html_to_text(html),
-    }
-    return env.renderer.render("letter", {"list": mailing_list, "reader": ANY_READER, "letter": told})
-
-
-def _readers(list_id: int, now: datetime):  # type: ignore[no-untyped-def] # a Select of (subscription id, cursor)
-    suppressed = exists().where(Suppression.email_key == Subscriber.email_key)
-    return (
-        select(Subscription.id, literal(0))
-        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-        .where(Subscription.list_id == list_id, Subscription.status == "active", ~suppressed)
-        .where(or_(Subscription.paused_until.is_(None), Subscription.paused_until <= now))
-    )
+parse = parse_letter
 
 
 def send(
     env: Environment, letter: Letter, slug: str | None = None, *, at: datetime | None = None, again: bool = False
 ) -> int:
-    """Makes the campaign and, unless it is for later (`at`), freezes its recipients. Returns its id.
+    """Sends a letter that is no draft yet, as `dispatch` does. Returns its campaign's number."""
+    return dispatch(env, writing.drafted(env, letter, slug, None, ""), at=at, again=again)
 
-    Raises `Refused` where this very letter went to this list before (and not `again`), or nobody would get it.
+
+def dispatch(env: Environment, draft: Draft, *, at: datetime | None = None, again: bool = False) -> int:
+    """Schedules a letter for `at`, or freezes who gets it now, for any worker to send. Returns the campaign's number.
+
+    Raises `Refused` where this very letter went to this list before (and not `again`), where it was sent already,
+    nobody would get it, or a field cannot be filled in for somebody.
     """
-    prepared = draft(env, letter, slug)
-    if not prepared.recipients and at is None:
-        raise Refused(f"{prepared.slug} has no active subscriber", hint="nobody was mailed")
+    if not draft.recipients and at is None:
+        raise Refused(f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed")
+    _require_fields(env, draft)
     with transaction() as session:
-        twin = session.scalar(
-            select(Campaign)
-            .where(Campaign.list_id == prepared.list_id, Campaign.digest == letter.digest)
-            .where(or_(Campaign.status != "cancelled", Campaign.started_at.is_not(None)))
-            .with_for_update()
-        )
+        # One letter of a list at a time: two commands at once must not both find that it was not sent yet.
+        mailing_list = session.get_one(MailingList, draft.prepared.list.id, with_for_update=True)
+        session.execute(update(MailingList).where(MailingList.id == mailing_list.id).values(slug=mailing_list.slug))
+        campaign = _to_send(env, session, draft)
+        twin = writing.twin_of(session, mailing_list.id, draft.prepared.letter, campaign.id)
         if twin is not None and not again:
             raise Refused(
-                f"this letter is campaign {twin.id} already ({twin.status})",
-                hint="change it, or say --again",
+                f"this letter is campaign {twin.id} already ({twin.status})", hint="change it, or say --again"
             )
-        campaign = Campaign(
-            list_id=prepared.list_id, kind="letter", status="scheduled" if at else "sending", subject=letter.subject,
-            preheader=letter.preheader, source=letter.markdown, digest=letter.digest, seed=secrets.token_hex(16),
-            created_at=env.now, scheduled_at=at, started_at=None if at else env.now,
-        )  # fmt: skip
-        session.add(campaign)
-        session.flush()
-        content = prepared.content
-        session.add(Edition(campaign_id=campaign.id, subject=content.subject, text=content.text, html=content.html))
-        if at is None:
-            outbox.freeze(session, campaign, _readers(campaign.list_id, env.now), mail="letter", now=env.now)
+        writing.fill(env, session, campaign, draft.prepared, draft.file)
+        writing.write_editions(env, session, campaign, draft.prepared)
+        campaign.status, campaign.scheduled_at = "scheduled", at
+        if at is None and not _start(env, session, campaign):
+            raise Refused(f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed")
         return campaign.id
 
 
+def _to_send(env: Environment, session: Session, draft: Draft) -> Campaign:
+    if draft.campaign_id is None:
+        campaign = writing.draft_of(session, draft) or writing.blank(env, session, draft)
+        session.flush()
+        return campaign
+    campaign = writing.locked(session, draft.campaign_id)
+    if campaign.status != "draft":
+        raise Refused(f"campaign {campaign.id} is {campaign.status} already", hint="a letter is sent once")
+    return campaign
+
+
+def _require_fields(env: Environment, draft: Draft) -> None:
+    for version in draft.prepared.versions:
+        problem = readers.unfillable(env, draft.prepared.list.id, draft.prepared.letter.segment, version.personal)
+        if problem:
+            raise Refused(f"{problem.count} of {draft.recipients} readers cannot get this letter: {problem.why}")
+
+
 def start_due(env: Environment) -> list[int]:
-    """Starts the letters whose moment has come. Returns their ids."""
+    """Starts the letters whose moment has come; one whose fields cannot be filled in for somebody is paused before
+    anybody gets it. Returns the numbers of those started."""
     with reading() as session:
-        due = list(session.scalars(_scheduled(env)))
-    started = []
-    for campaign_id in due:
-        with transaction() as session:
-            campaign = session.scalar(select(Campaign).where(Campaign.id == campaign_id).with_for_update())
-            if campaign is not None and campaign.status == "scheduled":
-                _start(env, session, campaign)
-                started.append(campaign_id)
-    return started
+        due = list(
+            session.scalars(select(Campaign.id).where(Campaign.status == "scheduled", Campaign.scheduled_at <= env.now))
+        )
+    return [campaign_id for campaign_id in due if _start_one(env, campaign_id)]
 
 
-def _scheduled(env: Environment):  # type: ignore[no-untyped-def] # a Select of ids
-    return select(Campaign.id).where(Campaign.status == "scheduled", Campaign.scheduled_at <= env.now)
+def _start_one(env: Environment, campaign_id: int) -> bool:
+    problem = _why_not_now(env, campaign_id)
+    with transaction() as session:
+        campaign = writing.locked(session, campaign_id)
+        if campaign.status != "scheduled" or (campaign.scheduled_at and campaign.scheduled_at > env.now):
+            return False
+        if problem:
+            campaign.status, campaign.reason = "paused", problem[:500]
+            return False
+        if not _start(env, session, campaign):
+            campaign.status, campaign.finished_at = "sent", env.now
+            campaign.reason = "nobody was left to mail it to"
+        return True
 
 
-def _start(env: Environment, session: Session, campaign: Campaign) -> None:
-    campaign.status, campaign.started_at = "sending", env.now
-    if not outbox.freeze(session, campaign, _readers(campaign.list_id, env.now), mail="letter", now=env.now):
-        campaign.status, campaign.finished_at = "sent", env.now
+def _why_not_now(env: Environment, campaign_id: int) -> str:
+    with reading() as session:
+        campaign = writing.found(session, campaign_id)
+        list_id, segment = campaign.list_id, campaign.segment
+        fields = list(
+            session.scalars(select(Edition.fields).where(Edition.campaign_id == campaign_id, Edition.cursor >= 0))
+        )
+    for kept in fields:
+        try:
+            problem = readers.unfillable(env, list_id, segment, drafts.personal_of(kept))
+        except (InvalidInput, TemplateProblem) as error:
+            return str(error)
+        if problem:
+            return f"{problem.count} readers cannot get it: {problem.why}"
+    return ""
+
+
+def _start(env: Environment, session: Session, campaign: Campaign) -> int:
+    """Freezes who gets the letter; of two subjects only those who try them out. Returns how many."""
+    mailing_list = session.get_one(MailingList, campaign.list_id)
+    chosen = readers.chosen(mailing_list, campaign.segment, env.now)
+    campaign.status, campaign.started_at, campaign.reason = "sending", env.now, ""
+    if not campaign.subject_b:
+        return outbox.freeze(session, campaign, readers.everybody(chosen, edition=0), mail="letter", now=env.now)
+    total = readers.counted(session, mailing_list, campaign.segment, env.now)
+    first = min(total, max(2, -(-total * campaign.share // 100)))
+    drawn = readers.split(chosen, first=first, seed=campaign.seed)
+    return outbox.freeze(session, campaign, drawn, mail="letter", now=env.now)
+
+
+def pick(env: Environment, campaign_id: int, which: str) -> int:
+    """Sends the better of two subjects (``a`` or ``b``) to everybody who has had neither. Returns how many that are.
+
+    Raises `Refused` where there is nothing to pick (any more).
+    """
+    edition, draft = "ab".index(which), writing.look(env, campaign_id, offline=True)
+    if len(draft.prepared.versions) == 1:
+        raise Refused(f"campaign {campaign_id} has one subject only")
+    page = addressed(draft.prepared.versions[edition].page, env.links.archive(draft.slug, campaign_id))
+    with transaction() as session:
+        campaign = writing.locked(session, campaign_id)
+        if campaign.picked or campaign.started_at is None or campaign.status not in ("sending", "paused"):
+            picked = f", and {campaign.picked} was picked" if campaign.picked else ""
+            raise Refused(f"campaign {campaign_id} is {campaign.status}{picked}")
+        mailing_list = session.get_one(MailingList, campaign.list_id)
+        campaign.picked, campaign.status, campaign.reason = which, "sending", ""
+        _show(session, campaign, page)
+        rest = readers.chosen(mailing_list, campaign.segment, env.now).where(outbox.without(campaign))
+        more = outbox.freeze(session, campaign, readers.everybody(rest, edition=edition), mail="letter", now=env.now)
+        if not more and outbox.worked_through(session, campaign):
+            campaign.status, campaign.finished_at = "sent", env.now
+        return more
+
+
+def undecided(env: Environment, campaign_id: int) -> int:
+    """How many readers would get the better subject now."""
+    with reading() as session:
+        campaign = writing.found(session, campaign_id)
+        rest = readers.chosen(campaign.mailing_list, campaign.segment, env.now).where(outbox.without(campaign))
+        return session.scalar(select(func.count()).select_from(rest.subquery())) or 0
+
+
+def _show(session: Session, campaign: Campaign, page: MailContent) -> None:
+    """Shows `page` in the archive from now on."""
+    shown = session.scalars(select(Edition).where(Edition.campaign_id == campaign.id, Edition.cursor == WEB)).one()
+    campaign.subject = shown.subject = page.subject
+    shown.text, shown.html = page.text, page.html

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
@@ -18,12 +19,14 @@ from newsletter.errors import NotFound
 from newsletter.languages import SOURCE, Text, say
 from newsletter.mail.headers import Sender, list_headers, single_headers
 from newsletter.mail.message import CompiledMessage, Draft, compile_message, slot
+from newsletter.mail.personal import Filler, Personal
 from newsletter.mail.render import MailContent
 from newsletter.mail.transport import Outgoing
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Row
 from newsletter.services import resources
 from newsletter.services.environment import Environment
+from newsletter.services.readers import Acquaintance, given
 from newsletter.theme import Theme, theme
 from newsletter.tokens import LIFETIMES, message_id, return_path
 
@@ -119,24 +122,45 @@ class _Values(dict[str, str]):
         return self._env.links.resource_of(self._handle, name.removeprefix(RESOURCE), self._env.now)
 
 
-class Composer:
-    """Makes the messages of one run. Compiles each edition once; renders single mails one by one."""
+Steps = Callable[[int], tuple[MailContent, Personal | None]]
+NO_VALUES: Mapping[str, str] = {}
 
-    def __init__(self, env: Environment) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A message but for its readers, and what makes each reader's values of its own slots, if it has any."""
+
+    message: CompiledMessage
+    sender: Sender
+    seed: str
+    filler: Filler | None
+
+
+class Composer:
+    """Makes the messages of one run. Compiles each edition and each letter of a series once; renders other single mails
+    one by one. `steps` finds a series' letter by its number."""
+
+    def __init__(self, env: Environment, steps: Steps) -> None:
         self.env = env
         self._bounces = env.settings.bounces.address
-        self._compiled: dict[tuple[int, int], tuple[CompiledMessage, Sender, str]] = {}
+        self._steps = steps
+        self._compiled: dict[tuple[int, int], _Compiled] = {}
         self._lists: dict[int, ListView] = {}
+        self._readers = Acquaintance()
 
     def compose(self, row: Row) -> Outgoing:
         """The message of `row`. Raises `TemplateProblem`, or `InvalidInput` for what no header can carry."""
         if row.campaign_id is None:
             return self._single(row)
         key = (row.campaign_id, row.cursor)
-        compiled, sender, seed = self._compiled.get(key) or self._edition(key)
-        return self._outgoing(row, sender, compiled, seed)
+        found = self._compiled.get(key) or self._edition(key)
+        return self._outgoing(row, found.sender, found.message, found.seed, self._own(found, row))
 
-    def _edition(self, key: tuple[int, int]) -> tuple[CompiledMessage, Sender, str]:
+    def _own(self, found: _Compiled, row: Row) -> dict[str, str]:
+        """The values of a letter's own slots."""
+        return found.filler(given(self.env, self._readers.of(row))) if found.filler else {}
+
+    def _edition(self, key: tuple[int, int]) -> _Compiled:
         campaign_id, cursor = key
         with reading() as session:
             found = session.execute(
@@ -150,14 +174,29 @@ class Composer:
             campaign, edition, mailing_list = found
             shown = view(self.env, mailing_list)
             content = self._with_resources(MailContent(edition.subject, edition.text, edition.html))
-            kind, seed = campaign.kind, campaign.seed
+            kind, seed, kept = campaign.kind, campaign.seed, edition.fields
         compiled = compile_for_list(self.env, shown, content, stream=kind)
-        self._compiled[key] = compiled, _sender(shown), seed
+        filler = Filler(Personal.of_json(kept)) if kept else None
+        self._compiled[key] = _Compiled(compiled, _sender(shown), seed, filler)
         return self._compiled[key]
+
+    def _step(self, row: Row) -> Outgoing:
+        """A letter of a list's series."""
+        context = row.context or {}
+        key = (0, int(context["step"]))
+        if key not in self._compiled:
+            shown = self._list(row.list_id or 0)
+            content, personal = self._steps(key[1])
+            compiled = compile_for_list(self.env, shown, content, stream="series")
+            self._compiled[key] = _Compiled(compiled, _sender(shown), "", Filler(personal) if personal else None)
+        found = self._compiled[key]
+        return self._outgoing(row, found.sender, found.message, str(context["seed"]), self._own(found, row))
 
     def _single(self, row: Row) -> Outgoing:
         if row.mail == "notice":
             return self._notice(row)
+        if row.mail == "series":
+            return self._step(row)
         shown = self._list(row.list_id or 0)
         shown = replace(shown, language=row.language or shown.language)
         now, handle, context = self.env.now, str(row.handle), row.context or {}
@@ -227,11 +266,13 @@ class Composer:
                 self._lists[list_id] = view(self.env, session.get_one(MailingList, list_id))
         return self._lists[list_id]
 
-    def _outgoing(self, row: Row, sender: Sender, compiled: CompiledMessage, seed: str) -> Outgoing:
+    def _outgoing(
+        self, row: Row, sender: Sender, compiled: CompiledMessage, seed: str, own: Mapping[str, str] = NO_VALUES
+    ) -> Outgoing:
         now, handle = self.env.now, str(row.handle)
         email = str((row.context or {}).get("to") or row.email)
         # What a visitor typed as a name is not repeated in a confirmation: it would make a relay for spam.
-        shown = row.mail in ("digest", "letter", "welcome")
+        shown = row.mail in ("digest", "letter", "series", "welcome")
         id_ = message_id(seed, row.id, sender.domain)
         reference = id_[: id_.index("@")]
         values = _Values(self.env, handle)
@@ -242,6 +283,7 @@ class Composer:
             "message_id": id_,
             "unsubscribe_url": self.env.links.unsubscribe(handle, now),
             "preferences_url": self.env.links.preferences(handle, now),
+            **own,
         }
         envelope = return_path(self._bounces, reference) if self._bounces else sender.email
         return Outgoing(row.id, envelope, email, compiled.build(values), reference)

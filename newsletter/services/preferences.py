@@ -170,8 +170,7 @@ def _join(
             )  # fmt: skip
             session.add(found)
             session.flush()
-        if found.status != "active":
-            resume(session, found, "confirmed", evidence, env.now)
+        if found.status != "active" and not resume(session, found, "confirmed", evidence, env.now):
             outbox.enqueue(session, mail="welcome", subscription_id=found.id, now=env.now)
 
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import select
 
@@ -19,7 +20,7 @@ from newsletter.mail.replies import judge
 from newsletter.mail.transport import Outcome, Outgoing, Transport
 from newsletter.models import Campaign, MailingList
 from newsletter.outbox import Mark, Row
-from newsletter.services import judging
+from newsletter.services import judging, series
 from newsletter.services.environment import Environment
 from newsletter.services.judging import Breaker, Patience
 from newsletter.services.messages import Composer, compile_for_list, mail_date, view
@@ -78,11 +79,10 @@ def send_due(
     return run(transport or env.transport())
 
 
-def send_test(env: Environment, slug: str, content: MailContent, *, to: str) -> Outcome:
-    """Sends `content` to one address now, past the outbox and marked as a test. Raises `TransportError`."""
+def example(env: Environment, slug: str, content: MailContent, *, to: str) -> tuple[str, bytes]:
+    """The sender's address and a whole message that says `content`, to one address; its links lead to the list."""
     with reading() as session:
         shown = view(env, session.scalars(select(MailingList).where(MailingList.slug == slug)).one())
-    marked = MailContent(f"[Test] {content.subject}", content.text, content.html)
     values = {
         "name": "",
         "email": to,
@@ -91,8 +91,13 @@ def send_test(env: Environment, slug: str, content: MailContent, *, to: str) -> 
         "unsubscribe_url": shown.url,
         "preferences_url": shown.url,
     }
-    data = compile_for_list(env, shown, marked, stream="test").build(values)
-    waiting = iter([Outgoing(0, shown.from_email, to, data)])
+    return shown.from_email, compile_for_list(env, shown, content, stream="test").build(values)
+
+
+def send_test(env: Environment, slug: str, content: MailContent, *, to: str) -> Outcome:
+    """Sends `content` to one address now, past the outbox and marked as a test. Raises `TransportError`."""
+    sender, data = example(env, slug, MailContent(f"[Test] {content.subject}", content.text, content.html), to=to)
+    waiting = iter([Outgoing(0, sender, to, data)])
     [outcome] = [outcome for group in env.transport().deliver(lambda: next(waiting, None)) for outcome in group]
     return outcome
 
@@ -106,7 +111,7 @@ class Run:
         self.pace = pace
         self.progress = progress
         self.stop = stop
-        self.composer = Composer(env)
+        self.composer = Composer(env, partial(series.content, env))
         self.patience = Patience(env.settings.smtp.retry_after, env.settings.smtp.patience)
         self.breakers: dict[int, Breaker] = {}
         self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
@@ -229,5 +234,9 @@ def close(env: Environment, campaign_id: int) -> None:
         if totals.failed and not totals.sent:
             last = outbox.rows(session, campaign, status="failed", limit=1)[0]
             campaign.status, campaign.reason = "paused", f"it failed for every recipient: {last.text}"[:500]
+            return
+        if campaign.subject_b and not campaign.picked:
+            campaign.status = "paused"
+            campaign.reason = f"both subjects are tried; pick one: newsletter campaign pick {campaign_id} a"
             return
         campaign.status, campaign.finished_at = "sent", env.now

@@ -21,7 +21,7 @@ from newsletter.errors import InvalidInput, LinkError, LinkInvalid, LinkSpent, N
 from newsletter.languages import Text, known, say
 from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription
 from newsletter.schedule import CADENCES
-from newsletter.services import limits, suppressions
+from newsletter.services import limits, series, suppressions
 from newsletter.services.environment import Environment
 from newsletter.tokens import new_handle
 
@@ -229,7 +229,8 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
             subscription.confirmation_at = None
             wording = default_wording(mailing_list, subscription.subscriber.language)
             note_consent(session, subscription, "confirmed", evidence, now, wording=wording)
-            outbox.enqueue(session, mail="welcome", subscription_id=subscription.id, now=now)
+            if not series.begin(session, subscription, now):
+                outbox.enqueue(session, mail="welcome", subscription_id=subscription.id, now=now)
         return standing(subscription, env.now)
 
 
@@ -281,12 +282,17 @@ def slower(subscription: Subscription) -> tuple[str, ...]:
     return tuple(cadence for cadence in later if cadence in subscription.mailing_list.cadences)
 
 
-def resume(session: Session, subscription: Subscription, kind: str, evidence: Evidence, now: datetime) -> None:
-    """Makes a subscription active on its reader's word; she is owed what comes from now on."""
+def resume(session: Session, subscription: Subscription, kind: str, evidence: Evidence, now: datetime) -> bool:
+    """Makes a subscription active on its reader's word; she is owed what comes from now on. Begins the list's
+    series for a new reader, or goes on with it. Returns whether its welcome letter was queued."""
     subscription.status, subscription.unsubscribed_at, subscription.paused_until = "active", None, None
     subscription.confirmed_at = subscription.confirmed_at or now
     subscription.cursor = subscription.mailing_list.entry_seq
     note_consent(session, subscription, kind, evidence, now)
+    if kind == "confirmed" and subscription.series_at is None:
+        return series.begin(session, subscription, now)
+    subscription.series_due_at = now if subscription.series_at else None
+    return False
 
 
 def leave_all(env: Environment, token: str, evidence: Evidence) -> Standing:

@@ -112,7 +112,10 @@ class Supply:
         if time.monotonic() - self._looked_at < FRESH_SECONDS:
             return None
         self._looked_at = time.monotonic()
-        return self._due(None, doubted=False) or self._due(None, doubted=True)
+        found = self._due(None, doubted=False) or self._due(None, doubted=True)
+        if found:  # there may be more than one lease takes
+            self._looked_at = float("-inf")
+        return found
 
     def put_back(self, line: Line, row: Row) -> None:
         """Takes back a row that was not offered after all."""

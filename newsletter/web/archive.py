@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, render_template
 
-from newsletter.services import archiving, lists
+from newsletter.services import archiving, drafts, lists
 from newsletter.services.environment import environment
 from newsletter.web import pages
 from newsletter.web.answers import page
@@ -28,6 +28,14 @@ def mailing(slug: str, campaign_id: int) -> Response:
     """One mailing, as it was mailed but for its reader."""
     html = archiving.page(environment(), slug, campaign_id)
     return Response(html, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
+
+
+@pages.get("/<slug>/archive/media/<name>")
+def media(slug: str, name: str) -> Response:
+    """A picture of a letter. Its name is made of its content, so that it never changes."""
+    found = drafts.picture(name)
+    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
+    return Response(found.data, mimetype=found.media_type, headers=headers)
 
 
 @pages.get("/<slug>/archive/feed.xml")

@@ -15,7 +15,6 @@ from newsletter.content import (
     excerpt,
     first_picture,
     html_to_text,
-    markdown_to_html,
     plain,
     shorten,
 )
@@ -127,13 +126,6 @@ def test_text_reads_well() -> None:
         "Title\n\nOne link <https://x.org/>.\n\n- a\n- b\n  - c\n\n1. x\n2. y\n\nEnd\nof it\n\n[A lake]"
     )
     assert excerpt(html, words=3) == "Title One link. …"
-
-
-def test_markdown_shows_raw_html_as_text() -> None:
-    html = markdown_to_html("**b** <script>x</script> [l](javascript:alert(1)) [ok](/a)\n\n![p](/p.png)", base_url=BASE)
-    check_inert(html)
-    assert "<strong>b</strong>" in html
-    assert 'href="https://blog.example.com/a"' in html
 
 
 def test_m01_m06_plain_text_ends_no_header() -> None:

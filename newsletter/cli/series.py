@@ -1,0 +1,128 @@
+"""`newsletter series`: the welcome letter and those that follow it, one after the other, to every new reader."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from newsletter.cli import writing
+from newsletter.cli.context import with_environment
+from newsletter.cli.output import as_json, ask, json_option, list_option, on_terminal, say, table, yes_option
+from newsletter.moments import parse_wait
+from newsletter.services import preflight, series
+from newsletter.services.environment import Environment
+from newsletter.services.series import StepView
+
+step_argument = click.argument("step_id", metavar="ID", type=int)
+
+
+@click.group("series")
+def series_() -> None:
+    """The welcome letter and the letters that follow it, to every new reader, each once."""
+
+
+def _wait(after: timedelta) -> str:
+    if not after:
+        return "at once"
+    seconds = int(after.total_seconds())
+    unit = next(unit for unit in (86_400, 3600, 60) if seconds % unit == 0)
+    return f"after {seconds // unit}{ {86_400: 'd', 3600: 'h', 60: 'm'}[unit] }"
+
+
+def _as_dict(row: StepView) -> dict[str, object]:
+    return {**asdict(row), "after": int(row.after.total_seconds())}
+
+
+@series_.command(epilog="Example: newsletter series add welcome/02-boundaries.md --after 3d")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--after", default="0", metavar="TIME", help="How long after confirming: 3d, 12h, 2w. 0: the welcome letter."
+)
+@list_option
+@json_option
+@with_environment
+def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bool) -> None:
+    """Add a letter. Who is past that day already does not get it."""
+    made = series.add(env, file, parse_wait(after), slug)
+    if json_:
+        return as_json(_as_dict(made))
+    return say(f"Letter {made.id} of {made.list}: “{made.subject}”, {_wait(made.after)}.")
+
+
+@series_.command(epilog="Example: newsletter series ls")
+@list_option
+@json_option
+@with_environment
+def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
+    """The letters in order, and how many readers have had each."""
+    found = series.ls(slug)
+    if json_:
+        return as_json([_as_dict(row) for row in found])
+    rows = [(row.id, row.list, _wait(row.after), row.subject, row.readers) for row in found]
+    return table(("id", "list", "when", "subject", "readers"), rows, empty="There is no series yet.")
+
+
+@series_.command(epilog="Example: newsletter series preview 2 --html letter.html")
+@step_argument
+@writing.looking
+@with_environment
+def preview(env: Environment, step_id: int, **shown: object) -> None:
+    """Show a letter as it would arrive."""
+    writing.present(env, series.look(env, step_id), **shown)  # type: ignore[arg-type]
+
+
+@series_.command(name="preflight", epilog="Example: newsletter series preflight 2")
+@step_argument
+@writing.offline_option
+@json_option
+@with_environment
+def preflight_(env: Environment, step_id: int, *, offline: bool, json_: bool) -> int:
+    """Look a letter over: links, pictures, size, subject, personal fields, sender."""
+    found = preflight.examine(env, series.look(env, step_id, offline=offline), offline=offline)
+    return writing.report_checks(found, json_=json_)
+
+
+@series_.command(epilog="Example: newsletter series test 2 --to me@example.org")
+@step_argument
+@click.option("--to", required=True, metavar="ADDR", help="Who gets it; nobody else does.")
+@writing.as_option
+@with_environment
+def test(env: Environment, step_id: int, to: str, reader: str | None) -> int:
+    """Mail a letter to one address, marked [Test]."""
+    return writing.try_out(env, series.look(env, step_id), to, reader)
+
+
+@series_.command(epilog="Example: newsletter series edit 2 --after 5d")
+@step_argument
+@click.option("--after", metavar="TIME", help="Another moment: 3d, 12h, 2w.")
+@click.option(
+    "--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Take its text from this file."
+)
+@click.option("--subject", help="Another subject.")
+@with_environment
+def edit(env: Environment, step_id: int, after: str | None, file: Path | None, subject: str | None) -> None:
+    """Change a letter for those who have not had it; without options, in your editor. Nobody gets it again."""
+    letter = None
+    if file or subject or (after is None and on_terminal()):
+        text, _ = series.text_of(step_id)
+        letter = writing.edited(text, file, {"subject": subject}, ask_editor=True)
+    elif after is None:
+        raise click.UsageError("say what to change: --after, --file or --subject")
+    path, wait = str(file.resolve()) if file else "", parse_wait(after) if after else None
+    made = series.edit(env, step_id, letter=letter, file=path, after=wait)
+    say(f"Letter {made.id} of {made.list}: “{made.subject}”, {_wait(made.after)}.")
+
+
+@series_.command(epilog="Example: newsletter series remove 2")
+@step_argument
+@yes_option
+@with_environment
+def remove(env: Environment, step_id: int, *, yes: bool) -> None:
+    """Take a letter out: nobody gets it from now on."""
+    found = series.show(step_id)
+    ask(f"Take “{found.subject}” out of the series of {found.list}?", yes=yes)
+    series.remove(env, step_id)
+    say(f"“{found.subject}” is out; {found.readers} readers have had it.")

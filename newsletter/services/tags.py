@@ -1,0 +1,44 @@
+"""The words an author puts on subscribers, for segments and conditions in letters."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from newsletter.content import plain
+from newsletter.errors import InvalidInput
+from newsletter.models import Tag
+
+
+def clean(words: Iterable[str]) -> tuple[str, ...]:
+    """Tags as they are kept: small letters, each once, in order. Raises `InvalidInput` for what cannot be one."""
+    found = []
+    for word in words:
+        tag = plain(word, limit=200).lower().strip('"')
+        if len(tag) > 60 or "," in tag:
+            raise InvalidInput({"tag": f"{tag[:40]!r} is no tag: at most 60 characters, no comma"})
+        if tag:
+            found.append(tag)
+    return tuple(dict.fromkeys(found))
+
+
+def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+    """Each subscriber's tags, in the order of the alphabet."""
+    query = select(Tag.subscriber_id, Tag.tag).where(Tag.subscriber_id.in_(subscriber_ids)).order_by(Tag.tag)
+    found: dict[int, list[str]] = {}
+    for subscriber_id, tag in session.execute(query):
+        found.setdefault(subscriber_id, []).append(tag)
+    return {subscriber_id: tuple(tags) for subscriber_id, tags in found.items()}
+
+
+def add(session: Session, subscriber_id: int, words: Iterable[str]) -> None:
+    """Puts tags on a subscriber, beside those that are there. In the caller's transaction."""
+    known = set(session.scalars(select(Tag.tag).where(Tag.subscriber_id == subscriber_id)))
+    session.add_all(Tag(subscriber_id=subscriber_id, tag=tag) for tag in clean(words) if tag not in known)
+
+
+def remove(session: Session, subscriber_id: int, words: Iterable[str]) -> None:
+    """Takes tags off a subscriber. In the caller's transaction."""
+    session.execute(delete(Tag).where(Tag.subscriber_id == subscriber_id, Tag.tag.in_(clean(words))))

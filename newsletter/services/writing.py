@@ -1,0 +1,240 @@
+"""Letters before they are sent: a Markdown file becomes a draft, is looked at, changed.
+
+A draft keeps the file's text and the pictures it named, and is rendered afresh until it is scheduled or sent
+(services/letters.py); from then on its editions are what every reader gets.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from newsletter.db import reading, transaction
+from newsletter.errors import NotFound, Refused
+from newsletter.letter import STARTER, Letter, parse_letter, with_lines
+from newsletter.mail.personal import Personal
+from newsletter.mail.render import MailContent
+from newsletter.models import Campaign, Edition
+from newsletter.models.campaigns import WEB
+from newsletter.services import drafts, readers
+from newsletter.services.drafts import Prepared
+from newsletter.services.editions import addressed
+from newsletter.services.environment import Environment
+from newsletter.services.feeds import find_list
+from newsletter.services.messages import view
+
+OPEN = ("draft", "scheduled")
+"""A campaign in one of these states can still be changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A letter as it would go out now. `campaign_id` is None where it is a file that is no campaign yet; `status` then
+    is ``file``. `recipients` counts the readers it would go to; `twin` is a campaign that had this very letter."""
+
+    prepared: Prepared
+    campaign_id: int | None
+    status: str
+    recipients: int
+    twin: int | None
+    file: str
+
+    @property
+    def slug(self) -> str:
+        """Its list."""
+        return self.prepared.list.slug
+
+
+def read_file(file: Path) -> Letter:
+    """The letter in `file`. Raises `NotFound`, `InvalidInput` by front matter key."""
+    try:
+        text = file.read_text("utf-8-sig")
+    except FileNotFoundError:
+        raise NotFound(f"there is no file {file}", hint=f"`newsletter campaign new {file}` makes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"{file} cannot be read: {error}") from None
+    return parse_letter(text, folder=file.resolve().parent)
+
+
+def begin_file(file: Path) -> None:
+    """Writes a file to start from, which is no draft yet. Never overwrites. Raises `Refused`."""
+    subject = file.stem.replace("-", " ").replace("_", " ").strip().capitalize() or "A letter"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as new:
+            new.write(STARTER.format(subject=subject.replace(":", "")))
+    except OSError as error:
+        raise Refused(f"{file} cannot be written: {error.strerror}") from None
+
+
+# ── drafts ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def look(env: Environment, which: int | Path, slug: str | None = None, *, offline: bool = False) -> Draft:
+    """A letter as it would go out now: a file's, or a draft's by its number. Raises `NotFound`, `InvalidInput`,
+    `TemplateProblem`; `Refused` for a campaign that is no letter."""
+    if isinstance(which, Path):
+        return drafted(env, read_file(which), slug, None, str(which.resolve()), offline=offline)
+    with reading() as session:
+        campaign = found(session, which)
+        letter, kept, file = _letter_of(campaign), campaign.pictures, campaign.file
+        slug, status = campaign.mailing_list.slug, campaign.status
+    return drafted(env, letter, slug, which, file, kept=kept, status=status, offline=offline)
+
+
+def _letter_of(campaign: Campaign) -> Letter:
+    if campaign.kind != "letter" or not campaign.source.startswith("---\n"):
+        raise Refused(f"campaign {campaign.id} is no letter that could be looked at again", hint="see `campaign show`")
+    return parse_letter(campaign.source, folder=Path(campaign.file).parent if campaign.file else None)
+
+
+def drafted(
+    env: Environment, letter: Letter, slug: str | None, campaign_id: int | None, file: str,
+    *, kept: dict[str, str] | None = None, status: str = "file", offline: bool = False,
+    archived: bool = True,
+) -> Draft:  # fmt: skip
+    with reading() as session:
+        mailing_list = find_list(session, slug or letter.slug)
+        count = readers.counted(session, mailing_list, letter.segment, env.now)
+        twin, shown = twin_of(session, mailing_list.id, letter, campaign_id), view(env, mailing_list)
+        twin_id = twin.id if twin else None
+    prepared = drafts.prepare(env, shown, letter, kept, offline=offline, archived=archived)
+    return Draft(prepared, campaign_id, status, count, twin_id, file)
+
+
+def twin_of(session: Session, list_id: int, letter: Letter, campaign_id: int | None) -> Campaign | None:
+    """A campaign that had, or is about to have, this very letter."""
+    query = select(Campaign).where(Campaign.list_id == list_id, Campaign.digest == letter.digest)
+    query = query.where(Campaign.kind == "letter", Campaign.status != "draft", Campaign.id != (campaign_id or 0))
+    query = query.where(or_(Campaign.status != "cancelled", Campaign.started_at.is_not(None)))
+    twin: Campaign | None = session.scalar(query.order_by(Campaign.id.desc()).limit(1))
+    return twin
+
+
+def new(env: Environment, file: Path, slug: str | None = None) -> tuple[int, Draft]:
+    """Makes a draft of a file, or brings the one that was made of it up to date. Returns its number, and how it looks.
+
+    Raises as `look`.
+    """
+    draft = look(env, file, slug)
+    with transaction() as session:
+        campaign = draft_of(session, draft) or blank(env, session, draft)
+        fill(env, session, campaign, draft.prepared, draft.file)
+        return campaign.id, draft
+
+
+def draft_of(session: Session, draft: Draft) -> Campaign | None:
+    """The draft that was made of the same file before."""
+    query = select(Campaign).where(Campaign.list_id == draft.prepared.list.id, Campaign.status == "draft")
+    found: Campaign | None = session.scalar(
+        query.where(Campaign.file == draft.file, Campaign.file != "").order_by(Campaign.id.desc()).limit(1)
+    )
+    return found
+
+
+def blank(env: Environment, session: Session, draft: Draft) -> Campaign:
+    campaign = Campaign(
+        list_id=draft.prepared.list.id, kind="letter", status="draft", subject="", seed=secrets.token_hex(16),
+        created_at=env.now,
+    )  # fmt: skip
+    session.add(campaign)
+    return campaign
+
+
+def fill(env: Environment, session: Session, campaign: Campaign, prepared: Prepared, file: str) -> None:
+    letter = prepared.letter
+    drafts.keep(session, env, prepared.fresh)
+    campaign.subject = drafts.filled(env, prepared.versions[0], None).subject
+    campaign.preheader, campaign.source, campaign.digest = letter.preheader, letter.text, letter.digest
+    campaign.file, campaign.pictures, campaign.segment = file[:1000], prepared.names, letter.segment
+    campaign.subject_b, campaign.share = letter.subject_b, letter.share
+    session.flush()
+
+
+def edit(env: Environment, campaign_id: int, letter: Letter, *, file: str = "", at: datetime | None = None) -> Draft:
+    """Replaces a draft's text, or a scheduled letter's that has not started; with `at`, when it goes out.
+
+    Raises `Refused` where it is too late, else as `look`.
+    """
+    with reading() as session:
+        campaign = _changeable(found(session, campaign_id))
+        slug, kept, status = campaign.mailing_list.slug, campaign.pictures, campaign.status
+        file = file or campaign.file
+    if letter.slug not in (None, slug):
+        raise Refused(f"campaign {campaign_id} is of the list {slug}", hint="make a new one for another list")
+    draft = drafted(env, letter, slug, campaign_id, file, kept=kept, status=status)
+    with transaction() as session:
+        campaign = _changeable(locked(session, campaign_id))
+        fill(env, session, campaign, draft.prepared, file)
+        if at is not None and campaign.status != "draft":
+            campaign.scheduled_at = at
+        if campaign.status != "draft":
+            write_editions(env, session, campaign, draft.prepared)
+    return draft
+
+
+def text_of(campaign_id: int) -> tuple[str, str]:
+    """A letter's text and the file it was made of. Raises `NotFound`, `Refused` where it cannot be changed any more."""
+    with reading() as session:
+        campaign = _changeable(found(session, campaign_id))
+        return campaign.source, campaign.file
+
+
+def narrowed(env: Environment, draft: Draft, segment: str) -> Draft:
+    """The same letter for another segment of its list. Raises `InvalidInput`."""
+    old = draft.prepared
+    letter = parse_letter(with_lines(old.letter.text, {"segment": segment}), folder=old.letter.folder)
+    return drafted(
+        env, letter, draft.slug, draft.campaign_id, draft.file, kept=old.names, status=draft.status, offline=True
+    )
+
+
+def _changeable(campaign: Campaign) -> Campaign:
+    waiting = campaign.status == "paused" and campaign.started_at is None
+    if campaign.kind != "letter" or not (campaign.status in OPEN or waiting):
+        raise Refused(f"campaign {campaign.id} is {campaign.status}: it cannot be changed any more")
+    return campaign
+
+
+def write_editions(env: Environment, session: Session, campaign: Campaign, prepared: Prepared) -> None:
+    session.execute(delete(Edition).where(Edition.campaign_id == campaign.id))
+    page = env.links.archive(prepared.list.slug, campaign.id)
+    for number, version in enumerate(prepared.versions):
+        _edition(session, campaign.id, number, addressed(version.content, page), version.personal)
+    _edition(session, campaign.id, WEB, addressed(prepared.versions[0].page, page), None)
+    session.flush()
+
+
+def _edition(session: Session, campaign_id: int, number: int, content: MailContent, personal: Personal | None) -> None:
+    session.add(
+        Edition(
+            campaign_id=campaign_id, cursor=number, subject=content.subject, text=content.text, html=content.html,
+            fields=personal.as_json() if personal else None,
+        )
+    )  # fmt: skip
+
+
+# ── finding ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def found(session: Session, campaign_id: int) -> Campaign:
+    """A campaign. Raises `NotFound`."""
+    row = session.get(Campaign, campaign_id)
+    if row is None:
+        raise NotFound(f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`")
+    return row
+
+
+def locked(session: Session, campaign_id: int) -> Campaign:
+    """A campaign, to be changed. Raises `NotFound`."""
+    row: Campaign | None = session.scalar(
+        select(Campaign).where(Campaign.id == campaign_id).with_for_update().execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise NotFound(f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`")
+    return row

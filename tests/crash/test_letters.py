@@ -1,0 +1,91 @@
+"""A scheduled letter and a series, with their workers really killed at any moment: the same end."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from newsletter.db import db, transaction
+from newsletter.letter import parse_letter
+from newsletter.models import Campaign, Delivery, MailingList, Step, StepTaken, Subscription
+from newsletter.services import letters
+from newsletter.services.environment import EXTENSION
+from tests.crash.test_processes import check_everybody, finish, server, start
+from tests.fakes import START, body, parsed
+from tests.people import add_list, add_reader
+from tests.smtp.fault_server import FaultServer
+
+__all__ = ["server"]
+READERS = 120
+LETTER = "---\nsubject: Slowly\n---\n\nDear {{ subscriber.name or 'friend' }}, this came at its moment.\n"
+
+
+@pytest.fixture
+def people(app: Flask) -> int:
+    """A list with readers; its number."""
+    with app.app_context(), transaction() as session:
+        mailing_list = add_list(session)
+        for number in range(READERS):
+            add_reader(session, mailing_list, f"r{number}@example.com", name=f"Reader {number}")
+        return mailing_list.id
+
+
+def killed(app: Flask, server: FaultServer, dice: random.Random) -> None:
+    """A worker that dies at some moment of its short life."""
+    process = start(app, server, "worker", "--once")
+    time.sleep(dice.uniform(0.5, 1.8))
+    process.kill()
+    finish(process)
+
+
+def test_r01_a_scheduled_letter_killed_on_its_way(app: Flask, server: FaultServer, people: int) -> None:
+    with app.app_context():
+        env = app.extensions[EXTENSION]
+        campaign = letters.send(
+            env, parse_letter(LETTER), at=env.now + timedelta(minutes=1)
+        )  # the tests' clock: long ago
+    dice, kills = random.Random(7), 2
+    server.script["END"] = lambda talk, line: time.sleep(0.004) or b"250 2.0.0 Ok\r\n"
+    for _ in range(kills):
+        killed(app, server, dice)
+        with app.app_context():
+            row = db.session.get_one(Campaign, campaign)
+            assert (row.status, row.recipients) in (("scheduled", 0), ("sending", READERS), ("sent", READERS))
+            assert db.session.scalar(select(func.count()).select_from(Delivery)) == row.recipients
+            db.session.remove()
+    for _ in range(2):
+        assert "Traceback" not in finish(start(app, server, "worker", "--once"))
+    check_everybody(app, server, campaign, kills=kills, readers=READERS)
+    assert all("Dear Reader" in body(parsed(data)) for _, _, data in server.accepted[:5])
+
+
+def test_r01_a_step_of_a_series_killed_on_its_way(app: Flask, server: FaultServer, people: int) -> None:
+    with app.app_context(), transaction() as session:
+        mailing_list = session.get_one(MailingList, people)
+        step = Step(list_id=mailing_list.id, after_seconds=0, subject="x", source=LETTER, digest="x", created_at=START)
+        session.add(step)
+        for row in session.scalars(select(Subscription)):
+            row.series_at = row.series_due_at = START
+    dice, kills = random.Random(3), 2
+    server.script["END"] = lambda talk, line: time.sleep(0.004) or b"250 2.0.0 Ok\r\n"
+    for _ in range(kills):
+        killed(app, server, dice)
+        with app.app_context():
+            taken = db.session.scalar(select(func.count()).select_from(StepTaken))
+            assert taken == db.session.scalar(select(func.count()).select_from(Delivery)), "both or neither"
+            db.session.remove()
+    for _ in range(2):
+        finish(start(app, server, "worker", "--once"))
+    copies = Counter(recipient for _, recipient, _ in server.accepted)
+    assert len(copies) == READERS
+    assert sum(copies.values()) - READERS <= 2 * kills
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(StepTaken)) == READERS
+        assert set(db.session.scalars(select(Delivery.status))) == {"sent"}
+        db.session.remove()

@@ -1,0 +1,412 @@
+"""Letters: drafts, segments, fields, two subjects; each reader once, and nothing wrong after the first is mailed."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from newsletter.db import db, transaction
+from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.letter import parse_letter, with_lines
+from newsletter.models import Campaign, Delivery, Edition, MailingList, Picture, Subscription, Suppression
+from newsletter.services import campaigns, drafts, letters, preflight, readers, resources, sending, tags, writing
+from newsletter.services.environment import EXTENSION, Environment
+from newsletter.tokens import keyed_hash
+from tests.fakes import Clock, FakeDns, FakeFetch, Sink, body
+from tests.people import add_list, add_reader
+from tests.unit.test_pictures import picture
+
+TEXT = "---\nsubject: Going slowly\npreheader: A pause\n---\n\nDear {{ subscriber.name or 'friend' }},\n\nread this letter slowly.\n"
+
+
+@pytest.fixture
+def people(env: Environment) -> dict[str, int]:
+    """A list in Berlin's time with five readers; their subscription ids by first letter."""
+    with transaction() as session:
+        mailing_list = add_list(session, timezone="Europe/Berlin", site_url="https://blog.example.com")
+        found = {}
+        for name, cadence, tagged, day, language in (
+            ("Ana", "weekly", ["berlin"], 1, "de"), ("Ben", "daily", ["berlin", "vip"], 2, "en"), ("", "weekly", [], 3, ""),
+            ("Dan", "monthly", ["50%_off"], 4, "de"), ("Eva", "instant", [], 5, "fr"),
+        ):  # fmt: skip
+            letter = name[:1].lower() or "c"
+            row = add_reader(
+                session,
+                mailing_list,
+                f"{letter}@{'x.example.org' if day < 3 else 'example.com'}",
+                name=name,
+                cadence=cadence,
+            )
+            row.confirmed_at = datetime(
+                2026, 1, day, 23, 30, tzinfo=UTC
+            )  # half past midnight of the next day in Berlin
+            row.subscriber.language = language
+            tags.add(session, row.subscriber_id, tagged)
+            found[letter] = row.id
+        return found
+
+
+def whom(env: Environment, people: dict[str, int], segment: str) -> str:
+    mailing_list = db.session.scalars(select(MailingList)).one()
+    ids = set(db.session.scalars(readers.chosen(mailing_list, segment, env.now)))
+    return "".join(sorted(letter for letter, id_ in people.items() if id_ in ids))
+
+
+@pytest.mark.parametrize(
+    ("segment", "expected"),
+    [
+        ("", "abcde"), ('cadence == "weekly"', "ac"), ('"berlin" in tags', "ab"), ('"BERLIN" in tags', "ab"),
+        ('"berlin" not in tags', "cde"), ('"berlin" in tags and "vip" in tags', "b"), ('name == ""', "c"),
+        ('name != ""', "abde"), ('cadence in ["daily", "monthly"]', "bd"), ('cadence in []', ""), ('domain == "EXAMPLE.com"', "cde"),
+        ('email == "A@x.example.org"', "a"), ('joined > "2026-01-04"', "de"), ('joined >= "2026-01-04"', "cde"),
+        ('joined < "2026-01-03"', "a"), ('joined <= "2026-01-03"', "ab"), ('joined == "2026-01-02"', "a"),
+        ('joined != "2026-01-02"', "bcde"), ('not (language == "de" or "vip" in tags)', "ce"), ('"50%_off" in tags', "d"), ('"50__off" in tags', ""),
+        ("name == \"x' OR '1'='1\"", ""), ('"x\') OR 1=1 --" in tags', ""), ('domain == "%"', "refused"), ('email == "nonsense"', "refused"),
+    ],
+)  # fmt: skip
+def test_s10_segments_are_counted_as_they_say(
+    env: Environment, people: dict[str, int], segment: str, expected: str
+) -> None:
+    if expected == "refused":
+        with pytest.raises(InvalidInput):
+            whom(env, people, segment)
+    else:
+        assert whom(env, people, segment) == expected
+
+
+def test_who_is_not_mailed(env: Environment, people: dict[str, int]) -> None:
+    with transaction() as session:
+        session.get_one(Subscription, people["a"]).status = "unsubscribed"
+        session.get_one(Subscription, people["b"]).status = "pending"
+        session.get_one(Subscription, people["c"]).paused_until = env.now + timedelta(days=1)
+        session.add(
+            Suppression(email_hash=keyed_hash("k", "d"), email_key="d@example.com", reason="manual", created_at=env.now)
+        )
+    assert whom(env, people, "") == "e"
+
+
+def test_each_reader_gets_her_own_letter_and_the_archive_nobodys(
+    env: Environment, people: dict[str, int], sink: Sink
+) -> None:
+    campaign_id = letters.send(env, parse_letter(with_lines(TEXT, {"subject": "For {{ subscriber.name or 'you' }}"})))
+    assert sending.send_due(env).sent == 5
+    assert Counter(outgoing.recipient for outgoing in sink.accepted).most_common(1)[0][1] == 1
+    [ana] = sink.to("a@x.example.org")
+    assert (ana["Subject"], body(ana)[:9]) == ("For Ana", "Dear Ana,")
+    assert "Dear Ana," in body(ana, "html")
+    [nameless] = sink.to("c@example.com")
+    assert (nameless["Subject"], body(nameless)[:12]) == ("For you", "Dear friend,")
+    public = campaigns.content(campaign_id)
+    assert public.subject == "For you" == campaigns.show(campaign_id).subject
+    assert "Dear friend" in public.html
+    assert "Dear Ana" not in public.html
+
+
+def test_what_a_reader_is_called_today_counts(env: Environment, people: dict[str, int], sink: Sink) -> None:
+    letters.send(env, parse_letter(TEXT))
+    with transaction() as session:
+        session.get_one(Subscription, people["a"]).subscriber.name = "Anna"
+    sending.send_due(env)
+    assert "Dear Anna," in body(sink.to("a@x.example.org")[0])
+
+
+def test_m07_a_field_that_is_missing_for_one_stops_it_for_all(
+    env: Environment, people: dict[str, int], sink: Sink
+) -> None:
+    letter = parse_letter("---\nsubject: x\n---\nDear {{ subscriber.name }}, hello.\n")
+    with pytest.raises(Refused, match=r"1 of 5 readers cannot get this letter: subscriber.name is not set"):
+        letters.send(env, letter)
+    assert db.session.scalar(select(func.count()).select_from(Campaign)) == 0
+    found = {
+        check.id: check for check in preflight.examine(env, writing.drafted(env, letter, None, None, ""), offline=True)
+    }
+    assert found["fields"].verdict == "bad"
+    assert "c@example.com" in found["fields"].hint
+    named = parse_letter('---\nsubject: x\nsegment: name != ""\n---\nDear {{ subscriber.name }}, hello.\n')
+    letters.send(env, named)
+    assert sending.send_due(env).sent == 4
+
+
+def test_m07_a_scheduled_letter_looks_again_when_its_moment_comes(
+    env: Environment, people: dict[str, int], clock: Clock, sink: Sink
+) -> None:
+    letter = parse_letter(
+        '---\nsubject: x\nsegment: name != "" or cadence == "instant"\n---\nDear {{ subscriber.name }}, hello.\n'
+    )
+    campaign_id = letters.send(env, letter, at=env.now + timedelta(hours=1))
+    with transaction() as session:
+        session.get_one(Subscription, people["e"]).subscriber.name = ""
+    clock.forward(timedelta(hours=2))
+    assert letters.start_due(env) == []
+    shown = campaigns.show(campaign_id)
+    assert (shown.status, shown.totals.recipients) == ("paused", 0)
+    assert "subscriber.name is not set" in shown.reason
+    with transaction() as session:
+        session.get_one(Subscription, people["e"]).subscriber.name = "Eva"
+    assert campaigns.resume(campaign_id).status == "scheduled"
+    assert letters.start_due(env) == [campaign_id]
+    assert sending.send_due(env).sent == 4
+
+
+def test_a_letter_is_sent_once_by_content_and_by_number(env: Environment, people: dict[str, int]) -> None:
+    letter = parse_letter(TEXT)
+    first = letters.send(env, letter)
+    with pytest.raises(Refused, match=f"campaign {first} already"):
+        letters.send(env, letter)
+    draft = writing.drafted(env, parse_letter(with_lines(TEXT, {"subject": "Other"})), None, None, "")
+    second = letters.dispatch(env, draft)
+    again = writing.look(env, second)
+    with pytest.raises(Refused, match="sending already"):
+        letters.dispatch(env, again)
+    assert letters.send(env, letter, again=True) not in (first, second)
+
+
+def test_two_commands_at_once_send_one_letter(app: Flask, env: Environment, people: dict[str, int]) -> None:
+    said: list[str] = []
+
+    def command() -> None:
+        with app.app_context():
+            try:
+                said.append(f"sent {letters.send(app.extensions[EXTENSION], parse_letter(TEXT))}")
+            except Refused as error:
+                said.append(error.message)
+            finally:
+                db.session.remove()
+
+    threads = [threading.Thread(target=command) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(what.startswith("sent") for what in said) == 1, said
+    assert db.session.scalar(select(func.count()).select_from(Delivery)) == 5
+
+
+# ── drafts ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_draft_remembers_its_file_and_its_pictures(
+    env: Environment, people: dict[str, int], tmp_path: Path, sink: Sink
+) -> None:
+    file = tmp_path / "letters" / "slow.md"
+    file.parent.mkdir()
+    (file.parent / "a tree.jpg").write_bytes(picture())
+    file.write_text(TEXT + "\n![A tree](a%20tree.jpg){width=300}\n")
+    campaign_id, draft = writing.new(env, file)
+    assert draft.recipients == 5
+    assert campaigns.show(campaign_id).status == "draft"
+    assert writing.new(env, file)[0] == campaign_id, "the same file is the same draft"
+    (file.parent / "a tree.jpg").unlink()
+    file.unlink()
+    found = writing.look(env, campaign_id)
+    [name] = found.prepared.names.values()
+    assert (
+        f'src="https://news.example.com/blog/archive/media/{name}" alt="A tree" width="300"'
+        in found.prepared.content.html
+    )
+    letters.dispatch(env, found)
+    sending.send_due(env)
+    assert name in body(sink.messages[0], "html")
+    assert "[Picture: A tree]" in body(sink.messages[0])
+    assert drafts.picture(name).media_type == "image/jpeg"
+    assert db.session.scalar(select(func.count()).select_from(Picture)) == 1
+
+
+def test_a_picture_that_is_not_there_is_said_at_once(env: Environment, people: dict[str, int], tmp_path: Path) -> None:
+    (tmp_path / "x.md").write_text(TEXT + "![a](no.jpg)")
+    with pytest.raises(InvalidInput, match="no picture"):
+        writing.new(env, tmp_path / "x.md")
+    (tmp_path / "no.jpg").write_text("<svg/>")
+    with pytest.raises(InvalidInput, match="use JPEG"):
+        writing.new(env, tmp_path / "x.md")
+
+
+def test_a_video_is_shown_from_here(
+    env: Environment, people: dict[str, int], tmp_path: Path, fake_fetch: FakeFetch
+) -> None:
+    (tmp_path / "x.md").write_text(TEXT + "\nhttps://youtu.be/abcdefghijk\n")
+    without = writing.look(env, tmp_path / "x.md")
+    assert "without its picture" in without.prepared.notes[0]
+    fake_fetch.pages["https://i.ytimg.com/vi/abcdefghijk/hqdefault.jpg"] = picture(size=(480, 360))
+    html = writing.look(env, tmp_path / "x.md").prepared.content.html
+    assert "ytimg" not in html
+    assert "https://news.example.com/blog/archive/media/" in html
+
+
+def test_a_draft_is_edited_until_it_is_sent(env: Environment, people: dict[str, int], clock: Clock, sink: Sink) -> None:
+    campaign_id = letters.send(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
+    writing.edit(env, campaign_id, parse_letter(with_lines(TEXT, {"segment": '"berlin" in tags', "subject": "New"})))
+    later = env.now + timedelta(hours=3)
+    writing.edit(env, campaign_id, parse_letter(writing.text_of(campaign_id)[0]), at=later)
+    clock.forward(timedelta(hours=2))
+    assert letters.start_due(env) == []
+    clock.forward(timedelta(hours=2))
+    assert letters.start_due(env) == [campaign_id]
+    sending.send_due(env)
+    assert {message["Subject"] for message in sink.messages} == {"New"}
+    assert len(sink.messages) == 2
+    with pytest.raises(Refused, match="cannot be changed"):
+        writing.edit(env, campaign_id, parse_letter(TEXT))
+    with pytest.raises(NotFound):
+        writing.look(env, 99)
+
+
+def test_a_moment_nobody_is_left_for(env: Environment, people: dict[str, int], clock: Clock) -> None:
+    campaign_id = letters.send(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
+    with transaction() as session:
+        for row in session.scalars(select(Subscription)):
+            row.status = "unsubscribed"
+    clock.forward(timedelta(hours=2))
+    letters.start_due(env)
+    assert campaigns.show(campaign_id).status == "sent"
+    with pytest.raises(Refused, match="no active subscriber"):
+        letters.send(env, parse_letter(with_lines(TEXT, {"subject": "Other"})))
+
+
+# ── two subjects ───────────────────────────────────────────────────────────────────────────────────
+
+TWO = with_lines(TEXT, {"subject": "A: {{ subscriber.name or 'you' }}", "subject_b": "B", "share": "40%"})
+
+
+def test_two_subjects_are_tried_and_the_better_one_goes_to_the_rest(env: Environment, sink: Sink) -> None:
+    with transaction() as session:
+        mailing_list = add_list(session)
+        for number in range(20):
+            add_reader(session, mailing_list, f"r{number}@example.com")
+    campaign_id = letters.send(env, parse_letter(TWO))
+    sending.send_due(env)
+    tried = Counter(str(message["Subject"]) for message in sink.messages)
+    assert tried == {"A: you": 4, "B": 4}
+    shown = campaigns.show(campaign_id)
+    assert shown.status == "paused"
+    assert "pick" in shown.reason
+    assert [(row.letter, row.sent) for row in shown.subjects] == [("a", 4), ("b", 4)]
+    with pytest.raises(Refused, match="both subjects are tried"):
+        campaigns.resume(campaign_id)
+    with transaction() as session:
+        add_reader(session, session.get_one(MailingList, mailing_list.id), "late@example.com")
+        gone = session.scalars(select(Delivery).where(Delivery.status == "queued")).all()
+        assert gone == []
+    assert letters.undecided(env, campaign_id) == 13
+    assert letters.pick(env, campaign_id, "b") == 13
+    sending.send_due(env)
+    assert Counter(str(message["Subject"]) for message in sink.messages) == {"A: you": 4, "B": 17}
+    assert max(Counter(outgoing.recipient for outgoing in sink.accepted).values()) == 1
+    shown = campaigns.show(campaign_id)
+    assert (shown.status, shown.totals.recipients, shown.totals.sent, shown.subject) == ("sent", 21, 21, "B")
+    assert shown.totals.balanced
+    assert campaigns.content(campaign_id).subject == "B"
+    with pytest.raises(Refused):
+        letters.pick(env, campaign_id, "a")
+
+
+def test_a_pick_while_both_are_still_on_their_way(env: Environment, people: dict[str, int], sink: Sink) -> None:
+    campaign_id = letters.send(env, parse_letter(TWO))
+    letters.pick(env, campaign_id, "a")
+    sending.send_due(env)
+    assert len(sink.accepted) == 5
+    assert campaigns.show(campaign_id).status == "sent"
+
+
+def test_one_subject_is_nothing_to_pick_from(env: Environment, people: dict[str, int]) -> None:
+    with pytest.raises(Refused, match="one subject only"):
+        letters.pick(env, letters.send(env, parse_letter(TEXT)), "a")
+
+
+# ── preflight ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def checks(env: Environment, text: str, *, offline: bool = False) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for check in preflight.examine(env, writing.drafted(env, parse_letter(text), None, None, ""), offline=offline):
+        found.setdefault(check.id, []).append(f"{check.verdict}: {check.what}")
+    return found
+
+
+def test_a_good_letter_passes(env: Environment, people: dict[str, int], fake_fetch: FakeFetch) -> None:
+    fake_fetch.pages["https://blog.example.com/a"] = b"x"
+    found = checks(env, TEXT + "[a](https://blog.example.com/a)")
+    assert all(said.startswith("good") for row in found.values() for said in row), found
+    assert "5 readers" in found["recipients"][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "id_", "said"),
+    [
+        ("[a](/b)", "links", "warn: not whole addresses: /b → https://blog.example.com/b"),
+        ("[a](https://blog.example.com/dead)", "links", "warn: dead: https://blog.example.com/dead (404"),
+        ("![](https://blog.example.com/p.png)", "alt", "warn: no description"),
+        ("![x](https://other.example.org/p.png)", "pictures", "warn: pictures of others"),
+        ("x " * 60_000, "size", "bad: "), ("y " * 47_000, "size", "warn: "),
+    ],
+)  # fmt: skip
+def test_m09_what_is_wrong_with_a_letter(
+    env: Environment, people: dict[str, int], text: str, id_: str, said: str
+) -> None:
+    assert any(row.startswith(said) for row in checks(env, TEXT + text)[id_]), checks(env, TEXT + text)
+
+
+@pytest.mark.parametrize(
+    ("subject", "said"),
+    [("BUY THIS BOOK", "capitals"), ("Now!! Really", "shouts"), ("A limited time offer", "limited time"), ("Re: your order", "answer"),
+     ("x" * 90, "90 characters"), ("100% yours", "100%")],
+)  # fmt: skip
+def test_subjects_that_look_like_spam(env: Environment, people: dict[str, int], subject: str, said: str) -> None:
+    assert any(said in row for row in checks(env, with_lines(TEXT, {"subject": subject}), offline=True)["subject"])
+
+
+def test_a_letter_without_words(env: Environment, people: dict[str, int]) -> None:
+    text = "---\nsubject: x\n---\n![a](https://blog.example.com/p.png)\n"
+    assert checks(env, text, offline=True)["text"] == ["bad: the letter has no text"]
+    assert checks(env, text + "Hello there.", offline=True)["text"] == ["warn: 2 words beside pictures"]
+
+
+def test_offline_asks_nobody(env: Environment, people: dict[str, int], fake_fetch: FakeFetch) -> None:
+    checks(env, TEXT + "[a](https://blog.example.com/dead) https://youtu.be/abcdefghijk", offline=True)
+    assert [url for url, _, _ in fake_fetch.requests if "dead" in url] == []
+
+
+def test_a_sender_nobody_vouches_for(env: Environment, people: dict[str, int], fake_dns: FakeDns) -> None:
+    fake_dns.records = {("slow.org", "TXT"): ["google-verification=x"]}
+    with transaction() as session:
+        session.scalars(select(MailingList)).one().from_email = "ana@news.slow.org"
+    found = checks(env, TEXT)["from"]
+    assert "no SPF" in found[0]
+    assert "no DMARC" in found[1]
+    fake_dns.records |= {("news.slow.org", "TXT"): ["v=spf1 mx -all"], ("_dmarc.slow.org", "TXT"): ["v=DMARC1; p=none"]}
+    assert checks(env, TEXT)["from"] == ["good: news.slow.org has SPF and DMARC; `newsletter doctor` looks closer"]
+
+
+def test_editions_of_a_plain_letter_carry_no_fields(env: Environment, people: dict[str, int]) -> None:
+    """What costs nothing must cost nothing: no reader is looked up for a letter that is the same for all."""
+    letters.send(env, parse_letter("---\nsubject: x\n---\nHello all.\n"))
+    assert [(row.cursor, row.fields) for row in db.session.scalars(select(Edition))] == [(0, None), (-1, None)]
+
+
+def test_files_for_subscribers_are_linked_for_each_reader(
+    env: Environment, people: dict[str, int], sink: Sink, tmp_path: Path
+) -> None:
+    letter = parse_letter(
+        "---\nsubject: x\n---\n{% if subscriber.name %}[The guide]({{ resource('guide') }}){% endif %} for you.\n"
+    )
+    with pytest.raises(NotFound, match="no resource guide"):
+        letters.send(env, letter)
+    (tmp_path / "guide.pdf").write_bytes(b"%PDF-1.7 slowly")
+    resources.add(env, tmp_path / "guide.pdf", name="guide")
+    campaign_id = letters.send(env, letter)
+    sending.send_due(env)
+    [ana], [ben], [nameless] = (sink.to(f"{who}") for who in ("a@x.example.org", "b@x.example.org", "c@example.com"))
+    links = [
+        re.findall(r"https://news\.example\.com/resources/[\w.-]+", body(message)) for message in (ana, ben, nameless)
+    ]
+    assert [len(found) for found in links] == [1, 1, 0]
+    assert links[0] != links[1]
+    assert resources.open_(env, links[0][0].rpartition("/")[2]).filename == "guide.pdf"
+    assert not re.search(r"resources/guide\.", campaigns.content(campaign_id).html)

@@ -1,0 +1,267 @@
+"""Series: each letter once, in order, until the reader leaves; a change restarts nobody; killed, it ends the same."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from newsletter.db import db, transaction
+from newsletter.errors import NotFound, Refused
+from newsletter.letter import parse_letter
+from newsletter.models import Delivery, MailingList, Step, StepTaken, Subscription
+from newsletter.schedule import SeriesStep, next_of_series
+from newsletter.services import preflight, sending, series, subscriptions
+from newsletter.services.environment import Environment
+from newsletter.services.subscriptions import Evidence
+from tests.fakes import START, Clock, Sink, body
+from tests.people import add_list, add_reader
+
+DAY = timedelta(days=1)
+
+
+def write(folder: Path, name: str, text: str = "Hello {{ subscriber.name or 'you' }}, read on.") -> Path:
+    file = folder / f"{name}.md"
+    file.write_text(f"---\nsubject: {name}\n---\n{text}\n")
+    return file
+
+
+@pytest.fixture
+def steps(env: Environment, tmp_path: Path) -> dict[str, int]:
+    """A list with a welcome letter and two that follow it; their numbers by name."""
+    with transaction() as session:
+        add_list(session)
+    return {
+        name: series.add(env, write(tmp_path, name), after * DAY).id
+        for name, after in (("hello", 0), ("boundaries", 3), ("pauses", 7))
+    }
+
+
+def sign_up(env: Environment, email: str = "ana@example.com") -> Subscription:
+    """Somebody asks and confirms, as the pages would."""
+    with transaction() as session:
+        mailing_list = session.scalars(select(MailingList)).one()
+        reader = add_reader(session, mailing_list, email, name="Ana", status="pending", now=env.now)
+        token = env.tokens.sign("confirm", f"{reader.handle}.{reader.round}", env.now)
+    subscriptions.confirm(env, token, Evidence("form"))
+    return reader
+
+
+def days(env: Environment, clock: Clock, sink: Sink, count: int) -> list[list[str]]:
+    """Lets so many days pass; the subjects of what came on each."""
+    found = []
+    for _ in range(count):
+        before = len(sink.accepted)
+        series.advance_due(env)
+        sending.send_due(env)
+        found.append([str(message["Subject"]) for message in sink.messages[before:]])
+        clock.forward(DAY)
+    return found
+
+
+def test_a_new_reader_gets_each_letter_once_and_in_order(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
+    sign_up(env)
+    assert days(env, clock, sink, 12) == [["hello"], [], [], ["boundaries"], [], [], [], ["pauses"], [], [], [], []]
+    assert "Hello Ana, read on." in body(sink.messages[0])
+    assert "List-Unsubscribe" in sink.messages[0]
+    assert [row.readers for row in series.ls()] == [1, 1, 1]
+    assert db.session.scalar(select(Subscription.series_due_at)) is None, "nobody is looked at again in vain"
+
+
+def test_without_a_welcome_letter_the_built_in_one_goes_out(
+    env: Environment, tmp_path: Path, clock: Clock, sink: Sink
+) -> None:
+    with transaction() as session:
+        add_list(session)
+    series.add(env, write(tmp_path, "later"), 2 * DAY)
+    sign_up(env)
+    assert days(env, clock, sink, 4) == [["Welcome to Slow Letters"], [], ["later"], []]
+
+
+def test_it_stops_when_the_reader_leaves(env: Environment, steps: dict[str, int], clock: Clock, sink: Sink) -> None:
+    reader = sign_up(env)
+    days(env, clock, sink, 2)
+    subscriptions.unsubscribe(env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form"))
+    assert days(env, clock, sink, 9) == [["You have left Slow Letters"], *[[]] * 8]
+
+
+def test_who_leaves_while_a_letter_waits_does_not_get_it(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
+    reader = sign_up(env)
+    subscriptions.unsubscribe(env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form"))
+    assert days(env, clock, sink, 1) == [["You have left Slow Letters"]]
+    assert db.session.scalar(select(Delivery.status).where(Delivery.mail == "series")) == "cancelled"
+
+
+def test_who_takes_it_back_goes_on_where_it_stopped(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
+    reader = sign_up(env)
+    days(env, clock, sink, 1)
+    token = env.tokens.sign("unsubscribe", reader.handle, env.now)
+    subscriptions.unsubscribe(env, token, Evidence("form"))
+    assert days(env, clock, sink, 1) == [["You have left Slow Letters"]]
+    subscriptions.undo(env, token, Evidence("form"))
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 9), []) == ["boundaries", "pauses"]
+
+
+def test_who_comes_back_later_gets_none_again(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
+    reader = sign_up(env)
+    days(env, clock, sink, 5)
+    subscriptions.unsubscribe(env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form"))
+    days(env, clock, sink, 30)
+    with transaction() as session:
+        row = session.get_one(Subscription, reader.id)
+        row.status, row.round = "pending", row.round + 1
+        token = env.tokens.sign("confirm", f"{row.handle}.{row.round}", env.now)
+    subscriptions.confirm(env, token, Evidence("form"))
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 12), []) == ["Welcome to Slow Letters", "pauses"]
+
+
+def test_a_changed_series_restarts_nobody(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink, tmp_path: Path
+) -> None:
+    sign_up(env)
+    days(env, clock, sink, 20)
+    series.add(env, write(tmp_path, "in between"), 5 * DAY)
+    series.add(env, write(tmp_path, "once past"), 15 * DAY)
+    series.add(env, write(tmp_path, "still ahead"), 25 * DAY)
+    series.edit(env, steps["hello"], letter=parse_letter("---\nsubject: hello again\n---\nNew words.\n"))
+    series.edit(env, steps["boundaries"], after=22 * DAY)
+    series.remove(env, steps["pauses"])
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 20), []) == ["still ahead"]
+    sign_up(env, "ben@example.com")
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 40), []) == [
+        "hello again",
+        "in between",
+        "once past",
+        "boundaries",
+        "still ahead",
+    ]
+
+
+def test_a_letter_that_moved_comes_once(env: Environment, steps: dict[str, int], clock: Clock, sink: Sink) -> None:
+    sign_up(env)
+    days(env, clock, sink, 2)
+    series.edit(env, steps["pauses"], after=1 * DAY)
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 12), []) == ["pauses", "boundaries"]
+    assert sum(series.advance_due(env) for _ in range(3)) == 0
+
+
+def test_a_worker_that_was_away_catches_up_one_by_one(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
+    sign_up(env)
+    sending.send_due(env)
+    clock.forward(30 * DAY)
+    assert days(env, clock, sink, 6) == [["boundaries"], [], [], [], ["pauses"], []]
+
+
+def test_a_letter_waits_for_the_one_before_it(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
+    sign_up(env)
+    clock.forward(3 * DAY)
+    assert series.advance_due(env) == 0, "the welcome letter has not gone yet"
+    sending.send_due(env)
+    clock.forward(timedelta(minutes=11))
+    assert series.advance_due(env) == 1
+    sending.send_due(env)
+    assert [str(message["Subject"]) for message in sink.messages] == ["hello", "boundaries"]
+
+
+def test_a_break_is_kept(env: Environment, steps: dict[str, int], clock: Clock, sink: Sink) -> None:
+    reader = sign_up(env)
+    days(env, clock, sink, 1)
+    with transaction() as session:
+        session.get_one(Subscription, reader.id).paused_until = env.now + 9 * DAY
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 9), []) == []
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 9), []) == ["boundaries", "pauses"]
+
+
+def test_imported_readers_and_those_of_old_get_no_series(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
+    with transaction() as session:
+        add_reader(session, session.scalars(select(MailingList)).one(), "old@example.com")
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 10), []) == []
+
+
+def test_many_readers_are_taken_in_batches(env: Environment, steps: dict[str, int], clock: Clock, sink: Sink) -> None:
+    with transaction() as session:
+        mailing_list = session.scalars(select(MailingList)).one()
+        for number in range(series.BATCH + 5):
+            row = add_reader(session, mailing_list, f"r{number}@example.com")
+            row.series_at = row.series_due_at = env.now
+    assert series.advance_due(env) == series.BATCH + 5
+    assert series.advance_due(env) == 0
+    assert db.session.scalar(select(func.count()).select_from(StepTaken)) == series.BATCH + 5
+
+
+def test_what_cannot_be_a_series(env: Environment, steps: dict[str, int], tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="a welcome letter already"):
+        series.add(env, write(tmp_path, "second"), 0 * DAY)
+    with pytest.raises(Refused, match="this letter already"):
+        series.add(env, tmp_path / "boundaries.md", 9 * DAY)
+    (tmp_path / "x.md").write_text('---\nsubject: x\nsegment: name != ""\n---\nx\n')
+    with pytest.raises(Refused, match="every new reader"):
+        series.add(env, tmp_path / "x.md", DAY)
+    series.remove(env, steps["hello"])
+    with pytest.raises(NotFound):
+        series.show(steps["hello"])
+    assert series.add(env, tmp_path / "hello.md", 0 * DAY).id not in steps.values()
+
+
+def test_a_letter_taken_out_while_it_waits_is_not_sent(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
+    sign_up(env)
+    series.remove(env, steps["hello"])
+    assert days(env, clock, sink, 1) == [[]]
+    assert db.session.scalar(select(Delivery.status)) == "failed"
+
+
+def test_a_letter_of_a_series_is_looked_over_as_any_other(env: Environment, steps: dict[str, int]) -> None:
+    found = preflight.examine(env, series.look(env, steps["boundaries"]), offline=True)
+    assert {check.id for check in found} >= {"fields", "subject", "size"}
+    assert not [check for check in found if check.verdict == "bad"]
+
+
+# ── the decider ────────────────────────────────────────────────────────────────────────────────────
+
+
+def step(id_: int, after: int, since: int = -100, *, removed: bool = False) -> SeriesStep:
+    return SeriesStep(id_, after * DAY, START + since * DAY, removed=removed)
+
+
+@pytest.mark.parametrize(
+    ("steps", "taken", "expected"),
+    [
+        ([], {}, None), ([step(1, 0)], {}, (1, 0)), ([step(2, 3), step(1, 0)], {}, (1, 0)), ([step(1, 0), step(2, 3)], {1: 0}, (2, 3)),
+        ([step(1, 0), step(2, 3)], {1: 4}, (2, 7)), ([step(1, 0), step(2, 3)], {2: 3}, None),
+        ([step(1, 0, removed=True), step(2, 3)], {}, (2, 3)), ([step(1, 3, since=4)], {}, None), ([step(1, 3, since=3)], {}, (1, 3)),
+        ([step(1, 0, removed=True), step(2, 3)], {1: 5}, (2, 8)), ([step(5, 3), step(4, 3)], {4: 3}, (5, 3)),
+    ],
+)  # fmt: skip
+def test_which_letter_is_next(steps: list[SeriesStep], taken: dict[int, int], expected: tuple[int, int] | None) -> None:
+    had = {id_: START + day * DAY for id_, day in taken.items()}
+    found = next_of_series(steps, begun=START, taken=had)
+    assert found == ((expected[0], START + expected[1] * DAY) if expected else None)
+
+
+def test_the_schema_keeps_it_to_once(env: Environment, steps: dict[str, int], clock: Clock) -> None:
+    from sqlalchemy.exc import IntegrityError
+
+    reader = sign_up(env)
+    with pytest.raises(IntegrityError), transaction() as session:
+        session.add(StepTaken(subscription_id=reader.id, step_id=steps["hello"], at=env.now))
+    assert isinstance(db.session.scalars(select(Step.created_at)).first(), datetime)

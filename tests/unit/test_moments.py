@@ -1,0 +1,54 @@
+"""Moments as authors say them, in their own zone, and none by guessing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from newsletter.errors import InvalidInput
+from newsletter.moments import parse_moment, parse_wait
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOW = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)  # a Wednesday, 16:30 in Berlin
+
+
+@pytest.mark.parametrize(
+    ("said", "local"),
+    [
+        ("tomorrow 9:00", "2026-11-26 09:00"), ("Tomorrow at 9", "2026-11-26 09:00"), ("tomorrow", "2026-11-26 08:00"),
+        ("today 18:00", "2026-11-25 18:00"), ("today 6pm", "2026-11-25 18:00"), ("friday 17:30", "2026-11-27 17:30"),
+        ("fri 5:30 pm", "2026-11-27 17:30"), ("wed 17:00", "2026-11-25 17:00"), ("wednesday 9:00", "2026-12-02 09:00"),
+        ("2026-12-01 09:00", "2026-12-01 09:00"), ("2026-12-01T09:00", "2026-12-01 09:00"), ("2026-12-01", "2026-12-01 08:00"),
+        ("2026-12-01 9:00", "2026-12-01 09:00"), ("2026-12-01T09:00+00:00", "2026-12-01 10:00"), ("in 3 hours", "2026-11-25 19:30"), ("in 30 min", "2026-11-25 17:00"),
+        ("in 2 days", "2026-11-27 16:30"), ("tomorrow 12am", "2026-11-26 00:00"), ("2027-10-31 02:30", "2027-10-31 02:30"),
+    ],
+)  # fmt: skip
+def test_what_is_said_is_what_is_meant(said: str, local: str) -> None:
+    found = parse_moment(said, zone=BERLIN, now=NOW, hour=8)
+    assert f"{found.astimezone(BERLIN):%Y-%m-%d %H:%M}" == local
+    assert found.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("soon", "no moment"), ("", "no moment"), ("25:00", "no moment"), ("tomorrow 9:75", "no moment"), ("9:00", "no moment"),
+        ("tomorrow 13pm", "no moment"), ("2026-02-30 09:00", "no moment"), ("m 9:00", "no moment"), ("5", "no moment"),
+        ("today 9:00", "over already"), ("2020-01-01 09:00", "over already"), ("yesterday 9:00", "no moment"),
+        ("2027-03-28 02:30", "no such hour"), ("0001-01-01", "over already"),
+    ],
+)  # fmt: skip
+def test_what_is_no_moment_is_refused(said: str, why: str) -> None:
+    with pytest.raises(InvalidInput, match=why):
+        parse_moment(said, zone=BERLIN, now=NOW, hour=8)
+
+
+def test_lengths_of_time() -> None:
+    assert [parse_wait(said) for said in ("0", "3d", "12h", "2 weeks", "45 min")] == [
+        timedelta(0), timedelta(days=3), timedelta(hours=12), timedelta(weeks=2), timedelta(minutes=45),
+    ]  # fmt: skip
+    for said in ("", "3", "-1d", "3 moons", "1d2h"):
+        with pytest.raises(InvalidInput):
+            parse_wait(said)

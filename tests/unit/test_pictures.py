@@ -1,0 +1,60 @@
+"""Photos made fit for mail."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from newsletter.errors import InvalidInput
+from newsletter.pictures import SHARP, fit_for_mail
+
+
+def picture(kind: str = "JPEG", size: tuple[int, int] = (2000, 1000), mode: str = "RGB", **more: object) -> bytes:
+    out = io.BytesIO()
+    Image.new(mode, size, (120, 90, 60, 128)[: len(mode)]).save(out, kind, **more)
+    return out.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def test_a_photo_is_made_smaller_and_keeps_no_secrets() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "A camera"
+    exif[0x0112] = 6  # lies on its side
+    exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)  # where it was taken
+    found = fit_for_mail(picture(exif=exif), called="tree.jpg")
+    small = opened(found.data)
+    assert (small.width, small.height) == (1000, 2000), "the right way up"
+    assert not small.getexif()
+    assert b"A camera" not in found.data
+    assert found.media_type == "image/jpeg"
+    assert (found.width, found.name[-4:]) == (536, ".jpg")
+    wide = fit_for_mail(picture(size=(4000, 500)), called="wide.jpg")
+    assert opened(wide.data).width == SHARP
+    assert fit_for_mail(picture(), called="a").name == fit_for_mail(picture(), called="b").name
+
+
+def test_what_mail_programs_do_not_show_becomes_what_they_do() -> None:
+    assert fit_for_mail(picture("WEBP"), called="x").media_type == "image/jpeg"
+    see_through = fit_for_mail(picture("PNG", (40, 40), "RGBA"), called="x")
+    assert (see_through.media_type, see_through.width) == ("image/png", 40)
+    assert opened(see_through.data).mode == "RGBA"
+    frames = [Image.new("RGB", (30, 30), (0, 0, 100 * number)) for number in range(3)]
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+    assert fit_for_mail(out.getvalue(), called="x").data == out.getvalue(), "an animation stays one"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"no picture", b"<svg onload='alert(1)'/>", picture()[:500], picture("TIFF"), b"GIF89a" + b"\xff" * 20,
+     picture("PNG", (9000, 9000), "L")],
+    ids=["empty", "text", "svg", "cut", "tiff", "gif", "bomb"],
+)  # fmt: skip
+def test_what_is_no_picture_is_refused_by_name(data: bytes) -> None:
+    with pytest.raises(InvalidInput, match="tree"):
+        fit_for_mail(data, called="tree")
