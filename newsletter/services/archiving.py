@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from newsletter.content import clean_html
 from newsletter.errors import NotFound
@@ -40,12 +41,15 @@ def newest(env: Environment, slug: str, *, limit: int = 20) -> list[Archived]:
     """The last mailings of a list, newest first. Raises `NotFound`."""
     found = []
     for mailing in lists.mailings(slug, limit=limit):
-        html = page(env, slug, mailing.id)
-        inner = html.partition(BEGIN)[2].partition(END)[0] or html
-        found.append(
-            Archived(mailing.id, mailing.subject, mailing.sent_at, clean_html(inner, base_url=env.links.to("/")))
-        )
+        html = _said(page(env, slug, mailing.id), env.links.to("/"))
+        found.append(Archived(mailing.id, mailing.subject, mailing.sent_at, html))
     return found
+
+
+@lru_cache(maxsize=64)
+def _said(html: str, base_url: str) -> str:
+    """What a mail says, without its frame and styles. Kept: what was mailed never changes, and anybody may ask."""
+    return clean_html(html.partition(BEGIN)[2].partition(END)[0] or html, base_url=base_url)
 
 
 def _nobody(env: Environment, slug: str) -> Mapping[str, str]:

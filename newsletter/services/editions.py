@@ -32,6 +32,8 @@ from newsletter.services.presenting import (
 SHOWN_AT_MOST = 25
 LINKED_AT_MOST = 50
 """What one mail shows, and below that names with a link; the rest is counted, and in the archive."""
+ROOM = ((SHOWN_AT_MOST, LINKED_AT_MOST), (SHOWN_AT_MOST, 0), (10, 0), (2, 0))
+"""How many are shown and named, from what is usual to what fits with the longest titles and addresses."""
 ON_THE_WEB_AT_MOST = 500
 WEB_URL = slot("web_url")
 PREHEADER_AT_MOST = 150
@@ -82,7 +84,9 @@ class Arrangement:
         return tuple(entry for _, entries in self.sections for entry in entries)
 
 
-def arrange(entries: Sequence[Candidate], style: Style, *, ceiling: int = SHOWN_AT_MOST) -> Arrangement:
+def arrange(
+    entries: Sequence[Candidate], style: Style, *, ceiling: int = SHOWN_AT_MOST, linked: int = LINKED_AT_MOST
+) -> Arrangement:
     """The newest `ceiling` entries in the order set, under the headings set; what has no heading comes first."""
     newest = sorted(entries, key=lambda entry: (entry.date, entry.seq), reverse=True)
     shown, rest = newest[:ceiling], newest[ceiling:]
@@ -95,8 +99,8 @@ def arrange(entries: Sequence[Candidate], style: Style, *, ceiling: int = SHOWN_
     sections = [(titles[key], tuple(by_heading[key])) for key in titles if key in by_heading]
     if len(sections) == 1:
         sections = [("", sections[0][1])]
-    also = tuple(entry.id for entry in rest[:LINKED_AT_MOST])
-    return Arrangement(tuple(sections), also, max(0, len(rest) - LINKED_AT_MOST))
+    also = tuple(entry.id for entry in rest[:linked])
+    return Arrangement(tuple(sections), also, max(0, len(rest) - linked))
 
 
 def _heading(entry: Candidate, style: Style) -> int:
@@ -124,16 +128,23 @@ class Editor:
     def render(self, entries: Sequence[Candidate]) -> MailContent:
         """The mail for readers who are owed `entries`; less of each where the HTML would grow beyond what Gmail shows.
         Raises `TemplateProblem`."""
-        placed = arrange(entries, self.style)
+        for ceiling, linked in ROOM:
+            content = self._fitted(arrange(entries, self.style, ceiling=ceiling, linked=linked))
+            if _fits(content):
+                break
+        return content
+
+    def _fitted(self, placed: Arrangement) -> MailContent:
+        """The first of `_steps` that fits, found by halving; the last, if none does."""
         steps = _steps(len(placed.shown), self.style.show)
         low, high = 0, len(steps) - 1
         content = self._rendered(placed, steps[0], shortened=False)
-        if len(content.html.encode()) <= HTML_BUDGET:
+        if _fits(content):
             return content
         while low < high:
             middle = (low + high) // 2
-            content = self._rendered(placed, steps[middle], shortened=True)
-            low, high = (low, middle) if len(content.html.encode()) <= HTML_BUDGET else (middle + 1, high)
+            fits = _fits(self._rendered(placed, steps[middle], shortened=True))
+            low, high = (low, middle) if fits else (middle + 1, high)
         return self._rendered(placed, steps[low], shortened=True)
 
     def web(self, entries: Sequence[Candidate]) -> MailContent:
@@ -180,6 +191,10 @@ class Editor:
             for entry in self.session.scalars(select(Entry).where(Entry.id.in_(missing))):
                 shown = Presenter(entry, zone=self.style.zone, language=language, site_url=site_url)
                 self._presenters[entry.id] = shown
+
+
+def _fits(content: MailContent) -> bool:
+    return len(content.html.encode()) <= HTML_BUDGET
 
 
 def _steps(count: int, show: str) -> list[tuple[Form, ...]]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.content import lines
 from newsletter.db import reading, transaction
 from newsletter.errors import InvalidInput
-from newsletter.models import DigestIntro, MailingList
+from newsletter.models import DigestIntro
 from newsletter.schedule import CADENCES, Cadence
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
@@ -30,14 +30,14 @@ class Intro:
 
 
 def write(env: Environment, slug: str | None, text: str, cadence: Cadence | None = None) -> list[Intro]:
-    """Puts `text` at the head of the next digest of one cadence, or of each that is sent by the clock (where there is
-    none, of the next instant mail). What waited there before is replaced. Raises `InvalidInput`."""
+    """Puts `text` at the head of the next digest of one cadence, or of each that is offered: every reader sees it once.
+    What waited there before is replaced. Raises `InvalidInput`."""
     words = lines(text).strip()
     if not words or len(words) > INTRO_AT_MOST:
         raise InvalidInput({"text": f"write something, and at most {INTRO_AT_MOST} characters"})
     with transaction() as session:
         mailing_list = find_list(session, slug)
-        for each in [cadence] if cadence else _rhythms(mailing_list):
+        for each in [cadence] if cadence else mailing_list.cadences:
             _clear(session, mailing_list.id, each)
             session.add(DigestIntro(list_id=mailing_list.id, cadence=each, text=words, created_at=env.now))
         session.flush()
@@ -68,10 +68,6 @@ def find(session: Session, list_id: int, cadence: str) -> Intro | None:
 def carried(session: Session, intro: Intro) -> None:
     """Notes that a digest carries it. What was written in its place meanwhile stays."""
     session.execute(delete(DigestIntro).where(DigestIntro.id == intro.id))
-
-
-def _rhythms(mailing_list: MailingList) -> list[str]:
-    return [each for each in mailing_list.cadences if each != "instant"] or ["instant"]
 
 
 def _clear(session: Session, list_id: int, cadence: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, Page, Route
 from sqlalchemy import select
@@ -20,7 +21,7 @@ from newsletter.services.planning import candidates
 from tests.attacks import payloads
 from tests.people import add_entry, add_feed, add_list
 
-pytestmark = [pytest.mark.browser, pytest.mark.any_database]
+pytestmark = [pytest.mark.browser, pytest.mark.any_database, pytest.mark.xdist_group("browser")]
 
 VALUES = {
     "name": "Ana", "preferences_url": "https://news.example.com/p", "unsubscribe_url": "https://news.example.com/u",
@@ -97,6 +98,29 @@ def test_e07_attacks_do_nothing_in_a_browser(app: Flask, browser: Browser) -> No
     assert alarms == []
     assert page.url == "https://mail.example/"
     context.close()
+
+
+UNTIDY = (
+    "<h4>Begins at four</h4><ul><ul><li>as old editors nest</li></ul></ul><p><a href='/big.jpg'><img src='/small.jpg' alt=''></a>"
+    "<a name='x'></a></p><table><tr><th></th><th>A</th></tr><tr><td>1</td><td>2</td></tr></table><dl><dd>alone</dd></dl>"
+    "<iframe src='https://www.youtube.com/embed/dQw4w9WgXcQ'></iframe><p style='color:#eee'>pale</p>"
+)
+
+
+@pytest.mark.parametrize("look", [{}, {"digest_sections": "feed", "theme_color": "#ffd54a"}, {"language": "ar"}])
+def test_axe_finds_nothing_in_the_archive(app: Flask, browser: Browser, look: dict[str, object]) -> None:
+    with app.app_context():
+        made, there = editor(app, [POST, UNTIDY] * 5, digest_show="full", **look)
+        pages = [fill(made.web(some).html, VALUES) for some in (there, there[:1], there[1:2])]
+        db.session.rollback()
+    for scheme in ("light", "dark"):
+        context = browser.new_context(viewport={"width": 700, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+        page = context.new_page()
+        for html in pages:
+            show(page, html)
+            found = Axe().run(page).response["violations"]
+            assert [(rule["id"], rule["nodes"][0]["html"]) for rule in found] == []
+        context.close()
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

@@ -243,6 +243,19 @@ def test_m09_a_digest_stays_below_what_gmail_shows(env: Environment, blog: int, 
 
 
 @pytest.mark.any_database
+def test_m09_not_even_the_longest_titles_and_addresses_are_too_much(env: Environment, blog: int, sink: Sink) -> None:
+    join("ana@example.com", "instant")
+    with transaction() as session:
+        feed = session.scalars(select(Feed)).one()
+        for number in range(80):
+            entry = add_entry(session, feed, f"{number} " + "ü" * 490)
+            entry.link = entry.image = f"https://blog.example.com/{number}/" + "x" * 1900
+    tick(env)
+    assert len(body(sink.messages[0], "html").encode()) < 90_000
+    assert sink.messages[0]["Subject"].endswith("and 78 more")
+
+
+@pytest.mark.any_database
 def test_one_long_post_is_shortened(env: Environment, blog: int, sink: Sink) -> None:
     join("ana@example.com", "instant")
     with transaction() as session:
