@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -90,6 +90,43 @@ def _smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return value
 
 
+class Ceiling(NamedTuple):
+    """At most `most` in any `seconds`."""
+
+    most: int
+    seconds: int
+
+
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+_CEILING = re.compile(r"([1-9]\d*)/(second|minute|hour|day)")
+
+
+def ceiling(text: str) -> Ceiling:
+    """``500/hour``. Raises `ValueError`."""
+    if not (found := _CEILING.fullmatch(text.strip())):
+        raise ValueError('a ceiling is a number a second, minute, hour or day, like "500/hour"')
+    return Ceiling(int(found[1]), _PERIODS[found[2]])
+
+
+def _domain_ceilings(value: object) -> object:
+    """``gmail.com=500/hour *=2000/hour`` as {domain: ceiling}."""
+    if not isinstance(value, str):
+        return value
+    pairs = [word.partition("=") for word in value.replace(",", " ").split()]
+    if not all(domain and rate for domain, _, rate in pairs):
+        raise ValueError('names domains and their ceilings, like "gmail.com=500/hour *=2000/hour"')
+    return {domain.lower(): ceiling(rate) for domain, _, rate in pairs}
+
+
+def _warmup(value: object) -> object:
+    """``50/day doubling`` as 50."""
+    if value is None or isinstance(value, int):
+        return value
+    if not (found := re.fullmatch(r"([1-9]\d*)/day doubling", " ".join(str(value).split()))):
+        raise ValueError('is written like "50/day doubling"')
+    return int(found[1])
+
+
 def _return_address(value: str) -> str:
     # The local part grows by the reference of a message and may have 64 octets then (RFC 5321 §4.5.3.1.1).
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
@@ -116,6 +153,8 @@ class Smtp(_Table):
     max_per_second: Annotated[float, Field(gt=0)] | None = None
     max_per_hour: Positive | None = None
     max_per_day: Positive | None = None
+    max_per_domain: Annotated[dict[str, Ceiling], BeforeValidator(_domain_ceilings)] = {}
+    warmup: Annotated[Positive | None, BeforeValidator(_warmup)] = None
     retry_after: Annotated[tuple[timedelta, ...], BeforeValidator(_durations)] = _durations("1m 5m 15m 1h 4h 8h")
     patience: Annotated[Duration, Field(le=timedelta(days=4))] = timedelta(hours=48)
     timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=60)

@@ -4,7 +4,7 @@ from newsletter.models.campaigns import Campaign, CampaignEntry, Edition, Period
 from newsletter.models.feeds import Entry, Feed
 from newsletter.models.letters import Picture, Step, StepTaken
 from newsletter.models.lists import MailingList
-from newsletter.models.operation import Counter, WorkerRow
+from newsletter.models.operation import Counter, Rest, WorkerRow
 from newsletter.models.outbox import Delivery, Lease
 from newsletter.models.resources import Resource
 from newsletter.models.subscribers import ConsentEvent, Subscriber, Subscription, Suppression, Tag
@@ -25,6 +25,7 @@ __all__ = [
     "Period",
     "Picture",
     "Resource",
+    "Rest",
     "Step",
     "StepTaken",
     "Subscriber",

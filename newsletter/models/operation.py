@@ -28,3 +28,14 @@ class WorkerRow(Base):
 
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     ticked_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Rest(Base):
+    """A recipients' domain that refuses us: campaigns leave it alone `until` then; `seconds` is how long that is."""
+
+    __tablename__ = "rests"
+
+    domain: Mapped[str] = mapped_column(String(255), primary_key=True)
+    until: Mapped[datetime]
+    seconds: Mapped[int] = mapped_column(Integer)
+    why: Mapped[str] = mapped_column(String(500))

@@ -41,6 +41,11 @@ def why_not(row: Row) -> str | None:
     return None
 
 
+def later(row: Row, due_at: datetime, why: str) -> Mark:
+    """What to write down of a row that is not offered yet; that costs it no attempt."""
+    return Mark(row.id, "in_doubt" if row.doubts else "queued", None, why, due_at=due_at)
+
+
 def mark(row: Row, outcome: Outcome, verdict: Verdict, *, now: datetime, patience: Patience, jitter: float) -> Mark:
     """What to write down of `row` after its outcome was judged."""
     code, text = outcome.reply.code or None, verdict.why or outcome.reply.text
@@ -49,7 +54,7 @@ def mark(row: Row, outcome: Outcome, verdict: Verdict, *, now: datetime, patienc
         case "sent":
             return Mark(row.id, "sent", code, outcome.reply.text)
         case "again":
-            return Mark(row.id, "in_doubt" if row.doubts else "queued", None, text, due_at=now)
+            return later(row, now, text)
         case "in_doubt":
             if row.doubts + 1 >= DOUBTS_AT_MOST:
                 return Mark(row.id, "failed", None, SET_ASIDE, doubts=1)

@@ -1,4 +1,5 @@
-"""Tells the author by mail what only she can mend: a feed that fails, entries that are held. Once for each trouble."""
+"""Tells the author by mail what only she can mend: a feed that fails, entries that are held, a mailing
+that is refused. Once for each trouble."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.content import plain
-from newsletter.models import Feed
+from newsletter.models import Campaign, Feed, MailingList
 from newsletter.services.environment import Environment
 
 FAILING_FOR = timedelta(days=1)
@@ -55,10 +56,41 @@ def entries_held(env: Environment, session: Session, feed: Feed, count: int) -> 
     _tell(env, session, feed, f"{count} new entries are held: has your blog moved?", paragraphs, commands)
 
 
+def campaign_paused(env: Environment, session: Session, campaign: Campaign) -> None:
+    """Says that a campaign has paused itself, and why."""
+    paragraphs = [
+        f"“{campaign.subject}” (campaign {campaign.id}) stopped by itself: {campaign.reason}",
+        "Nobody is lost and nobody hears twice: who has not got it waits. Once the reason is gone, let it go on:",
+    ]
+    commands = [f"newsletter campaign report {campaign.id}", f"newsletter campaign resume {campaign.id}"]
+    tell(env, session, campaign.mailing_list, "A mailing has paused itself", paragraphs, commands)
+
+
+def domain_rests(env: Environment, session: Session, campaign: Campaign, domain: str, why: str) -> None:
+    """Says that a domain refuses us for our own sake."""
+    paragraphs = [
+        f"{domain} refuses your mail while others take it. It says: {why}",
+        "Such refusals are about the sender (SPF, DKIM, DMARC, reputation) and not about your readers. They are tried "
+        "again later, more and more seldom, and nobody is marked. What can be checked from here:",
+    ]
+    tell(env, session, campaign.mailing_list, f"{domain} refuses your mail", paragraphs, ["newsletter doctor"])
+
+
 def _tell(
     env: Environment, session: Session, feed: Feed, subject: str, paragraphs: list[str], commands: list[str]
 ) -> None:
-    mailing_list = feed.mailing_list
+    tell(env, session, feed.mailing_list, subject, paragraphs, commands)
+
+
+def tell(
+    env: Environment,
+    session: Session,
+    mailing_list: MailingList,
+    subject: str,
+    paragraphs: list[str],
+    commands: list[str],
+) -> None:
+    """Queues a notice to whoever writes a list."""
     context = {
         "to": mailing_list.reply_to or mailing_list.from_email,
         "list_id": mailing_list.id,

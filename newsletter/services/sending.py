@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 from sqlalchemy import select
@@ -16,15 +17,16 @@ from newsletter import outbox
 from newsletter.db import reading, transaction
 from newsletter.errors import NewsletterError, TransportError
 from newsletter.mail.render import MailContent
-from newsletter.mail.replies import judge
+from newsletter.mail.replies import Verdict, judge
 from newsletter.mail.transport import Outcome, Outgoing, Transport
 from newsletter.models import Campaign, MailingList
 from newsletter.outbox import Mark, Row
-from newsletter.services import judging, series
+from newsletter.services import judging, notices, series
 from newsletter.services.environment import Environment
 from newsletter.services.judging import Breaker, Patience
 from newsletter.services.messages import Composer, compile_for_list, mail_date, view
 from newsletter.services.pace import Pace
+from newsletter.services.resting import Rests
 from newsletter.services.supply import Line, Supply
 from newsletter.tokens import message_id
 
@@ -113,6 +115,7 @@ class Run:
         self.stop = stop
         self.composer = Composer(env, partial(series.content, env))
         self.patience = Patience(env.settings.smtp.retry_after, env.settings.smtp.patience)
+        self.rests = Rests(env)
         self.breakers: dict[int, Breaker] = {}
         self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
         self.unheard = 0
@@ -147,28 +150,39 @@ class Run:
             found = self.supply.next()
             if found is None or isinstance(found, float):
                 return found
-            if wait := self._paced(*found):
-                return wait
-            if outgoing := self._offer(*found):
-                return outgoing
+            line, row = found
+            if why := judging.why_not(row):
+                self._note(line, Mark(row.id, "cancelled", None, why))
+            elif not self._put_off(line, row):
+                turn = self.pace.take(single=line.campaign_id is None, domain=domain_of(row))
+                if turn.later:
+                    due_at = self.env.now + timedelta(seconds=turn.later)
+                    self._note(line, judging.later(row, due_at, "more may not go to its domain yet"))
+                elif turn.wait:
+                    return self._paced(line, row, turn.wait)
+                elif outgoing := self._offer(line, row):
+                    return outgoing
         return None
 
-    def _paced(self, line: Line, row: Row) -> float:
-        """Seconds until the next message may go (a second at most: single mails are looked for meanwhile); 0 where this
-        one may go now. Where the wait is long, campaigns are left for a later run."""
-        wait = self.pace.take(single=line.campaign_id is None)
-        if wait:
-            self.supply.put_back(line, row)
+    def _put_off(self, line: Line, row: Row) -> bool:
+        """Whether a campaign's message waits because its recipient's domain rests."""
+        until = self.rests.until(domain_of(row)) if line.campaign_id is not None else None
+        if until is not None:
+            until += timedelta(seconds=random.uniform(0, 60))  # noqa: S311 (spreads load, guards nothing)
+            self._note(line, judging.later(row, until, "its domain refuses us for now"))
+        return until is not None
+
+    def _paced(self, line: Line, row: Row, wait: float) -> float:
+        """Takes a row back until there is room for it. Seconds to wait, one at most: single mails are looked for
+        meanwhile. Where the wait is long, campaigns are left for a later run."""
+        self.supply.put_back(line, row)
         if wait >= PACE_PATIENCE:
             self.supply.end_bulk()
             return 0.001
         return min(wait, 1.0)
 
     def _offer(self, line: Line, row: Row) -> Outgoing | None:
-        """The message of a row, once it is noted that it may be offered; None where it must not, or cannot, go."""
-        if why := judging.why_not(row):
-            self._note(line, Mark(row.id, "cancelled", None, why))
-            return None
+        """The message of a row, once it is noted that it may be offered; None where it cannot go."""
         if not self.supply.allow(line, row):
             return None
         try:
@@ -197,25 +211,34 @@ class Run:
             self._note(line, judging.mark(row, outcome, verdict, now=now, patience=self.patience, jitter=jitter))
             self.unheard = self.unheard + 1 if verdict.kind == "again" else 0
             if row.campaign_id is not None:
-                breaker = self.breakers.setdefault(row.campaign_id, Breaker())
-                if why := breaker.note(verdict, outcome.reply.text):
-                    self._pause(row.campaign_id, why)
+                self._learn(row, row.campaign_id, verdict, outcome)
         if self.unheard >= UNSENT_AT_MOST:
             self.problem = f"{outcomes[-1].server}: the server keeps ending the conversation"
         self.supply.write()
         self.progress(self.so_far)
 
-    def _pause(self, campaign_id: int, why: str) -> None:
-        self.supply.drop_campaign(campaign_id)
-        pause(campaign_id, why)
+    def _learn(self, row: Row, campaign_id: int, verdict: Verdict, outcome: Outcome) -> None:
+        """What an outcome says beyond its own message: about the campaign, the recipient's domain, the server."""
+        breaker = self.breakers.setdefault(campaign_id, Breaker())
+        if why := breaker.note(verdict, outcome.reply.text):
+            self.supply.drop_campaign(campaign_id)
+            pause(self.env, campaign_id, why)
+        if outcome.stage != "MAIL":
+            self.rests.note(domain_of(row), verdict, outcome.reply.text, campaign_id=campaign_id)
 
 
-def pause(campaign_id: int, why: str) -> None:
-    """Stops a campaign that is being sent, with the reason."""
+def domain_of(row: Row) -> str:
+    """Where a row's recipient has her mailbox, in lower case."""
+    return (row.email or "").rpartition("@")[2].lower()
+
+
+def pause(env: Environment, campaign_id: int, why: str) -> None:
+    """Stops a campaign that is being sent, with the reason, and tells its author."""
     with transaction() as session:
         campaign = session.get_one(Campaign, campaign_id)
         if campaign.status == "sending":
             campaign.status, campaign.reason = "paused", why[:500]
+            notices.campaign_paused(env, session, campaign)
 
 
 def close(env: Environment, campaign_id: int) -> None:
@@ -234,6 +257,7 @@ def close(env: Environment, campaign_id: int) -> None:
         if totals.failed and not totals.sent:
             last = outbox.rows(session, campaign, status="failed", limit=1)[0]
             campaign.status, campaign.reason = "paused", f"it failed for every recipient: {last.text}"[:500]
+            notices.campaign_paused(env, session, campaign)
             return
         if campaign.subject_b and not campaign.picked:
             campaign.status = "paused"

@@ -29,5 +29,6 @@ def tidy(env: Environment) -> None:
         session.execute(delete(Subscriber).where(alone, Subscriber.created_at < now - UNCONFIRMED_FOR))
         before = (now - COUNTERS_FOR).timestamp()
         sent = Counter.name.startswith("pace/")  # counted in milliseconds
-        session.execute(delete(Counter).where(~sent, Counter.starts_at < before))
+        kept = Counter.name == "warmup"  # when the first message went
+        session.execute(delete(Counter).where(~sent, ~kept, Counter.starts_at < before))
         session.execute(delete(Counter).where(sent, Counter.starts_at < before * 1000))

@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from newsletter import outbox
 from newsletter.db import transaction
-from newsletter.models import Counter, Subscription
+from newsletter.models import Counter, Subscriber, Subscription
 from newsletter.services import sending, upkeep
 from newsletter.services.environment import Environment
 from newsletter.services.pace import Pace
-from newsletter.settings import Settings
+from newsletter.settings import Ceiling, Settings
 from tests.fakes import Clock, Sink
 from tests.services.test_sending import make_campaign, status
 
@@ -58,7 +58,7 @@ def test_so_many_a_second_in_any_second(env: Environment, clock: Clock) -> None:
     assert rate is not None
     taken = []
     for _ in range(400):
-        if not pace.take(single=False):
+        if not pace.take(single=False, domain="").wait:
             taken.append(clock.now)
         clock.forward(timedelta(milliseconds=50))
     window = timedelta(seconds=max(1, 1 / rate))
@@ -75,3 +75,35 @@ def test_old_counts_are_thrown_away(env: Environment, sink: Sink, clock: Clock) 
     upkeep.tidy(env)
     with transaction() as session:
         assert session.scalars(select(Counter).where(Counter.name == "pace/hour")).all() == []
+
+
+@pytest.mark.parametrize("settings", [{"max_per_domain": {"slow.example": Ceiling(3, 3600)}}], indirect=True)
+def test_a_domains_ceiling_holds_nobody_else_up(env: Environment, sink: Sink, clock: Clock) -> None:
+    campaign = make_campaign(20, names="reader{}@slow.example")
+    with transaction() as session:
+        for row in session.scalars(select(Subscriber).where(Subscriber.id % 2 == 0)):
+            row.email = row.email_key = row.email.replace("slow", "quick")
+    sending.send_due(env)
+    went = [outgoing.recipient.partition("@")[2] for outgoing in sink.accepted]
+    assert (went.count("quick.example"), went.count("slow.example")) == (10, 3)
+    hours = [3]
+    while status(campaign) != "sent":
+        clock.forward(timedelta(minutes=65))
+        before = len(sink.accepted)
+        sending.send_due(env)
+        hours.append(len(sink.accepted) - before)
+    assert max(hours) <= 3
+    assert sum(hours) == 10
+    assert len(hours) <= 6, "as fast as there is room for them"
+
+
+@pytest.mark.parametrize("settings", [{"warmup": 5, "max_per_day": 30}], indirect=True)
+def test_a_new_sender_warms_up(env: Environment, sink: Sink, clock: Clock) -> None:
+    make_campaign(100)
+    sent = []
+    for _ in range(5):
+        sending.send_due(env)
+        sent.append(len(sink.accepted))
+        upkeep.tidy(env)
+        clock.forward(timedelta(days=1, hours=2))
+    assert sent == [5, 15, 35, 65, 95], "5, 10, 20 a day, then the ceiling"

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from newsletter import outbox
 from newsletter.db import db, transaction
 from newsletter.mail.message import slot
 from newsletter.mail.transport import Outcome, Outgoing, Reply
-from newsletter.models import Campaign, Delivery, Edition, Lease, Subscription, Suppression
+from newsletter.models import Campaign, Delivery, Edition, Lease, Rest, Subscriber, Subscription, Suppression
 from newsletter.services import campaigns, letters, sending
-from newsletter.services.environment import Environment
+from newsletter.services.environment import EXTENSION, Environment
 from newsletter.tokens import keyed_hash
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
@@ -143,6 +145,9 @@ def test_p06_refused_for_everyone_pauses_and_marks_nobody(env: Environment, sink
     assert "rejected as spam" in db.session.get_one(Campaign, campaign).reason
     found = totals(campaign)
     assert (found.failed, found.waiting) == (0, 30)
+    sink.script = lambda o: None
+    sending.send_due(env)
+    assert [message["Subject"] for message in sink.messages] == ["Slow Letters: A mailing has paused itself"]
 
 
 def test_p08_a_lost_reply_is_in_doubt_and_sent_again_with_the_same_id(
@@ -266,7 +271,7 @@ def test_single_mails_go_before_bulk(env: Environment, sink: Sink) -> None:
 
 def test_a_paused_campaign_stops_nobody_else(env: Environment, sink: Sink) -> None:
     campaign = make_campaign(20)
-    sending.pause(campaign, "by hand")
+    campaigns.pause(campaign)
     with transaction() as session:
         reader = session.scalars(select(Subscription)).first()
         assert reader is not None
@@ -339,3 +344,69 @@ def test_a_letter_leaves_readers_on_a_break_alone(env: Environment, sink: Sink) 
     letters.send(env, letters.parse("---\nsubject: x\n---\nHello"))
     sending.send_due(env)
     assert [outgoing.recipient for outgoing in sink.accepted] == ["here@example.com"]
+
+
+def test_a_domain_that_refuses_us_rests_and_nobody_is_marked(env: Environment, sink: Sink, clock: Clock) -> None:
+    """5.7.x from one domain, while others take mail: it is left alone for a while, and no attempt is counted."""
+    campaign = make_campaign(60)
+    with transaction() as session:
+        for row in session.scalars(select(Subscriber).where(Subscriber.id % 3 == 0)):
+            row.email = row.email_key = row.email.replace("example.com", "strict.example")
+    asked: list[str] = []
+
+    def script(outgoing: Outgoing) -> Outcome | None:
+        if outgoing.recipient.endswith("@strict.example"):
+            asked.append(outgoing.recipient)
+            return refusal(outgoing, 550, "5.7.1", "Blocked by policy")
+        return None
+
+    sink.script = script
+    sending.send_due(env)
+    assert status(campaign) == "sending"
+    assert totals(campaign) == outbox.Totals(recipients=60, sent=40, waiting=20)
+    assert len(asked) <= 3 + sink.group
+    assert [row.domain for row in db.session.scalars(select(Rest))] == ["strict.example"]
+    assert db.session.scalars(select(Delivery.attempts).where(Delivery.attempts > 0)).all() == []
+    sink.script = lambda outgoing: None
+    assert sending.send_due(env).sent == 1, "the author is told"
+    [notice] = sink.to("ana@news.example.com")
+    assert notice["Subject"] == "Slow Letters: strict.example refuses your mail"
+    clock.forward(timedelta(minutes=10))
+    assert sending.send_due(env).sent == 0
+    clock.forward(timedelta(minutes=30))
+    assert sending.send_due(env).sent == 20
+    assert status(campaign) == "sent"
+    assert db.session.scalars(select(Rest)).all() == []
+
+
+def test_after_a_restart_of_the_machine_all_that_was_held_is_in_doubt(
+    env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_campaign(40)
+
+    def script(outgoing: Outgoing) -> None:
+        if len(sink.accepted) == 18:
+            raise Killed
+
+    sink.script = script
+    with pytest.raises(Killed):
+        sending.send_due(env)
+    db.session.remove()
+    with transaction() as session:
+        outbox.recover(session, now=env.now, alive=lambda worker: False, forgetful=lambda worker: True)
+    found = totals(campaign)
+    assert (found.sent, found.in_doubt) == (16, 24)
+
+
+def test_an_envelope_names_its_message_where_bounces_have_an_address(app: Flask, sink: Sink) -> None:
+    with app.app_context():
+        env: Environment = app.extensions[EXTENSION]
+        settings = env.settings.model_copy(
+            update={"bounces": env.settings.bounces.model_copy(update={"address": "back@news.example.com"})}
+        )
+        make_campaign(2)
+        sending.send_due(replace(env, settings=settings))
+    senders = [outgoing.sender for outgoing in sink.accepted]
+    ids = [str(message["Message-ID"]).strip("<>").partition("@")[0] for message in sink.messages]
+    assert senders == [f"back+{id_}@news.example.com" for id_ in ids]
+    assert [outgoing.envelope_id for outgoing in sink.accepted] == ids
