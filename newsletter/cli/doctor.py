@@ -56,6 +56,8 @@ def _show(found: list[Check]) -> None:
             say(f"{'':5}publish: {'':3}{row.record}")
     count = Counter(row.verdict for row in found)
     say(f"\n{count['good']} good, {count['warn']} to look at, {count['bad']} to mend, {count['unknown']} not known.")
+    if mend := list(dict.fromkeys(row.id for row in found if row.verdict == "bad")):
+        say(f"To mend: {', '.join(mend)}.")
 
 
 def _folded(head: str, indent: int, text: str) -> None:

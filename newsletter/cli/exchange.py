@@ -10,7 +10,7 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, bar, json_option, list_option, on_terminal, say
-from newsletter.exports.columns import PLATFORMS
+from newsletter.exports.columns import PLATFORMS, named
 from newsletter.services import exporting, feeds, importing
 from newsletter.services.environment import Environment
 from newsletter.services.importing import Imported
@@ -27,7 +27,11 @@ LINE_EVERY = 50_000
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @list_option
 @click.option(
-    "--from", "platform", type=click.Choice(SOURCES), metavar="PROGRAM", help=f"Whose file it is: {', '.join(SOURCES)}."
+    "--from",
+    "platform",
+    metavar="PROGRAM",
+    callback=lambda ctx, parameter, value: _platform(value),
+    help=f"Whose file it is: {', '.join(SOURCES)}.",
 )
 @click.option("--confirmed", is_flag=True, help="They have all agreed already; --because says how you know.")
 @click.option("--because", default="", metavar="TEXT", help="Kept as evidence with each of them.")
@@ -63,6 +67,14 @@ def import_(
     else:
         _report(file, done, because=because, dry_run=dry_run)
     return 1 if done.rows and done.rejected == done.rows else 0
+
+
+def _platform(value: str | None) -> str | None:
+    """A program's name as `importing` knows it. Raises `click.BadParameter`."""
+    found = named(value) if value else None
+    if value and found is None:
+        raise click.BadParameter(f"{value!r} is none of {', '.join(SOURCES)}; leave it out, or say csv")
+    return found.name if found else None
 
 
 def word_given(*, confirmed: bool, because: str) -> None:

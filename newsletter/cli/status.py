@@ -48,8 +48,8 @@ def _list(row: ListStatus) -> None:
     _line("readers", f"{row.active:,} active, {row.pending:,} pending, {row.unsubscribed:,} unsubscribed")
     _line("30 days", f"{sparkline(row.growth.joined)}  +{sum(row.growth.joined):,} −{row.growth.left:,}")
     for coming in row.coming:
-        when = moment(coming.at, row.timezone) if coming.at else "as soon as it is there"
-        _line(coming.cadence, f"{coming.verdict}; next {when}" if coming.at else f"{coming.verdict}; {when}")
+        when = f"{moment(coming.at, row.timezone)}: " if coming.at else ""
+        _line(coming.cadence, when + coming.verdict.removeprefix("nothing goes out: "))
     if not row.coming:
         _line("next", "nothing: nobody reads yet")
     for mailing in row.under_way:
@@ -84,6 +84,6 @@ def _everything(found: Status, zone: str) -> None:
     _line("bounces", f"{found.bounces:,} addresses gone, {found.complaints:,} complaints in 30 days")
     if found.ticked_at is None or (found.now - found.ticked_at).total_seconds() > 300:
         seen = f"last seen {moment(found.ticked_at, zone)}" if found.ticked_at else "never seen"
-        _line("worker", f"not running ({seen}): `newsletter serve` or `newsletter worker`", mark="red")
+        _line("worker", f"not running ({seen}): `newsletter serve`", mark="red")
     else:
         _line("worker", "running")

@@ -35,7 +35,8 @@ CONFIRMED = ("confirmed", "is confirmed", "verified", "email verified", "optin c
 UNWANTED = {
     "no": (
         "email disabled", "unsubscribed", "is unsubscribed", "unsubscribe", "do not contact", "donotcontact", "dnc",
-        "do not email", "opted out", "opt out", "optout", "email opt out", "email optout", "has opted out", "disabled",
+        "dnc email", "do not email",
+        "opted out", "opt out", "optout", "email opt out", "email optout", "has opted out", "disabled",
         "deleted", "archived", "cancelled", "canceled", "global unsubscribe", "unsub time", "unsubscribed at",
         "unsubscribe date", "unsubscribed date", "unsubscribed on", "unsubscribe time", "date unsubscribed",
         "unsubscription date", "optout time", "optout date", "opt out date", "opted out at", "deleted at",
@@ -44,7 +45,7 @@ UNWANTED = {
     "bounced": (
         "bounced", "hard bounced", "has bounced", "hard bounce", "cleaned", "undeliverable", "unreachable",
         "email undeliverable", "email bounced", "clean time", "cleaned at", "bounced at", "hard bounced at",
-        "undeliverable at",
+        "undeliverable at", "undeliverability date",
     ),
     "complained": ("complained", "spam complaint", "complaint", "marked as spam", "complained at", "spam reported at"),
     "blocked": (
@@ -126,7 +127,13 @@ BY_NAME = {platform.name: platform for platform in PLATFORMS}
 
 def key(name: str) -> str:
     """A column's name in one spelling: ``OPTIN_TIME``, ``Optin time`` and ``optin-time`` are the same."""
-    return re.sub(r"[\s_\-./:()?]+", " ", name.strip().strip("\"'\ufeff")).strip().lower()
+    return re.sub(r"[\s_\-./:()?]+", " ", name.strip("\0\ufeff \t\"'")).strip().lower()
+
+
+def named(name: str) -> Platform | None:
+    """The platform a person means: ``Tiny News``, ``ConvertKit`` or ``excel`` will do."""
+    wanted = re.sub(r"[^a-z]", "", name.lower())
+    return BY_NAME.get({"convertkit": "kit", "excel": CSV}.get(wanted, wanted))
 
 
 def recognise(header: Sequence[str]) -> Platform:

@@ -227,7 +227,7 @@ def _flag(text: str, *, no: str) -> str:
 
 def _address(text: str) -> str:
     """The address in a cell: alone, after ``mailto:``, or in angle brackets behind a name."""
-    found = text.strip(" \t\r\n\xa0\u200b\ufeff'\"").removeprefix("mailto:")
+    found = text.strip("\0 \t\r\n\xa0\u200b\ufeff'\"").removeprefix("mailto:")
     return parseaddr(found)[1] or found if found.endswith(">") else found
 
 

@@ -86,7 +86,7 @@ class Lines:
         elif not (line := self._text.readline(LINE_AT_MOST)):
             return None
         self.number += 1
-        return line.rstrip("\n").replace("\0", "")
+        return line.rstrip("\n").strip("\0")
 
     def give_back(self, taken: list[str]) -> None:
         """These were the last; they come again."""

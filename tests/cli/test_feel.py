@@ -91,6 +91,7 @@ def test_help_is_there_before_one_wonders() -> None:
         (["subscribr"], "Did you mean 'subscriber'?"), (["subscriber", "lss"], "Did you mean 'ls'?"),
         (["subscriber", "ls", "--jsn"], "--json"), (["campaign", "show", "x"], "campaign show --help"),
         (["subscriber", "import", "nothing.csv"], "does not exist"),
+        (["subscriber", "import", "/dev/null", "--from", "mailchump"], "is none of"),
     ],
 )  # fmt: skip
 def test_a_typing_mistake_is_one_line_with_the_mend(run: Run, words: list[str], said: str) -> None:

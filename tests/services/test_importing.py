@@ -172,12 +172,12 @@ def test_c05_totals_balance_over_many_batches(env: Environment, tmp_path: Path) 
 
 
 def test_c04_what_is_wrong_is_said_by_line(env: Environment, tmp_path: Path) -> None:
-    done = load(
-        env, tmp_path, 'email,status\n"a@example.com\nnonsense,active\n,active\nb@example.com,odd\n', because="x"
-    )
-    assert [problem.split(":")[0] for problem in done.problems] == ["line 2", "line 3", "line 4", "line 5"]
+    rows = '"a@example.com\nnonsense,active\n,active\nb@example.com,odd\ni\0i@example.com,active\n'
+    done = load(env, tmp_path, f"email,status\n{rows}", because="x")
+    assert [problem.split(":")[0] for problem in done.problems] == [f"line {number}" for number in range(2, 7)]
     assert "never closed" in done.problems[0]
     assert "kept as pending" in done.problems[3]
+    assert standing() == {"b@example.com": "pending"}
 
 
 def test_c06_two_imports_at_once(app: Flask, env: Environment, tmp_path: Path) -> None:

@@ -65,6 +65,7 @@ def test_c04_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
         'f@example.com,5" pipe,x\n'
         'g@example.com,"Gil "the" Great",x\n'
         "\0h@example.com,H\0al,x\n"
+        "i\0i@example.com,I,x\n"
         ",,\n"
         ",No address,\n",
     )
@@ -79,7 +80,8 @@ def test_c04_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
     assert found["f@example.com"] == (9, '5" pipe')
     assert found["g@example.com"][1].startswith("Gil the")
     assert found["h@example.com"] == (11, "Hal")
-    assert found[""] == (13, "No address")
+    assert found["i\0i@example.com"] == (12, "I"), "not somebody else's address"
+    assert found[""] == (14, "No address")
 
 
 def test_c04_a_hundred_thousand_open_quotation_marks_are_no_trap(tmp_path: Path) -> None:
