@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from newsletter.cli import writing
+from newsletter.cli import looking, writing
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
 from newsletter.services import campaigns, letters
@@ -19,7 +19,7 @@ def campaign() -> None:
     """Letters, and what became of every mailing."""
 
 
-for _command in (writing.new, writing.preview, writing.preflight_, writing.test, writing.edit, writing.send):
+for _command in (writing.new, looking.preview, looking.preflight_, looking.test, writing.edit, writing.send):
     campaign.add_command(_command)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from newsletter.cli import writing
+from newsletter.cli import looking, writing
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, on_terminal, say, table, yes_option
 from newsletter.moments import parse_wait
@@ -67,32 +67,32 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 
 @series_.command(epilog="Example: newsletter series preview 2 --html letter.html")
 @step_argument
-@writing.looking
+@looking.looking
 @with_environment
 def preview(env: Environment, step_id: int, **shown: object) -> None:
     """Show a letter as it would arrive."""
-    writing.present(env, series.look(env, step_id), **shown)  # type: ignore[arg-type]
+    looking.present(env, series.look(env, step_id), **shown)  # type: ignore[arg-type]
 
 
 @series_.command(name="preflight", epilog="Example: newsletter series preflight 2")
 @step_argument
-@writing.offline_option
+@looking.offline_option
 @json_option
 @with_environment
 def preflight_(env: Environment, step_id: int, *, offline: bool, json_: bool) -> int:
     """Look a letter over: links, pictures, size, subject, personal fields, sender."""
     found = preflight.examine(env, series.look(env, step_id, offline=offline), offline=offline)
-    return writing.report_checks(found, json_=json_)
+    return looking.report_checks(found, json_=json_)
 
 
 @series_.command(epilog="Example: newsletter series test 2 --to me@example.org")
 @step_argument
 @click.option("--to", required=True, metavar="ADDR", help="Who gets it; nobody else does.")
-@writing.as_option
+@looking.as_option
 @with_environment
 def test(env: Environment, step_id: int, to: str, reader: str | None) -> int:
     """Mail a letter to one address, marked [Test]."""
-    return writing.try_out(env, series.look(env, step_id), to, reader)
+    return looking.try_out(env, series.look(env, step_id), to, reader)
 
 
 @series_.command(epilog="Example: newsletter series edit 2 --after 5d")

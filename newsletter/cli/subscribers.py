@@ -91,8 +91,12 @@ def show(env: Environment, address: str, *, json_: bool) -> None:
     story = subscribers.show(env, address)
     if json_:
         events = [{"at": event.at, "list": event.list, "what": event.what} for event in story.events]
-        return as_json({**as_dict(story.subscriber), "suppressed": bool(story.suppressed), "events": events})
+        return as_json(
+            {**as_dict(story.subscriber), "suppressed": bool(story.suppressed), "tags": story.tags, "events": events}
+        )
     say(f"{story.subscriber.email}  {story.subscriber.name}".rstrip())
+    if story.tags:
+        say(f"  tags: {', '.join(story.tags)}")
     if story.suppressed:
         say(f"  never mailed: {story.suppressed}")
     for each in story.subscriber.subscriptions:
@@ -127,16 +131,20 @@ def add(
 @list_option
 @click.option("--name")
 @click.option("--cadence", type=click.Choice(CADENCES))
+@click.option("--tag", multiple=True, metavar="WORD", help="Put a word on her, for segments of letters.")
+@click.option("--untag", multiple=True, metavar="WORD", help="Take it off again.")
 @click.option("--unsubscribe", is_flag=True, help="She asked you to; needs --list where there are several.")
 @with_environment
 def edit(
-    env: Environment, address: str, slug: str | None, name: str | None, cadence: str | None, *, unsubscribe: bool
-) -> None:
-    """Correct a name or a rhythm, or unsubscribe somebody who asked you to."""
-    if name is None and cadence is None and not unsubscribe:
-        raise click.UsageError("say what to change: --name, --cadence or --unsubscribe")
-    if name is not None or cadence is not None:
-        subscribers.edit(address, name=name, slug=slug, cadence=cadence)
+    env: Environment, address: str, slug: str | None, name: str | None, cadence: str | None,
+    tag: tuple[str, ...], untag: tuple[str, ...], *, unsubscribe: bool,
+) -> None:  # fmt: skip
+    """Correct a name or a rhythm, tag somebody, or unsubscribe somebody who asked you to."""
+    changes = name is not None or cadence is not None or bool(tag or untag)
+    if not changes and not unsubscribe:
+        raise click.UsageError("say what to change: --name, --cadence, --tag, --untag or --unsubscribe")
+    if changes:
+        subscribers.edit(address, name=name, slug=slug, cadence=cadence, tag=tag, untag=untag)
     if unsubscribe:
         subscribers.unsubscribe(env, address, slug or feeds.only_list())
     say("Done.")

@@ -19,12 +19,13 @@ from newsletter.db import reading
 from newsletter.errors import NewsletterError
 from newsletter.exports.guard import guarded
 from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression
+from newsletter.services import tags
 from newsletter.services.feeds import find_list
 
 PAGE = 1000
 COLUMNS = (
     "email", "name", "language", "list", "status", "cadence", "paused_until", "created_at", "confirmed_at",
-    "unsubscribed_at", "suppressed", "consent_source", "consent_note", "consent_ip",
+    "unsubscribed_at", "suppressed", "consent_source", "consent_note", "consent_ip", "tags",
 )  # fmt: skip
 
 
@@ -84,10 +85,10 @@ def _page(after: int, slug: str | None, status: str | None) -> list[tuple[object
     )
     query = (
         select(
-            Subscription.id, Subscriber.email, Subscriber.name, Subscriber.language, MailingList.slug,
-            Subscription.status, Subscription.cadence, Subscription.paused_until, Subscription.created_at,
-            Subscription.confirmed_at, Subscription.unsubscribed_at, Suppression.reason, ConsentEvent.source,
-            ConsentEvent.note, ConsentEvent.ip,
+            Subscription.subscriber_id, Subscription.id, Subscriber.email, Subscriber.name, Subscriber.language,
+            MailingList.slug, Subscription.status, Subscription.cadence, Subscription.paused_until,
+            Subscription.created_at, Subscription.confirmed_at, Subscription.unsubscribed_at, Suppression.reason,
+            ConsentEvent.source, ConsentEvent.note, ConsentEvent.ip,
         )
         .join(Subscription.subscriber)
         .join(Subscription.mailing_list)
@@ -102,4 +103,6 @@ def _page(after: int, slug: str | None, status: str | None) -> list[tuple[object
             query = query.where(Subscription.list_id == find_list(session, slug).id)
         if status:
             query = query.where(Subscription.status == status)
-        return [tuple(row) for row in session.execute(query)]
+        rows = session.execute(query).all()
+        tagged = tags.of(session, {row[0] for row in rows})
+        return [(*row[1:], ", ".join(tagged.get(row[0], ()))) for row in rows]

@@ -12,7 +12,8 @@ from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db import reading, transaction
 from newsletter.errors import LinkInvalid, NotFound
-from newsletter.models import ConsentEvent, Subscriber, Subscription, Suppression
+from newsletter.models import ConsentEvent, Step, StepTaken, Subscriber, Subscription, Suppression
+from newsletter.services import tags
 from newsletter.services.environment import Environment
 from newsletter.services.subscriptions import Standing, standing
 from newsletter.services.suppressions import hashes
@@ -41,6 +42,7 @@ def everything(session: Session, subscriber: Subscriber) -> dict[str, Any]:
         "new_email_waiting_to_be_confirmed": subscriber.new_email,
         "name": subscriber.name,
         "language": subscriber.language,
+        "tags": list(tags.of(session, [subscriber.id]).get(subscriber.id, ())),
         "created_at": subscriber.created_at.isoformat(),
         "subscriptions": [_told(session, each) for each in subscriber.subscriptions],
     }
@@ -54,8 +56,16 @@ def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
         "title": subscription.mailing_list.title,
         **_columns(subscription, hidden={"id", "handle", "list_id", "subscriber_id", "round", "cursor"}),
         "consent": [_columns(event, hidden={"id", "subscription_id"}) for event in session.scalars(events)],
+        "letters_of_the_series": _series(session, subscription),
         "mails": [{"mail": row.mail, "status": row.status, "at": _plain(row.finished_at)} for row in mails],
     }
+
+
+def _series(session: Session, subscription: Subscription) -> list[dict[str, Any]]:
+    """Which letters of the list's series she has had, and when they were queued."""
+    taken = select(Step.subject, StepTaken.at).join(Step, Step.id == StepTaken.step_id).order_by(StepTaken.at)
+    rows = session.execute(taken.where(StepTaken.subscription_id == subscription.id))
+    return [{"subject": subject, "at": _plain(at)} for subject, at in rows]
 
 
 def _columns(row: Any, *, hidden: Iterable[str]) -> dict[str, Any]:

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import Address
 from newsletter.content import plain
 from newsletter.exports.person import Person
-from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression
+from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression, Tag
 from newsletter.schedule import CADENCES
+from newsletter.services import tags
 from newsletter.services.environment import Environment
 from newsletter.services.suppressions import hashes
 from newsletter.tokens import new_handle
@@ -28,6 +29,7 @@ Key = tuple[str, str]
 _subscribers = cast(Table, Subscriber.__table__)
 _subscriptions = cast(Table, Subscription.__table__)
 _events = cast(Table, ConsentEvent.__table__)
+_tags = cast(Table, Tag.__table__)
 _suppressions = cast(Table, Suppression.__table__)
 
 
@@ -58,6 +60,7 @@ class Roster:
         self._names: dict[int, str] = {}
         self._noted: list[tuple[Key, dict[str, Any]]] = []
         self._barred: dict[str, dict[str, Any]] = {}
+        self._tagged: dict[str, dict[str, None]] = {}
         self._read(sorted(set(keys)))
 
     def _read(self, keys: list[str]) -> None:
@@ -92,6 +95,8 @@ class Roster:
         """Notes what is to become of a person on a list; and, where it says so, never to mail the address again."""
         here, key = self.here(address.key, slug), (address.key, slug)
         self._name(person, address)
+        if person.tags:
+            self._tagged.setdefault(address.key, {}).update(dict.fromkeys(tags.clean(person.tags)))
         if status != here.status:
             self._subscribe(key, person, status, here)
             kind = "unsubscribed" if here.status and status == "unsubscribed" else "imported"
@@ -159,6 +164,7 @@ class Roster:
         made = self._insert(_subscriptions, rows, "id", "subscriber_id", "list_id")
         ids = {(subscriber_id, list_id): id_ for id_, subscriber_id, list_id in made}
         self._update()
+        self._tag()
         events = [{"subscription_id": self._subscription_id(key, ids), **event} for key, event in self._noted]
         self._insert(_events, events)
         self._insert(_suppressions, [self._barred[key] for key in sorted(self._barred)])
@@ -175,6 +181,18 @@ class Roster:
             self._session.connection().execute(statement, rows)
             return []
         return self._session.connection().execute(statement.returning(*(table.c[name] for name in wanted)), rows).all()
+
+    def _tag(self) -> None:
+        """Puts tags on people, beside those they carry."""
+        ids = {self._ids[key]: words for key, words in self._tagged.items()}
+        there = tags.of(self._session, ids)
+        rows = [
+            {"subscriber_id": id_, "tag": tag}
+            for id_, words in sorted(ids.items())
+            for tag in words
+            if tag not in there.get(id_, ())
+        ]
+        self._insert(_tags, rows)
 
     def _update(self) -> None:
         if self._names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -18,6 +18,7 @@ from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.models import Campaign, ConsentEvent, Subscriber, Subscription, Suppression
 from newsletter.outbox import DeliveryRow
 from newsletter.schedule import CADENCES
+from newsletter.services import tags
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
 from newsletter.services.subscriptions import Evidence, SignUp, leave, note_consent, subscribe
@@ -66,6 +67,7 @@ class Story:
     subscriber: SubscriberView
     events: tuple[Told, ...]
     suppressed: str
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +141,8 @@ def show(env: Environment, address: str) -> Story:
         query = select(Suppression).where(Suppression.email_hash.in_(hashes(env, found.email_key)))
         barred = session.scalars(query).first()
         why = f"{barred.reason} {barred.note}".strip() if barred else ""
-        return Story(_view(found), tuple(sorted(events, key=lambda event: event.at)), why)
+        words = tags.of(session, [found.id]).get(found.id, ())
+        return Story(_view(found), tuple(sorted(events, key=lambda event: event.at)), why, words)
 
 
 def _events(env: Environment, session: Session, subscription: Subscription) -> Iterator[Told]:
@@ -253,13 +256,22 @@ def _row(
 
 
 def edit(
-    address: str, *, name: str | None = None, slug: str | None = None, cadence: str | None = None
+    address: str,
+    *,
+    name: str | None = None,
+    slug: str | None = None,
+    cadence: str | None = None,
+    tag: Sequence[str] = (),
+    untag: Sequence[str] = (),
 ) -> SubscriberView:
-    """Corrects a name, or a cadence on one list. Raises `NotFound`, `InvalidInput`."""
+    """Corrects a name, or a cadence on one list; puts tags on a subscriber, or takes them off. Raises `NotFound`,
+    `InvalidInput`."""
     with transaction() as session:
         found = _find(session, address)
         if name is not None:
             found.name = plain(name, limit=200)
+        tags.add(session, found.id, tag)
+        tags.remove(session, found.id, untag)
         if cadence is not None:
             if cadence not in CADENCES:
                 raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})

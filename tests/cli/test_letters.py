@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import email
 import json
 import re
@@ -215,3 +216,23 @@ def test_a_letter_of_real_length(readers: Run, mail: FaultServer, tmp_path: Path
         < text.index("\n-- \n" if "\n-- \n" in text else "\n--\n")
     )
     assert not re.search(r"[*#`{}]|\]\(", text.split("\n--\n")[0].replace("[Picture", "")), "no signs of Markdown"
+
+
+def test_tags_come_from_files_and_by_hand_and_leave_as_they_came(
+    readers: Run, mail: FaultServer, tmp_path: Path
+) -> None:
+    (tmp_path / "people.csv").write_text(
+        'email,name,tags\ncleo@example.com,Cleo,"Berlin, VIP"\ndora@example.com,Dora,\n'
+    )
+    for _ in range(2):
+        assert readers("subscriber", "import", "people.csv", "--confirmed", "--because", "x").code == 0
+    assert readers("subscriber", "edit", "ana@example.com", "--tag", "berlin", "--tag", "old").code == 0
+    assert readers("subscriber", "edit", "ana@example.com", "--untag", "OLD").code == 0
+    assert readers("subscriber", "edit", "ana@example.com", "--tag", "a,b").code == 1
+    assert "tags: berlin" in readers("subscriber", "show", "ana@example.com").out
+    assert json.loads(readers("subscriber", "show", "cleo@example.com", "--json").out)["tags"] == ["berlin", "vip"]
+    readers("campaign", "send", "letter.md", "--segment", '"berlin" in tags', "--yes", "--offline")
+    assert sorted(to for _, to, _ in mail.accepted) == ["ana@example.com", "cleo@example.com"]
+    assert readers("subscriber", "export", "out.csv").code == 0
+    rows = list(csv.DictReader((tmp_path / "out.csv").read_text("utf-8").splitlines()))
+    assert {row["email"]: row["tags"] for row in rows}["cleo@example.com"] == "berlin, vip"
