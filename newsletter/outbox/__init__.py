@@ -12,7 +12,17 @@ What is taken on its own (a confirmation, a retry, what a dead worker left) has 
 `lease_due`. Every function works inside the caller's transaction and commits nothing; the ledger has its own.
 """
 
-from newsletter.outbox.filling import cancel, cancel_campaign, enqueue, freeze, recipients, retry, scrub, without
+from newsletter.outbox.filling import (
+    cancel,
+    cancel_campaign,
+    enqueue,
+    freeze,
+    recipients,
+    retry,
+    scrub,
+    scrub_old,
+    without,
+)
 from newsletter.outbox.leasing import lease_due, lease_slice, seconds_now
 from newsletter.outbox.ledger import Ledger
 from newsletter.outbox.outcomes import DOUBTS_AT_MOST, SET_ASIDE, recover, release
@@ -58,6 +68,7 @@ __all__ = [
     "retry",
     "rows",
     "scrub",
+    "scrub_old",
     "seconds_now",
     "totals",
     "waiting",

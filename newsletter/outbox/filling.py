@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, exists, func, insert, literal, null, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Delivery, Subscription
@@ -82,7 +82,13 @@ def cancel(session: Session, subscription_ids: Sequence[int], *, now: datetime) 
 def scrub(session: Session, subscription_ids: Sequence[int]) -> None:
     """Takes out of these subscriptions' messages what a server or we have said of the person."""
     which = deliveries.c.subscription_id.in_(subscription_ids)
-    session.execute(update(deliveries).where(which).values(text=None, context=None))
+    session.execute(update(deliveries).where(which).values(text=None, context=null()))
+
+
+def scrub_old(session: Session, mails: Sequence[str], *, before: datetime) -> None:
+    """The same for these kinds of mail, once they are done for so long: their `context` names an address."""
+    which = (deliveries.c.mail.in_(mails), deliveries.c.finished_at < before, deliveries.c.context.is_not(None))
+    session.execute(update(deliveries).where(*which).values(text=None, context=null()))
 
 
 def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -12,7 +13,7 @@ from newsletter import outbox
 from newsletter.addresses import mask, parse_address
 from newsletter.db import reading, transaction
 from newsletter.errors import LinkInvalid
-from newsletter.models import Subscriber, Subscription
+from newsletter.models import Delivery, Subscriber, Subscription
 from newsletter.services import limits
 from newsletter.services.environment import Environment
 from newsletter.services.fresh import A_DAY, PER_DAY
@@ -20,6 +21,8 @@ from newsletter.services.subscriptions import Evidence, note_consent
 from newsletter.services.suppressions import hashes, suppressed
 
 MARK_LENGTH = 16
+KEPT_FOR = timedelta(days=2)
+"""Longer than a link to confirm with is good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,19 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Move:
             return found
     except IntegrityError:  # somebody has subscribed with it this moment
         return look(env, token)
+
+
+def tidy(env: Environment, session: Session) -> None:
+    """Forgets addresses that nobody confirmed while the link was good, and those in mails about a move."""
+    since = env.now - KEPT_FOR
+    asked = (
+        select(Subscription.subscriber_id)
+        .join(Delivery, Delivery.subscription_id == Subscription.id)
+        .where(Delivery.mail == "address", Delivery.created_at >= since)
+    )
+    waiting = (Subscriber.new_email.is_not(None), Subscriber.id.not_in(asked))
+    session.execute(update(Subscriber).where(*waiting).values(new_email=None, new_email_key=None))
+    outbox.scrub_old(session, ("address", "moved"), before=since)
 
 
 def _move(env: Environment, session: Session, subscription: Subscription, evidence: Evidence) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import delete, exists, select
 
 from newsletter.db import transaction
 from newsletter.models import Counter, Subscriber, Subscription
+from newsletter.services import moving
 from newsletter.services.environment import Environment
 
 UNCONFIRMED_FOR = timedelta(days=14)
@@ -27,6 +28,7 @@ def tidy(env: Environment) -> None:
         )
         alone = ~exists(select(Subscription.id).where(Subscription.subscriber_id == Subscriber.id))
         session.execute(delete(Subscriber).where(alone, Subscriber.created_at < now - UNCONFIRMED_FOR))
+        moving.tidy(env, session)
         before = (now - COUNTERS_FOR).timestamp()
         sent = Counter.name.startswith("pace/")  # counted in milliseconds
         kept = Counter.name == "warmup"  # when the first message went

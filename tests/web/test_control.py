@@ -13,7 +13,7 @@ from sqlalchemy import inspect, select, text
 
 from newsletter.db import db, transaction
 from newsletter.models import ConsentEvent, Delivery, MailingList, Subscriber, Subscription, Suppression
-from newsletter.services import sending, topics
+from newsletter.services import sending, topics, upkeep
 from newsletter.services.environment import EXTENSION
 from newsletter.tokens import Tokens
 from tests.conftest import SECRET
@@ -172,6 +172,21 @@ def test_an_earlier_new_address_opens_nothing(app: Flask, client: FlaskClient, s
     client.post(url, data={"address": "second@example.org"})
     assert client.post(first).status_code == 404
     assert ana(app)["email"] == ANA
+
+
+@pytest.mark.any_database
+def test_an_address_that_nobody_confirmed_is_forgotten(
+    app: Flask, client: FlaskClient, clock: Clock, sink: Sink
+) -> None:
+    client.post(own(app, client, sink), data={"address": "eve@example.com"})
+    mailed(app, sink, "eve@example.com")
+    for days, there in ((1, True), (3, False)):
+        clock.forward(timedelta(days=days))
+        with app.app_context():
+            upkeep.tidy(app.extensions[EXTENSION])
+            rows = [*db.session.query(Subscriber), *db.session.query(Delivery)]
+            kept = str([(getattr(row, "new_email", ""), getattr(row, "context", "")) for row in rows])
+        assert ("eve@" in kept) is there
 
 
 @pytest.mark.any_database

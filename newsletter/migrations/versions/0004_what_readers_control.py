@@ -11,9 +11,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table('subscribers', schema=None) as batch_op:
-        batch_op.add_column(sa.Column('new_email', sa.String(length=254), nullable=True))
-        batch_op.add_column(sa.Column('new_email_key', sa.String(length=254), nullable=True))
+    # One by one: a batch might make SQLite's table anew, and take what refers to its rows along.
+    op.add_column('subscribers', sa.Column('new_email', sa.String(length=254), nullable=True))
+    op.add_column('subscribers', sa.Column('new_email_key', sa.String(length=254), nullable=True))
     op.create_table('resources',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(length=60), nullable=False),
@@ -30,6 +30,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table('resources')
-    with op.batch_alter_table('subscribers', schema=None) as batch_op:
-        batch_op.drop_column('new_email_key')
-        batch_op.drop_column('new_email')
+    op.drop_column('subscribers', 'new_email_key')
+    op.drop_column('subscribers', 'new_email')
