@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
+from newsletter.content import absolute_link
 from newsletter.errors import FeedError, FeedForbidden, NotAFeed
 from newsletter.feeds import youtube
 from newsletter.feeds.entry import ParsedFeed
 from newsletter.feeds.fetch import Fetch, Fetched
+from newsletter.feeds.pages import tags
 from newsletter.feeds.reading import read
 
 USUAL_PATHS = ("/feed/", "/feed.xml", "/atom.xml", "/rss.xml", "/index.xml", "/feed.json")
@@ -89,24 +90,15 @@ def _candidates(fetched: Fetched) -> list[str]:
     page = fetched.body[:1_000_000].decode("utf-8", "replace")
     if youtube.is_youtube(fetched.url) and (channel := youtube.feed_in(page)):
         return [channel]
-    links = _Links()
-    links.feed(page)
-    named = sorted(links.found, key=lambda link: "comment" in (link[0] + link[1]).lower())
-    urls = [urljoin(fetched.url, href) for href, _ in named[:5]]
+    named = sorted(_named(page), key=lambda link: "comment" in (link.get("href", "") + link.get("title", "")).lower())
+    urls = [url for link in named[:5] if (url := absolute_link(link.get("href", ""), base_url=fetched.url))]
     folder = urljoin(fetched.url, ".").rstrip("/")
     places = [folder + path for path in USUAL_PATHS[:2]] + [urljoin(fetched.url, path) for path in USUAL_PATHS]
     return list(dict.fromkeys(urls + places))
 
 
-class _Links(HTMLParser):
-    """Collects ``<link rel=alternate>`` to feeds as (address, title)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[tuple[str, str]] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        rel = values.get("rel", "").lower().split()
-        if tag in ("link", "a") and "alternate" in rel and values.get("type", "").lower() in _FEED_TYPES:
-            self.found.append((values.get("href", ""), values.get("title", "")))
+def _named(page: str) -> Iterator[dict[str, str]]:
+    """What a page names as its feeds (``<link rel=alternate>``)."""
+    for link in tags(page, "link", "a"):
+        if "alternate" in link.get("rel", "").lower().split() and link.get("type", "").lower() in _FEED_TYPES:
+            yield link

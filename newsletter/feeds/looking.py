@@ -8,13 +8,13 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 from newsletter.content import absolute_link, plain
 from newsletter.errors import FeedError
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.fetch import Fetch
+from newsletter.feeds.pages import tags
 from newsletter.feeds.youtube import is_youtube, left_out, video_in
 
 LATELY = timedelta(days=14)
@@ -84,25 +84,13 @@ def _featured(fetch: Fetch, site: str, number: str) -> tuple[str, str]:
 
 def _pictured(page: str, url: str) -> tuple[str, str]:
     """The picture that a page shows of itself elsewhere (og:image) and its alt text."""
-    head = _Head()
-    head.feed(page[:200_000])
-    found = head.meta.get("og:image") or head.meta.get("og:image:url") or head.meta.get("twitter:image") or ""
-    return _address(found, url), plain(head.meta.get("og:image:alt"))
+    said: dict[str, str] = {}
+    for meta in tags(page, "meta"):
+        said.setdefault((meta.get("property") or meta.get("name") or "").lower(), meta.get("content", ""))
+    found = said.get("og:image") or said.get("og:image:url") or said.get("twitter:image") or ""
+    return _address(found, url), plain(said.get("og:image:alt"))
 
 
 def _address(found: object, base: str) -> str:
     link = found if isinstance(found, str) and found.strip() else ""
     return (absolute_link(link, base_url=base) or "")[:2000] if link and urlsplit(base).scheme else ""
-
-
-class _Head(HTMLParser):
-    """Collects ``<meta property=… content=…>``, the first of each."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.meta: dict[str, str] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        if tag == "meta" and (name := values.get("property") or values.get("name")):
-            self.meta.setdefault(name.lower(), values.get("content", ""))

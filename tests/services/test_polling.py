@@ -260,7 +260,7 @@ def test_f12_one_bad_feed_holds_up_no_other(env: Environment, clock: Clock, fake
         fake_fetch.pages[url] = rss(item("Post", link=url + "/post"))
 
     def hang(etag: object, modified: object) -> bytes:
-        time.sleep(0.5)
+        time.sleep(3)
         return rss()
 
     fake_fetch.pages[urls[3]] = hang
