@@ -15,9 +15,11 @@ from newsletter.db import db, engine_options
 from newsletter.domains.ask import DnsResolver, Resolver
 from newsletter.feeds.fetch import Fetch, Fetcher
 from newsletter.links import Links
+from newsletter.mail.domains import Domains, JudgeDomains, all_good
 from newsletter.mail.render import Renderer
 from newsletter.mail.smtp import SmtpTransport, parse_server
 from newsletter.mail.transport import Transport
+from newsletter.puzzles import Puzzles
 from newsletter.services.environment import EXTENSION, Clock, Environment, utcnow
 from newsletter.settings import Settings, load_settings
 from newsletter.tokens import Tokens
@@ -36,6 +38,7 @@ def create_app(
     *,
     transport: Callable[[], Transport] | None = None,
     fetch: Fetch | None = None,
+    domains: JudgeDomains | None = None,
     clock: Clock = utcnow,
     resolver: Resolver | None = None,
 ) -> Flask:
@@ -59,10 +62,12 @@ def create_app(
     app.extensions[EXTENSION] = Environment(
         settings=settings,
         tokens=tokens,
+        puzzles=Puzzles(settings.signing_keys),
         links=Links(settings.base_url, tokens),
         renderer=Renderer([settings.folder / "templates" / "emails", templates / "emails"]),
         fetch=fetch or _fetcher(settings),
         transport=transport or (lambda: _smtp(settings)),
+        domains=domains or (Domains() if settings.signup.check_domains else all_good),
         clock=clock,
         resolver=resolver or DnsResolver(),
     )

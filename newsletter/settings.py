@@ -174,6 +174,22 @@ class Feeds(_Table):
     allow_private_addresses: bool = False
 
 
+class SignUp(_Table):
+    """Who may sign up, and how many an hour."""
+
+    per_ip: Positive = 20
+    per_network: Positive = 60
+    per_list: Positive = 3_000
+    overall: Positive = 10_000
+    proven_factor: Annotated[int, Field(ge=1, le=100)] = 3
+    refuse_role_addresses: bool = True
+    refuse_disposable: bool = False
+    refuse_domains: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    check_domains: bool = True
+    free_confirmations: Positive = 200
+    keep_ip: Duration = timedelta(days=30)
+
+
 class Web(_Table):
     """What stands before the pages."""
 
@@ -190,6 +206,7 @@ class Settings(_Table):
     smtp: Smtp = Smtp()
     bounces: Bounces = Bounces()
     feeds: Feeds = Feeds()
+    signup: SignUp = SignUp()
     web: Web = Web()
     folder: Path = Path()
 

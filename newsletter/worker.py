@@ -15,7 +15,7 @@ from flask import Flask
 from newsletter.db import db
 from newsletter.errors import NewsletterError
 from newsletter.mail.transport import Transport
-from newsletter.services import digests, entries, letters, polling, sending, series, upkeep, workers
+from newsletter.services import digests, entries, gate, letters, polling, sending, series, upkeep, workers
 from newsletter.services.environment import EXTENSION, Environment
 
 log = logging.getLogger("newsletter.worker")
@@ -34,7 +34,7 @@ class Worker:
         self._transport: Transport | None = None
         self._problem = ""
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(4)},
+            executors={"default": ThreadPoolExecutor(5)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -42,6 +42,7 @@ class Worker:
             (self.alive, 20),
             (self.poll, poll_seconds),
             (self.compose, 15),
+            (self.gate, 1),
             (self.send, 1),
             (self.upkeep, 3600),
         ):
@@ -122,6 +123,10 @@ class Worker:
         self._problem = sent.problem
         if sent.problem:
             self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
+
+    def gate(self) -> None:
+        """Confirmations that may go: in a thread of its own, for it asks DNS, and sending must not wait for that."""
+        gate.open_gate(self.env)
 
     def upkeep(self) -> None:
         """What grows old is thrown away."""

@@ -105,6 +105,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
             "base_url": "https://news.example.com",
             "database_url": database_url,
             "folder": tmp_path,
+            "signup": {"check_domains": False},
         }
     )
 

@@ -12,9 +12,8 @@ PACKAGE = Path(__file__).parent.parent / "newsletter"
 
 FLOORS = [
     {"errors", "languages"},
-    {"settings", "schedule", "addresses", "tokens", "content", "shortening", "theme", "tidying"},
-    {"aloud", "moments", "segment"},
-    {"markdown"},
+    {"settings", "schedule", "addresses", "tokens", "content", "puzzles", "shortening", "theme", "tidying"},
+    {"markdown", "moments", "segment"},
     {"pictures", "letter"},
     {"links", "logs"},
     {"feeds", "mail", "exports", "domains"},

@@ -230,4 +230,4 @@ def test_what_was_agreed_to_is_kept_in_the_language_it_was_read_in(app: Flask, c
     with app.app_context(), transaction() as session:
         from newsletter.models import ConsentEvent
 
-        assert next(event.wording for event in session.query(ConsentEvent)).startswith("Ja, schicken Sie mir")
+        assert next(event.wording.text for event in session.query(ConsentEvent)).startswith("Ja, schicken Sie mir")

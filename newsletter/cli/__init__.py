@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "subscriber": ("subscribers", "Who subscribes."),
     "suppression": ("suppressions", "Who is never mailed, and why."),
     "resource": ("resources", "Files only confirmed subscribers can fetch."),
+    "field": ("fields", "Your own fields in a list's form."),
     "embed": ("embed", "The form to paste into a blog."),
     "explain": ("explain", "Why did she not get it?"),
     "doctor": ("doctor", "Checks the installation and says what to mend."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from newsletter.cli.context import with_environment
@@ -10,11 +12,25 @@ from newsletter.services import feeds
 from newsletter.services.environment import Environment
 
 
-@click.command(epilog="Example: newsletter embed --list slow-letters > form.html")
+@click.command(epilog="Example: newsletter embed --list slow-letters --kind script > form.html")
 @list_option
+@click.option(
+    "--kind",
+    type=click.Choice(("form", "script", "iframe")),
+    default="form",
+    show_default=True,
+    help="Plain HTML; the same with a script that answers in place; or a frame.",
+)
+@click.option("--language", metavar="CODE", help="Like de; the list's, if you say nothing.")
+@click.option("--theme", type=click.Choice(("light", "dark")), help="A frame's colours, if your blog knows only one.")
 @with_environment
-def embed(env: Environment, slug: str | None) -> None:
-    """Print a plain HTML form to paste into any page; it needs no script."""
+def embed(env: Environment, slug: str | None, kind: Any, language: str | None, theme: str | None) -> None:
+    """Print what to paste into any page of your blog; docs/embed.md says where.
+
+    Print it anew when you have changed the list's fields, its consent text or its cadences, or upgraded this program.
+    """
     from newsletter.web.embedding import embed_form
 
-    click.echo(embed_form(env, slug or feeds.only_list()), nl=False)
+    if theme and kind != "iframe":
+        raise click.UsageError("--theme goes with --kind iframe; the other kinds have your blog's own colours")
+    click.echo(embed_form(env, slug or feeds.only_list(), kind, language=language or "", theme=theme or ""), nl=False)

@@ -9,7 +9,7 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, say, table, yes_option
-from newsletter.services import lists
+from newsletter.services import gate, lists
 from newsletter.services.environment import Environment
 
 _SETTINGS = (
@@ -116,3 +116,23 @@ def remove(env: Environment, slug: str, *, yes: bool) -> None:
     ask(f"Remove {slug} with {found.active} active subscriptions, its feeds and campaigns?", yes=yes)
     lists.remove(slug)
     say(f"{slug} is removed.")
+
+
+@list_.command(epilog="Example: newsletter list confirmations slow-letters --release")
+@click.argument("slug")
+@click.option("--release", is_flag=True, help="Send what is held back: these sign-ups are real.")
+@click.option("--drop", is_flag=True, help="Never send it: a robot made them.")
+@yes_option
+@with_environment
+def confirmations(env: Environment, slug: str, *, release: bool, drop: bool, yes: bool) -> None:
+    """Confirmations that are held back because of a flood of sign-ups, and what is to become of them."""
+    found = gate.standing(env, slug)
+    if release and drop:
+        raise click.UsageError("say --release or --drop, not both")
+    if release:
+        ask(f"Send {found.waiting} confirmations that are held back?", yes=yes)
+        return say(f"{gate.release(env, slug)} confirmations go out.")
+    if drop:
+        ask(f"Drop {found.waiting} confirmations that are held back?", yes=yes)
+        return say(f"{gate.drop(env, slug)} confirmations are dropped.")
+    return say(f"{slug}: {found.waiting} confirmations are held back; {found.room} more may go now.")

@@ -22,6 +22,7 @@ from newsletter.cli.output import (
     table,
     yes_option,
 )
+from newsletter.cli.proof import proof
 from newsletter.schedule import CADENCES
 from newsletter.services import feeds, personal, subscribers
 from newsletter.services.environment import Environment
@@ -33,6 +34,9 @@ SHOWN = 50
 @click.group()
 def subscriber() -> None:
     """Who subscribes."""
+
+
+subscriber.add_command(proof)
 
 
 def as_dict(row: SubscriberView) -> dict[str, object]:

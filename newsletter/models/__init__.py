@@ -3,14 +3,15 @@
 from newsletter.models.campaigns import Campaign, CampaignEntry, Edition, Period
 from newsletter.models.feeds import Entry, Feed
 from newsletter.models.letters import Picture, Step, StepTaken
-from newsletter.models.lists import MailingList
+from newsletter.models.lists import FormField, MailingList
 from newsletter.models.operation import Counter, Rest, WorkerRow
 from newsletter.models.outbox import Delivery, Lease
 from newsletter.models.resources import Resource
-from newsletter.models.subscribers import ConsentEvent, Subscriber, Subscription, Suppression, Tag
+from newsletter.models.subscribers import Asking, ConsentEvent, Subscriber, Subscription, Suppression, Tag, Wording
 from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
 __all__ = [
+    "Asking",
     "Campaign",
     "CampaignEntry",
     "ConsentEvent",
@@ -20,6 +21,7 @@ __all__ = [
     "Edition",
     "Entry",
     "Feed",
+    "FormField",
     "Lease",
     "MailingList",
     "Period",
@@ -34,5 +36,6 @@ __all__ = [
     "Tag",
     "Topic",
     "TopicSource",
+    "Wording",
     "WorkerRow",
 ]

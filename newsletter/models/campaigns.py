@@ -19,11 +19,13 @@ class Campaign(Base):
 
     Of a letter: `source` is its file's text, `file` where that lay, `pictures` its local pictures (source → name),
     `segment` who of the list gets it, `digest` tells one letter's content from another's. With a `subject_b`, `share`
-    percent of its readers get one of the two subjects each, and the others wait for the `picked` one (a or b)."""
+    percent of its readers get one of the two subjects each, and the others wait for the `picked` one (a or b).
+
+    A `permission` asks its readers to confirm again until `answer_by`; `settled_at`: when the silent were let go."""
 
     __tablename__ = "campaigns"
     __table_args__ = (
-        CheckConstraint("kind IN ('digest', 'letter')", name="kind"),
+        CheckConstraint("kind IN ('digest', 'letter', 'permission')", name="kind"),
         CheckConstraint("status IN ('draft', 'scheduled', 'sending', 'paused', 'sent', 'cancelled')", name="status"),
         {"sqlite_autoincrement": True},
     )
@@ -52,6 +54,8 @@ class Campaign(Base):
     scheduled_at: Mapped[datetime | None]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    answer_by: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
 
     mailing_list: Mapped[MailingList] = relationship()
 

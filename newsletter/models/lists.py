@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import CheckConstraint, Integer, String, Text
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.db import Base
 from newsletter.schedule import Schedule, zone_of
+
+FIELD_KINDS = ("text", "choice", "checkbox", "consent")
 
 
 class MailingList(Base):
@@ -17,6 +19,8 @@ class MailingList(Base):
 
     A scheduled digest waits for `digest_min_entries`, `digest_max_wait` days at most. `section_order` holds the ids of
     the feeds or topics (`digest_sections`) that come first.
+
+    `flood_told_at`: when the author was told that confirmations wait because of a flood of sign-ups.
     """
 
     __tablename__ = "mailing_lists"
@@ -58,6 +62,7 @@ class MailingList(Base):
     section_order: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     consent_text: Mapped[str] = mapped_column(Text, default="")
     entry_seq: Mapped[int] = mapped_column(Integer, default=0)
+    flood_told_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
 
     @property
@@ -69,3 +74,21 @@ class MailingList(Base):
     def schedule(self) -> Schedule:
         """The list's hour and days in its own zone."""
         return Schedule(self.zone, self.send_hour, self.send_weekday, self.send_monthday)
+
+
+class FormField(Base):
+    """A field of the author's own in a list's form. The `label` of a `consent` is the wording that is agreed to."""
+
+    __tablename__ = "form_fields"
+    __table_args__ = (
+        UniqueConstraint("list_id", "name"),
+        CheckConstraint("kind IN ('text', 'choice', 'checkbox', 'consent')", name="kind"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(10))
+    label: Mapped[str] = mapped_column(Text)
+    choices: Mapped[list[str]]
+    required: Mapped[bool] = mapped_column(Boolean)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, text
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.db import Base
@@ -52,6 +53,8 @@ class Subscription(Base):
     `round` counts the requests to subscribe, so that a confirmation link made before an unsubscription opens nothing
     any more. `cursor`: entries of the list up to this sequence number are settled for this reader. `series_at`: when
     the list's series began for this reader; `series_due_at`: when to look whether its next letter is due.
+    `confirmation_at`: when the latest request was made; `withheld` where its confirmation was not mailed, because the
+    address had been asked often enough. `answers`: what was filled into the author's own fields.
     """
 
     __tablename__ = "subscriptions"
@@ -78,8 +81,9 @@ class Subscription(Base):
     cursor: Mapped[int] = mapped_column(Integer, default=0)
     topics: Mapped[str] = mapped_column(String(500), default="", server_default="")
     paused_until: Mapped[datetime | None]
-    confirmations: Mapped[int] = mapped_column(Integer, default=0)
     confirmation_at: Mapped[datetime | None]
+    withheld: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    answers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
     unsubscribed_at: Mapped[datetime | None]
@@ -90,8 +94,20 @@ class Subscription(Base):
     mailing_list: Mapped[MailingList] = relationship()
 
 
+class Wording(Base):
+    """A text somebody agreed to, known by the SHA-256 of its content: it cannot change without becoming another one."""
+
+    __tablename__ = "wordings"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    first_used_at: Mapped[datetime]
+
+
 class ConsentEvent(Base):
-    """Evidence, only ever added: what happened to a subscription, on whose word, with which wording."""
+    """Evidence, only ever added: what happened to a subscription, on whose word, with which wording, on which page and
+    through which form; `message_id` is the confirmation's. Of an event nothing ever changes but its `ip`, which is cut
+    to its network after a while."""
 
     __tablename__ = "consent_events"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -101,11 +117,26 @@ class ConsentEvent(Base):
     kind: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime]
     source: Mapped[str] = mapped_column(String(20))
-    wording: Mapped[str] = mapped_column(Text, default="")
+    form: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    wording_hash: Mapped[str | None] = mapped_column(ForeignKey(Wording.hash))
     page: Mapped[str] = mapped_column(String(500), default="")
-    ip: Mapped[str] = mapped_column(String(45), default="")
+    ip: Mapped[str] = mapped_column(String(50), default="")
     user_agent: Mapped[str] = mapped_column(String(300), default="")
+    message_id: Mapped[str] = mapped_column(String(300), default="", server_default="")
     note: Mapped[str] = mapped_column(String(500), default="")
+
+    wording: Mapped[Wording | None] = relationship()
+
+
+class Asking(Base):
+    """How often an address was written to because somebody typed it into a form, and when last; over all lists, and
+    forgotten once it confirms. Known by its keyed hash, so that it may outlive a sign-up that was never confirmed."""
+
+    __tablename__ = "askings"
+
+    email_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    count: Mapped[int] = mapped_column(Integer)
+    last_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Suppression(Base):

@@ -16,17 +16,24 @@ from newsletter.outbox.rows import deliveries, of
 
 
 def enqueue(
-    session: Session, *, mail: str, subscription_id: int | None, now: datetime, context: dict[str, Any] | None = None
+    session: Session,
+    *,
+    mail: str,
+    subscription_id: int | None,
+    now: datetime,
+    context: dict[str, Any] | None = None,
+    held: bool = False,
 ) -> int:
-    """Queues one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks. Without a subscription
-    it is a notice to the list's author, and `context` says where it goes. Returns its id."""
+    """Queues one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks; or `held`, until it is
+    let go. Without a subscription it is a notice to the list's author, and `context` says where it goes. Returns its
+    id. The seed of its Message-ID is made here, unless `context` brings one."""
     delivery = Delivery(
         mail=mail,
         subscription_id=subscription_id,
         status="queued",
         created_at=now,
-        due_at=now,
-        context={**(context or {}), "seed": secrets.token_hex(16)},
+        due_at=None if held else now,
+        context={"seed": secrets.token_hex(16), **(context or {})},
     )
     session.add(delivery)
     session.flush()

@@ -12,8 +12,10 @@ from flask import current_app
 from newsletter.domains.ask import Resolver
 from newsletter.feeds.fetch import Fetch
 from newsletter.links import Links
+from newsletter.mail.domains import JudgeDomains
 from newsletter.mail.render import Renderer
 from newsletter.mail.transport import Transport
+from newsletter.puzzles import Puzzles
 from newsletter.settings import Settings
 from newsletter.tokens import Tokens
 
@@ -28,14 +30,17 @@ def utcnow() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The one thing handed to every service. `transport` makes a new one for each sender."""
+    """The one thing handed to every service. `transport` makes a new one for each sender; `domains` says which
+    domains take no mail."""
 
     settings: Settings
     tokens: Tokens
+    puzzles: Puzzles
     links: Links
     renderer: Renderer
     fetch: Fetch
     transport: Callable[[], Transport]
+    domains: JudgeDomains
     clock: Clock
     resolver: Resolver
 

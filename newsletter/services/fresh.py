@@ -16,8 +16,9 @@ from newsletter.db import transaction
 from newsletter.errors import LinkExpired, TooMany
 from newsletter.models import Subscriber, Subscription
 from newsletter.services import limits
+from newsletter.services.asking import Request, ask
+from newsletter.services.consent import Evidence, worded
 from newsletter.services.environment import Environment
-from newsletter.services.subscriptions import Evidence, answer
 from newsletter.services.suppressions import suppressed
 from newsletter.tokens import Purpose
 
@@ -42,7 +43,7 @@ def by_address(env: Environment, email: object, evidence: Evidence, *, resource:
             .limit(1)
         )
         if found is not None:
-            _send(env, session, found, "resource" if resource else "link", resource=resource)
+            _send(env, session, found, "resource" if resource else "link", evidence, resource=resource)
 
 
 def by_token(env: Environment, purpose: Purpose, token: str, evidence: Evidence) -> None:
@@ -59,30 +60,36 @@ def by_token(env: Environment, purpose: Purpose, token: str, evidence: Evidence)
         found = session.scalar(select(Subscription).where(Subscription.handle == handle))
         if found is not None:
             resource = rest if purpose == "resources" else ""
-            _send(env, session, found, kinds.get(purpose, "link"), resource=resource)
+            _send(env, session, found, kinds.get(purpose, "link"), evidence, resource=resource)
 
 
 def for_reader(env: Environment, session: Session, subscription: Subscription, kind: Kind) -> None:
     """Mails a link that was asked for on a page of the reader's own."""
-    _send(env, session, subscription, kind)
+    _send(env, session, subscription, kind, Evidence("link"))
 
 
 def _count(env: Environment, evidence: Evidence) -> None:
     with transaction() as session:
-        limited = None
-        try:
-            limits.sign_up(env, session, list_id=0, ip=evidence.ip)
-        except TooMany as error:
-            limited = error
-    if limited:
-        raise limited
+        wait = limits.sign_up(env, session, list_id=limits.ELSEWHERE, ip=evidence.ip)
+    if wait is not None:
+        raise TooMany("too many requests at once; please try again later", retry_after=wait)
 
 
-def _send(env: Environment, session: Session, subscription: Subscription, kind: Kind, *, resource: str = "") -> None:
+def _send(
+    env: Environment,
+    session: Session,
+    subscription: Subscription,
+    kind: Kind,
+    evidence: Evidence,
+    *,
+    resource: str = "",
+) -> None:
     if suppressed(env, session, subscription.subscriber.email_key):
         return
     if subscription.status == "pending":
-        answer(session, subscription, subscription.cadence, env.now)
+        wording = worded(session, subscription.mailing_list, None, subscription.subscriber.language)
+        request = Request(subscription.cadence, wording, evidence, dict(subscription.answers))
+        ask(env, session, subscription, request, new=False)
         return
     if kind == "resource" and subscription.status != "active":
         return

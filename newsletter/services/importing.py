@@ -15,12 +15,13 @@ from pathlib import Path
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from newsletter.addresses import Address, parse_address
+from newsletter.addresses import Address
 from newsletter.db import reading, transaction
 from newsletter.errors import DatabaseError, InvalidInput
 from newsletter.exports.person import Person, Word
 from newsletter.exports.reading import SubscriberFile, opened
 from newsletter.exports.table import Row
+from newsletter.services.acceptance import accepted
 from newsletter.services.environment import Environment
 from newsletter.services.roster import Here, Roster
 
@@ -124,7 +125,7 @@ def _batches(found: SubscriberFile) -> Iterator[list[Person | Row]]:
 
 def _take(env: Environment, order: Order, batch: list[Person | Row], done: Imported, before: dict[int, Here]) -> None:
     """One batch in one transaction, or (dry) in none. Where a sign-up comes between, it is done again."""
-    parsed = [(row, _parsed(row)) for row in batch]
+    parsed = [(row, _parsed(env, row)) for row in batch]
     for tries in range(TRIES):
         try:
             scope: AbstractContextManager[Session] = reading() if order.dry_run else transaction()
@@ -145,14 +146,14 @@ def _take(env: Environment, order: Order, batch: list[Person | Row], done: Impor
             done.problem(row.line, problem)
 
 
-def _parsed(row: Person | Row) -> Address | str:
+def _parsed(env: Environment, row: Person | Row) -> Address | str:
     """The row's address, or why it has none."""
     if isinstance(row, Row):
         return row.problem
     if not row.email.strip():
         return "there is no address"
     try:
-        return parse_address(row.email)
+        return accepted(env, row.email)
     except InvalidInput as error:
         return str(next(iter(error.fields.values())))
 

@@ -1,52 +1,77 @@
-"""Ceilings that every process on the database shares: so many sign-ups a window, from one network and altogether."""
+"""Ceilings that every process on the database shares: so many sign-ups an hour from one place, on one list and
+altogether; and each puzzle's solution once."""
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from collections.abc import Iterable
 
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from newsletter.errors import TooMany
 from newsletter.models import Counter
+from newsletter.puzzles import LIFETIME, Solved
+from newsletter.services.consent import network
 from newsletter.services.environment import Environment
 
 HOUR = 3600
-PER_ADDRESS = 20
-PER_NETWORK = 60
-PER_LIST = 3000
-OVERALL = 10_000
 QUERY_AT_MOST = 4096
+ELSEWHERE = 0
+"""Stands for no list: a link that is asked for."""
 
 
 def count(session: Session, name: str, *, now: int, seconds: int) -> int:
     """Counts one more of `name` in the window that holds `now` (seconds since 1970). Returns how many there are."""
+    return add(session, name, 1, now=now, seconds=seconds)
+
+
+def add(session: Session, name: str, by: int, *, now: int, seconds: int) -> int:
+    """Counts `by` more of `name`. Returns how many there are."""
+    return _count(session, [name], now - now % seconds, by=by)[name]
+
+
+def _count(session: Session, names: Iterable[str], starts_at: int, *, by: int = 1) -> dict[str, int]:
+    """Counts one more of each, in one statement. Give the narrow before the wide, so that two processes lock them in
+    the same order."""
     insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = insert(Counter).values(name=name, starts_at=now - now % seconds, count=1)
+    columns = Counter.__table__.c
+    statement = insert(Counter).values([{"name": name, "starts_at": starts_at, "count": by} for name in names])
     statement = statement.on_conflict_do_update(
-        index_elements=["name", "starts_at"], set_={"count": Counter.__table__.c.count + 1}
+        index_elements=["name", "starts_at"], set_={"count": columns.count + by}
     )
-    return int(session.execute(statement.returning(Counter.__table__.c.count)).scalar_one())
+    rows = session.execute(statement.returning(columns.name, columns.count))
+    return {name: int(found) for name, found in rows}
 
 
-def network(ip: str) -> str:
-    """The neighbourhood of an address: /24, or /64 for IPv6."""
-    try:
-        bits = 24 if ip_address(ip).version == 4 else 64
-    except ValueError:
-        return "unknown"
-    return str(ip_network(f"{ip}/{bits}", strict=False))
+def counted(session: Session, name: str, *, since: int) -> int:
+    """How often `name` happened in the windows that began at `since` (seconds since 1970) or later."""
+    query = select(func.sum(Counter.count)).where(Counter.name == name, Counter.starts_at >= since)
+    return int(session.scalar(query) or 0)
 
 
-def sign_up(env: Environment, session: Session, *, list_id: int, ip: str) -> None:
-    """Counts a sign-up against every ceiling. Raises `TooMany` where one is reached."""
-    now = int(env.now.timestamp())
-    single = network(ip) if ":" in ip else ip
-    for name, most in (
-        (f"signup/ip/{single}", PER_ADDRESS),
-        (f"signup/net/{network(ip)}", PER_NETWORK),
-        (f"signup/list/{list_id}", PER_LIST),
-        ("signup/all", OVERALL),
-    ):
-        if count(session, name, now=now, seconds=HOUR) > most:
-            raise TooMany("too many sign-ups at once; please try again later", retry_after=HOUR - now % HOUR)
+def sign_up(env: Environment, session: Session, *, list_id: int, ip: str, solved: Solved | None = None) -> int | None:
+    """Counts a sign-up against every ceiling. Returns the seconds to wait where one is reached, else None.
+
+    Who brings a puzzle's solution (once) has ceilings of his own, `signup.proven_factor` times as high: a flood of
+    those without does not keep him out.
+    """
+    now, ceilings = int(env.now.timestamp()), env.settings.signup
+    proven = solved is not None and first_use(session, solved)
+    kind, factor = ("proven", ceilings.proven_factor) if proven else ("signup", 1)
+    place = network(ip)
+    single = ip if place.endswith("/24") else place
+    most = {
+        f"{kind}/ip/{single}": ceilings.per_ip,
+        f"{kind}/net/{place}": ceilings.per_network,
+        f"{kind}/list/{list_id}": ceilings.per_list,
+        f"{kind}/overall": ceilings.overall,
+    }
+    found = _count(session, most, now - now % HOUR)
+    reached = any(found[name] > ceiling * factor for name, ceiling in most.items())
+    return HOUR - now % HOUR if reached else None
+
+
+def first_use(session: Session, solved: Solved) -> bool:
+    """Whether a solution is used for the first time; it is used up by asking."""
+    made = int(solved.made_at.timestamp())
+    return count(session, f"puzzle/{solved.nonce}", now=made, seconds=int(LIFETIME.total_seconds())) == 1

@@ -95,7 +95,7 @@ def compile_for_list(env: Environment, mailing_list: ListView, content: MailCont
     """A mail to a list, to be filled in for each reader. `stream` names the kind of mail for Feedback-ID."""
     host = urlsplit(env.settings.base_url).hostname or "localhost"
     headers = list_headers(
-        _sender(mailing_list),
+        sender_of(mailing_list),
         content.subject,
         title=mailing_list.title,
         list_id=f"{mailing_list.slug}.{host}",
@@ -106,7 +106,8 @@ def compile_for_list(env: Environment, mailing_list: ListView, content: MailCont
     return compile_message(Draft(headers, content.text, content.html))
 
 
-def _sender(mailing_list: ListView) -> Sender:
+def sender_of(mailing_list: ListView) -> Sender:
+    """Whom a list writes as."""
     return Sender(mailing_list.from_name, mailing_list.from_email, mailing_list.reply_to)
 
 
@@ -177,7 +178,7 @@ class Composer:
             kind, seed, kept = campaign.kind, campaign.seed, edition.fields
         compiled = compile_for_list(self.env, shown, content, stream=kind)
         filler = Filler(Personal.of_json(kept)) if kept else None
-        self._compiled[key] = _Compiled(compiled, _sender(shown), seed, filler)
+        self._compiled[key] = _Compiled(compiled, sender_of(shown), seed, filler)
         return self._compiled[key]
 
     def _step(self, row: Row) -> Outgoing:
@@ -188,7 +189,7 @@ class Composer:
             shown = self._list(row.list_id or 0)
             content, personal = self._steps(key[1])
             compiled = compile_for_list(self.env, shown, content, stream="series")
-            self._compiled[key] = _Compiled(compiled, _sender(shown), "", Filler(personal) if personal else None)
+            self._compiled[key] = _Compiled(compiled, sender_of(shown), "", Filler(personal) if personal else None)
         found = self._compiled[key]
         return self._outgoing(row, found.sender, found.message, str(context["seed"]), self._own(found, row))
 
@@ -219,12 +220,12 @@ class Composer:
             },
         )
         content = self._with_resources(content)
-        draft = Draft(single_headers(_sender(shown), content.subject), content.text, content.html)
+        draft = Draft(single_headers(sender_of(shown), content.subject), content.text, content.html)
         if row.mail == "welcome":
             compiled = compile_for_list(self.env, shown, content, stream="welcome")
         else:
             compiled = compile_message(draft)
-        return self._outgoing(row, _sender(shown), compiled, str(context.get("seed", "")))
+        return self._outgoing(row, sender_of(shown), compiled, str(context.get("seed", "")))
 
     def _action(self, row: Row, handle: str, now: datetime) -> str:
         """What the one button of a mail opens, where that is a link of its kind's own."""
@@ -254,8 +255,8 @@ class Composer:
         context = row.context or {}
         shown = replace(self._list(int(context["list_id"])), language=SOURCE)
         content = self.env.renderer.render(row.mail, {"list": shown, "notice": context})
-        compiled = compile_message(Draft(single_headers(_sender(shown), content.subject), content.text, content.html))
-        seed, sender, to = str(context["seed"]), _sender(shown), str(context["to"])
+        compiled = compile_message(Draft(single_headers(sender_of(shown), content.subject), content.text, content.html))
+        seed, sender, to = str(context["seed"]), sender_of(shown), str(context["to"])
         values = {"name": "", "email": to, "date": mail_date(self.env.now)}
         data = compiled.build({**values, "message_id": message_id(seed, row.id, sender.domain)})
         return Outgoing(row.id, sender.email, to, data)

@@ -15,9 +15,9 @@ from newsletter.db import reading, transaction
 from newsletter.errors import LinkInvalid
 from newsletter.models import Delivery, Subscriber, Subscription
 from newsletter.services import limits
+from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
 from newsletter.services.fresh import A_DAY, PER_DAY
-from newsletter.services.subscriptions import Evidence, note_consent
 from newsletter.services.suppressions import hashes, suppressed
 
 MARK_LENGTH = 16

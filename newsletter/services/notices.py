@@ -38,7 +38,7 @@ def feed_fails(env: Environment, session: Session, feed: Feed) -> None:
             f"answers. It has failed {feed.failures} times since {since:%d %B %Y, %H:%M} UTC. To look at once:"
         )
         commands = [f"newsletter feed check {feed.id}"]
-    _tell(env, session, feed, subject, [f"{feed.url} says: {feed.error}.", next_], commands)
+    tell(env, session, feed.mailing_list, subject, [f"{feed.url} says: {feed.error}.", next_], commands)
 
 
 def entries_held(env: Environment, session: Session, feed: Feed, count: int) -> None:
@@ -53,7 +53,25 @@ def entries_held(env: Environment, session: Session, feed: Feed, count: int) -> 
         f"newsletter entry skip --held --list {feed.mailing_list.slug}",
         f"newsletter entry release --held --list {feed.mailing_list.slug}",
     ]
-    _tell(env, session, feed, f"{count} new entries are held: has your blog moved?", paragraphs, commands)
+    tell(env, session, feed.mailing_list, f"{count} new entries are held: has your blog moved?", paragraphs, commands)
+
+
+def flood(env: Environment, session: Session, mailing_list: MailingList, count: int) -> None:
+    """Says that confirmations are held, because many sign up and few confirm."""
+    paragraphs = [
+        f"Unusually many addresses were typed into the form of {mailing_list.title}, and very few of them were "
+        "confirmed. That is what it looks like when a robot fills in strangers' addresses. So that nobody gets mail "
+        f"she did not ask for, {count} confirmations are held back. They go out as soon as more of those who "
+        "were asked before have confirmed.",
+        "If these sign-ups are real (you spoke on the radio, say), let them go. If they are not, drop them: nobody has "
+        "heard from you.",
+    ]
+    commands = [
+        f"newsletter list confirmations {mailing_list.slug} --release",
+        f"newsletter list confirmations {mailing_list.slug} --drop",
+    ]
+    subject = f"Many sign-ups for {mailing_list.title}, and few are confirmed"
+    tell(env, session, mailing_list, subject, paragraphs, commands)
 
 
 def campaign_paused(env: Environment, session: Session, campaign: Campaign) -> None:
@@ -74,12 +92,6 @@ def domain_rests(env: Environment, session: Session, campaign: Campaign, domain:
         "again later, more and more seldom, and nobody is marked. What can be checked from here:",
     ]
     tell(env, session, campaign.mailing_list, f"{domain} refuses your mail", paragraphs, ["newsletter doctor"])
-
-
-def _tell(
-    env: Environment, session: Session, feed: Feed, subject: str, paragraphs: list[str], commands: list[str]
-) -> None:
-    tell(env, session, feed.mailing_list, subject, paragraphs, commands)
 
 
 def tell(

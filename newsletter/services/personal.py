@@ -55,7 +55,13 @@ def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
         "list": subscription.mailing_list.slug,
         "title": subscription.mailing_list.title,
         **_columns(subscription, hidden={"id", "handle", "list_id", "subscriber_id", "round", "cursor"}),
-        "consent": [_columns(event, hidden={"id", "subscription_id"}) for event in session.scalars(events)],
+        "consent": [
+            {
+                **_columns(event, hidden={"id", "subscription_id"}),
+                "wording": event.wording.text if event.wording else "",
+            }
+            for event in session.scalars(events)
+        ],
         "letters_of_the_series": _series(session, subscription),
         "mails": [{"mail": row.mail, "status": row.status, "at": _plain(row.finished_at)} for row in mails],
     }

@@ -8,7 +8,7 @@ alone, and for a day. Her data and her erasure are not on this page at all: they
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
@@ -22,8 +22,9 @@ from newsletter.errors import InvalidInput, LinkInvalid
 from newsletter.languages import Text, known
 from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.services import fresh, moving, topics
+from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
-from newsletter.services.subscriptions import Evidence, leave, note_consent, resume
+from newsletter.services.subscriptions import leave, resume
 from newsletter.services.suppressions import suppressed
 from newsletter.tokens import new_handle
 
@@ -142,9 +143,9 @@ def _apply(
     if cadence != subscription.cadence:
         if cadence not in subscription.mailing_list.cadences:
             raise InvalidInput({f"cadence-{slug}": Text("Please choose one of those offered.")})
-        evidence_note = f"{subscription.cadence} → {cadence}"
+        noted = replace(evidence, note=f"{subscription.cadence} → {cadence}")
         subscription.cadence = cadence
-        note_consent(session, subscription, "changed", evidence, env.now, wording=evidence_note)
+        note_consent(session, subscription, "changed", noted, env.now)
     if f"pause-{slug}" in wanted:
         subscription.paused_until = _until(wanted[f"pause-{slug}"], f"pause-{slug}", env.now)
     if wanted.get(f"topics-{slug}"):

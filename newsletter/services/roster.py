@@ -86,7 +86,8 @@ class Roster:
     def own_yes(self, here: Here) -> datetime | None:
         """When she said yes to us herself, the last time."""
         own = select(func.max(ConsentEvent.at)).where(
-            ConsentEvent.subscription_id == here.subscription_id, ConsentEvent.kind.in_(("confirmed", "resubscribed"))
+            ConsentEvent.subscription_id == here.subscription_id,
+            ConsentEvent.kind.in_(("confirmed", "reaffirmed", "resubscribed")),
         )
         found: datetime | None = self._session.scalar(own)
         return found

@@ -21,7 +21,7 @@ from newsletter.mail.replies import Verdict, judge
 from newsletter.mail.transport import Outcome, Outgoing, Transport
 from newsletter.models import Campaign, MailingList
 from newsletter.outbox import Mark, Row
-from newsletter.services import judging, notices, series
+from newsletter.services import gate, judging, notices, series
 from newsletter.services.environment import Environment
 from newsletter.services.judging import Breaker, Patience
 from newsletter.services.messages import Composer, compile_for_list, mail_date, view
@@ -76,6 +76,7 @@ def send_due(
     Ends when nothing is due, when `stop()` says so (messages in flight get their outcome first), or when no server can
     be used (`Sent.problem`). Raises `DatabaseError` where an outcome cannot be recorded: nothing more is sent then.
     """
+    gate.open_gate(env)
     pace = Pace(env)
     run = Run(env, Supply(env, campaign_id=campaign_id, bulk=pace.wait() < PACE_PATIENCE), pace, progress, stop)
     return run(transport or env.transport())

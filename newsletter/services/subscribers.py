@@ -19,9 +19,12 @@ from newsletter.models import Campaign, ConsentEvent, Subscriber, Subscription, 
 from newsletter.outbox import DeliveryRow
 from newsletter.schedule import CADENCES
 from newsletter.services import tags
+from newsletter.services.acceptance import accepted
+from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
-from newsletter.services.subscriptions import Evidence, SignUp, leave, note_consent, subscribe
+from newsletter.services.signup import SignUp, subscribe
+from newsletter.services.subscriptions import leave
 from newsletter.services.suppressions import hashes, suppressed
 from newsletter.tokens import new_handle
 
@@ -159,7 +162,8 @@ def _events(env: Environment, session: Session, subscription: Subscription) -> I
 def _told(event: ConsentEvent) -> str:
     """What she, or the author in her name, did; where, and on whose word."""
     where = f" on {event.page}" if event.page else ""
-    note = next((f" ({text})" for text in (event.note, event.wording) if text and event.kind != "confirmed"), "")
+    wording = event.wording.text if event.wording else ""
+    note = next((f" ({text})" for text in (event.note, wording) if text and event.kind != "confirmed"), "")
     return f"{event.kind} by {event.source}{where}{note}"
 
 
@@ -185,7 +189,7 @@ def add(
     """
     with reading() as session:
         slug = find_list(session, slug).slug
-    parsed = parse_address(address)
+    parsed = accepted(env, address)
     if not because:
         subscribe(env, slug, SignUp(address, name=name, cadence=cadence or ""), Evidence("author"))
     else:
@@ -226,7 +230,7 @@ def _row(
     env: Environment, session: Session, slug: str, address: str, name: str, cadence: str | None
 ) -> tuple[bool, Subscription]:
     """The subscription of an address, made (pending) where there is none; and whether it was there."""
-    parsed = parse_address(address)
+    parsed = accepted(env, address)
     mailing_list = find_list(session, slug)
     if cadence and cadence not in CADENCES:
         raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})

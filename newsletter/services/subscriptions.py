@@ -1,7 +1,6 @@
-"""A reader's own verbs: ask to subscribe, confirm, leave, come back, ask for a link.
+"""What a reader does with a signed link: confirm, leave, come back.
 
-The answer never depends on whether an address is known, and nothing is mailed here: what is to be mailed is queued in
-the same transaction as the change that causes it.
+Nothing is mailed here: what is to be mailed is queued in the same transaction as the change that causes it.
 """
 
 from __future__ import annotations
@@ -10,51 +9,21 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.addresses import Address, parse_address
-from newsletter.content import plain
 from newsletter.db import reading, transaction
-from newsletter.errors import InvalidInput, LinkError, LinkInvalid, LinkSpent, NotFound, TooMany
-from newsletter.languages import Text, known, say
-from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription
+from newsletter.errors import LinkInvalid, LinkSpent
+from newsletter.models import ConsentEvent, Subscription
 from newsletter.schedule import CADENCES
-from newsletter.services import limits, series, suppressions
+from newsletter.services import asking, limits, series, suppressions
+from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
-from newsletter.tokens import new_handle
 
-CONFIRMATIONS_AT_MOST = 3
-CONFIRMATION_EVERY = timedelta(days=1)
-TOO_FAST = timedelta(seconds=2)
 UNDO_FOR = timedelta(days=1)
 BREAK = timedelta(days=30)
 REASONS = ("often", "other", "never", "done")
 """Why somebody leaves: too many mails; not what she expected; never signed up; no longer needed."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignUp:
-    """What a visitor filled in. `trap` is the field that only robots see; `stamp` the signed time of our own form."""
-
-    email: object
-    name: object = ""
-    cadence: object = ""
-    language: object = ""
-    trap: object = ""
-    stamp: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Where a word came from: kept with it, for the day somebody asks."""
-
-    source: str
-    page: str = ""
-    ip: str = ""
-    user_agent: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,142 +44,6 @@ class Standing:
     can_undo: bool
 
 
-def default_wording(mailing_list: MailingList, language: str = "") -> str:
-    """What a form in `language` (else the list's) says one agrees to, unless the list has words of its own."""
-    words = Text(
-        "Yes, send me %(list)s by e-mail. I can unsubscribe at any time with one click.", list=mailing_list.title
-    )
-    return mailing_list.consent_text or say(words, language or mailing_list.language)
-
-
-def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) -> None:
-    """Asks for a subscription; the address must confirm it. Says nothing of whether it is known.
-
-    Raises `NotFound` (no such list), `InvalidInput` (by field), `TooMany`.
-    """
-    with reading() as session:
-        mailing_list = _list(session, slug)
-        list_id, offered, default = mailing_list.id, mailing_list.cadences, mailing_list.default_cadence
-    address, cadence = _checked(sign_up, offered, default)
-    with transaction() as session:  # counted even where the rest fails
-        refusal = None
-        try:
-            limits.sign_up(env, session, list_id=list_id, ip=evidence.ip)
-        except TooMany as error:
-            refusal = error
-    if refusal:
-        raise refusal
-    if _robot(env, sign_up):
-        return
-    try:
-        _request(env, slug, sign_up, address, cadence, evidence)
-    except IntegrityError:  # the same address twice at the same moment: the other one has queued the mail
-        return
-
-
-def _checked(sign_up: SignUp, offered: list[str], default: str) -> tuple[Address, str]:
-    problems: dict[str, str] = {}
-    address = Address("", "")
-    try:
-        address = parse_address(sign_up.email)
-    except InvalidInput as error:
-        problems.update(error.fields)
-    cadence = str(sign_up.cadence or default)
-    if cadence not in offered:
-        problems["cadence"] = Text("Please choose one of those offered.", detail="(" + ", ".join(offered) + ")")
-    if len(str(sign_up.name or "")) > 200:
-        problems["name"] = Text("Please use a shorter name.")
-    if problems:
-        raise InvalidInput(problems)
-    return address, cadence
-
-
-def _robot(env: Environment, sign_up: SignUp) -> bool:
-    """Whether the form was filled in by a program: the hidden field, or faster than anybody types (S14)."""
-    if sign_up.trap:
-        return True
-    if not sign_up.stamp:
-        return False
-    try:
-        env.tokens.open("form", sign_up.stamp, env.now)
-    except LinkError as error:
-        return isinstance(error, LinkInvalid)  # an expired stamp is a page left open over lunch
-    return env.now - env.tokens.signed_at("form", sign_up.stamp) < TOO_FAST
-
-
-def _request(env: Environment, slug: str, sign_up: SignUp, address: Address, cadence: str, evidence: Evidence) -> None:
-    """Writes a request down. Whoever asks, as much is read, and something written: the time says nothing (S04)."""
-    with transaction() as session:
-        now, mailing_list = env.now, _list(session, slug)
-        barred = suppressions.suppressed(env, session, address.key)
-        subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == address.key).with_for_update())
-        here = (
-            Subscription.list_id == mailing_list.id,
-            Subscription.subscriber_id == (subscriber.id if subscriber else 0),
-        )
-        subscription = session.scalar(select(Subscription).where(*here))
-        queued = False
-        if not barred:
-            subscription = subscription or _pending(session, mailing_list, subscriber, sign_up, address, cadence, now)
-            queued = answer(session, subscription, cadence, now)
-            if queued:
-                wording = default_wording(mailing_list, known(sign_up.language))
-                note_consent(session, subscription, "requested", evidence, now, wording=wording)
-        if not queued:
-            limits.count(session, f"signup/quiet/{mailing_list.id}", now=int(now.timestamp()), seconds=limits.HOUR)
-
-
-def _pending(
-    session: Session,
-    mailing_list: MailingList,
-    subscriber: Subscriber | None,
-    sign_up: SignUp,
-    address: Address,
-    cadence: str,
-    now: datetime,
-) -> Subscription:
-    if subscriber is None:
-        subscriber = Subscriber(
-            handle=new_handle(), email=address.email, email_key=address.key, created_at=now,
-            name=plain(sign_up.name, limit=200), language=known(sign_up.language),
-        )  # fmt: skip
-        session.add(subscriber)
-        session.flush()
-    subscription = Subscription(
-        handle=new_handle(), list_id=mailing_list.id, subscriber_id=subscriber.id, status="pending",
-        cadence=cadence, round=1, created_at=now, confirmations=0,
-    )  # fmt: skip
-    session.add(subscription)
-    session.flush()
-    return subscription
-
-
-def answer(session: Session, subscription: Subscription, cadence: str, now: datetime) -> bool:
-    """Queues what the address gets for the request: a confirmation, or word that it is subscribed already; at most one
-    a day, and three confirmations in all (S01). Returns whether anything was queued."""
-    recent = subscription.confirmation_at is not None and now - subscription.confirmation_at < CONFIRMATION_EVERY
-    if subscription.status == "unsubscribed":
-        subscription.status, subscription.round = "pending", subscription.round + 1
-        subscription.cadence = cadence
-        if subscription.unsubscribed_at and now - subscription.unsubscribed_at >= CONFIRMATION_EVERY:
-            subscription.confirmations = 0
-    elif subscription.status == "pending":
-        subscription.cadence = cadence
-    if recent and subscription.confirmations > 0:
-        return False
-    if subscription.status == "active":
-        subscription.confirmation_at, subscription.confirmations = now, 1
-        outbox.enqueue(session, mail="already", subscription_id=subscription.id, now=now)
-        return True
-    if subscription.confirmations >= CONFIRMATIONS_AT_MOST:
-        return False
-    subscription.confirmation_at = now
-    subscription.confirmations += 1
-    context = {"round": subscription.round}
-    outbox.enqueue(session, mail="confirm", subscription_id=subscription.id, now=now, context=context)
-    return True
-
-
 def look(env: Environment, purpose: str, token: str) -> Standing:
     """Whose link this is, for a page that only shows. Raises `LinkError`."""
     with reading() as session:
@@ -225,12 +58,13 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
             now = env.now
             mailing_list = subscription.mailing_list
             subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = "active", now, None
-            subscription.cursor, subscription.confirmations = mailing_list.entry_seq, 0
-            subscription.confirmation_at = None
-            wording = default_wording(mailing_list, subscription.subscriber.language)
-            note_consent(session, subscription, "confirmed", evidence, now, wording=wording)
+            subscription.cursor, subscription.withheld = mailing_list.entry_seq, False
+            wording, message_id = asking.asked_with(session, subscription)
+            note_consent(session, subscription, "confirmed", evidence, now, wording=wording, message_id=message_id)
+            limits.count(session, f"confirmed/{mailing_list.id}", now=int(now.timestamp()), seconds=limits.HOUR)
             if not series.begin(session, subscription, now):
                 outbox.enqueue(session, mail="welcome", subscription_id=subscription.id, now=now)
+            asking.answered(env, session, subscription.subscriber)
         return standing(subscription, env.now)
 
 
@@ -318,32 +152,6 @@ def give_reason(env: Environment, token: str, reason: str, evidence: Evidence) -
         return standing(subscription, env.now)
 
 
-def note_consent(
-    session: Session, subscription: Subscription, kind: str, evidence: Evidence, now: datetime, *, wording: str = ""
-) -> None:
-    """Adds a piece of evidence. Nothing ever changes one."""
-    session.add(
-        ConsentEvent(
-            subscription_id=subscription.id,
-            kind=kind,
-            at=now,
-            source=evidence.source,
-            wording=wording,
-            page=plain(evidence.page, limit=500),
-            ip=evidence.ip[:45],
-            user_agent=plain(evidence.user_agent, limit=300),
-            note=plain(evidence.note, limit=500),
-        )
-    )
-
-
-def _list(session: Session, slug: str) -> MailingList:
-    found: MailingList | None = session.scalar(select(MailingList).where(MailingList.slug == slug))
-    if found is None:
-        raise NotFound("there is no such list")
-    return found
-
-
 def _opened(env: Environment, session: Session, purpose: str, token: str) -> Subscription:
     """The subscription a token names. A confirmation counts for the request it was mailed for, no later one (T04)."""
     payload = env.tokens.open(purpose, token, env.now)  # type: ignore[arg-type]
@@ -378,9 +186,3 @@ def standing(subscription: Subscription, now: datetime) -> Standing:
         ),
         can_undo=_can_undo(subscription, now),
     )
-
-
-def wording(slug: str, language: str = "") -> str:
-    """What a list's form in `language` (else the list's own) says one agrees to. Raises `NotFound`."""
-    with reading() as session:
-        return default_wording(_list(session, slug), language)

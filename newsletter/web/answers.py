@@ -10,8 +10,8 @@ from werkzeug.exceptions import HTTPException
 
 from newsletter.errors import DatabaseError, InvalidInput, LinkError, LinkExpired, LinkSpent, NotFound, TooMany
 from newsletter.languages import Text, say
+from newsletter.services.consent import Evidence
 from newsletter.services.messages import CADENCE_TEXT
-from newsletter.services.subscriptions import Evidence
 from newsletter.web import pages
 from newsletter.web.language import current, told
 
@@ -44,7 +44,8 @@ def harden(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Content-Security-Policy", POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("X-Frame-Options", "DENY")
+    if "frame-ancestors *" not in headers["Content-Security-Policy"]:
+        headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
     return response

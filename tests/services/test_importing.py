@@ -17,10 +17,10 @@ from newsletter.db import db, transaction
 from newsletter.errors import DatabaseError
 from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription, Suppression
 from newsletter.services import exporting, subscribers, suppressions
+from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
 from newsletter.services.importing import Imported, decide, import_file
 from newsletter.services.roster import Here
-from newsletter.services.subscriptions import Evidence, note_consent
 from tests.fakes import START
 from tests.people import add_list, add_reader
 from tests.platforms import FILES

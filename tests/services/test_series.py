@@ -16,8 +16,8 @@ from newsletter.letter import parse_letter
 from newsletter.models import Delivery, MailingList, Step, StepTaken, Subscription
 from newsletter.schedule import SeriesStep, next_of_series
 from newsletter.services import preflight, sending, series, subscriptions
+from newsletter.services.consent import Evidence
 from newsletter.services.environment import Environment
-from newsletter.services.subscriptions import Evidence
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_list, add_reader
 

@@ -10,9 +10,10 @@ from sqlalchemy.exc import IntegrityError
 
 from newsletter.db import db, transaction
 from newsletter.models import ConsentEvent, Counter, Subscriber, Subscription
-from newsletter.services import importing, subscriptions, suppressions, upkeep
+from newsletter.services import importing, signup, suppressions, upkeep
+from newsletter.services.consent import Evidence
 from newsletter.services.environment import Environment
-from newsletter.services.subscriptions import Evidence, SignUp
+from newsletter.services.signup import SignUp
 from tests.fakes import Clock
 from tests.people import add_list, add_reader
 
@@ -27,7 +28,7 @@ def test_who_never_confirmed_is_forgotten_after_a_fortnight(env: Environment, cl
         mailing_list = add_list(session)
         add_reader(session, mailing_list, "active@example.com")
         add_reader(session, mailing_list, "gone@example.com", status="unsubscribed")
-    subscriptions.subscribe(env, "blog", SignUp("silent@example.com"), Evidence("form", ip="192.0.2.1"))
+    signup.subscribe(env, "blog", SignUp("silent@example.com"), Evidence("form", ip="192.0.2.1"))
     file = env.settings.folder / "old.csv"
     file.write_text("email\nimported@example.com\n")
     importing.import_file(env, file, slug="blog", because="")
@@ -56,7 +57,7 @@ def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment
         left = add_reader(session, mailing_list, "left@example.com", status="unsubscribed")
         typed = add_reader(session, mailing_list, "typed@example.com", status="unsubscribed")
         left.unsubscribed_at = typed.unsubscribed_at = env.now
-    subscriptions.subscribe(env, "blog", SignUp("typed@example.com"), Evidence("form", ip="192.0.2.1"))
+    signup.subscribe(env, "blog", SignUp("typed@example.com"), Evidence("form", ip="192.0.2.1"))
     suppressions.add(env, "complained@example.com", reason="complaint")
     file = env.settings.folder / "all.csv"
     file.write_text("email\nleft@example.com\ntyped@example.com\nCOMPLAINED@example.com\nnew@example.com\n")

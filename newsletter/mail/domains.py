@@ -1,0 +1,99 @@
+"""Which domains take no mail, by DNS: a null MX (RFC 7505), a name that does not exist, neither MX nor address.
+
+Asked before a confirmation is sent, never inside a web request. What DNS does not answer in time may be mailed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+
+from dns.exception import DNSException
+from dns.resolver import NXDOMAIN, NoAnswer, Resolver
+
+JudgeDomains = Callable[[Iterable[str]], dict[str, str]]
+"""Names the domains among those given that take no mail, and why."""
+
+ANSWER_WITHIN = 3.0
+"""Seconds for one domain;"""
+ALL_WITHIN = 5.0
+"""and for all of a call."""
+REMEMBERED_FOR = 3600.0
+AT_MOST = 5000
+SILENT_AFTER = 3
+"""After so many questions in a row without an answer there is no DNS here, and none is asked for a while."""
+REST = 300.0
+RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
+"""Names of RFC 2606 and 6761: no DNS knows them, and whoever uses them knows what he does."""
+
+NULL = "its domain takes no mail (null MX)"
+MISSING = "its domain does not exist"
+NOWHERE = "its domain has no mail server"
+
+
+def all_good(domains: Iterable[str]) -> dict[str, str]:
+    """Finds nothing wrong with any domain: where DNS is not to be asked."""
+    return {}
+
+
+class Domains:
+    """Asks DNS for several domains at once, and remembers the answers for an hour."""
+
+    def __init__(self, resolver: Resolver | None = None) -> None:
+        self._resolver = resolver
+        self._known: dict[str, tuple[str, float]] = {}
+        self._silent = 0
+        self._rest_until = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self, domains: Iterable[str]) -> dict[str, str]:
+        now = time.monotonic()
+        wanted = {domain for domain in domains if not _reserved(domain)}
+        unknown = [domain for domain in sorted(wanted) if self._known.get(domain, ("", 0.0))[1] < now]
+        if unknown and now >= self._rest_until:
+            self._ask(unknown)
+        return {domain: self._known[domain][0] for domain in wanted if self._known.get(domain, ("", 0.0))[0]}
+
+    def _ask(self, domains: list[str]) -> None:
+        pool = ThreadPoolExecutor(min(16, len(domains)), thread_name_prefix="dns")
+        try:
+            wait([pool.submit(self._learn, domain) for domain in domains], timeout=ALL_WITHIN)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _learn(self, domain: str) -> None:
+        try:
+            why, silent = self._look_up(domain), 0
+        except (DNSException, OSError):
+            why, silent = "", self._silent + 1
+        with self._lock:
+            self._silent = silent
+            if silent >= SILENT_AFTER:
+                self._rest_until = time.monotonic() + REST
+            if len(self._known) >= AT_MOST:
+                self._known.clear()
+            self._known[domain] = why, time.monotonic() + REMEMBERED_FOR
+
+    def _look_up(self, domain: str) -> str:
+        """Why a domain takes no mail; empty where it does. Raises `DNSException` where nobody knows."""
+        resolver = self._resolver or Resolver()
+        try:
+            found = resolver.resolve(f"{domain}.", "MX", lifetime=ANSWER_WITHIN)
+            return NULL if all(str(each.exchange) == "." for each in found) else ""
+        except NXDOMAIN:
+            return MISSING
+        except NoAnswer:
+            pass
+        for kind in ("A", "AAAA"):  # RFC 5321 §5.1: without an MX, the address itself
+            try:
+                resolver.resolve(f"{domain}.", kind, lifetime=ANSWER_WITHIN)
+            except NoAnswer:
+                continue
+            return ""
+        return NOWHERE
+
+
+def _reserved(domain: str) -> bool:
+    return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)

@@ -1,0 +1,209 @@
+"""The consent record: what happened to a subscription, on whose word, with which wording. Only ever added to."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from newsletter import outbox
+from newsletter.addresses import parse_address
+from newsletter.content import lines, plain
+from newsletter.db import reading
+from newsletter.errors import NotFound
+from newsletter.languages import Text, say
+from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Wording
+from newsletter.services.environment import Environment
+from newsletter.services.suppressions import suppressed
+
+CUT_AT_ONCE = 500
+WORDING_AT_MOST = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where a word came from: kept with it, for the day somebody asks. `source` is the door (form, json, link,
+    author, import …), `form` which form of ours it was (page, form, script, iframe)."""
+
+    source: str
+    page: str = ""
+    ip: str = ""
+    user_agent: str = ""
+    note: str = ""
+    form: str = ""
+
+
+def default_wording(*, consent_text: str, title: str, language: str) -> str:
+    """What a list's form in `language` says one agrees to, unless the list has words of its own."""
+    words = Text("Yes, send me %(list)s by e-mail. I can unsubscribe at any time with one click.", list=title)
+    return lines(consent_text or say(words, language), limit=WORDING_AT_MOST)
+
+
+def version(text: str) -> str:
+    """A wording's name: the SHA-256 of its content."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def remember(session: Session, text: str, now: datetime) -> str:
+    """Keeps a wording. Returns its version."""
+    found = version(text)
+    if session.get(Wording, found) is None:
+        session.add(Wording(hash=found, text=text, first_used_at=now))
+        session.flush()
+    return found
+
+
+def worded(session: Session, mailing_list: MailingList, shown: object, language: str) -> str:
+    """The text a form showed: the one whose version it names, if we know it (a form pasted long ago goes on showing
+    what the author has changed since), else the list's own of today, in `language` or the list's."""
+    if isinstance(shown, str) and len(shown) == 64 and shown.isascii():
+        kept = session.get(Wording, shown)
+        if kept is not None:
+            return kept.text
+    return default_wording(
+        consent_text=mailing_list.consent_text,
+        title=mailing_list.title,
+        language=language or mailing_list.language,
+    )
+
+
+def note_consent(
+    session: Session,
+    subscription: Subscription,
+    kind: str,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    wording: str = "",
+    message_id: str = "",
+) -> None:
+    """Adds a piece of evidence. Nothing ever changes one."""
+    session.add(
+        ConsentEvent(
+            subscription_id=subscription.id,
+            kind=kind,
+            at=now,
+            source=evidence.source,
+            form=plain(evidence.form, limit=40),
+            wording_hash=remember(session, lines(wording, limit=WORDING_AT_MOST), now) if wording else None,
+            page=plain(evidence.page, limit=500),
+            ip=evidence.ip[:45],
+            user_agent=plain(evidence.user_agent, limit=300),
+            message_id=message_id,
+            note=plain(evidence.note, limit=500),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """An event as a regulator reads it; `wording` is the text itself, `wording_version` the SHA-256 of it."""
+
+    list: str
+    kind: str
+    at: datetime
+    source: str
+    form: str
+    page: str
+    ip: str
+    user_agent: str
+    wording_version: str
+    wording: str
+    message_id: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mailed:
+    """A mail that belongs to the record, and what the server said when it took it."""
+
+    list: str
+    mail: str
+    status: str
+    at: datetime | None
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """All that is known of how an address came to be mailed. `standing` maps each list to the subscription's state."""
+
+    email: str
+    suppressed: bool
+    standing: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, dict[str, object]] = field(default_factory=dict)
+    events: tuple[Proved, ...] = ()
+    mails: tuple[Mailed, ...] = ()
+
+
+def proof(env: Environment, address: str) -> Proof:
+    """The consent record of an address, oldest first. Raises `InvalidInput`, `NotFound`."""
+    key = parse_address(address).key
+    with reading() as session:
+        found = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
+        if found is None:
+            raise NotFound("there is no subscriber with this address", hint="was it erased, or never confirmed?")
+        here = {row.id: row.mailing_list.slug for row in found.subscriptions}
+        return Proof(
+            email=found.email,
+            suppressed=suppressed(env, session, key),
+            standing={row.mailing_list.slug: row.status for row in found.subscriptions},
+            answers={row.mailing_list.slug: dict(row.answers) for row in found.subscriptions if row.answers},
+            events=_events(session, here),
+            mails=_mails(session, here),
+        )
+
+
+def _events(session: Session, here: dict[int, str]) -> tuple[Proved, ...]:
+    query = (
+        select(ConsentEvent)
+        .options(joinedload(ConsentEvent.wording))
+        .where(ConsentEvent.subscription_id.in_(here))
+        .order_by(ConsentEvent.at, ConsentEvent.id)
+    )
+    return tuple(
+        Proved(
+            list=here[row.subscription_id], kind=row.kind, at=row.at, source=row.source, form=row.form, page=row.page,
+            ip=row.ip, user_agent=row.user_agent, wording_version=row.wording_hash or "",
+            wording=row.wording.text if row.wording else "", message_id=row.message_id, note=row.note,
+        )
+        for row in session.scalars(query)
+    )  # fmt: skip
+
+
+def _mails(session: Session, here: dict[int, str]) -> tuple[Mailed, ...]:
+    """The mails that asked or greeted; what was mailed to the list is no part of the record."""
+    return tuple(
+        Mailed(slug, row.mail, row.status, row.finished_at, row.text or "")
+        for subscription_id, slug in here.items()
+        for row in outbox.history(session, subscription_id)
+        if row.campaign_id is None or row.mail == "permission"
+    )
+
+
+def network(ip: str) -> str:
+    """The neighbourhood of an address: /24, or /64 for IPv6; ``unknown`` for what is none."""
+    try:
+        found = ip_address(ip.partition("%")[0])
+        found = getattr(found, "ipv4_mapped", None) or found
+        return str(ip_network(f"{found}/{24 if found.version == 4 else 64}", strict=False))
+    except ValueError:
+        return "unknown"
+
+
+def forget_addresses(session: Session, *, kept_for: timedelta, now: datetime) -> int:
+    """Cuts the IP addresses of old events to their network; so many at once. Returns how many there were."""
+    old = (
+        select(ConsentEvent)
+        .where(ConsentEvent.at < now - kept_for, ConsentEvent.ip != "", ~ConsentEvent.ip.contains("/"))
+        .limit(CUT_AT_ONCE)
+    )
+    found = session.scalars(old).all()
+    for event in found:
+        event.ip = network(event.ip).replace("unknown", "")
+    session.flush()
+    return len(found)

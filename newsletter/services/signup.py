@@ -1,0 +1,177 @@
+"""Asking for a subscription: the answer never depends on whether an address is known, nor does the time it takes.
+
+One transaction a sign-up: ceilings, request, queued mail. Asks no DNS and sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import Address
+from newsletter.content import plain
+from newsletter.db import transaction
+from newsletter.errors import InvalidInput, LinkError, LinkInvalid, TooMany
+from newsletter.languages import Text, known
+from newsletter.models import MailingList, Subscriber, Subscription
+from newsletter.services import forms, limits, suppressions
+from newsletter.services.acceptance import accepted
+from newsletter.services.asking import Request, ask
+from newsletter.services.consent import Evidence, worded
+from newsletter.services.environment import Environment
+from newsletter.services.forms import Form
+from newsletter.tokens import new_handle
+
+TOO_FAST = timedelta(seconds=2)
+NAME_AT_MOST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """What a visitor filled in. `trap` is the field that only robots see, `stamp` the signed time of our own form,
+    `altcha` a puzzle's solution, `wording` the version of the text that was shown, `answers` the author's fields."""
+
+    email: object
+    name: object = ""
+    cadence: object = ""
+    language: object = ""
+    trap: object = ""
+    stamp: object = ""
+    altcha: object = ""
+    wording: object = ""
+    answers: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A sign-up whose every field can be used."""
+
+    address: Address
+    name: str
+    language: str
+    cadence: str
+    answers: dict[str, object]
+
+
+def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) -> None:
+    """Asks for a subscription; the address must confirm it. Says nothing of whether it is known.
+
+    Raises `NotFound` (no such list), `InvalidInput` (by field), `TooMany`.
+    """
+    form = forms.show(slug)
+    checked = _checked(env, form, sign_up)
+    solved = env.puzzles.check(sign_up.altcha, env.now)
+    robot = _robot(env, sign_up)
+    try:
+        with transaction() as session:
+            wait = limits.sign_up(env, session, list_id=form.list_id, ip=evidence.ip, solved=solved)
+            if wait is None and not robot:
+                _take_down(env, session, form, checked, sign_up, evidence)
+    except IntegrityError:  # the same address twice at the same moment: the other one has queued the mail
+        return
+    if wait is not None:
+        raise TooMany("too many sign-ups at once; please try again later", retry_after=wait)
+
+
+def _checked(env: Environment, form: Form, sign_up: SignUp) -> _Checked:
+    problems: dict[str, str] = {}
+    address = Address("", "")
+    try:
+        address = accepted(env, sign_up.email)
+    except InvalidInput as error:
+        problems.update(error.fields)
+    cadence = sign_up.cadence or form.cadence
+    if not isinstance(cadence, str) or cadence not in form.cadences:
+        problems["cadence"] = Text("Please choose one of those offered.", detail=f"({', '.join(form.cadences)})")
+    if not isinstance(sign_up.name, str | None):
+        problems["name"] = Text("Please write text here.")
+    elif len(sign_up.name or "") > NAME_AT_MOST:
+        problems["name"] = Text("Please use a shorter name.")
+    answers, wrong = forms.answered(form.fields, sign_up.answers)
+    problems.update(wrong)
+    if problems:
+        raise InvalidInput(problems)
+    name = plain(sign_up.name, limit=NAME_AT_MOST)
+    return _Checked(address, name, known(sign_up.language), str(cadence), answers)
+
+
+def _robot(env: Environment, sign_up: SignUp) -> bool:
+    """Whether the form was filled in by a program: the hidden field, or faster than anybody types (S14)."""
+    if sign_up.trap:
+        return True
+    if not sign_up.stamp:
+        return False
+    stamp = str(sign_up.stamp)
+    try:
+        env.tokens.open("form", stamp, env.now)
+    except LinkError as error:
+        return isinstance(error, LinkInvalid)  # an expired stamp is a page left open over lunch
+    return env.now - env.tokens.signed_at("form", stamp) < TOO_FAST
+
+
+def _take_down(
+    env: Environment, session: Session, form: Form, checked: _Checked, sign_up: SignUp, evidence: Evidence
+) -> None:
+    """Writes a request down. Whoever asks, as much is read and written; what is not his is taken back, so that the
+    time says nothing either (S04)."""
+    barred = suppressions.suppressed(env, session, checked.address.key)
+    mailing_list = session.get_one(MailingList, form.list_id)
+    request = Request(
+        checked.cadence,
+        worded(session, mailing_list, sign_up.wording, checked.language),
+        evidence,
+        checked.answers,
+        {each.name: each.label for each in form.fields if each.kind == "consent" and checked.answers.get(each.name)},
+    )
+    subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == checked.address.key).with_for_update())
+    subscription = session.scalar(
+        select(Subscription).where(
+            Subscription.list_id == form.list_id, Subscription.subscriber_id == (subscriber.id if subscriber else 0)
+        )
+    )
+    made = asked = False
+    if not barred:
+        made = subscription is None
+        subscription = subscription or _pending(session, mailing_list, subscriber, checked, env.now)
+        asked = ask(env, session, subscription, request, new=made)
+    if not made or not asked:
+        with _taken_back(session):
+            nobody = _Checked(Address(checked.address.email, new_handle()), "", "", checked.cadence, {})
+            somebody = _pending(session, mailing_list, None, nobody, env.now)
+            if not asked:
+                ask(env, session, somebody, request, new=True)
+
+
+@contextmanager
+def _taken_back(session: Session) -> Iterator[None]:
+    """A piece of work that is undone at its end, for the sake of the time it takes."""
+    savepoint = session.begin_nested()
+    try:
+        yield
+        session.flush()
+    finally:
+        savepoint.rollback()
+
+
+def _pending(
+    session: Session, mailing_list: MailingList, subscriber: Subscriber | None, checked: _Checked, now: datetime
+) -> Subscription:
+    if subscriber is None:
+        subscriber = Subscriber(
+            handle=new_handle(), email=checked.address.email, email_key=checked.address.key, created_at=now,
+            name=checked.name, language=checked.language,
+        )  # fmt: skip
+        session.add(subscriber)
+    made = Subscription(
+        handle=new_handle(), mailing_list=mailing_list, subscriber=subscriber, status="pending",
+        cadence=checked.cadence, round=1, created_at=now, answers={},
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    return made

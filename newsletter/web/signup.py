@@ -1,0 +1,231 @@
+"""Signing up: the form's and JSON's entrance, the same form in a frame, and what its scripts fetch.
+
+Other sites may post here and read the answer (CORS): there is no cookie and no session that could be borrowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, current_app, jsonify, redirect, request
+from markupsafe import Markup
+from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.wrappers import Response as AnyResponse
+
+from newsletter.content import plain
+from newsletter.errors import InvalidInput, NotFound
+from newsletter.languages import known
+from newsletter.services import forms, lists, signup
+from newsletter.services.consent import Evidence, version
+from newsletter.services.environment import environment
+from newsletter.services.forms import TRAP
+from newsletter.services.signup import SignUp
+from newsletter.web import pages
+from newsletter.web.answers import evidence, page, private, wants_json
+from newsletter.web.language import asked, current, speak, told
+
+FORM_POLICY = (
+    "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; style-src 'self'; "
+    "img-src 'self' https: http:; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+)
+SHARED = frozenset({"pages.subscribe", "pages.challenge", "pages.embed_script", "pages.openapi"})
+"""What scripts of other sites may fetch."""
+FORMS = ("page", "form", "script", "iframe")
+THEMES = ("light", "dark")
+PREFLIGHT_FOR = 86_400
+
+
+def form_page(template: str, slug: str, *, status: int = 200, **context: Any) -> Response:
+    """A page with a list's form on it: it may run our own scripts, which nothing on it needs. Raises `NotFound`."""
+    env = environment()
+    values = context.setdefault("values", {})
+    stamp = values.get("stamp") or env.tokens.sign("form", slug, env.now)
+    shown = forms.show(slug)
+    speak(mailing_list=shown.language)
+    errors = context["errors"] = told(context.get("errors", {}))
+    context["wrong"] = {name: _wrong(name, first=name == next(iter(errors))) for name in errors}
+    wording = shown.wording(current())
+    answer = page(
+        template, status, list=shown, wording=wording, version=version(wording), stamp=stamp, trap=TRAP, **context
+    )
+    ancestors = "*" if context.get("framed") else "'none'"
+    answer.headers["Content-Security-Policy"] = FORM_POLICY.format(ancestors=ancestors)
+    return answer
+
+
+def _wrong(name: str, *, first: bool) -> Markup:
+    """The attributes that tie a field to its error; the first one gets the focus."""
+    found = Markup(' aria-invalid="true" aria-describedby="{}-error"').format(name)
+    return found + Markup(" autofocus") if first else found
+
+
+def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
+    """A list's own page."""
+    return form_page(
+        "list.html",
+        slug,
+        status=status,
+        mailings=lists.mailings(slug, limit=5),
+        action=f"/{slug}/subscribe",
+        form="page",
+        **context,
+    )
+
+
+@pages.post("/<slug>/subscribe")
+def subscribe(slug: str) -> AnyResponse:
+    """Asks for a subscription: the same answer whoever the address belongs to (S03)."""
+    values = _values()
+    as_json = wants_json()
+    speak(form=values.get("language"))
+    try:
+        _subscribe(slug, values)
+    except InvalidInput as error:
+        if as_json:
+            return _json({"errors": told(error.fields)}, 422)
+        return list_page(slug, status=422, values=_typed(values), errors=error.fields)
+    if as_json:
+        return _json({"status": "pending"}, 202)
+    return redirect(f"/{slug}/check-your-inbox", 303)
+
+
+def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
+    sign_up = SignUp(
+        email=values.get("email"),
+        name=values.get("name"),
+        cadence=values.get("cadence"),
+        language=asked(),
+        trap=values.get(TRAP),
+        stamp=values.get("stamp"),
+        altcha=values.get("altcha"),
+        wording=values.get("wording"),
+        answers=values,
+    )
+    signup.subscribe(environment(), slug, sign_up, _evidence(values))
+
+
+def _evidence(values: Mapping[str, Any]) -> Evidence:
+    """Where the request came from; of the page it names itself, because a browser tells other sites its host only."""
+    found = evidence("json" if request.is_json else "form")
+    form, named = values.get("form"), values.get("page")
+    if isinstance(named, str) and named.startswith(("https://", "http://")):
+        found = replace(found, page=named)
+    return replace(found, form=form if form in FORMS else "")
+
+
+def _values() -> Mapping[str, Any]:
+    """The fields of a form or of a JSON object, whatever else the body may be."""
+    if request.is_json:
+        try:
+            found = request.get_json()
+        except RecursionError:
+            raise BadRequest from None
+        if not isinstance(found, dict):
+            raise BadRequest
+        return found
+    if request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        raise UnsupportedMediaType
+    return request.form.to_dict()
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if isinstance(value, str)}
+
+
+def _json(body: object, status: int) -> Response:
+    answer = jsonify(body)
+    answer.status_code = status
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@pages.get("/<slug>/check-your-inbox")
+def check_your_inbox(slug: str) -> Response:
+    """What comes next."""
+    shown = forms.show(slug)
+    speak(mailing_list=shown.language)
+    return private(page("check_your_inbox.html", list=shown))
+
+
+@pages.get("/<slug>/embed")
+def embed(slug: str) -> Response:
+    """The form for a frame on another site; `sent`: what comes next, in the same frame."""
+    if "sent" in request.args:
+        return private(_framed(slug, sent=True))
+    return _framed(slug)
+
+
+@pages.post("/<slug>/embed")
+def subscribe_in_frame(slug: str) -> AnyResponse:
+    """The same as `subscribe`, answered within the frame."""
+    values = _values()
+    speak(form=values.get("language"))
+    try:
+        _subscribe(slug, {**values, "form": "iframe"})
+    except InvalidInput as error:
+        return _framed(slug, status=422, values=_typed(values), errors=error.fields)
+    return redirect(_frame_of(slug, sent="1"), 303)
+
+
+def _frame_of(slug: str, **more: str) -> str:
+    """The frame's own address, with what the embedding page asked for."""
+    asked = {"language": known(request.args.get("language")), "theme": _theme(), **more}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return f"/{slug}/embed" + (f"?{query}" if query else "")
+
+
+def _framed(slug: str, **context: Any) -> Response:
+    embedder = plain(context.get("values", {}).get("page") or request.headers.get("Referer"), limit=500)
+    return form_page(
+        "embed.html", slug, action=_frame_of(slug), form="iframe", framed=True, theme=_theme(), page=embedder, **context
+    )
+
+
+def _theme() -> str:
+    """The scheme the embedding page asked for, if it is one."""
+    theme = request.args.get("theme", "")
+    return theme if theme in THEMES else ""
+
+
+@pages.get("/<slug>/challenge")
+def challenge(slug: str) -> Response:
+    """A puzzle for the visitor's browser (ALTCHA, protocol 2). The same for every list; a wrong name is still a 404."""
+    forms.show(slug)
+    env = environment()
+    return _json(env.puzzles.make(env.now), 200)
+
+
+@pages.get("/embed.js")
+def embed_script() -> Response:
+    """The script that upgrades a pasted form in place."""
+    return current_app.send_static_file("embed.js")
+
+
+@pages.get("/openapi.json")
+def openapi() -> Response:
+    """What programs may call, for programs."""
+    return current_app.send_static_file("openapi.json")
+
+
+@pages.after_app_request
+def share(response: Response) -> Response:
+    """Lets other sites' scripts read what they may fetch."""
+    if request.endpoint in SHARED:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+            response.headers["Access-Control-Allow-Methods"] = response.headers.get("Allow", "")
+            response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_FOR)
+    return response
+
+
+def script_file() -> Path:
+    """embed.js as it is served, for whoever prints its hash. Raises `NotFound` where the installation lacks it."""
+    file = Path(str(current_app.static_folder)) / "embed.js"
+    if not file.is_file():
+        raise NotFound("this installation has no embed.js")
+    return file

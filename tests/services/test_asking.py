@@ -1,0 +1,172 @@
+"""How often an address is written to because somebody typed it into a form (S01), and what is kept of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+
+from newsletter.db import db, transaction
+from newsletter.models import Asking, ConsentEvent, Counter, Subscriber, Subscription, Wording
+from newsletter.services import consent, forms, lists, sending, signup, subscriptions, suppressions, upkeep
+from newsletter.services.asking import may_ask
+from newsletter.services.consent import Evidence
+from newsletter.services.environment import Environment
+from newsletter.services.signup import SignUp
+from tests.fakes import START, Clock, Sink, body
+from tests.people import add_list, add_reader
+
+FORM = Evidence("form", page="https://blog.example.com/a-post", ip="192.0.2.77", user_agent="A browser", form="page")
+LINK = Evidence("link", ip="198.51.100.4")
+
+
+@pytest.fixture(autouse=True)
+def blog(env: Environment) -> None:
+    with transaction() as session:
+        add_list(session)
+        add_list(session, "other", title="The other one")
+
+
+def ask(env: Environment, email: str = "ana@example.com", slug: str = "blog", **values: object) -> None:
+    signup.subscribe(env, slug, SignUp(email, **values), FORM)  # type: ignore[arg-type]
+
+
+def mails(env: Environment, sink: Sink) -> list[str]:
+    sending.send_due(env)
+    return [str(message["Subject"]) for message in sink.messages]
+
+
+def link(sink: Sink) -> str:
+    """The token of the newest confirmation."""
+    text = body([each for each in sink.messages if "confirm:" in str(each["Subject"])][-1])
+    return text.split("/confirm/")[1].split()[0]
+
+
+def count(model: type) -> int:
+    db.session.rollback()
+    return db.session.scalar(select(func.count()).select_from(model)) or 0
+
+
+def test_when_an_address_may_be_written_to() -> None:
+    assert may_ask(None, START)
+    assert not may_ask(Asking(count=1, last_at=START), START + timedelta(hours=23))
+    assert may_ask(Asking(count=2, last_at=START), START + timedelta(days=1))
+    assert not may_ask(Asking(count=3, last_at=START), START + timedelta(days=300))
+
+
+def test_s01_three_mails_ever_even_after_the_sign_up_is_forgotten(env: Environment, clock: Clock, sink: Sink) -> None:
+    for _ in range(60):
+        ask(env, "victim@example.com")
+        sending.send_due(env)
+        clock.forward(timedelta(days=1))
+        upkeep.tidy(env)
+    assert len(sink.messages) == 3
+    clock.forward(timedelta(days=20))
+    upkeep.tidy(env)
+    assert count(Subscriber) == 0, "nothing is kept of the victim but a keyed hash"
+    assert count(Asking) == 1
+    ask(env, "victim@example.com")
+    assert len(mails(env, sink)) == 3
+
+
+def test_s01_another_list_is_no_way_around_it_and_no_sign_up_is_lost(env: Environment, sink: Sink) -> None:
+    ask(env, slug="blog")
+    ask(env, slug="other")
+    assert mails(env, sink) == ["Please confirm: Slow Letters"]
+    subscriptions.confirm(env, link(sink), LINK)
+    assert "Please confirm: The other one" in mails(env, sink), "its owner is there: now the other list asks too"
+    subscriptions.confirm(env, link(sink), LINK)
+    statuses = set(db.session.scalars(select(Subscription.status)))
+    assert statuses == {"active"}
+
+
+def test_an_address_that_only_waits_in_an_import_is_not_asked(env: Environment, sink: Sink) -> None:
+    from newsletter.services import importing
+
+    file = env.settings.folder / "old.csv"
+    file.write_text("email\nana@example.com\n")
+    importing.import_file(env, file, slug="other", because="")
+    ask(env)
+    assert len(mails(env, sink)) == 1
+    subscriptions.confirm(env, link(sink), LINK)
+    assert not any("The other one" in subject for subject in mails(env, sink))
+
+
+def test_who_left_and_asks_again_in_vain_has_left_again(env: Environment, clock: Clock, sink: Sink) -> None:
+    with transaction() as session:
+        reader = add_reader(session, lists.find(session, "blog"), "ana@example.com", status="unsubscribed")
+        reader.confirmed_at = reader.unsubscribed_at = START
+    ask(env)
+    clock.forward(timedelta(days=15))
+    upkeep.tidy(env)
+    assert list(db.session.scalars(select(Subscription.status))) == ["unsubscribed"]
+
+
+def test_the_record_holds_wording_page_time_and_message(env: Environment, clock: Clock, sink: Sink) -> None:
+    forms.add("blog", "workshops", "consent", "Workshops, twice a year.")
+    ask(env, answers={"workshops": "1"})
+    sending.send_due(env)
+    clock.forward(timedelta(hours=1))
+    subscriptions.confirm(env, link(sink), LINK)
+    sending.send_due(env)
+    found = consent.proof(env, "ana@example.com")
+    asked, agreed, confirmed = found.events
+    assert (asked.kind, agreed.kind, confirmed.kind) == ("requested", "agreed", "confirmed")
+    assert asked.page == "https://blog.example.com/a-post"
+    assert (asked.ip, asked.user_agent, asked.form) == ("192.0.2.77", "A browser", "page")
+    assert asked.wording.startswith("Yes, send me Slow Letters")
+    assert asked.wording_version == consent.version(asked.wording) == confirmed.wording_version
+    assert agreed.wording == "Workshops, twice a year."
+    assert f"<{asked.message_id}>" == sink.messages[0]["Message-ID"]
+    assert confirmed.message_id == asked.message_id
+    assert confirmed.at - asked.at == timedelta(hours=1)
+    assert [(mail.mail, mail.status) for mail in found.mails] == [("confirm", "sent"), ("welcome", "sent")]
+    assert found.answers == {"blog": {"workshops": True}}
+
+
+def test_what_a_form_of_last_year_said_is_what_is_recorded(env: Environment) -> None:
+    pasted = forms.print_out(env, "blog")
+    lists.edit(env, "blog", {"consent": "Something quite different."})
+    ask(env, wording=consent.version(pasted.wording()))
+    ask(env, "bob@example.com", wording="f" * 64)
+    ask(env, "eve@example.com", wording=["no", "text"])
+    old, unknown, nonsense = db.session.scalars(select(ConsentEvent).order_by(ConsentEvent.id))
+    assert old.wording is not None and old.wording.text == pasted.wording()
+    assert unknown.wording is not None and unknown.wording.text == "Something quite different."
+    assert nonsense.wording_hash == unknown.wording_hash
+    assert count(Wording) == 2
+
+
+def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock: Clock) -> None:
+    for number, ip in enumerate(("192.0.2.77", "2001:db8:1:2:3::4", "::ffff:203.0.113.9", "nonsense", "")):
+        signup.subscribe(env, "blog", SignUp(f"r{number}@example.com"), Evidence("form", ip=ip))
+    with transaction() as session:  # confirmed, so that it stays
+        for row in session.scalars(select(Subscription)):
+            row.status = "active"
+    clock.forward(timedelta(days=29))
+    upkeep.tidy(env)
+    assert "192.0.2.77" in set(db.session.scalars(select(ConsentEvent.ip)))
+    clock.forward(timedelta(days=2))
+    upkeep.tidy(env)
+    db.session.rollback()
+    cut = list(db.session.scalars(select(ConsentEvent.ip).order_by(ConsentEvent.id)))
+    assert cut == ["192.0.2.0/24", "2001:db8:1:2::/64", "203.0.113.0/24", "", ""]
+
+
+def test_a_request_for_somebody_active_changes_nothing_of_hers(env: Environment) -> None:
+    with transaction() as session:
+        reader = add_reader(session, lists.find(session, "blog"), "ana@example.com", name="Ana")
+        reader.answers = {"town": "Berlin"}
+    forms.add("blog", "town", "text", "Your town")
+    ask(env, name="Mallory", cadence="monthly", answers={"town": "Nowhere"})
+    db.session.rollback()
+    [row] = db.session.scalars(select(Subscription))
+    assert (row.cadence, row.answers, row.subscriber.name) == ("weekly", {"town": "Berlin"}, "Ana")
+
+
+def test_s03_nothing_stays_of_what_was_done_for_show(env: Environment) -> None:
+    suppressions.add(env, "never@example.com", reason="complaint")
+    ask(env, "never@example.com")
+    assert [count(model) for model in (Subscriber, Subscription, ConsentEvent, Asking, Wording)] == [0, 0, 0, 0, 0]
+    assert count(Counter) == 4
