@@ -31,10 +31,10 @@ class Looked:
     left_out: str = ""
 
 
-def worth_a_look(entry: ParsedEntry, *, page_pictures: bool) -> bool:
-    """Whether an entry's page may say what its feed does not."""
+def worth_a_look(entry: ParsedEntry, feed_url: str, *, page_pictures: bool) -> bool:
+    """Whether the page of an entry of the feed at `feed_url` may say what the feed does not."""
     if is_youtube(entry.link):
-        return True
+        return is_youtube(feed_url)
     return not entry.image and (page_pictures or _WORDPRESS_ID.fullmatch(entry.id) is not None)
 
 
@@ -53,9 +53,11 @@ def look(entry: ParsedEntry, fetch: Fetch, *, leaves_out: Collection[str], page_
     return Looked(entry)
 
 
-def without_upcoming(feed: ParsedFeed, fetch: Fetch, *, now: datetime) -> ParsedFeed:
-    """A feed that is read for the first time, without videos of late that are not public yet: they are new once they
-    are."""
+def without_upcoming(feed: ParsedFeed, feed_url: str, fetch: Fetch, *, now: datetime) -> ParsedFeed:
+    """A channel's feed that is read for the first time, without videos of late that are not public yet: they are new
+    once they are."""
+    if not is_youtube(feed_url):
+        return feed
     lately = [
         entry
         for entry in feed.entries

@@ -63,7 +63,7 @@ def add(
     with reading() as session:
         list_id = find_list(session, slug).id
     found = discover(address, env.fetch, leaves_out=leaves_out)
-    parsed = without_upcoming(found.feed, env.fetch, now=env.now)
+    parsed = without_upcoming(found.feed, found.feed_url, env.fetch, now=env.now)
     with transaction() as session:
         mailing_list = session.get_one(MailingList, list_id)
         known = session.scalars(select(Feed).where(Feed.list_id == list_id)).all()

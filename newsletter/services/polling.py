@@ -186,7 +186,7 @@ def _strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry
     """Entries we do not know whose pages are worth a look. A first reading mails nothing, so that none are then."""
     if isinstance(found, NewsletterError) or found.parsed is None or found.looked or not due.read_before:
         return []
-    worth = [entry for entry in found.parsed.entries if worth_a_look(entry, page_pictures=due.page_pictures)]
+    worth = [entry for entry in found.parsed.entries if worth_a_look(entry, due.url, page_pictures=due.page_pictures)]
     if not worth:
         return []
     with reading() as session:
