@@ -174,6 +174,7 @@ def _row(
     status = decide(here, target, left_after_all=_left_after_all(roster, here, row))
     suppress = row.suppressed or (SUPPRESSED_FOR.get(row.word, "") if status == "unsubscribed" else "")
     same = status == here.status and not suppress and (here.named or not row.name)
+    same = same and not roster.untagged(address.key, row.tags)
     if not same:
         roster.put(row, address, slug, status, note=_note(row, order.because), suppress=suppress)
     problem = f"the status {row.status!r} is unknown; kept as pending" if row.word == "unknown" else ""

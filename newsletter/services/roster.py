@@ -60,7 +60,7 @@ class Roster:
         self._names: dict[int, str] = {}
         self._noted: list[tuple[Key, dict[str, Any]]] = []
         self._barred: dict[str, dict[str, Any]] = {}
-        self._tagged: dict[str, dict[str, None]] = {}
+        self._new_tags: dict[str, set[str]] = {}
         self._read(sorted(set(keys)))
 
     def _read(self, keys: list[str]) -> None:
@@ -68,6 +68,8 @@ class Roster:
         found = self._session.execute(people).all()
         self._ids = {key: id_ for id_, key, _ in found}
         self._named = {key for _, key, name in found if name}
+        tagged = tags.of(self._session, list(self._ids.values()))
+        self._tagged = {key: set(tagged.get(id_, ())) for key, id_ in self._ids.items()}
         self._suppressed = barred(self._env, self._session, keys)
         columns = (
             Subscriber.email_key, MailingList.slug, Subscription.id, Subscription.status, Subscription.unsubscribed_at,
@@ -92,12 +94,22 @@ class Roster:
         found: datetime | None = self._session.scalar(own)
         return found
 
+    def untagged(self, key: str, wanted: tuple[str, ...]) -> set[str]:
+        """Which of these tags an address has not got yet."""
+        missing = set(tags.clean(wanted)) - self._tagged.get(key, set())
+        return {tag for tag in missing if hash((key, "tag", tag)) not in (self._before or {})}
+
+    def _tag(self, key: str, wanted: set[str]) -> None:
+        self._tagged.setdefault(key, set()).update(wanted)
+        self._new_tags.setdefault(key, set()).update(wanted)
+        if self._before is not None:
+            self._before.update((hash((key, "tag", tag)), _NOBODY) for tag in wanted)
+
     def put(self, person: Person, address: Address, slug: str, status: str, *, note: str, suppress: str = "") -> None:
         """Notes what is to become of a person on a list; and, where it says so, never to mail the address again."""
         here, key = self.here(address.key, slug), (address.key, slug)
         self._name(person, address)
-        if person.tags:
-            self._tagged.setdefault(address.key, {}).update(dict.fromkeys(tags.clean(person.tags)))
+        self._tag(address.key, self.untagged(address.key, person.tags))
         if status != here.status:
             self._subscribe(key, person, status, here)
             kind = "unsubscribed" if here.status and status == "unsubscribed" else "imported"
@@ -165,7 +177,8 @@ class Roster:
         made = self._insert(_subscriptions, rows, "id", "subscriber_id", "list_id")
         ids = {(subscriber_id, list_id): id_ for id_, subscriber_id, list_id in made}
         self._update()
-        self._tag()
+        tagged = [(self._ids[key], tag) for key in sorted(self._new_tags) for tag in sorted(self._new_tags[key])]
+        self._insert(_tags, [{"subscriber_id": id_, "tag": tag} for id_, tag in tagged])
         events = [{"subscription_id": self._subscription_id(key, ids), **event} for key, event in self._noted]
         self._insert(_events, events)
         self._insert(_suppressions, [self._barred[key] for key in sorted(self._barred)])
@@ -182,18 +195,6 @@ class Roster:
             self._session.connection().execute(statement, rows)
             return []
         return self._session.connection().execute(statement.returning(*(table.c[name] for name in wanted)), rows).all()
-
-    def _tag(self) -> None:
-        """Puts tags on people, beside those they carry."""
-        ids = {self._ids[key]: words for key, words in self._tagged.items()}
-        there = tags.of(self._session, ids)
-        rows = [
-            {"subscriber_id": id_, "tag": tag}
-            for id_, words in sorted(ids.items())
-            for tag in words
-            if tag not in there.get(id_, ())
-        ]
-        self._insert(_tags, rows)
 
     def _update(self) -> None:
         if self._names:

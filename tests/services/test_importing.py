@@ -89,6 +89,18 @@ def test_c07_without_a_word_only_those_who_are_said_to_have_agreed_are_active(en
     assert (later.updated, standing()["b@example.com"]) == (1, "active")
 
 
+def test_tags_come_along_beside_those_she_has(env: Environment, tmp_path: Path) -> None:
+    content = 'email,tags\na@example.com,"Berlin; Yoga"\nb@example.com,\n'
+    assert load(env, tmp_path, content, because="x").new == 2
+    more = "email,tags\na@example.com,yoga|Vip\nA@example.com,vip\nb@example.com,\n"
+    planned = load(env, tmp_path, more, because="x", dry_run=True)
+    done = load(env, tmp_path, more, because="x")
+    assert asdict(planned) == asdict(done)
+    assert (done.updated, done.duplicate) == (1, 2)
+    assert '"berlin, vip, yoga"' in exporting_text()
+    assert load(env, tmp_path, more, because="x").duplicate == 3
+
+
 def test_c03_who_is_suppressed_here_stays_so(env: Environment, tmp_path: Path) -> None:
     suppressions.add(env, "never@example.com")
     done = load(env, tmp_path, "email\nNever@example.com\n", because="x")
@@ -209,6 +221,7 @@ def test_c08_our_own_export_comes_back_unchanged(env: Environment, tmp_path: Pat
         'email,name,status,subscribed_at\n+plus@example.com,"=HYPERLINK(""x"")",subscribed,2021-02-04\n'
         "-minus@example.com,'@quoted,unsubscribed,\nb@example.com,Zoë; \"Z\",bounced,\np@example.com,,,\n",
     )  # fmt: skip
+    load(env, tmp_path, 'email,tags\n+plus@example.com,"berlin,=vip"\n')
     file = tmp_path / "out.csv"
     assert exporting.to_file(file) == 4
     first = file.read_text()
