@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: demo test check texts clean
+.PHONY: demo test check texts bench clean
 
 demo: $(STAMP)           ## the whole life of a newsletter, on sample data (ARGS=--once for machines)
 	$(BIN)/newsletter demo $(ARGS)
@@ -23,6 +23,9 @@ texts: $(STAMP)          ## collect the texts for people into the catalogues (do
 	$(BIN)/pybabel -q extract -F pyproject.toml -k Text --no-location --sort-output --no-wrap -o $(VENV)/messages.pot .
 	for language in de fr es ro ar; do $(BIN)/pybabel -q update -l $$language -i $(VENV)/messages.pot \
 	  -d newsletter/translations --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap; done
+
+bench: $(STAMP)          ## speed and memory, beside others in one run (ARGS="wire distance scale workers"); needs postfix
+	$(BIN)/python -m bench $(ARGS)
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

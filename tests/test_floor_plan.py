@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parent.parent / "newsletter"
 FLOORS = [
     {"errors", "languages"},
     {"settings", "schedule", "addresses", "tokens", "content", "puzzles", "shortening", "theme", "tidying"},
-    {"markdown", "moments", "segment"},
+    {"aloud", "moments", "segment"},
+    {"markdown"},
     {"pictures", "letter"},
     {"links", "logs"},
     {"feeds", "mail", "exports", "domains"},

@@ -19,8 +19,9 @@ from newsletter.content import video_picture
 from newsletter.db import reading, transaction
 from newsletter.errors import FeedError, InvalidInput, NotFound
 from newsletter.letter import Letter
+from newsletter.mail.marking import Marks
 from newsletter.mail.message import fill, slot
-from newsletter.mail.personal import Filler, Marks, Personal
+from newsletter.mail.personal import Filler, Personal
 from newsletter.mail.render import MailContent
 from newsletter.markdown import Link, Placed, Shown, render, wanted_pictures
 from newsletter.models import Picture

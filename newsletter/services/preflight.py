@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from newsletter.domains import dmarc, spf
 from newsletter.domains.ask import CouldNotAsk
 from newsletter.errors import FeedError, FeedUnavailable
+from newsletter.mail.marking import is_field
 from newsletter.mail.message import SLOT_PATTERN
-from newsletter.mail.personal import is_field
 from newsletter.mail.render import HTML_BUDGET
 from newsletter.services import readers
 from newsletter.services.checks import Check
@@ -167,7 +167,9 @@ def _live_links(env: Environment, draft: Draft) -> Iterator[Check]:
     """Asks for every address once, as the feeds' fetcher asks: bounded, and never a private network."""
     links = [link.url for link in draft.prepared.links if link.url.startswith("http") and not is_field(link.url)]
     pictures = [one.url for one in draft.prepared.shown if one.url and one.written not in draft.prepared.names]
-    wanted = list(dict.fromkeys(url.partition("#")[0] for url in links + pictures))[:LINKS_AT_MOST]
+    wanted = list(dict.fromkeys(url.partition("#")[0] for url in links + pictures))
+    # Our own pages may not be served yet, or not to this machine.
+    wanted = [url for url in wanted if not url.startswith(f"{env.settings.base_url}/")][:LINKS_AT_MOST]
     if not wanted:
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:

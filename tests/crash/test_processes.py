@@ -16,11 +16,11 @@ from urllib.request import urlopen
 
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from newsletter import outbox
 from newsletter.db import db, transaction
-from newsletter.models import Campaign, Subscriber, Subscription
+from newsletter.models import Campaign, Lease, Subscriber, Subscription
 from newsletter.services import letters
 from newsletter.services.environment import EXTENSION
 from tests.conftest import SECRET
@@ -150,13 +150,14 @@ def test_r02_told_to_end_it_ends_well(app: Flask, server: FaultServer, campaign:
     check_everybody(app, server, campaign, kills=0)
 
 
+def slowly(talk: Conversation, line: str) -> bytes:
+    time.sleep(0.002)
+    return b"250 2.0.0 Ok\r\n"
+
+
 @pytest.mark.parametrize("readers", [700])
 def test_r03_two_workers_share_the_work(app: Flask, server: FaultServer, campaign: int, readers: int) -> None:
-    def slow(talk: Conversation, line: str) -> bytes:
-        time.sleep(0.002)
-        return b"250 2.0.0 Ok\r\n"
-
-    server.script["END"] = slow
+    server.script["END"] = slowly
     workers = [start(app, server, "worker", "--once") for _ in range(2)]
     outputs = [finish(process) for process in workers]
     assert [process.returncode for process in workers] == [0, 0], outputs
@@ -165,6 +166,49 @@ def test_r03_two_workers_share_the_work(app: Flask, server: FaultServer, campaig
     assert sum(shares) == readers
     finish(start(app, server, "worker", "--once"))
     check_everybody(app, server, campaign, kills=0, readers=readers)
+
+
+@pytest.mark.parametrize("readers", [800])
+def test_r04_asleep_past_its_lease_and_awake_again(
+    app: Flask, server: FaultServer, campaign: int, readers: int
+) -> None:
+    """Another worker takes over what the sleeper held; the sleeper sends nothing more than it had on its way."""
+    server.script["END"] = slowly
+    sleeper = start(app, server, "worker", "--once")
+    wait_until_accepted(server, 100, sleeper)
+    sleeper.send_signal(signal.SIGSTOP)
+    with app.app_context(), transaction() as session:
+        session.execute(update(Lease).values(expires_at=1))  # a minute passes
+    finish(start(app, server, "worker", "--once"))
+    before = totals(app, campaign)[1]
+    assert before.sent + before.in_doubt + before.waiting == readers
+    sleeper.send_signal(signal.SIGCONT)
+    finish(sleeper)
+    assert sleeper.returncode == 0
+    finish(start(app, server, "worker", "--once"))
+    check_everybody(app, server, campaign, kills=1, readers=readers)
+
+
+@pytest.mark.parametrize("readers", [1500])
+def test_r01_killed_at_any_moment_while_another_goes_on(
+    app: Flask, server: FaultServer, campaign: int, readers: int
+) -> None:
+    """Two workers, one of them killed again and again, at moments nobody chose."""
+    dice = random.Random(7)
+    server.script["END"] = slowly
+    steady = start(app, server, "worker", "--once")
+    wait_until_accepted(server, 20, steady)
+    kills = 0
+    while kills < 4 and steady.poll() is None:
+        victim = start(app, server, "worker", "--once")
+        time.sleep(0.6 + dice.random())
+        victim.kill()
+        finish(victim)
+        kills += 1
+    finish(steady)
+    for _ in range(2):
+        finish(start(app, server, "worker", "--once"))
+    check_everybody(app, server, campaign, kills=kills, readers=readers)
 
 
 @pytest.mark.any_database

@@ -7,8 +7,9 @@ from datetime import date
 import pytest
 
 from newsletter.errors import InvalidInput, TemplateProblem
+from newsletter.mail.marking import Marks
 from newsletter.mail.message import Draft, compile_message, fill, unstructured
-from newsletter.mail.personal import NOBODY, Filler, Marks, Personal, about
+from newsletter.mail.personal import NOBODY, Filler, Personal, about
 from newsletter.mail.render import MailContent
 from newsletter.markdown import render
 from tests.fakes import body, parsed

@@ -1,0 +1,108 @@
+"""One measurement, in a process of its own: says in a line of JSON how long it took and what it cost.
+
+``python -m bench.one engine|naive|smtplib FOLDER DATABASE_URL PORT CONNECTIONS COUNT``
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import smtplib
+import sys
+import threading
+import time
+from collections.abc import Callable
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import select
+
+from bench import world
+from newsletter.db import db
+from newsletter.mail.message import fill
+from newsletter.models import Campaign, Delivery, Edition
+from newsletter.services import sending
+from newsletter.services.environment import EXTENSION, Environment
+
+
+def engine(app: Flask, port: int, connections: int, count: int) -> int:
+    """What the program does: everything that is due."""
+    return sending.send_due(app.extensions[EXTENSION]).sent
+
+
+def naive(app: Flask, port: int, connections: int, count: int) -> int:
+    """The usual way: an ORM object each, a template each, `EmailMessage`, smtplib, a commit each."""
+    env: Environment = app.extensions[EXTENSION]
+    edition = db.session.scalars(select(Edition)).one()
+    with smtplib.SMTP("127.0.0.1", port) as smtp:
+        for id_ in db.session.scalars(select(Delivery.id).order_by(Delivery.id).limit(count)).all():
+            delivery = db.session.get_one(Delivery, id_)
+            campaign = db.session.get_one(Campaign, delivery.campaign_id)
+            smtp.send_message(_message(env, edition, campaign, delivery))
+            delivery.status, delivery.finished_at = "sent", env.now
+            db.session.commit()
+    return count
+
+
+def _message(env: Environment, edition: Edition, campaign: Campaign, delivery: Delivery) -> EmailMessage:
+    from newsletter.models import Subscription
+
+    subscription = db.session.get_one(Subscription, delivery.subscription_id)
+    reader = subscription.subscriber
+    values = {
+        "name": reader.name,
+        "unsubscribe_url": env.links.unsubscribe(subscription.handle, env.now),
+        "preferences_url": env.links.preferences(subscription.handle, env.now),
+    }
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"] = "Ana <ana@example.com>", f"{reader.name} <{reader.email}>"
+    message["Subject"], message["Date"] = edition.subject, format_datetime(env.now)
+    message["Message-ID"] = f"<{campaign.seed}.{delivery.id}@example.com>"
+    message["List-Unsubscribe"] = f"<{values['unsubscribe_url']}>"
+    message.set_content(fill(edition.text, values), cte="quoted-printable")
+    message.add_alternative(fill(edition.html, values), subtype="html", cte="quoted-printable")
+    return message
+
+
+def plain_smtplib(app: Flask, port: int, connections: int, count: int) -> int:
+    """Finished messages by the standard library, over as many connections, a thread each."""
+    data = (b"Subject: x\r\n\r\n" + b"x" * 74 + b"\r\n") + (b"x" * 74 + b"\r\n") * 330
+    each = count // connections
+
+    def work() -> None:
+        with smtplib.SMTP("127.0.0.1", port) as smtp:
+            for _ in range(each):
+                smtp.sendmail("ana@example.com", ["reader@example.org"], data)
+
+    threads = [threading.Thread(target=work) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return each * connections
+
+
+WAYS: dict[str, Callable[[Flask, int, int, int], int]] = {
+    "engine": engine,
+    "naive": naive,
+    "smtplib": plain_smtplib,
+}
+
+
+def main(way: str, folder: str, url: str, port: int, connections: int, count: int) -> None:
+    """Prints ``{"messages", "seconds", "cpu_us", "memory_mb"}``."""
+    app = world.make_app(Path(folder), url, url=f"smtp://127.0.0.1:{port}", connections=connections)
+    with app.app_context():
+        before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        messages = WAYS[way](app, port, connections, count)
+        seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        found = {"messages": messages, "seconds": seconds, "cpu_us": cpu / messages * 1e6}
+        print(json.dumps({**found, "memory_mb": after.ru_maxrss / 1024}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2], sys.argv[3], *map(int, sys.argv[4:7]))
