@@ -138,7 +138,8 @@ def _show_plan(env: Environment, draft: Draft, when: datetime | None) -> None:
     )
     say(f"From: {shown.from_name} <{shown.from_email}>")
     whom = f", those with {letter.segment}" if letter.segment else ""
-    say(f"To:   {draft.recipients} active subscribers of {draft.slug}{whom}")
+    many = "" if draft.recipients == 1 else "s"
+    say(f"To:   {draft.recipients} active subscriber{many} of {draft.slug}{whom}")
     say(f"When: {moment(when, shown.timezone) if when else 'now'}")
 
 

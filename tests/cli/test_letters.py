@@ -83,7 +83,7 @@ def test_send_wants_a_yes(readers: Run, mail: FaultServer) -> None:
 
 def test_a_segment_is_counted_before_it_is_used(readers: Run, mail: FaultServer) -> None:
     said = readers("campaign", "send", "letter.md", "--segment", 'cadence == "daily"', "--yes", "--offline")
-    assert '1 active subscribers of slow-letters, those with cadence == "daily"' in said.out
+    assert '1 active subscriber of slow-letters, those with cadence == "daily"' in said.out
     assert [to for _, to, _ in mail.accepted] == ["ben@example.com"]
     assert json.loads(readers("campaign", "show", "1", "--json").out)["segment"] == 'cadence == "daily"'
     wrong = readers("campaign", "send", "letter.md", "--segment", "cadenze == 'daily'", "--yes", "--offline")

@@ -13,9 +13,9 @@ from sqlalchemy import func, select
 from newsletter.db import db, transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.letter import parse_letter
-from newsletter.models import Delivery, MailingList, Step, StepTaken, Subscription
+from newsletter.models import Delivery, MailingList, Step, StepTaken, Subscription, Tag
 from newsletter.schedule import SeriesStep, next_of_series
-from newsletter.services import preflight, sending, series, subscriptions
+from newsletter.services import personal, preflight, sending, series, subscriptions, tags
 from newsletter.services.consent import Evidence
 from newsletter.services.environment import Environment
 from tests.fakes import START, Clock, Sink, body
@@ -265,3 +265,19 @@ def test_the_schema_keeps_it_to_once(env: Environment, steps: dict[str, int], cl
     with pytest.raises(IntegrityError), transaction() as session:
         session.add(StepTaken(subscription_id=reader.id, step_id=steps["hello"], at=env.now))
     assert isinstance(db.session.scalars(select(Step.created_at)).first(), datetime)
+
+
+def test_whoever_is_forgotten_leaves_no_trace_here(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
+    reader = sign_up(env)
+    days(env, clock, sink, 1)
+    with transaction() as session:
+        tags.add(session, reader.subscriber_id, ["berlin"])
+    told = personal.export(env, env.tokens.sign("export", reader.handle, env.now))
+    assert told["tags"] == ["berlin"]
+    assert [row["subject"] for row in told["subscriptions"][0]["letters_of_the_series"]] == ["hello"]
+    personal.erase_address(env, "ana@example.com")
+    assert db.session.scalars(select(Tag)).all() == []
+    assert db.session.scalars(select(StepTaken)).all() == []
+    assert days(env, clock, sink, 9) == [[]] * 9
