@@ -75,7 +75,8 @@ class DnsResolver:
 
 def _text(record: object, kind: Kind) -> str:
     if kind == "TXT":
-        return b"".join(record.strings).decode("utf-8", "replace")  # type: ignore[attr-defined]
+        text = b"".join(record.strings).decode("utf-8", "replace")  # type: ignore[attr-defined]
+        return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)  # it is shown on a terminal
     if kind == "MX":
         return f"{record.preference} {str(record.exchange).rstrip('.').lower()}"  # type: ignore[attr-defined]
     return str(record).rstrip(".").lower()

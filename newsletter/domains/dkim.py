@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import email.policy
+import re
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.utils import parseaddr
@@ -18,6 +19,8 @@ USUAL = (
     "mandrill", "mailjet", "brevo", "sib", "key1", "key2", "fm1", "fm2", "fm3", "protonmail", "zoho", "newsletter",
 )  # fmt: skip
 """Selectors that servers and providers use, tried where nobody says which it is."""
+
+_NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 
 MUST_SIGN = ("list-unsubscribe", "list-unsubscribe-post")
 
@@ -113,5 +116,6 @@ def sample(data: bytes) -> Sample:
     for header in message.get_all("DKIM-Signature", []):
         said = tags("".join(str(header).split()))
         signed = tuple(name.lower() for name in said.get("h", "").split(":") if name)
-        signatures.append(Signature(said.get("d", "").lower(), said.get("s", ""), signed))
+        if _NAME.fullmatch(said.get("d", "")) and _NAME.fullmatch(said.get("s", "")):
+            signatures.append(Signature(said["d"].lower(), said["s"], signed))
     return Sample(parseaddr(str(message.get("From", "")))[1].rpartition("@")[2].lower(), tuple(signatures))

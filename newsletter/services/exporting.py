@@ -36,8 +36,9 @@ def to_file(file: Path, *, slug: str | None = None, status: str | None = None) -
     """
     part = file.with_name(file.name + ".part")
     try:
+        part.unlink(missing_ok=True)  # left by a run that was killed
         with os.fdopen(
-            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8", newline=""
+            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", newline=""
         ) as out:
             count = to_text(out, slug=slug, status=status)
             out.flush()

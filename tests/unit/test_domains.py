@@ -158,6 +158,7 @@ def test_a_sample_shows_who_signed_it_and_what() -> None:
     assert found.sender == "a.example"
     assert found.signatures == (dkim.Signature("a.example", "mail", ("from", "to", "subject", "list-unsubscribe")),)
     assert dkim.sample(b"\xff\x00nonsense").signatures == ()
+    assert dkim.sample(b"DKIM-Signature: d=a.example; s=\x1b[2Jx\r\n\r\n").signatures == ()
 
 
 @pytest.fixture
@@ -185,7 +186,7 @@ def test_a_real_answer_over_the_wire() -> None:
     import dns.rrset
 
     answers = {
-        ("a.example.", "TXT"): '"v=spf1 " "-all"',
+        ("a.example.", "TXT"): '"v=spf1 " "-all" "\\027[2J"',
         ("a.example.", "MX"): "10 Mail.A.example.",
         ("1.2.0.192.in-addr.arpa.", "PTR"): "mail.a.example.",
     }
@@ -211,7 +212,7 @@ def test_a_real_answer_over_the_wire() -> None:
         thread = threading.Thread(target=serve)
         thread.start()
         ask = DnsResolver(nameservers=["127.0.0.1"], port=server.getsockname()[1])
-        assert ask("a.example", "TXT") == ask("A.example.", "TXT") == ["v=spf1 -all"]
+        assert ask("a.example", "TXT") == ask("A.example.", "TXT") == ["v=spf1 -all\ufffd[2J"]
         assert ask("a.example", "MX") == ["10 mail.a.example"]
         assert ask("192.0.2.1", "PTR") == ["mail.a.example"]
         assert ask("gone.example", "TXT") == []
