@@ -13,7 +13,7 @@ from newsletter.addresses import parse_address
 from newsletter.db import reading, transaction
 from newsletter.errors import LinkInvalid, NotFound
 from newsletter.models import ConsentEvent, Step, StepTaken, Subscriber, Subscription, Suppression
-from newsletter.services import tags
+from newsletter.services import tags, topics
 from newsletter.services.environment import Environment
 from newsletter.services.subscriptions import Standing, standing
 from newsletter.services.suppressions import hashes
@@ -55,6 +55,7 @@ def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
         "list": subscription.mailing_list.slug,
         "title": subscription.mailing_list.title,
         **_columns(subscription, hidden={"id", "handle", "list_id", "subscriber_id", "round", "cursor"}),
+        "topics": [offer.name for offer in topics.chosen_topics(session, subscription)],
         "consent": [
             {
                 **_columns(event, hidden={"id", "subscription_id"}),

@@ -206,6 +206,8 @@ def test_a_suppressed_new_address_is_not_written_to(app: Flask, client: FlaskCli
 def test_my_data_by_a_mailed_link_of_a_day(
     app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
 ) -> None:
+    with app.app_context():
+        topics.add("blog", "Rest", categories=["rest"])
     client.post(forwarded(handle, clock), data={"cadence-blog": "daily"})
     client.post(forwarded(handle, clock), data={"export": "1"})
     url = mailed(app, sink)
@@ -219,6 +221,7 @@ def test_my_data_by_a_mailed_link_of_a_day(
     [subscription] = told["subscriptions"]
     assert (subscription["list"], subscription["status"], subscription["cadence"]) == ("blog", "active", "daily")
     assert [event["kind"] for event in subscription["consent"]] == ["changed"]
+    assert subscription["topics"] == ["Rest"]
     assert [mail["mail"] for mail in subscription["mails"]] == ["export"]
     assert handle not in answer.get_data(as_text=True)
     clock.forward(timedelta(days=1, minutes=11))
