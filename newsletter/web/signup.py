@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.content import plain
 from newsletter.errors import InvalidInput, NotFound
-from newsletter.languages import known
+from newsletter.languages import Text, known
 from newsletter.services import forms, lists, signup
 from newsletter.services.consent import Evidence, version
 from newsletter.services.environment import environment
@@ -36,6 +36,8 @@ SHARED = frozenset({"pages.subscribe", "pages.challenge", "pages.embed_script", 
 """What scripts of other sites may fetch."""
 FORMS = ("page", "form", "script", "iframe")
 THEMES = ("light", "dark")
+TEXTS = ("name", "cadence", "language", "altcha", "form", "page", "stamp", "wording", TRAP)
+"""Own fields that hold text or nothing."""
 PREFLIGHT_FOR = 86_400
 
 
@@ -94,6 +96,9 @@ def subscribe(slug: str) -> AnyResponse:
 
 
 def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
+    odd = {name for name in TEXTS if not isinstance(values.get(name), str | None)}
+    if odd:  # only JSON can say such a thing
+        raise InvalidInput({name: Text("Please write text here.") for name in sorted(odd)})
     sign_up = SignUp(
         email=values.get("email"),
         name=values.get("name"),
