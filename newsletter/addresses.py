@@ -54,7 +54,7 @@ def parse_address(text: object, *, field: str = "email") -> Address:
 def _typed(text: object, field: str) -> str:
     if not isinstance(text, str) or not text.strip():
         raise InvalidInput({field: Text("Please type your e-mail address.")})
-    typed = text.strip(" \t\r\n")
+    typed = text.strip(" \t")
     if len(typed) > MAX_LENGTH:
         raise InvalidInput({field: Text("This is too long for an e-mail address.")})
     return unicodedata.normalize("NFC", typed)

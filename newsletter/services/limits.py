@@ -3,10 +3,10 @@ altogether; and each puzzle's solution once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from functools import cache
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import TextClause, func, select, text
 from sqlalchemy.orm import Session
 
 from newsletter.models import Counter
@@ -30,17 +30,22 @@ def add(session: Session, name: str, by: int, *, now: int, seconds: int) -> int:
     return _count(session, [name], now - now % seconds, by=by)[name]
 
 
-def _count(session: Session, names: Iterable[str], starts_at: int, *, by: int = 1) -> dict[str, int]:
-    """Counts one more of each, in one statement. Give the narrow before the wide, so that two processes lock them in
+def _count(session: Session, names: Sequence[str], starts_at: int, *, by: int = 1) -> dict[str, int]:
+    """Counts `by` more of each, in one statement. Give the narrow before the wide, so that two processes lock them in
     the same order."""
-    insert = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    columns = Counter.__table__.c
-    statement = insert(Counter).values([{"name": name, "starts_at": starts_at, "count": by} for name in names])
-    statement = statement.on_conflict_do_update(
-        index_elements=["name", "starts_at"], set_={"count": columns.count + by}
-    )
-    rows = session.execute(statement.returning(columns.name, columns.count))
+    values = {f"name{number}": name for number, name in enumerate(names)}
+    rows = session.execute(_statement(len(names)), {**values, "starts_at": starts_at, "by": by})
     return {name: int(found) for name, found in rows}
+
+
+@cache
+def _statement(rows: int) -> TextClause:
+    """Both databases read it alike; SQLAlchemy's own form of it differs by dialect and is compiled anew each time."""
+    listed = ", ".join(f"(:name{number}, :starts_at, :by)" for number in range(rows))
+    return text(
+        f"INSERT INTO counters (name, starts_at, count) VALUES {listed} "  # noqa: S608 (numbers only)
+        "ON CONFLICT (name, starts_at) DO UPDATE SET count = counters.count + :by RETURNING name, count"
+    )
 
 
 def counted(session: Session, name: str, *, since: int) -> int:
@@ -66,7 +71,7 @@ def sign_up(env: Environment, session: Session, *, list_id: int, ip: str, solved
         f"{kind}/list/{list_id}": ceilings.per_list,
         f"{kind}/overall": ceilings.overall,
     }
-    found = _count(session, most, now - now % HOUR)
+    found = _count(session, list(most), now - now % HOUR)
     reached = any(found[name] > ceiling * factor for name, ceiling in most.items())
     return HOUR - now % HOUR if reached else None
 
