@@ -35,6 +35,10 @@ class Links:
         """Confirms the `round_`-th request of a subscription; 7 days."""
         return self._signed("confirm", f"{handle}.{round_}", now)
 
+    def stay(self, handle: str, campaign_id: int, now: datetime) -> str:
+        """Confirms again, for a campaign that asks to; 200 days."""
+        return f"{self.base_url}/stay/{self.tokens.sign('stay', f'{handle}.{campaign_id}', now)}"
+
     def preferences(self, handle: str, now: datetime, *, own: bool = False) -> str:
         """A reader's preferences; 30 days. With `own`, the link was asked for and mailed to her alone: for a day it
         opens what no forwarded mail may (services/preferences.py)."""
@@ -68,13 +72,13 @@ class Links:
         return f"{self.base_url}/{purpose}/{self.tokens.sign(purpose, payload, now)}"
 
 
-SIGNED = ("confirm", "preferences", "unsubscribe", "export", "erase", "address", "resources")
+SIGNED = ("confirm", "stay", "preferences", "unsubscribe", "export", "erase", "address", "resources")
 """Where signed links live: no business of logs and search engines."""
 
 RESERVED_SLUGS = frozenset(
     {
         "address", "admin", "archive", "confirm", "embed", "erase", "export", "favicon.ico", "healthz", "hooks", "link",
-        "metrics", "preferences", "resources", "robots.txt", "static", "subscribe", "unsubscribe",
+        "metrics", "preferences", "resources", "robots.txt", "static", "stay", "subscribe", "unsubscribe",
     }
 )  # fmt: skip
 """What no list may be called, because pages of that name are there already."""

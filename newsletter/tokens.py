@@ -18,10 +18,11 @@ from itsdangerous import BadSignature, HMACAlgorithm, Signer
 
 from newsletter.errors import LinkExpired, LinkInvalid
 
-Purpose = Literal["confirm", "preferences", "unsubscribe", "export", "erase", "address", "resources", "form"]
+Purpose = Literal["confirm", "stay", "preferences", "unsubscribe", "export", "erase", "address", "resources", "form"]
 
 LIFETIMES: dict[Purpose, timedelta | None] = {
     "confirm": timedelta(days=7),
+    "stay": timedelta(days=200),
     "preferences": timedelta(days=30),
     "unsubscribe": None,
     "export": timedelta(days=1),

@@ -9,6 +9,7 @@ import click
 from newsletter.cli import looking, writing
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
+from newsletter.cli.permission import answers, permission
 from newsletter.services import campaigns, letters
 from newsletter.services.campaigns import CampaignView
 from newsletter.services.environment import Environment
@@ -21,6 +22,8 @@ def campaign() -> None:
 
 for _command in (writing.new, looking.preview, looking.preflight_, looking.test, writing.edit, writing.send):
     campaign.add_command(_command)
+campaign.add_command(permission)
+campaign.add_command(answers)
 
 
 @campaign.command(epilog="Example: newsletter campaign ls")

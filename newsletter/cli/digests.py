@@ -18,7 +18,12 @@ from newsletter.services.environment import Environment
 from newsletter.services.explaining import EntryOutlook
 
 cadence_option = click.option("--cadence", type=click.Choice(CADENCES), help="One rhythm only.")
-NEUTRAL = {"name": "", "unsubscribe_url": "(link to unsubscribe)", "preferences_url": "(link to preferences)"}
+NEUTRAL = {
+    "name": "",
+    "unsubscribe_url": "(link to unsubscribe)",
+    "preferences_url": "(link to preferences)",
+    "stay_url": "(link to stay)",
+}
 
 
 @click.group()

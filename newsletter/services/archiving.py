@@ -32,7 +32,7 @@ def page(env: Environment, slug: str, campaign_id: int) -> str:
     """One mailing as it was mailed, but for its reader: a whole page. Raises `NotFound`, for what went to a
     segment, too: it was not for everybody."""
     shown = campaigns.show(campaign_id)
-    if shown.list != slug or shown.status not in ("sent", "sending") or shown.segment:
+    if shown.list != slug or shown.status not in ("sent", "sending") or shown.segment or shown.kind == "permission":
         raise NotFound("no such mailing")
     return fill(campaigns.content(campaign_id).html, _nobody(env, slug))
 

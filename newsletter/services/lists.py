@@ -137,7 +137,7 @@ def mailings(slug: str, *, limit: int = 20) -> list[Mailing]:
             select(Campaign)
             .join(MailingList)
             .where(MailingList.slug == slug, Campaign.started_at.is_not(None), Campaign.status.in_(("sent", "sending")))
-            .where(Campaign.segment == "")  # what was for some readers is not for everybody
+            .where(Campaign.segment == "", Campaign.kind != "permission")  # what was for some is not for everybody
             .order_by(Campaign.id.desc())
             .limit(limit)
         )

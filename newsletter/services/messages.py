@@ -273,7 +273,7 @@ class Composer:
         now, handle = self.env.now, str(row.handle)
         email = str((row.context or {}).get("to") or row.email)
         # What a visitor typed as a name is not repeated in a confirmation: it would make a relay for spam.
-        shown = row.mail in ("digest", "letter", "series", "welcome")
+        shown = row.mail in ("digest", "letter", "permission", "series", "welcome")
         id_ = message_id(seed, row.id, sender.domain)
         reference = id_[: id_.index("@")]
         values = _Values(self.env, handle)
@@ -286,6 +286,8 @@ class Composer:
             "preferences_url": self.env.links.preferences(handle, now),
             **own,
         }
+        if row.mail == "permission":
+            values["stay_url"] = self.env.links.stay(handle, row.campaign_id or 0, now)
         envelope = return_path(self._bounces, reference) if self._bounces else sender.email
         return Outgoing(row.id, envelope, email, compiled.build(values), reference)
 

@@ -93,6 +93,7 @@ def example(env: Environment, slug: str, content: MailContent, *, to: str) -> tu
         "message_id": message_id(secrets.token_hex(16), 0, shown.from_email.rpartition("@")[2]),
         "unsubscribe_url": shown.url,
         "preferences_url": shown.url,
+        "stay_url": shown.url,
     }
     return shown.from_email, compile_for_list(env, shown, content, stream="test").build(values)
 

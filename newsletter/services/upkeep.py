@@ -8,7 +8,7 @@ from sqlalchemy import delete, exists, select, update
 
 from newsletter.db import transaction
 from newsletter.models import Asking, Counter, Subscriber, Subscription
-from newsletter.services import asking, consent, moving
+from newsletter.services import asking, consent, moving, permission
 from newsletter.services.environment import Environment
 
 UNCONFIRMED_FOR = timedelta(days=14)
@@ -32,6 +32,7 @@ def tidy(env: Environment) -> None:
         kept = Counter.name == "warmup"  # when the first message went
         session.execute(delete(Counter).where(~sent, ~kept, Counter.starts_at < before))
         session.execute(delete(Counter).where(sent, Counter.starts_at < before * 1000))
+    permission.settle(env)
     cut = consent.CUT_AT_ONCE
     while cut == consent.CUT_AT_ONCE:
         with transaction() as session:

@@ -1,0 +1,152 @@
+"""Asking for permission again: who is asked, who stays, who is let go, and who is not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.db import db, transaction
+from newsletter.errors import LinkInvalid, LinkSpent, Refused
+from newsletter.mail.transport import Outcome, Outgoing, Reply
+from newsletter.models import Campaign, MailingList, Subscription
+from newsletter.services import campaigns, consent, lists, permission, sending, subscribers, subscriptions, upkeep
+from newsletter.services.consent import Evidence
+from newsletter.services.environment import Environment
+from tests.fakes import Clock, Sink, body
+from tests.people import add_list, add_reader
+
+LINK = Evidence("link", ip="192.0.2.1")
+
+
+@pytest.fixture(autouse=True)
+def blog(env: Environment) -> None:
+    with transaction() as session:
+        made = add_list(session)
+        for name in ("stays", "silent", "left", "break"):
+            add_reader(session, made, f"{name}@example.com", status="unsubscribed" if name == "left" else "active")
+        on_break = session.scalars(select(Subscription).order_by(Subscription.id.desc())).first()
+        assert on_break is not None
+        on_break.paused_until = env.now + timedelta(days=60)
+
+
+def ask(env: Environment, sink: Sink, **options: object) -> int:
+    campaign_id = permission.send(env, "blog", **options)  # type: ignore[arg-type]
+    sending.send_due(env)
+    return campaign_id
+
+
+def token(sink: Sink, address: str, purpose: str = "stay") -> str:
+    return body(sink.to(address)[0]).split(f"/{purpose}/")[1].split()[0]
+
+
+def standing() -> dict[str, str]:
+    db.session.rollback()
+    return {row.subscriber.email.split("@")[0]: row.status for row in db.session.scalars(select(Subscription))}
+
+
+def test_who_answers_stays_and_the_silent_are_let_go(env: Environment, sink: Sink, clock: Clock) -> None:
+    campaign_id = ask(env, sink, days=14, note="It has been three years.")
+    assert sorted(str(each["To"]) for each in sink.messages) == ["silent@example.com", "stays@example.com"]
+    [mail] = sink.to("stays@example.com")
+    assert "It has been three years." in body(mail)
+    assert "It has been three years." in body(mail, "html")
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    permission.stay(env, token(sink, "stays@example.com"), LINK)
+    permission.stay(env, token(sink, "stays@example.com"), LINK)
+    clock.forward(timedelta(days=13))
+    upkeep.tidy(env)
+    assert standing()["silent"] == "active"
+    clock.forward(timedelta(days=2))
+    upkeep.tidy(env)
+    assert standing() == {"stays": "active", "silent": "unsubscribed", "left": "unsubscribed", "break": "active"}
+    sending.send_due(env)
+    assert len(sink.messages) == 2, "no goodbye: the mails end by themselves"
+    found = permission.standing_of(campaign_id)
+    assert (found.asked, found.stayed, found.gone) == (2, 1, 1)
+    assert found.settled_at is not None
+    yes, no = consent.proof(env, "stays@example.com"), consent.proof(env, "silent@example.com")
+    assert [event.kind for event in yes.events] == ["reaffirmed"]
+    assert f"<{yes.events[0].message_id}>" == mail["Message-ID"]
+    assert yes.events[0].wording
+    assert [event.kind for event in no.events] == ["lapsed"]
+    with pytest.raises(LinkSpent):
+        permission.stay(env, token(sink, "silent@example.com"), LINK)
+
+
+def test_a_link_that_is_looked_at_answers_nothing(env: Environment, sink: Sink, clock: Clock) -> None:
+    ask(env, sink)
+    shown, answered = permission.look(env, token(sink, "silent@example.com"))
+    assert (shown.status, answered) == ("active", False)
+    clock.forward(timedelta(days=31))
+    upkeep.tidy(env)
+    assert standing()["silent"] == "unsubscribed"
+
+
+def test_who_was_never_reached_stays_what_he_is(env: Environment, sink: Sink, clock: Clock) -> None:
+    def script(outgoing: Outgoing) -> Outcome | None:
+        if outgoing.recipient == "silent@example.com":
+            return Outcome(outgoing.id, "refused", "RCPT", Reply(550, "5.7.1", "no"), "sink")
+        return None
+
+    sink.script = script
+    ask(env, sink)
+    clock.forward(timedelta(days=40))
+    upkeep.tidy(env)
+    assert standing()["silent"] == "active"
+
+
+def test_who_is_mailed_late_has_as_long(env: Environment, sink: Sink, clock: Clock) -> None:
+    campaign_id = permission.send(env, "blog", days=10)
+    campaigns.pause(campaign_id)
+    clock.forward(timedelta(days=8))
+    campaigns.resume(campaign_id)
+    sending.send_due(env)
+    clock.forward(timedelta(days=5))
+    upkeep.tidy(env)
+    assert standing()["silent"] == "active"
+    assert permission.standing_of(campaign_id).settled_at is None
+    clock.forward(timedelta(days=6))
+    upkeep.tidy(env)
+    assert standing()["silent"] == "unsubscribed"
+
+
+def test_only_those_who_never_confirmed(env: Environment, sink: Sink) -> None:
+    subscribers.add(env, "added@example.com", slug="blog", because="on the phone")
+    with transaction() as session:
+        row = session.scalars(select(Subscription).limit(1)).one()
+        consent.note_consent(session, row, "confirmed", LINK, env.now)
+    ask(env, sink, unproven=True)
+    assert sorted(str(each["To"]) for each in sink.messages) == ["added@example.com", "silent@example.com"]
+
+
+def test_refusals(env: Environment, sink: Sink) -> None:
+    with pytest.raises(Refused, match="7 to 180"):
+        permission.send(env, "blog", days=3)
+    ask(env, sink)
+    with pytest.raises(Refused, match="asks already"):
+        permission.send(env, "blog")
+    lists.add(env, "empty", {"from": "Ana <ana@example.com>"})
+    with pytest.raises(Refused, match="nobody to ask"):
+        permission.send(env, "empty")
+
+
+def test_t02_a_link_opens_only_what_it_was_made_for(env: Environment, sink: Sink) -> None:
+    ask(env, sink)
+    stay, leave = token(sink, "stays@example.com"), token(sink, "stays@example.com", "unsubscribe")
+    with pytest.raises(LinkInvalid):
+        permission.stay(env, leave, LINK)
+    with pytest.raises(LinkInvalid):
+        subscriptions.unsubscribe(env, stay, LINK)
+    handle = db.session.scalars(select(Subscription.handle)).first()
+    for payload in (f"{handle}.999", f"{handle}.x", f"{handle}", "nobody.1"):
+        with pytest.raises(LinkInvalid):
+            permission.stay(env, env.tokens.sign("stay", payload, env.now), LINK)
+
+
+def test_it_is_in_no_archive(env: Environment, sink: Sink) -> None:
+    ask(env, sink)
+    assert lists.mailings("blog") == []
+    assert db.session.scalars(select(Campaign.kind)).all() == ["permission"]
+    assert db.session.scalars(select(MailingList.slug)).all() == ["blog"]
