@@ -49,7 +49,6 @@ def later(row: Row, due_at: datetime, why: str) -> Mark:
 def mark(row: Row, outcome: Outcome, verdict: Verdict, *, now: datetime, patience: Patience, jitter: float) -> Mark:
     """What to write down of `row` after its outcome was judged."""
     code, text = outcome.reply.code or None, verdict.why or outcome.reply.text
-    due_at = next_try(now, attempts=row.attempts + 1, waits=patience.waits, jitter=jitter)
     match verdict.kind:
         case "sent":
             return Mark(row.id, "sent", code, outcome.reply.text)
@@ -65,6 +64,7 @@ def mark(row: Row, outcome: Outcome, verdict: Verdict, *, now: datetime, patienc
             due_at = next_try(now, attempts=OUR_FAULT, waits=patience.waits, jitter=jitter)
             return _until(row, Mark(row.id, "queued", code, outcome.reply.text, due_at=due_at), patience)
         case "temporary":
+            due_at = next_try(now, attempts=row.attempts + 1, waits=patience.waits, jitter=jitter)
             return _until(row, Mark(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at), patience)
 
 
