@@ -5,17 +5,25 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable
+from typing import Protocol
 
 import click
 
 from newsletter.cli.output import on_terminal, say
+from newsletter.outbox import Totals
 from newsletter.services import campaigns, sending
 from newsletter.services.campaigns import CampaignView
 from newsletter.services.environment import Environment
 from newsletter.services.sending import Sent
 
-LINE_EVERY = 3.0
+LINE_EVERY, DRAW_EVERY = 3.0, 0.1
+BAR = 16
+
+
+class Show(Protocol):
+    """Shows how far a run has come; the `last` time whatever the hurry."""
+
+    def __call__(self, sent: Sent, /, *, last: bool = False) -> None: ...
 
 
 def send_and_show(env: Environment, campaign_ids: list[int]) -> int:
@@ -25,13 +33,13 @@ def send_and_show(env: Environment, campaign_ids: list[int]) -> int:
 
 
 def _one(env: Environment, campaign_id: int) -> int:
-    total = campaigns.show(campaign_id).totals.recipients
+    found = campaigns.show(campaign_id).totals
     interrupted = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     try:
-        show = _bar(total) if on_terminal() else _lines(total)
+        show = _bar(found) if on_terminal() else _lines(found)
         sent = sending.send_due(env, campaign_id=campaign_id, progress=show, stop=interrupted.is_set)
-        show(sent)
+        show(sent, last=True)
     finally:
         signal.signal(signal.SIGINT, before)
     return _conclude(campaigns.show(campaign_id), sent, interrupted=interrupted.is_set())
@@ -58,27 +66,43 @@ def _conclude(campaign: CampaignView, sent: Sent, *, interrupted: bool) -> int:
     return 0
 
 
-def _bar(total: int) -> Callable[[Sent], None]:
-    begun = time.monotonic()
+def _bar(before: Totals) -> Show:
+    """A line that is drawn over and over: what is done, how fast it goes, how long it will take."""
+    begun = drawn = time.monotonic()
+    waited = before.waiting + before.in_doubt
 
-    def show(sent: Sent) -> None:
+    def show(sent: Sent, *, last: bool = False) -> None:
+        nonlocal drawn
+        now = time.monotonic()
+        if now - drawn < DRAW_EVERY and not last:
+            return
+        drawn = now
         done = sent.sent + sent.failed + sent.cancelled
-        share = done / total if total else 1
-        rate = done / max(time.monotonic() - begun, 0.001)
-        left = f"{(total - done) / rate:.0f} s left" if rate and done < total else ""
-        bar = "█" * int(share * 24) + "░" * (24 - int(share * 24))
-        click.echo(f"\r{bar} {done}/{total}  {rate:.0f}/s  {sent.failed} failed  {left:<12}", nl=False)
+        waiting = max(waited - done, 0)
+        rate = done / max(now - begun, 0.001)
+        filled = int(BAR * (before.recipients - waiting) / (before.recipients or 1))
+        bar = "█" * filled + "░" * (BAR - filled)
+        left = f"{_duration(waiting / rate)} left" if rate and waiting else ""
+        line = f"{bar} {before.sent + sent.sent} sent, {before.failed + sent.failed} failed, {waiting} waiting"
+        click.echo(f"\r{f'{line}  {rate:.0f}/s  {left}':<79.79}", nl=False)
 
     return show
 
 
-def _lines(total: int) -> Callable[[Sent], None]:
-    last = time.monotonic()
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
-    def show(sent: Sent) -> None:
-        nonlocal last
-        if time.monotonic() - last >= LINE_EVERY:
-            last = time.monotonic()
-            say(f"{sent.sent} of {total} sent, {sent.failed} failed, {sent.deferred} to be tried again")
+
+def _lines(before: Totals) -> Show:
+    said = time.monotonic()
+
+    def show(sent: Sent, *, last: bool = False) -> None:
+        nonlocal said
+        if time.monotonic() - said >= LINE_EVERY:
+            said = time.monotonic()
+            done = before.sent + sent.sent
+            say(f"{done} of {before.recipients} sent, {sent.failed} failed, {sent.deferred} to be tried again")
 
     return show

@@ -103,4 +103,5 @@ def test_postfix_takes_list_mail_without_a_warning(postfix: tuple[int, Path]) ->
         time.sleep(0.2)
     said = log.read_text()
     assert said.count("status=sent") == MESSAGES
-    assert not re.search(r"warning|error|fatal|panic", said), said[-2000:]
+    said = re.sub(r".*warning: file system clock is .*", "", said)  # a shared machine's, not the mail's
+    assert [line for line in said.splitlines() if re.search(r"warning|error|fatal|panic", line)] == []
