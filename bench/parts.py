@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 from bench import world
@@ -18,7 +19,7 @@ from newsletter.outbox import Ledger, Mark
 from newsletter.services.environment import utcnow
 from newsletter.tokens import Tokens, message_id
 
-TURNS, READERS = 7, 2_000
+TURNS, READERS = 7, 20_000
 
 
 def stages() -> Iterator[tuple[str, float]]:
@@ -40,7 +41,7 @@ def stages() -> Iterator[tuple[str, float]]:
         return compiled.build(values)
 
     yield f"sign and build a message of {len(build()):,} bytes", _cost(build, 2_000)
-    yield "speak SMTP: two messages of a group", _cost(_conversing(build()), 2_000)
+    yield "speak SMTP, content and next envelope in a group", _cost(_conversing(build()), 2_000)
     yield from _outbox()
 
 
@@ -77,15 +78,15 @@ def _outbox() -> Iterator[tuple[str, float]]:
             with transaction() as session:
                 held = outbox.lease_slice(session, campaign, worker="bench:1:1:", seconds=600)
             assert held is not None
-            ledger = Ledger()
+            ledger, ids = Ledger(), count(held.first_id)
             yield (
                 "read a reader, a hundred at a time",
                 _cost(lambda: ledger.read(held, after_id=0, limit=100), 50) / 100,
             )
             for group in (1, 4, 8):
-                marks = [Mark(held.first_id + n, "sent", 250, "Ok: queued as 4F9D") for n in range(group)]
 
-                def record(marks: list[Mark] = marks) -> None:
+                def record(group: int = group) -> None:
+                    marks = [Mark(next(ids), "sent", 250, "Ok: queued as 4F9D") for _ in range(group)]
                     ledger.record([(held, held.last_id, marks)], now=utcnow(), seconds=60)
 
                 yield f"write an outcome down, {group} at a time", _cost(record, 200) / group

@@ -88,6 +88,7 @@ class Sink:
     accepted: list[Outgoing] = field(default_factory=list)
     script: Callable[[Outgoing], Outcome | Exception | None] = lambda outgoing: None
     group: int = 4
+    rested: list[str] = field(default_factory=list)
 
     def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
         outcomes: list[Outcome] = []
@@ -99,6 +100,9 @@ class Sink:
                 outcomes = []
         if outcomes:
             yield outcomes
+
+    def rest(self, server: str, why: str) -> None:
+        self.rested.append(server)
 
     def _take(self, outgoing: Outgoing) -> Outcome:
         answer = self.script(outgoing)

@@ -66,12 +66,13 @@ class Servers:
         """The next server in turn that does not rest; None where all do."""
         for step in range(len(self._servers)):
             server = self._servers[(self._turn + step) % len(self._servers)]
-            if self._awake(server):
+            if self.awake(server):
                 self._turn += step + 1
                 return server
         return None
 
-    def _awake(self, server: Server) -> bool:
+    def awake(self, server: Server) -> bool:
+        """Whether a server may be used now."""
         rest = self._resting.get(server.name)
         return rest is None or self._clock() >= rest.until
 
@@ -81,6 +82,12 @@ class Servers:
         seconds = min(rest.seconds * 2, REST_AT_MOST) if rest else REST_FIRST
         self._resting[server.name] = _Rest(self._clock() + seconds, seconds, error)
 
+    def refused(self, name: str, why: str) -> None:
+        """Lets a server rest that refuses us, where there is another that does not rest."""
+        for server in self._servers:
+            if server.name == name and any(other != server and self.awake(other) for other in self._servers):
+                self.failed(server, TransportError(name, why))
+
     def opened(self, server: Server) -> None:
         """Forgets what was held against a server that could be used."""
         self._resting.pop(server.name, None)
@@ -88,6 +95,6 @@ class Servers:
     @property
     def trouble(self) -> TransportError | None:
         """What a server said last, where none of them is to be asked yet."""
-        if any(self._awake(server) for server in self._servers):
+        if any(self.awake(server) for server in self._servers):
             return None
         return self._resting[self._servers[-1].name].error

@@ -68,6 +68,10 @@ class SmtpTransport:
         finally:
             wire.close()
 
+    def rest(self, server: str, why: str) -> None:
+        """See `Transport.rest`."""
+        self._servers.refused(server, why)
+
     def open(self, server: Server) -> Opened:
         """A connection ready for transactions. Raises `TransportError`."""
         return knock(server, lambda: self._tls, timeout=self._timeout, hello=self._hello)
@@ -198,17 +202,17 @@ class _Wire:
         self._open_more()
 
     def _feed(self, connection: _Connection) -> None:
-        talk = connection.conversation
-        while (talk.ready or talk.room) and not connection.backlog:
+        talk, awake = connection.conversation, self._servers.awake(connection.server)
+        while (talk.ready or (talk.room and awake)) and not connection.backlog:
             if talk.exposes and connection.unknown + talk.exposed >= UNKNOWN_AT_MOST:
                 self._held_up |= connection.unknown > 0
                 return
-            following = self._next() if talk.room else None
+            following = self._next() if talk.room and awake else None
             if following is None and not talk.ready:
                 return
             connection.write(talk.advance(following))
             self._settle(connection)
-        if talk.spent:
+        if talk.spent or not (awake or talk.working or talk.over):
             self._see_off(connection)
 
     def _next(self) -> Outgoing | None:

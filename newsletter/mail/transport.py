@@ -66,3 +66,7 @@ class Transport(Protocol):
         its outcome.
         """
         ...
+
+    def rest(self, server: str, why: str) -> None:
+        """Leave `server` (as an `Outcome` names it) alone for a while because it refuses us, where there is another."""
+        ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import secrets
+from collections import Counter as Tally
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ UNSENT_AT_MOST = 20
 
 PACE_PATIENCE = 5.0
 """Seconds. A run does not wait longer than that for a ceiling (smtp.max_per_hour and its like) to make room."""
+SERVER_STREAK = 3
+"""So many refusals in a row of a sender, or of us, let a server rest where there is another."""
 MARKS_AT_MOST = 200
 """Rows passed over without a message are written down at the latest when there are so many."""
 
@@ -119,19 +122,21 @@ class Run:
         self.patience = Patience(env.settings.smtp.retry_after, env.settings.smtp.patience)
         self.rests = Rests(env)
         self.breakers: dict[int, Breaker] = {}
+        self.refusals: Tally[str] = Tally()
         self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
         self.unheard = 0
         self.problem = ""
 
     def __call__(self, transport: Transport) -> Sent:
+        self.transport = transport
         with closing(self.supply.ledger):
-            return self._run(transport)
+            return self._run()
 
-    def _run(self, transport: Transport) -> Sent:
+    def _run(self) -> Sent:
         self.supply.recover()
         try:
             # Closed at once, whatever happens: nothing more is sent whose outcome could not be written down (D05).
-            with closing(transport.deliver(self.pull)) as outcomes:
+            with closing(self.transport.deliver(self.pull)) as outcomes:
                 for group in outcomes:
                     self._take(group)
         except TransportError as error:
@@ -227,6 +232,9 @@ class Run:
             pause(self.env, campaign_id, why)
         if outcome.stage != "MAIL":
             self.rests.note(domain_of(row), verdict, outcome.reply.text, campaign_id=campaign_id)
+        self.refusals[outcome.server] = self.refusals[outcome.server] + 1 if verdict.kind == "us" else 0
+        if outcome.stage == "MAIL" and self.refusals[outcome.server] >= SERVER_STREAK:
+            self.transport.rest(outcome.server, outcome.reply.text)
 
 
 def domain_of(row: Row) -> str:

@@ -410,3 +410,20 @@ def test_an_envelope_names_its_message_where_bounces_have_an_address(app: Flask,
     ids = [str(message["Message-ID"]).strip("<>").partition("@")[0] for message in sink.messages]
     assert senders == [f"back+{id_}@news.example.com" for id_ in ids]
     assert [outgoing.envelope_id for outgoing in sink.accepted] == ids
+
+
+def test_a_server_that_refuses_the_sender_is_left_to_rest(env: Environment, sink: Sink) -> None:
+    campaign = make_campaign(30)
+    servers = iter("ab" * 30)
+
+    def script(outgoing: Outgoing) -> Outcome | None:
+        if sink.rested or next(servers) == "b":
+            return None
+        return Outcome(outgoing.id, "refused", "MAIL", Reply(550, "5.1.8", "Sender refused"), "a")
+
+    sink.script = script
+    sending.send_due(env)
+    assert set(sink.rested) == {"a"}
+    found = totals(campaign)
+    assert (status(campaign), found.failed) == ("sending", 0)
+    assert found.waiting <= 3 + sink.group

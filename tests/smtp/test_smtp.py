@@ -15,7 +15,7 @@ from newsletter.errors import TransportError
 from newsletter.mail.replies import judge
 from newsletter.mail.smtp import SmtpTransport, parse_server
 from newsletter.mail.transport import Outcome, Outgoing, Reply
-from tests.smtp.fault_server import FaultServer, Line, always, first
+from tests.smtp.fault_server import Conversation, FaultServer, Line, always, first
 
 DATA = b"Subject: Hello\r\nMessage-ID: <1@x>\r\n\r\nHello =2Edot\r\n"
 
@@ -179,6 +179,75 @@ def test_a_server_that_is_down_rests_and_the_next_takes_over(servers: list[Fault
     now[0] = 60
     deliver(carrier, 1)
     assert len(down.conversations) == 6
+
+
+def test_servers_are_used_in_turn_and_one_that_refuses_us_can_be_rested(servers: list[FaultServer]) -> None:
+    one, other = make(servers), make(servers)
+    both = [parse_server(f"smtp://127.0.0.1:{server.port}") for server in (one, other)]
+    carrier = SmtpTransport(both, timeout=1, hello="x", connections=2)
+    assert results(deliver(carrier, 40)) == ["accepted"] * 40
+    assert one.accepted
+    assert other.accepted
+    carrier.rest(f"127.0.0.1:{one.port}", "no")
+    before = len(one.accepted)
+    assert results(deliver(carrier, 40)) == ["accepted"] * 40
+    assert len(one.accepted) == before
+    carrier.rest(f"127.0.0.1:{other.port}", "no")
+    assert results(deliver(carrier, 1)) == ["accepted"], "the last one is not rested"
+
+
+def test_more_connections_are_opened_only_as_they_are_needed(servers: list[FaultServer]) -> None:
+    server = make(servers)
+    carrier = SmtpTransport([parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=4)
+    deliver(carrier, 1)
+    assert len(server.conversations) == 1
+    deliver(carrier, 60)
+    assert len(server.conversations) == 5
+
+
+def test_a_server_that_wants_no_more_connections_keeps_those_it_has(servers: list[FaultServer]) -> None:
+    open_now: list[int] = []
+
+    def greet(talk: Conversation, line: str) -> bytes:
+        open_now.append(talk.number)
+        return b"220 Hello\r\n" if len(open_now) <= 2 else b"421 4.7.0 Too many connections\r\n"
+
+    server = make(servers, {"CONNECT": greet, "END": slow})
+    carrier = SmtpTransport([parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=2, hello="x", connections=6)
+    assert results(deliver(carrier, 60)) == ["accepted"] * 60
+    assert {talk.number for talk in server.conversations if talk.count} <= set(open_now[:2])
+
+
+def slow(talk: Conversation, line: str) -> bytes:
+    time.sleep(0.02)
+    return b"250 Ok\r\n"
+
+
+def test_chunks_arrive_as_they_are(servers: list[FaultServer]) -> None:
+    server = make(
+        servers, {"RCPT": first(3, b"550 5.1.1 No\r\n", b"250 Ok\r\n")}, ehlo=("PIPELINING", "CHUNKING", "DSN")
+    )
+    carrier = SmtpTransport([parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=2)
+    found = deliver(carrier, 50)
+    assert sorted(results(found)) == ["accepted"] * 47 + ["refused"] * 3
+    assert {data for _, _, data in server.accepted} == {DATA}
+    assert len({recipient for _, recipient, _ in server.accepted}) == 47
+
+
+@pytest.mark.parametrize("ehlo", [("PIPELINING",), ("PIPELINING", "CHUNKING"), ()])
+def test_what_is_accepted_and_not_handed_over_stays_within_two_a_connection(
+    servers: list[FaultServer], ehlo: tuple[str, ...]
+) -> None:
+    server = make(servers, ehlo=ehlo)
+    carrier = SmtpTransport([parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=3)
+    waiting = iter([outgoing(number) for number in range(1, 301)])
+    known, most = 0, 0
+    for group in carrier.deliver(lambda: next(waiting, None)):
+        time.sleep(0.002)  # the server goes on meanwhile
+        most = max(most, len(server.accepted) - known)
+        known += len(group)
+    assert known == 300
+    assert most <= 2 * 3
 
 
 def test_p01_one_refused_connection_is_no_trouble(servers: list[FaultServer]) -> None:
