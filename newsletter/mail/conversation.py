@@ -14,23 +14,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from newsletter.mail.answers import Answers, Nonsense, one_line, reply
 from newsletter.mail.transport import Outcome, Outgoing, Reply, Stage
 
 MESSAGES_A_CONNECTION = 100
-LINE_AT_MOST, REPLY_AT_MOST = 8_192, 65_536
-"""Octets. A reply line may have 512 (RFC 5321 §4.5.3.1.5); real servers write longer ones."""
 
 Expected = Literal["MAIL", "RCPT", "DATA", "END", "RSET", "VOID", "QUIT"]
 _STAGES: dict[Expected, Stage] = {"RSET": "MAIL", "VOID": "DATA"}
-_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})[ \t]*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _ADDRESS = re.compile(r"[^\s<>\x00-\x20\x7f]+")
 _XTEXT = re.compile(r"[^!-*,-<>-~]")
 _NO_CHUNKS = (500, 502, 504)
-
-
-class Nonsense(Exception):
-    """What came is no SMTP reply, or none that anybody asked for."""
 
 
 @dataclass(slots=True)
@@ -62,8 +55,7 @@ class Conversation:
         self._ready: _Flight | None = None
         self._clean = True
         self._begun = 0
-        self._buffer = bytearray()
-        self._lines: list[bytes] = []
+        self._answers = Answers()
         self.written = self.flushed = 0
         self.outcomes: list[Outcome] = []
         self.returned: list[Outgoing] = []
@@ -195,10 +187,10 @@ class Conversation:
 
     def hear(self, data: bytes) -> bytes:
         """Takes what the server sent. Returns the octets to write at once, if any."""
-        self._buffer += data
+        self._answers.feed(data)
         pieces: list[bytes] = []
         try:
-            while not self.over and (found := self._reply()) is not None:
+            while not self.over and (found := self._answers.next()) is not None:
                 if not self._expected:
                     raise Nonsense("an answer that nobody asked for")
                 self.answers += 1
@@ -208,24 +200,6 @@ class Conversation:
             self.confused = True
             self.end(str(error))
         return self._out(pieces)
-
-    def _reply(self) -> tuple[int, bytes] | None:
-        """The next whole reply: its code, and what it says, lines joined by line feeds."""
-        while (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end]).rstrip(b"\r")
-            del self._buffer[: end + 1]
-            code, mark = line[:3], line[3:4]
-            if not code.isdigit() or not b"200" <= code < b"600" or mark not in (b" ", b"-", b""):
-                raise Nonsense("an answer that is no SMTP")
-            self._lines.append(line[4:])
-            if mark != b"-":
-                said, self._lines = b"\n".join(self._lines), []
-                return int(code), said
-            if sum(map(len, self._lines)) > REPLY_AT_MOST:
-                raise Nonsense("an answer without an end")
-        if len(self._buffer) > LINE_AT_MOST:
-            raise Nonsense("an answer without an end")
-        return None
 
     def _understand(self, stage: Expected, flight: _Flight | None, code: int, said: bytes) -> list[bytes]:
         """What follows from a reply: octets to write at once."""
@@ -327,19 +301,6 @@ class Conversation:
             self.outcomes.append(Outcome(flight.outgoing.id, result, where, told, self.server))  # type: ignore[arg-type]
         self._flights.clear()
         self._ready = None
-
-
-def reply(code: int, said: bytes) -> Reply:
-    """A reply taken apart: its enhanced status (RFC 3463) and the rest, as one harmless line."""
-    text = one_line(said)
-    found = _ENHANCED.match(text)
-    return Reply(code, found[1], text[found.end() :]) if found else Reply(code, "", text)
-
-
-def one_line(said: bytes | str) -> str:
-    """What a server said, as one harmless line."""
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return _CONTROL.sub(" ", text).strip()[:500]
 
 
 def xtext(value: str) -> str:

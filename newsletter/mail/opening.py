@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from newsletter.errors import TransportError
-from newsletter.mail.conversation import one_line
+from newsletter.mail.answers import one_line
 from newsletter.mail.servers import Server
 
 KNOCKS = 3

@@ -164,6 +164,15 @@ def test_p09_an_answer_that_nobody_asked_for_ends_it() -> None:
     assert results(talk) == [(1, "unsent", "MAIL")]
 
 
+def test_p09_an_answer_without_an_end_is_given_up() -> None:
+    for endless in (b"250-a\r\n" * 20_000, b"2" * 10_000):
+        talk = Conversation("x", GROUPED)
+        talk.advance(message(1))
+        talk.hear(endless)
+        assert talk.over
+        assert results(talk) == [(1, "unsent", "MAIL")]
+
+
 def test_chunking_sends_a_transaction_at_once_and_two_ahead() -> None:
     talk = Conversation("x", CHUNKED)
     head = b"MAIL FROM:<ana@example.com>\r\nRCPT TO:<r%d@example.com>\r\n"
