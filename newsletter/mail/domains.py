@@ -25,6 +25,8 @@ AT_MOST = 5000
 SILENT_AFTER = 3
 """After so many questions in a row without an answer there is no DNS here, and none is asked for a while."""
 REST = 300.0
+KNOWN_TO_ALL = "com."
+"""Where not even this exists, DNS knows a closed network and not the world: then no name is missing."""
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
 """Names of RFC 2606 and 6761: no DNS knows them, and whoever uses them knows what he does."""
 
@@ -66,6 +68,8 @@ class Domains:
     def _learn(self, domain: str) -> None:
         try:
             why, silent = self._look_up(domain), 0
+            if why == MISSING:
+                self._resolver_for().resolve(KNOWN_TO_ALL, "NS", lifetime=ANSWER_WITHIN)
         except (DNSException, OSError):
             why, silent = "", self._silent + 1
         with self._lock:
@@ -76,9 +80,12 @@ class Domains:
                 self._known.clear()
             self._known[domain] = why, time.monotonic() + REMEMBERED_FOR
 
+    def _resolver_for(self) -> Resolver:
+        return self._resolver or Resolver()
+
     def _look_up(self, domain: str) -> str:
         """Why a domain takes no mail; empty where it does. Raises `DNSException` where nobody knows."""
-        resolver = self._resolver or Resolver()
+        resolver = self._resolver_for()
         try:
             found = resolver.resolve(f"{domain}.", "MX", lifetime=ANSWER_WITHIN)
             return NULL if all(str(each.exchange) == "." for each in found) else ""
