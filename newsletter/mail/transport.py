@@ -58,7 +58,8 @@ class Transport(Protocol):
         """Send what `pull` gives until it says None and every message has its outcome.
 
         Yields outcomes in small groups as replies arrive; nothing is read from or written to a socket while the caller
-        handles a group, so what is accepted and not yet yielded never exceeds two messages a connection. Every message
+        handles a group, so what is accepted and not yet yielded never exceeds two messages a connection. A group is
+        empty where nothing has come for a while, so that the caller can say that he lives. Every message
         pulled comes back in exactly one outcome. `pull` is never called again after None. Closing the iterator closes
         the connections at once.
 

@@ -23,6 +23,8 @@ from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply
 UNKNOWN_AT_MOST = 2
 """So many messages of a connection may be accepted, or on their way, and not yet handed to the caller."""
 GOODBYE_SECONDS = 2.0
+BEAT_SECONDS = 10.0
+"""A caller hears something at least that often, if only that nothing has come."""
 
 
 class Wire:
@@ -47,6 +49,7 @@ class Wire:
         self._arrivals: queue.SimpleQueue[tuple[Server, Opened | TransportError]] = queue.SimpleQueue()
         self._error: TransportError | None = None
         self._look_at = 0.0
+        self._heard_at = time.monotonic()
         self._closed = False
         self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
@@ -62,7 +65,7 @@ class Wire:
                 yield self._handed_over()
             elif self._finished():
                 break
-            elif not self._listen(0.0 if self._found else self._patience()) and self._found:
+            elif not self._listen(0.0 if self._found else self._patience()) and (self._found or self._silent()):
                 yield self._handed_over()
         if self._error is not None:
             said = Reply(0, "", self._error.reason)
@@ -115,9 +118,13 @@ class Wire:
     def _handed_over(self) -> list[Outcome]:
         """The outcomes found so far; whoever takes them has written them down before the loop goes on."""
         found, self._found, self._held_up = self._found, [], False
+        self._heard_at = time.monotonic()
         for connection in self._connections:
             connection.unknown = 0
         return found
+
+    def _silent(self) -> bool:
+        return time.monotonic() - self._heard_at >= BEAT_SECONDS
 
     def _finished(self) -> bool:
         """Whether nothing is on its way and nothing will come."""
@@ -240,7 +247,7 @@ class Wire:
         ends = [one.deadline for one in (*self._connections, *self._leaving) if one.conversation.busy]
         if self._ask_at > now and not self._exhausted:
             ends.append(self._ask_at)
-        return max(0.0, min(ends, default=now + 60) - now)
+        return max(0.0, min([*ends, self._heard_at + BEAT_SECONDS]) - now)
 
     def _give_up_on_the_silent(self) -> None:
         now = time.monotonic()

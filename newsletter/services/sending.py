@@ -219,7 +219,7 @@ class Run:
             self.unheard = self.unheard + 1 if verdict.kind == "again" else 0
             if row.campaign_id is not None:
                 self._learn(row, row.campaign_id, verdict, outcome)
-        if self.unheard >= UNSENT_AT_MOST:
+        if outcomes and self.unheard >= UNSENT_AT_MOST:
             self.problem = f"{outcomes[-1].server}: the server keeps ending the conversation"
         self.supply.write()
         self.progress(self.so_far)

@@ -17,7 +17,7 @@ from newsletter.outbox import Held, Mark, Row
 from newsletter.services import workers
 from newsletter.services.environment import Environment
 
-LEASE_SECONDS = 60
+LEASE_SECONDS, RENEW_SECONDS = 60, 15
 PAGE = 100
 FRESH_SECONDS = 1.0
 """A reader's state is read again when it is older than this; single mails are looked for as often."""
@@ -41,6 +41,7 @@ class Line:
     flying: dict[int, Row] = field(default_factory=dict)
     marks: list[Mark] = field(default_factory=list)
     read_at: float = float("-inf")
+    renewed_at: float = field(default_factory=time.monotonic)
     ended: bool = False
     lost: bool = False
 
@@ -182,7 +183,7 @@ class Supply:
         except LeaseLost:
             self._drop(line)
             return False
-        line.through_id = through_id
+        line.through_id, line.renewed_at = through_id, time.monotonic()
         return True
 
     def write(self) -> None:
@@ -191,16 +192,26 @@ class Supply:
         lost = self.ledger.record(groups, now=self.env.now, seconds=LEASE_SECONDS) if groups else set()
         for line in self.lines:
             if line.marks:
-                line.through_id = line.horizon(self.ahead)
+                line.through_id, line.renewed_at = line.horizon(self.ahead), time.monotonic()
                 line.marks = []
             if line.held.id in lost:
                 self._drop(line)
+            elif time.monotonic() - line.renewed_at > RENEW_SECONDS and not line.lost:
+                self._renew(line)
         ended = [line for line in self.lines if line.ended and not (line.lost or line.rows or line.flying)]
         if ended:
             with transaction() as session:
                 for line in ended:
                     outbox.release(session, line.held, now=self.env.now)
         self.lines = [line for line in self.lines if not line.done]
+
+    def _renew(self, line: Line) -> None:
+        """Keeps a lease while a server takes its time."""
+        try:
+            self.ledger.advance(line.held, through_id=line.through_id, seconds=LEASE_SECONDS)
+            line.renewed_at = time.monotonic()
+        except LeaseLost:
+            self._drop(line)
 
     def _drop(self, line: Line) -> None:
         line.lost = line.ended = True

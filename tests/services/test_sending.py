@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Generator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from newsletter import outbox
 from newsletter.db import db, transaction
 from newsletter.mail.message import slot
-from newsletter.mail.transport import Outcome, Outgoing, Reply
+from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply
 from newsletter.models import Campaign, Delivery, Edition, Lease, Rest, Subscriber, Subscription, Suppression
 from newsletter.services import campaigns, letters, sending
 from newsletter.services.environment import EXTENSION, Environment
@@ -427,3 +428,27 @@ def test_a_server_that_refuses_the_sender_is_left_to_rest(env: Environment, sink
     found = totals(campaign)
     assert (status(campaign), found.failed) == ("sending", 0)
     assert found.waiting <= 3 + sink.group
+
+
+def test_a_lease_is_kept_while_a_server_takes_its_time(
+    env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody takes over what is on its way to a slow server."""
+    make_campaign(5)
+    monkeypatch.setattr("newsletter.services.supply.RENEW_SECONDS", -1)
+    monkeypatch.setattr("newsletter.services.supply.LEASE_SECONDS", 1000)
+    left: list[int] = []
+
+    class Slow(Sink):
+        def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
+            held = [outgoing for outgoing in iter(pull, None) if isinstance(outgoing, Outgoing)]
+            with transaction() as session:
+                session.execute(update(Lease).values(expires_at=1))
+            yield []
+            db.session.rollback()
+            left.extend(db.session.scalars(select(Lease.expires_at)).all())
+            yield [self._take(outgoing) for outgoing in held]
+
+    assert sending.send_due(env, transport=Slow()).sent == 5
+    assert left
+    assert min(left) > 1

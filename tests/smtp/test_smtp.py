@@ -336,6 +336,22 @@ def test_waiting_is_no_end(servers: list[FaultServer]) -> None:
     assert results(found) == ["accepted", "accepted"]
 
 
+def test_a_caller_hears_something_while_a_server_takes_its_time(
+    servers: list[FaultServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("newsletter.mail.wire.BEAT_SECONDS", 0.1)
+
+    def late(talk: Conversation, line: str) -> bytes:
+        time.sleep(0.6)
+        return b"250 Ok\r\n"
+
+    server = make(servers, {"END": late})
+    waiting = iter([outgoing(1)])
+    groups = list(transport(server).deliver(lambda: next(waiting, None)))
+    assert [len(group) for group in groups][-1] == 1
+    assert 3 <= groups.count([]) <= 7
+
+
 def test_a_silent_server_is_given_up_in_time(servers: list[FaultServer]) -> None:
     server = make(servers, {"MAIL": always(b"")})
     begun = time.monotonic()
