@@ -18,13 +18,13 @@ HTML_AT_MOST = 400_000
 
 def looks_like(body: bytes) -> bool:
     """Whether `body` begins as JSON does."""
-    return body[:200].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+    return body[:200].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"{")
 
 
 def parse(body: bytes, *, url: str) -> ParsedFeed:
     """The feed in `body`. Raises `NotAFeed`."""
     try:
-        found = json.loads(body.decode("utf-8-sig", "replace"))
+        found = json.loads(body.decode(json.detect_encoding(body), "replace"))
     except (ValueError, RecursionError):
         raise NotAFeed(url, "broken JSON") from None
     items = found.get("items") if isinstance(found, dict) else None
@@ -65,7 +65,7 @@ def _entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
         content_html=content,
         image=(image or "") if has_own and image else picture,
         image_alt="" if has_own else alt,
-        categories=tuple(plain(tag, limit=100) for tag in item.get("tags") or [] if isinstance(tag, str))[:50],
+        categories=tuple(plain(tag, limit=100) for tag in _list(item.get("tags")) if isinstance(tag, str))[:50],
         video_id=video,
     )
 
@@ -74,14 +74,17 @@ def _text(value: object) -> str:
     return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
 
 
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _paragraphs(text: str) -> str:
     blocks = [block for block in text[:HTML_AT_MOST].split("\n\n") if block.strip()]
     return "".join(f"<p>{escape(block.strip())}</p>" for block in blocks)
 
 
 def _author(item: dict[str, Any]) -> str:
-    authors = item.get("authors") if isinstance(item.get("authors"), list) else [item.get("author")]
-    first = authors[0] if authors else None
+    first = next(iter(_list(item.get("authors"))), item.get("author"))
     return plain(first.get("name"), limit=200) if isinstance(first, dict) else ""
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from html import unescape
 
 ENTRIES_AT_MOST = 10_000
 DEPTH_AT_MOST = 400
 LIGHT = 1_000_000
 LIGHT_TAGS = 5_000
 LIGHT_TAG = 10_000
+SUBSET_AT_MOST = 20_000
 
 # Each alternative stops at the next bracket or at its own end, so that a million of them without an end stay linear.
 _ASIDE = rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+(?:\]\]>|\Z)|<!--(?:[^-]|-(?!->))*+(?:-->|\Z)"
@@ -18,6 +20,14 @@ _TOKEN = re.compile(_ASIDE + rb"|<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]*)(?P<re
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:rss|feed|rdf|channel|entry)\b", re.I)
 _TEXT_TAGS = frozenset((b"br", b"img", b"hr", b"link", b"meta", b"p", b"li", b"input"))
 _ITEM_TAGS = frozenset((b"item", b"entry"))
+_REFERENCE = re.compile(
+    rb"(?P<aside>"
+    + _ASIDE
+    + rb")|&#x(?P<high>d[89ab][0-9a-f]{2});&#x(?P<low>d[c-f][0-9a-f]{2});"
+    + rb"|&(?P<name>#[0-9]{1,9}|#x[0-9a-f]{1,9}|[a-z_][\w.:-]{0,60}+);|&",
+    re.I,
+)
+_PLAIN = frozenset((b"amp", b"lt", b"gt", b"quot", b"apos"))
 
 
 def trimmed(body: bytes) -> bytes:
@@ -57,7 +67,9 @@ def _tags(body: bytes) -> Iterator[re.Match[bytes]]:
 
 def mended(body: bytes) -> bytes:
     """`body` with entries side by side that stood inside one another (E09), empty ones left out, and no more of them
-    than we read."""
+    than we read; and with the references that XML knows."""
+    if b"\0" not in body[:200] and b"\x1b" not in body:  # where a byte below 128 is the letter it is in ASCII
+        body = _referring(body)
     marks = [match for match in _tags(body) if match["name"].lower() in _ITEM_TAGS]
     depth, nested, count = 0, False, 0
     for match in marks:
@@ -68,6 +80,26 @@ def mended(body: bytes) -> bytes:
     if nested and depth == 0:
         return _side_by_side(body, marks)
     return _shortened(body, marks) if count > ENTRIES_AT_MOST else body
+
+
+def _referring(body: bytes) -> bytes:
+    """HTML's references as XML's, and a bare ampersand as one (F10). The strict parser drops the first without a word
+    where a document type is named, and the lenient one makes a reference of the second."""
+    own = frozenset(re.findall(rb"<!ENTITY\s+([\w.:-]{1,60})", body[:SUBSET_AT_MOST]))
+    return _REFERENCE.sub(lambda match: _reference(match, own), body)
+
+
+def _reference(match: re.Match[bytes], own: frozenset[bytes]) -> bytes:
+    name = match["name"]
+    if match["aside"] is not None or name in _PLAIN or name in own:
+        return match[0]
+    if match["high"]:  # one letter, in two halves
+        return b"&#%d;" % (0x10000 + ((int(match["high"], 16) - 0xD800) << 10) + int(match["low"], 16) - 0xDC00)
+    if not name:
+        return b"&amp;"
+    said = match[0].decode("ascii", "replace")
+    known = unescape(said)
+    return match[0] if known == said else "".join(f"&#{ord(letter)};" for letter in known).encode()
 
 
 def _side_by_side(body: bytes, marks: list[re.Match[bytes]]) -> bytes:

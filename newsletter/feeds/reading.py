@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+import zlib
 from dataclasses import asdict
 from datetime import datetime
 
@@ -26,6 +27,7 @@ TOO_LONG = "reading it takes longer than any feed should"
 
 def read(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
     """The feed in `body`, found at `url`. Raises `NotAFeed` with the reason, at the latest after `SECONDS_IN_ALL`."""
+    body = _unpacked(body)
     if len(body) > BODY_AT_MOST or not heavy(body):
         return parse(body, url=url, content_type=content_type)
     try:
@@ -46,6 +48,16 @@ def read(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
     if done.returncode != 0:
         raise NotAFeed(url, "reading it takes more memory than any feed should")
     return _from_json(done.stdout)
+
+
+def _unpacked(body: bytes) -> bytes:
+    """What a gzip file holds (some servers hand one out as it is), as far as anything of it would be read."""
+    if not body.startswith(b"\x1f\x8b"):
+        return body
+    try:
+        return zlib.decompressobj(wbits=31).decompress(body, BODY_AT_MOST + 1)
+    except zlib.error:
+        return body
 
 
 def _from_json(said: bytes) -> ParsedFeed:

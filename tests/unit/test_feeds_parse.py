@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from datetime import UTC, datetime
 
@@ -164,6 +165,43 @@ def test_f10_letters_that_are_not_what_they_are_called(charset: str, text: str, 
     said = {"UTF-8": head, "": "", "true": head.replace("UTF-8", charset)}[declared]
     feed = read(body.replace(head, said).encode(charset), "text/xml")
     assert [entry.title for entry in feed.entries] == [text, text + " 2"]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("R&D, Q & A", "R&D, Q & A"),
+        ("d&eacute;j&agrave; &ndash; vu", "déjà – vu"),
+        ("a &#xD83C;&#xDF89; b&#0;", "a 🎉 b\ufffd"),
+        ("it&#146;s", "it’s"),
+        ("<![CDATA[R&amp;D &eacute;]]>", "R&D é"),
+    ],
+)
+@pytest.mark.parametrize("doctype", ["", '<!DOCTYPE rss PUBLIC "-//N//DTD" "http://my.example/rss-0.91.dtd">'])
+def test_f10_references_mean_what_html_makes_of_them(doctype: str, written: str, meant: str) -> None:
+    body = f"<?xml version='1.0'?>{doctype}<rss version='2.0'><channel><title>T</title><item><title>{written}</title></item></channel></rss>"
+    [entry] = read(body.encode()).entries
+    assert entry.title == meant
+
+
+def test_f10_references_a_feed_declares_itself_stay_its_own() -> None:
+    body = b"<?xml version='1.0'?><!DOCTYPE rss [<!ENTITY brand 'mine'>]><rss version='2.0'><channel><item><title>&brand;</title></item></channel></rss>"
+    assert [entry.title for entry in read(body).entries] == ["mine"]
+
+
+def test_f10_a_feed_in_a_gzip_file_is_read() -> None:
+    assert [entry.title for entry in read_apart(gzip.compress(rss(item("A"))), url=URL).entries] == ["A"]
+
+
+def test_f04_a_gzip_file_is_unpacked_no_further_than_it_is_read() -> None:
+    with pytest.raises(NotAFeed, match="larger than 5 MB"):
+        read_apart(gzip.compress(b"<" * 20_000_000), url=URL)
+
+
+def test_json_of_other_types_than_agreed_is_read_as_far_as_it_makes_sense() -> None:
+    said = b'{"version": "https://jsonfeed.org/version/1.1", "title": 5, "items": [{"id": 1.5, "title": "A", "tags": 5, "authors": "x", "image": 3}, null]}'
+    for body in (said, said.decode().encode("utf-16")):
+        assert [entry.title for entry in read(body, "application/feed+json").entries] == ["A"]
 
 
 def test_f10_a_broken_letter_spoils_no_other() -> None:
