@@ -330,11 +330,15 @@ def _known(session: Session, feed: Feed) -> list[sighting.Known]:
 def _seen(
     env: Environment, session: Session, known: Sequence[sighting.Known], seen: Sequence[tuple[int, ParsedEntry]]
 ) -> int:
-    """Takes over what entries say now: the corrected text goes to whoever has not had it yet. Returns how many."""
+    """Takes over what entries say now: the corrected text goes to whoever has not had it yet, and an id that changed is
+    what the entry is known by from now on. Returns how many."""
+    used = {entry.identity for entry in known}
     rows = {entry.id: entry for entry in session.scalars(select(Entry).where(Entry.id.in_([id_ for id_, _ in seen])))}
     for number, sighted in seen:
         entry = rows[number]
         _update(entry, sighted)
+        if sighted.identity not in used:
+            entry.identity = sighted.identity
         if entry.withdrawn_at is not None:
             _returned(env, session, entry)
     return len(seen)

@@ -121,6 +121,18 @@ def test_e01_a_changed_id_with_a_known_link_is_the_same(
     assert poll(env, clock, fake_fetch, moved).new == 0
 
 
+def test_e01_an_entry_is_known_by_the_id_it_has_now(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    """The blog moved (another id), then title and address of a post were edited together."""
+    date, link = "Mon, 23 Nov 2026 08:00:00 GMT", "https://blog.example.com/new"
+    poll(env, clock, fake_fetch, item("New", guid="1", link=link, date=date), item("Old"))
+    poll(env, clock, fake_fetch, item("New", guid="2", link=link, date=date), item("Old"))
+    edited = item("Newer", guid="2", link="https://blog.example.com/newer", date=date)
+    assert poll(env, clock, fake_fetch, edited, item("Old")).new == 0
+    assert fates() == {"Old": "skipped", "Newer": "ready"}
+
+
 def test_e02_a_reused_id_for_another_post_is_new(
     env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
 ) -> None:
