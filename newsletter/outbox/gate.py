@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, and_, func, select, update
+from sqlalchemy import CursorResult, func, select, text, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import Subscriber, Subscription
@@ -23,8 +23,8 @@ class Waiting:
     domain: str | None
 
 
-# As the partial index has it.
-_HELD = and_(deliveries.c.mail == "confirm", deliveries.c.due_at.is_(None), deliveries.c.status == "queued")
+# As the partial index has it, to the letter: with parameters no planner would know that it fits.
+_HELD = text("deliveries.mail = 'confirm' AND deliveries.due_at IS NULL AND deliveries.status = 'queued'")
 
 
 def held(session: Session, *, after_id: int, limit: int) -> list[Waiting]:

@@ -64,13 +64,13 @@ def lease_due(
             deliveries.c.doubts > 0 if doubted else deliveries.c.doubts == 0,
             deliveries.c.campaign_id == campaign_id if campaign_id else deliveries.c.campaign_id.is_(None),
         )
-        .order_by(deliveries.c.id)
+        .order_by(deliveries.c.due_at, deliveries.c.id)  # as the index on what is due has it: no other row is looked at
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
     if not ids:
         return None
-    held = _new_lease(session, worker, seconds, None, ids[0], ids[-1])
+    held = _new_lease(session, worker, seconds, None, min(ids), max(ids))
     session.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(lease_id=held.id))
     return held
 
