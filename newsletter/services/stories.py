@@ -1,14 +1,15 @@
-"""One story, told once: a video of the list that a post of the same day embeds is shown in the post, not beside it."""
+"""One story, told once: a video of the list that a post of the same day embeds is shown in the post, not beside it; a
+page that several feeds of the list lead to is mailed from the first."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, select
 from sqlalchemy.orm import Session
 
 from newsletter.content import video_ids
-from newsletter.models import Entry
+from newsletter.models import Entry, Feed
 from newsletter.services.entries import make_ready
 from newsletter.services.environment import Environment
 
@@ -21,6 +22,7 @@ def join(env: Environment, session: Session, list_id: int) -> None:
     had; where the video was mailed before its post came, the post goes out as well: its words are new."""
     undecided = and_(Entry.by_hand.is_(False), Entry.withdrawn_at.is_(None), Entry.fate.in_(("new", "ready", "sent")))
     lately = and_(Entry.list_id == list_id, Entry.found_at > env.now - LOOK_BACK, undecided)
+    _pages(session, list_id, lately)
     videos = session.scalars(select(Entry).where(lately, Entry.video_id != "", Entry.shown_in_id.is_(None))).all()
     if not videos:
         return
@@ -29,14 +31,34 @@ def join(env: Environment, session: Session, list_id: int) -> None:
     for video in videos:
         for post in posts:
             if video.video_id in embedded[post.id] and abs(_when(post) - _when(video)) <= SAME_DAY:
-                _show(video, post)
+                _show(video, post, f"shown in the post {post.id}, which embeds it")
                 break
 
 
-def _show(video: Entry, post: Entry) -> None:
-    video.shown_in_id = post.id
-    if video.fate != "sent":
-        video.fate, video.seq, video.why = "skipped", None, f"shown in the post {post.id}, which embeds it"
+def _pages(session: Session, list_id: int, lately: ColumnElement[bool]) -> None:
+    """Finds what waits in one feed and is, or was, mailed from another: a blog's feed and that of one of its
+    categories. A link that entries of one feed share tells none of them apart."""
+    feeds = session.scalars(select(Feed.id).where(Feed.list_id == list_id)).all()
+    if len(feeds) < 2:
+        return
+    waits = and_(lately, Entry.fate.in_(("new", "ready")), Entry.link_key != "", Entry.shown_in_id.is_(None))
+    for entry in session.scalars(select(Entry).where(waits).order_by(Entry.id)).all():
+        linked = and_(Entry.feed_id.in_(feeds), Entry.link_key == entry.link_key)
+        there = session.scalars(select(Entry).where(linked).order_by(Entry.id)).all()
+        first = next((each for each in there if each.id != entry.id and _stands(each)), None)
+        if first and first.id < entry.id and len({each.feed_id for each in there}) == len(there):
+            _show(entry, first, f"the same page as entry {first.id}, of another feed")
+
+
+def _stands(entry: Entry) -> bool:
+    """Whether an entry is, or was, to be mailed by itself."""
+    return entry.fate != "skipped" and entry.withdrawn_at is None and entry.shown_in_id is None
+
+
+def _show(entry: Entry, where: Entry, why: str) -> None:
+    entry.shown_in_id = where.id
+    if entry.fate != "sent":
+        entry.fate, entry.seq, entry.why = "skipped", None, why
 
 
 def _when(entry: Entry) -> datetime:
@@ -44,8 +66,11 @@ def _when(entry: Entry) -> datetime:
 
 
 def part(env: Environment, session: Session, post_ids: list[int]) -> None:
-    """Lets videos go out by themselves whose post was withdrawn."""
-    for video in session.scalars(select(Entry).where(Entry.shown_in_id.in_(post_ids), Entry.by_hand.is_(False))):
-        video.shown_in_id = None
-        if video.fate == "skipped" and video.withdrawn_at is None:
-            make_ready(session, video, "its post was withdrawn", grace_from=env.now)
+    """Lets go out by itself what was shown in posts that were withdrawn; not a page that was mailed already."""
+    for entry in session.scalars(select(Entry).where(Entry.shown_in_id.in_(post_ids), Entry.by_hand.is_(False))):
+        post = session.get_one(Entry, entry.shown_in_id)
+        if post.fate == "sent" and post.link_key == entry.link_key:
+            continue
+        entry.shown_in_id = None
+        if entry.fate == "skipped" and entry.withdrawn_at is None:
+            make_ready(session, entry, "its post was withdrawn", grace_from=env.now)

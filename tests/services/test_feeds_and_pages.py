@@ -174,6 +174,50 @@ def test_a_withdrawn_post_gives_its_video_back(
     assert fates() == {"Old": "skipped", "Post": "skipped", "Story": "ready"}
 
 
+def test_a_page_in_two_feeds_of_a_list_is_one_story(
+    env: Environment, mailing_list: int, fake_fetch: FakeFetch, clock: Clock
+) -> None:
+    """A blog's feed, and that of one of its categories."""
+    category = "https://blog.example.com/category/rest/feed.xml"
+    fake_fetch.pages |= {URL: rss(item("Old")), category: rss()}
+    feeds.add(env, URL)
+    feeds.add(env, category)
+    same, other = "https://blog.example.com/new/", "https://blog.example.com/?p=9"
+    fake_fetch.pages |= {
+        URL: rss(item("New", link=same)),
+        category: rss(item("Other", link=other), item("New, too", link=f"{same}?utm_source=rss")),
+    }
+    poll(env, clock)
+    found = fates()
+    assert sorted((found["New"], found["New, too"])) == ["ready", "skipped"]
+    assert found["Other"] == "ready"
+    first = "New" if found["New"] == "ready" else "New, too"
+    fake_fetch.pages |= (
+        {URL: rss(item("Old")), category: rss(item("New, too", link=same))}
+        if first == "New"
+        else {URL: rss(item("New", link=same)), category: rss()}
+    )
+    poll(env, clock)
+    assert fates()[first] == "skipped"
+    assert fates()["New, too" if first == "New" else "New"] == "ready"
+
+
+def test_a_link_that_entries_share_makes_no_story_of_them(
+    env: Environment, mailing_list: int, fake_fetch: FakeFetch, clock: Clock
+) -> None:
+    second = "https://blog.example.com/notes.xml"
+    fake_fetch.pages |= {URL: rss(item("Old")), second: rss()}
+    feeds.add(env, URL)
+    feeds.add(env, second)
+    home = "https://blog.example.com/now/"
+    fake_fetch.pages |= {
+        URL: rss(item("Note", link=home, guid="1")),
+        second: rss(item("One", link=home, guid="2"), item("Two", link=home, guid="3")),
+    }
+    poll(env, clock)
+    assert fates() == {"Old": "skipped", "Note": "ready", "One": "ready", "Two": "ready"}
+
+
 def pictures() -> dict[str, tuple[str, str]]:
     with reading() as session:
         return {entry.title: (entry.image, entry.image_alt) for entry in session.scalars(select(Entry))}
