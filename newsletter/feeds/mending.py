@@ -12,6 +12,7 @@ DEPTH_AT_MOST = 400
 LIGHT = 1_000_000
 LIGHT_TAGS = 5_000
 LIGHT_TAG = 10_000
+LIGHT_ENTITIES = 500
 SUBSET_AT_MOST = 20_000
 
 # Each alternative stops at the next bracket or at its own end, so that a million of them without an end stay linear.
@@ -45,6 +46,8 @@ def heavy(body: bytes) -> bool:
     """Whether reading `body` may cost more than a worker should spend beside its other work."""
     if len(body) > LIGHT or b"\0" in body[:200]:
         return len(body) > LIGHT_TAGS
+    if body.count(b"<!E") > LIGHT_ENTITIES:
+        return True
     count = body.count(b"<") if body.count(b"<") <= LIGHT_TAGS else sum(1 for _ in _tags(body))
     return count > LIGHT_TAGS or any(len(part) > LIGHT_TAG for part in re.findall(rb"<[A-Za-z][^<>]*", body))
 

@@ -264,6 +264,10 @@ def test_f06_what_costs_too_much_is_read_apart_and_ended(monkeypatch: pytest.Mon
         read_apart(rss(f"<item><title>A</title>{labels}</item>"), url=URL)
 
 
+def test_f05_a_feed_that_declares_many_entities_is_read_apart() -> None:
+    assert heavy(b"<!DOCTYPE rss [" + b'<!ENTITY a "b">' * 1000 + b"]>" + rss(item("A")))
+
+
 def test_f06_a_heavy_feed_is_read_apart_to_the_same_end() -> None:
     body = rss(*(item(f"Größe {n}", date="Tue, 24 Nov 2026 09:00:00 GMT") for n in range(1200)))
     assert heavy(body)
