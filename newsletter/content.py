@@ -32,6 +32,8 @@ _IMG = re.compile(r"<img\b[^<>]*>", re.I)
 _SIZE = re.compile(r"\b(width|height)=\"(\d+)\"")
 _TINY = re.compile(r"(?:^|;)\s*(?:max-)?(?:width|height)\s*:\s*[0-2](?:\.\d+)?(?:px)?\s*(?:!|;|$)|display\s*:\s*none|"
                    r"visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)", re.I)  # fmt: skip
+_NOT_SHOWN = re.compile(r"display\s*:\s*none", re.I)
+_HIDDEN = re.compile(r' (?:hidden|style)="hidden"')
 _COUNTERS = re.compile(
     r"https?://(?:pixel\.wp\.com|stats\.wordpress\.com|feeds\.wordpress\.com|feeds\.feedburner\.com|"
     r"(?:www\.)?google-analytics\.com|medium\.com/_/stat)\b", re.I)  # fmt: skip
@@ -53,7 +55,7 @@ _ATTRIBUTES = {
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
-}
+} | {tag: {"hidden", "style"} for tag in ("article", "div", "figure", "p", "section")}
 
 
 # ── text ───────────────────────────────────────────────────────────────────────────────────────────
@@ -115,7 +117,7 @@ def clean_html(html: str, *, base_url: str) -> str:
         url_schemes={"http", "https", "mailto"},
     )
     # Once more: an entity ("&#xE000;") is no character before it is parsed, and a slot afterwards.
-    return _IMG.sub(_picture, _UNPRINTABLE.sub("", cleaned)).strip()
+    return _IMG.sub(_picture, _shown(_UNPRINTABLE.sub("", cleaned))).strip()
 
 
 def _too_deep(html: str) -> bool:
@@ -132,6 +134,8 @@ def _filter(base_url: str):  # type: ignore[no-untyped-def] # nh3 calls it with 
     def keep(tag: str, attribute: str, value: str) -> str | None:
         if attribute in ("href", "src"):
             return absolute_link(value, base_url=base_url, mail=attribute == "href")
+        if attribute == "hidden" or (attribute == "style" and tag != "img"):
+            return "hidden" if attribute == "hidden" or _NOT_SHOWN.search(value) else None  # for _shown
         if attribute == "style":
             return "tiny" if _TINY.search(value) else None  # a word for _picture, which takes it away again
         if attribute in ("width", "height"):
@@ -183,6 +187,23 @@ def _play_card(match: re.Match[str]) -> str:
         f'<p><a href="https://www.youtube.com/watch?v={video}">'
         f'<img src="{video_picture(video)}" alt="▶ Watch the video" width="480"></a></p>'
     )
+
+
+def _shown(html: str) -> str:
+    """Cleaned `html` without the pictures that stand in something hidden. What is written there stays: a page may show
+    it when it is clicked."""
+    if not _HIDDEN.search(html):
+        return html
+    out, end, depth = [], 0, 0
+    for match in _TAG.finditer(html):
+        closing, name, _ = match.groups()
+        out.append(html[end : match.start()])
+        end = match.end()
+        if name not in _VOID:
+            depth += (-1 if closing else 1) if depth else bool(_HIDDEN.search(match[0]))
+        if not (depth and name == "img"):
+            out.append(_HIDDEN.sub("", match[0]))
+    return "".join([*out, html[end:]])
 
 
 def _picture(match: re.Match[str]) -> str:

@@ -87,6 +87,16 @@ def test_links_and_pictures_become_absolute() -> None:
     assert 'src="https://blog.example.com/p.jpg"' in html
 
 
+@pytest.mark.parametrize("how", ['style="color: red; Display : none"', "hidden", 'hidden="until-found"'])
+def test_a_picture_in_something_hidden_is_none(how: str) -> None:
+    hidden = f'<div {how}><p>A<br><img src="t.gif"></p><ul><li><img src="u.gif"></ul>B</div>'
+    html = clean_html(f'{hidden}<p>C<img src="c.gif" alt="c"></p>', base_url=BASE)
+    assert "t.gif" not in html
+    assert "u.gif" not in html
+    assert "hidden" not in html
+    assert [word in html for word in ("<p>A", "B</div>", "<p>C", "c.gif")] == [True] * 4
+
+
 def test_counting_pixels_are_dropped() -> None:
     html = '<img src="a.gif" width="1" height="1"><img src="b.gif" height=0><img src="c.jpg" width="900" height="600">'
     cleaned = clean_html(html, base_url=BASE)
