@@ -45,9 +45,14 @@ def _pages(session: Session, list_id: int, lately: ColumnElement[bool]) -> None:
     for entry in session.scalars(select(Entry).where(waits).order_by(Entry.id)).all():
         linked = and_(Entry.feed_id.in_(feeds), Entry.link_key == entry.link_key)
         there = session.scalars(select(Entry).where(linked).order_by(Entry.id)).all()
-        first = next((each for each in there if each.id != entry.id and _stands(each)), None)
+        first = next((each for each in there if each.id != entry.id and _stands(each) and _alike(each, entry)), None)
         if first and first.id < entry.id and len({each.feed_id for each in there}) == len(there):
             _show(entry, first, f"the same page as entry {first.id}, of another feed")
+
+
+def _alike(one: Entry, other: Entry) -> bool:
+    """Whether entries of one page say the same: others may only link to it, with words of their own."""
+    return one.title == other.title or one.identity == other.identity
 
 
 def _stands(entry: Entry) -> bool:

@@ -177,29 +177,33 @@ def test_a_withdrawn_post_gives_its_video_back(
 def test_a_page_in_two_feeds_of_a_list_is_one_story(
     env: Environment, mailing_list: int, fake_fetch: FakeFetch, clock: Clock
 ) -> None:
-    """A blog's feed, and that of one of its categories."""
-    category = "https://blog.example.com/category/rest/feed.xml"
+    """A blog's feed, and that of one of its categories; and a post that only links to the same page."""
+    category, link = "https://blog.example.com/rest/feed.xml", "https://blog.example.com/new/"
     fake_fetch.pages |= {URL: rss(item("Old")), category: rss()}
     feeds.add(env, URL)
     feeds.add(env, category)
-    same, other = "https://blog.example.com/new/", "https://blog.example.com/?p=9"
-    fake_fetch.pages |= {
-        URL: rss(item("New", link=same)),
-        category: rss(item("Other", link=other), item("New, too", link=f"{same}?utm_source=rss")),
-    }
+    fake_fetch.pages[URL] = rss(item("New", link=link), item("Old"))
     poll(env, clock)
-    found = fates()
-    assert sorted((found["New"], found["New, too"])) == ["ready", "skipped"]
-    assert found["Other"] == "ready"
-    first = "New" if found["New"] == "ready" else "New, too"
-    fake_fetch.pages |= (
-        {URL: rss(item("Old")), category: rss(item("New, too", link=same))}
-        if first == "New"
-        else {URL: rss(item("New", link=same)), category: rss()}
-    )
+    fake_fetch.pages[category] = rss(item("New", link=f"{link}?utm_source=rss", guid="9"), item("Mine"))
     poll(env, clock)
-    assert fates()[first] == "skipped"
-    assert fates()["New, too" if first == "New" else "New"] == "ready"
+    said = {entry.why for entry in entries.ls(fate="skipped")}
+    assert said == {"was there already when the feed was added", "the same page as entry 2, of another feed"}
+    assert [entry.title for entry in entries.ls(fate="ready")] == ["Mine", "New"]
+    fake_fetch.pages[URL] = rss(item("Old"))
+    poll(env, clock)
+    assert [(entry.id, entry.title) for entry in entries.ls(fate="ready")] == [(4, "New"), (3, "Mine")]
+
+
+def test_a_post_that_links_to_a_page_of_another_feed_is_its_own_story(
+    env: Environment, mailing_list: int, fake_fetch: FakeFetch, clock: Clock
+) -> None:
+    second, link = "https://blog.example.com/links.xml", "https://blog.example.com/new/"
+    fake_fetch.pages |= {URL: rss(), second: rss()}
+    feeds.add(env, URL)
+    feeds.add(env, second)
+    fake_fetch.pages |= {URL: rss(item("New", link=link)), second: rss(item("Read this", link=link, guid="9"))}
+    poll(env, clock)
+    assert fates() == {"New": "ready", "Read this": "ready"}
 
 
 def test_a_link_that_entries_share_makes_no_story_of_them(
