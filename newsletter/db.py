@@ -22,7 +22,9 @@ from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from newsletter.errors import DatabaseError
 
-BUSY_TIMEOUT_MS = 15_000
+BUSY_TIMEOUT_MS = 40_000
+"""A backup or an import may hold the database for half a minute (D01); shorter than a lease of the outbox, whose
+outcomes wait for it."""
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key; SQLite's own row id is one by nature."""

@@ -12,12 +12,13 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from newsletter import outbox
-from newsletter.db import db, transaction
+from newsletter.db import DirectConnection, db, transaction
 from newsletter.mail.message import slot
 from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply
 from newsletter.models import Campaign, Delivery, Edition, Lease, Rest, Subscriber, Subscription, Suppression
 from newsletter.services import campaigns, letters, sending
 from newsletter.services.environment import EXTENSION, Environment
+from newsletter.services.supply import LEASE_SECONDS
 from newsletter.tokens import keyed_hash
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
@@ -452,3 +453,14 @@ def test_a_lease_is_kept_while_a_server_takes_its_time(
     assert sending.send_due(env, transport=Slow()).sent == 5
     assert left
     assert min(left) > 1
+
+
+def test_d01_outcomes_wait_while_a_backup_holds_the_database(app: Flask, database_kind: str) -> None:
+    """Half a minute, as D01 has it, and no longer than a lease."""
+    if database_kind != "sqlite":
+        return  # its writers do not lock each other out
+    with app.app_context():
+        direct = DirectConnection()
+        [(patience,)] = direct.rows("PRAGMA busy_timeout", {})
+        direct.close()
+    assert 30_000 < patience < LEASE_SECONDS * 1000
