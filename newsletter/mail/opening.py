@@ -6,6 +6,7 @@ a password never travels in the clear.
 
 from __future__ import annotations
 
+import io
 import smtplib
 import socket
 import ssl
@@ -13,10 +14,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from newsletter.errors import TransportError
-from newsletter.mail.answers import one_line
+from newsletter.mail.answers import REPLY_AT_MOST, one_line
 from newsletter.mail.servers import Server
 
 KNOCKS = 3
@@ -36,6 +37,50 @@ class Opened:
     offers: dict[str, str]
 
 
+class _Ear(io.RawIOBase):
+    """Hears one reply at a time: so long and so much of it at most, however slowly or endlessly it comes (P09)."""
+
+    def __init__(self, sock: socket.socket, timeout: float) -> None:
+        self._sock = sock
+        self._timeout = timeout
+        self.listen()
+
+    def listen(self) -> None:
+        """Begins with a reply."""
+        self._until = time.monotonic() + self._timeout
+        self._left = REPLY_AT_MOST
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if time.monotonic() > self._until:
+            raise ValueError("no answer in time")
+        if self._left <= 0:
+            raise ValueError("an answer without an end")
+        try:
+            count = self._sock.recv_into(buffer)
+        except TimeoutError:  # smtplib would take it for a connection that was ended
+            raise ValueError("no answer in time") from None
+        self._left -= count
+        return count
+
+
+class _Patient(smtplib.SMTP):
+    """smtplib's, but for its patience, which begins anew with every octet."""
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = io.BufferedReader(_Ear(self.sock, self.timeout))
+        if self.file is not None:
+            self.file.raw.listen()
+        return super().getreply()
+
+
+class _PatientOverTLS(_Patient, smtplib.SMTP_SSL):
+    """The same, with TLS from the first octet."""
+
+
 def knock(server: Server, tls: Callable[[], ssl.SSLContext], *, timeout: float, hello: str) -> Opened:
     """An open connection, if need be at the third call. Raises `TransportError`."""
     for number in range(1, KNOCKS):
@@ -49,9 +94,9 @@ def knock(server: Server, tls: Callable[[], ssl.SSLContext], *, timeout: float, 
 def _open(server: Server, tls: Callable[[], ssl.SSLContext], timeout: float, hello: str) -> Opened:
     smtp: smtplib.SMTP
     if server.scheme == "smtps":
-        smtp = smtplib.SMTP_SSL(local_hostname=hello, timeout=timeout, context=tls())
+        smtp = _PatientOverTLS(local_hostname=hello, timeout=timeout, context=tls())
     else:
-        smtp = smtplib.SMTP(local_hostname=hello, timeout=timeout)
+        smtp = _Patient(local_hostname=hello, timeout=timeout)
     try:
         _shake_hands(smtp, server, tls)
         return _detached(smtp, server)
