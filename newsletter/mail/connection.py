@@ -16,7 +16,7 @@ _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Connection:
-    """A socket that never blocks, and what is said on it. `unknown`: accepted, and not yet handed to the caller."""
+    """A socket that never blocks, and what is said on it. `unknown`: outcomes not yet handed to the caller."""
 
     def __init__(self, opened: Opened, conversation: Conversation, timeout: float) -> None:
         self.sock = opened.sock

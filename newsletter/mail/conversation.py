@@ -40,7 +40,8 @@ class Conversation:
     `answers` counts whole replies.
 
     `outcomes` collects what became of messages, for the caller to take. Once `over`, nothing more can be said; `why`
-    then tells people the reason, and `returned` holds messages that had not had their turn: another connection's.
+    then tells people the reason, `returned` holds messages that had not had their turn (another connection's), and
+    `turned_away` says that it was ended with 421 before a message was taken.
     """
 
     def __init__(self, server: str, offers: Mapping[str, str], *, grouped: bool = True, chunks: bool = True) -> None:
@@ -65,6 +66,7 @@ class Conversation:
         self.why = ""
         self.confused = False
         self.without_chunks = False
+        self.turned_away = False
 
     # ── what may be done now ───────────────────────────────────────────────────────────────────────
 
@@ -209,6 +211,7 @@ class Conversation:
         assert flight is not None
         if code == 421:
             self._expected.appendleft((stage, flight))
+            self.turned_away = not self._accepted
             self.end(one_line(said), reply(code, said))
             return []
         if stage == "END":

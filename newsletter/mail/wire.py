@@ -21,7 +21,7 @@ from newsletter.mail.servers import Server, Servers
 from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply
 
 UNKNOWN_AT_MOST = 2
-"""So many messages of a connection may be accepted, or on their way, and not yet handed to the caller."""
+"""So many messages of a connection may have an outcome, or be on their way, and not yet be handed to the caller."""
 GOODBYE_SECONDS = 2.0
 BEAT_SECONDS = 10.0
 """A caller hears something at least that often, if only that nothing has come."""
@@ -87,7 +87,7 @@ class Wire:
     def _feed(self, connection: Connection) -> None:
         talk, awake = connection.conversation, self._servers.awake(connection.server)
         while (talk.ready or (talk.room and awake)) and not connection.backlog:
-            if talk.exposes and connection.unknown + talk.exposed >= UNKNOWN_AT_MOST:
+            if connection.unknown + (talk.exposed if talk.exposes else 0) >= UNKNOWN_AT_MOST:
                 self._held_up |= connection.unknown > 0
                 return
             following = self._next() if talk.room and awake else None
@@ -170,10 +170,17 @@ class Wire:
             self._opening -= 1
             if isinstance(made, Opened):
                 self._admit(made)
-            elif any(connection.server == server for connection in self._connections):
-                self._most = len(self._connections) + self._opening  # it carries some of ours and wants no more
+            elif self._speaks_to(server):
+                self._ask_for_no_more()
             else:
                 self._servers.failed(server, made)
+
+    def _speaks_to(self, server: Server) -> bool:
+        return any(connection.server == server for connection in self._connections)
+
+    def _ask_for_no_more(self) -> None:
+        """A server that carries some of ours wants no further connection."""
+        self._most = len(self._connections) + self._opening
 
     def _admit(self, opened: Opened) -> None:
         self._servers.opened(opened.server)
@@ -214,6 +221,8 @@ class Wire:
         self._selector.unregister(connection.sock)
         (self._connections if connection in self._connections else self._leaving).remove(connection)
         connection.sock.close()
+        if connection.conversation.turned_away and self._speaks_to(connection.server):
+            self._ask_for_no_more()
 
     def _see_off(self, connection: Connection) -> None:
         """QUIT; the answer is waited for beside what else goes on."""

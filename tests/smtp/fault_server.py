@@ -19,6 +19,7 @@ class Conversation:
     """One connection, as its script sees it. `count` numbers the messages accepted on it."""
 
     number: int
+    socket: socket.socket
     sender: str = ""
     recipient: str = ""
     count: int = 0
@@ -27,6 +28,7 @@ class Conversation:
     commands: list[str] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     wrapped: socket.socket | None = None
+    ended: bool = False
 
 
 class FaultServer:
@@ -47,6 +49,11 @@ class FaultServer:
     def close(self) -> None:
         self._listener.close()
 
+    @property
+    def talking(self) -> int:
+        """How many connections are open."""
+        return sum(not talk.ended for talk in self.conversations)
+
     def _listen(self) -> None:
         while True:
             try:
@@ -56,7 +63,7 @@ class FaultServer:
             threading.Thread(target=self._guarded, args=[connection], daemon=True).start()
 
     def _guarded(self, connection: socket.socket) -> None:
-        talk = Conversation(len(self.conversations) + 1, secure=self._implicit)
+        talk = Conversation(len(self.conversations) + 1, connection, secure=self._implicit)
         self.conversations.append(talk)
         try:
             if self._implicit and self._context:
@@ -65,6 +72,7 @@ class FaultServer:
         except (OSError, ValueError):
             pass
         finally:
+            talk.ended = True
             connection.close()
             if talk.wrapped is not None:
                 talk.wrapped.close()

@@ -123,6 +123,45 @@ def test_p09_answers_that_make_no_sense(servers: list[FaultServer], reply: bytes
     assert len({recipient for _, recipient, _ in server.accepted}) == len(server.accepted)
 
 
+@pytest.mark.parametrize("command", ["CONNECT", "EHLO"])
+@pytest.mark.parametrize("drop", [b"250-\r\n" * 20, b"x" * 10], ids=["lines", "letters"])
+def test_p09_an_opening_without_an_end(servers: list[FaultServer], command: str, drop: bytes) -> None:
+    def drip(talk: Conversation, text: str) -> bytes | None:
+        while True:
+            time.sleep(0.02)
+            talk.socket.sendall(drop.replace(b"250", b"220") if command == "CONNECT" else drop)
+
+    server, begun = make(servers, {command: drip}), time.monotonic()
+    with pytest.raises(TransportError, match=r"no answer in time|without an end"):
+        deliver(transport(server, timeout=0.5), 1)
+    assert time.monotonic() - begun < 5
+
+
+def test_p06_refusals_are_handed_over_as_they_come(servers: list[FaultServer]) -> None:
+    """However many there are: whoever takes them may want to stop."""
+    everybody = make(servers, {"RCPT": always(b"550 5.1.1 User unknown\r\n")})
+    too_big = make(servers, ehlo=("PIPELINING", "SIZE 10"))
+    for server in (everybody, too_big):
+        waiting = iter([outgoing(number) for number in range(1, 200)])
+        groups = list(transport(server, connections=4).deliver(lambda waiting=waiting: next(waiting, None)))  # type: ignore[misc]
+        assert sum(map(len, groups)) == 199
+        assert max(map(len, groups)) <= 2 * 4
+
+
+def test_p02_a_server_that_turns_further_connections_away_gets_fewer(servers: list[FaultServer]) -> None:
+    """It lets everybody in, and says 421 to all as long as they are more than two."""
+    server = make(servers)
+
+    def mail(talk: Conversation, text: str) -> bytes | None:
+        time.sleep(0.02)
+        return b"421 4.7.0 Too many\r\n" if server.talking > 2 else b"250 Ok\r\n"
+
+    server.script["MAIL"] = mail
+    outcomes = deliver(transport(server, connections=8), 60)
+    assert results(outcomes).count("unsent") <= 8
+    assert results(outcomes).count("accepted") >= 52
+
+
 def test_p09_answers_in_several_lines_and_letters(servers: list[FaultServer]) -> None:
     server = make(
         servers, {"RCPT": first(1, "550-5.1.1 Größe\r\n550 5.1.1 \x07unbekannt\r\n".encode("latin-1"), b"250 Ok\r\n")}
@@ -350,6 +389,14 @@ def test_a_caller_hears_something_while_a_server_takes_its_time(
     groups = list(transport(server).deliver(lambda: next(waiting, None)))
     assert [len(group) for group in groups][-1] == 1
     assert 3 <= groups.count([]) <= 7
+
+
+@pytest.mark.parametrize("command", ["CONNECT", "EHLO"])
+def test_p01_a_server_that_says_nothing_is_called_once(servers: list[FaultServer], command: str) -> None:
+    server = make(servers, {command: always(b"")})
+    with pytest.raises(TransportError, match="no answer in time"):
+        deliver(transport(server, timeout=0.3), 1)
+    assert len(server.conversations) == 1
 
 
 def test_a_silent_server_is_given_up_in_time(servers: list[FaultServer]) -> None:
