@@ -226,12 +226,12 @@ class Run:
 
     def _learn(self, row: Row, campaign_id: int, verdict: Verdict, outcome: Outcome) -> None:
         """What an outcome says beyond its own message: about the campaign, the recipient's domain, the server."""
-        breaker = self.breakers.setdefault(campaign_id, Breaker())
-        if why := breaker.note(verdict, outcome.reply.text):
+        domain, breaker = domain_of(row), self.breakers.setdefault(campaign_id, Breaker())
+        if outcome.stage != "MAIL":
+            self.rests.note(domain, verdict, outcome.reply.text, campaign_id=campaign_id)
+        if self.rests.until(domain) is None and (why := breaker.note(verdict, outcome.reply.text)):
             self.supply.drop_campaign(campaign_id)
             pause(self.env, campaign_id, why)
-        if outcome.stage != "MAIL":
-            self.rests.note(domain_of(row), verdict, outcome.reply.text, campaign_id=campaign_id)
         self.refusals[outcome.server] = self.refusals[outcome.server] + 1 if verdict.kind == "us" else 0
         if outcome.stage == "MAIL" and self.refusals[outcome.server] >= SERVER_STREAK:
             self.transport.rest(outcome.server, outcome.reply.text)

@@ -381,6 +381,20 @@ def test_a_domain_that_refuses_us_rests_and_nobody_is_marked(env: Environment, s
     assert db.session.scalars(select(Rest)).all() == []
 
 
+def test_one_domain_in_a_row_does_not_pause_a_campaign(env: Environment, sink: Sink) -> None:
+    """Its readers are neighbours, and several of them are on their way before it is known that it refuses."""
+    campaign = make_campaign(60)
+    with transaction() as session:
+        for row in session.scalars(select(Subscriber).where(Subscriber.id.between(21, 40))):
+            row.email = row.email_key = row.email.replace("example.com", "strict.example")
+    sink.group = 10
+    sink.script = lambda outgoing: (
+        refusal(outgoing, 550, "5.7.1", "Blocked by policy") if outgoing.recipient.endswith("@strict.example") else None
+    )
+    sending.send_due(env)
+    assert (status(campaign), totals(campaign).sent) == ("sending", 40)
+
+
 def test_after_a_restart_of_the_machine_all_that_was_held_is_in_doubt(
     env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
