@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, func, insert, literal_column, select, update
+from sqlalchemy import and_, insert, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign
@@ -24,18 +24,7 @@ def lease_slice(session: Session, campaign_id: int, *, worker: str, seconds: int
     ).one_or_none()
     if campaign is None or campaign.leased_id >= campaign.last_id:
         return None
-    ids = (
-        select(deliveries.c.id)
-        .where(
-            deliveries.c.id > campaign.leased_id,
-            deliveries.c.id <= campaign.last_id,
-            deliveries.c.campaign_id == campaign_id,
-        )
-        .order_by(deliveries.c.id)
-        .limit(SLICE)
-        .subquery()
-    )
-    last = session.scalar(select(func.max(ids.c.id))) or campaign.last_id
+    last = min(campaign.leased_id + SLICE, campaign.last_id)  # by ids: nobody looks for where a slice ends
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(leased_id=last))
     return _new_lease(session, worker, seconds, campaign_id, campaign.leased_id + 1, last)
 

@@ -29,7 +29,6 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "single mails": lambda session: outbox.lease_due(session, campaign_id=None, **CLAIM),
     "retries": lambda session: outbox.lease_due(session, campaign_id=1, **CLAIM),
     "doubts": lambda session: outbox.lease_due(session, campaign_id=1, doubted=True, **CLAIM),
-    "a slice": lambda session: outbox.lease_slice(session, 1, worker="m:1:1:b", seconds=60),
     "campaigns": lambda session: outbox.due_campaigns(session, now=START),
     "the gate": lambda session: gate.held(session, after_id=0, limit=100),
     "next": outbox.next_due,
