@@ -23,6 +23,7 @@ from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply
 UNKNOWN_AT_MOST = 2
 """So many messages of a connection may have an outcome, or be on their way, and not yet be handed to the caller."""
 GOODBYE_SECONDS = 2.0
+LONG_SECONDS = 0.004
 BEAT_SECONDS = 10.0
 """A caller hears something at least that often, if only that nothing has come."""
 
@@ -50,6 +51,7 @@ class Wire:
         self._error: TransportError | None = None
         self._look_at = 0.0
         self._heard_at = time.monotonic()
+        self._caller_took = 0.0
         self._closed = False
         self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
@@ -62,16 +64,18 @@ class Wire:
         while True:
             self._go_on()
             if self._held_up:
-                yield self._handed_over()
+                yield from self._hand_over()
             elif self._finished():
                 break
-            elif not self._listen(0.0 if self._found else self._patience()) and (self._found or self._silent()):
-                yield self._handed_over()
+            elif not self._listen(self._linger() if self._found else self._patience()) and (
+                self._found or self._silent()
+            ):
+                yield from self._hand_over()
         if self._error is not None:
             said = Reply(0, "", self._error.reason)
             self._found += [Outcome(one.id, "unsent", "CONNECT", said, self._error.host) for one in self._parked]
         if self._found:
-            yield self._handed_over()
+            yield from self._hand_over()
         if self._error is not None:
             raise self._error
         self._say_goodbye()
@@ -115,13 +119,19 @@ class Wire:
             self._ask_at = time.monotonic() + found
         return None
 
-    def _handed_over(self) -> list[Outcome]:
+    def _hand_over(self) -> Generator[list[Outcome], None, None]:
         """The outcomes found so far; whoever takes them has written them down before the loop goes on."""
         found, self._found, self._held_up = self._found, [], False
         self._heard_at = time.monotonic()
+        yield found
+        self._caller_took = time.monotonic() - self._heard_at
         for connection in self._connections:
             connection.unknown = 0
-        return found
+
+    def _linger(self) -> float:
+        """Seconds to wait for more before outcomes are handed over: none, unless the caller takes long over each group
+        (a disk that is slow to flush), so that larger ones are worth a wait."""
+        return self._caller_took / 4 if self._caller_took > LONG_SECONDS else 0.0
 
     def _silent(self) -> bool:
         return time.monotonic() - self._heard_at >= BEAT_SECONDS
