@@ -32,6 +32,7 @@ class Request:
     evidence: Evidence
     answers: dict[str, object] = field(default_factory=dict)
     agreed: dict[str, str] = field(default_factory=dict)
+    topics: str = ""
 
 
 def may_ask(asking: Asking | None, now: datetime) -> bool:
@@ -51,6 +52,7 @@ def ask(env: Environment, session: Session, subscription: Subscription, request:
     pending = subscription.status == "pending"
     if pending:
         subscription.cadence, subscription.answers = request.cadence, dict(request.answers)
+        subscription.topics = request.topics
     ledger = _ledger(env, session, subscription.subscriber.email_key)
     if not may_ask(ledger, now):
         if new:

@@ -18,6 +18,7 @@ from newsletter.models import FormField, MailingList
 from newsletter.models.lists import FIELD_KINDS
 from newsletter.services.consent import default_wording, remember
 from newsletter.services.environment import Environment
+from newsletter.services.topics import Offer, topics_of
 
 TRAP = "website"
 """The field that only robots see."""
@@ -57,6 +58,7 @@ class Form:
     cadence: str
     consent_text: str
     fields: tuple[Field, ...]
+    topics: tuple[Offer, ...] = ()
 
     def wording(self, language: str = "") -> str:
         """What one agrees to, as the form says it in `language`, else in the list's."""
@@ -70,13 +72,13 @@ def show(slug: str) -> Form:
         raise NotFound("no list has this name")
     with reading() as session:
         row = _list(session, slug)
-        return _form(row, _fields(session, row.id))
+        return _form(row, _fields(session, row.id), topics_of(session, row))
 
 
 def every() -> list[Form]:
-    """Every list's form, without its fields: for the first page."""
+    """Every list's form, without fields and topics: for the first page."""
     with reading() as session:
-        return [_form(row, ()) for row in session.scalars(select(MailingList).order_by(MailingList.id))]
+        return [_form(row) for row in session.scalars(select(MailingList).order_by(MailingList.id))]
 
 
 def print_out(env: Environment, slug: str, language: str = "") -> Form:
@@ -84,7 +86,7 @@ def print_out(env: Environment, slug: str, language: str = "") -> Form:
     year from now. Raises `NotFound`."""
     with transaction() as session:
         row = _list(session, slug)
-        found = _form(row, _fields(session, row.id))
+        found = _form(row, _fields(session, row.id), topics_of(session, row))
         remember(session, found.wording(language), env.now)
         return found
 
@@ -96,11 +98,11 @@ def _list(session: Session, slug: str) -> MailingList:
     return found
 
 
-def _form(row: MailingList, fields: tuple[Field, ...]) -> Form:
+def _form(row: MailingList, fields: tuple[Field, ...] = (), topics: tuple[Offer, ...] = ()) -> Form:
     return Form(
         list_id=row.id, slug=row.slug, title=row.title, description=row.description, from_name=row.from_name,
         site_url=row.site_url, language=row.language, cadences=tuple(row.cadences), cadence=row.default_cadence,
-        consent_text=row.consent_text, fields=fields,
+        consent_text=row.consent_text, fields=fields, topics=topics,
     )  # fmt: skip
 
 

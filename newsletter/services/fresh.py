@@ -88,7 +88,9 @@ def _send(
         return
     if subscription.status == "pending":
         wording = worded(session, subscription.mailing_list, None, subscription.subscriber.language)
-        request = Request(subscription.cadence, wording, evidence, dict(subscription.answers))
+        request = Request(
+            subscription.cadence, wording, evidence, dict(subscription.answers), topics=subscription.topics
+        )
         ask(env, session, subscription, request, new=False)
         return
     if kind == "resource" and subscription.status != "active":

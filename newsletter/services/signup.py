@@ -20,7 +20,7 @@ from newsletter.db import transaction
 from newsletter.errors import InvalidInput, LinkError, LinkInvalid, TooMany
 from newsletter.languages import Text, known
 from newsletter.models import MailingList, Subscriber, Subscription
-from newsletter.services import forms, limits, suppressions
+from newsletter.services import forms, limits, suppressions, topics
 from newsletter.services.acceptance import accepted
 from newsletter.services.asking import Request, ask
 from newsletter.services.consent import Evidence, worded
@@ -35,7 +35,7 @@ NAME_AT_MOST = 200
 @dataclass(frozen=True, slots=True)
 class SignUp:
     """What a visitor filled in. `trap` is the field that only robots see, `stamp` the signed time of our own form,
-    `altcha` a puzzle's solution, `wording` the version of the text that was shown, `answers` the author's fields."""
+    `altcha` a puzzle's solution, `wording` the version of the text that was shown, `answers` the author's fields, `topics` the names or ids of those chosen (none: all)."""
 
     email: object
     name: object = ""
@@ -45,6 +45,7 @@ class SignUp:
     stamp: object = ""
     altcha: object = ""
     wording: object = ""
+    topics: object = ()
     answers: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -57,6 +58,7 @@ class _Checked:
     language: str
     cadence: str
     answers: dict[str, object]
+    topics: str = ""
 
 
 def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) -> None:
@@ -95,10 +97,15 @@ def _checked(env: Environment, form: Form, sign_up: SignUp) -> _Checked:
         problems["name"] = Text("Please use a shorter name.")
     answers, wrong = forms.answered(form.fields, sign_up.answers)
     problems.update(wrong)
+    chosen = ""
+    try:
+        chosen = topics.choice(form.topics, topics.listed(sign_up.topics))
+    except InvalidInput as error:
+        problems.update(error.fields)
     if problems:
         raise InvalidInput(problems)
     name = plain(sign_up.name, limit=NAME_AT_MOST)
-    return _Checked(address, name, known(sign_up.language), str(cadence), answers)
+    return _Checked(address, name, known(sign_up.language), str(cadence), answers, chosen)
 
 
 def _robot(env: Environment, sign_up: SignUp) -> bool:
@@ -128,6 +135,7 @@ def _take_down(
         evidence,
         checked.answers,
         {each.name: each.label for each in form.fields if each.kind == "consent" and checked.answers.get(each.name)},
+        checked.topics,
     )
     subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == checked.address.key).with_for_update())
     subscription = session.scalar(

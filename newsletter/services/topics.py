@@ -82,6 +82,14 @@ def choice(offers: Sequence[Offer], wanted: Iterable[object]) -> str:
     return "" if len(ids) == len(offers) else packed(ids)
 
 
+def listed(said: object) -> list[object]:
+    """The topics a form or JSON names, one by one: nothing, one, or a list. Raises `InvalidInput`."""
+    found = list(said) if isinstance(said, list | tuple) else [said] if said else []
+    if not all(isinstance(each, str) for each in found):
+        raise InvalidInput({"topics": Text("Please choose one of those offered.")})
+    return found
+
+
 # ── for authors ────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -21,7 +21,9 @@ Kind = Literal["form", "script", "iframe"]
 HEIGHT = 420
 """Pixels of a frame before its page says how tall it is, or where the blog's policy forbids the script that listens;"""
 FIELD_HEIGHT = 90
-"""and so many more for each field of the author's own."""
+"""so many more for each field of the author's own,"""
+TOPIC_HEIGHT = 32
+"""and for each topic."""
 
 
 def embed_form(env: Environment, slug: str, kind: Kind = "form", *, language: str = "", theme: str = "") -> str:
@@ -58,7 +60,7 @@ def _frame(env: Environment, form: Form, wishes: dict[str, str]) -> str:
         action=env.links.to(f"/{form.slug}/embed") + (f"?{asked}" if asked else ""),
         script=env.links.to("/embed.js"),
         integrity=integrity(),
-        height=HEIGHT + FIELD_HEIGHT * len(form.fields),
+        height=HEIGHT + FIELD_HEIGHT * len(form.fields) + TOPIC_HEIGHT * len(form.topics),
     )
 
 

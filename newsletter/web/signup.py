@@ -108,6 +108,7 @@ def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
         stamp=values.get("stamp"),
         altcha=values.get("altcha"),
         wording=values.get("wording"),
+        topics=values.get("topics"),
         answers=values,
     )
     signup.subscribe(environment(), slug, sign_up, _evidence(values))
@@ -134,11 +135,13 @@ def _values() -> Mapping[str, Any]:
         return found
     if request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise UnsupportedMediaType
-    return request.form.to_dict()
+    return {**request.form.to_dict(), "topics": request.form.getlist("topics")}
 
 
-def _typed(values: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if isinstance(value, str)}
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    typed = {name: value for name, value in values.items() if isinstance(value, str)}
+    chosen = values.get("topics")
+    return {**typed, "topics": chosen if isinstance(chosen, list) else ()}
 
 
 def _json(body: object, status: int) -> Response:

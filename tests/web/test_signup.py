@@ -17,8 +17,10 @@ from sqlalchemy import func, select
 
 from newsletter.db import db, transaction
 from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription
-from newsletter.services import sending, suppressions
+from newsletter.services import sending, suppressions, topics
 from newsletter.services.environment import EXTENSION
+from newsletter.services.owing import packed, unpacked
+from newsletter.web.embedding import embed_form
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
 
@@ -76,6 +78,39 @@ def test_what_is_wrong_stands_beside_its_field(client: FlaskClient) -> None:
     answer = client.post(URL, json={"email": "nonsense", "cadence": "hourly"})
     assert answer.status_code == 422
     assert set(answer.json["errors"]) == {"email", "cadence"}
+
+
+def test_topics_are_chosen_in_the_form(app: Flask, client: FlaskClient) -> None:
+    with app.app_context():
+        sleep, breath, _food = (topics.add("blog", name).id for name in ("Sleep", "Breath", "Food & drink"))
+        for kind in ("form", "script"):
+            snippet = embed_form(app.extensions[EXTENSION], "blog", kind)  # type: ignore[arg-type]
+            assert snippet.count('type="checkbox" name="topics"') == 3
+    for path in ("/blog/", "/blog/embed"):
+        assert 'name="topics" value="Food &amp; drink"' in client.get(path).get_data(as_text=True)
+    client.post(URL, data={"email": "form@example.com", "topics": ["Sleep", "Breath"]})
+    client.post("/blog/embed", data={"email": "frame@example.com", "topics": "Breath"})
+    client.post(URL, json={"email": "json@example.com", "topics": ["sleep", str(breath)]})
+    client.post(URL, json={"email": "none@example.com", "topics": None})
+    with app.app_context():
+        rows = db.session.execute(select(Subscriber.email, Subscription.topics).join(Subscription))
+        chosen = {email.partition("@")[0]: unpacked(said) for email, said in rows}
+    both = unpacked(packed({sleep, breath}))
+    assert chosen == {"form": both, "frame": unpacked(packed({breath})), "json": both, "none": unpacked("")}
+
+
+@pytest.mark.parametrize("wrong", [["Sleep", "Cars"], [1], [["Sleep"]], {"a": 1}, 5, ["\0", "\ud800"] * 900 + ["x"]])
+@pytest.mark.any_database
+def test_topics_that_are_not_offered(app: Flask, client: FlaskClient, wrong: object) -> None:
+    with app.app_context():
+        topics.add("blog", "Sleep")
+        topics.add("blog", "Breath")
+    answer = client.post(URL, json={"email": "ana@example.com", "topics": wrong})
+    assert (answer.status_code, set(answer.json["errors"])) == (422, {"topics"})
+    assert client.post("/blog/embed", json={"email": "ana@example.com", "topics": wrong}).status_code == 422
+    page = client.post(URL, data={"email": "ana@example.com", "topics": ["Sleep", "Cars"]}).get_data(as_text=True)
+    assert 'id="topics-error"' in page
+    assert 'value="Sleep" checked' in page
 
 
 def test_s06_no_such_list(client: FlaskClient) -> None:
