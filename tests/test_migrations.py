@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from alembic import command
+from alembic.script import ScriptDirectory
 from sqlalchemy import (
     JSON,
     Boolean,
     Connection,
     DateTime,
     Integer,
+    LargeBinary,
     MetaData,
     create_engine,
     func,
@@ -28,6 +30,7 @@ from newsletter.services.database import _config, upgrade
 SPECIAL: dict[str, Any] = {
     "fate": "ready", "cadence": "weekly", "default_cadence": "weekly", "kind": "digest", "reason": "manual", "send_hour": 8, "send_weekday": 0,
     "feeds.status": "active", "subscriptions.status": "active", "campaigns.status": "sent", "deliveries.status": "sent",
+    "topic_sources.category": None, "form_fields.kind": "text",
 }  # fmt: skip
 
 
@@ -45,16 +48,17 @@ def old_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Any) -
     return url.set(database="old").render_as_string(hide_password=False)
 
 
-def fill(connection: Connection, metadata: MetaData) -> dict[str, int]:
-    """A row in every table, each referring to the first of the others."""
-    for table in metadata.sorted_tables:
+def fill(connection: Connection, metadata: MetaData, empty: set[str]) -> dict[str, int]:
+    """A row in every table that is `empty`, each referring to the first of the others."""
+    for table in (table for table in metadata.sorted_tables if table.name in empty):
         row: dict[str, Any] = {}
         for column in table.columns:
-            special = SPECIAL.get(f"{table.name}.{column.name}", SPECIAL.get(column.name))
-            if special is not None:
-                row[column.name] = special
+            if special := {f"{table.name}.{column.name}", column.name} & SPECIAL.keys():
+                row[column.name] = SPECIAL[max(special, key=len)]
             elif isinstance(column.type, DateTime):
                 row[column.name] = datetime(2026, 11, 24, tzinfo=UTC)
+            elif isinstance(column.type, LargeBinary):
+                row[column.name] = b"x"
             elif isinstance(column.type, Boolean):
                 row[column.name] = False
             elif isinstance(column.type, Integer) or column.foreign_keys:
@@ -71,13 +75,19 @@ def counts(connection: Connection, metadata: MetaData) -> dict[str, int]:
 
 
 def test_every_row_outlives_an_upgrade(old_url: str) -> None:
-    command.upgrade(_config(old_url), "0001")
+    """Through each migration with a row in every table there was until then, those of the newest included."""
+    revisions = [revision.revision for revision in ScriptDirectory.from_config(_config(old_url)).walk_revisions()]
     engine = create_engine(old_url)
-    metadata = MetaData()
-    metadata.reflect(engine)
-    metadata.remove(metadata.tables["alembic_version"])
-    with engine.begin() as connection:
-        before = fill(connection, metadata)
+    before: dict[str, int] = {}
+    for revision in reversed(revisions):
+        command.upgrade(_config(old_url), revision)
+        metadata = MetaData()
+        metadata.reflect(engine)
+        metadata.remove(metadata.tables["alembic_version"])
+        with engine.begin() as connection:
+            there = counts(connection, metadata)
+            assert {name: count for name, count in there.items() if name in before} == before, revision
+            before = fill(connection, metadata, empty={name for name, count in there.items() if not count})
     assert set(before.values()) == {1}
     upgrade(old_url)
     with engine.connect() as connection:
