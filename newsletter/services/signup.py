@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -35,7 +35,8 @@ NAME_AT_MOST = 200
 @dataclass(frozen=True, slots=True)
 class SignUp:
     """What a visitor filled in. `trap` is the field that only robots see, `stamp` the signed time of our own form,
-    `altcha` a puzzle's solution, `wording` the version of the text that was shown, `answers` the author's fields, `topics` the names or ids of those chosen (none: all)."""
+    `altcha` a puzzle's solution, `wording` the version of the text that was shown, `answers` the author's fields,
+    `topics` the names or ids of those chosen (none: all)."""
 
     email: object
     name: object = ""
@@ -62,17 +63,22 @@ class _Checked:
 
 
 def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) -> None:
-    """Asks for a subscription; the address must confirm it. Says nothing of whether it is known.
+    """Asks for a subscription; the address must confirm it. Says nothing of whether it is known. Ceilings and required
+    fields are for visitors: the author fills in no form.
 
     Raises `NotFound` (no such list), `InvalidInput` (by field), `TooMany`.
     """
     form = forms.show(slug)
+    visitor = evidence.source != "author"
+    form = form if visitor else replace(form, fields=())
     checked = _checked(env, form, sign_up)
     solved = env.puzzles.check(sign_up.altcha, env.now)
     robot = _robot(env, sign_up)
+    wait: int | None = None
     try:
         with transaction() as session:
-            wait = limits.sign_up(env, session, list_id=form.list_id, ip=evidence.ip, solved=solved)
+            if visitor:
+                wait = limits.sign_up(env, session, list_id=form.list_id, ip=evidence.ip, solved=solved)
             if wait is None and not robot:
                 _take_down(env, session, form, checked, sign_up, evidence)
     except IntegrityError:  # the same address twice at the same moment: the other one has queued the mail

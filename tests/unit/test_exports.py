@@ -111,10 +111,6 @@ def test_a_header_is_found_below_a_title_and_by_what_is_under_it(tmp_path: Path)
     }
     assert set(people(tmp_path, "Email,Email status\na@example.com,ok\n")) == {"a@example.com"}
     assert set(people(tmp_path, "Ana,a@example.com\nBob,b@example.com\n")) == {"a@example.com", "b@example.com"}
-    assert set(people(tmp_path, "email\nAna Coach <a@example.com>\nmailto:b@example.com\n")) == {
-        "a@example.com",
-        "b@example.com",
-    }
 
 
 def test_a_place_is_no_status(tmp_path: Path) -> None:
