@@ -17,6 +17,7 @@ from newsletter.feeds.youtube import KINDS
 from newsletter.models import Feed, MailingList
 from newsletter.services import polling
 from newsletter.services.environment import Environment
+from newsletter.services.fetching import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def add(
         session.add(feed)
         session.flush()
         waits = len(parsed.entries) < len(found.feed.entries)
-        polling.store(env, session, feed, polling.Reading(found.fetched, parsed, waits=waits), backlog=backlog)
+        polling.store(env, session, feed, Reading(found.fetched, parsed, waits=waits), backlog=backlog)
         entries = len(parsed.entries)
         return AddedFeed(feed.id, feed.url, feed.title, mailing_list.slug, entries, min(backlog, entries))
 

@@ -1,21 +1,18 @@
 """Asks the feeds that are due, and stores what they say. Claims in the database, fetches in threads that do not touch
-it, stores each feed in a transaction of its own: one slow or broken feed holds up none of the others."""
+it but to look what is known (fetching.py), stores each feed in a transaction of its own: one slow or broken feed holds
+up none of the others."""
 
 from __future__ import annotations
 
 import random
-import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from newsletter import __version__
 from newsletter.content import plain
 from newsletter.db import reading, transaction
 from newsletter.errors import FeedError, FeedGone, FeedUnavailable, NewsletterError
@@ -23,20 +20,16 @@ from newsletter.feeds import youtube
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.fetch import Fetched
 from newsletter.feeds.identity import canonical_link
-from newsletter.feeds.looking import look, worth_a_look
-from newsletter.feeds.reading import read
 from newsletter.models import Entry, Feed
 from newsletter.schedule import POLL_EVERY, next_poll
 from newsletter.services import notices, sighting, stories
 from newsletter.services.entries import make_ready, promote_due
 from newsletter.services.environment import Environment
+from newsletter.services.fetching import DueFeed, Reading, ask, digest, look_at, strange
 
 AT_ONCE = 200
 CLAIM_FOR = timedelta(minutes=10)
 UNCONDITIONAL_EVERY = timedelta(days=1)
-LOOKS_AT_MOST = 15
-LOOK_FOR = 15.0
-"""Seconds. A site that takes its time over pages does not hold up the next poll."""
 MOVED_AFTER = 3
 JUST_DONE = timedelta(minutes=1)
 WAITS = "dated in the future: waits for its time"
@@ -44,36 +37,6 @@ TRYING_OUT = timedelta(hours=1)
 """So long after a feed was added its author is likely to be trying things out;"""
 TRYING_OUT_EVERY = timedelta(minutes=1)
 """so often it is asked then."""
-
-_STAMPS = re.compile(
-    rb"<lastBuildDate>[^<]{0,80}</lastBuildDate>|<!--[^<>]{0,500}-->|<media:(?:statistics|starRating)\b[^<>]{0,200}>"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class DueFeed:
-    """A feed this worker has taken on, and how it is read."""
-
-    id: int
-    url: str
-    etag: str | None = None
-    last_modified: str | None = None
-    body_digest: str = ""
-    leaves_out: tuple[str, ...] = ()
-    page_pictures: bool = False
-    read_before: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What a feed said; `parsed` is None where nothing changed. Once `looked`, the pages of new entries were asked too:
-    some of them wait until they are public (`waits`), some are of a kind that is left out (identity → kind)."""
-
-    fetched: Fetched
-    parsed: ParsedFeed | None = None
-    looked: bool = False
-    waits: bool = False
-    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,72 +122,14 @@ def _due(env: Environment, feed: Feed) -> DueFeed:
 
 def _poll(env: Environment, due: list[DueFeed]) -> Iterator[PollResult]:
     with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
-        asked = {threads.submit(_read, env, feed): feed for feed in due}
+        asked = {threads.submit(ask, env, feed): feed for feed in due}
         while asked:
             for answered in wait(asked, return_when=FIRST_COMPLETED).done:
                 feed, found = asked.pop(answered), answered.result()
-                if strange := _strange(feed, found):
-                    asked[threads.submit(_look, env, feed, found, strange)] = feed
+                if unknown := strange(feed, found):
+                    asked[threads.submit(look_at, env, feed, found, unknown)] = feed
                 else:
                     yield _settle(env, feed, found)
-
-
-def _read(env: Environment, due: DueFeed) -> Reading | NewsletterError:
-    """Fetches and parses, in a thread of its own; whatever goes wrong is a value."""
-    try:
-        fetched = env.fetch(due.url, etag=due.etag, last_modified=due.last_modified)
-        if fetched.status == 304 or (due.body_digest and digest(fetched) == due.body_digest):
-            return Reading(fetched)
-        return Reading(fetched, read(fetched.body, url=fetched.url, content_type=fetched.content_type))
-    except NewsletterError as error:
-        return error
-    except Exception as error:  # a parser's bug must not cost the other feeds their turn (F12)
-        return FeedError(due.url, f"cannot be read ({type(error).__name__})")
-
-
-def _strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry]:
-    """Entries we do not know whose pages are worth a look. A first reading mails nothing, so that none are then."""
-    if isinstance(found, NewsletterError) or found.parsed is None or found.looked or not due.read_before:
-        return []
-    worth = [entry for entry in found.parsed.entries if worth_a_look(entry, due.url, page_pictures=due.page_pictures)]
-    if not worth:
-        return []
-    with reading() as session:
-        rows = session.execute(select(Entry.identity, Entry.link_key).where(Entry.feed_id == due.id)).all()
-    known = {key for row in rows for key in row}
-    return [entry for entry in worth if entry.identity not in known and entry.link_key not in known][:LOOKS_AT_MOST]
-
-
-def _look(
-    env: Environment, due: DueFeed, found: Reading | NewsletterError, strange: list[ParsedEntry]
-) -> Reading | NewsletterError:
-    """Asks the pages of strange entries, in a thread; whatever goes wrong leaves them as they are."""
-    assert isinstance(found, Reading)
-    assert found.parsed is not None
-    ends_at = time.monotonic() + LOOK_FOR
-    try:
-        looked = {
-            entry.identity: look(entry, env.fetch, leaves_out=due.leaves_out, page_pictures=due.page_pictures)
-            for entry in strange
-            if time.monotonic() < ends_at
-        }
-    except Exception as error:  # as in _read
-        return FeedError(due.url, f"the page of an entry cannot be read ({type(error).__name__})")
-    waits = {identity for identity, each in looked.items() if each.waits}
-    entries = tuple(
-        looked[entry.identity].entry if entry.identity in looked else entry
-        for entry in found.parsed.entries
-        if entry.identity not in waits
-    )
-    left_out = {identity: each.left_out for identity, each in looked.items() if each.left_out}
-    parsed = replace(found.parsed, entries=entries)
-    return Reading(found.fetched, parsed, looked=True, waits=bool(waits), left_out=left_out)
-
-
-def digest(fetched: Fetched) -> str:
-    """What tells an answer from the last one, but for stamps of time and counts of views that say nothing new."""
-    said = f"{__version__} {fetched.url} {fetched.content_type}\n".encode()
-    return sha256(said + _STAMPS.sub(b"", fetched.body)).hexdigest()
 
 
 def _settle(env: Environment, due: DueFeed, found: Reading | NewsletterError) -> PollResult:
