@@ -58,11 +58,12 @@ class CampaignView:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """One recipient of a campaign in its report."""
+    """One recipient of a campaign in its report. `doubts`: so often a server may have taken the message unheard."""
 
     email: str
     status: str
     attempts: int
+    doubts: int
     code: int | None
     text: str
     message_id: str
@@ -109,7 +110,13 @@ def report(campaign_id: int, *, everybody: bool = False) -> CampaignReport:
         rows = outbox.rows(session, campaign)
         deliveries = tuple(
             DeliveryView(
-                row.email, row.status, row.attempts, row.code, row.text, message_id(campaign.seed, row.id, domain)
+                row.email,
+                row.status,
+                row.attempts,
+                row.doubts,
+                row.code,
+                row.text,
+                message_id(campaign.seed, row.id, domain),
             )
             for row in rows
             if everybody or row.status != "sent"

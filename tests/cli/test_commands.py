@@ -89,7 +89,7 @@ def test_a_letter_is_tried_sent_once_and_reported(newsletter: Run, mail: FaultSe
     }  # fmt: skip
     report = json.loads(newsletter("campaign", "report", "1", "--json").out)
     assert {row["status"] for row in report["deliveries"]} == {"sent"}
-    assert set(report["deliveries"][0]) == {"email", "status", "attempts", "code", "text", "message_id"}
+    assert set(report["deliveries"][0]) == {"email", "status", "attempts", "doubts", "code", "text", "message_id"}
 
 
 def test_o06_who_did_not_get_it_and_again_only_to_them(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
