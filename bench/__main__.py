@@ -1,4 +1,4 @@
-"""``python -m bench [part …]``: measures and prints the table of docs/performance.md. Parts: wire stages distance scale freeze workers."""
+"""``python -m bench [part …]``: measures and prints the table of docs/performance.md. Parts: wire stages distance scale freeze workers signup."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import parts, sinks, world
+from bench import parts, signup, sinks, world
 from newsletter.db import db
 
 ROUNDS = 3
@@ -174,7 +174,22 @@ def workers() -> None:
             row(f"{number}", [{"messages": together, "seconds": seconds, "cpu_us": cpu, "memory_mb": memory}])
 
 
-PARTS = {"wire": wire, "stages": stages, "distance": distance, "scale": scale, "freeze": freeze, "workers": workers}
+def pages() -> None:
+    """A sign-up and the first pages, in one process."""
+    print("\nPages, in one process on SQLite\n\n| | CPU ms a request |\n|---|---:|")
+    for name, milliseconds in signup.measure().items():
+        print(f"| {name} | {milliseconds:.1f} |")
+
+
+PARTS = {
+    "wire": wire,
+    "stages": stages,
+    "distance": distance,
+    "scale": scale,
+    "freeze": freeze,
+    "workers": workers,
+    "signup": pages,
+}
 
 
 def main() -> None:

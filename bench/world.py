@@ -15,14 +15,14 @@ from newsletter.mail.message import slot
 from newsletter.models import Campaign, Edition, MailingList, Subscriber, Subscription
 from newsletter.services.database import upgrade
 from newsletter.services.environment import utcnow
-from newsletter.settings import Settings
+from newsletter.settings import Settings, SignUp
 
 HTML_BYTES, TEXT_BYTES = 22_000, 2_500
 SENTENCE = "Going slowly is a skill: a pause before every yes, a breath before every answer, a walk before work. "
 CHUNK = 20_000
 
 
-def make_app(folder: Path, database_url: str, **smtp: object) -> Flask:
+def make_app(folder: Path, database_url: str, *, signup: SignUp | None = None, **smtp: object) -> Flask:
     """An application on a database that is up to date."""
     settings = Settings.model_validate(
         {
@@ -31,6 +31,7 @@ def make_app(folder: Path, database_url: str, **smtp: object) -> Flask:
             "database_url": database_url,
             "folder": folder,
             "smtp": smtp,
+            "signup": signup or SignUp(),
         }
     )
     upgrade(database_url)

@@ -134,14 +134,14 @@ def mailings(slug: str, *, limit: int = 20) -> list[Mailing]:
     """What was mailed to a list, newest first."""
     with reading() as session:
         query = (
-            select(Campaign)
+            select(Campaign.id, Campaign.subject, Campaign.started_at)
             .join(MailingList)
             .where(MailingList.slug == slug, Campaign.started_at.is_not(None), Campaign.status.in_(("sent", "sending")))
             .where(Campaign.segment == "", Campaign.kind != "permission")  # what was for some is not for everybody
             .order_by(Campaign.id.desc())
             .limit(limit)
         )
-        return [Mailing(row.id, row.subject, row.started_at or row.created_at) for row in session.scalars(query)]
+        return [Mailing(id_, subject, at) for id_, subject, at in session.execute(query) if at is not None]
 
 
 def find(session: Session, slug: str) -> MailingList:
