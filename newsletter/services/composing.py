@@ -98,14 +98,16 @@ def chosen(found: Plan, ids: Collection[int]) -> list[Candidate]:
 
 
 def _settle(session: Session, found: Plan) -> None:
-    """Moves on the cursors of those whom nothing of what there is concerns, so that they are not looked at again."""
+    """Moves on the cursors of those whom nothing of what there is concerns, so that they are not looked at again. Those
+    of other rhythms stay: what is withdrawn now may be in its feed again when their digest is due."""
     by_topics: dict[str, list[int]] = {}
     for group in found.decision.settled:
         by_topics.setdefault(group.topics, []).append(group.cursor)
     for topics, cursors in by_topics.items():
         session.execute(
             update(Subscription)
-            .where(Subscription.list_id == found.list.id, Subscription.topics == topics)
+            .where(Subscription.list_id == found.list.id, Subscription.cadence == found.cadence)
+            .where(Subscription.topics == topics)
             .where(Subscription.cursor.in_(cursors))
             .values(cursor=found.through)
             .execution_options(synchronize_session=False)

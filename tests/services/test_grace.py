@@ -95,6 +95,25 @@ def test_who_has_not_had_it_yet_gets_it_corrected_or_not_at_all(
     assert len(sink.to("instant@example.com")) == 1
 
 
+def test_e06_a_feed_that_is_empty_for_one_digest_costs_other_rhythms_nothing(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
+    with transaction() as session:
+        add_reader(session, session.scalars(select(MailingList)).one(), "daily@example.com", cadence="daily")
+    blog.pages[URL] = rss(post("Once"), item("Old"))
+    tick(env)
+    clock.forward(timedelta(minutes=11))
+    tick(env)
+    assert len(sink.accepted) == 1
+    blog.pages[URL] = rss()
+    clock.forward(timedelta(days=1))
+    tick(env)
+    blog.pages[URL] = rss(post("Once"), item("Old"))
+    clock.forward(timedelta(days=8))
+    tick(env)
+    assert len(sink.to("weekly@example.com")) == 1
+
+
 def test_without_grace_nothing_waits(env: Environment, blog: FakeFetch, clock: Clock, sink: Sink) -> None:
     with transaction() as session:
         session.scalars(select(MailingList)).one().grace_minutes = 0
