@@ -48,6 +48,11 @@ def held_of(session: Session, list_id: int) -> int:
     return session.scalar(query) or 0
 
 
+def still_held(session: Session, ids: Sequence[int]) -> int:
+    """How many of these wait still."""
+    return session.scalar(select(func.count()).select_from(deliveries).where(_HELD, deliveries.c.id.in_(ids))) or 0
+
+
 def let_go(session: Session, ids: Sequence[int], *, now: datetime) -> int:
     """Lets confirmations go. Returns how many: another worker may have been quicker."""
     return _update(session, ids, due_at=now)

@@ -87,7 +87,7 @@ def _pass(env: Environment, found: Sequence[Waiting], rooms: dict[int, int], don
             rooms[list_id] -= going
             done.let_go += going
             _count(session, list_id, going, now)
-            if held := len(ids) - going:
+            if held := gate.still_held(session, ids):  # not what another worker let go meanwhile
                 done.held[list_id] = done.held.get(list_id, 0) + held
 
 

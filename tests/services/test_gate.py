@@ -128,3 +128,19 @@ def test_what_is_held_goes_with_its_subscriber(env: Environment, sink: Sink, clo
     db.session.rollback()
     found = db.session.scalars(select(Delivery.status).where(Delivery.mail == "confirm"))
     assert sorted(found) == ["cancelled", "sent"]
+
+
+def test_what_another_worker_let_go_meanwhile_is_no_flood(env: Environment, sink: Sink) -> None:
+    """Two workers look at the same moment; the one that comes second finds nothing left, and tells nobody."""
+
+    def slowly(domains: Iterable[str]) -> dict[str, str]:
+        gate.open_gate(env)  # the other worker, while this one waits for the DNS
+        return {}
+
+    env = with_ceiling(env, 3)
+    ask(env, 1, 2, 3)
+    passed = gate.open_gate(replace(env, domains=slowly))
+    assert passed.held == {}
+    sending.send_due(env)
+    assert len(confirmations(sink)) == 3
+    assert sink.to("ana@news.example.com") == []
