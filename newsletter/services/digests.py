@@ -20,10 +20,9 @@ from newsletter.schedule import CADENCES, Cadence, latest_period, next_period
 from newsletter.services import polling
 from newsletter.services.composing import NOTHING_NEW, Composed, Due, chosen, compose, dealt_with
 from newsletter.services.editions import Editor, addressed
-from newsletter.services.entries import matured
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
-from newsletter.services.planning import candidates, plan, readers
+from newsletter.services.planning import candidates, matured, plan, readers
 
 __all__ = ["NOTHING_NEW", "Composed", "Preview", "cadences", "compose_due", "preview", "send_now"]
 

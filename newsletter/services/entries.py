@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.db import reading, transaction
@@ -33,13 +33,6 @@ def owed() -> ColumnElement[bool]:
     """Which entries readers may be owed, by their numbers: ready or sent to others, and not withdrawn meanwhile, nor
     shown in another entry."""
     return and_(Entry.fate.in_(("ready", "sent")), Entry.withdrawn_at.is_(None), Entry.shown_in_id.is_(None))
-
-
-def matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
-    """The number up to which entries may go into instant mails: before the first that still waits for corrections."""
-    waits = select(func.min(Entry.seq)).where(Entry.list_id == mailing_list.id, owed(), Entry.matures_at > now)
-    first = session.scalar(waits)
-    return mailing_list.entry_seq if first is None else first - 1
 
 
 def make_ready(session: Session, entry: Entry, why: str = "", *, grace_from: datetime | None = None) -> None:

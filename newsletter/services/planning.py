@@ -15,7 +15,7 @@ from newsletter.models.feeds import FATES
 from newsletter.schedule import Cadence, Period
 from newsletter.services import intros, topics
 from newsletter.services.editions import Style, style_of
-from newsletter.services.entries import matured, owed
+from newsletter.services.entries import owed
 from newsletter.services.environment import Environment
 from newsletter.services.intros import Intro
 from newsletter.services.messages import ListView, view
@@ -113,6 +113,17 @@ def readers(list_id: int, cadence: str, now: datetime) -> ColumnElement[bool]:
         or_(Subscription.paused_until.is_(None), Subscription.paused_until <= now),
         ~suppressed,
     )
+
+
+def matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
+    """The number up to which entries may go into instant mails: before the first that still waits for corrections, and
+    that one of their readers has not had."""
+    behind = exists().where(readers(mailing_list.id, "instant", now), Subscription.cursor < Entry.seq)
+    waits = select(func.min(Entry.seq)).where(
+        Entry.list_id == mailing_list.id, owed(), Entry.matures_at > now, behind
+    )
+    first = session.scalar(waits)
+    return mailing_list.entry_seq if first is None else first - 1
 
 
 def recipients(found: Plan, now: datetime) -> Select[tuple[int, int]]:

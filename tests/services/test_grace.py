@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from newsletter.db import reading, transaction
 from newsletter.models import MailingList, Period
-from newsletter.services import digests, feeds, polling, sending
+from newsletter.services import digests, entries, feeds, polling, sending
 from newsletter.services.environment import Environment
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.feeds_server import item, rss
@@ -128,3 +128,28 @@ def test_send_now_waits_for_nothing(env: Environment, blog: FakeFetch, clock: Cl
     digests.send_now(env, cadence="instant")
     sending.send_due(env)
     assert len(sink.to("instant@example.com")) == 1
+
+
+def test_what_readers_have_had_holds_back_nothing_new(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
+    blog.pages[URL] = rss(post("Now"), item("Old"))
+    polling.poll_due(env)
+    digests.send_now(env, cadence="instant")
+    [old] = [each for each in entries.ls() if each.title == "Old"]
+    entries.release(old.id)
+    digests.compose_due(env)
+    sending.send_due(env)
+    assert len(sink.to("instant@example.com")) == 2, "nobody waits for what she has had"
+
+
+def test_what_only_others_have_had_is_still_waited_for(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
+    blog.pages[URL] = rss(post("Wrong"), item("Old"))
+    polling.poll_due(env)
+    digests.send_now(env, cadence="weekly")
+    digests.compose_due(env)
+    sending.send_due(env)
+    assert len(sink.to("weekly@example.com")) == 1
+    assert sink.to("instant@example.com") == []

@@ -14,11 +14,11 @@ from newsletter.db import db, reading, transaction
 from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable, NotAFeed, NotFound, Refused
 from newsletter.feeds.fetch import Fetched
 from newsletter.models import Entry, Feed, MailingList
-from newsletter.services import entries, feeds, polling
+from newsletter.services import entries, feeds, planning, polling
 from newsletter.services.environment import EXTENSION, Environment
 from tests.fakes import Clock, FakeFetch
 from tests.feeds_server import item, rss
-from tests.people import add_list
+from tests.people import add_list, add_reader
 
 URL = "https://blog.example.com/feed.xml"
 
@@ -419,15 +419,18 @@ def test_before_composing_the_feeds_are_asked_once_more(
 def test_instant_mails_wait_for_corrections(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
     poll(env, clock, fake_fetch, item("New"), item("Old"))
     [entry] = ids("New")
+    with transaction() as session:
+        mailing_list = session.get_one(MailingList, entry.list_id)
+        add_reader(session, mailing_list, "instant@example.com", cadence="instant")
     with reading() as session:
         mailing_list = session.get_one(MailingList, entry.list_id)
-        assert entries.matured(session, mailing_list, clock.now) == 0
-        assert entries.matured(session, mailing_list, clock.now + timedelta(minutes=10)) == 1
+        assert planning.matured(session, mailing_list, clock.now) == 0
+        assert planning.matured(session, mailing_list, clock.now + timedelta(minutes=10)) == 1
     entries.hold(entry.id)
     entries.release(entry.id)
     with reading() as session:
         mailing_list = session.get_one(MailingList, entry.list_id)
-        assert entries.matured(session, mailing_list, clock.now) == 2, "what is released by hand waits no longer"
+        assert planning.matured(session, mailing_list, clock.now) == 2, "what is released by hand waits no longer"
 
 
 def test_an_answer_that_says_the_same_is_not_read_again(
