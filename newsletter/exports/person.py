@@ -25,7 +25,7 @@ SUPPRESSIONS = ("bounce", "complaint", "manual")
 _STRICTNESS: tuple[Word, ...] = ("silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained")
 _WORDS: dict[str, str] = {
     "yes": "active; subscribed; confirmed; regular; opted in; double opt in; abonniert; bestätigt; abonné; suscrito",
-    "silent": "; enabled; new; none; free; paid; comp; gift",
+    "silent": "; enabled; new; none; free; paid; comp; gift; valid; deliverable",
     "pending": (
         "pending; unconfirmed; not confirmed; unactivated; validating; unverified; needs attention; waiting; invited; "
         "awaiting confirmation; nonsubscribed; non subscribed; transactional; unpaid; unbestätigt; non confirmé"
@@ -33,14 +33,14 @@ _WORDS: dict[str, str] = {
     "no": (
         "unsubscribed; unsubscribe; inactive; cancelled; canceled; removed; disabled; opted out; opt out; archived; "
         "deleted; paused; do not contact; email disabled; held; stopped; expired; abgemeldet; inaktiv; désabonné; "
-        "inactif; dado de baja; inactivo; not subscribed; global unsubscribe; soft bounced"
+        "inactif; dado de baja; inactivo; not subscribed; global unsubscribe; soft bounced; unsub; un subscribed"
     ),
     "bounced": (
         "bounced; bounce; cleaned; hard bounced; hard bounce; unreachable; undeliverable; invalid; malformed; "
         "zurückgewiesen"
     ),
     "complained": "complained; complaint; spam; spam complaint; marked as spam; reported spam; junk; abuse",
-    "blocked": "blocklisted; blacklisted; blocked; suppressed; banned; spammy",
+    "blocked": "blocklisted; blacklisted; blocklist; blacklist; blocked; suppressed; banned; spammy",
 }
 _MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words.split("; ")}
 _SAID = {
@@ -147,12 +147,12 @@ class Reader:
             said = columns.key(_cell(cells, at))
             found.append(self.platform.words.get(said) or _MEANING.get(said, "silent"))
         found += [_flag(_cell(cells, at), no="no") for at in self._wanted]
-        found += ["no" if _cell(cells, at).strip().lower() in _FALSE - {""} else "silent" for at in self._enabled]
+        found += [_enabled(_cell(cells, at)) for at in self._enabled]
         found += [_flag(_cell(cells, at), no="pending") for at in self._confirmed]
         for at, word in self._unwanted:
             said = _cell(cells, at).strip().lower()
             not_so = "yes" if self.platform.name == "substack" and said in ("false", "0") else "silent"
-            found.append(not_so if said in _FALSE else word)
+            found += [not_so] if said in _FALSE else [word, _warning(said)]
         return max(cast(list[Word], found), key=_STRICTNESS.index), unknown
 
     def _named(self, cells: Sequence[str]) -> str:
@@ -221,7 +221,23 @@ def _flag(text: str, *, no: str) -> str:
         return "silent"
     if said in _TRUE or moment(text):
         return "yes"
-    return no if said in _FALSE else "silent"
+    return no if said in _FALSE else _warning(said)
+
+
+def _enabled(text: str) -> str:
+    said = text.strip().lower()
+    return "no" if said in _FALSE - {""} else _warning(said)
+
+
+def _warning(text: str) -> str:
+    """What a word says against mailing her, where yes or no is expected: ``unsubscribed`` in a column *Subscribed*."""
+    meaning = _MEANING.get(columns.key(text), "silent")
+    return "silent" if meaning == "yes" else meaning
+
+
+def is_status(text: str) -> bool:
+    """Whether a cell holds one of the words for how a person stands."""
+    return _MEANING.get(columns.key(text), "silent") != "silent"
 
 
 def _address(text: str) -> str:

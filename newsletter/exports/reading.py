@@ -12,7 +12,7 @@ from pathlib import Path
 from newsletter.errors import Refused
 from newsletter.exports import columns
 from newsletter.exports.columns import BY_NAME, Platform
-from newsletter.exports.person import Person, Reader
+from newsletter.exports.person import Person, Reader, is_status
 from newsletter.exports.table import Lines, Row, encoding, rows
 
 LOOK_AHEAD = 20
@@ -86,7 +86,7 @@ def _without_header(lines: Lines, taken: list[str], skip: int, delimiter: str) -
     first, consumed = _first_row(taken, delimiter)
     if any("@" in cell for cell in first):
         _skip(lines, skip)
-        return ["email" if "@" in cell else "" for cell in first], delimiter
+        return ["email" if "@" in cell else "status" if is_status(cell) else "" for cell in first], delimiter
     _skip(lines, skip + consumed)
     return first, delimiter
 

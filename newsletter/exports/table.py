@@ -71,6 +71,11 @@ def _mostly_utf8(file: Path) -> bool:
     return bad == 0 or good > bad
 
 
+def too_long(line: str) -> bool:
+    """Whether a line is longer than any that is read."""
+    return len(line) >= LINE_AT_MOST and not line.endswith("\n")
+
+
 class Lines:
     """The lines of a text, whatever ends them, numbered from 1; some may be given back."""
 
@@ -80,13 +85,19 @@ class Lines:
         self.number = 0
 
     def next(self) -> str | None:
-        """The next line without its end, or None."""
+        """The next line without its end, or None. Of one that is too long, its beginning; the rest is passed over."""
         if self._back:
             line = self._back.popleft()
         elif not (line := self._text.readline(LINE_AT_MOST)):
             return None
+        elif too_long(line):
+            self._pass_over()
         self.number += 1
         return line.rstrip("\n").strip("\0")
+
+    def _pass_over(self) -> None:
+        while (rest := self._text.readline(LINE_AT_MOST)) and not rest.endswith("\n"):
+            pass
 
     def give_back(self, taken: list[str]) -> None:
         """These were the last; they come again."""
@@ -98,8 +109,11 @@ def rows(lines: Lines, delimiter: str, width: int) -> Iterator[Row]:
     """Every row that is not empty. `width` is how many cells a whole row has, 0 where nobody knows."""
     while (first := lines.next()) is not None:
         number = lines.number
-        quoted = '"' in first
-        found = _quoted(lines, first, delimiter, width) if quoted else Row(number, first.split(delimiter))
+        if too_long(first):
+            found = Row(number, [], "the line is too long")
+        else:
+            quoted = '"' in first
+            found = _quoted(lines, first, delimiter, width) if quoted else Row(number, first.split(delimiter))
         if found.problem or any(cell and not cell.isspace() for cell in found.cells):
             yield found
 

@@ -119,9 +119,7 @@ def matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
     """The number up to which entries may go into instant mails: before the first that still waits for corrections, and
     that one of their readers has not had."""
     behind = exists().where(readers(mailing_list.id, "instant", now), Subscription.cursor < Entry.seq)
-    waits = select(func.min(Entry.seq)).where(
-        Entry.list_id == mailing_list.id, owed(), Entry.matures_at > now, behind
-    )
+    waits = select(func.min(Entry.seq)).where(Entry.list_id == mailing_list.id, owed(), Entry.matures_at > now, behind)
     first = session.scalar(waits)
     return mailing_list.entry_seq if first is None else first - 1
 

@@ -118,6 +118,32 @@ def test_a_place_is_no_status(tmp_path: Path) -> None:
     assert [found[email].word for email in ("a@example.com", "b@example.com")] == ["silent", "no"]
 
 
+def test_c02_a_word_against_her_counts_where_yes_or_no_is_expected(tmp_path: Path) -> None:
+    found = people(
+        tmp_path,
+        "email,subscribed,active,opt in,do not contact\n"
+        "a@example.com,Unsubscribed,,,\nb@example.com,,inactive,,\nc@example.com,,bounced,,\n"
+        "d@example.com,,,Opted out,\ne@example.com,,,pending,\nf@example.com,,,,Bounced\ng@example.com,Subscribed,,,\n",
+    )
+    said = [found[f"{letter}@example.com"].word for letter in "abcdefg"]
+    assert said == ["no", "no", "bounced", "no", "pending", "bounced", "silent"]
+
+
+def test_c02_a_status_counts_without_a_header(tmp_path: Path) -> None:
+    found = people(tmp_path, "a@example.com,Ana,subscribed\nb@example.com,Bob,unsubscribed\n")
+    assert [(person.email, person.word) for person in found.values()] == [
+        ("a@example.com", "yes"), ("b@example.com", "no"),
+    ]  # fmt: skip
+
+
+def test_c04_a_line_of_megabytes_is_one_row_and_what_it_holds_is_nobody(tmp_path: Path) -> None:
+    rows = read(tmp_path, "email,name\na@example.com," + "z@example.com,x " * 200_000 + "\nb@example.com,Bob\n")
+    assert [row.line for row in rows] == [2, 3]
+    assert isinstance(rows[0], Row)
+    assert "too long" in rows[0].problem
+    assert isinstance(rows[1], Person)
+
+
 def test_in_a_file_of_nobody_knows_whose_active_is_no_consent(tmp_path: Path) -> None:
     found = people(tmp_path, "email,status\na@example.com,active\nb@example.com,subscribed\nc@example.com,Bounced\n")
     assert [found[f"{letter}@example.com"].word for letter in "abc"] == ["silent", "yes", "bounced"]
