@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from newsletter.content import absolute_link
 from newsletter.errors import FeedError, FeedForbidden, NotAFeed
@@ -44,9 +44,9 @@ def discover(address: str, fetch: Fetch, *, leaves_out: Collection[str] = ()) ->
 
 
 def _discover(address: str, fetch: Fetch) -> Discovered:
-    url = _complete(address)
-    url = youtube.feed_of(url) or url
-    if not urlsplit(address.strip()).scheme:
+    whole = _complete(address)
+    url = youtube.feed_of(whole) or whole
+    if whole != address.strip():
         try:
             fetched = fetch(url)
         except FeedForbidden:

@@ -179,7 +179,10 @@ class Fetcher:
             permanent = permanent and response.status in (301, 308)
             if not target:
                 raise FeedUnavailable(here, "redirects to nowhere", status=response.status)
-            here = urljoin(here, target)
+            try:
+                here = urljoin(here, target)
+            except ValueError:
+                raise FeedUnavailable(here, "redirects to what is no address", status=response.status) from None
         raise FeedUnavailable(url, f"redirects more than {HOPS_AT_MOST} times")
 
     def _check(self, url: str) -> None:

@@ -110,12 +110,13 @@ def test_f03_redirects_are_followed_and_noted(server: FeedsServer) -> None:
 def test_f03_loops_and_dead_ends(server: FeedsServer) -> None:
     server.answers["/loop"] = redirect(302, "/loop")
     server.answers["/nowhere"] = status(302)
+    server.answers["/broken"] = redirect(302, "http://]/")
     server.answers["/file"] = redirect(301, "file:///etc/passwd")
     server.answers["/user"] = redirect(301, "http://a:b@127.0.0.1/")
-    for path in ("/loop", "/nowhere"):
+    for path in ("/loop", "/nowhere", "/broken"):
         with pytest.raises(FeedUnavailable):
             fetcher()(server.url + path)
-    assert len(server.requests) <= 7
+    assert len(server.requests) <= 8
     for path in ("/file", "/user"):
         with pytest.raises(FeedForbidden):
             fetcher()(server.url + path)
