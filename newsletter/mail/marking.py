@@ -237,6 +237,10 @@ def _check(tree: nodes.Template, where: str, line: int) -> None:
             raise InvalidInput(
                 {where: f"line {line + node.lineno - 1}: letters know if, for, set and with, nothing else"}
             )
+    for outer in tree.find_all(nodes.For):
+        for inner in outer.find_all(nodes.For):
+            for third in inner.find_all(nodes.For):
+                raise InvalidInput({where: f"line {line + third.lineno - 1}: loops stand in a loop, and no deeper"})
     own = {node.name for node in tree.find_all(nodes.Name) if node.ctx in ("store", "param")}
     for name in tree.find_all(nodes.Name):
         known = {"subscriber", "loop", "range", *FUNCTIONS, *own}
