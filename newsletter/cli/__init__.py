@@ -41,6 +41,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "Complete commands with the Tab key."),
 }
 
+SAID_AT_MOST = 1000
+
 
 class Commands(click.Group):
     """A group whose commands live in modules of their own, with did-you-mean for typing mistakes."""
@@ -102,13 +104,30 @@ def _said(error: click.ClickException) -> str:
     return f"{text} (`{where} --help` says more)" if where else text
 
 
+def _complain(text: str) -> None:
+    """Tells of an error on standard error. It may quote what others wrote: nothing in it moves the cursor or fills the
+    screen."""
+    lines = ("".join(sign if sign.isprintable() else "\ufffd" for sign in line) for line in text.split("\n"))
+    said = "\n".join(line if len(line) <= SAID_AT_MOST else f"{line[:SAID_AT_MOST]}…" for line in lines)
+    click.echo(f"newsletter: {said}", err=True)
+
+
+def _ours(error: Exception) -> tuple[str, int]:
+    """What is said of an error that no command foresaw, and the exit code."""
+    if isinstance(error, OverflowError):
+        return "a number is larger than any here", 2
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}", 1
+    return f"a mistake of ours: {type(error).__name__} (--traceback shows where)", 1
+
+
 def main(args: list[str] | None = None) -> None:
     """Runs a command; a mistake is one line on standard error and exit code 1 (2: usage or settings)."""
     try:
         result: Any = cli.main(args, prog_name="newsletter", standalone_mode=False)
         code = result if isinstance(result, int) else 0
     except NewsletterError as error:
-        click.echo(f"newsletter: {error}", err=True)
+        _complain(str(error))
         code = error.exit_code
     except click.exceptions.Exit as error:
         code = error.exit_code
@@ -119,7 +138,7 @@ def main(args: list[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except click.ClickException as error:
-        click.echo(f"newsletter: {_said(error)}", err=True)
+        _complain(_said(error))
         code = error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
@@ -127,6 +146,6 @@ def main(args: list[str] | None = None) -> None:
     except Exception as error:
         if "--traceback" in (args or sys.argv):
             raise
-        click.echo(f"newsletter: a mistake of ours: {type(error).__name__} (--traceback shows where)", err=True)
-        code = 1
+        said, code = _ours(error)
+        _complain(said)
     sys.exit(code)

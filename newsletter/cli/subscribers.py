@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
@@ -70,7 +71,7 @@ def ls(
     wanted = Wanted(slug, status, cadence, search, since.replace(tzinfo=UTC) if since else None)
     if counted:
         return say(str(subscribers.count(wanted)))
-    most = (SHOWN if on_terminal() and not json_ else 0) if limit is None else limit
+    most = (SHOWN if on_terminal() and not json_ else 0) if limit is None else min(limit, sys.maxsize)
     found = islice(subscribers.each(wanted), most or None)
     if json_:
         return as_json_rows(as_dict(row) for row in found)

@@ -34,7 +34,7 @@ def to_file(file: Path, *, slug: str | None = None, status: str | None = None) -
 
     Raises `NewsletterError` where it cannot be written; what was there is there still.
     """
-    part = file.with_name(file.name + ".part")
+    part = file.parent / f"{file.name}.part"
     try:
         part.unlink(missing_ok=True)  # left by a run that was killed
         with os.fdopen(

@@ -100,6 +100,25 @@ def test_a_typing_mistake_is_one_line_with_the_mend(run: Run, words: list[str], 
     assert said in found.err
 
 
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["campaign", "show", "9" * 24], 2), (["entry", "hold", "9" * 24], 2), (["entry", "ls", "--limit", "9" * 24], 2),
+        (["subscriber", "ls", "--limit", "9" * 24], 0), (["subscriber", "export", ""], 1),
+        (["campaign", "new", "x" * 20_000], 1), (["db", "backup", "x" * 20_000], 1),
+        (["templates", "eject", "x" * 20_000], 1), (["list", "show", "x" * 20_000], 1),
+        (["list", "show", "\x1b[31mred\x1b[2J\u202e"], 1), (["feed", "add", "http://\x1b]0;title\x07/"], 1),
+    ],
+    ids=lambda words: " ".join(words)[:20] if isinstance(words, list) else None,
+)  # fmt: skip
+def test_what_is_too_large_or_hostile_is_one_short_line(newsletter: Run, words: list[str], code: int) -> None:
+    found = newsletter(*words)
+    assert (found.code, found.err.count("\n")) == (code, 1 if code else 0)
+    assert "mistake of ours" not in found.err
+    assert len(found.err) < 1200
+    assert found.err.rstrip("\n").isprintable()
+
+
 def test_completion() -> None:
     for shell in ("bash", "zsh", "fish"):
         assert "_NEWSLETTER_COMPLETE" in spawned("completion", shell).stdout
