@@ -23,7 +23,7 @@ def archive(slug: str) -> Response:
     return page("archive.html", list=shown, mailings=lists.mailings(slug, limit=500))
 
 
-@pages.get("/<slug>/archive/<int:campaign_id>")
+@pages.get("/<slug>/archive/<int(max=9223372036854775807):campaign_id>")
 def mailing(slug: str, campaign_id: int) -> Response:
     """One mailing, as it was mailed but for its reader."""
     html = archiving.page(environment(), slug, campaign_id)

@@ -45,8 +45,8 @@ def form_page(template: str, slug: str, *, status: int = 200, **context: Any) ->
     """A page with a list's form on it: it may run our own scripts, which nothing on it needs. Raises `NotFound`."""
     env = environment()
     values = context.setdefault("values", {})
-    stamp = values.get("stamp") or env.tokens.sign("form", slug, env.now)
     shown = forms.show(slug)
+    stamp = values.get("stamp") or env.tokens.sign("form", shown.slug, env.now)
     speak(mailing_list=shown.language)
     errors = context["errors"] = told(context.get("errors", {}))
     context["wrong"] = {name: _wrong(name, first=name == next(iter(errors))) for name in errors}

@@ -113,6 +113,11 @@ def test_topics_that_are_not_offered(app: Flask, client: FlaskClient, wrong: obj
     assert 'value="Sleep" checked' in page
 
 
+@pytest.mark.parametrize("path", ["/b%C3%BCcher/", "/%ED%9F%BF/embed", f"/blog/archive/{'9' * 23}"])
+def test_s09_odd_addresses_of_pages_are_not_found(client: FlaskClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
 def test_s06_no_such_list(client: FlaskClient) -> None:
     for slug in ("nothing", "confirm", "1"):
         assert client.post(f"/{slug}/subscribe", data={"email": "ana@example.com"}).status_code == 404
