@@ -91,6 +91,9 @@ class Wire:
     def _feed(self, connection: Connection) -> None:
         talk, awake = connection.conversation, self._servers.awake(connection.server)
         while (talk.ready or (talk.room and awake)) and not connection.backlog:
+            if talk.exposes and self._overslept():
+                self._held_up = True
+                return
             if connection.unknown + (talk.exposed if talk.exposes else 0) >= UNKNOWN_AT_MOST:
                 self._held_up |= connection.unknown > 0
                 return
@@ -132,6 +135,11 @@ class Wire:
         """Seconds to wait for more before outcomes are handed over: none, unless the caller takes long over each group
         (a disk that is slow to flush), so that larger ones are worth a wait."""
         return self._caller_took / 4 if self._caller_took > LONG_SECONDS else 0.0
+
+    def _overslept(self) -> bool:
+        """Whether the caller must hear from us before more is offered: this process was halted for a while, and others
+        may have taken its work over (R04)."""
+        return time.monotonic() - self._heard_at > 2 * BEAT_SECONDS
 
     def _silent(self) -> bool:
         return time.monotonic() - self._heard_at >= BEAT_SECONDS

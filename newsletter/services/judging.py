@@ -53,7 +53,8 @@ def mark(row: Row, outcome: Outcome, verdict: Verdict, *, now: datetime, patienc
         case "sent":
             return Mark(row.id, "sent", code, outcome.reply.text)
         case "again":
-            return later(row, now, text)
+            again = later(row, now, text)
+            return again if outcome.stage == "CONNECT" else _until(row, again, patience)
         case "in_doubt":
             if row.doubts + 1 >= DOUBTS_AT_MOST:
                 return Mark(row.id, "failed", None, SET_ASIDE, doubts=1)

@@ -139,9 +139,11 @@ class Run:
             with closing(self.transport.deliver(self.pull)) as outcomes:
                 for group in outcomes:
                     self._take(group)
+                    if self.supply.lost:  # what is on its way is another worker's now: not a word more of it
+                        break
         except TransportError as error:
             self.problem = str(error)
-        self.supply.give_back()
+        self.supply.give_back(all_known=not self.supply.lost)
         for campaign_id in self.supply.campaigns:
             close(self.env, campaign_id)
         return self.so_far

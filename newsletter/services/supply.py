@@ -67,6 +67,7 @@ class Supply:
         self.ledger = outbox.Ledger()
         self.ahead = AHEAD * env.settings.smtp.connections
         self.lines: list[Line] = []
+        self.lost = False
         self.campaigns: set[int] = set()
         self._looked_at = float("-inf")
 
@@ -214,14 +215,17 @@ class Supply:
             self._drop(line)
 
     def _drop(self, line: Line) -> None:
+        self.lost = True
         line.lost = line.ended = True
         line.rows.clear()
 
-    def give_back(self) -> None:
-        """Gives back every lease: what was not offered is due again for whoever looks next."""
+    def give_back(self, *, all_known: bool) -> None:
+        """Gives back every lease: what was not offered is due again for whoever looks next. Unless the outcome of `all`
+        that was offered is known, those with messages on their way run out by themselves, and these are in doubt."""
         for line in self.lines:
             line.rows.clear()
-            line.flying.clear()
+            if all_known:
+                line.flying.clear()
             line.ended = True
         self.write()
 

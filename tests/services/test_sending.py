@@ -478,3 +478,20 @@ def test_d01_outcomes_wait_while_a_backup_holds_the_database(app: Flask, databas
         [(patience,)] = direct.rows("PRAGMA busy_timeout", {})
         direct.close()
     assert 30_000 < patience < LEASE_SECONDS * 1000
+
+
+def test_a_message_at_which_the_server_always_hangs_up_is_given_up(env: Environment, sink: Sink, clock: Clock) -> None:
+    """A server that is down costs nobody anything; one that ends the conversation at this very message does, in the end."""
+    campaign = make_campaign(2)
+    stages = iter(["CONNECT", "RCPT", "RCPT"])
+
+    def script(outgoing: Outgoing) -> Outcome | None:
+        if not outgoing.recipient.startswith("reader1@"):
+            return None
+        return Outcome(outgoing.id, "unsent", next(stages, "RCPT"), Reply(421, "4.3.2", "Closing"), "sink")  # type: ignore[arg-type]
+
+    sink.script = script
+    clock.forward(timedelta(days=3))
+    assert sending.send_due(env).failed == 0, "that server was never reached"
+    assert sending.send_due(env).failed == 1
+    assert totals(campaign) == outbox.Totals(recipients=2, sent=1, failed=1)
