@@ -20,6 +20,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import create_engine, insert, make_url, select, update
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
 
 from newsletter import outbox
 from newsletter.db import db, transaction
@@ -182,10 +183,9 @@ def put_to_sleep(app: Flask, process: subprocess.Popen[str]) -> None:
                 with closing(sqlite3.connect(str(url.database), timeout=0.3)) as connection, connection:
                     connection.execute("UPDATE leases SET expires_at = 1")
             else:
-                engine = create_engine(url, connect_args={"options": "-c lock_timeout=300"})
-                with engine.begin() as connection:
+                options = {"options": "-c lock_timeout=300"}
+                with create_engine(url, connect_args=options, poolclass=NullPool).begin() as connection:
                     connection.execute(update(Lease).values(expires_at=1))
-                engine.dispose()
             return
         except (sqlite3.OperationalError, OperationalError):
             process.send_signal(signal.SIGCONT)
