@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
 from newsletter.content import absolute_link, first_picture, plain, video_id, video_picture
 from newsletter.errors import NotAFeed
+from newsletter.feeds.dates import read_date
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.identity import canonical_link, identity
 from newsletter.feeds.mending import ENTRIES_AT_MOST
@@ -41,14 +41,16 @@ def parse(body: bytes, *, url: str) -> ParsedFeed:
 
 def _entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
     address = _text(item.get("url")) or _text(item.get("external_url"))
-    link = (absolute_link(address, base_url=base) or "") if address.strip() else ""
+    link = (
+        absolute_link(address, base_url=base) if address.strip() else absolute_link(_text(item.get("id")), base_url="")
+    ) or ""
     title = plain(_text(item.get("title")))
     content = _text(item.get("content_html"))[:HTML_AT_MOST] or _paragraphs(_text(item.get("content_text")))
     summary = _paragraphs(_text(item.get("summary")))
     if not (link or title or content or summary):
         return None
     raw_id = plain(item.get("id"), limit=2000)
-    published = _date(_text(item.get("date_published")) or _text(item.get("date_modified")))
+    published = read_date(item.get("date_published")) or read_date(item.get("date_modified"))
     video = video_id(link)
     image = absolute_link(_text(item.get("image")) or _text(item.get("banner_image")), base_url=base)
     picture, alt = (video_picture(video), "") if video else first_picture(content, base_url=link or base)
@@ -86,12 +88,3 @@ def _paragraphs(text: str) -> str:
 def _author(item: dict[str, Any]) -> str:
     first = next(iter(_list(item.get("authors"))), item.get("author"))
     return plain(first.get("name"), limit=200) if isinstance(first, dict) else ""
-
-
-def _date(value: str) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        return found.astimezone(UTC) if 1971 <= found.year <= 9000 else None
-    except (ValueError, OverflowError):
-        return None

@@ -28,6 +28,7 @@ _REFERENCE = re.compile(
     + rb"|&(?P<name>#[0-9]{1,9}|#x[0-9a-f]{1,9}|[a-z_][\w.:-]{0,60}+);|&",
     re.I,
 )
+_NO_LINK = re.compile(rb"<link>\s*(?:<!\[CDATA\[\s*\]\]>\s*)?</link>|<link\s*/>", re.I)
 _PLAIN = frozenset((b"amp", b"lt", b"gt", b"quot", b"apos"))
 
 
@@ -70,9 +71,9 @@ def _tags(body: bytes) -> Iterator[re.Match[bytes]]:
 
 def mended(body: bytes) -> bytes:
     """`body` with entries side by side that stood inside one another (E09), empty ones left out, and no more of them
-    than we read; and with the references that XML knows."""
+    than we read; with the references that XML knows, and without links to nowhere, which would hide that an id is one."""
     if b"\0" not in body[:200] and b"\x1b" not in body:  # where a byte below 128 is the letter it is in ASCII
-        body = _referring(body)
+        body = _NO_LINK.sub(b"", _referring(body))
     marks = [match for match in _tags(body) if match["name"].lower() in _ITEM_TAGS]
     depth, nested, count = 0, False, 0
     for match in marks:

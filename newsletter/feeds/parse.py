@@ -6,12 +6,11 @@ is composed (content.py).
 
 from __future__ import annotations
 
-import calendar
 import io
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from html import escape, unescape
 from typing import Any
@@ -23,6 +22,7 @@ from newsletter.content import absolute_link, first_picture, html_to_text, plain
 from newsletter.errors import NotAFeed
 from newsletter.feeds import jsonfeed
 from newsletter.feeds.charset import settled
+from newsletter.feeds.dates import read_date
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.identity import canonical_link, identity
 from newsletter.feeds.mending import ENTRIES_AT_MOST, has_root, mended, too_deep, trimmed
@@ -107,6 +107,8 @@ def _nowhere(url: str) -> str:
 def _rebased(link: str, base: str) -> str:
     """`link` as an absolute http(s) address, or "" if it is none, or empty."""
     link = _NOWHERE.sub("", link, count=1) if _NOWHERE.match(link) else link
+    if link.strip().lower().startswith("www."):  # no folder is called so
+        link = f"//{link.strip()}"
     return (absolute_link(link, base_url=base) or "")[:2000] if link.strip() else ""
 
 
@@ -203,17 +205,22 @@ def _author(item: Any) -> str:
 
 
 def _link(item: Any, base: str) -> str:
-    """The entry's own page: what it links to, else its id where that is said to be its address (a guid without
-    isPermaLink="false", the id of an Atom entry without links) and is one."""
-    own = _own_page(item.get("links") or [], base)
-    if own or not item.get("guidislink"):
-        return own
-    return (absolute_link(_raw_id(item), base_url="") or "")[:2000]
+    """The entry's own page: where a counting service says that it is, what it links to, else its id where that is said
+    to be its address (a guid without isPermaLink="false", the id of an Atom entry without links, what an item of RDF
+    is about) and is one."""
+    original = (_text(value) for name, value in item.items() if name.split("_")[-1] == "origlink")
+    own = next(filter(None, (absolute_link(link.strip(), base_url="") for link in original)), "")
+    own = own or _own_page(item.get("links") or [], base)
+    if not own and item.get("guidislink", True):  # of RDF, feedparser does not say
+        own = absolute_link(_raw_id(item), base_url="") or ""
+    return own[:2000]
 
 
 def _own_page(links: Sequence[Any], base: str) -> str:
     """The first link to a page of its own, a web page rather than another kind; not an enclosure, reply or feed."""
-    own = [link for link in links if isinstance(link, dict) and link.get("rel", "alternate") == "alternate"]
+    own = [
+        link for link in links if isinstance(link, dict) and _text(link.get("rel", "alternate")).endswith("alternate")
+    ]
     own.sort(key=lambda link: "html" not in str(link.get("type", "text/html")))
     found = (_rebased(_text(link.get("href")), base) for link in own)
     return next((link for link in found if link), "")
@@ -226,14 +233,9 @@ def _raw_id(item: Any) -> str:
 
 
 def _date(item: Any) -> datetime | None:
-    for name in ("published_parsed", "updated_parsed", "created_parsed"):
-        parsed = dict.get(item, name)  # feedparser's own get() takes one date for another
-        try:
-            if parsed and 1971 <= parsed[0] <= 9000:
-                return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
-        except (ValueError, OverflowError, OSError, TypeError):
-            continue
-    return None
+    # feedparser's own get() takes one date for another
+    said = (dict.get(item, name) for name in ("published", "updated", "created"))
+    return next((found for found in map(read_date, said) if found), None)
 
 
 def _image(item: Any, html: str, base: str, video: str) -> tuple[str, str]:

@@ -362,6 +362,41 @@ def test_e08_a_guid_may_be_the_link(guid: str, expected: str) -> None:
     assert entry.id == guid.split(">")[1].split("<")[0], "ids stay as they are written"
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        # What counts clicks says where the page really is; not where that is no address.
+        ("<link>http://feedproxy.google.com/~r/b/~3/x/</link><f:origLink>https://x.org/a</f:origLink>", "https://x.org/a"),
+        ("<link>https://x.org/a</link><f:origLink>javascript:alert(1)</f:origLink>", "https://x.org/a"),
+        ("<link></link><guid>https://x.org/a</guid>", "https://x.org/a"),
+        ('<link/><guid isPermaLink="true">https://x.org/a</guid>', "https://x.org/a"),
+        ('<link/><guid isPermaLink="false">https://x.org/a</guid>', ""),
+        ("<link>www.x.org/a</link>", "https://www.x.org/a"),
+        ('<a:link rel="http://www.iana.org/assignments/relation/alternate" href="https://x.org/a"/>', "https://x.org/a"),
+    ],
+)  # fmt: skip
+def test_e08_links_in_other_clothes(written: str, expected: str) -> None:
+    spaces = 'xmlns:f="http://rssnamespace.org/feedburner/ext/1.0" xmlns:a="http://www.w3.org/2005/Atom"'
+    assert one(f"<item {spaces}><title>A</title>{written}</item>").link == expected
+
+
+def test_e08_what_an_item_is_about_may_be_its_link() -> None:
+    body = b"""<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/">
+      <channel rdf:about="https://x.org/"><title>B</title></channel>
+      <item rdf:about="https://x.org/a"><title>A</title></item>
+      <item rdf:about="https://x.org/id/2"><title>C</title><link>https://x.org/c</link></item></rdf:RDF>"""
+    assert [entry.link for entry in read(body).entries] == ["https://x.org/a", "https://x.org/c"]
+
+
+def test_e08_the_id_of_json_may_be_the_link() -> None:
+    body = b"""{"version": "https://jsonfeed.org/version/1.1", "title": "B", "items": [
+      {"id": "https://x.org/a", "content_text": "A", "date_published": "1709553600"}, {"id": "7", "content_text": "C"},
+      {"id": "8", "external_url": "https://y.org/b", "content_text": "B"}]}"""
+    found = read(body).entries
+    assert [entry.link for entry in found] == ["https://x.org/a", "", "https://y.org/b"]
+    assert found[0].published == datetime(2024, 3, 4, 12, tzinfo=UTC)
+
+
 def test_e08_xml_base() -> None:
     body = b"""<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://other.example/blog/"><title>B</title>
       <entry><id>tag:x</id><title>T</title><link href="post.html"/></entry></feed>"""

@@ -1,0 +1,167 @@
+"""Reads the dates that feeds write: as their standards ask for, and as blogs really write them (Unix time, names of
+months in other languages, numbers the local way round). What could mean two days means none. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+YEARS = range(1971, 9001)
+"""Earlier ones are what programs write where they know no date."""
+
+# A line a month, in English, German, Dutch, the languages of Scandinavia, Italy, France, Spain, Portugal, Romania,
+# Poland, Czechia, Russia, Ukraine, Greece, Turkey, Finland and Hungary; without accents.
+_NAMES = """
+jan january januar januari gennaio janvier enero janeiro ianuarie stycznia ledna января січня ιανουαριου ocak tammikuuta
+feb february februar februari febbraio fevrier febrero fevereiro lutego unora февраля лютого φεβρουαριου subat helmikuuta
+mar march marz maart mars marzo marco martie marca brezna марта березня μαρτιου mart maaliskuuta marcius mrt mrz
+apr april aprile avril abril aprilie kwietnia dubna апреля квітня απριλιου nisan huhtikuuta aprilis
+may mai mei maj maggio mayo maio maja kvetna мая травня μαιου mayis toukokuuta majus
+jun june juni giugno juin junio junho iunie czerwca cervna июня червня ιουνιου haziran kesakuuta junius
+jul july juli luglio juillet julio julho iulie lipca cervence июля липня ιουλιου temmuz heinakuuta julius
+aug august augustus agosto aout augusti sierpnia srpna августа серпня αυγουστου agustos elokuuta augusztus
+sep september settembre septembre septiembre setiembre setembro septembrie wrzesnia zari сентября вересня σεπτεμβριου eylul syyskuuta szeptember
+oct october oktober ottobre octobre octubre outubro octombrie pazdziernika rijna октября жовтня οκτωβριου ekim lokakuuta
+nov november novembre noviembre novembro noiembrie listopada listopadu ноября листопада νοεμβριου kasim marraskuuta
+dec december dezember dicembre decembre diciembre dezembro decembrie grudnia prosince декабря грудня δεκεμβριου aralik joulukuuta
+"""  # noqa: E501 (a table)
+# Hours from Greenwich. Abbreviations that several countries use are the one of RFC 822, or the one of most feeds.
+_ZONES = {
+    "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "akst": -9, "akdt": -8,
+    "hst": -10, "ast": -4, "adt": -3, "nst": -3.5, "ndt": -2.5, "brt": -3, "art": -3, "wet": 0, "west": 1, "bst": 1,
+    "cet": 1, "cest": 2, "mez": 1, "mesz": 2, "met": 1, "mest": 2, "eet": 2, "eest": 3, "msk": 3, "sast": 2,
+    "ist": 5.5, "pkt": 5, "sgt": 8, "hkt": 8, "awst": 8, "jst": 9, "kst": 9, "acst": 9.5, "acdt": 10.5, "aest": 10,
+    "aedt": 11, "nzst": 12, "nzdt": 13,
+}  # fmt: skip
+
+_TIME = re.compile(
+    r"(?:(?<=\d)t\s*|\b)(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[.,]\d{1,9})?)?(?![\d.]*\d)\s*([ap])?(?(4)\.?m\.?)"
+)
+_OFFSET = re.compile(r"\s*(?:gmt|utc?|z)?\s*([+-])(\d{1,2}):?(\d\d)?\b")
+_PLACE = re.compile(r"\b([a-z]+(?:/[a-z_]+){1,2})\b")
+_YEAR_FIRST = re.compile(r"(?<![\d-])(\d{4})\s?[-/.年년]\s?(\d{1,2})\s?[-/.月월]\s?(\d{1,2})(?!\d)")
+_YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4})(?!\d)")
+_DAY_MONTH = re.compile(
+    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|ο|º)?[.\s-]*(?:(?:de|del|di|of)\s+)?([^\W\d_]{3,20})[.,\s-]*(?:(?:de|del)\s+)?(\d{4}|\d{2})(?!\d)"
+)
+_MONTH_DAY = re.compile(r"([^\W\d_]{3,20})[.\s]*(\d{1,2})(?:st|nd|rd|th)?[,.\s]+(?:[a-z]{1,5}\s+)?(\d{4})(?!\d)")
+_SHORT = re.compile(r"(\d{4})(?:-(\d\d))?")
+
+
+def read_date(said: object) -> datetime | None:
+    """The moment that `said` names, in UTC; None where it names none, or no one can tell which. A day without a time
+    is its beginning; a time without a zone, or with one that nobody knows, is UTC."""
+    if not isinstance(said, str) or not (text := _folded(said[:100])):
+        return None
+    try:
+        found = _number(text) if text.lstrip("@").replace(".", "", 1).isdecimal() else _written(text)
+        return found.astimezone(UTC) if found is not None and found.astimezone(UTC).year in YEARS else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _folded(text: str) -> str:
+    """In small letters without accents, and no more than one space between words."""
+    bare = unicodedata.normalize("NFKD", text.casefold())
+    # Composed again, for what Korean is made of; Turkish has an i without a dot.
+    kept = "".join(letter for letter in bare if not unicodedata.combining(letter)).replace("ı", "i")
+    return " ".join(unicodedata.normalize("NFC", kept).split())
+
+
+def _number(text: str) -> datetime | None:
+    """Unix time in seconds or parts of them; or a date without anything between its numbers."""
+    whole = text.lstrip("@").partition(".")[0]
+    if len(whole) in (10, 13, 16):
+        return datetime.fromtimestamp(int(whole[:10]), UTC)
+    if len(whole) in (8, 14):
+        return datetime.strptime(whole.ljust(14, "0"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return datetime(int(whole), 1, 1, tzinfo=UTC) if len(whole) == 4 else None
+
+
+def _written(text: str) -> datetime | None:
+    if re.fullmatch(r"\d{4}-?w\d\d(-?\d)?.*|\d{8}t\d{4,6}(z|[+-]\d\d:?\d\d)?", text):
+        found = datetime.fromisoformat(text.upper())
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    if re.fullmatch(r"\d{4}-\d{3}", text):
+        return datetime.strptime(text, "%Y-%j").replace(tzinfo=UTC)
+    time = _TIME.search(text)
+    rest = f"{text[: time.start()]} {text[time.end() :]}" if time else text
+    day = _day(rest, text)
+    if day is None:
+        return None
+    hours, zone = (_clock(time), _zone(text[time.end() :])) if time else (timedelta(), UTC)
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).replace(tzinfo=zone) + hours
+
+
+def _clock(time: re.Match[str]) -> timedelta:
+    """The time of day. The end of a day ("24:00:00") and a leap second belong to what follows."""
+    hour, minute, second = int(time[1]), int(time[2]), int(time[3] or 0)
+    if time[4] and hour <= 12:
+        hour = hour % 12 + (12 if time[4] == "p" else 0)
+    if minute > 59 or second > 60 or hour > 24 or (hour == 24 and (minute or second)):
+        raise ValueError
+    return timedelta(hours=hour, minutes=minute, seconds=second)
+
+
+def _zone(text: str) -> tzinfo:
+    """The zone that stands behind a time. A name in brackets only explains an offset."""
+    if offset := _OFFSET.match(text):
+        sign = -1 if offset[1] == "-" else 1
+        minutes = int(offset[2]) * 60 + int(offset[3] or 0)
+        return timezone(timedelta(minutes=sign * minutes)) if minutes <= 14 * 60 else UTC
+    if place := _PLACE.search(text):
+        return _place(place[1])
+    word = re.match(r"\s*([a-z]{1,5})\b", text)
+    return timezone(timedelta(hours=_ZONES.get(word[1], 0))) if word else UTC
+
+
+@lru_cache(maxsize=100)
+def _place(name: str) -> tzinfo:
+    try:
+        return ZoneInfo("/".join("_".join(part.title() for part in word.split("_")) for word in name.split("/")))
+    except (ValueError, OSError, LookupError):
+        return UTC
+
+
+def _day(text: str, whole: str) -> date | None:
+    if found := _YEAR_FIRST.search(text):
+        return date(*map(int, found.groups()))
+    if found := _YEAR_LAST.search(text):
+        return _local_day(int(found[1]), int(found[3]), int(found[4]), certain=found[2] == ".")
+    for found in _DAY_MONTH.finditer(text):
+        if month := _months().get(found[2]):
+            return date(_century(found[3]), month, int(found[1]))
+    for found in _MONTH_DAY.finditer(text):
+        if month := _months().get(found[1]):
+            return date(int(found[3]), month, int(found[2]))
+    if short := _SHORT.fullmatch(whole):
+        return date(int(short[1]), int(short[2] or 1), 1)
+    return None
+
+
+def _local_day(first: int, second: int, year: int, *, certain: bool) -> date | None:
+    """Day before month where points say so; else only if one of them can be no month, or both are the same."""
+    if certain or first > 12 or first == second:
+        return date(year, second, first)
+    return date(year, first, second) if second > 12 else None
+
+
+def _century(year: str) -> int:
+    return int(year) if len(year) == 4 else int(year) + (1900 if int(year) >= 70 else 2000)
+
+
+@lru_cache(maxsize=1)
+def _months() -> dict[str, int]:
+    """Every name and beginning of one (three letters at least) that can be no other month's."""
+    found: dict[str, set[int]] = {}
+    whole: dict[str, int] = {}
+    for month, names in enumerate(_NAMES.strip().splitlines(), start=1):
+        for name in names.split():
+            folded = _folded(name)
+            whole[folded] = month
+            for end in range(3, len(folded)):
+                found.setdefault(folded[:end], set()).add(month)
+    return {name: months.pop() for name, months in found.items() if len(months) == 1} | whole
