@@ -10,6 +10,9 @@ _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.I)
 _WIDE = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE, b"\0<", b"<\0", b"\0\0\0<")
 _ONE_BYTE = re.compile(r"(iso-?8859|windows-?125|cp125|latin|us-ascii|ascii)", re.I)
 _USUAL = re.compile(r"windows-125|iso-?8859|koi8|cp(?:932|949|874)|shift|euc|gb|big5|iso-?2022|tis", re.I)
+_MIXED = re.compile(r"[a-z][\u0370-\u06ff]|[\u0370-\u06ff][a-z]", re.I)
+_OF_ITS_OWN = re.compile(r"[\u0370-\u06ff]{2}")
+"""Greek, Cyrillic, Hebrew or Arabic in the middle of Latin words is Western with its accents, in a few words."""
 DAMAGED = 2
 """So many good letters for each broken one: damaged UTF-8 is still UTF-8."""
 SAMPLE = 200_000
@@ -51,4 +54,6 @@ def _guessed(body: bytes) -> str:
     import chardet  # only where it is needed: it takes its time to load
 
     name = str(chardet.detect(re.sub(rb"<[^<>]*>", b" ", body[:SAMPLE]))["encoding"] or "")
-    return (_decoded(body, name) if _USUAL.match(name) else None) or body.decode("cp1252", "replace")
+    found = _decoded(body, name) if _USUAL.match(name) else None
+    mixed = found is not None and len(_MIXED.findall(found)) > len(_OF_ITS_OWN.findall(found))
+    return found if found and not mixed else body.decode("cp1252", "replace")

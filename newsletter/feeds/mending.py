@@ -71,7 +71,7 @@ def _tags(body: bytes) -> Iterator[re.Match[bytes]]:
 
 def mended(body: bytes) -> bytes:
     """`body` with entries side by side that stood inside one another (E09), empty ones left out, and no more of them
-    than we read; with the references that XML knows, and without links to nowhere, which would hide that an id is one."""
+    than we read; with the references that XML knows; without empty links, which would hide that an id is one."""
     if b"\0" not in body[:200] and b"\x1b" not in body:  # where a byte below 128 is the letter it is in ASCII
         body = _NO_LINK.sub(b"", _referring(body))
     marks = [match for match in _tags(body) if match["name"].lower() in _ITEM_TAGS]

@@ -155,7 +155,7 @@ def test_f10_letters_survive(body: bytes, content_type: str) -> None:
     [
         ("koi8-r", "Привет, это новая запись"), ("cp1251", "Привет, это новая запись"), ("shift_jis", "日本語のブログの新しい記事です"),
         ("euc-jp", "日本語のブログの新しい記事です"), ("gb18030", "这是一个新的博客文章"), ("euc-kr", "새로운 블로그 글입니다"),
-        ("iso-8859-2", "Zażółć gęślą jaźń"), ("cp1252", "Crème brûlée – “quoted”"),
+        ("iso-8859-2", "Zażółć gęślą jaźń"), ("cp1252", "Crème brûlée – “quoted”"), ("cp1252", "“Déjà vu” – again"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("declared", ["UTF-8", "", "true"])
