@@ -60,6 +60,13 @@ def known(tag: object) -> str:
     return first if first in LANGUAGES else ""
 
 
+def spoken(wanted: object, usual: str) -> str:
+    """In which other of `LANGUAGES` somebody is written to who wants `wanted`, where the `usual` would do for most; ""
+    where it does for her too."""
+    found = known(wanted)
+    return "" if found == known(usual) else found
+
+
 def direction(tag: str) -> str:
     """Which way a language is written: ``ltr`` or ``rtl``."""
     return "rtl" if _locale(tag).character_order == "right-to-left" else "ltr"

@@ -11,6 +11,7 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
 from newsletter.cli.watching import send_and_show
+from newsletter.languages import LANGUAGES
 from newsletter.mail.message import fill
 from newsletter.schedule import CADENCES
 from newsletter.services import digest_settings, digests, explaining, intros
@@ -34,14 +35,19 @@ def digest() -> None:
 @digest.command(epilog="Example: newsletter digest preview --html next.html")
 @list_option
 @cadence_option
+@click.option("--language", default="", metavar="CODE", help="As its readers get it who chose this language, like de.")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the HTML part to this file.")
 @with_environment
-def preview(env: Environment, slug: str | None, cadence: str | None, html: Path | None) -> None:
+def preview(env: Environment, slug: str | None, cadence: str | None, language: str, html: Path | None) -> None:
     """Show the digest as it would go out now."""
-    found = digests.preview(env, slug, cadence)  # type: ignore[arg-type]
+    found = digests.preview(env, slug, cadence, language=language)  # type: ignore[arg-type]
     say(f"Subject: {found.subject}")
     others = f"; {found.editions - 1} other editions are smaller" if found.editions > 1 else ""
-    say(f"{found.entries} entries; {found.recipients} readers{others}\n")
+    say(f"{found.entries} entries; {found.recipients} readers{others}")
+    if found.languages:
+        spoken = ", ".join(f"{LANGUAGES[code]}: {count}" for code, count in sorted(found.languages.items()))
+        say(f"In their own languages: {spoken}")
+    say("")
     say(fill(found.text, NEUTRAL))
     if html:
         html.write_text(fill(found.html, NEUTRAL), "utf-8")

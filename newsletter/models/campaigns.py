@@ -65,16 +65,18 @@ WEB = -1
 
 class Edition(Base):
     """What one group of readers gets: those whose deliveries carry the same number, `cursor` (in a letter 0, or 1 for
-    its second subject). Subject, text and HTML are finished but for the slots, and never change once written. The
-    number -1 (`WEB`) is the archive's: all that anybody got, and nothing of a reader. `entries` holds the ids of what a
-    digest's edition carries; `fields` makes each reader's values of a letter's own slots (mail/personal.py)."""
+    its second subject); in each `language` that one of them reads, and in the list's (""). Subject, text and HTML are
+    finished but for the slots, and never change once written. The number -1 (`WEB`) is the archive's: all that anybody
+    got, and nothing of a reader. `entries` holds the ids of what a digest's edition carries; `fields` makes each
+    reader's values of a letter's own slots (mail/personal.py)."""
 
     __tablename__ = "editions"
-    __table_args__ = (UniqueConstraint("campaign_id", "cursor"), {"sqlite_autoincrement": True})
+    __table_args__ = (UniqueConstraint("campaign_id", "cursor", "language"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))
     cursor: Mapped[int] = mapped_column(Integer, default=0)
+    language: Mapped[str] = mapped_column(String(20), default="", server_default="")
     entries: Mapped[list[int]] = mapped_column(JSON, default=list, server_default="[]")
     subject: Mapped[str] = mapped_column(String(500))
     text: Mapped[str] = mapped_column(Text)

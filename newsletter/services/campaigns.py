@@ -95,7 +95,12 @@ def content(campaign_id: int) -> MailContent:
     """What it says: its widest edition, with slots. Raises `NotFound`."""
     with reading() as session:
         _find(session, campaign_id)
-        query = select(Edition).where(Edition.campaign_id == campaign_id).order_by(Edition.cursor).limit(1)
+        query = (
+            select(Edition)
+            .where(Edition.campaign_id == campaign_id)
+            .order_by(Edition.cursor, Edition.language)
+            .limit(1)
+        )
         edition = session.scalar(query)
         if edition is None:
             raise NotFound(f"campaign {campaign_id} has no content yet")
@@ -201,7 +206,9 @@ def _subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
         return ()
     counts = outbox.by_edition(session, row)
     names = session.scalars(
-        select(Edition.subject).where(Edition.campaign_id == row.id, Edition.cursor >= 0).order_by(Edition.cursor)
+        select(Edition.subject)
+        .where(Edition.campaign_id == row.id, Edition.cursor >= 0, Edition.language == "")
+        .order_by(Edition.cursor)
     ).all() or (row.subject, row.subject_b)
     return tuple(
         SubjectView(letter, readable(subject), *counts.get(number, (0, 0)), picked=row.picked == letter)

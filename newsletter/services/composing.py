@@ -59,11 +59,13 @@ class Composed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mails:
-    """What a plan comes to: a mail for each of its shares, and the page in the archive."""
+class _Mail:
+    """One edition: its number, what it carries, and what it says in one language."""
 
-    shares: tuple[MailContent, ...]
-    web: MailContent
+    number: int
+    entries: tuple[int, ...]
+    language: str
+    content: MailContent
 
 
 def compose(env: Environment, due: Due) -> Composed | None:
@@ -71,7 +73,7 @@ def compose(env: Environment, due: Due) -> Composed | None:
     with reading() as session:
         mailing_list = session.get_one(MailingList, due.list_id)
         found = plan(env, session, mailing_list, due.cadence, following=due.following, hasty=due.hasty)
-        mails = _render(env, session, found) if found.decision.shares else None
+        mails = _render(env, session, found) if found.decision.shares else []
     try:
         with transaction() as session:
             session.execute(
@@ -85,10 +87,16 @@ def compose(env: Environment, due: Due) -> Composed | None:
         return None
 
 
-def _render(env: Environment, session: Session, found: Plan) -> _Mails:
+def _render(env: Environment, session: Session, found: Plan) -> list[_Mail]:
+    """What a plan comes to: the page in the archive, and a mail for each of its shares in each of its languages."""
     editor = Editor(env, session, found.list, found.style, found.intro.text if found.intro else "")
-    shares = tuple(editor.render(chosen(found, share.entries)) for share in found.decision.shares)
-    return _Mails(shares, editor.web(chosen(found, found.decision.entries)))
+    everything = chosen(found, found.decision.entries)
+    mails = [_Mail(WEB, tuple(sorted(found.decision.entries)), "", editor.web(everything))]
+    for number, share in enumerate(found.decision.shares):
+        for language in share.languages:
+            content = editor.render(chosen(found, share.entries), language)
+            mails.append(_Mail(number, share.entries, language, content))
+    return mails
 
 
 def chosen(found: Plan, ids: Collection[int]) -> list[Candidate]:
@@ -114,9 +122,9 @@ def _settle(session: Session, found: Plan) -> None:
         )
 
 
-def _freeze(env: Environment, session: Session, found: Plan, due: Due, mails: _Mails | None) -> Composed | None:
+def _freeze(env: Environment, session: Session, found: Plan, due: Due, mails: list[_Mail]) -> Composed | None:
     period = Period(list_id=due.list_id, cadence=due.cadence, key=due.key, why="", composed_at=env.now)
-    if mails is None:
+    if not mails:
         if due.cadence == "instant":
             return None
         period.why = _why_not(found)
@@ -141,27 +149,22 @@ def _freeze(env: Environment, session: Session, found: Plan, due: Due, mails: _M
     return Composed(found.list.slug, due.cadence, campaign.id, campaign.subject, len(ids), count, "")
 
 
-def _campaign(env: Environment, session: Session, found: Plan, mails: _Mails) -> Campaign:
+def _campaign(env: Environment, session: Session, found: Plan, mails: list[_Mail]) -> Campaign:
     campaign = Campaign(
-        list_id=found.list.id, kind="digest", status="sending", subject=mails.web.subject, seed=secrets.token_hex(16),
-        created_at=env.now, started_at=env.now,
+        list_id=found.list.id, kind="digest", status="sending", subject=mails[0].content.subject,
+        seed=secrets.token_hex(16), created_at=env.now, started_at=env.now,
     )  # fmt: skip
     session.add(campaign)
     session.flush()
     page = env.links.archive(found.list.slug, campaign.id)
-    carried = [sorted(found.decision.entries), *(list(share.entries) for share in found.decision.shares)]
-    for number, (content, ids) in enumerate(zip((mails.web, *mails.shares), carried, strict=True), start=WEB):
-        made = addressed(content, page)
+    for mail in mails:
+        made = addressed(mail.content, page)
         session.add(
             Edition(
-                campaign_id=campaign.id,
-                cursor=number,
-                entries=ids,
-                subject=made.subject,
-                text=made.text,
-                html=made.html,
+                campaign_id=campaign.id, cursor=mail.number, language=mail.language, entries=list(mail.entries),
+                subject=made.subject, text=made.text, html=made.html,
             )
-        )
+        )  # fmt: skip
     return campaign
 
 

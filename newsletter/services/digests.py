@@ -6,6 +6,7 @@ switches to.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db import reading
 from newsletter.errors import Refused, TemplateProblem
+from newsletter.languages import LANGUAGES, known
 from newsletter.mail.render import MailContent
 from newsletter.models import MailingList, Subscription
 from newsletter.schedule import CADENCES, Cadence, latest_period, next_period
@@ -31,7 +33,8 @@ NOBODY = "nobody reads at this rhythm"
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A digest as it would be if it were composed now: the edition with most entries. `editions` counts them all."""
+    """A digest as it would be if it were composed now: the edition with most entries. `editions` counts them all;
+    `languages` says how many readers get theirs in which language other than the list's."""
 
     subject: str
     text: str
@@ -39,6 +42,7 @@ class Preview:
     entries: int
     recipients: int
     editions: int
+    languages: dict[str, int]
     list_id: int
     content: MailContent
 
@@ -98,8 +102,13 @@ def _moment_key(env: Environment, through: int) -> str:
 # ── by hand ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def preview(env: Environment, slug: str | None = None, cadence: Cadence | None = None) -> Preview:
-    """The next digest as it would go out now. Raises `Refused` where there is nothing to show."""
+def preview(
+    env: Environment, slug: str | None = None, cadence: Cadence | None = None, *, language: str = ""
+) -> Preview:
+    """The next digest as it would go out now, in the list's language or another one. Raises `Refused` where there is
+    nothing to show, or no such language."""
+    if language and not known(language):
+        raise Refused(f"{language} is none of the languages spoken here", hint=f"say one of {', '.join(LANGUAGES)}")
     with reading() as session:
         mailing_list = find_list(session, slug)
         rhythm: Cadence = cadence or mailing_list.default_cadence  # type: ignore[assignment]
@@ -114,10 +123,14 @@ def preview(env: Environment, slug: str | None = None, cadence: Cadence | None =
         if not entries:
             raise Refused(f"{mailing_list.slug}: {NOTHING_NEW}", hint="`newsletter digest explain` says more")
         editor = Editor(env, session, found.list, found.style, found.intro.text if found.intro else "")
-        made = addressed(editor.render(entries), found.list.archive_url)
+        made = addressed(editor.render(entries, language), found.list.archive_url)
+        speaking: Counter[str] = Counter()
+        for group in (group for share in shares for group in share.groups if group.language):
+            speaking[group.language] += group.readers
     return Preview(
-        made.subject, made.text, made.html, len(entries), found.decision.readers, len(shares), found.list.id, made
-    )
+        made.subject, made.text, made.html, len(entries), found.decision.readers, len(shares), dict(speaking),
+        found.list.id, made,
+    )  # fmt: skip
 
 
 def send_now(

@@ -48,17 +48,29 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A letter ready for its list. `versions` are one, or two where it tries out two subjects; `names` says which kept
-    picture each local one became; `notes` what went less than well."""
+    """A letter ready for its list. `versions` are one, or two where it tries out two subjects."""
 
     list: ListView
     letter: Letter
     versions: tuple[Version, ...]
     links: tuple[Link, ...]
     shown: tuple[Shown, ...]
-    fresh: tuple[Fitted, ...]
-    names: dict[str, str]
-    notes: tuple[str, ...]
+    gathered: Gathered
+
+    @property
+    def fresh(self) -> tuple[Fitted, ...]:
+        """Pictures that are not stored yet."""
+        return tuple(self.gathered.fresh)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Which kept picture each local one became."""
+        return self.gathered.names
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What went less than well."""
+        return tuple(self.gathered.notes)
 
     @property
     def content(self) -> MailContent:
@@ -72,7 +84,9 @@ class Prepared:
 
 
 @dataclass(slots=True)
-class _Gathered:
+class Gathered:
+    """What a letter's versions need: its pictures in their places, and its address in the archive, if it has one."""
+
     web_url: str
     placed: dict[str, Placed] = field(default_factory=dict)
     fresh: list[Fitted] = field(default_factory=list)
@@ -99,23 +113,23 @@ def prepare(
     web_url = WEB_URL if archived and not letter.segment else ""
     gathered = _gather(env, mailing_list, letter, kept or {}, offline=offline, web_url=web_url)
     first, links, shown = _version(env, mailing_list, letter, gathered)
-    versions = [first]
-    if letter.subject_b:
-        versions.append(_version(env, mailing_list, replace(letter, subject=letter.subject_b), gathered)[0])
-    return Prepared(
-        mailing_list,
-        letter,
-        tuple(versions),
-        links,
-        shown,
-        tuple(gathered.fresh),
-        gathered.names,
-        tuple(gathered.notes),
-    )
+    second = [_version(env, mailing_list, other, gathered)[0] for other in _others(letter)]
+    return Prepared(mailing_list, letter, (first, *second), links, shown, gathered)
+
+
+def _others(letter: Letter) -> list[Letter]:
+    """The letter with its second subject, if it has one."""
+    return [replace(letter, subject=letter.subject_b)] if letter.subject_b else []
+
+
+def in_language(env: Environment, prepared: Prepared, language: str) -> tuple[Version, ...]:
+    """The versions of a letter for readers of another language: what stands around the author's words is in it."""
+    shown, letter = prepared.list.in_language(language), prepared.letter
+    return tuple(_version(env, shown, one, prepared.gathered)[0] for one in (letter, *_others(letter)))
 
 
 def _version(
-    env: Environment, mailing_list: ListView, letter: Letter, gathered: _Gathered
+    env: Environment, mailing_list: ListView, letter: Letter, gathered: Gathered
 ) -> tuple[Version, tuple[Link, ...], tuple[Shown, ...]]:
     marks = Marks()
     subject = marks.take(letter.subject, where="subject")
@@ -144,8 +158,8 @@ def _version(
 
 def _gather(
     env: Environment, mailing_list: ListView, letter: Letter, kept: Mapping[str, str], *, offline: bool, web_url: str
-) -> _Gathered:
-    found = _Gathered(web_url)
+) -> Gathered:
+    found = Gathered(web_url)
     for written in wanted_pictures(letter.markdown):
         if written.startswith(VIDEO):
             fitted = kept.get(written) or (None if offline else _still(env, written.removeprefix(VIDEO), found))
@@ -176,7 +190,7 @@ def _local(letter: Letter, written: str) -> Fitted | None:
         raise InvalidInput({written: f"cannot be read: {error.strerror}"}) from None
 
 
-def _still(env: Environment, video: str, found: _Gathered) -> Fitted | None:
+def _still(env: Environment, video: str, found: Gathered) -> Fitted | None:
     """A video's still picture, to be served from here: opening a letter tells the video's host nothing."""
     try:
         return fit_for_mail(env.fetch(video_picture(video)).body, called=video)
@@ -185,7 +199,7 @@ def _still(env: Environment, video: str, found: _Gathered) -> Fitted | None:
         return None
 
 
-def _place(env: Environment, mailing_list: ListView, found: _Gathered, written: str, fitted: Fitted | str) -> None:
+def _place(env: Environment, mailing_list: ListView, found: Gathered, written: str, fitted: Fitted | str) -> None:
     if isinstance(fitted, Fitted):
         found.fresh.append(fitted)
         name, width = fitted.name, fitted.width

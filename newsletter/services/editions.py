@@ -112,7 +112,8 @@ def _heading(entry: Candidate, style: Style) -> int:
 
 
 class Editor:
-    """Renders the editions of one digest. Reads each entry once and cleans it once, however many editions carry it."""
+    """Renders the editions of one digest, in the languages of those who get them: what the author wrote stays as it is.
+    Reads each entry once and cleans it once, however many editions carry it."""
 
     def __init__(
         self, env: Environment, session: Session, mailing_list: ListView, style: Style, intro: str = ""
@@ -125,48 +126,53 @@ class Editor:
         self.intro_html = markdown.render(intro, base_url=here).html if intro else ""
         self._presenters: dict[int, Presenter] = {}
 
-    def render(self, entries: Sequence[Candidate]) -> MailContent:
-        """The mail for readers who are owed `entries`; less of each where the HTML would grow beyond what Gmail shows.
-        Raises `TemplateProblem`."""
+    def render(self, entries: Sequence[Candidate], language: str = "") -> MailContent:
+        """The mail for readers of `language` (else of the list's) who are owed `entries`; less of each where the HTML
+        would grow beyond what Gmail shows. Raises `TemplateProblem`."""
+        shown = self.list.in_language(language)
         for ceiling, linked in ROOM:
-            content = self._fitted(arrange(entries, self.style, ceiling=ceiling, linked=linked))
+            content = self._fitted(shown, arrange(entries, self.style, ceiling=ceiling, linked=linked))
             if _fits(content):
                 break
         return content
 
-    def _fitted(self, placed: Arrangement) -> MailContent:
+    def _fitted(self, shown: ListView, placed: Arrangement) -> MailContent:
         """The first of `_steps` that fits, found by halving; the last, if none does."""
         steps = _steps(len(placed.shown), self.style.show)
         low, high = 0, len(steps) - 1
-        content = self._rendered(placed, steps[0], shortened=False)
+        content = self._rendered(shown, placed, steps[0], shortened=False)
         if _fits(content):
             return content
         while low < high:
             middle = (low + high) // 2
-            fits = _fits(self._rendered(placed, steps[middle], shortened=True))
+            fits = _fits(self._rendered(shown, placed, steps[middle], shortened=True))
             low, high = (low, middle) if fits else (middle + 1, high)
-        return self._rendered(placed, steps[low], shortened=True)
+        return self._rendered(shown, placed, steps[low], shortened=True)
 
     def web(self, entries: Sequence[Candidate]) -> MailContent:
         """The same for the archive: all of it, and nothing of a reader."""
         placed = arrange(entries, self.style, ceiling=ON_THE_WEB_AT_MOST)
-        return self._rendered(placed, _steps(len(placed.shown), self.style.show)[0], shortened=False, web=True)
+        whole = _steps(len(placed.shown), self.style.show)[0]
+        return self._rendered(self.list, placed, whole, shortened=False, web=True)
 
     def _rendered(
-        self, placed: Arrangement, forms: Sequence[Form], *, shortened: bool, web: bool = False
+        self, mailing_list: ListView, placed: Arrangement, forms: Sequence[Form], *, shortened: bool, web: bool = False
     ) -> MailContent:
         self._load((*placed.shown, *placed.also))
         form = dict(zip(placed.shown, forms, strict=True))
         single = len(placed.shown) == 1 and not placed.also
+        language = mailing_list.language
+
+        def presented(keys: Sequence[int], level: int) -> tuple[EntryMail, ...]:
+            return tuple(self._presenters[key].present(form[key], language=language, level=level) for key in keys)
+
         sections = [
-            SectionMail(title, tuple(self._presenters[key].present(form[key], level=level) for key in keys))
-            for title, keys in placed.sections
-            for level in [1 if single else 3 if title else 2]
+            SectionMail(title, presented(keys, 1 if single else 3 if title else 2)) for title, keys in placed.sections
         ]
         shown = [entry for section in sections for entry in section.entries]
-        also = [self._presenters[key].present(TITLE) for key in placed.also]
+        also = [self._presenters[key].present(TITLE, language=language) for key in placed.also]
         context = {
-            "list": self.list, "reader": ANY_READER, "web": web, "web_url": WEB_URL,
+            "list": mailing_list, "reader": ANY_READER, "web": web, "web_url": WEB_URL,
             "intro_html": self.intro_html, "intro": html_to_text(self.intro_html) if self.intro_html else "",
             "sections": sections, "entries": shown, "also": also, "more": placed.more,
             "shortened": shortened or any(entry.cut for entry in shown),

@@ -302,6 +302,7 @@ def _editions(session: Session, subscription_id: int) -> dict[int, str]:
     found: dict[int, str] = {}
     for campaign_id, number, status, at in outbox.editions(session, subscription_id):
         own = select(Edition.entries).where(Edition.campaign_id == campaign_id, Edition.cursor == number)
+        own = own.where(Edition.language == "")
         words = f"settled: campaign {campaign_id}, {status}" + (f" {at:%Y-%m-%d}" if at else "")
         found.update(dict.fromkeys(session.scalar(own) or [], words))
     return found

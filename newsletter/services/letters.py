@@ -108,7 +108,11 @@ def _why_not_now(env: Environment, campaign_id: int) -> str:
         campaign = writing.found(session, campaign_id)
         list_id, segment = campaign.list_id, campaign.segment
         fields = list(
-            session.scalars(select(Edition.fields).where(Edition.campaign_id == campaign_id, Edition.cursor >= 0))
+            session.scalars(
+                select(Edition.fields).where(
+                    Edition.campaign_id == campaign_id, Edition.cursor >= 0, Edition.language == ""
+                )
+            )
         )
     for kept in fields:
         try:

@@ -16,7 +16,7 @@ from newsletter.addresses import mask
 from newsletter.content import plain
 from newsletter.db import reading
 from newsletter.errors import NotFound
-from newsletter.languages import SOURCE, Text, say
+from newsletter.languages import SOURCE, Text, known, say, spoken
 from newsletter.mail.headers import Sender, list_headers, single_headers
 from newsletter.mail.message import CompiledMessage, Draft, compile_message, slot
 from newsletter.mail.personal import Filler, Personal
@@ -40,7 +40,7 @@ CADENCE_TEXT = {
 
 @dataclass(frozen=True, slots=True)
 class ListView:
-    """What a mail's templates may know of its list (`list.…`)."""
+    """What templates know of their list (`list.…`). `language` is the mail's, `own_language` its author's."""
 
     id: int
     slug: str
@@ -53,9 +53,14 @@ class ListView:
     reply_to: str
     postal_address: str
     language: str
+    own_language: str
     color: str
     logo_url: str
     theme: Theme
+
+    def in_language(self, language: object) -> ListView:
+        """The list for a mail in `language`, if that is one of ours; else in the list's own."""
+        return replace(self, language=known(language) or self.own_language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ def view(env: Environment, mailing_list: MailingList) -> ListView:
         reply_to=mailing_list.reply_to,
         postal_address=plain(mailing_list.postal_address, limit=500),
         language=mailing_list.language,
+        own_language=mailing_list.language,
         color=mailing_list.theme_color,
         logo_url=mailing_list.logo_url,
         theme=theme(mailing_list.theme_color, mailing_list.theme_font, mailing_list.theme_radius),
@@ -123,7 +129,7 @@ class _Values(dict[str, str]):
         return self._env.links.resource_of(self._handle, name.removeprefix(RESOURCE), self._env.now)
 
 
-Steps = Callable[[int], tuple[MailContent, Personal | None]]
+Steps = Callable[[int, str], tuple[MailContent, Personal | None]]
 NO_VALUES: Mapping[str, str] = {}
 
 
@@ -138,14 +144,14 @@ class _Compiled:
 
 
 class Composer:
-    """Makes the messages of one run. Compiles each edition and each letter of a series once; renders other single mails
-    one by one. `steps` finds a series' letter by its number."""
+    """Makes the messages of one run, each in its reader's language. Compiles each edition and each letter of a series
+    once for each language; renders other single mails one by one. `steps` finds a series' letter by its number."""
 
     def __init__(self, env: Environment, steps: Steps) -> None:
         self.env = env
         self._bounces = env.settings.bounces.address
         self._steps = steps
-        self._compiled: dict[tuple[int, int], _Compiled] = {}
+        self._compiled: dict[tuple[int, int, str], _Compiled] = {}
         self._lists: dict[int, ListView] = {}
         self._readers = Acquaintance()
 
@@ -153,7 +159,7 @@ class Composer:
         """The message of `row`. Raises `TemplateProblem`, or `InvalidInput` for what no header can carry."""
         if row.campaign_id is None:
             return self._single(row)
-        key = (row.campaign_id, row.cursor)
+        key = (row.campaign_id, row.cursor, known(row.language))
         found = self._compiled.get(key) or self._edition(key)
         return self._outgoing(row, found.sender, found.message, found.seed, self._own(found, row))
 
@@ -161,33 +167,39 @@ class Composer:
         """The values of a letter's own slots."""
         return found.filler(given(self.env, self._readers.of(row))) if found.filler else {}
 
-    def _edition(self, key: tuple[int, int]) -> _Compiled:
-        campaign_id, cursor = key
+    def _edition(self, key: tuple[int, int, str]) -> _Compiled:
+        """An edition in a language; in the list's where there is none: a reader may have changed hers since it was
+        made."""
+        campaign_id, cursor, language = key
         with reading() as session:
             found = session.execute(
                 select(Campaign, Edition, MailingList)
                 .join(Edition, Edition.campaign_id == Campaign.id)
                 .join(MailingList, MailingList.id == Campaign.list_id)
-                .where(Campaign.id == campaign_id, Edition.cursor == cursor)
-            ).one_or_none()
+                .where(Campaign.id == campaign_id, Edition.cursor == cursor, Edition.language.in_({language, ""}))
+                .order_by(Edition.language.desc())
+            ).first()
             if found is None:
                 raise NotFound(f"campaign {campaign_id} has no edition {cursor}")
             campaign, edition, mailing_list = found
+            own = (campaign_id, cursor, edition.language)
+            if own in self._compiled:
+                return self._compiled.setdefault(key, self._compiled[own])
             shown = view(self.env, mailing_list)
             content = self._with_resources(MailContent(edition.subject, edition.text, edition.html))
             kind, seed, kept = campaign.kind, campaign.seed, edition.fields
         compiled = compile_for_list(self.env, shown, content, stream=kind)
         filler = Filler(Personal.of_json(kept)) if kept else None
-        self._compiled[key] = _Compiled(compiled, sender_of(shown), seed, filler)
+        self._compiled[key] = self._compiled[own] = _Compiled(compiled, sender_of(shown), seed, filler)
         return self._compiled[key]
 
     def _step(self, row: Row) -> Outgoing:
         """A letter of a list's series."""
         context = row.context or {}
-        key = (0, int(context["step"]))
+        shown = self._list(row.list_id or 0)
+        key = (0, int(context["step"]), spoken(row.language, shown.own_language))
         if key not in self._compiled:
-            shown = self._list(row.list_id or 0)
-            content, personal = self._steps(key[1])
+            content, personal = self._steps(key[1], key[2])
             compiled = compile_for_list(self.env, shown, content, stream="series")
             self._compiled[key] = _Compiled(compiled, sender_of(shown), "", Filler(personal) if personal else None)
         found = self._compiled[key]
@@ -198,8 +210,7 @@ class Composer:
             return self._notice(row)
         if row.mail == "series":
             return self._step(row)
-        shown = self._list(row.list_id or 0)
-        shown = replace(shown, language=row.language or shown.language)
+        shown = self._list(row.list_id or 0).in_language(row.language)
         now, handle, context = self.env.now, str(row.handle), row.context or {}
         reader = ReaderView(
             name=row.name or "",
@@ -253,7 +264,7 @@ class Composer:
     def _notice(self, row: Row) -> Outgoing:
         """A mail to the list's author, who need not be a reader of it. It speaks English, as commands do."""
         context = row.context or {}
-        shown = replace(self._list(int(context["list_id"])), language=SOURCE)
+        shown = self._list(int(context["list_id"])).in_language(SOURCE)
         content = self.env.renderer.render(row.mail, {"list": shown, "notice": context})
         compiled = compile_message(Draft(single_headers(sender_of(shown), content.subject), content.text, content.html))
         seed, sender, to = str(context["seed"]), sender_of(shown), str(context["to"])

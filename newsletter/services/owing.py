@@ -26,11 +26,13 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Readers at one `cursor` with one choice of `topics` (as `Subscription.topics` has it)."""
+    """Readers at one `cursor` with one choice of `topics` (as `Subscription.topics` has it) who read one `language`
+    (empty: their list's)."""
 
     cursor: int
     topics: str
     readers: int
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,11 @@ class Share:
     def readers(self) -> int:
         """How many get it."""
         return sum(group.readers for group in self.groups)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """In which languages it is made; always in its list's ("") as well."""
+        return tuple(sorted({"", *(group.language for group in self.groups)}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from newsletter import outbox
 from newsletter.content import lines
 from newsletter.db import reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent, NotFound, Refused
+from newsletter.languages import LANGUAGES, spoken
 from newsletter.mail.message import slot
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, ConsentEvent, Edition, Subscriber, Subscription, Suppression
@@ -37,11 +38,12 @@ STAYED = ("reaffirmed", "confirmed", "resubscribed")
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What a campaign would be: how many would be asked, and the mail."""
+    """What a campaign would be: how many would be asked, and the mail; `others` in other languages."""
 
     slug: str
     recipients: int
     content: MailContent
+    others: dict[str, MailContent]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,13 @@ def prepare(env: Environment, slug: str | None, *, note: str = "", days: int = 3
         readers = _readers(mailing_list.id, env.now, unproven=unproven).subquery()
         count = session.scalar(select(func.count()).select_from(readers)) or 0
         shown = view(env, mailing_list)
-    told = {"list": shown, "reader": ANY_READER, "stay_url": slot("stay_url"), "days": days}
-    content = env.renderer.render("permission", told | {"note": lines(note, limit=2000).strip()})
-    return Asking(shown.slug, count, content)
+    said = {"reader": ANY_READER, "stay_url": slot("stay_url"), "days": days, "note": lines(note, limit=2000).strip()}
+
+    def rendered(language: str = "") -> MailContent:
+        return env.renderer.render("permission", said | {"list": shown.in_language(language)})
+
+    others = {spoken(language, shown.language) for language in LANGUAGES} - {""}
+    return Asking(shown.slug, count, rendered(), {language: rendered(language) for language in others})
 
 
 def send(env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False) -> int:
@@ -94,7 +100,10 @@ def send(env: Environment, slug: str | None, *, note: str = "", days: int = 30, 
         )  # fmt: skip
         session.add(campaign)
         session.flush()
-        session.add(Edition(campaign_id=campaign.id, subject=content.subject, text=content.text, html=content.html))
+        for language, said in {"": content, **asking.others}.items():
+            edition = Edition(campaign_id=campaign.id, language=language, subject=said.subject, text=said.text)
+            edition.html = said.html
+            session.add(edition)
         readers = _readers(mailing_list.id, now, unproven=unproven)
         outbox.freeze(session, campaign, readers, mail="permission", now=now)
         return campaign.id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, column, exists, func
 from sqlalchemy import Integer as Whole
 from sqlalchemy.orm import Session
 
+from newsletter.languages import spoken
 from newsletter.models import Entry, MailingList, Subscriber, Subscription, Suppression
 from newsletter.models.feeds import FATES
 from newsletter.schedule import Cadence, Period
@@ -71,10 +73,13 @@ def patience(mailing_list: MailingList, following: Period | None) -> Patience:
 def _groups(
     env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence, through: int
 ) -> list[Group]:
-    stand = (Subscription.cursor, Subscription.topics)
+    stand = (Subscription.cursor, Subscription.topics, Subscriber.language)
     behind = (readers(mailing_list.id, cadence, env.now), Subscription.cursor < through)
-    found = session.execute(select(*stand, func.count()).where(*behind).group_by(*stand).order_by(*stand))
-    return [Group(cursor, chosen, int(count)) for cursor, chosen, count in found]
+    counted = select(*stand, func.count()).join(Subscriber, Subscriber.id == Subscription.subscriber_id).where(*behind)
+    found: Counter[tuple[int, str, str]] = Counter()
+    for cursor, chosen, language, count in session.execute(counted.group_by(*stand).order_by(*stand)):
+        found[cursor, chosen, spoken(language, mailing_list.language)] += count
+    return [Group(cursor, chosen, count, language) for (cursor, chosen, language), count in found.items()]
 
 
 def candidates(
@@ -126,13 +131,13 @@ def matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
 
 def recipients(found: Plan, now: datetime) -> Select[tuple[int, int]]:
     """Who gets the digest, and which of its editions: (subscription id, number of the share)."""
-    rows = [
+    rows = {
         (group.cursor, group.topics, number)
         for number, share in enumerate(found.decision.shares)
         for group in share.groups
-    ]
+    }
     names = (column("cursor", Whole), column("topics", String), column("edition", Whole))
-    groups = values(*names, name="owed").data(rows).cte()
+    groups = values(*names, name="owed").data(sorted(rows)).cte()
     same = and_(Subscription.cursor == groups.c.cursor, Subscription.topics == groups.c.topics)
     return (
         select(Subscription.id, groups.c.edition).join(groups, same).where(readers(found.list.id, found.cadence, now))

@@ -65,7 +65,7 @@ class SectionMail:
 
 
 class Presenter:
-    """An entry, cleaned once, however often and in whatever form it is shown."""
+    """An entry, cleaned once, however often and in whatever form it is shown. `language` is its blog's."""
 
     def __init__(self, entry: Entry, *, zone: ZoneInfo, language: str, site_url: str) -> None:
         self.entry = entry
@@ -93,13 +93,13 @@ class Presenter:
         sources = (clean_html(html[:EXCERPT_HTML], base_url="") for html in (entry.summary_html, entry.content_html))
         return next(filter(None, (excerpt(html, words=EXCERPT_WORDS) for html in sources)), "")
 
-    def present(self, form: Form, *, level: int = 2) -> EntryMail:
-        """The entry in one of its forms, its title a heading of this level."""
+    def present(self, form: Form, *, language: str, level: int = 2) -> EntryMail:
+        """The entry in one of its forms, its title a heading of this level, for readers of `language`."""
         entry, everything = self.entry, self.html(level) if form.whole else ""
         html = cut_html(everything, form.limit) if form.limit else everything
         own_picture = "<img" in html and not entry.video_id
         shown = "" if form == TITLE or own_picture else absolute_link(entry.image, base_url="") or ""
-        title = plain(entry.title) or first_words(self.start, 8) or say(Text("A new post"), self.language)
+        title = plain(entry.title) or first_words(self.start, 8) or say(Text("A new post"), language)
         return EntryMail(
             title=title,
             link=absolute_link(entry.link, base_url="") or "",
@@ -111,7 +111,7 @@ class Presenter:
             image_alt=(plain(entry.image_alt, limit=300) or title).replace("<", "‹").replace(">", "›"),
             image_height=VIDEO_HEIGHT if shown and entry.video_id else 0,
             author=plain(entry.author, limit=200),
-            date_text=day(entry.published_at, self.language, self.zone) if entry.published_at else "",
+            date_text=day(entry.published_at, language, self.zone) if entry.published_at else "",
             minutes=self._minutes,
             video=bool(entry.video_id),
             cut=html != everything,

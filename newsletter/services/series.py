@@ -177,11 +177,13 @@ def _view(session: Session, step: Step) -> StepView:
 # ── what becomes of it ─────────────────────────────────────────────────────────────────────────────
 
 
-def content(env: Environment, step_id: int) -> tuple[MailContent, Personal | None]:
-    """A letter of a series as it is mailed. Raises `NotFound` where it was removed meanwhile."""
+def content(env: Environment, step_id: int, language: str = "") -> tuple[MailContent, Personal | None]:
+    """A letter of a series as it is mailed to readers of `language`. Raises `NotFound` where it was removed
+    meanwhile."""
     with reading() as session:
         step = _find(session, step_id)
         letter, kept, shown = parse_letter(step.source), step.pictures, view(env, step.mailing_list)
+        shown = shown.in_language(language)
     version = drafts.prepare(env, shown, letter, kept, offline=True, archived=False).versions[0]
     return version.content, version.personal
 

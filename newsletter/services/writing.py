@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db import reading, transaction
 from newsletter.errors import NotFound, Refused
+from newsletter.languages import LANGUAGES, spoken
 from newsletter.letter import STARTER, Letter, parse_letter, with_lines
 from newsletter.mail.personal import Personal
 from newsletter.mail.render import MailContent
@@ -204,18 +205,23 @@ def _changeable(campaign: Campaign) -> Campaign:
 def write_editions(env: Environment, session: Session, campaign: Campaign, prepared: Prepared) -> None:
     session.execute(delete(Edition).where(Edition.campaign_id == campaign.id))
     page = env.links.archive(prepared.list.slug, campaign.id)
-    for number, version in enumerate(prepared.versions):
-        _edition(session, campaign.id, number, addressed(version.content, page), version.personal)
-    _edition(session, campaign.id, WEB, addressed(prepared.versions[0].page, page), None)
+    # In every language: who is there to read it is known only when it starts.
+    others = {spoken(language, prepared.list.language) for language in LANGUAGES} - {""}
+    made = {"": prepared.versions} | {other: drafts.in_language(env, prepared, other) for other in others}
+    for language, versions in made.items():
+        for number, version in enumerate(versions):
+            content = addressed(version.content, page)
+            session.add(_edition(campaign.id, number, content, version.personal, language=language))
+    session.add(_edition(campaign.id, WEB, addressed(prepared.versions[0].page, page), None))
     session.flush()
 
 
-def _edition(session: Session, campaign_id: int, number: int, content: MailContent, personal: Personal | None) -> None:
-    session.add(
-        Edition(
-            campaign_id=campaign_id, cursor=number, subject=content.subject, text=content.text, html=content.html,
-            fields=personal.as_json() if personal else None,
-        )
+def _edition(
+    campaign_id: int, number: int, content: MailContent, personal: Personal | None, *, language: str = ""
+) -> Edition:
+    return Edition(
+        campaign_id=campaign_id, cursor=number, language=language, subject=content.subject, text=content.text,
+        html=content.html, fields=personal.as_json() if personal else None,
     )  # fmt: skip
 
 

@@ -214,7 +214,7 @@ def test_a_draft_remembers_its_file_and_its_pictures(
     letters.dispatch(env, found)
     sending.send_due(env)
     assert name in body(sink.messages[0], "html")
-    assert "[Picture: A tree]" in body(sink.messages[0])
+    assert "[Bild: A tree]" in body(sink.messages[0]), "she reads German"
     assert drafts.picture(name).media_type == "image/jpeg"
     assert db.session.scalar(select(func.count()).select_from(Picture)) == 1
 

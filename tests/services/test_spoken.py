@@ -1,0 +1,237 @@
+"""Whatever is mailed speaks its reader's language: digests, single posts, letters, series, requests to stay; what the
+author wrote stays as it is, and the archive speaks the list's."""
+
+from __future__ import annotations
+
+import re
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.db import db, transaction
+from newsletter.errors import Refused
+from newsletter.languages import LANGUAGES
+from newsletter.letter import parse_letter
+from newsletter.mail.message import CompiledMessage
+from newsletter.models import Edition, Feed, Subscriber, Subscription
+from newsletter.services import (
+    archiving,
+    campaigns,
+    digests,
+    letters,
+    messages,
+    permission,
+    sending,
+    series,
+    subscriptions,
+)
+from newsletter.services.consent import Evidence
+from newsletter.services.environment import Environment
+from newsletter.services.owing import Candidate, Group, Patience, decide
+from tests.fakes import START, Sink, body
+from tests.people import add_entry, add_feed, add_list, add_reader
+
+UNSUBSCRIBE = {
+    "en": "Unsubscribe", "de": "Abmelden", "fr": "Se désabonner", "es": "Darse de baja", "ro": "Dezabonare",
+    "ar": "إلغاء الاشتراك", "none": "Abmelden", "pt": "Abmelden",
+}  # fmt: skip
+
+
+@pytest.fixture
+def blog(env: Environment) -> int:
+    """A German list with a reader of each language, one who chose none, and one of a language that nobody speaks here."""
+    with transaction() as session:
+        mailing_list = add_list(session, language="de", title="Langsame Post")
+        add_feed(session, mailing_list)
+        for name, language in [*((each, each) for each in LANGUAGES), ("none", ""), ("pt", "pt-BR")]:
+            reader = add_reader(session, mailing_list, f"{name}@example.com", cadence="instant")
+            reader.subscriber.language = language
+        return mailing_list.id
+
+
+def publish(*titles: str) -> None:
+    with transaction() as session:
+        feed = session.scalars(select(Feed)).one()
+        for title in titles:
+            entry = add_entry(session, feed, title)
+            entry.published_at, entry.content_html = START, f"<p>{'Ein Wort. ' * 700}</p>"
+
+
+def tick(env: Environment) -> None:
+    digests.compose_due(env)
+    sending.send_due(env)
+
+
+def mails(sink: Sink) -> dict[str, EmailMessage]:
+    """The one mail of each reader, by what stands before the @."""
+    found = {re.sub(r".*<|@.*", "", str(message["To"])): message for message in sink.messages}
+    assert len(found) == len(sink.messages), "one each"
+    return found
+
+
+def speak(language: str) -> None:
+    """Another language for the reader who had none."""
+    with transaction() as session:
+        session.scalars(select(Subscriber).where(Subscriber.email == "none@example.com")).one().language = language
+
+
+def test_a_digest_speaks_each_readers_language(env: Environment, blog: int, sink: Sink) -> None:
+    publish("Eins", "Zwei", "Drei", "Vier")
+    tick(env)
+    found = mails(sink)
+    assert {name: message["Subject"] for name, message in found.items()} == {
+        "en": "New: Vier, Drei and 2 more",
+        "de": "Neu: Vier, Drei und 2 weitere",
+        "none": "Neu: Vier, Drei und 2 weitere",
+        "pt": "Neu: Vier, Drei und 2 weitere",
+        "fr": "À lire : Vier, Drei et 2 autres",
+        "es": "Nuevo: Vier, Drei y 2 más",
+        "ro": "Nou: Vier, Drei și încă 2",
+        "ar": "جديد: Vier وDrei واثنان آخران",
+    }
+    for name, message in found.items():
+        for kind in ("plain", "html"):
+            said = body(message, kind)
+            assert UNSUBSCRIBE[name] in said
+            assert "Vier" in said and "Ein Wort." in said
+    assert "24 November 2026" in body(found["en"]) and "24. November 2026" in body(found["de"])
+    assert "24 novembre 2026" in body(found["fr"]) and "24 noiembrie 2026" in body(found["ro"])
+    arabic = body(found["ar"], "html")
+    assert '<html lang="ar" dir="rtl">' in arabic
+    assert '<h2 lang="de"' in arabic, "what the author wrote is read out in the author's language"
+    assert 'lang="de"' in body(found["pt"], "html") and 'lang="de"' not in body(found["de"], "html").split("<h1")[1]
+
+
+def test_a_single_post_and_its_archive(env: Environment, blog: int, sink: Sink) -> None:
+    publish("Eins")
+    tick(env)
+    found = mails(sink)
+    assert {str(message["Subject"]) for message in found.values()} == {"Eins"}
+    assert "Read it on the blog" in body(found["en"], "html") and "min read" in body(found["en"])
+    page = archiving.page(env, "blog", campaigns.ls()[0].id)
+    assert '<html lang="de"' in page and "abonnieren" in page
+    assert campaigns.ls()[0].subject == "Eins"
+
+
+def test_editions_are_made_for_the_languages_of_their_readers_only(env: Environment, blog: int, sink: Sink) -> None:
+    with transaction() as session:
+        for each in session.scalars(select(Subscriber).where(Subscriber.language.in_(["ar", "es", "fr", "ro"]))):
+            each.language = "EN-gb"
+    publish("Eins")
+    digests.compose_due(env)
+    found = db.session.execute(select(Edition.cursor, Edition.language).order_by(Edition.cursor, Edition.language))
+    assert found.all() == [(-1, ""), (0, ""), (0, "en")]
+
+
+def test_who_changes_her_language_after_composing_gets_what_there_is(env: Environment, blog: int, sink: Sink) -> None:
+    publish("Eins")
+    digests.compose_due(env)
+    speak("ar")
+    sending.send_due(env)
+    assert UNSUBSCRIBE["ar"] in body(mails(sink)["none"])
+    sink.accepted.clear()
+    with transaction() as session:
+        for each in session.scalars(select(Subscriber).where(Subscriber.language == "fr")):
+            each.language = ""
+    publish("Zwei")
+    digests.compose_due(env)
+    speak("fr")
+    sending.send_due(env)
+    assert "Abmelden" in body(mails(sink)["none"]), "nothing was made in French: the list's own"
+
+
+def test_each_edition_is_compiled_once_for_each_language(
+    env: Environment, blog: int, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[object] = []
+    real = messages.compile_for_list
+
+    def counting(*args: Any, **named: Any) -> CompiledMessage:
+        compiled.append(args)
+        return real(*args, **named)
+
+    monkeypatch.setattr(messages, "compile_for_list", counting)
+    publish("Eins")
+    tick(env)
+    assert len(mails(sink)) == 8 and len(compiled) == 6
+
+
+def test_readers_of_one_choice_and_several_languages_are_one_share() -> None:
+    entry = Candidate(1, 1, 1, frozenset(), START, START)
+    found = decide([entry], [Group(0, "", 3), Group(0, "", 2, "fr"), Group(0, "7", 1, "ar")], Patience())
+    assert [(share.entries, share.readers, share.languages) for share in found.shares] == [((1,), 6, ("", "ar", "fr"))]
+
+
+def test_preview_in_a_language(env: Environment, blog: int) -> None:
+    publish("Eins", "Zwei")
+    assert digests.preview(env, None, "instant").subject == "Neu: Zwei und Eins"
+    found = digests.preview(env, None, "instant", language="fr")
+    assert found.subject == "À lire : Zwei et Eins"
+    assert found.editions == 1 and found.recipients == 8
+    assert found.languages == dict.fromkeys(("ar", "en", "es", "fr", "ro"), 1)
+    with pytest.raises(Refused):
+        digests.preview(env, None, "instant", language="xx")
+
+
+LETTER = "---\nsubject: Ein Brief{second}\n---\nHallo {{{{ subscriber.name or 'du' }}}}.\n\n![Ein Baum](https://x.example/a.png)\n"
+
+
+def test_a_letters_frame_speaks_each_readers_language(env: Environment, blog: int, sink: Sink) -> None:
+    campaign_id = letters.send(env, parse_letter(LETTER.format(second="")))
+    sending.send_due(env)
+    for name, message in mails(sink).items():
+        assert message["Subject"] == "Ein Brief"
+        assert UNSUBSCRIBE[name] in body(message) and UNSUBSCRIBE[name] in body(message, "html")
+        assert "Hallo du." in body(message)
+    assert "[Bild: Ein Baum]" in body(mails(sink)["de"]) and "[Picture: Ein Baum]" in body(mails(sink)["en"])
+    assert '<html lang="de"' in archiving.page(env, "blog", campaign_id)
+
+
+def test_two_subjects_and_six_languages(env: Environment, blog: int, sink: Sink) -> None:
+    campaign_id = letters.send(env, parse_letter(LETTER.format(second="\nsubject_b: Oder so\nshare: 50")))
+    sending.send_due(env)
+    assert [each.subject for each in campaigns.show(campaign_id).subjects] == ["Ein Brief", "Oder so"]
+    letters.pick(env, campaign_id, "b")
+    sending.send_due(env)
+    found = mails(sink)
+    assert len(found) == 8
+    assert {UNSUBSCRIBE[name] in body(message) for name, message in found.items()} == {True}
+    assert {str(message["Subject"]) for message in found.values()} == {"Ein Brief", "Oder so"}
+
+
+def test_a_request_to_stay_and_a_series(env: Environment, blog: int, sink: Sink, tmp_path: Path) -> None:
+    permission.send(env, "blog", note="Lange her.", days=14)
+    sending.send_due(env)
+    for name, message in mails(sink).items():
+        assert "Lange her." in body(message) and UNSUBSCRIBE[name] in body(message)
+    assert len({message["Subject"] for message in sink.messages}) == 6
+    sink.accepted.clear()
+    (tmp_path / "hello.md").write_text("---\nsubject: Willkommen\n---\nSchön.\n")
+    series.add(env, tmp_path / "hello.md", START - START)
+    with transaction() as session:
+        session.query(Subscription).update({"status": "pending"})
+        tokens = [
+            env.tokens.sign("confirm", f"{each.handle}.{each.round}", env.now)
+            for each in session.scalars(select(Subscription))
+        ]
+    for token in tokens:
+        subscriptions.confirm(env, token, Evidence("form"))
+    series.advance_due(env)
+    sending.send_due(env)
+    found = [message for message in sink.messages if message["Subject"] == "Willkommen"]
+    assert len(found) == 8
+    for message in found:
+        assert UNSUBSCRIBE[re.sub(r".*<|@.*", "", str(message["To"]))] in body(message)
+
+
+def test_editions_of_before_are_in_the_lists_language(env: Environment, blog: int, sink: Sink) -> None:
+    """What was composed before the upgrade goes out as it is."""
+    publish("Eins")
+    digests.compose_due(env)
+    with transaction() as session:
+        session.query(Edition).filter(Edition.language != "").delete()
+    sending.send_due(env)
+    assert len(mails(sink)) == 8
