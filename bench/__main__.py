@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench import parts, signup, sinks, world
+from bench import load, parts, signup, sinks, world
 from newsletter.db import db
 
 ROUNDS = 3
@@ -175,10 +175,22 @@ def workers() -> None:
 
 
 def pages() -> None:
-    """A sign-up and the first pages, in one process."""
-    print("\nPages, in one process on SQLite\n\n| | CPU ms a request |\n|---|---:|")
+    """A sign-up and the first pages: in one process, through the real servers, and 50 sign-ups a second."""
+    print("\nOne process on SQLite, no server\n\n| | CPU ms a request |\n|---|---:|")
     for name, milliseconds in signup.measure().items():
-        print(f"| {name} | {milliseconds:.1f} |")
+        print(f"| {name} | {milliseconds:.2f} |")
+    for server in ("serve", "gunicorn"):
+        print(f"\n8 visitors, {server}\n\n| page | a second | CPU ms of the server |\n|---|---:|---:|")
+        with signup.serving(server, ceilings=signup.CEILINGS) as (port, pid):
+            for path, rate, milliseconds in signup.rates(port, pid):
+                print(f"| `{path}` | {rate:,.0f} | {milliseconds:.2f} |")
+    print("\n50 sign-ups a second, ms\n\n| | answers | p50 | p95 | p99 | slowest |\n|---|---|---:|---:|---:|---:|")
+    for name, server, ceilings, seconds in signup.FLOODS:
+        with signup.serving(server, ceilings=ceilings) as (port, _):
+            found = load.at_a_rate(port, signup.visitors(), rate=50, seconds=seconds)
+        times = " | ".join(f"{found.within(share):.0f}" for share in (0.5, 0.95, 0.99, 1.0))
+        answers = ", ".join(f"{count:,} × {status}" for status, count in sorted(found.statuses.items()))
+        print(f"| {name}, {seconds} s | {answers} | {times} |")
 
 
 PARTS = {

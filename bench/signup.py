@@ -1,28 +1,66 @@
-"""What a sign-up and the first pages cost: CPU milliseconds a request, in one process, on SQLite."""
+"""What a sign-up and the first pages cost, in CPU of one process; and how many the real servers give, and how fast."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
-from bench import world
+from bench import load, sinks, world
+from newsletter.db import db, transaction
+from newsletter.models import Subscription
+from newsletter.services import suppressions
+from newsletter.services.environment import EXTENSION
 from newsletter.settings import SignUp as Ceilings
 
+PAGES = ("/", "/slow/", "/slow/embed")
 WARM, REQUESTS = 20, 200
+READERS = 10_000
 HIGH = Ceilings(per_ip=10**7, per_network=10**7, per_list=10**7, overall=10**7)
+CEILINGS = "per_ip = 10000000, per_network = 10000000, per_list = 10000000, overall = 10000000, "
+FLOODS = (
+    ("serve", "serve", CEILINGS, 60),
+    ("serve", "serve", CEILINGS, 120),
+    ("serve, the ceilings as they are", "serve", "", 120),
+    ("gunicorn and a worker", "gunicorn", CEILINGS, 60),
+)
+SETTINGS = """
+secret_key = "a-key-for-measuring-0123456789abcdef"
+base_url = "https://news.example.com"
+smtp.url = "smtp://127.0.0.1:{smtp}"
+signup = {{ {ceilings}check_domains = false, free_confirmations = 10000000 }}
+web.trusted_proxies = 1
+"""
 
 
-def application(folder: Path) -> Flask:
-    """A list whose archive has five letters of 25 KB, and ceilings that nobody reaches."""
-    app = world.make_app(folder, f"sqlite:///{folder}/newsletter.db", signup=HIGH)
+def application(folder: Path, url: str = "") -> Flask:
+    """A list whose archive has five letters of 25 KB, and ceilings that nobody reaches. A quarter of its readers have
+    left, a quarter never confirmed, a quarter are suppressed."""
+    app = world.make_app(folder, url or f"sqlite:///{folder}/newsletter.db", signup=HIGH)
     with app.app_context():
-        list_id = world.add_readers(100)
+        world.empty()
+        list_id = world.add_readers(READERS)
         for _ in range(5):
             world.add_campaign(list_id)
+        with transaction() as session:
+            session.execute(update(Subscription).where(Subscription.id % 4 == 0).values(status="unsubscribed"))
+            session.execute(update(Subscription).where(Subscription.id % 4 == 1).values(status="pending"))
+            session.connection().exec_driver_sql("UPDATE campaigns SET status = 'sent'")
+            session.connection().exec_driver_sql("UPDATE deliveries SET status = 'sent'")
+        for number in range(2, 400, 4):
+            suppressions.add(app.extensions[EXTENSION], f"reader{number}@example.org", reason="complaint")
+        db.session.remove()
+        db.engine.dispose()
     return app
 
 
@@ -34,11 +72,11 @@ def asked(client: FlaskClient, what: str, number: int) -> int:
 
 
 def measure() -> dict[str, float]:
-    """CPU milliseconds of each, the client's own (about half a millisecond) included."""
+    """CPU milliseconds of each, the client's own (about a tenth of a millisecond) included."""
     with tempfile.TemporaryDirectory() as folder:
         client = application(Path(folder)).test_client()
         found = {}
-        for what in ("/", "/slow/", "/slow/embed", "sign-up"):
+        for what in (*PAGES, "sign-up"):
             for number in range(WARM):
                 assert asked(client, what, number) in (200, 303)
             begun = time.process_time()
@@ -46,3 +84,76 @@ def measure() -> dict[str, float]:
                 asked(client, what, number)
             found[what] = (time.process_time() - begun) / REQUESTS * 1000
         return found
+
+
+@contextmanager
+def serving(server: str, url: str = "", *, ceilings: str = "", more: str = "") -> Iterator[tuple[int, int]]:
+    """An installation behind ``serve`` (waitress, with its worker), or behind ``gunicorn`` with a worker beside it,
+    its mail going to Postfix's smtp-sink. Yields port and process id of what serves the pages."""
+    with tempfile.TemporaryDirectory() as folder, sinks.smtp_sink() as smtp:
+        application(Path(folder), url)
+        port = sinks.free_port()
+        file = Path(folder) / "newsletter.toml"
+        database = f'database_url = "{url}"\n' if url else ""
+        file.write_text(database + SETTINGS.format(smtp=smtp, ceilings=ceilings) + more)
+        environ = {**os.environ, "NEWSLETTER_CONFIG": str(file)}
+        ours = [str(Path(sys.executable).with_name("newsletter"))]
+        commands = {
+            "serve": [[*ours, "serve", "--port", str(port)]],
+            "gunicorn": [
+                [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--threads", "8", "wsgi:app"],
+                [*ours, "worker"],
+            ],
+        }[server]
+        log = Path(folder) / "log"
+        with log.open("wb") as out:
+            running = [subprocess.Popen(command, env=environ, stdout=out, stderr=out) for command in commands]
+            try:
+                sinks.wait_for(port)
+                yield port, running[0].pid
+            finally:
+                for process in running:
+                    process.terminate()
+                    process.wait()
+
+
+def visitors() -> Iterator[bytes]:
+    """Sign-ups from everywhere: by turns of somebody new and of readers in each of the other four situations."""
+    number = 0
+    while True:
+        new = number % 5 == 0
+        email = f"new{number}@example.org" if new else f"reader{number % 5 + number // 5 % 100 * 4}@example.org"
+        body = urlencode({"email": email, "cadence": "weekly", "language": "en", "form": "page"}).encode()
+        head = (
+            "POST /slow/subscribe HTTP/1.1\r\nHost: news.example.com\r\nAccept: text/html\r\n"
+            f"X-Forwarded-For: 10.{number // 200 % 200}.{number % 200}.{number % 250}\r\n"
+            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        yield head.encode() + body
+        number += 1
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU that a process and its children have used."""
+    used = 0.0
+    for each in (pid, *(int(p.parts[2]) for p in Path("/proc").glob("[0-9]*/stat") if _parent(p) == pid)):
+        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+        used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return used
+
+
+def _parent(stat: Path) -> int:
+    try:
+        return int(stat.read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def rates(port: int, pid: int, seconds: float = 5) -> Iterator[tuple[str, float, float]]:
+    """Of each page: its name, how many a second, CPU milliseconds of the server for one."""
+    for path in PAGES:
+        load.as_fast_as_it_goes(port, load.get(path), visitors=8, seconds=1)
+        before = cpu(pid)
+        found = load.as_fast_as_it_goes(port, load.get(path), visitors=8, seconds=seconds)
+        assert set(found.statuses) == {200}, found.statuses
+        yield path, found.rate, (cpu(pid) - before) / len(found.latencies) * 1000
