@@ -36,5 +36,5 @@ def to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(DiscreetFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    for chatty in ("apscheduler", "alembic"):
+    for chatty in ("apscheduler", "alembic", "waitress.queue"):
         logging.getLogger(chatty).setLevel(logging.ERROR)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Row, Table, bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.content import lines, plain
@@ -14,10 +15,11 @@ from newsletter.db import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.languages import Text
 from newsletter.links import RESERVED_SLUGS
-from newsletter.models import FormField, MailingList
+from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
 from newsletter.services.consent import default_wording, remember
 from newsletter.services.environment import Environment
+from newsletter.services.lists import Mailing, find, mailings_of
 from newsletter.services.topics import Offer, topics_of
 
 TRAP = "website"
@@ -30,6 +32,18 @@ FIELDS_AT_MOST = 20
 TEXT_AT_MOST = 500
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _TICKED = ("1", "on", "true", "yes")
+_table = cast(Table, MailingList.__table__)
+_columns: list[Any] = [
+    _table.c[name]
+    for name in ("id", "slug", "title", "description", "from_name", "site_url", "language", "cadences",
+                 "default_cadence", "consent_text")
+]  # fmt: skip
+_EVERY = select(*_columns).order_by(_table.c.id)
+_ONE = select(
+    *_columns,
+    exists().where(FormField.list_id == _table.c.id).label("has_fields"),
+    exists().where(Topic.list_id == _table.c.id).label("has_topics"),
+).where(_table.c.slug == bindparam("slug"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,37 +82,41 @@ class Form:
 
 def show(slug: str) -> Form:
     """A list's form. Raises `NotFound`."""
-    if slug in RESERVED_SLUGS:
-        raise NotFound("no list has this name")
     with reading() as session:
-        row = _list(session, slug)
-        return _form(row, _fields(session, row.id), topics_of(session, row))
+        return _form(session, slug)
 
 
-def every() -> list[Form]:
+def front(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[Mailing, ...]]:
+    """What a list's own page shows: its form, and the latest mailings. Raises `NotFound`."""
+    with reading() as session:
+        return _form(session, slug), mailings_of(session, slug, limit=mailings)
+
+
+def every() -> tuple[Form, ...]:
     """Every list's form, without fields and topics: for the first page."""
     with reading() as session:
-        return [_form(row) for row in session.scalars(select(MailingList).order_by(MailingList.id))]
+        return tuple(_shown(row) for row in session.connection().execute(_EVERY))
 
 
 def print_out(env: Environment, slug: str, language: str = "") -> Form:
     """A list's form, to be pasted elsewhere: its wording is kept, so that it is known when somebody agrees to it a
     year from now. Raises `NotFound`."""
     with transaction() as session:
-        row = _list(session, slug)
-        found = _form(row, _fields(session, row.id), topics_of(session, row))
+        found = _form(session, slug)
         remember(session, found.wording(language), env.now)
         return found
 
 
-def _list(session: Session, slug: str) -> MailingList:
-    found: MailingList | None = session.scalar(select(MailingList).where(MailingList.slug == slug))
-    if found is None:
+def _form(session: Session, slug: str) -> Form:
+    """Read for every visitor, hence past the ORM, and without asking for fields and topics that there are none of."""
+    row = None if slug in RESERVED_SLUGS else session.connection().execute(_ONE, {"slug": slug}).one_or_none()
+    if row is None:
         raise NotFound("there is no such list")
-    return found
+    fields = _fields(session, row.id) if row.has_fields else ()
+    return _shown(row, fields, topics_of(session, row.id) if row.has_topics else ())
 
 
-def _form(row: MailingList, fields: tuple[Field, ...] = (), topics: tuple[Offer, ...] = ()) -> Form:
+def _shown(row: Row[*tuple[Any, ...]], fields: tuple[Field, ...] = (), topics: tuple[Offer, ...] = ()) -> Form:
     return Form(
         list_id=row.id, slug=row.slug, title=row.title, description=row.description, from_name=row.from_name,
         site_url=row.site_url, language=row.language, cadences=tuple(row.cadences), cadence=row.default_cadence,
@@ -126,7 +144,7 @@ def add(slug: str, name: str, kind: str, label: str, choices: Sequence[str] = ()
     if problems := _wrong(field):
         raise InvalidInput(problems)
     with transaction() as session:
-        found = _list(session, slug)
+        found = find(session, slug)
         there = _fields(session, found.id)
         if name in {each.name for each in there}:
             raise Refused(f"{slug} has a field {name} already", hint="remove it first, or choose another name")

@@ -10,7 +10,7 @@ from email.utils import parseaddr
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import func, select
+from sqlalchemy import Integer, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
@@ -24,6 +24,15 @@ from newsletter.services import digest_settings
 from newsletter.services.environment import Environment
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
+_MAILINGS = (
+    select(Campaign.id, Campaign.subject, Campaign.started_at)
+    .join(MailingList)
+    .where(MailingList.slug == bindparam("slug"))
+    .where(Campaign.started_at.is_not(None), Campaign.status.in_(("sent", "sending")))
+    .where(Campaign.segment == "", Campaign.kind != "permission")  # what was for some is not for everybody
+    .order_by(Campaign.id.desc())
+    .limit(bindparam("limit", type_=Integer))
+)
 _SCHEDULE = {"send_hour", "send_weekday", "send_monthday", "timezone"}
 
 
@@ -130,18 +139,16 @@ def remove(slug: str) -> ListView:
         return shown
 
 
-def mailings(slug: str, *, limit: int = 20) -> list[Mailing]:
+def mailings(slug: str, *, limit: int = 20) -> tuple[Mailing, ...]:
     """What was mailed to a list, newest first."""
     with reading() as session:
-        query = (
-            select(Campaign.id, Campaign.subject, Campaign.started_at)
-            .join(MailingList)
-            .where(MailingList.slug == slug, Campaign.started_at.is_not(None), Campaign.status.in_(("sent", "sending")))
-            .where(Campaign.segment == "", Campaign.kind != "permission")  # what was for some is not for everybody
-            .order_by(Campaign.id.desc())
-            .limit(limit)
-        )
-        return [Mailing(id_, subject, at) for id_, subject, at in session.execute(query) if at is not None]
+        return mailings_of(session, slug, limit=limit)
+
+
+def mailings_of(session: Session, slug: str, *, limit: int) -> tuple[Mailing, ...]:
+    """The same, within a transaction."""
+    rows = session.connection().execute(_MAILINGS, {"slug": slug, "limit": limit})
+    return tuple(Mailing(id_, subject, at) for id_, subject, at in rows if at is not None)
 
 
 def find(session: Session, slug: str) -> MailingList:

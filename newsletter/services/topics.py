@@ -45,20 +45,20 @@ class TopicView:
 # ── for readers ────────────────────────────────────────────────────────────────────────────────────
 
 
-def topics_of(session: Session, mailing_list: MailingList) -> tuple[Offer, ...]:
+def topics_of(session: Session, list_id: int) -> tuple[Offer, ...]:
     """The topics readers of a list choose among, in the author's order; empty where there are none."""
-    return tuple(Offer(topic.id, topic.name) for topic in _ordered(session, mailing_list.id))
+    return tuple(Offer(topic.id, topic.name) for topic in _ordered(session, list_id))
 
 
 def offered(slug: str) -> tuple[Offer, ...]:
     """The same, for a door. Raises `NotFound`."""
     with reading() as session:
-        return topics_of(session, find_list(session, slug))
+        return topics_of(session, find_list(session, slug).id)
 
 
 def chosen_topics(session: Session, subscription: Subscription) -> tuple[Offer, ...]:
     """What a reader chose; all of them where she chose none."""
-    offers = topics_of(session, subscription.mailing_list)
+    offers = topics_of(session, subscription.list_id)
     ids = set(unpacked(subscription.topics))
     return tuple(offer for offer in offers if offer.id in ids) or offers
 
@@ -66,7 +66,7 @@ def chosen_topics(session: Session, subscription: Subscription) -> tuple[Offer, 
 def choose_topics(session: Session, subscription: Subscription, wanted: Iterable[object]) -> bool:
     """Sets a reader's topics, by id or name, and says whether that changed anything. All or none of them: everything,
     also what will be added. What is owed already goes by the new choice. Raises `InvalidInput` for an unknown one."""
-    chosen = choice(topics_of(session, subscription.mailing_list), wanted)
+    chosen = choice(topics_of(session, subscription.list_id), wanted)
     changed = subscription.topics != chosen
     subscription.topics = chosen
     return changed

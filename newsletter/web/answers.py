@@ -60,9 +60,13 @@ def private(response: Response) -> Response:
 
 def page(template: str, status: int = 200, **context: object) -> Response:
     """A rendered page."""
-    answer = Response(render_template(template, **context), status, mimetype="text/html")
+    return spoken(Response(render_template(template, **context), status, mimetype="text/html"))
+
+
+def spoken(answer: Response) -> Response:
+    """An answer that depends on the visitor's language, and says so."""
     answer.headers["Content-Language"] = current()
-    answer.vary.add("Accept-Language")
+    answer.headers["Vary"] = "Accept-Language"
     return answer
 
 

@@ -9,7 +9,7 @@ from newsletter.links import SIGNED
 from newsletter.services import forms, limits, workers
 from newsletter.services.environment import environment
 from newsletter.web import pages
-from newsletter.web.answers import page
+from newsletter.web.remembered import public_page
 from newsletter.web.signup import list_page
 
 WORKER_SILENT_AFTER = 300
@@ -18,7 +18,7 @@ WORKER_SILENT_AFTER = 300
 @pages.get("/")
 def home() -> Response:
     """The lists of this sender."""
-    return page("home.html", lists=forms.every())
+    return public_page("home.html", slots={}, lists=forms.every())
 
 
 @pages.get("/<slug>/")

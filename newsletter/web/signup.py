@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,14 +20,15 @@ from werkzeug.wrappers import Response as AnyResponse
 from newsletter.content import plain
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.languages import Text, known
-from newsletter.services import forms, lists, signup
+from newsletter.services import forms, signup
 from newsletter.services.consent import Evidence, version
 from newsletter.services.environment import environment
-from newsletter.services.forms import TRAP
+from newsletter.services.forms import TRAP, Form
 from newsletter.services.signup import SignUp
 from newsletter.web import pages
 from newsletter.web.answers import evidence, page, private, wants_json
 from newsletter.web.language import asked, current, speak, told
+from newsletter.web.remembered import public_page
 
 FORM_POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; style-src 'self'; "
@@ -41,22 +43,32 @@ TEXTS = ("name", "cadence", "language", "altcha", "form", "page", "stamp", "word
 PREFLIGHT_FOR = 86_400
 
 
-def form_page(template: str, slug: str, *, status: int = 200, **context: Any) -> Response:
-    """A page with a list's form on it: it may run our own scripts, which nothing on it needs. Raises `NotFound`."""
+def form_page(template: str, shown: Form, *, status: int = 200, **context: Any) -> Response:
+    """A page with a list's form on it: it may run our own scripts, which nothing on it needs. An empty form is the same
+    for everybody but for its stamp and the page that it is framed in."""
     env = environment()
-    values = context.setdefault("values", {})
-    shown = forms.show(slug)
-    stamp = values.get("stamp") or env.tokens.sign("form", shown.slug, env.now)
     speak(mailing_list=shown.language)
-    errors = context["errors"] = told(context.get("errors", {}))
-    context["wrong"] = {name: _wrong(name, first=name == next(iter(errors))) for name in errors}
-    wording = shown.wording(current())
-    answer = page(
-        template, status, list=shown, wording=wording, version=version(wording), stamp=stamp, trap=TRAP, **context
-    )
+    wording, named = _agreed(shown, current())
+    typed, errors = context.pop("values", {}), told(context.pop("errors", {}))
+    stamp = typed.get("stamp") or env.tokens.sign("form", shown.slug, env.now)
+    context.update(list=shown, wording=wording, version=named, trap=TRAP)
+    own = {"stamp": stamp, "page": context.pop("page", "")}
+    if typed or errors:
+        wrong = {name: _wrong(name, first=name == next(iter(errors))) for name in errors}
+        answer = page(template, status, values=typed, errors=errors, wrong=wrong, **context, **own)
+    else:
+        answer = public_page(template, slots={name: value for name, value in own.items() if value}, **context)
     ancestors = "*" if context.get("framed") else "'none'"
     answer.headers["Content-Security-Policy"] = FORM_POLICY.format(ancestors=ancestors)
+    answer.headers["Cache-Control"] = "private, no-cache"
     return answer
+
+
+@lru_cache(maxsize=500)
+def _agreed(form: Form, language: str) -> tuple[str, str]:
+    """What one agrees to, and its version."""
+    wording = form.wording(language)
+    return wording, version(wording)
 
 
 def _wrong(name: str, *, first: bool) -> Markup:
@@ -66,15 +78,10 @@ def _wrong(name: str, *, first: bool) -> Markup:
 
 
 def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
-    """A list's own page."""
+    """A list's own page. Raises `NotFound`."""
+    shown, mailings = forms.front(slug)
     return form_page(
-        "list.html",
-        slug,
-        status=status,
-        mailings=lists.mailings(slug, limit=5),
-        action=f"/{slug}/subscribe",
-        form="page",
-        **context,
+        "list.html", shown, status=status, mailings=mailings, action=f"/{slug}/subscribe", form="page", **context
     )
 
 
@@ -188,9 +195,8 @@ def _frame_of(slug: str, **more: str) -> str:
 
 def _framed(slug: str, **context: Any) -> Response:
     embedder = plain(context.get("values", {}).get("page") or request.headers.get("Referer"), limit=500)
-    return form_page(
-        "embed.html", slug, action=_frame_of(slug), form="iframe", framed=True, theme=_theme(), page=embedder, **context
-    )
+    context.update(action=_frame_of(slug), form="iframe", framed=True, theme=_theme(), page=embedder)
+    return form_page("embed.html", forms.show(slug), **context)
 
 
 def _theme() -> str:
