@@ -7,7 +7,6 @@ all of them together one small template (mail/personal.py). Mistakes are found h
 
 from __future__ import annotations
 
-import difflib
 import re
 import secrets
 from collections.abc import Iterator, Sequence
@@ -15,16 +14,16 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import NoReturn
 
-from jinja2 import TemplateSyntaxError, nodes
+from jinja2 import TemplateSyntaxError
 
 from newsletter.errors import InvalidInput
+from newsletter.mail.allowed import TAGS_AT_MOST, check, resources
 from newsletter.mail.message import slot
-from newsletter.mail.personal import FIELDS, SEPARATOR, TEXT, Personal
+from newsletter.mail.personal import SEPARATOR, TEXT, Personal
 from newsletter.mail.render import MailContent
+from newsletter.mail.sandbox import TEXT_AT_MOST
 
-FUNCTIONS = ("resource",)
 _AWAY = "https://field.invalid/"  # stands before a link that is a field, so that it passes for an address
-_ALLOWED = (nodes.If, nodes.For, nodes.Assign, nodes.With, nodes.Output)
 _VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
 
 
@@ -56,23 +55,28 @@ class Marks:
         if "{" not in text:
             return text
         try:
+            marked = "".join(self._pieces(text, where, line))
             tree = TEXT.parse(text)
-            _check(tree, where, line)
-            self.resources |= _resources(tree)
-            marked = "".join(self._pieces(text, line))
+            check(tree, where, line)
+            self.resources |= resources(tree)
         except TemplateSyntaxError as error:
             raise InvalidInput({where: f"line {line + error.lineno - 1}: {error.message}"}) from None
+        except RecursionError:
+            raise InvalidInput({where: "brackets stand too deep in one another between {{ and }}"}) from None
         # A tag on a line of its own stands between paragraphs, not inside one.
         return self._alone.sub(r"\n\1\n", marked)
 
-    def _pieces(self, text: str, first: int) -> Iterator[str]:
+    def _pieces(self, text: str, where: str, first: int) -> Iterator[str]:
         tag: list[str] | None = None
         for line, kind, value in TEXT.lex(text):
             if kind in ("variable_begin", "block_begin"):
                 tag = [value.rstrip("-+")]
             elif tag is not None and kind in ("variable_end", "block_end"):
                 closing = value.strip().lstrip("-+")
-                yield self._mark("v" if closing == "}}" else "b", "".join(tag) + closing, first + line - 1)
+                whole = "".join(tag) + closing
+                if len(whole) > TEXT_AT_MOST or len(self._tags) >= TAGS_AT_MOST:
+                    raise InvalidInput({where: f"line {first + line - 1}: there is too much between {{{{ and }}}}"})
+                yield self._mark("v" if closing == "}}" else "b", whole, first + line - 1)
                 tag = None
             elif tag is not None:
                 tag.append(value)
@@ -111,8 +115,9 @@ class Marks:
         body = self._slotted(self._closer(content.text), text, "text_")
         page = self._slotted(content.html, html, "html_")
         personal = Personal(
-            text.template, html.template, tuple(text.parts), tuple(html.parts), tuple(text.slots), tuple(html.slots)
-        )
+            text.template, html.template, tuple(text.parts), tuple(html.parts), tuple(text.slots), tuple(html.slots),
+            tuple(text.lines), tuple(html.lines),
+        )  # fmt: skip
         return MailContent(subject, body, page), personal
 
     def _closer(self, text: str) -> str:
@@ -126,11 +131,11 @@ class Marks:
             constant = text[at : found.start()]
             at = found.end()
             out.append(constant) if not depth else pieces.constant(constant)
-            tag = self._tag(found)
+            tag, line = self._tag(found)
             word = tag.strip("{%} \n").split(maxsplit=1)[0] if found[1] == "b" else ""
             if word.startswith("end"):
                 depth -= 1
-            pieces.add(tag)
+            pieces.add(tag, line)
             if word in ("if", "for", "with"):
                 depth += 1
             elif not depth and word != "set":
@@ -139,11 +144,11 @@ class Marks:
             raise InvalidInput({"letter": "a template of yours shows a part of the letter only"})
         return "".join(out) + text[at:]
 
-    def _tag(self, found: re.Match[str]) -> str:
-        tag = self._tags[int(found[2])][0]
+    def _tag(self, found: re.Match[str]) -> tuple[str, int]:
+        tag, line = self._tags[int(found[2])]
         if found[1] in "uq":
-            return f"{{{{ ({tag[2:-2]})|{'field_link' if found[1] == 'u' else 'urlencode'} }}}}"
-        return tag
+            return f"{{{{ ({tag[2:-2]})|{'field_link' if found[1] == 'u' else 'urlencode'} }}}}", line
+        return tag, line
 
     def _balance(self, html: str) -> None:
         """Sees to it that what a condition leaves out or a loop repeats is whole: its tags stand inside the same
@@ -171,14 +176,17 @@ class _Pieces:
     template: str = ""
     parts: list[str] = field(default_factory=list)
     slots: list[str] = field(default_factory=list)
+    lines: list[int] = field(default_factory=lambda: [0])
+    """Where each line of the template comes from, so that what goes wrong there can say so."""
 
     def constant(self, text: str) -> None:
         if text:
             self.template += f"{{{{ part[{len(self.parts)}] }}}}"
             self.parts.append(text)
 
-    def add(self, tag: str) -> None:
-        self.template += tag
+    def add(self, tag: str, line: int) -> None:
+        self.template += f"{tag[:2]}\n{tag[2:]}"
+        self.lines += [line] * (tag.count("\n") + 1)
 
     def close(self, prefix: str) -> str:
         """Ends a slot's output. Returns the slot's name."""
@@ -228,41 +236,3 @@ class _Places(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self._note(data)
-
-
-def _check(tree: nodes.Template, where: str, line: int) -> None:
-    """Refuses, before anything is rendered, what no letter may hold and what no reader can have."""
-    for node in tree.find_all(nodes.Stmt):
-        if not isinstance(node, _ALLOWED):
-            raise InvalidInput(
-                {where: f"line {line + node.lineno - 1}: letters know if, for, set and with, nothing else"}
-            )
-    for outer in tree.find_all(nodes.For):
-        for inner in outer.find_all(nodes.For):
-            for third in inner.find_all(nodes.For):
-                raise InvalidInput({where: f"line {line + third.lineno - 1}: loops stand in a loop, and no deeper"})
-    own = {node.name for node in tree.find_all(nodes.Name) if node.ctx in ("store", "param")}
-    for name in tree.find_all(nodes.Name):
-        known = {"subscriber", "loop", "range", *FUNCTIONS, *own}
-        if name.ctx == "load" and name.name not in known:
-            _unknown(name.name, known, where, line + name.lineno - 1)
-    for asked in tree.find_all(nodes.Getattr):
-        if isinstance(asked.node, nodes.Name) and asked.node.name == "subscriber" and asked.attr not in FIELDS:
-            known = {f"subscriber.{each}" for each in FIELDS}
-            _unknown(f"subscriber.{asked.attr}", known, where, line + asked.lineno - 1)
-
-
-def _resources(tree: nodes.Template) -> set[str]:
-    """The files that are named outright: ``resource("guide")``."""
-    return {
-        call.args[0].value
-        for call in tree.find_all(nodes.Call)
-        if isinstance(call.node, nodes.Name) and call.node.name == "resource" and call.args
-        if isinstance(call.args[0], nodes.Const) and isinstance(call.args[0].value, str)
-    }
-
-
-def _unknown(name: str, known: set[str], where: str, line: int) -> NoReturn:
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"letters know {', '.join(f'subscriber.{each}' for each in FIELDS)}"
-    raise InvalidInput({where: f"line {line}: {name} is unknown; {hint}"})

@@ -11,54 +11,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, Undefined, UndefinedError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError
 from markupsafe import Markup
 
 from newsletter.content import plain
 from newsletter.errors import TemplateProblem
 from newsletter.mail.message import Html
+from newsletter.mail.sandbox import LeftOut, Sandbox, Template, Unset
 
-ROUNDS_AT_MOST = 1000
 SEPARATOR = "\x1e"  # stripped from everything that comes from outside (content.py)
-
-
-class Unset(Undefined):
-    """A field that a reader has not filled in: false, and replaced by ``or`` and ``default``; an error where it would
-    have to be written."""
-
-    def __str__(self) -> str:
-        name = self._undefined_name
-        raise UndefinedError(f'{name} is not set; write {{{{ {name} or "friend" }}}} for those who have none')
-
-
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja without files, and without loops that never end."""
-
-    intercepted_binops = frozenset({"*", "**"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        if operator == "**" or not (isinstance(left, int | float) and isinstance(right, int | float)):
-            raise TemplateError(f"{operator} is not for letters")
-        return left * right
-
-
-def _jinja(*, html: bool) -> _Sandbox:
-    made = _Sandbox(autoescape=html, undefined=StrictUndefined, keep_trailing_newline=True)
-    made.filters["field_link"] = _link
-    made.globals.clear()
-    made.globals["range"] = lambda *bounds: range(*bounds)[:ROUNDS_AT_MOST]
-    return made
-
-
-def _link(value: object) -> str:
-    text = str(value)
-    if not text.startswith(("https://", "http://", "mailto:")):
-        raise TemplateError("a link's address must begin with https://")
-    return text
-
-
-TEXT, HTML = _jinja(html=False), _jinja(html=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +45,7 @@ def about(
     public: bool = False,
 ) -> About:
     """A reader as letters see him; with `public`, what is not known is left out instead of being an error."""
-    missing = Undefined if public else Unset
+    missing = LeftOut if public else Unset
 
     def known(field_name: str, value: object) -> object:
         return value or missing(name=f"subscriber.{field_name}")
@@ -104,12 +65,14 @@ NOBODY = about(name="", email="", cadence="", language="", tags=(), joined=None,
 
 
 FIELDS = tuple(About.__slots__)
+TEXT, HTML = (Sandbox(html=html, fields={About: FIELDS}) for html in (False, True))
 
 
 @dataclass(frozen=True, slots=True)
 class Personal:
     """A letter's own slots: two templates (text, which also makes the subject; HTML) whose outputs, cut at a separator,
-    fill the slots in order; and the constant stretches that stand inside conditions."""
+    fill the slots in order; the constant stretches that stand inside conditions; and the line of the letter that each
+    line of a template comes from."""
 
     text: str
     html: str
@@ -117,6 +80,8 @@ class Personal:
     html_parts: tuple[str, ...]
     text_slots: tuple[str, ...]
     html_slots: tuple[str, ...]
+    text_lines: tuple[int, ...] = ()
+    html_lines: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """As it is kept with an edition."""
@@ -125,31 +90,66 @@ class Personal:
     @classmethod
     def of_json(cls, kept: Mapping[str, Any]) -> Personal:
         """As it was kept."""
-        lists = [tuple(kept[name]) for name in ("text_parts", "html_parts", "text_slots", "html_slots")]
+        lists = [tuple(kept.get(name, ())) for name in cls.__slots__[2:]]
         return cls(kept["text"], kept["html"], *lists)
 
 
 class Filler:
-    """Makes a reader's values for a letter's own slots."""
+    """Makes a reader's values for a letter's own slots. Raises `TemplateProblem` where a template cannot be used."""
 
     def __init__(self, personal: Personal) -> None:
         self._personal = personal
-        self._text, self._html = TEXT.from_string(personal.text), HTML.from_string(personal.html)
         self._html_parts = [Markup(part) for part in personal.html_parts]  # noqa: S704 (made by our own Markdown)
+        self._text = _Part(TEXT, personal.text, personal.text_lines, len(personal.text_slots))
+        self._html = _Part(HTML, personal.html, personal.html_lines, len(personal.html_slots))
 
     def __call__(self, known: Mapping[str, object]) -> dict[str, str]:
         """The values for a reader of whom so much is known. Raises `TemplateProblem`."""
         personal = self._personal
-        try:
-            text = self._text.render(known, part=personal.text_parts).split(SEPARATOR)
-            html = self._html.render(known, part=self._html_parts).split(SEPARATOR)
-        except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError) as error:
-            raise TemplateProblem("the letter", 0, str(error)) from None
-        if len(text) != len(personal.text_slots) + 1 or len(html) != len(personal.html_slots) + 1:
-            raise TemplateProblem("the letter", 0, "a field holds what cannot be mailed")
-        values = dict(zip(personal.text_slots, text, strict=False))
-        values.update(zip(personal.html_slots, map(Html, html), strict=False))
+        text = self._text.cut({**known, "part": personal.text_parts})
+        html = self._html.cut({**known, "part": self._html_parts})
+        values = dict(zip(personal.text_slots, text, strict=True))
+        values.update(zip(personal.html_slots, map(Html, html), strict=True))
         for name in personal.text_slots:
             if name.startswith("subject_"):
                 values[name] = plain(values[name], limit=300)
         return values
+
+
+_CANNOT = (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError, RecursionError)
+
+
+class _Part:
+    """One of a letter's two templates."""
+
+    def __init__(self, sandbox: Sandbox, source: str, lines: Sequence[int], slots: int) -> None:
+        self._lines, self._slots = lines, slots
+        try:
+            self._template: Template = sandbox.ready(source)
+        except TemplateError as error:
+            raise self._problem(error) from None
+
+    def cut(self, known: Mapping[str, object]) -> list[str]:
+        """What it writes, a piece for each slot. Raises `TemplateProblem`."""
+        try:
+            found = self._template.render(known).split(SEPARATOR)
+        except _CANNOT as error:
+            raise self._problem(error) from None
+        if len(found) != self._slots + 1:
+            raise TemplateProblem("the letter", 0, "a field holds what cannot be mailed")
+        return found[:-1]
+
+    def _problem(self, error: Exception) -> TemplateProblem:
+        number = getattr(error, "lineno", 0) or _line_of(error)
+        line = self._lines[number - 1] if 0 < number <= len(self._lines) else 0
+        return TemplateProblem("the letter", line, str(error))
+
+
+def _line_of(error: Exception) -> int:
+    """The last line of a template that an error passed through; Jinja writes it into the traceback."""
+    found, at = 0, error.__traceback__
+    while at is not None:
+        if at.tb_frame.f_code.co_filename == "<template>":
+            found = at.tb_lineno
+        at = at.tb_next
+    return found
