@@ -52,6 +52,14 @@ def make_ready(session: Session, entry: Entry, why: str = "", *, grace_from: dat
     entry.matures_at = grace_from + timedelta(minutes=grace) if grace_from and grace else None
 
 
+def regrace(env: Environment, session: Session, mailing_list: MailingList, minutes: int) -> None:
+    """Lets what waits for corrections wait so long instead, from when it began."""
+    more = timedelta(minutes=minutes - mailing_list.grace_minutes)
+    waiting = select(Entry).where(Entry.list_id == mailing_list.id, Entry.matures_at > env.now)
+    for entry in session.scalars(waiting):
+        entry.matures_at = entry.matures_at and entry.matures_at + more
+
+
 def promote_due(env: Environment) -> int:
     """Makes ready what was dated in the future and is not any more. Returns how many."""
     with reading() as session:

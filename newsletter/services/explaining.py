@@ -28,6 +28,7 @@ from newsletter.models import (
 from newsletter.schedule import Cadence, next_period
 from newsletter.schedule import Period as Moment
 from newsletter.services.digests import cadences
+from newsletter.services.entries import owed
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
 from newsletter.services.owing import Candidate, Decision, Group, decide, wanted_by
@@ -75,12 +76,14 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Rhythm:
-    """What the next digest of one cadence decides. `moment` None: at once."""
+    """What the next digest of one cadence decides. `moment` None: at once; `unripe`: what its readers would get if no
+    corrections were waited for."""
 
     cadence: Cadence
     moment: Moment | None
     decision: Decision
     readers: int
+    unripe: Decision
 
 
 # ── for the list ───────────────────────────────────────────────────────────────────────────────────
@@ -91,9 +94,9 @@ def explain(env: Environment, slug: str | None = None) -> Explanation:
     with reading() as session:
         mailing_list = find_list(session, slug)
         rhythms = [_rhythm(env, session, mailing_list, each) for each in cadences(session, mailing_list)]
-        outlooks = tuple(_outlook(session, mailing_list, rhythm) for rhythm in rhythms)
+        outlooks = tuple(_outlook(env, session, mailing_list, rhythm) for rhythm in rhythms)
         query = select(Entry).where(Entry.list_id == mailing_list.id).order_by(Entry.id.desc()).limit(LAST)
-        entries = tuple(_entry(env, session, mailing_list, rhythms, entry) for entry in session.scalars(query))
+        entries = tuple(_entry(env, session, mailing_list, rhythms, entry) for entry in session.scalars(query).all())
         problems = _problems(session, mailing_list)
         return Explanation(mailing_list.slug, mailing_list.timezone, outlooks, entries, problems)
 
@@ -104,12 +107,13 @@ def _rhythm(env: Environment, session: Session, mailing_list: MailingList, caden
         moment = next_period(cadence, mailing_list.schedule, env.now)
         following = next_period(cadence, mailing_list.schedule, moment.due_at)
     found = plan(env, session, mailing_list, cadence, following=following, hasty=False)
+    whole = plan(env, session, mailing_list, cadence) if found.through < mailing_list.entry_seq else None
     here = (Subscription.list_id == mailing_list.id, Subscription.status == "active", Subscription.cadence == cadence)
     count = session.scalar(select(func.count()).where(*here)) or 0
-    return _Rhythm(cadence, moment, found.decision, count)
+    return _Rhythm(cadence, moment, found.decision, count, whole.decision if whole else Decision())
 
 
-def _outlook(session: Session, mailing_list: MailingList, rhythm: _Rhythm) -> Outlook:
+def _outlook(env: Environment, session: Session, mailing_list: MailingList, rhythm: _Rhythm) -> Outlook:
     last = session.scalars(
         select(Period)
         .where(Period.list_id == mailing_list.id, Period.cadence == rhythm.cadence)
@@ -120,26 +124,44 @@ def _outlook(session: Session, mailing_list: MailingList, rhythm: _Rhythm) -> Ou
         rhythm.moment.due_at if rhythm.moment else None,
         rhythm.readers,
         max(len(rhythm.decision.entries), rhythm.decision.few),
-        _verdict(mailing_list, rhythm),
+        _verdict(env, session, mailing_list, rhythm),
         f"{last.key}: {last.why}" if last else "none yet",
     )
 
 
-def _verdict(mailing_list: MailingList, rhythm: _Rhythm) -> str:
+def _verdict(env: Environment, session: Session, mailing_list: MailingList, rhythm: _Rhythm) -> str:
     if not rhythm.readers:
         return "nothing goes out: nobody reads at this rhythm"
     decision = rhythm.decision
     if decision.shares:
-        return f"{len(decision.entries)} new for {decision.readers} of {rhythm.readers} readers"
+        return _new(decision, rhythm)
     if decision.waiting:
         return f"waits: {decision.few} of {mailing_list.digest_min_entries} entries"
-    return f"nothing goes out: nothing new for {rhythm.readers} readers"
+    if rhythm.unripe.shares:
+        until = _ripe_at(env, session, mailing_list, mailing_list.entry_seq)
+        return f"waits for corrections: {_new(rhythm.unripe, rhythm)}{until}"
+    return f"nothing goes out: nothing new for {_readers(rhythm.readers)}"
+
+
+def _new(decision: Decision, rhythm: _Rhythm) -> str:
+    return f"{len(decision.entries)} new for {decision.readers} of {rhythm.readers} readers"
+
+
+def _readers(count: int, kind: str = "") -> str:
+    return f"{count} {kind}reader" + ("s" if count != 1 else "")
+
+
+def _ripe_at(env: Environment, session: Session, mailing_list: MailingList, through: int) -> str:
+    """When the last entry up to a number is waited for no more; instant mails keep the order of numbers."""
+    here = (Entry.list_id == mailing_list.id, Entry.matures_at > env.now, Entry.seq <= through)
+    at = session.scalar(select(func.max(Entry.matures_at)).where(*here, owed()))
+    return f", until {_clock(mailing_list, at)}" if at else ""
 
 
 def _entry(
     env: Environment, session: Session, mailing_list: MailingList, rhythms: list[_Rhythm], entry: Entry
 ) -> EntryOutlook:
-    course, verdict = _course(env, mailing_list, rhythms, entry)
+    course, verdict = _course(env, session, mailing_list, rhythms, entry)
     past = _mailed(session, entry)
     if past and course == "never":
         course, verdict = "sent", past
@@ -148,15 +170,20 @@ def _entry(
     return EntryOutlook(entry.id, entry.title, entry.fate, course, verdict)
 
 
-def _course(env: Environment, mailing_list: MailingList, rhythms: list[_Rhythm], entry: Entry) -> tuple[Course, str]:
+def _course(
+    env: Environment, session: Session, mailing_list: MailingList, rhythms: list[_Rhythm], entry: Entry
+) -> tuple[Course, str]:
     if kept := _kept(entry):
         return kept
-    goes = {rhythm.cadence: _getting(rhythm, entry) for rhythm in rhythms}
+    goes = {rhythm.cadence: _getting(rhythm.decision, entry) for rhythm in rhythms}
     parts = [f"{count} {cadence}" for cadence, count in goes.items() if count]
-    if parts:
-        return "goes", f"goes to {_joined(parts)} readers"
-    if unripe := _unripe(env, mailing_list, entry):
-        return unripe
+    said = [f"goes to {_joined(parts)} {'reader' if sum(goes.values()) == 1 else 'readers'}"] if parts else []
+    unripe = 0 if goes.get("instant") else sum(_getting(rhythm.unripe, entry) for rhythm in rhythms)
+    if unripe:
+        until = _ripe_at(env, session, mailing_list, entry.seq or 0).removeprefix(",")
+        said.append(f"waits for corrections{until}: {_readers(unripe, 'instant ')}")
+    if said:
+        return "goes" if parts else "waits", "; ".join(said)
     if any(rhythm.decision.waiting for rhythm in rhythms):
         return "waits", f"waits for more: a digest has {mailing_list.digest_min_entries} entries at least"
     return "never", "nobody is owed it: all readers joined later, or chose other topics"
@@ -178,11 +205,15 @@ def _unripe(env: Environment, mailing_list: MailingList, entry: Entry) -> tuple[
     """Whether instant mails still wait for its author's second thoughts."""
     if entry.matures_at is None or entry.matures_at <= env.now:
         return None
-    return "waits", f"for corrections, until {entry.matures_at.astimezone(mailing_list.zone):%H:%M}"
+    return "waits", f"for corrections, until {_clock(mailing_list, entry.matures_at)}"
 
 
-def _getting(rhythm: _Rhythm, entry: Entry) -> int:
-    return sum(share.readers for share in rhythm.decision.shares if entry.id in share.entries)
+def _clock(mailing_list: MailingList, at: datetime) -> str:
+    return f"{at.astimezone(mailing_list.zone):%H:%M %Z}"
+
+
+def _getting(decision: Decision, entry: Entry) -> int:
+    return sum(share.readers for share in decision.shares if entry.id in share.entries)
 
 
 def _mailed(session: Session, entry: Entry) -> str:
@@ -191,7 +222,8 @@ def _mailed(session: Session, entry: Entry) -> str:
     if not campaigns:
         return ""
     count = sum(campaign.recipients for campaign in campaigns)
-    return f"mailed with campaign {_joined([str(row.id) for row in reversed(campaigns)])} ({count} recipients)"
+    got = f"{count} recipient" + ("s" if count != 1 else "")
+    return f"mailed with campaign {_joined([str(row.id) for row in reversed(campaigns)])} ({got})"
 
 
 def _joined(parts: list[str]) -> str:

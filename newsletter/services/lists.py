@@ -20,7 +20,7 @@ from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.links import RESERVED_SLUGS
 from newsletter.models import Campaign, MailingList, Subscription
 from newsletter.schedule import CADENCES, WEEKDAYS
-from newsletter.services import digest_settings
+from newsletter.services import digest_settings, entries
 from newsletter.services.environment import Environment
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
@@ -108,6 +108,8 @@ def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
     columns = checked(values)
     with transaction() as session:
         found = find(session, slug)
+        if "grace_minutes" in columns:
+            entries.regrace(env, session, found, columns["grace_minutes"])
         for name, value in columns.items():
             setattr(found, name, value)
         if found.default_cadence not in found.cadences:

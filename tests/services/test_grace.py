@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from newsletter.db import reading, transaction
 from newsletter.models import MailingList, Period
-from newsletter.services import digests, entries, feeds, polling, sending
+from newsletter.services import digests, entries, explaining, feeds, lists, polling, sending
 from newsletter.services.environment import Environment
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.feeds_server import item, rss
@@ -55,6 +55,46 @@ def test_an_instant_mail_waits_and_carries_the_correction(
     [message] = sink.to("instant@example.com")
     assert "Right" in body(message)
     assert "Wrong" not in body(message)
+
+
+def test_a_changed_grace_counts_for_what_waits_already(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
+    blog.pages[URL] = rss(post("Right"), item("Old"))
+    tick(env)
+    lists.edit(env, "blog", {"grace": "30"})
+    clock.forward(timedelta(minutes=29))
+    tick(env)
+    assert sink.accepted == []
+    lists.edit(env, "blog", {"grace": "0"})
+    tick(env)
+    assert len(sink.to("instant@example.com")) == 1
+
+
+def test_the_author_hears_that_instant_mails_wait_for_corrections(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
+    """Also while others get it already."""
+    blog.pages[URL] = rss(post("Wrong"), item("Old"))
+    tick(env)
+    assert instant(env) == "waits for corrections: 1 new for 1 of 1 readers, until 11:10 UTC"
+    entry = explaining.explain(env).entries[0]
+    assert entry.course == "goes"
+    assert entry.verdict == (
+        "goes to 1 weekly and 1 monthly readers; waits for corrections until 11:10 UTC: 1 instant reader"
+    )
+    digests.send_now(env, cadence="weekly")
+    entry = explaining.explain(env).entries[0]
+    assert entry.course == "goes"
+    assert "waits for corrections until 11:10 UTC: 1 instant reader" in entry.verdict
+    clock.forward(timedelta(minutes=10))
+    assert instant(env) == "1 new for 1 of 1 readers"
+    tick(env)
+    assert instant(env) == "nothing goes out: nothing new for 1 reader"
+
+
+def instant(env: Environment) -> str:
+    return next(row.verdict for row in explaining.explain(env).outlooks if row.cadence == "instant")
 
 
 def test_what_is_withdrawn_in_time_is_mailed_to_nobody(
