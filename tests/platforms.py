@@ -37,6 +37,44 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         {"a@example.com": "pending"},
     ),
     (
+        "whoever-left.csv",
+        "Email Address,First Name,MEMBER_RATING,OPTIN_TIME,UNSUB_CAMPAIGN_TITLE,UNSUB_REASON\n"
+        "a@example.com,Ana,2,2018-02-12 10:54:27,News,NORMAL\nb@example.com,Bob,2,2018-02-12 10:54:27,,\n",
+        "mailchimp",
+        {"a@example.com": "no", "b@example.com": "no"},
+    ),
+    (
+        "addresses-gone.csv",
+        "Email Address,First Name,MEMBER_RATING,OPTIN_TIME,CLEAN_CAMPAIGN_TITLE\na@example.com,Ana,1,2018-02-12 10:54:27,\n",
+        "mailchimp",
+        {"a@example.com": "bounced"},
+    ),
+    (
+        "whole-audience.csv",
+        f"{MAILCHIMP},UNSUB_TIME,CLEAN_TIME,LAST_CHANGED\n"
+        "a@example.com,,,2,2018-02-12 10:54:27,,,,,,2020-01-01 10:00:00\n"
+        "b@example.com,,,2,2018-02-12 10:54:27,,,,2019-02-12 10:54:27,,\n"
+        "c@example.com,,,2,2018-02-12 10:54:27,,,,,2019-02-12 10:54:27,\n",
+        "mailchimp",
+        {"a@example.com": "yes", "b@example.com": "no", "c@example.com": "bounced"},
+    ),
+    (
+        "substack-subscribers.csv",
+        "Email,Name,Stripe plan,Cancel date,Start date,Paid upgrade date,Activity,Type,Subscription source (free)\n"
+        "a@example.com,Ana,,,2025-01-01T00:00:00.000Z,,5,Free,substack-notes\n"
+        "b@example.com,Bob,Monthly,2025-05-01T00:00:00.000Z,2025-02-01T00:00:00.000Z,,3,Paid,direct\n",
+        "substack",
+        {"a@example.com": "yes", "b@example.com": "yes"},
+    ),
+    (
+        "mailpoet-fr.csv",
+        "E-mail;Prénom;Nom;Statut de la liste;Statut global\n"
+        "a@example.com;Ana;A;abonné;Abonné\nb@example.com;Bob;B;désabonné;abonné\n"
+        "c@example.com;Cy;C;abonné;Non confirmé\nd@example.com;Di;D;abonné;rejeté\n",
+        "mailpoet",
+        {"a@example.com": "yes", "b@example.com": "no", "c@example.com": "pending", "d@example.com": "bounced"},
+    ),
+    (
         "email_list.slow.csv",
         "email,active_subscription,expiry,plan,email_disabled,created_at,first_payment_at\n"
         "a@example.com,true,2027-07-06T16:20:44.000Z,annual,false,2018-08-27T15:06:27.713Z,\n"

@@ -18,6 +18,7 @@ from newsletter.services.importing import Imported
 STATUSES = ("pending", "active", "unsubscribed")
 SOURCES = tuple(sorted(platform.name for platform in PLATFORMS))
 LINE_EVERY = 50_000
+PASSED_SHOWN = 5
 
 
 @click.command(
@@ -103,7 +104,12 @@ def _progress(*, json_: bool) -> importing.Progress:
 def _report(file: Path, done: Imported, *, because: str, dry_run: bool) -> None:
     title = next(platform.title for platform in PLATFORMS if platform.name == done.platform)
     would = "would be " if dry_run else ""
-    say(f"{file.name}: {'a CSV file' if done.platform == 'csv' else f'an export of {title}'}")
+    say(f"{file.name}: {'a table' if done.platform == 'csv' else f'an export of {title}'}")
+    if done.tables:
+        say(f"  read: {', '.join(done.tables)}")
+    if done.passed_over:
+        others = len(done.passed_over) - PASSED_SHOWN
+        say(f"  not read: {', '.join(done.passed_over[:PASSED_SHOWN])}{f' and {others} more' if others > 0 else ''}")
     say(
         f"{done.rows:,} rows = {done.new:,} new + {done.updated:,} updated + {done.duplicate:,} known already "
         f"+ {done.rejected:,} rejected"

@@ -18,7 +18,9 @@ LAST = ("last name", "lastname", "last", "lname", "surname", "family name", "nac
 STATUS = (
     "status", "subscription status", "subscriber status", "global status", "list status", "member status",
     "email status", "email marketing status", "marketing status", "email subscription status", "subscription state",
-    "contact status", "mc status", "subscriber type", "globaler status", "listenstatus", "statut",
+    "contact status", "mc status", "subscriber type", "globaler status", "listenstatus", "statut", "statut global",
+    "statut de la liste", "estado global", "estado de la lista", "estado da lista", "stato", "stato globale",
+    "stato della lista", "globale status", "lijststatus", "status global", "status da lista",
 )  # fmt: skip
 # May hold a status, or California: only words that are known count.
 STATE = ("state", "estado")
@@ -40,12 +42,13 @@ UNWANTED = {
         "deleted", "archived", "cancelled", "canceled", "global unsubscribe", "unsub time", "unsubscribed at",
         "unsubscribe date", "unsubscribed date", "unsubscribed on", "unsubscribe time", "date unsubscribed",
         "unsubscription date", "optout time", "optout date", "opt out date", "opted out at", "deleted at",
-        "removed at", "cancelled at", "canceled at", "email disabled at", "unsubscribed time",
+        "removed at", "cancelled at", "canceled at", "email disabled at", "unsubscribed time", "unsub reason",
+        "unsub reason other", "unsub campaign title", "unsubscribe reason", "unsubscribed reason",
     ),
     "bounced": (
         "bounced", "hard bounced", "has bounced", "hard bounce", "cleaned", "undeliverable", "unreachable",
         "email undeliverable", "email bounced", "clean time", "cleaned at", "bounced at", "hard bounced at",
-        "undeliverable at", "undeliverability date",
+        "undeliverable at", "undeliverability date", "clean campaign title", "bounce reason",
     ),
     "complained": ("complained", "spam complaint", "complaint", "marked as spam", "complained at", "spam reported at"),
     "blocked": (
@@ -70,6 +73,10 @@ MADE_AT = (
 IP = ("confirm ip", "confirmed ip", "optin ip", "opt in ip", "subscribed ip", "ip address", "ip")
 TAGS = ("tags", "labels", "tag", "label")
 
+# Mailchimp exports who left, and who bounced, as files of their own: columns that only those have.
+UNSUBSCRIBED_THERE = frozenset({"unsub time", "unsub reason", "unsub reason other", "unsub campaign title"})
+CLEANED_THERE = frozenset({"clean time", "clean campaign title"})
+
 CSV = "csv"
 OURS = "newsletter"
 
@@ -77,13 +84,15 @@ OURS = "newsletter"
 @dataclass(frozen=True, slots=True)
 class Platform:
     """A program whose exports are known. `signs`: sets of columns, any of which gives it away; `words`: what its own
-    words mean where that differs from everybody else's; `status`: a column of its own for them."""
+    words mean where that differs from everybody else's; `status`: a column of its own for them; `asked`: one for when
+    somebody signed up, which elsewhere means less."""
 
     name: str
     title: str
     signs: tuple[frozenset[str], ...] = ()
     words: dict[str, str] = field(default_factory=dict)
     status: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
 def _signs(*texts: str) -> tuple[frozenset[str], ...]:
@@ -100,11 +109,30 @@ _TINYNEWS = {"1": "yes", "2": "yes", "0": "no", "3": "no", "4": "no"}
 PLATFORMS = (
     Platform(OURS, "newsletter", _signs("email; list; status; cadence; consent source; consent note")),
     Platform("tinynews", "Tiny News", _signs("channel id; engagement optin", "date added; clicks; opens"), _TINYNEWS),
-    Platform("mailchimp", "Mailchimp", _signs("leid; euid", "optin time", "member rating", "unsub time", "clean time")),
-    Platform("substack", "Substack", _signs("email disabled", "active subscription", "stripe plan; subscription type")),
+    Platform(
+        "mailchimp",
+        "Mailchimp",
+        _signs("leid; euid", "optin time", "member rating", *sorted(UNSUBSCRIBED_THERE | CLEANED_THERE)),
+    ),
+    Platform(
+        "substack",
+        "Substack",
+        _signs(
+            "email disabled", "active subscription", "stripe plan; subscription type", "stripe plan; cancel date",
+            "subscription type; subscription created at",
+        ),
+        asked=("start date",),
+    ),
     Platform("ghost", "Ghost", _signs("subscribed to emails", "complimentary plan")),
     Platform("listmonk", "listmonk", _signs("email; name; attributes", "email; name; attribs"), {"active": "silent"}),
-    Platform("mailpoet", "MailPoet", _signs("global status", "list status", "globaler status", "wp user id")),
+    Platform(
+        "mailpoet",
+        "MailPoet",
+        _signs(
+            "global status", "list status", "globaler status", "statut global", "estado global", "stato globale",
+            "globale status", "wp user id",
+        ),
+    ),
     Platform("beehiiv", "beehiiv", _signs("status; tier", "status; subscription tier", "beehiiv id")),
     Platform(
         "buttondown",
@@ -143,9 +171,9 @@ def recognise(header: Sequence[str]) -> Platform:
 
 
 def positions(header: Sequence[str], wanted: Iterable[str]) -> tuple[int, ...]:
-    """Where columns of these names stand, the best name first."""
+    """Where columns of these names stand, the best name first; a name may stand there twice."""
     names = [key(name) for name in header]
-    return tuple(names.index(name) for name in wanted if name in names)
+    return tuple(at for name in wanted for at, found in enumerate(names) if found == name)
 
 
 def email_position(header: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:

@@ -10,39 +10,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import cast
 
 from newsletter.content import plain
 from newsletter.exports import columns
 from newsletter.exports.columns import OURS, Platform, positions
 from newsletter.exports.guard import unguarded
-
-Word = Literal["silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained"]
-"""In the order of strictness. ``silent``: nothing is said of consent; ``yes``: the program it comes from says that she
-agreed; ``pending``: she was asked and has not answered."""
+from newsletter.exports.words import MEANING, STRICTNESS, Word, plainly
 
 SUPPRESSIONS = ("bounce", "complaint", "manual")
-_STRICTNESS: tuple[Word, ...] = ("silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained")
-_WORDS: dict[str, str] = {
-    "yes": "active; subscribed; confirmed; regular; opted in; double opt in; abonniert; bestätigt; abonné; suscrito",
-    "silent": "; enabled; new; none; free; paid; comp; gift; valid; deliverable",
-    "pending": (
-        "pending; unconfirmed; not confirmed; unactivated; validating; unverified; needs attention; waiting; invited; "
-        "awaiting confirmation; nonsubscribed; non subscribed; transactional; unpaid; unbestätigt; non confirmé"
-    ),
-    "no": (
-        "unsubscribed; unsubscribe; inactive; cancelled; canceled; removed; disabled; opted out; opt out; archived; "
-        "deleted; paused; do not contact; email disabled; held; stopped; expired; abgemeldet; inaktiv; désabonné; "
-        "inactif; dado de baja; inactivo; not subscribed; global unsubscribe; soft bounced; unsub; un subscribed"
-    ),
-    "bounced": (
-        "bounced; bounce; cleaned; hard bounced; hard bounce; unreachable; undeliverable; invalid; malformed; "
-        "zurückgewiesen"
-    ),
-    "complained": "complained; complaint; spam; spam complaint; marked as spam; reported spam; junk; abuse",
-    "blocked": "blocklisted; blacklisted; blocklist; blacklist; blocked; suppressed; banned; spammy",
-}
-_MEANING = {word: meaning for meaning, words in _WORDS.items() for word in words.split("; ")}
 _SAID = {
     "yes": "subscribed", "pending": "not confirmed", "no": "unsubscribed", "bounced": "bounced", "blocked": "blocked",
     "complained": "complained",
@@ -52,6 +28,9 @@ _FALSE = frozenset(
      "contactable", "0000-00-00 00:00:00", "0000-00-00"}
 )  # fmt: skip
 _TRUE = frozenset({"1", "1.0", "yes", "y", "true", "t", "on", "ja", "oui", "sí", "si", "x"})
+_NAMED = re.compile(
+    r"(?:mailchimp[ _-]*)?(?:(?P<left>unsubscribe(?:d|rs?|s)?)|(?P<cleaned>cleaned)|non[ _-]?subscribed)(?![a-z])"
+)
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _ZONE = re.compile(r" ?(UTC|GMT|Z)$| (?=[+-]\d\d:?\d\d$)")
 _FORMATS = (
@@ -108,12 +87,12 @@ class Reader:
         self._confirmed = positions(header, columns.CONFIRMED)
         self._unwanted = [(at, word) for word, names in columns.UNWANTED.items() for at in positions(header, names)]
         self._confirmed_at = positions(header, columns.CONFIRMED_AT)
-        self._asked_at = positions(header, columns.ASKED_AT)
+        self._asked_at = positions(header, columns.ASKED_AT + platform.asked)
         self._made_at = positions(header, columns.MADE_AT)
         self._ip = positions(header, columns.IP)
         self._tags = positions(header, columns.TAGS)[:1]
         self._ours = {columns.key(name): at for at, name in enumerate(header)} if platform.name == OURS else {}
-        self._everybody = _everybody(platform, header, file)
+        self._everybody = _everybody(header, file)
 
     def read(self, line: int, cells: Sequence[str]) -> Person:
         """The person in a row; `email` may be anything still."""
@@ -139,13 +118,13 @@ class Reader:
         """The strictest word of a row; and the one that nobody knows, if there is one."""
         found, unknown = [self._everybody, "yes" if agreed else "silent"], ""
         for at in self._status:
-            said = columns.key(_cell(cells, at))
-            meaning = self.platform.words.get(said) or _MEANING.get(said, "unknown")
+            said = plainly(_cell(cells, at))
+            meaning = self.platform.words.get(said) or MEANING.get(said, "unknown")
             unknown = said if meaning == "unknown" else unknown
             found.append(meaning)
         for at in self._state:
-            said = columns.key(_cell(cells, at))
-            found.append(self.platform.words.get(said) or _MEANING.get(said, "silent"))
+            said = plainly(_cell(cells, at))
+            found.append(self.platform.words.get(said) or MEANING.get(said, "silent"))
         found += [_flag(_cell(cells, at), no="no") for at in self._wanted]
         found += [_enabled(_cell(cells, at)) for at in self._enabled]
         found += [_flag(_cell(cells, at), no="pending") for at in self._confirmed]
@@ -153,7 +132,7 @@ class Reader:
             said = _cell(cells, at).strip().lower()
             not_so = "yes" if self.platform.name == "substack" and said in ("false", "0") else "silent"
             found += [not_so] if said in _FALSE else [word, _warning(said)]
-        return max(cast(list[Word], found), key=_STRICTNESS.index), unknown
+        return max(cast(list[Word], found), key=STRICTNESS.index), unknown
 
     def _named(self, cells: Sequence[str]) -> str:
         name = " ".join(part for at in self._parts if (part := _cell(cells, at).strip()))
@@ -196,19 +175,16 @@ class Reader:
         )
 
 
-def _everybody(platform: Platform, header: Sequence[str], file: str) -> str:
-    """What holds for every row of a Mailchimp file: it exports who left and who bounced as files of their own."""
-    if platform.name != "mailchimp":
+def _everybody(header: Sequence[str], file: str) -> str:
+    """What holds for every row: Mailchimp exports who left, and who bounced, as files of their own, with columns of
+    their own; and who never subscribed, as one that only its name gives away."""
+    if told := _NAMED.match(file.lower()):
+        return "bounced" if told["cleaned"] else "no" if told["left"] else "pending"
+    names = {columns.key(column) for column in header}
+    left, cleaned = names & columns.UNSUBSCRIBED_THERE, names & columns.CLEANED_THERE
+    if "last changed" in names or bool(left) == bool(cleaned):  # everybody in one file: each row says it for itself
         return "silent"
-    name, names = file.lower(), {columns.key(column) for column in header}
-    if "nonsubscribed" in name or "non-subscribed" in name or "non_subscribed" in name:
-        return "pending"
-    merged = "last changed" in names or {"unsub time", "clean time"} <= names
-    if name.startswith("unsubscribed") or ("unsub time" in names and not merged):
-        return "no"
-    if name.startswith("cleaned") or ("clean time" in names and not merged):
-        return "bounced"
-    return "silent"
+    return "no" if left else "bounced"
 
 
 def _cell(cells: Sequence[str], at: int) -> str:
@@ -231,13 +207,8 @@ def _enabled(text: str) -> str:
 
 def _warning(text: str) -> str:
     """What a word says against mailing her, where yes or no is expected: ``unsubscribed`` in a column *Subscribed*."""
-    meaning = _MEANING.get(columns.key(text), "silent")
+    meaning = MEANING.get(plainly(text), "silent")
     return "silent" if meaning == "yes" else meaning
-
-
-def is_status(text: str) -> bool:
-    """Whether a cell holds one of the words for how a person stands."""
-    return _MEANING.get(columns.key(text), "silent") != "silent"
 
 
 def _address(text: str) -> str:

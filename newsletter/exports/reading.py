@@ -1,19 +1,21 @@
-"""A subscriber file opened: whose it is, and the people in it, one row after another."""
+"""A subscriber file opened: the tables in it, whose they are, and the people in them, one row after another."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from io import StringIO, TextIOWrapper
 from pathlib import Path
 
 from newsletter.errors import Refused
 from newsletter.exports import columns
-from newsletter.exports.columns import BY_NAME, Platform
-from newsletter.exports.person import Person, Reader, is_status
+from newsletter.exports.columns import BY_NAME, CSV, Platform
+from newsletter.exports.person import Person, Reader
 from newsletter.exports.table import Lines, Row, encoding, rows
+from newsletter.exports.unpacking import unpacked
+from newsletter.exports.words import is_status
 
 LOOK_AHEAD = 20
 _DELIMITERS = ",;\t|"
@@ -23,12 +25,57 @@ _SEP = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
 @dataclass(frozen=True, slots=True)
 class SubscriberFile:
     """`platform` is whose file it is; `people` gives each row as a `Person`, or as a `Row` with its problem;
-    `share` says how much of the file was read, from 0 to 1."""
+    `share` says how much of the file was read, from 0 to 1. `name`: which table it is, in a file that holds several;
+    `passed_over`: the other ones, which are not read."""
 
     platform: Platform
     encoding: str
     people: Iterator[Person | Row]
     share: Callable[[], float]
+    name: str = ""
+    passed_over: tuple[str, ...] = ()
+
+
+def tables(file: Path, told: str | None = None) -> Generator[SubscriberFile]:
+    """The tables of subscribers in a file, one after the other: itself, or those in a ZIP archive or a workbook.
+
+    Raises `Refused` for what holds none.
+    """
+    with unpacked(file) as inside:
+        chosen = inside if inside == [file] else _chosen(file, inside)
+        others = tuple(each.name for each in inside if each not in chosen)
+        total, before = max(sum(each.stat().st_size for each in chosen), 1), 0
+        for each in chosen:
+            with opened(each, told) as found:
+                yield replace(
+                    found,
+                    name=each.name if len(inside) > 1 else "",
+                    passed_over=others,
+                    share=_part(found.share, before / total, each.stat().st_size / total),
+                )
+            before += each.stat().st_size
+
+
+def _part(share: Callable[[], float], before: float, weight: float) -> Callable[[], float]:
+    return lambda: min(before + share() * weight, 1.0)
+
+
+def _chosen(file: Path, inside: list[Path]) -> list[Path]:
+    """Which of several tables hold subscribers: those of a known program, or the only one with addresses.
+
+    An archive may hold other addresses too (who opened which mail): of two unknown tables a person must say which. A
+    workbook's own is its first sheet with addresses.
+    """
+    known, others = list[Path](), list[Path]()
+    for each in inside:
+        with suppress(Refused), opened(each) as found:
+            (others if found.platform.name == CSV else known).append(each)
+    if not known and not others:
+        raise Refused(f"{file.name} holds no table with a column of addresses", hint="export the subscribers as CSV")
+    if not known and len({each.parent for each in others}) > 1:  # the sheets of one workbook lie together
+        names = ", ".join(each.name for each in others[:5])
+        raise Refused(f"{file.name} holds several tables of addresses: {names}", hint="import the one you mean alone")
+    return known or others[:1]
 
 
 @contextmanager

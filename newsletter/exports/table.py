@@ -17,9 +17,14 @@ LINES_AT_MOST = 100
 """A cell may run over so many lines; a quotation mark that is not closed by then never is."""
 
 _CHUNK = 1 << 20
+_CONTROLS = bytes(sign for sign in range(1, 32) if sign not in b"\t\n\v\f\r\x1a\x1b")
 _NO_TEXT = (
-    (b"PK\x03\x04", "an Excel workbook or a ZIP archive", "unpack it, or save the sheet as CSV UTF-8"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", "save the sheet as CSV UTF-8"),
+    (b"PK\x03\x04", "a ZIP archive", "unpack it first"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old or a locked Excel workbook",
+        "save the sheet as .xlsx without a password, or as CSV UTF-8",
+    ),
     (b"\x1f\x8b", "compressed", "unpack it first"),
     (b"%PDF", "a PDF", "export the subscribers as CSV"),
     (b"<", "a web page", "export the subscribers as CSV"),
@@ -54,7 +59,9 @@ def encoding(file: Path) -> str:
     zeros = head[1::2].count(0), head[::2].count(0)
     if max(zeros) > len(head) / 5:
         return "utf-16-le" if zeros[0] > zeros[1] else "utf-16-be"
-    return "utf-8-sig" if _mostly_utf8(file) else "cp1252"
+    if len(head.translate(None, _CONTROLS)) < len(head) * 0.95:
+        raise Refused(f"{file.name} is no text", hint="export the subscribers as CSV")
+    return "utf-8-sig" if _mostly_utf8(file) else _western(file)
 
 
 def _mostly_utf8(file: Path) -> bool:
@@ -69,6 +76,20 @@ def _mostly_utf8(file: Path) -> bool:
                 bad += broken
                 good += len(text) - len(text.encode("ascii", "ignore")) - broken
     return bad == 0 or good > bad
+
+
+def _western(file: Path) -> str:
+    """What Excel writes on a Mac, or else on Windows: lines that end as only the one's do, and accented letters where
+    the other has hardly any."""
+    low, high = bytes(range(0x80, 0xA0)), bytes(range(0xC0, 0x100))
+    here = there = 0
+    with file.open("rb") as raw:
+        while chunk := raw.read(_CHUNK):
+            if b"\n" in chunk:
+                return "cp1252"
+            here += len(chunk) - len(chunk.translate(None, low))
+            there += len(chunk) - len(chunk.translate(None, high))
+    return "mac_roman" if here > there else "cp1252"
 
 
 def too_long(line: str) -> bool:
@@ -93,7 +114,7 @@ class Lines:
         elif too_long(line):
             self._pass_over()
         self.number += 1
-        return line.rstrip("\n").strip("\0")
+        return line.rstrip("\n")
 
     def _pass_over(self) -> None:
         while (rest := self._text.readline(LINE_AT_MOST)) and not rest.endswith("\n"):
@@ -114,7 +135,7 @@ def rows(lines: Lines, delimiter: str, width: int) -> Iterator[Row]:
         else:
             quoted = '"' in first
             found = _quoted(lines, first, delimiter, width) if quoted else Row(number, first.split(delimiter))
-        if found.problem or any(cell and not cell.isspace() for cell in found.cells):
+        if found.problem or any(cell.strip().strip("\0") for cell in found.cells):
             yield found
 
 
@@ -128,13 +149,13 @@ def _quoted(lines: Lines, first: str, delimiter: str, width: int) -> Row:
 
 def _over_lines(lines: Lines, first: str, delimiter: str, width: int) -> Row:
     """A row whose quotation mark closes on a later line. Where it never does, or closes in the wrong place, the lines
-    after the first are given back: they are rows of their own."""
+    after the first are given back: they are rows of their own. A ragged row is one only if it swallows no address."""
     number, text, taken = lines.number, first, list[str]()
     while len(taken) < LINES_AT_MOST and len(text) < LINE_AT_MOST and (line := lines.next()) is not None:
         taken.append(line)
         text = f"{text}\n{line}"
         if '"' in line and (cells := _cells(text, delimiter, width)) is not None:
-            if len(cells) == width or not width:
+            if len(cells) == width or not width or (cells and not any("@" in each for each in taken)):
                 return Row(number, cells)
             break
     lines.give_back(taken)

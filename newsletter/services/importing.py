@@ -7,7 +7,7 @@ is mailed. A person's own word stands above any file, and the strictest word of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import Address
 from newsletter.db import reading, transaction
 from newsletter.errors import DatabaseError, InvalidInput
-from newsletter.exports.person import Person, Word
-from newsletter.exports.reading import SubscriberFile, opened
+from newsletter.exports.person import Person
+from newsletter.exports.reading import SubscriberFile, tables
 from newsletter.exports.table import Row
+from newsletter.exports.words import Word
 from newsletter.services.acceptance import accepted
 from newsletter.services.environment import Environment
 from newsletter.services.roster import Here, Roster
@@ -39,7 +40,8 @@ class Imported:
 
     rows = new + updated + duplicate + rejected, and rows = active + inactive + rejected, where
     inactive = pending + unsubscribed + suppressed: what became of the person in the row. `silent`: rows that
-    say nothing of consent. `problems`: the first, by line. `share` of the file is read, from 0 to 1.
+    say nothing of consent. `problems`: the first, by line. `share` of the file is read, from 0 to 1. `tables`: the
+    names of those that were read, where a file holds several; `passed_over`: of those that were not.
     """
 
     platform: str = ""
@@ -57,6 +59,8 @@ class Imported:
     suppressed: int = 0
     share: float = 0.0
     problems: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    passed_over: tuple[str, ...] = ()
 
     def count(self, result: str, standing: str) -> None:
         """One row more: what was done with it, and what its person is now (empty where it was rejected)."""
@@ -69,7 +73,8 @@ class Imported:
     def problem(self, line: int, said: str) -> None:
         """Something a person should look at."""
         if len(self.problems) < PROBLEMS_SHOWN:
-            self.problems.append(f"line {line}: {said}")
+            where = f"{self.tables[-1]}, " if self.tables else ""
+            self.problems.append(f"{where}line {line}: {said}")
 
 
 Progress = Callable[[Imported], None]
@@ -104,18 +109,26 @@ def import_file(
     was read until then is kept, and reading it again changes nothing.
     """
     order = Order(slug, told_list, because, dry_run)
-    with opened(file, platform) as found:
-        done = Imported(platform=found.platform.name, encoding=found.encoding)
-        before: dict[int, Here] = {}
+    done, before = Imported(), dict[int, Here]()
+    with closing(tables(file, platform)) as found:
         try:
-            for batch in _batches(found):
-                _take(env, order, batch, done, before)
-                done.share = found.share()
-                progress(done)
+            for table in found:
+                _read(env, order, table, done, before, progress)
         except DatabaseError as error:
             hint = f"{done.rows} rows were read; run it again when that is mended, it goes on from there"
             raise DatabaseError(error.message, hint=hint) from error
     return done
+
+
+def _read(
+    env: Environment, order: Order, table: SubscriberFile, done: Imported, before: dict[int, Here], progress: Progress
+) -> None:
+    done.platform, done.encoding, done.passed_over = table.platform.name, table.encoding, table.passed_over
+    done.tables += [table.name] if table.name else []
+    for batch in _batches(table):
+        _take(env, order, batch, done, before)
+        done.share = table.share()
+        progress(done)
 
 
 def _batches(found: SubscriberFile) -> Iterator[list[Person | Row]]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import Refused
+from newsletter.exports import unpacking
 from newsletter.exports.guard import guarded, unguarded
 from newsletter.exports.person import Person, moment
-from newsletter.exports.reading import opened
+from newsletter.exports.reading import opened, tables
 from newsletter.exports.table import Row
+from newsletter.exports.unpacking import MEMBERS_AT_MOST
 from tests.platforms import FILES
 
 
@@ -53,6 +58,11 @@ def test_c04_encodings_delimiters_and_line_ends(tmp_path: Path, encoding: str, e
     }  # fmt: skip
 
 
+def test_c04_what_excel_wrote_on_a_mac(tmp_path: Path) -> None:
+    found = people(tmp_path, "Name;E-Mail\rJürgen Müßig;j@example.com\rZoë;z@example.com\r".encode("mac_roman"))
+    assert [person.name for person in found.values()] == ["Jürgen Müßig", "Zoë"]
+
+
 def test_c04_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
     rows = read(
         tmp_path,
@@ -71,15 +81,15 @@ def test_c04_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
     )
     assert [(row.line, row.problem) for row in rows if isinstance(row, Row)] == [
         (2, "a quotation mark is never closed"),
-        (4, "a quotation mark is never closed"),
     ]
     found = {row.email: (row.line, row.name) for row in rows if isinstance(row, Person)}
     assert found["b@example.com"] == (3, "Bob")
+    assert found["c@example.com"] == (4, "Cy of two lines"), "ragged, and nobody is swallowed"
     assert found["d@example.com"] == (6, "Di of two lines")
     assert found["e@example.com"] == (8, 'says "hi", twice')
     assert found["f@example.com"] == (9, '5" pipe')
     assert found["g@example.com"][1].startswith("Gil the")
-    assert found["h@example.com"] == (11, "Hal")
+    assert found["\0h@example.com"] == (11, "Hal"), "as it stands, also at the edge"
     assert found["i\0i@example.com"] == (12, "I"), "not somebody else's address"
     assert found[""] == (14, "No address")
 
@@ -93,7 +103,8 @@ def test_c04_a_hundred_thousand_open_quotation_marks_are_no_trap(tmp_path: Path)
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "empty"), (b"\n\n  \n", "empty"), (b"PK\x03\x04rest", "Excel"), (b"\xd0\xcf\x11\xe0", "Excel"),
+        (b"", "empty"), (b"\n\n  \n", "empty"), (b"PK\x03\x04rest", "ZIP archive"),
+            (bytes(range(256)) * 8, "no text"), (b"\xd0\xcf\x11\xe0", "Excel"),
         (b"<!doctype html>", "web page"), (b'[{"email": 1}]', "JSON"), (b"name,city\nAna,Berlin\n", "no column"),
         (b"%PDF-1.7", "PDF"), (b"\x1f\x8b", "compressed"), (b"sep=;\n", "empty"),
     ],
@@ -191,3 +202,142 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
             read(Path(folder), b"email,name\na@example.com,Ana\n" + content)
         except Refused:
             return
+
+
+def header_and_rows(*rows: str) -> str:
+    return "\n".join(rows) + "\n"
+
+
+@pytest.mark.parametrize("name", ["mailchimp_unsubscribed.csv", "Unsubscribed members.csv", "unsubscribers.csv"])
+def test_c02_a_file_named_for_those_who_left_makes_nobody_active(tmp_path: Path, name: str) -> None:
+    content = header_and_rows("email,status,subscribed_at", "a@example.com,active,2020-01-01")
+    assert people(tmp_path, content, name)["a@example.com"].word == "no"
+    assert people(tmp_path, content, "subscribed_members_export_1.csv")["a@example.com"].word == "yes"
+
+
+def test_c02_of_two_columns_with_one_name_the_stricter_counts(tmp_path: Path) -> None:
+    rows = ("email,status,status", "a@example.com,subscribed,unsubscribed", "b@example.com,cleaned,subscribed")
+    found = people(tmp_path, header_and_rows(*rows))
+    assert [found[email].word for email in ("a@example.com", "b@example.com")] == ["no", "bounced"]
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ("SUBSCRIBED", "yes"), ("  Unsubscribed ", "no"), ("Abgemeldet", "no"), ("Désabonnée", "no"), ("desabonne", "no"),
+        ("Disiscritto", "no"), ("Dezabonat", "no"), ("não inscrito", "no"), ("Iscritta", "yes"), ("Unbestätigt", "pending"),
+        ("Aktiv", "silent"), ("rejeté", "bounced"), ("needs_attention", "pending"), ("غير معروف", "unknown"),
+    ],
+)  # fmt: skip
+def test_c02_status_words_of_other_languages(tmp_path: Path, said: str, word: str) -> None:
+    assert people(tmp_path, f"email,status\na@example.com,{said}\n")["a@example.com"].word == word
+
+
+def test_a_table_in_the_middle_of_which_its_header_comes_again(tmp_path: Path) -> None:
+    rows = read(tmp_path, "email,status\na@example.com,subscribed\nemail,status\n\0\0\0\0\nb@example.com,subscribed\n")
+    assert [row.email for row in rows if isinstance(row, Person)] == ["a@example.com", "email", "b@example.com"]
+
+
+# ── archives and workbooks ─────────────────────────────────────────────────────────────────────────
+
+
+def archive(**members: str | bytes) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in members.items():
+            packed.writestr(name.replace("__", "/"), content)
+    return out.getvalue()
+
+
+def workbook(*sheets: list[list[object]]) -> bytes:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for rows in sheets:
+        sheet = book.create_sheet()
+        for row in rows:
+            sheet.append(row)
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def every(tmp_path: Path, content: bytes, name: str) -> tuple[dict[str, str], list[str], tuple[str, ...]]:
+    """What the rows of all tables in a file say, which tables were read, and which were not."""
+    (tmp_path / name).write_bytes(content)
+    words, names, passed = {}, [], ()
+    for table in tables(tmp_path / name):
+        words |= {row.email: row.word for row in table.people if isinstance(row, Person)}
+        names.append(table.name)
+        passed = table.passed_over
+    return words, names, passed
+
+
+def test_c01_the_archive_of_an_audience_is_read_whole(tmp_path: Path) -> None:
+    parts = {name: content for name, content, platform, _ in FILES if platform == "mailchimp"}
+    words, names, passed = every(tmp_path, archive(**parts, **{"__MACOSX__._cleaned.csv": b"\0\5"}), "audience.zip")
+    assert len(names) == len(parts)
+    assert (set(words), passed) == ({"a@example.com", "b@example.com", "c@example.com"}, ())
+
+
+def test_c01_who_opened_which_mail_is_no_subscriber(tmp_path: Path) -> None:
+    content = next(content for _, content, platform, _ in FILES if platform == "substack")
+    opens = "post_id,timestamp,email\n1,2024-01-01,gone@example.com\n"
+    found = every(tmp_path, archive(**{"email_list.csv": content, "posts__1.opens.csv": opens}), "export.zip")
+    assert "gone@example.com" not in found[0]
+    assert found[1:] == (["email_list.csv"], ("1.opens.csv",))
+    with pytest.raises(Refused, match="several tables of addresses"):
+        every(tmp_path, archive(a__csv="", **{"a.csv": opens, "b.csv": opens}), "two.zip")
+
+
+def test_c01_a_workbook_is_read_by_its_first_sheet_with_addresses(tmp_path: Path) -> None:
+    people_there: list[list[object]] = [
+        ["My readers"],
+        ["Name", "E-Mail", "Status", "Subscribed at"],
+        ["Zoë", "a@example.com", "subscribed", datetime(2021, 2, 4, 7, 55)],
+        ["two\nlines", "b@example.com", "unsubscribed", None],
+        [None, None, None, None],
+        [5, "=1+1", True, 2.0],
+    ]
+    words, names, passed = every(tmp_path, workbook([["notes"]], people_there, [["c@example.com"]]), "readers.xlsx")
+    assert words == {"a@example.com": "yes", "b@example.com": "no", "": "unknown"}
+    assert (names, passed) == (["sheet 2 (Sheet1)"], ("sheet 1 (Sheet)", "sheet 3 (Sheet2)"))
+    assert every(tmp_path, workbook([["c@example.com"]], []), "one.xlsx")[1:] == ([""], ())
+    assert every(tmp_path, archive(**{"in.xlsx": workbook([["c@example.com"]])}), "in.zip")[0] == {
+        "c@example.com": "silent"
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (archive(**{"a.html": "<p>", "b.json": "[]"}), "holds no table"),
+        (archive(**{"a.csv": "email\n" + "a@example.com\n" * 99})[:70], "damaged"),
+        (archive(**{"xl/workbook.xml": "<workbook/>"}), "cannot be read as a workbook"),
+        (archive(**{"a.csv": "name\nAna\n", "b.xlsx": b"PK\3\4nonsense"}), "holds no table"),
+        (archive(**{f"{number}.csv": "" for number in range(MEMBERS_AT_MOST + 1)}), "holds 5,001 files"),
+    ],
+    ids=["no table", "cut off", "no workbook", "broken inside", "many"],
+)  # fmt: skip
+def test_archives_that_cannot_be_read_are_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    with pytest.raises(Refused, match=said):
+        every(tmp_path, content, "x.zip")
+
+
+def test_what_an_archive_holds_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bomb = archive(**{"a.csv": "email\n" + "a@example.com\n" * 100_000})
+    monkeypatch.setattr(unpacking, "BYTES_AT_MOST", 1 << 20)
+    with pytest.raises(Refused, match="holds more than"):
+        every(tmp_path, bomb, "bomb.zip")
+    monkeypatch.setattr(unpacking, "WORDS_AT_MOST", 10)
+    with pytest.raises(Refused, match="too large"):
+        every(tmp_path, workbook([["a@example.com"]]), "bomb.xlsx")
+
+
+def test_names_in_an_archive_lead_nowhere_and_move_no_cursor(tmp_path: Path) -> None:
+    hostile = archive(
+        **{"../../\x1b[2Jevil.csv": "email\na@example.com\n", "b.csv": "x\n1\n", f"{'n' * 300}.csv": "x\n"}
+    )
+    words, names, _ = every(tmp_path, hostile, "x.zip")
+    assert words == {"a@example.com": "silent"}
+    assert names == ["_2Jevil.csv"]
+    assert not list(tmp_path.parent.glob("*evil*"))
