@@ -1,5 +1,5 @@
 """Fetches a feed or a page from an address that somebody else chose: conditional, bounded in size and time, and never
-from a private network. Every address a name resolves to is checked, the checked one is connected to, on every hop.
+from a private network (guard.py).
 """
 
 from __future__ import annotations
@@ -8,39 +8,25 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, NameResolutionError, SSLError
 from urllib3.util import Timeout
 from urllib3.util.ssl_ import create_urllib3_context
 
 from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable
+from newsletter.feeds.guard import Connect, Refused, Resolve, guarded, hang_up
 
 HOPS_AT_MOST = 5
 CHUNK = 65_536
 RETRY_AT_MOST = 86_400
-
-# Python 3.11 calls these global; they lead into private networks all the same (NAT64, 6to4, Teredo, …).
-_NOT_PUBLIC = [
-    ip_network(network)
-    for network in (
-        "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "192.0.0.0/24", "::/96", "100::/64", "fec0::/10",
-        "192.88.99.0/24", "0.0.0.0/8", "100.64.0.0/10",
-    )
-]  # fmt: skip
-
-Resolve = Callable[..., list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,44 +52,6 @@ class Fetch(Protocol):
     def __call__(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched: ...
 
 
-def public(address: str) -> bool:
-    """Whether an IP address is one that anybody on the internet could reach."""
-    ip = ip_address(address.split("%")[0])
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    if not ip.is_global or ip.is_multicast:
-        return False
-    return not any(ip.version == network.version and ip in network for network in _NOT_PUBLIC)
-
-
-class _Refused(OSError):
-    """A name that leads where we do not go."""
-
-
-class _Guard:
-    """Mixed into urllib3's connections: resolves once, checks every address, connects to the first of them."""
-
-    host: str
-    port: int
-    _dns_host: str
-    resolve: Resolve
-    allow_private: bool
-    connect_timeout: float
-    sockets: list[socket.socket]
-
-    def _new_conn(self) -> socket.socket:
-        try:
-            found = self.resolve(self._dns_host.strip("[]"), self.port, 0, socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise NameResolutionError(self.host, self, error) from None  # type: ignore[arg-type]
-        addresses = [info[4][0] for info in found]
-        if not addresses or not (self.allow_private or all(public(address) for address in addresses)):
-            raise _Refused
-        connected = socket.create_connection((addresses[0], self.port), timeout=self.connect_timeout)
-        self.sockets.append(connected)
-        return connected
-
-
 class Fetcher:
     """Implements `Fetch` on urllib3. Times in seconds, `max_bytes` counted after decompression. Thread-safe."""
 
@@ -118,6 +66,7 @@ class Fetcher:
         read_timeout: float = 8.0,
         ca_certs: str | None = None,
         resolve: Resolve = socket.getaddrinfo,
+        connect: Connect = socket.create_connection,
     ) -> None:
         self._headers = {
             "User-Agent": user_agent,
@@ -132,6 +81,7 @@ class Fetcher:
         self._read_timeout = read_timeout
         self._ca_certs = ca_certs
         self._resolve = resolve
+        self._connect = connect
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -153,15 +103,22 @@ class Fetcher:
         sockets: list[socket.socket] = []
         ends_at = time.monotonic() + self._deadline
         # Begun after `ends_at` is fixed: an answer that it cuts off is then always seen to be late, never whole.
-        watchdog = threading.Timer(self._deadline, _hang_up, [sockets])
+        watchdog = threading.Timer(self._deadline, hang_up, [sockets])
         watchdog.daemon = True
         watchdog.start()
-        pools = self._pools(sockets)
+        pools = guarded(
+            self._tls,
+            sockets,
+            self._connect_timeout,
+            resolve=self._resolve,
+            connect=self._connect,
+            allow_private=self._allow_private,
+        )
         try:
             return self._follow(url, headers, pools, ends_at)
         finally:
             watchdog.cancel()
-            _hang_up(sockets)
+            hang_up(sockets)
             pools.clear()
 
     def _follow(self, url: str, headers: dict[str, str], pools: urllib3.PoolManager, ends_at: float) -> Fetched:
@@ -207,23 +164,6 @@ class Fetcher:
             )
         except (HTTPError, OSError, ValueError) as error:
             raise _translated(url, error, late=time.monotonic() >= ends_at) from None
-
-    def _pools(self, sockets: list[socket.socket]) -> urllib3.PoolManager:
-        """A manager whose connections are guarded and whose sockets the deadline can close."""
-        guard = {
-            "resolve": staticmethod(self._resolve),
-            "allow_private": self._allow_private,
-            "connect_timeout": self._connect_timeout,
-            "sockets": sockets,
-        }
-        plain_ = type("GuardedHTTP", (_Guard, HTTPConnection), guard)
-        tls = type("GuardedHTTPS", (_Guard, HTTPSConnection), guard)
-        manager = urllib3.PoolManager(num_pools=2, ssl_context=self._tls)
-        manager.pool_classes_by_scheme = {
-            "http": type("HTTP", (HTTPConnectionPool,), {"ConnectionCls": plain_}),
-            "https": type("HTTPS", (HTTPSConnectionPool,), {"ConnectionCls": tls}),
-        }
-        return manager
 
     def _answer(self, url: str, response: Any, asked: Mapping[str, str], moved: str | None, ends_at: float) -> Fetched:
         status, headers = response.status, response.headers
@@ -283,18 +223,10 @@ def _gzip_ended(response: Any) -> bool:
     return inner is None or bool(getattr(inner, "eof", True))
 
 
-def _hang_up(sockets: list[socket.socket]) -> None:
-    for connected in sockets:
-        with suppress(OSError):
-            connected.shutdown(socket.SHUT_RDWR)
-        with suppress(OSError):
-            connected.close()
-
-
 def _translated(url: str, error: Exception, *, late: bool) -> FeedUnavailable | FeedForbidden:
     """What went wrong, as a blogger would put it."""
     causes = [error, error.__cause__, error.__context__, getattr(error, "reason", None)]
-    if any(isinstance(cause, _Refused) for cause in causes):
+    if any(isinstance(cause, Refused) for cause in causes):
         return FeedForbidden(url, "leads into a private network")
     if late:
         return FeedUnavailable(url, "took too long to answer")

@@ -15,7 +15,7 @@ from newsletter.feeds.discover import discover
 from newsletter.feeds.looking import without_upcoming
 from newsletter.feeds.youtube import KINDS
 from newsletter.models import Feed, MailingList
-from newsletter.services import polling
+from newsletter.services import recording
 from newsletter.services.environment import Environment
 from newsletter.services.fetching import Reading
 
@@ -85,7 +85,7 @@ def add(
         session.add(feed)
         session.flush()
         waits = len(parsed.entries) < len(found.feed.entries)
-        polling.store(env, session, feed, Reading(found.fetched, parsed, waits=waits), backlog=backlog)
+        recording.store(env, session, feed, Reading(found.fetched, parsed, waits=waits), backlog=backlog)
         entries = len(parsed.entries)
         return AddedFeed(feed.id, feed.url, feed.title, mailing_list.slug, entries, min(backlog, entries))
 

@@ -10,12 +10,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from newsletter.errors import FeedError, FeedForbidden, FeedGone, FeedUnavailable
-from newsletter.feeds.fetch import Fetcher, public
+from newsletter.feeds.fetch import Fetcher
+from newsletter.feeds.guard import public
 from tests.feeds_server import FeedsServer, drip, feeds_server, item, ok, raw, redirect, rss, status
 
 FEED = rss(item("One"))
@@ -90,6 +91,73 @@ def test_f02_a_name_that_leads_into_a_private_network_is_refused(server: FeedsSe
         with pytest.raises(FeedForbidden):
             fetcher(allow_private=False, resolve=resolve)(f"http://{host}/feed")
     assert server.requests == []
+
+
+class Internet:
+    """A world of which `server` is the public part: names and public addresses lead there. Notes whatever is connected
+    to, and opens no connection to anything else."""
+
+    PUBLIC: ClassVar[dict[str, list[str]]] = {
+        "public.example": ["93.184.216.34"],
+        "six.example": ["2606:2800:220:1:248:1893:25c8:1946"],
+        "inside.example": ["10.0.0.5"],
+        "half.example": ["93.184.216.34", "::1"],
+        "mapped.example": ["::ffff:169.254.169.254"],
+        "nat64.example": ["64:ff9b::a9fe:a9fe"],
+    }
+
+    def __init__(self, server: FeedsServer) -> None:
+        self.server = server
+        self.connected: list[str] = []
+        self.rebinds = 0
+
+    def resolve(self, host: str, port: int, *rest: int) -> list[tuple[Any, ...]]:
+        if host == "rebinding.example":  # public when it is asked first, private ever after
+            self.rebinds += 1
+            return socket.getaddrinfo("93.184.216.34" if self.rebinds == 1 else "127.0.0.1", port, *rest)
+        names = self.PUBLIC.get(host)
+        return [found for name in names or [host] for found in socket.getaddrinfo(name, port, *rest)]
+
+    def connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
+        self.connected.append(address[0])
+        assert public(address[0]), f"connected to {address[0]}"
+        return socket.create_connection(("127.0.0.1", self.server.port), timeout)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://127.0.0.1/", "http://10.0.0.5/", "http://169.254.169.254/latest/meta-data/", "http://localhost/", "http://0/",
+        "http://[::1]/", "http://[fd00::1]/", "http://[fe80::1%25eth0]/", "http://[::ffff:127.0.0.1]/", "http://[::7f00:1]/",
+        "http://[64:ff9b::7f00:1]/", "http://[2002:7f00:1::]/", "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/",
+        "http://127.1/", "https://127.0.0.1/", "//127.0.0.1/", "http://inside.example/", "http://half.example/",
+        "http://mapped.example/", "http://nat64.example/", "http://user@127.0.0.1/", "http://public.example@127.0.0.1/",
+        "http://127.0.0.1\\@public.example/", "http://127.0.0.1#@public.example/", "http://public.example:22/", "file:///etc/passwd",
+        "http://①②⑦.0.0.1/", "http://127。0。0。1/", "gopher://127.0.0.1/", "HTTP://LOCALHOST./", "http://rebinding.example/",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("hops", [0, 4])
+def test_f02_f03_no_hop_leads_into_a_private_network(server: FeedsServer, target: str, hops: int) -> None:
+    world = Internet(server)
+    world.rebinds = 1
+    for hop in range(hops):
+        server.answers[f"/{hop}"] = redirect((301, 302, 307, 308)[hop], f"http://six.example/{hop + 1}")
+    server.answers[f"/{hops}"] = redirect(302, target)
+    strict = fetcher(allow_private=False, resolve=world.resolve, connect=world.connect)
+    with pytest.raises(FeedError):
+        strict("http://public.example/0")
+    assert len(world.connected) == len(server.requests) == hops + 1, "nothing but the hops before was asked"
+
+
+def test_f02_what_was_resolved_is_what_is_connected_to(server: FeedsServer) -> None:
+    world = Internet(server)
+    server.page("/feed", FEED)
+    strict = fetcher(allow_private=False, resolve=world.resolve, connect=world.connect)
+    assert strict("http://rebinding.example/feed").body == FEED
+    assert (world.connected, world.rebinds) == (["93.184.216.34"], 1)
+    with pytest.raises(FeedForbidden):
+        strict("http://rebinding.example/feed")
+    assert len(world.connected) == 1
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "93.184.216.34", "2606:2800:220:1::"])
