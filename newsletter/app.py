@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flask import Flask
+from jinja2 import FileSystemLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from newsletter import __version__
@@ -48,7 +49,8 @@ def create_app(
     """
     settings = settings or load_settings(environ=os.environ)
     templates = template_folder()
-    app = Flask("newsletter", template_folder=str(templates / "pages"), static_folder=str(PACKAGE / "web" / "static"))
+    app = Flask("newsletter", static_folder=str(PACKAGE / "web" / "static"))
+    app.jinja_loader = FileSystemLoader([settings.folder / "templates" / "pages", templates / "pages"])
     app.config.update(
         SECRET_KEY=settings.signing_keys[0],
         SECRET_KEY_FALLBACKS=list(reversed(settings.signing_keys[1:])),

@@ -12,26 +12,35 @@ import secrets
 from collections.abc import Hashable, Mapping
 from functools import lru_cache
 
-from flask import Response, render_template, request
+from flask import Response, current_app, render_template, request
+from flask.blueprints import BlueprintSetupState
 from markupsafe import escape
 
+from newsletter.web import pages
 from newsletter.web.answers import spoken
 from newsletter.web.language import current
 
 AT_MOST = 500
 """Pages; of a few kilobytes each."""
+REMEMBERED = "newsletter-pages"
 _MARK = secrets.token_hex(16)
 """Nobody can write it into a title."""
 
 
 def public_page(template: str, *, slots: Mapping[str, str], **shown: Hashable) -> Response:
     """`template` with what is `shown` to everybody, and `slots` for this visitor alone. A form on it is empty."""
-    pieces = _pieces(template, current(), request.script_root, tuple(slots), tuple(shown.items()))
+    remembered = current_app.extensions[REMEMBERED]
+    pieces = remembered(template, current(), request.script_root, tuple(slots), tuple(shown.items()))
     filled = [escape(slots[piece]) if number % 2 else piece for number, piece in enumerate(pieces)]
     return spoken(Response("".join(filled), mimetype="text/html"))
 
 
-@lru_cache(maxsize=AT_MOST)
+@pages.record
+def _begin(state: BlueprintSetupState) -> None:
+    """Each application has its own settings and templates, and so its own pages."""
+    state.app.extensions[REMEMBERED] = lru_cache(maxsize=AT_MOST)(_pieces)
+
+
 def _pieces(
     template: str, language: str, root: str, slots: tuple[str, ...], shown: tuple[tuple[str, Hashable], ...]
 ) -> tuple[str, ...]:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.app import create_app
 from newsletter.cli import COMMANDS
+from newsletter.settings import load_settings
 from tests.cli.conftest import Run
 from tests.fakes import parsed
 from tests.feeds_server import FeedsServer, item, rss
@@ -362,3 +364,20 @@ def test_help_is_quick_and_a_pipe_may_close(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     for module in ("'flask'", "'sqlalchemy'", "'urllib3'", "'rich'", "'pydantic'"):
         assert module not in done.stdout
+
+
+def test_a_page_and_a_mail_of_ones_own_win(newsletter: Run, tmp_path: Path) -> None:
+    for name in ("pages/home.html", "emails/letter/text.txt"):
+        assert f"{name}\n" in newsletter("templates", "ls").out
+        assert "is yours now" in newsletter("templates", "eject", name).out
+        assert f"{name}  (yours)" in newsletter("templates", "ls").out
+        assert newsletter("templates", "eject", name).code == 1
+        file = tmp_path / "templates" / name
+        file.write_text("Mine alone")
+    assert newsletter("templates", "eject", "../pyproject.toml").code == 1
+    letter = tmp_path / "letter.md"
+    letter.write_text(LETTER)
+    newsletter("campaign", "new", str(letter))
+    assert "Mine alone" in newsletter("campaign", "preview", "1").out
+    with create_app(load_settings(tmp_path / "newsletter.toml", environ={})).test_client() as client:
+        assert "Mine alone" in client.get("/").get_data(as_text=True)

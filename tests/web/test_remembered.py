@@ -20,7 +20,7 @@ from newsletter.services import forms, lists, topics
 from newsletter.services.environment import EXTENSION
 from newsletter.settings import Settings
 from newsletter.tokens import Tokens
-from newsletter.web import remembered
+from newsletter.web.remembered import REMEMBERED
 from tests.conftest import SECRET
 from tests.fakes import START, Clock
 from tests.people import add_list
@@ -97,8 +97,7 @@ def test_what_a_command_changes_is_seen_at_once(settings: Settings, client: Flas
 
 
 @pytest.mark.any_database
-def test_nothing_of_a_visitor_is_remembered(client: FlaskClient, clock: Clock) -> None:
-    remembered._pieces.cache_clear()
+def test_nothing_of_a_visitor_is_remembered(app: Flask, client: FlaskClient, clock: Clock) -> None:
     first = shown(client, "/blog/embed", Referer='https://one.example/"><script>x')
     assert 'name="page" value="https://one.example/&#34;&gt;' in first
     clock.forward(timedelta(minutes=5))
@@ -113,7 +112,7 @@ def test_nothing_of_a_visitor_is_remembered(client: FlaskClient, clock: Clock) -
     stamps = [page.split('name="stamp" value="')[1].split('"')[0] for page in (first, second)]
     made = [tokens.signed_at("form", stamp) for stamp in stamps if tokens.open("form", stamp, clock.now)]
     assert made[1] - made[0] == timedelta(minutes=5)
-    assert remembered._pieces.cache_info().currsize == 2, "with and without a page that it is framed in"
+    assert app.extensions[REMEMBERED].cache_info().currsize == 2, "with and without a page that it is framed in"
 
 
 @pytest.mark.any_database
@@ -127,3 +126,15 @@ def test_languages_themes_and_mounts_are_pages_of_their_own(app: Flask, client: 
         assert 'href="/news/static/style.css"' in mounted
     assert client.get("/blog/").headers["Vary"] == "Accept-Language"
     assert client.get("/blog/").headers["Cache-Control"] == "private, no-cache"
+
+
+@pytest.mark.any_database
+def test_each_application_has_its_own_templates(settings: Settings, client: FlaskClient, tmp_path: Path) -> None:
+    shown(client, "/")
+    own = tmp_path / "other" / "templates" / "pages"
+    own.mkdir(parents=True)
+    (own / "home.html").write_text("My own page")
+    other = create_app(settings.model_copy(update={"folder": tmp_path / "other"}))
+    assert shown(other.test_client(), "/") == "My own page"
+    with other.app_context():
+        db.engine.dispose()
