@@ -159,13 +159,13 @@ def test_p09_nonsense_after_a_content_leaves_it_in_doubt(answer: bytes) -> None:
 
 
 def test_p09_lines_without_end_are_cut_off_even_if_they_say_nothing() -> None:
-    talk, begun = Conversation("x", GROUPED), time.monotonic()
+    talk, begun = Conversation("x", GROUPED), time.process_time()
     talk.advance(message(1))
     for _ in range(400):
         talk.hear(b"250-\r\n" * 1_000)
     assert talk.over
     assert results(talk) == [(1, "unsent", "MAIL")]
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5
 
 
 def test_p09_an_answer_that_nobody_asked_for_ends_it() -> None:

@@ -224,7 +224,7 @@ def test_f06_a_slow_answer_ends_at_the_deadline(server: FeedsServer, answer: Any
     begun = time.monotonic()
     with pytest.raises(FeedUnavailable):
         fetcher(deadline=0.6)(server.url + "/slow")
-    assert time.monotonic() - begun < 2.5
+    assert time.monotonic() - begun < 4.5
 
 
 def test_f06_endless_and_enormous(server: FeedsServer) -> None:

@@ -166,6 +166,6 @@ Links
     ids=lambda source: source[:8],
 )  # fmt: skip
 def test_m09_no_markdown_takes_its_time(source: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     render(source, base_url=BASE)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5

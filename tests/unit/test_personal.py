@@ -174,10 +174,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("source", HOSTILE, ids=[str(number) for number in range(len(HOSTILE))])
 def test_m08_hostile_letters_are_refused_at_once_and_small(source: str) -> None:
-    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with pytest.raises((InvalidInput, TemplateProblem)) as refused:
         read(f"Hello.\n\n{source}\n", ANA)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000, "KB"
     said = str(refused.value)
     assert re.search(r"line \d+: ", said) or "too deep" in said or "too much to do" in said, said
