@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, Select, exists, func, insert, literal, null, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.models import Campaign, Delivery, Subscription
+from newsletter.models import Campaign, Subscription
 from newsletter.models.outbox import WAITING
 from newsletter.outbox.rows import deliveries, of
 
@@ -27,17 +27,16 @@ def enqueue(
     """Queues one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks; or `held`, until it is
     let go. Without a subscription it is a notice to the list's author, and `context` says where it goes. Returns its
     id. The seed of its Message-ID is made here, unless `context` brings one."""
-    delivery = Delivery(
-        mail=mail,
-        subscription_id=subscription_id,
-        status="queued",
-        created_at=now,
-        due_at=None if held else now,
-        context={"seed": secrets.token_hex(16), **(context or {})},
-    )
-    session.add(delivery)
-    session.flush()
-    return delivery.id
+    row = {
+        "mail": mail,
+        "subscription_id": subscription_id,
+        "status": "queued",
+        "created_at": now,
+        "due_at": None if held else now,
+        "context": {"seed": secrets.token_hex(16), **(context or {})},
+    }
+    query = insert(deliveries).returning(deliveries.c.id)
+    return int(session.connection().execute(query, row).scalar_one())
 
 
 def freeze(session: Session, campaign: Campaign, readers: Select[tuple[int, int]], *, mail: str, now: datetime) -> int:

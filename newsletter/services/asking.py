@@ -4,102 +4,223 @@ lists, until it confirms (S01). The only place that queues a confirmation."""
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol, cast
 
-from sqlalchemy import delete, select
+from sqlalchemy import Table, bindparam, delete, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.models import Asking, ConsentEvent, Subscriber, Subscription
-from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.consent import Evidence, note, note_consent
 from newsletter.services.environment import Environment
 from newsletter.services.suppressions import hashes
-from newsletter.tokens import message_id
+from newsletter.tokens import message_id, new_handle
 
 AT_MOST = 3
 EVERY = timedelta(days=1)
 FORGOTTEN_AFTER = timedelta(days=365)
 
+# Past the ORM: a sign-up is what everybody may do, as often as they like.
+_subscribers, _subscriptions = cast(Table, Subscriber.__table__), cast(Table, Subscription.__table__)
+_askings = cast(Table, Asking.__table__)
+_SUBSCRIBER = select(_subscribers.c.id).where(_subscribers.c.email_key == bindparam("key")).with_for_update()
+_SUBSCRIPTION = select(_subscriptions.c.id, _subscriptions.c.status, _subscriptions.c.round).where(
+    _subscriptions.c.list_id == bindparam("list"), _subscriptions.c.subscriber_id == bindparam("subscriber")
+)
+_ASKED = (
+    select(_askings.c.email_hash, _askings.c.count, _askings.c.last_at)
+    .where(_askings.c.email_hash.in_(bindparam("hashes", expanding=True)))
+    .limit(1)
+    .with_for_update()
+)
+_COUNTED = text(
+    "INSERT INTO askings (email_hash, count, last_at) VALUES (:hash, 1, :now) "
+    "ON CONFLICT (email_hash) DO UPDATE SET count = askings.count + 1, last_at = :now"
+).bindparams(bindparam("now", type_=_askings.c.last_at.type))
+_CHANGED = update(_subscriptions).where(_subscriptions.c.id == bindparam("which"))
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked for: what the form said and holds. `agreed` maps the author's consent fields that were
-    ticked to their wording."""
+    """What somebody asked for, and for which address: what the form said and holds. `sender` is the list's address,
+    `agreed` maps the author's consent fields that were ticked to their wording."""
 
+    list_id: int
+    sender: str
+    email: str
+    email_key: str
     cadence: str
     wording: str
     evidence: Evidence
+    name: str = ""
+    language: str = ""
     answers: dict[str, object] = field(default_factory=dict)
     agreed: dict[str, str] = field(default_factory=dict)
     topics: str = ""
 
 
-def may_ask(asking: Asking | None, now: datetime) -> bool:
+class Counted(Protocol):
+    """How often an address was asked, and when last."""
+
+    @property
+    def count(self) -> int: ...
+    @property
+    def last_at(self) -> datetime: ...
+
+
+class Asked(NamedTuple):
+    """The same, with the hash that it is known by."""
+
+    email_hash: str
+    count: int  # type: ignore[assignment] # a tuple's own `count` is of no use here
+    last_at: datetime
+
+
+class Standing(NamedTuple):
+    """What is known of an address on a list: ids, where there are any, and the subscription's state."""
+
+    subscriber_id: int | None = None
+    subscription_id: int | None = None
+    status: str = "pending"
+    round: int = 0
+
+
+def may_ask(asked: Counted | None, now: datetime) -> bool:
     """Whether an address may be written to. Pure."""
-    return asking is None or (asking.count < AT_MOST and now - asking.last_at >= EVERY)
+    return asked is None or (asked.count < AT_MOST and now - asked.last_at >= EVERY)
 
 
-def ask(env: Environment, session: Session, subscription: Subscription, request: Request, *, new: bool) -> bool:
+def ask(env: Environment, session: Session, request: Request, *, barred: bool = False) -> None:
     """Takes a request down and queues what its address gets for it: a confirmation, or word that it is subscribed
-    already. Returns whether anything was queued; where not, a confirmation is owed until the address confirms another.
+    already; nothing where it was asked often enough (then a confirmation is owed until it confirms another list), or is
+    `barred`. Nobody but its owner changes an active subscription.
 
-    Nobody but its owner changes an active subscription. `new`: the subscription was made for this request.
+    Whoever asks, the same is read and the same is written; what is not his is written for nobody, and taken back, so
+    that the time says nothing either (S04).
     """
-    now = env.now
-    if subscription.status == "unsubscribed":
-        subscription.status, subscription.round, new = "pending", subscription.round + 1, True
-    pending = subscription.status == "pending"
-    if pending:
-        subscription.cadence, subscription.answers = request.cadence, dict(request.answers)
-        subscription.topics = request.topics
-    ledger = _ledger(env, session, subscription.subscriber.email_key)
-    if not may_ask(ledger, now):
-        if new:
-            subscription.withheld, subscription.confirmation_at = True, now
-            _note(session, subscription, request, now)
-        return False
-    _write_down(env, session, ledger, subscription.subscriber.email_key)
-    subscription.withheld, subscription.confirmation_at = False, now
-    sent = _queue(session, subscription, "confirm" if pending else "already", now)
-    _note(session, subscription, request, now, message_id=sent)
-    return True
+    standing, asked = _standing(session, request), _asked(env, session, request.email_key)
+    asks = not barred and may_ask(asked, env.now)
+    own = set() if barred else _steps(standing, asks=asks)
+    pen = _Pen(env, session, request, standing, asks=asks)
+    known_as = asked.email_hash if asked and not barred else hashes(env, request.email_key)[0]
+    held = pen.write(own, standing, known_as)
+    nobody = replace(request, email_key=new_handle(), name="", language="")
+    with _taken_back(session):
+        _Pen(env, session, nobody, standing, asks=True).write(STEPS - own, held, hashes(env, nobody.email_key)[0])
 
 
-def _note(
-    session: Session, subscription: Subscription, request: Request, now: datetime, *, message_id: str = ""
-) -> None:
-    note_consent(
-        session, subscription, "requested", request.evidence, now, wording=request.wording, message_id=message_id
-    )
-    for name, wording in request.agreed.items():
-        evidence = Evidence(request.evidence.source, form=request.evidence.form, note=name)
-        note_consent(session, subscription, "agreed", evidence, now, wording=wording)
+STEPS = frozenset({"subscriber", "subscription", "change", "count", "queue", "note"})
+"""What taking a request down may consist of."""
 
 
-def _ledger(env: Environment, session: Session, email_key: str) -> Asking | None:
-    found: Asking | None = session.scalar(
-        select(Asking).where(Asking.email_hash.in_(hashes(env, email_key))).limit(1).with_for_update()
-    )
-    return found
+def _steps(standing: Standing, *, asks: bool) -> Set[str]:
+    """Those that a request comes to. Pure."""
+    new = standing.subscription_id is None or standing.status == "unsubscribed"
+    steps = {"subscriber"} if standing.subscriber_id is None else set()
+    steps.add("subscription" if standing.subscription_id is None else "change")
+    return steps | ({"count", "queue"} if asks else set()) | ({"note"} if asks or new else set())
 
 
-def _write_down(env: Environment, session: Session, ledger: Asking | None, email_key: str) -> None:
-    if ledger is None:
-        session.add(Asking(email_hash=hashes(env, email_key)[0], count=1, last_at=env.now))
-        session.flush()
-    else:
-        ledger.count, ledger.last_at = ledger.count + 1, env.now
+class _Pen:
+    """Writes a request down, step by step."""
+
+    def __init__(self, env: Environment, session: Session, request: Request, standing: Standing, *, asks: bool) -> None:
+        self.session, self.request, self.now = session, request, env.now
+        self.connection = session.connection()
+        self.active = standing.status == "active"
+        new = standing.subscription_id is None or standing.status == "unsubscribed"
+        self.round = standing.round + new
+        self.values: dict[str, Any] = {"list_id": request.list_id}
+        if asks or new:
+            self.values.update(withheld=not asks, confirmation_at=self.now)
+        if not self.active:
+            self.values.update(
+                status="pending", round=self.round, cadence=request.cadence, answers=request.answers,
+                topics=request.topics,
+            )  # fmt: skip
+
+    def write(self, steps: Set[str], standing: Standing, known_as: str) -> Standing:
+        """Does these `steps`, the others having been done to `standing`. Returns what there is then."""
+        subscriber, subscription = standing.subscriber_id, standing.subscription_id
+        if "subscriber" in steps:
+            subscriber = self._subscriber()
+        if "subscription" in steps:
+            values = {"cadence": self.request.cadence, **self.values, "status": "pending", "subscriber_id": subscriber}
+            subscription = self._insert(_subscriptions, values)
+        if "change" in steps:
+            self.connection.execute(_CHANGED, {"which": subscription, **self.values})
+        if "count" in steps:
+            _count(self.session, known_as, self.now)
+        sent = ""
+        if "queue" in steps and subscription is not None:
+            mail = "already" if self.active else "confirm"
+            sent = _queue(self.session, mail, subscription, self.round, self.request.sender, self.now)
+        if "note" in steps and subscription is not None:
+            self._note(subscription, sent)
+        return standing._replace(subscriber_id=subscriber, subscription_id=subscription)
+
+    def _subscriber(self) -> int:
+        person = self.request
+        values = {
+            "email": person.email,
+            "email_key": person.email_key,
+            "name": person.name,
+            "language": person.language,
+        }
+        return self._insert(_subscribers, values)
+
+    def _insert(self, table: Table, values: dict[str, Any]) -> int:
+        row = {**values, "handle": new_handle(), "created_at": self.now}
+        return int(self.connection.execute(insert(table).returning(table.c.id), row).scalar_one())
+
+    def _note(self, subscription: int, sent: str) -> None:
+        asked = self.request
+        note(
+            self.session, subscription, "requested", asked.evidence, self.now, wording=asked.wording, message_id=sent
+        )  # fmt: skip
+        for name, wording in asked.agreed.items():
+            evidence = Evidence(asked.evidence.source, form=asked.evidence.form, note=name)
+            note(self.session, subscription, "agreed", evidence, self.now, wording=wording)
 
 
-def _queue(session: Session, subscription: Subscription, mail: str, now: datetime) -> str:
+@contextmanager
+def _taken_back(session: Session) -> Iterator[None]:
+    """A piece of work that is undone at its end, for the sake of the time it takes."""
+    savepoint = session.connection().begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+
+
+def _standing(session: Session, request: Request) -> Standing:
+    connection = session.connection()
+    subscriber = connection.execute(_SUBSCRIBER, {"key": request.email_key}).scalar()
+    found = connection.execute(_SUBSCRIPTION, {"list": request.list_id, "subscriber": subscriber or 0}).one_or_none()
+    return Standing(subscriber, *found) if found else Standing(subscriber)
+
+
+def _asked(env: Environment, session: Session, email_key: str) -> Asked | None:
+    found = session.connection().execute(_ASKED, {"hashes": hashes(env, email_key)}).one_or_none()
+    return Asked(*found) if found else None
+
+
+def _count(session: Session, email_hash: str, now: datetime) -> None:
+    session.connection().execute(_COUNTED, {"hash": email_hash, "now": now})
+
+
+def _queue(session: Session, mail: str, subscription_id: int, round_: int, sender: str, now: datetime) -> str:
     """Queues a mail. Returns the Message-ID that it will have."""
     seed = secrets.token_hex(16)
-    context = {"round": subscription.round, "seed": seed} if mail == "confirm" else {"seed": seed}
+    context = {"round": round_, "seed": seed} if mail == "confirm" else {"seed": seed}
     queued = outbox.enqueue(
-        session, mail=mail, subscription_id=subscription.id, now=now, context=context, held=mail == "confirm"
+        session, mail=mail, subscription_id=subscription_id, now=now, context=context, held=mail == "confirm"
     )
-    return message_id(seed, queued, subscription.mailing_list.from_email.rpartition("@")[2])
+    return message_id(seed, queued, sender.rpartition("@")[2])
 
 
 def asked_with(session: Session, subscription: Subscription) -> tuple[str, str]:
@@ -121,8 +242,8 @@ def answered(env: Environment, session: Session, subscriber: Subscriber) -> None
     now = env.now
     for other in subscriber.subscriptions:
         if other.withheld and other.status == "pending":
-            _write_down(env, session, None, subscriber.email_key)
+            _count(session, hashes(env, subscriber.email_key)[0], now)
             other.withheld, other.confirmation_at = False, now
-            sent = _queue(session, other, "confirm", now)
+            sent = _queue(session, "confirm", other.id, other.round, other.mailing_list.from_email, now)
             note_consent(session, other, "asked", Evidence("confirmation"), now, message_id=sent)
             return

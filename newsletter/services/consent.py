@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, insert, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from newsletter import outbox
@@ -16,12 +17,19 @@ from newsletter.content import lines, plain
 from newsletter.db import reading
 from newsletter.errors import NotFound
 from newsletter.languages import Text, say
-from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Wording
+from newsletter.models import ConsentEvent, Subscriber, Subscription, Wording
 from newsletter.services.environment import Environment
 from newsletter.services.suppressions import suppressed
 
 CUT_AT_ONCE = 500
 WORDING_AT_MOST = 5000
+
+_evidence, _wordings = cast(Table, ConsentEvent.__table__), cast(Table, Wording.__table__)
+_NOTED = insert(_evidence)
+_WORDING = select(_wordings.c.text).where(_wordings.c.hash == bindparam("hash"))
+_REMEMBERED = text(
+    "INSERT INTO wordings (hash, text, first_used_at) VALUES (:hash, :text, :now) ON CONFLICT (hash) DO NOTHING"
+).bindparams(bindparam("now", type_=_wordings.c.first_used_at.type))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +59,16 @@ def version(text: str) -> str:
 def remember(session: Session, text: str, now: datetime) -> str:
     """Keeps a wording. Returns its version."""
     found = version(text)
-    if session.get(Wording, found) is None:
-        session.add(Wording(hash=found, text=text, first_used_at=now))
-        session.flush()
+    session.connection().execute(_REMEMBERED, {"hash": found, "text": text, "now": now})
     return found
 
 
-def worded(session: Session, mailing_list: MailingList, shown: object, language: str) -> str:
+def worded(session: Session, shown: object, otherwise: str) -> str:
     """The text a form showed: the one whose version it names, if we know it (a form pasted long ago goes on showing
-    what the author has changed since), else the list's own of today, in `language` or the list's."""
+    what the author has changed since), else the list's own of today."""
     if isinstance(shown, str) and len(shown) == 64 and shown.isascii():
-        kept = session.get(Wording, shown)
-        if kept is not None:
-            return kept.text
-    return default_wording(
-        consent_text=mailing_list.consent_text,
-        title=mailing_list.title,
-        language=language or mailing_list.language,
-    )
+        return session.connection().execute(_WORDING, {"hash": shown}).scalar() or otherwise
+    return otherwise
 
 
 def note_consent(
@@ -82,21 +82,34 @@ def note_consent(
     message_id: str = "",
 ) -> None:
     """Adds a piece of evidence. Nothing ever changes one."""
-    session.add(
-        ConsentEvent(
-            subscription_id=subscription.id,
-            kind=kind,
-            at=now,
-            source=evidence.source,
-            form=plain(evidence.form, limit=40),
-            wording_hash=remember(session, lines(wording, limit=WORDING_AT_MOST), now) if wording else None,
-            page=plain(evidence.page, limit=500),
-            ip=evidence.ip[:45],
-            user_agent=plain(evidence.user_agent, limit=300),
-            message_id=message_id,
-            note=plain(evidence.note, limit=500),
-        )
-    )
+    note(session, subscription.id, kind, evidence, now, wording=wording, message_id=message_id)
+
+
+def note(
+    session: Session,
+    subscription_id: int,
+    kind: str,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    wording: str = "",
+    message_id: str = "",
+) -> None:
+    """The same, for a subscription that is known by its id."""
+    event = {
+        "subscription_id": subscription_id,
+        "kind": kind,
+        "at": now,
+        "source": evidence.source,
+        "form": plain(evidence.form, limit=40),
+        "wording_hash": remember(session, lines(wording, limit=WORDING_AT_MOST), now) if wording else None,
+        "page": plain(evidence.page, limit=500),
+        "ip": evidence.ip[:45],
+        "user_agent": plain(evidence.user_agent, limit=300),
+        "message_id": message_id,
+        "note": plain(evidence.note, limit=500),
+    }
+    session.connection().execute(_NOTED, event)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ _TICKED = ("1", "on", "true", "yes")
 _table = cast(Table, MailingList.__table__)
 _columns: list[Any] = [
     _table.c[name]
-    for name in ("id", "slug", "title", "description", "from_name", "site_url", "language", "cadences",
+    for name in ("id", "slug", "title", "description", "from_name", "from_email", "site_url", "language", "cadences",
                  "default_cadence", "consent_text")
 ]  # fmt: skip
 _EVERY = select(*_columns).order_by(_table.c.id)
@@ -66,6 +66,7 @@ class Form:
     title: str
     description: str
     from_name: str
+    from_email: str
     site_url: str
     language: str
     cadences: tuple[str, ...]
@@ -119,8 +120,8 @@ def _form(session: Session, slug: str) -> Form:
 def _shown(row: Row[*tuple[Any, ...]], fields: tuple[Field, ...] = (), topics: tuple[Offer, ...] = ()) -> Form:
     return Form(
         list_id=row.id, slug=row.slug, title=row.title, description=row.description, from_name=row.from_name,
-        site_url=row.site_url, language=row.language, cadences=tuple(row.cadences), cadence=row.default_cadence,
-        consent_text=row.consent_text, fields=fields, topics=topics,
+        from_email=row.from_email, site_url=row.site_url, language=row.language, cadences=tuple(row.cadences),
+        cadence=row.default_cadence, consent_text=row.consent_text, fields=fields, topics=topics,
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from newsletter.errors import LinkExpired, TooMany
 from newsletter.models import Subscriber, Subscription
 from newsletter.services import limits
 from newsletter.services.asking import Request, ask
-from newsletter.services.consent import Evidence, worded
+from newsletter.services.consent import Evidence, default_wording
 from newsletter.services.environment import Environment
 from newsletter.services.suppressions import suppressed
 from newsletter.tokens import Purpose
@@ -87,11 +87,7 @@ def _send(
     if suppressed(env, session, subscription.subscriber.email_key):
         return
     if subscription.status == "pending":
-        wording = worded(session, subscription.mailing_list, None, subscription.subscriber.language)
-        request = Request(
-            subscription.cadence, wording, evidence, dict(subscription.answers), topics=subscription.topics
-        )
-        ask(env, session, subscription, request, new=False)
+        _ask_again(env, session, subscription, evidence)
         return
     if kind == "resource" and subscription.status != "active":
         return
@@ -99,3 +95,23 @@ def _send(
     if limits.count(session, f"{kind}/{subscription.subscriber_id}", now=now, seconds=A_DAY) <= PER_DAY:
         context = {"resource": resource} if resource else None
         outbox.enqueue(session, mail=kind, subscription_id=subscription.id, now=env.now, context=context)
+
+
+def _ask_again(env: Environment, session: Session, subscription: Subscription, evidence: Evidence) -> None:
+    subscriber, mailing_list = subscription.subscriber, subscription.mailing_list
+    request = Request(
+        list_id=subscription.list_id,
+        sender=mailing_list.from_email,
+        email=subscriber.email,
+        email_key=subscriber.email_key,
+        cadence=subscription.cadence,
+        wording=default_wording(
+            consent_text=mailing_list.consent_text,
+            title=mailing_list.title,
+            language=subscriber.language or mailing_list.language,
+        ),
+        evidence=evidence,
+        answers=subscription.answers,
+        topics=subscription.topics,
+    )
+    ask(env, session, request)

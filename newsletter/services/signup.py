@@ -5,12 +5,10 @@ One transaction a sign-up: ceilings, request, queued mail. Asks no DNS and sends
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -19,14 +17,12 @@ from newsletter.content import plain
 from newsletter.db import transaction
 from newsletter.errors import InvalidInput, LinkError, LinkInvalid, TooMany
 from newsletter.languages import Text, known
-from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.services import forms, limits, suppressions, topics
 from newsletter.services.acceptance import accepted
 from newsletter.services.asking import Request, ask
 from newsletter.services.consent import Evidence, worded
 from newsletter.services.environment import Environment
 from newsletter.services.forms import Form
-from newsletter.tokens import new_handle
 
 TOO_FAST = timedelta(seconds=2)
 NAME_AT_MOST = 200
@@ -131,61 +127,22 @@ def _robot(env: Environment, sign_up: SignUp) -> bool:
 def _take_down(
     env: Environment, session: Session, form: Form, checked: _Checked, sign_up: SignUp, evidence: Evidence
 ) -> None:
-    """Writes a request down. Whoever asks, as much is read and written; what is not his is taken back, so that the
-    time says nothing either (S04)."""
-    barred = suppressions.suppressed(env, session, checked.address.key)
-    mailing_list = session.get_one(MailingList, form.list_id)
+    """Writes a request down."""
+    agreed = {
+        each.name: each.label for each in form.fields if each.kind == "consent" and checked.answers.get(each.name)
+    }
     request = Request(
-        checked.cadence,
-        worded(session, mailing_list, sign_up.wording, checked.language),
-        evidence,
-        checked.answers,
-        {each.name: each.label for each in form.fields if each.kind == "consent" and checked.answers.get(each.name)},
-        checked.topics,
+        list_id=form.list_id,
+        sender=form.from_email,
+        email=checked.address.email,
+        email_key=checked.address.key,
+        cadence=checked.cadence,
+        wording=worded(session, sign_up.wording, form.wording(checked.language)),
+        evidence=evidence,
+        name=checked.name,
+        language=checked.language,
+        answers=checked.answers,
+        agreed=agreed,
+        topics=checked.topics,
     )
-    subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == checked.address.key).with_for_update())
-    subscription = session.scalar(
-        select(Subscription).where(
-            Subscription.list_id == form.list_id, Subscription.subscriber_id == (subscriber.id if subscriber else 0)
-        )
-    )
-    made = asked = False
-    if not barred:
-        made = subscription is None
-        subscription = subscription or _pending(session, mailing_list, subscriber, checked, env.now)
-        asked = ask(env, session, subscription, request, new=made)
-    if not made or not asked:
-        with _taken_back(session):
-            nobody = _Checked(Address(checked.address.email, new_handle()), "", "", checked.cadence, {})
-            somebody = _pending(session, mailing_list, None, nobody, env.now)
-            if not asked:
-                ask(env, session, somebody, request, new=True)
-
-
-@contextmanager
-def _taken_back(session: Session) -> Iterator[None]:
-    """A piece of work that is undone at its end, for the sake of the time it takes."""
-    savepoint = session.begin_nested()
-    try:
-        yield
-        session.flush()
-    finally:
-        savepoint.rollback()
-
-
-def _pending(
-    session: Session, mailing_list: MailingList, subscriber: Subscriber | None, checked: _Checked, now: datetime
-) -> Subscription:
-    if subscriber is None:
-        subscriber = Subscriber(
-            handle=new_handle(), email=checked.address.email, email_key=checked.address.key, created_at=now,
-            name=checked.name, language=checked.language,
-        )  # fmt: skip
-        session.add(subscriber)
-    made = Subscription(
-        handle=new_handle(), mailing_list=mailing_list, subscriber=subscriber, status="pending",
-        cadence=checked.cadence, round=1, created_at=now, answers={},
-    )  # fmt: skip
-    session.add(made)
-    session.flush()
-    return made
+    ask(env, session, request, barred=suppressions.suppressed(env, session, checked.address.key))

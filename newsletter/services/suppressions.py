@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import bindparam, delete, exists, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
@@ -15,6 +15,8 @@ from newsletter.errors import NotFound
 from newsletter.models import Subscriber, Subscription, Suppression
 from newsletter.services.environment import Environment
 from newsletter.tokens import keyed_hash
+
+_SUPPRESSED = select(exists().where(Suppression.email_hash.in_(bindparam("hashes", expanding=True))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ def hashes(env: Environment, email_key: str) -> list[str]:
 
 def suppressed(env: Environment, session: Session, email_key: str) -> bool:
     """Whether an address must never be mailed."""
-    return bool(session.scalar(select(exists().where(Suppression.email_hash.in_(hashes(env, email_key))))))
+    return bool(session.connection().execute(_SUPPRESSED, {"hashes": hashes(env, email_key)}).scalar())
 
 
 def add(env: Environment, address: str, *, reason: str = "manual", note: str = "") -> bool:

@@ -107,7 +107,7 @@ def test_choosing_topics(env: Environment, blog: int) -> None:
     join("ana@example.com")
     with transaction() as session:
         reader = session.scalars(select(Subscription)).one()
-        assert [offer.name for offer in topics.topics_of(session, reader.mailing_list)] == ["Sleep", "Breath", "Food"]
+        assert [offer.name for offer in topics.topics_of(session, reader.list_id)] == ["Sleep", "Breath", "Food"]
         assert topics.choose_topics(session, reader, ["food", str(offers[0])])
         assert reader.topics == f"{offers[0]},{offers[2]}"
         assert not topics.choose_topics(session, reader, [offers[2], offers[0]])
