@@ -6,11 +6,14 @@ never made active, and a word that nobody knows makes nobody active either.
 
 from __future__ import annotations
 
+import csv
+import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import cast
+from io import StringIO
+from typing import Any, cast
 
 from newsletter.content import plain
 from newsletter.exports import columns
@@ -69,6 +72,8 @@ class Person:
     language: str = ""
     paused_until: datetime | None = None
     suppressed: str = ""
+    topics: tuple[str, ...] = ()
+    answers: dict[str, Any] = field(default_factory=dict)
 
 
 class Reader:
@@ -170,6 +175,8 @@ class Reader:
             ip=said.get("consent ip", ""),
             suppressed=said.get("suppressed", "") if said.get("suppressed") in SUPPRESSIONS else "",
             tags=_tags(said.get("tags", "")),
+            topics=listed(said.get("topics", "")),
+            answers=_answers(said.get("answers", "")),
             source=said["consent source"],
             note=said["consent note"],
         )
@@ -185,6 +192,27 @@ def _everybody(header: Sequence[str], file: str) -> str:
     if "last changed" in names or bool(left) == bool(cleaned):  # everybody in one file: each row says it for itself
         return "silent"
     return "no" if left else "bounced"
+
+
+def listing(names: Iterable[str]) -> str:
+    """Names in one cell, in a way that `listed` reads back."""
+    out = StringIO()
+    csv.writer(out, delimiter=";", lineterminator="").writerow(list(names))
+    return out.getvalue()
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The names that `listing` was given."""
+    return tuple(next(csv.reader([text], delimiter=";"), []))
+
+
+def _answers(text: str) -> dict[str, Any]:
+    """What an export of ours has of a reader's answers to the author's own fields."""
+    try:
+        found = json.loads(text) if text else {}
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _cell(cells: Sequence[str], at: int) -> str:

@@ -6,26 +6,30 @@ Streamed; a file appears under its name only when it is whole.
 from __future__ import annotations
 
 import csv
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from sqlalchemy import func, select
 
 from newsletter.db import reading
 from newsletter.errors import NewsletterError
 from newsletter.exports.guard import guarded
-from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression
+from newsletter.exports.person import listing
+from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression, Topic
 from newsletter.services import tags
 from newsletter.services.feeds import find_list
+from newsletter.services.owing import unpacked
 
 PAGE = 1000
 COLUMNS = (
     "email", "name", "language", "list", "status", "cadence", "paused_until", "created_at", "confirmed_at",
     "unsubscribed_at", "suppressed", "consent_source", "consent_note", "consent_ip", "tags",
+    "topics", "answers",
 )  # fmt: skip
 
 
@@ -65,6 +69,8 @@ def to_text(out: TextIO, *, slug: str | None = None, status: str | None = None) 
 def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True) if value else ""
     return "" if value is None else str(value)
 
 
@@ -89,7 +95,7 @@ def _page(after: int, slug: str | None, status: str | None) -> list[tuple[object
             Subscription.subscriber_id, Subscription.id, Subscriber.email, Subscriber.name, Subscriber.language,
             MailingList.slug, Subscription.status, Subscription.cadence, Subscription.paused_until,
             Subscription.created_at, Subscription.confirmed_at, Subscription.unsubscribed_at, Suppression.reason,
-            ConsentEvent.source, ConsentEvent.note, ConsentEvent.ip,
+            ConsentEvent.source, ConsentEvent.note, ConsentEvent.ip, Subscription.topics, Subscription.answers,
         )
         .join(Subscription.subscriber)
         .join(Subscription.mailing_list)
@@ -106,4 +112,11 @@ def _page(after: int, slug: str | None, status: str | None) -> list[tuple[object
             query = query.where(Subscription.status == status)
         rows = session.execute(query).all()
         tagged = tags.of(session, {row[0] for row in rows})
-        return [(*row[1:], ", ".join(tagged.get(row[0], ()))) for row in rows]
+        names = {topic.id: topic.name for topic in session.execute(select(Topic.id, Topic.name))}
+        return [_written(row, ", ".join(tagged.get(row[0], ())), names) for row in rows]
+
+
+def _written(row: Sequence[Any], tagged: str, names: dict[int, str]) -> tuple[object, ...]:
+    """A row in the order of the columns; topics by their names, for elsewhere they have other numbers."""
+    *said, topics, answers = row[1:]
+    return (*said, tagged, listing(names[each] for each in unpacked(topics) if each in names), answers)

@@ -191,6 +191,8 @@ def _row(
     if not same:
         roster.put(row, address, slug, status, note=_note(row, order.because), suppress=suppress)
     problem = f"the status {row.status!r} is unknown; kept as pending" if row.word == "unknown" else ""
+    if not here.status and (untold := roster.untold(row, slug)):
+        problem = f"{slug} has no topic {', '.join(sorted(untold))}"
     result = DUPLICATE if same else UPDATED if here.status else NEW
     return result, "suppressed" if suppress else status, problem
 

@@ -20,7 +20,9 @@ from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscriptio
 from newsletter.schedule import CADENCES
 from newsletter.services import tags
 from newsletter.services.environment import Environment
+from newsletter.services.owing import packed
 from newsletter.services.suppressions import hashes
+from newsletter.services.topics import topics_of
 from newsletter.tokens import new_handle
 
 Key = tuple[str, str]
@@ -61,6 +63,7 @@ class Roster:
         self._noted: list[tuple[Key, dict[str, Any]]] = []
         self._barred: dict[str, dict[str, Any]] = {}
         self._new_tags: dict[str, set[str]] = {}
+        self._offered: dict[str, dict[str, int]] = {}
         self._read(sorted(set(keys)))
 
     def _read(self, keys: list[str]) -> None:
@@ -147,13 +150,29 @@ class Roster:
             self._made[key] = {
                 "handle": new_handle(), "list_id": mailing_list.id, "cadence": cadence,
                 "paused_until": person.paused_until, "created_at": person.created_at or now,
-                "cursor": mailing_list.entry_seq,
+                "cursor": mailing_list.entry_seq, "topics": self._topics(mailing_list, person),
+                "answers": person.answers,
             }  # fmt: skip
         values = {"status": status, "confirmed_at": confirmed_at, "unsubscribed_at": left_at}
         if here.subscription_id is None:
             self._made[key] |= values
         else:
             self._changed.setdefault(here.subscription_id, {}).update(values, seq=mailing_list.entry_seq)
+
+    def untold(self, person: Person, slug: str) -> set[str]:
+        """Which of the topics that somebody chose a list does not have."""
+        return {name for name in person.topics if name.casefold() not in self._offers(slug)}
+
+    def _topics(self, mailing_list: MailingList, person: Person) -> str:
+        offers = self._offers(mailing_list.slug)
+        ids = {offers[name.casefold()] for name in person.topics if name.casefold() in offers}
+        return "" if len(ids) == len(offers) else packed(ids)
+
+    def _offers(self, slug: str) -> dict[str, int]:
+        if slug not in self._offered:
+            found = topics_of(self._session, self.lists[slug].id)
+            self._offered[slug] = {offer.name.casefold(): offer.id for offer in found}
+        return self._offered[slug]
 
     def _event(self, kind: str, person: Person, note: str) -> dict[str, Any]:
         return {

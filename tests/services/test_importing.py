@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ from sqlalchemy import func, select
 from newsletter.db import db, transaction
 from newsletter.errors import DatabaseError
 from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription, Suppression
-from newsletter.services import exporting, subscribers, suppressions
+from newsletter.services import exporting, lists, subscribers, suppressions, topics
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
 from newsletter.services.importing import Imported, decide, import_file
@@ -239,6 +240,41 @@ def test_c08_our_own_export_comes_back_unchanged(env: Environment, tmp_path: Pat
     assert (done.platform, done.new, balanced(done)) == ("newsletter", 4, True)
     assert exporting_text() == first
     assert [row.reason for row in suppressions.ls()] == ["bounce"]
+
+
+def test_c08_what_a_reader_chose_and_answered_goes_along(env: Environment, tmp_path: Path) -> None:
+    for name in ("Yoga", "Walks; slow", "=Sums"):
+        topics.add("blog", name)
+    with transaction() as session:
+        mine = lists.find(session, "blog")
+        her = add_reader(session, mine, "a@example.com", cadence="monthly")
+        her.subscriber.language = "ro"
+        her.paused_until, her.answers = START + timedelta(days=90), {"city": "Iași", "size": 3, "agrees": True}
+        topics.choose_topics(session, her, ["walks; slow", "=Sums"])
+        add_reader(session, mine, "b@example.com")
+    file = tmp_path / "out.csv"
+    exporting.to_file(file)
+    first = file.read_text()
+    assert import_file(env, file, slug="blog").duplicate == 2
+    topics.remove("blog", "=Sums")
+    topics.add("blog", "=Sums")  # with another number, as elsewhere
+    with transaction() as session:
+        for row in session.scalars(select(Subscriber)):
+            session.delete(row)
+    assert import_file(env, file, slug="blog", told_list=False).new == 2
+    assert without_evidence(exporting_text()) == without_evidence(first)
+    topics.remove("blog", "Yoga")
+    with transaction() as session:
+        for row in session.scalars(select(Subscriber)):
+            session.delete(row)
+    file.write_text(first.replace("Walks; slow", "Walks; gone"))
+    done = import_file(env, file, slug="blog", told_list=False)
+    assert (done.new, done.problems) == (2, ["line 2: blog has no topic Walks; gone"])
+
+
+def without_evidence(text: str) -> list[dict[str, str]]:
+    rows = list(csv.DictReader(io.StringIO(text)))
+    return [{name: cell for name, cell in row.items() if not name.startswith("consent_")} for row in rows]
 
 
 def test_a_list_that_is_not_there_is_said(env: Environment, tmp_path: Path) -> None:
