@@ -6,15 +6,19 @@ case-folded, NFC). Dots and plus-tags are part of the address.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from newsletter.errors import InvalidInput
 from newsletter.languages import Text
 
 MAX_LENGTH = 254
+_SIMPLE = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?P<domain>[A-Za-z0-9.-]+)")
+"""An address of which nothing but its domain can be wrong, or its length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +37,11 @@ def parse_address(text: object, *, field: str = "email") -> Address:
     are names like any other (RFC 6761 §6.2), hence `test_environment`.
     """
     typed = _typed(text, field)
+    simple = _SIMPLE.fullmatch(typed)
+    if simple and _is_domain(simple["domain"].lower()):
+        return _address(typed, field)
     try:
-        found = validate_email(
-            typed,
-            check_deliverability=False,
-            allow_smtputf8=True,
-            allow_quoted_local=False,
-            strict=True,
-            test_environment=True,
-        )
+        found = _validated(typed)
     except (EmailNotValidError, UnicodeError) as error:
         raise InvalidInput({field: _message(typed, error)}) from None
     if found.ascii_email is None:
@@ -49,6 +49,27 @@ def parse_address(text: object, *, field: str = "email") -> Address:
             {field: Text("Addresses with letters beyond a–z before the @ cannot be reached from here yet.")}
         )
     return _address(found.ascii_email, field)
+
+
+def _validated(typed: str) -> ValidatedEmail:
+    return validate_email(
+        typed,
+        check_deliverability=False,
+        allow_smtputf8=True,
+        allow_quoted_local=False,
+        strict=True,
+        test_environment=True,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _is_domain(name: str) -> bool:
+    """Whether the part after the @ is right as it stands. Most readers share a few of them, and this is what takes
+    time: of a million addresses it is a third."""
+    try:
+        return _validated(f"a@{name}").ascii_domain == name
+    except (EmailNotValidError, UnicodeError):
+        return False
 
 
 def _typed(text: object, field: str) -> str:

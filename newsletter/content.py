@@ -63,7 +63,9 @@ _ATTRIBUTES = {
 
 def plain(value: object, *, limit: int = 500) -> str:
     """One line of text, fit for a header or a title, of at most `limit` characters."""
-    text = _UNPRINTABLE.sub("", _SPACE.sub(" ", str(value or "")))
+    if not value:
+        return ""
+    text = _UNPRINTABLE.sub("", _SPACE.sub(" ", str(value)))
     return shorten(_SPACE.sub(" ", text).strip(), limit)
 
 

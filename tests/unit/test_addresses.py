@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from email_validator import EmailNotValidError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.addresses import mask, parse_address
+from newsletter.addresses import _validated, mask, parse_address
 from newsletter.errors import InvalidInput
 
 
@@ -72,3 +73,15 @@ def test_no_text_crashes_the_parser(typed: str) -> None:
 def test_a_masked_address_shows_little() -> None:
     assert mask("ana.b@example.com") == "a…@example.com"
     assert mask("nonsense") == "…"
+
+
+@given(st.from_regex(r"[A-Za-z0-9._+-]{1,70}@[A-Za-z0-9.-]{1,12}\.(com|test|x1|invalid|-a|xn--p1ai)", fullmatch=True))
+def test_s07_the_short_way_gives_the_verdict_of_the_long_one(typed: str) -> None:
+    try:
+        long_way = _validated(typed).ascii_email
+    except EmailNotValidError:
+        long_way = None
+    try:
+        assert parse_address(typed).email == long_way
+    except InvalidInput:
+        assert long_way is None or "." not in long_way.rpartition("@")[2]
