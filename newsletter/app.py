@@ -14,9 +14,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from newsletter import __version__
 from newsletter.db import db, engine_options
 from newsletter.domains.ask import DnsResolver, Resolver
+from newsletter.domains.receiving import JudgeDomains, Receiving, all_good
 from newsletter.feeds.fetch import Fetch, Fetcher
 from newsletter.links import Links
-from newsletter.mail.domains import Domains, JudgeDomains, all_good
 from newsletter.mail.render import Renderer
 from newsletter.mail.smtp import SmtpTransport, parse_server
 from newsletter.mail.transport import Transport
@@ -39,7 +39,6 @@ def create_app(
     *,
     transport: Callable[[], Transport] | None = None,
     fetch: Fetch | None = None,
-    domains: JudgeDomains | None = None,
     clock: Clock = utcnow,
     resolver: Resolver | None = None,
 ) -> Flask:
@@ -69,7 +68,7 @@ def create_app(
         renderer=Renderer([settings.folder / "templates" / "emails", templates / "emails"]),
         fetch=fetch or _fetcher(settings),
         transport=transport or (lambda: _smtp(settings)),
-        domains=domains or (Domains() if settings.signup.check_domains else all_good),
+        domains=_receiving(settings, resolver),
         clock=clock,
         resolver=resolver or DnsResolver(),
     )
@@ -90,6 +89,12 @@ def _wire(app: Flask, settings: Settings) -> None:
     if settings.web.trusted_proxies:
         hops = settings.web.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+
+
+def _receiving(settings: Settings, resolver: Resolver | None) -> JudgeDomains:
+    if not settings.signup.check_domains:
+        return all_good
+    return Receiving((lambda: resolver) if resolver else DnsResolver)
 
 
 def _fetcher(settings: Settings) -> Fetcher:

@@ -9,7 +9,7 @@ from newsletter.errors import NewsletterError
 if TYPE_CHECKING:
     import dns.resolver
 
-Kind = Literal["TXT", "MX", "A", "AAAA", "PTR", "CNAME"]
+Kind = Literal["TXT", "MX", "A", "AAAA", "PTR", "CNAME", "NS"]
 SECONDS = 3.0
 SILENCES = 2
 """After so many questions without an answer nothing more is asked: there is no network."""

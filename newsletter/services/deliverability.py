@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from newsletter.domains import dkim, dmarc, spf
 from newsletter.domains.ask import CouldNotAsk, Resolver
+from newsletter.domains.receiving import null, reserved
 from newsletter.services.checks import Check
 from newsletter.services.environment import Environment
 
@@ -15,7 +15,6 @@ FREE = frozenset(
     {"gmail.com", "googlemail.com", "yahoo.com", "outlook.com", "hotmail.com", "live.com", "gmx.de", "gmx.net",
      "web.de",     "icloud.com", "me.com", "aol.com", "proton.me", "protonmail.com"}
 )  # fmt: skip
-RESERVED = re.compile(r"(^|\.)(test|example|invalid|localhost|example\.(com|net|org))$")
 LOCAL = ("localhost", "127.0.0.1", "::1")
 WHY_SPF = "Gmail, Yahoo and Microsoft refuse mail from domains that neither SPF nor DKIM vouches for"
 WHY_DKIM = "Gmail, Yahoo and Microsoft want bulk mail signed by its domain; DMARC and one-click rest on it"
@@ -40,7 +39,7 @@ def sender(env: Environment, domain: str, *, selector: str = "", sample: dkim.Sa
         why = "its owner tells receivers to refuse such mail from anywhere else (DMARC)"
         yield Check("from", "bad", f"mail is sent from {domain}", hint, why)
         return
-    if RESERVED.search(domain):
+    if reserved(domain):
         yield Check(
             "from", "warn", f"{domain} is a name for examples; nobody can answer it", "use a domain of your own"
         )
@@ -148,7 +147,7 @@ def _dmarc(domain: str, ask: Resolver) -> Iterator[Check]:
 def mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:
     """Whether mail to a domain can arrive."""
     found = ask(domain, "MX")
-    if any(entry.split()[-1] in ("0", ".", "") or entry.endswith(" ") for entry in found):
+    if found and all(null(entry) for entry in found):
         yield Check(id_, "bad", f"{domain} says that it takes no mail (null MX)", "use an address that is read", WHY_MX)
     elif found:
         yield Check(id_, "good", f"{domain}: mail goes to {found[0].split()[-1]}")

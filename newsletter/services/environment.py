@@ -10,9 +10,9 @@ from typing import cast
 from flask import current_app
 
 from newsletter.domains.ask import Resolver
+from newsletter.domains.receiving import JudgeDomains
 from newsletter.feeds.fetch import Fetch
 from newsletter.links import Links
-from newsletter.mail.domains import JudgeDomains
 from newsletter.mail.render import Renderer
 from newsletter.mail.transport import Transport
 from newsletter.puzzles import Puzzles

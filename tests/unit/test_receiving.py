@@ -1,0 +1,56 @@
+"""Which domains take no mail: asked of a scripted DNS."""
+
+from __future__ import annotations
+
+import pytest
+
+from newsletter.domains.ask import Kind
+from newsletter.domains.receiving import KNOWN_TO_ALL, NOWHERE, NULL, SILENT_AFTER, Receiving
+from tests.fakes import FakeDns
+
+Records = dict[tuple[str, Kind], list[str]]
+WORLD: Records = {(KNOWN_TO_ALL, "NS"): ["a.gtld-servers.net"]}
+
+
+def judge(dns: FakeDns) -> Receiving:
+    return Receiving(lambda: dns)
+
+
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        ({("a.org", "MX"): ["10 mx.a.org"]}, None),
+        ({("a.org", "MX"): ["0 "]}, NULL),
+        ({("a.org", "MX"): ["0 .", "10 mx.a.org"]}, None),
+        ({("a.org", "A"): ["192.0.2.1"]}, None),
+        ({("a.org", "AAAA"): ["2001:db8::1"]}, None),
+        ({("a.org", "TXT"): ["x"]}, NOWHERE),
+        ({}, NOWHERE),
+    ],
+)
+def test_what_dns_says(records: Records, why: str | None) -> None:
+    assert judge(FakeDns(dict(records | WORLD)))(["a.org"]) == ({"a.org": why} if why else {})
+
+
+def test_in_a_closed_network_no_name_is_missing() -> None:
+    """A resolver that knows nobody, not even .com, is no evidence against anyone."""
+    dns = FakeDns()
+    assert judge(dns)(["gmail.com", "a.org"]) == {}
+
+
+def test_silence_is_no_evidence_and_is_not_asked_again_at_once() -> None:
+    dns = FakeDns(silent=True)
+    found = judge(dns)
+    names = [f"{letter}.org" for letter in "abcdef"]
+    assert found(names[:SILENT_AFTER]) == {}
+    asked = len(dns.asked)
+    assert found(names[SILENT_AFTER:]) == {}
+    assert len(dns.asked) == asked
+
+
+def test_answers_are_remembered_and_reserved_names_never_asked() -> None:
+    dns = FakeDns({("a.org", "MX"): ["0 "]} | WORLD)
+    found = judge(dns)
+    assert found(["a.org", "b.test", "example.com", "x.example.org"]) == {"a.org": NULL}
+    assert found(["a.org"]) == {"a.org": NULL}
+    assert dns.asked == [("a.org", "MX")]
