@@ -64,7 +64,7 @@ class _Writer:
             case "hr":
                 return "* * *"
             case "button" | "video":
-                return f"{node.meta['label']}: {node.meta['url']}"
+                return f"{node.meta['label']}: {node.meta['url']}".removesuffix(": ")
             case "footnote_block":
                 notes = [f"{number}. {self._blocks(note.children)}" for number, note in enumerate(node.children, 1)]
                 return "\n" + self._say(Text("Notes")) + "\n\n" + "\n".join(notes)
@@ -114,7 +114,7 @@ class _Writer:
 
     def _link(self, node: SyntaxTreeNode) -> str:
         words, url = self._inline(node.children), str(node.attrs.get("href", ""))
-        if not url or words == url or words == url.removeprefix("mailto:"):
+        if not url or words == url or words == url.removeprefix("mailto:").removeprefix("tel:"):
             return words or url
         if not self.at_end:
             return f"{words} <{url}>"

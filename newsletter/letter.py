@@ -6,10 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from urllib.parse import unquote
 
-import yaml
-
+from newsletter import frontmatter
 from newsletter.content import lines, plain
 from newsletter.errors import InvalidInput, Refused
 from newsletter.markdown import LETTER_AT_MOST
@@ -17,6 +16,9 @@ from newsletter.segment import parse_segment
 
 KEYS = ("subject", "preheader", "list", "segment", "subject_b", "share")
 SHARE = 20
+LINE_AT_MOST = 1000
+SHOWN_AT_MOST = 80
+"""Characters of an address in a message; a picture inside a letter has millions."""
 
 STARTER = """\
 ---
@@ -51,59 +53,56 @@ class Letter:
         """Tells one letter's content from another's."""
         return hashlib.sha256(f"{self.subject}\n{self.preheader}\n{self.markdown}".encode()).hexdigest()
 
+    def where(self, written: str) -> str:
+        """An address of this letter with the line of its file on which it stands, where that can be told."""
+        shown = written if len(written) <= SHOWN_AT_MOST else f"{written[:SHOWN_AT_MOST]}…"
+        for number, line in enumerate(self.text.split("\n"), 1):
+            if number >= self.line and (written in line or unquote(written) in unquote(line)):
+                return f"line {number}: {shown}"
+        return shown
+
 
 def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
-    """A letter out of its text. Raises `InvalidInput` by front matter key."""
-    text = text.replace("\r\n", "\n")
+    """A letter out of its text. Raises `InvalidInput` by line or key."""
     if len(text) > LETTER_AT_MOST:
-        raise Refused("the file is too long for a letter")
-    if not text.startswith("---\n") or "\n---\n" not in text[3:]:
-        raise InvalidInput({"subject": "begin the file with ---, a line `subject: …`, and --- again"})
-    head, _, body = text[4:].partition("\n---\n")
-    found = _front_matter(head)
-    subject = plain(found.get("subject"), limit=300)
-    if not subject:
-        raise InvalidInput({"subject": "the letter has none"})
+        raise Refused(f"the file is too long for a letter: more than {LETTER_AT_MOST} characters")
+    head, body, line = frontmatter.split(text.replace("\r\n", "\n"))
+    found = frontmatter.values(head, KEYS)
     if not body.strip():
         raise InvalidInput({"letter": "there is nothing below the front matter"})
-    segment, subject_b = plain(found.get("segment"), limit=1001), plain(found.get("subject_b"), limit=300)
-    parse_segment(segment)
+    said = {key: _one_line(found.get(key, ""), key) for key in KEYS}
+    if not said["subject"]:
+        raise InvalidInput({"subject": "the letter has none"})
+    parse_segment(said["segment"])
     return Letter(
-        subject=subject,
-        preheader=plain(found.get("preheader"), limit=300),
-        slug=plain(found.get("list"), limit=60) or None,
+        subject=said["subject"],
+        preheader=said["preheader"],
+        slug=said["list"] or None,
         markdown=lines(body, limit=LETTER_AT_MOST),
-        segment=segment,
-        subject_b=subject_b,
-        share=_share(found.get("share", SHARE)) if subject_b else 0,
-        text=text,
-        line=text.count("\n", 0, len(text) - len(body)) + 1,
+        segment=said["segment"],
+        subject_b=said["subject_b"],
+        share=_share(said["share"] or str(SHARE)) if said["subject_b"] else 0,
+        text=f"---\n{head}\n---\n{body}",
+        line=line,
         folder=folder,
     )
 
 
 def with_lines(text: str, changes: Mapping[str, str]) -> str:
     """A letter's text with other values in its front matter; an empty one takes its line out."""
-    head, _, body = text[4:].partition("\n---\n")
-    values = {key: value for key, value in {**_front_matter(head), **changes}.items() if value not in ("", None)}
-    return f"---\n{yaml.safe_dump(values, allow_unicode=True, sort_keys=False, width=10_000)}---\n{body}"
+    head, body, _ = frontmatter.split(text)
+    values = {**frontmatter.values(head, KEYS), **changes}
+    return frontmatter.joined({key: value for key, value in values.items() if value}, body)
 
 
-def _front_matter(head: str) -> dict[str, Any]:
-    try:
-        found = yaml.safe_load(head) or {}
-    except yaml.YAMLError as error:
-        hint = "; put a value with a colon or braces into quotation marks"
-        raise InvalidInput({"front matter": " ".join(str(error).split())[:200] + hint}) from None
-    if not isinstance(found, dict):
-        raise InvalidInput({"front matter": "write lines like `subject: …`"})
-    if unknown := ", ".join(sorted(str(key) for key in found if key not in KEYS)):
-        raise InvalidInput({"front matter": f"{unknown} is unknown; use {', '.join(KEYS)}"})
-    return found
+def _one_line(value: str, key: str) -> str:
+    if len(value) > LINE_AT_MOST:
+        raise InvalidInput({key: f"has {len(value)} characters; {LINE_AT_MOST} at most"})
+    return plain(value, limit=LINE_AT_MOST)
 
 
-def _share(value: object) -> int:
-    text = str(value).removesuffix("%").strip()
-    if not text.isdecimal() or not 1 <= int(text) <= 100:
+def _share(text: str) -> int:
+    text = text.removesuffix("%").strip()
+    if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= 100):
         raise InvalidInput({"share": "is the part of the readers that tries out both subjects, 1 to 100 percent"})
     return int(text)

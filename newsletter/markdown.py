@@ -7,6 +7,7 @@ HTML is shown as text, so that what leaves here is built of our own tags alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -77,7 +78,10 @@ class _Place:
     shown: list[Shown] = field(default_factory=list)
 
     def link(self, written: str) -> str:
-        found = absolute_link(self.prepare(written), base_url=self.base_url, mail=True) or ""
+        prepared = self.prepare(written)
+        found = (
+            prepared if _CALL.fullmatch(prepared) else absolute_link(prepared, base_url=self.base_url, mail=True) or ""
+        )
         self.links.append(Link(written, found))
         return found
 
@@ -139,6 +143,9 @@ def _parse(source: str) -> list[Token]:
     return _MARKDOWN.parse(lines(source, limit=LETTER_AT_MOST))
 
 
+_CALL = re.compile(r"tel:\+?[\d().-]{3,25}")
+
+
 def _settle(token: Token, place: _Place) -> None:
     """Fixes every address in `token` and below it, and leaves no attribute that is not ours."""
     if token.type == "video":
@@ -148,6 +155,7 @@ def _settle(token: Token, place: _Place) -> None:
         token.meta.update(url=place.link(token.meta["href"]), picture=still, label=label)
     elif token.type == "button":
         token.meta["url"] = place.link(token.meta["href"])
+    leads_nowhere = False
     for child in token.children or ():
         if child.type == "image":
             place.picture(child)
@@ -156,6 +164,9 @@ def _settle(token: Token, place: _Place) -> None:
             child.attrs = {"href": place.link(str(child.attrs.get("href", "")))}
             if title:
                 child.attrs["title"] = title
+            child.hidden = leads_nowhere = not child.attrs["href"]
+        elif child.type == "link_close":
+            child.hidden = leads_nowhere
 
 
 _WORDS = ("text", "code_inline", "em_open", "em_close", "strong_open", "strong_close")
@@ -210,6 +221,8 @@ def _image_html(self: object, tokens: Sequence[Token], number: int, *_: object) 
 
 def _button_html(self: object, tokens: Sequence[Token], number: int, *_: object) -> str:
     meta = tokens[number].meta
+    if not meta["url"]:
+        return f"<p>{escape(meta['label'])}</p>\n"
     return (
         '<table role="presentation" cellpadding="0" cellspacing="0" style="margin: 8px 0 24px;"><tr>'
         '<td class="button" align="center" style="padding: 0; border: 0;">'
@@ -219,6 +232,8 @@ def _button_html(self: object, tokens: Sequence[Token], number: int, *_: object)
 
 def _video_html(self: object, tokens: Sequence[Token], number: int, *_: object) -> str:
     meta = tokens[number].meta
+    if not meta["url"]:
+        return f"<p>{escape(meta['label'])}</p>\n"
     still = meta["picture"]
     picture = (
         f'<img src="{escape(still.url)}" alt="" width="{min(still.width or WIDTH, WIDTH)}" class="picture"><br>'
@@ -233,6 +248,11 @@ def _note_html(self: object, tokens: Sequence[Token], number: int, *_: object) -
     return f'<sup style="line-height: 0;">{aloud.note_number(tokens[number])}</sup>'
 
 
+def _whatever(address: str) -> bool:
+    """Every address is a link: `_Place.link` decides whether it leads anywhere, and the preflight says so if not."""
+    return True
+
+
 def _says(html: str) -> Callable[..., str]:
     return lambda *_: html
 
@@ -241,6 +261,7 @@ def _markdown() -> MarkdownIt:
     made = MarkdownIt("commonmark", {"html": False, "linkify": True, "xhtmlOut": False})
     made.enable(["table", "strikethrough", "linkify"]).use(footnote_plugin)
     made.use(attrs_plugin, after=("image", "link_close"), allowed=["width", "class"])
+    made.validateLink = _whatever  # type: ignore[assignment, method-assign]
     assert made.linkify is not None
     made.linkify.set({"fuzzy_link": False, "fuzzy_email": False})  # an address is what begins with https://
     made.core.ruler.push("alone", _alone)

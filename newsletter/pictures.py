@@ -8,12 +8,18 @@ import hashlib
 import io
 import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from newsletter.errors import InvalidInput
 from newsletter.markdown import WIDTH
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 BYTES_AT_MOST = 30_000_000
 PIXELS_AT_MOST = 60_000_000
+DRAWN_AT_MOST = 25_000_000
+"""Pixels of what is not a JPEG, which cannot be opened smaller than it is."""
 SHARP = 2 * WIDTH
 """Pixels: twice the column, for screens that have two for one."""
 _TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png"), "GIF": ("gif", "image/gif")}
@@ -39,7 +45,8 @@ def fit_for_mail(data: bytes, *, called: str) -> Fitted:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "GIF", "WEBP")) as opened:
-                if opened.width * opened.height > PIXELS_AT_MOST:
+                at_most = PIXELS_AT_MOST if opened.format == "JPEG" else DRAWN_AT_MOST
+                if opened.width * opened.height > at_most:
                     raise InvalidInput({called: f"has {opened.width} × {opened.height} pixels; make it smaller"})
                 if opened.format == "GIF" and getattr(opened, "is_animated", False):
                     return _fitted("GIF", data, opened.width)
@@ -51,22 +58,43 @@ def fit_for_mail(data: bytes, *, called: str) -> Fitted:
     return _fitted(kind, *made)
 
 
-def _smaller(opened: object) -> tuple[tuple[bytes, int], str]:
+def _smaller(opened: Image) -> tuple[tuple[bytes, int], str]:
     """The pixels alone, at most `SHARP` wide, as JPEG, or as PNG where they may be transparent or are a drawing."""
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
+    from PIL.Image import Resampling
 
-    assert isinstance(opened, Image.Image)
+    opened.draft(None, (SHARP, SHARP))  # a JPEG's pixels, only as many as needed
     upright = ImageOps.exif_transpose(opened)
-    drawn = opened.format in ("PNG", "GIF") or "A" in upright.getbands() or "transparency" in upright.info
-    plain = upright.convert("RGBA" if "A" in upright.getbands() or "transparency" in upright.info else "RGB")
+    clear = "A" in upright.getbands() or "transparency" in upright.info
+    drawn = opened.format in ("PNG", "GIF") or clear
+    plain = _colours(upright, "RGBA" if clear else "RGB")
     if plain.width > SHARP:
-        plain = plain.resize((SHARP, max(1, round(plain.height * SHARP / plain.width))), Image.Resampling.LANCZOS)
+        plain = plain.resize((SHARP, max(1, round(plain.height * SHARP / plain.width))), Resampling.LANCZOS)
     out = io.BytesIO()
     if drawn:
         plain.save(out, "PNG", optimize=True)
     else:
         plain.save(out, "JPEG", quality=84, optimize=True, progressive=True)
     return (out.getvalue(), plain.width), "PNG" if drawn else "JPEG"
+
+
+def _colours(image: Image, mode: str) -> Image:
+    """`image` in the colours of a screen. Its profile, which will go with all else a camera wrote, is applied
+    first; 16 bits a pixel become 8."""
+    from PIL import ImageCms
+
+    if image.mode.startswith("I"):
+        image = image.convert("I").point(lambda value: value / 256).convert("L")
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            screen = ImageCms.createProfile("sRGB")
+            kept = "RGBA" if image.mode == "RGBA" else "RGB"
+            image = ImageCms.profileToProfile(image, source, screen, outputMode=kept) or image
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            pass  # a profile nobody understands: as if there were none
+    return image.convert(mode)
 
 
 def _fitted(kind: str, data: bytes, width: int) -> Fitted:

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "newsletter"
 FLOORS = [
     {"errors", "languages"},
     {"settings", "schedule", "addresses", "tokens", "content", "puzzles", "shortening", "theme", "tidying"},
-    {"aloud", "moments", "segment"},
+    {"aloud", "frontmatter", "moments", "segment"},
     {"markdown"},
     {"pictures", "letter"},
     {"links", "logs"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from newsletter.cli.digests import NEUTRAL
 from newsletter.cli.output import (
     Decorator,
     as_json,
+    bar,
     json_option,
     list_option,
     on_terminal,
@@ -34,7 +36,8 @@ offline_option: Decorator = click.option("--offline", is_flag=True, help="Ask no
 as_option: Decorator = click.option("--as", "reader", metavar="ADDR", help="As this subscriber would get it.")
 at_option: Decorator = click.option("--at", metavar="WHEN", help='When, in the list\'s zone: "tomorrow 9:00".')
 which_argument: Decorator = click.argument("which", metavar="FILE.md|ID")
-Look = Callable[..., Draft]
+SLOW = 1.0
+"""Seconds after which links get a bar."""
 
 
 def which_of(text: str) -> int | Path:
@@ -126,6 +129,19 @@ def preview(env: Environment, which: str, slug: str | None, **shown: object) -> 
 # ── checking and trying it ─────────────────────────────────────────────────────────────────────────
 
 
+def examined(env: Environment, draft: Draft, *, offline: bool, silent: bool = False) -> list[Check]:
+    """A letter looked over; on a terminal with a bar, where its links take their time."""
+    began, shown = time.monotonic(), False
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        shown = shown or (on_terminal() and not silent and done < total and time.monotonic() - began > SLOW)
+        if shown:
+            bar(done / total, f"{done} of {total} links asked")
+
+    return preflight.examine(env, draft, offline=offline, progress=show)
+
+
 def report_checks(found: list[Check], *, json_: bool = False) -> int:
     """Prints a preflight. Returns the exit code: 1 where something must be mended first."""
     if json_:
@@ -145,7 +161,7 @@ def report_checks(found: list[Check], *, json_: bool = False) -> int:
 def preflight_(env: Environment, which: str, slug: str | None, *, offline: bool, json_: bool) -> int:
     """Look a letter over before it goes: links, pictures, size, subject, personal fields, sender."""
     draft = writing.look(env, which_of(which), slug, offline=offline)
-    return report_checks(preflight.examine(env, draft, offline=offline), json_=json_)
+    return report_checks(examined(env, draft, offline=offline, silent=json_), json_=json_)
 
 
 def try_out(env: Environment, draft: Draft, to: str, reader: str | None) -> int:

@@ -12,7 +12,7 @@ from newsletter.cli import looking, writing
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, on_terminal, say, table, yes_option
 from newsletter.moments import parse_wait
-from newsletter.services import preflight, series
+from newsletter.services import series
 from newsletter.services.environment import Environment
 from newsletter.services.series import StepView
 
@@ -81,7 +81,7 @@ def preview(env: Environment, step_id: int, **shown: object) -> None:
 @with_environment
 def preflight_(env: Environment, step_id: int, *, offline: bool, json_: bool) -> int:
     """Look a letter over: links, pictures, size, subject, personal fields, sender."""
-    found = preflight.examine(env, series.look(env, step_id, offline=offline), offline=offline)
+    found = looking.examined(env, series.look(env, step_id, offline=offline), offline=offline, silent=json_)
     return looking.report_checks(found, json_=json_)
 
 

@@ -24,7 +24,7 @@ from newsletter.errors import InvalidInput, Refused
 from newsletter.letter import Letter, parse_letter, with_lines
 from newsletter.moments import parse_moment
 from newsletter.schedule import zone_of
-from newsletter.services import campaigns, letters, lists, preflight, writing
+from newsletter.services import campaigns, letters, lists, writing
 from newsletter.services.checks import Check
 from newsletter.services.environment import Environment
 from newsletter.services.writing import Draft
@@ -112,7 +112,7 @@ def send(
     draft = _to_send(env, which, slug, segment, offline=offline)
     when = _when(env, draft.slug, at) if at else None
     _show_plan(env, draft, when)
-    _clear(preflight.examine(env, draft, offline=offline), again=again, anyway=anyway, when=when)
+    _clear(looking.examined(env, draft, offline=offline), again=again, anyway=anyway, when=when)
     later = f" on {moment(when, lists.show(draft.slug).timezone)}" if when else " now"
     ask(f"Mail {draft.recipients} people{later}?", yes=yes)
     campaign_id = letters.dispatch(env, draft, at=when, again=again)

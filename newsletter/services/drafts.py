@@ -25,7 +25,7 @@ from newsletter.mail.personal import Filler, Personal
 from newsletter.mail.render import MailContent
 from newsletter.markdown import Link, Placed, Shown, render, wanted_pictures
 from newsletter.models import Picture
-from newsletter.pictures import Fitted, fit_for_mail
+from newsletter.pictures import BYTES_AT_MOST, Fitted, fit_for_mail
 from newsletter.services import readers, resources
 from newsletter.services.editions import WEB_URL
 from newsletter.services.environment import Environment
@@ -166,7 +166,7 @@ def _gather(
         elif local(written):
             fitted = _local(letter, written) or kept.get(written)
             if fitted is None:
-                raise InvalidInput({"letter": f"there is no picture {written} beside the letter"})
+                raise InvalidInput({letter.where(written): "there is no such picture beside the letter"})
         else:
             continue
         if fitted is not None:
@@ -181,13 +181,24 @@ def local(written: str) -> bool:
 
 
 def _local(letter: Letter, written: str) -> Fitted | None:
-    file = (letter.folder / unquote(written)) if letter.folder is not None else None
-    if file is None or not file.is_file():
+    """A picture beside the letter; None where there is none. What lies outside its folder is not opened, whatever leads
+    there: a letter from somebody else must not carry one's own files to everybody."""
+    if letter.folder is None:
         return None
+    called = letter.where(written)
     try:
-        return fit_for_mail(file.read_bytes(), called=written)
-    except OSError as error:
-        raise InvalidInput({written: f"cannot be read: {error.strerror}"}) from None
+        folder = letter.folder.resolve()
+        file = (folder / unquote(written)).resolve()
+        if not file.is_relative_to(folder):
+            raise InvalidInput({called: f"lies outside the letter's folder; put it into {folder}"})
+        if file.exists() and not file.is_file():
+            raise InvalidInput({called: "is no file"})
+        if not file.exists():
+            return None
+        with file.open("rb") as opened:
+            return fit_for_mail(opened.read(BYTES_AT_MOST + 1), called=called)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InvalidInput({called: f"cannot be read: {getattr(error, 'strerror', None) or error}"}) from None
 
 
 def _still(env: Environment, video: str, found: Gathered) -> Fitted | None:

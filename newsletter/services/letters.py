@@ -42,6 +42,7 @@ def dispatch(env: Environment, draft: Draft, *, at: datetime | None = None, agai
     if not draft.recipients and at is None:
         raise Refused(f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed")
     _require_fields(env, draft)
+    made = writing.in_every_language(env, draft.prepared)
     with transaction() as session:
         # One letter of a list at a time: two commands at once must not both find that it was not sent yet.
         mailing_list = session.get_one(MailingList, draft.prepared.list.id, with_for_update=True)
@@ -53,7 +54,7 @@ def dispatch(env: Environment, draft: Draft, *, at: datetime | None = None, agai
                 f"this letter is campaign {twin.id} already ({twin.status})", hint="change it, or say --again"
             )
         writing.fill(env, session, campaign, draft.prepared, draft.file)
-        writing.write_editions(env, session, campaign, draft.prepared)
+        writing.write_editions(env, session, campaign, made)
         campaign.status, campaign.scheduled_at = "scheduled", at
         if at is None and not _start(env, session, campaign):
             raise Refused(f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed")

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from newsletter.domains import dmarc, spf
 from newsletter.domains.ask import CouldNotAsk
-from newsletter.errors import FeedError, FeedUnavailable
-from newsletter.mail.marking import is_field
+from newsletter.errors import NewsletterError
+from newsletter.letter import Letter, parse_letter
 from newsletter.mail.message import SLOT_PATTERN
 from newsletter.mail.render import HTML_BUDGET
-from newsletter.services import readers
+from newsletter.services import leads, readers, writing
 from newsletter.services.checks import Check
 from newsletter.services.environment import Environment
+from newsletter.services.leads import Progress
 from newsletter.services.writing import Draft
 
 CUT_AT = 102 * 1024
 """Bytes. Gmail shows that much of a mail's HTML, and hides the rest with its link to unsubscribe."""
-LINKS_AT_MOST = 100
-AT_ONCE = 8
 FEW_WORDS = 20
 SUBJECT_AT_MOST = 70
 _LOUD = re.compile(
@@ -30,17 +27,20 @@ _LOUD = re.compile(
     r"risk[- ]free|urgent|winner|100 ?%)(?!\w)",
     re.I,
 )
-NOT_FOUND = 404
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
 
 
-def examine(env: Environment, draft: Draft, *, offline: bool = False) -> list[Check]:
-    """Every check of a letter, in the order in which they matter. `offline`: nobody else's server is asked."""
+def examine(
+    env: Environment, draft: Draft, *, offline: bool = False, progress: Progress = lambda done, total: None
+) -> list[Check]:
+    """Every check of a letter, in the order in which they matter. `offline`: nobody else's server is asked; `progress`
+    is told how many links have answered."""
     parts: list[Callable[[Environment, Draft], Iterator[Check]]] = [
-        _recipients, _fields, _again, _subject, _text, _size, _pictures, _written_links,
+        _recipients, _fields, _again, _subject, _text, _size, leads.look_at_pictures, leads.look_at_links,
+        leads.look_for_left_overs,
     ]  # fmt: skip
     if not offline:
-        parts += [_live_links, _sender]
+        parts += [lambda env, draft: leads.ask_links(env, draft, progress), _sender]
     return [*(check for part in parts for check in part(env, draft)), *_notes(draft)]
 
 
@@ -76,9 +76,16 @@ def _again(env: Environment, draft: Draft) -> Iterator[Check]:
     file = Path(draft.file)
     if draft.campaign_id is None or draft.status != "draft" or not draft.file or not file.is_file():
         return
-    if file.read_text("utf-8-sig", errors="replace").replace("\r\n", "\n") != draft.prepared.letter.text:
+    if not _same(file, draft.prepared.letter):
         hint = f"newsletter campaign new {file} takes it up"
         yield Check("file", "warn", f"{file.name} has changed since this draft was made", hint)
+
+
+def _same(file: Path, letter: Letter) -> bool:
+    try:
+        return parse_letter(writing.text_in(file)).text == letter.text
+    except NewsletterError:
+        return False
 
 
 def _subject(env: Environment, draft: Draft) -> Iterator[Check]:
@@ -134,70 +141,6 @@ def _size(env: Environment, draft: Draft) -> Iterator[Check]:
         yield Check("size", "good", f"{what}; Gmail cuts at 102")
 
 
-def _pictures(env: Environment, draft: Draft) -> Iterator[Check]:
-    shown = draft.prepared.shown
-    bare = [one.written for one in shown if not one.alt.strip()]
-    if bare:
-        hint = "write ![what it shows](…): many readers never see pictures"
-        yield Check("alt", "warn", f"no description: {_some(bare)}", hint)
-    lost = [one.written for one in shown if not one.url]
-    if lost:
-        yield Check("pictures", "bad", f"no address a mail can show: {_some(lost)}", "use a file, or an https address")
-    own = {urlsplit(url).hostname for url in (env.settings.base_url, draft.prepared.list.site_url)}
-    foreign = [one.url for one in shown if one.url and urlsplit(one.url).hostname not in own]
-    if foreign:
-        hint = "their servers see who opens the letter; put the files beside it instead"
-        yield Check("pictures", "warn", f"pictures of others: {_some(foreign)}", hint)
-
-
-def _written_links(env: Environment, draft: Draft) -> Iterator[Check]:
-    relative = [
-        f"{link.written} → {link.url}" if link.url else link.written
-        for link in draft.prepared.links
-        if not link.url or not link.written.lower().startswith(("http://", "https://", "mailto:"))
-        if not is_field(link.url)
-    ]
-    if relative:
-        yield Check(
-            "links", "warn", f"not whole addresses: {_some(relative)}", "write https://…, so that it is as you mean it"
-        )
-
-
-def _live_links(env: Environment, draft: Draft) -> Iterator[Check]:
-    """Asks for every address once, as the feeds' fetcher asks: bounded, and never a private network."""
-    links = [link.url for link in draft.prepared.links if link.url.startswith("http") and not is_field(link.url)]
-    pictures = [one.url for one in draft.prepared.shown if one.url and one.written not in draft.prepared.names]
-    wanted = list(dict.fromkeys(url.partition("#")[0] for url in links + pictures))
-    # Our own pages may not be served yet, or not to this machine.
-    wanted = [url for url in wanted if not url.startswith(f"{env.settings.base_url}/")][:LINKS_AT_MOST]
-    if not wanted:
-        return
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        said = dict(zip(wanted, pool.map(lambda url: _asked(env, url), wanted), strict=True))
-    dead = [f"{url} ({why})" for url, (verdict, why) in said.items() if verdict == "dead"]
-    unsure = [f"{url} ({why})" for url, (verdict, why) in said.items() if verdict == "unsure"]
-    if dead:
-        yield Check("links", "warn", f"dead: {_some(dead)}", "mend them, or take them out")
-    if unsure:
-        yield Check("links", "warn", f"could not be checked: {_some(unsure)}", "open them yourself")
-    if not dead and not unsure:
-        yield Check("links", "good", f"{len(wanted)} links answer")
-
-
-def _asked(env: Environment, url: str) -> tuple[str, str]:
-    """Whether an address is alive, dead, or will not tell a program."""
-    try:
-        env.fetch(url)
-    except FeedUnavailable as error:
-        if "larger than" in error.reason:
-            return "alive", ""
-        unsure = error.status not in (0, NOT_FOUND) or "too long" in error.reason
-        return "unsure" if unsure else "dead", error.reason
-    except FeedError as error:  # gone, or where nobody on the internet could follow it
-        return "dead", error.reason
-    return "alive", ""
-
-
 def _sender(env: Environment, draft: Draft) -> Iterator[Check]:
     """Whether the domain in From says who may send for it. `doctor` looks at the rest."""
     domain = draft.prepared.list.from_email.rpartition("@")[2]
@@ -226,7 +169,3 @@ def _reserved(domain: str) -> bool:
 def _notes(draft: Draft) -> Iterator[Check]:
     for note in draft.prepared.notes:
         yield Check("video", "warn", note, "it works all the same")
-
-
-def _some(found: Sequence[str]) -> str:
-    return ", ".join(found[:3]) + (f" and {len(found) - 3} more" if len(found) > 3 else "")

@@ -7,6 +7,7 @@ A draft keeps the file's text and the pictures it named, and is rendered afresh 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,14 +17,16 @@ from sqlalchemy.orm import Session
 
 from newsletter.db import reading, transaction
 from newsletter.errors import NotFound, Refused
+from newsletter.frontmatter import decoded
 from newsletter.languages import LANGUAGES, spoken
 from newsletter.letter import STARTER, Letter, parse_letter, with_lines
 from newsletter.mail.personal import Personal
 from newsletter.mail.render import MailContent
+from newsletter.markdown import LETTER_AT_MOST
 from newsletter.models import Campaign, Edition
 from newsletter.models.campaigns import WEB
 from newsletter.services import drafts, readers
-from newsletter.services.drafts import Prepared
+from newsletter.services.drafts import Prepared, Version
 from newsletter.services.editions import addressed
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
@@ -31,6 +34,10 @@ from newsletter.services.messages import view
 
 OPEN = ("draft", "scheduled")
 """A campaign in one of these states can still be changed."""
+
+
+Spoken = Mapping[str, tuple[Version, ...]]
+"""A letter's versions by language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +59,24 @@ class Draft:
 
 
 def read_file(file: Path) -> Letter:
-    """The letter in `file`. Raises `NotFound`, `InvalidInput` by front matter key."""
+    """The letter in `file`. Raises `NotFound`, `Refused` for what is no text, `InvalidInput` by line or key."""
+    return parse_letter(text_in(file), folder=file.resolve().parent)
+
+
+def text_in(file: Path) -> str:
+    """The text of `file`. Raises `NotFound`, `Refused`."""
     try:
-        text = file.read_text("utf-8-sig")
+        if file.exists() and not file.is_file():
+            raise Refused(f"{file} is no file")
+        with file.open("rb") as opened:
+            data = opened.read(4 * LETTER_AT_MOST + 1)
     except FileNotFoundError:
         raise NotFound(f"there is no file {file}", hint=f"`newsletter campaign new {file}` makes one") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise Refused(f"{file} cannot be read: {error}") from None
-    return parse_letter(text, folder=file.resolve().parent)
+    except (OSError, ValueError) as error:
+        raise Refused(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(data) > 4 * LETTER_AT_MOST:
+        raise Refused(f"{file} is too long for a letter: more than {LETTER_AT_MOST} characters")
+    return decoded(data)
 
 
 def begin_file(file: Path) -> None:
@@ -169,13 +186,14 @@ def edit(env: Environment, campaign_id: int, letter: Letter, *, file: str = "", 
     if letter.slug not in (None, slug):
         raise Refused(f"campaign {campaign_id} is of the list {slug}", hint="make a new one for another list")
     draft = drafted(env, letter, slug, campaign_id, file, kept=kept, status=status)
+    made = in_every_language(env, draft.prepared)
     with transaction() as session:
         campaign = _changeable(locked(session, campaign_id))
         fill(env, session, campaign, draft.prepared, file)
         if at is not None and campaign.status != "draft":
             campaign.scheduled_at = at
         if campaign.status != "draft":
-            write_editions(env, session, campaign, draft.prepared)
+            write_editions(env, session, campaign, made)
     return draft
 
 
@@ -202,17 +220,21 @@ def _changeable(campaign: Campaign) -> Campaign:
     return campaign
 
 
-def write_editions(env: Environment, session: Session, campaign: Campaign, prepared: Prepared) -> None:
-    session.execute(delete(Edition).where(Edition.campaign_id == campaign.id))
-    page = env.links.archive(prepared.list.slug, campaign.id)
-    # In every language: who is there to read it is known only when it starts.
+def in_every_language(env: Environment, prepared: Prepared) -> Spoken:
+    """A letter's versions by language, "" for the list's own: who is there to read it is known only when it starts.
+    Renders, which reads the database; not to be done inside a transaction."""
     others = {spoken(language, prepared.list.language) for language in LANGUAGES} - {""}
-    made = {"": prepared.versions} | {other: drafts.in_language(env, prepared, other) for other in others}
+    return {"": prepared.versions} | {other: drafts.in_language(env, prepared, other) for other in others}
+
+
+def write_editions(env: Environment, session: Session, campaign: Campaign, made: Spoken) -> None:
+    session.execute(delete(Edition).where(Edition.campaign_id == campaign.id))
+    page = env.links.archive(campaign.mailing_list.slug, campaign.id)
     for language, versions in made.items():
         for number, version in enumerate(versions):
             content = addressed(version.content, page)
             session.add(_edition(campaign.id, number, content, version.personal, language=language))
-    session.add(_edition(campaign.id, WEB, addressed(prepared.versions[0].page, page), None))
+    session.add(_edition(campaign.id, WEB, addressed(made[""][0].page, page), None))
     session.flush()
 
 

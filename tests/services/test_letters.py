@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,10 +15,10 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from newsletter.db import db, transaction
-from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.errors import FeedUnavailable, InvalidInput, NotFound, Refused
 from newsletter.letter import parse_letter, with_lines
 from newsletter.models import Campaign, Delivery, Edition, MailingList, Picture, Subscription, Suppression
-from newsletter.services import campaigns, drafts, letters, preflight, readers, resources, sending, tags, writing
+from newsletter.services import campaigns, drafts, leads, letters, preflight, readers, resources, sending, tags, writing
 from newsletter.services.environment import EXTENSION, Environment
 from newsletter.tokens import keyed_hash
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink, body
@@ -221,11 +223,37 @@ def test_a_draft_remembers_its_file_and_its_pictures(
 
 def test_a_picture_that_is_not_there_is_said_at_once(env: Environment, people: dict[str, int], tmp_path: Path) -> None:
     (tmp_path / "x.md").write_text(TEXT + "![a](no.jpg)")
-    with pytest.raises(InvalidInput, match="no picture"):
+    with pytest.raises(InvalidInput, match="there is no such picture"):
         writing.new(env, tmp_path / "x.md")
     (tmp_path / "no.jpg").write_text("<svg/>")
     with pytest.raises(InvalidInput, match="use JPEG"):
         writing.new(env, tmp_path / "x.md")
+
+
+def test_pictures_come_from_the_letters_folder_alone(env: Environment, people: dict[str, int], tmp_path: Path) -> None:
+    """A letter that somebody sent must not carry one's own files to everybody, whatever leads to them."""
+    folder, secret = tmp_path / "letters", tmp_path / "secret.jpg"
+    (folder / "deep").mkdir(parents=True)
+    for file in (secret, folder / "deep" / "tree.jpg"):
+        file.write_bytes(picture())
+    (folder / "link.jpg").symlink_to(secret)
+    (folder / "up").symlink_to(tmp_path)
+    (folder / "loop.jpg").symlink_to(folder / "loop.jpg")
+    (folder / "inside.jpg").symlink_to(folder / "deep" / "tree.jpg")
+    (folder / "empty.jpg").touch()
+    os.mkfifo(folder / "fifo.jpg")
+    for written, said in (
+        ("../secret.jpg", "outside the letter's folder"), ("%2e%2e/secret.jpg", "outside"), ("deep/../../secret.jpg", "outside"),
+        ("link.jpg", "outside"), ("up/secret.jpg", "outside"), ("loop.jpg", "line 9"), ("deep", "is no file"), ("fifo.jpg", "is no file"),
+        ("empty.jpg", "is no picture"), ("a%00b.jpg", "cannot be read"), ("x" * 300 + ".jpg", "line 9"), ("../no.jpg", "outside"),
+    ):  # fmt: skip
+        (folder / "x.md").write_text(TEXT + f"![a]({written})")
+        with pytest.raises(InvalidInput, match="line 9: ") as refused:
+            writing.look(env, folder / "x.md")
+        assert said in str(refused.value)
+        assert len(str(refused.value)) < 300
+    (folder / "x.md").write_text(TEXT + "![a](deep/tree.jpg) ![b](inside.jpg) ![c](./deep/../deep/tree.jpg)")
+    assert len(writing.look(env, folder / "x.md").prepared.names) == 3
 
 
 def test_a_video_is_shown_from_here(
@@ -340,10 +368,21 @@ def test_a_good_letter_passes(env: Environment, people: dict[str, int], fake_fet
 @pytest.mark.parametrize(
     ("text", "id_", "said"),
     [
-        ("[a](/b)", "links", "warn: not whole addresses: /b → https://blog.example.com/b"),
-        ("[a](https://blog.example.com/dead)", "links", "warn: dead: https://blog.example.com/dead (404"),
-        ("![](https://blog.example.com/p.png)", "alt", "warn: no description"),
-        ("![x](https://other.example.org/p.png)", "pictures", "warn: pictures of others"),
+        ("[a](/b)", "links", "warn: line 9: /b → https://blog.example.com/b is no whole address"),
+        ("[a](https://blog.example.com/dead)", "links", "warn: line 9: https://blog.example.com/dead (404"),
+        ("![](https://blog.example.com/p.png)", "alt", "warn: line 9: https://blog.example.com/p.png has no description"),
+        ("![x](https://other.example.org/p.png)", "pictures", "warn: line 9: https://other.example.org/p.png is a picture of others"),
+        ("![x](/p.png)", "pictures", "warn: line 9: /p.png → https://blog.example.com/p.png is no whole address"),
+        ("[a](#top)", "links", "warn: line 9: #top → https://blog.example.com#top is no whole address"),
+        ("[a](//host.example/x)", "links", "warn: line 9: //host.example/x → https://host.example/x is no whole"),
+        ("[a](javascript:alert(1))", "links", "bad: line 9: javascript:alert(1) is no address a mail can carry"),
+        ("a\n\n[a](vbscript:x)", "links", "bad: line 11: vbscript:x is no address"), ("<file:///etc/passwd>", "links", "bad: line 9: file:///etc/passwd"),
+        ("[a](data:text/html,x){.button}", "links", "bad: line 9: data:text/html,x"), ("[a](ftp://x.org/y)", "links", "bad: line 9: ftp://x.org/y"),
+        ("[a](C:\\x.pdf)", "links", "bad: line 9: C:%5Cx.pdf is no address"), ("![a](file:///x.png)", "pictures", "bad: line 9: file:///x.png is left out"),
+        ("![a](data:image/png;base64," + "A" * 9000 + ")", "pictures", "bad: line 9: data:image/png;base64,AAA"), ("[a](https://u:p@x.org/)", "links", "bad: line 9: https://u:p@x.org/"),
+        ("[a](mailto:)", "links", "bad: line 9: mailto: is no mail address"), ("[a](mailto:ana%20example.org)", "links", "bad: line 9: mailto:ana%20example.org is no"),
+        ("[a](https://x.org/a b)", "links", "warn: line 9: ](https://x.org/a b) is not understood as a link"),
+        ("`<b>`\n\nA <b>bold</b> word", "html", "warn: line 11: <b> is shown to readers as it stands"),
         ("x " * 60_000, "size", "bad: "), ("y " * 47_000, "size", "warn: "),
     ],
 )  # fmt: skip
@@ -351,6 +390,30 @@ def test_m09_what_is_wrong_with_a_letter(
     env: Environment, people: dict[str, int], text: str, id_: str, said: str
 ) -> None:
     assert any(row.startswith(said) for row in checks(env, TEXT + text)[id_]), checks(env, TEXT + text)
+
+
+def test_links_of_every_right_kind_pass(env: Environment, people: dict[str, int]) -> None:
+    text = "[a](mailto:ana@example.org?subject=Hi) [b](tel:+49-30-123) [c]({{ 'https://x.org' }}) `<p>` ```\n<p>[a](b c)\n```"
+    found = checks(env, TEXT + text, offline=True)
+    assert [said for id_ in ("links", "html", "pictures") for said in found.get(id_, [])] == []
+
+
+def test_links_are_asked_at_once_and_not_for_ever(
+    env: Environment, people: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(url: str, **_: object) -> None:
+        threading.Event().wait(0.4 if "slow" in url else 0)
+        raise FeedUnavailable(url, "404", status=404)
+
+    monkeypatch.setattr(leads, "ASK_FOR", 0.2)
+    text = TEXT + " ".join(f"https://x.org/{number}" for number in range(120)) + " https://x.org/1 https://x.org/slow"
+    draft = writing.drafted(env, parse_letter(text), None, None, "")
+    told: list[tuple[int, int]] = []
+    found = preflight.examine(replace(env, fetch=slow), draft, progress=lambda done, total: told.append((done, total)))
+    assert told[-1] == (100, 100)
+    said = [check.what for check in found if check.id == "links"]
+    assert any("and 90 more is dead" in row or "… and 90 more" in row for row in said), said
+    assert "only 100 of 121 links were asked" in said
 
 
 @pytest.mark.parametrize(
@@ -387,7 +450,9 @@ def test_a_sender_nobody_vouches_for(env: Environment, people: dict[str, int], f
 def test_editions_of_a_plain_letter_carry_no_fields(env: Environment, people: dict[str, int]) -> None:
     """What costs nothing must cost nothing: no reader is looked up for a letter that is the same for all."""
     letters.send(env, parse_letter("---\nsubject: x\n---\nHello all.\n"))
-    assert [(row.cursor, row.fields) for row in db.session.scalars(select(Edition))] == [(0, None), (-1, None)]
+    rows = list(db.session.scalars(select(Edition)))
+    assert {row.cursor for row in rows} == {0, -1}
+    assert [row.fields for row in rows if row.fields] == []
 
 
 def test_files_for_subscribers_are_linked_for_each_reader(

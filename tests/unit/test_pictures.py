@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import resource
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from newsletter.errors import InvalidInput
 from newsletter.pictures import SHARP, fit_for_mail
@@ -52,9 +53,28 @@ def test_what_mail_programs_do_not_show_becomes_what_they_do() -> None:
 @pytest.mark.parametrize(
     "data",
     [b"", b"no picture", b"<svg onload='alert(1)'/>", picture()[:500], picture("TIFF"), b"GIF89a" + b"\xff" * 20,
-     picture("PNG", (9000, 9000), "L")],
-    ids=["empty", "text", "svg", "cut", "tiff", "gif", "bomb"],
+     picture("PNG", (9000, 9000), "L"), picture("PNG", (6000, 6000), "1"), picture("JPEG", (9000, 9000), "L")],
+    ids=["empty", "text", "svg", "cut", "tiff", "gif", "bomb", "drawn", "photo"],
 )  # fmt: skip
 def test_what_is_no_picture_is_refused_by_name(data: bytes) -> None:
     with pytest.raises(InvalidInput, match="tree"):
         fit_for_mail(data, called="tree")
+
+
+def test_colours_are_those_of_a_screen() -> None:
+    """CMYK, 16 bits and profiles of cameras end as what every mail program shows."""
+    printed = opened(fit_for_mail(picture("JPEG", (40, 40), "CMYK"), called="x").data)
+    assert (printed.mode, printed.format) == ("RGB", "JPEG")
+    deep = io.BytesIO()
+    Image.new("I;16", (4, 4), 32768).save(deep, "PNG")
+    assert opened(fit_for_mail(deep.getvalue(), called="x").data).getpixel((0, 0)) == (128, 128, 128)
+    linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    for profile in (b"nonsense", linear):
+        assert fit_for_mail(picture(size=(40, 40), icc_profile=profile), called="x").media_type == "image/jpeg"
+
+
+def test_a_large_photo_is_opened_small() -> None:
+    """48 million pixels, as telephones take them, need no memory of their own."""
+    photo, before = picture(size=(8000, 6000)), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert opened(fit_for_mail(photo, called="x").data).size == (SHARP, 804)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000, "KB"

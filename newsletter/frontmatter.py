@@ -1,0 +1,123 @@
+"""The head of a letter's file: bytes → text, and what stands between two lines of ``---``. Pure.
+
+YAML reads it, and every value is one text: nothing is a date, a number or a list by surprise, and nothing refers to
+anything else.
+"""
+
+from __future__ import annotations
+
+import codecs
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+import yaml
+
+from newsletter.errors import InvalidInput, Refused
+
+HEAD_AT_MOST = 5000
+NESTED_AT_MOST = 200
+"""Signs that may open something: PyYAML takes quadratic time over what stands in one another."""
+_NESTING = re.compile(r"[\[{]|[-?:](?=\s)")
+_QUOTE = "put the whole value into quotation marks: '…'"
+
+
+def decoded(data: bytes) -> str:
+    """A file's text, its lines ended by ``\\n``: UTF-8, or UTF-16 where its first two bytes say so.
+
+    Raises `Refused`, with the line of what is in neither.
+    """
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if not wide:
+        _no_nul(data.decode("latin-1"))
+    try:
+        text = data.decode("utf-16" if wide else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Refused(
+            f"line {line} is no text in UTF-8 (0x{data[error.start]:02X} after {error.start} bytes)",
+            hint="save the file as UTF-8",
+        ) from None
+    _no_nul(text)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _no_nul(text: str) -> None:
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise Refused(f"line {line} holds what is no text", hint="save the file as plain text, in UTF-8")
+
+
+def split(text: str) -> tuple[str, str, int]:
+    """A letter's head, its body, and the line on which the body begins. Raises `InvalidInput`."""
+    if not text.strip():
+        raise InvalidInput({"letter": "the file is empty; `newsletter campaign new` begins one"})
+    rows = text.split("\n")
+    if rows[0].rstrip() != "---":
+        raise InvalidInput({"line 1": "begin the file with ---, a line `subject: …`, and --- again"})
+    for number, row in enumerate(rows[1:], 1):
+        if row.rstrip() == "---":
+            return "\n".join(rows[1:number]), "\n".join(rows[number + 1 :]), number + 2
+    raise InvalidInput({"front matter": "has no end; write --- on a line of its own between it and the letter"})
+
+
+def joined(values: Mapping[str, str], body: str) -> str:
+    """A letter's text of its parts."""
+    return f"---\n{yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False, width=10_000)}---\n{body}"
+
+
+def values(head: str, keys: Sequence[str]) -> dict[str, str]:
+    """What the head says. Raises `InvalidInput`, naming the line."""
+    if len(head) > HEAD_AT_MOST:
+        raise InvalidInput({"front matter": f"is longer than {HEAD_AT_MOST} characters; is its second --- missing?"})
+    if len(_NESTING.findall(head)) > NESTED_AT_MOST:
+        raise InvalidInput({"front matter": f"cannot be read; {_QUOTE}"})
+    tree = _read(head)
+    if tree is None:
+        return {}
+    if not isinstance(tree, yaml.MappingNode):
+        _refuse(tree, "write lines like `subject: …`")
+    found: dict[str, str] = {}
+    for key, value in tree.value:
+        name = _name(key, keys)
+        if name in found:
+            _refuse(key, f"{name} stands here a second time")
+        if not isinstance(value, yaml.ScalarNode):
+            _refuse(value, f"{name} is one line of text; {_QUOTE}")
+        unsaid = value.style is None and value.value in ("~", "null")
+        found[name] = "" if unsaid else value.value
+    return found
+
+
+def _name(key: yaml.Node, keys: Sequence[str]) -> str:
+    if not isinstance(key, yaml.ScalarNode):
+        _refuse(key, "write lines like `subject: …`")
+    name = str(key.value)
+    if name not in keys:
+        near = difflib.get_close_matches(name, keys, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"use {', '.join(keys)}"
+        _refuse(key, f"{name[:60]} is unknown; {hint}")
+    return name
+
+
+def _read(head: str) -> yaml.Node | None:
+    try:
+        for event in yaml.parse(head, Loader=yaml.BaseLoader):
+            if getattr(event, "anchor", None) is not None:
+                _refuse(event, f"& and * mean something in YAML; {_QUOTE}")
+        return yaml.compose(head, Loader=yaml.BaseLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        why = "a tab stands where blanks are wanted" if "\\t" in str(error.problem) else f"cannot be read; {_QUOTE}"
+        raise InvalidInput({f"line {mark.line + 2 if mark else 1}": why}) from None
+    except yaml.reader.ReaderError as error:
+        line = head.count("\n", 0, error.position) + 2
+        raise InvalidInput({f"line {line}": "holds a character that is no text"}) from None
+    except (yaml.YAMLError, RecursionError):
+        raise InvalidInput({"front matter": f"cannot be read; {_QUOTE}"}) from None
+
+
+def _refuse(at: yaml.Node | yaml.Event, why: str) -> NoReturn:
+    line = at.start_mark.line + 2 if at.start_mark else 1
+    raise InvalidInput({f"line {line}": why})
