@@ -7,6 +7,7 @@ folder beside the settings comes first, so that a mail can be changed without to
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,41 +32,48 @@ class MailContent:
     html: str
 
 
+_speaking: ContextVar[str] = ContextVar("speaking", default=SOURCE)
+"""The language of the mail that is being rendered: templates are compiled once for all of them, and ask here."""
+
+
 class Renderer:
     """Finds a mail's templates in the first of `directories` that has them."""
 
     def __init__(self, directories: Sequence[Path]) -> None:
-        self._directories = [str(directory) for directory in directories]
-        self._speaking: dict[str, ImmutableSandboxedEnvironment] = {}
+        self._jinja = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader([str(directory) for directory in directories]),
+            autoescape=lambda name: bool(name) and str(name).endswith(".html"),
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=False,
+            extensions=["jinja2.ext.i18n"],
+        )
+        self._jinja.policies["ext.i18n.trimmed"] = True
+        self._jinja.filters["shorten"] = shorten
+        self._jinja.install_gettext_callables(_said, _counted, newstyle=True)  # type: ignore[attr-defined]
         self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True)
 
     def render(self, mail: str, context: Mapping[str, object]) -> MailContent:
         """The mail `mail` (a folder's name) with `context`. Raises `TemplateProblem`, naming template and line."""
         language = str(getattr(context.get("list"), "language", ""))
-        jinja = self._jinja(known(language) or SOURCE)
         context = {"direction": direction(language), **context}
-        subject = plain(_render(jinja, f"{mail}/subject.txt", context), limit=300)
-        text = _render(jinja, f"{mail}/text.txt", context).strip() + "\n"
-        html = _render(jinja, f"{mail}/html.html", {**context, "subject": subject})
+        spoken = _speaking.set(known(language) or SOURCE)
+        try:
+            subject = plain(_render(self._jinja, f"{mail}/subject.txt", context), limit=300)
+            text = _render(self._jinja, f"{mail}/text.txt", context).strip() + "\n"
+            html = _render(self._jinja, f"{mail}/html.html", {**context, "subject": subject})
+        finally:
+            _speaking.reset(spoken)
         return MailContent(subject, text, self._inliner.inline(html))
 
-    def _jinja(self, language: str) -> ImmutableSandboxedEnvironment:
-        """Jinja with the texts of one language: compiled templates are kept apart, for texts stand in them."""
-        if language not in self._speaking:
-            jinja = ImmutableSandboxedEnvironment(
-                loader=FileSystemLoader(self._directories),
-                autoescape=lambda name: bool(name) and str(name).endswith(".html"),
-                undefined=StrictUndefined,
-                trim_blocks=True,
-                lstrip_blocks=True,
-                keep_trailing_newline=False,
-                extensions=["jinja2.ext.i18n"],
-            )
-            jinja.policies["ext.i18n.trimmed"] = True
-            jinja.filters["shorten"] = shorten
-            jinja.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
-            self._speaking[language] = jinja
-        return self._speaking[language]
+
+def _said(text: str) -> str:
+    return translations(_speaking.get()).gettext(text)
+
+
+def _counted(one: str, many: str, count: int) -> str:
+    return translations(_speaking.get()).ngettext(one, many, count)
 
 
 def _render(jinja: ImmutableSandboxedEnvironment, template: str, context: Mapping[str, object]) -> str:
