@@ -53,7 +53,8 @@ class Feed(Base):
 
 class Entry(Base):
     """An item of a feed. `fate` says what becomes of it, `why` in words; `seq` orders what readers are owed: a list's
-    next number, given when the entry becomes ready. `matures_at`: not in an instant mail before (empty: at once);
+    next number, given when the entry becomes ready. `first_seq`: its number before its feed took it back
+    and brought it again, for those who have not had it. `matures_at`: not in an instant mail before (empty: at once);
     `withdrawn_at`: since when its feed has it no more; `by_hand`: the author has decided, and no poll changes
     its fate; `shown_in_id`: the post of the list that shows this video."""
 
@@ -85,6 +86,7 @@ class Entry(Base):
     fate: Mapped[str] = mapped_column(String(10))
     why: Mapped[str] = mapped_column(String(300), default="")
     seq: Mapped[int | None] = mapped_column(Integer)
+    first_seq: Mapped[int | None] = mapped_column(Integer)
     matures_at: Mapped[datetime | None]
     withdrawn_at: Mapped[datetime | None]
     by_hand: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())

@@ -51,10 +51,11 @@ class Subscription(Base):
 
     `topics` holds the ids of those chosen, ascending, with commas between ("3,7"); empty means all of them.
     `round` counts the requests to subscribe, so that a confirmation link made before an unsubscription opens nothing
-    any more. `cursor`: entries of the list up to this sequence number are settled for this reader. `series_at`: when
-    the list's series began for this reader; `series_due_at`: when to look whether its next letter is due.
-    `confirmation_at`: when the latest request was made; `withheld` where its confirmation was not mailed, because the
-    address had been asked often enough. `answers`: what was filled into the author's own fields.
+    any more. `cursor`: entries of the list up to this sequence number are settled for this reader; `joined_seq`: up to
+    this one they were there before she was. `series_at`: when the list's series began for this reader;
+    `series_due_at`: when to look whether its next letter is due. `confirmation_at`: when the latest request was made;
+    `withheld` where its confirmation was not mailed, because the address had been asked often enough. `answers`: what
+    was filled into the author's own fields.
     """
 
     __tablename__ = "subscriptions"
@@ -79,6 +80,7 @@ class Subscription(Base):
     cadence: Mapped[str] = mapped_column(String(10))
     round: Mapped[int] = mapped_column(Integer, default=1)
     cursor: Mapped[int] = mapped_column(Integer, default=0)
+    joined_seq: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     topics: Mapped[str] = mapped_column(String(500), default="", server_default="")
     paused_until: Mapped[datetime | None]
     confirmation_at: Mapped[datetime | None]

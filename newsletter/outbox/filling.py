@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Select, exists, func, insert, literal, null, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    and_,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscription
@@ -78,6 +92,13 @@ def recipients(campaign: Campaign) -> Select[tuple[int]]:
 def without(campaign: Campaign) -> ColumnElement[bool]:
     """Subscriptions that have no row in a campaign yet."""
     return ~exists().where(deliveries.c.campaign_id == campaign.id, deliveries.c.subscription_id == Subscription.id)
+
+
+def had(editions: Collection[tuple[int, int]]) -> ColumnElement[bool]:
+    """Subscriptions that one of these editions (campaign, number) was made for."""
+    got = deliveries.c
+    one_of = (and_(got.campaign_id == campaign, got.cursor == number) for campaign, number in editions)
+    return exists().where(got.subscription_id == Subscription.id, or_(false(), *one_of))
 
 
 def cancel(session: Session, subscription_ids: Sequence[int], *, now: datetime) -> int:

@@ -23,7 +23,7 @@ from newsletter.services.editions import Editor, addressed
 from newsletter.services.entries import owed
 from newsletter.services.environment import Environment
 from newsletter.services.owing import Candidate, Decision
-from newsletter.services.planning import Plan, plan, recipients
+from newsletter.services.planning import Plan, plan, recipients, settled
 
 NOTHING_NEW = "nothing new since the last one"
 
@@ -81,7 +81,7 @@ def compose(env: Environment, due: Due) -> Composed | None:
             )
             if session.scalar(select(dealt_with(due.list_id, due.cadence, due.key))):
                 return None
-            _settle(session, found)
+            _settle(env, session, found)
             return _freeze(env, session, found, due, mails)
     except (IntegrityError, _TakenCareOf):
         return None
@@ -105,18 +105,13 @@ def chosen(found: Plan, ids: Collection[int]) -> list[Candidate]:
     return [entry for entry in found.candidates if entry.id in wanted]
 
 
-def _settle(session: Session, found: Plan) -> None:
-    """Moves on the cursors of those whom nothing of what there is concerns, so that they are not looked at again. Those
-    of other rhythms stay: what is withdrawn now may be in its feed again when their digest is due."""
-    by_topics: dict[str, list[int]] = {}
-    for group in found.decision.settled:
-        by_topics.setdefault(group.topics, []).append(group.cursor)
-    for topics, cursors in by_topics.items():
+def _settle(env: Environment, session: Session, found: Plan) -> None:
+    """Moves on the cursors of those whom nothing of what there is concerns, so that they are not looked at again."""
+    if found.decision.settled:
+        those = settled(found, env.now).subquery()
         session.execute(
             update(Subscription)
-            .where(Subscription.list_id == found.list.id, Subscription.cadence == found.cadence)
-            .where(Subscription.topics == topics)
-            .where(Subscription.cursor.in_(cursors))
+            .where(Subscription.id.in_(select(those.c[0])))
             .values(cursor=found.through)
             .execution_options(synchronize_session=False)
         )

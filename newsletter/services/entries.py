@@ -48,7 +48,7 @@ def make_ready(session: Session, entry: Entry, why: str = "", *, grace_from: dat
         .values(entry_seq=MailingList.entry_seq + 1)
         .returning(MailingList.entry_seq, MailingList.grace_minutes)
     ).one()
-    entry.fate, entry.why = "ready", why
+    entry.fate, entry.why, entry.first_seq = "ready", why, None
     entry.matures_at = grace_from + timedelta(minutes=grace) if grace_from and grace else None
 
 
@@ -58,6 +58,14 @@ def regrace(env: Environment, session: Session, mailing_list: MailingList, minut
     waiting = select(Entry).where(Entry.list_id == mailing_list.id, Entry.matures_at > env.now)
     for entry in session.scalars(waiting):
         entry.matures_at = entry.matures_at and entry.matures_at + more
+
+
+def owe_again(session: Session, entry: Entry) -> None:
+    """Gives an entry that some have had a new number, for digests may have passed over the one it had: those who were
+    there then and have not had it are owed it (`planning.returned`)."""
+    first = entry.first_seq or entry.seq
+    make_ready(session, entry, "is in its feed again: goes to whoever has not had it")
+    entry.fate, entry.first_seq = "sent", first
 
 
 def promote_due(env: Environment) -> int:

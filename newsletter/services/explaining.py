@@ -31,8 +31,8 @@ from newsletter.services.digests import cadences
 from newsletter.services.entries import owed
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
-from newsletter.services.owing import Candidate, Decision, Group, decide, wanted_by
-from newsletter.services.planning import candidates, patience, plan
+from newsletter.services.owing import Candidate, Decision, Group, decide, owed_by, wanted_by
+from newsletter.services.planning import candidates, patience, plan, returned
 from newsletter.services.suppressions import suppressed
 
 LAST = 20
@@ -276,9 +276,14 @@ class _Reader:
         self.moment = None if instant else next_period(cadence, mailing_list.schedule, env.now)
         following = next_period(cadence, mailing_list.schedule, self.moment.due_at) if self.moment else None
         there = candidates(session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq)
-        group = Group(subscription.cursor, subscription.topics, 1)
-        self.owed: dict[int, Candidate] = {entry.id: entry for entry in there}
-        self.wanted = wanted_by(subscription.topics, there)
+        missed = session.scalar(
+            select(returned(session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq)).where(
+                Subscription.id == subscription.id
+            )
+        )
+        group = Group(subscription.cursor, subscription.topics, 1, missed=missed or "")
+        self.owed: dict[int, Candidate] = {entry.id: entry for entry in owed_by(group, there)}
+        self.wanted = owed_by(group, wanted_by(subscription.topics, there))
         self.decision = decide(there, [group], patience(mailing_list, following))
 
     def course(self, entry: Entry) -> tuple[Course, str]:

@@ -15,7 +15,7 @@ from newsletter.feeds.discover import discover
 from newsletter.feeds.looking import without_upcoming
 from newsletter.feeds.youtube import KINDS
 from newsletter.models import Feed, MailingList
-from newsletter.services import recording
+from newsletter.services import recording, stories
 from newsletter.services.environment import Environment
 from newsletter.services.fetching import Reading
 
@@ -129,10 +129,11 @@ def _set_status(which: str, status: str, due: datetime | None) -> FeedView:
 
 
 def remove(which: str) -> FeedView:
-    """Forgets a feed and what was found in it."""
+    """Forgets a feed and what was found in it, but for what another feed of its list has too."""
     with transaction() as session:
         feed = find(session, which)
         shown = _view(feed)
+        stories.pass_on(session, feed.id)
         session.delete(feed)
         return shown
 

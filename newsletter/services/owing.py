@@ -14,7 +14,8 @@ from datetime import UTC, datetime, tzinfo
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An entry that may be mailed: its number, what it is about, since when it could have gone out, its own date."""
+    """An entry that may be mailed: its number, what it is about, since when it could have gone out, its own date.
+    `again`: it was mailed to some, and came back."""
 
     id: int
     seq: int
@@ -22,17 +23,19 @@ class Candidate:
     topics: frozenset[int]
     since: datetime
     date: datetime
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Readers at one `cursor` with one choice of `topics` (as `Subscription.topics` has it) who read one `language`
-    (empty: their list's)."""
+    (empty: their list's). `missed` are the entries that came back which they were owed and have not had."""
 
     cursor: int
     topics: str
     readers: int
     language: str = ""
+    missed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +102,7 @@ def decide(candidates: Sequence[Candidate], groups: Sequence[Group], patience: P
     settled, waiting, few = [], [], 0
     wanted = {chosen: wanted_by(chosen, candidates) for chosen in {group.topics for group in groups}}
     for group in groups:
-        found = wanted[group.topics]
-        owed = found[bisect_right(found, group.cursor, key=lambda entry: entry.seq) :]
+        owed = owed_by(group, wanted[group.topics])
         if not owed:
             settled.append(group)
         elif patience.waits(owed):
@@ -111,6 +113,13 @@ def decide(candidates: Sequence[Candidate], groups: Sequence[Group], patience: P
     made = [Share(entries, tuple(readers)) for entries, readers in shares.items()]
     made.sort(key=lambda share: (-len(share.entries), share.entries))
     return Decision(tuple(made), tuple(settled), tuple(waiting), few)
+
+
+def owed_by(group: Group, wanted: Sequence[Candidate]) -> list[Candidate]:
+    """What a group has not had of what it wants."""
+    missed = set(unpacked(group.missed))
+    ahead = wanted[bisect_right(wanted, group.cursor, key=lambda entry: entry.seq) :]
+    return [entry for entry in ahead if not entry.again or entry.id in missed]
 
 
 def wanted_by(chosen: str, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -128,7 +137,7 @@ def packed(topics: Collection[int]) -> str:
 
 
 def unpacked(chosen: str) -> tuple[int, ...]:
-    """The ids in a stored choice."""
+    """The ids in a stored choice, or in what a group missed."""
     return tuple(int(part) for part in chosen.split(",") if part)
 
 

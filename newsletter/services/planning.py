@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, String, and_, column, exists, func, or_, select, values
+from sqlalchemy import ColumnElement, Select, String, and_, case, column, exists, func, literal, or_, select, values
 from sqlalchemy import Integer as Whole
 from sqlalchemy.orm import Session
 
+from newsletter import outbox
 from newsletter.languages import spoken
-from newsletter.models import Entry, MailingList, Subscriber, Subscription, Suppression
+from newsletter.models import CampaignEntry, Edition, Entry, MailingList, Subscriber, Subscription, Suppression
+from newsletter.models.campaigns import WEB
 from newsletter.models.feeds import FATES
 from newsletter.schedule import Cadence, Period
 from newsletter.services import intros, topics
@@ -35,6 +37,8 @@ class Plan:
     candidates: tuple[Candidate, ...]
     decision: Decision
     intro: Intro | None
+    missed: ColumnElement[str]
+    """Which entries that came back each subscription is owed, as SQL (`returned`)."""
 
 
 def plan(
@@ -50,8 +54,11 @@ def plan(
     one, is given; and an instant mail for its entries to mature, unless it is `hasty`."""
     patient = cadence == "instant" and not hasty
     through = matured(session, mailing_list, env.now) if patient else mailing_list.entry_seq
-    groups = _groups(env, session, mailing_list, cadence, through)
-    first = min((group.cursor for group in groups), default=through)
+    behind = and_(readers(mailing_list.id, cadence, env.now), Subscription.cursor < through)
+    first = session.scalar(select(func.min(Subscription.cursor)).join(Subscriber).where(behind))
+    first = through if first is None else first
+    missed = returned(session, mailing_list.id, after=first, through=through)
+    groups = _groups(session, mailing_list, behind, missed)
     there = candidates(session, mailing_list.id, after=first, through=through)
     return Plan(
         view(env, mailing_list),
@@ -61,6 +68,7 @@ def plan(
         tuple(there),
         decide(there, groups, patience(mailing_list, following)),
         intros.find(session, mailing_list.id, cadence),
+        missed,
     )
 
 
@@ -71,15 +79,33 @@ def patience(mailing_list: MailingList, following: Period | None) -> Patience:
 
 
 def _groups(
-    env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence, through: int
+    session: Session, mailing_list: MailingList, behind: ColumnElement[bool], missed: ColumnElement[str]
 ) -> list[Group]:
-    stand = (Subscription.cursor, Subscription.topics, Subscriber.language)
-    behind = (readers(mailing_list.id, cadence, env.now), Subscription.cursor < through)
-    counted = select(*stand, func.count()).join(Subscriber, Subscriber.id == Subscription.subscriber_id).where(*behind)
-    found: Counter[tuple[int, str, str]] = Counter()
-    for cursor, chosen, language, count in session.execute(counted.group_by(*stand).order_by(*stand)):
-        found[cursor, chosen, spoken(language, mailing_list.language)] += count
-    return [Group(cursor, chosen, count, language) for (cursor, chosen, language), count in found.items()]
+    stand = (Subscription.cursor, Subscription.topics, missed.label("missed"), Subscriber.language)
+    each = select(*stand).join(Subscriber, Subscriber.id == Subscription.subscriber_id).where(behind).subquery()
+    by = (each.c.cursor, each.c.topics, each.c.missed, each.c.language)
+    counted = session.execute(select(*by, func.count()).group_by(*by).order_by(*by))
+    found: Counter[tuple[int, str, str, str]] = Counter()
+    for cursor, chosen, again, language, count in counted:
+        found[cursor, chosen, again, spoken(language, mailing_list.language)] += count
+    return [Group(cursor, chosen, count, language, again) for (cursor, chosen, again, language), count in found.items()]
+
+
+def returned(session: Session, list_id: int, *, after: int, through: int) -> ColumnElement[str]:
+    """Which of the entries that were mailed, withdrawn and came back a subscription is owed, as SQL: ids with commas
+    behind them. Those that were numbered first after she joined, and that none of her editions carried."""
+    query = select(Entry.id, Entry.seq, Entry.first_seq).where(Entry.list_id == list_id, owed())
+    query = query.where(Entry.first_seq.is_not(None), Entry.seq > after, Entry.seq <= through).order_by(Entry.id)
+    found: ColumnElement[str] = literal("")
+    for entry_id, seq, first in session.execute(query).all():
+        carried = select(Edition.campaign_id, Edition.cursor, Edition.entries).where(
+            Edition.campaign_id.in_(select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == entry_id)),
+            Edition.cursor != WEB,
+        )
+        had = {(campaign, number) for campaign, number, ids in session.execute(carried) if entry_id in ids}
+        ahead = and_(Subscription.cursor < seq, Subscription.joined_seq < first, ~outbox.had(had))
+        found = found + case((ahead, f"{entry_id},"), else_="")
+    return found
 
 
 def candidates(
@@ -88,7 +114,9 @@ def candidates(
     """The entries numbered after `after` and up to `through`, in the order of their numbers."""
     belongs = topics.topic_map(session, list_id)
     rows = session.execute(
-        select(Entry.id, Entry.seq, Entry.categories, Entry.feed_id, Entry.found_at, Entry.published_at)
+        select(
+            Entry.id, Entry.seq, Entry.first_seq, Entry.categories, Entry.feed_id, Entry.found_at, Entry.published_at
+        )
         .where(Entry.list_id == list_id, owed(), Entry.fate.in_(fates), Entry.seq > after, Entry.seq <= through)
         .order_by(Entry.seq)
     )
@@ -101,6 +129,7 @@ def candidates(
             # It was found, and its date had come.
             since=max(row.found_at, row.published_at or row.found_at),
             date=row.published_at or row.found_at,
+            again=row.first_seq is not None,
         )
         for row in rows
     ]
@@ -131,14 +160,19 @@ def matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
 
 def recipients(found: Plan, now: datetime) -> Select[tuple[int, int]]:
     """Who gets the digest, and which of its editions: (subscription id, number of the share)."""
-    rows = {
-        (group.cursor, group.topics, number)
-        for number, share in enumerate(found.decision.shares)
-        for group in share.groups
-    }
-    names = (column("cursor", Whole), column("topics", String), column("edition", Whole))
-    groups = values(*names, name="owed").data(sorted(rows)).cte()
-    same = and_(Subscription.cursor == groups.c.cursor, Subscription.topics == groups.c.topics)
-    return (
-        select(Subscription.id, groups.c.edition).join(groups, same).where(readers(found.list.id, found.cadence, now))
-    )
+    return _those_of(found, [share.groups for share in found.decision.shares], now)
+
+
+def settled(found: Plan, now: datetime) -> Select[tuple[int, int]]:
+    """Whom nothing of what there is concerns: (subscription id, 0)."""
+    return _those_of(found, [found.decision.settled], now)
+
+
+def _those_of(found: Plan, groups: Sequence[Sequence[Group]], now: datetime) -> Select[tuple[int, int]]:
+    rows = {(group.cursor, group.topics, group.missed, number) for number, each in enumerate(groups) for group in each}
+    names = (column("cursor", Whole), column("topics", String), column("missed", String), column("edition", Whole))
+    owed_ = values(*names, name="owed").data(sorted(rows)).cte()
+    stand = (Subscription.id, Subscription.cursor, Subscription.topics, found.missed.label("missed"))
+    each = select(*stand).join(Subscriber).where(readers(found.list.id, found.cadence, now)).subquery()
+    same = and_(*(each.c[name] == owed_.c[name] for name in ("cursor", "topics", "missed")))
+    return select(each.c.id, owed_.c.edition).join(owed_, same)

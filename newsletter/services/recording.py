@@ -18,7 +18,7 @@ from newsletter.feeds.identity import canonical_link
 from newsletter.models import Entry, Feed
 from newsletter.schedule import next_poll
 from newsletter.services import notices, sighting, stories
-from newsletter.services.entries import make_ready
+from newsletter.services.entries import make_ready, owe_again
 from newsletter.services.environment import Environment
 from newsletter.services.fetching import Reading, digest
 
@@ -86,7 +86,7 @@ def _entries(
     moment = sighting.Moment(env.now, feed.read_at, backlog, canonical_link(feed.site_url or parsed.link))
     decided = sighting.decide(known, parsed.entries, moment)
     changed = _seen(env, session, known, decided.seen)
-    gone = _withdrawn(env, session, decided.gone)
+    gone = withdrawn(env, session, decided.gone)
     # Oldest first, so that what is ready is numbered in the order it was written.
     fates = [_add(env, session, feed, new, _left_out(feed, new, found)).fate for new in reversed(decided.new)]
     stories.join(env, session, feed.list_id)
@@ -127,21 +127,24 @@ def _seen(
         if sighted.identity not in used:
             entry.identity = sighted.identity
         if entry.withdrawn_at is not None:
-            _returned(env, session, entry)
+            returned(env, session, entry)
     return len(seen)
 
 
-def _returned(env: Environment, session: Session, entry: Entry) -> None:
+def returned(env: Environment, session: Session, entry: Entry) -> None:
+    """Owes what is in its feed again to everybody; what was mailed already, to whoever has not had it."""
     entry.withdrawn_at = None
-    if entry.fate != "skipped" or entry.by_hand or entry.shown_in_id is not None:
+    if entry.by_hand or entry.shown_in_id is not None:
         return
-    if entry.published_at is not None and entry.published_at > env.now + sighting.AHEAD:
+    if entry.fate == "sent":
+        owe_again(session, entry)
+    elif entry.fate == "skipped" and entry.published_at is not None and entry.published_at > env.now + sighting.AHEAD:
         entry.fate, entry.why = "new", WAITS
-    else:
+    elif entry.fate == "skipped":
         make_ready(session, entry, "is in its feed again", grace_from=env.now)
 
 
-def _withdrawn(env: Environment, session: Session, numbers: Sequence[int]) -> int:
+def withdrawn(env: Environment, session: Session, numbers: Sequence[int]) -> int:
     """Takes back what its feed has taken back, but for what the author has decided by hand."""
     rows = session.scalars(select(Entry).where(Entry.id.in_(numbers), Entry.by_hand.is_(False))).all()
     for entry in rows:

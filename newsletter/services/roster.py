@@ -150,8 +150,8 @@ class Roster:
             self._made[key] = {
                 "handle": new_handle(), "list_id": mailing_list.id, "cadence": cadence,
                 "paused_until": person.paused_until, "created_at": person.created_at or now,
-                "cursor": mailing_list.entry_seq, "topics": self._topics(mailing_list, person),
-                "answers": person.answers,
+                "cursor": mailing_list.entry_seq, "joined_seq": mailing_list.entry_seq,
+                "topics": self._topics(mailing_list, person), "answers": person.answers,
             }  # fmt: skip
         values = {"status": status, "confirmed_at": confirmed_at, "unsubscribed_at": left_at}
         if here.subscription_id is None:
@@ -223,7 +223,7 @@ class Roster:
         changed = update(_subscriptions).where(_subscriptions.c.id == bindparam("row"))
         for id_, values in sorted(self._changed.items()):
             seq = values.pop("seq")
-            cursor = {"cursor": seq} if values["status"] == "active" else {}
+            cursor = {"cursor": seq, "joined_seq": seq} if values["status"] == "active" else {}
             self._session.connection().execute(changed.values(**values, **cursor), {"row": id_})
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.orm import Session, aliased
 
 from newsletter.content import video_ids
-from newsletter.models import Entry, Feed
+from newsletter.models import CampaignEntry, Edition, Entry, Feed
 from newsletter.services.entries import make_ready
 from newsletter.services.environment import Environment
 
@@ -79,3 +79,33 @@ def part(env: Environment, session: Session, post_ids: list[int]) -> None:
         entry.shown_in_id = None
         if entry.fate == "skipped" and entry.withdrawn_at is None:
             make_ready(session, entry, "its post was withdrawn", grace_from=env.now)
+
+
+def pass_on(session: Session, feed_id: int) -> None:
+    """Gives the place of a feed's entries to what was shown in them and is in another feed: whoever has had the story
+    has had it, and who is owed it still is."""
+    shown = aliased(Entry)
+    query = select(Entry, shown).join(shown, shown.shown_in_id == Entry.id).order_by(shown.id)
+    heirs: dict[int, Entry] = {}
+    for entry, heir in session.execute(query.where(Entry.feed_id == feed_id, shown.feed_id != feed_id)).all():
+        if entry.id in heirs:
+            heir.shown_in_id = heirs[entry.id].id
+            continue
+        heirs[entry.id] = heir
+        heir.shown_in_id = entry.shown_in_id
+        for name in ("fate", "why", "seq", "first_seq", "matures_at", "by_hand"):
+            setattr(heir, name, getattr(entry, name))
+        _carried_instead(session, entry.id, heir.id)
+
+
+def _carried_instead(session: Session, before: int, after: int) -> None:
+    """Notes in what was mailed that it carried another entry."""
+    campaigns = session.scalars(select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == before)).all()
+    known = select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == after)
+    session.execute(
+        update(CampaignEntry)
+        .where(CampaignEntry.entry_id == before, CampaignEntry.campaign_id.not_in(known))
+        .values(entry_id=after)
+    )
+    for edition in session.scalars(select(Edition).where(Edition.campaign_id.in_(campaigns))):
+        edition.entries = [after if number == before else number for number in edition.entries]

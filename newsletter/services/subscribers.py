@@ -220,7 +220,7 @@ def activate(
     if subscription.status == "active":
         return "known"
     subscription.status, subscription.confirmed_at = "active", env.now
-    subscription.cursor = subscription.mailing_list.entry_seq
+    subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
     kind = "imported" if evidence.source == "import" else "added"
     note_consent(session, subscription, kind, evidence, env.now)
     return "updated" if known else "new"

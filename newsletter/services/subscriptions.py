@@ -58,7 +58,8 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
             now = env.now
             mailing_list = subscription.mailing_list
             subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = "active", now, None
-            subscription.cursor, subscription.withheld = mailing_list.entry_seq, False
+            subscription.cursor = subscription.joined_seq = mailing_list.entry_seq
+            subscription.withheld = False
             wording, message_id = asking.asked_with(session, subscription)
             note_consent(session, subscription, "confirmed", evidence, now, wording=wording, message_id=message_id)
             limits.count(session, f"confirmed/{mailing_list.id}", now=int(now.timestamp()), seconds=limits.HOUR)
@@ -121,7 +122,7 @@ def resume(session: Session, subscription: Subscription, kind: str, evidence: Ev
     series for a new reader, or goes on with it. Returns whether its welcome letter was queued."""
     subscription.status, subscription.unsubscribed_at, subscription.paused_until = "active", None, None
     subscription.confirmed_at = subscription.confirmed_at or now
-    subscription.cursor = subscription.mailing_list.entry_seq
+    subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
     note_consent(session, subscription, kind, evidence, now)
     if kind == "confirmed" and subscription.series_at is None:
         return series.begin(session, subscription, now)

@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from newsletter.db import db, reading, transaction
 from newsletter.errors import FeedGone, FeedUnavailable
-from newsletter.models import Entry, Feed
-from newsletter.services import digests, entries, feeds, polling, sending
+from newsletter.models import Entry, Feed, MailingList
+from newsletter.services import digests, entries, explaining, feeds, polling, sending
 from newsletter.services.environment import Environment
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.feeds_server import item, rss
@@ -193,6 +193,33 @@ def test_a_page_in_two_feeds_of_a_list_is_one_story(
     fake_fetch.pages[URL] = rss(item("Old"))
     poll(env, clock)
     assert [(entry.id, entry.title) for entry in entries.ls(fate="ready")] == [(first + 2, "New"), (first + 1, "Mine")]
+
+
+@pytest.mark.parametrize("removed", [URL, "https://blog.example.com/rest/feed.xml"])
+@pytest.mark.parametrize("when", ["before", "between", "after"])
+def test_a_feed_that_is_removed_leaves_a_shared_story_to_the_other(
+    env: Environment, mailing_list: int, fake_fetch: FakeFetch, clock: Clock, sink: Sink, when: str, removed: str
+) -> None:
+    """Nobody gets it twice, and nobody misses it, whichever feed goes, before or after it was mailed to some."""
+    with transaction() as session:
+        add_reader(session, session.get_one(MailingList, mailing_list), "instant@example.com", cadence="instant")
+    category = "https://blog.example.com/rest/feed.xml"
+    fake_fetch.pages |= {URL: rss(item("Old")), category: rss()}
+    feeds.add(env, URL)
+    feeds.add(env, category)
+    fake_fetch.pages |= {URL: rss(item("New"), item("Old")), category: rss(item("New", guid="9"))}
+    poll(env, clock)
+    for moment, cadence in (("before", "instant"), ("between", "weekly"), ("after", None)):
+        if moment == when:
+            feeds.remove(removed)
+        digests.send_now(env, cadence=cadence)  # type: ignore[arg-type]
+        sending.send_due(env)
+        poll(env, clock)
+    assert len(sink.to("instant@example.com")) == len(sink.to("weekly@example.com")) == 1
+    [left] = [entry for entry in entries.ls() if entry.title == "New"]
+    assert left.fate == "sent"
+    said = {row.title: row for row in explaining.explain_reader(env, None, "weekly@example.com")}
+    assert said["New"].course == "sent"
 
 
 def test_a_post_that_links_to_a_page_of_another_feed_is_its_own_story(

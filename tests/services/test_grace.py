@@ -154,6 +154,31 @@ def test_e06_a_feed_that_is_empty_for_one_digest_costs_other_rhythms_nothing(
     assert len(sink.to("weekly@example.com")) == 1
 
 
+def test_e06_what_is_missing_just_when_a_digest_is_made_reaches_its_readers_later(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
+    blog.pages[URL] = rss(post("Once"), item("Old"))
+    tick(env)
+    clock.forward(timedelta(minutes=11))
+    tick(env)
+    assert len(sink.to("instant@example.com")) == 1
+    blog.pages[URL] = rss(item("Other"), item("Old"))  # without it, and with another, so that a digest is made
+    clock.forward(timedelta(days=6))
+    tick(env)
+    with transaction() as session:
+        add_reader(session, session.scalars(select(MailingList)).one(), "late@example.com", cursor=9).joined_seq = 9
+    blog.pages[URL] = rss(item("Other"), post("Once"), item("Old"))
+    clock.forward(timedelta(days=7))
+    tick(env)
+    tick(env)
+    first, second = (body(message) for message in sink.to("weekly@example.com"))
+    assert ("Other" in first, "Once" in first, "Once" in second, "Other" in second) == (True, False, True, False)
+    told = {row.title: row for row in explaining.explain_reader(env, None, "instant@example.com")}
+    assert told["New"].course == "sent"
+    assert [body(message).count("Once") for message in sink.to("instant@example.com")] == [1, 0]
+    assert sink.to("late@example.com") == [], "it was there before her time"
+
+
 def test_without_grace_nothing_waits(env: Environment, blog: FakeFetch, clock: Clock, sink: Sink) -> None:
     with transaction() as session:
         session.scalars(select(MailingList)).one().grace_minutes = 0

@@ -16,7 +16,7 @@ from newsletter.db import transaction
 from newsletter.mail.render import MailContent, Renderer
 from newsletter.models import Entry, Feed, MailingList, Subscription
 from newsletter.schedule import CADENCES
-from newsletter.services import digests, entries, intros, lists, sending, subscribers, topics
+from newsletter.services import digests, entries, intros, lists, recording, sending, subscribers, topics
 from newsletter.services.environment import Environment
 from tests.fakes import Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list
@@ -126,6 +126,28 @@ class Life:
         if held:
             self._owe(entries.release(self.dice.choice(held).id).title)
 
+    def vanish(self, share: float = 0.3) -> None:
+        """The feed loses some of what it had, mailed or not."""
+        with transaction() as session:
+            there = session.scalars(select(Entry).where(Entry.withdrawn_at.is_(None), Entry.by_hand.is_(False))).all()
+            lost = [entry.id for entry in there if entry.fate in ("ready", "sent") and self.dice.random() < share]
+            recording.withdrawn(self.env, session, lost)
+
+    def reappear(self, share: float = 0.5) -> None:
+        """Some of it is there again: what nobody had is new for everybody who reads now, the rest for whom it was."""
+        with transaction() as session:
+            for entry in session.scalars(select(Entry).where(Entry.withdrawn_at.is_not(None)).order_by(Entry.id)).all():
+                if self.dice.random() < share:
+                    if entry.fate == "skipped":
+                        self._owe(entry.title)
+                    recording.returned(self.env, session, entry)
+
+    def flicker(self) -> None:
+        """The feed is empty at the very moment one is composed, or a crash strikes."""
+        self.vanish(share=self.dice.choice([0.5, 1.0]))
+        self.dice.choice([self.tick, self.crash, self.by_hand, self.asleep])()
+        self.reappear(share=self.dice.choice([0.5, 1.0]))
+
     def introduce(self) -> None:
         intros.write(self.env, None, "A word before")
 
@@ -161,11 +183,12 @@ class Life:
         acts: list[Callable[[], None]] = [
             self.join, self.join, self.publish, self.publish, self.publish, self.switch, self.pause, self.leave,
             self.correct, self.hold, self.release, self.introduce, self.by_hand, self.tick, self.tick, self.tick,
-            self.crash, self.crash, self.asleep,
+            self.crash, self.crash, self.asleep, self.vanish, self.reappear, self.flicker, self.flicker,
         ]  # fmt: skip
         for self.step in range(steps):
             self.clock.forward(timedelta(hours=self.dice.choice([0, 1, 7, 20, 50])))
             self.dice.choice(acts)()
+        self.reappear(share=1.0)
         while entries.ls(limit=500, fate="held"):
             self.release()
         for _ in range(65):
