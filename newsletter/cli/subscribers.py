@@ -25,7 +25,7 @@ from newsletter.cli.output import (
 )
 from newsletter.cli.proof import proof
 from newsletter.schedule import CADENCES
-from newsletter.services import feeds, personal, subscribers
+from newsletter.services import feeds, history, personal, subscribers
 from newsletter.services.environment import Environment
 from newsletter.services.subscribers import SubscriberView, Wanted
 
@@ -93,7 +93,7 @@ def _subscriptions(row: SubscriberView) -> str:
 @with_environment
 def show(env: Environment, address: str, *, json_: bool) -> None:
     """One reader's whole story: where she came from, what she agreed to, every mail and its fate."""
-    story = subscribers.show(env, address)
+    story = history.show(env, address)
     if json_:
         events = [{"at": event.at, "list": event.list, "what": event.what} for event in story.events]
         return as_json(

@@ -15,8 +15,7 @@ from newsletter.addresses import parse_address
 from newsletter.content import plain
 from newsletter.db import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
-from newsletter.models import Campaign, ConsentEvent, Subscriber, Subscription, Suppression
-from newsletter.outbox import DeliveryRow
+from newsletter.models import Subscriber, Subscription
 from newsletter.schedule import CADENCES
 from newsletter.services import tags
 from newsletter.services.acceptance import accepted
@@ -25,7 +24,7 @@ from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
 from newsletter.services.signup import SignUp, subscribe
 from newsletter.services.subscriptions import leave
-from newsletter.services.suppressions import hashes, suppressed
+from newsletter.services.suppressions import suppressed
 from newsletter.tokens import new_handle
 
 PAGE = 500
@@ -50,27 +49,6 @@ class SubscriberView:
     language: str
     created_at: datetime
     subscriptions: tuple[SubscriptionView, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One thing that happened to a reader on a list, whose clock has `timezone`."""
-
-    at: datetime
-    list: str
-    timezone: str
-    what: str
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """A subscriber with everything that happened: consent, changes and mails, oldest first. `suppressed` says why she
-    is never mailed, empty where she may be."""
-
-    subscriber: SubscriberView
-    events: tuple[Told, ...]
-    suppressed: str
-    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +77,7 @@ def each(wanted: Wanted = Wanted()) -> Iterator[SubscriberView]:
             query = select(Subscriber).where(*_which(session, wanted)).order_by(Subscriber.id.desc()).limit(PAGE)
             query = query.where(Subscriber.id < before) if before else query
             rows = session.scalars(query.options(load)).all()
-            page = [_view(row) for row in rows]
+            page = [view(row) for row in rows]
             before = rows[-1].id if rows else None
         yield from page
         if before is None:
@@ -136,44 +114,6 @@ def _which(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
     return found
 
 
-def show(env: Environment, address: str) -> Story:
-    """One reader's whole story. Raises `NotFound`."""
-    with reading() as session:
-        found = _find(session, address)
-        events = [event for subscription in found.subscriptions for event in _events(env, session, subscription)]
-        query = select(Suppression).where(Suppression.email_hash.in_(hashes(env, found.email_key)))
-        barred = session.scalars(query).first()
-        why = f"{barred.reason} {barred.note}".strip() if barred else ""
-        words = tags.of(session, [found.id]).get(found.id, ())
-        return Story(_view(found), tuple(sorted(events, key=lambda event: event.at)), why, words)
-
-
-def _events(env: Environment, session: Session, subscription: Subscription) -> Iterator[Told]:
-    mailing_list = subscription.mailing_list
-    noted = select(ConsentEvent).where(ConsentEvent.subscription_id == subscription.id).order_by(ConsentEvent.id)
-    for event in session.scalars(noted):
-        yield Told(event.at, mailing_list.slug, mailing_list.timezone, _told(event))
-    subjects = {row.id: row.subject for row in session.execute(select(Campaign.id, Campaign.subject))}
-    for row in outbox.history(session, subscription.id):
-        at = row.finished_at or row.due_at or env.now
-        yield Told(at, mailing_list.slug, mailing_list.timezone, _mailed(row, subjects.get(row.campaign_id or 0, "")))
-
-
-def _told(event: ConsentEvent) -> str:
-    """What she, or the author in her name, did; where, and on whose word."""
-    where = f" on {event.page}" if event.page else ""
-    wording = event.wording.text if event.wording else ""
-    note = next((f" ({text})" for text in (event.note, wording) if text and event.kind != "confirmed"), "")
-    return f"{event.kind} by {event.source}{where}{note}"
-
-
-def _mailed(row: DeliveryRow, subject: str) -> str:
-    what = f"{row.mail} {row.campaign_id} “{subject}”" if row.campaign_id else row.mail
-    said = f": {row.code or ''} {row.text}".replace(":  ", ": ") if row.text and row.status != "sent" else ""
-    tries = f" after {row.attempts} tries for now" if row.attempts else ""
-    return f"{what} {row.status}{tries}{said}"
-
-
 def add(
     env: Environment,
     address: str,
@@ -199,7 +139,7 @@ def add(
         found = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
         if found is None:
             raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
-        return _view(found)
+        return view(found)
 
 
 def activate(
@@ -271,7 +211,7 @@ def edit(
     """Corrects a name, or a cadence on one list; puts tags on a subscriber, or takes them off. Raises `NotFound`,
     `InvalidInput`."""
     with transaction() as session:
-        found = _find(session, address)
+        found = find(session, address)
         if name is not None:
             found.name = plain(name, limit=200)
         tags.add(session, found.id, tag)
@@ -283,31 +223,32 @@ def edit(
                 if slug in (None, subscription.mailing_list.slug):
                     subscription.cadence = cadence
         session.flush()
-        return _view(found)
+        return view(found)
 
 
 def unsubscribe(env: Environment, address: str, slug: str) -> SubscriberView:
     """Ends one subscription on its owner's request, as his own click would."""
     with transaction() as session:
-        found = _find(session, address)
+        found = find(session, address)
         for subscription in found.subscriptions:
             if subscription.mailing_list.slug == slug:
                 leave(session, subscription, Evidence("author"), env.now)
         session.flush()
-        return _view(found)
+        return view(found)
 
 
 def remove(env: Environment, address: str) -> SubscriberView:
     """Forgets a subscriber: what waits for him is dropped, what was mailed stays counted. Raises `NotFound`."""
     with transaction() as session:
-        found = _find(session, address)
-        shown = _view(found)
+        found = find(session, address)
+        shown = view(found)
         outbox.cancel(session, [subscription.id for subscription in found.subscriptions], now=env.now)
         session.delete(found)
         return shown
 
 
-def _find(session: Session, address: str) -> Subscriber:
+def find(session: Session, address: str) -> Subscriber:
+    """A subscriber by her address. Raises `InvalidInput`, `NotFound`."""
     key = parse_address(address).key
     found: Subscriber | None = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
     if found is None:
@@ -315,7 +256,8 @@ def _find(session: Session, address: str) -> Subscriber:
     return found
 
 
-def _view(row: Subscriber) -> SubscriberView:
+def view(row: Subscriber) -> SubscriberView:
+    """A subscriber as her author sees her."""
     return SubscriberView(
         email=row.email,
         name=row.name,

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from newsletter.db import db, transaction
 from newsletter.errors import DatabaseError
 from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription, Suppression
-from newsletter.services import exporting, lists, subscribers, suppressions, topics
+from newsletter.services import exporting, history, lists, suppressions, topics
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
 from newsletter.services.importing import Imported, decide, import_file
@@ -155,7 +155,7 @@ def test_whoever_asked_anew_after_leaving_must_confirm_it_herself() -> None:
 
 def test_evidence_goes_with_her(env: Environment, tmp_path: Path) -> None:
     load(env, tmp_path, FILES[0][1], "subscribed.csv", because="moved from Mailchimp")
-    story = subscribers.show(env, "a@example.com")
+    story = history.show(env, "a@example.com")
     assert "confirmed 2018-02-12 10:55 UTC" in story.events[0].what
     assert "moved from Mailchimp" in story.events[0].what
     event = db.session.scalars(select(ConsentEvent)).first()
