@@ -7,135 +7,24 @@ once with its key, its place and the mend. Opens no database and no connection.
 from __future__ import annotations
 
 import difflib
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+from newsletter import spelling
 from newsletter.errors import SettingsError
+from newsletter.spelling import Ceiling, duration, durations, secret, words
 
 PREFIX = "NEWSLETTER_"
 CONFIG_VARIABLE = "NEWSLETTER_CONFIG"
 DEFAULT_FILE = "newsletter.toml"
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+)\s*([smhd])")
-_GUESSABLE = {"changeme", "change-me", "secret", "password", "dev", "test", "secret_key", "your-secret-key"}
-
-
-def duration(value: object) -> timedelta:
-    """``60``, ``"90 s"``, ``"15m"``, ``"48h"`` or ``"4d"`` as a timedelta. Raises `ValueError`."""
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool):
-        return timedelta(seconds=value)
-    text = str(value).strip().lower()
-    if match := _DURATION.fullmatch(text):
-        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    if text.isdecimal():
-        return timedelta(seconds=int(text))
-    raise ValueError('a length of time is a number with s, m, h or d, like "90s" or "48h"')
-
-
-def _durations(value: object) -> tuple[timedelta, ...]:
-    if isinstance(value, str):
-        return tuple(duration(word) for word in value.replace(",", " ").split())
-    if isinstance(value, list | tuple) and value:
-        return tuple(duration(item) for item in value)
-    raise ValueError('a row of lengths of time, like "1m 5m 15m 1h"')
-
-
-def _words(value: object) -> object:
-    return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value
-
-
-def _secret(value: SecretStr) -> SecretStr:
-    text = value.get_secret_value()
-    if text.strip().lower() in _GUESSABLE or len(text.strip()) < 16:
-        raise ValueError("too easy to guess; put 32 random characters there (`newsletter init` makes one)")
-    return value
-
-
-def _base_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("must be a full address like https://news.example.com")
-    if parts.query or parts.fragment or parts.username:
-        raise ValueError("must be a plain address without user, query or fragment")
-    return value.rstrip("/")
-
-
-def _database_url(value: str) -> str:
-    if not re.match(r"(sqlite|postgresql(\+psycopg)?)://", value):
-        raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
-    return re.sub(r"^postgresql://", "postgresql+psycopg://", value)
-
-
-def _smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    for url in value:
-        parts = urlsplit(url.get_secret_value())
-        try:
-            usable = parts.scheme in ("smtp", "smtp+starttls", "smtps") and parts.hostname and (parts.port or 1)
-        except ValueError:
-            usable = False
-        if not usable:
-            raise ValueError("must look like smtp://user:password@host:587, smtp+starttls://… or smtps://…")
-    if not value:
-        raise ValueError("names no server")
-    return value
-
-
-class Ceiling(NamedTuple):
-    """At most `most` in any `seconds`."""
-
-    most: int
-    seconds: int
-
-
-_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
-_CEILING = re.compile(r"([1-9]\d*)/(second|minute|hour|day)")
-
-
-def ceiling(text: str) -> Ceiling:
-    """``500/hour``. Raises `ValueError`."""
-    if not (found := _CEILING.fullmatch(text.strip())):
-        raise ValueError('a ceiling is a number a second, minute, hour or day, like "500/hour"')
-    return Ceiling(int(found[1]), _PERIODS[found[2]])
-
-
-def _domain_ceilings(value: object) -> object:
-    """``gmail.com=500/hour *=2000/hour`` as {domain: ceiling}."""
-    if not isinstance(value, str):
-        return value
-    pairs = [word.partition("=") for word in value.replace(",", " ").split()]
-    if not all(domain and rate for domain, _, rate in pairs):
-        raise ValueError('names domains and their ceilings, like "gmail.com=500/hour *=2000/hour"')
-    return {domain.lower(): ceiling(rate) for domain, _, rate in pairs}
-
-
-def _warmup(value: object) -> object:
-    """``50/day doubling`` as 50."""
-    if value is None or isinstance(value, int):
-        return value
-    if not (found := re.fullmatch(r"([1-9]\d*)/day doubling", " ".join(str(value).split()))):
-        raise ValueError('is written like "50/day doubling"')
-    return int(found[1])
-
-
-def _return_address(value: str) -> str:
-    # The local part grows by the reference of a message and may have 64 octets then (RFC 5321 §4.5.3.1.1).
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
-        raise ValueError("must be a plain address like bounces@news.example.com")
-    return value
-
-
 Duration = Annotated[timedelta, BeforeValidator(duration)]
-Secret = Annotated[SecretStr, AfterValidator(_secret)]
+Secret = Annotated[SecretStr, AfterValidator(secret)]
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -146,16 +35,16 @@ class _Table(BaseModel):
 class Smtp(_Table):
     """How mail leaves."""
 
-    url: Annotated[tuple[SecretStr, ...], BeforeValidator(_words), AfterValidator(_smtp_urls)] = (
+    url: Annotated[tuple[SecretStr, ...], BeforeValidator(words), AfterValidator(spelling.smtp_urls)] = (
         SecretStr("smtp://localhost:25"),
     )
     connections: Annotated[int, Field(gt=0, le=100)] = 4
     max_per_second: Annotated[float, Field(gt=0)] | None = None
     max_per_hour: Positive | None = None
     max_per_day: Positive | None = None
-    max_per_domain: Annotated[dict[str, Ceiling], BeforeValidator(_domain_ceilings)] = {}
-    warmup: Annotated[Positive | None, BeforeValidator(_warmup)] = None
-    retry_after: Annotated[tuple[timedelta, ...], BeforeValidator(_durations)] = _durations("1m 5m 15m 1h 4h 8h")
+    max_per_domain: Annotated[dict[str, Ceiling], BeforeValidator(spelling.domain_ceilings)] = {}
+    warmup: Annotated[Positive | None, BeforeValidator(spelling.warmup)] = None
+    retry_after: Annotated[tuple[timedelta, ...], BeforeValidator(durations)] = durations("1m 5m 15m 1h 4h 8h")
     patience: Annotated[Duration, Field(le=timedelta(days=4))] = timedelta(hours=48)
     timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=60)
     ca_file: Path | None = None
@@ -165,7 +54,7 @@ class Bounces(_Table):
     """Where returned mail is found."""
 
     mailbox: SecretStr | None = None
-    address: Annotated[str, AfterValidator(_return_address)] | None = None
+    address: Annotated[str, AfterValidator(spelling.return_address)] | None = None
 
 
 class Feeds(_Table):
@@ -184,7 +73,7 @@ class SignUp(_Table):
     proven_factor: Annotated[int, Field(ge=1, le=100)] = 3
     refuse_role_addresses: bool = True
     refuse_disposable: bool = False
-    refuse_domains: Annotated[tuple[str, ...], BeforeValidator(_words)] = ()
+    refuse_domains: Annotated[tuple[str, ...], BeforeValidator(words)] = ()
     check_domains: bool = True
     free_confirmations: Positive = 200
     keep_ip: Duration = timedelta(days=30)
@@ -194,15 +83,16 @@ class Web(_Table):
     """What stands before the pages."""
 
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    redis: Annotated[SecretStr, AfterValidator(spelling.redis_url)] | None = None
 
 
 class Settings(_Table):
     """Everything an installation is told from outside; what belongs to a list is in the database."""
 
     secret_key: Secret
-    secret_key_fallbacks: Annotated[tuple[Secret, ...], BeforeValidator(_words)] = ()
-    base_url: Annotated[str, AfterValidator(_base_url)] = "http://localhost:8025"
-    database_url: Annotated[str, AfterValidator(_database_url)] = "sqlite:///newsletter.db"
+    secret_key_fallbacks: Annotated[tuple[Secret, ...], BeforeValidator(words)] = ()
+    base_url: Annotated[str, AfterValidator(spelling.base_url)] = "http://localhost:8025"
+    database_url: Annotated[str, AfterValidator(spelling.database_url)] = "sqlite:///newsletter.db"
     smtp: Smtp = Smtp()
     bounces: Bounces = Bounces()
     feeds: Feeds = Feeds()

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "newsletter"
 
 FLOORS = [
-    {"errors", "languages"},
+    {"errors", "languages", "spelling"},
     {"settings", "schedule", "addresses", "tokens", "content", "puzzles", "shortening", "theme", "tidying"},
     {"aloud", "frontmatter", "moments", "segment"},
     {"markdown"},

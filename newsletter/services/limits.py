@@ -63,8 +63,7 @@ def sign_up(env: Environment, session: Session, *, list_id: int, ip: str, solved
     now, ceilings = int(env.now.timestamp()), env.settings.signup
     proven = solved is not None and first_use(session, solved)
     kind, factor = ("proven", ceilings.proven_factor) if proven else ("signup", 1)
-    place = network(ip)
-    single = ip if place.endswith("/24") else place
+    single, place = places(ip)
     most = {
         f"{kind}/ip/{single}": ceilings.per_ip,
         f"{kind}/net/{place}": ceilings.per_network,
@@ -74,6 +73,12 @@ def sign_up(env: Environment, session: Session, *, list_id: int, ip: str, solved
     found = _count(session, list(most), now - now % HOUR)
     reached = any(found[name] > ceiling * factor for name, ceiling in most.items())
     return HOUR - now % HOUR if reached else None
+
+
+def places(ip: str) -> tuple[str, str]:
+    """Where a visitor comes from, closely and widely: the address and its /24; of IPv6 the /64, twice."""
+    place = network(ip)
+    return (ip if place.endswith("/24") else place), place
 
 
 def first_use(session: Session, solved: Solved) -> bool:

@@ -13,7 +13,8 @@ from newsletter.models import Counter, Subscriber, Subscription
 from newsletter.services import sending, upkeep
 from newsletter.services.environment import Environment
 from newsletter.services.pace import Pace
-from newsletter.settings import Ceiling, Settings
+from newsletter.settings import Settings
+from newsletter.spelling import Ceiling
 from tests.fakes import Clock, Sink
 from tests.services.test_sending import make_campaign, status
 

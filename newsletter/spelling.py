@@ -1,0 +1,136 @@
+"""How a setting is written: lengths of time, ceilings, keys, addresses. Pure; what is wrong is a `ValueError` that says
+how it should look."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+)\s*([smhd])")
+_GUESSABLE = {"changeme", "change-me", "secret", "password", "dev", "test", "secret_key", "your-secret-key"}
+
+
+def duration(value: object) -> timedelta:
+    """``60``, ``"90 s"``, ``"15m"``, ``"48h"`` or ``"4d"`` as a timedelta. Raises `ValueError`."""
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return timedelta(seconds=value)
+    text = str(value).strip().lower()
+    if match := _DURATION.fullmatch(text):
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    if text.isdecimal():
+        return timedelta(seconds=int(text))
+    raise ValueError('a length of time is a number with s, m, h or d, like "90s" or "48h"')
+
+
+def durations(value: object) -> tuple[timedelta, ...]:
+    """A row of lengths of time."""
+    if isinstance(value, str):
+        return tuple(duration(word) for word in value.replace(",", " ").split())
+    if isinstance(value, list | tuple) and value:
+        return tuple(duration(item) for item in value)
+    raise ValueError('a row of lengths of time, like "1m 5m 15m 1h"')
+
+
+def words(value: object) -> object:
+    """Words with spaces or commas between, as a tuple; anything else as it is."""
+    return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value
+
+
+def secret(value: SecretStr) -> SecretStr:
+    """A key that nobody guesses."""
+    text = value.get_secret_value()
+    if text.strip().lower() in _GUESSABLE or len(text.strip()) < 16:
+        raise ValueError("too easy to guess; put 32 random characters there (`newsletter init` makes one)")
+    return value
+
+
+def base_url(value: str) -> str:
+    """A web address, without a slash at its end."""
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be a full address like https://news.example.com")
+    if parts.query or parts.fragment or parts.username:
+        raise ValueError("must be a plain address without user, query or fragment")
+    return value.rstrip("/")
+
+
+def database_url(value: str) -> str:
+    """A database, with the driver that we use."""
+    if not re.match(r"(sqlite|postgresql(\+psycopg)?)://", value):
+        raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
+    return re.sub(r"^postgresql://", "postgresql+psycopg://", value)
+
+
+def smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    """One server or several."""
+    for url in value:
+        parts = urlsplit(url.get_secret_value())
+        try:
+            usable = parts.scheme in ("smtp", "smtp+starttls", "smtps") and parts.hostname and (parts.port or 1)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError("must look like smtp://user:password@host:587, smtp+starttls://… or smtps://…")
+    if not value:
+        raise ValueError("names no server")
+    return value
+
+
+class Ceiling(NamedTuple):
+    """At most `most` in any `seconds`."""
+
+    most: int
+    seconds: int
+
+
+_PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
+_CEILING = re.compile(r"([1-9]\d*)/(second|minute|hour|day)")
+
+
+def ceiling(text: str) -> Ceiling:
+    """``500/hour``. Raises `ValueError`."""
+    if not (found := _CEILING.fullmatch(text.strip())):
+        raise ValueError('a ceiling is a number a second, minute, hour or day, like "500/hour"')
+    return Ceiling(int(found[1]), _PERIODS[found[2]])
+
+
+def domain_ceilings(value: object) -> object:
+    """``gmail.com=500/hour *=2000/hour`` as {domain: ceiling}."""
+    if not isinstance(value, str):
+        return value
+    pairs = [word.partition("=") for word in value.replace(",", " ").split()]
+    if not all(domain and rate for domain, _, rate in pairs):
+        raise ValueError('names domains and their ceilings, like "gmail.com=500/hour *=2000/hour"')
+    return {domain.lower(): ceiling(rate) for domain, _, rate in pairs}
+
+
+def warmup(value: object) -> object:
+    """``50/day doubling`` as 50."""
+    if value is None or isinstance(value, int):
+        return value
+    if not (found := re.fullmatch(r"([1-9]\d*)/day doubling", " ".join(str(value).split()))):
+        raise ValueError('is written like "50/day doubling"')
+    return int(found[1])
+
+
+def return_address(value: str) -> str:
+    """An address that can grow by a message's reference."""
+    # The local part grows by the reference of a message and may have 64 octets then (RFC 5321 §4.5.3.1.1).
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
+        raise ValueError("must be a plain address like bounces@news.example.com")
+    return value
+
+
+def redis_url(value: SecretStr) -> SecretStr:
+    """One of Redis' own addresses."""
+    parts = urlsplit(value.get_secret_value())
+    if not ((parts.scheme in ("redis", "rediss") and parts.hostname) or (parts.scheme == "redis+unix" and parts.path)):
+        raise ValueError("must look like redis://user:password@host:6379/0, rediss://… or redis+unix:///path")
+    return value
