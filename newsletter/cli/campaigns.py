@@ -46,12 +46,12 @@ def _sent(row: CampaignView) -> str:
 
 
 @campaign.command(epilog="Example: newsletter campaign show 3")
-@click.argument("campaign_id", type=int)
+@looking.which_argument
 @json_option
 @with_environment
-def show(env: Environment, campaign_id: int, *, json_: bool) -> None:
+def show(env: Environment, which: str, *, json_: bool) -> None:
     """One mailing."""
-    found = campaigns.show(campaign_id)
+    found = campaigns.show(looking.number_of(which))
     if json_:
         return as_json(campaigns.as_json(found))
     told = {
@@ -70,12 +70,13 @@ def _subjects(found: CampaignView) -> None:
 
 
 @campaign.command(epilog="Example: newsletter campaign report 3 --all")
-@click.argument("campaign_id", type=int)
+@looking.which_argument
 @click.option("--all", "everybody", is_flag=True, help="Those who got it, too.")
 @json_option
 @with_environment
-def report(env: Environment, campaign_id: int, *, everybody: bool, json_: bool) -> None:
+def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> None:
     """The numbers, who did not get it, and why."""
+    campaign_id = looking.number_of(which)
     found = campaigns.report(campaign_id, everybody=everybody or json_)
     if json_:
         return as_json({**campaigns.as_json(found.campaign), "deliveries": [asdict(row) for row in found.deliveries]})
@@ -94,51 +95,55 @@ def report(env: Environment, campaign_id: int, *, everybody: bool, json_: bool) 
 
 
 @campaign.command(epilog="Example: newsletter campaign pick 3 b")
-@click.argument("campaign_id", type=int)
-@click.argument("which", type=click.Choice(["a", "b"]))
+@looking.which_argument
+@click.argument("subject", type=click.Choice(["a", "b"]))
 @yes_option
 @with_environment
-def pick(env: Environment, campaign_id: int, which: str, *, yes: bool) -> None:
+def pick(env: Environment, which: str, subject: str, *, yes: bool) -> None:
     """Send the better of two subjects to everybody who has had neither."""
-    found = campaigns.show(campaign_id)
-    _subjects(found)
-    ask(f"Mail {letters.undecided(env, campaign_id)} more people subject {which}?", yes=yes)
-    more = letters.pick(env, campaign_id, which)
-    say(f"Campaign {campaign_id}: {more} more readers get subject {which}; a worker sends.")
+    campaign_id = looking.number_of(which)
+    _subjects(campaigns.show(campaign_id))
+    ask(f"Mail {letters.undecided(env, campaign_id)} more people subject {subject}?", yes=yes)
+    more = letters.pick(env, campaign_id, subject)
+    say(f"Campaign {campaign_id}: {more} more readers get subject {subject}; a worker sends.")
 
 
 @campaign.command(epilog="Example: newsletter campaign pause 3")
-@click.argument("campaign_id", type=int)
+@looking.which_argument
 @with_environment
-def pause(env: Environment, campaign_id: int) -> None:
+def pause(env: Environment, which: str) -> None:
     """Stop sending within a second or two; nobody is lost."""
+    campaign_id = looking.number_of(which)
     say(f"Campaign {campaign_id} is {campaigns.pause(campaign_id).status}.")
 
 
 @campaign.command(epilog="Example: newsletter campaign resume 3")
-@click.argument("campaign_id", type=int)
+@looking.which_argument
 @with_environment
-def resume(env: Environment, campaign_id: int) -> None:
+def resume(env: Environment, which: str) -> None:
     """Go on where it stopped; a worker sends."""
+    campaign_id = looking.number_of(which)
     say(f"Campaign {campaign_id} is {campaigns.resume(campaign_id).status}.")
 
 
 @campaign.command(epilog="Example: newsletter campaign cancel 3")
-@click.argument("campaign_id", type=int)
+@looking.which_argument
 @yes_option
 @with_environment
-def cancel(env: Environment, campaign_id: int, *, yes: bool) -> None:
+def cancel(env: Environment, which: str, *, yes: bool) -> None:
     """End a mailing for good: who has not got it will not."""
+    campaign_id = looking.number_of(which)
     waiting = campaigns.show(campaign_id).totals.waiting
     ask(f"Cancel campaign {campaign_id}? {waiting} people have not got it yet and will not.", yes=yes)
     say(f"Campaign {campaign_id} is {campaigns.cancel(env, campaign_id).status}.")
 
 
 @campaign.command(epilog="Example: newsletter campaign retry 3")
-@click.argument("campaign_id", type=int)
+@looking.which_argument
 @yes_option
 @with_environment
-def retry(env: Environment, campaign_id: int, *, yes: bool) -> None:
+def retry(env: Environment, which: str, *, yes: bool) -> None:
     """Send once more to those it failed for, and to nobody else."""
+    campaign_id = looking.number_of(which)
     ask(f"Try again for the {campaigns.show(campaign_id).totals.failed} it failed for?", yes=yes)
     say(f"Campaign {campaign_id} is {campaigns.retry(env, campaign_id).status}; a worker sends.")

@@ -26,7 +26,7 @@ from newsletter.cli.output import (
     warn,
 )
 from newsletter.mail.message import fill
-from newsletter.services import campaigns, drafts, preflight, readers, sending, writing
+from newsletter.services import campaigns, drafts, finding, preflight, readers, sending, writing
 from newsletter.services.checks import Check
 from newsletter.services.environment import Environment
 from newsletter.services.readers import Known
@@ -42,7 +42,12 @@ SLOW = 1.0
 
 def which_of(text: str) -> int | Path:
     """A campaign's number, or a file."""
-    return int(text) if text.isdecimal() else Path(text)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else Path(text)
+
+
+def number_of(text: str, slug: str | None = None, *, to_change: bool = False) -> int:
+    """A campaign's number, or that of the campaign a file became."""
+    return finding.number_of(which_of(text), slug, to_change=to_change)
 
 
 def known_reader(env: Environment, draft: Draft, address: str | None) -> Known | None:

@@ -17,6 +17,7 @@ from newsletter.cli.output import (
     moment,
     on_terminal,
     say,
+    warn,
     yes_option,
 )
 from newsletter.cli.watching import send_and_show
@@ -55,7 +56,8 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
 
 
 @click.command(epilog="Example: newsletter campaign edit 3 --segment '\"berlin\" in tags'")
-@click.argument("campaign_id", type=int)
+@looking.which_argument
+@list_option
 @click.option(
     "--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Take its text from this file."
 )
@@ -64,30 +66,49 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
 @click.option("--segment", help="Who of the list gets it; empty for everybody.")
 @looking.at_option
 @with_environment
-def edit(env: Environment, campaign_id: int, file: Path | None, at: str | None, **lines: str | None) -> None:
-    """Change a draft, or a scheduled letter that has not started; without options, in your editor."""
-    text, _ = writing.text_of(campaign_id)
+def edit(
+    env: Environment, which: str, slug: str | None, file: Path | None, at: str | None, **lines: str | None
+) -> None:
+    """Change a draft, or a scheduled letter that has not started; without options, in your editor.
+
+    The file a draft was made of is changed with it, unless it has changed meanwhile.
+    """
+    campaign_id = looking.number_of(which, slug, to_change=True)
+    text, made_of = writing.text_of(campaign_id)
     when = _when(env, campaigns.show(campaign_id).list, at) if at else None
-    changed = edited(text, file, lines, ask_editor=not at)
+    changed = edited(text, file, lines, ask_editor=not at, made_of=made_of)
     writing.edit(env, campaign_id, changed, file=str(file.resolve()) if file else "", at=when)
     shown = campaigns.show(campaign_id)
     later = f", goes out {moment(shown.scheduled_at, shown.timezone)}" if shown.scheduled_at else ""
     say(f"Campaign {campaign_id} is {shown.status}{later}: “{shown.subject}”")
+    if file is None and changed.text != text:
+        _to_file(made_of, text, changed.text)
 
 
-def edited(text: str, file: Path | None, lines: dict[str, str | None], *, ask_editor: bool) -> Letter:
+def _to_file(made_of: str, before: str, after: str) -> None:
+    written = writing.take_to_file(made_of, before, after)
+    if written:
+        say(f"{made_of} says so now, too.")
+    elif written is False:
+        warn(f"{made_of} has changed since the draft was made of it, and was left as it is")
+
+
+def edited(
+    text: str, file: Path | None, lines: dict[str, str | None], *, ask_editor: bool, made_of: str = ""
+) -> Letter:
     """A letter's new text: a file's, or the old one with other lines in its front matter, or what an editor returns."""
     if file is not None:
         return writing.read_file(file)
     changes = {key: value for key, value in lines.items() if value is not None}
+    folder = Path(made_of).parent if made_of else None
     if changes or not ask_editor:
-        return parse_letter(with_lines(text, changes))
+        return parse_letter(with_lines(text, changes) if changes else text, folder=folder)
     if not on_terminal():
         raise click.UsageError("say what to change: --file, --subject, --preheader or --segment")
     returned = click.edit(text, extension=".md")
     if returned is None:
         raise Refused("nothing was changed")
-    return parse_letter(returned)
+    return parse_letter(returned, folder=folder)
 
 
 # ── sending it ─────────────────────────────────────────────────────────────────────────────────────

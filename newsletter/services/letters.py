@@ -18,7 +18,7 @@ from newsletter.letter import Letter, parse_letter
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.models.campaigns import WEB
-from newsletter.services import drafts, readers, writing
+from newsletter.services import drafts, finding, readers, writing
 from newsletter.services.editions import addressed
 from newsletter.services.environment import Environment
 from newsletter.services.writing import Draft
@@ -48,10 +48,16 @@ def dispatch(env: Environment, draft: Draft, *, at: datetime | None = None, agai
         mailing_list = session.get_one(MailingList, draft.prepared.list.id, with_for_update=True)
         session.execute(update(MailingList).where(MailingList.id == mailing_list.id).values(slug=mailing_list.slug))
         campaign = _to_send(env, session, draft)
-        twin = writing.twin_of(session, mailing_list.id, draft.prepared.letter, campaign.id)
+        twin = finding.twin_of(session, mailing_list.id, draft.prepared.letter, campaign.id)
         if twin is not None and not again:
             raise Refused(
                 f"this letter is campaign {twin.id} already ({twin.status})", hint="change it, or say --again"
+            )
+        waiting = finding.waiting_of(session, mailing_list.id, draft.file, campaign.id)
+        if waiting is not None and not again:
+            raise Refused(
+                f"this file is campaign {waiting.id} already, which is {waiting.status}",
+                hint=f"`newsletter campaign edit {waiting.id} --file …` changes that one; or say --again",
             )
         writing.fill(env, session, campaign, draft.prepared, draft.file)
         writing.write_editions(env, session, campaign, made)
@@ -63,10 +69,10 @@ def dispatch(env: Environment, draft: Draft, *, at: datetime | None = None, agai
 
 def _to_send(env: Environment, session: Session, draft: Draft) -> Campaign:
     if draft.campaign_id is None:
-        campaign = writing.draft_of(session, draft) or writing.blank(env, session, draft)
+        campaign = finding.draft_of(session, draft.prepared.list.id, draft.file) or writing.blank(env, session, draft)
         session.flush()
         return campaign
-    campaign = writing.locked(session, draft.campaign_id)
+    campaign = finding.locked(session, draft.campaign_id)
     if campaign.status != "draft":
         raise Refused(f"campaign {campaign.id} is {campaign.status} already", hint="a letter is sent once")
     return campaign
@@ -92,7 +98,7 @@ def start_due(env: Environment) -> list[int]:
 def _start_one(env: Environment, campaign_id: int) -> bool:
     problem = _why_not_now(env, campaign_id)
     with transaction() as session:
-        campaign = writing.locked(session, campaign_id)
+        campaign = finding.locked(session, campaign_id)
         if campaign.status != "scheduled" or (campaign.scheduled_at and campaign.scheduled_at > env.now):
             return False
         if problem:
@@ -106,7 +112,7 @@ def _start_one(env: Environment, campaign_id: int) -> bool:
 
 def _why_not_now(env: Environment, campaign_id: int) -> str:
     with reading() as session:
-        campaign = writing.found(session, campaign_id)
+        campaign = finding.found(session, campaign_id)
         list_id, segment = campaign.list_id, campaign.segment
         fields = list(
             session.scalars(
@@ -148,7 +154,7 @@ def pick(env: Environment, campaign_id: int, which: str) -> int:
         raise Refused(f"campaign {campaign_id} has one subject only")
     page = addressed(draft.prepared.versions[edition].page, env.links.archive(draft.slug, campaign_id))
     with transaction() as session:
-        campaign = writing.locked(session, campaign_id)
+        campaign = finding.locked(session, campaign_id)
         if campaign.picked or campaign.started_at is None or campaign.status not in ("sending", "paused"):
             picked = f", and {campaign.picked} was picked" if campaign.picked else ""
             raise Refused(f"campaign {campaign_id} is {campaign.status}{picked}")
@@ -165,7 +171,7 @@ def pick(env: Environment, campaign_id: int, which: str) -> int:
 def undecided(env: Environment, campaign_id: int) -> int:
     """How many readers would get the better subject now."""
     with reading() as session:
-        campaign = writing.found(session, campaign_id)
+        campaign = finding.found(session, campaign_id)
         rest = readers.chosen(campaign.mailing_list, campaign.segment, env.now).where(outbox.without(campaign))
         return session.scalar(select(func.count()).select_from(rest.subquery())) or 0
 

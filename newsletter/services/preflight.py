@@ -72,7 +72,8 @@ def _fields(env: Environment, draft: Draft) -> Iterator[Check]:
 
 def _again(env: Environment, draft: Draft) -> Iterator[Check]:
     if draft.twin is not None:
-        yield Check("again", "bad", f"this letter is campaign {draft.twin} already", "change it, or say --again")
+        hint = f"`newsletter campaign edit {draft.twin}` changes one that waits; --again sends it once more"
+        yield Check("again", "bad", f"this letter is campaign {draft.twin} already", hint)
     file = Path(draft.file)
     if draft.campaign_id is None or draft.status != "draft" or not draft.file or not file.is_file():
         return

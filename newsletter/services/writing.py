@@ -7,16 +7,17 @@ A draft keeps the file's text and the pictures it named, and is rendered afresh 
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from newsletter.db import reading, transaction
-from newsletter.errors import NotFound, Refused
+from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.frontmatter import decoded
 from newsletter.languages import LANGUAGES, spoken
 from newsletter.letter import STARTER, Letter, parse_letter, with_lines
@@ -25,16 +26,12 @@ from newsletter.mail.render import MailContent
 from newsletter.markdown import LETTER_AT_MOST
 from newsletter.models import Campaign, Edition
 from newsletter.models.campaigns import WEB
-from newsletter.services import drafts, readers
+from newsletter.services import drafts, finding, readers
 from newsletter.services.drafts import Prepared, Version
 from newsletter.services.editions import addressed
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
 from newsletter.services.messages import view
-
-OPEN = ("draft", "scheduled")
-"""A campaign in one of these states can still be changed."""
-
 
 Spoken = Mapping[str, tuple[Version, ...]]
 """A letter's versions by language."""
@@ -99,7 +96,7 @@ def look(env: Environment, which: int | Path, slug: str | None = None, *, offlin
     if isinstance(which, Path):
         return drafted(env, read_file(which), slug, None, str(which.resolve()), offline=offline)
     with reading() as session:
-        campaign = found(session, which)
+        campaign = finding.found(session, which)
         letter, kept, file = _letter_of(campaign), campaign.pictures, campaign.file
         slug, status = campaign.mailing_list.slug, campaign.status
     return drafted(env, letter, slug, which, file, kept=kept, status=status, offline=offline)
@@ -119,19 +116,12 @@ def drafted(
     with reading() as session:
         mailing_list = find_list(session, slug or letter.slug)
         count = readers.counted(session, mailing_list, letter.segment, env.now)
-        twin, shown = twin_of(session, mailing_list.id, letter, campaign_id), view(env, mailing_list)
+        twin = finding.twin_of(session, mailing_list.id, letter, campaign_id)
+        twin = twin or finding.waiting_of(session, mailing_list.id, file, campaign_id or 0)
+        shown = view(env, mailing_list)
         twin_id = twin.id if twin else None
     prepared = drafts.prepare(env, shown, letter, kept, offline=offline, archived=archived)
     return Draft(prepared, campaign_id, status, count, twin_id, file)
-
-
-def twin_of(session: Session, list_id: int, letter: Letter, campaign_id: int | None) -> Campaign | None:
-    """A campaign that had, or is about to have, this very letter."""
-    query = select(Campaign).where(Campaign.list_id == list_id, Campaign.digest == letter.digest)
-    query = query.where(Campaign.kind == "letter", Campaign.status != "draft", Campaign.id != (campaign_id or 0))
-    query = query.where(or_(Campaign.status != "cancelled", Campaign.started_at.is_not(None)))
-    twin: Campaign | None = session.scalar(query.order_by(Campaign.id.desc()).limit(1))
-    return twin
 
 
 def new(env: Environment, file: Path, slug: str | None = None) -> tuple[int, Draft]:
@@ -141,18 +131,9 @@ def new(env: Environment, file: Path, slug: str | None = None) -> tuple[int, Dra
     """
     draft = look(env, file, slug)
     with transaction() as session:
-        campaign = draft_of(session, draft) or blank(env, session, draft)
+        campaign = finding.draft_of(session, draft.prepared.list.id, draft.file) or blank(env, session, draft)
         fill(env, session, campaign, draft.prepared, draft.file)
         return campaign.id, draft
-
-
-def draft_of(session: Session, draft: Draft) -> Campaign | None:
-    """The draft that was made of the same file before."""
-    query = select(Campaign).where(Campaign.list_id == draft.prepared.list.id, Campaign.status == "draft")
-    found: Campaign | None = session.scalar(
-        query.where(Campaign.file == draft.file, Campaign.file != "").order_by(Campaign.id.desc()).limit(1)
-    )
-    return found
 
 
 def blank(env: Environment, session: Session, draft: Draft) -> Campaign:
@@ -180,7 +161,7 @@ def edit(env: Environment, campaign_id: int, letter: Letter, *, file: str = "", 
     Raises `Refused` where it is too late, else as `look`.
     """
     with reading() as session:
-        campaign = _changeable(found(session, campaign_id))
+        campaign = finding.changeable(finding.found(session, campaign_id))
         slug, kept, status = campaign.mailing_list.slug, campaign.pictures, campaign.status
         file = file or campaign.file
     if letter.slug not in (None, slug):
@@ -188,7 +169,7 @@ def edit(env: Environment, campaign_id: int, letter: Letter, *, file: str = "", 
     draft = drafted(env, letter, slug, campaign_id, file, kept=kept, status=status)
     made = in_every_language(env, draft.prepared)
     with transaction() as session:
-        campaign = _changeable(locked(session, campaign_id))
+        campaign = finding.changeable(finding.locked(session, campaign_id))
         fill(env, session, campaign, draft.prepared, file)
         if at is not None and campaign.status != "draft":
             campaign.scheduled_at = at
@@ -197,10 +178,31 @@ def edit(env: Environment, campaign_id: int, letter: Letter, *, file: str = "", 
     return draft
 
 
+def take_to_file(file: str, before: str, after: str) -> bool | None:
+    """Writes a draft's new text into the file it was made of. False where that has changed meanwhile, None where there
+    is none any more: nothing is written then. Raises `Refused`."""
+    path = Path(file)
+    if not file or not path.is_file():
+        return None
+    try:
+        if parse_letter(text_in(path)).text != parse_letter(before).text:
+            return False
+    except InvalidInput:
+        return False
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.write_text(after, "utf-8")
+        shutil.copymode(path, fresh)
+        fresh.replace(path)
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror}") from None
+    return True
+
+
 def text_of(campaign_id: int) -> tuple[str, str]:
     """A letter's text and the file it was made of. Raises `NotFound`, `Refused` where it cannot be changed any more."""
     with reading() as session:
-        campaign = _changeable(found(session, campaign_id))
+        campaign = finding.changeable(finding.found(session, campaign_id))
         return campaign.source, campaign.file
 
 
@@ -211,13 +213,6 @@ def narrowed(env: Environment, draft: Draft, segment: str) -> Draft:
     return drafted(
         env, letter, draft.slug, draft.campaign_id, draft.file, kept=old.names, status=draft.status, offline=True
     )
-
-
-def _changeable(campaign: Campaign) -> Campaign:
-    waiting = campaign.status == "paused" and campaign.started_at is None
-    if campaign.kind != "letter" or not (campaign.status in OPEN or waiting):
-        raise Refused(f"campaign {campaign.id} is {campaign.status}: it cannot be changed any more")
-    return campaign
 
 
 def in_every_language(env: Environment, prepared: Prepared) -> Spoken:
@@ -245,24 +240,3 @@ def _edition(
         campaign_id=campaign_id, cursor=number, language=language, subject=content.subject, text=content.text,
         html=content.html, fields=personal.as_json() if personal else None,
     )  # fmt: skip
-
-
-# ── finding ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def found(session: Session, campaign_id: int) -> Campaign:
-    """A campaign. Raises `NotFound`."""
-    row = session.get(Campaign, campaign_id)
-    if row is None:
-        raise NotFound(f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`")
-    return row
-
-
-def locked(session: Session, campaign_id: int) -> Campaign:
-    """A campaign, to be changed. Raises `NotFound`."""
-    row: Campaign | None = session.scalar(
-        select(Campaign).where(Campaign.id == campaign_id).with_for_update().execution_options(populate_existing=True)
-    )
-    if row is None:
-        raise NotFound(f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`")
-    return row

@@ -105,6 +105,42 @@ def test_a_letter_for_later_can_be_changed_and_called_off(readers: Run, mail: Fa
     assert mail.accepted == []
 
 
+def test_a_file_and_a_number_are_the_same_wherever_a_draft_is_meant(
+    readers: Run, mail: FaultServer, tmp_path: Path
+) -> None:
+    for verb in ("edit", "show", "report", "pause", "cancel"):
+        said = readers("campaign", verb, "letter.md", *(["--subject", "x"] if verb == "edit" else []))
+        assert (said.code, said.err.count("\n")) == (1, 1)
+        assert "`newsletter campaign new letter.md` makes a draft of it" in said.err
+    assert "there is no file no.md" in readers("campaign", "show", "no.md").err
+    assert readers("campaign", "new", "letter.md").code == 0
+    changed = readers("campaign", "edit", "letter.md", "--subject", "Slower")
+    assert "Campaign 1 is draft: “Slower”" in changed.out
+    assert "letter.md says so now, too." in changed.out
+    assert "subject: Slower" in (tmp_path / "letter.md").read_text()
+    assert "Subject: Slower" in readers("campaign", "preview", "letter.md").out
+    assert json.loads(readers("campaign", "show", "letter.md", "--json").out)["subject"] == "Slower"
+    (tmp_path / "letter.md").write_text(LETTER)
+    other = readers("campaign", "edit", "1", "--subject", "Slowest")
+    assert "has changed since the draft was made of it" in other.err
+    assert (tmp_path / "letter.md").read_text() == LETTER
+    assert readers("campaign", "send", "letter.md", "--at", "2099-07-01 9:00", "--yes", "--offline").code == 0
+    (tmp_path / "letter.md").write_text(LETTER + "PS: one more thing.\n")
+    twice = readers("campaign", "send", "letter.md", "--yes", "--offline")
+    assert (twice.code, mail.accepted) == (1, [])
+    assert "this file is campaign 1 already, which is scheduled" in twice.err
+    assert readers("campaign", "edit", "letter.md", "--file", "letter.md").code == 0
+    assert "PS: one more thing." in readers("campaign", "preview", "1").out
+    assert readers("campaign", "pause", "letter.md").out == "Campaign 1 is paused.\n"
+    assert readers("campaign", "resume", "letter.md").out == "Campaign 1 is scheduled.\n"
+    assert readers("campaign", "cancel", "letter.md", "--yes").out == "Campaign 1 is cancelled.\n"
+    assert readers("campaign", "send", "letter.md", "--yes", "--offline").code == 0
+    late = readers("campaign", "edit", "letter.md", "--subject", "x")
+    assert "is campaign 2, which is sent: it cannot be changed any more" in late.err
+    several = readers("campaign", "report", "letter.md")
+    assert "letter.md became campaigns 1 (cancelled), 2 (sent)" in several.err
+
+
 def test_what_is_bad_stops_a_letter(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
     (tmp_path / "bare.md").write_text("---\nsubject: x\n---\nDear {{ subscriber.name }},\n")
     said = readers("campaign", "send", "bare.md", "--yes", "--anyway", "--offline")
