@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
+import warnings
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from newsletter.content import plain
 from newsletter.errors import InvalidInput
 from newsletter.schedule import CADENCES
 
@@ -26,6 +29,9 @@ FIELDS = {
     "language": 'like "de", "" if unknown',
 }
 _ORDER = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
+_LIKE = 'write one like cadence == "weekly" and "berlin" in tags'
+_ALL = ", ".join(CADENCES)
+_EARLIEST, _LATEST = date(1970, 1, 1), date(2999, 12, 31)
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -77,13 +83,29 @@ def parse_segment(text: str) -> Term | None:
         return None
     if len(text) > LENGTH_AT_MOST:
         raise _refusal(f"is longer than {LENGTH_AT_MOST} characters")
+    if plain(text, limit=LENGTH_AT_MOST) != " ".join(text.split()):
+        raise _refusal("holds a character that is no text")
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            tree = ast.parse(" ".join(text.split()), mode="eval").body
+        return _term(tree)
     except SyntaxError as error:
-        raise _refusal(f"cannot be read at character {error.offset or 1}: {error.msg}") from None
+        raise _refusal(_misread(text, error)) from None
     except (ValueError, MemoryError, RecursionError):
-        raise _refusal("cannot be read") from None
-    return _term(tree)
+        raise _refusal(f"cannot be read; {_LIKE}") from None
+
+
+def _misread(text: str, error: SyntaxError) -> str:
+    """What is likely to be wrong with an expression that is none."""
+    if re.search(r"[“”„‘’«»]", text):
+        return 'wants straight quotation marks, "…"'
+    if found := re.search(r"\b(AND|OR|NOT|IN)\b|&&|\|\|", text):
+        return f"does not know {found[0]}; join conditions with and, or, not"
+    if re.search(r"(?<![=!<>])=(?!=)", text):
+        return f"wants == where two things are the same; {_LIKE}"
+    return f"cannot be read at character {error.offset or 1}; {_LIKE}"
 
 
 def _term(node: ast.expr) -> Term:
@@ -96,7 +118,7 @@ def _term(node: ast.expr) -> Term:
             return _comparison(left, operator, right)
         case ast.Compare():
             raise _refusal("compares more than two things at once; join comparisons with `and`")
-    raise _refusal(f'{ast.unparse(node)[:60]} is no condition; write one like cadence == "weekly" or "berlin" in tags')
+    raise _refusal(f"{ast.unparse(node)[:60]} is no condition; {_LIKE}")
 
 
 def _comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Term:
@@ -120,7 +142,7 @@ def _comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Term:
 
 def _in(left: ast.expr, right: ast.expr) -> Term:
     if isinstance(right, ast.Name) and _field(right) == "tags":
-        return Tagged(_text(left).strip().lower())
+        return Tagged(_tag(_text(left)))
     if isinstance(right, ast.List | ast.Tuple | ast.Set) and (name := _field(left)) not in ("tags", "joined"):
         return OneOf(name, tuple(_allowed(name, _text(item)) for item in right.elts))
     raise _refusal('`in` is for tags ("berlin" in tags) and lists (cadence in ["daily", "weekly"])')
@@ -130,7 +152,7 @@ def _field(node: ast.expr) -> str:
     if not isinstance(node, ast.Name):
         raise _refusal(f"{ast.unparse(node)[:60]} stands where a field is wanted: {', '.join(FIELDS)}")
     if node.id not in FIELDS:
-        near = difflib.get_close_matches(node.id, FIELDS, n=1)
+        near = difflib.get_close_matches(node.id.lower(), FIELDS, n=1)
         raise _refusal(
             f"{node.id} is unknown; " + (f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}")
         )
@@ -139,23 +161,37 @@ def _field(node: ast.expr) -> str:
 
 def _text(node: ast.expr) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if plain(node.value, limit=LENGTH_AT_MOST) != " ".join(node.value.split()):
+            raise _refusal("holds a character that is no text")
         return node.value
     if isinstance(node, ast.Name):
         raise _refusal(f'put {node.id} into quotation marks: "{node.id}"')
     raise _refusal(f"{ast.unparse(node)[:60]} stands where a text in quotation marks is wanted")
 
 
+def _tag(text: str) -> str:
+    if not text.strip():
+        raise _refusal("asks for a tag without a name")
+    return text.strip().lower()
+
+
 def _allowed(name: str, value: str) -> str:
+    if name in ("cadence", "language", "email", "domain"):
+        value = value.strip().lower()
     if name == "cadence" and value not in CADENCES:
-        raise _refusal(f'"{value}" is no cadence; there are {", ".join(CADENCES)}')
-    return value.lower() if name in ("email", "domain") else value
+        near = difflib.get_close_matches(value, CADENCES, n=1)
+        raise _refusal(f'"{value}" is no cadence; ' + (f"did you mean {near[0]}?" if near else f"there are {_ALL}"))
+    return value.removeprefix("@") if name == "domain" else value
 
 
 def _day(value: str) -> date:
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.A) else None
     except ValueError:
-        raise _refusal(f'"{value}" is no day; write one like "2026-01-31"') from None
+        day = None
+    if day is None:
+        raise _refusal(f'"{value}" is no day; write one like "2026-01-31"')
+    return min(max(day, _EARLIEST), _LATEST)
 
 
 def _refusal(why: str) -> InvalidInput:

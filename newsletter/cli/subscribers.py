@@ -51,6 +51,8 @@ def as_dict(row: SubscriberView) -> dict[str, object]:
 @click.option("--cadence", type=click.Choice(CADENCES), help="Who reads at this rhythm.")
 @click.option("--search", default="", metavar="TEXT", help="Part of the address or the name.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Who came on this day or later.")
+@click.option("--tag", default="", metavar="WORD", help="Who carries this tag.")
+@click.option("--segment", default="", metavar="EXPR", help="Whom a letter to this segment would reach now.")
 @click.option("--limit", type=click.IntRange(0), help="At most so many (on a terminal 50; 0: all).")
 @click.option("--count", "counted", is_flag=True, help="Only how many there are.")
 @json_option
@@ -62,13 +64,16 @@ def ls(
     cadence: str | None,
     search: str,
     since: datetime | None,
+    tag: str,
+    segment: str,
     limit: int | None,
     *,
     counted: bool,
     json_: bool,
 ) -> None:
     """Subscribers, newest first."""
-    wanted = Wanted(slug, status, cadence, search, since.replace(tzinfo=UTC) if since else None)
+    came = since.replace(tzinfo=UTC) if since else None
+    wanted = Wanted(slug, status, cadence, search, came, tag, segment, at=env.now if segment else None)
     if counted:
         return say(str(subscribers.count(wanted)))
     most = (SHOWN if on_terminal() and not json_ else 0) if limit is None else min(limit, sys.maxsize)

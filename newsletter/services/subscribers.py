@@ -15,9 +15,9 @@ from newsletter.addresses import parse_address
 from newsletter.content import plain
 from newsletter.db import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
-from newsletter.models import Subscriber, Subscription
+from newsletter.models import Subscriber, Subscription, Tag
 from newsletter.schedule import CADENCES
-from newsletter.services import tags
+from newsletter.services import readers, tags
 from newsletter.services.acceptance import accepted
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
@@ -54,13 +54,17 @@ class SubscriberView:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which subscribers: of one list, with a subscription of this status and cadence, whose address or name holds
-    `search`, known since `since`. Nothing said: all."""
+    `search`, known since `since`, with this `tag`; whom a letter to a `segment` would reach `at` this moment. Nothing
+    said: all."""
 
     slug: str | None = None
     status: str | None = None
     cadence: str | None = None
     search: str = ""
     since: datetime | None = None
+    tag: str = ""
+    segment: str = ""
+    at: datetime | None = None
 
 
 def ls(wanted: Wanted = Wanted(), *, limit: int = 100) -> list[SubscriberView]:
@@ -111,6 +115,11 @@ def _which(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
         )
     if wanted.since:
         found.append(Subscriber.created_at >= wanted.since)
+    if wanted.tag:
+        found.append(exists().where(Tag.subscriber_id == Subscriber.id, Tag.tag == wanted.tag.strip().lower()))
+    if wanted.segment and wanted.at:
+        reached = readers.chosen(find_list(session, wanted.slug), wanted.segment, wanted.at)
+        found.append(exists().where(Subscription.subscriber_id == Subscriber.id, Subscription.id.in_(reached)))
     return found
 
 

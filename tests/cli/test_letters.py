@@ -128,7 +128,7 @@ def test_a_file_and_a_number_are_the_same_wherever_a_draft_is_meant(
     (tmp_path / "letter.md").write_text(LETTER + "PS: one more thing.\n")
     twice = readers("campaign", "send", "letter.md", "--yes", "--offline")
     assert (twice.code, mail.accepted) == (1, [])
-    assert "this file is campaign 1 already, which is scheduled" in twice.err
+    assert "this letter is campaign 1 already (`newsletter campaign edit 1` changes one that waits" in twice.err
     assert readers("campaign", "edit", "letter.md", "--file", "letter.md").code == 0
     assert "PS: one more thing." in readers("campaign", "preview", "1").out
     assert readers("campaign", "pause", "letter.md").out == "Campaign 1 is paused.\n"
@@ -269,6 +269,10 @@ def test_tags_come_from_files_and_by_hand_and_leave_as_they_came(
     assert json.loads(readers("subscriber", "show", "cleo@example.com", "--json").out)["tags"] == ["berlin", "vip"]
     readers("campaign", "send", "letter.md", "--segment", '"berlin" in tags', "--yes", "--offline")
     assert sorted(to for _, to, _ in mail.accepted) == ["ana@example.com", "cleo@example.com"]
+    assert readers("subscriber", "ls", "--tag", "Berlin", "--count").out == "2\n"
+    assert readers("subscriber", "ls", "--segment", '"vip" in tags').out.startswith("cleo@example.com")
+    assert readers("subscriber", "ls", "--segment", 'cadence == "daily" or name == "Dora"', "--count").out == "2\n"
+    assert "did you mean tags" in readers("subscriber", "ls", "--segment", '"vip" in tag').err
     assert readers("subscriber", "export", "out.csv").code == 0
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text("utf-8").splitlines()))
     assert {row["email"]: row["tags"] for row in rows}["cleo@example.com"] == "berlin, vip"

@@ -70,7 +70,9 @@ def whom(env: Environment, people: dict[str, int], segment: str) -> str:
         ('email == "A@x.example.org"', "a"), ('joined > "2026-01-04"', "de"), ('joined >= "2026-01-04"', "cde"),
         ('joined < "2026-01-03"', "a"), ('joined <= "2026-01-03"', "ab"), ('joined == "2026-01-02"', "a"),
         ('joined != "2026-01-02"', "bcde"), ('not (language == "de" or "vip" in tags)', "ce"), ('"50%_off" in tags', "d"), ('"50__off" in tags', ""),
-        ("name == \"x' OR '1'='1\"", ""), ('"x\') OR 1=1 --" in tags', ""), ('domain == "%"', "refused"), ('email == "nonsense"', "refused"),
+        ("name == \"x' OR '1'='1\"", ""), ('"x\') OR 1=1 --" in tags', ""), ('joined < "9999-12-31"', "abcde"), ('joined > "9999-12-31"', ""), ('joined > "0001-01-01"', "abcde"), ("not (" * 60 + 'name == "Ana"' + ")" * 60, "a"),
+        ("name in [" + ", ".join(f'"{number}"' for number in range(150)) + ', "Ana"]', "a"), (" or ".join(['name == "Ana"'] * 55), "a"),
+        ('domain == "%"', "refused"), ('domain == ""', "refused"), (r'name == "\ud800"', "refused"), (r'"\0" in tags', "refused"), ('email == "nonsense"', "refused"),
     ],
 )  # fmt: skip
 def test_s10_segments_are_counted_as_they_say(

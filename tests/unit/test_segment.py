@@ -20,17 +20,28 @@ def test_a_segment_is_read_into_a_tree() -> None:
     assert parse_segment('"2026-01-01" <= joined') == Comparison("joined", ">=", date(2026, 1, 1))
     assert parse_segment('cadence in ["daily", "weekly"]') == OneOf("cadence", ("daily", "weekly"))
     assert parse_segment("  ") is None
+    assert parse_segment('domain == "@Example.org"') == Comparison("domain", "==", "example.org")
+    assert parse_segment('cadence == "Weekly"\n  and language == "DE"') == Joined(
+        "and", (Comparison("cadence", "==", "weekly"), Comparison("language", "==", "de"))
+    )
+    assert parse_segment('joined < "9999-12-31"') == Comparison("joined", "<", date(2999, 12, 31))
+    assert parse_segment('joined > "0001-01-01"') == Comparison("joined", ">", date(1970, 1, 1))
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("tag == 'x'", "did you mean tags"), ("cadence = 'weekly'", "character"), ("cadence == 'weakly'", "no cadence"),
+        ("tag == 'x'", "did you mean tags"), ("cadence = 'weekly'", "wants =="), ("cadence == 'weakly'", "no cadence"),
         ("joined > 'soon'", "no day"), ("joined", "no condition"), ("name > 'a'", "== and !="), ("tags == 'x'", "in tags"),
         ("cadence == weekly", "quotation marks"), ("__import__('os')", "no condition"), ("name == f'{x}'", "quotation"),
         ("name == name", "quotation marks"), ("(lambda: 1)() == 'x'", "field"), ("email.__class__ == 'x'", "field"),
         ("'a' < joined < 'b'", "two things"), ("1 == 1", "field"), ("name == 1", "quotation"), ("joined in ['2026-01-01']", "`in` is for"),
-        ("name is 'x'", "knows =="), ("(" * 900, "cannot be read"), ("not " * 240 + "name", "no condition"), ("x" * 2000, "longer"), ("name == 'a\0'", "cannot be read"),
+        ("name is 'x'", "knows =="), ("(" * 900, "cannot be read"), ("not " * 240 + "name", "no condition"), ("x" * 2000, "longer"), ("name == 'a\0'", "no text"),
+        (r"name == '\ud800'", "no text"), (r"name == '\0'", "no text"), (r"'\ud800' in tags", "no text"), ("name == '\ud800'", "no text"),
+        (r"'\x1b[2J' in tags", "no text"), ("name == “x”", "straight quotation marks"), ("name == 'x' AND name == 'y'", "does not know AND"), ("name == 'x' && 1", "does not know &&"),
+        ("Cadence == 'weekly'", "did you mean cadence"), ("cadence == 'weekley'", "did you mean weekly"), ("joined > '2026-W01-1'", "no day"), ("joined > '20260101'", "no day"),
+        ("joined > 2026-01-01", "cannot be read at character"), ("'' in tags", "without a name"), ("name == 'x'; 1", "cannot be read"), (r"name == '\d' or 1", "no condition"),
+        ("not (" * 90 + "x" + ")" * 90, "no condition"), ("name == 'x' and (" * 55 + ")" * 55, "no condition"),
         ("open('/etc/passwd').read() in tags", "quotation"), ("[x for x in tags]", "no condition"),
     ],
 )  # fmt: skip
