@@ -9,14 +9,27 @@ from pathlib import Path
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
+from newsletter.cli.output import (
+    as_json,
+    ask,
+    json_option,
+    list_option,
+    moment,
+    say,
+    say_text,
+    some,
+    table,
+    yes_option,
+)
 from newsletter.cli.watching import send_and_show
 from newsletter.languages import LANGUAGES
 from newsletter.mail.message import fill
 from newsletter.schedule import CADENCES
 from newsletter.services import digest_settings, digests, explaining, intros
+from newsletter.services.composing import Composed
+from newsletter.services.digests import NOBODY
 from newsletter.services.environment import Environment
-from newsletter.services.explaining import EntryOutlook
+from newsletter.services.explaining import EntryOutlook, Explanation
 
 cadence_option = click.option("--cadence", type=click.Choice(CADENCES), help="One rhythm only.")
 NEUTRAL = {
@@ -43,12 +56,12 @@ def preview(env: Environment, slug: str | None, cadence: str | None, language: s
     found = digests.preview(env, slug, cadence, language=language)  # type: ignore[arg-type]
     say(f"Subject: {found.subject}")
     others = f"; {found.editions - 1} other editions are smaller" if found.editions > 1 else ""
-    say(f"{found.entries} entries; {found.recipients} readers{others}")
+    say(f"{some(found.entries, 'entry', 'entries')}; {some(found.recipients, 'reader')}{others}")
     if found.languages:
         spoken = ", ".join(f"{LANGUAGES[code]}: {count}" for code, count in sorted(found.languages.items()))
         say(f"In their own languages: {spoken}")
     say("")
-    say(fill(found.text, NEUTRAL))
+    say_text(fill(found.text, NEUTRAL))
     if html:
         html.write_text(fill(found.html, NEUTRAL), "utf-8")
         say(f"The HTML part is in {html}.")
@@ -65,17 +78,26 @@ def send(env: Environment, slug: str | None, cadence: str | None, *, dry_run: bo
     """Send what readers are owed now, without waiting for the hour."""
     planned = digests.send_now(env, slug, cadence, dry_run=True)  # type: ignore[arg-type]
     recipients = sum(row.recipients for row in planned)
-    for row in planned:
-        say(f"{row.list}, {row.cadence}: " + (row.why or f"{row.entries} entries to {row.recipients} readers"))
+    _planned(planned, cadence)
     if dry_run or not recipients:
         return 0
-    ask(f"Mail {recipients} people now?", yes=yes)
+    ask(f"Mail {some(recipients, 'person', 'people')} now?", yes=yes)
     composed = [row for row in digests.send_now(env, slug, cadence) if row.campaign_id is not None]  # type: ignore[arg-type]
     ids = [row.campaign_id for row in composed if row.campaign_id is not None]
     if detach:
         say(f"Queued: campaigns {', '.join(map(str, ids))}.")
         return 0
     return send_and_show(env, ids)
+
+
+def _planned(planned: Sequence[Composed], cadence: str | None) -> None:
+    """What would go out. Rhythms that nobody reads are left out, unless there is no other or one was asked for."""
+    read = [row for row in planned if row.why != NOBODY or cadence]
+    if not read:
+        say("Nobody reads yet.")
+    for row in read:
+        what = f"{some(row.entries, 'entry', 'entries')} to {some(row.recipients, 'reader')}"
+        say(f"{row.list}, {row.cadence}: {row.why or what}")
 
 
 @digest.command(epilog="Example: newsletter digest explain ana@example.org")
@@ -94,21 +116,26 @@ def explain(env: Environment, address: str | None, slug: str | None, *, json_: b
         outlooks = [{name: getattr(row, name) for name in names} for row in found.outlooks]
         entries = [_entry(row) for row in found.entries]
         return as_json({"list": found.list, "outlooks": outlooks, "entries": entries, "problems": list(found.problems)})
-    rows_ = [
-        (
-            row.cadence,
-            moment(row.next_at, found.timezone) if row.next_at else "when something is ready",
-            row.verdict,
-            row.last,
-        )
-        for row in found.outlooks
-    ]
-    table(("rhythm", "next", "what goes out", "the last one"), rows_)
-    say("")
+    _outlooks(found)
     _entries(found.entries)
     for problem in found.problems:
         say(f"Note: {problem}.")
     return None
+
+
+def _outlooks(found: Explanation) -> None:
+    """Each rhythm that somebody reads; of the others only their names."""
+    rows = [
+        (row.cadence, moment(row.next_at, found.timezone) or "when something is ready", row.verdict, row.last)
+        for row in found.outlooks
+        if row.readers
+    ]
+    unread = [row.cadence for row in found.outlooks if not row.readers]
+    if rows:
+        table(("rhythm", "next", "what goes out", "the last one"), rows)
+    if unread:
+        say(f"Nobody reads {', '.join(unread)}.")
+    say("")
 
 
 def _entry(row: EntryOutlook) -> dict[str, object]:

@@ -10,7 +10,7 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, warn, yes_option
 from newsletter.errors import NewsletterError
 from newsletter.models.feeds import FATES
-from newsletter.services import entries
+from newsletter.services import entries, lists
 from newsletter.services.entries import EntryView
 from newsletter.services.environment import Environment
 
@@ -33,7 +33,8 @@ def ls(env: Environment, slug: str | None, fate: str | None, limit: int, *, json
     found = entries.ls(slug=slug, fate=fate, limit=limit)
     if json_:
         return as_json([_json(row) for row in found])
-    rows = [(row.id, moment(row.published), row.title, row.fate, row.why) for row in found]
+    zones = lists.zones()
+    rows = [(row.id, moment(row.published, zones[row.list]), row.title, row.fate, row.why) for row in found]
     return table(("id", "published", "title", "fate", "why"), rows, empty="Nothing was found yet.")
 
 

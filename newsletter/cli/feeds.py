@@ -10,10 +10,11 @@ from typing import Any
 import click
 
 from newsletter.cli.context import private_allowed, with_environment
-from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
+from newsletter.cli.output import as_json, ask, cut, json_option, list_option, moment, say, table, yes_option
+from newsletter.content import shorten
 from newsletter.errors import NotFound
 from newsletter.feeds.youtube import KINDS
-from newsletter.services import entries, feeds, polling
+from newsletter.services import entries, feeds, lists, polling
 from newsletter.services.environment import Environment
 
 _NAMES = {"shorts": "Shorts", "live": "live streams", "premieres": "premieres, once they are public"}
@@ -85,7 +86,8 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     found = feeds.ls(slug)
     if json_:
         return as_json([asdict(row) for row in found])
-    rows = [(row.id, row.list, row.url, row.status, moment(row.read_at), row.error) for row in found]
+    zones = lists.zones()
+    rows = [(row.id, row.list, row.url, row.status, moment(row.read_at, zones[row.list]), row.error) for row in found]
     return table(("id", "list", "feed", "status", "read", "trouble"), rows, empty="There is no feed yet.")
 
 
@@ -104,7 +106,7 @@ def check(env: Environment, which: str | None) -> int:
         said = f"{result.new} new, {result.changed} known, {result.held} held, {result.gone} withdrawn"
         say(f"{found.url}: {result.error or said}")
         for row in entries.ls(feed_id=found.id, limit=15):
-            say(f"  {row.id}  {row.title[:50]}: {row.fate} ({row.why or _WHY[row.fate]})")
+            say(cut(f"  {row.id}  {shorten(row.title, 36)}: {row.fate} ({row.why or _WHY[row.fate]})"))
     return 1 if failed else 0
 
 

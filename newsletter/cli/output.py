@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -23,6 +25,29 @@ def on_terminal() -> bool:
 def say(text: str) -> None:
     """A line on standard output."""
     click.echo(text)
+
+
+def say_text(text: str) -> None:
+    """A mail's text on standard output: on a terminal folded between words, in a pipe as it is."""
+    if on_terminal():
+        width = min(shutil.get_terminal_size().columns, 80)
+        text = "\n".join(_folded(line, width) for line in text.split("\n"))
+    click.echo(text)
+
+
+def _folded(line: str, width: int) -> str:
+    return line if len(line) <= width else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+
+
+def cut(text: str) -> str:
+    """A line that fits on a terminal; in a pipe all of it."""
+    width = shutil.get_terminal_size().columns
+    return text if not on_terminal() or len(text) <= width else f"{text[: width - 1]}…"
+
+
+def some(number: int, one: str, more: str = "") -> str:
+    """``1 reader``, ``2,000 readers``."""
+    return f"{number:,} {one if number == 1 else more or f'{one}s'}"
 
 
 def warn(text: str) -> None:
@@ -65,7 +90,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
     from rich.markup import escape
     from rich.table import Table
 
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in cells:
@@ -84,6 +109,12 @@ def bar(share: float, text: str) -> None:
     """A bar that grows in its line on a terminal; `share` is from 0 to 1, and 1 ends it."""
     full = int(max(0.0, min(share, 1.0)) * 24)
     click.echo(f"\r{'█' * full}{'░' * (24 - full)} {text:<52}"[:79], nl=share >= 1)
+
+
+def common_zone(zones: Iterable[str]) -> str:
+    """The time zone in which to say what belongs to no list: that of all of them, if they agree."""
+    found = set(zones)
+    return found.pop() if len(found) == 1 else "UTC"
 
 
 def moment(value: datetime | None, zone: str = "UTC") -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, json_option, moment, say, table, yes_option
-from newsletter.services import resources
+from newsletter.cli.output import as_json, ask, common_zone, json_option, moment, say, table, yes_option
+from newsletter.services import lists, resources
 from newsletter.services.environment import Environment
 
 
@@ -37,7 +37,8 @@ def ls(env: Environment, *, json_: bool) -> None:
     found = resources.ls()
     if json_:
         return as_json([asdict(row) for row in found])
-    rows = [(row.name, row.title, row.filename, _size(row.size), moment(row.created_at)) for row in found]
+    zone = common_zone(lists.zones().values())
+    rows = [(row.name, row.title, row.filename, _size(row.size), moment(row.created_at, zone)) for row in found]
     return table(("name", "title", "file", "size", "since"), rows, empty="None yet.")
 
 

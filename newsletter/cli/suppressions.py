@@ -7,8 +7,8 @@ from dataclasses import asdict
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, json_option, moment, say, table, yes_option
-from newsletter.services import suppressions
+from newsletter.cli.output import as_json, ask, common_zone, json_option, moment, say, table, yes_option
+from newsletter.services import lists, suppressions
 from newsletter.services.environment import Environment
 
 
@@ -25,7 +25,8 @@ def ls(env: Environment, *, json_: bool) -> None:
     found = suppressions.ls()
     if json_:
         return as_json([asdict(row) for row in found])
-    rows = [(row.email or "(erased)", row.reason, row.note, moment(row.created_at)) for row in found]
+    zone = common_zone(lists.zones().values())
+    rows = [(row.email or "(erased)", row.reason, row.note, moment(row.created_at, zone)) for row in found]
     return table(("address", "reason", "note", "since"), rows, empty="Nobody.")
 
 

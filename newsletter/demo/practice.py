@@ -50,7 +50,8 @@ def practice(say: Say, *, port: int, smtp_port: int) -> Iterator[Callable[[], st
     blog.url = f"http://127.0.0.1:{site.server_address[1]}"
     started(blog)
     say(f"The blog to practise on   {blog.url}/blog/")
-    say(f"The mailbox               {blog.url}/mailbox/   ({smtp})")
+    say(f"The mailbox               {blog.url}/mailbox/")
+    say(f"It takes mail at          {smtp}")
     say("Press Enter to publish a post. Ctrl-C ends it.")
     try:
         yield lambda: _publish(blog, posts)
@@ -81,7 +82,7 @@ def _publish(blog: Blog, posts: Iterator[Post]) -> str:
 
 def _arrived(mail: Mail, address: str) -> str:
     link = mail.link("confirm")
-    return f"Mail for {mail.message['To']}: “{mail.message['Subject']}”\n  {address}" + (f"\n  {link}" if link else "")
+    return f"Mail for {mail.message['To']}: “{mail.message['Subject']}”\n  {address}" + (f"\n{link}" if link else "")
 
 
 def until(told: threading.Event, publish: Callable[[], str], say: Say) -> None:

@@ -126,6 +126,12 @@ def ls() -> list[ListView]:
         return [_view(session, row) for row in session.scalars(select(MailingList).order_by(MailingList.id))]
 
 
+def zones() -> dict[str, str]:
+    """The time zone of each list, by its slug."""
+    with reading() as session:
+        return {row.slug: row.timezone for row in session.execute(select(MailingList.slug, MailingList.timezone))}
+
+
 def show(slug: str) -> ListView:
     """One list. Raises `NotFound`."""
     with reading() as session:

@@ -57,7 +57,7 @@ def test_a_digest_is_made_shown_and_sent(newsletter: Run, blog: FeedsServer, mai
     blog.page("/feed.xml", rss(item("New post"), item("Old"), title="Slow Letters", link=blog.url))
     assert "1 new" in newsletter("feed", "check").out
     assert "Subject: New post" in newsletter("digest", "preview").out
-    assert "1 entries to 1 readers" in newsletter("digest", "send", "--dry-run").out
+    assert "1 entry to 1 reader" in newsletter("digest", "send", "--dry-run").out
     assert mail.accepted == []
     refused = newsletter("digest", "send")
     assert (refused.code, mail.accepted) == (2, [])

@@ -156,6 +156,28 @@ def test_colours_only_on_a_terminal_that_wants_them(newsletter: Run, tmp_path: P
     assert all(len(line) <= 80 for line in plain.splitlines())
 
 
+def test_tables_and_texts_fit_on_a_terminal(newsletter: Run, tmp_path: Path) -> None:
+    """Words are not broken at the edge, hours are the list's, and rhythms that nobody reads are no rows."""
+    newsletter("list", "edit", "slow-letters", "--timezone", "Asia/Tokyo")
+    newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "x")
+    newsletter("subscriber", "edit", "ana@example.com", "--tag", "Vip")
+    for words in (
+        ("digest", "explain"),
+        ("entry", "ls"),
+        ("feed", "ls"),
+        ("feed", "check"),
+        ("digest", "send", "--dry-run"),
+    ):
+        shown = on_a_terminal(*words, cwd=tmp_path, NO_COLOR="1")
+        assert all(len(line) <= 80 for line in shown.splitlines()), (words, shown)
+        assert "UTC" not in shown
+    explained = newsletter("digest", "explain").out
+    assert "Nobody reads instant, daily, monthly." in explained
+    assert "nobody reads at this rhythm" not in explained
+    assert newsletter("subscriber", "ls", "--tag", "vip", "--count").out == "1\n"
+    assert newsletter("subscriber", "ls", "--tag", "other", "--count").out == "0\n"
+
+
 def test_import_shows_a_bar_on_a_terminal(newsletter: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("email\n" + "".join(f"r{n}@example.com\n" for n in range(2500)))
     shown = on_a_terminal("subscriber", "import", "x.csv", "--confirmed", "--because", "x", cwd=tmp_path)
