@@ -87,6 +87,9 @@ def _address(ascii_email: str, field: str) -> Address:
         raise InvalidInput({field: Text("This is too long for an e-mail address.")})
     if "." not in domain:
         raise InvalidInput({field: Text("In an e-mail address, the part after the @ has a dot in it.")})
+    if len(domain.rpartition(".")[2]) < 2:  # there is no such name at the root, and a typing error is likely
+        detail = "Its ending is too short."
+        raise InvalidInput({field: Text("This does not look like an e-mail address.", detail=detail)})
     domain = domain.lower()
     return Address(f"{local}@{domain}", f"{local.lower()}@{domain}")
 

@@ -79,13 +79,14 @@ def create_app(
 def _wire(app: Flask, settings: Settings) -> None:
     from flask_migrate import Migrate  # Alembic costs start-up time that a page does not need
 
-    from newsletter.web import entrances, pages
+    from newsletter.web import bodies, entrances, pages
     from newsletter.web.language import install
 
     db.init_app(app)
     Migrate(app, db, directory=str(PACKAGE / "migrations"), render_as_batch=True)
     install(app)
     entrances.install(app, settings)
+    app.request_class = bodies.FormRequest
     app.register_blueprint(pages)
     if settings.web.trusted_proxies:
         hops = settings.web.trusted_proxies

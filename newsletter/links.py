@@ -35,6 +35,11 @@ class Links:
         """Confirms the `round_`-th request of a subscription; 7 days."""
         return self._signed("confirm", f"{handle}.{round_}", now)
 
+    def never(self, handle: str, round_: int, now: datetime) -> str:
+        """Says of the `round_`-th request of a subscription that its owner did not make it; 14 days, as long as it is
+        kept."""
+        return self._signed("never", f"{handle}.{round_}", now)
+
     def stay(self, handle: str, campaign_id: int, now: datetime) -> str:
         """Confirms again, for a campaign that asks to; 200 days."""
         return f"{self.base_url}/stay/{self.tokens.sign('stay', f'{handle}.{campaign_id}', now)}"
@@ -72,13 +77,13 @@ class Links:
         return f"{self.base_url}/{purpose}/{self.tokens.sign(purpose, payload, now)}"
 
 
-SIGNED = ("confirm", "stay", "preferences", "unsubscribe", "export", "erase", "address", "resources")
+SIGNED = ("confirm", "stay", "preferences", "unsubscribe", "export", "erase", "address", "resources", "never")
 """Where signed links live: no business of logs and search engines."""
 
 RESERVED_SLUGS = frozenset(
     {
         "address", "admin", "archive", "confirm", "embed", "erase", "export", "favicon.ico", "healthz", "hooks", "link",
-        "metrics", "preferences", "resources", "robots.txt", "static", "stay", "subscribe", "unsubscribe",
+        "metrics", "never", "preferences", "resources", "robots.txt", "static", "stay", "subscribe", "unsubscribe",
     }
 )  # fmt: skip
 """What no list may be called, because pages of that name are there already."""

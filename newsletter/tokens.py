@@ -18,7 +18,9 @@ from itsdangerous import BadSignature, HMACAlgorithm, Signer
 
 from newsletter.errors import LinkExpired, LinkInvalid
 
-Purpose = Literal["confirm", "stay", "preferences", "unsubscribe", "export", "erase", "address", "resources", "form"]
+Purpose = Literal[
+    "confirm", "stay", "preferences", "unsubscribe", "export", "erase", "address", "resources", "never", "form"
+]
 
 LIFETIMES: dict[Purpose, timedelta | None] = {
     "confirm": timedelta(days=7),
@@ -29,6 +31,7 @@ LIFETIMES: dict[Purpose, timedelta | None] = {
     "erase": timedelta(days=1),
     "address": timedelta(days=1),
     "resources": timedelta(days=30),
+    "never": timedelta(days=14),
     "form": timedelta(days=1),
 }
 LEEWAY = timedelta(minutes=10)

@@ -26,6 +26,9 @@ A_DAY = 86_400
 PER_DAY = 3
 """So many links of one kind a day for one reader; then silence."""
 
+REPLACED: tuple[Purpose, ...] = ("confirm", "preferences", "export", "erase", "resources")
+"""Links that are mailed anew, in one tap, once they have expired."""
+
 Kind = Literal["link", "export", "erase", "resource"]
 
 

@@ -226,6 +226,7 @@ class Composer:
                 "list": shown,
                 "reader": reader,
                 "confirm_url": self.env.links.confirm(handle, row.round or 0, now),
+                "never_url": self.env.links.never(handle, row.round or 0, now),
                 "expires_days": (LIFETIMES["confirm"] or now - now).days,
                 "cadence_text": say(CADENCE_TEXT.get(row.cadence or "", ""), shown.language),
             },

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db import reading, transaction
-from newsletter.errors import LinkInvalid, NotFound
+from newsletter.errors import LinkInvalid, LinkSpent, NotFound
 from newsletter.models import ConsentEvent, Step, StepTaken, Subscriber, Subscription, Suppression
 from newsletter.services import tags, topics
+from newsletter.services.consent import Evidence
 from newsletter.services.environment import Environment
-from newsletter.services.subscriptions import Standing, standing
+from newsletter.services.subscriptions import Standing, leave, standing
 from newsletter.services.suppressions import hashes
 
 
@@ -106,7 +107,39 @@ def erase_address(env: Environment, address: str) -> None:
         forget(env, session, found)
 
 
-def forget(env: Environment, session: Session, subscriber: Subscriber) -> None:
+def look_never(env: Environment, token: str) -> Standing | None:
+    """Which request this link is about; None where its owner has said that it was not she. Raises `LinkError`."""
+    with reading() as session:
+        found = _asked_for(env, session, token)
+        return standing(found, env.now) if found else None
+
+
+def never(env: Environment, token: str, evidence: Evidence) -> Standing | None:
+    """Forgets whoever says that it was not she who asked: her address is never written to again, whoever types it in.
+    Of a reader of something else, who once confirmed, only the request goes: what lies in a mail must not end an
+    account. Returns the subscription that is left then; again is no error. Raises `LinkError`."""
+    with transaction() as session:
+        found = _asked_for(env, session, token)
+        if found is None:
+            return None
+        if any(each.confirmed_at for each in found.subscriber.subscriptions):
+            leave(session, found, evidence, env.now)
+            return standing(found, env.now)
+        forget(env, session, found.subscriber, note="said that it was not she who asked")
+        return None
+
+
+def _asked_for(env: Environment, session: Session, token: str) -> Subscription | None:
+    handle, _, round_ = env.tokens.open("never", token, env.now).rpartition(".")
+    found: Subscription | None = session.scalar(
+        select(Subscription).where(Subscription.handle == handle).with_for_update()
+    )
+    if found is not None and (found.status == "active" or str(found.round) != round_):
+        raise LinkSpent(found.mailing_list.slug)
+    return found
+
+
+def forget(env: Environment, session: Session, subscriber: Subscriber, *, note: str = "") -> None:
     """Deletes a subscriber and all that hangs on her. What stays: a keyed hash, so that no import brings her back, and
     counted rows of the outbox without anything of hers (O07)."""
     ids = [each.id for each in subscriber.subscriptions]
@@ -118,7 +151,7 @@ def forget(env: Environment, session: Session, subscriber: Subscriber) -> None:
         row.email_key, row.note = None, ""
     if not rows:
         session.add(
-            Suppression(email_hash=hashes(env, subscriber.email_key)[0], reason="erased", note="", created_at=env.now)
+            Suppression(email_hash=hashes(env, subscriber.email_key)[0], reason="erased", note=note, created_at=env.now)
         )
     session.delete(subscriber)
 

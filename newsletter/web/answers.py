@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from newsletter.errors import DatabaseError, InvalidInput, LinkError, LinkExpired, LinkSpent, NotFound, TooMany
 from newsletter.languages import Text, say
+from newsletter.services import fresh
 from newsletter.services.consent import Evidence
 from newsletter.services.messages import CADENCE_TEXT
 from newsletter.web import pages
@@ -108,7 +109,8 @@ def link_error(error: LinkError) -> Response:
         )
         token = (request.view_args or {}).get("token", "")
         purpose = request.path.split("/")[1]
-        return message(410, gettext("This link has expired"), text, ask_link=True, token=token, purpose=purpose)
+        anew = {"token": token, "purpose": purpose} if purpose in fresh.REPLACED else {}
+        return message(410, gettext("This link has expired"), text, ask_link=True, **anew)
     text = gettext("Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent.")
     return message(404, gettext("This link does not work"), text, ask_link=True)
 

@@ -22,8 +22,6 @@ from newsletter.web.language import speak, told
 
 NO_ERRORS: Mapping[str, str] = MappingProxyType({})
 MAILED: tuple[fresh.Kind, ...] = ("link", "export", "erase")
-REPLACED: tuple[Purpose, ...] = ("confirm", "preferences", "export", "erase", "resources")
-"""Links that are mailed anew, in one tap, once they have expired."""
 REASON_WORDS = {
     "often": Text("Too many mails"),
     "other": Text("Not what I expected"),
@@ -43,6 +41,22 @@ def confirm_page(token: str) -> Response:
 def confirm(token: str) -> Response:
     """Makes the subscription active; again changes nothing."""
     return _told("confirmed.html", subscriptions.confirm(environment(), token, evidence("link")))
+
+
+@pages.get("/never/<path:token>")
+def never_page(token: str) -> Response:
+    """One button: it was not me."""
+    return _never(personal.look_never(environment(), token))
+
+
+@pages.post("/never/<path:token>")
+def never(token: str) -> Response:
+    """Forgets whoever did not ask, for good; again changes nothing."""
+    return _never(personal.never(environment(), token, evidence("link")))
+
+
+def _never(standing: Standing | None) -> Response:
+    return private(page("erased.html")) if standing is None else _told("never.html", standing)
 
 
 @pages.get("/unsubscribe/<path:token>")
@@ -193,7 +207,7 @@ def link() -> Response:
 
 
 def _purpose(text: str) -> Purpose:
-    for purpose in REPLACED:
+    for purpose in fresh.REPLACED:
         if text == purpose:
             return purpose
     raise LinkInvalid

@@ -44,8 +44,17 @@ class Visit:
                 )
             )  # fmt: skip
             add_reader(session, mailing_list, "pending@example.com", status="pending", now=scene.env.now)
+            self.pending_twice = add_reader(session, other, "nobody@example.com", status="pending").handle
+            third = add_list(session, "walks", title="Short Walks")
+            self.asked_too = "handle-walks"
+            session.add(
+                Subscription(
+                    handle=self.asked_too, list_id=third.id, subscriber_id=made.subscriber_id, status="pending",
+                    cadence="weekly", created_at=scene.env.now,
+                )
+            )  # fmt: skip
             self.handle, self.subscriber = made.handle, made.subscriber_id
-            pending = session.query(Subscription).filter_by(status="pending").one()
+            pending = session.query(Subscription).filter_by(status="pending", list_id=mailing_list.id).one()
             self.pending = pending.handle
 
     def link(self, purpose: Purpose, payload: str = "", *, days_ago: float = 0) -> str:
@@ -77,6 +86,10 @@ STATES: dict[str, State] = {
     "confirm": (lambda visit: visit.link("confirm", f"{visit.pending}.1"), None),
     "confirmed": (lambda visit: visit.link("confirm", f"{visit.pending}.1"), {}),
     "confirm-spent": (lambda visit: visit.link("confirm", f"{visit.pending}.7"), None),
+    "never": (lambda visit: visit.link("never", f"{visit.pending_twice}.1"), None),
+    "never-taken-back": (lambda visit: visit.link("never", f"{visit.asked_too}.1"), {}),
+    "never-again": (lambda visit: visit.link("never", f"{visit.pending_twice}.1"), {}),
+    "expired-never": (lambda visit: visit.link("never", f"{visit.pending}.1", days_ago=40), None),
     "unsubscribe": (lambda visit: visit.link("unsubscribe"), None),
     "unsubscribed": (lambda visit: visit.link("unsubscribe"), {}),
     "unsubscribed-reason": (lambda visit: visit.link("unsubscribe"), {"reason": "often"}),
@@ -195,6 +208,7 @@ def test_t09_a_scanner_that_runs_scripts_changes_nothing(browser: Browser, visit
     for path in (
         visit.link("confirm", f"{visit.pending}.1"), visit.link("unsubscribe"), visit.link("preferences"),
         visit.link("preferences", f"{visit.handle}.own"), visit.link("export"), visit.link("erase"),
+        visit.link("never", f"{visit.pending}.1"),
     ):  # fmt: skip
         page.goto(visit.scene.url + path, wait_until="networkidle")
         page.mouse.move(100, 100)

@@ -210,7 +210,12 @@ def test_t01_t02_t03_cut_crossed_and_swapped_tokens_open_nothing(
 ) -> None:
     chance = random.Random(8058)
     tokens = Tokens([SECRET])
-    payloads = {"confirm": f"{handles[1]}.1", "address": f"{handles[0]}.mark", "resources": f"{handles[0]}.guide"}
+    payloads = {
+        "confirm": f"{handles[1]}.1",
+        "never": f"{handles[1]}.1",
+        "address": f"{handles[0]}.mark",
+        "resources": f"{handles[0]}.guide",
+    }
     good = {kind: tokens.sign(kind, payloads.get(kind, handles[0]), clock.now) for kind in LIFETIMES}
     theirs = {kind: tokens.sign(kind, handles[1], clock.now) for kind in LIFETIMES}
     before = state(app)
@@ -242,7 +247,9 @@ def test_t05_expired_tokens_are_gone_and_change_nothing(
         lifetime = LIFETIMES[kind]
         if lifetime is None:
             continue
-        payload = {"confirm": f"{handles[1]}.1", "address": f"{handles[0]}.mark"}.get(kind, handles[0])
+        payload = {"confirm": f"{handles[1]}.1", "never": f"{handles[1]}.1", "address": f"{handles[0]}.mark"}.get(
+            kind, handles[0]
+        )
         old = tokens.sign(kind, payload, made)
         clock.now = made + lifetime + timedelta(minutes=11)
         for answer in (client.get(f"/{kind}/{old}"), client.post(f"/{kind}/{old}", data={"export": "1"})):

@@ -1,8 +1,9 @@
-"""Some 150 addresses at every entrance: form, JSON, command and import say yes and no to the same ones (S07, S08)."""
+"""Some 400 addresses at every entrance: form, JSON, command and import say yes and no to the same ones (S07, S08)."""
 
 from __future__ import annotations
 
 import csv
+from urllib.parse import urlencode
 
 import pytest
 from flask import Flask
@@ -12,6 +13,7 @@ from newsletter.errors import InvalidInput
 from newsletter.services import forms, subscribers
 from newsletter.services.environment import EXTENSION, Environment
 from newsletter.services.importing import import_file
+from tests import addresses
 from tests.people import add_list
 from tests.web.test_signup import raise_ceilings
 
@@ -26,7 +28,7 @@ GOOD = [
     *(f"ana@{domain}" for domain in (
         "sub.example.com", "a.b.c.d.example.com", "example.museum", "EXAMPLE.COM", "exa-mple.com", "123.com", "1e100.net", "x.co",
         "bücher.example", "xn--bcher-kva.example", "bu\u0308cher.example", "BÜCHER.example", "例え.テスト", "пример.example", "blog.test",
-        "example.co.uk", f"{LABEL}.com", f"{LABEL}.{LABEL}.com", "straße.example", "مثال.example", "a--b.com", "example。com", "example.c",
+        "example.co.uk", f"{LABEL}.com", f"{LABEL}.{LABEL}.com", "straße.example", "مثال.example", "a--b.com", "example。com",
     )),
     " ana@example.com", "ana@example.com ", "\tana@example.com\t",
 ]  # fmt: skip
@@ -43,7 +45,7 @@ BAD = [
         "exam!ple.com", "example.com/", "example.com:25", "example.com?x", "example.com#x", "example,com", "example.com,", "example.com;",
         "d" * 64 + ".com", f"{LABEL}.{LABEL}.{LABEL}.{LABEL}.com", "xn--.com", "xn--a", "exämple", "\u200bexample.com",
         "example.com\u200b", "example.com\xa0", "example.com\ufeff", "(c)example.com", "example.com(c)", "<example.com>", "ex\u202eample.com",
-        "example.com>", "😀.example\0", "*.example.com", "%65xample.com", "example.com\u2028", "example.com'", 'example.com"', "....",
+        "example.com>", "😀.example\0", "example.c", "b.c", "*.example.com", "%65xample.com", "example.com\u2028", "example.com'", 'example.com"', "....",
     )),
     "Ana <ana@example.com>", "<ana@example.com>", "mailto:ana@example.com", '"Ana" <ana@example.com>', "'ana@example.com'",
     '"ana@example.com"', "ana@example.com bob@example.com", "ana@example.com,bob@example.com", "ana@example.com;bob@example.com",
@@ -55,7 +57,9 @@ BAD = [
 
 
 def by_form(app: Flask, address: str) -> bool:
-    status = app.test_client().post("/blog/subscribe", data={"email": address}).status_code
+    data = urlencode({"email": address}, errors="surrogatepass")
+    kind = "application/x-www-form-urlencoded"
+    status = app.test_client().post("/blog/subscribe", data=data, content_type=kind).status_code
     assert status in (303, 422), status
     return status == 303
 
@@ -78,7 +82,7 @@ def by_command(app: Flask, address: str) -> bool:
 
 def by_import(app: Flask, address: str) -> bool:
     file = app.extensions[EXTENSION].settings.folder / "readers.csv"
-    with file.open("w", encoding="utf-8", newline="") as out:
+    with file.open("w", encoding="utf-8", errors="surrogatepass", newline="") as out:
         csv.writer(out).writerows([("email", "name"), (address, "Ana")])
     with app.app_context():
         done = import_file(app.extensions[EXTENSION], file, slug="blog", because="asked", dry_run=True)
@@ -91,9 +95,9 @@ def test_s07_s08_the_same_verdict_at_every_entrance(app: Flask) -> None:
         add_list(session)
     raise_ceilings(app)
     odd = {}
-    for address in GOOD + BAD:
+    for address in dict.fromkeys(GOOD + BAD + addresses.GOOD + addresses.BAD):
         said = [by_form(app, address), by_json(app, address), by_command(app, address), by_import(app, address)]
-        if said != [address in GOOD] * 4:
+        if said != [address in GOOD or address in addresses.GOOD] * 4:
             odd[address[:80]] = said
     assert odd == {}
 
