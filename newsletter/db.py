@@ -1,8 +1,9 @@
 """The database: engine settings, column types, and the one way to write (`transaction`). Knows no table.
 
-SQLite: WAL, foreign keys on, writers wait for each other (`busy_timeout`) and start with BEGIN IMMEDIATE, so that a
-write never fails half-way because another one came first. Every commit of a session reaches the disk
-(`synchronous=FULL`): a power cut must not bring back who has left. PostgreSQL: psycopg 3, READ COMMITTED.
+SQLite: WAL, foreign keys on, writers wait for each other (within a process in the order they came, `turns.py`; else by
+`busy_timeout`) and start with BEGIN IMMEDIATE, so that a write never fails half-way because another one came first.
+Every commit of a session reaches the disk (`synchronous=FULL`): a power cut must not bring back who has left.
+PostgreSQL: psycopg 3, READ COMMITTED.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from newsletter.errors import DatabaseError
+from newsletter.turns import Turns
 
 BUSY_TIMEOUT_MS = 40_000
 """A backup or an import may hold the database for half a minute (D01); shorter than a lease of the outbox, whose
 outcomes wait for it."""
+
+_turns = Turns()
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 """A 64-bit key; SQLite's own row id is one by nature."""
@@ -105,16 +109,35 @@ def transaction() -> Iterator[Session]:
     if session.new or session.dirty or session.deleted:
         raise RuntimeError("changes were made outside a transaction")
     session.rollback()  # ends a reading transaction that a query before this one began
+    with _turn():
+        try:
+            session.connection(execution_options={"writes": True})
+            yield session
+            session.commit()
+        except OperationalError as error:
+            session.rollback()
+            raise DatabaseError(
+                f"the database cannot be written: {reason(error)}", hint="nothing was changed"
+            ) from error
+        except BaseException:
+            session.rollback()
+            raise
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """SQLite has one writer at a time, and lets the others look again after 1, 2, 5 … 100 ms, whoever came first. So
+    the threads of a process queue here; what is left to SQLite is to wait for other processes."""
+    if db.engine.dialect.name != "sqlite":
+        yield
+        return
     try:
-        session.connection(execution_options={"writes": True})
-        yield session
-        session.commit()
-    except OperationalError as error:
-        session.rollback()
-        raise DatabaseError(f"the database cannot be written: {reason(error)}", hint="nothing was changed") from error
-    except BaseException:
-        session.rollback()
-        raise
+        with _turns.mine(BUSY_TIMEOUT_MS / 1000):
+            yield
+    except TimeoutError:
+        raise DatabaseError(
+            "the database cannot be written: another write takes too long", hint="nothing was changed"
+        ) from None
 
 
 @contextmanager
@@ -182,9 +205,10 @@ class DirectConnection:
         with self._translated():
             connection = self._connection
             if self.sqlite:
-                connection.execute("BEGIN IMMEDIATE")
-                with connection:
-                    yield connection
+                with _turn():
+                    connection.execute("BEGIN IMMEDIATE")
+                    with connection:
+                        yield connection
             else:
                 with connection.transaction():
                     yield connection

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "newsletter"
 
 FLOORS = [
-    {"errors", "languages", "spelling"},
+    {"errors", "languages", "spelling", "turns"},
     {"settings", "schedule", "addresses", "tokens", "content", "puzzles", "shortening", "theme", "tidying"},
     {"aloud", "frontmatter", "moments", "segment"},
     {"markdown"},
