@@ -5,6 +5,7 @@ Pure; what it is given are markdown.py's tokens, with every address settled.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from markdown_it.token import Token
@@ -114,9 +115,17 @@ class _Writer:
 
     def _link(self, node: SyntaxTreeNode) -> str:
         words, url = self._inline(node.children), str(node.attrs.get("href", ""))
-        if not url or words == url or words == url.removeprefix("mailto:").removeprefix("tel:"):
+        scheme, _, rest = url.partition(":")
+        if scheme in ("mailto", "tel"):  # nothing to open by its number: said where it stands
+            return words if _bare(words) == _bare(rest) else f"{words} <{rest.partition('?')[0]}>"
+        if not url or words == url:
             return words or url
         if not self.at_end:
             return f"{words} <{url}>"
         number = self.addresses.setdefault(url, len(self.addresses) + 1)
         return f"{words} [{number}]"
+
+
+def _bare(address: str) -> str:
+    """An address or a telephone number without what one may write between."""
+    return re.sub(r"[\s().-]", "", address)

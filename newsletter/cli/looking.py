@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from newsletter.addresses import parse_address
+from newsletter.cli.checks import show_checks
 from newsletter.cli.context import with_environment
 from newsletter.cli.digests import NEUTRAL
 from newsletter.cli.output import (
@@ -85,8 +86,8 @@ def present(
         _write(text, plain)
     else:
         say(f"Subject: {content.subject}")
-        if draft.prepared.letter.subject_b:
-            say(f"Subject B: {drafts.filled(env, draft.prepared.versions[1], None).subject}")
+        for other in draft.subjects[1:]:
+            say(f"Subject B: {other}")
         say(f"\n{plain}")
     if html:
         _write(html, page)
@@ -151,6 +152,8 @@ def report_checks(found: list[Check], *, json_: bool = False) -> int:
     """Prints a preflight. Returns the exit code: 1 where something must be mended first."""
     if json_:
         as_json([asdict(check) for check in found])
+    elif on_terminal():
+        show_checks(found)
     else:
         rows = [(check.verdict, check.id, check.what, "" if check.verdict == "good" else check.hint) for check in found]
         table(("", "check", "what", "what to do"), rows)

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from newsletter.cli import looking
+from newsletter.cli.checks import show_checks
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import (
     as_json,
@@ -51,7 +52,7 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
     campaign_id, draft = writing.new(env, file, slug)
     if json_:
         return as_json(campaigns.as_json(campaigns.show(campaign_id)))
-    say(f"Campaign {campaign_id} is a draft: “{draft.prepared.letter.subject}”, for {draft.recipients} readers now.")
+    say(f"Campaign {campaign_id} is a draft: “{draft.subjects[0]}”, for {draft.recipients} readers now.")
     return say(f"Next: newsletter campaign preview {campaign_id}, preflight {campaign_id}, send {campaign_id}")
 
 
@@ -154,8 +155,9 @@ def _to_send(env: Environment, which: str, slug: str | None, segment: str | None
 def _show_plan(env: Environment, draft: Draft, when: datetime | None) -> None:
     letter, shown = draft.prepared.letter, lists.show(draft.slug)
     say(
-        f"What: “{letter.subject}”"
-        + (f" or “{letter.subject_b}”, tried on {letter.share} %" if letter.subject_b else "")
+        "What: "
+        + " or ".join(f"“{subject}”" for subject in draft.subjects)
+        + (f", tried on {letter.share} %" if letter.subject_b else "")
     )
     say(f"From: {shown.from_name} <{shown.from_email}>")
     whom = f", those with {letter.segment}" if letter.segment else ""
@@ -168,13 +170,14 @@ def _clear(found: list[Check], *, again: bool, anyway: bool, when: datetime | No
     """Says what the preflight found. Ends the command where that forbids to send."""
     passed = {"again"} if again else set()
     passed |= {"recipients"} if when else set()
-    for check in found:
-        if check.verdict != "good" and check.id not in passed:
-            say(
-                f"{'Stop' if check.verdict == 'bad' else 'Note'}: {check.what}"
-                + (f" ({check.hint})" if check.hint else "")
-            )
-    bad = [check for check in found if check.verdict == "bad" and check.id not in passed]
+    said = [check for check in found if check.verdict != "good" and check.id not in passed]
+    if on_terminal():
+        show_checks(said, summed_up=False)
+    else:
+        for check in said:
+            word = "Stop" if check.verdict == "bad" else "Note"
+            say(f"{word}: {check.what}" + (f" ({check.hint})" if check.hint else ""))
+    bad = [check for check in said if check.verdict == "bad"]
     hard = [check for check in bad if check.id in ("recipients", "fields", "again")]
     if hard or (bad and not anyway):
         first = (hard or bad)[0]

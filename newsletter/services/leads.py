@@ -114,7 +114,7 @@ def _each(id_: str, verdict: str, found: Iterable[str], what: str, hint: str) ->
     """A check for each finding, up to a number that can be read."""
     different = list(dict.fromkeys(found))
     for one in different[:SAID_AT_MOST]:
-        yield Check(id_, verdict, f"{one} {what}", hint)  # type: ignore[arg-type]
+        yield Check(id_, verdict, f"{one} {what}".strip(), hint)  # type: ignore[arg-type]
     if (more := len(different) - SAID_AT_MOST) > 0:
         yield Check(id_, verdict, f"… and {more} more", hint)  # type: ignore[arg-type]
 
@@ -131,10 +131,10 @@ def ask_links(env: Environment, draft: Draft, progress: Progress) -> Iterator[Ch
     wanted = [url for url in written if url.startswith("http") and not url.startswith(own)]
     said = _ask_all(env, wanted[:LINKS_AT_MOST], progress)
     letter = draft.prepared.letter
-    dead = [f"{letter.where(written[url])} ({why})" for url, (verdict, why) in said.items() if verdict == "dead"]
-    yield from _each("links", "warn", dead, "is dead", "mend it, or take it out")
-    unsure = [f"{letter.where(written[url])} ({why})" for url, (verdict, why) in said.items() if verdict == "unsure"]
-    yield from _each("links", "warn", unsure, "could not be checked", "open it yourself")
+    dead = [f"{letter.where(written[url])} is dead: {why}" for url, (verdict, why) in said.items() if verdict == "dead"]
+    yield from _each("links", "warn", dead, "", "mend it, or take it out")
+    unsure = [f"{letter.where(written[url])}: {why}" for url, (verdict, why) in said.items() if verdict == "unsure"]
+    yield from _each("links", "warn", unsure, "(could not be checked)", "open it yourself")
     if len(wanted) > LINKS_AT_MOST:
         yield Check(
             "links", "warn", f"only {LINKS_AT_MOST} of {len(wanted)} links were asked", "open the others yourself"

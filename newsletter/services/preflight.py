@@ -91,14 +91,14 @@ def _same(file: Path, letter: Letter) -> bool:
 
 def _subject(env: Environment, draft: Draft) -> Iterator[Check]:
     letter = draft.prepared.letter
-    found = [what for subject in filter(None, (letter.subject, letter.subject_b)) for what in _loud(subject)]
+    found = [what for subject in draft.subjects for what in _loud(subject)]
     for what in dict.fromkeys(found):
         yield Check("subject", "warn", what, "spam filters and readers take it amiss")
     if not letter.preheader:
         hint = "a line `preheader: …` says what inboxes show behind the subject"
         yield Check("preheader", "warn", "there is no preheader", hint)
     if not found:
-        yield Check("subject", "good", f"“{letter.subject}”")
+        yield Check("subject", "good", " or ".join(f"“{subject}”" for subject in draft.subjects))
 
 
 def _loud(subject: str) -> Iterator[str]:

@@ -54,6 +54,11 @@ class Draft:
         """Its list."""
         return self.prepared.list.slug
 
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Its subject, or both, as the archive shows them: with no reader's name."""
+        return tuple(version.page.subject for version in self.prepared.versions)
+
 
 def read_file(file: Path) -> Letter:
     """The letter in `file`. Raises `NotFound`, `Refused` for what is no text, `InvalidInput` by line or key."""

@@ -139,7 +139,7 @@ def test_p01_a_server_that_is_down_is_one_line(newsletter: Run, mail: FaultServe
 @pytest.mark.parametrize(
     ("text", "said"),
     [("no front matter", "subject"), ("---\nsubject: x\n---\n\n", "nothing below"), ("---\nsubjekt: x\n---\nhi", "subjekt"),
-     ("---\nsubject: [\n---\nhi", "front matter"), ("---\nsubject: x\nlist: other\n---\nhi", "no list other"),
+     ("---\nsubject: [\n---\nhi", "line 2: cannot be read"), ("---\nsubject: x\nlist: other\n---\nhi", "no list other"),
      ("---\nsubject: x\n---\n" + "{% for i in range(999) %}" * 3 + "x" + "{% endfor %}" * 3, "no deeper")],
 )  # fmt: skip
 def test_letters_that_cannot_be_sent_say_why(newsletter: Run, tmp_path: Path, text: str, said: str) -> None:

@@ -89,7 +89,7 @@ def test_help_is_there_before_one_wonders() -> None:
     ("words", "said"),
     [
         (["subscribr"], "Did you mean 'subscriber'?"), (["subscriber", "lss"], "Did you mean 'ls'?"),
-        (["subscriber", "ls", "--jsn"], "--json"), (["campaign", "show", "x"], "campaign show --help"),
+        (["subscriber", "ls", "--jsn"], "--json"), (["campaign", "show"], "campaign show --help"),
         (["subscriber", "import", "nothing.csv"], "does not exist"),
         (["subscriber", "import", "/dev/null", "--from", "mailchump"], "is none of"),
     ],
@@ -103,7 +103,7 @@ def test_a_typing_mistake_is_one_line_with_the_mend(run: Run, words: list[str], 
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (["campaign", "show", "9" * 24], 2), (["entry", "hold", "9" * 24], 2), (["entry", "ls", "--limit", "9" * 24], 2),
+        (["campaign", "show", "9" * 24], 1), (["campaign", "show", "x" * 20_000], 1), (["entry", "hold", "9" * 24], 2), (["entry", "ls", "--limit", "9" * 24], 2),
         (["subscriber", "ls", "--limit", "9" * 24], 0), (["subscriber", "export", ""], 1),
         (["campaign", "new", "x" * 20_000], 1), (["db", "backup", "x" * 20_000], 1),
         (["templates", "eject", "x" * 20_000], 1), (["list", "show", "x" * 20_000], 1),

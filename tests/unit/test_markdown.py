@@ -169,3 +169,18 @@ def test_m09_no_markdown_takes_its_time(source: str) -> None:
     begun = time.process_time()
     render(source, base_url=BASE)
     assert time.process_time() - begun < 5
+
+
+def test_addresses_to_write_and_to_call_are_said_where_they_stand() -> None:
+    found = text(
+        "[me](mailto:ana@x.org?subject=a), [ana@x.org](mailto:ana@x.org), [+49 30 1](tel:+49301), [call](tel:+49-30-1), [x](tel:rm)"
+    )
+    assert found == "me <ana@x.org>, ana@x.org, +49 30 1, call <+49-30-1>, x"
+    assert 'href="tel:+49301"' in html("[x](tel:+49301)")
+
+
+def test_a_link_that_leads_nowhere_leaves_its_words() -> None:
+    assert html("[a](javascript:x) [b](https://x.org)") == '<p>a <a href="https://x.org">b</a></p>'
+    assert html("[B](file:///x){.button}") == "<p>B</p>"
+    assert text("[B](file:///x){.button}") == "B"
+    assert html("[v](javascript:youtu.be/abcdefghijk)") == "<p>Watch: v</p>"

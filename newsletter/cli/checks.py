@@ -1,0 +1,49 @@
+"""Checks on a terminal: a sign, what was found, and what to do about it. `doctor` and preflights share this."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from itertools import groupby
+
+from newsletter.cli.output import paint, say
+from newsletter.services.checks import Check
+
+SIGNS = {"good": ("✓", "green"), "warn": ("!", "yellow"), "bad": ("✗", "red"), "unknown": ("?", "cyan")}
+
+
+def show_checks(found: list[Check], *, summed_up: bool = True) -> None:
+    """Every check, and how many of each kind. What is to be done stands once below those it is the same for."""
+    for _, rows in groupby(found, key=lambda row: (row.id, row.verdict, row.why, row.hint, row.record)):
+        _group(list(rows))
+    if summed_up:
+        _sum_up(found)
+
+
+def _group(rows: list[Check]) -> None:
+    for row in rows:
+        sign, color = SIGNS[row.verdict]
+        _folded(f"{paint(sign, color)} {row.id:<14} ", 17, row.what)
+    row = rows[-1]
+    for label, text in (("why", row.why), ("mend", row.hint)):
+        if text and row.verdict != "good":
+            _folded(f"{'':11}{label:>4}: ", 17, text)
+    if row.record:
+        say(f"{'':5}publish: {'':3}{row.record}")
+
+
+def _sum_up(found: list[Check]) -> None:
+    count = Counter(row.verdict for row in found)
+    parts = [f"{count['good']} good", f"{count['warn']} to look at", f"{count['bad']} to mend"]
+    if count["unknown"]:
+        parts.append(f"{count['unknown']} not known")
+    say(f"\n{', '.join(parts)}.")
+    if mend := list(dict.fromkeys(row.id for row in found if row.verdict == "bad")):
+        say(f"To mend: {', '.join(mend)}.")
+
+
+def _folded(head: str, indent: int, text: str) -> None:
+    lines = textwrap.wrap(text, 80 - indent, break_long_words=False, break_on_hyphens=False) or [""]
+    say(head + lines[0])
+    for line in lines[1:]:
+        say(" " * indent + line)
