@@ -1,4 +1,4 @@
-"""Other people's HTML made harmless, excerpts, plain text. Pure: fetches nothing, sends nothing.
+"""Other people's HTML made harmless, and plain text. Pure: fetches nothing, sends nothing.
 
 Whatever a feed or an author hands in leaves here as inert HTML with absolute links, or as text without anything that
 could end a header, reverse a line or fill a slot.
@@ -9,14 +9,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from html import escape
-from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 import nh3
 
 HTML_AT_MOST = 1_000_000
 DEPTH_AT_MOST = 200
-WORDS_A_MINUTE = 220
 
 # Control characters, lone surrogates, line and paragraph separators, bidirectional overrides, and the private-use
 # characters that mark slots (mail/message.py).
@@ -40,8 +38,6 @@ _COUNTERS = re.compile(
 """Pictures whose only use is to be fetched."""
 PICTURE_WIDTH = 536
 
-_ITEM = re.compile(r" *(?:- |\d+\. )")
-
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _TAGS = {
     "a", "article", "b", "blockquote", "br", "caption", "cite", "code", "del", "dd", "div", "dl", "dt", "em",
@@ -55,7 +51,13 @@ _ATTRIBUTES = {
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
-} | {tag: {"hidden", "style"} for tag in ("article", "div", "figure", "p", "section")}
+}
+# What is hidden is looked for on the way (_shown) and comes out of it without a trace; so do spans.
+_CARRIERS = _TAGS - {"img"} | {"span"}
+_CARRIED = _ATTRIBUTES | {tag: _ATTRIBUTES.get(tag, set()) | {"hidden", "style"} for tag in _CARRIERS}
+_SPAN = re.compile(r"</?span>")
+_INLINE = frozenset({"a", "b", "cite", "code", "del", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span",
+           "strong", "sub", "sup", "u"})  # fmt: skip
 
 
 # ── text ───────────────────────────────────────────────────────────────────────────────────────────
@@ -73,6 +75,11 @@ def lines(value: object, *, limit: int = 100_000) -> str:
     """Text of several lines, without what does not belong in text."""
     text = str(value or "").replace("\r\n", "\n").replace("\r", "\n")
     return shorten(_UNPRINTABLE.sub("", text), limit)
+
+
+def printable(text: str) -> str:
+    """`text` without the characters that do not belong in any."""
+    return _UNPRINTABLE.sub("", text)
 
 
 def shorten(text: str, limit: int) -> str:
@@ -94,11 +101,6 @@ def _joined(before: str, after: str) -> bool:
     )
 
 
-def reading_minutes(text: str) -> int:
-    """How long a text takes to read, at 220 words a minute; at least 1."""
-    return max(1, round(len(text.split()) / WORDS_A_MINUTE))
-
-
 # ── HTML ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -110,9 +112,9 @@ def clean_html(html: str, *, base_url: str) -> str:
         return f"<p>{escape(_SPACE.sub(' ', _TAG.sub(' ', html)).strip())}</p>"
     cleaned = nh3.clean(
         _IFRAME.sub(_play_card, html),
-        tags=_TAGS,
+        tags=_TAGS | {"span"},
         clean_content_tags={"script", "style", "noscript", "template", "svg", "math", "object", "title", "textarea"},
-        attributes=_ATTRIBUTES,
+        attributes=_CARRIED,
         attribute_filter=_filter(base_url),
         strip_comments=True,
         link_rel=None,
@@ -192,20 +194,24 @@ def _play_card(match: re.Match[str]) -> str:
 
 
 def _shown(html: str) -> str:
-    """Cleaned `html` without the pictures that stand in something hidden. What is written there stays: a page may show
-    it when it is clicked."""
+    """Cleaned `html` without what is hidden within a line (it is for machines), and without the pictures in a hidden
+    block. What is written there stays: a page may show it when it is clicked."""
     if not _HIDDEN.search(html):
-        return html
-    out, end, depth = [], 0, 0
+        return _SPAN.sub("", html)
+    out, end, depth, silent = [], 0, 0, 0
     for match in _TAG.finditer(html):
         closing, name, _ = match.groups()
-        out.append(html[end : match.start()])
+        out.append("" if silent else html[end : match.start()])
         end = match.end()
+        inside = depth, silent
         if name not in _VOID:
-            depth += (-1 if closing else 1) if depth else bool(_HIDDEN.search(match[0]))
-        if not (depth and name == "img"):
+            step = -1 if closing else 1
+            hides = not closing and _HIDDEN.search(match[0]) is not None
+            depth += step if depth else hides
+            silent += step if silent else hides and name in _INLINE
+        if not (silent or inside[1] or (depth and name == "img")):
             out.append(_HIDDEN.sub("", match[0]))
-    return "".join([*out, html[end:]])
+    return _SPAN.sub("", "".join([*out, html[end:]]))
 
 
 def _picture(match: re.Match[str]) -> str:
@@ -235,88 +241,3 @@ def first_picture(html: str, *, base_url: str) -> tuple[str, str]:
         if source:
             return source[1].replace("&amp;", "&"), plain(alt[1] if alt else "")
     return "", ""
-
-
-# ── HTML to text ───────────────────────────────────────────────────────────────────────────────────
-
-
-class _Reader(HTMLParser):
-    """Writes HTML down as text that reads well: paragraphs, lists, links with their address."""
-
-    BREAKS = frozenset({"p", "div", "ul", "ol", "table", "blockquote", "pre", "figure", "section", "article", "dl",
-              "hr", "h1", "h2", "h3", "h4", "h5", "h6"})  # fmt: skip
-    SILENT = frozenset({"script", "style", "head", "title", "template", "svg", "noscript"})
-
-    def __init__(self, *, links: bool) -> None:
-        super().__init__(convert_charrefs=True)
-        self.links = links
-        self.out: list[str] = []
-        self.silent = 0
-        self.hrefs: list[tuple[str, int]] = []
-        self.lists: list[int | None] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        if tag in self.SILENT:
-            self.silent += 1
-        elif tag in ("ul", "ol"):
-            self.lists.append(1 if tag == "ol" else None)
-        elif tag == "a":
-            self.hrefs.append((values.get("href") or "", len(self.out)))
-        elif tag == "img" and self.links and values.get("alt"):
-            self.out.append(f"[{values['alt']}]")
-        if tag == "li":
-            self.out.append("\n" + self._bullet())
-        elif tag == "br":
-            self.out.append("\n")
-        elif tag == "hr":
-            self.out.append("\n\n* * *\n\n")
-        elif tag == "tr":
-            self.out.append("\n")
-        elif tag in self.BREAKS and not (self.lists and (tag == "p" or len(self.lists) > 1)):
-            self.out.append("\n\n")
-
-    def _bullet(self) -> str:
-        indent = "  " * min(max(len(self.lists) - 1, 0), 5)
-        if self.lists and (number := self.lists[-1]) is not None:
-            self.lists[-1] = number + 1
-            return f"{indent}{number}. "
-        return f"{indent}- "
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in self.SILENT:
-            self.silent = max(0, self.silent - 1)
-        elif tag in ("ul", "ol") and self.lists:
-            self.lists.pop()
-        elif tag == "a" and self.hrefs:
-            href, start = self.hrefs.pop()
-            shown = "".join(self.out[start:]).strip()
-            if self.links and href.startswith(("http", "mailto:")) and href.removeprefix("mailto:") != shown:
-                self.out.append(f" <{href}>")
-        if tag in self.BREAKS and not (tag in ("ul", "ol") and self.lists):
-            self.out.append("\n\n")
-        elif tag in ("td", "th"):
-            self.out.append("  ")
-
-    def handle_data(self, data: str) -> None:
-        text = _SPACE.sub(" ", data)
-        if not self.silent and not (text == " " and self.out and self.out[-1].endswith(("\n", " "))):
-            self.out.append(text)
-
-
-def html_to_text(html: str, *, links: bool = True) -> str:
-    """`html` written for reading. Links stand behind their words as ``<address>`` unless `links` is False."""
-    reader = _Reader(links=links)
-    # Cleaned first: HTMLParser takes quadratic time over tags that never end.
-    reader.feed(clean_html(html, base_url=""))
-    reader.close()
-    text = _UNPRINTABLE.sub("", "".join(reader.out)).replace("\xa0", " ")
-    found = [line.rstrip() if _ITEM.match(line) else line.strip() for line in text.split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(found)).strip()
-
-
-def excerpt(html: str, *, words: int = 60) -> str:
-    """The first `words` words of `html` as one line of plain text."""
-    text = _SPACE.sub(" ", html_to_text(html, links=False)).strip()
-    parts = text.split(" ")
-    return text if len(parts) <= words else " ".join(parts[:words]).rstrip(",;:–-") + " …"

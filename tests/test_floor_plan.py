@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "newsletter"
 FLOORS = [
     {"errors", "languages", "spelling", "turns"},
     {"settings", "schedule", "addresses", "tokens", "content", "puzzles", "shortening", "theme", "tidying"},
-    {"aloud", "frontmatter", "moments", "segment"},
+    {"aloud", "frontmatter", "moments", "prose", "segment"},
     {"markdown"},
     {"pictures", "letter"},
     {"links", "logs"},

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import feedparser
 
-from newsletter.content import absolute_link, first_picture, html_to_text, plain, video_id, video_picture
+from newsletter.content import absolute_link, first_picture, plain, video_id, video_picture
 from newsletter.errors import NotAFeed
 from newsletter.feeds import jsonfeed
 from newsletter.feeds.charset import settled
@@ -26,6 +26,7 @@ from newsletter.feeds.dates import read_date
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.identity import canonical_link, identity
 from newsletter.feeds.mending import ENTRIES_AT_MOST, has_root, mended, too_deep, trimmed
+from newsletter.prose import html_to_text
 
 BODY_AT_MOST = 5_000_000
 HTML_AT_MOST = 400_000

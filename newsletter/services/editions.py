@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter import markdown
-from newsletter.content import html_to_text, shorten
+from newsletter.content import shorten
 from newsletter.mail.message import slot
 from newsletter.mail.render import HTML_BUDGET, MailContent
 from newsletter.models import Entry, Feed, MailingList, Topic
+from newsletter.prose import html_to_text
 from newsletter.services.environment import Environment
 from newsletter.services.messages import ANY_READER, ListView
 from newsletter.services.owing import Candidate

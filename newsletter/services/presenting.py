@@ -8,9 +8,10 @@ from functools import cached_property
 from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
-from newsletter.content import absolute_link, clean_html, excerpt, html_to_text, plain, reading_minutes
+from newsletter.content import absolute_link, clean_html, plain
 from newsletter.languages import Text, day, direction, say
 from newsletter.models import Entry
+from newsletter.prose import excerpt, html_to_text, reading_minutes
 from newsletter.shortening import cut_html
 from newsletter.tidying import tidy
 

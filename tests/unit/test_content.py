@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from newsletter.content import (
     absolute_link,
     clean_html,
-    excerpt,
     first_picture,
-    html_to_text,
     plain,
     shorten,
 )
+from newsletter.prose import excerpt, html_to_text
 
 BASE = "https://blog.example.com/post/"
 
@@ -95,6 +94,22 @@ def test_a_picture_in_something_hidden_is_none(how: str) -> None:
     assert "u.gif" not in html
     assert "hidden" not in html
     assert [word in html for word in ("<p>A", "B</div>", "<p>C", "c.gif")] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("html", "shown"),
+    [
+        ('<p>A <span style="display:none">for <b>machines</b> <img src="/x.png"></span>B</p>', "<p>A B</p>"),
+        ('<p>A <a hidden href="/x">trap</a>B <span style="color:red">C</span></p>', "<p>A B C</p>"),
+        ('<div style="display: none"><p>Answer <img src="/x.png"><span hidden>!</span></p></div><p>B</p>',
+         "<div><p>Answer </p></div><p>B</p>"),
+        ('<ul><li style="display:none"><img src="/x.png">A</li><li>B</li></ul>', "<ul><li>A</li><li>B</li></ul>"),
+        ('<span style="display:none"><p>never closed', ""),
+        ("<span hidden>A</span></span></span>B", "B"),
+    ],
+)  # fmt: skip
+def test_what_is_hidden_leaves_no_half(html: str, shown: str) -> None:
+    assert clean_html(html, base_url="https://x.org/") == shown
 
 
 def test_counting_pixels_are_dropped() -> None:
