@@ -49,11 +49,12 @@ def _decoded(body: bytes, name: str) -> str | None:
 def _guessed(body: bytes) -> str:
     text = body.decode("utf-8", "replace")
     broken = text.count("\ufffd")
-    if len(re.findall(r"[^\x00-\x7f\ufffd]", text)) > DAMAGED * broken:
+    if len(re.sub(r"[\x00-\x7f\ufffd]+", "", text)) > DAMAGED * broken:
         return text
     import chardet  # only where it is needed: it takes its time to load
 
     name = str(chardet.detect(re.sub(rb"<[^<>]*>", b" ", body[:SAMPLE]))["encoding"] or "")
     found = _decoded(body, name) if _USUAL.match(name) else None
-    mixed = found is not None and len(_MIXED.findall(found)) > len(_OF_ITS_OWN.findall(found))
+    some = (found or "")[:SAMPLE]
+    mixed = len(_MIXED.findall(some)) > len(_OF_ITS_OWN.findall(some))
     return found if found and not mixed else body.decode("cp1252", "replace")

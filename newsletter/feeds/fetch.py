@@ -60,7 +60,7 @@ class Fetcher:
         *,
         user_agent: str,
         allow_private: bool = False,
-        max_bytes: int = 5_000_000,
+        max_bytes: int = 10_000_000,
         deadline: float = 20.0,
         connect_timeout: float = 5.0,
         read_timeout: float = 8.0,

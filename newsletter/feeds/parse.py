@@ -28,7 +28,7 @@ from newsletter.feeds.identity import canonical_link, identity
 from newsletter.feeds.mending import ENTRIES_AT_MOST, has_root, mended, too_deep, trimmed
 from newsletter.prose import html_to_text
 
-BODY_AT_MOST = 5_000_000
+BODY_AT_MOST = 10_000_000
 HTML_AT_MOST = 400_000
 HINT = "give the address of the feed, or of a page that links to one"
 
@@ -49,7 +49,7 @@ def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
     if not body.strip(b"\0 \t\r\n"):
         raise NotAFeed(url, "an empty answer")
     if len(body) > BODY_AT_MOST:
-        raise NotAFeed(url, "larger than 5 MB")
+        raise NotAFeed(url, "larger than 10 MB")
     if jsonfeed.looks_like(body):
         return _distinct(jsonfeed.parse(body, url=url))
     return _distinct(_xml(*settled(trimmed(body), content_type), url=url))

@@ -193,8 +193,14 @@ def test_f10_a_feed_in_a_gzip_file_is_read() -> None:
     assert [entry.title for entry in read_apart(gzip.compress(rss(item("A"))), url=URL).entries] == ["A"]
 
 
+def test_f10_a_long_podcast_is_read() -> None:
+    body = rss(*(item(f"Épisode {number}", body="<p>mots à lire</p>" * 6_500) for number in range(50)))
+    assert len(body) > 6_000_000
+    assert [entry.title for entry in read_apart(body, url=URL).entries] == [f"Épisode {n}" for n in range(50)]
+
+
 def test_f04_a_gzip_file_is_unpacked_no_further_than_it_is_read() -> None:
-    with pytest.raises(NotAFeed, match="larger than 5 MB"):
+    with pytest.raises(NotAFeed, match="larger than 10 MB"):
         read_apart(gzip.compress(b"<" * 20_000_000), url=URL)
 
 
