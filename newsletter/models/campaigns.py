@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, Boolean, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.db import Base, BigId
@@ -20,6 +20,9 @@ class Campaign(Base):
     Of a letter: `source` is its file's text, `file` where that lay, `pictures` its local pictures (source → name),
     `segment` who of the list gets it, `digest` tells one letter's content from another's. With a `subject_b`, `share`
     percent of its readers get one of the two subjects each, and the others wait for the `picked` one (a or b).
+
+    A digest `repeats` where it carries nothing that another had not, and no words of its author's: the archive has it,
+    and does not list it.
 
     A `permission` asks its readers to confirm again until `answer_by`; `settled_at`: when the silent were let go."""
 
@@ -45,6 +48,7 @@ class Campaign(Base):
     share: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     picked: Mapped[str] = mapped_column(String(1), default="", server_default="")
     seed: Mapped[str] = mapped_column(String(32))
+    repeats: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     recipients: Mapped[int] = mapped_column(Integer, default=0)
     first_id: Mapped[int] = mapped_column(BigId, default=0)
     last_id: Mapped[int] = mapped_column(BigId, default=0)

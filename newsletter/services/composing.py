@@ -135,6 +135,7 @@ def _freeze(env: Environment, session: Session, found: Plan, due: Due, mails: li
         .values(cursor=found.through)
         .execution_options(synchronize_session=False)
     )
+    campaign.repeats = not found.intro and _known(session, found.decision.entries)
     ids = _carry(session, found, campaign)
     if found.intro:
         intros.carried(session, found.intro)
@@ -161,6 +162,13 @@ def _campaign(env: Environment, session: Session, found: Plan, mails: list[_Mail
             )
         )  # fmt: skip
     return campaign
+
+
+def _known(session: Session, entries: Collection[int]) -> bool:
+    """Whether all of these were in the archive before."""
+    mailed = select(CampaignEntry.entry_id).join(Campaign).where(Campaign.status.in_(("sending", "sent")))
+    known = mailed.where(CampaignEntry.entry_id.in_(entries)).distinct()
+    return len(session.scalars(known).all()) == len(entries)
 
 
 def _carry(session: Session, found: Plan, campaign: Campaign) -> list[int]:

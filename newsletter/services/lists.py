@@ -30,6 +30,7 @@ _MAILINGS = (
     .where(MailingList.slug == bindparam("slug"))
     .where(Campaign.started_at.is_not(None), Campaign.status.in_(("sent", "sending")))
     .where(Campaign.segment == "", Campaign.kind != "permission")  # what was for some is not for everybody
+    .where(Campaign.repeats.is_(False))
     .order_by(Campaign.id.desc())
     .limit(bindparam("limit", type_=Integer))
 )

@@ -16,7 +16,18 @@ from newsletter.feeds.parse import parse
 from newsletter.mail.render import MailContent, Renderer
 from newsletter.models import Campaign, Edition, Entry, Feed, MailingList, Period, Subscription
 from newsletter.models.campaigns import WEB
-from newsletter.services import digest_settings, digests, entries, explaining, intros, lists, sending, topics
+from newsletter.services import (
+    archiving,
+    campaigns,
+    digest_settings,
+    digests,
+    entries,
+    explaining,
+    intros,
+    lists,
+    sending,
+    topics,
+)
 from newsletter.services.environment import EXTENSION, Environment
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
@@ -186,6 +197,25 @@ def test_a_long_sleep_is_one_digest_with_a_ceiling_and_the_rest_in_the_archive(
     web = db.session.scalars(select(Edition).where(Edition.cursor == WEB)).one()
     assert all(f"Post {number:03}" in web.html for number in range(90))
     assert len(html.encode()) < 90_000
+
+
+def test_the_archive_lists_each_post_once(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    join("weekly@example.com")
+    join("instant@example.com", "instant")
+    for title in ("One", "Two"):
+        publish(title)
+        digests.send_now(env, cadence="instant")
+    digests.send_now(env, cadence="weekly")
+    sending.send_due(env)
+    assert [mailing.subject for mailing in lists.mailings("blog")] == ["Two", "One"], "the weekly one repeats"
+    gathered = max(row.id for row in campaigns.ls())
+    assert "One" in archiving.page(env, "blog", gathered), "its mails lead to its page"
+    intros.write(env, None, "Back from the sea", "weekly")
+    publish("Three")
+    digests.send_now(env, cadence="instant")
+    digests.send_now(env, cadence="weekly")
+    sending.send_due(env)
+    assert [mailing.subject for mailing in lists.mailings("blog")] == ["Three", "Three", "Two", "One"], "words are new"
 
 
 # ── an author's words and order ────────────────────────────────────────────────────────────────────
