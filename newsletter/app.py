@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Flask
+from flask import Flask, Request, Response
+from flask.sessions import SessionInterface, SessionMixin
 from jinja2 import FileSystemLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -49,6 +50,7 @@ def create_app(
     settings = settings or load_settings(environ=os.environ)
     templates = template_folder()
     app = Flask("newsletter", static_folder=str(PACKAGE / "web" / "static"))
+    app.session_interface = NoSessions()
     app.jinja_loader = FileSystemLoader([settings.folder / "templates" / "pages", templates / "pages"])
     app.config.update(
         SECRET_KEY=settings.signing_keys[0],
@@ -74,6 +76,16 @@ def create_app(
     )
     _wire(app, settings)
     return app
+
+
+class NoSessions(SessionInterface):
+    """No page keeps a session, so none sets a cookie, not even by mistake; and none is looked for."""
+
+    def open_session(self, app: Flask, request: Request) -> None:
+        """There is none."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """There was none."""
 
 
 def _wire(app: Flask, settings: Settings) -> None:

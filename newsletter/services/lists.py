@@ -10,7 +10,7 @@ from email.utils import parseaddr
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import Integer, bindparam, func, select
+from sqlalchemy import Integer, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
@@ -28,7 +28,7 @@ _MAILINGS = (
     select(Campaign.id, Campaign.subject, Campaign.started_at)
     .join(MailingList)
     .where(MailingList.slug == bindparam("slug"))
-    .where(Campaign.started_at.is_not(None), Campaign.status.in_(("sent", "sending")))
+    .where(Campaign.started_at.is_not(None), or_(Campaign.status == "sent", Campaign.status == "sending"))
     .where(Campaign.segment == "", Campaign.kind != "permission")  # what was for some is not for everybody
     .where(Campaign.repeats.is_(False))
     .order_by(Campaign.id.desc())
