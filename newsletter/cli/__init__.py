@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from newsletter import __version__
+from newsletter.cli.output import folded
 from newsletter.errors import NewsletterError
 
 # Name → module under newsletter/cli and what --help says of it. A command's module is imported when it is called, so
@@ -109,7 +111,9 @@ def _complain(text: str) -> None:
     screen."""
     lines = ("".join(sign if sign.isprintable() else "\ufffd" for sign in line) for line in text.split("\n"))
     said = "\n".join(line if len(line) <= SAID_AT_MOST else f"{line[:SAID_AT_MOST]}…" for line in lines)
-    click.echo(f"newsletter: {said}", err=True)
+    with suppress(OSError, ValueError):  # nobody may be listening any more
+        whole = f"newsletter: {said}"
+        click.echo("\n".join(map(folded, whole.split("\n"))) if sys.stderr.isatty() else whole, err=True)
 
 
 def _ours(error: Exception) -> tuple[str, int]:

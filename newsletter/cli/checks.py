@@ -6,7 +6,7 @@ import textwrap
 from collections import Counter
 from itertools import groupby
 
-from newsletter.cli.output import paint, say
+from newsletter.cli.output import paint, say, say_raw
 from newsletter.services.checks import Check
 
 SIGNS = {"good": ("✓", "green"), "warn": ("!", "yellow"), "bad": ("✗", "red"), "unknown": ("?", "cyan")}
@@ -29,7 +29,7 @@ def _group(rows: list[Check]) -> None:
         if text and row.verdict != "good":
             _folded(f"{'':11}{label:>4}: ", 17, text)
     if row.record:
-        say(f"{'':5}publish: {'':3}{row.record}")
+        say_raw(f"{'':5}publish: {'':3}{row.record}")
 
 
 def _sum_up(found: list[Check]) -> None:

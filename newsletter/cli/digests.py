@@ -16,7 +16,6 @@ from newsletter.cli.output import (
     list_option,
     moment,
     say,
-    say_text,
     some,
     table,
     yes_option,
@@ -61,7 +60,7 @@ def preview(env: Environment, slug: str | None, cadence: str | None, language: s
         spoken = ", ".join(f"{LANGUAGES[code]}: {count}" for code, count in sorted(found.languages.items()))
         say(f"In their own languages: {spoken}")
     say("")
-    say_text(fill(found.text, NEUTRAL))
+    say(fill(found.text, NEUTRAL))
     if html:
         html.write_text(fill(found.html, NEUTRAL), "utf-8")
         say(f"The HTML part is in {html}.")
@@ -160,7 +159,8 @@ def intro(env: Environment, text: str | None, slug: str | None, cadence: str | N
     if text == "-":
         text = sys.stdin.read()
     found = intros.write(env, slug, text, cadence) if text is not None else intros.ls(slug)  # type: ignore[arg-type]
-    return table(("rhythm", "the next digest begins with"), [(row.cadence, row.text) for row in found])
+    rows = [(row.cadence, row.text) for row in found]
+    return table(("rhythm", "the next digest begins with"), rows, empty="Nothing is written for the next digest.")
 
 
 @digest.command(epilog='Example: newsletter digest sections feed "My channel" "Slow Letters"')

@@ -44,10 +44,12 @@ def ls(env: Environment, slug: str | None, fate: str | None, limit: int, *, json
 @with_environment
 def show(env: Environment, entry_id: int, *, json_: bool) -> None:
     """One entry."""
-    found = _json(entries.show(entry_id))
+    entry = entries.show(entry_id)
+    found = _json(entry)
     if json_:
         return as_json(found)
-    return table(("what", "value"), list(found.items()))
+    published = moment(entry.published, lists.zones()[entry.list])
+    return table(("what", "value"), list((found | {"published": published}).items()))
 
 
 def _json(row: EntryView) -> dict[str, object]:

@@ -29,8 +29,7 @@ def campaign(env: Environment, campaign_id: int, address: str, *, json_: bool) -
         facts = [{"at": at, "what": what} for at, what in found.facts]
         return as_json({**asdict(found), "facts": facts})
     got = {True: "She got it", False: "She did not get it", None: "Not yet"}[found.got]
-    say(f"Campaign {found.campaign}, “{found.subject}”, and {found.email}:")
-    say(f"{got}: {found.verdict}")
+    say(f"Campaign {found.campaign}, “{found.subject}”\n{found.email}\n{got}: {found.verdict}")
     if found.hint:
         say(f"({found.hint})")
     for at, what in found.facts:

@@ -23,20 +23,25 @@ def on_terminal() -> bool:
 
 
 def say(text: str) -> None:
-    """A line on standard output."""
+    """Lines on standard output: on a terminal folded between words, in a pipe as they are."""
+    click.echo("\n".join(map(folded, text.split("\n"))) if on_terminal() else text)
+
+
+def folded(line: str) -> str:
+    """A line as it stands on a terminal, whose width it may exceed: broken between words, indented as it was."""
+    width = shutil.get_terminal_size().columns
+    if len(click.unstyle(line)) <= width:
+        return line
+    edge = line[: len(line) - len(line.lstrip())]
+    wrapped = textwrap.wrap(
+        line.strip(), width, initial_indent=edge, subsequent_indent=edge, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(wrapped)
+
+
+def say_raw(text: str) -> None:
+    """What is to be copied from the terminal, as it is."""
     click.echo(text)
-
-
-def say_text(text: str) -> None:
-    """A mail's text on standard output: on a terminal folded between words, in a pipe as it is."""
-    if on_terminal():
-        width = min(shutil.get_terminal_size().columns, 80)
-        text = "\n".join(_folded(line, width) for line in text.split("\n"))
-    click.echo(text)
-
-
-def _folded(line: str, width: int) -> str:
-    return line if len(line) <= width else textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
 
 
 def cut(text: str) -> str:
@@ -78,7 +83,7 @@ def _plain(value: object) -> object:
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing") -> None:
     """A table on a terminal; tab-separated lines in a pipe."""
-    cells = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    cells = [[_cell(cell) for cell in row] for row in rows]
     if not on_terminal():
         for row in cells:
             click.echo("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row))
@@ -96,6 +101,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
     for row in cells:
         shown.add_row(*(escape(cell) for cell in row))
     Console().print(shown)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def paint(text: str, color: str) -> str:

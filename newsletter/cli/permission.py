@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, common_zone, json_option, list_option, moment, say, say_text, yes_option
+from newsletter.cli.output import as_json, ask, common_zone, json_option, list_option, moment, say, yes_option
 from newsletter.services import lists
 from newsletter.services import permission as asking
 from newsletter.services.environment import Environment
@@ -28,7 +28,7 @@ def permission(
     found = asking.prepare(env, slug, note=note, days=days, unproven=unproven)
     if dry_run:
         say(f"{found.recipients} active readers of {found.slug} would get:\n\n{found.content.subject}\n")
-        return say_text(found.content.text)
+        return say(found.content.text)
     ask(f"Ask {found.recipients} readers of {found.slug}, and let the silent go after {days} days?", yes=yes)
     campaign_id = asking.send(env, found.slug, note=note, days=days, unproven=unproven)
     return say(f"Campaign {campaign_id} is queued; a worker sends it. newsletter campaign answers {campaign_id}")

@@ -8,6 +8,7 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, list_option, moment, paint, say
+from newsletter.content import shorten
 from newsletter.services import status as statuses
 from newsletter.services.environment import Environment
 from newsletter.services.status import ListStatus, Mailing, Status
@@ -71,11 +72,18 @@ def _mailing(row: Mailing, zone: str) -> None:
     done = f"{totals.sent:,}/{totals.recipients:,}" + (f", {totals.failed:,} failed" if totals.failed else "")
     at = moment(row.at, zone)
     if row.status == "scheduled":
-        _line("scheduled", f"{row.kind} {row.id} “{row.subject}” at {at}")
+        _line("scheduled", _titled(row, f" at {at}"))
     elif row.status == "sent":
-        _line("last sent", f"{row.kind} {row.id} “{row.subject}”, {done}, {at}")
+        _line("last sent", _titled(row, f", {done}, {at}"))
     else:
-        _line(row.status, f"{row.kind} {row.id} “{row.subject}”, {done} {row.reason}".rstrip(), mark="yellow")
+        _line(row.status, _titled(row, f", {done} {row.reason}".rstrip()), mark="yellow")
+
+
+def _titled(row: Mailing, after: str) -> str:
+    """A mailing and what is said of it; where both are too long, of its subject only the beginning."""
+    before = f"{row.kind} {row.id} “"
+    room = max(WIDTH - 13 - len(before) - len(after) - 1, 20)
+    return f"{before}{shorten(row.subject, room)}”{after}"
 
 
 def _everything(found: Status, zone: str) -> None:
