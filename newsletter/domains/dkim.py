@@ -13,7 +13,7 @@ from email.utils import parseaddr
 from newsletter.domains.ask import Resolver
 from newsletter.domains.dmarc import tags
 
-BITS_AT_LEAST, BITS_WANTED = 1024, 2048
+BITS_AT_LEAST, BITS_WANTED, ED25519_BYTES = 1024, 2048, 32
 USUAL = (
     "default", "mail", "dkim", "s1", "s2", "k1", "k2", "k3", "google", "selector1", "selector2", "mx", "smtp", "pm",
     "mandrill", "mailjet", "brevo", "sib", "key1", "key2", "fm1", "fm2", "fm3", "protonmail", "zoho", "newsletter",
@@ -27,12 +27,15 @@ MUST_SIGN = ("list-unsubscribe", "list-unsubscribe-post")
 
 @dataclass(slots=True)
 class Key:
-    """A published key: its selector, its record, and what is wrong with it."""
+    """A published key: its selector and its record. `problems` keep receivers from taking it, `notes` want to be looked
+    at; ``withdrawn`` keys are left behind where a new one has come."""
 
     selector: str
     record: str = ""
     bits: int = 0
+    withdrawn: bool = False
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +58,53 @@ class Sample:
 def examine(domain: str, selector: str, ask: Resolver) -> Key:
     """The key of one selector; its record is empty where there is none. Raises `CouldNotAsk`."""
     found = Key(selector)
-    records = [text for text in ask(f"{selector}._domainkey.{domain}", "TXT") if "p" in tags(text)]
+    texts = ask(f"{selector}._domainkey.{domain}", "TXT")
+    records = [text for text in texts if "p" in tags(text) and tags(text).get("v", "DKIM1") == "DKIM1"]
     if not records:
         return found
     found.record = records[0]
     said = tags(records[0])
     if len(records) > 1:
         found.problems.append(f"there are {len(records)} records, and which one counts is nobody's guess (§3.6.2.2)")
+    _judge_key(found, said)
+    if "sha256" not in said.get("h", "sha256").lower():
+        found.problems.append(
+            f"h={said['h']}: it is not for rsa-sha256, which is all that receivers take (RFC 8301 §3.1)"
+        )
+    if not {"*", "email"} & set(said.get("s", "*").lower().replace(" ", "").split(":")):
+        found.problems.append(f"s={said['s']}: it is not for mail")
+    if "y" in said.get("t", "").lower().split(":"):
+        found.notes.append("t=y: receivers are told that it is a test")
+    return found
+
+
+def _judge_key(found: Key, said: dict[str, str]) -> None:
+    kind = said.get("k", "rsa").lower()
     if not said["p"]:
+        found.withdrawn = True
         found.problems.append("its key was withdrawn (p= is empty)")
-    elif said.get("k", "rsa").lower() == "rsa":
+    elif kind == "ed25519" and _length(said["p"]) != ED25519_BYTES:
+        found.problems.append("its key cannot be read (RFC 8463 §4)")
+    elif kind == "rsa":
         found.bits = rsa_bits(said["p"])
         if found.bits < BITS_AT_LEAST:
             found.problems.append("its key cannot be read, or is too short for anybody (RFC 8301 §3.2)")
         elif found.bits < BITS_WANTED:
-            found.problems.append(f"its key has {found.bits} bits; {BITS_WANTED} are wanted today (RFC 8301 §3.2)")
-    if "y" in said.get("t", "").lower().split(":"):
-        found.problems.append("t=y: receivers are told that it is a test")
-    return found
+            found.notes.append(f"its key has {found.bits} bits; {BITS_WANTED} are wanted today (RFC 8301 §3.2)")
+
+
+def _length(key: str) -> int:
+    """How many bytes a key has; 0 where it is none."""
+    try:
+        return len(base64.b64decode("".join(key.split()), validate=True))
+    except (binascii.Error, ValueError):
+        return 0
 
 
 def usual(domain: str, ask: Resolver) -> list[Key]:
     """The keys at usual selectors. None found proves nothing."""
-    keys = (examine(domain, selector, ask) for selector in USUAL)
-    return [key for key in keys if key.record]
+    keys = [key for selector in USUAL if (key := examine(domain, selector, ask)).record]
+    return [key for key in keys if not key.withdrawn] or keys
 
 
 def rsa_bits(key: str) -> int:

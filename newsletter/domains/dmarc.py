@@ -24,13 +24,14 @@ class Dmarc:
 def examine(domain: str, ask: Resolver) -> Dmarc:
     """The policy for mail from `domain`. Raises `CouldNotAsk`."""
     found = Dmarc()
-    for name in [domain, organisation(domain, ask)]:
+    for name in dict.fromkeys([domain, organisation(domain, ask), _suffix(domain, ask)]):
         records = _records(name, ask)
         if len(records) > 1:
             found.problems.append(f"_dmarc.{name} has {len(records)} DMARC records, and receivers take none of them")
         if len(records) == 1:
             found.at, found.record, found.tags = name, records[0], tags(records[0])
             _judge(found, domain)
+            _judge_reports(found, ask)
             break
     return found
 
@@ -50,6 +51,15 @@ def organisation(domain: str, ask: Resolver) -> str:
             highest = name
         below = name
     return highest
+
+
+def _suffix(domain: str, ask: Resolver) -> str:
+    """The public suffix above a domain, if it has a policy for those below it (``psd=y``, §4.10.1)."""
+    for name in _up(domain):
+        records = _records(name, ask)
+        if len(records) == 1 and tags(records[0]).get("psd", "u").lower() == "y":
+            return name
+    return domain
 
 
 def aligned(first: str, second: str, ask: Resolver) -> bool:
@@ -78,6 +88,16 @@ def tags(record: str) -> dict[str, str]:
         if sign:
             found.setdefault(name.strip().lower(), value.strip())
     return found
+
+
+def _judge_reports(found: Dmarc, ask: Resolver) -> None:
+    """Whether reports arrive: at a mail address, which another organisation has agreed to (RFC 9990 §4)."""
+    for uri in filter(None, (part.strip().partition("!")[0] for part in found.tags.get("rua", "").split(","))):
+        there = uri.rpartition("@")[2].lower()
+        if not uri.lower().startswith("mailto:") or not there:
+            found.problems.append(f"rua={uri} is no mailto: address")
+        elif not aligned(there, found.at, ask) and not ask(f"{found.at}._report._dmarc.{there}", "TXT"):
+            found.problems.append(f"{there} has not agreed to take reports about {found.at}, so none are sent there")
 
 
 def _judge(found: Dmarc, domain: str) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from newsletter.domains import dkim, dmarc, spf
 from newsletter.domains.ask import CouldNotAsk, Resolver
 from newsletter.domains.receiving import null, reserved
-from newsletter.services.checks import Check
+from newsletter.services.checks import Check, Verdict
 from newsletter.services.environment import Environment
 
 FREE = frozenset(
@@ -71,11 +71,13 @@ def _spf(env: Environment, domain: str, ask: Resolver) -> Iterator[Check]:
         hint = "publish a record that names who sends for you; your provider says what to include"
         yield Check("spf", "bad", f"{domain} has no SPF record", hint, WHY_SPF, record)
         return
-    serious = [text for text in found.problems if "does not say" not in text]
-    verdict = "bad" if serious else "warn" if found.problems else "good"
-    said = "; ".join(found.problems) or f"{found.record} ({found.lookups} of {spf.LOOKUPS_AT_MOST} look-ups)"
-    hint = f"mend {found.record}" if found.problems else ""
-    yield Check("spf", verdict, f"{domain}: {said}", hint, WHY_SPF if found.problems else "")  # type: ignore[arg-type]
+    wrong = found.problems + found.notes
+    said = "; ".join(wrong) or f"{found.record} ({found.lookups} of {spf.LOOKUPS_AT_MOST} look-ups)"
+    if wrong:
+        verdict: Verdict = "bad" if found.problems else "warn"
+        yield Check("spf", verdict, f"{domain}: {said}", f"mend {found.record}", WHY_SPF)
+    else:
+        yield Check("spf", "good", f"{domain}: {said}")
 
 
 def _spf_terms(env: Environment) -> str:
@@ -106,11 +108,9 @@ def _key(domain: str, key: dkim.Key) -> Check:
         return Check(
             "dkim", "bad", f"there is no key at {name}", "publish what your server signs with", WHY_DKIM, record
         )
-    if key.problems:
-        withdrawn = key.bits < dkim.BITS_AT_LEAST and "t=y" not in key.problems[0]
-        return Check(
-            "dkim", "bad" if withdrawn else "warn", f"{name}: {'; '.join(key.problems)}", "make a new key", WHY_DKIM
-        )
+    if wrong := key.problems + key.notes:
+        verdict: Verdict = "bad" if key.problems else "warn"
+        return Check("dkim", verdict, f"{name}: {'; '.join(wrong)}", "make a new key", WHY_DKIM)
     return Check("dkim", "good", f"{name}: {f'RSA, {key.bits} bits' if key.bits else 'a key'}")
 
 

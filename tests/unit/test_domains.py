@@ -43,14 +43,38 @@ def dns(*records: tuple[str, str, str]) -> FakeDns:
         ("v=spf1 ip4:192.0.2.1 -all", ""), ("v=spf1 ip4:192.0.2.1/24 ip6:2001:db8::/32 ~all", ""),
         ("v=spf1 +all", "anybody"), ("v=spf1 all", "anybody"), ("v=spf1 ip4:192.0.2.1", "does not say"),
         ("v=spf1 include:nowhere.example ~all", "no SPF record"), ("v=spf1 include:a.example ~all", "includes itself"),
+        ("v=spf1 redirect=a.example", "redirected to itself"), ("v=spf1 redirect=nowhere.example", "no SPF record"),
+        ("v=spf1 ?all", "protects nobody"), ("v=spf1 ptr -all", "not to be used"), ("v=spf1 ipv4:192.0.2.1 -all", "no mechanism"),
+        ("v=spf1 ip4:192.0.2.999 -all", "is no address"), ("v=spf1 ip6:192.0.2.1 -all", "is no address"),
+        ("v=spf1 include: -all", "names no domain"), ("v=spf1 exp=why.%{d} unknown=x -all", ""),
+        ("v=spf1 include:%{ir}.%{d2} exists:%{i}.x -all", ""), ("v=spf1 -all include:nowhere.example nonsense", ""),
+        ("V=SPF1 IP4:192.0.2.1 -ALL", ""),
     ],
 )  # fmt: skip
 def test_spf_records(record: str, said: str) -> None:
     ask = dns(("a.example", "TXT", record), ("a.example", "TXT", "other=1"))
     found = spf.examine("a.example", ask)
     assert found.record == record
-    assert said in "; ".join(found.problems)
-    assert bool(found.problems) == bool(said)
+    assert said in "; ".join(found.problems + found.notes)
+    assert bool(found.problems + found.notes) == bool(said)
+
+
+def test_spf_follows_a_redirect_to_its_end_and_never_in_a_circle() -> None:
+    ask = dns(
+        ("a.example", "TXT", "v=spf1 redirect=b.example"), ("b.example", "TXT", "v=spf1 redirect=c.example"),
+        ("c.example", "TXT", "v=spf1 include:d.example ~all"), ("d.example", "TXT", "v=spf1 +all"),
+    )  # fmt: skip
+    found = spf.examine("a.example", ask)
+    assert (found.lookups, found.ending, found.problems) == (3, "~all", [])
+    ask.records["c.example", "TXT"] = ["v=spf1 redirect=a.example"]
+    asked = len(ask.asked)
+    assert "redirected to itself" in spf.examine("a.example", ask).problems[0]
+    assert len(ask.asked) < asked + 5
+
+
+def test_spf_more_than_ten_hosts_of_an_mx_are_an_error() -> None:
+    ask = dns(("a.example", "TXT", "v=spf1 mx -all"), *(("a.example", "MX", f"1 m{n}.example") for n in range(11)))
+    assert "11 MX" in spf.examine("a.example", ask).problems[0]
 
 
 def test_spf_counts_the_look_ups_of_everything_it_includes() -> None:
@@ -92,11 +116,15 @@ def test_spf_two_records_are_none_and_a_swarm_of_includes_ends() -> None:
         ("v=DMARC1; p=reject; rua=mailto:a@a.example", "reject", ""), ("v=DMARC1;p=quarantine", "quarantine", ""),
         ("v=DMARC1; p=none", "none", "rua="), ("v=DMARC1; rua=mailto:a@a.example", "none", "no policy"),
         ("v=DMARC1; p=reject; pct=50; ri=3600", "reject", "pct, ri mean nothing"),
-        ("v=DMARC1; p=reject; t=y", "reject", "t=y"),
+        ("v=DMARC1; p=reject; t=y", "reject", "t=y"), ("v=DMARC1; p=reject; rua=a@a.example", "reject", "no mailto:"),
+        ("v=DMARC1; p=reject; rua=mailto:a@a.example!10m, mailto:b@b.example", "reject", "b.example has not agreed"),
+        ("v=DMARC1; p=none; rua=mailto:c@agreed.example", "none", ""),
     ],
 )  # fmt: skip
 def test_dmarc_records(record: str, policy: str, said: str) -> None:
-    found = dmarc.examine("a.example", dns(("_dmarc.a.example", "TXT", record), ("_dmarc.a.example", "TXT", "x")))
+    agreed = ("a.example._report._dmarc.agreed.example", "TXT", "v=DMARC1")
+    ask = dns(("_dmarc.a.example", "TXT", record), ("_dmarc.a.example", "TXT", "x"), agreed)
+    found = dmarc.examine("a.example", ask)
     assert (found.at, found.policy) == ("a.example", policy)
     assert said in "; ".join(found.problems)
     assert bool(found.problems) == bool(said)
@@ -116,6 +144,14 @@ def test_dmarc_walks_up_the_tree() -> None:
     ask.records["_dmarc.news.a.example", "TXT"] = ["v=DMARC1; p=none; psd=n"]
     assert dmarc.organisation("deep.news.a.example", ask) == "news.a.example"
     assert not dmarc.aligned("bounce.a.example", "news.a.example", ask)
+
+
+def test_dmarc_of_a_public_suffix_holds_where_nobody_below_has_one() -> None:
+    """RFC 9989 §4.10.1: the domain, its organisation, the suffix that speaks for those below it."""
+    ask = dns(("_dmarc.example", "TXT", "v=DMARC1; p=none; sp=reject; psd=y; rua=mailto:a@example"))
+    found = dmarc.examine("news.a.example", ask)
+    assert (found.at, found.policy, found.problems) == ("example", "reject", [])
+    assert dmarc.organisation("news.a.example", ask) == "a.example"
 
 
 def test_dmarc_of_a_very_deep_name_asks_at_most_eight_times() -> None:
@@ -138,9 +174,8 @@ def test_dkim_keys() -> None:
         ("ed._domainkey.a.example", "TXT", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="),
         ("default._domainkey.a.example", "TXT", f"v=DKIM1; p={public_key(2048)}"),
     )
-    said = {
-        name: dkim.examine("a.example", name, ask).problems for name in ("good", "ed", "short", "tiny", "gone", "test")
-    }
+    keys = {name: dkim.examine("a.example", name, ask) for name in ("good", "ed", "short", "tiny", "gone", "test")}
+    said = {name: key.problems + key.notes for name, key in keys.items()}
     assert said["good"] == said["ed"] == []
     assert "1024 bits" in said["short"][0]
     assert "too short" in said["tiny"][0]
@@ -148,6 +183,26 @@ def test_dkim_keys() -> None:
     assert "test" in said["test"][0]
     assert dkim.examine("a.example", "none", ask).record == ""
     assert [key.selector for key in dkim.usual("a.example", ask)] == ["default"]
+    ask.records["mail._domainkey.a.example", "TXT"] = ["v=DKIM1; p="]
+    assert [key.selector for key in dkim.usual("a.example", ask)] == ["default"], "what a rotation leaves behind"
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ("v=DKIM1; k=ed25519; p=AAAA", "cannot be read"), (f"h=sha1; p={public_key(2048)}", "rsa-sha256"),
+        (f"h=sha1:sha256; s=email:x; p={public_key(2048)}", ""), (f"s=web; p={public_key(2048)}", "not for mail"),
+    ],
+)  # fmt: skip
+def test_dkim_records(record: str, said: str) -> None:
+    found = dkim.examine("a.example", "s", dns(("s._domainkey.a.example", "TXT", record)))
+    assert said in "; ".join(found.problems)
+    assert bool(found.problems) == bool(said)
+
+
+def test_dkim_a_record_of_another_version_is_none() -> None:
+    ask = dns(("s._domainkey.a.example", "TXT", f"v=DKIM2; p={public_key(2048)}"))
+    assert dkim.examine("a.example", "s", ask).record == ""
 
 
 def test_a_sample_shows_who_signed_it_and_what() -> None:
