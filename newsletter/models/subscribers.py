@@ -97,7 +97,8 @@ class Subscription(Base):
 
 
 class Wording(Base):
-    """A text somebody agreed to, known by the SHA-256 of its content: it cannot change without becoming another one."""
+    """A text somebody agreed to, known by the SHA-256 of its content: it cannot change without becoming another one;
+    a trigger refuses to try."""
 
     __tablename__ = "wordings"
 
@@ -109,7 +110,7 @@ class Wording(Base):
 class ConsentEvent(Base):
     """Evidence, only ever added: what happened to a subscription, on whose word, with which wording, on which page and
     through which form; `message_id` is the confirmation's. Of an event nothing ever changes but its `ip`, which is cut
-    to its network after a while."""
+    to its network after a while: a trigger refuses the rest (migration 0010)."""
 
     __tablename__ = "consent_events"
     __table_args__ = {"sqlite_autoincrement": True}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import DBAPIError
 
 from newsletter.db import db, transaction
 from newsletter.models import Asking, ConsentEvent, Counter, Subscriber, Subscription, Wording
-from newsletter.services import consent, forms, lists, sending, signup, subscriptions, suppressions, upkeep
+from newsletter.services import consent, forms, lists, personal, sending, signup, subscriptions, suppressions, upkeep
 from newsletter.services.asking import may_ask
 from newsletter.services.consent import Evidence
 from newsletter.services.environment import Environment
@@ -170,3 +171,18 @@ def test_s03_nothing_stays_of_what_was_done_for_show(env: Environment) -> None:
     ask(env, "never@example.com")
     assert [count(model) for model in (Subscriber, Subscription, ConsentEvent, Asking, Wording)] == [0, 0, 0, 0, 0]
     assert count(Counter) == 4
+
+
+@pytest.mark.parametrize(
+    "change", ["kind = 'confirmed'", "at = at", "wording_hash = NULL", "note = ''", "ip = '', page = 'x'"]
+)
+def test_evidence_is_only_ever_added(env: Environment, change: str) -> None:
+    """The database itself refuses; only an address is cut, and only a whole reader is erased."""
+    ask(env)
+    for wrong in (f"UPDATE consent_events SET {change}", "UPDATE wordings SET text = 'something else'"):
+        with pytest.raises(DBAPIError, match="only ever added"), transaction() as session:
+            session.execute(text(wrong))
+    with transaction() as session:
+        session.execute(text("UPDATE consent_events SET ip = '192.0.2.0/24'"))
+    personal.erase_address(env, "ana@example.com")
+    assert db.session.query(ConsentEvent).count() == 0
