@@ -5,6 +5,9 @@ The mail goes to the address we know, whoever asks, and every answer is the same
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Literal
 
 from sqlalchemy import select
@@ -14,7 +17,7 @@ from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db import transaction
 from newsletter.errors import LinkExpired, TooMany
-from newsletter.models import Subscriber, Subscription
+from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.services import limits
 from newsletter.services.asking import Request, ask
 from newsletter.services.consent import Evidence, default_wording
@@ -34,9 +37,13 @@ Kind = Literal["link", "export", "erase", "resource"]
 
 def by_address(env: Environment, email: object, evidence: Evidence, *, resource: str = "") -> None:
     """Mails a link to the preferences (or to `resource`), or to confirm where that was not done yet; nothing to
-    strangers. Raises `InvalidInput`, `TooMany`."""
+    strangers. Raises `InvalidInput`, `TooMany`.
+
+    Whoever asks, both are done; what is not hers is done for nobody, and taken back, so that the time says nothing.
+    """
     address = parse_address(email)
     _count(env, evidence)
+    kind: Kind = "resource" if resource else "link"
     with transaction() as session:
         found = session.scalar(
             select(Subscription)
@@ -45,8 +52,27 @@ def by_address(env: Environment, email: object, evidence: Evidence, *, resource:
             .order_by((Subscription.status == "active").desc(), (Subscription.status == "pending").desc())
             .limit(1)
         )
-        if found is not None:
-            _send(env, session, found, "resource" if resource else "link", evidence, resource=resource)
+        mailing_list = found.mailing_list if found else session.scalar(select(MailingList).limit(1))
+        if mailing_list is None:
+            return
+        status = "" if found is None or suppressed(env, session, address.key) else found.status
+        if found is not None and status == "pending":
+            _ask_again(env, session, found, evidence)
+        else:
+            ask(env, session, _request(mailing_list, address.email, address.key, "", evidence), barred=True)
+        hers = status == "active" or (status == "unsubscribed" and not resource)
+        with nullcontext() if hers else _for_show(session):
+            _queue(env, session, found, kind, resource)
+
+
+@contextmanager
+def _for_show(session: Session) -> Iterator[None]:
+    """A piece of work that is undone at its end, for the sake of the time it takes."""
+    savepoint = session.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
 
 
 def by_token(env: Environment, purpose: Purpose, token: str, evidence: Evidence) -> None:
@@ -94,27 +120,32 @@ def _send(
         return
     if kind == "resource" and subscription.status != "active":
         return
+    _queue(env, session, subscription, kind, resource)
+
+
+def _queue(env: Environment, session: Session, subscription: Subscription | None, kind: Kind, resource: str) -> None:
+    """Queues a mail with a link, unless there were enough of them today; for nobody, where there is none."""
+    whose, where = (subscription.subscriber_id, subscription.id) if subscription else (0, None)
     now = int(env.now.timestamp())
-    if limits.count(session, f"{kind}/{subscription.subscriber_id}", now=now, seconds=A_DAY) <= PER_DAY:
+    if limits.count(session, f"{kind}/{whose}", now=now, seconds=A_DAY) <= PER_DAY:
         context = {"resource": resource} if resource else None
-        outbox.enqueue(session, mail=kind, subscription_id=subscription.id, now=env.now, context=context)
+        outbox.enqueue(session, mail=kind, subscription_id=where, now=env.now, context=context)
 
 
 def _ask_again(env: Environment, session: Session, subscription: Subscription, evidence: Evidence) -> None:
     subscriber, mailing_list = subscription.subscriber, subscription.mailing_list
-    request = Request(
-        list_id=subscription.list_id,
-        sender=mailing_list.from_email,
-        email=subscriber.email,
-        email_key=subscriber.email_key,
-        cadence=subscription.cadence,
-        wording=default_wording(
-            consent_text=mailing_list.consent_text,
-            title=mailing_list.title,
-            language=subscriber.language or mailing_list.language,
-        ),
-        evidence=evidence,
-        answers=subscription.answers,
-        topics=subscription.topics,
+    request = _request(mailing_list, subscriber.email, subscriber.email_key, subscriber.language, evidence)
+    cadence, answers, topics = subscription.cadence, subscription.answers, subscription.topics
+    ask(env, session, replace(request, cadence=cadence, answers=answers, topics=topics))
+
+
+def _request(mailing_list: MailingList, email: str, key: str, language: str, evidence: Evidence) -> Request:
+    wording = default_wording(
+        consent_text=mailing_list.consent_text,
+        title=mailing_list.title,
+        language=language or mailing_list.language,
     )
-    ask(env, session, request)
+    return Request(
+        list_id=mailing_list.id, sender=mailing_list.from_email, email=email, email_key=key,
+        cadence=mailing_list.default_cadence, wording=wording, evidence=evidence,
+    )  # fmt: skip
