@@ -6,8 +6,8 @@ A table that SQLite makes anew (a batch) loses its triggers: whoever does that t
 from alembic import op
 
 
-revision = '0010'
-down_revision = '0009'
+revision = '0011'
+down_revision = '0010'
 branch_labels = None
 depends_on = None
 
