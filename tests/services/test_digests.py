@@ -214,7 +214,7 @@ def test_m07_a_broken_template_sends_nothing_and_loses_nothing(
     assert sink.accepted == []
     (own / "html.html").unlink()
     own.rmdir()
-    env.renderer._speaking.clear()
+    env.renderer._jinja.cache.clear()
     tick(env)
     assert len(sink.accepted) == 1
 
