@@ -8,6 +8,7 @@ import statistics
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -204,6 +205,27 @@ def test_s04_the_same_statements_for_everybody(app: Flask, client: FlaskClient) 
     assert done[0][1]["INSERT deliveries"] == 1
     for who, statements in done:
         assert statements == done[0][1], who
+
+
+@pytest.mark.parametrize("kind", ["new", "pending", "unsubscribed", "active"])
+def test_s01_one_address_from_everywhere_at_the_same_moment(app: Flask, kind: str) -> None:
+    """Twelve visitors, six threads: one mail, one subscription, and everybody hears the same."""
+    raise_ceilings(app)
+    email = prepare(app, kind)
+
+    def sign_up(number: int) -> int:
+        visitor = {"REMOTE_ADDR": f"10.0.{number}.1"}
+        return app.test_client().post(URL, data={"email": email}, environ_base=visitor).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(sign_up, range(12))) == {303}
+    assert count(app, Delivery) == 1
+    assert count(app, Subscriber) == count(app, Subscription) == 1
+    with app.app_context():
+        subscription = db.session.scalars(select(Subscription)).one()
+        assert not subscription.withheld, "a mail has gone"
+        assert subscription.status == ("active" if kind == "active" else "pending")
+        assert subscription.round == (2 if kind == "unsubscribed" else 1)
 
 
 def test_what_each_of_the_five_gets(app: Flask, client: FlaskClient, sink: Sink) -> None:
