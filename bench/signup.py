@@ -31,7 +31,7 @@ CEILINGS = "per_ip = 10000000, per_network = 10000000, per_list = 10000000, over
 FLOODS = (
     ("serve", "serve", CEILINGS, 60),
     ("serve", "serve", CEILINGS, 120),
-    ("serve, the ceilings as they are", "serve", "", 120),
+    ("serve, the ceilings as they are", "serve", "", 60),
     ("gunicorn and a worker", "gunicorn", CEILINGS, 60),
 )
 SETTINGS = """

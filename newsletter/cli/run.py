@@ -14,6 +14,18 @@ from newsletter import logs
 from newsletter.errors import NewsletterError
 from newsletter.settings import load_settings
 
+THREADS = 8
+# Browsers keep connections open that they do not use. Beyond waitress' own hundred nobody new would be let in until
+# some are closed; 800 leave room under the usual limit of 1,024 files, and `poll`, unlike `select`, takes them all.
+SERVER = {
+    "ident": None,
+    "max_request_body_size": 1_000_000,
+    "connection_limit": 800,
+    "channel_timeout": 60,
+    "cleanup_interval": 10,
+    "asyncore_use_poll": True,
+}
+
 
 def _application(ctx: click.Context) -> Flask:
     from newsletter.app import create_app
@@ -51,7 +63,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
     logs.to_stderr()
     told = _until_told()
     try:
-        server = create_server(app, host=host, port=port, threads=8, ident=None, max_request_body_size=1_000_000)
+        server = create_server(app, host=host, port=port, threads=THREADS, **SERVER)
     except OSError as error:
         raise NewsletterError(
             f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another with --port"

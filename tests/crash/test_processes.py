@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -284,3 +285,26 @@ def test_serve_answers_and_sends(app: Flask, server: FaultServer, campaign: int)
     process.send_signal(signal.SIGTERM)
     finish(process, seconds=20)
     assert process.returncode == 0
+
+
+@pytest.mark.any_database
+def test_b_connections_left_open_keep_nobody_out(app: Flask, server: FaultServer) -> None:
+    """Browsers keep connections open that they do not use, and some people do so on purpose."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = start(app, server, "serve", "--port", str(port))
+    idle: list[socket.socket] = []
+    try:
+        assert process.stdout is not None
+        assert "Serving" in process.stdout.readline()
+        for _ in range(300):
+            idle.append(socket.create_connection(("127.0.0.1", port), timeout=5))
+        idle[0].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle[0].recv(12) == b"HTTP/1.1 200"
+        with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            assert answer.status == 200
+    finally:
+        for each in idle:
+            each.close()
+        process.terminate()
+        finish(process, seconds=15)
