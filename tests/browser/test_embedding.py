@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import func, select
@@ -15,7 +16,7 @@ from sqlalchemy import func, select
 from newsletter.db import db, transaction
 from newsletter.links import Links
 from newsletter.models import ConsentEvent, Counter, Subscription
-from newsletter.services import forms
+from newsletter.services import forms, topics
 from newsletter.services.environment import EXTENSION, utcnow
 from newsletter.web.embedding import Kind, embed_form
 from tests.browser.foreign import STRICT, ForeignBlog, foreign_blog, served
@@ -23,6 +24,7 @@ from tests.people import add_list
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.any_database]
 
+WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
 
 
@@ -62,6 +64,9 @@ def scene(app: Flask) -> Iterator[Scene]:
     with app.app_context():
         forms.add("blog", "town", "text", "Your town")
         forms.add("blog", "topic", "choice", "What brings you here?", ["Sleep", "Work", "Love & loss"])
+        forms.add("blog", "printed", "checkbox", "On paper, too")
+        for name in ("Sleep", "A long walk before breakfast, whatever the weather says"):
+            topics.add("blog", name, categories=[name])
         forms.add("blog", "workshops", "consent", "Ana may also write to me about workshops, twice a year.")
     with foreign_blog() as blog, served(app) as url:
         env = app.extensions[EXTENSION]
@@ -85,10 +90,10 @@ def page(context: BrowserContext) -> Page:
 
 
 def shoot(page: Page, name: str) -> None:
-    """Pictures at 320 and 1200 px, light and dark, if asked for."""
+    """Pictures at 320, 360 and 1200 px, light and dark, if asked for."""
     if not SCREENSHOTS:
         return
-    for width in (320, 1200):
+    for width in (320, 360, 1200):
         for scheme in ("light", "dark"):
             page.set_viewport_size({"width": width, "height": 700})
             page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
@@ -277,6 +282,12 @@ EXPECTED = """\
     - option "Once a day"
     - option "Once a week" [selected]
     - option "Once a month"
+- 'group "Topics (none: all of them)"':
+  - text: "Topics (none: all of them)"
+  - checkbox "Sleep"
+  - text: Sleep
+  - checkbox "A long walk before breakfast, whatever the weather says"
+  - text: A long walk before breakfast, whatever the weather says
 - paragraph:
   - text: Your town
   - textbox "Your town"
@@ -287,6 +298,9 @@ EXPECTED = """\
     - option "Sleep"
     - option "Work"
     - option "Love & loss"
+- paragraph:
+  - checkbox "On paper, too"
+  - text: On paper, too
 - paragraph:
   - checkbox "Ana may also write to me about workshops, twice a year."
   - text: Ana may also write to me about workshops, twice a year.
@@ -317,3 +331,40 @@ def test_right_to_left_and_the_blogs_own_font(scene: Scene, page: Page) -> None:
     assert inside.evaluate("root => getComputedStyle(root).fontFamily") == "Georgia, serif"
     assert inside.get_attribute("dir") == "rtl"
     shoot(page, "iframe-rtl")
+
+
+MISSING = {"en": "Please fill this in.", "de": "Bitte füllen Sie das aus.", "ar": "يُرجى ملء هذه الخانة."}
+DARK = '<meta name=color-scheme content="light dark"><style>:root { color-scheme: light dark } body { margin: 16px }</style>'
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@pytest.mark.parametrize("kind", ["form", "script", "iframe"])
+def test_wcag_on_a_blog_from_both_sides_in_the_light_and_in_the_dark(
+    scene: Scene, browser: Browser, kind: Kind, *, scripts: bool
+) -> None:
+    """axe-core on the foreign page and within the frame; nothing wider than the narrowest screen; all of it by topics,
+    fields and errors."""
+    scene.blog.head, scene.blog.policy = DARK, ""
+    for language, width, scheme in (("en", 320, "light"), ("ar", 320, "dark"), ("de", 1200, "dark")):
+        scene.blog.lang = f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"'
+        scene.paste(kind, language=language)
+        context = browser.new_context(
+            color_scheme=scheme,
+            java_script_enabled=scripts,
+            viewport={"width": width, "height": 700},  # type: ignore[arg-type]
+        )
+        page = context.new_page()
+        page.goto(scene.blog.url + "/", wait_until="networkidle")
+        if scripts:
+            if kind != "form":
+                asked = page.frame_locator("iframe") if kind == "iframe" else page
+                asked.locator("button").click()
+                asked.locator("[aria-invalid=true]").first.wait_for()
+                if kind == "script":
+                    assert page.locator(".newsletter-error").first.inner_text() == MISSING[language]
+            found = Axe().run(page, options=WCAG).response["violations"]
+            assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == []
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.evaluate("scrollTo(0, 0)")
+        shoot(page, f"blog-{kind}-{language}-{'scripts' if scripts else 'plain'}")
+        context.close()

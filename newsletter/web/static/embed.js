@@ -66,7 +66,12 @@
       field.setAttribute("aria-describedby", id);
     }
 
-    const check = (field) => say(field, field.checkValidity() ? "" : field.validationMessage);
+    // In the form's language, which need not be the browser's; a form printed earlier does not bring the words.
+    const wrong = ({ validity, type, validationMessage }) => {
+      const { missing, unticked, mistyped } = form.dataset;
+      return (!validity.valueMissing ? mistyped : type === "checkbox" ? unticked : missing) || validationMessage;
+    };
+    const check = (field) => say(field, field.checkValidity() ? "" : wrong(field));
     form.addEventListener("focusout", ({ target }) => fields().includes(target) && target.value && check(target));
     form.addEventListener("input", ({ target }) => target.getAttribute?.("aria-invalid") && check(target));
 
