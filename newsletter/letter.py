@@ -53,6 +53,11 @@ class Letter:
         """Tells one letter's content from another's."""
         return hashlib.sha256(f"{self.subject}\n{self.preheader}\n{self.markdown}".encode()).hexdigest()
 
+    def line_of(self, key: str) -> int:
+        """The line of the file on which a key of the front matter stands; 1 where it cannot be told."""
+        rows = self.text.split("\n")[: self.line]
+        return next((number for number, row in enumerate(rows, 1) if row.startswith(f"{key}:")), 1)
+
     def where(self, written: str) -> str:
         """An address of this letter with the line of its file on which it stands, where that can be told."""
         shown = written if len(written) <= SHOWN_AT_MOST else f"{written[:SHOWN_AT_MOST]}…"

@@ -16,7 +16,11 @@ from newsletter.services import series
 from newsletter.services.environment import Environment
 from newsletter.services.series import StepView
 
-step_argument = click.argument("step_id", metavar="ID", type=int)
+step_argument = looking.which_argument
+
+
+def _number(which: str) -> int:
+    return series.number_of(looking.which_of(which))
 
 
 @click.group("series")
@@ -69,9 +73,9 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @step_argument
 @looking.looking
 @with_environment
-def preview(env: Environment, step_id: int, **shown: object) -> None:
+def preview(env: Environment, which: str, **shown: object) -> None:
     """Show a letter as it would arrive."""
-    looking.present(env, series.look(env, step_id), **shown)  # type: ignore[arg-type]
+    looking.present(env, series.look(env, _number(which)), **shown)  # type: ignore[arg-type]
 
 
 @series_.command(name="preflight", epilog="Example: newsletter series preflight 2")
@@ -79,9 +83,9 @@ def preview(env: Environment, step_id: int, **shown: object) -> None:
 @looking.offline_option
 @json_option
 @with_environment
-def preflight_(env: Environment, step_id: int, *, offline: bool, json_: bool) -> int:
+def preflight_(env: Environment, which: str, *, offline: bool, json_: bool) -> int:
     """Look a letter over: links, pictures, size, subject, personal fields, sender."""
-    found = looking.examined(env, series.look(env, step_id, offline=offline), offline=offline, silent=json_)
+    found = looking.examined(env, series.look(env, _number(which), offline=offline), offline=offline, silent=json_)
     return looking.report_checks(found, json_=json_)
 
 
@@ -90,9 +94,9 @@ def preflight_(env: Environment, step_id: int, *, offline: bool, json_: bool) ->
 @click.option("--to", required=True, metavar="ADDR", help="Who gets it; nobody else does.")
 @looking.as_option
 @with_environment
-def test(env: Environment, step_id: int, to: str, reader: str | None) -> int:
+def test(env: Environment, which: str, to: str, reader: str | None) -> int:
     """Mail a letter to one address, marked [Test]."""
-    return looking.try_out(env, series.look(env, step_id), to, reader)
+    return looking.try_out(env, series.look(env, _number(which)), to, reader)
 
 
 @series_.command(epilog="Example: newsletter series edit 2 --after 5d")
@@ -103,9 +107,9 @@ def test(env: Environment, step_id: int, to: str, reader: str | None) -> int:
 )
 @click.option("--subject", help="Another subject.")
 @with_environment
-def edit(env: Environment, step_id: int, after: str | None, file: Path | None, subject: str | None) -> None:
+def edit(env: Environment, which: str, after: str | None, file: Path | None, subject: str | None) -> None:
     """Change a letter for those who have not had it; without options, in your editor. Nobody gets it again."""
-    letter = None
+    step_id, letter = _number(which), None
     if file or subject or (after is None and on_terminal()):
         text, _ = series.text_of(step_id)
         letter = writing.edited(text, file, {"subject": subject}, ask_editor=True)
@@ -120,8 +124,9 @@ def edit(env: Environment, step_id: int, after: str | None, file: Path | None, s
 @step_argument
 @yes_option
 @with_environment
-def remove(env: Environment, step_id: int, *, yes: bool) -> None:
+def remove(env: Environment, which: str, *, yes: bool) -> None:
     """Take a letter out: nobody gets it from now on."""
+    step_id = _number(which)
     found = series.show(step_id)
     ask(f"Take “{found.subject}” out of the series of {found.list}?", yes=yes)
     series.remove(env, step_id)

@@ -52,7 +52,7 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
     campaign_id, draft = writing.new(env, file, slug)
     if json_:
         return as_json(campaigns.as_json(campaigns.show(campaign_id)))
-    say(f"Campaign {campaign_id} is a draft: “{draft.subjects[0]}”, for {draft.recipients} readers now.")
+    say(f"Campaign {campaign_id} is a draft: “{draft.subjects[0]}”, for {_people(draft)} now.")
     return say(f"Next: newsletter campaign preview {campaign_id}, preflight {campaign_id}, send {campaign_id}")
 
 
@@ -112,6 +112,10 @@ def edited(
     return parse_letter(returned, folder=folder)
 
 
+def _people(draft: Draft) -> str:
+    return "1 person" if draft.recipients == 1 else f"{draft.recipients} people"
+
+
 # ── sending it ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -136,7 +140,7 @@ def send(
     _show_plan(env, draft, when)
     _clear(looking.examined(env, draft, offline=offline), again=again, anyway=anyway, when=when)
     later = f" on {moment(when, lists.show(draft.slug).timezone)}" if when else " now"
-    ask(f"Mail {draft.recipients} people{later}?", yes=yes)
+    ask(f"Mail {_people(draft)}{later}?", yes=yes)
     campaign_id = letters.dispatch(env, draft, at=when, again=again)
     if when or detach:
         say(f"Campaign {campaign_id} is {'scheduled' if when else 'queued'}; a worker sends it.")

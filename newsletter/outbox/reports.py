@@ -126,7 +126,7 @@ def _reported() -> Select[Any]:
             deliveries.c.mail,
             func.coalesce(Subscriber.email, ""),
             deliveries.c.status,
-            deliveries.c.attempts,
+            deliveries.c.attempts + case((deliveries.c.status == "sent", 1), else_=0),  # that which succeeded, too
             deliveries.c.doubts,
             deliveries.c.code,
             func.coalesce(deliveries.c.text, ""),

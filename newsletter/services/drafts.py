@@ -132,8 +132,8 @@ def _version(
     env: Environment, mailing_list: ListView, letter: Letter, gathered: Gathered
 ) -> tuple[Version, tuple[Link, ...], tuple[Shown, ...]]:
     marks = Marks()
-    subject = marks.take(letter.subject, where="subject")
-    preheader = marks.take(letter.preheader, where="preheader")
+    subject = marks.take(letter.subject, where="subject", line=letter.line_of("subject"))
+    preheader = marks.take(letter.preheader, where="preheader", line=letter.line_of("preheader"))
     source = marks.take(letter.markdown, where="letter", line=letter.line)
     for name in marks.resources:
         resources.linker(env)(name)  # raises where there is no such file, whichever readers would be shown it

@@ -26,7 +26,7 @@ NOT_FOUND = 404
 _WHOLE = ("http://", "https://", "mailto:", "tel:")
 _CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.S)
 _HTML = re.compile(
-    r"<(?:!--|/?(?:a|b|i|p|u|h[1-6]|br|hr|div|img|span|font|center|table|t[rdh]|ul|ol|li|strong|em|iframe|script|"
+    r"<(?:!--|(?:a|b|i|p|u|h[1-6]|br|hr|div|img|span|font|center|table|t[rdh]|ul|ol|li|strong|em|iframe|script|"
     r"style|video|button|blockquote)(?=[\s/>]))[^>\n]{0,40}>?",
     re.I,
 )

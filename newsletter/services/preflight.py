@@ -12,7 +12,7 @@ from newsletter.errors import NewsletterError
 from newsletter.letter import Letter, parse_letter
 from newsletter.mail.message import SLOT_PATTERN
 from newsletter.mail.render import HTML_BUDGET
-from newsletter.services import leads, readers, writing
+from newsletter.services import drafts, leads, readers, writing
 from newsletter.services.checks import Check
 from newsletter.services.environment import Environment
 from newsletter.services.leads import Progress
@@ -48,7 +48,8 @@ def _recipients(env: Environment, draft: Draft) -> Iterator[Check]:
     if draft.status == "series":
         return
     segment = draft.prepared.letter.segment
-    whom = f"{draft.recipients} readers of {draft.slug}" + (f" with {segment}" if segment else "")
+    many = "" if draft.recipients == 1 else "s"
+    whom = f"{draft.recipients} reader{many} of {draft.slug}" + (f" with {segment}" if segment else "")
     if draft.recipients:
         yield Check("recipients", "good", whom)
     else:
@@ -117,7 +118,7 @@ def _loud(subject: str) -> Iterator[str]:
 
 
 def _text(env: Environment, draft: Draft) -> Iterator[Check]:
-    words = len(re.findall(r"\w{2,}", re.sub(r"\[[^\]]*\]|https?://\S+", "", _body(draft))))
+    words = len(re.findall(r"\w{2,}", re.sub(r"\[[^\]]*\]|https?://\S+", "", _body(env, draft))))
     if not words:
         yield Check(
             "text", "bad", "the letter has no text", "pictures alone are spam to filters and nothing to the blind"
@@ -126,9 +127,10 @@ def _text(env: Environment, draft: Draft) -> Iterator[Check]:
         yield Check("text", "warn", f"{words} words beside pictures", "say in words what the pictures say")
 
 
-def _body(draft: Draft) -> str:
+def _body(env: Environment, draft: Draft) -> str:
     """The letter's own text, without the foot that every mail has."""
-    return SLOT_PATTERN.sub("", draft.prepared.content.text.rpartition("\n--\n")[0] or draft.prepared.content.text)
+    text = drafts.filled(env, draft.prepared.versions[0], None).text
+    return SLOT_PATTERN.sub("", text.rpartition("\n--\n")[0] or text)
 
 
 def _size(env: Environment, draft: Draft) -> Iterator[Check]:

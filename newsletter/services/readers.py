@@ -227,7 +227,8 @@ def unfillable(env: Environment, list_id: int, segment: str, personal: Personal 
         try:
             filler(given(env, reader))
         except TemplateProblem as error:
-            count, why, example = count + 1, why or error.reason, example or reader.email
+            said = f"line {error.line}: {error.reason}" if error.line else error.reason
+            count, why, example = count + 1, why or said, example or reader.email
     return Unfillable(count, why, example) if count else None
 
 

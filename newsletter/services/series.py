@@ -142,6 +142,18 @@ def show(step_id: int) -> StepView:
         return _view(session, _find(session, step_id))
 
 
+def number_of(which: int | Path, slug: str | None = None) -> int:
+    """The number of the letter made of a file; a number is itself. Raises `NotFound`, `Refused` for several."""
+    if not isinstance(which, Path):
+        return which
+    found = [row.id for row in ls(slug) if row.file == str(which.resolve())[:1000]]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Refused(f"{which} is letter {' and '.join(map(str, found))}", hint="say which number")
+    raise NotFound(f"no series has a letter of {which}", hint=f"`newsletter series add {which}` adds it")
+
+
 def text_of(step_id: int) -> tuple[str, str]:
     """A letter's text, and the file it was made of."""
     with reading() as session:

@@ -67,6 +67,7 @@ def test_a_letter_from_nothing_to_the_report(readers: Run, mail: FaultServer, tm
         assert word in sent.out
     report = json.loads(readers("campaign", "report", "1", "--json").out)
     assert (report["sent"], report["status"], len(report["deliveries"])) == (3, "sent", 3)
+    assert {row["attempts"] for row in report["deliveries"]} == {1}
     again = readers("campaign", "send", "1", "--yes", "--offline")
     assert (again.code, "sent already" in again.err) == (1, True)
     assert readers("campaign", "send", "letters/on-pauses.md", "--yes", "--offline").code == 1
@@ -145,7 +146,7 @@ def test_what_is_bad_stops_a_letter(readers: Run, mail: FaultServer, tmp_path: P
     (tmp_path / "bare.md").write_text("---\nsubject: x\n---\nDear {{ subscriber.name }},\n")
     said = readers("campaign", "send", "bare.md", "--yes", "--anyway", "--offline")
     assert (said.code, said.err.count("\n")) == (1, 1)
-    assert "1 of 3 readers cannot get it: subscriber.name is not set" in said.err
+    assert "1 of 3 readers cannot get it: line 4: subscriber.name is not set" in said.err
     (tmp_path / "long.md").write_text("---\nsubject: x\n---\n" + "word " * 25_000)
     said = readers("campaign", "send", "long.md", "--yes", "--offline")
     assert (said.code, "--anyway" in said.err) == (1, True)
@@ -196,6 +197,9 @@ def test_a_series(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
     assert "after 5d" in readers("series", "edit", "2", "--after", "5d").out
     assert "“New”" in readers("series", "edit", "2", "--subject", "New").out
     assert readers("series", "edit", "2").code == 2
+    assert "Dear friend" in readers("series", "preview", "welcome/02-boundaries.md").out
+    assert "“New”, after 4d" in readers("series", "edit", "welcome/02-boundaries.md", "--after", "4d").out
+    assert "no series has a letter of letter.md" in readers("series", "test", "letter.md", "--to", "me@example.org").err
     assert readers("series", "remove", "2").code == 2
     assert readers("series", "remove", "2", "--yes").code == 0
     assert readers("series", "show", "2").code == 2

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import operator
+import random
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -281,3 +284,80 @@ def test_whoever_is_forgotten_leaves_no_trace_here(
     assert db.session.scalars(select(Tag)).all() == []
     assert db.session.scalars(select(StepTaken)).all() == []
     assert days(env, clock, sink, 9) == [[]] * 9
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
+    env: Environment, clock: Clock, sink: Sink, tmp_path: Path, seed: int
+) -> None:
+    """Two lists whose author changes the series at random, and whose readers come, rest, leave and take it back."""
+    dice = random.Random(seed)
+    with transaction() as session:
+        for slug in ("blog", "other"):
+            add_list(session, slug)
+    there: dict[int, str] = {}
+    names = itertools.count()
+    people: dict[str, tuple[int, str, str]] = {}
+
+    def add() -> None:
+        slug, name = dice.choice(["blog", "other"]), f"letter {next(names)}"
+        after = dice.randint(1, 20) if slug in {there[step] for step in there} else 0
+        there[series.add(env, write(tmp_path, name), after * DAY, slug).id] = slug
+
+    def move() -> None:
+        series.edit(env, dice.choice(list(there)), after=dice.randint(1, 20) * DAY)
+
+    def rewrite() -> None:
+        step = dice.choice(list(there))
+        text = (
+            f"---\nsubject: {next(s.subject for s in series.ls() if s.id == step)}\n---\nOther words {next(names)}.\n"
+        )
+        series.edit(env, step, letter=parse_letter(text))
+
+    def remove() -> None:
+        if len(there) > 2:
+            step = dice.choice(list(there))
+            series.remove(env, step)
+            del there[step]
+
+    def join() -> None:
+        slug, email = dice.choice(["blog", "other"]), f"r{next(names)}@example.com"
+        with transaction() as session:
+            mailing_list = session.scalars(select(MailingList).where(MailingList.slug == slug)).one()
+            reader = add_reader(session, mailing_list, email, status="pending", now=env.now)
+            token = env.tokens.sign("confirm", f"{reader.handle}.{reader.round}", env.now)
+            people[email] = (reader.id, reader.handle, slug)
+        subscriptions.confirm(env, token, Evidence("form"))
+
+    def rest() -> None:
+        with transaction() as session:
+            reader = session.get_one(Subscription, dice.choice(list(people.values()))[0])
+            reader.paused_until = env.now + dice.randint(1, 9) * DAY
+
+    def leave_or_return() -> None:
+        _, handle, _ = dice.choice(list(people.values()))
+        token = env.tokens.sign("unsubscribe", handle, env.now)
+        dice.choice([subscriptions.unsubscribe, subscriptions.undo])(env, token, Evidence("form"))
+
+    join()
+    add()
+    for _ in range(25):
+        dice.choice([add, move, rewrite, remove, join, join, rest, leave_or_return])()
+        before = len(sink.accepted)
+        with transaction() as session:
+            resting = {
+                email
+                for email, (id_, _, _) in people.items()
+                if (row := session.get_one(Subscription, id_)).status != "active"
+                or (row.paused_until and row.paused_until > env.now)
+            }
+        series.advance_due(env)
+        sending.send_due(env)
+        got = [(str(m["To"]), str(m["Subject"])) for m in sink.messages[before:]]
+        assert not [to for to, subject in got if subject.startswith("letter ") and to in resting]
+        clock.forward(DAY)
+    letters = Counter((str(m["To"]), str(m["Subject"])) for m in sink.messages)
+    assert max(count for (_, subject), count in letters.items() if subject.startswith("letter ")) == 1
+    of_list = {step.subject: step.list for step in series.ls()}
+    assert not [to for to, subject in letters if subject in of_list and of_list[subject] != people[to][2]]
+    assert len([1 for _, subject in letters if subject.startswith("letter ")]) > 2, "it was not about nothing"
