@@ -91,7 +91,11 @@ def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> Non
         say(f"{totals.doubted} were in doubt after a crash or a lost reply, and were sent once more with the same id.")
     _subjects(shown)
     rows = [(row.email, row.status, row.attempts, row.code, row.text) for row in found.deliveries]
-    return table(("address", "status", "tries", "code", "what was said"), rows, empty="Everybody got it.")
+    return table(("address", "status", "tries", "code", "what was said"), rows, empty=_all_well(shown))
+
+
+def _all_well(found: CampaignView) -> str:
+    return "Everybody who tries out the subjects got it." if found.undecided else "Everybody got it."
 
 
 @campaign.command(epilog="Example: newsletter campaign pick 3 b")

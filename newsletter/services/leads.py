@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from urllib.parse import unquote, urlsplit
 
@@ -11,7 +11,7 @@ from newsletter.addresses import parse_address
 from newsletter.errors import FeedError, FeedUnavailable, InvalidInput
 from newsletter.letter import Letter
 from newsletter.mail.marking import is_field
-from newsletter.services.checks import Check
+from newsletter.services.checks import Check, Verdict
 from newsletter.services.environment import Environment
 from newsletter.services.writing import Draft
 
@@ -24,7 +24,7 @@ HEAVY = 3_000_000
 """Bytes of pictures in one letter that somebody on a train waits for."""
 NOT_FOUND = 404
 _WHOLE = ("http://", "https://", "mailto:", "tel:")
-_CODE = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)", re.S)
+_CODE = re.compile(r"(?<!`)(`+)(?!`).{0,20000}?(?<!`)\1(?!`)", re.S)  # bounded: a run without an end costs little
 _HTML = re.compile(
     r"<(?:!--|(?:a|b|i|p|u|h[1-6]|br|hr|div|img|span|font|center|table|t[rdh]|ul|ol|li|strong|em|iframe|script|"
     r"style|video|button|blockquote)(?=[\s/>]))[^>\n]{0,40}>?",
@@ -38,21 +38,18 @@ Progress = Callable[[int, int], None]
 
 def look_at_pictures(env: Environment, draft: Draft) -> Iterator[Check]:
     """Pictures nobody can see or hear described, or that tell others who looks."""
-    letter, shown = draft.prepared.letter, draft.prepared.shown
-    bare = [letter.where(one.written) for one in shown if not one.alt.strip()]
-    yield from _each("alt", "warn", bare, "has no description", "write ![what it shows](…): many never see pictures")
-    lost = [letter.where(one.written) for one in shown if not one.url]
-    yield from _each("pictures", "bad", lost, "is left out: no mail can show it", "use a file, or an https address")
-    guessed = [
-        f"{letter.where(one.written)} → {one.url}"
-        for one in shown
-        if one.url and one.written not in draft.prepared.names and not one.written.lower().startswith(_WHOLE)
-    ]
-    yield from _each("pictures", "warn", guessed, "is no whole address", "use a file beside the letter, or https://…")
+    said, shown = _Saying(draft.prepared.letter), draft.prepared.shown
+    bare = [one.written for one in shown if not one.alt.strip()]
+    yield from said("alt", "warn", bare, "has no description", "write ![what it shows](…): many never see pictures")
+    lost = [one.written for one in shown if not one.url]
+    yield from said("pictures", "bad", lost, "is left out: no mail can show it", "use a file, or an https address")
+    given = [one for one in shown if one.url and one.written not in draft.prepared.names]
+    guessed = {one.written: f" → {one.url}" for one in given if not one.written.lower().startswith(_WHOLE)}
+    yield from said("pictures", "warn", guessed, "is no whole address", "use a file beside the letter, or https://…")
     own = {urlsplit(url).hostname for url in (env.settings.base_url, draft.prepared.list.site_url)}
-    foreign = [letter.where(one.written) for one in shown if one.url and urlsplit(one.url).hostname not in own]
+    foreign = [one.written for one in shown if one.url and urlsplit(one.url).hostname not in own]
     hint = "its server sees who opens the letter; put the file beside it instead"
-    yield from _each("pictures", "warn", foreign, "is a picture of others", hint)
+    yield from said("pictures", "warn", foreign, "is a picture of others", hint)
     weight = sum(len(one.data) for one in draft.prepared.fresh)
     if weight > HEAVY:
         hint = "on a train that takes a while; fewer pictures, or still ones"
@@ -61,20 +58,34 @@ def look_at_pictures(env: Environment, draft: Draft) -> Iterator[Check]:
 
 def look_at_links(env: Environment, draft: Draft) -> Iterator[Check]:
     """Links that lead nowhere, or not surely where they should, and what looks like one and is none."""
-    letter = draft.prepared.letter
+    said = _Saying(draft.prepared.letter)
     links = {link.written: link for link in draft.prepared.links if not is_field(link.url)}.values()
-    lost = [letter.where(link.written) for link in links if not link.url]
+    lost = [link.written for link in links if not link.url]
     hint = "write an address that begins with https:// or mailto:"
-    yield from _each("links", "bad", lost, "is no address a mail can carry: its words stay, the link does not", hint)
-    relative = [
-        f"{letter.where(link.written)} → {link.url}"
-        for link in links
-        if link.url and not link.written.lower().startswith(_WHOLE)
-    ]
-    yield from _each("links", "warn", relative, "is no whole address", "write https://…, so that it is as you mean it")
-    broken = [letter.where(link.written) for link in links if not _writable(link.url)]
-    yield from _each("links", "bad", broken, "is no mail address", "write mailto:you@example.org")
-    yield from _not_understood(letter)
+    yield from said("links", "bad", lost, "is no address a mail can carry: its words stay, the link does not", hint)
+    given = [link for link in links if link.url and not link.written.lower().startswith(_WHOLE)]
+    relative = {link.written: f" → {link.url}" for link in given}
+    yield from said("links", "warn", relative, "is no whole address", "write https://…, so that it is as you mean it")
+    broken = [link.written for link in links if not _writable(link.url)]
+    yield from said("links", "bad", broken, "is no mail address", "write mailto:you@example.org")
+    yield from _not_understood(draft.prepared.letter)
+
+
+class _Saying:
+    """Makes checks of addresses in a letter: each once, with its line, up to a number that can be read."""
+
+    def __init__(self, letter: Letter) -> None:
+        self._letter = letter
+
+    def __call__(
+        self, id_: str, verdict: Verdict, found: Mapping[str, str] | Iterable[str], what: str, hint: str
+    ) -> Iterator[Check]:
+        """`found` are addresses as written; as a mapping, with what is said behind each."""
+        each = dict(found) if isinstance(found, Mapping) else dict.fromkeys(found, "")
+        for written in list(each)[:SAID_AT_MOST]:
+            yield Check(id_, verdict, f"{self._letter.where(written)}{each[written]} {what}".strip(), hint)
+        if (more := len(each) - SAID_AT_MOST) > 0:
+            yield Check(id_, verdict, f"… and {more} more", hint)
 
 
 def _writable(url: str) -> bool:
@@ -90,33 +101,25 @@ def _writable(url: str) -> bool:
 
 
 def _not_understood(letter: Letter) -> Iterator[Check]:
-    """HTML and links that will be shown as they are written. Code may show them."""
+    """HTML, which readers would see as it is written. Code may show it."""
     source = _CODE.sub(lambda found: "\n" * found[0].count("\n"), letter.markdown)
-    html = (f"line {_line(letter, source, found)}: {found[0].strip()}" for found in _HTML.finditer(source))
-    hint = "write Markdown: **bold**, [words](https://…), ![picture](tree.jpg)"
-    yield from _each("html", "warn", html, "is shown to readers as it stands: HTML is no part of letters", hint)
+    found = list(_HTML.finditer(source))
+    for one in found[:SAID_AT_MOST]:
+        line = letter.line + source.count("\n", 0, one.start())
+        hint = "write Markdown: **bold**, [words](https://…), ![picture](tree.jpg)"
+        what = f"line {line}: {one[0].strip()} is shown to readers as it stands: HTML is no part of letters"
+        yield Check("html", "warn", what, hint)
+    if (more := len(found) - SAID_AT_MOST) > 0:
+        yield Check("html", "warn", f"… and {more} more")
 
 
 def look_for_left_overs(env: Environment, draft: Draft) -> Iterator[Check]:
     """Markdown's signs that are still there in the finished text."""
     letter, text = draft.prepared.letter, draft.prepared.content.text
     code = " ".join(found[0] for found in _CODE.finditer(letter.markdown))
-    found = (letter.where(one[0]) for one in _LEFT_OVER.finditer(text) if one[0] not in code)
+    found = [one[0] for one in _LEFT_OVER.finditer(text) if one[0] not in code]
     hint = "no blank may stand before ( or inside an address: [words](https://example.org/a%20b)"
-    yield from _each("links", "warn", found, "is not understood as a link", hint)
-
-
-def _line(letter: Letter, source: str, found: re.Match[str]) -> int:
-    return letter.line + source.count("\n", 0, found.start())
-
-
-def _each(id_: str, verdict: str, found: Iterable[str], what: str, hint: str) -> Iterator[Check]:
-    """A check for each finding, up to a number that can be read."""
-    different = list(dict.fromkeys(found))
-    for one in different[:SAID_AT_MOST]:
-        yield Check(id_, verdict, f"{one} {what}".strip(), hint)  # type: ignore[arg-type]
-    if (more := len(different) - SAID_AT_MOST) > 0:
-        yield Check(id_, verdict, f"… and {more} more", hint)  # type: ignore[arg-type]
+    yield from _Saying(letter)("links", "warn", found, "is not understood as a link", hint)
 
 
 # ── asking ─────────────────────────────────────────────────────────────────────────────────────────
@@ -130,11 +133,13 @@ def ask_links(env: Environment, draft: Draft, progress: Progress) -> Iterator[Ch
     own = f"{env.settings.base_url}/"
     wanted = [url for url in written if url.startswith("http") and not url.startswith(own)]
     said = _ask_all(env, wanted[:LINKS_AT_MOST], progress)
-    letter = draft.prepared.letter
-    dead = [f"{letter.where(written[url])} is dead: {why}" for url, (verdict, why) in said.items() if verdict == "dead"]
-    yield from _each("links", "warn", dead, "", "mend it, or take it out")
-    unsure = [f"{letter.where(written[url])}: {why}" for url, (verdict, why) in said.items() if verdict == "unsure"]
-    yield from _each("links", "warn", unsure, "(could not be checked)", "open it yourself")
+    saying = _Saying(draft.prepared.letter)
+    dead = {written[url]: f" is dead: {why}" for url, (verdict, why) in said.items() if verdict == "dead"}
+    yield from saying("links", "warn", dead, "", "mend it, or take it out")
+    unsure = {
+        written[url]: f" could not be checked: {why}" for url, (verdict, why) in said.items() if verdict == "unsure"
+    }
+    yield from saying("links", "warn", unsure, "", "open it yourself")
     if len(wanted) > LINKS_AT_MOST:
         yield Check(
             "links", "warn", f"only {LINKS_AT_MOST} of {len(wanted)} links were asked", "open the others yourself"

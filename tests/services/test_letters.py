@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -398,6 +399,14 @@ def test_links_of_every_right_kind_pass(env: Environment, people: dict[str, int]
     text = "[a](mailto:ana@example.org?subject=Hi) [b](tel:+49-30-123) [c]({{ 'https://x.org' }}) `<p>` ```\n<p>[a](b c)\n```"
     found = checks(env, TEXT + text, offline=True)
     assert [said for id_ in ("links", "html", "pictures") for said in found.get(id_, [])] == []
+
+
+def test_m09_ten_thousand_links_are_looked_over_in_seconds(env: Environment, people: dict[str, int]) -> None:
+    many = "".join(f"[a](/{number}) ![](https://x.org/{number}.png)\n" for number in range(5000))
+    began = time.monotonic()
+    found = checks(env, TEXT + many, offline=True)
+    assert "warn: … and 4990 more" in found["links"]
+    assert time.monotonic() - began < 10
 
 
 def test_links_are_asked_at_once_and_not_for_ever(
