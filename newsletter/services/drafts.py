@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.content import video_picture
 from newsletter.db import reading, transaction
-from newsletter.errors import FeedError, InvalidInput, NotFound
+from newsletter.errors import FeedError, InvalidInput, NotFound, Refused
 from newsletter.letter import Letter
 from newsletter.mail.marking import Marks
 from newsletter.mail.message import fill, slot
@@ -33,6 +33,8 @@ from newsletter.services.messages import ANY_READER, ListView
 from newsletter.services.readers import Known
 
 VIDEO = "video:"
+HTML_AT_MOST = 1_000_000
+"""Characters. Ten times what Gmail shows; styling more than that takes minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ def _version(
         addresses_at_end=not marks.conditional,
         language=mailing_list.language,
     )
+    if len(body.html) > HTML_AT_MOST:
+        raise Refused(f"the letter becomes {len(body.html) / 1_000_000:.0f} MB of HTML, which no mail program shows")
     told = {"subject": subject, "preheader": preheader, "html": marks.loosen(body.html), "text": body.text}
     context = {"list": mailing_list, "reader": ANY_READER, "letter": told, "web_url": gathered.web_url}
     content, personal = marks.settle(env.renderer.render("letter", {**context, "web": False}))

@@ -401,6 +401,14 @@ def test_links_of_every_right_kind_pass(env: Environment, people: dict[str, int]
     assert [said for id_ in ("links", "html", "pictures") for said in found.get(id_, [])] == []
 
 
+def test_m09_a_letter_that_grows_without_end_is_refused(env: Environment, people: dict[str, int]) -> None:
+    table = "|".join("h" * 40) + "\n" + "|".join("-" * 40) + "\n" + ("|".join("c" * 40) + "\n") * 3000
+    began = time.monotonic()
+    with pytest.raises(Refused, match="MB of HTML"):
+        checks(env, TEXT + "\n\n" + table, offline=True)
+    assert time.monotonic() - began < 10
+
+
 def test_m09_ten_thousand_links_are_looked_over_in_seconds(env: Environment, people: dict[str, int]) -> None:
     many = "".join(f"[a](/{number}) ![](https://x.org/{number}.png)\n" for number in range(5000))
     began = time.monotonic()
