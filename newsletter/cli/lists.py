@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, json_option, say, table, yes_option
+from newsletter.cli.output import as_json, ask, json_option, say, some, table, yes_option
 from newsletter.services import gate, lists
 from newsletter.services.environment import Environment
 
@@ -130,9 +130,9 @@ def confirmations(env: Environment, slug: str, *, release: bool, drop: bool, yes
     if release and drop:
         raise click.UsageError("say --release or --drop, not both")
     if release:
-        ask(f"Send {found.waiting} confirmations that are held back?", yes=yes)
-        return say(f"{gate.release(env, slug)} confirmations go out.")
+        ask(f"Send {some(found.waiting, 'confirmation')} held back?", yes=yes)
+        return say(f"Let go: {some(gate.release(env, slug), 'confirmation')}.")
     if drop:
-        ask(f"Drop {found.waiting} confirmations that are held back?", yes=yes)
-        return say(f"{gate.drop(env, slug)} confirmations are dropped.")
-    return say(f"{slug}: {found.waiting} confirmations are held back; {found.room} more may go now.")
+        ask(f"Drop {some(found.waiting, 'confirmation')} held back?", yes=yes)
+        return say(f"Dropped: {some(gate.drop(env, slug), 'confirmation')}.")
+    return say(f"{slug}: {some(found.waiting, 'confirmation')} held back; {found.room} more may go now.")

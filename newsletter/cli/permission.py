@@ -7,7 +7,9 @@ from dataclasses import asdict
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, common_zone, json_option, list_option, moment, say, yes_option
+from newsletter.cli.digests import NEUTRAL
+from newsletter.cli.output import as_json, ask, common_zone, json_option, list_option, moment, say, some, yes_option
+from newsletter.mail.message import fill
 from newsletter.services import lists
 from newsletter.services import permission as asking
 from newsletter.services.environment import Environment
@@ -27,9 +29,9 @@ def permission(
     """Ask active readers to confirm again; who does not answer is unsubscribed, without another word."""
     found = asking.prepare(env, slug, note=note, days=days, unproven=unproven)
     if dry_run:
-        say(f"{found.recipients} active readers of {found.slug} would get:\n\n{found.content.subject}\n")
-        return say(found.content.text)
-    ask(f"Ask {found.recipients} readers of {found.slug}, and let the silent go after {days} days?", yes=yes)
+        say(f"{some(found.recipients, 'active reader')} of {found.slug} would get:\n\n{found.content.subject}\n")
+        return say(fill(found.content.text, NEUTRAL))
+    ask(f"Ask {some(found.recipients, 'reader')} of {found.slug}, and let the silent go after {days} days?", yes=yes)
     campaign_id = asking.send(env, found.slug, note=note, days=days, unproven=unproven)
     return say(f"Campaign {campaign_id} is queued; a worker sends it. newsletter campaign answers {campaign_id}")
 

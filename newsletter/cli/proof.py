@@ -45,6 +45,8 @@ def proof(env: Environment, address: str, *, json_: bool) -> None:
     say("\nMails that belong to it")
     for mail in found.mails:
         _mail(mail)
+    if not found.mails:
+        say("  none")
     return None
 
 
