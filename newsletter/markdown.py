@@ -20,9 +20,12 @@ from mdit_py_plugins.footnote import footnote_plugin
 
 from newsletter import aloud
 from newsletter.content import absolute_link, lines, video_id
+from newsletter.errors import Refused
 from newsletter.languages import SOURCE, Text, say
 
 LETTER_AT_MOST = 300_000
+PARTS_AT_MOST = 100_000
+"""Of Markdown; a long letter has two thousand. What is more takes minutes to write down."""
 WIDTH = 536
 """How wide a letter's column is, in pixels; no picture is wider."""
 
@@ -140,7 +143,10 @@ def render(
 
 
 def _parse(source: str) -> list[Token]:
-    return _MARKDOWN.parse(lines(source, limit=LETTER_AT_MOST))
+    tokens = _MARKDOWN.parse(lines(source, limit=LETTER_AT_MOST))
+    if sum(1 + len(token.children or ()) for token in tokens) > PARTS_AT_MOST:
+        raise Refused(f"the letter has more than {PARTS_AT_MOST:,} parts (words set apart, links, cells of tables)")
+    return tokens
 
 
 _CALL = re.compile(r"tel:\+?[\d().-]{3,25}")
