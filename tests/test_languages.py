@@ -194,6 +194,22 @@ def test_the_form_comes_before_the_browser_and_the_browser_before_the_list(
     assert answer.get_json() == {"errors": {"email": "In einer E-Mail-Adresse steht ein @."}}
 
 
+@pytest.mark.any_database
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("ar;q=0.2, de;q=0.9", "de"), ("de;q=0, es", "es"), ("de;q=0", "fr"), ("*", "fr"), ("en-GB,*;q=0.5", "en"), ("DE-at", "de"), ("de_AT", "de"),
+        ("", "fr"), (",,;;q=,", "fr"), ("de;q=abc", "fr"), ("xx;q=1, ro;q=0.001", "ro"), ("zh-Hant-TW, ja", "fr"), ("\xff\xfe", "fr"),
+        (", ".join(["xx"] * 500 + ["de"]), "fr"), ("de" * 4000, "fr"), ("../de", "fr"), ("de\t;q=1", "de"), ("i-default, fr-CH-1996", "fr"),
+    ],
+)  # fmt: skip
+def test_whatever_a_browser_says_of_its_languages(
+    client: FlaskClient, french_list: None, header: str, language: str
+) -> None:
+    answer = client.get("/blog/", headers={"Accept-Language": header})
+    assert (answer.status_code, answer.headers["Content-Language"]) == (200, language)
+
+
 def test_the_mails_speak_the_readers_language(app: Flask, client: FlaskClient, sink: Sink, french_list: None) -> None:
     client.post("/blog/subscribe", data={"email": "amal@example.com", "language": "ar"})
     client.post("/blog/subscribe", data={"email": "gerd@example.com"}, headers={"Accept-Language": "de-AT"})
