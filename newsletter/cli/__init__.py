@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -120,13 +121,21 @@ def _ours(error: Exception) -> tuple[str, int]:
     """What is said of an error that no command foresaw, and the exit code."""
     if isinstance(error, OverflowError):
         return "a number is larger than any here", 2
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}", 1
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'what was said cannot be written'}: {error.strerror}", 1
     return f"a mistake of ours: {type(error).__name__} (--traceback shows where)", 1
+
+
+def _open_what_is_closed() -> None:
+    """A command may be called with nothing to read from or to write to (``>&-``); Python leaves None there."""
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 (for as long as we run)
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def main(args: list[str] | None = None) -> None:
     """Runs a command; a mistake is one line on standard error and exit code 1 (2: usage or settings)."""
+    _open_what_is_closed()
     try:
         result: Any = cli.main(args, prog_name="newsletter", standalone_mode=False)
         code = result if isinstance(result, int) else 0

@@ -119,6 +119,26 @@ def test_what_is_too_large_or_hostile_is_one_short_line(newsletter: Run, words: 
     assert found.err.rstrip("\n").isprintable()
 
 
+@pytest.mark.any_database
+@pytest.mark.parametrize(
+    ("shell", "code", "said"),
+    [
+        ("status >&-", 0, ""), ("subscriber export <&- >&- 2>&-", 0, ""), ("subscriber remove a@example.com <&-", 2, "--yes"),
+        ("subscriber export >/dev/full", 1, "No space left"), ("status >/dev/full", 1, "No space left"),
+        ("subscriber ls --json | head -0", 0, ""),
+    ],
+)  # fmt: skip
+def test_nobody_listens_or_nothing_can_be_written(
+    newsletter: Run, tmp_path: Path, shell: str, code: int, said: str
+) -> None:
+    newsletter("subscriber", "add", "a@example.com", "--confirmed", "--because", "x")
+    command = f"{sys.executable} -c 'from newsletter.cli import main; main()' {shell}"
+    found = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert (found.returncode, found.stderr.count("\n")) == (code, 1 if said else 0), found.stderr
+    assert said in found.stderr
+    assert "mistake of ours" not in found.stderr
+
+
 def test_completion() -> None:
     for shell in ("bash", "zsh", "fish"):
         assert "_NEWSLETTER_COMPLETE" in spawned("completion", shell).stdout
