@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +12,10 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
 from newsletter.cli.permission import answers, permission
 from newsletter.services import campaigns, letters
-from newsletter.services.campaigns import CampaignView
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.campaigns import CampaignView
+    from newsletter.services.environment import Environment
 
 
 @click.group()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from newsletter.cli.output import paint, say, say_raw
-from newsletter.services.checks import Check
+
+if TYPE_CHECKING:
+    from newsletter.services.checks import Check
 
 SIGNS = {"good": ("✓", "green"), "warn": ("!", "yellow"), "bad": ("✗", "red"), "unknown": ("?", "cyan")}
 

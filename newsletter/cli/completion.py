@@ -16,7 +16,7 @@ HOW = {
 @click.argument("shell", type=click.Choice(tuple(HOW)))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what your shell needs to complete commands, options and names of lists.
+    """Print what your shell needs to complete commands, options, names of lists and numbers of mailings.
 
     \b
     In ~/.bashrc:  eval "$(newsletter completion bash)"

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
+from newsletter import settings
 from newsletter.errors import SettingsError
-from newsletter.services.environment import Environment, environment
-from newsletter.settings import load_settings
+from newsletter.services import environment
 
 R = TypeVar("R")
 
@@ -20,7 +20,7 @@ R = TypeVar("R")
 def private_allowed(ctx: click.Context) -> bool:
     """Whether private addresses may be fetched, for a command that heeds settings where there are any."""
     try:
-        return load_settings(ctx.find_root().obj, os.environ).feeds.allow_private_addresses
+        return settings.load_settings(ctx.find_root().obj, os.environ).feeds.allow_private_addresses
     except SettingsError:
         return os.environ.get("NEWSLETTER_FEEDS__ALLOW_PRIVATE_ADDRESSES", "").lower() in ("1", "true", "yes", "on")
 
@@ -38,11 +38,11 @@ def with_environment(command: Callable[..., R]) -> Callable[..., R]:
         from newsletter.services import database
 
         config: Path | None = ctx.find_root().obj
-        app = create_app(load_settings(config, os.environ))
+        app = create_app(settings.load_settings(config, os.environ))
         with app.app_context():
             try:
                 database.require_current()
-                env: Environment = environment()
+                env = environment.environment()
                 return command(env, *args, **kwargs)
             finally:
                 database.close()

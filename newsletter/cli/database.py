@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from newsletter import settings
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import ask, say, yes_option
 from newsletter.services import database
-from newsletter.services.environment import Environment
-from newsletter.settings import load_settings
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
 
 
 @click.group("db")
@@ -23,7 +26,7 @@ def db() -> None:
 @click.pass_context
 def upgrade(ctx: click.Context) -> None:
     """Create the tables, or bring them up to date."""
-    database.upgrade(load_settings(ctx.find_root().obj, os.environ).database_url)
+    database.upgrade(settings.load_settings(ctx.find_root().obj, os.environ).database_url)
     say("The database is up to date.")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,15 +23,17 @@ from newsletter.cli.output import (
 )
 from newsletter.cli.watching import send_and_show
 from newsletter.languages import LANGUAGES
-from newsletter.mail.message import fill
+from newsletter.mail import message
 from newsletter.schedule import CADENCES
 from newsletter.services import digest_settings, digests, explaining, intros
-from newsletter.services.composing import Composed
-from newsletter.services.digests import NOBODY
-from newsletter.services.environment import Environment
-from newsletter.services.explaining import EntryOutlook, Explanation
+
+if TYPE_CHECKING:
+    from newsletter.services.composing import Composed
+    from newsletter.services.environment import Environment
+    from newsletter.services.explaining import EntryOutlook, Explanation
 
 cadence_option = click.option("--cadence", type=click.Choice(CADENCES), help="One rhythm only.")
+SECTIONS = ("none", "feed", "topic")
 NEUTRAL = {
     "name": "",
     "unsubscribe_url": "(link to unsubscribe)",
@@ -60,9 +63,9 @@ def preview(env: Environment, slug: str | None, cadence: str | None, language: s
         spoken = ", ".join(f"{LANGUAGES[code]}: {count}" for code, count in sorted(found.languages.items()))
         say(f"In their own languages: {spoken}")
     say("")
-    say(fill(found.text, NEUTRAL))
+    say(message.fill(found.text, NEUTRAL))
     if html:
-        html.write_text(fill(found.html, NEUTRAL), "utf-8")
+        html.write_text(message.fill(found.html, NEUTRAL), "utf-8")
         say(f"The HTML part is in {html}.")
 
 
@@ -91,7 +94,7 @@ def send(env: Environment, slug: str | None, cadence: str | None, *, dry_run: bo
 
 def _planned(planned: Sequence[Composed], cadence: str | None) -> None:
     """What would go out. Rhythms that nobody reads are left out, unless there is no other or one was asked for."""
-    read = [row for row in planned if row.why != NOBODY or cadence]
+    read = [row for row in planned if row.why != digests.NOBODY or cadence]
     if not read:
         say("Nobody reads yet.")
     for row in read:
@@ -164,7 +167,7 @@ def intro(env: Environment, text: str | None, slug: str | None, cadence: str | N
 
 
 @digest.command(epilog='Example: newsletter digest sections feed "My channel" "Slow Letters"')
-@click.argument("kind", type=click.Choice(digest_settings.SECTIONS))
+@click.argument("kind", type=click.Choice(SECTIONS))
 @click.argument("first", nargs=-1)
 @list_option
 @with_environment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,9 @@ from newsletter.cli.checks import show_checks
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, on_terminal, table
 from newsletter.services import doctor as checks
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
 
 
 @click.command(epilog="Example: newsletter doctor --selector mail")

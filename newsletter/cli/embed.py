@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import list_option
 from newsletter.services import feeds
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
 
 
 @click.command(epilog="Example: newsletter embed --list slow-letters --kind script > form.html")

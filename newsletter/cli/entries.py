@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, warn, yes_option
 from newsletter.errors import NewsletterError
-from newsletter.models.feeds import FATES
 from newsletter.services import entries, lists
-from newsletter.services.entries import EntryView
-from newsletter.services.environment import Environment
 
+if TYPE_CHECKING:
+    from newsletter.services.entries import EntryView
+    from newsletter.services.environment import Environment
+
+FATES = ("new", "held", "ready", "skipped", "sent")
 _NAMES = ("id", "feed", "title", "link", "published", "fate", "why")
 
 
@@ -56,7 +58,7 @@ def _json(row: EntryView) -> dict[str, object]:
     return {name: getattr(row, name) for name in _NAMES}
 
 
-def _verb(name: str, text: str, service: Callable[[int], EntryView], *, question: str = "") -> None:
+def _verb(name: str, text: str, *, question: str = "") -> None:
     """A command that decides on entries; `question` is asked before what mails people again."""
 
     @entry.command(name, help=text, epilog=f"Example: newsletter entry {name} 12 14")
@@ -71,7 +73,7 @@ def _verb(name: str, text: str, service: Callable[[int], EntryView], *, question
         chosen = list(entry_ids) or [row.id for row in entries.ls(slug=slug, fate="held", limit=None)][::-1]
         if question:
             ask(question, yes=yes)
-        refused = 0
+        refused, service = 0, getattr(entries, name)
         for number in chosen:
             try:
                 found = service(number)
@@ -84,7 +86,7 @@ def _verb(name: str, text: str, service: Callable[[int], EntryView], *, question
         return 1 if refused else 0
 
 
-_verb("skip", "Never mail it.", entries.skip)
-_verb("hold", "Keep it back until it is released.", entries.hold)
-_verb("release", "Let it go out with the next digest.", entries.release)
-_verb("resend", "Mail it to everybody once more.", entries.resend, question="Mail this to everybody once more?")
+_verb("skip", "Never mail it.")
+_verb("hold", "Keep it back until it is released.")
+_verb("release", "Let it go out with the next digest.")
+_verb("resend", "Mail it to everybody once more.", question="Mail this to everybody once more?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,8 +13,10 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, bar, json_option, list_option, on_terminal, say
 from newsletter.exports.columns import PLATFORMS, named
 from newsletter.services import exporting, feeds, importing
-from newsletter.services.environment import Environment
-from newsletter.services.importing import Imported
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
+    from newsletter.services.importing import Imported
 
 STATUSES = ("pending", "active", "unsubscribed")
 SOURCES = tuple(sorted(platform.name for platform in PLATFORMS))

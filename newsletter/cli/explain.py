@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, json_option, moment, say
+from newsletter.cli.output import as_json, complete_campaigns, json_option, moment, say
 from newsletter.services import whynot
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
 
 
 @click.group()
@@ -18,7 +21,7 @@ def explain() -> None:
 
 
 @explain.command(epilog="Example: newsletter explain campaign 12 ana@example.org")
-@click.argument("campaign_id", type=int, metavar="ID")
+@click.argument("campaign_id", type=int, metavar="ID", shell_complete=complete_campaigns)
 @click.argument("address", metavar="ADDR")
 @json_option
 @with_environment

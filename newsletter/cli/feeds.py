@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,9 @@ from newsletter.content import shorten
 from newsletter.errors import NotFound
 from newsletter.feeds.youtube import KINDS
 from newsletter.services import entries, feeds, lists, polling
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
 
 _NAMES = {"shorts": "Shorts", "live": "live streams", "premieres": "premieres, once they are public"}
 

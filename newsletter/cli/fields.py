@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, list_option, say, table
 from newsletter.services import feeds, forms
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
 
 KINDS = ("text", "choice", "checkbox", "consent")
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import click
 
+from newsletter import settings
 from newsletter.cli.output import say, warn
 from newsletter.errors import FeedError, InvalidInput, NewsletterError
-from newsletter.services.setup import NewSettings, write_settings
-from newsletter.settings import DEFAULT_FILE, load_settings
+from newsletter.services import setup
 
 
 @click.command(epilog='Example: newsletter init https://your.blog --from "Ana <ana@your.blog>"')
@@ -58,8 +58,8 @@ def init(
     if asking and not address:
         address = click.prompt("Your postal address (the law wants it in every mail)", default="", show_default=False)
     checked({"from": sender, "timezone": timezone, "address": address})
-    file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or DEFAULT_FILE)
-    write_settings(file, NewSettings(base_url, database, smtp))
+    file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
+    setup.write_settings(file, setup.NewSettings(base_url, database, smtp))
     try:
         _make(file, blog_url, slug, {"title": title, "from": sender, "address": address, "timezone": timezone})
     except (NewsletterError, click.ClickException):
@@ -73,9 +73,9 @@ def _make(file: Path, blog_url: str | None, slug: str | None, values: dict[str, 
     from newsletter.services import database, feeds, lists
     from newsletter.services.environment import environment
 
-    settings = load_settings(file, os.environ)
-    database.upgrade(settings.database_url)
-    with create_app(settings).app_context():
+    loaded = settings.load_settings(file, os.environ)
+    database.upgrade(loaded.database_url)
+    with create_app(loaded).app_context():
         env = environment()
         found, trouble = None, ""
         if blog_url:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, json_option, say, some, table, yes_option
+from newsletter.cli.output import as_json, ask, complete_lists, json_option, say, some, table, yes_option
 from newsletter.services import gate, lists
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
 
 _SETTINGS = (
     ("title", "What readers see."),
@@ -60,7 +62,7 @@ def list_() -> None:
 @list_.command(
     epilog='Example: newsletter list add slow-letters --from "Ana <ana@example.org>" --timezone Europe/Berlin'
 )
-@click.argument("slug")
+@click.argument("slug", shell_complete=complete_lists)
 @settings_options
 @with_environment
 def add(env: Environment, slug: str, **options: Any) -> None:
@@ -82,7 +84,7 @@ def ls(env: Environment, *, json_: bool) -> None:
 
 
 @list_.command(epilog="Example: newsletter list show slow-letters")
-@click.argument("slug")
+@click.argument("slug", shell_complete=complete_lists)
 @json_option
 @with_environment
 def show(env: Environment, slug: str, *, json_: bool) -> None:
@@ -94,7 +96,7 @@ def show(env: Environment, slug: str, *, json_: bool) -> None:
 
 
 @list_.command(epilog="Example: newsletter list edit slow-letters --cadence weekly --day mon --hour 8")
-@click.argument("slug")
+@click.argument("slug", shell_complete=complete_lists)
 @settings_options
 @with_environment
 def edit(env: Environment, slug: str, **options: Any) -> None:
@@ -107,7 +109,7 @@ def edit(env: Environment, slug: str, **options: Any) -> None:
 
 
 @list_.command(epilog="Example: newsletter list remove old-list")
-@click.argument("slug")
+@click.argument("slug", shell_complete=complete_lists)
 @yes_option
 @with_environment
 def remove(env: Environment, slug: str, *, yes: bool) -> None:
@@ -119,7 +121,7 @@ def remove(env: Environment, slug: str, *, yes: bool) -> None:
 
 
 @list_.command(epilog="Example: newsletter list confirmations slow-letters --release")
-@click.argument("slug")
+@click.argument("slug", shell_complete=complete_lists)
 @click.option("--release", is_flag=True, help="Send what is held back: these sign-ups are real.")
 @click.option("--drop", is_flag=True, help="Never send it: a robot made them.")
 @yes_option

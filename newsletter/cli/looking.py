@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,7 @@ from newsletter.cli.output import (
     Decorator,
     as_json,
     bar,
+    complete_campaigns,
     json_option,
     list_option,
     on_terminal,
@@ -26,17 +28,19 @@ from newsletter.cli.output import (
     table,
     warn,
 )
-from newsletter.mail.message import fill
+from newsletter.mail import message
 from newsletter.services import campaigns, drafts, finding, preflight, readers, sending, writing
-from newsletter.services.checks import Check
-from newsletter.services.environment import Environment
-from newsletter.services.readers import Known
-from newsletter.services.writing import Draft
+
+if TYPE_CHECKING:
+    from newsletter.services.checks import Check
+    from newsletter.services.environment import Environment
+    from newsletter.services.readers import Known
+    from newsletter.services.writing import Draft
 
 offline_option: Decorator = click.option("--offline", is_flag=True, help="Ask nobody else's server.")
 as_option: Decorator = click.option("--as", "reader", metavar="ADDR", help="As this subscriber would get it.")
 at_option: Decorator = click.option("--at", metavar="WHEN", help='When, in the list\'s zone: "tomorrow 9:00".')
-which_argument: Decorator = click.argument("which", metavar="FILE.md|ID")
+which_argument: Decorator = click.argument("which", metavar="FILE.md|ID", shell_complete=complete_campaigns)
 SLOW = 1.0
 """Seconds after which links get a bar."""
 
@@ -81,7 +85,7 @@ def present(
 ) -> None:  # fmt: skip
     """Shows a letter: its text, and on request files of its parts or the browser."""
     content = drafts.filled(env, draft.prepared.versions[0], known_reader(env, draft, reader))
-    page, plain = fill(content.html, NEUTRAL), fill(content.text, NEUTRAL)
+    page, plain = message.fill(content.html, NEUTRAL), message.fill(content.text, NEUTRAL)
     if text:
         _write(text, plain)
     else:
@@ -125,9 +129,9 @@ def preview(env: Environment, which: str, slug: str | None, **shown: object) -> 
     if isinstance(chosen, int) and campaigns.show(chosen).started_at is not None:
         content = campaigns.content(chosen)  # what was mailed, whatever templates say today
         say(f"Subject: {content.subject}\n")
-        say(fill(content.text, NEUTRAL))
+        say(message.fill(content.text, NEUTRAL))
         if isinstance(html := shown.get("html"), Path):
-            _write(html, fill(content.html, NEUTRAL))
+            _write(html, message.fill(content.html, NEUTRAL))
         return
     present(env, writing.look(env, chosen, slug), **shown)  # type: ignore[arg-type]
 

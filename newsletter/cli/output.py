@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
 
 import click
+from click.shell_completion import CompletionItem
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -157,6 +158,29 @@ def refuse() -> NoReturn:
 
 json_option: Decorator = click.option("--json", "json_", is_flag=True, help="JSON, for programs.")
 yes_option: Decorator = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+
+
+def complete_lists(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The lists whose name begins so, for the Tab key."""
+    from newsletter.services import naming
+
+    found = naming.lists(ctx.find_root().params.get("config"))
+    return [CompletionItem(slug, help=title) for slug, title in found if slug.startswith(begun)]
+
+
+def complete_campaigns(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The mailings whose number begins so; files where none does, for a letter may be meant."""
+    from newsletter.services import naming
+
+    found = naming.campaigns(ctx.find_root().params.get("config"))
+    numbers = [CompletionItem(number, help=subject) for number, subject in found if number.startswith(begun)]
+    return numbers or [CompletionItem(begun, type="file")]
+
+
 list_option: Decorator = click.option(
-    "--list", "slug", metavar="SLUG", help="The mailing list; needed where there are several."
+    "--list",
+    "slug",
+    metavar="SLUG",
+    help="The mailing list; needed where there are several.",
+    shell_complete=complete_lists,
 )

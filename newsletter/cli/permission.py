@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,7 +13,9 @@ from newsletter.cli.output import as_json, ask, common_zone, json_option, list_o
 from newsletter.mail.message import fill
 from newsletter.services import lists
 from newsletter.services import permission as asking
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
 
 
 @click.command(epilog='Example: newsletter campaign permission --days 30 --note "It has been years." --dry-run')

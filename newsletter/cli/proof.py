@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, moment, say
 from newsletter.services import consent
-from newsletter.services.consent import Mailed, Proof, Proved
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.consent import Mailed, Proof, Proved
+    from newsletter.services.environment import Environment
 
 KINDS = {
     "requested": "asked to subscribe",

@@ -6,13 +6,15 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from flask import Flask
 
-from newsletter import logs
+from newsletter import logs, settings
 from newsletter.errors import NewsletterError
-from newsletter.settings import load_settings
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 THREADS = 8
 # Browsers keep connections open that they do not use. Beyond waitress' own hundred nobody new would be let in until
@@ -32,7 +34,7 @@ def _application(ctx: click.Context) -> Flask:
     from newsletter.services.database import require_current
 
     config: Path | None = ctx.find_root().obj
-    app = create_app(load_settings(config, os.environ))
+    app = create_app(settings.load_settings(config, os.environ))
     with app.app_context():
         require_current()
     return app

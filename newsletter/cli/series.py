@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from newsletter import moments
 from newsletter.cli import looking, writing
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, on_terminal, say, table, yes_option
-from newsletter.moments import parse_wait
 from newsletter.services import series
-from newsletter.services.environment import Environment
-from newsletter.services.series import StepView
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
+    from newsletter.services.series import StepView
 
 step_argument = looking.which_argument
 
@@ -50,7 +53,7 @@ def _as_dict(row: StepView) -> dict[str, object]:
 @with_environment
 def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bool) -> None:
     """Add a letter. Who is past that day already does not get it."""
-    made = series.add(env, file, parse_wait(after), slug)
+    made = series.add(env, file, moments.parse_wait(after), slug)
     if json_:
         return as_json(_as_dict(made))
     return say(f"Letter {made.id} of {made.list}: “{made.subject}”, {_wait(made.after)}.")
@@ -115,7 +118,7 @@ def edit(env: Environment, which: str, after: str | None, file: Path | None, sub
         letter = writing.edited(text, file, {"subject": subject}, ask_editor=True)
     elif after is None:
         raise click.UsageError("say what to change: --after, --file or --subject")
-    path, wait = str(file.resolve()) if file else "", parse_wait(after) if after else None
+    path, wait = str(file.resolve()) if file else "", moments.parse_wait(after) if after else None
     made = series.edit(env, step_id, letter=letter, file=path, after=wait)
     say(f"Letter {made.id} of {made.list}: “{made.subject}”, {_wait(made.after)}.")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +11,10 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, list_option, moment, paint, say
 from newsletter.content import shorten
 from newsletter.services import status as statuses
-from newsletter.services.environment import Environment
-from newsletter.services.status import ListStatus, Mailing, Status
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
+    from newsletter.services.status import ListStatus, Mailing, Status
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 78

@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,8 +27,10 @@ from newsletter.cli.output import (
 from newsletter.cli.proof import proof
 from newsletter.schedule import CADENCES
 from newsletter.services import feeds, history, personal, subscribers
-from newsletter.services.environment import Environment
-from newsletter.services.subscribers import SubscriberView, Wanted
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
+    from newsletter.services.subscribers import SubscriberView
 
 SHOWN = 50
 
@@ -73,7 +76,7 @@ def ls(
 ) -> None:
     """Subscribers, newest first."""
     came = since.replace(tzinfo=UTC) if since else None
-    wanted = Wanted(slug, status, cadence, search, came, tag, segment, at=env.now if segment else None)
+    wanted = subscribers.Wanted(slug, status, cadence, search, came, tag, segment, at=env.now if segment else None)
     if counted:
         return say(str(subscribers.count(wanted)))
     most = (SHOWN if on_terminal() and not json_ else 0) if limit is None else min(limit, sys.maxsize)
@@ -81,7 +84,9 @@ def ls(
     if json_:
         return as_json_rows(as_dict(row) for row in found)
     rows = [(row.email, row.name, _subscriptions(row)) for row in found]
-    table(("address", "name", "subscriptions"), rows, empty="Nobody yet." if wanted == Wanted() else "Nobody.")
+    table(
+        ("address", "name", "subscriptions"), rows, empty="Nobody yet." if wanted == subscribers.Wanted() else "Nobody."
+    )
     if on_terminal() and rows:
         total = subscribers.count(wanted)
         say(f"\n{len(rows):,} of {total:,}; --limit 0 shows all" if total > len(rows) else f"\n{total:,} in all")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, common_zone, json_option, moment, say, table, yes_option
 from newsletter.services import lists, suppressions
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
 
 
 @click.group()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import say
 from newsletter.errors import NotFound, Refused
-from newsletter.services.environment import Environment
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
 
 
 @click.group()

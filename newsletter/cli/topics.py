@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, say, table, yes_option
 from newsletter.services import topics
-from newsletter.services.environment import Environment
-from newsletter.services.topics import TopicView
+
+if TYPE_CHECKING:
+    from newsletter.services.environment import Environment
+    from newsletter.services.topics import TopicView
 
 
 @click.group()

@@ -5,16 +5,18 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from newsletter.cli.output import on_terminal, say
-from newsletter.outbox import Totals
 from newsletter.services import campaigns, sending
-from newsletter.services.campaigns import CampaignView
-from newsletter.services.environment import Environment
-from newsletter.services.sending import Sent
+
+if TYPE_CHECKING:
+    from newsletter.outbox import Totals
+    from newsletter.services.campaigns import CampaignView
+    from newsletter.services.environment import Environment
+    from newsletter.services.sending import Sent
 
 LINE_EVERY, DRAW_EVERY = 3.0, 0.1
 BAR = 16

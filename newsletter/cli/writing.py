@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from newsletter import letter, moments
 from newsletter.cli import looking
 from newsletter.cli.checks import show_checks
 from newsletter.cli.context import with_environment
@@ -23,13 +25,13 @@ from newsletter.cli.output import (
 )
 from newsletter.cli.watching import send_and_show
 from newsletter.errors import InvalidInput, Refused
-from newsletter.letter import Letter, parse_letter, with_lines
-from newsletter.moments import parse_moment
 from newsletter.schedule import zone_of
 from newsletter.services import campaigns, letters, lists, writing
-from newsletter.services.checks import Check
-from newsletter.services.environment import Environment
-from newsletter.services.writing import Draft
+
+if TYPE_CHECKING:
+    from newsletter.services.checks import Check
+    from newsletter.services.environment import Environment
+    from newsletter.services.writing import Draft
 
 # ── making and changing it ─────────────────────────────────────────────────────────────────────────
 
@@ -96,20 +98,20 @@ def _to_file(made_of: str, before: str, after: str) -> None:
 
 def edited(
     text: str, file: Path | None, lines: dict[str, str | None], *, ask_editor: bool, made_of: str = ""
-) -> Letter:
+) -> letter.Letter:
     """A letter's new text: a file's, or the old one with other lines in its front matter, or what an editor returns."""
     if file is not None:
         return writing.read_file(file)
     changes = {key: value for key, value in lines.items() if value is not None}
     folder = Path(made_of).parent if made_of else None
     if changes or not ask_editor:
-        return parse_letter(with_lines(text, changes) if changes else text, folder=folder)
+        return letter.parse_letter(letter.with_lines(text, changes) if changes else text, folder=folder)
     if not on_terminal():
         raise click.UsageError("say what to change: --file, --subject, --preheader or --segment")
     returned = click.edit(text, extension=".md")
     if returned is None:
         raise Refused("nothing was changed")
-    return parse_letter(returned, folder=folder)
+    return letter.parse_letter(returned, folder=folder)
 
 
 def _people(draft: Draft) -> str:
@@ -191,6 +193,6 @@ def _clear(found: list[Check], *, again: bool, anyway: bool, when: datetime | No
 def _when(env: Environment, slug: str, text: str) -> datetime:
     shown = lists.show(slug)
     try:
-        return parse_moment(text, zone=zone_of(shown.timezone), now=env.now, hour=shown.hour)
+        return moments.parse_moment(text, zone=zone_of(shown.timezone), now=env.now, hour=shown.hour)
     except InvalidInput as error:
         raise click.BadParameter(error.fields["at"], param_hint="--at") from None

@@ -16,8 +16,10 @@ from pathlib import Path
 import click
 import pytest
 
-from newsletter.cli import COMMANDS, cli
+from newsletter.cli import COMMANDS, cli, digests, entries, exchange
 from newsletter.cli.status import sparkline
+from newsletter.models import feeds, subscribers
+from newsletter.services import digest_settings
 from tests.cli.conftest import Run
 from tests.smtp.fault_server import FaultServer
 
@@ -64,25 +66,41 @@ def test_functions_are_short() -> None:
     assert sorted(sizes)[len(sizes) // 2] < 10
 
 
-def spawned(*words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+def spawned(*words: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from newsletter.cli import main; main()", *words],
-        capture_output=True, text=True, env={**os.environ, **environ}, timeout=60, check=False,
+        capture_output=True, text=True, cwd=cwd, env={**os.environ, **environ}, timeout=60, check=False,
     )  # fmt: skip
 
 
 @pytest.mark.any_database
-def test_help_is_there_before_one_wonders() -> None:
-    """CPU time, so that a busy machine does not count; and no database or mail engine is loaded for it."""
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_is_there_before_one_wonders(run: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """CPU time, so that a busy machine does not count; no database or mail engine is loaded for it, and yet it is the
+    same as where they are."""
     code = (
         "import sys, time\nfrom newsletter.cli import main\n"
-        "try: main(['--help'])\nexcept SystemExit: pass\n"
-        "print(time.process_time(), [m for m in ('sqlalchemy', 'flask', 'dns', 'rich') if m in sys.modules])"
+        "try: main([*sys.argv[1:], '--help'])\nexcept SystemExit: pass\n"
+        "print(time.process_time(), [m for m in ('sqlalchemy', 'flask', 'pydantic', 'dns', 'rich') if m in sys.modules])"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    words = [command] if command else []
+    environ = {**os.environ, "COLUMNS": "80"}
+    found = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, env=environ
+    )
+    said = found.stdout
     seconds, loaded = said.splitlines()[-1].split(" ", 1)
     assert float(seconds) < 0.3
     assert loaded == "[]"
+    assert said.rsplit("\n", 2)[0] + "\n" == run(*words, "--help").out
+    assert not [finder for finder in sys.meta_path if type(finder).__module__ == "newsletter.cli"]
+
+
+def test_words_that_help_offers_are_those_the_program_knows() -> None:
+    """They stand in commands once more, so that help needs no database engine."""
+    assert entries.FATES == feeds.FATES
+    assert digests.SECTIONS == digest_settings.SECTIONS
+    assert exchange.STATUSES == subscribers.STATUSES
 
 
 @pytest.mark.parametrize(
@@ -146,6 +164,29 @@ def test_completion() -> None:
     assert spawned(**environ).stdout.split() == ["plain,import"]
     environ |= {"COMP_WORDS": "newsletter st", "COMP_CWORD": "1"}
     assert spawned(**environ).stdout.split() == ["plain,status"]
+
+
+@pytest.mark.any_database
+def test_completion_knows_names_and_is_silent_where_there_are_none(newsletter: Run, tmp_path: Path) -> None:
+    newsletter("list", "add", "second", "--from", "Ana <ana@example.com>")
+    (tmp_path / "letter.md").write_text("---\nsubject: Going slowly\n---\n\nA letter.\n")
+    newsletter("campaign", "new", "letter.md", "--list", "second")
+
+    def completed(words: str, **environ: str) -> list[str]:
+        asked = {"_NEWSLETTER_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        found = spawned(cwd=tmp_path, **asked, **environ)
+        assert (found.returncode, found.stderr) == (0, "")
+        return found.stdout.split()
+
+    assert completed("newsletter list show s") == ["plain,slow-letters", "plain,second"]
+    assert completed("newsletter subscriber ls --list se") == ["plain,second"]
+    assert completed("newsletter explain campaign ") == ["plain,1"]
+    assert completed("newsletter campaign show let") == ["file,let"]
+    assert completed("newsletter subscriber ls --status p") == ["plain,pending"]
+    for url in ("postgresql+psycopg://x@127.0.0.1:1/x", "sqlite:////nowhere/x.db", f"sqlite:///{tmp_path}/letter.md"):
+        assert completed("newsletter list show s", NEWSLETTER_DATABASE_URL=url) == []
+    (tmp_path / "newsletter.toml").write_text("nonsense")
+    assert completed("newsletter list show s") == []
 
 
 def on_a_terminal(*words: str, cwd: Path, **environ: str) -> str:
