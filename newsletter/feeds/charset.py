@@ -7,7 +7,12 @@ import re
 
 _DECLARED = re.compile(rb"""\A(<\?xml[^<>]{0,200}?encoding\s*=\s*["'])([\w.:-]{1,40})(["'])""", re.I)
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.I)
-_WIDE = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE, b"\0<", b"<\0", b"\0\0\0<")
+_WIDE = {
+    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16", b"\0\0\0<": "utf-32-be", b"<\0\0\0": "utf-32-le", b"\0<": "utf-16-be",
+    b"<\0": "utf-16-le",
+}  # fmt: skip
+"""How letters of more than a byte begin; the longest first."""
 _ONE_BYTE = re.compile(r"(iso-?8859|windows-?125|cp125|latin|us-ascii|ascii)", re.I)
 _USUAL = re.compile(r"windows-125|iso-?8859|koi8|cp(?:932|949|874)|shift|euc|gb|big5|iso-?2022|tis", re.I)
 _MIXED = re.compile(r"[a-z][\u0370-\u06ff]|[\u0370-\u06ff][a-z]", re.I)
@@ -24,7 +29,11 @@ def settled(body: bytes, content_type: str) -> tuple[bytes, str]:
     Valid UTF-8 is UTF-8, whatever a server calls it: hardly any text of another kind happens to be. What is neither
     that nor what it is declared to be is guessed.
     """
-    if body.startswith(_WIDE) or body.isascii():
+    if wide := next((name for start, name in _WIDE.items() if body.startswith(start)), ""):
+        narrow = body.decode(wide, "replace").replace("\0", "").encode("utf-8", "replace")
+        return _DECLARED.sub(rb"\1utf-8\3", narrow, count=1), content_type.split(";")[0]
+    body = body.replace(b"\0", b"")
+    if body.startswith(codecs.BOM_UTF8) or body.isascii():
         return body, content_type
     declared = [match[2].decode("ascii") for match in [_DECLARED.match(body)] if match]
     declared += _CHARSET.findall(content_type)

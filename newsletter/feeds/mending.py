@@ -19,6 +19,8 @@ SUBSET_AT_MOST = 20_000
 _ASIDE = rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+(?:\]\]>|\Z)|<!--(?:[^-]|-(?!->))*+(?:-->|\Z)"
 _TOKEN = re.compile(_ASIDE + rb"|<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]*)(?P<rest>[^<>]*)>")
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:rss|feed|rdf|channel|entry)\b", re.I)
+_MARK = b"\xef\xbb\xbf"
+_DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^<>]{0,400}?\?>", re.I)
 _TEXT_TAGS = frozenset((b"br", b"img", b"hr", b"link", b"meta", b"p", b"li", b"input"))
 _ITEM_TAGS = frozenset((b"item", b"entry"))
 _REFERENCE = re.compile(
@@ -36,6 +38,15 @@ def trimmed(body: bytes) -> bytes:
     """Without white space or stray bytes before the XML declaration, which parsers refuse."""
     start = body[:1000].find(b"<?xml")
     return body[start:] if start > 0 and not body.startswith((b"\xff\xfe", b"\xfe\xff")) else body.lstrip(b" \t\r\n")
+
+
+def declared_apart(body: bytes) -> bytes:
+    """`body` with its XML declaration in a line of its own, and without one that is none: feedparser looks for the
+    encoding in the whole first line, with an expression that takes for ever over many that seem to name it."""
+    if found := _DECLARATION.match(body):
+        rest = body[found.end() :]
+        return body if rest.startswith(b"\n") else found[0] + b"\n<!-- -->" + rest  # a document type stays where it was
+    return body.replace(b"<?", b"<!-- -->", 1) if body.lstrip(_MARK).startswith(b"<?") else body
 
 
 def has_root(body: bytes) -> bool:

@@ -25,7 +25,7 @@ from newsletter.feeds.charset import settled
 from newsletter.feeds.dates import read_date
 from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.identity import canonical_link, identity
-from newsletter.feeds.mending import ENTRIES_AT_MOST, has_root, mended, too_deep, trimmed
+from newsletter.feeds.mending import ENTRIES_AT_MOST, declared_apart, has_root, mended, too_deep, trimmed
 from newsletter.prose import html_to_text
 
 BODY_AT_MOST = 10_000_000
@@ -56,6 +56,7 @@ def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
 
 
 def _xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
+    body = declared_apart(body)
     if not has_root(body):
         raise NotAFeed(url, _what_it_is(body), hint=HINT)
     if too_deep(body):

@@ -270,6 +270,24 @@ def test_f06_what_costs_too_much_is_read_apart_and_ended(monkeypatch: pytest.Mon
         read_apart(rss(f"<item><title>A</title>{labels}</item>"), url=URL)
 
 
+@pytest.mark.parametrize("start", ['<?xml version="1.0"?>', '<?xml version="1.0" ', "<?", ""])
+@pytest.mark.parametrize("wide", ["utf-8", "utf-16"])
+def test_f05_many_encodings_take_no_time(start: str, wide: str) -> None:
+    """They would take feedparser hours, in the worker's own process."""
+    many = "encoding='\"" * 40_000
+    feed = read(
+        (start + f"<rss><channel><title>B</title><item><title>A</title><x>{many}</x></item></channel></rss>").encode(
+            wide
+        )
+    )
+    assert [entry.title for entry in feed.entries] == ["A"]
+
+
+def test_f10_stray_nuls_hide_nothing() -> None:
+    body = b'<?xml version="1.0" encodi\0ng="UTF-8"?><rss><channel><title>B</title><item><title>A&#xD800;\0</title></item></channel></rss>'
+    assert [entry.title for entry in read(body).entries] == ["A\ufffd"]
+
+
 def test_f05_a_feed_that_declares_many_entities_is_read_apart() -> None:
     assert heavy(b"<!DOCTYPE rss [" + b'<!ENTITY a "b">' * 1000 + b"]>" + rss(item("A")))
 
