@@ -19,6 +19,7 @@ SUBSET_AT_MOST = 20_000
 _ASIDE = rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+(?:\]\]>|\Z)|<!--(?:[^-]|-(?!->))*+(?:-->|\Z)"
 _TOKEN = re.compile(_ASIDE + rb"|<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]*)(?P<rest>[^<>]*)>")
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:rss|feed|rdf|channel|entry)\b", re.I)
+_SHIFTS = re.compile(rb"\x1b[$(]")
 _MARK = b"\xef\xbb\xbf"
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^<>]{0,400}?\?>", re.I)
 _TEXT_TAGS = frozenset((b"br", b"img", b"hr", b"link", b"meta", b"p", b"li", b"input"))
@@ -83,7 +84,7 @@ def _tags(body: bytes) -> Iterator[re.Match[bytes]]:
 def mended(body: bytes) -> bytes:
     """`body` with entries side by side that stood inside one another (E09), empty ones left out, and no more of them
     than we read; with the references that XML knows; without empty links, which would hide that an id is one."""
-    if b"\0" not in body[:200] and b"\x1b" not in body:  # where a byte below 128 is the letter it is in ASCII
+    if not _SHIFTS.search(body):  # where a byte below 128 is the letter it is in ASCII
         body = _NO_LINK.sub(b"", _referring(body))
     marks = [match for match in _tags(body) if match["name"].lower() in _ITEM_TAGS]
     depth, nested, count = 0, False, 0
