@@ -21,6 +21,7 @@ from newsletter.exports.columns import OURS, Platform, positions
 from newsletter.exports.guard import unguarded
 from newsletter.exports.words import MEANING, STRICTNESS, Word, plainly
 
+ANSWERS_AT_MOST = 50
 SUPPRESSIONS = ("bounce", "complaint", "manual")
 _SAID = {
     "yes": "subscribed", "pending": "not confirmed", "no": "unsubscribed", "bounced": "bounced", "blocked": "blocked",
@@ -164,21 +165,21 @@ class Reader:
             email=said["email"],
             word=words.get(said["status"], "unknown"),
             status=said["status"],
-            name=said.get("name", ""),
-            language=said.get("language", ""),
+            name=plain(said.get("name", ""), limit=200),
+            language=plain(said.get("language", ""), limit=20),
             list=said["list"],
             cadence=said["cadence"],
             paused_until=moment(said.get("paused until", ""), latest=None),
             created_at=moment(said.get("created at", "")),
             consented_at=moment(said.get("confirmed at", "")),
             left_at=moment(said.get("unsubscribed at", "")),
-            ip=said.get("consent ip", ""),
+            ip=plain(said.get("consent ip", ""), limit=45),
             suppressed=said.get("suppressed", "") if said.get("suppressed") in SUPPRESSIONS else "",
             tags=_tags(said.get("tags", "")),
             topics=listed(said.get("topics", "")),
             answers=_answers(said.get("answers", "")),
-            source=said["consent source"],
-            note=said["consent note"],
+            source=plain(said["consent source"], limit=20),
+            note=plain(said["consent note"]),
         )
 
 
@@ -207,12 +208,15 @@ def listed(text: str) -> tuple[str, ...]:
 
 
 def _answers(text: str) -> dict[str, Any]:
-    """What an export of ours has of a reader's answers to the author's own fields."""
+    """What an export of ours has of a reader's answers to the author's own fields: words, numbers, yes or no."""
     try:
         found = json.loads(text) if text else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    kept = [(name, value) for name, value in found.items() if isinstance(value, str | bool | int)][:ANSWERS_AT_MOST]
+    return {plain(name, limit=60): plain(value) if isinstance(value, str) else value for name, value in kept}
 
 
 def _cell(cells: Sequence[str], at: int) -> str:

@@ -48,9 +48,11 @@ def to_file(file: Path, *, slug: str | None = None, status: str | None = None) -
             out.flush()
             os.fsync(out.fileno())
         part.replace(file)
-    except OSError as error:
+    except BaseException as error:  # also where the database fails, or a person stops it
         with suppress(OSError):
             part.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise NewsletterError(f"{file} cannot be written: {error.strerror}", hint="nothing was changed") from None
     return count
 

@@ -277,6 +277,24 @@ def without_evidence(text: str) -> list[dict[str, str]]:
     return [{name: cell for name, cell in row.items() if not name.startswith("consent_")} for row in rows]
 
 
+def test_c04_whatever_stands_in_a_file_that_looks_like_ours(env: Environment, tmp_path: Path) -> None:
+    header = "email,list,status,cadence,name,language,consent_source,consent_note,consent_ip,tags,topics,answers,created_at\n"
+    long, hostile = "x" * 5000, '{""a\\u0000"": ""b\\u0000"", ""c"": [1], ""d"": null, ""e"": true, ""f"": 1e999}'
+    rows = [
+        f'a@example.com,blog,active,hourly,{long},{long},{long},{long},{long},{long},{long},"{hostile}",never',
+        'b@example.com,blog,active,weekly,a\0b,d\0e,im\0port,n\0te,1\0,t\0g,top\0ic,"[1]",2024-01-01',
+        "c@example.com,blog,active,weekly,,,,,,,,nonsense,",
+        f'd@example.com,blog,active,weekly,,,,,,,,"{"[" * 20_000}",',
+    ]
+    done = load(env, tmp_path, header + "\n".join(rows) + "\n", told_list=False)
+    assert (done.platform, done.active, done.rejected, balanced(done)) == ("newsletter", 4, 0, True)
+    answers = dict(row for row in db.session.execute(select(Subscriber.email, Subscription.answers).join(Subscription)))
+    assert answers["a@example.com"] == {"a": "b", "e": True}
+    assert answers["b@example.com"] == answers["c@example.com"] == answers["d@example.com"] == {}
+    db.session.rollback()
+    assert load(env, tmp_path, header + "\n".join(rows) + "\n", told_list=False).duplicate == 4
+
+
 def test_a_list_that_is_not_there_is_said(env: Environment, tmp_path: Path) -> None:
     load(env, tmp_path, "email\na@example.com\n", because="x")
     content = exporting_text().replace(",blog,", ",other,")
@@ -293,6 +311,23 @@ def test_c09_a_file_that_cannot_be_written_leaves_nothing_half(env: Environment,
     (tmp_path / "out.csv").mkdir()
     with pytest.raises(NewsletterError, match="cannot be written"):
         exporting.to_file(tmp_path / "out.csv")
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_c09_an_export_that_is_stopped_leaves_what_was_there(
+    env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(env, tmp_path, "email\na@example.com\n", because="x")
+    exporting.to_file(tmp_path / "out.csv")
+    before = (tmp_path / "out.csv").read_text()
+
+    def stopped(*_: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(exporting, "_page", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        exporting.to_file(tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text() == before
     assert not list(tmp_path.glob("*.part"))
 
 
