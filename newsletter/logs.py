@@ -9,7 +9,7 @@ import sys
 from newsletter.addresses import mask
 
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]+(?:\.[\w-]+)+")
-_LINK = re.compile(r"/(confirm|stay|preferences|unsubscribe|export|erase|address|resources)/[\w.%-]+")
+_LINK = re.compile(r"/(confirm|stay|preferences|unsubscribe|export|erase|address|resources|never)/[\w.%-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import logging
 
+import pytest
+
+from newsletter.links import SIGNED
 from newsletter.logs import DiscreetFormatter, discreet
 
 
 def test_t15_neither_addresses_nor_links_are_logged() -> None:
     said = discreet("Key (email)=(ana.b+c@example.com) at /unsubscribe/abc-DEF_1.xyz?x=1 and /confirm/tok.en")
     assert said == "Key (email)=(a…@example.com) at /unsubscribe/…?x=1 and /confirm/…"
+
+
+@pytest.mark.parametrize("kind", SIGNED)
+def test_t15_no_kind_of_link_is_forgotten(kind: str) -> None:
+    assert discreet(f"POST /{kind}/abc-DEF_1.xyz failed") == f"POST /{kind}/… failed"
 
 
 def test_s13_one_line_an_event_and_no_control_characters() -> None:
