@@ -38,29 +38,31 @@ class Found:
 class _Visitor:
     """One connection, and at most one request on it."""
 
-    __slots__ = ("began", "heard", "socket")
+    __slots__ = ("began", "busy", "heard", "socket")
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.heard = b""
-        self.began = 0.0
+        self.heard, self.began, self.busy = b"", 0.0, False
 
     def ask(self, request: bytes, began: float) -> None:
-        self.heard, self.began = b"", began
+        self.heard, self.began, self.busy = b"", began, True
         self.socket.sendall(request)
 
     def hear(self) -> int:
-        """The status of the answer, 0 while it is not whole."""
+        """The status of the answer; 0 while it is not whole, -1 where the server has closed what nobody used."""
         data = self.socket.recv(262_144)
-        if not data:
+        if not data and self.busy:
             raise ConnectionError("the server hung up")
+        if not data:
+            return -1
         self.heard += data
         head, blank, body = self.heard.partition(b"\r\n\r\n")
         if not blank:
             return 0
         length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-        return int(head[9:12]) if len(body) >= length else 0
+        self.busy = len(body) < length
+        return 0 if self.busy else int(head[9:12])
 
 
 def get(path: str) -> bytes:
@@ -96,12 +98,7 @@ def at_a_rate(port: int, requests: Iterator[bytes], *, rate: float, seconds: flo
         if now > began + seconds + PATIENCE:
             raise TimeoutError(f"{total - len(found.latencies)} requests were not answered")
         while number < total and (due := began + number / rate) <= now:
-            if idle:
-                visitor = idle.pop()
-            else:
-                visitor = _Visitor(port)
-                chooser.register(visitor.socket, selectors.EVENT_READ, visitor)
-            visitor.ask(next(requests), due)
+            _somebody(chooser, idle, port).ask(next(requests), due)
             number += 1
         until = max(0.0, began + number / rate - time.perf_counter()) if number < total else 0.1
         idle.extend(_answered(chooser, until, found))
@@ -110,10 +107,25 @@ def at_a_rate(port: int, requests: Iterator[bytes], *, rate: float, seconds: flo
     return found
 
 
+def _somebody(chooser: selectors.BaseSelector, idle: deque[_Visitor], port: int) -> _Visitor:
+    """Who was answered last, or somebody new."""
+    while idle:
+        visitor = idle.pop()
+        if visitor.socket.fileno() >= 0:
+            return visitor
+    visitor = _Visitor(port)
+    chooser.register(visitor.socket, selectors.EVENT_READ, visitor)
+    return visitor
+
+
 def _answered(chooser: selectors.BaseSelector, wait: float, found: Found) -> Iterator[_Visitor]:
     for key, _ in chooser.select(wait):
         visitor: _Visitor = key.data
-        if status := visitor.hear():
+        status = visitor.hear()
+        if status < 0:
+            chooser.unregister(visitor.socket)
+            visitor.socket.close()
+        elif status:
             found.latencies.append(time.perf_counter() - visitor.began)
             found.statuses[status] += 1
             yield visitor
