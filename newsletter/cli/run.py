@@ -26,6 +26,7 @@ SERVER = {
     "channel_timeout": 60,
     "cleanup_interval": 10,
     "asyncore_use_poll": True,
+    "clear_untrusted_proxy_headers": False,  # whom to believe is web.trusted_proxies' to say, as under gunicorn
 }
 
 

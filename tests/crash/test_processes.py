@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -15,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 from flask import Flask
@@ -72,7 +73,7 @@ def campaign(app: Flask, readers: int) -> int:
         return letters.send(app.extensions[EXTENSION], letters.parse(LETTER))
 
 
-def start(app: Flask, server: FaultServer, *command: str) -> subprocess.Popen[str]:
+def start(app: Flask, server: FaultServer, *command: str, **more: str) -> subprocess.Popen[str]:
     settings = app.extensions[EXTENSION].settings
     environ = {
         "PATH": os.environ["PATH"],
@@ -80,6 +81,7 @@ def start(app: Flask, server: FaultServer, *command: str) -> subprocess.Popen[st
         "NEWSLETTER_BASE_URL": "https://news.example.com",
         "NEWSLETTER_DATABASE_URL": settings.database_url,
         "NEWSLETTER_SMTP__URL": f"smtp://127.0.0.1:{server.port}",
+        **more,
     }
     return subprocess.Popen(
         [sys.executable, "-c", "from newsletter.cli import main; main()", *command],
@@ -308,3 +310,35 @@ def test_b_connections_left_open_keep_nobody_out(app: Flask, server: FaultServer
             each.close()
         process.terminate()
         finish(process, seconds=15)
+
+
+@pytest.mark.any_database
+def test_s02_behind_a_proxy_each_visitor_is_one(app: Flask, server: FaultServer) -> None:
+    """waitress throws away what a proxy says of its visitor unless told not to: all of them would share a ceiling."""
+    with app.app_context(), transaction() as session:
+        add_list(session)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    process = start(app, server, "serve", "--port", str(port), NEWSLETTER_WEB__TRUSTED_PROXIES="1")
+    try:
+        assert process.stdout is not None
+        assert "Serving" in process.stdout.readline()
+        answers = Counter(sign_up(port, f"r{n}@example.com", f"10.0.{n}.1") for n in range(25))
+        assert answers == {202: 25}
+        answers = Counter(sign_up(port, f"s{n}@example.com", "192.0.2.7") for n in range(25))
+        assert answers == {202: 20, 429: 5}
+    finally:
+        process.terminate()
+        finish(process, seconds=15)
+
+
+def sign_up(port: int, email: str, visitor: str) -> int:
+    """Through a proxy that says who asks. The status."""
+    headers = {"Content-Type": "application/json", "X-Forwarded-For": visitor}
+    request = Request(f"http://127.0.0.1:{port}/blog/subscribe", json.dumps({"email": email}).encode(), headers)
+    try:
+        with urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
