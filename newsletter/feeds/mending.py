@@ -19,6 +19,10 @@ SUBSET_AT_MOST = 20_000
 _ASIDE = rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+(?:\]\]>|\Z)|<!--(?:[^-]|-(?!->))*+(?:-->|\Z)"
 _TOKEN = re.compile(_ASIDE + rb"|<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]*)(?P<rest>[^<>]*)>")
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:rss|feed|rdf|channel|entry)\b", re.I)
+_HALF = re.compile(
+    rb"&#(?:x0*d[89a-f][0-9a-f]{2}|0*5(?:529[6-9]|5[3-9]\d\d|6\d{3}|7[0-2]\d\d|73[0-3]\d|734[0-3]));", re.I
+)
+"""Half a letter (a surrogate), on which feedparser stumbles wherever it stands."""
 _SHIFTS = re.compile(rb"\x1b[$(]")
 _MARK = b"\xef\xbb\xbf"
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?<\?xml[^<>]{0,400}?\?>", re.I)
@@ -85,7 +89,7 @@ def mended(body: bytes) -> bytes:
     """`body` with entries side by side that stood inside one another (E09), empty ones left out, and no more of them
     than we read; with the references that XML knows; without empty links, which would hide that an id is one."""
     if not _SHIFTS.search(body):  # where a byte below 128 is the letter it is in ASCII
-        body = _NO_LINK.sub(b"", _referring(body))
+        body = _NO_LINK.sub(b"", _HALF.sub(b"&#xFFFD;", _referring(body)))
     marks = [match for match in _tags(body) if match["name"].lower() in _ITEM_TAGS]
     depth, nested, count = 0, False, 0
     for match in marks:

@@ -283,6 +283,12 @@ def test_f05_many_encodings_take_no_time(start: str, wide: str) -> None:
     assert [entry.title for entry in feed.entries] == ["A"]
 
 
+@pytest.mark.parametrize("half", ["&#xD800;", "&#55296;", "&#57343;", "&#x0dfff;"])
+def test_f10_half_a_letter_costs_no_feed(half: str) -> None:
+    body = f"<rss><channel><title>B</title><item><title>A</title></item><![CDATA[ {half} </item><item><x <title>C{half}</title>".encode()
+    assert read(body).entries[0].title == "A"
+
+
 def test_f10_stray_nuls_hide_nothing() -> None:
     body = b'<?xml version="1.0" encodi\0ng="UTF-8"?><rss><channel><title>B</title><item><title>A&#xD800;\0</title></item></channel></rss>'
     assert [entry.title for entry in read(body).entries] == ["A\ufffd"]
