@@ -44,7 +44,8 @@ class Refused(OSError):
 
 
 class _Guard:
-    """Mixed into urllib3's connections: resolves once, checks every address, connects to the first of them."""
+    """Mixed into urllib3's connections: resolves once, checks every address, connects to the first of them that
+    answers, of two."""
 
     host: str
     port: int
@@ -60,12 +61,18 @@ class _Guard:
             found = self.resolve(self._dns_host.strip("[]"), self.port, 0, socket.SOCK_STREAM)
         except (OSError, UnicodeError) as error:
             raise NameResolutionError(self.host, self, error) from None  # type: ignore[arg-type]
-        addresses = [info[4][0] for info in found]
+        addresses = list(dict.fromkeys(info[4][0] for info in found))
         if not addresses or not (self.allow_private or all(public(address) for address in addresses)):
             raise Refused
-        connected = self.connect_to((addresses[0], self.port), timeout=self.connect_timeout)
-        self.sockets.append(connected)
-        return connected
+        for address in addresses[:2]:
+            try:
+                connected = self.connect_to((address, self.port), timeout=self.connect_timeout)
+            except OSError as error:
+                failed = error
+                continue
+            self.sockets.append(connected)
+            return connected
+        raise failed
 
 
 def guarded(

@@ -100,6 +100,7 @@ class Internet:
     PUBLIC: ClassVar[dict[str, list[str]]] = {
         "public.example": ["93.184.216.34"],
         "six.example": ["2606:2800:220:1:248:1893:25c8:1946"],
+        "both.example": ["2606:2800:220:1:248:1893:25c8:1946", "93.184.216.34"],
         "inside.example": ["10.0.0.5"],
         "half.example": ["93.184.216.34", "::1"],
         "mapped.example": ["::ffff:169.254.169.254"],
@@ -147,6 +148,21 @@ def test_f02_f03_no_hop_leads_into_a_private_network(server: FeedsServer, target
     with pytest.raises(FeedError):
         strict("http://public.example/0")
     assert len(world.connected) == len(server.requests) == hops + 1, "nothing but the hops before was asked"
+
+
+def test_a_host_is_reached_where_one_of_its_addresses_is_dead(server: FeedsServer) -> None:
+    world = Internet(server)
+    server.page("/feed", FEED)
+
+    def connect(address: tuple[str, int], timeout: float) -> socket.socket:
+        if ":" in address[0]:
+            raise OSError("no route to host")
+        return world.connect(address, timeout)
+
+    strict = fetcher(allow_private=False, resolve=world.resolve, connect=connect)
+    assert strict("http://both.example/feed").body == FEED
+    with pytest.raises(FeedUnavailable, match="the connection failed"):
+        strict("http://six.example/feed")
 
 
 def test_f02_what_was_resolved_is_what_is_connected_to(server: FeedsServer) -> None:
