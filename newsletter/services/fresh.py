@@ -52,14 +52,16 @@ def by_address(env: Environment, email: object, evidence: Evidence, *, resource:
             .order_by((Subscription.status == "active").desc(), (Subscription.status == "pending").desc())
             .limit(1)
         )
-        mailing_list = found.mailing_list if found else session.scalar(select(MailingList).limit(1))
-        if mailing_list is None:
+        somebody = found or session.scalar(select(Subscription).limit(1))
+        if somebody is None:  # nobody reads anything here
             return
-        status = "" if found is None or suppressed(env, session, address.key) else found.status
+        mailing_list, spoken = somebody.mailing_list, somebody.subscriber.language
+        barred = suppressed(env, session, address.key)
+        status = "" if found is None or barred else found.status
         if found is not None and status == "pending":
             _ask_again(env, session, found, evidence)
         else:
-            ask(env, session, _request(mailing_list, address.email, address.key, "", evidence), barred=True)
+            ask(env, session, _request(mailing_list, address.email, address.key, spoken, evidence), barred=True)
         hers = status == "active" or (status == "unsubscribed" and not resource)
         with nullcontext() if hers else _for_show(session):
             _queue(env, session, found, kind, resource)
@@ -127,8 +129,9 @@ def _queue(env: Environment, session: Session, subscription: Subscription | None
     """Queues a mail with a link, unless there were enough of them today; for nobody, where there is none."""
     whose, where = (subscription.subscriber_id, subscription.id) if subscription else (0, None)
     now = int(env.now.timestamp())
-    if limits.count(session, f"{kind}/{whose}", now=now, seconds=A_DAY) <= PER_DAY:
-        context = {"resource": resource} if resource else None
+    enough = limits.count(session, f"{kind}/{whose}", now=now, seconds=A_DAY) > PER_DAY
+    context = {"resource": resource} if resource else None
+    with _for_show(session) if enough else nullcontext():
         outbox.enqueue(session, mail=kind, subscription_id=where, now=env.now, context=context)
 
 
