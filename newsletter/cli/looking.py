@@ -86,6 +86,8 @@ def present(
     """Shows a letter: its text, and on request files of its parts or the browser."""
     content = drafts.filled(env, draft.prepared.versions[0], known_reader(env, draft, reader))
     page, plain = message.fill(content.html, NEUTRAL), message.fill(content.text, NEUTRAL)
+    if html or eml:
+        drafts.store(env, draft.prepared.fresh)
     if text:
         _write(text, plain)
     else:
@@ -111,7 +113,7 @@ def _write(file: Path, content: str) -> None:
 
 def _open(env: Environment, draft: Draft, page: str) -> None:
     file = env.settings.folder / ".preview.html"
-    file.write_text(drafts.standalone(env, page, draft.slug, draft.prepared.fresh), "utf-8")
+    file.write_text(drafts.standalone(env, page, draft.prepared), "utf-8")
     file.chmod(0o600)
     say(f"The web view is in {file}.")
     if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):

@@ -242,7 +242,7 @@ def keep(session: Session, env: Environment, pictures: Sequence[Fitted]) -> None
 
 
 def store(env: Environment, pictures: Sequence[Fitted]) -> None:
-    """Stores pictures for a mail that is sent for a test."""
+    """Stores pictures for what is looked at elsewhere: a mail sent for a test, a file opened in a browser."""
     if pictures:
         with transaction() as session:
             keep(session, env, pictures)
@@ -285,9 +285,11 @@ class _Own(dict[str, str]):
         return slot(name)
 
 
-def standalone(env: Environment, html: str, slug: str, pictures: Sequence[Fitted]) -> str:
+def standalone(env: Environment, html: str, prepared: Prepared) -> str:
     """`html` with its pictures inside, for looking at it where nothing serves them yet."""
-    for one in pictures:
+    fresh = {one.name: one for one in prepared.fresh}
+    for name in dict.fromkeys(prepared.names.values()):
+        one = fresh.get(name) or picture(name)
         inside = f"data:{one.media_type};base64,{b64encode(one.data).decode()}"
-        html = html.replace(env.links.picture(slug, one.name), inside)
+        html = html.replace(env.links.picture(prepared.list.slug, name), inside)
     return html

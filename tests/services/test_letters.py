@@ -259,6 +259,19 @@ def test_pictures_come_from_the_letters_folder_alone(env: Environment, people: d
     assert len(writing.look(env, folder / "x.md").prepared.names) == 3
 
 
+def test_a_look_at_a_draft_shows_its_pictures_though_the_file_is_gone(
+    env: Environment, people: dict[str, int], tmp_path: Path
+) -> None:
+    (tmp_path / "tree.jpg").write_bytes(picture())
+    (tmp_path / "x.md").write_text(TEXT + "![A tree](tree.jpg)")
+    number, draft = writing.new(env, tmp_path / "x.md")
+    (tmp_path / "tree.jpg").unlink()
+    for shown in (draft, writing.look(env, number)):
+        page = drafts.standalone(env, shown.prepared.content.html, shown.prepared)
+        assert page.count('src="data:image/jpeg;base64,') == 1
+        assert "/media/" not in page
+
+
 def test_a_video_is_shown_from_here(
     env: Environment, people: dict[str, int], tmp_path: Path, fake_fetch: FakeFetch
 ) -> None:
