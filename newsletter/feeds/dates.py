@@ -15,9 +15,9 @@ YEARS = range(1971, 9001)
 # A line a month, in English, German, Dutch, the languages of Scandinavia, Italy, France, Spain, Portugal, Romania,
 # Poland, Czechia, Russia, Ukraine, Greece, Turkey, Finland and Hungary; without accents.
 _NAMES = """
-jan january januar januari gennaio janvier enero janeiro ianuarie stycznia ledna января січня ιανουαριου ocak tammikuuta
+jan january januar janner januari gennaio janvier enero janeiro ianuarie stycznia ledna января січня ιανουαριου ocak tammikuuta
 feb february februar februari febbraio fevrier febrero fevereiro lutego unora февраля лютого φεβρουαριου subat helmikuuta
-mar march marz maart mars marzo marco martie marca brezna марта березня μαρτιου mart maaliskuuta marcius mrt mrz
+mar march marz maart mars marts marzo marco martie marca brezna марта березня μαρτιου mart maaliskuuta marcius mrt mrz
 apr april aprile avril abril aprilie kwietnia dubna апреля квітня απριλιου nisan huhtikuuta aprilis
 may mai mei maj maggio mayo maio maja kvetna мая травня μαιου mayis toukokuuta majus
 jun june juni giugno juin junio junho iunie czerwca cervna июня червня ιουνιου haziran kesakuuta junius
@@ -26,7 +26,7 @@ aug august augustus agosto aout augusti sierpnia srpna августа серпн
 sep september settembre septembre septiembre setiembre setembro septembrie wrzesnia zari сентября вересня σεπτεμβριου eylul syyskuuta szeptember
 oct october oktober ottobre octobre octubre outubro octombrie pazdziernika rijna октября жовтня οκτωβριου ekim lokakuuta
 nov november novembre noviembre novembro noiembrie listopada listopadu ноября листопада νοεμβριου kasim marraskuuta
-dec december dezember dicembre decembre diciembre dezembro decembrie grudnia prosince декабря грудня δεκεμβριου aralik joulukuuta
+dec december dezember desember dicembre decembre diciembre dezembro decembrie grudnia prosince декабря грудня δεκεμβριου aralik joulukuuta
 """  # noqa: E501 (a table)
 # Hours from Greenwich. Abbreviations that several countries use are the one of RFC 822, or the one of most feeds.
 _ZONES = {
