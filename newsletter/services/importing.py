@@ -26,7 +26,8 @@ from newsletter.services.acceptance import accepted
 from newsletter.services.environment import Environment
 from newsletter.services.roster import Here, Roster
 
-BATCH = 1000
+BATCH = 4000
+"""Rows in a transaction: each dirties most of the large indexes once, however many there are in it."""
 PROBLEMS_SHOWN = 20
 TRIES = 5
 

@@ -242,7 +242,7 @@ def test_tables_and_texts_fit_on_a_terminal(newsletter: Run, tmp_path: Path) -> 
 def test_import_shows_a_bar_on_a_terminal(newsletter: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("email\n" + "".join(f"r{n}@example.com\n" for n in range(2500)))
     shown = on_a_terminal("subscriber", "import", "x.csv", "--confirmed", "--because", "x", cwd=tmp_path)
-    assert shown.count("\r█") + shown.count("\r░") >= 3
+    assert shown.count("\r█") + shown.count("\r░") >= 1
     assert "2,500 rows = 2,500 new" in shown
     listed = on_a_terminal("subscriber", "ls", cwd=tmp_path)
     assert "50 of 2,500" in listed

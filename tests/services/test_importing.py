@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from newsletter.db import db, transaction
 from newsletter.errors import DatabaseError
 from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription, Suppression
-from newsletter.services import exporting, history, lists, suppressions, topics
+from newsletter.services import exporting, history, importing, lists, suppressions, topics
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
 from newsletter.services.importing import Imported, decide, import_file
@@ -168,7 +168,10 @@ def test_evidence_goes_with_her(env: Environment, tmp_path: Path) -> None:
     db.session.rollback()
 
 
-def test_c05_totals_balance_over_many_batches(env: Environment, tmp_path: Path) -> None:
+def test_c05_totals_balance_over_many_batches(
+    env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 1000)
     rows = []
     for number in range(3500):
         rows.append("broken" if number % 1000 == 7 else f"r{number}@example.com")
@@ -332,7 +335,10 @@ def test_c09_an_export_that_is_stopped_leaves_what_was_there(
 
 
 @pytest.mark.any_database
-def test_d02_a_full_disk_in_the_middle_says_how_to_go_on(env: Environment, tmp_path: Path) -> None:
+def test_d02_a_full_disk_in_the_middle_says_how_to_go_on(
+    env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 1000)
     content = "email\n" + "".join(f"r{number}@example.com\n" for number in range(5000))
     pages = db.session.connection().exec_driver_sql("PRAGMA page_count").scalar_one()
     db.session.connection().exec_driver_sql(f"PRAGMA max_page_count={pages + 150}")
