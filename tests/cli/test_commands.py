@@ -113,7 +113,7 @@ def test_a_scheduled_letter_waits_for_its_moment(newsletter: Run, mail: FaultSer
     (tmp_path / "letter.md").write_text(LETTER)
     newsletter("subscriber", "add", "r@example.com", "--confirmed", "--because", "x")
     assert newsletter("campaign", "send", "letter.md", "--at", "soon", "--yes").code == 2
-    assert newsletter("campaign", "send", "letter.md", "--at", "2999-01-01 09:00", "--yes").code == 0
+    assert newsletter("campaign", "send", "letter.md", "--at", "2099-01-01 09:00", "--yes").code == 0
     newsletter("worker", "--once")
     assert mail.accepted == []
     assert newsletter("campaign", "cancel", "1", "--yes").code == 0
