@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from sqlalchemy import or_, select
@@ -45,7 +46,7 @@ def _why_none(file: Path, made: list[tuple[int, str]], found: list[tuple[int, st
 
 def _kept_as(file: Path) -> str:
     """A file as campaigns remember it."""
-    return str(file.resolve())[:1000]
+    return os.path.realpath(file)[:1000]
 
 
 def is_open(campaign: Campaign) -> bool:
