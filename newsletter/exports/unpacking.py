@@ -144,12 +144,15 @@ def _sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path
 def _sheet(sheet: Any, to: Path) -> Iterator[Path]:
     """A sheet written out; none where nothing is in it."""
     sheet.reset_dimensions()  # what a sheet says of its size is not believed
-    filled = False
+    filled, room = False, BYTES_AT_MOST
     with to.open("w", encoding="utf-8", newline="") as out:
         write = csv.writer(out, lineterminator="\n").writerow
         for row in islice(sheet.iter_rows(values_only=True), ROWS_AT_MOST):
             cells = [_text(cell) for cell in row[:CELLS_AT_MOST]]
             filled = filled or any(cells)
+            room -= sum(map(len, cells))
+            if room < 0:  # a few words, each in a million cells
+                raise Refused(f"{to.name} holds more than {BYTES_AT_MOST >> 30} GB", hint=_SAVE)
             write(cells)
     if filled:
         yield to

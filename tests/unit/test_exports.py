@@ -328,6 +328,9 @@ def test_what_an_archive_holds_is_limited(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(unpacking, "BYTES_AT_MOST", 1 << 20)
     with pytest.raises(Refused, match="holds more than"):
         every(tmp_path, bomb, "bomb.zip")
+    with pytest.raises(Refused, match="holds more than"):
+        sheet = openpyxl.load_workbook(io.BytesIO(workbook([["x" * 30_000] * 50])), read_only=True).worksheets[0]
+        list(unpacking._sheet(sheet, tmp_path / "few words in many cells"))
     monkeypatch.setattr(unpacking, "WORDS_AT_MOST", 10)
     with pytest.raises(Refused, match="too large"):
         every(tmp_path, workbook([["a@example.com"]]), "bomb.xlsx")
