@@ -112,6 +112,7 @@ def transaction() -> Iterator[Session]:
     with _turn():
         try:
             session.connection(execution_options={"writes": True})
+            session.info["writes"] = True
             yield session
             session.commit()
         except OperationalError as error:
@@ -122,6 +123,8 @@ def transaction() -> Iterator[Session]:
         except BaseException:
             session.rollback()
             raise
+        finally:
+            session.info.pop("writes", None)
 
 
 @contextmanager
@@ -144,9 +147,12 @@ def _turn() -> Iterator[None]:
 def reading() -> Iterator[Session]:
     """A short look: nothing is held open afterwards, so that writers of SQLite are never kept waiting by a reader.
 
-    Raises `DatabaseError` where the database cannot be read.
+    Raises `DatabaseError` where the database cannot be read; `RuntimeError` inside a transaction, which its end would
+    undo.
     """
     session = db.session()
+    if session.info.get("writes"):
+        raise RuntimeError("a look inside a transaction would undo it")
     try:
         yield session
     except OperationalError as error:

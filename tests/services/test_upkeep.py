@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from newsletter.db import db, transaction
-from newsletter.models import ConsentEvent, Counter, Subscriber, Subscription
+from newsletter.db import db, reading, transaction
+from newsletter.models import ConsentEvent, Counter, MailingList, Subscriber, Subscription
 from newsletter.services import importing, signup, suppressions, upkeep
 from newsletter.services.consent import Evidence
 from newsletter.services.environment import Environment
@@ -70,3 +70,13 @@ def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment
         "typed@example.com": "pending",
         "new@example.com": "active",
     }
+
+
+def test_a_look_inside_a_transaction_is_refused(env: Environment) -> None:
+    """Its end would undo what was written so far, and nobody would hear of it."""
+    with pytest.raises(RuntimeError, match="would undo"), transaction() as session:
+        add_list(session)
+        with reading():
+            pass
+    with reading() as session:
+        assert session.query(MailingList).count() == 0
