@@ -25,7 +25,7 @@ from newsletter.cli.watching import send_and_show
 from newsletter.languages import LANGUAGES
 from newsletter.mail import message
 from newsletter.schedule import CADENCES
-from newsletter.services import digest_settings, digests, explaining, intros
+from newsletter.services import digest_settings, digests, explaining, explaining_reader, intros
 
 if TYPE_CHECKING:
     from newsletter.services.composing import Composed
@@ -110,7 +110,7 @@ def _planned(planned: Sequence[Composed], cadence: str | None) -> None:
 def explain(env: Environment, address: str | None, slug: str | None, *, json_: bool) -> None:
     """Say what goes out next and why, or why not; for the list, or for one reader's address."""
     if address:
-        rows = explaining.explain_reader(env, slug, address)
+        rows = explaining_reader.explain_reader(env, slug, address)
         return as_json([_entry(row) for row in rows]) if json_ else _entries(rows)
     found = explaining.explain(env, slug)
     if json_:

@@ -1,28 +1,23 @@
-"""Answers the author's "why?": when the next digests go out, to whom and with what; and what becomes of each entry, for
-the list or for one reader: it goes, it waits, it never will, and why."""
+"""Answers the author's "why?" for a list: when the next digests go out, to whom and with what; and what becomes of each
+entry: it goes, it waits, it never will, and why."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, cast
+from typing import Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from newsletter import outbox
-from newsletter.addresses import parse_address
 from newsletter.db import reading
-from newsletter.errors import NotFound
 from newsletter.models import (
     Campaign,
     CampaignEntry,
-    Edition,
     Entry,
     Feed,
     MailingList,
     Period,
-    Subscriber,
     Subscription,
 )
 from newsletter.schedule import Cadence, next_period
@@ -31,9 +26,8 @@ from newsletter.services.digests import cadences
 from newsletter.services.entries import owed
 from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
-from newsletter.services.owing import Candidate, Decision, Group, decide, owed_by, wanted_by
-from newsletter.services.planning import candidates, patience, plan, returned
-from newsletter.services.suppressions import suppressed
+from newsletter.services.owing import Decision
+from newsletter.services.planning import plan
 
 LAST = 20
 Course = Literal["goes", "waits", "sent", "never"]
@@ -84,9 +78,6 @@ class _Rhythm:
     decision: Decision
     readers: int
     unripe: Decision
-
-
-# ── for the list ───────────────────────────────────────────────────────────────────────────────────
 
 
 def explain(env: Environment, slug: str | None = None) -> Explanation:
@@ -173,15 +164,15 @@ def _entry(
 def _course(
     env: Environment, session: Session, mailing_list: MailingList, rhythms: list[_Rhythm], entry: Entry
 ) -> tuple[Course, str]:
-    if kept := _kept(entry):
-        return kept
+    if settled := kept(entry):
+        return settled
     goes = {rhythm.cadence: _getting(rhythm.decision, entry) for rhythm in rhythms}
     parts = [f"{count} {cadence}" for cadence, count in goes.items() if count]
     said = [f"goes to {_joined(parts)} {'reader' if sum(goes.values()) == 1 else 'readers'}"] if parts else []
-    unripe = 0 if goes.get("instant") else sum(_getting(rhythm.unripe, entry) for rhythm in rhythms)
-    if unripe:
+    later = 0 if goes.get("instant") else sum(_getting(rhythm.unripe, entry) for rhythm in rhythms)
+    if later:
         until = _ripe_at(env, session, mailing_list, entry.seq or 0).removeprefix(",")
-        said.append(f"waits for corrections{until}: {_readers(unripe, 'instant ')}")
+        said.append(f"waits for corrections{until}: {_readers(later, 'instant ')}")
     if said:
         return "goes" if parts else "waits", "; ".join(said)
     if any(rhythm.decision.waiting for rhythm in rhythms):
@@ -189,7 +180,7 @@ def _course(
     return "never", "nobody is owed it: all readers joined later, or chose other topics"
 
 
-def _kept(entry: Entry) -> tuple[Course, str] | None:
+def kept(entry: Entry) -> tuple[Course, str] | None:
     """What keeps an entry from everybody, if anything does."""
     if entry.fate not in ("ready", "sent"):
         said = entry.why if entry.why.startswith(entry.fate) else ": ".join(filter(None, (entry.fate, entry.why)))
@@ -201,7 +192,7 @@ def _kept(entry: Entry) -> tuple[Course, str] | None:
     return None
 
 
-def _unripe(env: Environment, mailing_list: MailingList, entry: Entry) -> tuple[Course, str] | None:
+def unripe(env: Environment, mailing_list: MailingList, entry: Entry) -> tuple[Course, str] | None:
     """Whether instant mails still wait for its author's second thoughts."""
     if entry.matures_at is None or entry.matures_at <= env.now:
         return None
@@ -240,106 +231,3 @@ def _problems(session: Session, mailing_list: MailingList) -> tuple[str, ...]:
     if held:
         found.append(f"{held} entries are held or wait for their date: see `newsletter entry ls`")
     return tuple(found)
-
-
-# ── for one reader ─────────────────────────────────────────────────────────────────────────────────
-
-
-def explain_reader(env: Environment, slug: str | None, address: str) -> list[EntryOutlook]:
-    """The last entries of a list, and what becomes of each for one reader. Raises `NotFound`."""
-    key = parse_address(address).key
-    with reading() as session:
-        mailing_list = find_list(session, slug)
-        own = (Subscriber.email_key == key, Subscription.list_id == mailing_list.id)
-        subscription = session.scalar(select(Subscription).join(Subscriber).where(*own))
-        if subscription is None:
-            raise NotFound(f"this address does not subscribe to {mailing_list.slug}")
-        reader = _Reader(env, session, mailing_list, subscription)
-        query = select(Entry).where(Entry.list_id == mailing_list.id).order_by(Entry.id.desc()).limit(LAST)
-        found = [(entry, *reader.course(entry)) for entry in session.scalars(query)]
-        return [EntryOutlook(entry.id, entry.title, entry.fate, course, why) for entry, course, why in found]
-
-
-class _Reader:
-    """One subscription, and what has been and would be composed for it."""
-
-    def __init__(
-        self, env: Environment, session: Session, mailing_list: MailingList, subscription: Subscription
-    ) -> None:
-        self.env = env
-        self.list = mailing_list
-        self.subscription = subscription
-        self.barred = suppressed(env, session, subscription.subscriber.email_key)
-        self.mailed = _editions(session, subscription.id)
-        cadence = cast(Cadence, subscription.cadence)
-        instant = cadence == "instant"
-        self.moment = None if instant else next_period(cadence, mailing_list.schedule, env.now)
-        following = next_period(cadence, mailing_list.schedule, self.moment.due_at) if self.moment else None
-        there = candidates(session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq)
-        missed = session.scalar(
-            select(returned(session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq)).where(
-                Subscription.id == subscription.id
-            )
-        )
-        group = Group(subscription.cursor, subscription.topics, 1, missed=missed or "")
-        self.owed: dict[int, Candidate] = {entry.id: entry for entry in owed_by(group, there)}
-        self.wanted = owed_by(group, wanted_by(subscription.topics, there))
-        self.decision = decide(there, [group], patience(mailing_list, following))
-
-    def course(self, entry: Entry) -> tuple[Course, str]:
-        """What becomes of an entry for this reader."""
-        if entry.id in self.mailed and entry.id not in self.owed:
-            return "sent", self.mailed[entry.id]
-        if self.barred:
-            return "never", "the address is suppressed: see `newsletter suppression ls`"
-        if self.subscription.status != "active":
-            return "never", f"the subscription is {self.subscription.status}"
-        if kept := _kept(entry):
-            return kept
-        if entry.id not in self.owed:
-            return "never", self._why_settled(entry)
-        return self._ahead(entry)
-
-    def _why_settled(self, entry: Entry) -> str:
-        joined = self.subscription.confirmed_at
-        if joined and entry.found_at <= joined:
-            return "settled: from before she subscribed"
-        return "settled: not among the topics she had chosen, or from before she came back"
-
-    def _ahead(self, entry: Entry) -> tuple[Course, str]:
-        pause = self.subscription.paused_until
-        if entry.id not in self.decision.entries and not self.decision.waiting:
-            return "never", "not among the topics she chose"
-        if pause and pause > self.env.now:
-            return "waits", f"on a break until {pause:%Y-%m-%d}"
-        if self.moment is None and (unripe := _unripe(self.env, self.list, entry)):
-            return unripe
-        if self.decision.waiting:
-            few, wanted = self.decision.few, self.list.digest_min_entries
-            return "waits", f"for more: {few} of {wanted} entries; goes {self._at(self._latest())} at the latest"
-        when = f" {self._at(self.moment)}" if self.moment else ""
-        return "goes", f"goes with the next {self.subscription.cadence} digest{when}"
-
-    def _latest(self) -> Moment:
-        """The digest that waits no longer, however few there are."""
-        cadence = cast(Cadence, self.subscription.cadence)
-        moment = self.moment or next_period(cadence, self.list.schedule, self.env.now)
-        while True:
-            following = next_period(cadence, self.list.schedule, moment.due_at)
-            if not patience(self.list, following).waits(self.wanted):
-                return moment
-            moment = following
-
-    def _at(self, moment: Moment) -> str:
-        return f"on {moment.due_at.astimezone(self.list.zone):%a %d %b, %H:%M}"
-
-
-def _editions(session: Session, subscription_id: int) -> dict[int, str]:
-    """What was made for a subscription, by entry: with which campaign, and what became of it."""
-    found: dict[int, str] = {}
-    for campaign_id, number, status, at in outbox.editions(session, subscription_id):
-        own = select(Edition.entries).where(Edition.campaign_id == campaign_id, Edition.cursor == number)
-        own = own.where(Edition.language == "")
-        words = f"settled: campaign {campaign_id}, {status}" + (f" {at:%Y-%m-%d}" if at else "")
-        found.update(dict.fromkeys(session.scalar(own) or [], words))
-    return found

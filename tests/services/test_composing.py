@@ -23,6 +23,7 @@ from newsletter.services import (
     digests,
     entries,
     explaining,
+    explaining_reader,
     intros,
     lists,
     sending,
@@ -167,7 +168,7 @@ def test_waiting_is_said(env: Environment, blog: int, clock: Clock, sink: Sink) 
     found = explaining.explain(env)
     assert next(row for row in found.outlooks if row.cadence == "weekly").verdict == "waits: 1 of 3 entries"
     assert found.entries[0].course == "waits"
-    [mine] = explaining.explain_reader(env, None, "ana@example.com")
+    [mine] = explaining_reader.explain_reader(env, None, "ana@example.com")
     assert mine.verdict == "for more: 1 of 3 entries; goes on Mon 07 Dec, 08:00 at the latest"
     clock.now = MONDAY_8
     tick(env)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from newsletter.db import db, transaction
 from newsletter.errors import Refused
 from newsletter.models import Campaign, Entry, Feed, MailingList, Period, Subscription
-from newsletter.services import digests, doctor, entries, explaining, lists, sending, subscribers
+from newsletter.services import digests, doctor, entries, explaining, explaining_reader, lists, sending, subscribers
 from newsletter.services.environment import EXTENSION, Environment
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
@@ -285,10 +285,12 @@ def test_preview_and_send_now(env: Environment, blog: int, sink: Sink) -> None:
 def test_explain_a_reader(env: Environment, blog: int, clock: Clock) -> None:
     join("ana@example.com")
     publish("One")
-    assert explaining.explain_reader(env, None, "ana@example.com")[0].verdict.startswith("goes with the next weekly")
+    assert explaining_reader.explain_reader(env, None, "ana@example.com")[0].verdict.startswith(
+        "goes with the next weekly"
+    )
     clock.now = MONDAY_8
     tick(env)
-    assert explaining.explain_reader(env, None, "ana@example.com")[0].verdict.startswith("settled")
+    assert explaining_reader.explain_reader(env, None, "ana@example.com")[0].verdict.startswith("settled")
 
 
 def test_r07_a_zone_that_is_gone_means_utc(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:

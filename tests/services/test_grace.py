@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from newsletter.db import reading, transaction
 from newsletter.models import MailingList, Period
-from newsletter.services import digests, entries, explaining, feeds, lists, polling, sending
+from newsletter.services import digests, entries, explaining, explaining_reader, feeds, lists, polling, sending
 from newsletter.services.environment import Environment
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.feeds_server import item, rss
@@ -173,7 +173,7 @@ def test_e06_what_is_missing_just_when_a_digest_is_made_reaches_its_readers_late
     tick(env)
     first, second = (body(message) for message in sink.to("weekly@example.com"))
     assert ("Other" in first, "Once" in first, "Once" in second, "Other" in second) == (True, False, True, False)
-    told = {row.title: row for row in explaining.explain_reader(env, None, "instant@example.com")}
+    told = {row.title: row for row in explaining_reader.explain_reader(env, None, "instant@example.com")}
     assert told["New"].course == "sent"
     assert [body(message).count("Once") for message in sink.to("instant@example.com")] == [1, 0]
     assert sink.to("late@example.com") == [], "it was there before her time"
