@@ -12,7 +12,16 @@ from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db import reading
 from newsletter.errors import NotFound
-from newsletter.models import Campaign, ConsentEvent, Period, Subscriber, Subscription, Suppression
+from newsletter.models import (
+    Campaign,
+    CampaignEntry,
+    ConsentEvent,
+    Entry,
+    Period,
+    Subscriber,
+    Subscription,
+    Suppression,
+)
 from newsletter.outbox import DeliveryRow
 from newsletter.services.environment import Environment
 from newsletter.services.suppressions import hashes
@@ -133,8 +142,22 @@ def _of_digest(session: Session, campaign: Campaign, subscription: Subscription,
     if subscription.paused_until and subscription.paused_until > began:
         return f"she was on a break until {subscription.paused_until:%Y-%m-%d}; what she missed comes after it"
     if campaign.kind == "digest":
-        return "everything in it had come to her before"
+        return _of_entries(session, campaign, subscription)
     return "she was not among those it was for (its segment, or she was on a break)"
+
+
+def _of_entries(session: Session, campaign: Campaign, subscription: Subscription) -> str:
+    """Why nothing that a digest carries was hers to get."""
+    entry = select(CampaignEntry.entry_id, Entry.seq).join(Entry, Entry.id == CampaignEntry.entry_id)
+    carried = session.execute(entry.where(CampaignEntry.campaign_id == campaign.id)).all()
+    new = {row.entry_id for row in carried if (row.seq or 0) > subscription.joined_seq}
+    if carried and not new:
+        return "what is in it was there before she joined; the archive has it"
+    mailings = {row.campaign_id for row in outbox.history(session, subscription.id)}
+    mailed = select(CampaignEntry.entry_id).where(CampaignEntry.campaign_id.in_(mailings))
+    if new <= set(session.scalars(mailed)):
+        return "everything in it had come to her before"
+    return "what is new to her in it is of topics that she did not choose"
 
 
 def _facts(

@@ -27,7 +27,9 @@ from newsletter.services import (
     intros,
     lists,
     sending,
+    subscribers,
     topics,
+    whynot,
 )
 from newsletter.services.environment import EXTENSION, Environment
 from tests.fakes import START, Clock, Sink, body
@@ -100,6 +102,28 @@ def test_a_feed_may_be_a_topic(env: Environment, blog: int, sink: Sink) -> None:
     publish("A text", feed=0)
     tick(env)
     assert subjects(sink, "ana@example.com") == ["A video"]
+
+
+def test_why_a_digest_was_not_for_her(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+    topics.add(None, "Sleep", categories=["sleep"])
+    topics.add(None, "Breath", categories=["breath"])
+    join("here@example.com")
+    join("sleep@example.com", "weekly", "Sleep")
+    join("had@example.com", "instant")
+    publish("Of air", categories=("breath",))
+    tick(env)
+    subscribers.add(env, "later@example.com", because="asked")
+    with transaction() as session:
+        for reader in session.scalars(select(Subscription).where(Subscription.cadence == "instant")):
+            reader.cadence = "weekly"
+    clock.now = MONDAY_8
+    tick(env)
+    number = max(campaign.id for campaign in db.session.scalars(select(Campaign)))
+    said = {name: whynot.explain(env, number, f"{name}@example.com") for name in ("here", "sleep", "had", "later")}
+    assert said["here"].got
+    assert "topics that she did not choose" in said["sleep"].verdict
+    assert said["had"].verdict == "everything in it had come to her before"
+    assert "was there before she joined" in said["later"].verdict, "she joined before the digest, after the post"
 
 
 def test_nothing_of_her_topics_is_settled_and_not_looked_at_for_ever(env: Environment, blog: int, sink: Sink) -> None:
