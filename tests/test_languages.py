@@ -196,6 +196,20 @@ def test_the_form_comes_before_the_browser_and_the_browser_before_the_list(
 
 @pytest.mark.any_database
 @pytest.mark.parametrize(
+    ("form", "browser", "language"),
+    [("es", "de", "es"), ("de", "de", "de"), ("ro", "", "ro"), ("fr", "", "fr"), ("", "de", "de"), ("xx", "", "fr")],
+)
+def test_the_page_after_the_form_keeps_its_language(
+    client: FlaskClient, french_list: None, form: str, browser: str, language: str
+) -> None:
+    visitor = {"Accept-Language": browser}
+    sent = client.post("/blog/subscribe", data={"email": "ana@example.org", "language": form}, headers=visitor)
+    assert sent.location == "/blog/check-your-inbox" + ("?language=" + form if form in ("es", "ro") else "")
+    assert HEADINGS[language] in client.get(sent.location, headers=visitor).get_data(as_text=True)
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize(
     ("header", "language"),
     [
         ("ar;q=0.2, de;q=0.9", "de"), ("de;q=0, es", "es"), ("de;q=0", "fr"), ("*", "fr"), ("en-GB,*;q=0.5", "en"), ("DE-at", "de"), ("de_AT", "de"),

@@ -63,9 +63,13 @@ def speak(*, reader: str = "", form: object = "", mailing_list: str = "") -> Non
 
 def asked() -> str:
     """What the visitor asks for: the form's language, else the browser's first that we speak, or ""."""
-    named = g.get("form_language", "") or known(request.args.get("language"))
-    browser = [tag for tag, quality in request.accept_languages[:TAGS_AT_MOST] if quality > 0]
-    return named or next((found for tag in browser if (found := known(tag))), "")
+    return g.get("form_language", "") or known(request.args.get("language")) or browsers()
+
+
+def browsers() -> str:
+    """The browser's first language that we speak, or ""."""
+    tags = [tag for tag, quality in request.accept_languages[:TAGS_AT_MOST] if quality > 0]
+    return next((found for tag in tags if (found := known(tag))), "")
 
 
 def choose() -> str:

@@ -27,7 +27,7 @@ from newsletter.services.forms import TRAP, Form
 from newsletter.services.signup import SignUp
 from newsletter.web import pages
 from newsletter.web.answers import evidence, page, private, wants_json
-from newsletter.web.language import asked, current, speak, told
+from newsletter.web.language import asked, browsers, current, speak, told
 from newsletter.web.remembered import public_page
 
 FORM_POLICY = (
@@ -99,7 +99,13 @@ def subscribe(slug: str) -> AnyResponse:
         return list_page(slug, status=422, values=_typed(values), errors=error.fields)
     if as_json:
         return _json({"status": "pending"}, 202)
-    return redirect(f"/{slug}/check-your-inbox", 303)
+    return redirect(f"/{slug}/check-your-inbox" + _in_its_language(slug), 303)
+
+
+def _in_its_language(slug: str) -> str:
+    """What keeps the language of the form on the page after it, where the browser would be answered in another."""
+    wanted, otherwise = asked(), browsers() or forms.show(slug).language
+    return "" if wanted in ("", otherwise) else "?" + urlencode({"language": wanted})
 
 
 def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
