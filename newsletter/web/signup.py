@@ -54,7 +54,8 @@ def form_page(template: str, shown: Form, *, status: int = 200, **context: Any) 
     context.update(list=shown, wording=wording, version=named, trap=TRAP)
     own = {"stamp": stamp, "page": context.pop("page", "")}
     if typed or errors:
-        wrong = {name: _wrong(name, first=name == next(iter(errors))) for name in errors}
+        first = "" if context.get("framed") else next(iter(errors), "")
+        wrong = {name: _wrong(name, first=name == first) for name in errors}
         answer = page(template, status, values=typed, errors=errors, wrong=wrong, **context, **own)
     else:
         answer = public_page(template, slots={name: value for name, value in own.items() if value}, **context)
@@ -72,7 +73,7 @@ def _agreed(form: Form, language: str) -> tuple[str, str]:
 
 
 def _wrong(name: str, *, first: bool) -> Markup:
-    """The attributes that tie a field to its error; the first one gets the focus."""
+    """The attributes that tie a field to its error; the first one gets the focus (in a frame, by frame.js)."""
     found = Markup(' aria-invalid="true" aria-describedby="{}-error"').format(name)
     return found + Markup(" autofocus") if first else found
 

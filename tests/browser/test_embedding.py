@@ -232,6 +232,42 @@ def test_a_frame_is_as_tall_as_its_form_and_answers_within_itself(scene: Scene, 
     assert event.page.startswith(scene.blog.url)
 
 
+def test_a_frame_shows_where_the_error_is_and_no_console_complains(scene: Scene, page: Page) -> None:
+    scene.paste("iframe")
+    said = complaints(page)
+    page.goto(scene.blog.url + "/")
+    page.locator("iframe[style*='height:']").wait_for()
+    frame = page.frame_locator("iframe")
+    frame.get_by_label("Your e-mail address").fill("ana@example")
+    page.wait_for_timeout(2100)
+    frame.get_by_role("button", name="Subscribe").click()
+    frame.locator("#email-error").wait_for()
+    frame.locator("#email:focus").wait_for()
+    assert [text for text in said if "422" not in text] == []
+
+
+NAMES = ("action", "append", "contains", "dataset", "elements", "method", "newsletter", "submit", "target")
+"""What a form is asked for by name, until a field is called that."""
+
+
+@pytest.mark.parametrize("kind", ["script", "page"])
+def test_fields_may_have_any_name(scene: Scene, page: Page, kind: Kind) -> None:
+    with scene.app.app_context():
+        for name in NAMES:
+            forms.add("blog", name, "text", f"The {name}")
+    scene.paste("script")
+    said = complaints(page)
+    page.goto(scene.url + "/blog/" if kind == "page" else scene.blog.url + "/")
+    fill(page)
+    page.get_by_label("The submit").fill("it all")
+    page.wait_for_timeout(2100)
+    page.get_by_role("button", name="Subscribe").click()
+    page.get_by_text("sent you a mail").wait_for()
+    assert page.url == (scene.blog.url + "/" if kind == "script" else f"{scene.url}/blog/check-your-inbox")
+    assert (scene.count(Subscription), scene.proven) == (1, 1)
+    assert [text for text in said if "inline style" not in text and "style-src" not in text] == []
+
+
 def test_a_frame_works_without_script(scene: Scene, browser: Browser) -> None:
     scene.paste("iframe", theme="dark")
     context = browser.new_context(java_script_enabled=False)

@@ -8,6 +8,7 @@
   const PUZZLE_PATIENCE = 8_000; // ms for the puzzle, once the button is pressed
   const hex = (text) => Uint8Array.from(text.match(/../g) || [], (pair) => parseInt(pair, 16));
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+  const upgraded = new WeakSet();
   let count = 0;
 
   // ── the puzzle: ALTCHA's protocol 2, PBKDF2 by the browser's own means ────────────────────────────
@@ -33,17 +34,21 @@
   // ── one form ──────────────────────────────────────────────────────────────────────────────────────
 
   function upgrade(form) {
-    if (form.newsletter) return; // the script stands twice on the page
-    form.newsletter = true;
+    if (upgraded.has(form)) return; // the script stands twice on the page
+    upgraded.add(form);
     form.noValidate = true; // we say it ourselves, beside the field
     const number = ++count;
-    const fields = () => [...form.elements].filter((field) => field.willValidate && field.name && !field.closest("[hidden]"));
+    // Never form.action or form.elements: a field of the author's may be called that, and would be found instead.
+    const action = new URL(form.getAttribute("action"), document.baseURI).href;
+    const said = (name) => form.getAttribute(`data-${name}`);
+    const fields = () =>
+      [...form.querySelectorAll("input, select")].filter((field) => field.willValidate && field.name && !field.closest("[hidden]"));
     let puzzle = null;
     let busy = false;
 
     applyStyle(form);
     form.addEventListener("focusin", () => {
-      puzzle ??= solve(new URL("challenge", form.action).href).catch(() => "");
+      puzzle ??= solve(new URL("challenge", action).href).catch(() => "");
     });
 
     function say(field, text) {
@@ -68,8 +73,8 @@
 
     // In the form's language, which need not be the browser's; a form printed earlier does not bring the words.
     const wrong = ({ validity, type, validationMessage }) => {
-      const { missing, unticked, mistyped } = form.dataset;
-      return (!validity.valueMissing ? mistyped : type === "checkbox" ? unticked : missing) || validationMessage;
+      const why = !validity.valueMissing ? "mistyped" : type === "checkbox" ? "unticked" : "missing";
+      return said(why) || validationMessage;
     };
     const check = (field) => say(field, field.checkValidity() ? "" : wrong(field));
     form.addEventListener("focusout", ({ target }) => fields().includes(target) && target.value && check(target));
@@ -87,7 +92,7 @@
       if (!note) {
         note = document.createElement("p");
         note.className = "newsletter-note";
-        form.append(note);
+        form.insertAdjacentElement("beforeend", note);
       }
       note.setAttribute("role", role);
       note.textContent = text;
@@ -95,7 +100,7 @@
     }
 
     function succeed() {
-      const note = announce(form.dataset.sent, "status");
+      const note = announce(said("sent"), "status");
       form.replaceChildren(note);
       note.tabIndex = -1;
       note.focus();
@@ -108,18 +113,18 @@
       data.set("form", "script");
       data.set("page", location.origin + location.pathname);
       if (altcha) data.set("altcha", altcha);
-      const answer = await fetch(form.action, {
+      const answer = await fetch(action, {
         method: "POST",
         body: data,
         headers: { Accept: "application/json" },
         credentials: "omit",
         signal: AbortSignal.timeout(PATIENCE),
       });
-      const said = await answer.json();
+      const { error, errors } = await answer.json();
       if (answer.ok) return succeed();
-      if (answer.status === 422 && refuse(said.errors)) return;
-      if (answer.status === 422) return announce(Object.values(said.errors).join(" "), "alert");
-      if (said.error) return announce(said.error, "alert");
+      if (answer.status === 422 && refuse(errors)) return;
+      if (answer.status === 422) return announce(Object.values(errors).join(" "), "alert");
+      if (error) return announce(error, "alert");
       throw new Error(answer.status);
     }
 
@@ -154,6 +159,7 @@
 
   function look(frame) {
     frame.style.maxWidth = "36em";
+    if (frame.contentDocument?.URL === "about:blank") return; // nothing is in it yet; what comes says "ready"
     const { fontFamily, fontSize } = getComputedStyle(frame.parentElement || document.body);
     const origin = new URL(frame.src).origin;
     frame.contentWindow.postMessage({ newsletter: "look", family: fontFamily, size: fontSize }, origin);

@@ -17,4 +17,5 @@ if (parent !== self) {
   });
   parent.postMessage({ newsletter: "ready" }, "*");
   tell();
+  document.querySelector("[aria-invalid]")?.focus(); // browsers heed no autofocus in a frame
 }

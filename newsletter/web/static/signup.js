@@ -1,5 +1,6 @@
 // The form on our own pages works without this. With it, the browser solves a small puzzle (ALTCHA) while the visitor
 // types, and so has higher ceilings than a robot. Nothing is sent by itself: this only adds a field to the form.
+// Never form.submit or form.append: a field of the author's may be called that, and would be found instead.
 
 const form = document.querySelector("form.signup");
 const PATIENCE = 10_000; // ms; a slow machine signs up without a solution
@@ -10,12 +11,12 @@ async function begin() {
   widget = document.createElement("altcha-widget");
   await import("./altcha/altcha.js");
   $altcha.algorithms.set("PBKDF2/SHA-256", () => new Worker(new URL("./altcha/pbkdf2.js", import.meta.url)));
-  widget.setAttribute("challenge", form.dataset.challenge);
+  widget.setAttribute("challenge", form.getAttribute("data-challenge"));
   widget.setAttribute("auto", "onload");
   widget.setAttribute("display", "invisible");
   widget.setAttribute("configuration", '{"humanInteractionSignature": false}'); // watches no mouse
   widget.hidden = true;
-  form.append(widget);
+  form.insertAdjacentElement("beforeend", widget);
 }
 
 function solved() {
@@ -26,14 +27,14 @@ function solved() {
 }
 
 form?.addEventListener("focusin", () => begin().catch(() => {}), { once: true });
-if (form?.contains(document.activeElement)) begin().catch(() => {});
+if (form && document.activeElement?.form === form) begin().catch(() => {});
 
 form?.addEventListener("submit", async (event) => {
   if (widget?.getState?.() !== "verifying") return;
   event.preventDefault();
   form.setAttribute("aria-busy", "true");
   await solved();
-  form.submit();
+  HTMLFormElement.prototype.submit.call(form);
 });
 
 // Going back to a page that was left while it waited.
