@@ -6,7 +6,7 @@ import logging
 
 from flask import Response, jsonify, render_template, request
 from flask_babel import gettext
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 
 from newsletter.errors import DatabaseError, InvalidInput, LinkError, LinkExpired, LinkSpent, NotFound, TooMany
 from newsletter.languages import Text, say
@@ -160,9 +160,16 @@ def http_error(error: HTTPException) -> Response:
     code = error.code or 500
     title = gettext("Nothing here") if code == 404 else gettext("That did not work")
     answer = message(code, title, say(REFUSALS.get(code, Text("The request cannot be understood.")), current()))
-    if code == 405 and getattr(error, "valid_methods", None):
-        answer.headers["Allow"] = ", ".join(error.valid_methods)  # type: ignore[attr-defined]
+    for name, value in error.get_headers():
+        if name in ("Allow", "Content-Range"):
+            answer.headers[name] = value
     return answer
+
+
+@pages.app_errorhandler(BadHost)
+def bad_host(error: BadHost) -> Response:
+    """A host name that nobody has: without one, no page of ours can be put together."""
+    return private(Response("The request cannot be understood.\n", 400, mimetype="text/plain"))
 
 
 @pages.app_errorhandler(Exception)

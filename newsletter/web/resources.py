@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, send_file
+from flask import Response, request, send_file
 from flask_babel import gettext
 
 from newsletter.errors import Refused
@@ -26,6 +26,7 @@ def resource(token: str) -> Response:
     except Refused:
         title = gettext("This file is for subscribers")
         return message(403, title, gettext("Subscribe once more, and the link works again."), again="/")
+    _one_range_at_most()
     answer = send_file(
         found.path,
         mimetype=found.content_type,
@@ -38,3 +39,9 @@ def resource(token: str) -> Response:
     )
     answer.headers["Content-Security-Policy"] = FILE_POLICY
     return private(answer)
+
+
+def _one_range_at_most() -> None:
+    """Takes away a Range that is no single range of bytes: the whole file answers it (RFC 9110 §14.2)."""
+    if request.range is None or request.range.units != "bytes" or len(request.range.ranges) != 1:
+        request.environ.pop("HTTP_RANGE", None)

@@ -69,10 +69,20 @@ def test_ranges(client: FlaskClient, handle: str, clock: Clock) -> None:
     assert (answer.status_code, answer.data) == (206, BYTES[100:200])
     assert answer.headers["Content-Range"] == f"bytes 100-199/{len(BYTES)}"
     assert client.get(url, buffered=True, headers={"Range": "bytes=-10"}).data == BYTES[-10:]
-    assert client.get(url, buffered=True, headers={"Range": f"bytes={len(BYTES)}-"}).status_code == 416
+    beyond = client.get(url, buffered=True, headers={"Range": f"bytes={len(BYTES)}-"})
+    assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{len(BYTES)}")
     etag = answer.headers["ETag"]
     assert client.get(url, buffered=True, headers={"If-None-Match": etag}).status_code == 304
     assert client.get(url, buffered=True, headers={"Range": "bytes=0-9", "If-Range": '"another"'}).status_code == 200
+
+
+@pytest.mark.parametrize("asked", ["lines=0-1", "bytes=a-b", "bytes=5-2", "bytes=0-0,5-6", "bytes", ""])
+@pytest.mark.any_database
+def test_what_is_no_single_range_of_bytes_gets_the_whole_file(
+    client: FlaskClient, handle: str, clock: Clock, asked: str
+) -> None:
+    answer = client.get(link(handle, clock), buffered=True, headers={"Range": asked})
+    assert (answer.status_code, answer.data) == (200, BYTES)
 
 
 @pytest.mark.any_database

@@ -397,6 +397,16 @@ def test_t12_no_redirect_leads_elsewhere(client: FlaskClient, path: str) -> None
         assert answer.status_code == 404
 
 
+@pytest.mark.parametrize("host", ["a" * 64, "..", "a..b", "x" * 64 + ".example"])
+@pytest.mark.any_database
+def test_a_host_that_nobody_has_is_refused(client: FlaskClient, caplog: pytest.LogCaptureFixture, host: str) -> None:
+    for path in ("/", "/blog/", "/nothing", "/healthz", "/confirm/x"):
+        answer = client.get(path, headers={"Host": host})
+        assert (answer.status_code, answer.headers["X-Content-Type-Options"]) == (400, "nosniff")
+    assert client.post(URL, data={"email": "ana@example.com"}, headers={"Host": host}).status_code == 400
+    assert not caplog.records
+
+
 @pytest.mark.any_database
 def test_t14_the_host_header_changes_no_link(app: Flask, client: FlaskClient, sink: Sink) -> None:
     client.post(
