@@ -196,6 +196,8 @@ def _problem(item: Any, places: Mapping[str, str], file: Path) -> str:
     if item["type"] == "missing":
         variable = PREFIX + key.upper().replace(".", "__")
         return f"{file}: {key}: missing; put it there or into {variable} (`newsletter init` makes one)"
+    if item["type"] == "model_type":
+        return f"{where}: is a table; write [{key}] on a line of its own, and its settings below it"
     return f"{where}: {item['msg'].removeprefix('Value error, ')}"
 
 

@@ -152,5 +152,6 @@ def cancel(env: Environment, which: str, *, yes: bool) -> None:
 def retry(env: Environment, which: str, *, yes: bool) -> None:
     """Send once more to those it failed for, and to nobody else."""
     campaign_id = looking.number_of(which)
-    ask(f"Try again for the {campaigns.show(campaign_id).totals.failed} it failed for?", yes=yes)
+    if failed := campaigns.show(campaign_id).totals.failed:
+        ask(f"Try again for the {failed} it failed for?", yes=yes)
     say(f"Campaign {campaign_id} is {campaigns.retry(env, campaign_id).status}; a worker sends.")

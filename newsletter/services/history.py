@@ -74,5 +74,5 @@ def _told(event: ConsentEvent) -> str:
 def _mailed(row: DeliveryRow, subject: str) -> str:
     what = f"{row.mail} {row.campaign_id} “{subject}”" if row.campaign_id else row.mail
     said = f": {row.code or ''} {row.text}".replace(":  ", ": ") if row.text and row.status != "sent" else ""
-    tries = f" after {row.attempts} tries for now" if row.attempts else ""
+    tries = f" after {row.attempts} tries" if row.attempts > 1 else ""
     return f"{what} {row.status}{tries}{said}"

@@ -79,7 +79,8 @@ def _of_delivery(campaign: Campaign, row: DeliveryRow, barred: Suppression | Non
         name = message_id(campaign.seed, row.id, domain)
         return True, f"her mail server took it.{said}", f"look in spam; its Message-ID is <{name}>"
     if row.status == "failed":
-        return False, f"it was refused for good after {row.attempts} tries for now.{said}", "newsletter campaign retry"
+        tries = f" after {row.attempts} tries" if row.attempts > 1 else ""
+        return False, f"it was refused for good{tries}.{said}", "newsletter campaign retry"
     if row.status == "cancelled":
         return False, f"it was taken back before it went: {row.text or 'cancelled'}", ""
     if barred is not None:
@@ -97,7 +98,8 @@ def _of_delivery(campaign: Campaign, row: DeliveryRow, barred: Suppression | Non
             "newsletter campaign resume",
         )
     if row.attempts:
-        return None, f"it was refused for now {row.attempts} times and is tried again.{said}", ""
+        times = f"{row.attempts} times" if row.attempts > 1 else "once"
+        return None, f"it was refused for now {times} and is tried again.{said}", ""
     return None, "it waits for its turn: a worker sends it", "is one running? `newsletter status`"
 
 
@@ -165,7 +167,7 @@ def _facts(
 ) -> tuple[tuple[datetime, str], ...]:
     found = [(campaign.created_at, "the campaign was made")]
     if campaign.started_at:
-        found.append((campaign.started_at, f"its {campaign.recipients} recipients were written down"))
+        found.append((campaign.started_at, f"its recipients were written down: {campaign.recipients}"))
     if campaign.finished_at:
         found.append((campaign.finished_at, f"the campaign was {campaign.status}"))
     if subscription is not None:

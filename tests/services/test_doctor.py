@@ -11,7 +11,7 @@ from newsletter.db import transaction
 from newsletter.errors import NotFound
 from newsletter.feeds.fetch import Fetched
 from newsletter.models import Campaign, Subscription
-from newsletter.services import doctor, letters, sending, status, suppressions, whynot
+from newsletter.services import doctor, history, letters, sending, status, suppressions, whynot
 from newsletter.services.checks import Check
 from newsletter.services.environment import Environment
 from newsletter.services.subscriptions import Evidence, leave
@@ -168,7 +168,9 @@ def test_why_she_did_not_get_it(env: Environment, reader: Callable[..., None], s
         ("late", "joined after"), ("stranger", "does not subscribe"),
     ):  # fmt: skip
         assert text in said[name].verdict, name
+    assert said["bounced"].verdict.startswith("it was refused for good. It said"), "at the first try: none is counted"
     assert "her message: sent" in [what for _, what in said["got"].facts]
+    assert [told.what for told in history.show(env, "got@example.com").events][-1].endswith("” sent")
     with pytest.raises(NotFound):
         whynot.explain(env, 99, "got@example.com")
 

@@ -110,6 +110,11 @@ def test_a_file_in_place_of_a_table(tmp_path: Path) -> None:
     assert "smtp" in problems(write(tmp_path, f'secret_key = "{KEY}"\nsmtp = 3'), {"NEWSLETTER_SMTP__TIMEOUT": "5s"})
 
 
+def test_a_value_in_place_of_a_table(tmp_path: Path) -> None:
+    said = problems(write(tmp_path, f'secret_key = "{KEY}"\nsmtp = "smtp://localhost"\n'))
+    assert "smtp: is a table; write [smtp] on a line of its own" in said
+
+
 def test_postgresql_means_psycopg(tmp_path: Path) -> None:
     file = write(tmp_path, f'secret_key = "{KEY}"\ndatabase_url = "postgresql://u:p@h/d"')
     assert load_settings(file).database_url == "postgresql+psycopg://u:p@h/d"
