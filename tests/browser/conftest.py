@@ -15,7 +15,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
-        if os.environ.get("NEWSLETTER_TESTS_MUST_RUN"):
+        if os.environ.get("TESTS_MUST_RUN"):
             pytest.fail("there is no chromium, and nothing may be skipped here")
         pytest.skip("no chromium on this machine (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:

@@ -426,10 +426,10 @@ def test_m09_a_letter_that_grows_without_end_is_refused(env: Environment, people
 
 def test_m09_ten_thousand_links_are_looked_over_in_seconds(env: Environment, people: dict[str, int]) -> None:
     many = "".join(f"[a](/{number}) ![](https://x.org/{number}.png)\n" for number in range(5000))
-    began = time.monotonic()
+    began = time.process_time()
     found = checks(env, TEXT + many, offline=True)
     assert "warn: … and 4990 more" in found["links"]
-    assert time.monotonic() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_links_are_asked_at_once_and_not_for_ever(

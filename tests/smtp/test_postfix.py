@@ -19,7 +19,7 @@ from newsletter.mail.message import Draft, compile_message, slot
 from newsletter.mail.smtp import SmtpTransport, parse_server
 from newsletter.mail.transport import Outgoing
 
-MESSAGES = int(os.environ.get("NEWSLETTER_POSTFIX_MESSAGES", "400"))
+MESSAGES = int(os.environ.get("POSTFIX_MESSAGES", "400"))
 """10,000 where it may take a minute."""
 
 pytestmark = [pytest.mark.postfix, pytest.mark.xdist_group("postfix")]
@@ -31,7 +31,7 @@ POSTFIX = shutil.which("postfix") or (shutil.which("postfix", path="/usr/sbin") 
 def postfix() -> Iterator[tuple[int, Path]]:
     """A Postfix of our own: its port and its log. It discards whatever it accepts."""
     if POSTFIX is None or os.geteuid() != 0:
-        if os.environ.get("NEWSLETTER_TESTS_MUST_RUN"):
+        if os.environ.get("TESTS_MUST_RUN"):
             pytest.fail("there is no postfix that can be started, and nothing may be skipped here")
         pytest.skip("needs Debian's postfix, and root to start it")
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -64,7 +64,7 @@ class Redis:
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Redis]:
     if REDIS is None:
-        if os.environ.get("NEWSLETTER_TESTS_MUST_RUN"):
+        if os.environ.get("TESTS_MUST_RUN"):
             pytest.fail("there is no redis-server, and nothing may be skipped here")
         pytest.skip("needs Debian's redis-server")
     server = Redis(tmp_path)
