@@ -6,6 +6,10 @@ import codecs
 import re
 
 _DECLARED = re.compile(rb"""\A(<\?xml[^<>]{0,200}?encoding\s*=\s*["'])([\w.:-]{1,40})(["'])""", re.I)
+_SAID_WIDE = re.compile(
+    rb"""\A(<\?xml[^<>]{0,200}?encoding\s*=\s*["'])(?:utf-?(?:16|32)|ucs-?[24])[\w-]*(["'])""", re.I
+)
+"""What letters of one byte cannot be, though programs that put a feed together as text say so (.NET)."""
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.I)
 _WIDE = {
     codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16",
@@ -32,7 +36,7 @@ def settled(body: bytes, content_type: str) -> tuple[bytes, str]:
     if wide := next((name for start, name in _WIDE.items() if body.startswith(start)), ""):
         narrow = body.decode(wide, "replace").replace("\0", "").encode("utf-8", "replace")
         return _DECLARED.sub(rb"\1utf-8\3", narrow, count=1), content_type.split(";")[0]
-    body = body.replace(b"\0", b"")
+    body = _SAID_WIDE.sub(rb"\1utf-8\2", body.replace(b"\0", b""), count=1)
     if body.startswith(codecs.BOM_UTF8) or body.isascii():
         return body, content_type
     declared = [match[2].decode("ascii") for match in [_DECLARED.match(body)] if match]

@@ -22,6 +22,7 @@ LATE = timedelta(days=1)
 """by more than this: caches and dates without an hour make that much;"""
 RENAMED = 3
 """and fewer than so many that carry the titles of entries which have vanished."""
+SLID_IN = "older than all that was known: came into the feed when others were taken out of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +83,13 @@ def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Momen
     present = {number for number, _ in seen}
     vanished = [entry for entry in known if entry.id not in present]
     used = {entry.identity for entry in known}
+    slid = _slid_in(entries[len(entries) - _unknown_at_the_end(matched) :], known, vanished)
+    new = [entry for entry in new if entry not in slid]
+    judged = [(entry, "skipped", SLID_IN) for entry in slid]
+    judged = [*_fates(new, _storm(new, len(entries), known, vanished, moment), moment), *judged]
     fates = tuple(
         New(_renewed(entry) if entry.identity in used else entry.identity, entry, fate, why)
-        for entry, fate, why in _fates(new, _storm(new, len(entries), known, vanished, moment), moment)
+        for entry, fate, why in judged
     )
     return Decision(fates, seen, _gone(vanished, known, seen, entries))
 
@@ -150,6 +155,19 @@ def _fates(new: Sequence[ParsedEntry], storm: str, moment: Moment) -> Iterator[t
         yield entry, fate, why
 
 
+def _unknown_at_the_end(matched: Sequence[Known | None]) -> int:
+    return next((place for place, found in enumerate(reversed(matched)) if found is not None), 0)
+
+
+def _slid_in(end: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]) -> list[ParsedEntry]:
+    """Those at the `end` of a feed, behind all that was known and older, that came into its window because as many
+    were taken out of it: a blog shows its last ten posts, and one of them is deleted."""
+    dates = [entry.published for entry in known if entry.published is not None]
+    older = [entry for entry in end if dates and entry.published is not None and entry.published < min(dates)]
+    room = sum(1 for entry in vanished if not entry.withdrawn)
+    return older if len(older) == len(end) <= room else []
+
+
 def _newest(entries: Sequence[ParsedEntry], count: int) -> list[ParsedEntry]:
     """The newest `count`: by their dates where all have one, else the first in the feed."""
     dated = [(entry.published, -place, entry) for place, entry in enumerate(entries) if entry.published is not None]
@@ -164,7 +182,10 @@ def _storm(
     if moment.before is None:
         return ""
     days = max(1, (moment.now - moment.before).days)
-    titles = {entry.title for entry in vanished if entry.title}
+    if _another_site(new, known, vanished):
+        return f"all {len(new)} entries of this feed are of another site now: has the blog moved? release or skip them"
+    often = Counter(entry.title for entry in known)
+    titles = {entry.title for entry in vanished if entry.title and often[entry.title] == 1}
     dates = [entry.published for entry in known if entry.published is not None and entry.published <= moment.before]
     old = sum(1 for entry in new if dates and entry.published is not None and entry.published < max(dates) - LATE)
     renamed = sum(1 for entry in new if entry.title in titles)
@@ -172,6 +193,12 @@ def _storm(
     if crowd or old > OLD_NEWS or renamed >= RENAMED:
         return f"{len(new)} new entries at once: has the blog moved? release or skip them"
     return ""
+
+
+def _another_site(new: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]) -> bool:
+    """Whether nothing that was known is left, and all there is leads elsewhere: a name that lapsed and was bought."""
+    before, now = ({entry.link_key.split("/")[0] for entry in entries if entry.link_key} for entries in (known, new))
+    return len(vanished) == len(known) and bool(before) and bool(now) and before.isdisjoint(now)
 
 
 def _gone(

@@ -150,6 +150,16 @@ def test_f10_letters_survive(body: bytes, content_type: str) -> None:
     assert entry.title == "Größe"
 
 
+@pytest.mark.parametrize("said", ["utf-16", "UTF-16LE", "utf-32", "ucs-2", "UCS-4"])
+@pytest.mark.parametrize("title", ["Grüße", "Gruesse"])
+def test_f10_letters_of_one_byte_that_are_called_wide(said: str, title: str) -> None:
+    """As programs do that put a feed together as text (.NET) and send it as UTF-8."""
+    body = rss(item(title)).replace(b'encoding="UTF-8"', f'encoding="{said}"'.encode())
+    assert said.encode() in body
+    for content_type in ("text/xml", "application/rss+xml; charset=utf-8"):
+        assert [entry.title for entry in read(body, content_type).entries] == [title]
+
+
 @pytest.mark.parametrize(
     ("charset", "text"),
     [

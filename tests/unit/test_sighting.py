@@ -65,6 +65,37 @@ def test_e01_old_posts_that_turn_up_together_are_held() -> None:
     assert {new.fate for new in many.new} == {"held"}
 
 
+@pytest.mark.parametrize("deleted", [(4,), (0, 4), (9,), (3, 4, 5, 6, 7)])
+def test_e10_what_slides_into_the_window_of_a_deleted_post_is_not_mailed(deleted: tuple[int, ...]) -> None:
+    """A blog shows its last ten posts, and takes some of them back."""
+    blog = [item(f"Post {n}", date=dated(n)) for n in range(20)]
+    left = [text for n, text in enumerate(blog) if n not in deleted]
+    decision = decide(known(*blog[:10]), entries(item("New", date=dated(0)), *left[:9]), MOMENT)
+    assert {new.entry.title: new.fate for new in decision.new if new.fate != "skipped"} == {"New": "ready"}
+    assert len(decision.new) == len(deleted)
+    decision = decide(known(*blog[:10]), entries(*left[:10]), MOMENT)
+    assert [new.fate for new in decision.new] == ["skipped"] * len(deleted)
+
+
+def test_e04_what_is_back_dated_behind_all_others_goes_out_where_nothing_left() -> None:
+    blog = [item(f"Post {n}", date=dated(n)) for n in range(5)]
+    decision = decide(known(*blog), entries(*blog, item("Long ago", date=dated(900))), MOMENT)
+    assert [new.fate for new in decision.new] == ["ready"]
+
+
+def test_e10_a_name_that_was_bought_mails_nothing() -> None:
+    blog = [item(f"Post {n}") for n in range(12)]
+    casino = [item(f"Win {n}", link=f"https://casino.example/{n}", guid=f"c{n}") for n in range(2)]
+    assert {new.fate for new in decide(known(*blog), entries(*casino), MOMENT).new} == {"held"}
+    assert {new.fate for new in decide(known(*blog), entries(*casino, blog[0]), MOMENT).new} == {"ready"}
+
+
+def test_a_title_that_many_entries_bear_tells_of_no_move() -> None:
+    thoughts = [item("Thought of the day", link=f"https://blog.example.com/{n}", guid=f"g{n}") for n in range(14)]
+    decision = decide(known(*thoughts[3:13]), entries(*thoughts[:10]), MOMENT)
+    assert [new.fate for new in decision.new] == ["ready"] * 3
+
+
 def test_e04_posts_that_are_only_late_are_believed() -> None:
     """Written some days ago, published together today: newer than all that was known."""
     old = known(item("Old", date=dated(30)))
