@@ -1,7 +1,8 @@
 """The database: engine settings, column types, and the one way to write (`transaction`). Knows no table.
 
 SQLite: WAL, foreign keys on, writers wait for each other (within a process in the order they came, `turns.py`; else by
-`busy_timeout`) and start with BEGIN IMMEDIATE, so that a write never fails half-way because another one came first.
+knocking, then by `busy_timeout`) and start with BEGIN IMMEDIATE, so that a write never fails half-way because another
+one came first.
 Every commit of a session reaches the disk (`synchronous=FULL`): a power cut must not bring back who has left.
 PostgreSQL: psycopg 3, READ COMMITTED.
 """
@@ -9,6 +10,8 @@ PostgreSQL: psycopg 3, READ COMMITTED.
 from __future__ import annotations
 
 import re
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,6 +30,8 @@ from newsletter.turns import Turns
 BUSY_TIMEOUT_MS = 40_000
 """A backup or an import may hold the database for half a minute (D01); shorter than a lease of the outbox, whose
 outcomes wait for it."""
+
+KNOCK_EVERY_MS, KNOCK_FOR_MS = 2, 2_000
 
 _turns = Turns()
 
@@ -96,7 +101,30 @@ def _prepare(connection: Any, record: object) -> None:
 def _begin(connection: Connection) -> None:
     if connection.dialect.name == "sqlite":
         writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if not writes:
+            connection.exec_driver_sql("BEGIN")
+        elif not _knock(connection.connection.driver_connection):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _knock(connection: Any) -> bool:
+    """Begins to write as soon as another process lets go, for a visitor waits: SQLite's own way of waiting looks ever
+    less often, at last every 100 ms, and misses its turn again and again. False where it takes too long for that."""
+    [(patience,)] = connection.execute("PRAGMA busy_timeout").fetchall()
+    until = time.monotonic() + min(KNOCK_FOR_MS, patience) / 1000
+    connection.execute(f"PRAGMA busy_timeout={KNOCK_EVERY_MS}")
+    try:
+        while time.monotonic() < until:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    return False  # whoever asks the ordinary way is told what it is
+                continue
+            return True
+        return False
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={patience}")
 
 
 @contextmanager
