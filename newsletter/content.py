@@ -27,8 +27,11 @@ _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*?(/?)>")
 _IFRAME = re.compile(r"<iframe\b[^<>]*>", re.I)
 _YOUTUBE = re.compile(r"(?:youtube(?:-nocookie)?\.com/(?:embed/|watch\?v=|shorts/)|youtu\.be/)([\w-]{11})")
 _IMG = re.compile(r"<img\b[^<>]*>", re.I)
+_LENGTH = re.compile(r"\s*\+?(\d{1,4})(?!\d)(?:\.\d*)?\s*(%?)")
 _SIZE = re.compile(r"\b(width|height)=\"(\d+)\"")
-_TINY = re.compile(r"(?:^|;)\s*(?:max-)?(?:width|height)\s*:\s*[0-2](?:\.\d+)?(?:px)?\s*(?:!|;|$)|display\s*:\s*none|"
+_TINY = re.compile(r"(?:^|;)\s*(?:max-)?(?:width|height)\s*:\s*"
+                   r"\+?0*(?:[0-2](?:\.\d*)?(?:px|pt|%)?|\.\d+[a-z]*)\s*(?:!|;|$)|"
+                   r"(?:^|;)\s*(?:left|top|right|text-indent)\s*:\s*-\d{3}|display\s*:\s*none|"
                    r"visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)", re.I)  # fmt: skip
 _NOT_SHOWN = re.compile(r"display\s*:\s*none", re.I)
 _HIDDEN = re.compile(r' (?:hidden|style)="hidden"')
@@ -47,7 +50,7 @@ _TAGS = {
 }  # fmt: skip
 _ATTRIBUTES = {
     "a": {"href", "title"},
-    "img": {"src", "alt", "width", "height", "style"},
+    "img": {"src", "alt", "width", "height", "style", "hidden"},
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
@@ -143,13 +146,19 @@ def _filter(base_url: str):  # type: ignore[no-untyped-def] # nh3 calls it with 
         if attribute == "style":
             return "tiny" if _TINY.search(value) else None  # a word for _picture, which takes it away again
         if attribute in ("width", "height"):
-            value = value.strip().removesuffix("px")
-        if attribute in ("width", "height", "colspan", "rowspan", "start"):
+            return _length(value)
+        if attribute in ("colspan", "rowspan", "start"):
             return value if value.isascii() and value.isdecimal() and len(value) < 5 else None
         # Without brackets in any attribute, a tag is what stands between two of them (see _picture).
         return plain(value, limit=500).replace("<", "").replace(">", "")
 
     return keep
+
+
+def _length(value: str) -> str | None:
+    """A size in pixels, as browsers read it ("1.0", "0x1", "300px"); of a share only what nobody could see."""
+    found = _LENGTH.match(value)
+    return found[1] if found and (not found[2] or int(found[1]) <= 2) else None
 
 
 def absolute_link(link: str, *, base_url: str, mail: bool = False) -> str | None:
@@ -162,6 +171,7 @@ def absolute_link(link: str, *, base_url: str, mail: bool = False) -> str | None
             return found
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
             return None
+        parts.port  # noqa: B018 (raises where it is no number)
     except ValueError:
         return None
     return found.replace(" ", "%20").replace('"', "%22").replace("<", "%3C").replace(">", "%3E")
@@ -209,7 +219,8 @@ def _shown(html: str) -> str:
             hides = not closing and _HIDDEN.search(match[0]) is not None
             depth += step if depth else hides
             silent += step if silent else hides and name in _INLINE
-        if not (silent or inside[1] or (depth and name == "img")):
+        unseen = name == "img" and (depth or _HIDDEN.search(match[0]))
+        if not (silent or inside[1] or unseen):
             out.append(_HIDDEN.sub("", match[0]))
     return _SPAN.sub("", "".join([*out, html[end:]]))
 

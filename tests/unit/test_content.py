@@ -125,9 +125,26 @@ def test_counting_pixels_are_dropped() -> None:
     '<img src="t.gif" style="display:none">', '<img src="t.gif" style="opacity:0">', '<img src="t.gif" width="1px">',
     '<img src="t.gif" style="max-height:1px">', '<img src="https://pixel.wp.com/b.gif?host=x">', '<img src="data:image/gif;base64,t.gif">',
     '<img src="https://feeds.feedburner.com/~r/blog/~4/t.gif" height="1" width="1" alt="">',
+    '<img src="t.gif" width="1.0">', '<img src="t.gif" width="0x1">', '<img src="t.gif" height=" +1 ">', '<img src="t.gif" width="1%">',
+    '<img src="t.gif" style="width:1pt">', '<img src="t.gif" style="height:.5px">', '<img src="t.gif" style="width:0.1em">',
+    '<img src="t.gif" style="position:absolute;left:-9999px">', '<img src="t.gif" hidden>', '<span><img src="t.gif" hidden></span>',
 ])  # fmt: skip
 def test_e07_pictures_that_only_count_are_dropped(tag: str) -> None:
     assert "img" not in clean_html(f"<p>{tag}</p>", base_url=BASE)
+
+
+@pytest.mark.parametrize(
+    "size", ['width="100%"', 'style="width:100%"', 'style="width:10.5em"', 'width="20000"', 'width="auto"']
+)
+def test_pictures_of_another_size_are_kept(size: str) -> None:
+    assert (
+        clean_html(f'<img src="a.jpg" {size}>', base_url="https://x.org/") == '<img alt="" src="https://x.org/a.jpg">'
+    )
+
+
+@pytest.mark.parametrize("link", ["//javascript:alert(1)", "https://x.org:port/", "https://x.org:99999/"])
+def test_e08_a_port_is_a_number_or_the_link_is_none(link: str) -> None:
+    assert clean_html(f'<a href="{link}">x</a>', base_url=BASE) == "<a>x</a>"
 
 
 def test_pictures_keep_their_size_and_no_style() -> None:
