@@ -139,7 +139,7 @@ def _new(decision: Decision, rhythm: _Rhythm) -> str:
 
 
 def _readers(count: int, kind: str = "") -> str:
-    return f"{count} {kind}reader" + ("s" if count != 1 else "")
+    return f"{count:,} {kind}reader" + ("s" if count != 1 else "")
 
 
 def _ripe_at(env: Environment, session: Session, mailing_list: MailingList, through: int) -> str:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from itertools import pairwise
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import Exists, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.db import reading
-from newsletter.models import Campaign, Feed, MailingList, Subscription, Suppression
+from newsletter.models import Campaign, Feed, MailingList, Subscriber, Subscription, Suppression
 from newsletter.outbox import Totals
 from newsletter.services import explaining, workers
 from newsletter.services.environment import Environment
@@ -21,7 +21,8 @@ DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The last 30 days, today last: how many became readers a day, and how many of them and the others left."""
+    """The last 30 days, today last: how many became readers a day, and how many of them and the others left.
+    Who had left already where she was imported from did not leave here."""
 
     joined: tuple[int, ...]
     left: int
@@ -91,13 +92,18 @@ def look(env: Environment, slug: str | None = None) -> Status:
     with reading() as session:
         rows = session.scalars(query.where(MailingList.slug.in_(slugs))).all()
         found = tuple(_list(env, session, row, outlooks[row.slug]) for row in rows)
-        reasons = select(Suppression.reason, func.count()).where(
-            Suppression.created_at > env.now - timedelta(days=DAYS)
-        )
+        recent = Suppression.created_at > env.now - timedelta(days=DAYS)
+        reasons = select(Suppression.reason, func.count()).where(recent, ~_gone_before())
         barred = {reason: int(count) for reason, count in session.execute(reasons.group_by(Suppression.reason))}
         waiting, next_due = outbox.waiting(session), outbox.next_due(session)
     bounces, complaints = barred.get("bounce", 0), barred.get("complaint", 0)
     return Status(env.now, found, waiting, next_due, bounces, complaints, workers.last_tick())
+
+
+def _gone_before() -> Exists:
+    """Of a suppressed address: that it never was active here: it was barred elsewhere, and no mail of ours returned."""
+    own = (Subscriber.email_key == Suppression.email_key, Subscription.subscriber_id == Subscriber.id)
+    return exists().where(*own, Subscription.status == "unsubscribed", Subscription.confirmed_at.is_(None))
 
 
 def _list(env: Environment, session: Session, row: MailingList, outlooks: tuple[explaining.Outlook, ...]) -> ListStatus:
@@ -139,7 +145,8 @@ def _growth(env: Environment, session: Session, row: MailingList) -> Growth:
         func.sum(case((and_(Subscription.confirmed_at >= begin, Subscription.confirmed_at < end), 1), else_=0))
         for begin, end in pairwise(starts)
     ]
-    left = func.sum(case((Subscription.unsubscribed_at >= starts[0], 1), else_=0))
+    here = Subscription.confirmed_at.is_not(None)
+    left = func.sum(case((and_(Subscription.unsubscribed_at >= starts[0], here), 1), else_=0))
     recent = or_(Subscription.confirmed_at >= starts[0], Subscription.unsubscribed_at >= starts[0])
     counted = session.execute(select(left, *joined).where(Subscription.list_id == row.id, recent)).one()
     return Growth(tuple(int(number or 0) for number in counted[1:]), int(counted[0] or 0))

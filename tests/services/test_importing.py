@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from newsletter.db import db, transaction
 from newsletter.errors import DatabaseError
 from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription, Suppression
-from newsletter.services import exporting, history, importing, lists, suppressions, topics
+from newsletter.services import exporting, history, importing, lists, status, subscribers, suppressions, topics
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
 from newsletter.services.importing import Imported, decide, import_file
@@ -349,3 +349,13 @@ def test_d02_a_full_disk_in_the_middle_says_how_to_go_on(
     db.session.connection().exec_driver_sql("PRAGMA max_page_count=1000000")
     again = load(env, tmp_path, content, because="x")
     assert (again.duplicate, again.new) == (kept, 5000 - kept)
+
+
+def test_who_left_elsewhere_did_not_leave_here(env: Environment, tmp_path: Path) -> None:
+    load(env, tmp_path, "email,status\nhere@a.example,subscribed\n", because="asked")
+    load(env, tmp_path, "email,status\nx@a.example,unsubscribed\ny@a.example,complained\nz@a.example,bounced\n")
+    suppressions.add(env, "here@a.example", reason="bounce")
+    subscribers.unsubscribe(env, "here@a.example", "blog")
+    found = status.look(env)
+    assert found.lists[0].unsubscribed == 4
+    assert (found.lists[0].growth.left, found.bounces, found.complaints) == (1, 1, 0), "she alone was a reader here"
