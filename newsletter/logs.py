@@ -9,7 +9,9 @@ import sys
 from newsletter.addresses import mask
 
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]+(?:\.[\w-]+)+")
-_LINK = re.compile(r"/(confirm|stay|preferences|unsubscribe|export|erase|address|resources|never)/[\w.%-]+")
+_LINK = re.compile(
+    r"/(confirm|stay|preferences|unsubscribe|export|erase|address|resources|never|hooks/bounces/[\w-]+)/[\w.%-]+"
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -31,6 +33,15 @@ class DiscreetFormatter(logging.Formatter):
         return discreet(super().format(record))
 
 
+class Discreetly(logging.Filter):
+    """The same for what others format themselves, like gunicorn its access log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Everything passes, made discreet."""
+        record.msg, record.args = discreet(record.getMessage()), ()
+        return True
+
+
 def to_stderr() -> None:
     """Logs to standard error, where whatever supervises the process collects it."""
     handler = logging.StreamHandler(sys.stderr)
@@ -38,3 +49,4 @@ def to_stderr() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for chatty in ("apscheduler", "alembic", "waitress.queue"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
+    logging.getLogger("gunicorn.access").addFilter(Discreetly())

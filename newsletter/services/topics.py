@@ -84,7 +84,7 @@ def choice(offers: Sequence[Offer], wanted: Iterable[object]) -> str:
 
 def listed(said: object) -> list[object]:
     """The topics a form or JSON names, one by one: nothing, one, or a list. Raises `InvalidInput`."""
-    found = list(said) if isinstance(said, list | tuple) else [said] if said else []
+    found = list(said) if isinstance(said, list | tuple) else [] if said in (None, "") else [said]
     if not all(isinstance(each, str) for each in found):
         raise InvalidInput({"topics": Text("Please choose one of those offered.")})
     return found

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import logging
 
 import pytest
 
 from newsletter.links import SIGNED
-from newsletter.logs import DiscreetFormatter, discreet
+from newsletter.logs import DiscreetFormatter, Discreetly, discreet
 
 
 def test_t15_neither_addresses_nor_links_are_logged() -> None:
     said = discreet("Key (email)=(ana.b+c@example.com) at /unsubscribe/abc-DEF_1.xyz?x=1 and /confirm/tok.en")
     assert said == "Key (email)=(a…@example.com) at /unsubscribe/…?x=1 and /confirm/…"
+
+
+def test_t15_what_others_format_is_discreet_too() -> None:
+    said = io.StringIO()
+    access = logging.Logger("access")
+    access.addHandler(logging.StreamHandler(said))
+    access.addFilter(Discreetly())
+    access.info('%(h)s "GET %(U)s" "%(f)s"', {"h": "::1", "U": "/confirm/tok.en-1", "f": "/preferences/an.other"})
+    access.info("POST /hooks/bounces/some-provider/s3cret 200")
+    assert said.getvalue() == ('::1 "GET /confirm/…" "/preferences/…"\nPOST /hooks/bounces/some-provider/… 200\n')
 
 
 @pytest.mark.parametrize("kind", SIGNED)

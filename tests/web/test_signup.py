@@ -102,7 +102,9 @@ def test_topics_are_chosen_in_the_form(app: Flask, client: FlaskClient) -> None:
     assert chosen == {"form": both, "frame": unpacked(packed({breath})), "json": both, "none": unpacked("")}
 
 
-@pytest.mark.parametrize("wrong", [["Sleep", "Cars"], [1], [["Sleep"]], {"a": 1}, 5, ["\0", "\ud800"] * 900 + ["x"]])
+@pytest.mark.parametrize(
+    "wrong", [["Sleep", "Cars"], [1], [["Sleep"]], {"a": 1}, {}, 5, 0, False, ["\0", "\ud800"] * 900 + ["x"]]
+)
 @pytest.mark.any_database
 def test_topics_that_are_not_offered(app: Flask, client: FlaskClient, wrong: object) -> None:
     with app.app_context():
