@@ -160,7 +160,7 @@ def _join(
 ) -> None:
     """Subscribes to more lists, at once: the link itself proves whose address it is."""
     there = {each.list_id: each for each in subscriber.subscriptions}
-    for mailing_list in session.scalars(select(MailingList).order_by(MailingList.id)):
+    for mailing_list in _of_her_senders(session, subscriber):
         if not wanted.get(f"join-{mailing_list.slug}"):
             continue
         found = there.get(mailing_list.id)
@@ -173,6 +173,18 @@ def _join(
             session.flush()
         if found.status != "active" and not resume(session, found, "confirmed", evidence, env.now):
             outbox.enqueue(session, mail="welcome", subscription_id=found.id, now=env.now)
+
+
+def _of_her_senders(session: Session, subscriber: Subscriber) -> list[MailingList]:
+    """The lists of those who may write to her already, known by the domain they send from. Whoever else sends from
+    this installation is no business of hers (S06)."""
+    lists = session.scalars(select(MailingList).order_by(MailingList.id)).all()
+    hers = {_domain(each.mailing_list) for each in subscriber.subscriptions}
+    return [each for each in lists if _domain(each) in hers]
+
+
+def _domain(mailing_list: MailingList) -> str:
+    return mailing_list.from_email.rpartition("@")[2].lower()
 
 
 def _until(text: str, field: str, now: datetime) -> datetime | None:
@@ -201,7 +213,7 @@ def _holder(env: Environment, session: Session, token: str) -> _Holder:
 def _shown(session: Session, holder: _Holder) -> Preferences:
     subscriber = holder.subscriber
     there = {each.list_id: each for each in subscriber.subscriptions if each.status != "pending"}
-    lists = session.scalars(select(MailingList).order_by(MailingList.id))
+    lists = _of_her_senders(session, subscriber)
     return Preferences(
         masked=mask(subscriber.email),
         name=subscriber.name if holder.own else "",

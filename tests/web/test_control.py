@@ -369,6 +369,19 @@ def test_one_click_stands_above_every_other_field(app: Flask, client: FlaskClien
 
 
 @pytest.mark.any_database
+def test_s06_other_senders_lists_are_neither_offered_nor_joined(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    with app.app_context(), transaction() as session:
+        add_list(session, "own", title="Ana's Other", from_email="second@NEWS.example.com")
+        add_list(session, "foreign", title="Bob's Secrets", from_email="bob@else.example")
+    url = own(app, client, sink)
+    page = client.get(url).get_data(as_text=True)
+    assert "join-own" in page
+    assert "Secrets" not in page
+    client.post(url, data={"join-own": "1", "join-foreign": "1"})
+    assert set(ana(app)) == {"email", "name", "language", "blog", "own"}
+
+
+@pytest.mark.any_database
 def test_leaving_everything(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> None:
     client.post(own(app, client, sink), data={"join-talks": "1"})
     with app.app_context():
