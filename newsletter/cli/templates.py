@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import say
+from newsletter.cli.output import as_json, json_option, say
 from newsletter.errors import NotFound, Refused
 
 if TYPE_CHECKING:
@@ -28,13 +28,17 @@ def _folder() -> Path:
 
 
 @templates.command(epilog="Example: newsletter templates ls")
+@json_option
 @with_environment
-def ls(env: Environment) -> None:
+def ls(env: Environment, *, json_: bool) -> None:
     """Every template; those of your own are marked."""
-    for file in sorted(path for path in _folder().rglob("*") if path.is_file()):
-        name = file.relative_to(_folder())
-        own = env.settings.folder / "templates" / name
-        say(f"{name}{'  (yours)' if own.exists() else ''}")
+    names = sorted(str(path.relative_to(_folder())) for path in _folder().rglob("*") if path.is_file())
+    found = [(name, (env.settings.folder / "templates" / name).exists()) for name in names]
+    if json_:
+        as_json([{"name": name, "yours": yours} for name, yours in found])
+        return
+    for name, yours in found:
+        say(f"{name}{'  (yours)' if yours else ''}")
 
 
 @templates.command(epilog="Example: newsletter templates eject emails/digest/html.html")

@@ -68,6 +68,12 @@ def _conclude(campaign: CampaignView, sent: Sent, *, interrupted: bool) -> int:
     return 0
 
 
+def _of_it(before: Totals, sent: Sent) -> int:
+    """How many of a campaign's mails are sent. A worker takes along what else is due, like a goodbye; nobody is told of
+    more than there are recipients."""
+    return min(before.sent + sent.sent, before.recipients)
+
+
 def _bar(before: Totals) -> Show:
     """A line that is drawn over and over: what is done, how fast it goes, how long it will take."""
     begun = drawn = time.monotonic()
@@ -81,11 +87,12 @@ def _bar(before: Totals) -> Show:
         drawn = now
         done = sent.sent + sent.failed + sent.cancelled
         waiting = max(waited - done, 0)
+        gone = _of_it(before, sent)
         rate = done / max(now - begun, 0.001)
         filled = int(BAR * (before.recipients - waiting) / (before.recipients or 1))
         bar = "█" * filled + "░" * (BAR - filled)
         left = f"{_duration(waiting / rate)} left" if rate and waiting else ""
-        line = f"{bar} {before.sent + sent.sent} sent, {before.failed + sent.failed} failed, {waiting} waiting"
+        line = f"{bar} {gone} sent, {before.failed + sent.failed} failed, {waiting} waiting"
         click.echo(f"\r{f'{line}  {rate:.0f}/s  {left}':<79.79}", nl=False)
 
     return show
@@ -104,7 +111,7 @@ def _lines(before: Totals) -> Show:
         nonlocal said
         if time.monotonic() - said >= LINE_EVERY:
             said = time.monotonic()
-            done = before.sent + sent.sent
-            say(f"{done} of {before.recipients} sent, {sent.failed} failed, {sent.deferred} to be tried again")
+            gone = _of_it(before, sent)
+            say(f"{gone} of {before.recipients} sent, {sent.failed} failed, {sent.deferred} to be tried again")
 
     return show

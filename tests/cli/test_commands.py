@@ -373,6 +373,7 @@ def test_a_page_and_a_mail_of_ones_own_win(newsletter: Run, tmp_path: Path) -> N
         assert f"{name}\n" in newsletter("templates", "ls").out
         assert "is yours now" in newsletter("templates", "eject", name).out
         assert f"{name}  (yours)" in newsletter("templates", "ls").out
+        assert {"name": name, "yours": True} in json.loads(newsletter("templates", "ls", "--json").out)
         assert newsletter("templates", "eject", name).code == 1
         file = tmp_path / "templates" / name
         file.write_text("Mine alone")

@@ -250,6 +250,22 @@ def test_import_shows_a_bar_on_a_terminal(newsletter: Run, tmp_path: Path) -> No
     assert len(json.loads(newsletter("subscriber", "ls", "--json").out)) == 2500
 
 
+def test_the_bar_counts_the_letter_and_nothing_else(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+    newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "by phone")
+    newsletter("subscriber", "add", "bob@example.com")
+    (tmp_path / "letter.md").write_text("---\nsubject: Going slowly\n---\n\nA letter.\n")
+    shown = on_a_terminal("campaign", "send", "letter.md", "--yes", "--offline", cwd=tmp_path)
+    assert len(mail.accepted) == 2, "the worker took his confirmation along"
+    assert "█ 1 sent, 0 failed, 0 waiting" in shown
+    assert "2 sent" not in shown
+
+
+def test_every_list_can_be_read_by_a_program() -> None:
+    for name, command in commands():
+        if name.endswith(" ls"):
+            assert any("--json" in parameter.opts for parameter in command.params), name
+
+
 def test_sparkline() -> None:
     assert sparkline((0, 1, 2, 4, 8)) == "·▂▃▅█"
     assert sparkline((0, 0)) == "··"
