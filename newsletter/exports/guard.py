@@ -1,21 +1,24 @@
 """Cells that no spreadsheet takes for a formula, and back again (CWE-1236).
 
 A cell that begins with = + - @ or a control character gets an apostrophe before it, and so does one that looks guarded
-already: taking one apostrophe away gives back exactly what was there.
+already: taking one apostrophe away gives back exactly what was there. The same after a semicolon: where lists are
+written with commas in numbers, a spreadsheet begins a new cell there, quotation marks or not.
 """
 
 from __future__ import annotations
 
 import re
 
-_DANGEROUS = re.compile(r"'*[=+\-@\t\r\n|%＝＋－＠]")
+_DANGEROUS = "'*[=+\\-@\\t\\r\\n|%＝＋－＠]"
+_OPEN = re.compile(rf"(?:\A|(?<=;))(?={_DANGEROUS})")
+_CLOSED = re.compile(rf"(?:\A|(?<=;))'(?={_DANGEROUS})")
 
 
 def guarded(text: str) -> str:
     """`text` as it may stand in a cell."""
-    return f"'{text}" if _DANGEROUS.match(text) else text
+    return _OPEN.sub("'", text)
 
 
 def unguarded(text: str) -> str:
     """What `guarded` was given."""
-    return text[1:] if text.startswith("'") and _DANGEROUS.match(text) else text
+    return _CLOSED.sub("", text)
