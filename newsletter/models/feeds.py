@@ -16,7 +16,8 @@ FATES = ("new", "held", "ready", "skipped", "sent")
 class Feed(Base):
     """A source of one list. `next_poll_at` says when it is due, and is moved on to claim a poll; `body_digest` tells an
     answer that says what the last one said; `told_at`: when its author was told that it fails; `leaves_out`: kinds of
-    videos that are not taken (feeds/youtube.py); `page_pictures`: pictures are looked for on the entries' pages."""
+    videos that are not taken (feeds/youtube.py); `page_pictures`: pictures are looked for on the entries' pages;
+    `entries_at_once`: how many it had when it last had any."""
 
     __tablename__ = "feeds"
     __table_args__ = (
@@ -46,6 +47,7 @@ class Feed(Base):
     told_at: Mapped[datetime | None]
     leaves_out: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     page_pictures: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    entries_at_once: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     created_at: Mapped[datetime]
 
     mailing_list: Mapped[MailingList] = relationship()

@@ -83,7 +83,9 @@ def _entries(
     env: Environment, session: Session, feed: Feed, found: Reading, parsed: ParsedFeed, *, backlog: int
 ) -> PollResult:
     known, asked = _known(session, feed), _author_was_asked(session, feed)
-    moment = sighting.Moment(env.now, feed.read_at, backlog, canonical_link(feed.site_url or parsed.link))
+    site_key = canonical_link(feed.site_url or parsed.link)
+    moment = sighting.Moment(env.now, feed.read_at, backlog, site_key, feed.entries_at_once)
+    feed.entries_at_once = len(parsed.entries) or feed.entries_at_once
     decided = sighting.decide(known, parsed.entries, moment)
     changed = _seen(env, session, known, decided.seen)
     gone = withdrawn(env, session, decided.gone)

@@ -61,12 +61,14 @@ class Decision:
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When a feed was read: `before` is the last time it was (None: never). Of a first reading the newest `backlog`
-    entries are mailed. `site_key` is the site's address, folded, which tells no entry from another."""
+    entries are mailed. `site_key` is the site's address, folded, which tells no entry from another; `window`, how many
+    entries the feed had then."""
 
     now: datetime
     before: datetime | None
     backlog: int = 0
     site_key: str = ""
+    window: int = 0
 
 
 def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Moment) -> Decision:
@@ -83,7 +85,8 @@ def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Momen
     present = {number for number, _ in seen}
     vanished = [entry for entry in known if entry.id not in present]
     used = {entry.identity for entry in known}
-    slid = _slid_in(entries[len(entries) - _unknown_at_the_end(matched) :], known, vanished)
+    end = entries[len(entries) - _unknown_at_the_end(matched) :]
+    slid = _slid_in(end, known, vanished) if len(entries) <= moment.window else []
     new = [entry for entry in new if entry not in slid]
     judged = [(entry, "skipped", SLID_IN) for entry in slid]
     judged = [*_fates(new, _storm(new, len(entries), known, vanished, moment), moment), *judged]
@@ -160,8 +163,9 @@ def _unknown_at_the_end(matched: Sequence[Known | None]) -> int:
 
 
 def _slid_in(end: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]) -> list[ParsedEntry]:
-    """Those at the `end` of a feed, behind all that was known and older, that came into its window because as many
-    were taken out of it: a blog shows its last ten posts, and one of them is deleted."""
+    """Those at the `end` of a feed, behind all that was known and older, that came into its window because as many were
+    taken out of it: a blog shows its last ten posts, and one of them is deleted. (A feed that grows by them has been
+    given back-dated ones.)"""
     dates = [entry.published for entry in known if entry.published is not None]
     older = [entry for entry in end if dates and entry.published is not None and entry.published < min(dates)]
     room = sum(1 for entry in vanished if not entry.withdrawn)

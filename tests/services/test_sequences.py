@@ -145,6 +145,20 @@ def back_dated(world: World) -> None:
     assert world.got("i") == ["Post3", "Post4"]
 
 
+def deleted_from_a_full_window(world: World) -> None:
+    """The feed shows the last three; an older one takes the place of what is deleted (E10)."""
+    days = [post(number, date=f"{10 + number} Nov 2026 08:00:00 GMT") for number in range(9)]
+    world.says(days[5], days[4], days[3])
+    world.got("i")
+    world.says(days[6], days[5], days[4])
+    world.says(days[6], days[4], days[3])
+    world.says(days[6], days[4], days[2])
+    world.says(days[7], days[6], days[4])
+    world.says(days[7], days[4], days[2])
+    world.says(days[7], days[2], days[1])
+    assert world.got("i") == ["Post6", "Post7"]
+
+
 def dated_in_the_future(world: World) -> None:
     later = post(3, date="Fri, 27 Nov 2026 12:00:00 GMT")
     world.says(later, *OLD, after=2 * DAY)
@@ -325,7 +339,7 @@ def the_night_the_clocks_change(world: World) -> None:
 
 
 SEQUENCES: list[Callable[[World], None]] = [
-    moved_platform, all_ids_changed, edited, http_to_https_and_tracking, shuffled, shrunk_and_back, back_dated,
+    moved_platform, all_ids_changed, edited, http_to_https_and_tracking, shuffled, shrunk_and_back, back_dated, deleted_from_a_full_window,
     dated_in_the_future, undated, flood_held_and_released, removed_and_added_again, added_with_a_backlog,
     two_feeds_one_story, deleted_in_the_grace, gone_for_good, unchanged_though_it_changed, a_storm_of_errors,
     switching_rhythm, pausing, joining_in_mid_week, a_worker_that_slept, an_id_used_again, nothing_but_titles,

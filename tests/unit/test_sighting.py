@@ -70,16 +70,20 @@ def test_e10_what_slides_into_the_window_of_a_deleted_post_is_not_mailed(deleted
     """A blog shows its last ten posts, and takes some of them back."""
     blog = [item(f"Post {n}", date=dated(n)) for n in range(20)]
     left = [text for n, text in enumerate(blog) if n not in deleted]
-    decision = decide(known(*blog[:10]), entries(item("New", date=dated(0)), *left[:9]), MOMENT)
+    full = replace(MOMENT, window=10)
+    decision = decide(known(*blog[:10]), entries(item("New", date=dated(0)), *left[:9]), full)
     assert {new.entry.title: new.fate for new in decision.new if new.fate != "skipped"} == {"New": "ready"}
     assert len(decision.new) == len(deleted)
-    decision = decide(known(*blog[:10]), entries(*left[:10]), MOMENT)
+    decision = decide(known(*blog[:10]), entries(*left[:10]), full)
     assert [new.fate for new in decision.new] == ["skipped"] * len(deleted)
 
 
-def test_e04_what_is_back_dated_behind_all_others_goes_out_where_nothing_left() -> None:
+@pytest.mark.parametrize("left", [5, 4, 1])
+def test_e04_what_is_back_dated_behind_all_others_goes_out(left: int) -> None:
+    """Whatever was taken out of the feed before."""
     blog = [item(f"Post {n}", date=dated(n)) for n in range(5)]
-    decision = decide(known(*blog), entries(*blog, item("Long ago", date=dated(900))), MOMENT)
+    moment = replace(MOMENT, window=left)
+    decision = decide(known(*blog), entries(*blog[-left:], item("Long ago", date=dated(900))), moment)
     assert [new.fate for new in decision.new] == ["ready"]
 
 
