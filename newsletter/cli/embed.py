@@ -35,4 +35,4 @@ def embed(env: Environment, slug: str | None, kind: Any, language: str | None, t
 
     if theme and kind != "iframe":
         raise click.UsageError("--theme goes with --kind iframe; the other kinds have your blog's own colours")
-    click.echo(embed_form(env, slug or feeds.only_list(), kind, language=language or "", theme=theme or ""), nl=False)
+    click.echo(embed_form(env, feeds.one_list(slug), kind, language=language or "", theme=theme or ""), nl=False)

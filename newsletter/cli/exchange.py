@@ -61,7 +61,7 @@ def import_(
     """
     word_given(confirmed=confirmed, because=because)
     done = importing.import_file(
-        env, file, slug=slug or feeds.only_list(), told_list=slug is not None, platform=platform, because=because,
+        env, file, slug=feeds.one_list(slug), told_list=slug is not None, platform=platform, because=because,
         dry_run=dry_run, progress=_progress(json_=json_),
     )  # fmt: skip
     if json_:
@@ -141,6 +141,7 @@ def export(env: Environment, file: Path | None, slug: str | None, status: str | 
 
     A cell that a spreadsheet would take for a formula has an apostrophe before it; `import` takes it away again.
     """
+    slug = feeds.one_list(slug) if slug else None
     if file is None or str(file) == "-":
         exporting.to_text(sys.stdout, slug=slug, status=status)
         return

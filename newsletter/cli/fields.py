@@ -36,7 +36,7 @@ def add(
     env: Environment, name: str, slug: str | None, kind: str, label: str, choices: tuple[str, ...], *, required: bool
 ) -> None:
     """Add a field to a list's form. Forms you have pasted are to be printed anew: `newsletter embed`."""
-    made = forms.add(slug or feeds.only_list(), name, kind, label, choices, required=required)
+    made = forms.add(feeds.one_list(slug), name, kind, label, choices, required=required)
     say(f"{made.name}: {made.kind}{', required' if made.required else ''}")
 
 
@@ -46,7 +46,7 @@ def add(
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """The fields of a list's form, in their order."""
-    found = forms.ls(slug or feeds.only_list())
+    found = forms.ls(feeds.one_list(slug))
     if json_:
         return as_json([asdict(row) for row in found])
     rows = [(row.name, row.kind, row.label, ", ".join(row.choices), "yes" if row.required else "") for row in found]
@@ -59,5 +59,5 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @with_environment
 def remove(env: Environment, name: str, slug: str | None) -> None:
     """Take a field out of the form; what readers have answered stays."""
-    forms.remove(slug or feeds.only_list(), name)
+    forms.remove(feeds.one_list(slug), name)
     say(f"{name} is removed.")

@@ -161,7 +161,7 @@ def edit(
     if changes:
         subscribers.edit(address, name=name, slug=slug, cadence=cadence, tag=tag, untag=untag)
     if unsubscribe:
-        subscribers.unsubscribe(env, address, slug or feeds.only_list())
+        subscribers.unsubscribe(env, address, feeds.one_list(slug))
     say("Done.")
 
 

@@ -176,7 +176,7 @@ def _view(feed: Feed) -> FeedView:
     )
 
 
-def only_list() -> str:
-    """The slug of the only list there is. Raises `NotFound`, `Refused`."""
+def one_list(slug: str | None) -> str:
+    """The slug of the list named, or of the only one there is. Raises `NotFound`, `Refused`."""
     with reading() as session:
-        return find_list(session, None).slug
+        return find_list(session, slug).slug

@@ -328,6 +328,18 @@ def test_doctor(newsletter: Run, mail: FaultServer) -> None:
     assert "554" in said.out
 
 
+def test_a_misspelt_list_is_said_at_once(newsletter: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("email\na@example.com\nb@example.com\n")
+    newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "x")
+    for words in (
+        ("subscriber", "import", "x.csv"), ("subscriber", "export"), ("embed",), ("field", "ls"),
+        ("subscriber", "edit", "ana@example.com", "--unsubscribe"),
+    ):  # fmt: skip
+        said = newsletter(*words, "--list", "blgo")
+        assert (said.code, said.out) == (1, ""), words
+        assert said.err.startswith("newsletter: there is no list blgo (lists: "), words
+
+
 def test_templates_of_ones_own_win(newsletter: Run, tmp_path: Path, mail: FaultServer) -> None:
     assert "emails/confirm/subject.txt" in newsletter("templates", "ls").out
     assert newsletter("templates", "eject", "emails/confirm/subject.txt").code == 0
