@@ -182,6 +182,9 @@ def test_the_script_works_twice_on_a_page(scene: Scene, page: Page) -> None:
         page.get_by_label("Your e-mail address").nth(number).fill(email)
         page.get_by_role("button", name="Subscribe").nth(number).click()
         page.get_by_role("status").nth(1 if email.startswith("two") else 0).wait_for()
+    page.wait_for_load_state("networkidle")
+    assert page.get_by_role("status").count() == 2, "each was sent once"
+    assert page.get_by_role("alert").count() == 0
     assert scene.count(Subscription) == 2
 
 

@@ -8,7 +8,7 @@
   const PUZZLE_PATIENCE = 8_000; // ms for the puzzle, once the button is pressed
   const hex = (text) => Uint8Array.from(text.match(/../g) || [], (pair) => parseInt(pair, 16));
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-  const upgraded = new WeakSet();
+  const UPGRADED = Symbol.for("newsletter"); // seen by each copy of this script, and no field can be called that
   let count = 0;
 
   // ── the puzzle: ALTCHA's protocol 2, PBKDF2 by the browser's own means ────────────────────────────
@@ -34,8 +34,8 @@
   // ── one form ──────────────────────────────────────────────────────────────────────────────────────
 
   function upgrade(form) {
-    if (upgraded.has(form)) return; // the script stands twice on the page
-    upgraded.add(form);
+    if (form[UPGRADED]) return; // the script stands twice on the page
+    form[UPGRADED] = true;
     form.noValidate = true; // we say it ourselves, beside the field
     const number = ++count;
     // Never form.action or form.elements: a field of the author's may be called that, and would be found instead.
