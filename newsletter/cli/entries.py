@@ -9,7 +9,7 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, warn, yes_option
 from newsletter.errors import NewsletterError
-from newsletter.services import entries, lists
+from newsletter.services import entries, feeds, lists
 
 if TYPE_CHECKING:
     from newsletter.services.entries import EntryView
@@ -32,7 +32,7 @@ def entry() -> None:
 @with_environment
 def ls(env: Environment, slug: str | None, fate: str | None, limit: int, *, json_: bool) -> None:
     """Entries, newest first."""
-    found = entries.ls(slug=slug, fate=fate, limit=limit)
+    found = entries.ls(slug=feeds.checked(slug), fate=fate, limit=limit)
     if json_:
         return as_json([_json(row) for row in found])
     zones = lists.zones()
@@ -70,7 +70,8 @@ def _verb(name: str, text: str, *, question: str = "") -> None:
     def command(env: Environment, entry_ids: tuple[int, ...], slug: str | None, *, held: bool, yes: bool) -> int:
         if bool(entry_ids) == held:
             raise click.UsageError("name entries by their numbers, or say --held")
-        chosen = list(entry_ids) or [row.id for row in entries.ls(slug=slug, fate="held", limit=None)][::-1]
+        waiting = () if entry_ids else entries.ls(slug=feeds.checked(slug), fate="held", limit=None)
+        chosen = list(entry_ids) or [row.id for row in waiting][::-1]
         if question:
             ask(question, yes=yes)
         refused, service = 0, getattr(entries, name)

@@ -141,7 +141,7 @@ def export(env: Environment, file: Path | None, slug: str | None, status: str | 
 
     A cell that a spreadsheet would take for a formula has an apostrophe before it; `import` takes it away again.
     """
-    slug = feeds.one_list(slug) if slug else None
+    slug = feeds.checked(slug)
     if file is None or str(file) == "-":
         exporting.to_text(sys.stdout, slug=slug, status=status)
         return

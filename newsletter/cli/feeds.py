@@ -85,7 +85,7 @@ def edit(env: Environment, which: str, *, page_pictures: bool | None, **kinds: b
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """All feeds, and how they are."""
-    found = feeds.ls(slug)
+    found = feeds.ls(feeds.checked(slug))
     if json_:
         return as_json([asdict(row) for row in found])
     zones = lists.zones()

@@ -13,7 +13,7 @@ from newsletter import moments
 from newsletter.cli import looking, writing
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, on_terminal, say, table, yes_option
-from newsletter.services import series
+from newsletter.services import feeds, series
 
 if TYPE_CHECKING:
     from newsletter.services.environment import Environment
@@ -65,7 +65,7 @@ def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bo
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """The letters in order, and how many readers have had each."""
-    found = series.ls(slug)
+    found = series.ls(feeds.checked(slug))
     if json_:
         return as_json([_as_dict(row) for row in found])
     rows = [(row.id, row.list, _wait(row.after), row.subject, row.readers) for row in found]

@@ -159,7 +159,7 @@ def edit(
     if not changes and not unsubscribe:
         raise click.UsageError("say what to change: --name, --cadence, --tag, --untag or --unsubscribe")
     if changes:
-        subscribers.edit(address, name=name, slug=slug, cadence=cadence, tag=tag, untag=untag)
+        subscribers.edit(address, name=name, slug=feeds.checked(slug), cadence=cadence, tag=tag, untag=untag)
     if unsubscribe:
         subscribers.unsubscribe(env, address, feeds.one_list(slug))
     say("Done.")

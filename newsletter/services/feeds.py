@@ -176,6 +176,11 @@ def _view(feed: Feed) -> FeedView:
     )
 
 
+def checked(slug: str | None) -> str | None:
+    """A slug as it was given, None for every list. Raises `NotFound` where no list has it."""
+    return one_list(slug) if slug is not None else None
+
+
 def one_list(slug: str | None) -> str:
     """The slug of the list named, or of the only one there is. Raises `NotFound`, `Refused`."""
     with reading() as session:

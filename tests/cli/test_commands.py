@@ -333,6 +333,7 @@ def test_a_misspelt_list_is_said_at_once(newsletter: Run, tmp_path: Path) -> Non
     newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "x")
     for words in (
         ("subscriber", "import", "x.csv"), ("subscriber", "export"), ("embed",), ("field", "ls"),
+        ("feed", "ls"), ("entry", "ls"), ("series", "ls"), ("subscriber", "edit", "ana@example.com", "--cadence", "daily"),
         ("subscriber", "edit", "ana@example.com", "--unsubscribe"),
     ):  # fmt: skip
         said = newsletter(*words, "--list", "blgo")
