@@ -244,6 +244,7 @@ class Wire:
 
     def _see_off(self, connection: Connection) -> None:
         """QUIT; the answer is waited for beside what else goes on."""
+        self._held_up |= bool(self._found)  # its successor begins with a clean slate
         self._connections.remove(connection)
         self._leaving.append(connection)
         connection.write(connection.conversation.quit())

@@ -137,8 +137,12 @@ def test_p09_an_opening_without_an_end(servers: list[FaultServer], command: str,
     assert time.monotonic() - begun < 5
 
 
-def test_p06_refusals_are_handed_over_as_they_come(servers: list[FaultServer]) -> None:
-    """However many there are: whoever takes them may want to stop."""
+@pytest.mark.parametrize("a_connection", [100, 3])
+def test_p06_refusals_are_handed_over_as_they_come(
+    servers: list[FaultServer], monkeypatch: pytest.MonkeyPatch, a_connection: int
+) -> None:
+    """However many there are, and however few a connection carries: whoever takes them may want to stop."""
+    monkeypatch.setattr("newsletter.mail.conversation.MESSAGES_A_CONNECTION", a_connection)
     everybody = make(servers, {"RCPT": always(b"550 5.1.1 User unknown\r\n")})
     too_big = make(servers, ehlo=("PIPELINING", "SIZE 10"))
     for server in (everybody, too_big):
