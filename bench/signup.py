@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
+from urllib.request import urlopen
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -110,6 +111,10 @@ def serving(server: str, url: str = "", *, ceilings: str = "", more: str = "") -
             running = [subprocess.Popen(command, env=environ, stdout=out, stderr=out) for command in commands]
             try:
                 sinks.wait_for(port)
+                with urlopen(
+                    f"http://127.0.0.1:{port}/slow/", timeout=60
+                ) as first:  # gunicorn listens before it has loaded
+                    first.read()
                 yield port, running[0].pid
             finally:
                 for process in running:
