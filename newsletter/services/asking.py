@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.models import Asking, ConsentEvent, Subscriber, Subscription
-from newsletter.services.consent import Evidence, note, note_consent
+from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.environment import Environment
 from newsletter.services.suppressions import hashes
 from newsletter.tokens import message_id, new_handle
@@ -109,7 +109,7 @@ def ask(env: Environment, session: Session, request: Request, *, barred: bool = 
     known_as = asked.email_hash if asked and not barred else hashes(env, request.email_key)[0]
     held = pen.write(own, standing, known_as)
     nobody = replace(request, email_key=new_handle(), name="", language="")
-    with _taken_back(session):
+    with taken_back(session):
         _Pen(env, session, nobody, standing, asks=True).write(STEPS - own, held, hashes(env, nobody.email_key)[0])
 
 
@@ -179,16 +179,16 @@ class _Pen:
 
     def _note(self, subscription: int, sent: str) -> None:
         asked = self.request
-        note(
+        note_consent(
             self.session, subscription, "requested", asked.evidence, self.now, wording=asked.wording, message_id=sent
         )  # fmt: skip
         for name, wording in asked.agreed.items():
             evidence = Evidence(asked.evidence.source, form=asked.evidence.form, note=name)
-            note(self.session, subscription, "agreed", evidence, self.now, wording=wording)
+            note_consent(self.session, subscription, "agreed", evidence, self.now, wording=wording)
 
 
 @contextmanager
-def _taken_back(session: Session) -> Iterator[None]:
+def taken_back(session: Session) -> Iterator[None]:
     """A piece of work that is undone at its end, for the sake of the time it takes."""
     savepoint = session.connection().begin_nested()
     try:
@@ -245,5 +245,5 @@ def answered(env: Environment, session: Session, subscriber: Subscriber) -> None
             _count(session, hashes(env, subscriber.email_key)[0], now)
             other.withheld, other.confirmation_at = False, now
             sent = _queue(session, "confirm", other.id, other.round, other.mailing_list.from_email, now)
-            note_consent(session, other, "asked", Evidence("confirmation"), now, message_id=sent)
+            note_consent(session, other.id, "asked", Evidence("confirmation"), now, message_id=sent)
             return

@@ -15,6 +15,7 @@ from newsletter.mail.message import SLOT_PATTERN
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
+from newsletter.services import finding
 from newsletter.services.environment import Environment
 from newsletter.tokens import message_id
 
@@ -88,13 +89,13 @@ def ls(*, slug: str | None = None, limit: int = 50) -> list[CampaignView]:
 def show(campaign_id: int) -> CampaignView:
     """One campaign. Raises `NotFound`."""
     with reading() as session:
-        return _view(session, _find(session, campaign_id))
+        return _view(session, finding.found(session, campaign_id))
 
 
 def content(campaign_id: int) -> MailContent:
     """What it says: its widest edition, with slots. Raises `NotFound`."""
     with reading() as session:
-        _find(session, campaign_id)
+        finding.found(session, campaign_id)
         query = (
             select(Edition)
             .where(Edition.campaign_id == campaign_id)
@@ -110,7 +111,7 @@ def content(campaign_id: int) -> MailContent:
 def report(campaign_id: int, *, everybody: bool = False) -> CampaignReport:
     """The numbers, and who did not get it and why."""
     with reading() as session:
-        campaign = _find(session, campaign_id)
+        campaign = finding.found(session, campaign_id)
         domain = campaign.mailing_list.from_email.rpartition("@")[2]
         rows = outbox.rows(session, campaign)
         deliveries = tuple(
@@ -137,7 +138,7 @@ def pause(campaign_id: int) -> CampaignView:
 def resume(campaign_id: int) -> CampaignView:
     """Goes on where it stopped. Raises `Refused` for a letter whose better subject has to be picked first."""
     with reading() as session:
-        campaign = _find(session, campaign_id)
+        campaign = finding.found(session, campaign_id)
         undecided = campaign.subject_b and not campaign.picked and campaign.recipients
         if campaign.status == "paused" and undecided and outbox.worked_through(session, campaign):
             raise Refused("both subjects are tried", hint=f"pick one: newsletter campaign pick {campaign_id} a")
@@ -147,7 +148,7 @@ def resume(campaign_id: int) -> CampaignView:
 def cancel(env: Environment, campaign_id: int) -> CampaignView:
     """Ends a campaign for good: who has not got it will not."""
     with transaction() as session:
-        campaign = _locked(session, campaign_id)
+        campaign = finding.locked(session, campaign_id)
         if campaign.status in ("sent", "cancelled"):
             raise Refused(f"campaign {campaign_id} is {campaign.status} already")
         outbox.cancel_campaign(session, campaign, now=env.now)
@@ -159,7 +160,7 @@ def cancel(env: Environment, campaign_id: int) -> CampaignView:
 def retry(env: Environment, campaign_id: int) -> CampaignView:
     """Sends once more to those it failed for, and to nobody else. Raises `Refused` where there are none."""
     with transaction() as session:
-        campaign = _locked(session, campaign_id)
+        campaign = finding.locked(session, campaign_id)
         if campaign.status == "cancelled" or not outbox.retry(session, campaign, now=env.now):
             raise Refused(f"campaign {campaign_id} has nobody to try again")
         campaign.status, campaign.finished_at, campaign.reason = "sending", None, ""
@@ -168,26 +169,12 @@ def retry(env: Environment, campaign_id: int) -> CampaignView:
 
 def _switch(campaign_id: int, allowed: set[str], status: str, reason: str) -> CampaignView:
     with transaction() as session:
-        campaign = _locked(session, campaign_id)
+        campaign = finding.locked(session, campaign_id)
         if campaign.status not in allowed:
             raise Refused(f"campaign {campaign_id} is {campaign.status}")
         resumed = "scheduled" if status == "sending" and campaign.started_at is None else status
         campaign.status, campaign.reason = resumed, reason
         return _view(session, campaign)
-
-
-def _locked(session: Session, campaign_id: int) -> Campaign:
-    found: Campaign | None = session.scalar(select(Campaign).where(Campaign.id == campaign_id).with_for_update())
-    if found is None:
-        raise NotFound(f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`")
-    return found
-
-
-def _find(session: Session, campaign_id: int) -> Campaign:
-    found = session.get(Campaign, campaign_id)
-    if found is None:
-        raise NotFound(f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`")
-    return found
 
 
 def _view(session: Session, row: Campaign) -> CampaignView:

@@ -17,7 +17,7 @@ from newsletter.content import lines, plain
 from newsletter.db import reading
 from newsletter.errors import NotFound
 from newsletter.languages import Text, say
-from newsletter.models import ConsentEvent, Subscriber, Subscription, Wording
+from newsletter.models import ConsentEvent, Subscriber, Wording
 from newsletter.services.environment import Environment
 from newsletter.services.suppressions import suppressed
 
@@ -73,20 +73,6 @@ def worded(session: Session, shown: object, otherwise: str) -> str:
 
 def note_consent(
     session: Session,
-    subscription: Subscription,
-    kind: str,
-    evidence: Evidence,
-    now: datetime,
-    *,
-    wording: str = "",
-    message_id: str = "",
-) -> None:
-    """Adds a piece of evidence. Nothing ever changes one."""
-    note(session, subscription.id, kind, evidence, now, wording=wording, message_id=message_id)
-
-
-def note(
-    session: Session,
     subscription_id: int,
     kind: str,
     evidence: Evidence,
@@ -95,7 +81,7 @@ def note(
     wording: str = "",
     message_id: str = "",
 ) -> None:
-    """The same, for a subscription that is known by its id."""
+    """Adds a piece of evidence. Nothing ever changes one."""
     event = {
         "subscription_id": subscription_id,
         "kind": kind,

@@ -5,8 +5,7 @@ The mail goes to the address we know, whoever asks, and every answer is the same
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Literal
 
@@ -19,7 +18,7 @@ from newsletter.db import transaction
 from newsletter.errors import LinkExpired, TooMany
 from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.services import limits
-from newsletter.services.asking import Request, ask
+from newsletter.services.asking import Request, ask, taken_back
 from newsletter.services.consent import Evidence, default_wording
 from newsletter.services.environment import Environment
 from newsletter.services.suppressions import suppressed
@@ -63,18 +62,8 @@ def by_address(env: Environment, email: object, evidence: Evidence, *, resource:
         else:
             ask(env, session, _request(mailing_list, address.email, address.key, spoken, evidence), barred=True)
         hers = status == "active" or (status == "unsubscribed" and not resource)
-        with nullcontext() if hers else _for_show(session):
+        with nullcontext() if hers else taken_back(session):
             _queue(env, session, found, kind, resource)
-
-
-@contextmanager
-def _for_show(session: Session) -> Iterator[None]:
-    """A piece of work that is undone at its end, for the sake of the time it takes."""
-    savepoint = session.begin_nested()
-    try:
-        yield
-    finally:
-        savepoint.rollback()
 
 
 def by_token(env: Environment, purpose: Purpose, token: str, evidence: Evidence) -> None:
@@ -131,7 +120,7 @@ def _queue(env: Environment, session: Session, subscription: Subscription | None
     now = int(env.now.timestamp())
     enough = limits.count(session, f"{kind}/{whose}", now=now, seconds=A_DAY) > PER_DAY
     context = {"resource": resource} if resource else None
-    with _for_show(session) if enough else nullcontext():
+    with taken_back(session) if enough else nullcontext():
         outbox.enqueue(session, mail=kind, subscription_id=where, now=env.now, context=context)
 
 

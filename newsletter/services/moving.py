@@ -96,7 +96,7 @@ def _move(env: Environment, session: Session, subscription: Subscription, eviden
     session.flush()
     noted = Evidence(evidence.source, evidence.page, evidence.ip, evidence.user_agent, note=f"{before} → {after}")
     for each in subscriber.subscriptions:
-        note_consent(session, each, "moved", noted, env.now)
+        note_consent(session, each.id, "moved", noted, env.now)
     outbox.enqueue(session, mail="moved", subscription_id=subscription.id, now=env.now, context={"to": before})
 
 

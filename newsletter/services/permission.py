@@ -146,7 +146,7 @@ def stay(env: Environment, token: str, evidence: Evidence) -> Standing:
                 language=subscription.subscriber.language or mailing_list.language,
             )
             asked = _asked_by(session, campaign, subscription)
-            note_consent(session, subscription, "reaffirmed", evidence, env.now, wording=wording, message_id=asked)
+            note_consent(session, subscription.id, "reaffirmed", evidence, env.now, wording=wording, message_id=asked)
         return standing(subscription, env.now)
 
 
@@ -205,7 +205,9 @@ def _settle(env: Environment, campaign_id: int) -> int:
         ).all()
         for subscription in silent:
             subscription.status, subscription.unsubscribed_at = "unsubscribed", now
-            note_consent(session, subscription, "lapsed", Evidence("permission", note=f"campaign {campaign.id}"), now)
+            note_consent(
+                session, subscription.id, "lapsed", Evidence("permission", note=f"campaign {campaign.id}"), now
+            )
         if not answers.open_after(session, campaign, moment):
             campaign.settled_at = now
         return len(silent)

@@ -145,7 +145,7 @@ def _apply(
             raise InvalidInput({f"cadence-{slug}": Text("Please choose one of those offered.")})
         noted = replace(evidence, note=f"{subscription.cadence} → {cadence}")
         subscription.cadence = cadence
-        note_consent(session, subscription, "changed", noted, env.now)
+        note_consent(session, subscription.id, "changed", noted, env.now)
     if f"pause-{slug}" in wanted:
         subscription.paused_until = _until(wanted[f"pause-{slug}"], f"pause-{slug}", env.now)
     if wanted.get(f"topics-{slug}"):

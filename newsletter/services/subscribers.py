@@ -171,7 +171,7 @@ def activate(
     subscription.status, subscription.confirmed_at = "active", env.now
     subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
     kind = "imported" if evidence.source == "import" else "added"
-    note_consent(session, subscription, kind, evidence, env.now)
+    note_consent(session, subscription.id, kind, evidence, env.now)
     return "updated" if known else "new"
 
 

@@ -61,7 +61,7 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
             subscription.cursor = subscription.joined_seq = mailing_list.entry_seq
             subscription.withheld = False
             wording, message_id = asking.asked_with(session, subscription)
-            note_consent(session, subscription, "confirmed", evidence, now, wording=wording, message_id=message_id)
+            note_consent(session, subscription.id, "confirmed", evidence, now, wording=wording, message_id=message_id)
             limits.count(session, f"confirmed/{mailing_list.id}", now=int(now.timestamp()), seconds=limits.HOUR)
             if not series.begin(session, subscription, now):
                 outbox.enqueue(session, mail="welcome", subscription_id=subscription.id, now=now)
@@ -83,7 +83,7 @@ def leave(session: Session, subscription: Subscription, evidence: Evidence, now:
         return
     was_active = subscription.status == "active"
     subscription.status, subscription.unsubscribed_at = "unsubscribed", now
-    note_consent(session, subscription, "unsubscribed", evidence, now)
+    note_consent(session, subscription.id, "unsubscribed", evidence, now)
     if was_active:
         outbox.enqueue(session, mail="goodbye", subscription_id=subscription.id, now=now)
 
@@ -123,7 +123,7 @@ def resume(session: Session, subscription: Subscription, kind: str, evidence: Ev
     subscription.status, subscription.unsubscribed_at, subscription.paused_until = "active", None, None
     subscription.confirmed_at = subscription.confirmed_at or now
     subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
-    note_consent(session, subscription, kind, evidence, now)
+    note_consent(session, subscription.id, kind, evidence, now)
     if kind == "confirmed" and subscription.series_at is None:
         return series.begin(session, subscription, now)
     subscription.series_due_at = now if subscription.series_at else None
@@ -149,7 +149,7 @@ def give_reason(env: Environment, token: str, reason: str, evidence: Evidence) -
                 ConsentEvent.subscription_id == subscription.id, ConsentEvent.kind == "reason", ConsentEvent.at >= left
             )
             if not session.scalar(select(said)):
-                note_consent(session, subscription, "reason", replace(evidence, note=reason), env.now)
+                note_consent(session, subscription.id, "reason", replace(evidence, note=reason), env.now)
         return standing(subscription, env.now)
 
 

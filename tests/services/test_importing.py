@@ -132,7 +132,7 @@ def test_a_persons_own_later_yes_stands_above_a_file(env: Environment, tmp_path:
 
         mine = find(session, "blog")
         own = add_reader(session, mine, "own@example.com")
-        note_consent(session, own, "confirmed", Evidence("form"), START - timedelta(days=30))
+        note_consent(session, own.id, "confirmed", Evidence("form"), START - timedelta(days=30))
         add_reader(session, mine, "theirs@example.com")
     load(
         env, tmp_path,

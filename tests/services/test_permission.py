@@ -116,7 +116,7 @@ def test_only_those_who_never_confirmed(env: Environment, sink: Sink) -> None:
     subscribers.add(env, "added@example.com", slug="blog", because="on the phone")
     with transaction() as session:
         row = session.scalars(select(Subscription).order_by(Subscription.id).limit(1)).one()
-        consent.note_consent(session, row, "confirmed", LINK, env.now)
+        consent.note_consent(session, row.id, "confirmed", LINK, env.now)
     ask(env, sink, unproven=True)
     assert sorted(str(each["To"]) for each in sink.messages) == ["added@example.com", "silent@example.com"]
 
