@@ -19,12 +19,26 @@ from pathlib import Path
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Engine, Integer, MetaData, TypeDecorator, event
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    TypeDecorator,
+    UniqueConstraint,
+    event,
+)
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
-from newsletter.errors import DatabaseError
+from newsletter.errors import Conflict, DatabaseError
 from newsletter.turns import Turns
 
 BUSY_TIMEOUT_MS = 40_000
@@ -129,9 +143,10 @@ def _knock(connection: Any) -> bool:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """One write transaction on this thread's session: committed at the end, rolled back by any error.
+    """Run one write transaction on this thread's session: commit at the end, roll back on any error.
 
-    Raises `DatabaseError` where the database is locked, full, read-only or gone; nothing has been written then.
+    Raises `DatabaseError` where the database is locked, full, read-only or gone, and `Conflict` with
+    the name of the constraint where a change breaks one; nothing has been written then.
     """
     session = db.session()
     if session.new or session.dirty or session.deleted:
@@ -148,11 +163,58 @@ def transaction() -> Iterator[Session]:
             raise DatabaseError(
                 f"the database cannot be written: {reason(error)}", hint="nothing was changed"
             ) from error
+        except IntegrityError as error:
+            session.rollback()
+            raise Conflict(constraint_name(error)) from error
         except BaseException:
             session.rollback()
             raise
         finally:
             session.info.pop("writes", None)
+
+
+def constraint_name(error: IntegrityError) -> str:
+    """Return the name of the constraint that `error` reports, the same on SQLite and PostgreSQL.
+
+    A column that may not be NULL gives `nn_<table>_<column>`. SQLite does not say which foreign key
+    is broken: there it is `foreign_key`. What cannot be named is the driver's own message.
+    """
+    diagnostics = getattr(error.orig, "diag", None)
+    if diagnostics is not None:
+        if diagnostics.constraint_name:
+            return str(diagnostics.constraint_name)
+        return f"nn_{diagnostics.table_name}_{diagnostics.column_name}"
+    return _sqlite_constraint_name(str(error.orig))
+
+
+def _sqlite_constraint_name(message: str) -> str:
+    kind, _, subject = message.partition(" constraint failed: ")
+    if kind == "CHECK":
+        return subject
+    if kind == "NOT NULL":
+        return "nn_" + subject.replace(".", "_")
+    if kind == "UNIQUE":
+        columns = [name.split(".") for name in subject.split(", ")]
+        return _unique_name(columns[0][0], {column[-1] for column in columns})
+    if message.startswith("FOREIGN KEY"):
+        return "foreign_key"
+    table, _, rest = message.partition(" ")
+    return f"{table}_append_only" if rest == "is append-only" else message
+
+
+def _unique_name(table_name: str, columns: set[str]) -> str:
+    """Return the name of the unique constraint, primary key or index over exactly these columns."""
+    table = Base.metadata.tables.get(table_name)
+    for item in _unique_items(table) if table is not None else ():
+        if {column.name for column in item.columns} == columns:
+            return str(item.name or f"pk_{table_name}")
+    return f"uq_{table_name}_{'_'.join(sorted(columns))}"
+
+
+def _unique_items(table: Table) -> Iterator[PrimaryKeyConstraint | UniqueConstraint | Index]:
+    yield table.primary_key
+    yield from (item for item in table.constraints if isinstance(item, UniqueConstraint))
+    yield from (index for index in table.indexes if index.unique)
 
 
 @contextmanager

@@ -21,6 +21,7 @@
     ├── TemplateProblem         a mail template cannot be rendered; `template`, `line`
     ├── TransportError          an SMTP server cannot be used; nobody in the outbox is to blame
     └── LeaseLost               another worker has taken over what this one was sending
+    Conflict                    a broken constraint of the database, by its name; no door translates it
 
 Raised low, translated once at each door (`web/errors.py`, `cli/__init__.py`). In a batch a bad item becomes a recorded
 value and the loop goes on.
@@ -58,6 +59,18 @@ class SettingsError(NewsletterError):
 
 class DatabaseError(NewsletterError):
     """The database cannot be used as it is."""
+
+
+class Conflict(Exception):
+    """Report a broken database constraint by its name, such as `uq_subscribers_email_key`.
+
+    A caller handles the names it expects and raises every other again. It is no `NewsletterError`:
+    a constraint that nobody expected is a bug, to be logged with its traceback.
+    """
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(f"the database refused a change: {constraint}")
+        self.constraint = constraint
 
 
 class InvalidInput(NewsletterError):

@@ -8,11 +8,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, exists, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.db import reading, transaction
+from newsletter.errors import Conflict
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, CampaignEntry, Edition, Entry, MailingList, Period, Subscription
 from newsletter.models.campaigns import WEB
@@ -83,8 +83,12 @@ def compose(env: Environment, due: Due) -> Composed | None:
                 return None
             _settle(env, session, found)
             return _freeze(env, session, found, due, mails)
-    except (IntegrityError, _TakenCareOf):
+    except _TakenCareOf:
         return None
+    except Conflict as conflict:
+        if conflict.constraint != "uq_periods_list_id_cadence_key":
+            raise
+        return None  # another worker has composed this period
 
 
 def _render(env: Environment, session: Session, found: Plan) -> list[_Mail]:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import Address
 from newsletter.db import reading, transaction
-from newsletter.errors import DatabaseError, InvalidInput
+from newsletter.errors import Conflict, DatabaseError, InvalidInput
 from newsletter.exports.person import Person
 from newsletter.exports.reading import SubscriberFile, tables
 from newsletter.exports.table import Row
@@ -30,6 +29,17 @@ BATCH = 4000
 """Rows in a transaction: each dirties most of the large indexes once, however many there are in it."""
 PROBLEMS_SHOWN = 20
 TRIES = 5
+SAME_MOMENT = (
+    "uq_subscribers_email_key",
+    "uq_subscriptions_list_id_subscriber_id",
+    "pk_subscriber_tags",
+    "uq_suppressions_email_hash",
+    "fk_subscriptions_subscriber_id_subscribers",
+    "fk_subscriber_tags_subscriber_id_subscribers",
+    "fk_consent_events_subscription_id_subscriptions",
+)
+"""Constraints that a sign-up, an erasure or another import at the same moment breaks: the batch is
+tried again."""
 
 SUPPRESSED_FOR: dict[Word, str] = {"bounced": "bounce", "complained": "complaint", "blocked": "manual"}
 REJECTED, DUPLICATE, NEW, UPDATED = "rejected", "duplicate", "new", "updated"
@@ -150,8 +160,8 @@ def _take(env: Environment, order: Order, batch: list[Person | Row], done: Impor
                 if not order.dry_run:
                     roster.write()
             break
-        except IntegrityError:
-            if tries == TRIES - 1:
+        except Conflict as conflict:
+            if conflict.constraint not in SAME_MOMENT or tries == TRIES - 1:
                 raise
     for (row, _address), (result, standing, problem) in zip(parsed, counted, strict=True):
         done.count(result, standing)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import mask, parse_address
 from newsletter.db import reading, transaction
-from newsletter.errors import LinkInvalid
+from newsletter.errors import Conflict, LinkInvalid
 from newsletter.models import Delivery, Subscriber, Subscription
 from newsletter.services import limits
 from newsletter.services.consent import Evidence, note_consent
@@ -71,7 +70,10 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Move:
                 _move(env, session, subscription, evidence)
                 return _shown(env, session, subscription, mark)
             return found
-    except IntegrityError:  # somebody has subscribed with it this moment
+    except Conflict as conflict:
+        if conflict.constraint != "uq_subscribers_email_key":
+            raise
+        # Somebody has subscribed with the new address at this moment.
         return look(env, token)
 
 

@@ -189,7 +189,7 @@ class Roster:
 
     def write(self) -> None:
         """Everything that was put, in the order of the addresses, so that two imports at once wait for each other and
-        do not lock each other out. Raises `IntegrityError` where somebody was quicker."""
+        do not lock each other out. Raises `Conflict` where somebody was quicker."""
         returned = self._insert(_subscribers, [self._people[key] for key in sorted(self._people)], "id", "email_key")
         self._ids |= {key: id_ for id_, key in returned}
         rows = [{"subscriber_id": self._ids[key[0]], **self._made[key]} for key in sorted(self._made)]

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import Address
 from newsletter.content import plain
 from newsletter.db import transaction
-from newsletter.errors import InvalidInput, LinkError, LinkInvalid, TooMany
+from newsletter.errors import Conflict, InvalidInput, LinkError, LinkInvalid, TooMany
 from newsletter.languages import Text, known
 from newsletter.services import forms, limits, suppressions, topics
 from newsletter.services.acceptance import accepted
@@ -26,6 +25,8 @@ from newsletter.services.forms import Form
 
 TOO_FAST = timedelta(seconds=2)
 NAME_AT_MOST = 200
+SAME_MOMENT = ("uq_subscribers_email_key", "uq_subscriptions_list_id_subscriber_id")
+"""Constraints that two sign-ups of one address at the same moment break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +78,10 @@ def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) 
                 wait = limits.sign_up(env, session, list_id=form.list_id, ip=evidence.ip, solved=solved)
             if wait is None and not robot:
                 _take_down(env, session, form, checked, sign_up, evidence)
-    except IntegrityError:  # the same address twice at the same moment: the other one has queued the mail
-        return
+    except Conflict as conflict:
+        if conflict.constraint not in SAME_MOMENT:
+            raise
+        return  # the other request for this address has queued the mail
     if wait is not None:
         raise TooMany("too many sign-ups at once; please try again later", retry_after=wait)
 

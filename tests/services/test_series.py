@@ -262,10 +262,10 @@ def test_which_letter_is_next(steps: list[SeriesStep], taken: dict[int, int], ex
 
 
 def test_the_schema_keeps_it_to_once(env: Environment, steps: dict[str, int], clock: Clock) -> None:
-    from sqlalchemy.exc import IntegrityError
+    from newsletter.errors import Conflict
 
     reader = sign_up(env)
-    with pytest.raises(IntegrityError), transaction() as session:
+    with pytest.raises(Conflict), transaction() as session:
         session.add(StepTaken(subscription_id=reader.id, step_id=steps["hello"], at=env.now))
     assert isinstance(db.session.scalars(select(Step.created_at)).first(), datetime)
 

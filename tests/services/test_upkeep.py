@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 
 from newsletter.db import db, reading, transaction
+from newsletter.errors import Conflict
 from newsletter.models import ConsentEvent, Counter, MailingList, Subscriber, Subscription
 from newsletter.services import importing, signup, suppressions, upkeep
 from newsletter.services.consent import Evidence
@@ -46,9 +46,10 @@ def test_t15_no_error_of_the_database_shows_an_address(env: Environment) -> None
     with transaction() as session:
         mailing_list = add_list(session)
         add_reader(session, mailing_list, "secret@example.com")
-    with pytest.raises(IntegrityError) as caught, transaction() as session:
+    with pytest.raises(Conflict) as caught, transaction() as session:
         add_reader(session, session.merge(mailing_list), "secret@example.com")
-    assert "parameters hidden" in str(caught.value)
+    assert "parameters hidden" in str(caught.value.__cause__)
+    assert "secret@" not in str(caught.value)
 
 
 def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment) -> None:
