@@ -1,97 +1,81 @@
-"""An installation with readers in it is brought up to date, and nobody and nothing is lost."""
+"""The one migration: what Alembic cannot read from the models, and databases of other revisions."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 import pytest
-from alembic import command
-from alembic.script import ScriptDirectory
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Connection,
-    DateTime,
-    Integer,
-    LargeBinary,
-    MetaData,
-    create_engine,
-    func,
-    make_url,
-    select,
-    text,
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import DBAPIError
+
+from newsletter.db import Base, db
+from newsletter.errors import DatabaseError
+from newsletter.services.database import require_current, upgrade
+from newsletter.services.environment import Environment
+
+APPEND_ONLY = {"consent_events": "note = 'x'", "wordings": "text = 'x'"}
+
+
+def triggers(connection: Connection) -> set[str]:
+    if connection.dialect.name == "sqlite":
+        return set(connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")))
+    return set(connection.scalars(text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")))
+
+
+def test_append_only_tables_have_their_triggers(env: Environment) -> None:
+    with db.engine.connect() as connection:
+        assert {f"{table}_append_only" for table in APPEND_ONLY} <= triggers(connection)
+
+
+def test_a_consent_text_cannot_be_changed(env: Environment) -> None:
+    row = "INSERT INTO wordings (hash, text, first_used_at) VALUES (:hash, 'old', '2026-11-24')"
+    with db.engine.begin() as connection:
+        connection.execute(text(row), [{"hash": "a"}, {"hash": "b"}])
+    with pytest.raises(DBAPIError, match="append-only"), db.engine.begin() as connection:
+        connection.execute(text("UPDATE wordings SET text = 'new' WHERE hash = 'a'"))
+
+
+def test_row_numbers_are_never_used_again(env: Environment) -> None:
+    """SQLite gives a deleted row's number to the next one unless a table says AUTOINCREMENT."""
+    if db.engine.dialect.name != "sqlite":
+        return
+    marked = {table.name for table in Base.metadata.sorted_tables if table.dialect_options["sqlite"]["autoincrement"]}
+    with db.engine.connect() as connection:
+        created = "SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"
+        assert set(connection.scalars(text(created))) == marked
+    assert {"subscribers", "subscriptions", "campaigns", "deliveries", "consent_events"} <= marked
+
+
+def test_outcomes_find_room_beside_their_rows(env: Environment) -> None:
+    if db.engine.dialect.name == "sqlite":
+        return
+    with db.engine.connect() as connection:
+        options = "SELECT reloptions FROM pg_class WHERE relname = 'deliveries'"
+        assert connection.scalar(text(options)) == ["fillfactor=60"]
+
+
+def set_revision(revision: str) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :to"), {"to": revision})
+
+
+@pytest.mark.parametrize(
+    ("revision", "message"),
+    [
+        ("0011", "made by a version before 0.1.0"),
+        ("0012", "export your subscribers with that version"),
+        ("9999_later", "a newer version"),
+    ],
 )
-
-from newsletter.db import Base
-from newsletter.services.database import _config, upgrade
-
-# What the first schema's constraints ask for.
-SPECIAL: dict[str, Any] = {
-    "fate": "ready", "cadence": "weekly", "default_cadence": "weekly", "kind": "digest", "reason": "manual", "send_hour": 8, "send_weekday": 0,
-    "feeds.status": "active", "subscriptions.status": "active", "campaigns.status": "sent", "deliveries.status": "sent",
-    "topic_sources.category": None, "form_fields.kind": "text",
-}  # fmt: skip
-
-
-@pytest.fixture
-def old_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Any) -> str:
-    """An empty database of its own."""
-    if database_kind == "sqlite":
-        return f"sqlite:///{tmp_path / 'old.db'}"
-    url = make_url(request.getfixturevalue("postgresql_url"))
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text("DROP DATABASE IF EXISTS old"))
-        connection.execute(text("CREATE DATABASE old"))
-    engine.dispose()
-    return url.set(database="old").render_as_string(hide_password=False)
-
-
-def fill(connection: Connection, metadata: MetaData, empty: set[str]) -> dict[str, int]:
-    """A row in every table that is `empty`, each referring to the first of the others."""
-    for table in (table for table in metadata.sorted_tables if table.name in empty):
-        row: dict[str, Any] = {}
-        for column in table.columns:
-            if special := {f"{table.name}.{column.name}", column.name} & SPECIAL.keys():
-                row[column.name] = SPECIAL[max(special, key=len)]
-            elif isinstance(column.type, DateTime):
-                row[column.name] = datetime(2026, 11, 24, tzinfo=UTC)
-            elif isinstance(column.type, LargeBinary):
-                row[column.name] = b"x"
-            elif isinstance(column.type, Boolean):
-                row[column.name] = False
-            elif isinstance(column.type, Integer) or column.foreign_keys:
-                row[column.name] = 1
-            else:
-                row[column.name] = [] if isinstance(column.type, JSON) else "x"
-        connection.execute(table.insert().values(row))
-    return counts(connection, metadata)
-
-
-def counts(connection: Connection, metadata: MetaData) -> dict[str, int]:
-    tables = metadata.sorted_tables
-    return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
-
-
-def test_every_row_outlives_an_upgrade(old_url: str) -> None:
-    """Through each migration with a row in every table there was until then, those of the newest included."""
-    revisions = [revision.revision for revision in ScriptDirectory.from_config(_config(old_url)).walk_revisions()]
-    engine = create_engine(old_url)
-    before: dict[str, int] = {}
-    for revision in reversed(revisions):
-        command.upgrade(_config(old_url), revision)
-        metadata = MetaData()
-        metadata.reflect(engine)
-        metadata.remove(metadata.tables["alembic_version"])
-        with engine.begin() as connection:
-            there = counts(connection, metadata)
-            assert {name: count for name, count in there.items() if name in before} == before, revision
-            before = fill(connection, metadata, empty={name for name, count in there.items() if not count})
-    assert set(before.values()) == {1}
-    upgrade(old_url)
-    with engine.connect() as connection:
-        assert counts(connection, metadata) == before
-        for table in Base.metadata.sorted_tables:
-            connection.execute(select(table))
-    engine.dispose()
+def test_a_database_of_another_revision_is_refused(env: Environment, revision: str, message: str) -> None:
+    current = "0001_initial"
+    set_revision(revision)
+    try:
+        with pytest.raises(DatabaseError) as caught:
+            require_current()
+        with pytest.raises(DatabaseError) as upgrading:
+            upgrade(env.settings.database_url)
+    finally:
+        set_revision(current)
+    assert message in str(caught.value)
+    assert str(upgrading.value) == str(caught.value)
+    require_current()
+    assert inspect(db.engine).has_table("deliveries")

@@ -110,7 +110,7 @@ class Wording(Base):
 class ConsentEvent(Base):
     """Evidence, only ever added: what happened to a subscription, on whose word, with which wording, on which page and
     through which form; `message_id` is the confirmation's. Of an event nothing ever changes but its `ip`, which is cut
-    to its network after a while: a trigger refuses the rest (migration 0011)."""
+    to its network after a while: a trigger refuses the rest (migrations/versions/0001_initial.py)."""
 
     __tablename__ = "consent_events"
     __table_args__ = {"sqlite_autoincrement": True}

@@ -11,6 +11,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import NullPool, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -19,6 +21,8 @@ from newsletter.errors import DatabaseError, Refused
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 UPGRADE = "run `newsletter db upgrade`"
+BEFORE_FIRST_RELEASE = frozenset(f"{number:04}" for number in range(1, 13))
+"""Revisions of development versions; their migrations are gone (docs/design.md)."""
 
 
 def _config(url: str = "") -> Config:
@@ -35,11 +39,23 @@ def newest() -> str:
 
 
 def upgrade(url: str) -> None:
-    """Creates the tables, or brings them up to date. Raises `DatabaseError`."""
+    """Create the tables, or bring them up to date.
+
+    Raises `DatabaseError` where the database cannot be reached, or is at a revision that this
+    program has no migration for.
+    """
     try:
         command.upgrade(_config(url), "head")
     except DBAPIError as error:
         raise DatabaseError(f"the database cannot be upgraded: {reason(error)}", hint=_where(url)) from None
+    except CommandError as error:
+        raise _wrong_revision(_revision_at(url)) from error
+
+
+def _revision_at(url: str) -> str:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return str(MigrationContext.configure(connection).get_current_revision())
 
 
 def _where(url: str) -> str:
@@ -66,10 +82,20 @@ def require_current() -> None:
         return
     if found is None:
         raise DatabaseError("the database is empty", hint=UPGRADE)
+    raise _wrong_revision(found)
+
+
+def _wrong_revision(revision: str) -> DatabaseError:
+    """Explain why a database at `revision` is of no use to this program, and what to do."""
+    if revision in BEFORE_FIRST_RELEASE:
+        return DatabaseError(
+            "the database was made by a version before 0.1.0 and cannot be upgraded",
+            hint="export your subscribers with that version, then import them with this one",
+        )
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if found not in known:
-        raise DatabaseError("the database belongs to a newer version of newsletter", hint="install that version")
-    raise DatabaseError("the database is older than this program", hint=f"back it up, then {UPGRADE}")
+    if revision in known:
+        return DatabaseError("the database is older than this program", hint=f"back it up, then {UPGRADE}")
+    return DatabaseError("the database belongs to a newer version of newsletter", hint="install that version")
 
 
 def close() -> None:
