@@ -1,104 +1,266 @@
-"""What an SMTP reply means: for this recipient, for the content, for us, or nothing yet. Pure tables.
+"""Judge SMTP replies: what caused a refusal, whom it concerns, and what may follow from it. Pure.
 
-The class digit is the server's opinion, the rest says why (RFC 3463 §3): 5.7.1 is about the sender, 5.1.1 about the
-recipient, 5.3.4 about the message. Taking every 5xx for a dead address would suppress people who are well.
+The class digit is the server's opinion, the rest says why (RFC 3463 section 3): 5.7.1 is about the
+sender, 5.1.1 about the recipient, 5.3.4 about the message. Texts come first, because providers put
+their own quotas under the codes of unknown mailboxes; then the enhanced status, then the bare code.
+A reply that no rule knows never harms a subscriber. The rules are in `reply_rules.py`, the table
+for people is in docs/smtp.md.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
 from typing import Literal
 
-from newsletter.mail.transport import Outcome, Reply, Stage
+from newsletter.mail.reply_rules import (
+    ACCOUNT_CODES,
+    BOILERPLATE,
+    CODES,
+    LOOSE_RULES,
+    MAILBOX_UNAVAILABLE,
+    RULES,
+    STATUSES,
+    Cause,
+    Rule,
+)
+from newsletter.mail.transport import Outcome, Stage
 
-Kind = Literal["sent", "recipient", "temporary", "content", "us", "again", "in_doubt"]
+__all__ = ["About", "Cause", "Kind", "Verdict", "classify", "judge", "read_wait"]
+
+Kind = Literal["sent", "recipient", "temporary", "content", "us", "again", "in_doubt", "unknown"]
+"""What sending does with the message.
+
+`recipient` and `content` fail this delivery; `temporary` and `unknown` are tried again after
+growing waits; `us` waits and counts no attempt; `again` is offered once more at once.
+"""
+
+About = Literal["nobody", "recipient", "sender", "message", "unknown"]
+"""Whom a refusal concerns: `sender` is this installation, its account, its reputation."""
+
+TEXT_AT_MOST = 2_000
+"""Characters of a reply that are looked at: longer ones repeat themselves."""
+
+WAIT_AT_MOST = timedelta(days=1)
+"""A server that asks for a longer wait is asked again after a day."""
+
+ABOUT: dict[Cause, About] = {
+    Cause.NONE: "nobody",
+    Cause.GREYLISTED: "nobody",
+    Cause.MAILBOX: "recipient",
+    Cause.DOMAIN: "recipient",
+    Cause.MAILBOX_FULL: "recipient",
+    Cause.RECIPIENT_POLICY: "recipient",
+    Cause.TOO_LARGE: "message",
+    Cause.FORMAT: "message",
+    Cause.TEMPORARY: "unknown",
+    Cause.PERMANENT: "unknown",
+}
+"""Every other cause concerns the sender."""
+
+SETTINGS: dict[Cause, str] = {
+    Cause.QUOTA: "smtp.max_per_hour, smtp.max_per_day",
+    Cause.PACE: "smtp.max_per_second",
+    Cause.CONNECTIONS: "smtp.connections",
+    Cause.ACCOUNT: "smtp.url",
+}
+
+_ADDRESS_MARKS = re.compile(r"([\s<>()\[\]{},;:\"'=]+)")
+_URL = re.compile(r"https?://([^\s<>\"']{1,300})")
+_HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.){1,8}[a-z][a-z0-9-]{1,62}\.?")
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_LIST_NAMES = re.compile(r"spamhaus|spamcop|barracuda|sorbs|proofpoint|manitu|abusix|uceprotect|mailspike|surbl|uribl")
+_SIGNAL = re.compile(r"[?&]p=(\w{1,40})")
+_WAIT = re.compile(
+    r"(?:again|retry|wait|reset|resend|after|in|erneut|reessayer|dans)\D{0,25}?(\d{1,6}) ?"
+    r"(second|sec|minute|min|hour|hr|day|sekunde|stunde|tag|seconde|heure|jour|s\b|m\b|h\b)"
+)
+_WINDOW = re.compile(
+    r"\b(?:(\w{0,20}(?:minute|minut))|(hour|hourly|stunde|stund\w*|heure)|(daily|day|today|24|tag\w*|jour\w*))"
+)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "t": 86_400, "j": 86_400}
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`kind` says what to do; `suppressible`: the address itself is dead; `why` is one line for a person."""
+    """A judged reply.
+
+    `suppressible`: the address itself is dead (`Cause.MAILBOX`, `Cause.DOMAIN`; a domain only after
+    two such replies on different days). `why` is the server's words as one line for people. `wait`
+    is how long the server asks to wait, or how long the allowance lasts that it names; None where
+    it does not say.
+    """
 
     kind: Kind
     why: str
     suppressible: bool = False
+    cause: Cause = Cause.NONE
+    wait: timedelta | None = None
 
+    @property
+    def about(self) -> About:
+        """Say whom the refusal concerns."""
+        return ABOUT.get(self.cause, "sender")
 
-# By enhanced status without its class digit; longest prefix wins.
-_PERMANENT: dict[str, tuple[Kind, bool]] = {
-    "1": ("recipient", True),  # bad mailbox, domain, syntax
-    "1.7": ("us", False),  # sender's address
-    "1.8": ("us", False),
-    "2.1": ("recipient", True),  # mailbox disabled
-    "2.2": ("recipient", False),  # mailbox full
-    "2.3": ("content", False),  # message too long for this mailbox
-    "2": ("recipient", False),
-    "3.4": ("content", False),  # message too big for the system
-    "3": ("recipient", False),
-    "4": ("recipient", False),  # routing
-    "4.1": ("recipient", True),  # Microsoft: "Recipient address rejected: Access denied"
-    "5": ("us", False),  # protocol: our mistake
-    "6": ("content", False),
-    "7": ("us", False),  # policy, authentication, reputation
-}
-_UNKNOWN_USER = re.compile(
-    r"user unknown|unknown user|no such (user|recipient|mailbox|address)|mailbox (unavailable|not found|unknown)|"
-    r"(user|recipient|address|account|mailbox).{0,40}(does not exist|doesn't exist|disabled|not found|rejected)",
-    re.I,
-)
-_POLICY = re.compile(
-    r"spam|blocked|blacklist|block list|reputation|policy|dmarc|dkim|spf|rbl|dnsbl|banned|denied", re.I
-)
+    @property
+    def setting(self) -> str:
+        """Name the setting that helps against this cause, "" where none does."""
+        return SETTINGS.get(self.cause, "")
 
 
 def judge(outcome: Outcome) -> Verdict:
-    """The verdict on one outcome."""
+    """Judge one outcome of a transport."""
     reply = outcome.reply
     if outcome.result == "accepted":
         return Verdict("sent", reply.text)
-    if outcome.result == "unsent" or reply.code == 421:
-        return Verdict("again", reply.text or "the connection ended before the message was offered")
     if outcome.result == "in_doubt":
         return Verdict("in_doubt", reply.text or "the server's answer was lost")
-    if 400 <= reply.code < 500:
-        return Verdict("us" if _about_us(reply) else "temporary", reply.text)
-    kind, suppressible = _refused(outcome.stage, reply)
-    return Verdict(kind, reply.text, suppressible)
+    cause = classify(reply.code, reply.enhanced, reply.text, outcome.stage) if reply.code else Cause.NONE
+    wait = read_wait(cause, reply.text)
+    if outcome.result == "unsent" or reply.code == 421:
+        why = reply.text or "the connection ended before the message was offered"
+        return Verdict("again", why, cause=cause, wait=wait)
+    permanent = is_permanent(reply.code, reply.enhanced)
+    suppressible = permanent and cause in (Cause.MAILBOX, Cause.DOMAIN)
+    return Verdict(_choose_kind(cause, permanent=permanent), reply.text, suppressible, cause, wait)
 
 
-def _about_us(reply: Reply) -> bool:
-    """A refusal for now that is about the sender: 4.7.x, unless it is greylisting (RFC 6647 §2)."""
-    return (reply.enhanced.startswith("4.7.") and reply.enhanced not in ("4.7.0", "4.7.1")) or reply.code == 454
+def _choose_kind(cause: Cause, *, permanent: bool) -> Kind:
+    about = ABOUT.get(cause, "sender")
+    if about == "sender":
+        return "us"
+    if not permanent or cause in (Cause.GREYLISTED, Cause.TEMPORARY):
+        return "temporary"
+    if about == "message":
+        return "content"
+    return "recipient" if about == "recipient" else "unknown"
 
 
-def _refused(stage: Stage, reply: Reply) -> tuple[Kind, bool]:
-    if reply.code in (530, 534, 535, 538, 521) or stage in ("CONNECT", "MAIL"):
-        return _by_status(reply) if reply.code == 552 else ("us", False)
-    if reply.code == 552 and stage == "RCPT" and not reply.enhanced:
-        return "temporary", False  # too many recipients (RFC 5321 §4.5.3.1.10)
-    if reply.enhanced:
-        return _by_status(reply)
-    return _by_text(stage, reply)
+def is_permanent(code: int, enhanced: str) -> bool:
+    """Tell whether a refusal is meant for good: neither its code nor its status begins with 4."""
+    return not (400 <= code < 500 or enhanced.startswith("4"))
 
 
-def _by_status(reply: Reply) -> tuple[Kind, bool]:
-    subject = reply.enhanced.partition(".")[2]
-    if reply.enhanced == "5.5.0" and _UNKNOWN_USER.search(reply.text):
-        return "recipient", True  # Microsoft: "550 5.5.0 Requested action not taken: mailbox unavailable"
+def classify(code: int, enhanced: str, text: str, stage: Stage | None = None) -> Cause:
+    """Say why a server refused.
+
+    `code` is 0 and `enhanced` is "" where they are not known; `stage` is None where the reply is
+    read in a returned message. A refused MAIL or connection is never about a recipient.
+    """
+    cause = _classify(code, enhanced, text, stage)
+    if stage in ("CONNECT", "MAIL") and cause not in (Cause.TOO_LARGE, Cause.FORMAT):
+        if ABOUT.get(cause) == "recipient":
+            return Cause.SENDER
+        if cause is Cause.PERMANENT:
+            return Cause.POLICY
+    return cause
+
+
+def _classify(code: int, enhanced: str, text: str, stage: Stage | None) -> Cause:
+    if code in ACCOUNT_CODES:
+        return _match(RULES[:7], normalize(text)) or Cause.ACCOUNT
+    plain = normalize(text)
+    reason = re.sub(MAILBOX_UNAVAILABLE, " ", plain)
+    status = enhanced or _find_status(plain)
+    if cause := _match_recipient_denied(status, plain) or _match(RULES, reason):
+        return cause
+    if reason != plain and not _has_reason(reason):
+        return Cause.MAILBOX if is_permanent(code, status) else Cause.MAILBOX_FULL
+    permanent = is_permanent(code, status)
+    by_status = _look_up(status, permanent=permanent)
+    if by_status not in (None, Cause.POLICY, Cause.TEMPORARY, Cause.PROTOCOL):
+        return by_status
+    return _match(LOOSE_RULES, reason) or by_status or _by_code(code, stage, permanent=permanent)
+
+
+def normalize(text: str) -> str:
+    """Prepare a reply for matching: fold case and accents, hide addresses and host names.
+
+    What a recipient is called must not decide what a reply means: `spam@example.org` may be full.
+    """
+    folded = unicodedata.normalize("NFKD", text[:TEXT_AT_MOST]).lower()
+    plain = "".join(letter for letter in folded if not unicodedata.combining(letter))
+    plain = _URL.sub(_shorten_url, plain.replace("\u2019", "'"))
+    return " ".join("".join(_hide(word) for word in _ADDRESS_MARKS.split(plain)).split())
+
+
+def _shorten_url(match: re.Match[str]) -> str:
+    names = " ".join(_LIST_NAMES.findall(match[1])[:2])
+    signal = _SIGNAL.search(match[1])
+    return f"url {names} {signal[1] if signal else ''}"
+
+
+def _hide(word: str) -> str:
+    if "@" in word:
+        return "@"
+    if "." in word and _HOST.fullmatch(word) and not word.startswith("resolver."):
+        return " ".join(["host", *_LIST_NAMES.findall(word)[:1]])
+    return word
+
+
+@cache
+def _compile(rule: Rule) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{pattern})" for pattern in rule.patterns))
+
+
+def _match(rules: tuple[Rule, ...], plain: str) -> Cause | None:
+    return next((rule.cause for rule in rules if _compile(rule).search(plain)), None)
+
+
+def _match_recipient_denied(status: str, plain: str) -> Cause | None:
+    """Microsoft 365 says 5.4.1 "Recipient address rejected: Access denied" of unknown recipients."""
+    if status == "5.4.1" and "recipient address rejected" in plain and "access denied" in plain:
+        return Cause.MAILBOX
+    return None
+
+
+def _has_reason(reason: str) -> bool:
+    """Tell whether words are left that could be a reason beside "mailbox unavailable"."""
+    words = re.sub(rf"\b(?:{BOILERPLATE})\b", " ", re.sub(r"\[.{0,200}?\]|\(.{0,200}?\)", " ", reason))
+    return len(re.findall(r"\b[a-z]{3,}\b", words)) > 1
+
+
+def _find_status(plain: str) -> str:
+    match = _STATUS.search(plain)
+    return match[1] if match else ""
+
+
+def _look_up(status: str, *, permanent: bool) -> Cause | None:
+    subject = status.partition(".")[2]
+    if subject in ("7.0", "7.1") and not permanent:
+        return Cause.TEMPORARY
+    if re.fullmatch(r"7\.(?:6[0-4]\d|650)", subject):  # Exchange Online: banned sending addresses
+        return Cause.REPUTATION
+    if re.fullmatch(r"7\.7\d\d", subject) and subject not in STATUSES:  # Exchange Online: the tenant
+        return Cause.ACCOUNT
     while subject:
-        if subject in _PERMANENT:
-            return _PERMANENT[subject]
+        if subject in STATUSES:
+            return STATUSES[subject]
         subject = subject.rpartition(".")[0]
-    return ("content", False) if reply.code == 552 else ("recipient", False)
+    return None
 
 
-def _by_text(stage: Stage, reply: Reply) -> tuple[Kind, bool]:
-    if _UNKNOWN_USER.search(reply.text):
-        return "recipient", True
-    if _POLICY.search(reply.text):
-        return "us", False
-    if stage == "RCPT" and reply.code in (550, 551, 553):
-        return "recipient", True
-    if reply.code in (500, 501, 502, 503, 504):
-        return "us", False
-    return ("recipient", False) if stage == "RCPT" else ("content", False)
+def _by_code(code: int, stage: Stage | None, *, permanent: bool) -> Cause:
+    if code == 552:  # RFC 5321 section 4.5.3.1.10: too many recipients, where it answers RCPT
+        return Cause.TEMPORARY if stage == "RCPT" else Cause.TOO_LARGE
+    if code == 521 and stage in ("CONNECT", "MAIL"):
+        return Cause.POLICY
+    return CODES.get(code, Cause.PERMANENT if permanent else Cause.TEMPORARY)
+
+
+def read_wait(cause: Cause, text: str) -> timedelta | None:
+    """Read how long a server asks to wait, or how long the quota it names lasts.
+
+    A quota for an hour is free again within an hour; one for a day or longer is tried again daily.
+    """
+    plain = normalize(text)
+    if match := _WAIT.search(plain):
+        return min(timedelta(seconds=int(match[1]) * _SECONDS[match[2][0]]), WAIT_AT_MOST)
+    if cause is not Cause.QUOTA or not (window := _WINDOW.search(plain)):
+        return None
+    if window[1]:
+        return timedelta(minutes=1)
+    return timedelta(hours=1) if window[2] else WAIT_AT_MOST

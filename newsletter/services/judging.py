@@ -64,7 +64,7 @@ def mark(row: Row, outcome: Outcome, verdict: Verdict, *, now: datetime, patienc
         case "us":
             due_at = next_try(now, attempts=OUR_FAULT, waits=patience.waits, jitter=jitter)
             return _until(row, Mark(row.id, "queued", code, outcome.reply.text, due_at=due_at), patience)
-        case "temporary":
+        case "temporary" | "unknown":
             due_at = next_try(now, attempts=row.attempts + 1, waits=patience.waits, jitter=jitter)
             return _until(row, Mark(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at), patience)
 
@@ -89,7 +89,7 @@ class Breaker:
 
     def note(self, verdict: Verdict, text: str) -> str | None:
         """Why the campaign must pause now, if it must."""
-        ours, gone = verdict.kind in ("us", "content"), verdict.kind == "recipient"
+        ours, gone = verdict.kind in ("us", "content", "unknown"), verdict.kind == "recipient"
         if verdict.kind == "sent":
             self.streak = self.dead_streak = 0
         self.streak += ours

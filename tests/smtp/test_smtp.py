@@ -428,7 +428,7 @@ def test_a_wrong_address_is_refused(url: str) -> None:
         ("RCPT", 552, "", "Too many recipients", "temporary", False),
         ("RCPT", 550, "5.7.1", "Blocked by policy", "us", False),
         ("END", 550, "5.7.515", "Access denied, authentication", "us", False),
-        ("END", 554, "", "Message rejected", "content", False),
+        ("END", 554, "", "Message rejected", "unknown", False),
         ("END", 554, "", "Rejected as spam", "us", False),
         ("END", 552, "5.3.4", "Message too big", "content", False),
         ("MAIL", 550, "", "Sender rejected", "us", False),
