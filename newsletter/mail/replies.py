@@ -16,17 +16,9 @@ from datetime import timedelta
 from functools import cache
 from typing import Literal
 
-from newsletter.mail.reply_rules import (
-    ACCOUNT_CODES,
-    BOILERPLATE,
-    CODES,
-    LOOSE_RULES,
-    MAILBOX_UNAVAILABLE,
-    RULES,
-    STATUSES,
-    Cause,
-    Rule,
-)
+from newsletter.mail.causes import Cause, Rule
+from newsletter.mail.reply_codes import ACCOUNT_CODES, CODES, STATUSES
+from newsletter.mail.reply_rules import BOILERPLATE, LOOSE_RULES, MAILBOX_UNAVAILABLE, RULES
 from newsletter.mail.transport import Outcome, Stage
 
 __all__ = ["About", "Cause", "Kind", "Verdict", "classify", "judge", "read_wait"]
@@ -68,18 +60,29 @@ SETTINGS: dict[Cause, str] = {
     Cause.ACCOUNT: "smtp.url",
 }
 
+_MARKS = str.maketrans({"\u2019": "'", "\u00b4": "'", "<": " ", ">": " "})
 _ADDRESS_MARKS = re.compile(r"([\s<>()\[\]{},;:\"'=]+)")
 _URL = re.compile(r"https?://([^\s<>\"']{1,300})")
 _HOST = re.compile(r"(?:[a-z0-9_-]{1,63}\.){1,8}[a-z][a-z0-9-]{1,62}\.?")
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
-_LIST_NAMES = re.compile(r"spamhaus|spamcop|barracuda|sorbs|proofpoint|manitu|abusix|uceprotect|mailspike|surbl|uribl")
+_LIST_NAMES = re.compile(
+    r"spamhaus|spamcop|barracuda|sorbs|proofpoint|manitu|abusix|uceprotect|mailspike|surbl|uribl|"
+    r"senderscore|cloudmark|sender ?base"
+)
 _SIGNAL = re.compile(r"[?&]p=(\w{1,40})")
 _WAIT = re.compile(
     r"(?:again|retry|wait|reset|resend|after|in|erneut|reessayer|dans)\D{0,25}?(\d{1,6}) ?"
     r"(second|sec|minute|min|hour|hr|day|sekunde|stunde|tag|seconde|heure|jour|s\b|m\b|h\b)"
 )
 _WINDOW = re.compile(
-    r"\b(?:(\w{0,20}(?:minute|minut))|(hour|hourly|stunde|stund\w*|heure)|(daily|day|today|24|tag\w*|jour\w*))"
+    r"\b(?:(minute|minut)|(hour|stund|stuend|heure)|"
+    r"(dai?ly|day|today|24|tag|taeg|jour|week|month|monat))"
+)
+_NOT_THE_ACCOUNT = (Cause.QUOTA, Cause.CONNECTIONS, Cause.AUTHENTICATION)
+_MAILBOX_WORDS = (
+    r"mail ?box|inbox|mail ?drop|folder|storage|space|disk|user|recipient|account|full|over ?quota|"
+    r"voll|speicher|postfach|boite|buzon|casella|receiv|address|busy|thread|messages to|"
+    r"home directory"
 )
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "t": 86_400, "j": 86_400}
 
@@ -118,7 +121,9 @@ def judge(outcome: Outcome) -> Verdict:
         return Verdict("sent", reply.text)
     if outcome.result == "in_doubt":
         return Verdict("in_doubt", reply.text or "the server's answer was lost")
-    cause = classify(reply.code, reply.enhanced, reply.text, outcome.stage) if reply.code else Cause.NONE
+    cause = Cause.NONE
+    if reply.code:
+        cause = classify(reply.code, reply.enhanced, reply.text, outcome.stage)
     wait = read_wait(cause, reply.text)
     if outcome.result == "unsent" or reply.code == 421:
         why = reply.text or "the connection ended before the message was offered"
@@ -160,20 +165,27 @@ def classify(code: int, enhanced: str, text: str, stage: Stage | None = None) ->
 
 
 def _classify(code: int, enhanced: str, text: str, stage: Stage | None) -> Cause:
-    if code in ACCOUNT_CODES:
-        return _match(RULES[:7], normalize(text)) or Cause.ACCOUNT
     plain = normalize(text)
+    if code in ACCOUNT_CODES:
+        cause = _match(RULES, plain)
+        return cause if cause in _NOT_THE_ACCOUNT else Cause.ACCOUNT
     reason = re.sub(MAILBOX_UNAVAILABLE, " ", plain)
     status = enhanced or _find_status(plain)
-    if cause := _match_recipient_denied(status, plain) or _match(RULES, reason):
+    cause = _match_recipient_denied(status, plain) or _match(RULES, reason)
+    if cause is Cause.MAILBOX_FULL and stage and not _names_mailbox(code, status, reason):
+        return Cause.QUOTA
+    if cause:
         return cause
     if reason != plain and not _has_reason(reason):
         return Cause.MAILBOX if is_permanent(code, status) else Cause.MAILBOX_FULL
     permanent = is_permanent(code, status)
     by_status = _look_up(status, permanent=permanent)
+    loose = _match(LOOSE_RULES, reason)
+    if by_status is Cause.MAILBOX and loose is Cause.TEMPORARY:
+        return Cause.TEMPORARY
     if by_status not in (None, Cause.POLICY, Cause.TEMPORARY, Cause.PROTOCOL):
         return by_status
-    return _match(LOOSE_RULES, reason) or by_status or _by_code(code, stage, permanent=permanent)
+    return loose or by_status or _by_code(code, stage, permanent=permanent)
 
 
 def normalize(text: str) -> str:
@@ -182,8 +194,8 @@ def normalize(text: str) -> str:
     What a recipient is called must not decide what a reply means: `spam@example.org` may be full.
     """
     folded = unicodedata.normalize("NFKD", text[:TEXT_AT_MOST]).lower()
-    plain = "".join(letter for letter in folded if not unicodedata.combining(letter))
-    plain = _URL.sub(_shorten_url, plain.replace("\u2019", "'"))
+    plain = "".join(letter for letter in folded[:TEXT_AT_MOST] if not unicodedata.combining(letter))
+    plain = _URL.sub(_shorten_url, plain.translate(_MARKS))
     return " ".join("".join(_hide(word) for word in _ADDRESS_MARKS.split(plain)).split())
 
 
@@ -211,15 +223,23 @@ def _match(rules: tuple[Rule, ...], plain: str) -> Cause | None:
 
 
 def _match_recipient_denied(status: str, plain: str) -> Cause | None:
-    """Microsoft 365 says 5.4.1 "Recipient address rejected: Access denied" of unknown recipients."""
+    """Recognise how Microsoft 365 refuses unknown recipients (Directory-Based Edge Blocking)."""
     if status == "5.4.1" and "recipient address rejected" in plain and "access denied" in plain:
         return Cause.MAILBOX
     return None
 
 
+def _names_mailbox(code: int, status: str, plain: str) -> bool:
+    """Tell whether a quota is a mailbox's: "550 quota exceeded" from our own server may be ours."""
+    if code in (422, 452, 552) or status[1:4] == ".2.":
+        return True
+    return bool(re.search(_MAILBOX_WORDS, plain))
+
+
 def _has_reason(reason: str) -> bool:
     """Tell whether words are left that could be a reason beside "mailbox unavailable"."""
-    words = re.sub(rf"\b(?:{BOILERPLATE})\b", " ", re.sub(r"\[.{0,200}?\]|\(.{0,200}?\)", " ", reason))
+    outside = re.sub(r"\[.{0,200}?\]|\(.{0,200}?\)", " ", reason)
+    words = re.sub(rf"\b(?:{BOILERPLATE})\b", " ", outside)
     return len(re.findall(r"\b[a-z]{3,}\b", words)) > 1
 
 
@@ -234,7 +254,7 @@ def _look_up(status: str, *, permanent: bool) -> Cause | None:
         return Cause.TEMPORARY
     if re.fullmatch(r"7\.(?:6[0-4]\d|650)", subject):  # Exchange Online: banned sending addresses
         return Cause.REPUTATION
-    if re.fullmatch(r"7\.7\d\d", subject) and subject not in STATUSES:  # Exchange Online: the tenant
+    if re.fullmatch(r"7\.7\d\d", subject) and subject not in STATUSES:  # the tenant, likewise
         return Cause.ACCOUNT
     while subject:
         if subject in STATUSES:
