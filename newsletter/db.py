@@ -217,6 +217,25 @@ def _unique_items(table: Table) -> Iterator[PrimaryKeyConstraint | UniqueConstra
     yield from (index for index in table.indexes if index.unique)
 
 
+class _RolledBack(Exception):
+    """Ends a rehearsal."""
+
+
+@contextmanager
+def rehearsal() -> Iterator[Session]:
+    """Run a write transaction to its end and roll it back: a check that takes the path of the command it checks.
+
+    Raises whatever the statements in it raise, and `DatabaseError` as `transaction` does.
+    """
+    try:
+        with transaction() as session:
+            yield session
+            session.flush()
+            raise _RolledBack
+    except _RolledBack:
+        return
+
+
 @contextmanager
 def _turn() -> Iterator[None]:
     """SQLite has one writer at a time, and lets the others look again after 1, 2, 5 … 100 ms, whoever came first. So

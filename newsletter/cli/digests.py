@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,8 @@ def preview(env: Environment, slug: str | None, cadence: str | None, language: s
 @with_environment
 def send(env: Environment, slug: str | None, cadence: str | None, *, dry_run: bool, detach: bool, yes: bool) -> int:
     """Send what readers are owed now, without waiting for the hour."""
-    planned = digests.send_now(env, slug, cadence, dry_run=True)  # type: ignore[arg-type]
+    preview_of = partial(digests.send_now, dry_run=True) if dry_run else digests.plan_now
+    planned = preview_of(env, slug, cadence)  # type: ignore[arg-type]
     recipients = sum(row.recipients for row in planned)
     _planned(planned, cadence)
     if dry_run or not recipients:

@@ -184,7 +184,7 @@ def _clear(found: list[Check], *, again: bool, anyway: bool, when: datetime | No
             word = "Stop" if check.verdict == "bad" else "Note"
             say(f"{word}: {check.what}" + (f" ({check.hint})" if check.hint else ""))
     bad = [check for check in said if check.verdict == "bad"]
-    hard = [check for check in bad if check.id in ("recipients", "fields", "again")]
+    hard = [check for check in bad if check.id in ("recipients", "fields", "again", "send")]
     if hard or (bad and not anyway):
         first = (hard or bad)[0]
         raise Refused(first.what, hint=first.hint + ("" if hard else "; or say --anyway"))

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.db import reading, transaction
+from newsletter.db import reading, rehearsal, transaction
 from newsletter.errors import Conflict
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, CampaignEntry, Edition, Entry, MailingList, Period, Subscription
@@ -68,14 +68,17 @@ class _Mail:
     content: MailContent
 
 
-def compose(env: Environment, due: Due) -> Composed | None:
-    """Composes one digest; None where another worker has done it, or something it carries was changed, meanwhile."""
+def compose(env: Environment, due: Due, *, rehearse: bool = False) -> Composed | None:
+    """Compose one digest; None where another worker has done it, or something it carries was changed, meanwhile.
+
+    With `rehearse` everything is done and rolled back.
+    """
     with reading() as session:
         mailing_list = session.get_one(MailingList, due.list_id)
         found = plan(env, session, mailing_list, due.cadence, following=due.following, hasty=due.hasty)
         mails = _render(env, session, found) if found.decision.shares else []
     try:
-        with transaction() as session:
+        with rehearsal() if rehearse else transaction() as session:
             session.execute(
                 update(MailingList).where(MailingList.id == due.list_id).values(entry_seq=MailingList.entry_seq)
             )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ from newsletter.services.environment import Environment
 from newsletter.services.feeds import find_list
 from newsletter.services.planning import candidates, matured, plan, readers
 
-__all__ = ["NOTHING_NEW", "Composed", "Preview", "cadences", "compose_due", "preview", "send_now"]
+__all__ = ["NOTHING_NEW", "Composed", "Preview", "cadences", "compose_due", "plan_now", "preview", "send_now"]
 
 NOBODY = "nobody reads at this rhythm"
 
@@ -133,30 +133,46 @@ def preview(
     )  # fmt: skip
 
 
+def plan_now(env: Environment, slug: str | None = None, cadence: Cadence | None = None) -> list[Composed]:
+    """Count what `send_now` would send to whom, for a question to be asked; renders nothing."""
+    with reading() as session:
+        list_id = find_list(session, slug).id
+    return [outlook for outlook, _ in _plan_now(env, list_id, cadence)]
+
+
 def send_now(
     env: Environment, slug: str | None = None, cadence: Cadence | None = None, *, dry_run: bool = False
 ) -> list[Composed]:
-    """Composes what is owed now, without waiting for its hour or for more; readers of one `cadence`, or of all. With
-    `dry_run`, only says what it would do."""
+    """Compose what is owed now, without waiting for its hour or for more; for one `cadence`, or for all.
+
+    With `dry_run` the feeds are not asked, and everything else is done and rolled back.
+    """
     with reading() as session:
         list_id = find_list(session, slug).id
     if not dry_run:
         polling.refresh(env, list_id)
+    digests = []
+    for outlook, due in _plan_now(env, list_id, cadence):
+        composed = compose(env, due, rehearse=dry_run) if due else outlook
+        if composed:
+            digests.append(replace(composed, campaign_id=None, why="") if due and dry_run else composed)
+    return digests
+
+
+def _plan_now(env: Environment, list_id: int, cadence: Cadence | None) -> list[tuple[Composed, Due | None]]:
+    """What would be sent for each cadence, with what to compose where that is anything."""
     with reading() as session:
         mailing_list = session.get_one(MailingList, list_id)
         name = mailing_list.slug
         rhythms = [cadence] if cadence else cadences(session, mailing_list)
         plans = {each: plan(env, session, mailing_list, each) for each in rhythms}
-    found = []
+    digests: list[tuple[Composed, Due | None]] = []
     for each, planned in plans.items():
         entries, count = len(planned.decision.entries), planned.decision.readers
-        if not count:
-            found.append(Composed(name, each, None, "", 0, 0, _why_nobody(list_id, each)))
-        elif dry_run:
-            found.append(Composed(name, each, None, "", entries, count, ""))
-        elif composed := compose(env, Due(list_id, each, _moment_key(env, planned.through), hasty=True)):
-            found.append(composed)
-    return found
+        why = "" if count else _why_nobody(list_id, each)
+        due = Due(list_id, each, _moment_key(env, planned.through), hasty=True) if count else None
+        digests.append((Composed(name, each, None, "", entries if count else 0, count, why), due))
+    return digests
 
 
 def _why_nobody(list_id: int, cadence: str) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.db import reading, transaction
+from newsletter.db import reading, rehearsal, transaction
 from newsletter.errors import InvalidInput, Refused, TemplateProblem
 from newsletter.letter import Letter, parse_letter
 from newsletter.mail.render import MailContent
@@ -21,7 +21,8 @@ from newsletter.models.campaigns import WEB
 from newsletter.services import drafts, finding, readers, writing
 from newsletter.services.editions import addressed
 from newsletter.services.environment import Environment
-from newsletter.services.writing import Draft
+from newsletter.services.messages import compile_for_list
+from newsletter.services.writing import Draft, Spoken
 
 parse = parse_letter
 
@@ -42,29 +43,50 @@ def dispatch(env: Environment, draft: Draft, *, at: datetime | None = None, agai
     if not draft.recipients and at is None:
         raise Refused(f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed")
     _require_fields(env, draft)
-    made = writing.in_every_language(env, draft.prepared)
+    versions = writing.in_every_language(env, draft.prepared)
     with transaction() as session:
         # One letter of a list at a time: two commands at once must not both find that it was not sent yet.
         mailing_list = session.get_one(MailingList, draft.prepared.list.id, with_for_update=True)
         session.execute(update(MailingList).where(MailingList.id == mailing_list.id).values(slug=mailing_list.slug))
         campaign = _to_send(env, session, draft)
-        twin = finding.twin_of(session, mailing_list.id, draft.prepared.letter, campaign.id)
-        if twin is not None and not again:
-            raise Refused(
-                f"this letter is campaign {twin.id} already ({twin.status})", hint="change it, or say --again"
-            )
-        waiting = finding.waiting_of(session, mailing_list.id, draft.file, campaign.id)
-        if waiting is not None and not again:
-            raise Refused(
-                f"this file is campaign {waiting.id} already, which is {waiting.status}",
-                hint=f"`newsletter campaign edit {waiting.id} --file …` changes that one; or say --again",
-            )
-        writing.fill(env, session, campaign, draft.prepared, draft.file)
-        writing.write_editions(env, session, campaign, made)
-        campaign.status, campaign.scheduled_at = "scheduled", at
-        if at is None and not _start(env, session, campaign):
+        if not again:
+            _require_new(session, draft, campaign)
+        if not _queue(env, session, campaign, draft, versions, at):
             raise Refused(f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed")
         return campaign.id
+
+
+def rehearse(env: Environment, draft: Draft) -> None:
+    """Schedule or start a letter as `dispatch` does, and roll it back: whatever `dispatch` would raise about the letter
+    is raised here. Whom it goes to, and whether it went before, are checks of their own (services/preflight.py)."""
+    versions = writing.in_every_language(env, draft.prepared)
+    for version in (version for spoken in versions.values() for version in spoken):
+        compile_for_list(env, draft.prepared.list, version.content, stream="letter")
+    with rehearsal() as session:
+        _queue(env, session, _to_send(env, session, draft), draft, versions, None)
+
+
+def _require_new(session: Session, draft: Draft, campaign: Campaign) -> None:
+    """Raise `Refused` where the list has had this letter, or this file waits to be sent already."""
+    twin = finding.twin_of(session, campaign.list_id, draft.prepared.letter, campaign.id)
+    if twin is not None:
+        raise Refused(f"this letter is campaign {twin.id} already ({twin.status})", hint="change it, or say --again")
+    waiting = finding.waiting_of(session, campaign.list_id, draft.file, campaign.id)
+    if waiting is not None:
+        raise Refused(
+            f"this file is campaign {waiting.id} already, which is {waiting.status}",
+            hint=f"`newsletter campaign edit {waiting.id} --file …` changes that one; or say --again",
+        )
+
+
+def _queue(
+    env: Environment, session: Session, campaign: Campaign, draft: Draft, versions: Spoken, at: datetime | None
+) -> bool:
+    """Write everything about a letter and schedule it, or start it where `at` is None; False where nobody gets it."""
+    writing.fill(env, session, campaign, draft.prepared, draft.file)
+    writing.write_editions(env, session, campaign, versions)
+    campaign.status, campaign.scheduled_at = "scheduled", at
+    return at is not None or bool(_start(env, session, campaign))
 
 
 def _to_send(env: Environment, session: Session, draft: Draft) -> Campaign:

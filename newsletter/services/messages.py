@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -29,6 +28,10 @@ from newsletter.services.environment import Environment
 from newsletter.services.readers import Acquaintance, given
 from newsletter.theme import Theme, theme
 from newsletter.tokens import LIFETIMES, message_id, return_path
+
+WITH_RESOURCES = ("welcome",)
+"""Mails whose templates may call ``resource("guide")``; of the others, nobody has confirmed the address yet, or the
+mail is about one thing only."""
 
 CADENCE_TEXT = {
     "instant": Text("whenever there is something new"),
@@ -72,7 +75,6 @@ class ReaderView:
     unsubscribe_url: str
 
 
-RESOURCE = "resource:"
 ANY_READER = ReaderView(slot("name"), slot("preferences_url"), slot("unsubscribe_url"))
 
 
@@ -115,18 +117,6 @@ def compile_for_list(env: Environment, mailing_list: ListView, content: MailCont
 def sender_of(mailing_list: ListView) -> Sender:
     """Whom a list writes as."""
     return Sender(mailing_list.from_name, mailing_list.from_email, mailing_list.reply_to)
-
-
-class _Values(dict[str, str]):
-    """What a reader's slots are filled with; links to files are made where a message has them."""
-
-    def __init__(self, env: Environment, handle: str) -> None:
-        self._env, self._handle = env, handle
-
-    def __missing__(self, name: str) -> str:
-        if not name.startswith(RESOURCE):
-            raise KeyError(name)
-        return self._env.links.resource_of(self._handle, name.removeprefix(RESOURCE), self._env.now)
 
 
 Steps = Callable[[int, str], tuple[MailContent, Personal | None]]
@@ -186,7 +176,7 @@ class Composer:
             if own in self._compiled:
                 return self._compiled.setdefault(key, self._compiled[own])
             shown = view(self.env, mailing_list)
-            content = self._with_resources(MailContent(edition.subject, edition.text, edition.html))
+            content = MailContent(edition.subject, edition.text, edition.html)
             kind, seed, kept = campaign.kind, campaign.seed, edition.fields
         compiled = compile_for_list(self.env, shown, content, stream=kind)
         filler = Filler(Personal.of_json(kept)) if kept else None
@@ -222,16 +212,15 @@ class Composer:
             {
                 "action_url": self._action(row, handle, now),
                 "address": mask(row.email or ""),
-                "resource": resources.linker(self.env),
                 "list": shown,
                 "reader": reader,
                 "confirm_url": self.env.links.confirm(handle, row.round or 0, now),
                 "never_url": self.env.links.never(handle, row.round or 0, now),
                 "expires_days": (LIFETIMES["confirm"] or now - now).days,
                 "cadence_text": say(CADENCE_TEXT.get(row.cadence or "", ""), shown.language),
-            },
+            }
+            | ({"resource": self._linker(handle)} if row.mail in WITH_RESOURCES else {}),
         )
-        content = self._with_resources(content)
         draft = Draft(single_headers(sender_of(shown), content.subject), content.text, content.html)
         if row.mail == "welcome":
             compiled = compile_for_list(self.env, shown, content, stream="welcome")
@@ -253,14 +242,10 @@ class Composer:
                 return self.env.links.resource_of(handle, str(context.get("resource", "")), now)
         return ""
 
-    def _with_resources(self, content: MailContent) -> MailContent:
-        """Slots in the place of addresses that stand for a reader's own link to a file."""
-        pattern = re.compile(re.escape(self.env.links.resource("")) + r"([a-z0-9-]+)(?![\w.-])")
-
-        def with_slots(text: str) -> str:
-            return pattern.sub(lambda match: slot(RESOURCE + match[1]), text)
-
-        return replace(content, text=with_slots(content.text), html=with_slots(content.html))
+    def _linker(self, handle: str) -> Callable[[str], str]:
+        """Make a mail's ``resource("guide")``, which returns the subscriber's own link."""
+        now = self.env.now
+        return resources.linker(resources.names(), lambda name: self.env.links.resource_of(handle, name, now))
 
     def _notice(self, row: Row) -> Outgoing:
         """A mail to the list's author, who need not be a reader of it. It speaks English, as commands do."""
@@ -288,8 +273,7 @@ class Composer:
         shown = row.mail in ("digest", "letter", "permission", "series", "welcome")
         id_ = message_id(seed, row.id, sender.domain)
         reference = id_[: id_.index("@")]
-        values = _Values(self.env, handle)
-        values |= {
+        values = {
             "name": row.name or "" if shown else "",
             "email": email,
             "date": mail_date(now),

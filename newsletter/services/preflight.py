@@ -12,7 +12,7 @@ from newsletter.errors import NewsletterError
 from newsletter.letter import Letter, parse_letter
 from newsletter.mail.message import SLOT_PATTERN
 from newsletter.mail.render import HTML_BUDGET
-from newsletter.services import drafts, leads, readers, writing
+from newsletter.services import drafts, leads, letters, readers, series, writing
 from newsletter.services.checks import Check
 from newsletter.services.environment import Environment
 from newsletter.services.leads import Progress
@@ -36,7 +36,7 @@ def examine(
     """Every check of a letter, in the order in which they matter. `offline`: nobody else's server is asked; `progress`
     is told how many links have answered."""
     parts: list[Callable[[Environment, Draft], Iterator[Check]]] = [
-        _recipients, _fields, _again, _subject, _text, _size, leads.look_at_pictures, leads.look_at_links,
+        _recipients, _fields, _again, _rehearsal, _subject, _text, _size, leads.look_at_pictures, leads.look_at_links,
         leads.look_for_left_overs,
     ]  # fmt: skip
     if not offline:
@@ -81,6 +81,16 @@ def _again(env: Environment, draft: Draft) -> Iterator[Check]:
     if not _same(file, draft.prepared.letter):
         hint = f"newsletter campaign new {file} takes it up"
         yield Check("file", "warn", f"{file.name} has changed since this draft was made", hint)
+
+
+def _rehearsal(env: Environment, draft: Draft) -> Iterator[Check]:
+    """Run the command itself, up to where it would be kept: what it would refuse is refused here."""
+    rehearse = {"series": series.rehearse, "file": letters.rehearse, "draft": letters.rehearse}.get(draft.status)
+    try:
+        if rehearse:
+            rehearse(env, draft)
+    except NewsletterError as error:
+        yield Check("send", "bad", error.message, error.hint)
 
 
 def _same(file: Path, letter: Letter) -> bool:

@@ -177,9 +177,12 @@ def find(address: str, slug: str) -> Known:
 
 
 def given(env: Environment, reader: Known | None) -> dict[str, object]:
-    """What a letter's fields are made of for a reader; for nobody in particular (the archive) where there is None."""
+    """Return the values that a letter's fields are filled from, for one subscriber or (None) for the archive.
+
+    Nothing here reads the database: fields are also filled in inside a transaction.
+    """
     if reader is None:
-        return {"subscriber": NOBODY, "resource": resources.linker(env)}
+        return {"subscriber": NOBODY, "resource": lambda name: env.links.resource(str(name))}
     return {
         "subscriber": reader.about,
         "resource": lambda name: env.links.resource_of(reader.handle, str(name), env.now),
@@ -223,9 +226,10 @@ def unfillable(env: Environment, list_id: int, segment: str, personal: Personal 
     if personal is None:
         return None
     filler, count, why, example = Filler(personal), 0, "", ""
+    resource = resources.linker(resources.names(), env.links.resource)
     for reader in _each(env, list_id, segment):
         try:
-            filler(given(env, reader))
+            filler({**given(env, reader), "resource": resource})
         except TemplateProblem as error:
             said = f"line {error.line}: {error.reason}" if error.line else error.reason
             count, why, example = count + 1, why or said, example or reader.email

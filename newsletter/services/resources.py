@@ -9,7 +9,7 @@ import hashlib
 import mimetypes
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -110,13 +110,30 @@ def remove(env: Environment, name: str) -> None:
         (env.settings.folder / FOLDER / digest).unlink(missing_ok=True)
 
 
-def linker(env: Environment) -> Callable[[str], str]:
-    """What templates and letters call as ``resource("guide")``: the address that stands for the reader's own link,
-    which the composer puts in its place (messages.py). Raises `NotFound` for a name that is no resource's."""
+def names() -> frozenset[str]:
+    """Read the names of all resources. Not to be called inside a transaction."""
+    with reading() as session:
+        return frozenset(session.scalars(select(Resource.name)))
 
-    def resource(name: str) -> str:
-        with reading() as session:
-            return env.links.resource(_find(session, str(name)).name)
+
+def require(requested: Iterable[str]) -> None:
+    """Raise `NotFound` unless every name in `requested` is a resource's."""
+    for name in sorted(set(requested) - names()) if requested else ():
+        raise _missing(name)
+
+
+def linker(known: Collection[str], address: Callable[[str], str]) -> Callable[[str], str]:
+    """Make the function that templates and letters call as ``resource("guide")``.
+
+    `known` are the names that exist, read beforehand: a template never reads the database, whatever transaction it is
+    rendered in. `address` builds the link of whoever the mail is for. The function raises `LookupError`, which stops
+    the template with its line, for a name that is not known.
+    """
+
+    def resource(name: object) -> str:
+        if str(name) not in known:
+            raise LookupError(str(_missing(str(name))))
+        return address(str(name))
 
     return resource
 
@@ -147,8 +164,12 @@ def open_(env: Environment, token: str) -> Opened:
 def _find(session: Session, name: str) -> Resource:
     found: Resource | None = session.scalar(select(Resource).where(Resource.name == name))
     if found is None:
-        raise NotFound(f"there is no resource {name}", hint="see `newsletter resource ls`")
+        raise _missing(name)
     return found
+
+
+def _missing(name: str) -> NotFound:
+    return NotFound(f"there is no resource {name}", hint="see `newsletter resource ls`")
 
 
 def _view(row: Resource) -> ResourceView:

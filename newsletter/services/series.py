@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.db import reading, transaction
+from newsletter.db import reading, rehearsal, transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.letter import Letter, parse_letter
 from newsletter.mail.personal import Personal
@@ -70,17 +70,27 @@ def add(env: Environment, file: Path, after: timedelta, slug: str | None = None)
     draft = writing.look(env, file, slug)
     letter = _plain_letter(draft.prepared.letter)
     with transaction() as session:
-        list_id = draft.prepared.list.id
-        for other in _steps(session, list_id):
+        for other in _steps(session, draft.prepared.list.id):
             if other.removed_at is None and (other.digest == letter.digest or not (after or other.after_seconds)):
                 what = "this letter" if other.digest == letter.digest else "a welcome letter"
                 raise Refused(f"{draft.slug} has {what} already: {other.id}", hint=f"newsletter series edit {other.id}")
-        step = Step(list_id=list_id, created_at=env.now, subject="", source="", digest="")
-        step.after_seconds = int(after.total_seconds())
-        session.add(step)
-        _fill(env, session, step, draft)
-        _look_again(session, step, since=env.now, now=env.now)
-        return _view(session, step)
+        return _view(session, _append(env, session, draft, after))
+
+
+def _append(env: Environment, session: Session, draft: Draft, after: timedelta) -> Step:
+    step = Step(list_id=draft.prepared.list.id, created_at=env.now, subject="", source="", digest="")
+    step.after_seconds = int(after.total_seconds())
+    session.add(step)
+    _fill(env, session, step, draft)
+    _look_again(session, step, since=env.now, now=env.now)
+    return step
+
+
+def rehearse(env: Environment, draft: Draft) -> None:
+    """Add a letter to its series as `add` does, and roll it back: whatever `add` would raise is raised here."""
+    _plain_letter(draft.prepared.letter)
+    with rehearsal() as session:
+        _append(env, session, draft, timedelta(days=1))
 
 
 def _plain_letter(letter: Letter) -> Letter:
@@ -93,7 +103,7 @@ def _plain_letter(letter: Letter) -> Letter:
 
 def _fill(env: Environment, session: Session, step: Step, draft: Draft) -> None:
     drafts.keep(session, env, draft.prepared.fresh)
-    step.subject = drafts.filled(env, draft.prepared.versions[0], None).subject
+    step.subject = draft.prepared.versions[0].page.subject
     step.source, step.digest = draft.prepared.letter.text, draft.prepared.letter.digest
     step.file, step.pictures = draft.file[:1000], draft.prepared.names
     session.flush()

@@ -153,7 +153,7 @@ def blank(env: Environment, session: Session, draft: Draft) -> Campaign:
 def fill(env: Environment, session: Session, campaign: Campaign, prepared: Prepared, file: str) -> None:
     letter = prepared.letter
     drafts.keep(session, env, prepared.fresh)
-    campaign.subject = drafts.filled(env, prepared.versions[0], None).subject
+    campaign.subject = prepared.versions[0].page.subject
     campaign.preheader, campaign.source, campaign.digest = letter.preheader, letter.text, letter.digest
     campaign.file, campaign.pictures, campaign.segment = file[:1000], prepared.names, letter.segment
     campaign.subject_b, campaign.share = letter.subject_b, letter.share
