@@ -21,11 +21,11 @@ from flask import Flask
 from sqlalchemy import select
 
 from bench import world
-from newsletter.db import db
+from newsletter.db.session import db
 from newsletter.mail.message import fill
 from newsletter.models import Campaign, Delivery, Edition
-from newsletter.services import sending
-from newsletter.services.environment import EXTENSION, Environment
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import run as sending
 
 
 def engine(app: Flask, port: int, connections: int, count: int) -> int:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from bench import world
 from newsletter import outbox
-from newsletter.db import db, transaction
-from newsletter.mail.conversation import Conversation
+from newsletter.db.session import db, transaction
 from newsletter.mail.headers import Sender, list_headers
 from newsletter.mail.message import Draft, compile_message
-from newsletter.mail.transport import Outgoing
+from newsletter.mail.smtp.protocol import Conversation
+from newsletter.mail.smtp.types import Outgoing
 from newsletter.outbox import Ledger, Mark
-from newsletter.services.environment import utcnow
+from newsletter.services.runtime import utcnow
 from newsletter.tokens import Tokens, message_id
 
 TURNS, READERS = 7, 20_000
@@ -72,7 +72,7 @@ def _conversing(data: bytes) -> Callable[[], object]:
 
 def _outbox() -> Iterator[tuple[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
-        app = world.make_app(Path(folder), f"sqlite:///{folder}/newsletter.db")
+        app = world.make_app(Path(folder), f"sqlite:///{folder}/newsletter.db.session")
         with app.app_context():
             campaign = world.add_campaign(world.add_readers(READERS))
             with transaction() as session:

@@ -18,10 +18,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from bench import load, sinks, world
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.models import Subscription
 from newsletter.services import suppressions
-from newsletter.services.environment import EXTENSION
+from newsletter.services.runtime import EXTENSION
 from newsletter.settings import SignUp as Ceilings
 
 PAGES = ("/", "/slow/", "/slow/embed")
@@ -47,7 +47,7 @@ web.trusted_proxies = 1
 def application(folder: Path, url: str = "") -> Flask:
     """A list whose archive has five letters of 25 KB, and ceilings that nobody reaches. A quarter of its readers have
     left, a quarter never confirmed, a quarter are suppressed."""
-    app = world.make_app(folder, url or f"sqlite:///{folder}/newsletter.db", signup=HIGH)
+    app = world.make_app(folder, url or f"sqlite:///{folder}/newsletter.db.session", signup=HIGH)
     with app.app_context():
         world.empty()
         list_id = world.add_readers(READERS)

@@ -10,11 +10,11 @@ from sqlalchemy import insert, select
 
 from newsletter import outbox
 from newsletter.app import create_app
-from newsletter.db import Base, transaction
+from newsletter.db.session import Base, transaction
 from newsletter.mail.message import slot
 from newsletter.models import Campaign, Edition, MailingList, Subscriber, Subscription
-from newsletter.services.database import upgrade
-from newsletter.services.environment import utcnow
+from newsletter.services.operations.database import upgrade
+from newsletter.services.runtime import utcnow
 from newsletter.settings import Settings, SignUp
 
 HTML_BYTES, TEXT_BYTES = 22_000, 2_500

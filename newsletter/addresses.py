@@ -14,7 +14,7 @@ from functools import lru_cache
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from newsletter.errors import InvalidInput
-from newsletter.languages import Text
+from newsletter.i18n import Text
 
 MAX_LENGTH = 254
 _SIMPLE = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?P<domain>[A-Za-z0-9.-]+)")

@@ -13,18 +13,18 @@ from jinja2 import FileSystemLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from newsletter import __version__
-from newsletter.db import db, engine_options
-from newsletter.domains.ask import DnsResolver, Resolver
-from newsletter.domains.receiving import JudgeDomains, Receiving, all_good
+from newsletter.captcha import Puzzles
+from newsletter.db.session import db, engine_options
+from newsletter.dns.mx import JudgeDomains, Receiving, all_good
+from newsletter.dns.resolver import DnsResolver, Resolver
 from newsletter.feeds.fetch import Fetch, Fetcher
-from newsletter.links import Links
 from newsletter.mail.render import Renderer
-from newsletter.mail.smtp import SmtpTransport, parse_server
-from newsletter.mail.transport import Transport
-from newsletter.puzzles import Puzzles
-from newsletter.services.environment import EXTENSION, Clock, Environment, utcnow
+from newsletter.mail.smtp.transport import SmtpTransport, parse_server
+from newsletter.mail.smtp.types import Transport
+from newsletter.services.runtime import EXTENSION, Clock, Environment, utcnow
 from newsletter.settings import Settings, load_settings
 from newsletter.tokens import Tokens
+from newsletter.urls import Links
 
 PACKAGE = Path(__file__).parent
 
@@ -91,15 +91,41 @@ class NoSessions(SessionInterface):
 def _wire(app: Flask, settings: Settings) -> None:
     from flask_migrate import Migrate  # Alembic costs start-up time that a page does not need
 
-    from newsletter.web import bodies, entrances, pages
-    from newsletter.web.language import install
+    from newsletter.web import (
+        archive,
+        errors,
+        health,
+        home,
+        locale,
+        page_cache,
+        rate_limits,
+        request_body,
+        resources,
+        responses,
+        signup,
+        stay,
+        subscriber_links,
+    )
 
     db.init_app(app)
     Migrate(app, db, directory=str(PACKAGE / "migrations"), render_as_batch=True)
-    install(app)
-    entrances.install(app, settings)
-    app.request_class = bodies.FormRequest
-    app.register_blueprint(pages)
+    locale.install(app)
+    page_cache.install(app)
+    rate_limits.install(app, settings)
+    app.request_class = request_body.FormRequest
+    for module in (
+        request_body,
+        responses,
+        errors,
+        home,
+        health,
+        signup,
+        subscriber_links,
+        stay,
+        archive,
+        resources,
+    ):
+        app.register_blueprint(module.blueprint)
     if settings.web.trusted_proxies:
         hops = settings.web.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]

@@ -15,9 +15,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from newsletter import spelling
+from newsletter import setting_types
 from newsletter.errors import SettingsError
-from newsletter.spelling import Ceiling, duration, durations, secret, words
+from newsletter.setting_types import Ceiling, duration, durations, secret, words
 
 PREFIX = "NEWSLETTER_"
 CONFIG_VARIABLE = "NEWSLETTER_CONFIG"
@@ -35,15 +35,15 @@ class _Table(BaseModel):
 class Smtp(_Table):
     """How mail leaves."""
 
-    url: Annotated[tuple[SecretStr, ...], BeforeValidator(words), AfterValidator(spelling.smtp_urls)] = (
+    url: Annotated[tuple[SecretStr, ...], BeforeValidator(words), AfterValidator(setting_types.smtp_urls)] = (
         SecretStr("smtp://localhost:25"),
     )
     connections: Annotated[int, Field(gt=0, le=100)] = 4
     max_per_second: Annotated[float, Field(gt=0)] | None = None
     max_per_hour: Positive | None = None
     max_per_day: Positive | None = None
-    max_per_domain: Annotated[dict[str, Ceiling], BeforeValidator(spelling.domain_ceilings)] = {}
-    warmup: Annotated[Positive | None, BeforeValidator(spelling.warmup)] = None
+    max_per_domain: Annotated[dict[str, Ceiling], BeforeValidator(setting_types.domain_ceilings)] = {}
+    warmup: Annotated[Positive | None, BeforeValidator(setting_types.warmup)] = None
     retry_after: Annotated[tuple[timedelta, ...], BeforeValidator(durations)] = durations("1m 5m 15m 1h 4h 8h")
     patience: Annotated[Duration, Field(le=timedelta(days=4))] = timedelta(hours=48)
     timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=60)
@@ -54,7 +54,7 @@ class Bounces(_Table):
     """Where returned mail is found."""
 
     mailbox: SecretStr | None = None
-    address: Annotated[str, AfterValidator(spelling.return_address)] | None = None
+    address: Annotated[str, AfterValidator(setting_types.return_address)] | None = None
 
 
 class Feeds(_Table):
@@ -83,7 +83,7 @@ class Web(_Table):
     """What stands before the pages."""
 
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
-    redis: Annotated[SecretStr, AfterValidator(spelling.redis_url)] | None = None
+    redis: Annotated[SecretStr, AfterValidator(setting_types.redis_url)] | None = None
 
 
 class Settings(_Table):
@@ -91,8 +91,8 @@ class Settings(_Table):
 
     secret_key: Secret
     secret_key_fallbacks: Annotated[tuple[Secret, ...], BeforeValidator(words)] = ()
-    base_url: Annotated[str, AfterValidator(spelling.base_url)] = "http://localhost:8025"
-    database_url: Annotated[str, AfterValidator(spelling.database_url)] = "sqlite:///newsletter.db"
+    base_url: Annotated[str, AfterValidator(setting_types.base_url)] = "http://localhost:8025"
+    database_url: Annotated[str, AfterValidator(setting_types.database_url)] = "sqlite:///newsletter.db.session"
     smtp: Smtp = Smtp()
     bounces: Bounces = Bounces()
     feeds: Feeds = Feeds()
@@ -128,7 +128,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     places = dict.fromkeys(_flat(values), str(file))
     _lay_over(values, places, environ, problems)
     folder = file.resolve().parent
-    values.setdefault("database_url", "sqlite:///newsletter.db")
+    values.setdefault("database_url", "sqlite:///newsletter.db.session")
     try:
         settings = Settings.model_validate({**values, "folder": folder})
     except ValidationError as error:

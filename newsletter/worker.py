@@ -12,11 +12,19 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
-from newsletter.db import db
+from newsletter.db.session import db
 from newsletter.errors import NewsletterError
-from newsletter.mail.transport import Transport
-from newsletter.services import digests, entries, gate, letters, polling, sending, series, upkeep, workers
-from newsletter.services.environment import EXTENSION, Environment
+from newsletter.mail.smtp.types import Transport
+from newsletter.services import workers
+from newsletter.services.digests import due as digests
+from newsletter.services.letters import send as letters
+from newsletter.services.letters import series
+from newsletter.services.operations import cleanup
+from newsletter.services.polling import entries
+from newsletter.services.polling import poll as polling
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.signup import flood_control
 
 log = logging.getLogger("newsletter.worker")
 
@@ -56,7 +64,7 @@ class Worker:
         self._scheduler.resume()
 
     def _now(self) -> object:
-        from newsletter.services.environment import utcnow  # APScheduler lives by the system's clock
+        from newsletter.services.runtime import utcnow  # APScheduler lives by the system's clock
 
         return utcnow()
 
@@ -126,8 +134,8 @@ class Worker:
 
     def gate(self) -> None:
         """Confirmations that may go: in a thread of its own, for it asks DNS, and sending must not wait for that."""
-        gate.open_gate(self.env)
+        flood_control.open_gate(self.env)
 
     def upkeep(self) -> None:
         """What grows old is thrown away."""
-        upkeep.tidy(self.env)
+        cleanup.tidy(self.env)

@@ -13,9 +13,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine, text
 
 from newsletter.app import create_app
-from newsletter.db import Base, db
-from newsletter.services.database import upgrade
-from newsletter.services.environment import EXTENSION, Environment
+from newsletter.db.session import Base, db
+from newsletter.services.operations.database import upgrade
+from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.settings import Settings
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 
@@ -53,7 +53,7 @@ def database_kind() -> str:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with the schema in it, to be copied for each test."""
-    file = tmp_path_factory.mktemp("template") / "newsletter.db"
+    file = tmp_path_factory.mktemp("template") / "newsletter.db.session"
     upgrade(f"sqlite:///{file}")
     engine = create_engine(f"sqlite:///{file}")
     with engine.connect() as connection:
@@ -78,7 +78,7 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database with the schema, of the kind asked for."""
     if database_kind == "sqlite":
-        file = tmp_path / "newsletter.db"
+        file = tmp_path / "newsletter.db.session"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         return f"sqlite:///{file}"
     url: str = request.getfixturevalue("postgresql_url")

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 
-from newsletter.domains.ask import CouldNotAsk, Kind
+from newsletter.dns.resolver import CouldNotAsk, Kind
 from newsletter.errors import FeedUnavailable
 from newsletter.feeds.fetch import Fetched
-from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply
+from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 

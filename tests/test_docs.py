@@ -15,7 +15,7 @@ from alembic.migration import MigrationContext
 from flask import Flask
 
 from newsletter.cli.reference import reference
-from newsletter.db import Base, db
+from newsletter.db.session import Base, db
 from newsletter.settings import Settings, keys
 
 ROOT = Path(__file__).parent.parent

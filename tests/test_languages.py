@@ -13,10 +13,10 @@ from babel.messages.pofile import read_po
 from flask import Flask
 from flask.testing import FlaskClient
 
-from newsletter.db import transaction
-from newsletter.languages import FOLDER, LANGUAGES, SOURCE, Text, day, direction, known, say, translations
-from newsletter.services import sending
-from newsletter.services.environment import EXTENSION
+from newsletter.db.session import transaction
+from newsletter.i18n import FOLDER, LANGUAGES, SOURCE, Text, day, direction, known, say, translations
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending import run as sending
 from newsletter.tokens import Tokens
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink, body

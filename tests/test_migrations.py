@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.db import Base, db
+from newsletter.db.session import Base, db
 from newsletter.errors import DatabaseError
-from newsletter.services.database import require_current, upgrade
-from newsletter.services.environment import Environment
+from newsletter.services.operations.database import require_current, upgrade
+from newsletter.services.runtime import Environment
 
 APPEND_ONLY = {"consent_events": "note = 'x'", "wordings": "text = 'x'"}
 

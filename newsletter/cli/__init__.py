@@ -27,8 +27,8 @@ from newsletter.errors import NewsletterError
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Set up: settings, database, first list."),
     "demo": ("demo", "The whole life of a newsletter, on sample data."),
-    "serve": ("run", "Pages and worker together."),
-    "worker": ("run", "Poll, compose and send; no pages."),
+    "serve": ("serve", "Pages and worker together."),
+    "worker": ("serve", "Poll, compose and send; no pages."),
     "status": ("status", "Everything that matters now, on one screen."),
     "list": ("lists", "Mailing lists and their settings."),
     "feed": ("feeds", "The feeds a list is made from."),
@@ -50,7 +50,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 SAID_AT_MOST = 1000
-LATE = ("newsletter.services.", "newsletter.mail.", "newsletter.settings", "newsletter.letter", "newsletter.moments")
+LATE = (
+    "newsletter.services.",
+    "newsletter.mail.",
+    "newsletter.settings",
+    "newsletter.authoring.letter_file",
+    "newsletter.authoring.dates",
+)
 """What a command works with, and its help does not need."""
 
 

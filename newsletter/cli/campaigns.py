@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli import looking, writing
+from newsletter.cli import letter_commands
+from newsletter.cli import letters as letters_cli
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
 from newsletter.cli.permission import answers, permission
-from newsletter.services import campaigns, letters
+from newsletter.services.campaigns import campaigns
+from newsletter.services.letters import send as letters
 
 if TYPE_CHECKING:
-    from newsletter.services.campaigns import CampaignView
-    from newsletter.services.environment import Environment
+    from newsletter.services.campaigns.campaigns import CampaignView
+    from newsletter.services.runtime import Environment
 
 
 @click.group()
@@ -23,7 +25,14 @@ def campaign() -> None:
     """Letters, and what became of every mailing."""
 
 
-for _command in (writing.new, looking.preview, looking.preflight_, looking.test, writing.edit, writing.send):
+for _command in (
+    letter_commands.new,
+    letters_cli.preview,
+    letters_cli.preflight_,
+    letters_cli.test,
+    letter_commands.edit,
+    letter_commands.send,
+):
     campaign.add_command(_command)
 campaign.add_command(permission)
 campaign.add_command(answers)
@@ -49,12 +58,12 @@ def _sent(row: CampaignView) -> str:
 
 
 @campaign.command(epilog="Example: newsletter campaign show 3")
-@looking.which_argument
+@letters_cli.which_argument
 @json_option
 @with_environment
 def show(env: Environment, which: str, *, json_: bool) -> None:
     """One mailing."""
-    found = campaigns.show(looking.number_of(which))
+    found = campaigns.show(letters_cli.number_of(which))
     if json_:
         return as_json(campaigns.as_json(found))
     told = {
@@ -73,13 +82,13 @@ def _subjects(found: CampaignView) -> None:
 
 
 @campaign.command(epilog="Example: newsletter campaign report 3 --all")
-@looking.which_argument
+@letters_cli.which_argument
 @click.option("--all", "everybody", is_flag=True, help="Those who got it, too.")
 @json_option
 @with_environment
 def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> None:
     """The numbers, who did not get it, and why."""
-    campaign_id = looking.number_of(which)
+    campaign_id = letters_cli.number_of(which)
     found = campaigns.report(campaign_id, everybody=everybody or json_)
     if json_:
         return as_json({**campaigns.as_json(found.campaign), "deliveries": [asdict(row) for row in found.deliveries]})
@@ -102,13 +111,13 @@ def _all_well(found: CampaignView) -> str:
 
 
 @campaign.command(epilog="Example: newsletter campaign pick 3 b")
-@looking.which_argument
+@letters_cli.which_argument
 @click.argument("subject", type=click.Choice(["a", "b"]))
 @yes_option
 @with_environment
 def pick(env: Environment, which: str, subject: str, *, yes: bool) -> None:
     """Send the better of two subjects to everybody who has had neither."""
-    campaign_id = looking.number_of(which)
+    campaign_id = letters_cli.number_of(which)
     _subjects(campaigns.show(campaign_id))
     ask(f"Mail {letters.undecided(env, campaign_id)} more people subject {subject}?", yes=yes)
     more = letters.pick(env, campaign_id, subject)
@@ -116,42 +125,42 @@ def pick(env: Environment, which: str, subject: str, *, yes: bool) -> None:
 
 
 @campaign.command(epilog="Example: newsletter campaign pause 3")
-@looking.which_argument
+@letters_cli.which_argument
 @with_environment
 def pause(env: Environment, which: str) -> None:
     """Stop sending within a second or two; nobody is lost."""
-    campaign_id = looking.number_of(which)
+    campaign_id = letters_cli.number_of(which)
     say(f"Campaign {campaign_id} is {campaigns.pause(campaign_id).status}.")
 
 
 @campaign.command(epilog="Example: newsletter campaign resume 3")
-@looking.which_argument
+@letters_cli.which_argument
 @with_environment
 def resume(env: Environment, which: str) -> None:
     """Go on where it stopped; a worker sends."""
-    campaign_id = looking.number_of(which)
+    campaign_id = letters_cli.number_of(which)
     say(f"Campaign {campaign_id} is {campaigns.resume(campaign_id).status}.")
 
 
 @campaign.command(epilog="Example: newsletter campaign cancel 3")
-@looking.which_argument
+@letters_cli.which_argument
 @yes_option
 @with_environment
 def cancel(env: Environment, which: str, *, yes: bool) -> None:
     """End a mailing for good: who has not got it will not."""
-    campaign_id = looking.number_of(which)
+    campaign_id = letters_cli.number_of(which)
     waiting = campaigns.show(campaign_id).totals.waiting
     ask(f"Cancel campaign {campaign_id}? {waiting} people have not got it yet and will not.", yes=yes)
     say(f"Campaign {campaign_id} is {campaigns.cancel(env, campaign_id).status}.")
 
 
 @campaign.command(epilog="Example: newsletter campaign retry 3")
-@looking.which_argument
+@letters_cli.which_argument
 @yes_option
 @with_environment
 def retry(env: Environment, which: str, *, yes: bool) -> None:
     """Send once more to those it failed for, and to nobody else."""
-    campaign_id = looking.number_of(which)
+    campaign_id = letters_cli.number_of(which)
     if failed := campaigns.show(campaign_id).totals.failed:
         ask(f"Try again for the {failed} it failed for?", yes=yes)
     say(f"Campaign {campaign_id} is {campaigns.retry(env, campaign_id).status}; a worker sends.")

@@ -12,7 +12,7 @@ import click
 
 from newsletter import settings
 from newsletter.errors import SettingsError
-from newsletter.services import environment
+from newsletter.services import runtime
 
 R = TypeVar("R")
 
@@ -35,14 +35,14 @@ def with_environment(command: Callable[..., R]) -> Callable[..., R]:
     @click.pass_context
     def run(ctx: click.Context, /, *args: Any, **kwargs: Any) -> R:
         from newsletter.app import create_app
-        from newsletter.services import database
+        from newsletter.services.operations import database
 
         config: Path | None = ctx.find_root().obj
         app = create_app(settings.load_settings(config, os.environ))
         with app.app_context():
             try:
                 database.require_current()
-                env = environment.environment()
+                env = runtime.environment()
                 return command(env, *args, **kwargs)
             finally:
                 database.close()

@@ -11,10 +11,10 @@ import click
 from newsletter import settings
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import ask, say, yes_option
-from newsletter.services import database
+from newsletter.services.operations import database
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 
 @click.group("db")

@@ -22,16 +22,18 @@ from newsletter.cli.output import (
     table,
     yes_option,
 )
-from newsletter.cli.watching import send_and_show
-from newsletter.languages import LANGUAGES
+from newsletter.cli.progress import send_and_show
+from newsletter.i18n import LANGUAGES
 from newsletter.mail import message
 from newsletter.schedule import CADENCES
-from newsletter.services import digest_settings, digests, explaining, explaining_reader, intros
+from newsletter.services.digests import due as digests
+from newsletter.services.digests import explain_list, explain_subscriber, intros
+from newsletter.services.lists import digest_options
 
 if TYPE_CHECKING:
-    from newsletter.services.composing import Composed
-    from newsletter.services.environment import Environment
-    from newsletter.services.explaining import EntryOutlook, Explanation
+    from newsletter.services.digests.compose import Composed
+    from newsletter.services.digests.explain_list import EntryOutlook, Explanation
+    from newsletter.services.runtime import Environment
 
 cadence_option = click.option("--cadence", type=click.Choice(CADENCES), help="One rhythm only.")
 SECTIONS = ("none", "feed", "topic")
@@ -112,9 +114,9 @@ def _planned(planned: Sequence[Composed], cadence: str | None) -> None:
 def explain(env: Environment, address: str | None, slug: str | None, *, json_: bool) -> None:
     """Say what goes out next and why, or why not; for the list, or for one reader's address."""
     if address:
-        rows = explaining_reader.explain_reader(env, slug, address)
+        rows = explain_subscriber.explain_reader(env, slug, address)
         return as_json([_entry(row) for row in rows]) if json_ else _entries(rows)
-    found = explaining.explain(env, slug)
+    found = explain_list.explain(env, slug)
     if json_:
         names = ("cadence", "next_at", "readers", "owed", "verdict", "last")
         outlooks = [{name: getattr(row, name) for name in names} for row in found.outlooks]
@@ -175,5 +177,5 @@ def intro(env: Environment, text: str | None, slug: str | None, cadence: str | N
 @with_environment
 def sections(env: Environment, kind: str, first: tuple[str, ...], slug: str | None) -> None:
     """Put digests under headings: the feeds or the topics, those named FIRST at the top; or none."""
-    headings = digest_settings.section(slug, kind, first)
+    headings = digest_options.section(slug, kind, first)
     say("Headings: " + (", ".join(headings) or "none"))

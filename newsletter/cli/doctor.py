@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter.cli.checks import show_checks
+from newsletter.cli.check_report import show_checks
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, on_terminal, table
-from newsletter.services import doctor as checks
+from newsletter.services.operations import doctor as checks
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 
 @click.command(epilog="Example: newsletter doctor --selector mail")

@@ -8,10 +8,10 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import list_option
-from newsletter.services import feeds
+from newsletter.services.polling import feeds
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 
 @click.command(epilog="Example: newsletter embed --list slow-letters --kind script > form.html")
@@ -31,7 +31,7 @@ def embed(env: Environment, slug: str | None, kind: Any, language: str | None, t
 
     Print it anew when you have changed the list's fields, its consent text or its cadences, or upgraded this program.
     """
-    from newsletter.web.embedding import embed_form
+    from newsletter.web.embed_snippets import embed_form
 
     if theme and kind != "iframe":
         raise click.UsageError("--theme goes with --kind iframe; the other kinds have your blog's own colours")

@@ -9,11 +9,12 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, warn, yes_option
 from newsletter.errors import NewsletterError
-from newsletter.services import entries, feeds, lists
+from newsletter.services.lists import lists
+from newsletter.services.polling import entries, feeds
 
 if TYPE_CHECKING:
-    from newsletter.services.entries import EntryView
-    from newsletter.services.environment import Environment
+    from newsletter.services.polling.entries import EntryView
+    from newsletter.services.runtime import Environment
 
 FATES = ("new", "held", "ready", "skipped", "sent")
 _NAMES = ("id", "feed", "title", "link", "published", "fate", "why")

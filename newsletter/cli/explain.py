@@ -9,10 +9,10 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, complete_campaigns, json_option, moment, say
-from newsletter.services import whynot
+from newsletter.services.campaigns import explain_delivery
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 
 @click.group()
@@ -27,7 +27,7 @@ def explain() -> None:
 @with_environment
 def campaign(env: Environment, campaign_id: int, address: str, *, json_: bool) -> None:
     """Say whether a reader got a mailing, and why or why not."""
-    found = whynot.explain(env, campaign_id, address)
+    found = explain_delivery.explain(env, campaign_id, address)
     if json_:
         facts = [{"at": at, "what": what} for at, what in found.facts]
         return as_json({**asdict(found), "facts": facts})

@@ -11,13 +11,15 @@ import click
 
 from newsletter.cli.context import private_allowed, with_environment
 from newsletter.cli.output import as_json, ask, cut, json_option, list_option, moment, say, table, yes_option
-from newsletter.content import shorten
 from newsletter.errors import NotFound
 from newsletter.feeds.youtube import KINDS
-from newsletter.services import entries, feeds, lists, polling
+from newsletter.html.sanitize import shorten
+from newsletter.services.lists import lists
+from newsletter.services.polling import entries, feeds
+from newsletter.services.polling import poll as polling
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 _NAMES = {"shorts": "Shorts", "live": "live streams", "premieres": "premieres, once they are public"}
 
@@ -145,7 +147,7 @@ def remove(env: Environment, which: str, *, yes: bool) -> None:
 def read(ctx: click.Context, source: str, *, json_: bool) -> None:
     """Show what is understood of a feed, in a file (- for standard input) or at an address; stores nothing."""
     from newsletter.feeds.fetch import Fetcher
-    from newsletter.feeds.reading import read as read_feed
+    from newsletter.feeds.isolated import read as read_feed
 
     if "://" in source:
         fetched = Fetcher(user_agent="newsletter", allow_private=private_allowed(ctx))(source)

@@ -9,10 +9,11 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, list_option, say, table
-from newsletter.services import feeds, forms
+from newsletter.services.polling import feeds
+from newsletter.services.signup import forms
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 KINDS = ("text", "choice", "checkbox", "consent")
 

@@ -14,7 +14,7 @@ import click
 from newsletter import settings
 from newsletter.cli.output import say, warn
 from newsletter.errors import FeedError, InvalidInput, NewsletterError
-from newsletter.services import setup
+from newsletter.services.operations import setup
 
 
 @click.command(epilog='Example: newsletter init https://your.blog --from "Ana <ana@your.blog>"')
@@ -27,7 +27,7 @@ from newsletter.services import setup
     "--smtp", default="smtp://localhost:25", show_default=True, metavar="URL", help="Where mail is handed over."
 )
 @click.option("--base-url", default="http://localhost:8025", show_default=True, help="How readers reach this program.")
-@click.option("--database", default="sqlite:///newsletter.db", show_default=True, metavar="URL")
+@click.option("--database", default="sqlite:///newsletter.db.session", show_default=True, metavar="URL")
 @click.option("--timezone", default="UTC", show_default=True, metavar="TZ", help="Like Europe/Berlin.")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
 @click.pass_context
@@ -46,7 +46,7 @@ def init(
     yes: bool,
 ) -> None:
     """Set up: find the blog's feed, write newsletter.toml, make the database and the first list."""
-    from newsletter.services.lists import checked
+    from newsletter.services.lists.lists import checked
 
     asking = sys.stdin.isatty() and not yes
     if asking and not blog_url:
@@ -70,8 +70,10 @@ def init(
 def _make(file: Path, blog_url: str | None, slug: str | None, values: dict[str, str | None]) -> None:
     from newsletter.app import create_app
     from newsletter.feeds.discover import discover
-    from newsletter.services import database, feeds, lists
-    from newsletter.services.environment import environment
+    from newsletter.services.lists import lists
+    from newsletter.services.operations import database
+    from newsletter.services.polling import feeds
+    from newsletter.services.runtime import environment
 
     loaded = settings.load_settings(file, os.environ)
     database.upgrade(loaded.database_url)

@@ -9,10 +9,11 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, complete_lists, json_option, say, some, table, yes_option
-from newsletter.services import gate, lists
+from newsletter.services.lists import lists
+from newsletter.services.signup import flood_control
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 _SETTINGS = (
     ("title", "What readers see."),
@@ -128,13 +129,13 @@ def remove(env: Environment, slug: str, *, yes: bool) -> None:
 @with_environment
 def confirmations(env: Environment, slug: str, *, release: bool, drop: bool, yes: bool) -> None:
     """Confirmations that are held back because of a flood of sign-ups, and what is to become of them."""
-    found = gate.standing(env, slug)
+    found = flood_control.standing(env, slug)
     if release and drop:
         raise click.UsageError("say --release or --drop, not both")
     if release:
         ask(f"Send {some(found.waiting, 'confirmation')} held back?", yes=yes)
-        return say(f"Let go: {some(gate.release(env, slug), 'confirmation')}.")
+        return say(f"Let go: {some(flood_control.release(env, slug), 'confirmation')}.")
     if drop:
         ask(f"Drop {some(found.waiting, 'confirmation')} held back?", yes=yes)
-        return say(f"Dropped: {some(gate.drop(env, slug), 'confirmation')}.")
+        return say(f"Dropped: {some(flood_control.drop(env, slug), 'confirmation')}.")
     return say(f"{slug}: {some(found.waiting, 'confirmation')} held back; {found.room} more may go now.")

@@ -162,17 +162,17 @@ yes_option: Decorator = click.option("--yes", "-y", is_flag=True, help="Do not a
 
 def complete_lists(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """The lists whose name begins so, for the Tab key."""
-    from newsletter.services import naming
+    from newsletter.services.operations import shell_completion
 
-    found = naming.lists(ctx.find_root().params.get("config"))
+    found = shell_completion.lists(ctx.find_root().params.get("config"))
     return [CompletionItem(slug, help=title) for slug, title in found if slug.startswith(begun)]
 
 
 def complete_campaigns(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """The mailings whose number begins so; files where none does, for a letter may be meant."""
-    from newsletter.services import naming
+    from newsletter.services.operations import shell_completion
 
-    found = naming.campaigns(ctx.find_root().params.get("config"))
+    found = shell_completion.campaigns(ctx.find_root().params.get("config"))
     numbers = [CompletionItem(number, help=subject) for number, subject in found if number.startswith(begun)]
     return numbers or [CompletionItem(begun, type="file")]
 

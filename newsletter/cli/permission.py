@@ -11,11 +11,11 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.digests import NEUTRAL
 from newsletter.cli.output import as_json, ask, common_zone, json_option, list_option, moment, say, some, yes_option
 from newsletter.mail.message import fill
-from newsletter.services import lists
-from newsletter.services import permission as asking
+from newsletter.services.lists import lists
+from newsletter.services.subscribers import reconfirmation as asking
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 
 @click.command(epilog='Example: newsletter campaign permission --days 30 --note "It has been years." --dry-run')

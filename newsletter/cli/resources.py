@@ -10,10 +10,11 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, common_zone, json_option, moment, say, table, yes_option
-from newsletter.services import lists, resources
+from newsletter.services import resources
+from newsletter.services.lists import lists
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 
 @click.group()

@@ -9,21 +9,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from newsletter import moments
-from newsletter.cli import looking, writing
+from newsletter.authoring import dates
+from newsletter.cli import letter_commands
+from newsletter.cli import letters as letters_cli
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, on_terminal, say, table, yes_option
-from newsletter.services import feeds, series
+from newsletter.services.letters import series
+from newsletter.services.polling import feeds
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
-    from newsletter.services.series import StepView
+    from newsletter.services.letters.series import StepView
+    from newsletter.services.runtime import Environment
 
-step_argument = looking.which_argument
+step_argument = letters_cli.which_argument
 
 
 def _number(which: str) -> int:
-    return series.number_of(looking.which_of(which))
+    return series.number_of(letters_cli.which_of(which))
 
 
 @click.group("series")
@@ -53,7 +55,7 @@ def _as_dict(row: StepView) -> dict[str, object]:
 @with_environment
 def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bool) -> None:
     """Add a letter. Who is past that day already does not get it."""
-    made = series.add(env, file, moments.parse_wait(after), slug)
+    made = series.add(env, file, dates.parse_wait(after), slug)
     if json_:
         return as_json(_as_dict(made))
     return say(f"Letter {made.id} of {made.list}: “{made.subject}”, {_wait(made.after)}.")
@@ -74,32 +76,32 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 
 @series_.command(epilog="Example: newsletter series preview 2 --html letter.html")
 @step_argument
-@looking.looking
+@letters_cli.looking
 @with_environment
 def preview(env: Environment, which: str, **shown: object) -> None:
     """Show a letter as it would arrive."""
-    looking.present(env, series.look(env, _number(which)), **shown)  # type: ignore[arg-type]
+    letters_cli.present(env, series.look(env, _number(which)), **shown)  # type: ignore[arg-type]
 
 
 @series_.command(name="preflight", epilog="Example: newsletter series preflight 2")
 @step_argument
-@looking.offline_option
+@letters_cli.offline_option
 @json_option
 @with_environment
 def preflight_(env: Environment, which: str, *, offline: bool, json_: bool) -> int:
     """Look a letter over: links, pictures, size, subject, personal fields, sender."""
-    found = looking.examined(env, series.look(env, _number(which), offline=offline), offline=offline, silent=json_)
-    return looking.report_checks(found, json_=json_)
+    found = letters_cli.examined(env, series.look(env, _number(which), offline=offline), offline=offline, silent=json_)
+    return letters_cli.report_checks(found, json_=json_)
 
 
 @series_.command(epilog="Example: newsletter series test 2 --to me@example.org")
 @step_argument
 @click.option("--to", required=True, metavar="ADDR", help="Who gets it; nobody else does.")
-@looking.as_option
+@letters_cli.as_option
 @with_environment
 def test(env: Environment, which: str, to: str, reader: str | None) -> int:
     """Mail a letter to one address, marked [Test]."""
-    return looking.try_out(env, series.look(env, _number(which)), to, reader)
+    return letters_cli.try_out(env, series.look(env, _number(which)), to, reader)
 
 
 @series_.command(epilog="Example: newsletter series edit 2 --after 5d")
@@ -115,10 +117,10 @@ def edit(env: Environment, which: str, after: str | None, file: Path | None, sub
     step_id, letter = _number(which), None
     if file or subject or (after is None and on_terminal()):
         text, _ = series.text_of(step_id)
-        letter = writing.edited(text, file, {"subject": subject}, ask_editor=True)
+        letter = letter_commands.edited(text, file, {"subject": subject}, ask_editor=True)
     elif after is None:
         raise click.UsageError("say what to change: --after, --file or --subject")
-    path, wait = str(file.resolve()) if file else "", moments.parse_wait(after) if after else None
+    path, wait = str(file.resolve()) if file else "", dates.parse_wait(after) if after else None
     made = series.edit(env, step_id, letter=letter, file=path, after=wait)
     say(f"Letter {made.id} of {made.list}: “{made.subject}”, {_wait(made.after)}.")
 

@@ -9,12 +9,12 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, list_option, moment, paint, say
-from newsletter.content import shorten
-from newsletter.services import status as statuses
+from newsletter.html.sanitize import shorten
+from newsletter.services.operations import status as statuses
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
-    from newsletter.services.status import ListStatus, Mailing, Status
+    from newsletter.services.operations.status import ListStatus, Mailing, Status
+    from newsletter.services.runtime import Environment
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 78

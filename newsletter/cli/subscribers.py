@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.cli.consent import proof
 from newsletter.cli.context import with_environment
-from newsletter.cli.exchange import STATUSES, export, import_, word_given
+from newsletter.cli.import_export import STATUSES, export, import_, word_given
 from newsletter.cli.output import (
     as_json,
     as_json_rows,
@@ -24,13 +25,14 @@ from newsletter.cli.output import (
     table,
     yes_option,
 )
-from newsletter.cli.proof import proof
 from newsletter.schedule import CADENCES
-from newsletter.services import feeds, history, personal, subscribers
+from newsletter.services.polling import feeds
+from newsletter.services.subscribers import admin as subscribers
+from newsletter.services.subscribers import history, privacy
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
-    from newsletter.services.subscribers import SubscriberView
+    from newsletter.services.runtime import Environment
+    from newsletter.services.subscribers.admin import SubscriberView
 
 SHOWN = 50
 
@@ -182,7 +184,7 @@ def remove(env: Environment, address: str, *, yes: bool) -> None:
 def erase(env: Environment, address: str, *, yes: bool) -> None:
     """Forget a reader for good: a keyed hash is left, so that no import or form brings her back."""
     ask(f"Erase {address} and everything known of her, for good?", yes=yes)
-    personal.erase_address(env, address)
+    privacy.erase_address(env, address)
     say("Erased. The address is never mailed again; `suppression remove` would lift that.")
 
 

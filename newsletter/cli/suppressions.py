@@ -9,10 +9,11 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, common_zone, json_option, moment, say, table, yes_option
-from newsletter.services import lists, suppressions
+from newsletter.services import suppressions
+from newsletter.services.lists import lists
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 
 @click.group()

@@ -13,7 +13,7 @@ from newsletter.cli.output import as_json, json_option, say
 from newsletter.errors import NotFound, Refused
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
+    from newsletter.services.runtime import Environment
 
 
 @click.group()

@@ -8,11 +8,11 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, ask, json_option, list_option, say, table, yes_option
-from newsletter.services import topics
+from newsletter.services.lists import topics
 
 if TYPE_CHECKING:
-    from newsletter.services.environment import Environment
-    from newsletter.services.topics import TopicView
+    from newsletter.services.lists.topics import TopicView
+    from newsletter.services.runtime import Environment
 
 
 @click.group()

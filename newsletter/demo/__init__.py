@@ -22,10 +22,16 @@ from newsletter.app import create_app
 from newsletter.demo.blog import POSTS, Blog, Post, started
 from newsletter.demo.mailbox import Mailbox
 from newsletter.demo.server import serve
-from newsletter.services import database, digests, feeds, lists, polling, sending, subscribers
-from newsletter.services.environment import EXTENSION, Environment
+from newsletter.services.digests import due as digests
+from newsletter.services.lists import lists
+from newsletter.services.operations import database
+from newsletter.services.polling import feeds
+from newsletter.services.polling import poll as polling
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import admin as subscribers
 from newsletter.settings import Settings
-from newsletter.web.embedding import embed_form
+from newsletter.web.embed_snippets import embed_form
 from newsletter.worker import Worker
 
 READER = "reader@example.com"
@@ -78,7 +84,7 @@ def _settings(folder: Path, url: str, smtp: str) -> Settings:
         {
             "secret_key": secrets.token_urlsafe(32),
             "base_url": url,
-            "database_url": f"sqlite:///{folder}/newsletter.db",
+            "database_url": f"sqlite:///{folder}/newsletter.db.session",
             "smtp": {"url": smtp},
             "feeds": {"allow_private_addresses": True},
             "signup": {"check_domains": False},

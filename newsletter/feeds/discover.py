@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
-from newsletter.content import absolute_link
 from newsletter.errors import FeedError, FeedForbidden, NotAFeed
 from newsletter.feeds import youtube
-from newsletter.feeds.entry import ParsedFeed
 from newsletter.feeds.fetch import Fetch, Fetched
-from newsletter.feeds.pages import tags
-from newsletter.feeds.reading import read
+from newsletter.feeds.html_tags import tags
+from newsletter.feeds.isolated import read
+from newsletter.feeds.types import ParsedFeed
+from newsletter.html.sanitize import absolute_link
 
 USUAL_PATHS = ("/feed/", "/feed.xml", "/atom.xml", "/rss.xml", "/index.xml", "/feed.json")
 _FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")

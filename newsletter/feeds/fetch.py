@@ -22,7 +22,7 @@ from urllib3.util import Timeout
 from urllib3.util.ssl_ import create_urllib3_context
 
 from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable
-from newsletter.feeds.guard import Connect, Refused, Resolve, guarded, hang_up
+from newsletter.feeds.ssrf import Connect, Refused, Resolve, guarded, hang_up
 
 HOPS_AT_MOST = 5
 CHUNK = 65_536

@@ -6,12 +6,12 @@ import json
 from html import escape
 from typing import Any
 
-from newsletter.content import absolute_link, first_picture, plain, video_id, video_picture
 from newsletter.errors import NotAFeed
 from newsletter.feeds.dates import read_date
-from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.identity import canonical_link, identity
-from newsletter.feeds.mending import ENTRIES_AT_MOST
+from newsletter.feeds.repair import ENTRIES_AT_MOST
+from newsletter.feeds.types import ParsedEntry, ParsedFeed
+from newsletter.html.sanitize import absolute_link, first_picture, plain, video_id, video_picture
 
 HTML_AT_MOST = 400_000
 

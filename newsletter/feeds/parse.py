@@ -1,7 +1,7 @@
 """From the bytes of a feed to its entries. Pure: bytes in, entries out, whatever the bytes are.
 
 RSS, RDF and Atom are read by feedparser, JSON Feed by jsonfeed.py. HTML in entries is bounded here and cleaned where it
-is composed (content.py).
+is composed (html/sanitize.py).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from urllib.parse import urlsplit
 
 import feedparser
 
-from newsletter.content import absolute_link, first_picture, plain, video_id, video_picture
 from newsletter.errors import NotAFeed
 from newsletter.feeds import jsonfeed
-from newsletter.feeds.charset import settled
 from newsletter.feeds.dates import read_date
-from newsletter.feeds.entry import ParsedEntry, ParsedFeed
+from newsletter.feeds.encoding import settled
 from newsletter.feeds.identity import canonical_link, identity
-from newsletter.feeds.mending import ENTRIES_AT_MOST, declared_apart, has_root, mended, too_deep, trimmed
-from newsletter.prose import html_to_text
+from newsletter.feeds.repair import ENTRIES_AT_MOST, declared_apart, has_root, mended, too_deep, trimmed
+from newsletter.feeds.types import ParsedEntry, ParsedFeed
+from newsletter.html.sanitize import absolute_link, first_picture, plain, video_id, video_picture
+from newsletter.html.to_text import html_to_text
 
 BODY_AT_MOST = 10_000_000
 HTML_AT_MOST = 400_000

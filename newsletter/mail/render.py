@@ -15,9 +15,9 @@ import css_inline
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from newsletter.content import plain, shorten
 from newsletter.errors import TemplateProblem
-from newsletter.languages import SOURCE, direction, known, translations
+from newsletter.html.sanitize import plain, shorten
+from newsletter.i18n import SOURCE, direction, known, translations
 
 HTML_BUDGET = 90_000
 """Bytes. Gmail cuts a message off at 102 KB of HTML, and with it the link to unsubscribe."""

@@ -6,7 +6,7 @@ from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine
 
 from newsletter import models
-from newsletter.db import Base, UTCDateTime
+from newsletter.db.session import Base, UTCDateTime
 
 target_metadata = Base.metadata
 assert models.Delivery.__table__ in target_metadata.tables.values()

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db import Base, BigId
+from newsletter.db.session import Base, BigId
 from newsletter.models.feeds import Entry
 from newsletter.models.lists import MailingList
 
@@ -72,7 +72,7 @@ class Edition(Base):
     its second subject); in each `language` that one of them reads, and in the list's (""). Subject, text and HTML are
     finished but for the slots, and never change once written. The number -1 (`WEB`) is the archive's: all that anybody
     got, and nothing of a reader. `entries` holds the ids of what a digest's edition carries; `fields` makes each
-    reader's values of a letter's own slots (mail/personal.py)."""
+    reader's values of a letter's own slots (mail/templating/merge_fields.py)."""
 
     __tablename__ = "editions"
     __table_args__ = (UniqueConstraint("campaign_id", "cursor", "language"), {"sqlite_autoincrement": True})

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import JSON, Boolean, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db import Base
+from newsletter.db.session import Base
 from newsletter.models.lists import MailingList
 
 FATES = ("new", "held", "ready", "skipped", "sent")

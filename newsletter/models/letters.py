@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db import Base
+from newsletter.db.session import Base
 from newsletter.models.lists import MailingList
 from newsletter.models.subscribers import Subscription
 

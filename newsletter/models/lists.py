@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db import Base
+from newsletter.db.session import Base
 from newsletter.schedule import Schedule, zone_of
 
 FIELD_KINDS = ("text", "choice", "checkbox", "consent")

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db import Base
+from newsletter.db.session import Base
 
 
 class Counter(Base):

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db import Base, BigId
+from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
 from newsletter.models.subscribers import Subscription
 

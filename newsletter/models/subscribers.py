@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db import Base
+from newsletter.db.session import Base
 from newsletter.models.lists import MailingList
 
 STATUSES = ("pending", "active", "unsubscribed")

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db import Base
+from newsletter.db.session import Base
 from newsletter.models.feeds import Feed
 from newsletter.models.lists import MailingList
 

@@ -12,7 +12,7 @@ What is taken on its own (a confirmation, a retry, what a dead worker left) has 
 `lease_due`. Every function works inside the caller's transaction and commits nothing; the ledger has its own.
 """
 
-from newsletter.outbox.filling import (
+from newsletter.outbox.enqueue import (
     cancel,
     cancel_campaign,
     enqueue,
@@ -24,10 +24,8 @@ from newsletter.outbox.filling import (
     scrub_old,
     without,
 )
-from newsletter.outbox.leasing import lease_due, lease_slice, seconds_now
-from newsletter.outbox.ledger import Ledger
-from newsletter.outbox.outcomes import DOUBTS_AT_MOST, SET_ASIDE, recover, release
-from newsletter.outbox.reports import (
+from newsletter.outbox.lease import lease_due, lease_slice, seconds_now
+from newsletter.outbox.queries import (
     by_edition,
     due_campaigns,
     editions,
@@ -40,7 +38,9 @@ from newsletter.outbox.reports import (
     waits,
     worked_through,
 )
-from newsletter.outbox.rows import DeliveryRow, Held, Mark, Row, Totals
+from newsletter.outbox.record import Ledger
+from newsletter.outbox.recovery import DOUBTS_AT_MOST, SET_ASIDE, recover, release
+from newsletter.outbox.types import DeliveryRow, Held, Mark, Row, Totals
 
 __all__ = [
     "DOUBTS_AT_MOST",

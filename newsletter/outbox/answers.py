@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign
 from newsletter.models.outbox import WAITING
-from newsletter.outbox.rows import deliveries, of
+from newsletter.outbox.types import deliveries, of
 
 
 def mailed_until(campaign: Campaign, moment: datetime) -> Select[tuple[int | None]]:

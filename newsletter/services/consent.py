@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session, joinedload
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
-from newsletter.content import lines, plain
-from newsletter.db import reading
+from newsletter.db.session import reading
 from newsletter.errors import NotFound
-from newsletter.languages import Text, say
+from newsletter.html.sanitize import lines, plain
+from newsletter.i18n import Text, say
 from newsletter.models import ConsentEvent, Subscriber, Wording
-from newsletter.services.environment import Environment
+from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import suppressed
 
 CUT_AT_ONCE = 500

@@ -17,11 +17,11 @@ from pathlib import Path
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from newsletter.content import plain
-from newsletter.db import reading, transaction
+from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid, NotFound, Refused
+from newsletter.html.sanitize import plain
 from newsletter.models import Resource, Subscription
-from newsletter.services.environment import Environment
+from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import suppressed
 
 FOLDER = "resources"

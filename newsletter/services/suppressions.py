@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
-from newsletter.db import reading, transaction
+from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound
 from newsletter.models import Subscriber, Subscription, Suppression
-from newsletter.services.environment import Environment
+from newsletter.services.runtime import Environment
 from newsletter.tokens import keyed_hash
 
 _SUPPRESSED = select(exists().where(Suppression.email_hash.in_(bindparam("hashes", expanding=True))))

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from newsletter.content import plain
 from newsletter.errors import InvalidInput
+from newsletter.html.sanitize import plain
 from newsletter.models import Tag
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, select
 
-from newsletter.db import boot, db, transaction
+from newsletter.db.session import boot, db, transaction
 from newsletter.models import WorkerRow
-from newsletter.services.environment import Environment
+from newsletter.services.runtime import Environment
 
 FORGET_AFTER = timedelta(days=1)
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from flask import Response, render_template
+from flask import Blueprint, Response, render_template
 
-from newsletter.services import archiving, drafts, lists
-from newsletter.services.environment import environment
-from newsletter.web import pages
-from newsletter.web.answers import page
-from newsletter.web.language import speak
+from newsletter.services.campaigns import archive as archiving
+from newsletter.services.letters import rendering
+from newsletter.services.lists import lists
+from newsletter.services.runtime import environment
+from newsletter.web.locale import speak
+from newsletter.web.responses import page
+
+blueprint = Blueprint("archive", __name__)
 
 # A mail's own styles stand in its HTML; nothing in it may run, frame or post.
 MAIL_POLICY = "sandbox allow-popups allow-top-navigation-by-user-activation; default-src 'none'; img-src https: http:; style-src 'unsafe-inline'; base-uri 'none'"  # noqa: E501
 FEED_LENGTH = 20
 
 
-@pages.get("/<slug>/archive/")
+@blueprint.get("/<slug>/archive/")
 def archive(slug: str) -> Response:
     """Every mailing of a list."""
     shown = lists.show(slug)
@@ -23,22 +26,22 @@ def archive(slug: str) -> Response:
     return page("archive.html", list=shown, mailings=lists.mailings(slug, limit=500))
 
 
-@pages.get("/<slug>/archive/<int(max=9223372036854775807):campaign_id>")
+@blueprint.get("/<slug>/archive/<int(max=9223372036854775807):campaign_id>")
 def mailing(slug: str, campaign_id: int) -> Response:
     """One mailing, as it was mailed but for its reader."""
     html = archiving.page(environment(), slug, campaign_id)
     return Response(html, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
 
 
-@pages.get("/<slug>/archive/media/<name>")
+@blueprint.get("/<slug>/archive/media/<name>")
 def media(slug: str, name: str) -> Response:
     """A picture of a letter. Its name is made of its content, so that it never changes."""
-    found = drafts.picture(name)
+    found = rendering.picture(name)
     headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
     return Response(found.data, mimetype=found.media_type, headers=headers)
 
 
-@pages.get("/<slug>/archive/feed.xml")
+@blueprint.get("/<slug>/archive/feed.xml")
 def archive_feed(slug: str) -> Response:
     """The archive as a feed of its own, with all that was mailed in it."""
     env = environment()

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from flask import Response, request, send_file
+from flask import Blueprint, Response, request, send_file
 from flask_babel import gettext
 
 from newsletter.errors import Refused
 from newsletter.services import resources
-from newsletter.services.environment import environment
-from newsletter.web import pages
-from newsletter.web.answers import message, page, private
+from newsletter.services.runtime import environment
+from newsletter.web.responses import message, page, private
+
+blueprint = Blueprint("resources", __name__)
 
 SHOWN = ("audio/", "video/", "image/png", "image/jpeg", "image/gif", "image/webp")
 """What a browser shows or plays; everything else is saved."""
 FILE_POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'none'"
 
 
-@pages.get("/resources/<path:token>")
+@blueprint.get("/resources/<path:token>")
 def resource(token: str) -> Response:
     """The file; or, under its bare name, a page that mails readers their link."""
     if "." not in token:

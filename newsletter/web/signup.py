@@ -12,29 +12,31 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Response, current_app, jsonify, redirect, request
+from flask import Blueprint, Response, current_app, jsonify, redirect, request
 from markupsafe import Markup
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
-from newsletter.content import plain
 from newsletter.errors import InvalidInput, NotFound
-from newsletter.languages import Text, known
-from newsletter.services import forms, signup
+from newsletter.html.sanitize import plain
+from newsletter.i18n import Text, known
 from newsletter.services.consent import Evidence, version
-from newsletter.services.environment import environment
-from newsletter.services.forms import TRAP, Form
-from newsletter.services.signup import SignUp
-from newsletter.web import pages
-from newsletter.web.answers import evidence, page, private, wants_json
-from newsletter.web.language import asked, browsers, current, speak, told
-from newsletter.web.remembered import public_page
+from newsletter.services.runtime import environment
+from newsletter.services.signup import forms
+from newsletter.services.signup import subscribe as signup
+from newsletter.services.signup.forms import TRAP, Form
+from newsletter.services.signup.subscribe import SignUp
+from newsletter.web.locale import asked, browsers, current, speak, told
+from newsletter.web.page_cache import public_page
+from newsletter.web.responses import evidence, page, private, wants_json
+
+blueprint = Blueprint("signup", __name__)
 
 FORM_POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; style-src 'self'; "
     "img-src 'self' https: http:; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
 )
-SHARED = frozenset({"pages.subscribe", "pages.challenge", "pages.embed_script", "pages.openapi"})
+SHARED = frozenset({"signup.subscribe", "signup.challenge", "signup.embed_script", "signup.openapi"})
 """What scripts of other sites may fetch."""
 FORMS = ("page", "form", "script", "iframe")
 THEMES = ("light", "dark")
@@ -86,7 +88,7 @@ def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
     )
 
 
-@pages.post("/<slug>/subscribe")
+@blueprint.post("/<slug>/subscribe")
 def subscribe(slug: str) -> AnyResponse:
     """Asks for a subscription: the same answer whoever the address belongs to (S03)."""
     values = _values()
@@ -165,7 +167,7 @@ def _json(body: object, status: int) -> Response:
     return answer
 
 
-@pages.get("/<slug>/check-your-inbox")
+@blueprint.get("/<slug>/check-your-inbox")
 def check_your_inbox(slug: str) -> Response:
     """What comes next."""
     shown = forms.show(slug)
@@ -173,7 +175,7 @@ def check_your_inbox(slug: str) -> Response:
     return private(page("check_your_inbox.html", list=shown))
 
 
-@pages.get("/<slug>/embed")
+@blueprint.get("/<slug>/embed")
 def embed(slug: str) -> Response:
     """The form for a frame on another site; `sent`: what comes next, in the same frame."""
     if "sent" in request.args:
@@ -181,7 +183,7 @@ def embed(slug: str) -> Response:
     return _framed(slug)
 
 
-@pages.post("/<slug>/embed")
+@blueprint.post("/<slug>/embed")
 def subscribe_in_frame(slug: str) -> AnyResponse:
     """The same as `subscribe`, answered within the frame."""
     values = _values()
@@ -212,7 +214,7 @@ def _theme() -> str:
     return theme if theme in THEMES else ""
 
 
-@pages.get("/<slug>/challenge")
+@blueprint.get("/<slug>/challenge")
 def challenge(slug: str) -> Response:
     """A puzzle for the visitor's browser (ALTCHA, protocol 2). The same for every list; a wrong name is still a 404."""
     forms.show(slug)
@@ -220,19 +222,19 @@ def challenge(slug: str) -> Response:
     return _json(env.puzzles.make(env.now), 200)
 
 
-@pages.get("/embed.js")
+@blueprint.get("/embed.js")
 def embed_script() -> Response:
     """The script that upgrades a pasted form in place."""
     return current_app.send_static_file("embed.js")
 
 
-@pages.get("/openapi.json")
+@blueprint.get("/openapi.json")
 def openapi() -> Response:
     """What programs may call, for programs."""
     return current_app.send_static_file("openapi.json")
 
 
-@pages.after_app_request
+@blueprint.after_app_request
 def share(response: Response) -> Response:
     """Lets other sites' scripts read what they may fetch."""
     if request.endpoint in SHARED:

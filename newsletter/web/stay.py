@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from flask import Response
+from flask import Blueprint, Response
 
-from newsletter.services import permission
-from newsletter.services.environment import environment
-from newsletter.services.subscriptions import Standing
-from newsletter.web import pages
-from newsletter.web.answers import evidence, page, private
-from newsletter.web.language import speak
+from newsletter.services.runtime import environment
+from newsletter.services.subscribers import reconfirmation
+from newsletter.services.subscribers.subscriptions import Standing
+from newsletter.web.locale import speak
+from newsletter.web.responses import evidence, page, private
+
+blueprint = Blueprint("stay", __name__)
 
 
-@pages.get("/stay/<path:token>")
+@blueprint.get("/stay/<path:token>")
 def stay_page(token: str) -> Response:
     """One button."""
-    standing, answered = permission.look(environment(), token)
+    standing, answered = reconfirmation.look(environment(), token)
     return _shown(standing, answered=answered)
 
 
-@pages.post("/stay/<path:token>")
+@blueprint.post("/stay/<path:token>")
 def stay(token: str) -> Response:
     """Notes that the reader stays; again changes nothing."""
-    return _shown(permission.stay(environment(), token, evidence("link")), answered=True)
+    return _shown(reconfirmation.stay(environment(), token, evidence("link")), answered=True)
 
 
 def _shown(standing: Standing, *, answered: bool) -> Response:

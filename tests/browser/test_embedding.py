@@ -13,12 +13,13 @@ from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, Page
 from sqlalchemy import func, select
 
-from newsletter.db import db, transaction
-from newsletter.links import Links
+from newsletter.db.session import db, transaction
 from newsletter.models import ConsentEvent, Counter, Subscription
-from newsletter.services import forms, topics
-from newsletter.services.environment import EXTENSION, utcnow
-from newsletter.web.embedding import Kind, embed_form
+from newsletter.services.lists import topics
+from newsletter.services.runtime import EXTENSION, utcnow
+from newsletter.services.signup import forms
+from newsletter.urls import Links
+from newsletter.web.embed_snippets import Kind, embed_form
 from tests.browser.foreign import STRICT, ForeignBlog, foreign_blog, served
 from tests.people import add_list
 

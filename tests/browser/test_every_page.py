@@ -18,10 +18,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from newsletter import demo, outbox
-from newsletter.db import transaction
+from newsletter.db.session import transaction
 from newsletter.demo import SLUG, Stage
 from newsletter.models import ConsentEvent, Delivery, MailingList, Subscriber, Subscription
-from newsletter.services import fresh, resources, sending, topics
+from newsletter.services import resources
+from newsletter.services.lists import topics
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import link_requests
 from newsletter.services.suppressions import hashes
 from newsletter.tokens import Purpose
 from tests.browser.test_story import fits, shoot
@@ -323,7 +326,7 @@ def test_the_mails_of_one_reader(right_to_left: Page, visit: Visit, mail: str) -
 
 
 def test_no_kind_of_link_is_forgotten_here() -> None:
-    assert set(get_args(fresh.Kind)) <= set(MAILS)
+    assert set(get_args(link_requests.Kind)) <= set(MAILS)
 
 
 class _Words(HTMLParser):

@@ -11,14 +11,14 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, Route
 from sqlalchemy import select
 
-from newsletter.content import plain
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
+from newsletter.html.sanitize import plain
 from newsletter.mail.message import fill
 from newsletter.models import Feed, MailingList
-from newsletter.services.editions import Editor, style_of
-from newsletter.services.environment import EXTENSION
-from newsletter.services.messages import view
-from newsletter.services.planning import candidates
+from newsletter.services.digests.layout import Editor, style_of
+from newsletter.services.digests.plan import candidates
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending.message_builder import view
 from tests.attacks import payloads
 from tests.people import add_entry, add_feed, add_list
 

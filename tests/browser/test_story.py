@@ -12,7 +12,11 @@ from playwright.sync_api import Browser, Page
 from newsletter import demo
 from newsletter.demo import READER, SLUG, Stage, play
 from newsletter.demo.blog import POSTS
-from newsletter.services import digests, feeds, polling, sending, subscribers
+from newsletter.services.digests import due as digests
+from newsletter.services.polling import feeds
+from newsletter.services.polling import poll as polling
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import admin as subscribers
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import click
 import pytest
 
-from newsletter.cli import COMMANDS, cli, digests, entries, exchange
+from newsletter.cli import COMMANDS, cli, digests, entries, import_export
 from newsletter.cli.status import sparkline
 from newsletter.models import feeds, subscribers
-from newsletter.services import digest_settings
+from newsletter.services.lists import digest_options
 from tests.cli.conftest import Run
 from tests.smtp.fault_server import FaultServer
 
@@ -99,8 +99,8 @@ def test_help_is_there_before_one_wonders(run: Run, monkeypatch: pytest.MonkeyPa
 def test_words_that_help_offers_are_those_the_program_knows() -> None:
     """They stand in commands once more, so that help needs no database engine."""
     assert entries.FATES == feeds.FATES
-    assert digests.SECTIONS == digest_settings.SECTIONS
-    assert exchange.STATUSES == subscribers.STATUSES
+    assert digests.SECTIONS == digest_options.SECTIONS
+    assert import_export.STATUSES == subscribers.STATUSES
 
 
 @pytest.mark.parametrize(

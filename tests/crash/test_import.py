@@ -13,10 +13,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.models import ConsentEvent, Subscriber, Subscription
-from newsletter.services import exporting
-from newsletter.services.environment import EXTENSION
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.transfer import export_subscribers
 from tests.conftest import SECRET
 from tests.people import add_list
 
@@ -73,7 +73,7 @@ def test_c06_killed_in_the_middle_and_run_again(app: Flask, file: Path, tmp_path
     assert last.returncode == 0, said
     assert count(app) == ROWS
     with app.app_context():
-        assert exporting.to_file(tmp_path / "out.csv") == ROWS
+        assert export_subscribers.to_file(tmp_path / "out.csv") == ROWS
         assert db.session.scalar(select(func.count(Subscriber.id))) == ROWS
         assert db.session.scalar(select(func.count(ConsentEvent.id))) == ROWS
         db.session.remove()

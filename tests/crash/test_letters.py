@@ -11,11 +11,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from newsletter.db import db, transaction
-from newsletter.letter import parse_letter
+from newsletter.authoring.letter_file import parse_letter
+from newsletter.db.session import db, transaction
 from newsletter.models import Campaign, Delivery, MailingList, Step, StepTaken, Subscription
-from newsletter.services import letters
-from newsletter.services.environment import EXTENSION
+from newsletter.services.letters import send as letters
+from newsletter.services.runtime import EXTENSION
 from tests.crash.test_processes import check_everybody, finish, server, start
 from tests.fakes import START, body, parsed
 from tests.people import add_list, add_reader

@@ -25,10 +25,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from newsletter import outbox
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.models import Campaign, Lease, Subscriber, Subscription
-from newsletter.services import letters
-from newsletter.services.environment import EXTENSION
+from newsletter.services.letters import send as letters
+from newsletter.services.runtime import EXTENSION
 from tests.conftest import SECRET
 from tests.fakes import START, parsed
 from tests.people import add_list

@@ -8,14 +8,20 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.errors import Conflict
 from newsletter.models import Asking, ConsentEvent, Counter, Subscriber, Subscription, Wording
-from newsletter.services import consent, forms, lists, personal, sending, signup, subscriptions, suppressions, upkeep
-from newsletter.services.asking import may_ask
+from newsletter.services import consent, suppressions
 from newsletter.services.consent import Evidence
-from newsletter.services.environment import Environment
-from newsletter.services.signup import SignUp
+from newsletter.services.lists import lists
+from newsletter.services.operations import cleanup
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.signup import forms
+from newsletter.services.signup import subscribe as signup
+from newsletter.services.signup.double_opt_in import may_ask
+from newsletter.services.signup.subscribe import SignUp
+from newsletter.services.subscribers import privacy, subscriptions
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_list, add_reader
 
@@ -62,10 +68,10 @@ def test_s01_three_mails_ever_even_after_the_sign_up_is_forgotten(env: Environme
         ask(env, "victim@example.com")
         sending.send_due(env)
         clock.forward(timedelta(days=1))
-        upkeep.tidy(env)
+        cleanup.tidy(env)
     assert len(sink.messages) == 3
     clock.forward(timedelta(days=20))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert count(Subscriber) == 0, "nothing is kept of the victim but a keyed hash"
     assert count(Asking) == 1
     ask(env, "victim@example.com")
@@ -84,11 +90,11 @@ def test_s01_another_list_is_no_way_around_it_and_no_sign_up_is_lost(env: Enviro
 
 
 def test_an_address_that_only_waits_in_an_import_is_not_asked(env: Environment, sink: Sink) -> None:
-    from newsletter.services import importing
+    from newsletter.services.transfer import import_subscribers
 
     file = env.settings.folder / "old.csv"
     file.write_text("email\nana@example.com\n")
-    importing.import_file(env, file, slug="other", because="")
+    import_subscribers.import_file(env, file, slug="other", because="")
     ask(env)
     assert len(mails(env, sink)) == 1
     subscriptions.confirm(env, link(sink), LINK)
@@ -101,7 +107,7 @@ def test_who_left_and_asks_again_in_vain_has_left_again(env: Environment, clock:
         reader.confirmed_at = reader.unsubscribed_at = START
     ask(env)
     clock.forward(timedelta(days=15))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert list(db.session.scalars(select(Subscription.status))) == ["unsubscribed"]
 
 
@@ -147,10 +153,10 @@ def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock:
         for row in session.scalars(select(Subscription)):
             row.status = "active"
     clock.forward(timedelta(days=29))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert "192.0.2.77" in set(db.session.scalars(select(ConsentEvent.ip)))
     clock.forward(timedelta(days=2))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     db.session.rollback()
     cut = list(db.session.scalars(select(ConsentEvent.ip).order_by(ConsentEvent.id)))
     assert cut == ["192.0.2.0/24", "2001:db8:1:2::/64", "203.0.113.0/24", "", ""]
@@ -185,5 +191,5 @@ def test_evidence_is_only_ever_added(env: Environment, change: str) -> None:
             session.execute(text(wrong))
     with transaction() as session:
         session.execute(text("UPDATE consent_events SET ip = '192.0.2.0/24'"))
-    personal.erase_address(env, "ana@example.com")
+    privacy.erase_address(env, "ana@example.com")
     assert db.session.query(ConsentEvent).count() == 0

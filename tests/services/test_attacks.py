@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import select
 
-from newsletter.content import clean_html, plain
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
+from newsletter.html.sanitize import clean_html, plain
 from newsletter.mail.message import Draft, compile_message, fill
 from newsletter.models import Feed, MailingList
-from newsletter.services.editions import Editor, style_of
-from newsletter.services.environment import Environment
-from newsletter.services.messages import view
-from newsletter.services.owing import Candidate
-from newsletter.services.planning import candidates
+from newsletter.services.digests.layout import Editor, style_of
+from newsletter.services.digests.plan import candidates
+from newsletter.services.digests.selection import Candidate
+from newsletter.services.runtime import Environment
+from newsletter.services.sending.message_builder import view
 from tests.attacks import active, payloads
 from tests.people import add_entry, add_feed, add_list
 

@@ -10,28 +10,20 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.feeds.parse import parse
 from newsletter.mail.render import MailContent, Renderer
 from newsletter.models import Campaign, Edition, Entry, Feed, MailingList, Period, Subscription
 from newsletter.models.campaigns import WEB
-from newsletter.services import (
-    archiving,
-    campaigns,
-    digest_settings,
-    digests,
-    entries,
-    explaining,
-    explaining_reader,
-    intros,
-    lists,
-    sending,
-    subscribers,
-    topics,
-    whynot,
-)
-from newsletter.services.environment import EXTENSION, Environment
+from newsletter.services.campaigns import archive, campaigns, explain_delivery
+from newsletter.services.digests import due as digests
+from newsletter.services.digests import explain_list, explain_subscriber, intros
+from newsletter.services.lists import digest_options, lists, topics
+from newsletter.services.polling import entries
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import admin as subscribers
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
 
@@ -119,7 +111,9 @@ def test_why_a_digest_was_not_for_her(env: Environment, blog: int, clock: Clock,
     clock.now = MONDAY_8
     tick(env)
     number = max(campaign.id for campaign in db.session.scalars(select(Campaign)))
-    said = {name: whynot.explain(env, number, f"{name}@example.com") for name in ("here", "sleep", "had", "later")}
+    said = {
+        name: explain_delivery.explain(env, number, f"{name}@example.com") for name in ("here", "sleep", "had", "later")
+    }
     assert said["here"].got
     assert "topics that she did not choose" in said["sleep"].verdict
     assert said["had"].verdict == "everything in it had come to her before"
@@ -189,10 +183,10 @@ def test_waiting_is_said(env: Environment, blog: int, clock: Clock, sink: Sink) 
     lists.edit(env, "blog", {"min_entries": "3"})
     join("ana@example.com")
     publish("One")
-    found = explaining.explain(env)
+    found = explain_list.explain(env)
     assert next(row for row in found.outlooks if row.cadence == "weekly").verdict == "waits: 1 of 3 entries"
     assert found.entries[0].course == "waits"
-    [mine] = explaining_reader.explain_reader(env, None, "ana@example.com")
+    [mine] = explain_subscriber.explain_reader(env, None, "ana@example.com")
     assert mine.verdict == "for more: 1 of 3 entries; goes on Mon 07 Dec, 08:00 at the latest"
     clock.now = MONDAY_8
     tick(env)
@@ -234,7 +228,7 @@ def test_the_archive_lists_each_post_once(env: Environment, blog: int, clock: Cl
     sending.send_due(env)
     assert [mailing.subject for mailing in lists.mailings("blog")] == ["Two", "One"], "the weekly one repeats"
     gathered = max(row.id for row in campaigns.ls())
-    assert "One" in archiving.page(env, "blog", gathered), "its mails lead to its page"
+    assert "One" in archive.page(env, "blog", gathered), "its mails lead to its page"
     intros.write(env, None, "Back from the sea", "weekly")
     publish("Three")
     digests.send_now(env, cadence="instant")
@@ -274,16 +268,16 @@ def test_sections_and_order(env: Environment, blog: int, sink: Sink) -> None:
         channel.title = "My channel"
     join("ana@example.com", "instant")
     lists.edit(env, "blog", {"order": "oldest"})
-    assert digest_settings.section(None, "feed", ["my channel"]) == ["My channel", "Blog"]
+    assert digest_options.section(None, "feed", ["my channel"]) == ["My channel", "Blog"]
     publish("Word one", "Word two")
     publish("Video one", feed=1)
     tick(env)
     text = body(sink.messages[0])
     places = [text.index(part) for part in ("== My channel", "* Video one", "== Blog", "* Word one", "* Word two")]
     assert places == sorted(places)
-    assert digest_settings.section(None, "none", []) == []
+    assert digest_options.section(None, "none", []) == []
     with pytest.raises(NotFound):
-        digest_settings.section(None, "topic", ["Nonsense"])
+        digest_options.section(None, "topic", ["Nonsense"])
 
 
 @pytest.mark.any_database

@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.errors import Conflict
 from newsletter.models import MailingList, Subscriber, Subscription, Tag
-from newsletter.services.environment import Environment
+from newsletter.services.runtime import Environment
 from tests.fakes import START
 from tests.people import add_list, add_reader
 

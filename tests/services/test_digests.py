@@ -9,11 +9,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.errors import Refused
 from newsletter.models import Campaign, Entry, Feed, MailingList, Period, Subscription
-from newsletter.services import digests, doctor, entries, explaining, explaining_reader, lists, sending, subscribers
-from newsletter.services.environment import EXTENSION, Environment
+from newsletter.services.digests import due as digests
+from newsletter.services.digests import explain_list, explain_subscriber
+from newsletter.services.lists import lists
+from newsletter.services.operations import doctor
+from newsletter.services.polling import entries
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import admin as subscribers
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
 
@@ -78,7 +84,7 @@ def test_nothing_new_nothing_sent_and_said_so(env: Environment, blog: int, clock
     clock.now = MONDAY_8
     tick(env)
     assert sink.accepted == []
-    outlook = next(row for row in explaining.explain(env).outlooks if row.cadence == "weekly")
+    outlook = next(row for row in explain_list.explain(env).outlooks if row.cadence == "weekly")
     assert "nothing new" in outlook.verdict
     assert digests.NOTHING_NEW in outlook.last
     publish("Late")
@@ -285,12 +291,12 @@ def test_preview_and_send_now(env: Environment, blog: int, sink: Sink) -> None:
 def test_explain_a_reader(env: Environment, blog: int, clock: Clock) -> None:
     join("ana@example.com")
     publish("One")
-    assert explaining_reader.explain_reader(env, None, "ana@example.com")[0].verdict.startswith(
+    assert explain_subscriber.explain_reader(env, None, "ana@example.com")[0].verdict.startswith(
         "goes with the next weekly"
     )
     clock.now = MONDAY_8
     tick(env)
-    assert explaining_reader.explain_reader(env, None, "ana@example.com")[0].verdict.startswith("settled")
+    assert explain_subscriber.explain_reader(env, None, "ana@example.com")[0].verdict.startswith("settled")
 
 
 def test_r07_a_zone_that_is_gone_means_utc(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:

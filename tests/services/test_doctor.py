@@ -7,14 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from newsletter.db import transaction
+from newsletter.db.session import transaction
 from newsletter.errors import NotFound
 from newsletter.feeds.fetch import Fetched
 from newsletter.models import Campaign, Subscription
-from newsletter.services import doctor, history, letters, sending, status, suppressions, whynot
+from newsletter.services import suppressions
+from newsletter.services.campaigns import explain_delivery
 from newsletter.services.checks import Check
-from newsletter.services.environment import Environment
-from newsletter.services.subscriptions import Evidence, leave
+from newsletter.services.letters import send as letters
+from newsletter.services.operations import doctor, status
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import history
+from newsletter.services.subscribers.subscriptions import Evidence, leave
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 from tests.people import add_list, add_reader
 from tests.services.test_sending import refusal
@@ -30,7 +35,7 @@ def reader(env: Environment) -> Callable[..., Subscription]:
         add_list(session, from_email=f"ana@{DOMAIN}")
 
     def add(email: str, **values: object) -> None:
-        from newsletter.services.lists import find
+        from newsletter.services.lists.lists import find
 
         with transaction() as session:
             add_reader(session, find(session, "blog"), email, **values)  # type: ignore[arg-type]
@@ -157,7 +162,7 @@ def test_why_she_did_not_get_it(env: Environment, reader: Callable[..., None], s
     clock.forward(timedelta(hours=1))
     reader("late@example.com", now=clock.now)
     said = {
-        name: whynot.explain(env, number, f"{name}@example.com")
+        name: explain_delivery.explain(env, number, f"{name}@example.com")
         for name in ("got", "gone", "never", "bounced", "barred", "late", "stranger")
     }
     assert said["got"].got is True
@@ -172,14 +177,14 @@ def test_why_she_did_not_get_it(env: Environment, reader: Callable[..., None], s
     assert "her message: sent" in [what for _, what in said["got"].facts]
     assert [told.what for told in history.show(env, "got@example.com").events][-1].endswith("” sent")
     with pytest.raises(NotFound):
-        whynot.explain(env, 99, "got@example.com")
+        explain_delivery.explain(env, 99, "got@example.com")
 
 
 def test_why_not_yet(env: Environment, reader: Callable[..., None], sink: Sink) -> None:
     reader("a@example.com")
     number = letters.send(env, letters.parse(LETTER), at=env.now + timedelta(days=1))
-    assert whynot.explain(env, number, "a@example.com").verdict == "the campaign is scheduled: nobody got it"
-    assert whynot.explain(env, number, "a@example.com").got is None
+    assert explain_delivery.explain(env, number, "a@example.com").verdict == "the campaign is scheduled: nobody got it"
+    assert explain_delivery.explain(env, number, "a@example.com").got is None
 
 
 def test_status_at_one_look(env: Environment, reader: Callable[..., None], sink: Sink, clock: Clock) -> None:

@@ -8,11 +8,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from newsletter.db import db, reading, transaction
+from newsletter.db.session import db, reading, transaction
 from newsletter.errors import FeedGone, FeedUnavailable
 from newsletter.models import Entry, Feed, MailingList
-from newsletter.services import digests, entries, explaining_reader, feeds, polling, sending
-from newsletter.services.environment import Environment
+from newsletter.services.digests import due as digests
+from newsletter.services.digests import explain_subscriber
+from newsletter.services.polling import entries, feeds
+from newsletter.services.polling import poll as polling
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.feeds_server import item, rss
 from tests.people import add_list, add_reader
@@ -218,7 +222,7 @@ def test_a_feed_that_is_removed_leaves_a_shared_story_to_the_other(
     assert len(sink.to("instant@example.com")) == len(sink.to("weekly@example.com")) == 1
     [left] = [entry for entry in entries.ls() if entry.title == "New"]
     assert left.fate == "sent"
-    said = {row.title: row for row in explaining_reader.explain_reader(env, None, "weekly@example.com")}
+    said = {row.title: row for row in explain_subscriber.explain_reader(env, None, "weekly@example.com")}
     assert said["New"].course == "sent"
 
 

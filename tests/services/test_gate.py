@@ -9,13 +9,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.models import Delivery
-from newsletter.services import gate, sending, signup, subscriptions, upkeep
 from newsletter.services.consent import Evidence
-from newsletter.services.environment import Environment
-from newsletter.services.gate import room
-from newsletter.services.signup import SignUp
+from newsletter.services.operations import cleanup
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.signup import flood_control
+from newsletter.services.signup import subscribe as signup
+from newsletter.services.signup.flood_control import room
+from newsletter.services.signup.subscribe import SignUp
+from newsletter.services.subscribers import subscriptions
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list
 
@@ -65,7 +69,7 @@ def test_a_flood_with_few_answers_is_held_and_the_author_told(env: Environment, 
     assert "20 confirmations" in body(notice)
     assert "newsletter list confirmations blog --release" in body(notice)
     assert not any(f"r{number}@" in body(notice) for number in range(30)), "it names nobody"
-    assert gate.standing(env, "blog") == gate.Standing(waiting=20, room=0)
+    assert flood_control.standing(env, "blog") == flood_control.Standing(waiting=20, room=0)
     confirm(env, sink, *confirmations(sink)[:2])
     sending.send_due(env)
     assert len(confirmations(sink)) == 20, "each who confirms allows five more"
@@ -89,15 +93,15 @@ def test_the_author_decides_what_becomes_of_it(env: Environment, sink: Sink) -> 
     env = with_ceiling(env, 5)
     ask(env, *range(12))
     sending.send_due(env)
-    assert gate.release(env, "blog") == 7
+    assert flood_control.release(env, "blog") == 7
     sending.send_due(env)
     assert len(confirmations(sink)) == 12
     ask(env, *range(20, 24))
     sending.send_due(env)
-    assert gate.drop(env, "blog") == 4
+    assert flood_control.drop(env, "blog") == 4
     sending.send_due(env)
     assert len(confirmations(sink)) == 12
-    assert gate.standing(env, "blog").waiting == 0
+    assert flood_control.standing(env, "blog").waiting == 0
 
 
 def test_a_domain_that_takes_no_mail_gets_none(env: Environment, sink: Sink) -> None:
@@ -123,7 +127,7 @@ def test_what_is_held_goes_with_its_subscriber(env: Environment, sink: Sink, clo
     ask(env, 1, 2)
     sending.send_due(env)
     clock.forward(timedelta(days=15))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     sending.send_due(env)
     db.session.rollback()
     found = db.session.scalars(select(Delivery.status).where(Delivery.mail == "confirm"))
@@ -134,12 +138,12 @@ def test_what_another_worker_let_go_meanwhile_is_no_flood(env: Environment, sink
     """Two workers look at the same moment; the one that comes second finds nothing left, and tells nobody."""
 
     def slowly(domains: Iterable[str]) -> dict[str, str]:
-        gate.open_gate(env)  # the other worker, while this one waits for the DNS
+        flood_control.open_gate(env)  # the other worker, while this one waits for the DNS
         return {}
 
     env = with_ceiling(env, 3)
     ask(env, 1, 2, 3)
-    passed = gate.open_gate(replace(env, domains=slowly))
+    passed = flood_control.open_gate(replace(env, domains=slowly))
     assert passed.held == {}
     sending.send_due(env)
     assert len(confirmations(sink)) == 3

@@ -7,10 +7,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from newsletter.db import reading, transaction
+from newsletter.db.session import reading, transaction
 from newsletter.models import MailingList, Period
-from newsletter.services import digests, entries, explaining, explaining_reader, feeds, lists, polling, sending
-from newsletter.services.environment import Environment
+from newsletter.services.digests import due as digests
+from newsletter.services.digests import explain_list, explain_subscriber
+from newsletter.services.lists import lists
+from newsletter.services.polling import entries, feeds
+from newsletter.services.polling import poll as polling
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.feeds_server import item, rss
 from tests.people import add_list, add_reader
@@ -78,13 +83,13 @@ def test_the_author_hears_that_instant_mails_wait_for_corrections(
     blog.pages[URL] = rss(post("Wrong"), item("Old"))
     tick(env)
     assert instant(env) == "waits for corrections: 1 new for 1 of 1 readers, until 11:10 UTC"
-    entry = explaining.explain(env).entries[0]
+    entry = explain_list.explain(env).entries[0]
     assert entry.course == "goes"
     assert entry.verdict == (
         "goes to 1 weekly and 1 monthly readers; waits for corrections until 11:10 UTC: 1 instant reader"
     )
     digests.send_now(env, cadence="weekly")
-    entry = explaining.explain(env).entries[0]
+    entry = explain_list.explain(env).entries[0]
     assert entry.course == "goes"
     assert "waits for corrections until 11:10 UTC: 1 instant reader" in entry.verdict
     clock.forward(timedelta(minutes=10))
@@ -94,7 +99,7 @@ def test_the_author_hears_that_instant_mails_wait_for_corrections(
 
 
 def instant(env: Environment) -> str:
-    return next(row.verdict for row in explaining.explain(env).outlooks if row.cadence == "instant")
+    return next(row.verdict for row in explain_list.explain(env).outlooks if row.cadence == "instant")
 
 
 def test_what_is_withdrawn_in_time_is_mailed_to_nobody(
@@ -173,7 +178,7 @@ def test_e06_what_is_missing_just_when_a_digest_is_made_reaches_its_readers_late
     tick(env)
     first, second = (body(message) for message in sink.to("weekly@example.com"))
     assert ("Other" in first, "Once" in first, "Once" in second, "Other" in second) == (True, False, True, False)
-    told = {row.title: row for row in explaining_reader.explain_reader(env, None, "instant@example.com")}
+    told = {row.title: row for row in explain_subscriber.explain_reader(env, None, "instant@example.com")}
     assert told["New"].course == "sent"
     assert [body(message).count("Once") for message in sink.to("instant@example.com")] == [1, 0]
     assert sink.to("late@example.com") == [], "it was there before her time"

@@ -14,14 +14,19 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.errors import DatabaseError
 from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription, Suppression
-from newsletter.services import exporting, history, importing, lists, status, subscribers, suppressions, topics
+from newsletter.services import suppressions
 from newsletter.services.consent import Evidence, note_consent
-from newsletter.services.environment import Environment
-from newsletter.services.importing import Imported, decide, import_file
-from newsletter.services.roster import Here
+from newsletter.services.lists import lists, topics
+from newsletter.services.operations import status
+from newsletter.services.runtime import Environment
+from newsletter.services.subscribers import admin as subscribers
+from newsletter.services.subscribers import history
+from newsletter.services.transfer import export_subscribers, import_subscribers
+from newsletter.services.transfer.import_batch import Here
+from newsletter.services.transfer.import_subscribers import Imported, decide, import_file
 from tests.fakes import START
 from tests.people import add_list, add_reader
 from tests.platforms import FILES
@@ -78,7 +83,7 @@ def test_c01_c02_c06_every_platform_and_again(
 
 def exporting_text() -> str:
     out = io.StringIO()
-    exporting.to_text(out)
+    export_subscribers.to_text(out)
     return out.getvalue()
 
 
@@ -128,7 +133,7 @@ def test_the_strictest_row_of_an_address_wins_in_any_order(
 
 def test_a_persons_own_later_yes_stands_above_a_file(env: Environment, tmp_path: Path) -> None:
     with transaction() as session:
-        from newsletter.services.lists import find
+        from newsletter.services.lists.lists import find
 
         mine = find(session, "blog")
         own = add_reader(session, mine, "own@example.com")
@@ -171,7 +176,7 @@ def test_evidence_goes_with_her(env: Environment, tmp_path: Path) -> None:
 def test_c05_totals_balance_over_many_batches(
     env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 1000)
+    monkeypatch.setattr(import_subscribers, "BATCH", 1000)
     rows = []
     for number in range(3500):
         rows.append("broken" if number % 1000 == 7 else f"r{number}@example.com")
@@ -227,7 +232,7 @@ def test_c08_our_own_export_comes_back_unchanged(env: Environment, tmp_path: Pat
     )  # fmt: skip
     load(env, tmp_path, 'email,tags\n+plus@example.com,"berlin,=vip"\n')
     file = tmp_path / "out.csv"
-    assert exporting.to_file(file) == 4
+    assert export_subscribers.to_file(file) == 4
     first = file.read_text()
     assert '\n\'+plus@example.com,"\'=HYPERLINK(""x"")",' in first
     assert "\n'-minus@example.com,'@quoted," in first
@@ -256,7 +261,7 @@ def test_c08_what_a_reader_chose_and_answered_goes_along(env: Environment, tmp_p
         topics.choose_topics(session, her, ["walks; slow", "=Sums"])
         add_reader(session, mine, "b@example.com")
     file = tmp_path / "out.csv"
-    exporting.to_file(file)
+    export_subscribers.to_file(file)
     first = file.read_text()
     assert import_file(env, file, slug="blog").duplicate == 2
     topics.remove("blog", "=Sums")
@@ -310,10 +315,10 @@ def test_c09_a_file_that_cannot_be_written_leaves_nothing_half(env: Environment,
     from newsletter.errors import NewsletterError
 
     with pytest.raises(NewsletterError, match="cannot be written"):
-        exporting.to_file(tmp_path / "missing" / "out.csv")
+        export_subscribers.to_file(tmp_path / "missing" / "out.csv")
     (tmp_path / "out.csv").mkdir()
     with pytest.raises(NewsletterError, match="cannot be written"):
-        exporting.to_file(tmp_path / "out.csv")
+        export_subscribers.to_file(tmp_path / "out.csv")
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -321,15 +326,15 @@ def test_c09_an_export_that_is_stopped_leaves_what_was_there(
     env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(env, tmp_path, "email\na@example.com\n", because="x")
-    exporting.to_file(tmp_path / "out.csv")
+    export_subscribers.to_file(tmp_path / "out.csv")
     before = (tmp_path / "out.csv").read_text()
 
     def stopped(*_: object) -> object:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(exporting, "_page", stopped)
+    monkeypatch.setattr(export_subscribers, "_page", stopped)
     with pytest.raises(KeyboardInterrupt):
-        exporting.to_file(tmp_path / "out.csv")
+        export_subscribers.to_file(tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == before
     assert not list(tmp_path.glob("*.part"))
 
@@ -338,7 +343,7 @@ def test_c09_an_export_that_is_stopped_leaves_what_was_there(
 def test_d02_a_full_disk_in_the_middle_says_how_to_go_on(
     env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "BATCH", 1000)
+    monkeypatch.setattr(import_subscribers, "BATCH", 1000)
     content = "email\n" + "".join(f"r{number}@example.com\n" for number in range(5000))
     pages = db.session.connection().exec_driver_sql("PRAGMA page_count").scalar_one()
     db.session.connection().exec_driver_sql(f"PRAGMA max_page_count={pages + 150}")

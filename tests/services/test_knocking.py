@@ -9,7 +9,7 @@ from statistics import median
 
 from flask import Flask
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 
 HELD = 0.34  # SQLite itself looks after 0.33 and 0.43 seconds
 

@@ -15,12 +15,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from newsletter.db import db, transaction
+from newsletter.authoring.letter_file import parse_letter, with_lines
+from newsletter.db.session import db, transaction
 from newsletter.errors import FeedUnavailable, InvalidInput, NotFound, Refused
-from newsletter.letter import parse_letter, with_lines
 from newsletter.models import Campaign, Delivery, Edition, MailingList, Picture, Subscription, Suppression
-from newsletter.services import campaigns, drafts, leads, letters, preflight, readers, resources, sending, tags, writing
-from newsletter.services.environment import EXTENSION, Environment
+from newsletter.services import resources, tags
+from newsletter.services.audience import segments
+from newsletter.services.campaigns import campaigns
+from newsletter.services.letters import drafts, link_check, preflight, rendering
+from newsletter.services.letters import send as letters
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import run as sending
 from newsletter.tokens import keyed_hash
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink, body
 from tests.people import add_list, add_reader
@@ -58,7 +63,7 @@ def people(env: Environment) -> dict[str, int]:
 
 def whom(env: Environment, people: dict[str, int], segment: str) -> str:
     mailing_list = db.session.scalars(select(MailingList)).one()
-    ids = set(db.session.scalars(readers.chosen(mailing_list, segment, env.now)))
+    ids = set(db.session.scalars(segments.chosen(mailing_list, segment, env.now)))
     return "".join(sorted(letter for letter, id_ in people.items() if id_ in ids))
 
 
@@ -130,7 +135,7 @@ def test_m07_a_field_that_is_missing_for_one_stops_it_for_all(
         letters.send(env, letter)
     assert db.session.scalar(select(func.count()).select_from(Campaign)) == 0
     found = {
-        check.id: check for check in preflight.examine(env, writing.drafted(env, letter, None, None, ""), offline=True)
+        check.id: check for check in preflight.examine(env, drafts.drafted(env, letter, None, None, ""), offline=True)
     }
     assert found["fields"].verdict == "bad"
     assert "c@example.com" in found["fields"].hint
@@ -165,9 +170,9 @@ def test_a_letter_is_sent_once_by_content_and_by_number(env: Environment, people
     first = letters.send(env, letter)
     with pytest.raises(Refused, match=f"campaign {first} already"):
         letters.send(env, letter)
-    draft = writing.drafted(env, parse_letter(with_lines(TEXT, {"subject": "Other"})), None, None, "")
+    draft = drafts.drafted(env, parse_letter(with_lines(TEXT, {"subject": "Other"})), None, None, "")
     second = letters.dispatch(env, draft)
-    again = writing.look(env, second)
+    again = drafts.look(env, second)
     with pytest.raises(Refused, match="sending already"):
         letters.dispatch(env, again)
     assert letters.send(env, letter, again=True) not in (first, second)
@@ -204,13 +209,13 @@ def test_a_draft_remembers_its_file_and_its_pictures(
     file.parent.mkdir()
     (file.parent / "a tree.jpg").write_bytes(picture())
     file.write_text(TEXT + "\n![A tree](a%20tree.jpg){width=300}\n")
-    campaign_id, draft = writing.new(env, file)
+    campaign_id, draft = drafts.new(env, file)
     assert draft.recipients == 5
     assert campaigns.show(campaign_id).status == "draft"
-    assert writing.new(env, file)[0] == campaign_id, "the same file is the same draft"
+    assert drafts.new(env, file)[0] == campaign_id, "the same file is the same draft"
     (file.parent / "a tree.jpg").unlink()
     file.unlink()
-    found = writing.look(env, campaign_id)
+    found = drafts.look(env, campaign_id)
     [name] = found.prepared.names.values()
     assert (
         f'src="https://news.example.com/blog/archive/media/{name}" alt="A tree" width="300"'
@@ -220,17 +225,17 @@ def test_a_draft_remembers_its_file_and_its_pictures(
     sending.send_due(env)
     assert name in body(sink.messages[0], "html")
     assert "[Bild: A tree]" in body(sink.messages[0]), "she reads German"
-    assert drafts.picture(name).media_type == "image/jpeg"
+    assert rendering.picture(name).media_type == "image/jpeg"
     assert db.session.scalar(select(func.count()).select_from(Picture)) == 1
 
 
 def test_a_picture_that_is_not_there_is_said_at_once(env: Environment, people: dict[str, int], tmp_path: Path) -> None:
     (tmp_path / "x.md").write_text(TEXT + "![a](no.jpg)")
     with pytest.raises(InvalidInput, match="there is no such picture"):
-        writing.new(env, tmp_path / "x.md")
+        drafts.new(env, tmp_path / "x.md")
     (tmp_path / "no.jpg").write_text("<svg/>")
     with pytest.raises(InvalidInput, match="use JPEG"):
-        writing.new(env, tmp_path / "x.md")
+        drafts.new(env, tmp_path / "x.md")
 
 
 def test_pictures_come_from_the_letters_folder_alone(env: Environment, people: dict[str, int], tmp_path: Path) -> None:
@@ -252,11 +257,11 @@ def test_pictures_come_from_the_letters_folder_alone(env: Environment, people: d
     ):  # fmt: skip
         (folder / "x.md").write_text(TEXT + f"![a]({written})")
         with pytest.raises(InvalidInput, match="line 9: ") as refused:
-            writing.look(env, folder / "x.md")
+            drafts.look(env, folder / "x.md")
         assert said in str(refused.value)
         assert len(str(refused.value)) < 300
     (folder / "x.md").write_text(TEXT + "![a](deep/tree.jpg) ![b](inside.jpg) ![c](./deep/../deep/tree.jpg)")
-    assert len(writing.look(env, folder / "x.md").prepared.names) == 3
+    assert len(drafts.look(env, folder / "x.md").prepared.names) == 3
 
 
 def test_a_look_at_a_draft_shows_its_pictures_though_the_file_is_gone(
@@ -264,10 +269,10 @@ def test_a_look_at_a_draft_shows_its_pictures_though_the_file_is_gone(
 ) -> None:
     (tmp_path / "tree.jpg").write_bytes(picture())
     (tmp_path / "x.md").write_text(TEXT + "![A tree](tree.jpg)")
-    number, draft = writing.new(env, tmp_path / "x.md")
+    number, draft = drafts.new(env, tmp_path / "x.md")
     (tmp_path / "tree.jpg").unlink()
-    for shown in (draft, writing.look(env, number)):
-        page = drafts.standalone(env, shown.prepared.content.html, shown.prepared)
+    for shown in (draft, drafts.look(env, number)):
+        page = rendering.standalone(env, shown.prepared.content.html, shown.prepared)
         assert page.count('src="data:image/jpeg;base64,') == 1
         assert "/media/" not in page
 
@@ -276,19 +281,19 @@ def test_a_video_is_shown_from_here(
     env: Environment, people: dict[str, int], tmp_path: Path, fake_fetch: FakeFetch
 ) -> None:
     (tmp_path / "x.md").write_text(TEXT + "\nhttps://youtu.be/abcdefghijk\n")
-    without = writing.look(env, tmp_path / "x.md")
+    without = drafts.look(env, tmp_path / "x.md")
     assert "without its picture" in without.prepared.notes[0]
     fake_fetch.pages["https://i.ytimg.com/vi/abcdefghijk/hqdefault.jpg"] = picture(size=(480, 360))
-    html = writing.look(env, tmp_path / "x.md").prepared.content.html
+    html = drafts.look(env, tmp_path / "x.md").prepared.content.html
     assert "ytimg" not in html
     assert "https://news.example.com/blog/archive/media/" in html
 
 
 def test_a_draft_is_edited_until_it_is_sent(env: Environment, people: dict[str, int], clock: Clock, sink: Sink) -> None:
     campaign_id = letters.send(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
-    writing.edit(env, campaign_id, parse_letter(with_lines(TEXT, {"segment": '"berlin" in tags', "subject": "New"})))
+    drafts.edit(env, campaign_id, parse_letter(with_lines(TEXT, {"segment": '"berlin" in tags', "subject": "New"})))
     later = env.now + timedelta(hours=3)
-    writing.edit(env, campaign_id, parse_letter(writing.text_of(campaign_id)[0]), at=later)
+    drafts.edit(env, campaign_id, parse_letter(drafts.text_of(campaign_id)[0]), at=later)
     clock.forward(timedelta(hours=2))
     assert letters.start_due(env) == []
     clock.forward(timedelta(hours=2))
@@ -297,9 +302,9 @@ def test_a_draft_is_edited_until_it_is_sent(env: Environment, people: dict[str, 
     assert {message["Subject"] for message in sink.messages} == {"New"}
     assert len(sink.messages) == 2
     with pytest.raises(Refused, match="cannot be changed"):
-        writing.edit(env, campaign_id, parse_letter(TEXT))
+        drafts.edit(env, campaign_id, parse_letter(TEXT))
     with pytest.raises(NotFound):
-        writing.look(env, 99)
+        drafts.look(env, 99)
 
 
 def test_a_moment_nobody_is_left_for(env: Environment, people: dict[str, int], clock: Clock) -> None:
@@ -369,7 +374,7 @@ def test_one_subject_is_nothing_to_pick_from(env: Environment, people: dict[str,
 
 def checks(env: Environment, text: str, *, offline: bool = False) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for check in preflight.examine(env, writing.drafted(env, parse_letter(text), None, None, ""), offline=offline):
+    for check in preflight.examine(env, drafts.drafted(env, parse_letter(text), None, None, ""), offline=offline):
         found.setdefault(check.id, []).append(f"{check.verdict}: {check.what}")
     return found
 
@@ -439,9 +444,9 @@ def test_links_are_asked_at_once_and_not_for_ever(
         threading.Event().wait(0.4 if "slow" in url else 0)
         raise FeedUnavailable(url, "404", status=404)
 
-    monkeypatch.setattr(leads, "ASK_FOR", 0.2)
+    monkeypatch.setattr(link_check, "ASK_FOR", 0.2)
     text = TEXT + " ".join(f"https://x.org/{number}" for number in range(120)) + " https://x.org/1 https://x.org/slow"
-    draft = writing.drafted(env, parse_letter(text), None, None, "")
+    draft = drafts.drafted(env, parse_letter(text), None, None, "")
     told: list[tuple[int, int]] = []
     found = preflight.examine(replace(env, fetch=slow), draft, progress=lambda done, total: told.append((done, total)))
     assert told[-1] == (100, 100)

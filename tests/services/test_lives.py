@@ -12,12 +12,17 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from newsletter.db import transaction
+from newsletter.db.session import transaction
 from newsletter.mail.render import MailContent, Renderer
 from newsletter.models import Entry, Feed, MailingList, Subscription
 from newsletter.schedule import CADENCES
-from newsletter.services import digests, entries, intros, lists, recording, sending, subscribers, topics
-from newsletter.services.environment import Environment
+from newsletter.services.digests import due as digests
+from newsletter.services.digests import intros
+from newsletter.services.lists import lists, topics
+from newsletter.services.polling import entries, store
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import admin as subscribers
 from tests.fakes import Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list
 
@@ -131,7 +136,7 @@ class Life:
         with transaction() as session:
             there = session.scalars(select(Entry).where(Entry.withdrawn_at.is_(None), Entry.by_hand.is_(False))).all()
             lost = [entry.id for entry in there if entry.fate in ("ready", "sent") and self.dice.random() < share]
-            recording.withdrawn(self.env, session, lost)
+            store.withdrawn(self.env, session, lost)
 
     def reappear(self, share: float = 0.5) -> None:
         """Some of it is there again: what nobody had is new for everybody who reads now, the rest for whom it was."""
@@ -140,7 +145,7 @@ class Life:
                 if self.dice.random() < share:
                     if entry.fate == "skipped":
                         self._owe(entry.title)
-                    recording.returned(self.env, session, entry)
+                    store.returned(self.env, session, entry)
 
     def flicker(self) -> None:
         """The feed is empty at the very moment one is composed, or a crash strikes."""

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from newsletter import outbox
-from newsletter.db import transaction
+from newsletter.db.session import transaction
 from newsletter.models import Counter, Subscriber, Subscription
-from newsletter.services import sending, upkeep
-from newsletter.services.environment import Environment
-from newsletter.services.pace import Pace
+from newsletter.services.operations import cleanup
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.sending.throttle import Pace
+from newsletter.setting_types import Ceiling
 from newsletter.settings import Settings
-from newsletter.spelling import Ceiling
 from tests.fakes import Clock, Sink
 from tests.services.test_sending import make_campaign, status
 
@@ -73,7 +74,7 @@ def test_old_counts_are_thrown_away(env: Environment, sink: Sink, clock: Clock) 
     make_campaign(3)
     sending.send_due(env)
     clock.forward(timedelta(days=3))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     with transaction() as session:
         assert session.scalars(select(Counter).where(Counter.name == "pace/hour")).all() == []
 
@@ -105,6 +106,6 @@ def test_a_new_sender_warms_up(env: Environment, sink: Sink, clock: Clock) -> No
     for _ in range(5):
         sending.send_due(env)
         sent.append(len(sink.accepted))
-        upkeep.tidy(env)
+        cleanup.tidy(env)
         clock.forward(timedelta(days=1, hours=2))
     assert sent == [5, 15, 35, 65, 95], "5, 10, 20 a day, then the ceiling"

@@ -7,13 +7,19 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.errors import LinkInvalid, LinkSpent, Refused
-from newsletter.mail.transport import Outcome, Outgoing, Reply
+from newsletter.mail.smtp.types import Outcome, Outgoing, Reply
 from newsletter.models import Campaign, MailingList, Subscription
-from newsletter.services import campaigns, consent, lists, permission, sending, subscribers, subscriptions, upkeep
+from newsletter.services import consent
+from newsletter.services.campaigns import campaigns
 from newsletter.services.consent import Evidence
-from newsletter.services.environment import Environment
+from newsletter.services.lists import lists
+from newsletter.services.operations import cleanup
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import admin as subscribers
+from newsletter.services.subscribers import reconfirmation, subscriptions
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
 
@@ -32,7 +38,7 @@ def blog(env: Environment) -> None:
 
 
 def ask(env: Environment, sink: Sink, **options: object) -> int:
-    campaign_id = permission.send(env, "blog", **options)  # type: ignore[arg-type]
+    campaign_id = reconfirmation.send(env, "blog", **options)  # type: ignore[arg-type]
     sending.send_due(env)
     return campaign_id
 
@@ -53,17 +59,17 @@ def test_who_answers_stays_and_the_silent_are_let_go(env: Environment, sink: Sin
     assert "It has been three years." in body(mail)
     assert "It has been three years." in body(mail, "html")
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    permission.stay(env, token(sink, "stays@example.com"), LINK)
-    permission.stay(env, token(sink, "stays@example.com"), LINK)
+    reconfirmation.stay(env, token(sink, "stays@example.com"), LINK)
+    reconfirmation.stay(env, token(sink, "stays@example.com"), LINK)
     clock.forward(timedelta(days=13))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert standing()["silent"] == "active"
     clock.forward(timedelta(days=2))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert standing() == {"stays": "active", "silent": "unsubscribed", "left": "unsubscribed", "break": "active"}
     sending.send_due(env)
     assert len(sink.messages) == 2, "no goodbye: the mails end by themselves"
-    found = permission.standing_of(campaign_id)
+    found = reconfirmation.standing_of(campaign_id)
     assert (found.asked, found.stayed, found.gone) == (2, 1, 1)
     assert found.settled_at is not None
     yes, no = consent.proof(env, "stays@example.com"), consent.proof(env, "silent@example.com")
@@ -72,15 +78,15 @@ def test_who_answers_stays_and_the_silent_are_let_go(env: Environment, sink: Sin
     assert yes.events[0].wording
     assert [event.kind for event in no.events] == ["lapsed"]
     with pytest.raises(LinkSpent):
-        permission.stay(env, token(sink, "silent@example.com"), LINK)
+        reconfirmation.stay(env, token(sink, "silent@example.com"), LINK)
 
 
 def test_a_link_that_is_looked_at_answers_nothing(env: Environment, sink: Sink, clock: Clock) -> None:
     ask(env, sink)
-    shown, answered = permission.look(env, token(sink, "silent@example.com"))
+    shown, answered = reconfirmation.look(env, token(sink, "silent@example.com"))
     assert (shown.status, answered) == ("active", False)
     clock.forward(timedelta(days=31))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert standing()["silent"] == "unsubscribed"
 
 
@@ -93,22 +99,22 @@ def test_who_was_never_reached_stays_what_he_is(env: Environment, sink: Sink, cl
     sink.script = script
     ask(env, sink)
     clock.forward(timedelta(days=40))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert standing()["silent"] == "active"
 
 
 def test_who_is_mailed_late_has_as_long(env: Environment, sink: Sink, clock: Clock) -> None:
-    campaign_id = permission.send(env, "blog", days=10)
+    campaign_id = reconfirmation.send(env, "blog", days=10)
     campaigns.pause(campaign_id)
     clock.forward(timedelta(days=8))
     campaigns.resume(campaign_id)
     sending.send_due(env)
     clock.forward(timedelta(days=5))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert standing()["silent"] == "active"
-    assert permission.standing_of(campaign_id).settled_at is None
+    assert reconfirmation.standing_of(campaign_id).settled_at is None
     clock.forward(timedelta(days=6))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert standing()["silent"] == "unsubscribed"
 
 
@@ -123,26 +129,26 @@ def test_only_those_who_never_confirmed(env: Environment, sink: Sink) -> None:
 
 def test_refusals(env: Environment, sink: Sink) -> None:
     with pytest.raises(Refused, match="7 to 180"):
-        permission.send(env, "blog", days=3)
+        reconfirmation.send(env, "blog", days=3)
     ask(env, sink)
     with pytest.raises(Refused, match="asks already"):
-        permission.send(env, "blog")
+        reconfirmation.send(env, "blog")
     lists.add(env, "empty", {"from": "Ana <ana@example.com>"})
     with pytest.raises(Refused, match="nobody to ask"):
-        permission.send(env, "empty")
+        reconfirmation.send(env, "empty")
 
 
 def test_t02_a_link_opens_only_what_it_was_made_for(env: Environment, sink: Sink) -> None:
     ask(env, sink)
     stay, leave = token(sink, "stays@example.com"), token(sink, "stays@example.com", "unsubscribe")
     with pytest.raises(LinkInvalid):
-        permission.stay(env, leave, LINK)
+        reconfirmation.stay(env, leave, LINK)
     with pytest.raises(LinkInvalid):
         subscriptions.unsubscribe(env, stay, LINK)
     handle = db.session.scalars(select(Subscription.handle)).first()
     for payload in (f"{handle}.999", f"{handle}.x", f"{handle}", "nobody.1"):
         with pytest.raises(LinkInvalid):
-            permission.stay(env, env.tokens.sign("stay", payload, env.now), LINK)
+            reconfirmation.stay(env, env.tokens.sign("stay", payload, env.now), LINK)
 
 
 def test_it_is_in_no_archive(env: Environment, sink: Sink) -> None:

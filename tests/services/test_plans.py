@@ -10,10 +10,10 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.db import DirectConnection, db, transaction
+from newsletter.db.session import DirectConnection, db, transaction
 from newsletter.models import Campaign
-from newsletter.outbox import gate, ledger
-from newsletter.services.environment import Environment
+from newsletter.outbox import held, record
+from newsletter.services.runtime import Environment
 from tests.fakes import START
 from tests.services.test_sending import make_campaign
 
@@ -30,7 +30,7 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "retries": lambda session: outbox.lease_due(session, campaign_id=1, **CLAIM),
     "doubts": lambda session: outbox.lease_due(session, campaign_id=1, doubted=True, **CLAIM),
     "campaigns": lambda session: outbox.due_campaigns(session, now=START),
-    "the gate": lambda session: gate.held(session, after_id=0, limit=100),
+    "the gate": lambda session: held.held(session, after_id=0, limit=100),
     "next": outbox.next_due,
     "waiting": outbox.waiting,
     "the end": ended,
@@ -78,7 +78,7 @@ def test_a_page_of_a_slice_is_read_by_its_ids(env: Environment) -> None:
     make_campaign(3)
     direct = DirectConnection()
     values = {"first": 1, "last": 500, "campaign": 1, "after": 0, "limit": 100}
-    plan = [str(row[3]) for row in direct.rows(f"EXPLAIN QUERY PLAN {ledger._SLICE}", values)]
+    plan = [str(row[3]) for row in direct.rows(f"EXPLAIN QUERY PLAN {record._SLICE}", values)]
     direct.close()
     assert "SEARCH d USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
     assert not [line for line in plan if line.startswith("SCAN")], plan

@@ -10,12 +10,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import create_engine, func, select
 
-from newsletter.db import db, reading, transaction
+from newsletter.db.session import db, reading, transaction
 from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable, NotAFeed, NotFound, Refused
 from newsletter.feeds.fetch import Fetched
 from newsletter.models import Entry, Feed, MailingList
-from newsletter.services import entries, feeds, planning, polling
-from newsletter.services.environment import EXTENSION, Environment
+from newsletter.services.digests import plan
+from newsletter.services.polling import entries, feeds
+from newsletter.services.polling import poll as polling
+from newsletter.services.runtime import EXTENSION, Environment
 from tests.fakes import Clock, FakeFetch
 from tests.feeds_server import item, rss
 from tests.people import add_list, add_reader
@@ -424,13 +426,13 @@ def test_instant_mails_wait_for_corrections(env: Environment, feed: int, clock: 
         add_reader(session, mailing_list, "instant@example.com", cadence="instant")
     with reading() as session:
         mailing_list = session.get_one(MailingList, entry.list_id)
-        assert planning.matured(session, mailing_list, clock.now) == 0
-        assert planning.matured(session, mailing_list, clock.now + timedelta(minutes=10)) == 1
+        assert plan.matured(session, mailing_list, clock.now) == 0
+        assert plan.matured(session, mailing_list, clock.now + timedelta(minutes=10)) == 1
     entries.hold(entry.id)
     entries.release(entry.id)
     with reading() as session:
         mailing_list = session.get_one(MailingList, entry.list_id)
-        assert planning.matured(session, mailing_list, clock.now) == 2, "what is released by hand waits no longer"
+        assert plan.matured(session, mailing_list, clock.now) == 2, "what is released by hand waits no longer"
 
 
 def test_an_answer_that_says_the_same_is_not_read_again(

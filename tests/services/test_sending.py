@@ -12,13 +12,15 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from newsletter import outbox
-from newsletter.db import DirectConnection, db, transaction
+from newsletter.db.session import DirectConnection, db, transaction
 from newsletter.mail.message import slot
-from newsletter.mail.transport import Outcome, Outgoing, Pull, Reply
+from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply
 from newsletter.models import Campaign, Delivery, Edition, Lease, Rest, Subscriber, Subscription, Suppression
-from newsletter.services import campaigns, letters, sending
-from newsletter.services.environment import EXTENSION, Environment
-from newsletter.services.supply import LEASE_SECONDS
+from newsletter.services.campaigns import campaigns
+from newsletter.services.letters import send as letters
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.sending.work_queue import LEASE_SECONDS
 from newsletter.tokens import keyed_hash
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
@@ -303,7 +305,7 @@ def test_r04_a_lease_taken_over_ends_the_old_ones_work(env: Environment, sink: S
 
 def test_pausing_by_hand_stops_within_moments(env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     campaign = make_campaign(40)
-    monkeypatch.setattr("newsletter.services.supply.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("newsletter.services.sending.work_queue.FRESH_SECONDS", 0.0)
 
     def script(outgoing: Outgoing) -> None:
         if len(sink.accepted) == 8:
@@ -322,7 +324,7 @@ def test_pausing_by_hand_stops_within_moments(env: Environment, sink: Sink, monk
 
 def test_cancelling_ends_it_for_good(env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     campaign = make_campaign(40)
-    monkeypatch.setattr("newsletter.services.supply.FRESH_SECONDS", 0.0)
+    monkeypatch.setattr("newsletter.services.sending.work_queue.FRESH_SECONDS", 0.0)
 
     def script(outgoing: Outgoing) -> None:
         if len(sink.accepted) == 8:
@@ -450,8 +452,8 @@ def test_a_lease_is_kept_while_a_server_takes_its_time(
 ) -> None:
     """Nobody takes over what is on its way to a slow server."""
     make_campaign(5)
-    monkeypatch.setattr("newsletter.services.supply.RENEW_SECONDS", -1)
-    monkeypatch.setattr("newsletter.services.supply.LEASE_SECONDS", 1000)
+    monkeypatch.setattr("newsletter.services.sending.work_queue.RENEW_SECONDS", -1)
+    monkeypatch.setattr("newsletter.services.sending.work_queue.LEASE_SECONDS", 1000)
     left: list[int] = []
 
     class Slow(Sink):

@@ -10,12 +10,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from newsletter.db import transaction
+from newsletter.db.session import transaction
 from newsletter.errors import FeedGone, FeedUnavailable
 from newsletter.feeds.fetch import Fetched
 from newsletter.models import MailingList
-from newsletter.services import digests, entries, feeds, polling, sending, subscribers
-from newsletter.services.environment import Environment
+from newsletter.services.digests import due as digests
+from newsletter.services.polling import entries, feeds
+from newsletter.services.polling import poll as polling
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import admin as subscribers
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.feeds_server import item, rss
 from tests.people import add_list, add_reader

@@ -13,14 +13,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from newsletter.db import db, transaction
+from newsletter.authoring.letter_file import parse_letter
+from newsletter.db.session import db, transaction
 from newsletter.errors import NotFound, Refused
-from newsletter.letter import parse_letter
 from newsletter.models import Delivery, MailingList, Step, StepTaken, Subscription, Tag
 from newsletter.schedule import SeriesStep, next_of_series
-from newsletter.services import personal, preflight, sending, series, subscriptions, tags
+from newsletter.services import tags
 from newsletter.services.consent import Evidence
-from newsletter.services.environment import Environment
+from newsletter.services.letters import preflight, series
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import privacy, subscriptions
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_list, add_reader
 
@@ -277,10 +280,10 @@ def test_whoever_is_forgotten_leaves_no_trace_here(
     days(env, clock, sink, 1)
     with transaction() as session:
         tags.add(session, reader.subscriber_id, ["berlin"])
-    told = personal.export(env, env.tokens.sign("export", reader.handle, env.now))
+    told = privacy.export(env, env.tokens.sign("export", reader.handle, env.now))
     assert told["tags"] == ["berlin"]
     assert [row["subject"] for row in told["subscriptions"][0]["letters_of_the_series"]] == ["hello"]
-    personal.erase_address(env, "ana@example.com")
+    privacy.erase_address(env, "ana@example.com")
     assert db.session.scalars(select(Tag)).all() == []
     assert db.session.scalars(select(StepTaken)).all() == []
     assert days(env, clock, sink, 9) == [[]] * 9

@@ -11,11 +11,17 @@ import pytest
 from sqlalchemy import select
 
 from newsletter import outbox
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.mail.message import SLOT_PATTERN
 from newsletter.models import Edition, Feed, MailingList, Subscription
-from newsletter.services import archiving, digests, feeds, letters, polling, resources, sending
-from newsletter.services.environment import Environment
+from newsletter.services import resources
+from newsletter.services.campaigns import archive
+from newsletter.services.digests import due as digests
+from newsletter.services.letters import send as letters
+from newsletter.services.polling import feeds
+from newsletter.services.polling import poll as polling
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.people import add_list, add_reader
 
@@ -106,7 +112,7 @@ def test_nothing_in_a_feed_becomes_a_place_for_something_personal(
     assert {slot for edition in editions for slot in SLOT_PATTERN.findall(edition.html + edition.text)} == slots
     assert all(not re.search("[\ue000\ue001]", edition.subject) for edition in editions)
     db.session.rollback()
-    assert not re.search(r"\.guide\.|\ue000", "".join(row.html for row in archiving.newest(env, "blog", limit=100)))
+    assert not re.search(r"\.guide\.|\ue000", "".join(row.html for row in archive.newest(env, "blog", limit=100)))
 
 
 @pytest.mark.any_database

@@ -11,26 +11,22 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from newsletter.db import db, transaction
+from newsletter.authoring.letter_file import parse_letter
+from newsletter.db.session import db, transaction
 from newsletter.errors import Refused
-from newsletter.languages import LANGUAGES
-from newsletter.letter import parse_letter
+from newsletter.i18n import LANGUAGES
 from newsletter.mail.message import CompiledMessage
 from newsletter.models import Edition, Feed, Subscriber, Subscription
-from newsletter.services import (
-    archiving,
-    campaigns,
-    digests,
-    letters,
-    messages,
-    permission,
-    sending,
-    series,
-    subscriptions,
-)
+from newsletter.services.campaigns import archive, campaigns
 from newsletter.services.consent import Evidence
-from newsletter.services.environment import Environment
-from newsletter.services.owing import Candidate, Group, Patience, decide
+from newsletter.services.digests import due as digests
+from newsletter.services.digests.selection import Candidate, Group, Patience, decide
+from newsletter.services.letters import send as letters
+from newsletter.services.letters import series
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import message_builder
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import reconfirmation, subscriptions
 from tests.fakes import START, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
 
@@ -111,7 +107,7 @@ def test_a_single_post_and_its_archive(env: Environment, blog: int, sink: Sink) 
     found = mails(sink)
     assert {str(message["Subject"]) for message in found.values()} == {"Eins"}
     assert "Read it on the blog" in body(found["en"], "html") and "min read" in body(found["en"])
-    page = archiving.page(env, "blog", campaigns.ls()[0].id)
+    page = archive.page(env, "blog", campaigns.ls()[0].id)
     assert '<html lang="de"' in page and "abonnieren" in page
     assert campaigns.ls()[0].subject == "Eins"
 
@@ -147,13 +143,13 @@ def test_each_edition_is_compiled_once_for_each_language(
     env: Environment, blog: int, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled: list[object] = []
-    real = messages.compile_for_list
+    real = message_builder.compile_for_list
 
     def counting(*args: Any, **named: Any) -> CompiledMessage:
         compiled.append(args)
         return real(*args, **named)
 
-    monkeypatch.setattr(messages, "compile_for_list", counting)
+    monkeypatch.setattr(message_builder, "compile_for_list", counting)
     publish("Eins")
     tick(env)
     assert len(mails(sink)) == 8 and len(compiled) == 6
@@ -187,7 +183,7 @@ def test_a_letters_frame_speaks_each_readers_language(env: Environment, blog: in
         assert UNSUBSCRIBE[name] in body(message) and UNSUBSCRIBE[name] in body(message, "html")
         assert "Hallo du." in body(message)
     assert "[Bild: Ein Baum]" in body(mails(sink)["de"]) and "[Picture: Ein Baum]" in body(mails(sink)["en"])
-    assert '<html lang="de"' in archiving.page(env, "blog", campaign_id)
+    assert '<html lang="de"' in archive.page(env, "blog", campaign_id)
 
 
 def test_two_subjects_and_six_languages(env: Environment, blog: int, sink: Sink) -> None:
@@ -203,7 +199,7 @@ def test_two_subjects_and_six_languages(env: Environment, blog: int, sink: Sink)
 
 
 def test_a_request_to_stay_and_a_series(env: Environment, blog: int, sink: Sink, tmp_path: Path) -> None:
-    permission.send(env, "blog", note="Lange her.", days=14)
+    reconfirmation.send(env, "blog", note="Lange her.", days=14)
     sending.send_due(env)
     for name, message in mails(sink).items():
         assert "Lange her." in body(message) and UNSUBSCRIBE[name] in body(message)

@@ -7,13 +7,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from newsletter.db import db, reading, transaction
+from newsletter.db.session import db, reading, transaction
 from newsletter.errors import Conflict
 from newsletter.models import ConsentEvent, Counter, MailingList, Subscriber, Subscription
-from newsletter.services import importing, signup, suppressions, upkeep
+from newsletter.services import suppressions
 from newsletter.services.consent import Evidence
-from newsletter.services.environment import Environment
-from newsletter.services.signup import SignUp
+from newsletter.services.operations import cleanup
+from newsletter.services.runtime import Environment
+from newsletter.services.signup import subscribe as signup
+from newsletter.services.signup.subscribe import SignUp
+from newsletter.services.transfer import import_subscribers
 from tests.fakes import Clock
 from tests.people import add_list, add_reader
 
@@ -31,12 +34,12 @@ def test_who_never_confirmed_is_forgotten_after_a_fortnight(env: Environment, cl
     signup.subscribe(env, "blog", SignUp("silent@example.com"), Evidence("form", ip="192.0.2.1"))
     file = env.settings.folder / "old.csv"
     file.write_text("email\nimported@example.com\n")
-    importing.import_file(env, file, slug="blog", because="")
+    import_subscribers.import_file(env, file, slug="blog", because="")
     clock.forward(timedelta(days=13))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert "silent@example.com" in addresses()
     clock.forward(timedelta(days=2))
-    upkeep.tidy(env)
+    cleanup.tidy(env)
     assert addresses() == {"active@example.com", "gone@example.com", "imported@example.com"}
     assert {event.kind for event in db.session.scalars(select(ConsentEvent))} == {"imported"}
     assert db.session.scalars(select(Counter)).all() == []
@@ -62,7 +65,7 @@ def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment
     suppressions.add(env, "complained@example.com", reason="complaint")
     file = env.settings.folder / "all.csv"
     file.write_text("email\nleft@example.com\ntyped@example.com\nCOMPLAINED@example.com\nnew@example.com\n")
-    done = importing.import_file(env, file, slug="blog", because="an old list")
+    done = import_subscribers.import_file(env, file, slug="blog", because="an old list")
     assert (done.rows, done.new, done.duplicate) == (4, 1, 3)
     assert not any("@" in problem for problem in done.problems)
     statuses = {row.subscriber.email: row.status for row in db.session.scalars(select(Subscription))}

@@ -6,8 +6,8 @@ are replaced by examples.
 
 from __future__ import annotations
 
-from newsletter.mail.causes import Cause
-from newsletter.mail.transport import Outcome, Reply, Stage
+from newsletter.mail.smtp.causes import Cause
+from newsletter.mail.smtp.types import Outcome, Reply, Stage
 
 STAGES = ("CONNECT", "MAIL", "RCPT", "DATA", "END")
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.mail.causes import Cause, Rule
-from newsletter.mail.replies import ABOUT, TEXT_AT_MOST, classify, judge, normalize, read_wait
-from newsletter.mail.reply_codes import STATUSES
-from newsletter.mail.reply_rules import LOOSE_RULES, RULES
-from newsletter.mail.transport import Outcome, Reply, Stage
+from newsletter.mail.smtp.causes import Cause, Rule
+from newsletter.mail.smtp.classify import ABOUT, TEXT_AT_MOST, classify, judge, normalize, read_wait
+from newsletter.mail.smtp.reply_codes import STATUSES
+from newsletter.mail.smtp.reply_rules import LOOSE_RULES, RULES
+from newsletter.mail.smtp.types import Outcome, Reply, Stage
 from tests.smtp.replies import CORPUS, STAGES, read_reply, replies
 
 pytestmark = pytest.mark.any_database

@@ -16,8 +16,8 @@ import pytest
 
 from newsletter.mail.headers import Sender, list_headers
 from newsletter.mail.message import Draft, compile_message, slot
-from newsletter.mail.smtp import SmtpTransport, parse_server
-from newsletter.mail.transport import Outgoing
+from newsletter.mail.smtp.transport import SmtpTransport, parse_server
+from newsletter.mail.smtp.types import Outgoing
 
 MESSAGES = int(os.environ.get("POSTFIX_MESSAGES", "400"))
 """10,000 where it may take a minute."""

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import TransportError
-from newsletter.mail.replies import judge
-from newsletter.mail.smtp import SmtpTransport, parse_server
-from newsletter.mail.transport import Outcome, Outgoing, Reply
+from newsletter.mail.smtp.classify import judge
+from newsletter.mail.smtp.transport import SmtpTransport, parse_server
+from newsletter.mail.smtp.types import Outcome, Outgoing, Reply
 from tests.smtp.fault_server import Conversation, FaultServer, Line, always, first
 
 DATA = b"Subject: Hello\r\nMessage-ID: <1@x>\r\n\r\nHello =2Edot\r\n"
@@ -142,7 +142,7 @@ def test_p06_refusals_are_handed_over_as_they_come(
     servers: list[FaultServer], monkeypatch: pytest.MonkeyPatch, a_connection: int
 ) -> None:
     """However many there are, and however few a connection carries: whoever takes them may want to stop."""
-    monkeypatch.setattr("newsletter.mail.conversation.MESSAGES_A_CONNECTION", a_connection)
+    monkeypatch.setattr("newsletter.mail.smtp.protocol.MESSAGES_A_CONNECTION", a_connection)
     everybody = make(servers, {"RCPT": always(b"550 5.1.1 User unknown\r\n")})
     too_big = make(servers, ehlo=("PIPELINING", "SIZE 10"))
     for server in (everybody, too_big):
@@ -382,7 +382,7 @@ def test_waiting_is_no_end(servers: list[FaultServer]) -> None:
 def test_a_caller_hears_something_while_a_server_takes_its_time(
     servers: list[FaultServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("newsletter.mail.wire.BEAT_SECONDS", 0.1)
+    monkeypatch.setattr("newsletter.mail.smtp.event_loop.BEAT_SECONDS", 0.1)
 
     def late(talk: Conversation, line: str) -> bytes:
         time.sleep(0.6)

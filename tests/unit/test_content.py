@@ -9,14 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.content import (
-    absolute_link,
-    clean_html,
-    first_picture,
-    plain,
-    shorten,
-)
-from newsletter.prose import excerpt, html_to_text
+from newsletter.html.sanitize import absolute_link, clean_html, first_picture, plain, shorten
+from newsletter.html.to_text import excerpt, html_to_text
 
 BASE = "https://blog.example.com/post/"
 

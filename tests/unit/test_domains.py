@@ -11,8 +11,8 @@ from contextlib import closing
 
 import pytest
 
-from newsletter.domains import dkim, dmarc, spf
-from newsletter.domains.ask import CouldNotAsk, DnsResolver
+from newsletter.dns import dkim, dmarc, spf
+from newsletter.dns.resolver import CouldNotAsk, DnsResolver
 from tests.fakes import FakeDns
 
 

@@ -13,12 +13,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from newsletter.errors import Refused
-from newsletter.exports import unpacking
-from newsletter.exports.guard import guarded, unguarded
-from newsletter.exports.person import Person, moment
-from newsletter.exports.reading import opened, tables
-from newsletter.exports.table import Row
-from newsletter.exports.unpacking import MEMBERS_AT_MOST
+from newsletter.import_formats import archive as unpacking
+from newsletter.import_formats.archive import MEMBERS_AT_MOST
+from newsletter.import_formats.formula_injection import guarded, unguarded
+from newsletter.import_formats.reader import opened, tables
+from newsletter.import_formats.row import Person, moment
+from newsletter.import_formats.table import Row
 from tests.platforms import FILES
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from newsletter.errors import FeedError, FeedForbidden, FeedGone, FeedUnavailable
 from newsletter.feeds.fetch import Fetcher
-from newsletter.feeds.guard import public
+from newsletter.feeds.ssrf import public
 from tests.feeds_server import FeedsServer, drip, feeds_server, item, ok, raw, redirect, rss, status
 
 FEED = rss(item("One"))

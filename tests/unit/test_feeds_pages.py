@@ -8,9 +8,9 @@ import pytest
 
 from newsletter.errors import FeedError, NotAFeed
 from newsletter.feeds.discover import discover
+from newsletter.feeds.enrich import look
 from newsletter.feeds.fetch import Fetched
-from newsletter.feeds.looking import look
-from newsletter.feeds.pages import tags
+from newsletter.feeds.html_tags import tags
 from newsletter.feeds.parse import parse
 from tests.fakes import FakeFetch
 from tests.feeds_server import item, rss

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import NotAFeed
-from newsletter.feeds.entry import ParsedEntry, ParsedFeed
 from newsletter.feeds.identity import canonical_link, identity
-from newsletter.feeds.mending import heavy
+from newsletter.feeds.isolated import read as read_apart
 from newsletter.feeds.parse import parse
-from newsletter.feeds.reading import read as read_apart
+from newsletter.feeds.repair import heavy
+from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from tests.feeds_server import item, rss
 
 URL = "https://blog.example.com/feed/"
@@ -265,7 +265,7 @@ def test_f05_entities_stay_harmless() -> None:
 
 def test_f06_many_and_enormous(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(read(rss(*(item(f"Post {n}") for n in range(3000)))).entries) == 3000
-    monkeypatch.setattr("newsletter.feeds.mending.ENTRIES_AT_MOST", 40)
+    monkeypatch.setattr("newsletter.feeds.repair.ENTRIES_AT_MOST", 40)
     feed = read(rss(*(item(f"Post {n}") for n in range(3000))))
     assert len(feed.entries) == 40
     assert feed.notes == (), "what is left out leaves the rest well-formed"
@@ -274,7 +274,7 @@ def test_f06_many_and_enormous(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_f06_what_costs_too_much_is_read_apart_and_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """So many labels on one entry would take the parser hours."""
-    monkeypatch.setattr("newsletter.feeds.reading.SECONDS_IN_ALL", 2)
+    monkeypatch.setattr("newsletter.feeds.isolated.SECONDS_IN_ALL", 2)
     labels = "".join(f"<category>{n}</category>" for n in range(150_000))
     with pytest.raises(NotAFeed, match="takes longer"):
         read_apart(rss(f"<item><title>A</title>{labels}</item>"), url=URL)

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from newsletter.mail.replies import judge
+from newsletter.mail.smtp.classify import judge
 from newsletter.outbox import Mark, Row
-from newsletter.services import judging
-from newsletter.services.judging import STREAK, Breaker, Patience
+from newsletter.services.sending import retry
+from newsletter.services.sending.retry import STREAK, Breaker, Patience
 from tests.fakes import START
 from tests.smtp.replies import read_reply
 
@@ -23,7 +23,7 @@ def mark(reply: str, *, hours: int = 0) -> Mark:
     """Write down what a row's message met `hours` after it was queued."""
     outcome = read_reply(reply)
     now = START + timedelta(hours=hours)
-    return judging.mark(ROW, outcome, judge(outcome), now=now, patience=PATIENCE, jitter=0.5)
+    return retry.mark(ROW, outcome, judge(outcome), now=now, patience=PATIENCE, jitter=0.5)
 
 
 def test_a_refusal_that_no_rule_knows_is_tried_again_until_patience_is_over() -> None:

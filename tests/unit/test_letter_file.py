@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.authoring.front_matter import decoded
+from newsletter.authoring.letter_file import Letter, parse_letter, with_lines
 from newsletter.errors import NewsletterError
-from newsletter.frontmatter import decoded
-from newsletter.letter import Letter, parse_letter, with_lines
-from newsletter.services.writing import read_file
+from newsletter.services.letters.drafts import read_file
 
 TEXT = "---\nsubject: Über Pausen\npreheader: x\n---\n\nHello.\n"
 

@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from newsletter.links import SIGNED
 from newsletter.logs import DiscreetFormatter, Discreetly, discreet
+from newsletter.urls import SIGNED
 
 
 def test_t15_neither_addresses_nor_links_are_logged() -> None:

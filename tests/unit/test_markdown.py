@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from newsletter.markdown import Link, Placed, Shown, render, wanted_pictures
+from newsletter.authoring.markdown import Link, Placed, Shown, render, wanted_pictures
 
 BASE = "https://blog.example.com/"
 PICTURES = {

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from newsletter.content import plain
 from newsletter.errors import InvalidInput
+from newsletter.html.sanitize import plain
 from newsletter.mail.headers import Sender, list_headers, single_headers
 from newsletter.mail.message import Draft, compile_message, fill, mailbox, quoted_printable, slot, unstructured, urls
 

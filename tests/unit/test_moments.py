@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from newsletter.authoring.dates import parse_moment, parse_wait
 from newsletter.errors import InvalidInput
-from newsletter.moments import parse_moment, parse_wait
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 25, 15, 30, tzinfo=UTC)  # a Wednesday, 16:30 in Berlin

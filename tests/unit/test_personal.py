@@ -9,12 +9,12 @@ from datetime import date
 
 import pytest
 
+from newsletter.authoring.markdown import render
 from newsletter.errors import InvalidInput, TemplateProblem
-from newsletter.mail.marking import Marks
 from newsletter.mail.message import Draft, compile_message, fill, unstructured
-from newsletter.mail.personal import NOBODY, Filler, Personal, about
 from newsletter.mail.render import MailContent
-from newsletter.markdown import render
+from newsletter.mail.templating.merge_fields import NOBODY, Filler, Personal, about
+from newsletter.mail.templating.placeholders import Marks
 from tests.fakes import body, parsed
 
 ANA = about(name="Ana", email="ana@x.org", cadence="weekly", language="de", tags=["berlin"], joined=date(2026, 1, 2))

@@ -8,8 +8,8 @@ import resource
 import pytest
 from PIL import Image, ImageCms
 
+from newsletter.authoring.images import SHARP, fit_for_mail
 from newsletter.errors import InvalidInput
-from newsletter.pictures import SHARP, fit_for_mail
 
 
 def picture(kind: str = "JPEG", size: tuple[int, int] = (2000, 1000), mode: str = "RGB", **more: object) -> bytes:

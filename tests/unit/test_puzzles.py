@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.puzzles import LIFETIME, Puzzles
+from newsletter.captcha import LIFETIME, Puzzles
 from tests.fakes import START
 
 KEY = "a-key-for-tests-only-0123456789abcdef"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.domains.ask import Kind
-from newsletter.domains.receiving import KNOWN_TO_ALL, NOWHERE, NULL, SILENT_AFTER, Receiving
+from newsletter.dns.mx import KNOWN_TO_ALL, NOWHERE, NULL, SILENT_AFTER, Receiving
+from newsletter.dns.resolver import Kind
 from tests.fakes import FakeDns
 
 Records = dict[tuple[str, Kind], list[str]]

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from newsletter.authoring.segment import Comparison, Joined, Not, OneOf, Tagged, parse_segment
 from newsletter.errors import InvalidInput
-from newsletter.segment import Comparison, Joined, Not, OneOf, Tagged, parse_segment
 
 
 def test_a_segment_is_read_into_a_tree() -> None:

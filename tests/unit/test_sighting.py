@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from newsletter.feeds.entry import ParsedEntry
 from newsletter.feeds.parse import parse
-from newsletter.services.sighting import Decision, Known, Moment, decide
+from newsletter.feeds.types import ParsedEntry
+from newsletter.services.polling.matching import Decision, Known, Moment, decide
 from tests.feeds_server import item, rss
 
 BEFORE = datetime(2026, 11, 24, 8, tzinfo=UTC)

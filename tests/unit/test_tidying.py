@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.content import clean_html
-from newsletter.shortening import cut_html
-from newsletter.theme import CONTRAST, NIGHT, PAPER, contrast, theme
-from newsletter.tidying import tidy
+from newsletter.html.accessible import tidy
+from newsletter.html.sanitize import clean_html
+from newsletter.html.truncate import cut_html
+from newsletter.mail.theme import CONTRAST, NIGHT, PAPER, contrast, theme
 
 BASE = "https://blog.example.com/"
 

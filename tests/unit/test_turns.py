@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from newsletter.turns import Turns
+from newsletter.db.fair_lock import Turns
 
 
 def thread(work: Callable[[], None]) -> threading.Thread:

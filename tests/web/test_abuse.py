@@ -17,12 +17,15 @@ from flask.testing import FlaskClient
 from waitress.server import create_server
 from werkzeug.test import TestResponse
 
-from newsletter.db import db, transaction
-from newsletter.links import SIGNED
+from newsletter.db.session import db, transaction
 from newsletter.models import MailingList, Subscriber, Subscription
-from newsletter.services import forms, sending, suppressions, topics
-from newsletter.services.environment import EXTENSION
+from newsletter.services import suppressions
+from newsletter.services.lists import topics
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending import run as sending
+from newsletter.services.signup import forms
 from newsletter.tokens import LIFETIMES, Tokens
+from newsletter.urls import SIGNED
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink
 from tests.naughty import NAUGHTY

@@ -11,10 +11,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import inspect, select, text
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.models import ConsentEvent, Delivery, MailingList, Subscriber, Subscription, Suppression
-from newsletter.services import sending, topics, upkeep
-from newsletter.services.environment import EXTENSION
+from newsletter.services.lists import topics
+from newsletter.services.operations import cleanup
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending import run as sending
 from newsletter.tokens import Tokens
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink, body
@@ -183,7 +185,7 @@ def test_an_address_that_nobody_confirmed_is_forgotten(
     for days, there in ((1, True), (3, False)):
         clock.forward(timedelta(days=days))
         with app.app_context():
-            upkeep.tidy(app.extensions[EXTENSION])
+            cleanup.tidy(app.extensions[EXTENSION])
             rows = [*db.session.query(Subscriber), *db.session.query(Delivery)]
             kept = str([(getattr(row, "new_email", ""), getattr(row, "context", "")) for row in rows])
         assert ("eve@" in kept) is there

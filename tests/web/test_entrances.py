@@ -20,11 +20,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from newsletter.app import create_app
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.errors import SettingsError
 from newsletter.models import Counter
 from newsletter.settings import Settings, load_settings
 from newsletter.tokens import Tokens
+from newsletter.web import rate_limits
+from newsletter.web import signup as signup_pages
 from tests.conftest import SECRET
 from tests.people import add_list, add_reader
 
@@ -196,3 +198,8 @@ def test_libraries_that_are_not_installed(settings: Settings, monkeypatch: pytes
     wanted = Settings.model_validate(settings.model_dump() | {"web": {"redis": "redis://127.0.0.1/0"}})
     with pytest.raises(SettingsError, match=r"newsletter\[redis\]"):
         create_app(wanted)
+
+
+def test_endpoints_named_in_the_code_exist(app: Flask) -> None:
+    """A misspelt endpoint would switch off a ceiling or a CORS header in silence."""
+    assert set(app.view_functions) >= rate_limits.ENTRANCES | signup_pages.SHARED

@@ -9,10 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.models import Delivery, Subscription
-from newsletter.services import sending
-from newsletter.services.environment import EXTENSION
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending import run as sending
 from newsletter.tokens import Tokens
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink, body

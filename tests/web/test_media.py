@@ -7,9 +7,11 @@ from pathlib import Path
 from flask import Flask
 from flask.testing import FlaskClient
 
-from newsletter.db import transaction
-from newsletter.services import letters, sending, writing
-from newsletter.services.environment import EXTENSION
+from newsletter.db.session import transaction
+from newsletter.services.letters import drafts
+from newsletter.services.letters import send as letters
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending import run as sending
 from tests.people import add_list, add_reader
 from tests.unit.test_pictures import picture
 
@@ -24,7 +26,7 @@ def test_a_letters_picture_and_page(app: Flask, client: FlaskClient, tmp_path: P
         with transaction() as session:
             mailing_list = add_list(session)
             add_reader(session, mailing_list, "zoe@example.com", name="Zoe")
-        draft = writing.look(env, tmp_path / "x.md")
+        draft = drafts.look(env, tmp_path / "x.md")
         [name] = draft.prepared.names.values()
         campaign_id = letters.dispatch(env, draft)
         sending.send_due(env)

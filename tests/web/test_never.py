@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression
-from newsletter.services import sending
-from newsletter.services.environment import EXTENSION
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending import run as sending
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
 

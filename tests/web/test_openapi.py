@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 import newsletter.web
-from newsletter.db import transaction
+from newsletter.db.session import transaction
 from tests.people import add_list
 from tests.web.test_signup import raise_ceilings
 

@@ -14,13 +14,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from newsletter.app import create_app
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.models import Campaign
-from newsletter.services import forms, lists, topics
-from newsletter.services.environment import EXTENSION
+from newsletter.services.lists import lists, topics
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.signup import forms
 from newsletter.settings import Settings
 from newsletter.tokens import Tokens
-from newsletter.web.remembered import REMEMBERED
+from newsletter.web.page_cache import REMEMBERED
 from tests.conftest import SECRET
 from tests.fakes import START, Clock
 from tests.people import add_list

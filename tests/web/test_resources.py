@@ -11,11 +11,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.models import MailingList, Subscription
-from newsletter.services import letters, resources, sending
-from newsletter.services.environment import EXTENSION, Environment
+from newsletter.services import resources
+from newsletter.services.letters import send as letters
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import run as sending
 from newsletter.tokens import Tokens
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink, body

@@ -16,12 +16,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import inspect, text
 
 from newsletter import outbox
-from newsletter.db import db, transaction
-from newsletter.links import SIGNED
+from newsletter.db.session import db, transaction
 from newsletter.models import Subscription
-from newsletter.services import letters, permission, sending
-from newsletter.services.environment import EXTENSION
+from newsletter.services.letters import send as letters
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import reconfirmation
 from newsletter.tokens import LIFETIMES, Tokens
+from newsletter.urls import SIGNED
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
@@ -157,7 +159,7 @@ def links(app: Flask, sink: Sink) -> Iterator[str]:
     every_mail(app, sink)
     with app.app_context():
         env = app.extensions[EXTENSION]
-        permission.send(env, None)
+        reconfirmation.send(env, None)
         sending.send_due(env)
     for message in sink.messages:
         for kind in ("plain", "html"):

@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 import pytest
 from flask import Flask
 
-from newsletter.db import transaction
+from newsletter.db.session import transaction
 from newsletter.errors import InvalidInput
-from newsletter.services import forms, subscribers
-from newsletter.services.environment import EXTENSION, Environment
-from newsletter.services.importing import import_file
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.signup import forms
+from newsletter.services.subscribers import admin as subscribers
+from newsletter.services.transfer.import_subscribers import import_file
 from tests import addresses
 from tests.people import add_list
 from tests.web.test_signup import raise_ceilings

@@ -18,12 +18,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, func, select
 
-from newsletter.db import db, transaction
+from newsletter.db.session import db, transaction
 from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription
-from newsletter.services import sending, suppressions, topics
-from newsletter.services.environment import EXTENSION
-from newsletter.services.owing import packed, unpacked
-from newsletter.web.embedding import embed_form
+from newsletter.services import suppressions
+from newsletter.services.digests.selection import packed, unpacked
+from newsletter.services.lists import topics
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending import run as sending
+from newsletter.web.embed_snippets import embed_form
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
 

@@ -1,0 +1,1 @@
+"""The author's letter file: front matter, Markdown, images, segment, moments. Pure."""

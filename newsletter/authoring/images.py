@@ -1,0 +1,104 @@
+"""A photo made fit for mail: the right way up, no wider than a sharp screen shows it, in a format that every mail
+program knows, and without what a camera writes into it (the place it was taken, above all). Pure: bytes in, bytes out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from newsletter.authoring.markdown import WIDTH
+from newsletter.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+BYTES_AT_MOST = 30_000_000
+PIXELS_AT_MOST = 60_000_000
+DRAWN_AT_MOST = 25_000_000
+"""Pixels of what is not a JPEG, which cannot be opened smaller than it is."""
+SHARP = 2 * WIDTH
+"""Pixels: twice the column, for screens that have two for one."""
+_TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png"), "GIF": ("gif", "image/gif")}
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A picture ready to be served. `name` is made of its content; `width` is how wide it is shown, in pixels."""
+
+    name: str
+    media_type: str
+    width: int
+    data: bytes
+
+
+def fit_for_mail(data: bytes, *, called: str) -> Fitted:
+    """The picture in `data`. Raises `InvalidInput` (naming it as `called`) where that is none a mail can show."""
+    from PIL import Image, UnidentifiedImageError  # costs start-up time that most commands do not need
+
+    if len(data) > BYTES_AT_MOST:
+        raise InvalidInput({called: f"is larger than {BYTES_AT_MOST // 1_000_000} MB"})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "GIF", "WEBP")) as opened:
+                at_most = PIXELS_AT_MOST if opened.format == "JPEG" else DRAWN_AT_MOST
+                if opened.width * opened.height > at_most:
+                    raise InvalidInput({called: f"has {opened.width} × {opened.height} pixels; make it smaller"})
+                if opened.format == "GIF" and getattr(opened, "is_animated", False):
+                    return _fitted("GIF", data, opened.width)
+                made, kind = _smaller(opened)
+    except UnidentifiedImageError:
+        raise InvalidInput({called: "is no picture that mail programs show; use JPEG, PNG or GIF"}) from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InvalidInput({called: f"cannot be read as a picture: {error}"}) from None
+    return _fitted(kind, *made)
+
+
+def _smaller(opened: Image) -> tuple[tuple[bytes, int], str]:
+    """The pixels alone, at most `SHARP` wide, as JPEG, or as PNG where they may be transparent or are a drawing."""
+    from PIL import ImageOps
+    from PIL.Image import Resampling
+
+    opened.draft(None, (SHARP, SHARP))  # a JPEG's pixels, only as many as needed
+    upright = ImageOps.exif_transpose(opened)
+    clear = "A" in upright.getbands() or "transparency" in upright.info
+    drawn = opened.format in ("PNG", "GIF") or clear
+    plain = _colours(upright, "RGBA" if clear else "RGB")
+    if plain.width > SHARP:
+        plain = plain.resize((SHARP, max(1, round(plain.height * SHARP / plain.width))), Resampling.LANCZOS)
+    out = io.BytesIO()
+    if drawn:
+        plain.save(out, "PNG", optimize=True)
+    else:
+        plain.save(out, "JPEG", quality=84, optimize=True, progressive=True)
+    return (out.getvalue(), plain.width), "PNG" if drawn else "JPEG"
+
+
+def _colours(image: Image, mode: str) -> Image:
+    """`image` in the colours of a screen. Its profile, which will go with all else a camera wrote, is applied
+    first; 16 bits a pixel become 8."""
+    from PIL import ImageCms
+
+    if image.mode.startswith("I"):
+        image = image.convert("I").point(lambda value: value / 256).convert("L")
+    profile = image.info.get("icc_profile")
+    if profile and image.mode in ("RGB", "RGBA", "CMYK", "L"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            screen = ImageCms.createProfile("sRGB")
+            kept = "RGBA" if image.mode == "RGBA" else "RGB"
+            image = ImageCms.profileToProfile(image, source, screen, outputMode=kept) or image
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            pass  # a profile nobody understands: as if there were none
+    return image.convert(mode)
+
+
+def _fitted(kind: str, data: bytes, width: int) -> Fitted:
+    ending, media_type = _TYPES[kind]
+    name = f"{hashlib.sha256(data).hexdigest()[:32]}.{ending}"
+    # A picture that is wider than the column was made for sharp screens: it fills the column.
+    return Fitted(name, media_type, min(width, WIDTH), data)

@@ -1,0 +1,113 @@
+"""A letter's file: front matter between two lines of ``---``, and Markdown below it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from newsletter.authoring import front_matter
+from newsletter.authoring.markdown import LETTER_AT_MOST
+from newsletter.authoring.segment import parse_segment
+from newsletter.errors import InvalidInput, Refused
+from newsletter.html.sanitize import lines, plain
+
+KEYS = ("subject", "preheader", "list", "segment", "subject_b", "share")
+SHARE = 20
+LINE_AT_MOST = 1000
+SHOWN_AT_MOST = 80
+"""Characters of an address in a message; a picture inside a letter has millions."""
+
+STARTER = """\
+---
+subject: {subject}
+preheader: The line that inboxes show behind the subject
+---
+
+Dear {{{{ subscriber.name or "friend" }}}},
+
+write here, in Markdown.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter, read. `slug` is None where it names no list; `line` is where its Markdown begins in the `text` it was
+    read from; `folder` is where its pictures lie."""
+
+    subject: str
+    preheader: str
+    slug: str | None
+    markdown: str
+    segment: str = ""
+    subject_b: str = ""
+    share: int = 0
+    text: str = ""
+    line: int = 1
+    folder: Path | None = None
+
+    @property
+    def digest(self) -> str:
+        """Tells one letter's content from another's."""
+        return hashlib.sha256(f"{self.subject}\n{self.preheader}\n{self.markdown}".encode()).hexdigest()
+
+    def line_of(self, key: str) -> int:
+        """The line of the file on which a key of the front matter stands; 1 where it cannot be told."""
+        rows = self.text.split("\n")[: self.line]
+        return next((number for number, row in enumerate(rows, 1) if row.startswith(f"{key}:")), 1)
+
+    def where(self, written: str) -> str:
+        """An address of this letter with the line of its file on which it stands, where that can be told."""
+        shown = written if len(written) <= SHOWN_AT_MOST else f"{written[:SHOWN_AT_MOST]}…"
+        for number, line in enumerate(self.text.split("\n"), 1):
+            if number >= self.line and (written in line or unquote(written) in unquote(line)):
+                return f"line {number}: {shown}"
+        return shown
+
+
+def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
+    """A letter out of its text. Raises `InvalidInput` by line or key."""
+    if len(text) > LETTER_AT_MOST:
+        raise Refused(f"the file is too long for a letter: more than {LETTER_AT_MOST} characters")
+    head, body, line = front_matter.split(text.replace("\r\n", "\n"))
+    found = front_matter.values(head, KEYS)
+    if not body.strip():
+        raise InvalidInput({"letter": "there is nothing below the front matter"})
+    said = {key: _one_line(found.get(key, ""), key) for key in KEYS}
+    if not said["subject"]:
+        raise InvalidInput({"subject": "the letter has none"})
+    parse_segment(said["segment"])
+    return Letter(
+        subject=said["subject"],
+        preheader=said["preheader"],
+        slug=said["list"] or None,
+        markdown=lines(body, limit=LETTER_AT_MOST),
+        segment=said["segment"],
+        subject_b=said["subject_b"],
+        share=_share(said["share"] or str(SHARE)) if said["subject_b"] else 0,
+        text=f"---\n{head}\n---\n{body}",
+        line=line,
+        folder=folder,
+    )
+
+
+def with_lines(text: str, changes: Mapping[str, str]) -> str:
+    """A letter's text with other values in its front matter; an empty one takes its line out."""
+    head, body, _ = front_matter.split(text)
+    values = {**front_matter.values(head, KEYS), **changes}
+    return front_matter.joined({key: value for key, value in values.items() if value}, body)
+
+
+def _one_line(value: str, key: str) -> str:
+    if len(value) > LINE_AT_MOST:
+        raise InvalidInput({key: f"has {len(value)} characters; {LINE_AT_MOST} at most"})
+    return plain(value, limit=LINE_AT_MOST)
+
+
+def _share(text: str) -> int:
+    text = text.removesuffix("%").strip()
+    if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= 100):
+        raise InvalidInput({"share": "is the part of the readers that tries out both subjects, 1 to 100 percent"})
+    return int(text)

@@ -1,0 +1,131 @@
+"""A letter as text, to be read by eye or aloud: no signs of Markdown, pictures in words, tables row by row.
+
+Pure; what it is given are authoring/markdown.py's tokens, with every address settled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+
+from newsletter.i18n import Text, say
+
+
+def write(tokens: Sequence[Token], *, addresses_at_end: bool, language: str) -> str:
+    """The text of a letter. Addresses stand in a list at the end, or else behind their words; what is said around the
+    author's words is in `language`."""
+    return _Writer(at_end=addresses_at_end, language=language).letter(tokens)
+
+
+def note_number(token: Token | SyntaxTreeNode) -> int:
+    """A footnote's number as readers see it."""
+    return int(token.meta["id"]) + 1
+
+
+class _Writer:
+    """Writes a letter down to be read, by eye or aloud: no signs of Markdown, pictures in words, tables row by row with
+    the names of their columns, addresses at the end."""
+
+    def __init__(self, *, at_end: bool, language: str) -> None:
+        self.at_end = at_end
+        self.language = language
+        self.addresses: dict[str, int] = {}
+
+    def letter(self, tokens: Sequence[Token]) -> str:
+        text = self._blocks(SyntaxTreeNode(tokens).children)
+        if self.addresses:
+            title = self._say(Text("Links"))
+            text += f"\n\n\n{title}\n\n" + "\n".join(f"[{number}] {url}" for url, number in self.addresses.items())
+        return text.strip()
+
+    def _say(self, text: Text) -> str:
+        return say(text, self.language)
+
+    def _blocks(self, nodes: Sequence[SyntaxTreeNode]) -> str:
+        parts = [self._block(node) for node in nodes]
+        return "\n\n".join(part for part in parts if part.strip())
+
+    def _block(self, node: SyntaxTreeNode) -> str:
+        match node.type:
+            case "paragraph":
+                return self._inline(node.children)
+            case "heading":
+                return "\n" + self._inline(node.children)
+            case "bullet_list" | "ordered_list":
+                return self._list(node)
+            case "blockquote":
+                return "\n".join(f"> {line}".rstrip() for line in self._blocks(node.children).split("\n"))
+            case "fence" | "code_block":
+                return "\n".join(f"    {line}" for line in node.content.rstrip("\n").split("\n"))
+            case "table":
+                return self._table(node)
+            case "hr":
+                return "* * *"
+            case "button" | "video":
+                return f"{node.meta['label']}: {node.meta['url']}".removesuffix(": ")
+            case "footnote_block":
+                notes = [f"{number}. {self._blocks(note.children)}" for number, note in enumerate(node.children, 1)]
+                return "\n" + self._say(Text("Notes")) + "\n\n" + "\n".join(notes)
+        return self._inline([node])
+
+    def _list(self, node: SyntaxTreeNode) -> str:
+        first = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
+        loose = any(child.type == "paragraph" and not child.hidden for item in node.children for child in item.children)
+        items = []
+        for number, item in enumerate(node.children):
+            mark = "- " if first is None else f"{first + number}. "
+            blocks = [self._block(child).strip("\n") for child in item.children]
+            text = ("\n\n" if loose else "\n").join(block for block in blocks if block)
+            items.append(mark + text.replace("\n", "\n" + " " * len(mark)))
+        return ("\n\n" if loose else "\n").join(items)
+
+    def _table(self, node: SyntaxTreeNode) -> str:
+        rows = [row for part in node.children for row in part.children]
+        cells = [[self._inline(cell.children) for cell in row.children] for row in rows]
+        head, body = cells[0], cells[1:]
+        named = [[f"{name}: {cell}" if name else cell for name, cell in zip(head, row, strict=False)] for row in body]
+        return "\n".join("- " + "; ".join(row) for row in named)
+
+    def _inline(self, nodes: Sequence[SyntaxTreeNode]) -> str:
+        return "".join(self._piece(node) for node in nodes)
+
+    def _piece(self, node: SyntaxTreeNode) -> str:
+        match node.type:
+            case "text" | "code_inline":
+                return node.content
+            case "softbreak":
+                return " "
+            case "hardbreak":
+                return "\n"
+            case "image":
+                alt = node.meta["alt"]
+                return "[" + self._say(Text("Picture: %(alt)s", alt=alt)) + "]" if alt else ""
+            case "footnote_ref":
+                return " (" + self._say(Text("note %(number)s", number=note_number(node))) + ")"
+            case "footnote_anchor":
+                return ""
+            case "s":
+                return f"~{self._inline(node.children)}~"
+            case "link":
+                return self._link(node)
+        return self._inline(node.children)
+
+    def _link(self, node: SyntaxTreeNode) -> str:
+        words, url = self._inline(node.children), str(node.attrs.get("href", ""))
+        scheme, _, rest = url.partition(":")
+        if scheme in ("mailto", "tel"):  # nothing to open by its number: said where it stands
+            return words if _bare(words) == _bare(rest) else f"{words} <{rest.partition('?')[0]}>"
+        if not url or words == url:
+            return words or url
+        if not self.at_end:
+            return f"{words} <{url}>"
+        number = self.addresses.setdefault(url, len(self.addresses) + 1)
+        return f"{words} [{number}]"
+
+
+def _bare(address: str) -> str:
+    """An address or a telephone number without what one may write between."""
+    return re.sub(r"[\s().-]", "", address)

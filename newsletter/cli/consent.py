@@ -1,0 +1,90 @@
+"""`newsletter subscriber proof`: how an address came to be mailed, to be handed to whoever asks."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.cli.context import with_environment
+from newsletter.cli.output import as_json, json_option, moment, say
+from newsletter.services import consent
+
+if TYPE_CHECKING:
+    from newsletter.services.consent import Mailed, Proof, Proved
+    from newsletter.services.runtime import Environment
+
+KINDS = {
+    "requested": "asked to subscribe",
+    "agreed": "agreed to a field of the form",
+    "asked": "was asked to confirm",
+    "confirmed": "confirmed, from the mail",
+    "reaffirmed": "confirmed again, when asked anew",
+    "lapsed": "let go: did not confirm when asked anew",
+    "unsubscribed": "unsubscribed",
+    "resubscribed": "took the unsubscription back",
+    "changed": "changed the subscription",
+    "added": "was added by the author",
+    "imported": "was imported by the author",
+}
+
+
+@click.command(epilog="Example: newsletter subscriber proof ana@example.org > ana.txt")
+@click.argument("address")
+@json_option
+@with_environment
+def proof(env: Environment, address: str, *, json_: bool) -> None:
+    """The consent record of an address: who agreed to what, when, where, and what was mailed for it."""
+    found = consent.proof(env, address)
+    if json_:
+        return as_json({"made_at": env.now, **asdict(found)})
+    say(f"Consent record of {found.email}, made {moment(env.now)}")
+    _standing(found)
+    say("\nWhat happened")
+    for event in found.events:
+        _event(event)
+    _wordings(found)
+    say("\nMails that belong to it")
+    for mail in found.mails:
+        _mail(mail)
+    if not found.mails:
+        say("  none")
+    return None
+
+
+def _standing(found: Proof) -> None:
+    for slug, status in found.standing.items():
+        say(f"  {slug}: {status}{' (suppressed: never mailed)' if found.suppressed else ''}")
+    for slug, answers in found.answers.items():
+        for name, answer in answers.items():
+            say(f"  {slug}, {name}: {answer}")
+
+
+def _event(event: Proved) -> None:
+    say(f"\n  {moment(event.at)}  {event.list}: {KINDS.get(event.kind, event.kind)}")
+    for name, value in (
+        ("through", event.source + (f", form “{event.form}”" if event.form else "")),
+        ("page", event.page),
+        ("from", event.ip),
+        ("browser", event.user_agent),
+        ("Message-ID", event.message_id),
+        ("wording", event.wording_version[:12]),
+        ("note", event.note),
+    ):
+        if value:
+            say(f"    {name}: {value}")
+
+
+def _wordings(found: Proof) -> None:
+    texts = {event.wording_version: event.wording for event in found.events if event.wording}
+    if texts:
+        say("\nWordings (SHA-256 of the text)")
+    for version, text in texts.items():
+        say(f"\n  {version}\n    {text}")
+
+
+def _mail(mail: Mailed) -> None:
+    when = moment(mail.at) if mail.at else "not yet"
+    said = f": {mail.reply}" if mail.reply else ""
+    say(f"  {when}  {mail.list}: {mail.mail}, {mail.status}{said}")

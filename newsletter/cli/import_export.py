@@ -1,0 +1,150 @@
+"""`newsletter subscriber import` and `export`: people from and to files."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.cli.context import with_environment
+from newsletter.cli.output import as_json, bar, json_option, list_option, on_terminal, say
+from newsletter.import_formats.platforms import PLATFORMS, named
+from newsletter.services.polling import feeds
+from newsletter.services.transfer import export_subscribers, import_subscribers
+
+if TYPE_CHECKING:
+    from newsletter.services.runtime import Environment
+    from newsletter.services.transfer.import_subscribers import Imported
+
+STATUSES = ("pending", "active", "unsubscribed")
+SOURCES = tuple(sorted(platform.name for platform in PLATFORMS))
+LINE_EVERY = 50_000
+PASSED_SHOWN = 5
+
+
+@click.command(
+    "import",
+    epilog='Example: newsletter subscriber import readers.csv --confirmed --because "the list of 2019" --dry-run',
+)
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@list_option
+@click.option(
+    "--from",
+    "platform",
+    metavar="PROGRAM",
+    callback=lambda ctx, parameter, value: _platform(value),
+    help=f"Whose file it is: {', '.join(SOURCES)}.",
+)
+@click.option("--confirmed", is_flag=True, help="They have all agreed already; --because says how you know.")
+@click.option("--because", default="", metavar="TEXT", help="Kept as evidence with each of them.")
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would become of whom.")
+@json_option
+@with_environment
+def import_(
+    env: Environment,
+    file: Path,
+    slug: str | None,
+    platform: str | None,
+    because: str,
+    *,
+    confirmed: bool,
+    dry_run: bool,
+    json_: bool,
+) -> int:
+    """Read the subscribers in a file of another program, or in one of `export`.
+
+    Nobody is mailed. Whoever is unsubscribed, bounced or suppressed, there or here, is never made active; of whose
+    consent the file says nothing waits as pending, unless you give your word with --confirmed. Run again, it changes
+    nothing; stopped in the middle, it is simply run again.
+    """
+    word_given(confirmed=confirmed, because=because)
+    done = import_subscribers.import_file(
+        env, file, slug=feeds.one_list(slug), told_list=slug is not None, platform=platform, because=because,
+        dry_run=dry_run, progress=_progress(json_=json_),
+    )  # fmt: skip
+    if json_:
+        shown = asdict(done)
+        shown.pop("share")
+        as_json({"file": file.name, "dry_run": dry_run, **shown})
+    else:
+        _report(file, done, because=because, dry_run=dry_run)
+    return 1 if done.rows and done.rejected == done.rows else 0
+
+
+def _platform(value: str | None) -> str | None:
+    """A program's name as `importing` knows it. Raises `click.BadParameter`."""
+    found = named(value) if value else None
+    if value and found is None:
+        raise click.BadParameter(f"{value!r} is none of {', '.join(SOURCES)}; leave it out, or say csv")
+    return found.name if found else None
+
+
+def word_given(*, confirmed: bool, because: str) -> None:
+    """Refuses half of a word: --confirmed and --because go together."""
+    if confirmed and not because.strip():
+        raise click.UsageError('--confirmed needs --because "how you know", kept as evidence')
+    if because and not confirmed:
+        raise click.UsageError("--because goes with --confirmed")
+
+
+def _progress(*, json_: bool) -> import_subscribers.Progress:
+    """A bar on a terminal, a line every 50,000 rows in a pipe, on standard error where JSON is wanted."""
+    told = 0
+
+    def show(done: Imported) -> None:
+        nonlocal told
+        if on_terminal() and not json_:
+            bar(done.share, f"{done.rows:,} rows, {done.rejected:,} rejected")
+        elif done.rows - told >= LINE_EVERY:
+            told = done.rows
+            click.echo(f"{done.rows} rows, {done.rejected} rejected", err=json_)
+
+    return show
+
+
+def _report(file: Path, done: Imported, *, because: str, dry_run: bool) -> None:
+    title = next(platform.title for platform in PLATFORMS if platform.name == done.platform)
+    would = "would be " if dry_run else ""
+    say(f"{file.name}: {'a table' if done.platform == 'csv' else f'an export of {title}'}")
+    if done.tables:
+        say(f"  read: {', '.join(done.tables)}")
+    if done.passed_over:
+        others = len(done.passed_over) - PASSED_SHOWN
+        say(f"  not read: {', '.join(done.passed_over[:PASSED_SHOWN])}{f' and {others} more' if others > 0 else ''}")
+    say(
+        f"{done.rows:,} rows = {done.new:,} new + {done.updated:,} updated + {done.duplicate:,} known already "
+        f"+ {done.rejected:,} rejected"
+    )
+    say(
+        f"Of these people {done.active:,} {would or 'are '}active, {done.pending:,} pending, "
+        f"{done.unsubscribed:,} unsubscribed, {done.suppressed:,} suppressed."
+    )
+    for problem in done.problems:
+        say(f"  {problem}")
+    if done.rejected > len(done.problems):
+        say(f"  … and {done.rejected - len(done.problems):,} more")
+    if done.silent and not because:
+        say(f"Of {done.silent:,} the file does not say that they agreed; they wait, and are not mailed.")
+        say('If they did agree: the same command with --confirmed --because "how you know".')
+    say("Nothing was changed." if dry_run else "Nobody was mailed.")
+
+
+@click.command(epilog="Example: newsletter subscriber export readers.csv --status active")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=False)
+@list_option
+@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
+@with_environment
+def export(env: Environment, file: Path | None, slug: str | None, status: str | None) -> None:
+    """Write everybody as CSV: to FILE, or to standard output.
+
+    A cell that a spreadsheet would take for a formula has an apostrophe before it; `import` takes it away again.
+    """
+    slug = feeds.checked(slug)
+    if file is None or str(file) == "-":
+        export_subscribers.to_text(sys.stdout, slug=slug, status=status)
+        return
+    count = export_subscribers.to_file(file, slug=slug, status=status)
+    say(f"{count:,} subscriptions are in {file}, readable by you alone.")

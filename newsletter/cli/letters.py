@@ -1,0 +1,204 @@
+"""Looking at letters on the command line: show one, look it over, try it out. Campaigns and series share this."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter.addresses import parse_address
+from newsletter.cli.check_report import show_checks
+from newsletter.cli.context import with_environment
+from newsletter.cli.digests import NEUTRAL
+from newsletter.cli.output import (
+    Decorator,
+    as_json,
+    bar,
+    complete_campaigns,
+    json_option,
+    list_option,
+    on_terminal,
+    say,
+    table,
+    warn,
+)
+from newsletter.mail import message
+from newsletter.services.audience import segments
+from newsletter.services.campaigns import campaigns, identify
+from newsletter.services.letters import drafts, preflight, rendering
+from newsletter.services.sending import run as sending
+
+if TYPE_CHECKING:
+    from newsletter.services.audience.segments import Known
+    from newsletter.services.checks import Check
+    from newsletter.services.letters.drafts import Draft
+    from newsletter.services.runtime import Environment
+
+offline_option: Decorator = click.option("--offline", is_flag=True, help="Ask nobody else's server.")
+as_option: Decorator = click.option("--as", "reader", metavar="ADDR", help="As this subscriber would get it.")
+at_option: Decorator = click.option("--at", metavar="WHEN", help='When, in the list\'s zone: "tomorrow 9:00".')
+which_argument: Decorator = click.argument("which", metavar="FILE.md|ID", shell_complete=complete_campaigns)
+SLOW = 1.0
+"""Seconds after which links get a bar."""
+
+
+def which_of(text: str) -> int | Path:
+    """A campaign's number, or a file."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else Path(text)
+
+
+def number_of(text: str, slug: str | None = None, *, to_change: bool = False) -> int:
+    """A campaign's number, or that of the campaign a file became."""
+    return identify.number_of(which_of(text), slug, to_change=to_change)
+
+
+def known_reader(env: Environment, draft: Draft, address: str | None) -> Known | None:
+    """The subscriber of the letter's list with this address, if one is given."""
+    return segments.find(address, draft.slug) if address else None
+
+
+# ── looking at it ──────────────────────────────────────────────────────────────────────────────────
+
+
+def looking(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of everything that shows a letter."""
+    path = click.Path(path_type=Path, dir_okay=False)
+    for option in (
+        click.option("--eml", type=path, help="Write the whole message to this file."),
+        click.option("--text", type=path, help="Write the text part to this file."),
+        click.option("--html", type=path, help="Write the HTML part to this file."),
+        click.option(
+            "--web/--no-web", default=None, help="Open it in the browser (on a terminal: unless told not to)."
+        ),
+        as_option,
+    ):
+        command = option(command)
+    return command
+
+
+def present(
+    env: Environment, draft: Draft, *, reader: str | None, web: bool | None, html: Path | None, text: Path | None,
+    eml: Path | None,
+) -> None:  # fmt: skip
+    """Shows a letter: its text, and on request files of its parts or the browser."""
+    content = rendering.filled(env, draft.prepared.versions[0], known_reader(env, draft, reader))
+    page, plain = message.fill(content.html, NEUTRAL), message.fill(content.text, NEUTRAL)
+    if html or eml:
+        rendering.store(env, draft.prepared.fresh)
+    if text:
+        _write(text, plain)
+    else:
+        say(f"Subject: {content.subject}")
+        for other in draft.subjects[1:]:
+            say(f"Subject B: {other}")
+        say(f"\n{plain}")
+    if html:
+        _write(html, page)
+    if eml:
+        eml.write_bytes(sending.example(env, draft.slug, content, to=reader or "reader@example.org")[1])
+        say(f"The message is in {eml}.")
+    if web or (web is None and on_terminal() and not (html or text or eml)):
+        _open(env, draft, page)
+    for note in draft.prepared.notes:
+        warn(note)
+
+
+def _write(file: Path, content: str) -> None:
+    file.write_text(content, "utf-8")
+    say(f"It is in {file}.")
+
+
+def _open(env: Environment, draft: Draft, page: str) -> None:
+    file = env.settings.folder / ".preview.html"
+    file.write_text(rendering.standalone(env, page, draft.prepared), "utf-8")
+    file.chmod(0o600)
+    say(f"The web view is in {file}.")
+    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+        click.launch(str(file))
+
+
+@click.command(epilog="Example: newsletter campaign preview letter.md --html letter.html")
+@which_argument
+@list_option
+@looking
+@with_environment
+def preview(env: Environment, which: str, slug: str | None, **shown: object) -> None:
+    """Show a letter as it would arrive."""
+    chosen = which_of(which)
+    if isinstance(chosen, int) and campaigns.show(chosen).started_at is not None:
+        content = campaigns.content(chosen)  # what was mailed, whatever templates say today
+        say(f"Subject: {content.subject}\n")
+        say(message.fill(content.text, NEUTRAL))
+        if isinstance(html := shown.get("html"), Path):
+            _write(html, message.fill(content.html, NEUTRAL))
+        return
+    present(env, drafts.look(env, chosen, slug), **shown)  # type: ignore[arg-type]
+
+
+# ── checking and trying it ─────────────────────────────────────────────────────────────────────────
+
+
+def examined(env: Environment, draft: Draft, *, offline: bool, silent: bool = False) -> list[Check]:
+    """A letter looked over; on a terminal with a bar, where its links take their time."""
+    began, shown = time.monotonic(), False
+
+    def show(done: int, total: int) -> None:
+        nonlocal shown
+        shown = shown or (on_terminal() and not silent and done < total and time.monotonic() - began > SLOW)
+        if shown:
+            bar(done / total, f"{done} of {total} links asked")
+
+    return preflight.examine(env, draft, offline=offline, progress=show)
+
+
+def report_checks(found: list[Check], *, json_: bool = False) -> int:
+    """Prints a preflight. Returns the exit code: 1 where something must be mended first."""
+    if json_:
+        as_json([asdict(check) for check in found])
+    elif on_terminal():
+        show_checks(found)
+    else:
+        rows = [(check.verdict, check.id, check.what, "" if check.verdict == "good" else check.hint) for check in found]
+        table(("", "check", "what", "what to do"), rows)
+    return 1 if any(check.verdict == "bad" for check in found) else 0
+
+
+@click.command(name="preflight", epilog="Example: newsletter campaign preflight letter.md --offline")
+@which_argument
+@list_option
+@offline_option
+@json_option
+@with_environment
+def preflight_(env: Environment, which: str, slug: str | None, *, offline: bool, json_: bool) -> int:
+    """Look a letter over before it goes: links, pictures, size, subject, personal fields, sender."""
+    draft = drafts.look(env, which_of(which), slug, offline=offline)
+    return report_checks(examined(env, draft, offline=offline, silent=json_), json_=json_)
+
+
+def try_out(env: Environment, draft: Draft, to: str, reader: str | None) -> int:
+    """Mails a letter to one address, marked [Test]; both versions, where it has two subjects."""
+    address, code = parse_address(to, field="--to").email, 0
+    for version in draft.prepared.versions:
+        content = rendering.filled(env, version, known_reader(env, draft, reader))
+        rendering.store(env, draft.prepared.fresh)
+        outcome = sending.send_test(env, draft.slug, content, to=address)
+        say(f"“[Test] {content.subject}” to {address}: {outcome.result}: {outcome.reply.code} {outcome.reply.text}")
+        code = code or int(outcome.result != "accepted")
+    return code
+
+
+@click.command(epilog="Example: newsletter campaign test letter.md --to me@example.org")
+@which_argument
+@click.option("--to", required=True, metavar="ADDR", help="Who gets it; nobody else does.")
+@as_option
+@list_option
+@with_environment
+def test(env: Environment, which: str, to: str, reader: str | None, slug: str | None) -> int:
+    """Mail a letter to one address, marked [Test]."""
+    return try_out(env, drafts.look(env, which_of(which), slug), to, reader)

@@ -1,0 +1,111 @@
+"""`serve` and `worker`: the processes that stay."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from newsletter import logs, settings
+from newsletter.errors import NewsletterError
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+THREADS = 8
+# Browsers keep connections open that they do not use. Beyond waitress' own hundred nobody new would be let in until
+# some are closed; 800 leave room under the usual limit of 1,024 files, and `poll`, unlike `select`, takes them all.
+SERVER = {
+    "ident": None,
+    "max_request_body_size": 1_000_000,
+    "connection_limit": 800,
+    "channel_timeout": 60,
+    "cleanup_interval": 10,
+    "asyncore_use_poll": True,
+    "clear_untrusted_proxy_headers": False,  # whom to believe is web.trusted_proxies' to say, as under gunicorn
+}
+
+
+def _application(ctx: click.Context) -> Flask:
+    from newsletter.app import create_app
+    from newsletter.services.operations.database import require_current
+
+    config: Path | None = ctx.find_root().obj
+    app = create_app(settings.load_settings(config, os.environ))
+    with app.app_context():
+        require_current()
+    return app
+
+
+def _until_told() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    return told
+
+
+@click.command(epilog="Example: newsletter serve --port 8025")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8025, show_default=True, help="The port to listen on.")
+@click.pass_context
+def serve(ctx: click.Context, host: str, port: int) -> None:
+    """Pages and worker together: all that a small author runs.
+
+    Ends on SIGTERM or Ctrl-C, once the message in flight has its outcome.
+    """
+    from waitress.server import create_server
+
+    from newsletter.worker import Worker
+
+    app = _application(ctx)
+    logs.to_stderr()
+    told = _until_told()
+    try:
+        server = create_server(app, host=host, port=port, threads=THREADS, **SERVER)
+    except OSError as error:
+        raise NewsletterError(
+            f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another with --port"
+        ) from None
+    worker = Worker(app)
+    threading.Thread(target=server.run, daemon=True).start()
+    worker.start()
+    click.echo(f"Serving http://{host}:{server.effective_port}/ and sending. Ctrl-C ends.", err=True)
+    told.wait()
+    server.close()
+    worker.stop()
+
+
+@click.command(epilog="Example (cron): */5 * * * *  newsletter worker --once")
+@click.option("--once", is_flag=True, help="Do all that is due, and end.")
+@click.pass_context
+def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own way)
+    """Poll feeds, compose digests, send mail; no pages.
+
+    Any number of workers may run on one database.
+    """
+    from newsletter.services.operations import database
+    from newsletter.worker import Worker
+
+    app = _application(ctx)
+    logs.to_stderr()
+    told = _until_told()
+    hand = Worker(app)
+    if once:
+        hand.stopping = told
+        sent = hand.once()
+        with app.app_context():
+            database.close()
+        click.echo(f"sent {sent.sent}, failed {sent.failed}, to be tried again {sent.deferred}")
+        if sent.problem:
+            raise NewsletterError(sent.problem)
+        return 0
+    hand.start()
+    click.echo("Working. Ctrl-C ends.", err=True)
+    told.wait()
+    hand.stop()
+    return 0

@@ -1,0 +1,1 @@
+"""The database engine, its column types, and the one way to write. Knows no table."""

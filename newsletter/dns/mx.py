@@ -1,0 +1,96 @@
+"""Which domains take no mail, by DNS: a null MX (RFC 7505), or neither MX nor address.
+
+Asked before a confirmation is sent, never inside a web request. What DNS does not answer in time may be mailed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+
+from newsletter.dns.resolver import CouldNotAsk, DnsResolver, Resolver
+
+JudgeDomains = Callable[[Iterable[str]], dict[str, str]]
+"""Names the domains among those given that take no mail, and why."""
+
+ALL_WITHIN = 5.0
+"""Seconds for all of a call."""
+REMEMBERED_FOR = 3600.0
+AT_MOST = 5000
+SILENT_AFTER = 3
+"""After so many questions in a row without an answer there is no DNS here, and none is asked for a while."""
+REST = 300.0
+KNOWN_TO_ALL = "com"
+"""Where not even this exists, DNS knows a closed network and not the world: then no name is missing."""
+RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
+"""Names of RFC 2606 and 6761: no DNS knows them, and whoever uses them knows what he does."""
+
+NULL = "its domain takes no mail (null MX)"
+NOWHERE = "its domain has no mail server"
+
+
+def all_good(domains: Iterable[str]) -> dict[str, str]:
+    """Finds nothing wrong with any domain: where DNS is not to be asked."""
+    return {}
+
+
+class Receiving:
+    """Asks DNS for several domains at once, and remembers the answers for an hour. `resolver` makes what is asked, anew
+    for each call: it remembers too, and longer than an hour."""
+
+    def __init__(self, resolver: Callable[[], Resolver] = DnsResolver) -> None:
+        self._resolver = resolver
+        self._known: dict[str, tuple[str, float]] = {}
+        self._silent = 0
+        self._rest_until = 0.0
+        self._lock = threading.Lock()
+
+    def __call__(self, domains: Iterable[str]) -> dict[str, str]:
+        now = time.monotonic()
+        wanted = {domain for domain in domains if not reserved(domain)}
+        unknown = [domain for domain in sorted(wanted) if self._known.get(domain, ("", 0.0))[1] < now]
+        if unknown and now >= self._rest_until:
+            self._ask(unknown)
+        return {domain: self._known[domain][0] for domain in wanted if self._known.get(domain, ("", 0.0))[0]}
+
+    def _ask(self, domains: list[str]) -> None:
+        ask = self._resolver()
+        pool = ThreadPoolExecutor(min(16, len(domains)), thread_name_prefix="dns")
+        try:
+            wait([pool.submit(self._learn, domain, ask) for domain in domains], timeout=ALL_WITHIN)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _learn(self, domain: str, ask: Resolver) -> None:
+        try:
+            why, silent = _look_up(domain, ask), 0
+        except CouldNotAsk:
+            why, silent = "", self._silent + 1
+        with self._lock:
+            self._silent = silent
+            if silent >= SILENT_AFTER:
+                self._rest_until = time.monotonic() + REST
+            if len(self._known) >= AT_MOST:
+                self._known.clear()
+            self._known[domain] = why, time.monotonic() + REMEMBERED_FOR
+
+
+def _look_up(domain: str, ask: Resolver) -> str:
+    """Why a domain takes no mail; empty where it does. Raises `CouldNotAsk` where nobody knows."""
+    if found := ask(domain, "MX"):
+        return NULL if all(null(entry) for entry in found) else ""
+    if ask(domain, "A") or ask(domain, "AAAA"):  # RFC 5321 §5.1: without an MX, the address itself
+        return ""
+    return NOWHERE if ask(KNOWN_TO_ALL, "NS") else ""
+
+
+def null(entry: str) -> bool:
+    """Whether an MX record, as a `Resolver` gives it, says that no mail is taken (RFC 7505)."""
+    return entry.partition(" ")[2].strip(".") == ""
+
+
+def reserved(domain: str) -> bool:
+    """Whether a domain is a name for examples."""
+    return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)

@@ -1,0 +1,98 @@
+"""Looks at the pages of new entries where their feed says too little: whether a video is public yet and of what kind,
+and the picture of a post that has none. What cannot be had is left as it is."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from newsletter.errors import FeedError
+from newsletter.feeds.fetch import Fetch
+from newsletter.feeds.html_tags import tags
+from newsletter.feeds.types import ParsedEntry, ParsedFeed
+from newsletter.feeds.youtube import is_youtube, left_out, video_in
+from newsletter.html.sanitize import absolute_link, plain
+
+LATELY = timedelta(days=14)
+AT_FIRST = 5
+_WORDPRESS_ID = re.compile(r"(https?://[^?#\s]+?)/?\?(?:p|page_id)=(\d+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """An entry after its page was looked at; `waits`: not public yet; `left_out`: why it is not taken, or ""."""
+
+    entry: ParsedEntry
+    waits: bool = False
+    left_out: str = ""
+
+
+def worth_a_look(entry: ParsedEntry, feed_url: str, *, page_pictures: bool) -> bool:
+    """Whether the page of an entry of the feed at `feed_url` may say what the feed does not."""
+    if is_youtube(entry.link):
+        return is_youtube(feed_url)
+    return not entry.image and (page_pictures or _WORDPRESS_ID.fullmatch(entry.id) is not None)
+
+
+def look(entry: ParsedEntry, fetch: Fetch, *, leaves_out: Collection[str], page_pictures: bool) -> Looked:
+    """`entry` with what its page adds."""
+    if is_youtube(entry.link):
+        video = video_in(_page(fetch, f"https://www.youtube.com/watch?v={entry.video_id}"))
+        return Looked(entry, waits=video.upcoming, left_out=left_out(entry.link, video, leaves_out))
+    if found := _WORDPRESS_ID.fullmatch(entry.id):
+        picture, alt = _featured(fetch, found[1], found[2])
+        if picture:
+            return Looked(replace(entry, image=picture, image_alt=alt))
+    if page_pictures and entry.link:
+        picture, alt = _pictured(_page(fetch, entry.link), entry.link)
+        return Looked(replace(entry, image=picture, image_alt=alt))
+    return Looked(entry)
+
+
+def without_upcoming(feed: ParsedFeed, feed_url: str, fetch: Fetch, *, now: datetime) -> ParsedFeed:
+    """A channel's feed that is read for the first time, without videos of late that are not public yet: they are new
+    once they are."""
+    if not is_youtube(feed_url):
+        return feed
+    lately = [
+        entry
+        for entry in feed.entries
+        if is_youtube(entry.link) and entry.published is not None and entry.published > now - LATELY
+    ][:AT_FIRST]
+    waits = {entry.identity for entry in lately if look(entry, fetch, leaves_out=(), page_pictures=False).waits}
+    return replace(feed, entries=tuple(entry for entry in feed.entries if entry.identity not in waits))
+
+
+def _page(fetch: Fetch, url: str) -> str:
+    try:
+        return fetch(url).body[:2_000_000].decode("utf-8", "replace")
+    except FeedError:
+        return ""
+
+
+def _featured(fetch: Fetch, site: str, number: str) -> tuple[str, str]:
+    """The featured image of a WordPress post and its alt text, from the site's own interface where it answers."""
+    said = _page(fetch, f"{site}/wp-json/wp/v2/posts/{number}?_embed=wp:featuredmedia")
+    try:
+        media = json.loads(said)["_embedded"]["wp:featuredmedia"][0]
+        return _address(media["source_url"], site), plain(media.get("alt_text"))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return "", ""
+
+
+def _pictured(page: str, url: str) -> tuple[str, str]:
+    """The picture that a page shows of itself elsewhere (og:image) and its alt text."""
+    said: dict[str, str] = {}
+    for meta in tags(page, "meta"):
+        said.setdefault((meta.get("property") or meta.get("name") or "").lower(), meta.get("content", ""))
+    found = said.get("og:image") or said.get("og:image:url") or said.get("twitter:image") or ""
+    return _address(found, url), plain(said.get("og:image:alt"))
+
+
+def _address(found: object, base: str) -> str:
+    link = found if isinstance(found, str) and found.strip() else ""
+    return (absolute_link(link, base_url=base) or "")[:2000] if link and urlsplit(base).scheme else ""

@@ -1,0 +1,63 @@
+"""The words for how a person stands, in the languages that programs and authors write them in. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Literal
+
+from newsletter.import_formats.platforms import key
+
+Word = Literal["silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained"]
+"""In the order of strictness. ``silent``: nothing is said of consent; ``yes``: the program it comes from says that she
+agreed; ``pending``: she was asked and has not answered."""
+
+STRICTNESS: tuple[Word, ...] = ("silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained")
+_WORDS: dict[Word, str] = {
+    "yes": (
+        "active; subscribed; confirmed; regular; opted in; double opt in; abonniert; bestätigt; abonné; abonnée; "
+        "inscrit; inscrite; suscrito; suscrita; iscritto; iscritta; inscrito; inscrita; geabonneerd; ingeschreven; "
+        "abonat; abonata; confirmé; confirmado; confermato; bevestigd; confirmat"
+    ),
+    "silent": (
+        "; enabled; new; none; free; paid; comp; gift; valid; deliverable; aktiv; actif; activo; ativo; attivo; "
+        "actief; activ"
+    ),
+    "pending": (
+        "pending; unconfirmed; not confirmed; unactivated; validating; unverified; needs attention; waiting; invited; "
+        "awaiting confirmation; nonsubscribed; non subscribed; transactional; unpaid; unbestätigt; ausstehend; "
+        "non confirmé; en attente; sin confirmar; no confirmado; pendiente; pendente; non confermato; in attesa; "
+        "não confirmado; onbevestigd; neconfirmat; in asteptare"
+    ),
+    "no": (
+        "unsubscribed; unsubscribe; inactive; cancelled; canceled; removed; disabled; opted out; opt out; archived; "
+        "deleted; paused; do not contact; email disabled; held; stopped; expired; not subscribed; soft bounced; unsub; "
+        "global unsubscribe; un subscribed; abgemeldet; inaktiv; ausgetragen; gekündigt; nicht abonniert; désabonné; "
+        "désabonnée; désinscrit; désinscrite; inactif; dado de baja; baja; desuscrito; cancelado; inactivo; "
+        "no suscrito; disiscritto; disiscritta; cancellato; annullato; inattivo; descadastrado; inativo; não inscrito; "
+        "uitgeschreven; afgemeld; inactief; dezabonat; dezabonata; inactiv; wypisany; odhlášen"
+    ),
+    "bounced": (
+        "bounced; bounce; cleaned; hard bounced; hard bounce; unreachable; undeliverable; invalid; malformed; "
+        "zurückgewiesen; unzustellbar; bereinigt; rejeté; rebotado; rimbalzato; devolvido; respins"
+    ),
+    "complained": "complained; complaint; spam; spam complaint; marked as spam; reported spam; junk; abuse",
+    "blocked": (
+        "blocklisted; blacklisted; blocklist; blacklist; blocked; suppressed; banned; spammy; gesperrt; bloqué; "
+        "bloqueado; bloccato"
+    ),
+}
+
+
+def plainly(text: str) -> str:
+    """A word in one spelling: small letters, no accents, single spaces."""
+    apart = unicodedata.normalize("NFD", key(text))
+    return apart if apart.isascii() else "".join(sign for sign in apart if not unicodedata.combining(sign))
+
+
+MEANING: dict[str, Word] = {plainly(word): meaning for meaning, words in _WORDS.items() for word in words.split("; ")}
+"""What a word means, by its plain spelling."""
+
+
+def is_status(text: str) -> bool:
+    """Whether a cell holds one of the words for how a person stands."""
+    return MEANING.get(plainly(text), "silent") != "silent"

@@ -1,0 +1,1 @@
+"""Speak SMTP: choose a server, connect, send messages, judge the replies. Knows no database."""

@@ -1,0 +1,69 @@
+"""A socket that never blocks, and the conversation on it: octets are moved here, and nothing is decided."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import ssl
+import time
+from contextlib import suppress
+
+from newsletter.mail.smtp.connect import Opened, reason
+from newsletter.mail.smtp.protocol import Conversation
+
+READ_AT_MOST = 65_536
+_LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Connection:
+    """A socket that never blocks, and what is said on it. `unknown`: outcomes not yet handed to the caller."""
+
+    def __init__(self, opened: Opened, conversation: Conversation, timeout: float) -> None:
+        self.sock = opened.sock
+        self.server = opened.server
+        self.conversation = conversation
+        self.timeout = timeout
+        self.deadline = float("inf")
+        self.unknown = 0
+        self.backlog = memoryview(b"")
+        self.watched = selectors.EVENT_READ
+        self.sock.settimeout(0)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def write(self, data: bytes) -> None:
+        """Writes what the socket takes now, and keeps the rest."""
+        self.backlog = memoryview(bytes(self.backlog) + data if self.backlog else data)
+        self.deadline = time.monotonic() + self.timeout
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes more of what was kept."""
+        try:
+            while self.backlog:
+                count = self.sock.send(self.backlog)
+                self.backlog = self.backlog[count:]
+                self.conversation.flushed += count
+                self.deadline = time.monotonic() + self.timeout
+        except _LATER:
+            pass
+        except (OSError, ValueError) as error:
+            with suppress(OSError, ValueError):  # the last answer may say why
+                self.conversation.hear(self.sock.recv(READ_AT_MOST))
+            self.conversation.end(reason(error))
+
+    def read(self) -> None:
+        """Hears what has come, and writes what follows from it at once. Only a whole answer renews the patience."""
+        talk, answers = self.conversation, self.conversation.answers
+        try:
+            while not talk.over and (data := self.sock.recv(READ_AT_MOST)):
+                if answer := talk.hear(data):
+                    self.write(answer)
+                if talk.answers != answers:
+                    self.deadline = time.monotonic() + self.timeout
+                if not isinstance(self.sock, ssl.SSLSocket):
+                    return  # of what is left the selector tells; TLS may hold octets back that are decrypted already
+        except _LATER:
+            return
+        except (OSError, ValueError) as error:
+            talk.end(reason(error))
+        talk.end("the connection ended")

@@ -1,0 +1,311 @@
+"""One conversation with an SMTP server, once it is open: which octets go next, and what those that come mean. Pure.
+
+Where PIPELINING is offered, a message's content goes together with the next one's envelope (RFC 2920 §3.1): one round
+trip a message. Where CHUNKING is offered too, a whole transaction goes at once (BDAT, RFC 3030). Otherwise one command
+at a time. Every reply is looked at, a refused transaction is RSET before the next, and whatever the server does, each
+message given to `advance` comes back, in exactly one outcome or because it had not had its turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from newsletter.mail.smtp.reply_parser import Answers, Nonsense, one_line, reply
+from newsletter.mail.smtp.types import Outcome, Outgoing, Reply, Stage
+
+MESSAGES_A_CONNECTION = 100
+
+Expected = Literal["MAIL", "RCPT", "DATA", "END", "RSET", "VOID", "QUIT"]
+_STAGES: dict[Expected, Stage] = {"RSET": "MAIL", "VOID": "DATA"}
+_ADDRESS = re.compile(r"[^\s<>\x00-\x20\x7f]+")
+_XTEXT = re.compile(r"[^!-*,-<>-~]")
+_NO_CHUNKS = (500, 502, 504)
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A message on its way. `dot_at`: how much had been written in all once its content was; None before."""
+
+    outgoing: Outgoing
+    refusal: tuple[Stage, Reply] | None = None
+    dot_at: int | None = None
+
+
+class Conversation:
+    """`written` and `flushed` count octets: handed out in all, and taken by the socket (the caller adds to it);
+    `answers` counts whole replies.
+
+    `outcomes` collects what became of messages, for the caller to take. Once `over`, nothing more can be said; `why`
+    then tells people the reason, `returned` holds messages that had not had their turn (another connection's), and
+    `turned_away` says that it was ended with 421 before a message was taken.
+    """
+
+    def __init__(self, server: str, offers: Mapping[str, str], *, grouped: bool = True, chunks: bool = True) -> None:
+        self.server = server
+        self._offers = offers
+        self._grouped = grouped and "pipelining" in offers
+        self._chunks = chunks and self._grouped and "chunking" in offers
+        self._size = int(offers.get("size") or 0) if (offers.get("size") or "0").isdecimal() else 0
+        self._flights: deque[_Flight] = deque()
+        self._expected: deque[tuple[Expected, _Flight | None]] = deque()
+        self._steps: deque[tuple[Expected, bytes]] = deque()
+        self._ready: _Flight | None = None
+        self._clean = True
+        self._begun = 0
+        self._answers = Answers()
+        self.written = self.flushed = 0
+        self.outcomes: list[Outcome] = []
+        self.returned: list[Outgoing] = []
+        self._accepted = False
+        self.answers = 0
+        self.over = False
+        self.why = ""
+        self.confused = False
+        self.without_chunks = False
+        self.turned_away = False
+
+    # ── what may be done now ───────────────────────────────────────────────────────────────────────
+
+    @property
+    def ready(self) -> bool:
+        """Whether the server waits for a content."""
+        return self._ready is not None
+
+    @property
+    def room(self) -> bool:
+        """Whether a further message may be given to `advance` now."""
+        if self.over or self._begun >= MESSAGES_A_CONNECTION:
+            return False
+        if self._chunks:
+            return len(self._flights) < 2
+        return not self._flights or (self._grouped and self._ready is not None and len(self._flights) == 1)
+
+    @property
+    def exposes(self) -> bool:
+        """Whether the next `advance` would let the server accept a message."""
+        return self._chunks or self._ready is not None
+
+    @property
+    def exposed(self) -> int:
+        """How many messages the server may have accepted without our knowing."""
+        return sum(flight.dot_at is not None for flight in self._flights)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is due."""
+        return bool(self._expected) and not self.over
+
+    @property
+    def working(self) -> bool:
+        """Whether a message has no outcome yet."""
+        return bool(self._flights)
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has carried what it may, and everything has its outcome."""
+        return self._begun >= MESSAGES_A_CONNECTION and not (self._flights or self._expected or self.over)
+
+    # ── what goes out ──────────────────────────────────────────────────────────────────────────────
+
+    def advance(self, following: Outgoing | None) -> bytes:
+        """The octets to write now: the content that the server waits for, if it does, and the beginning of `following`
+        (allowed while there is `room`)."""
+        pieces: list[bytes] = []
+        if (flight := self._ready) is not None:
+            self._ready = None
+            pieces += (flight.outgoing.data, b".\r\n")
+            self._expected.append(("END", flight))
+            flight.dot_at = self.written + len(flight.outgoing.data) + 3
+        if following is not None:
+            pieces += self._begin(following)
+        return self._out(pieces)
+
+    def quit(self) -> bytes:
+        """The octets that end it; a conversation may do so while nothing is on its way."""
+        self._expected.append(("QUIT", None))
+        return self._out([b"QUIT\r\n"])
+
+    def _out(self, pieces: list[bytes]) -> bytes:
+        data = b"".join(pieces)
+        self.written += len(data)
+        return data
+
+    def _begin(self, outgoing: Outgoing) -> list[bytes]:
+        self._begun += 1
+        if refusal := self._impossible(outgoing):
+            self.outcomes.append(Outcome(outgoing.id, "refused", refusal[0], refusal[1], self.server))
+            return []
+        flight = _Flight(outgoing)
+        commands = self._commands(outgoing)
+        # A transaction that goes out behind another which may yet be refused begins with RSET: it starts clean.
+        if not self._clean or (self._chunks and self._flights):
+            commands.insert(0, ("RSET", b"RSET\r\n"))
+        self._clean = True
+        self._flights.append(flight)
+        if self._chunks:
+            flight.dot_at = self.written + sum(len(line) for _, line in commands)
+        if self._grouped:
+            self._expected += [(stage, flight) for stage, _ in commands]
+            return [line for _, line in commands]
+        self._steps = deque(commands)
+        return self._step(flight)
+
+    def _step(self, flight: _Flight) -> list[bytes]:
+        stage, line = self._steps.popleft()
+        self._expected.append((stage, flight))
+        return [line]
+
+    def _commands(self, outgoing: Outgoing) -> list[tuple[Expected, bytes]]:
+        offers, sender, recipient = self._offers, outgoing.sender, outgoing.recipient
+        mail = f"MAIL FROM:<{sender}>"
+        rcpt = f"RCPT TO:<{recipient}>"
+        if "size" in offers:
+            mail += f" SIZE={len(outgoing.data)}"
+        if not recipient.isascii():
+            mail += " BODY=8BITMIME SMTPUTF8"
+        elif "dsn" in offers and outgoing.envelope_id:
+            mail += f" RET=HDRS ENVID={xtext(outgoing.envelope_id)}"
+            rcpt += f" NOTIFY=FAILURE,DELAY ORCPT=rfc822;{xtext(recipient)}"
+        envelope: list[tuple[Expected, bytes]] = [("MAIL", f"{mail}\r\n".encode()), ("RCPT", f"{rcpt}\r\n".encode())]
+        if self._chunks:
+            return [*envelope, ("END", b"BDAT %d LAST\r\n%b" % (len(outgoing.data), outgoing.data))]
+        return [*envelope, ("DATA", b"DATA\r\n")]
+
+    def _impossible(self, outgoing: Outgoing) -> tuple[Stage, Reply] | None:
+        """Why this server need not even be asked."""
+        if self._size and len(outgoing.data) > self._size:
+            return "MAIL", Reply(552, "5.3.4", f"the message is larger than the {self._size} octets the server takes")
+        if not outgoing.recipient.isascii() and "smtputf8" not in self._offers:
+            return "RCPT", Reply(553, "5.6.7", "the address needs SMTPUTF8, which this server does not offer")
+        if not _ADDRESS.fullmatch(outgoing.recipient):
+            return "RCPT", Reply(553, "5.1.3", "the address cannot be written in a command")
+        return None
+
+    # ── what comes in ──────────────────────────────────────────────────────────────────────────────
+
+    def hear(self, data: bytes) -> bytes:
+        """Takes what the server sent. Returns the octets to write at once, if any."""
+        self._answers.feed(data)
+        pieces: list[bytes] = []
+        try:
+            while not self.over and (found := self._answers.next()) is not None:
+                if not self._expected:
+                    raise Nonsense("an answer that nobody asked for")
+                self.answers += 1
+                stage, flight = self._expected.popleft()
+                pieces += self._understand(stage, flight, *found)
+        except Nonsense as error:
+            self.confused = True
+            self.end(str(error))
+        return self._out(pieces)
+
+    def _understand(self, stage: Expected, flight: _Flight | None, code: int, said: bytes) -> list[bytes]:
+        """What follows from a reply: octets to write at once."""
+        if stage == "QUIT":
+            self.over = True
+            return []
+        assert flight is not None
+        if code == 421:
+            self._expected.appendleft((stage, flight))
+            self.turned_away = not self._accepted
+            self.end(one_line(said), reply(code, said))
+            return []
+        if stage == "END":
+            return self._ended(flight, code, said)
+        if stage == "DATA":
+            return self._asked(flight, code, said)
+        if stage == "VOID":
+            return self._conclude(flight)
+        return self._envelope(stage, flight, code, said)
+
+    def _envelope(self, stage: Expected, flight: _Flight, code: int, said: bytes) -> list[bytes]:
+        if code // 100 == 2:
+            return self._step(flight) if self._steps else []
+        if code // 100 == 3 or stage == "RSET":
+            self._expected.appendleft((stage, flight))
+            raise Nonsense("an answer out of turn")
+        flight.refusal = flight.refusal or (_STAGES.get(stage, stage), reply(code, said))  # type: ignore[arg-type]
+        if self._grouped:
+            return []
+        self._steps.clear()
+        return self._conclude(flight)
+
+    def _asked(self, flight: _Flight, code: int, said: bytes) -> list[bytes]:
+        """The answer to DATA."""
+        if code == 354 and flight.refusal is None:
+            self._ready = flight
+            return []
+        if code == 354 and flight.refusal is not None and flight.refusal[0] == "RCPT":
+            # It wants a content although it refused the recipient: an empty one, for nobody (RFC 2920 §3.1).
+            self._expected.appendleft(("VOID", flight))
+            return [b".\r\n"]
+        if code // 100 not in (4, 5):
+            self._expected.appendleft(("DATA", flight))
+            raise Nonsense("an answer out of turn")
+        flight.refusal = flight.refusal or ("DATA", reply(code, said))
+        return self._conclude(flight)
+
+    def _ended(self, flight: _Flight, code: int, said: bytes) -> list[bytes]:
+        """The answer to a content."""
+        if flight.refusal is not None:
+            return self._conclude(flight)
+        if code // 100 == 2:
+            self._flights.popleft()
+            self._accepted = True
+            self.outcomes.append(Outcome(flight.outgoing.id, "accepted", "END", reply(code, said), self.server))
+            return []
+        if code // 100 == 3:
+            self._expected.appendleft(("END", flight))
+            raise Nonsense("an answer out of turn")
+        if self._chunks and code in _NO_CHUNKS:
+            self.without_chunks = True
+            self._expected.appendleft(("END", flight))
+            self.end(f"BDAT was offered and not understood: {code}", reply(421, said))
+            return []
+        flight.refusal = ("END", reply(code, said))
+        return self._conclude(flight, clean=not self._chunks)
+
+    def _conclude(self, flight: _Flight, *, clean: bool = False) -> list[bytes]:
+        """A refusal is an outcome, and leaves the conversation clean for the next message."""
+        assert flight.refusal is not None
+        self._flights.remove(flight)
+        self._clean = clean and self._clean
+        stage, said = flight.refusal
+        self.outcomes.append(Outcome(flight.outgoing.id, "refused", stage, said, self.server))
+        return []
+
+    def give_up(self) -> None:
+        """No answer came in time."""
+        self.confused = self._grouped and bool(self._expected) and self._expected[0][0] != "END"
+        self.end("no answer in time")
+
+    def end(self, why: str, said: Reply | None = None) -> None:
+        """Nothing more can be said. What the server can have accepted is in doubt, the rest was not sent; `said` (421)
+        is its answer to the message whose turn it was, which is not in doubt then."""
+        if self.over:
+            return
+        self.over, self.why = True, why
+        stage, answered = self._expected[0] if self._expected else ("MAIL", None)
+        for number, flight in enumerate(self._flights):
+            exposed = flight.dot_at is not None and self.flushed >= flight.dot_at
+            where: Stage = "END" if exposed else _STAGES.get(stage, stage)  # type: ignore[arg-type]
+            if said is not None and flight is answered:
+                exposed, told = False, said
+            else:
+                told = Reply(0, "", why)
+            if not exposed and (number or (self._accepted and where == "MAIL")):
+                self.returned.append(flight.outgoing)
+                continue
+            result = "in_doubt" if exposed else "unsent"
+            self.outcomes.append(Outcome(flight.outgoing.id, result, where, told, self.server))  # type: ignore[arg-type]
+        self._flights.clear()
+        self._ready = None
+
+
+def xtext(value: str) -> str:
+    """RFC 3461 §4: ASCII without spaces, ``+`` and ``=``, which are written in hex."""
+    return _XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", value)

@@ -1,0 +1,252 @@
+"""Hold what servers write about recipients, their domains, and the message. Data only.
+
+Each rule names where its wording is documented. What patterns are matched against, and in which
+order, is in `reply_rules.py`.
+"""
+
+from __future__ import annotations
+
+from newsletter.mail.smtp.causes import Cause, Rule
+
+_WHO = (
+    r"(?:users?|recipients?|mailbox(?:es)?|accounts?|(?<!ip )address(?:es|ee)?|alias|person|"
+    r"local ?part|mail ?drop|subscriber|inbox|empf.{1,2}nger\w{0,12}|benutzer\w{0,12}|postfach|"
+    r"e-?mail-?adresse|adresse|utilisateur|destinataires?|boite|compte|destinatario|usuario|"
+    r"buzon|"
+    r"casella|utente)"
+)
+_SIZE = r"(?:message|mail|e-?mail|content|body|attachment|nachricht|anhang)"
+
+MAILBOX_BUSY = Rule(
+    Cause.MAILBOX_FULL,
+    "Gmail SMTP errors and codes (4.2.1 receiving too quickly); Exchange Online NDR 5.2.121, "
+    "5.2.122; iCloud (421 4.7.1 deferred due to excessive volume)",
+    (
+        r"(?:trying to contact|" + _WHO + r").{0,60} receiv(?:ing|es|ed).{0,40}"
+        r"(?:quickly|at a rate|too (?:many|much)|high rate)",
+        r"(?:recipient|mailbox|user)\S{0,3} .{0,30}(?:receive|receiving) (?:rate |message "
+        r")?limit",
+        r"messages to @ deferred due to excessive volume|recipient thread limit",
+        r"(?:too many messages|zu ?viele mails) (?:on the server|auf dem server|in (?:the "
+        r")?mailbox)",
+        r"recipient address rejected: (?:unverified address|address verification in progress)",
+    ),
+)
+
+GREYLISTING = Rule(
+    Cause.GREYLISTED,
+    "RFC 6647 section 2; Postfix SMTPD_POLICY_README; bytecamp FAQ (450 4.2.0 Greylisted)",
+    (r"gr[ea]y-? ?list", r"post-?grey", r"graulist"),
+)
+
+RECIPIENT_REFUSES = Rule(
+    Cause.RECIPIENT_POLICY,
+    "Exchange Online NDR 5.7.124, 5.7.133, 5.7.134, 5.7.12, 5.1.8 group restrictions; Postmark "
+    "(inactive recipient, suppressions); Zoho (Mailbox delivery restricted by policy); SES "
+    "account "
+    "suppression list; bell.net (not allowed to send mail to)",
+    (
+        r"not (?:allowed|permitted|authori[sz]ed) to (?:send|post|submit|mail|write|deliver)"
+        r"(?: any| e-?mails?| mails?| messages?){0,3} to (?:@|(?:this|the) (?:recipient|user|"
+        r"group|"
+        r"list|mailbox|address|person|distribution|conference))",
+        r"(?:recipient|user|mailbox|group|address|list) .{0,20}only (?:accept|receive|"
+        r"allow)\w{0,12}"
+        r" .{0,30}from",
+        r"blocked by (?:the )?(?:recipient|user|addressee|mailbox owner)",
+        r"(?:recipient|user|addressee) (?:has |have )?(?:blocked|refuse\w{0,12}|does not "
+        r"(?:accept|want|"
+        r"wish)|doesn.t (?:accept|want|wish)|rejects)",
+        r"resolver\.rst(?!\.\w{1,9}sizelimit)|recipientrestricted|delivery (?:is )?restricted",
+        r"(?:members|subscribers)[ -]only|not (?:a member|subscribed) (?:of|to)|only (?:members|"
+        r"subscribers)|post\w{0,12} .{0,20}moderat",
+        r"(?:not (?:on|in)|isn.t (?:on|in)) .{0,25}(?:allow\w{0,12}|white|safe|approved)[ "
+        r"-]?(?:ed )?"
+        r"(?:list|sender)",
+        r"inactive recipient|marked as inactive|address is on the suppression list|"
+        r"(?:account|sending)\S{0,3} suppression list|is suppressed",
+        r"mailbox delivery (?:restricted|failure) (?:by )?policy|sender not authenticated for",
+        r"external senders|internal (?:senders|use|mail) only",
+    ),
+)
+
+MAILBOX_SUSPENDED = Rule(
+    Cause.MAILBOX_FULL,
+    "RFC 3463 X.2.1; Outlook.com and hosting panels (mailbox temporarily disabled, suspended)",
+    (
+        _WHO + r".{0,50}(?:temporar\w{1,12}|vor.{1,2}bergehend|momentan|currently|"
+        r"temporairement).{0,30}"
+        r"(?:disabl|suspend|lock|unavail|inactiv|block|not av|gesperrt|nicht|deactiv|"
+        r"indisponible|"
+        r"over|full)",
+        r"(?:temporarily|currently|temporary) (?:disabled|suspended|locked|inactive|blocked|"
+        r"unavailable)"
+        r" .{0,20}" + _WHO,
+        r"mailbox (?:is )?(?:busy|locked|in use)|unverified address|address (?:currently )?"
+        r"unverified",
+        r"(?:user|mailbox|account|recipient|@)\S{0,3} (?:account )?(?:is |has been |was )?"
+        r"(?:suspended|locked|frozen)",
+    ),
+)
+
+NETWORK_TROUBLE = Rule(
+    Cause.TEMPORARY,
+    "Postfix bounce templates (Host not found, try again; mail for x loops back to myself); "
+    "RFC 3463 "
+    "X.4.6, X.4.7; Exchange (QUEUE.Expired)",
+    (
+        r"host not found, try again|try again: host not found|name server.{0,20}(?:temporar|"
+        r"timeout)",
+        r"loops? (?:back|detected)|too many hops|mail loop|routing loop|hop ?count",
+        r"(?:delivery|retry|time|queue|message) .{0,20}(?:expired|time-?out|timed out)|"
+        r"queue\.expired|"
+        r"in the queue too long|not been delivered .{0,20}(?:days|hours)|retry time not reached|"
+        r"retry timeout exceeded",
+        r"connection (?:timed out|refused|reset|dropped|lost|closed|died)|no route to host|"
+        r"network (?:is )?unreachable|lost connection|operation timed out|conversation with "
+        r".{0,40}"
+        r"timed out",
+    ),
+)
+
+NO_SUCH_DOMAIN = Rule(
+    Cause.DOMAIN,
+    "RFC 7505 (null MX, 556 5.1.10); RFC 3463 X.1.2; Postfix smtp(8) (Host or domain name not "
+    "found); Exim (Unrouteable address, all relevant MX records point to non-existent hosts); "
+    "Exchange Online NDR 5.4.310; qmail-remote (Sorry, I couldn't find any host named)",
+    (
+        r"null ?mx|\bmx 0\b|nxdomain|nonexistentdomain",
+        r"(?:domain|host|hostname|host or domain)(?: names?)? (?:of recipient )?(?:was |is |"
+        r"are |has |"
+        r"could |does |did )?(?:not (?:be )?(?:found|exist\w{0,12}|known|resolve\w{0,12}|"
+        r"hosted|valid|served|"
+        r"local)|unknown|invalid|non.?exist\w{0,12}|no longer|not accept\w{0,12} (?:any "
+        r")?(?:e-?mail|mail|"
+        r"messages))",
+        r"(?:domain|host) .{0,30}(?:does not exist|doesn.t exist|n't exist|(?:does not|"
+        r"doesn.t) accept "
+        r"(?:any )?(?:e-?mail|mail)|accepts no (?:e-?mail|mail)|never (?:sends|accepts)|"
+        r"existiert nicht)",
+        r"(?:unknown|no such|invalid|non.?existent|bad) (?:recipient |destination )?(?:domain|"
+        r"host)"
+        r"(?!.{0,20}(?:helo|client))",
+        r"couldn.t find any host|bad destination (?:system|domain|host)|unrouteable (?:mail "
+        r")?domain",
+        r"mx (?:records?|hosts?) .{0,40}(?:point to non|non-?exist|not found|invalid|unresolv)",
+        r"no (?:valid )?(?:mx|mail exchanger|mail server)|domain .{0,20}has no (?:mx|mail)",
+        r"domain\w{0,12} .{0,20}(?:unbekannt|nicht gefunden|inconnu|n.existe)",
+    ),
+)
+
+FULL_MAILBOX = Rule(
+    Cause.MAILBOX_FULL,
+    "RFC 3463 X.2.2; RFC 5321 section 4.2.3 (552 exceeded storage allocation); Gmail "
+    "(OverQuota); "
+    "iCloud (user is over quota); Dovecot (Quota exceeded (mailbox for user is full)); web.de "
+    "(Speichervolumen ueberschritten); T-Online (Over STORAGE quota); qmail (qq trouble)",
+    (
+        r"over ?quota|overquota|overquotatemp|overquotaperm|out of quota",
+        r"quota .{0,30}(?:exceed|exhaust|full|reach|viol|over|limit)|quotaexceeded|"
+        r"(?:exceed\w{0,12}|over|above|beyond|uberschr\w{1,12}|ueberschr\w{1,12}|"
+        r"depass\w{1,12}) .{0,50}"
+        r"(?:quota|storage|speicher\w{0,12}|disk|space)|disk ?(?:quota|full)|quota (?:of|for|"
+        r"der|du|de la) ",
+        r"(?:mailbox|inbox|mail ?drop|maildir|folder|mailfolder|account|user|recipient|"
+        r"spool).{0,50}"
+        r"\b(?:full|out of (?:space|storage|disk)|no (?:more )?space|exhausted|too (?:big|"
+        r"large|many "
+        r"messages)|size limit|storage|exceeds?|exceeded|has exceeded)",
+        r"(?:insufficient|not enough|no|out of|low on|exhausted) .{0,20}(?:disk|storage|space|"
+        r"system "
+        r"resources|memory)(?! key)",
+        r"(?:postfach|mailbox|briefkasten|speicher\w{0,12}) .{0,60}(?:voll|uberschritten|"
+        r"ueberschritten|"
+        r"erschopft|erschoepft|ausgeschopft)",
+        r"(?:speicher\w{0,12}|zu ?viele mails auf dem server).{0,40}(?:uberschritten|"
+        r"ueberschritten|server)",
+        r"boite .{0,40}(?:pleine|saturee)|quota .{0,20}boite|buzon lleno|casella piena|"
+        r"qq trouble in home directory|exceeded storage",
+    ),
+)
+
+NO_SUCH_MAILBOX = Rule(
+    Cause.MAILBOX,
+    "RFC 3463 X.1.1, X.2.1; Gmail (5.1.1 does not exist, 5.2.1 disabled, inactive); Exchange "
+    "(RESOLVER.ADR.RecipNotFound, 5.1.10); Microsoft 365 (5.4.1 Recipient address rejected: "
+    "Access "
+    "denied); Yahoo (delivery error: dd); Postfix (User unknown in ... table); Exim (Unrouteable "
+    "address); qmail (no mailbox here by that name); Domino (not listed in Domino Directory); "
+    "iCloud (unknown or illegal alias); web.de and GMX (Benutzer nicht bekannt); Orange "
+    "(destinataire invalide); Amazon SES (recent history of bouncing as an invalid address)",
+    (
+        r"\b(?:unknown|invalid|no such|non-?existent|non-?existing|nonexist\w{0,12}|"
+        r"undeliverable|illegal|"
+        r"bad|incorrect|unroute?able|unresolvable|unbekannte\w?|ungultige\w?|ungueltige\w?) "
+        r"(?:or illegal |local |e-?mail |mail |destination |recipient\S{0,3} |virtual |smtp |"
+        r"rcpt |"
+        r"user )?" + _WHO + r"(?! ?name)",
+        _WHO + r"(?: names?| accounts?| address)?.{0,45}?\b(?:unknown|not known|not (?:be )?found|"
+        r"(?:does|do|did) not (?:appear to )?exist|doesn.t (?:appear to )?exist|don.t exist|"
+        r"n't exist|not exist\w{0,12}|"
+        r"invalid|not valid|not a valid|no longer|not listed|"
+        r"not (?:our|a) (?:customer|subscriber|user)|not recogni[sz]ed|non-?existent|"
+        r"nonexist\w{0,12}|"
+        r"undeliverable|deactivated|"
+        r"any longer|removed|closed|terminated|"
+        r"cancell?ed|deleted|expired|discontinued|disabled|inactive|"
+        r"not active|dormant|abandoned|decommissioned|unbekannt|nicht (?:bekannt|gefunden|"
+        r"vorhanden|"
+        r"existent|verfugbar|gultig)|existier\w{1,12} nicht|inconnue?s?|invalides?|n.existe|"
+        r"inexistante?|"
+        r"desactivee?|no existe|desconocid|inesistente|sconosciuto|non esiste|geloscht|geloescht|"
+        r"ungultig|ungueltig)",
+        r"user unknown|unknown user|userunknown|nosuchuser|disableduser|recipnotfound|"
+        r"recipientnotfound|resolver\.adr|bad destination mailbox|no (?:mailbox|account|user) "
+        r"(?:here )?"
+        r"(?:by|with) (?:that|this)",
+        r"there is no (?:such )?(?:one|" + _WHO + r")|no " + _WHO + r" (?:of that name|found|"
+        r"here|"
+        r"match)|(?:don.t|do not) (?:know|have) (?:anyone|a user|an account|a mailbox|this|that)",
+        r"(?:doesn.t|does not|do not|don.t) have an? .{0,30}account|not our customer|"
+        r"not (?:listed|found) in .{0,20}(?:directory|domino|address book|table)",
+        r"in (?:local|virtual|relay)\w{0,12} (?:recipient|mailbox|alias)\w{0,12} table|not "
+        r"handled here|"
+        r"no longer (?:works|employed|with (?:us|the)|here|in (?:use|service|our employ)|valid|"
+        r"available|active|on (?:this )?server|accept\w{0,12} (?:mail|e-?mail|messages))",
+        r"(?:user|recipient|mailbox|person) (?:has )?(?:moved|left|gone)|user not local|"
+        r"not a (?:known|valid|local) (?:user|recipient|mailbox|address)|unknown local",
+        r"history of bouncing as an invalid address|kein (?:solcher )?(?:benutzer|empfanger|"
+        r"postfach)|"
+        r"aucun (?:utilisateur|destinataire)|unknown recipient|recipient unknown",
+        r"this address (?:no longer|does not) (?:accepts|accept)",
+    ),
+)
+
+MESSAGE_TOO_LARGE = Rule(
+    Cause.TOO_LARGE,
+    "RFC 1870 section 6.3 (552 message size exceeds fixed maximum); RFC 3463 X.2.3, X.3.4; Gmail "
+    "(5.3.4); Exchange (RESOLVER.RST.RecipSizeLimit, 5.3.4); Zoho (Email size exceeded the "
+    "policy)",
+    (
+        _SIZE + r".{0,40}(?:too (?:large|big|long)|size (?:limit|exceed\w{0,12}|violation)|"
+        r"exceeds? .{0,30}"
+        r"(?:size|maximum|limit)|larger than|zu gro(?:ss|\W)|trop (?:gros|volumineux|grand))",
+        r"(?:size|length) .{0,30}(?:exceed|over|limit|too large|violat)|recipsizelimit|maximum "
+        r"(?:message |"
+        r"mail )?size|max(?:imum)? (?:message )?length|taille .{0,30}(?:depass|maxim|excess)|"
+        r"nachrichtengro",
+    ),
+)
+
+BAD_FORMAT = Rule(
+    Cause.FORMAT,
+    "RFC 3463 X.6.x; RFC 6531 (5.6.7 SMTPUTF8); Gmail (5.6.0 bare line feeds, 5.7.1 missing or "
+    "duplicated headers); Exchange Online 5.6.11 (bare line feeds)",
+    (
+        r"smtputf8|non-?ascii|8-?bit|bare ?(?:lf|cr|line ?feed|newline|carriage)|line (?:is "
+        r")?too long|"
+        r"malformed|rfc ?(?:2822|5322|822)|mime|duplicate .{0,20}header|multiple .{0,20}"
+        r"(?:from|header)|missing .{0,20}header|nested|invalid header|conversion (?:required|"
+        r"not)",
+    ),
+)

@@ -1,0 +1,105 @@
+"""Put the rules for the texts of SMTP replies in order. Data only.
+
+The first rule that matches decides. Patterns are matched against text that `replies.normalize` has
+prepared: lower case, without accents, white space collapsed, e-mail addresses replaced by "@", host
+names by "host", addresses of pages by "url". Every gap in a pattern is bounded, so that matching
+takes linear time (tests/smtp/test_classify.py feeds long runs to each).
+"""
+
+from __future__ import annotations
+
+from newsletter.mail.smtp.causes import Cause, Rule
+from newsletter.mail.smtp.recipient_rules import (
+    BAD_FORMAT,
+    FULL_MAILBOX,
+    GREYLISTING,
+    MAILBOX_BUSY,
+    MAILBOX_SUSPENDED,
+    MESSAGE_TOO_LARGE,
+    NETWORK_TROUBLE,
+    NO_SUCH_DOMAIN,
+    NO_SUCH_MAILBOX,
+    RECIPIENT_REFUSES,
+)
+from newsletter.mail.smtp.sender_rules import (
+    ACCOUNT_REFUSED,
+    BAD_DELIVERY_RATE,
+    BAD_REPUTATION,
+    BLOCKLISTED,
+    NOT_AUTHENTICATED,
+    SENDER_REFUSED,
+    SENDING_QUOTA,
+    SENDING_RATE,
+    THROTTLED,
+    TOO_MANY_CONNECTIONS,
+    UNAUTHENTICATED,
+    UNWANTED_CONTENT,
+)
+
+RULES: tuple[Rule, ...] = (
+    MAILBOX_BUSY,
+    GREYLISTING,
+    BAD_DELIVERY_RATE,
+    TOO_MANY_CONNECTIONS,
+    SENDING_RATE,
+    SENDING_QUOTA,
+    UNAUTHENTICATED,
+    BLOCKLISTED,
+    THROTTLED,
+    RECIPIENT_REFUSES,
+    ACCOUNT_REFUSED,
+    SENDER_REFUSED,
+    NOT_AUTHENTICATED,
+    MAILBOX_SUSPENDED,
+    NETWORK_TROUBLE,
+    NO_SUCH_DOMAIN,
+    FULL_MAILBOX,
+    NO_SUCH_MAILBOX,
+    MESSAGE_TOO_LARGE,
+    BAD_REPUTATION,
+    BAD_FORMAT,
+    UNWANTED_CONTENT,
+)
+
+
+LOOSE_RULES: tuple[Rule, ...] = (
+    Rule(
+        Cause.POLICY,
+        "RFC 3463 X.7.1; GMX and IONOS (Reject due to policy restrictions); Postfix access(5) "
+        "(Access "
+        "denied); Exim (Administrative prohibition); iCloud (local policy)",
+        (
+            r"polic(?:y|ies)|prohibit|denied|blocked|forbidden|not (?:allowed|permitted|"
+            r"authori[sz]ed|"
+            r"welcome)|verboten|richtlinie|interdit|politique|restriction|security|bloqu|"
+            r"gesperrt",
+        ),
+    ),
+    Rule(
+        Cause.TEMPORARY,
+        "RFC 5321 section 4.2.3 (450, 451, 452); Gmail (Temporary System Problem); Yahoo "
+        "(Resources "
+        "temporarily unavailable)",
+        (
+            r"try (?:again|later)|temporar|later|local error|service (?:not available|"
+            r"unavailable)|"
+            r"resources|server (?:is )?busy|overload|maintenance|spater|plus tard|vorubergehend|"
+            r"system (?:problem|error|failure)|internal error|out of order|deferred",
+        ),
+    ),
+)
+
+MAILBOX_UNAVAILABLE = (
+    r"(?:requested (?:mail )?action (?:not taken|aborted)\W{0,3})?mailbox "
+    r"(?:unavailable|name not allowed|not available)"
+)
+"""RFC 5321 section 4.2.3 writes this for 450, 550 and 553. GMX and IONOS put it before every
+reason, Outlook.com says nothing else of an unknown user: it counts where nothing else is said."""
+
+BOILERPLATE = (
+    r"requested (?:mail )?action (?:not taken|aborted)|for explanation visit|transaction failed|"
+    r"error|sorry|smtp|esmtp|please|see|url|host|reason|recipient|rcpt to|@|id|said|remote "
+    r"server|"
+    r"returned|response|message|delivery|failed|failure|to|the|in reply|command|was|status|code"
+)
+"""Words that give no reason; what is left beside `MAILBOX_UNAVAILABLE` without them is a reason."""

@@ -1,0 +1,155 @@
+"""What differs from reader to reader inside a letter: what it may know of him, and the template that fills its slots.
+
+A mail is rendered once; what is rendered for each reader is only what is his. It is the author's text alone that is
+read as Jinja (mail/templating/placeholders.py). What a reader is called never is (M08).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from jinja2 import TemplateError
+from markupsafe import Markup
+
+from newsletter.errors import TemplateProblem
+from newsletter.html.sanitize import plain
+from newsletter.mail.message import Html
+from newsletter.mail.templating.sandbox import LeftOut, Sandbox, Template, Unset
+
+SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/sanitize.py)
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a letter may know of its reader. What he has not said is an `Unset`."""
+
+    name: object
+    email: object
+    cadence: object
+    language: object
+    tags: tuple[str, ...]
+    joined: object
+
+
+def about(
+    *,
+    name: str,
+    email: str,
+    cadence: str,
+    language: str,
+    tags: Sequence[str],
+    joined: date | None,
+    public: bool = False,
+) -> About:
+    """A reader as letters see him; with `public`, what is not known is left out instead of being an error."""
+    missing = LeftOut if public else Unset
+
+    def known(field_name: str, value: object) -> object:
+        return value or missing(name=f"subscriber.{field_name}")
+
+    return About(
+        name=known("name", plain(name, limit=200)),
+        email=known("email", email),
+        cadence=known("cadence", cadence),
+        language=known("language", language),
+        tags=tuple(plain(tag, limit=60) for tag in tags),
+        joined=known("joined", joined),
+    )
+
+
+NOBODY = about(name="", email="", cadence="", language="", tags=(), joined=None, public=True)
+"""The reader of the archive."""
+
+
+FIELDS = tuple(About.__slots__)
+TEXT, HTML = (Sandbox(html=html, fields={About: FIELDS}) for html in (False, True))
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """A letter's own slots: two templates (text, which also makes the subject; HTML) whose outputs, cut at a separator,
+    fill the slots in order; the constant stretches that stand inside conditions; and the line of the letter that each
+    line of a template comes from."""
+
+    text: str
+    html: str
+    text_parts: tuple[str, ...]
+    html_parts: tuple[str, ...]
+    text_slots: tuple[str, ...]
+    html_slots: tuple[str, ...]
+    text_lines: tuple[int, ...] = ()
+    html_lines: tuple[int, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is kept with an edition."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> Personal:
+        """As it was kept."""
+        lists = [tuple(kept.get(name, ())) for name in cls.__slots__[2:]]
+        return cls(kept["text"], kept["html"], *lists)
+
+
+class Filler:
+    """Makes a reader's values for a letter's own slots. Raises `TemplateProblem` where a template cannot be used."""
+
+    def __init__(self, personal: Personal) -> None:
+        self._personal = personal
+        self._html_parts = [Markup(part) for part in personal.html_parts]  # noqa: S704 (made by our own Markdown)
+        self._text = _Part(TEXT, personal.text, personal.text_lines, len(personal.text_slots))
+        self._html = _Part(HTML, personal.html, personal.html_lines, len(personal.html_slots))
+
+    def __call__(self, known: Mapping[str, object]) -> dict[str, str]:
+        """The values for a reader of whom so much is known. Raises `TemplateProblem`."""
+        personal = self._personal
+        text = self._text.cut({**known, "part": personal.text_parts})
+        html = self._html.cut({**known, "part": self._html_parts})
+        values = dict(zip(personal.text_slots, text, strict=True))
+        values.update(zip(personal.html_slots, map(Html, html), strict=True))
+        for name in personal.text_slots:
+            if name.startswith("subject_"):
+                values[name] = plain(values[name], limit=300)
+        return values
+
+
+_CANNOT = (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError, RecursionError)
+
+
+class _Part:
+    """One of a letter's two templates."""
+
+    def __init__(self, sandbox: Sandbox, source: str, lines: Sequence[int], slots: int) -> None:
+        self._lines, self._slots = lines, slots
+        try:
+            self._template: Template = sandbox.ready(source)
+        except TemplateError as error:
+            raise self._problem(error) from None
+
+    def cut(self, known: Mapping[str, object]) -> list[str]:
+        """What it writes, a piece for each slot. Raises `TemplateProblem`."""
+        try:
+            found = self._template.render(known).split(SEPARATOR)
+        except _CANNOT as error:
+            raise self._problem(error) from None
+        if len(found) != self._slots + 1:
+            raise TemplateProblem("the letter", 0, "a field holds what cannot be mailed")
+        return found[:-1]
+
+    def _problem(self, error: Exception) -> TemplateProblem:
+        number = getattr(error, "lineno", 0) or _line_of(error)
+        line = self._lines[number - 1] if 0 < number <= len(self._lines) else 0
+        return TemplateProblem("the letter", line, str(error))
+
+
+def _line_of(error: Exception) -> int:
+    """The last line of a template that an error passed through; Jinja writes it into the traceback."""
+    found, at = 0, error.__traceback__
+    while at is not None:
+        if at.tb_frame.f_code.co_filename == "<template>":
+            found = at.tb_lineno
+        at = at.tb_next
+    return found

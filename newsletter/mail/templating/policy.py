@@ -1,0 +1,114 @@
+"""What an author's Jinja may say: found out by reading it, before anything is rendered, so that a mistake has its line.
+
+mail/templating/sandbox.py keeps the same bounds once more where it runs, for what only a reader's values decide.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import NoReturn
+
+from jinja2 import nodes
+
+from newsletter.errors import InvalidInput
+from newsletter.html.sanitize import lines
+from newsletter.mail.templating import sandbox
+from newsletter.mail.templating.merge_fields import FIELDS
+
+FUNCTIONS = ("resource",)
+DEEP = 10
+TAGS_AT_MOST = 1000
+_STATEMENTS = (nodes.If, nodes.For, nodes.Assign, nodes.With, nodes.Output)
+_REFUSED: dict[type[nodes.Node], str] = {nodes.Pow: "**", nodes.Dict: "{…: …}", nodes.NSRef: "namespace"}
+_ATTRIBUTES = frozenset((*FIELDS, *sandbox.OF_TEXTS, *sandbox.OF_DAYS, *sandbox.OF_LOOPS))
+
+
+def check(tree: nodes.Template, where: str, line: int) -> None:
+    """Refuses what no letter may hold and what no reader can have. Raises `InvalidInput`; the first line is `line`."""
+    _Check(tree, where, line).all()
+
+
+def resources(tree: nodes.Template) -> set[str]:
+    """The files that are named outright: ``resource("guide")``."""
+    return {
+        call.args[0].value
+        for call in tree.find_all(nodes.Call)
+        if isinstance(call.node, nodes.Name) and call.node.name == "resource" and call.args
+        if isinstance(call.args[0], nodes.Const) and isinstance(call.args[0].value, str)
+    }
+
+
+class _Check:
+    def __init__(self, tree: nodes.Template, where: str, line: int) -> None:
+        self.tree, self.where, self.line = tree, where, line
+        own = {node.name for node in tree.find_all(nodes.Name) if node.ctx in ("store", "param")}
+        self.known = {"subscriber", "loop", "range", *FUNCTIONS, *own}
+
+    def all(self) -> None:
+        """Every node, in the order in which they matter."""
+        self._depth(self.tree, 0, 0)
+        for statement in self.tree.find_all(nodes.Stmt):
+            if not isinstance(statement, _STATEMENTS):
+                self._refuse(statement, "letters know if, for, set and with, nothing else")
+        for node in self.tree.find_all(nodes.Node):
+            self._node(node)
+
+    def _depth(self, node: nodes.Node, depth: int, loops: int) -> None:
+        if isinstance(node, nodes.For):
+            loops += 1
+            if loops > 2:
+                self._refuse(node, "loops stand in a loop, and no deeper")
+            if node.recursive:
+                self._refuse(node, "a loop that calls itself is not for letters")
+        if isinstance(node, nodes.Stmt) and depth > DEEP:
+            self._refuse(node, f"conditions and loops stand at most {DEEP} deep")
+        for child in node.iter_child_nodes():
+            self._depth(child, depth + isinstance(child, nodes.If | nodes.For | nodes.With), loops)
+
+    def _node(self, node: nodes.Node) -> None:
+        match node:
+            case nodes.Name(name=name, ctx="load") if name not in self.known:
+                self._unknown(node, name, self.known)
+            case nodes.Getattr(node=whose, attr=attr) | nodes.Getitem(node=whose, arg=nodes.Const(value=str(attr))):
+                self._attribute(node, whose, attr)
+            case nodes.Filter(name=name) if name not in sandbox.FILTERS:
+                self._not_for_letters(node, f"the filter {name}", sandbox.FILTERS)
+            case nodes.Test(name=name) if name not in sandbox.TESTS:
+                self._not_for_letters(node, f"the test {name}", sandbox.TESTS)
+            case nodes.Const(value=value):
+                self._constant(node, value)
+            case nodes.List(items=items) | nodes.Tuple(items=items, ctx="load"):
+                if any(isinstance(item, nodes.Name | nodes.List | nodes.Tuple | nodes.Concat) for item in items):
+                    self._refuse(node, "a list holds texts, numbers and subscriber.… only")
+            case nodes.Call(dyn_args=args, dyn_kwargs=kwargs) if args or kwargs:
+                self._refuse(node, "* and ** before arguments are not for letters")
+        if type(node) in _REFUSED:
+            self._refuse(node, f"{_REFUSED[type(node)]} is not for letters")
+
+    def _attribute(self, node: nodes.Node, whose: nodes.Node, attribute: str) -> None:
+        if isinstance(whose, nodes.Name) and whose.name == "subscriber" and attribute not in FIELDS:
+            self._unknown(node, f"subscriber.{attribute}", {f"subscriber.{each}" for each in FIELDS})
+        if attribute not in _ATTRIBUTES:
+            self._not_for_letters(node, f".{attribute}", (f".{each}" for each in sandbox.OF_TEXTS))
+
+    def _constant(self, node: nodes.Node, value: object) -> None:
+        if isinstance(value, str) and lines(value) != value:
+            self._refuse(node, "a text holds a character that no mail can carry")
+        if isinstance(value, int) and value > sandbox.NUMBER_AT_MOST:
+            self._refuse(node, "a number is too large")
+
+    def _not_for_letters(self, node: nodes.Node, what: str, listed: Iterable[str]) -> NoReturn:
+        name = what.rpartition(" ")[2]
+        near = difflib.get_close_matches(name, listed := sorted(listed), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(listed)}"
+        self._refuse(node, f"{what} is not for letters; {hint}")
+
+    def _unknown(self, node: nodes.Node, name: str, known: Iterable[str]) -> NoReturn:
+        near = difflib.get_close_matches(name, list(known), n=1)
+        fields = ", ".join(f"subscriber.{each}" for each in FIELDS)
+        hint = f"did you mean {near[0]}?" if near else f"letters know {fields}"
+        self._refuse(node, f"{name} is unknown; {hint}")
+
+    def _refuse(self, node: nodes.Node, why: str) -> NoReturn:
+        raise InvalidInput({self.where: f"line {self.line + node.lineno - 1}: {why}"})

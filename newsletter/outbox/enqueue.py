@@ -1,0 +1,142 @@
+"""Writing rows: one mail, or a campaign's recipients; and taking back what waits."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    and_,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.orm import Session
+
+from newsletter.models import Campaign, Subscription
+from newsletter.models.outbox import WAITING
+from newsletter.outbox.types import deliveries, of
+
+
+def enqueue(
+    session: Session,
+    *,
+    mail: str,
+    subscription_id: int | None,
+    now: datetime,
+    context: dict[str, Any] | None = None,
+    held: bool = False,
+) -> int:
+    """Queues one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks; or `held`, until it is
+    let go. Without a subscription it is a notice to the list's author, and `context` says where it goes. Returns its
+    id. The seed of its Message-ID is made here, unless `context` brings one."""
+    row = {
+        "mail": mail,
+        "subscription_id": subscription_id,
+        "status": "queued",
+        "created_at": now,
+        "due_at": None if held else now,
+        "context": {"seed": secrets.token_hex(16), **(context or {})},
+    }
+    query = insert(deliveries).returning(deliveries.c.id)
+    return int(session.connection().execute(query, row).scalar_one())
+
+
+def freeze(session: Session, campaign: Campaign, readers: Select[tuple[int, int]], *, mail: str, now: datetime) -> int:
+    """Writes one row for each of `readers` (subscription id, cursor): from here on the campaign's recipients are fixed.
+
+    Returns how many there are, and notes them and their ids on the campaign. A second call adds to them (the readers of
+    a letter's better subject).
+    """
+    floor = session.scalar(select(func.coalesce(func.max(deliveries.c.id), 0)))
+    chosen = readers.subquery()
+    columns = ["subscription_id", "campaign_id", "mail", "cursor", "status", "created_at"]
+    rows = select(
+        chosen.c[0],
+        literal(campaign.id),
+        literal(mail),
+        chosen.c[1],
+        literal("queued"),
+        literal(now, deliveries.c.created_at.type),
+    ).order_by(chosen.c[0])
+    session.execute(insert(deliveries).from_select(columns, rows))
+    first, last, count = session.execute(
+        select(func.min(deliveries.c.id), func.max(deliveries.c.id), func.count()).where(
+            deliveries.c.id > floor, deliveries.c.campaign_id == campaign.id
+        )
+    ).one()
+    if not campaign.recipients:
+        campaign.first_id, campaign.last_id = first or 0, last or 0
+        campaign.leased_id = campaign.first_id - 1 if count else 0
+    campaign.last_id = last or campaign.last_id
+    campaign.recipients += count
+    return int(count)
+
+
+def recipients(campaign: Campaign) -> Select[tuple[int]]:
+    """The subscriptions that a campaign was frozen for."""
+    return select(deliveries.c.subscription_id).where(of(campaign))
+
+
+def without(campaign: Campaign) -> ColumnElement[bool]:
+    """Subscriptions that have no row in a campaign yet."""
+    return ~exists().where(deliveries.c.campaign_id == campaign.id, deliveries.c.subscription_id == Subscription.id)
+
+
+def had(editions: Collection[tuple[int, int]]) -> ColumnElement[bool]:
+    """Subscriptions that one of these editions (campaign, number) was made for."""
+    got = deliveries.c
+    one_of = (and_(got.campaign_id == campaign, got.cursor == number) for campaign, number in editions)
+    return exists().where(got.subscription_id == Subscription.id, or_(false(), *one_of))
+
+
+def cancel(session: Session, subscription_ids: Sequence[int], *, now: datetime) -> int:
+    """Drops every waiting message to these subscriptions. Returns how many there were."""
+    return _cancel(session, deliveries.c.subscription_id.in_(subscription_ids), now, "the subscriber was removed")
+
+
+def scrub(session: Session, subscription_ids: Sequence[int]) -> None:
+    """Takes out of these subscriptions' messages what a server or we have said of the person."""
+    which = deliveries.c.subscription_id.in_(subscription_ids)
+    session.execute(update(deliveries).where(which).values(text=None, context=null()))
+
+
+def scrub_old(session: Session, mails: Sequence[str], *, before: datetime) -> None:
+    """The same for these kinds of mail, once they are done for so long: their `context` names an address."""
+    which = (deliveries.c.mail.in_(mails), deliveries.c.finished_at < before, deliveries.c.context.is_not(None))
+    session.execute(update(deliveries).where(*which).values(text=None, context=null()))
+
+
+def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> int:
+    """Drops every waiting message of a campaign. Returns how many there were."""
+    return _cancel(session, of(campaign), now, "the campaign was cancelled")
+
+
+def _cancel(session: Session, which: Any, now: datetime, why: str) -> int:
+    result = session.execute(
+        update(deliveries)
+        .where(which, deliveries.c.status.in_(WAITING))
+        .values(status="cancelled", text=why, due_at=None, lease_id=None, finished_at=now)
+    )
+    return cast("CursorResult[Any]", result).rowcount
+
+
+def retry(session: Session, campaign: Campaign, *, now: datetime) -> int:
+    """Makes a campaign's failed deliveries wait again. Returns how many there were."""
+    result = session.execute(
+        update(deliveries)
+        .where(of(campaign), deliveries.c.status == "failed")
+        .values(status="queued", attempts=0, doubts=0, code=None, text=None, due_at=now, finished_at=None)
+    )
+    return cast("CursorResult[Any]", result).rowcount

@@ -1,0 +1,101 @@
+"""Who works on what: slices of a campaign by id, and single rows that are due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import and_, insert, literal_column, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.models import Campaign
+from newsletter.models.outbox import WAITING
+from newsletter.outbox.types import Held, deliveries, leases
+
+SLICE = 500
+
+
+def lease_slice(session: Session, campaign_id: int, *, worker: str, seconds: int) -> Held | None:
+    """The next slice of a campaign's deliveries, or None when all are taken or it is not being sent."""
+    campaign = session.execute(
+        select(Campaign.leased_id, Campaign.last_id)
+        .where(Campaign.id == campaign_id, Campaign.status == "sending")
+        .with_for_update()
+    ).one_or_none()
+    if campaign is None or campaign.leased_id >= campaign.last_id:
+        return None
+    last = min(campaign.leased_id + SLICE, campaign.last_id)  # by ids: nobody looks for where a slice ends
+    session.execute(update(Campaign).where(Campaign.id == campaign_id).values(leased_id=last))
+    return _new_lease(session, worker, seconds, campaign_id, campaign.leased_id + 1, last)
+
+
+def lease_due(
+    session: Session,
+    *,
+    now: datetime,
+    worker: str,
+    seconds: int,
+    campaign_id: int | None,
+    limit: int,
+    doubted: bool = False,
+) -> Held | None:
+    """Rows that are due on their own: single mails (`campaign_id` None), or a campaign's retries.
+
+    With `doubted`, those that were in flight at a crash before: the caller takes them one by one, so that a message
+    which kills its worker is found out (R05).
+    """
+    ids = session.scalars(
+        select(deliveries.c.id)
+        .where(
+            deliveries.c.due_at <= now,
+            deliveries.c.lease_id.is_(None),
+            deliveries.c.status.in_(WAITING),
+            deliveries.c.doubts > 0 if doubted else deliveries.c.doubts == 0,
+            deliveries.c.campaign_id == campaign_id if campaign_id else deliveries.c.campaign_id.is_(None),
+        )
+        .order_by(deliveries.c.due_at, deliveries.c.id)  # as the index on what is due has it: no other row is looked at
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    if not ids:
+        return None
+    held = _new_lease(session, worker, seconds, None, min(ids), max(ids))
+    session.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(lease_id=held.id))
+    return held
+
+
+def _new_lease(
+    session: Session, worker: str, seconds: int, campaign_id: int | None, first_id: int, last_id: int
+) -> Held:
+    lease = session.execute(
+        insert(leases)
+        .values(
+            campaign_id=campaign_id,
+            first_id=first_id,
+            last_id=last_id,
+            through_id=first_id - 1,
+            worker=worker,
+            expires_at=seconds_now(session) + seconds,
+        )
+        .returning(leases.c.id)
+    ).scalar_one()
+    return Held(lease, campaign_id, first_id, last_id, first_id - 1)
+
+
+def seconds_now(session: Session) -> Any:
+    """The database's own clock: workers need not agree on the time (R06)."""
+    if session.get_bind().dialect.name == "sqlite":
+        return literal_column("unixepoch()")
+    return literal_column("CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)")
+
+
+def open_rows(held: Held) -> Any:
+    """The rows of a lease that have no outcome yet."""
+    if held.campaign_id is None:
+        return and_(deliveries.c.lease_id == held.id, deliveries.c.status.in_(WAITING))
+    return and_(
+        deliveries.c.id.between(held.first_id, held.last_id),
+        deliveries.c.campaign_id == held.campaign_id,
+        deliveries.c.status == "queued",
+        deliveries.c.due_at.is_(None),
+    )

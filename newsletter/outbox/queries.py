@@ -1,0 +1,139 @@
+"""Questions to the outbox: totals, what is due, who got what."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, case, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from newsletter.models import Campaign, Subscriber, Subscription
+from newsletter.models.outbox import WAITING
+from newsletter.outbox.types import DeliveryRow, Totals, deliveries, leases, of
+
+
+def totals(session: Session, campaign: Campaign) -> Totals:
+    """Where a campaign's recipients are now."""
+    query = select(deliveries.c.status, func.count()).where(of(campaign)).group_by(deliveries.c.status)
+    count = {status: int(number) for status, number in session.execute(query)}
+    doubted = session.scalar(select(func.count()).where(of(campaign), deliveries.c.doubts > 0)) or 0
+    return Totals(
+        recipients=campaign.recipients,
+        sent=count.get("sent", 0),
+        failed=count.get("failed", 0),
+        cancelled=count.get("cancelled", 0),
+        waiting=count.get("queued", 0),
+        in_doubt=count.get("in_doubt", 0),
+        doubted=doubted,
+    )
+
+
+def by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[int, int]]:
+    """For each edition of a campaign how many were sent, and how many of those readers have left the list since."""
+    left = func.sum(case((Subscription.status == "unsubscribed", 1), else_=0))
+    query = (
+        select(deliveries.c.cursor, func.count(), left)
+        .outerjoin(Subscription, Subscription.id == deliveries.c.subscription_id)
+        .where(of(campaign), deliveries.c.status == "sent")
+        .group_by(deliveries.c.cursor)
+    )
+    return {number: (int(sent), int(gone or 0)) for number, sent, gone in session.execute(query)}
+
+
+def worked_through(session: Session, campaign: Campaign) -> bool:
+    """Whether nobody is left to be mailed and no worker holds anything of it. Asks only small indexes."""
+    if campaign.leased_id < campaign.last_id:
+        return False
+    held = exists().where(leases.c.campaign_id == campaign.id)
+    due = exists().where(deliveries.c.due_at.is_not(None), deliveries.c.campaign_id == campaign.id)
+    return not session.scalar(select(or_(held, due)))
+
+
+def due_campaigns(session: Session, *, now: datetime) -> list[int]:
+    """Campaigns being sent that have something for a worker to do now, oldest first."""
+    fresh = Campaign.leased_id < Campaign.last_id
+    retries = exists().where(
+        deliveries.c.due_at <= now, deliveries.c.lease_id.is_(None), deliveries.c.campaign_id == Campaign.id
+    )
+    return list(
+        session.scalars(
+            select(Campaign.id).where(Campaign.status == "sending", or_(fresh, retries)).order_by(Campaign.id)
+        )
+    )
+
+
+def following(campaign_id: int, first_id: int, *, limit: int) -> Select[Any]:
+    """The subscriptions of a campaign's next deliveries, from the one with `first_id` on."""
+    own = (deliveries.c.campaign_id == campaign_id, deliveries.c.subscription_id.is_not(None))
+    return (
+        select(deliveries.c.subscription_id)
+        .where(*own, deliveries.c.id >= first_id)
+        .order_by(deliveries.c.id)
+        .limit(limit)
+    )
+
+
+def next_due(session: Session) -> datetime | None:
+    """When the next message that waits for its time is due, if one does."""
+    found: datetime | None = session.scalar(
+        select(func.min(deliveries.c.due_at)).where(deliveries.c.due_at.is_not(None), deliveries.c.lease_id.is_(None))
+    )
+    return found
+
+
+def waits(session: Session, subscription_id: int, mail: str) -> bool:
+    """Whether a mail of this kind to a subscription has not been sent yet."""
+    row = exists().where(
+        deliveries.c.subscription_id == subscription_id, deliveries.c.mail == mail, deliveries.c.status.in_(WAITING)
+    )
+    return bool(session.scalar(select(row)))
+
+
+def waiting(session: Session) -> int:
+    """How many messages wait for their time or a worker, beside the slices of campaigns not begun."""
+    return session.scalar(select(func.count()).where(deliveries.c.due_at.is_not(None))) or 0
+
+
+def rows(
+    session: Session, campaign: Campaign, *, status: str | None = None, limit: int | None = None
+) -> list[DeliveryRow]:
+    """A campaign's deliveries in order, those of one `status` if asked."""
+    query = _reported().where(of(campaign)).order_by(deliveries.c.id).limit(limit)
+    if status:
+        query = query.where(deliveries.c.status == status)
+    return [DeliveryRow(*row) for row in session.execute(query)]
+
+
+def history(session: Session, subscription_id: int) -> list[DeliveryRow]:
+    """Everything that was ever queued for one subscription, oldest first."""
+    query = _reported().where(deliveries.c.subscription_id == subscription_id).order_by(deliveries.c.id)
+    return [DeliveryRow(*row) for row in session.execute(query)]
+
+
+def editions(session: Session, subscription_id: int) -> list[tuple[int, int, str, datetime | None]]:
+    """Which editions were made for one subscription, oldest first: (campaign, number, status, when it was settled)."""
+    query = select(deliveries.c.campaign_id, deliveries.c.cursor, deliveries.c.status, deliveries.c.finished_at)
+    own = query.where(deliveries.c.subscription_id == subscription_id, deliveries.c.campaign_id.is_not(None))
+    return [(row[0], row[1], row[2], row[3]) for row in session.execute(own.order_by(deliveries.c.id))]
+
+
+def _reported() -> Select[Any]:
+    return (
+        select(
+            deliveries.c.id,
+            deliveries.c.campaign_id,
+            deliveries.c.mail,
+            func.coalesce(Subscriber.email, ""),
+            deliveries.c.status,
+            deliveries.c.attempts + case((deliveries.c.status == "sent", 1), else_=0),  # that which succeeded, too
+            deliveries.c.doubts,
+            deliveries.c.code,
+            func.coalesce(deliveries.c.text, ""),
+            deliveries.c.due_at,
+            deliveries.c.finished_at,
+        )
+        .select_from(deliveries)
+        .outerjoin(Subscription, Subscription.id == deliveries.c.subscription_id)
+        .outerjoin(Subscriber, Subscriber.id == Subscription.subscriber_id)
+    )

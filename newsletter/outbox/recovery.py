@@ -1,0 +1,62 @@
+"""What becomes of leases: given back, or, after a crash, taken over, with what was on its way in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import CursorResult, and_, delete, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.outbox.lease import open_rows, seconds_now
+from newsletter.outbox.types import Held, deliveries, leases
+
+DOUBTS_AT_MOST = 3
+SET_ASIDE = "set aside: in flight three times when the worker died or the reply was lost"
+
+
+def release(session: Session, held: Held, *, now: datetime) -> None:
+    """Gives a lease back: what has no outcome was never offered, and is due again at once."""
+    session.execute(update(deliveries).where(open_rows(held)).values(lease_id=None, due_at=now))
+    session.execute(delete(leases).where(leases.c.id == held.id))
+
+
+def recover(
+    session: Session, *, now: datetime, alive: Callable[[str], bool], forgetful: Callable[[str], bool] = lambda _: False
+) -> int:
+    """Takes over the leases that have run out or whose worker is not `alive`. Returns how many rows are in doubt now.
+
+    Of a worker whose last notes may be lost (`forgetful`), all that it held may have been offered.
+    """
+    stale = session.execute(
+        select(leases, (leases.c.expires_at < seconds_now(session)).label("expired"))
+        .order_by(leases.c.id)
+        .with_for_update(skip_locked=True)
+    ).all()
+    doubts = 0
+    for lease in stale:
+        if lease.expired or not alive(lease.worker):
+            through_id = lease.last_id if forgetful(lease.worker) else lease.through_id
+            held = Held(lease.id, lease.campaign_id, lease.first_id, lease.last_id, through_id)
+            doubts += _doubt(session, held, now)
+            release(session, held, now=now)
+    return doubts
+
+
+def _doubt(session: Session, held: Held, now: datetime) -> int:
+    offered = and_(open_rows(held), deliveries.c.id <= held.through_id)
+    set_aside = update(deliveries).where(offered, deliveries.c.doubts >= DOUBTS_AT_MOST - 1)
+    session.execute(
+        set_aside.values(
+            status="failed",
+            text=SET_ASIDE,
+            doubts=deliveries.c.doubts + 1,
+            due_at=None,
+            lease_id=None,
+            finished_at=now,
+        )
+    )
+    again = update(deliveries).where(offered)
+    result = session.execute(again.values(status="in_doubt", doubts=deliveries.c.doubts + 1, due_at=now, lease_id=None))
+    return cast("CursorResult[Any]", result).rowcount

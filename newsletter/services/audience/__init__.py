@@ -1,0 +1,1 @@
+"""Decide who belongs to a segment, and what a letter may say of them."""

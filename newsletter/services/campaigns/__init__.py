@@ -1,0 +1,1 @@
+"""Campaigns after they exist: identify, report, pause, archive, explain."""

@@ -1,0 +1,218 @@
+"""What became of every mailing: list them, report, pause, resume, cancel, try again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db.session import reading, transaction
+from newsletter.errors import NotFound, Refused
+from newsletter.mail.message import SLOT_PATTERN
+from newsletter.mail.render import MailContent
+from newsletter.models import Campaign, Edition, MailingList
+from newsletter.outbox import Totals
+from newsletter.services.campaigns import identify
+from newsletter.services.runtime import Environment
+from newsletter.tokens import message_id
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectView:
+    """One of two subjects that are tried out: how many got it, and how many of them have left the list since."""
+
+    letter: str
+    subject: str
+    sent: int
+    left: int
+    picked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignView:
+    """A campaign and where its recipients are."""
+
+    id: int
+    list: str
+    kind: str
+    subject: str
+    status: str
+    reason: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    scheduled_at: datetime | None
+    segment: str
+    subjects: tuple[SubjectView, ...]
+    timezone: str
+    totals: Totals
+
+    @property
+    def undecided(self) -> bool:
+        """Whether it waits for its author to pick the better of two subjects, and for nothing else."""
+        tried = self.status == "paused" and self.started_at is not None and not self.totals.waiting
+        return tried and bool(self.subjects) and not any(subject.picked for subject in self.subjects)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """One recipient of a campaign in its report. `doubts`: so often a server may have taken the message unheard."""
+
+    email: str
+    status: str
+    attempts: int
+    doubts: int
+    code: int | None
+    text: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """A campaign, and everybody who has not got it (all recipients, if asked)."""
+
+    campaign: CampaignView
+    deliveries: tuple[DeliveryView, ...]
+
+
+def ls(*, slug: str | None = None, limit: int = 50) -> list[CampaignView]:
+    """Campaigns, newest first."""
+    query = select(Campaign).join(MailingList).order_by(Campaign.id.desc()).limit(limit)
+    with reading() as session:
+        found = session.scalars(query.where(MailingList.slug == slug) if slug else query)
+        return [_view(session, row) for row in found]
+
+
+def show(campaign_id: int) -> CampaignView:
+    """One campaign. Raises `NotFound`."""
+    with reading() as session:
+        return _view(session, identify.found(session, campaign_id))
+
+
+def content(campaign_id: int) -> MailContent:
+    """What it says: its widest edition, with slots. Raises `NotFound`."""
+    with reading() as session:
+        identify.found(session, campaign_id)
+        query = (
+            select(Edition)
+            .where(Edition.campaign_id == campaign_id)
+            .order_by(Edition.cursor, Edition.language)
+            .limit(1)
+        )
+        edition = session.scalar(query)
+        if edition is None:
+            raise NotFound(f"campaign {campaign_id} has no content yet")
+        return MailContent(edition.subject, edition.text, edition.html)
+
+
+def report(campaign_id: int, *, everybody: bool = False) -> CampaignReport:
+    """The numbers, and who did not get it and why."""
+    with reading() as session:
+        campaign = identify.found(session, campaign_id)
+        domain = campaign.mailing_list.from_email.rpartition("@")[2]
+        rows = outbox.rows(session, campaign)
+        deliveries = tuple(
+            DeliveryView(
+                row.email,
+                row.status,
+                row.attempts,
+                row.doubts,
+                row.code,
+                row.text,
+                message_id(campaign.seed, row.id, domain),
+            )
+            for row in rows
+            if everybody or row.status != "sent"
+        )
+        return CampaignReport(_view(session, campaign), deliveries)
+
+
+def pause(campaign_id: int) -> CampaignView:
+    """Stops sending within a second or two; nobody is lost."""
+    return _switch(campaign_id, {"sending", "scheduled"}, "paused", "paused by hand")
+
+
+def resume(campaign_id: int) -> CampaignView:
+    """Goes on where it stopped. Raises `Refused` for a letter whose better subject has to be picked first."""
+    with reading() as session:
+        campaign = identify.found(session, campaign_id)
+        undecided = campaign.subject_b and not campaign.picked and campaign.recipients
+        if campaign.status == "paused" and undecided and outbox.worked_through(session, campaign):
+            raise Refused("both subjects are tried", hint=f"pick one: newsletter campaign pick {campaign_id} a")
+    return _switch(campaign_id, {"paused"}, "sending", "")
+
+
+def cancel(env: Environment, campaign_id: int) -> CampaignView:
+    """Ends a campaign for good: who has not got it will not."""
+    with transaction() as session:
+        campaign = identify.locked(session, campaign_id)
+        if campaign.status in ("sent", "cancelled"):
+            raise Refused(f"campaign {campaign_id} is {campaign.status} already")
+        outbox.cancel_campaign(session, campaign, now=env.now)
+        campaign.status, campaign.finished_at, campaign.reason = "cancelled", env.now, "cancelled by hand"
+        campaign.leased_id = campaign.last_id
+        return _view(session, campaign)
+
+
+def retry(env: Environment, campaign_id: int) -> CampaignView:
+    """Sends once more to those it failed for, and to nobody else. Raises `Refused` where there are none."""
+    with transaction() as session:
+        campaign = identify.locked(session, campaign_id)
+        if campaign.status == "cancelled" or not outbox.retry(session, campaign, now=env.now):
+            raise Refused(f"campaign {campaign_id} has nobody to try again")
+        campaign.status, campaign.finished_at, campaign.reason = "sending", None, ""
+        return _view(session, campaign)
+
+
+def _switch(campaign_id: int, allowed: set[str], status: str, reason: str) -> CampaignView:
+    with transaction() as session:
+        campaign = identify.locked(session, campaign_id)
+        if campaign.status not in allowed:
+            raise Refused(f"campaign {campaign_id} is {campaign.status}")
+        resumed = "scheduled" if status == "sending" and campaign.started_at is None else status
+        campaign.status, campaign.reason = resumed, reason
+        return _view(session, campaign)
+
+
+def _view(session: Session, row: Campaign) -> CampaignView:
+    session.flush()
+    return CampaignView(
+        id=row.id, list=row.mailing_list.slug, kind=row.kind, subject=row.subject, status=row.status, reason=row.reason,
+        created_at=row.created_at, started_at=row.started_at, finished_at=row.finished_at,
+        scheduled_at=row.scheduled_at, segment=row.segment, subjects=_subjects(session, row),
+        timezone=row.mailing_list.timezone, totals=outbox.totals(session, row),
+    )  # fmt: skip
+
+
+def _subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
+    """The two subjects of a letter that tries them out, and what readers did."""
+    if not row.subject_b:
+        return ()
+    counts = outbox.by_edition(session, row)
+    names = session.scalars(
+        select(Edition.subject)
+        .where(Edition.campaign_id == row.id, Edition.cursor >= 0, Edition.language == "")
+        .order_by(Edition.cursor)
+    ).all() or (row.subject, row.subject_b)
+    return tuple(
+        SubjectView(letter, readable(subject), *counts.get(number, (0, 0)), picked=row.picked == letter)
+        for number, (letter, subject) in enumerate(zip("ab", names, strict=False))
+    )
+
+
+def as_json(row: CampaignView) -> dict[str, object]:
+    """A campaign as programs read it."""
+    head = {"id": row.id, "list": row.list, "kind": row.kind, "subject": row.subject, "status": row.status}
+    more: dict[str, object] = {"reason": row.reason, "segment": row.segment, "started_at": row.started_at}
+    more |= {"scheduled_at": row.scheduled_at, "finished_at": row.finished_at}
+    if row.subjects:
+        more["subjects"] = [asdict(subject) for subject in row.subjects]
+    return {**head, **asdict(row.totals), **more}
+
+
+def readable(text: str) -> str:
+    """`text` with an ellipsis where each reader's own words stand."""
+    return SLOT_PATTERN.sub("…", text)

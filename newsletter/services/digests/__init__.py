@@ -1,0 +1,1 @@
+"""Digests: when they are due, who receives what, how they look."""

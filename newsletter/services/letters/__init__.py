@@ -1,0 +1,1 @@
+"""Letters and series: drafts, checks, rendering, sending."""

@@ -1,0 +1,187 @@
+"""A last look at a letter before it goes: what would go wrong, what would look bad, whom it would reach."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from newsletter.authoring.letter_file import Letter, parse_letter
+from newsletter.dns import dmarc, spf
+from newsletter.dns.resolver import CouldNotAsk
+from newsletter.errors import NewsletterError
+from newsletter.mail.message import SLOT_PATTERN
+from newsletter.mail.render import HTML_BUDGET
+from newsletter.services.audience import segments
+from newsletter.services.checks import Check
+from newsletter.services.letters import drafts, link_check, rendering, series
+from newsletter.services.letters import send as letters
+from newsletter.services.letters.drafts import Draft
+from newsletter.services.letters.link_check import Progress
+from newsletter.services.runtime import Environment
+
+CUT_AT = 102 * 1024
+"""Bytes. Gmail shows that much of a mail's HTML, and hides the rest with its link to unsubscribe."""
+FEW_WORDS = 20
+SUBJECT_AT_MOST = 70
+_LOUD = re.compile(
+    r"\b(act now|buy now|click here|cash|casino|earn money|free money|guaranteed?|limited time|lottery|no obligation|"
+    r"risk[- ]free|urgent|winner|100 ?%)(?!\w)",
+    re.I,
+)
+RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
+
+
+def examine(
+    env: Environment, draft: Draft, *, offline: bool = False, progress: Progress = lambda done, total: None
+) -> list[Check]:
+    """Every check of a letter, in the order in which they matter. `offline`: nobody else's server is asked; `progress`
+    is told how many links have answered."""
+    parts: list[Callable[[Environment, Draft], Iterator[Check]]] = [
+        _recipients, _fields, _again, _rehearsal, _subject, _text, _size,
+        link_check.look_at_pictures, link_check.look_at_links,
+        link_check.look_for_left_overs,
+    ]  # fmt: skip
+    if not offline:
+        parts += [lambda env, draft: link_check.ask_links(env, draft, progress), _sender]
+    return [*(check for part in parts for check in part(env, draft)), *_notes(draft)]
+
+
+def _recipients(env: Environment, draft: Draft) -> Iterator[Check]:
+    if draft.status == "series":
+        return
+    segment = draft.prepared.letter.segment
+    many = "" if draft.recipients == 1 else "s"
+    whom = f"{draft.recipients} reader{many} of {draft.slug}" + (f" with {segment}" if segment else "")
+    if draft.recipients:
+        yield Check("recipients", "good", whom)
+    else:
+        yield Check("recipients", "bad", whom, "nobody would get it")
+    if not draft.prepared.list.postal_address:
+        hint = f"newsletter list edit {draft.slug} --address …; the law of many countries asks for it"
+        yield Check("address", "warn", "the list has no postal address", hint)
+
+
+def _fields(env: Environment, draft: Draft) -> Iterator[Check]:
+    for version in draft.prepared.versions:
+        segment = draft.prepared.letter.segment
+        problem = segments.unfillable(env, draft.prepared.list.id, segment, version.personal)
+        if problem:
+            what = f"{problem.count} of {draft.recipients} readers cannot get it: {problem.why}"
+            yield Check("fields", "bad", what, f"one of them is {problem.example}")
+            return
+    if draft.prepared.personal:
+        yield Check("fields", "good", "every personal field can be filled in for every reader")
+
+
+def _again(env: Environment, draft: Draft) -> Iterator[Check]:
+    if draft.twin is not None:
+        hint = f"`newsletter campaign edit {draft.twin}` changes one that waits; --again sends it once more"
+        yield Check("again", "bad", f"this letter is campaign {draft.twin} already", hint)
+    file = Path(draft.file)
+    if draft.campaign_id is None or draft.status != "draft" or not draft.file or not file.is_file():
+        return
+    if not _same(file, draft.prepared.letter):
+        hint = f"newsletter campaign new {file} takes it up"
+        yield Check("file", "warn", f"{file.name} has changed since this draft was made", hint)
+
+
+def _rehearsal(env: Environment, draft: Draft) -> Iterator[Check]:
+    """Run the command itself, up to where it would be kept: what it would refuse is refused here."""
+    rehearse = {"series": series.rehearse, "file": letters.rehearse, "draft": letters.rehearse}.get(draft.status)
+    try:
+        if rehearse:
+            rehearse(env, draft)
+    except NewsletterError as error:
+        yield Check("send", "bad", error.message, error.hint)
+
+
+def _same(file: Path, letter: Letter) -> bool:
+    try:
+        return parse_letter(drafts.text_in(file)).text == letter.text
+    except NewsletterError:
+        return False
+
+
+def _subject(env: Environment, draft: Draft) -> Iterator[Check]:
+    letter = draft.prepared.letter
+    found = [what for subject in draft.subjects for what in _loud(subject)]
+    for what in dict.fromkeys(found):
+        yield Check("subject", "warn", what, "spam filters and readers take it amiss")
+    if not letter.preheader:
+        hint = "a line `preheader: …` says what inboxes show behind the subject"
+        yield Check("preheader", "warn", "there is no preheader", hint)
+    if not found:
+        yield Check("subject", "good", " or ".join(f"“{subject}”" for subject in draft.subjects))
+
+
+def _loud(subject: str) -> Iterator[str]:
+    """What makes a subject look like spam."""
+    letters = [character for character in subject if character.isalpha()]
+    if len(letters) > 5 and sum(character.isupper() for character in letters) > 0.7 * len(letters):
+        yield "the subject is in capitals"
+    if subject.count("!") > 1 or re.search(r"[$€£]{2}", subject):
+        yield "the subject shouts (!!, $$)"
+    if found := _LOUD.search(subject):
+        yield f"the subject says “{found[0]}”"
+    if re.match(r"(re|fwd?|aw|wg)\s*:", subject, re.I):
+        yield "the subject pretends to be an answer"
+    if len(subject) > SUBJECT_AT_MOST:
+        yield f"the subject has {len(subject)} characters; a telephone shows about 40"
+
+
+def _text(env: Environment, draft: Draft) -> Iterator[Check]:
+    words = len(re.findall(r"\w{2,}", re.sub(r"\[[^\]]*\]|https?://\S+", "", _body(env, draft))))
+    if not words:
+        yield Check(
+            "text", "bad", "the letter has no text", "pictures alone are spam to filters and nothing to the blind"
+        )
+    elif words < FEW_WORDS and draft.prepared.shown:
+        yield Check("text", "warn", f"{words} words beside pictures", "say in words what the pictures say")
+
+
+def _body(env: Environment, draft: Draft) -> str:
+    """The letter's own text, without the foot that every mail has."""
+    text = rendering.filled(env, draft.prepared.versions[0], None).text
+    return SLOT_PATTERN.sub("", text.rpartition("\n--\n")[0] or text)
+
+
+def _size(env: Environment, draft: Draft) -> Iterator[Check]:
+    size = max(len(version.content.html.encode()) for version in draft.prepared.versions)
+    what = f"{size / 1024:.0f} KB of HTML"
+    if size >= CUT_AT:
+        yield Check("size", "bad", what, "Gmail cuts it off at 102 KB, and the link to unsubscribe with it: shorten it")
+    elif size > HTML_BUDGET:
+        yield Check("size", "warn", what, "close to the 102 KB at which Gmail cuts a mail off")
+    else:
+        yield Check("size", "good", f"{what}; Gmail cuts at 102")
+
+
+def _sender(env: Environment, draft: Draft) -> Iterator[Check]:
+    """Whether the domain in From says who may send for it. `doctor` looks at the rest."""
+    domain = draft.prepared.list.from_email.rpartition("@")[2]
+    if _reserved(domain):
+        return
+    try:
+        policy, senders = dmarc.examine(domain, env.resolver).record, spf.examine(domain, env.resolver).record
+    except CouldNotAsk as error:
+        yield Check("from", "warn", f"{domain} could not be checked: {error.message}", "ask again later")
+        return
+    if not senders:
+        hint = f'publish TXT {domain} "v=spf1 … -all"; `newsletter doctor` says more'
+        yield Check("from", "warn", f"{domain} has no SPF record: nobody vouches for your server", hint)
+    if not policy:
+        hint = f'publish TXT _dmarc.{domain} "v=DMARC1; p=none; rua=mailto:{draft.prepared.list.from_email}"'
+        yield Check("from", "warn", f"{domain} has no DMARC record: Gmail and Yahoo ask for one", hint)
+    if senders and policy:
+        yield Check("from", "good", f"{domain} has SPF and DMARC; `newsletter doctor` looks closer")
+
+
+def _reserved(domain: str) -> bool:
+    """Whether a domain is one of those kept for examples and tests (RFC 2606, RFC 6761): no DNS knows it."""
+    return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)
+
+
+def _notes(draft: Draft) -> Iterator[Check]:
+    for note in draft.prepared.notes:
+        yield Check("video", "warn", note, "it works all the same")

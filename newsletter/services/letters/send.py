@@ -1,0 +1,207 @@
+"""Sends letters: once, now or at their moment, to a list or a segment; of two subjects first to those who try them.
+
+Who gets a letter is decided when it starts, and a field that cannot be filled in for somebody stops it before anybody
+has got it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.authoring.letter_file import Letter, parse_letter
+from newsletter.db.session import reading, rehearsal, transaction
+from newsletter.errors import InvalidInput, Refused, TemplateProblem
+from newsletter.mail.render import MailContent
+from newsletter.models import Campaign, Edition, MailingList
+from newsletter.models.campaigns import WEB
+from newsletter.services.audience import segments
+from newsletter.services.campaigns import identify
+from newsletter.services.digests.layout import addressed
+from newsletter.services.letters import drafts, rendering
+from newsletter.services.letters.drafts import Draft, Spoken
+from newsletter.services.runtime import Environment
+from newsletter.services.sending.message_builder import compile_for_list
+
+parse = parse_letter
+
+
+def send(
+    env: Environment, letter: Letter, slug: str | None = None, *, at: datetime | None = None, again: bool = False
+) -> int:
+    """Sends a letter that is no draft yet, as `dispatch` does. Returns its campaign's number."""
+    return dispatch(env, drafts.drafted(env, letter, slug, None, ""), at=at, again=again)
+
+
+def dispatch(env: Environment, draft: Draft, *, at: datetime | None = None, again: bool = False) -> int:
+    """Schedules a letter for `at`, or freezes who gets it now, for any worker to send. Returns the campaign's number.
+
+    Raises `Refused` where this very letter went to this list before (and not `again`), where it was sent already,
+    nobody would get it, or a field cannot be filled in for somebody.
+    """
+    if not draft.recipients and at is None:
+        raise Refused(f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed")
+    _require_fields(env, draft)
+    versions = drafts.in_every_language(env, draft.prepared)
+    with transaction() as session:
+        # One letter of a list at a time: two commands at once must not both find that it was not sent yet.
+        mailing_list = session.get_one(MailingList, draft.prepared.list.id, with_for_update=True)
+        session.execute(update(MailingList).where(MailingList.id == mailing_list.id).values(slug=mailing_list.slug))
+        campaign = _to_send(env, session, draft)
+        if not again:
+            _require_new(session, draft, campaign)
+        if not _queue(env, session, campaign, draft, versions, at):
+            raise Refused(f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed")
+        return campaign.id
+
+
+def rehearse(env: Environment, draft: Draft) -> None:
+    """Schedule or start a letter as `dispatch` does, and roll it back: whatever `dispatch` would raise about the letter
+    is raised here. Whom it goes to, and whether it went before, are checks of their own (letters/preflight.py)."""
+    versions = drafts.in_every_language(env, draft.prepared)
+    for version in (version for spoken in versions.values() for version in spoken):
+        compile_for_list(env, draft.prepared.list, version.content, stream="letter")
+    with rehearsal() as session:
+        _queue(env, session, _to_send(env, session, draft), draft, versions, None)
+
+
+def _require_new(session: Session, draft: Draft, campaign: Campaign) -> None:
+    """Raise `Refused` where the list has had this letter, or this file waits to be sent already."""
+    twin = identify.twin_of(session, campaign.list_id, draft.prepared.letter, campaign.id)
+    if twin is not None:
+        raise Refused(f"this letter is campaign {twin.id} already ({twin.status})", hint="change it, or say --again")
+    waiting = identify.waiting_of(session, campaign.list_id, draft.file, campaign.id)
+    if waiting is not None:
+        raise Refused(
+            f"this file is campaign {waiting.id} already, which is {waiting.status}",
+            hint=f"`newsletter campaign edit {waiting.id} --file …` changes that one; or say --again",
+        )
+
+
+def _queue(
+    env: Environment, session: Session, campaign: Campaign, draft: Draft, versions: Spoken, at: datetime | None
+) -> bool:
+    """Write everything about a letter and schedule it, or start it where `at` is None; False where nobody gets it."""
+    drafts.fill(env, session, campaign, draft.prepared, draft.file)
+    drafts.write_editions(env, session, campaign, versions)
+    campaign.status, campaign.scheduled_at = "scheduled", at
+    return at is not None or bool(_start(env, session, campaign))
+
+
+def _to_send(env: Environment, session: Session, draft: Draft) -> Campaign:
+    if draft.campaign_id is None:
+        campaign = identify.draft_of(session, draft.prepared.list.id, draft.file) or drafts.blank(env, session, draft)
+        session.flush()
+        return campaign
+    campaign = identify.locked(session, draft.campaign_id)
+    if campaign.status != "draft":
+        raise Refused(f"campaign {campaign.id} is {campaign.status} already", hint="a letter is sent once")
+    return campaign
+
+
+def _require_fields(env: Environment, draft: Draft) -> None:
+    for version in draft.prepared.versions:
+        problem = segments.unfillable(env, draft.prepared.list.id, draft.prepared.letter.segment, version.personal)
+        if problem:
+            raise Refused(f"{problem.count} of {draft.recipients} readers cannot get this letter: {problem.why}")
+
+
+def start_due(env: Environment) -> list[int]:
+    """Starts the letters whose moment has come; one whose fields cannot be filled in for somebody is paused before
+    anybody gets it. Returns the numbers of those started."""
+    with reading() as session:
+        due = list(
+            session.scalars(select(Campaign.id).where(Campaign.status == "scheduled", Campaign.scheduled_at <= env.now))
+        )
+    return [campaign_id for campaign_id in due if _start_one(env, campaign_id)]
+
+
+def _start_one(env: Environment, campaign_id: int) -> bool:
+    problem = _why_not_now(env, campaign_id)
+    with transaction() as session:
+        campaign = identify.locked(session, campaign_id)
+        if campaign.status != "scheduled" or (campaign.scheduled_at and campaign.scheduled_at > env.now):
+            return False
+        if problem:
+            campaign.status, campaign.reason = "paused", problem[:500]
+            return False
+        if not _start(env, session, campaign):
+            campaign.status, campaign.finished_at = "sent", env.now
+            campaign.reason = "nobody was left to mail it to"
+        return True
+
+
+def _why_not_now(env: Environment, campaign_id: int) -> str:
+    with reading() as session:
+        campaign = identify.found(session, campaign_id)
+        list_id, segment = campaign.list_id, campaign.segment
+        fields = list(
+            session.scalars(
+                select(Edition.fields).where(
+                    Edition.campaign_id == campaign_id, Edition.cursor >= 0, Edition.language == ""
+                )
+            )
+        )
+    for kept in fields:
+        try:
+            problem = segments.unfillable(env, list_id, segment, rendering.personal_of(kept))
+        except (InvalidInput, TemplateProblem) as error:
+            return str(error)
+        if problem:
+            return f"{problem.count} readers cannot get it: {problem.why}"
+    return ""
+
+
+def _start(env: Environment, session: Session, campaign: Campaign) -> int:
+    """Freezes who gets the letter; of two subjects only those who try them out. Returns how many."""
+    mailing_list = session.get_one(MailingList, campaign.list_id)
+    chosen = segments.chosen(mailing_list, campaign.segment, env.now)
+    campaign.status, campaign.started_at, campaign.reason = "sending", env.now, ""
+    if not campaign.subject_b:
+        return outbox.freeze(session, campaign, segments.everybody(chosen, edition=0), mail="letter", now=env.now)
+    total = segments.counted(session, mailing_list, campaign.segment, env.now)
+    first = min(total, max(2, -(-total * campaign.share // 100)))
+    drawn = segments.split(chosen, first=first, seed=campaign.seed)
+    return outbox.freeze(session, campaign, drawn, mail="letter", now=env.now)
+
+
+def pick(env: Environment, campaign_id: int, which: str) -> int:
+    """Sends the better of two subjects (``a`` or ``b``) to everybody who has had neither. Returns how many that are.
+
+    Raises `Refused` where there is nothing to pick (any more).
+    """
+    edition, draft = "ab".index(which), drafts.look(env, campaign_id, offline=True)
+    if len(draft.prepared.versions) == 1:
+        raise Refused(f"campaign {campaign_id} has one subject only")
+    page = addressed(draft.prepared.versions[edition].page, env.links.archive(draft.slug, campaign_id))
+    with transaction() as session:
+        campaign = identify.locked(session, campaign_id)
+        if campaign.picked or campaign.started_at is None or campaign.status not in ("sending", "paused"):
+            picked = f", and {campaign.picked} was picked" if campaign.picked else ""
+            raise Refused(f"campaign {campaign_id} is {campaign.status}{picked}")
+        mailing_list = session.get_one(MailingList, campaign.list_id)
+        campaign.picked, campaign.status, campaign.reason = which, "sending", ""
+        _show(session, campaign, page)
+        rest = segments.chosen(mailing_list, campaign.segment, env.now).where(outbox.without(campaign))
+        more = outbox.freeze(session, campaign, segments.everybody(rest, edition=edition), mail="letter", now=env.now)
+        if not more and outbox.worked_through(session, campaign):
+            campaign.status, campaign.finished_at = "sent", env.now
+        return more
+
+
+def undecided(env: Environment, campaign_id: int) -> int:
+    """How many readers would get the better subject now."""
+    with reading() as session:
+        campaign = identify.found(session, campaign_id)
+        rest = segments.chosen(campaign.mailing_list, campaign.segment, env.now).where(outbox.without(campaign))
+        return session.scalar(select(func.count()).select_from(rest.subquery())) or 0
+
+
+def _show(session: Session, campaign: Campaign, page: MailContent) -> None:
+    """Shows `page` in the archive from now on."""
+    shown = session.scalars(select(Edition).where(Edition.campaign_id == campaign.id, Edition.cursor == WEB)).one()
+    campaign.subject = shown.subject = page.subject
+    shown.text, shown.html = page.text, page.html

@@ -1,0 +1,1 @@
+"""Mailing lists, their topics and digest options."""

@@ -1,0 +1,114 @@
+"""Tells the author by mail what only she can mend: a feed that fails, entries that are held, a mailing
+that is refused. Once for each trouble."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.html.sanitize import plain
+from newsletter.models import Campaign, Feed, MailingList
+from newsletter.services.runtime import Environment
+
+FAILING_FOR = timedelta(days=1)
+"""Servers stumble for hours and get up again; YouTube's feeds do for days."""
+FAILURES = 3
+
+
+def feed_fails(env: Environment, session: Session, feed: Feed) -> None:
+    """Says that a feed has failed for a day, or is gone; once until it answers again."""
+    since = feed.failing_since or env.now
+    lasting = feed.failures >= FAILURES and env.now - since >= FAILING_FOR
+    if feed.told_at is not None or not (lasting or feed.status == "gone"):
+        return
+    feed.told_at = env.now
+    if feed.status == "gone":
+        subject = "A feed is gone and is not asked any more"
+        next_ = "If your blog has moved, add its new feed:"
+        commands = [
+            f"newsletter feed add NEW-ADDRESS --list {feed.mailing_list.slug}",
+            f"newsletter feed remove {feed.id}",
+        ]
+    else:
+        subject = "A feed cannot be read, so nothing new goes out"
+        next_ = (
+            "It is asked again, at least once a day, and nothing is lost: what is published meanwhile goes out once it "
+            f"answers. It has failed {feed.failures} times since {since:%d %B %Y, %H:%M} UTC. To look at once:"
+        )
+        commands = [f"newsletter feed check {feed.id}"]
+    tell(env, session, feed.mailing_list, subject, [f"{feed.url} says: {feed.error}.", next_], commands)
+
+
+def entries_held(env: Environment, session: Session, feed: Feed, count: int) -> None:
+    """Asks whether entries that appeared all at once are to be mailed."""
+    paragraphs = [
+        f"{count} new entries appeared at once in {feed.url}. That happens when a blog moves or changes its addresses: "
+        "then they are old posts, and your readers know them. So they are held until you decide.",
+        "Look at them, and let them go out or not:",
+    ]
+    commands = [
+        f"newsletter entry ls --list {feed.mailing_list.slug} --fate held",
+        f"newsletter entry skip --held --list {feed.mailing_list.slug}",
+        f"newsletter entry release --held --list {feed.mailing_list.slug}",
+    ]
+    tell(env, session, feed.mailing_list, f"{count} new entries are held: has your blog moved?", paragraphs, commands)
+
+
+def flood(env: Environment, session: Session, mailing_list: MailingList, count: int) -> None:
+    """Says that confirmations are held, because many sign up and few confirm."""
+    paragraphs = [
+        f"Unusually many addresses were typed into the form of {mailing_list.title}, and very few of them were "
+        "confirmed. That is what it looks like when a robot fills in strangers' addresses. So that nobody gets mail "
+        f"she did not ask for, {count} confirmations are held back. They go out as soon as more of those who "
+        "were asked before have confirmed.",
+        "If these sign-ups are real (you spoke on the radio, say), let them go. If they are not, drop them: nobody has "
+        "heard from you.",
+    ]
+    commands = [
+        f"newsletter list confirmations {mailing_list.slug} --release",
+        f"newsletter list confirmations {mailing_list.slug} --drop",
+    ]
+    subject = f"Many sign-ups for {mailing_list.title}, and few are confirmed"
+    tell(env, session, mailing_list, subject, paragraphs, commands)
+
+
+def campaign_paused(env: Environment, session: Session, campaign: Campaign) -> None:
+    """Says that a campaign has paused itself, and why."""
+    paragraphs = [
+        f"“{campaign.subject}” (campaign {campaign.id}) stopped by itself: {campaign.reason}",
+        "Nobody is lost and nobody hears twice: who has not got it waits. Once the reason is gone, let it go on:",
+    ]
+    commands = [f"newsletter campaign report {campaign.id}", f"newsletter campaign resume {campaign.id}"]
+    tell(env, session, campaign.mailing_list, "A mailing has paused itself", paragraphs, commands)
+
+
+def domain_rests(env: Environment, session: Session, campaign: Campaign, domain: str, why: str) -> None:
+    """Says that a domain refuses us for our own sake."""
+    paragraphs = [
+        f"{domain} refuses your mail while others take it. It says: {why}",
+        "Such refusals are about the sender (SPF, DKIM, DMARC, reputation) and not about your readers. They are tried "
+        "again later, more and more seldom, and nobody is marked. What can be checked from here:",
+    ]
+    tell(env, session, campaign.mailing_list, f"{domain} refuses your mail", paragraphs, ["newsletter doctor"])
+
+
+def tell(
+    env: Environment,
+    session: Session,
+    mailing_list: MailingList,
+    subject: str,
+    paragraphs: list[str],
+    commands: list[str],
+) -> None:
+    """Queues a notice to whoever writes a list."""
+    context = {
+        "to": mailing_list.reply_to or mailing_list.from_email,
+        "list_id": mailing_list.id,
+        "subject": subject,
+        "paragraphs": [plain(text, limit=600) for text in paragraphs],
+        "commands": commands,
+        "foot": f"This comes from your own newsletter program, to you alone. The list: {mailing_list.slug}",
+    }
+    outbox.enqueue(session, mail="notice", subscription_id=None, now=env.now, context=context)

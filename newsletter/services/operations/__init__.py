@@ -1,0 +1,1 @@
+"""Run an installation: set up, check, back up, clean up."""

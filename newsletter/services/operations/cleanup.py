@@ -1,0 +1,41 @@
+"""Throws away what has served: sign-ups nobody confirmed, and counters of windows long past."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete, exists, select, update
+
+from newsletter.db.session import transaction
+from newsletter.models import Asking, Counter, Subscriber, Subscription
+from newsletter.services import consent
+from newsletter.services.runtime import Environment
+from newsletter.services.signup import double_opt_in
+from newsletter.services.subscribers import address_change, reconfirmation
+
+UNCONFIRMED_FOR = timedelta(days=14)
+COUNTERS_FOR = timedelta(days=2)
+
+
+def tidy(env: Environment) -> None:
+    """Deletes unconfirmed subscriptions after 14 days, with subscribers who are left with none (who had left before
+    and asked again in vain has left again), and old counters; cuts old evidence's IP addresses to their network."""
+    now = env.now
+    with transaction() as session:
+        old = (Subscription.status == "pending", Subscription.confirmation_at < now - UNCONFIRMED_FOR)
+        session.execute(delete(Subscription).where(*old, Subscription.confirmed_at.is_(None)))
+        session.execute(update(Subscription).where(*old).values(status="unsubscribed", withheld=False))
+        session.execute(delete(Asking).where(Asking.last_at < now - double_opt_in.FORGOTTEN_AFTER))
+        alone = ~exists(select(Subscription.id).where(Subscription.subscriber_id == Subscriber.id))
+        session.execute(delete(Subscriber).where(alone, Subscriber.created_at < now - UNCONFIRMED_FOR))
+        address_change.tidy(env, session)
+        before = (now - COUNTERS_FOR).timestamp()
+        sent = Counter.name.startswith("pace/")  # counted in milliseconds
+        kept = Counter.name == "warmup"  # when the first message went
+        session.execute(delete(Counter).where(~sent, ~kept, Counter.starts_at < before))
+        session.execute(delete(Counter).where(sent, Counter.starts_at < before * 1000))
+    reconfirmation.settle(env)
+    cut = consent.CUT_AT_ONCE
+    while cut == consent.CUT_AT_ONCE:
+        with transaction() as session:
+            cut = consent.forget_addresses(session, kept_for=env.settings.signup.keep_ip, now=now)

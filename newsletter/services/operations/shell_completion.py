@@ -1,0 +1,47 @@
+"""The names of lists and mailings for a shell's Tab key, straight from an SQLite file.
+
+A shell waits a third of a second: no settings are checked and no engine is started. Where anything is wrong, and for
+any other database, there are no names, and nothing is said.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tomllib
+from contextlib import closing
+from pathlib import Path
+
+SECONDS = 0.1
+_LISTS = "SELECT slug, title FROM mailing_lists ORDER BY id"
+_CAMPAIGNS = "SELECT CAST(id AS TEXT), subject FROM campaigns ORDER BY id DESC LIMIT 50"
+
+
+def lists(config: Path | None) -> list[tuple[str, str]]:
+    """Slug and title of each list of the installation that `config`, or the environment, or the folder names."""
+    return _asked(config, _LISTS)
+
+
+def campaigns(config: Path | None) -> list[tuple[str, str]]:
+    """Number and subject of the last mailings."""
+    return _asked(config, _CAMPAIGNS)
+
+
+def _asked(config: Path | None, query: str) -> list[tuple[str, str]]:
+    try:
+        address = f"{_database(config).resolve().as_uri()}?mode=ro"
+        with closing(sqlite3.connect(address, uri=True, timeout=SECONDS)) as connection:
+            return [(str(name), str(text)) for name, text in connection.execute(query)]
+    except (OSError, ValueError, sqlite3.Error):
+        return []
+
+
+def _database(config: Path | None) -> Path:
+    """The SQLite file. Raises `ValueError` where it is another database."""
+    file = config or Path(os.environ.get("NEWSLETTER_CONFIG") or "newsletter.toml")
+    said = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    url = os.environ.get("NEWSLETTER_DATABASE_URL") or said.get("database_url") or "sqlite:///newsletter.db.session"
+    kind, found, path = str(url).partition("sqlite:///")
+    if kind or not found:
+        raise ValueError(url)
+    return file.parent / path

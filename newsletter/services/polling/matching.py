@@ -1,0 +1,227 @@
+"""Which entries of a feed are new, and which have gone: the decider of polling. Pure.
+
+docs/feeds.md states its rules for authors.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from newsletter.feeds.types import ParsedEntry
+
+AHEAD = timedelta(minutes=10)
+"""How far a publisher's clock may be ahead before an entry counts as dated in the future."""
+PLAUSIBLE = 10
+"""So many new entries are believed for each day since the last reading (E01);"""
+OLD_NEWS = 3
+"""so many that are older than the newest that was known, and were not there then,"""
+LATE = timedelta(days=1)
+"""by more than this: caches and dates without an hour make that much;"""
+RENAMED = 3
+"""and fewer than so many that carry the titles of entries which have vanished."""
+SLID_IN = "older than all that was known: came into the feed when others were taken out of it"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An entry as it was stored."""
+
+    id: int
+    identity: str
+    link_key: str
+    title: str
+    published: datetime | None = None
+    fate: str = "sent"
+    withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """An entry to be stored, with its fate (`ready`, `new`: not before its date, `held`, `skipped`) and why."""
+
+    identity: str
+    entry: ParsedEntry
+    fate: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a poll changes: `new` in the feed's order; `seen`, what is there now of each known entry (by its number);
+    `gone`, the numbers of those that were taken back."""
+
+    new: tuple[New, ...]
+    seen: tuple[tuple[int, ParsedEntry], ...]
+    gone: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a feed was read: `before` is the last time it was (None: never). Of a first reading the newest `backlog`
+    entries are mailed. `site_key` is the site's address, folded, which tells no entry from another; `window`, how many
+    entries the feed had then."""
+
+    now: datetime
+    before: datetime | None
+    backlog: int = 0
+    site_key: str = ""
+    window: int = 0
+
+
+def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Moment) -> Decision:
+    """Tells new entries from known ones, and finds those that were withdrawn.
+
+    Known is what has a known identity, unless link, title and date all say it is another; else what has the link, or
+    the title and date, of an entry that has vanished. Nothing is judged by its date: a back-dated entry goes out once
+    like any other (E04).
+    """
+    entries = list({entry.identity: entry for entry in reversed(entries)}.values())[::-1]  # of twins, the first
+    matched = _match(known, entries, moment.site_key)
+    seen = tuple((found.id, entry) for entry, found in zip(entries, matched, strict=True) if found is not None)
+    new = [entry for entry, found in zip(entries, matched, strict=True) if found is None]
+    present = {number for number, _ in seen}
+    vanished = [entry for entry in known if entry.id not in present]
+    used = {entry.identity for entry in known}
+    end = entries[len(entries) - _unknown_at_the_end(matched) :]
+    slid = _slid_in(end, known, vanished) if len(entries) <= moment.window else []
+    new = [entry for entry in new if entry not in slid]
+    judged = [(entry, "skipped", SLID_IN) for entry in slid]
+    judged = [*_fates(new, _storm(new, len(entries), known, vanished, moment), moment), *judged]
+    fates = tuple(
+        New(_renewed(entry) if entry.identity in used else entry.identity, entry, fate, why)
+        for entry, fate, why in judged
+    )
+    return Decision(fates, seen, _gone(vanished, known, seen, entries))
+
+
+def _renewed(entry: ParsedEntry) -> str:
+    """The identity of an entry whose id was another's before."""
+    return f"{entry.identity[:390]}#{entry.link_key}"[:500]
+
+
+def _match(known: Sequence[Known], entries: Sequence[ParsedEntry], site_key: str) -> list[Known | None]:
+    """The known entry that each of `entries` is, if it is one. The strongest evidence is heard first."""
+    by_identity = {entry.identity: entry for entry in known}
+    matched: list[Known | None] = []
+    for entry in entries:
+        same = by_identity.get(entry.identity)
+        another = same is not None and _another(same, entry)
+        matched.append(by_identity.get(_renewed(entry)) if another else same)
+    taken = {entry.id for entry in matched if entry is not None}
+    for key_of in (lambda entry: entry.link_key if entry.link_key != site_key else "", _title_and_date):
+        left = [entry for entry in known if entry.id not in taken]
+        tells = _telling(left, known, entries, key_of)
+        for position, entry in enumerate(entries):
+            if matched[position] is None and (same := tells.get(key_of(entry))) and same.id not in taken:
+                matched[position] = same
+                taken.add(same.id)
+    return matched
+
+
+def _telling(
+    left: Sequence[Known],
+    known: Sequence[Known],
+    entries: Sequence[ParsedEntry],
+    key_of: Callable[[Known | ParsedEntry], str],
+) -> dict[str, Known]:
+    """Those `left` by a key that tells entries apart: not shared by several that are there at once, nor by several that
+    were known."""
+    before, now = Counter(key_of(entry) for entry in known), Counter(key_of(entry) for entry in entries)
+    keys = {key_of(entry): entry for entry in left}
+    return {key: entry for key, entry in keys.items() if key and before[key] == 1 and now[key] == 1}
+
+
+def _title_and_date(entry: Known | ParsedEntry) -> str:
+    return f"{entry.title}\n{entry.published.isoformat()}" if entry.title and entry.published else ""
+
+
+def _another(known: Known, entry: ParsedEntry) -> bool:
+    """Whether an id was used again for something else: another link and title, and not the same date (E02)."""
+    dated_alike = known.published is not None and known.published == entry.published
+    return bool(entry.link_key) and known.link_key != entry.link_key and known.title != entry.title and not dated_alike
+
+
+def _fates(new: Sequence[ParsedEntry], storm: str, moment: Moment) -> Iterator[tuple[ParsedEntry, str, str]]:
+    newest = set(map(id, _newest(new, moment.backlog)))
+    for entry in new:
+        if moment.before is None and id(entry) not in newest:
+            fate, why = "skipped", "was there already when the feed was added"
+        elif storm:
+            fate, why = "held", storm
+        elif entry.published is not None and entry.published > moment.now + AHEAD:
+            fate, why = "new", "dated in the future: waits for its time"
+        else:
+            fate, why = "ready", ""
+        yield entry, fate, why
+
+
+def _unknown_at_the_end(matched: Sequence[Known | None]) -> int:
+    return next((place for place, found in enumerate(reversed(matched)) if found is not None), 0)
+
+
+def _slid_in(end: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]) -> list[ParsedEntry]:
+    """Those at the `end` of a feed, behind all that was known and older, that came into its window because as many were
+    taken out of it: a blog shows its last ten posts, and one of them is deleted. (A feed that grows by them has been
+    given back-dated ones.)"""
+    dates = [entry.published for entry in known if entry.published is not None]
+    older = [entry for entry in end if dates and entry.published is not None and entry.published < min(dates)]
+    room = sum(1 for entry in vanished if not entry.withdrawn)
+    return older if len(older) == len(end) <= room else []
+
+
+def _newest(entries: Sequence[ParsedEntry], count: int) -> list[ParsedEntry]:
+    """The newest `count`: by their dates where all have one, else the first in the feed."""
+    dated = [(entry.published, -place, entry) for place, entry in enumerate(entries) if entry.published is not None]
+    ordered = [entry for *_, entry in sorted(dated, reverse=True)] if len(dated) == len(entries) else list(entries)
+    return ordered[:count]
+
+
+def _storm(
+    new: Sequence[ParsedEntry], count: int, known: Sequence[Known], vanished: Sequence[Known], moment: Moment
+) -> str:
+    """Why so many new entries cannot be right (a move, all ids changed, an archive opened), or "" (E01)."""
+    if moment.before is None:
+        return ""
+    days = max(1, (moment.now - moment.before).days)
+    if _another_site(new, known, vanished):
+        return f"all {len(new)} entries of this feed are of another site now: has the blog moved? release or skip them"
+    often = Counter(entry.title for entry in known)
+    titles = {entry.title for entry in vanished if entry.title and often[entry.title] == 1}
+    dates = [entry.published for entry in known if entry.published is not None and entry.published <= moment.before]
+    old = sum(1 for entry in new if dates and entry.published is not None and entry.published < max(dates) - LATE)
+    renamed = sum(1 for entry in new if entry.title in titles)
+    crowd = len(new) > PLAUSIBLE * days and len(new) * 2 > count
+    if crowd or old > OLD_NEWS or renamed >= RENAMED:
+        return f"{len(new)} new entries at once: has the blog moved? release or skip them"
+    return ""
+
+
+def _another_site(new: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]) -> bool:
+    """Whether nothing that was known is left, and all there is leads elsewhere: a name that lapsed and was bought."""
+    before, now = ({entry.link_key.split("/")[0] for entry in entries if entry.link_key} for entries in (known, new))
+    return len(vanished) == len(known) and bool(before) and bool(now) and before.isdisjoint(now)
+
+
+def _gone(
+    vanished: Sequence[Known],
+    known: Sequence[Known],
+    seen: Sequence[tuple[int, ParsedEntry]],
+    entries: Sequence[ParsedEntry],
+) -> tuple[int, ...]:
+    """Entries taken back: not in the feed, though what stands at its end is older, so that its window still reaches
+    them. A feed without entries has none; an entry that returns is found again by its identity."""
+    candidates = [entry for entry in vanished if not entry.withdrawn and entry.fate != "skipped"]
+    if not entries:
+        return tuple(entry.id for entry in candidates)
+    by_id = {entry.id: entry for entry in known}
+    last = by_id[seen[-1][0]] if seen else None
+    return tuple(entry.id for entry in candidates if last is not None and _older(last, entry))
+
+
+def _older(one: Known, other: Known) -> bool:
+    if one.published is not None and other.published is not None and one.published != other.published:
+        return one.published < other.published
+    return one.id < other.id

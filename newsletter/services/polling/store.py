@@ -1,0 +1,195 @@
+"""Writes down what a feed said: new entries with their fates, what known ones say now, what was withdrawn and what came
+back. Within the caller's transaction."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from newsletter.feeds import youtube
+from newsletter.feeds.fetch import Fetched
+from newsletter.feeds.identity import canonical_link
+from newsletter.feeds.types import ParsedEntry, ParsedFeed
+from newsletter.models import Entry, Feed
+from newsletter.schedule import next_poll
+from newsletter.services import notifications
+from newsletter.services.polling import duplicates, matching
+from newsletter.services.polling.entries import make_ready, owe_again
+from newsletter.services.polling.fetch import Reading, digest
+from newsletter.services.runtime import Environment
+
+MOVED_AFTER = 3
+WAITS = "dated in the future: waits for its time"
+TRYING_OUT = timedelta(hours=1)
+"""So long after a feed was added its author is likely to be trying things out;"""
+TRYING_OUT_EVERY = timedelta(minutes=1)
+"""so often it is asked then."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollResult:
+    """What came of asking: `new`, `changed` (known ones), `held` and `gone` count entries; `error` is one line, "" when
+    all went well."""
+
+    feed_id: int
+    url: str
+    new: int = 0
+    changed: int = 0
+    held: int = 0
+    gone: int = 0
+    unchanged: bool = False
+    error: str = ""
+
+
+def store(env: Environment, session: Session, feed: Feed, found: Reading, *, backlog: int = 0) -> PollResult:
+    """Writes down what a feed said, within the caller's transaction."""
+    now, fetched = env.now, found.fetched
+    result = PollResult(feed.id, feed.url, unchanged=True)
+    if found.parsed is not None:
+        result = _entries(env, session, feed, found, found.parsed, backlog=backlog)
+        feed.title = found.parsed.title or feed.title
+        feed.body_digest = digest(fetched)
+    if fetched.status != 304:
+        feed.etag, feed.last_modified = fetched.etag, fetched.last_modified
+    if found.waits:  # read it again next time, whether or not it changes
+        feed.etag, feed.last_modified, feed.body_digest = None, None, ""
+    feed.failures, feed.error, feed.failing_since, feed.told_at = 0, "", None, None
+    feed.polled_at = feed.read_at = now
+    if now - feed.created_at < TRYING_OUT:
+        feed.next_poll_at = now + TRYING_OUT_EVERY
+    else:
+        jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
+        feed.next_poll_at = next_poll(now, failures=0, max_age=fetched.max_age, retry_after=None, jitter=jitter)
+    _moved(session, feed, fetched)
+    return result
+
+
+def _moved(session: Session, feed: Feed, fetched: Fetched) -> None:
+    """Takes a permanent redirect at its word once it has said the same three times."""
+    target = fetched.permanent_url or ""
+    feed.moved_seen = feed.moved_seen + 1 if target and target == feed.moved_to else int(bool(target))
+    feed.moved_to = target
+    if feed.moved_seen >= MOVED_AFTER:
+        twin = session.scalar(select(Feed.id).where(Feed.list_id == feed.list_id, Feed.url == target))
+        if twin is None:
+            feed.url, feed.moved_to, feed.moved_seen = target, "", 0
+
+
+def _entries(
+    env: Environment, session: Session, feed: Feed, found: Reading, parsed: ParsedFeed, *, backlog: int
+) -> PollResult:
+    known, asked = _known(session, feed), _author_was_asked(session, feed)
+    site_key = canonical_link(feed.site_url or parsed.link)
+    moment = matching.Moment(env.now, feed.read_at, backlog, site_key, feed.entries_at_once)
+    feed.entries_at_once = len(parsed.entries) or feed.entries_at_once
+    decided = matching.decide(known, parsed.entries, moment)
+    changed = _seen(env, session, known, decided.seen)
+    gone = withdrawn(env, session, decided.gone)
+    # Oldest first, so that what is ready is numbered in the order it was written.
+    fates = [_add(env, session, feed, new, _left_out(feed, new, found)).fate for new in reversed(decided.new)]
+    duplicates.join(env, session, feed.list_id)
+    if (held := fates.count("held")) and not asked:
+        notifications.entries_held(env, session, feed, held)
+    return PollResult(
+        feed.id,
+        feed.url,
+        new=len(fates) - fates.count("skipped"),
+        changed=changed,
+        held=fates.count("held"),
+        gone=gone,
+    )
+
+
+def _author_was_asked(session: Session, feed: Feed) -> bool:
+    """Whether entries of this feed are held already: one question at a time."""
+    held = exists().where(Entry.feed_id == feed.id, Entry.fate == "held", Entry.by_hand.is_(False))
+    return bool(session.scalar(select(held)))
+
+
+def _known(session: Session, feed: Feed) -> list[matching.Known]:
+    columns = (Entry.id, Entry.identity, Entry.link_key, Entry.title, Entry.published_at, Entry.fate)
+    query = select(*columns, Entry.withdrawn_at.is_not(None)).where(Entry.feed_id == feed.id).order_by(Entry.id)
+    return [matching.Known(*row) for row in session.execute(query)]
+
+
+def _seen(
+    env: Environment, session: Session, known: Sequence[matching.Known], seen: Sequence[tuple[int, ParsedEntry]]
+) -> int:
+    """Takes over what entries say now: the corrected text goes to whoever has not had it yet, and an id that changed is
+    what the entry is known by from now on. Returns how many."""
+    used = {entry.identity for entry in known}
+    rows = {entry.id: entry for entry in session.scalars(select(Entry).where(Entry.id.in_([id_ for id_, _ in seen])))}
+    for number, sighted in seen:
+        entry = rows[number]
+        _update(entry, sighted)
+        if sighted.identity not in used:
+            entry.identity = sighted.identity
+        if entry.withdrawn_at is not None:
+            returned(env, session, entry)
+    return len(seen)
+
+
+def returned(env: Environment, session: Session, entry: Entry) -> None:
+    """Owes what is in its feed again to everybody; what was mailed already, to whoever has not had it."""
+    entry.withdrawn_at = None
+    if entry.by_hand or entry.shown_in_id is not None:
+        return
+    if entry.fate == "sent":
+        owe_again(session, entry)
+    elif entry.fate == "skipped" and entry.published_at is not None and entry.published_at > env.now + matching.AHEAD:
+        entry.fate, entry.why = "new", WAITS
+    elif entry.fate == "skipped":
+        make_ready(session, entry, "is in its feed again", grace_from=env.now)
+
+
+def withdrawn(env: Environment, session: Session, numbers: Sequence[int]) -> int:
+    """Takes back what its feed has taken back, but for what the author has decided by hand."""
+    rows = session.scalars(select(Entry).where(Entry.id.in_(numbers), Entry.by_hand.is_(False))).all()
+    for entry in rows:
+        entry.withdrawn_at = env.now
+        if entry.fate in ("ready", "new"):
+            entry.fate, entry.why, entry.seq = "skipped", "withdrawn: its feed does not have it any more", None
+    duplicates.part(env, session, [entry.id for entry in rows])
+    return len(rows)
+
+
+def _left_out(feed: Feed, new: matching.New, found: Reading) -> str:
+    """The kind of video that an entry is, if it is one that its feed leaves out."""
+    known = found.left_out.get(new.entry.identity)
+    return known or (youtube.left_out(new.entry.link, youtube.Video(), feed.leaves_out) if new.entry.video_id else "")
+
+
+def _add(env: Environment, session: Session, feed: Feed, new: matching.New, left_out: str) -> Entry:
+    fate, why = ("skipped", f"this feed leaves out {left_out}") if left_out else (new.fate, new.why)
+    entry = Entry(
+        feed_id=feed.id,
+        list_id=feed.list_id,
+        identity=new.identity,
+        found_at=env.now,
+        fate="new" if fate == "ready" else fate,
+        why=why,
+        categories=[],
+    )
+    _update(entry, new.entry)
+    session.add(entry)
+    if fate == "ready":
+        session.flush()
+        make_ready(session, entry, grace_from=env.now)
+    return entry
+
+
+def _update(entry: Entry, sighted: ParsedEntry) -> None:
+    """What was mailed stays as it was mailed in its campaign's editions; here is what goes out from now on."""
+    entry.link_key, entry.link, entry.title = sighted.link_key, sighted.link, sighted.title
+    entry.author, entry.published_at = sighted.author, sighted.published
+    entry.summary_html, entry.content_html = sighted.summary_html, sighted.content_html
+    if sighted.image or not entry.image:  # what its page gave it stays
+        entry.image, entry.image_alt = sighted.image, sighted.image_alt
+    entry.video_id = sighted.video_id
+    if entry.categories != list(sighted.categories):
+        entry.categories = list(sighted.categories)

@@ -1,0 +1,55 @@
+"""What services are given: settings, clock, and the edges to the outside world. Made once, by app.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from flask import current_app
+
+from newsletter.captcha import Puzzles
+from newsletter.dns.mx import JudgeDomains
+from newsletter.dns.resolver import Resolver
+from newsletter.feeds.fetch import Fetch
+from newsletter.mail.render import Renderer
+from newsletter.mail.smtp.types import Transport
+from newsletter.settings import Settings
+from newsletter.tokens import Tokens
+from newsletter.urls import Links
+
+Clock = Callable[[], datetime]
+EXTENSION = "newsletter"
+
+
+def utcnow() -> datetime:
+    """The system's time, aware."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """The one thing handed to every service. `transport` makes a new one for each sender; `domains` says which
+    domains take no mail."""
+
+    settings: Settings
+    tokens: Tokens
+    puzzles: Puzzles
+    links: Links
+    renderer: Renderer
+    fetch: Fetch
+    transport: Callable[[], Transport]
+    domains: JudgeDomains
+    clock: Clock
+    resolver: Resolver
+
+    @property
+    def now(self) -> datetime:
+        """The moment, by the clock the program was given."""
+        return self.clock()
+
+
+def environment() -> Environment:
+    """The environment of the application whose context we are in; for doors."""
+    return cast(Environment, current_app.extensions[EXTENSION])

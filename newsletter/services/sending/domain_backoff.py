@@ -1,0 +1,73 @@
+"""Recipients' domains that refuse us for our own sake (policy, reputation): campaigns leave them alone for a while.
+
+Nobody is marked for it. What rests is known to every worker, and forgotten once the domain takes a message again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Tally
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from newsletter.db.session import reading, transaction
+from newsletter.mail.smtp.classify import Verdict
+from newsletter.models import Campaign, Rest
+from newsletter.services import notifications
+from newsletter.services.runtime import Environment
+
+STREAK = 3
+"""So many refusals in a row, while other domains take mail, let a domain rest."""
+REST_FIRST, REST_AT_MOST = timedelta(minutes=15), timedelta(hours=4)
+FRESH_SECONDS = 5.0
+
+
+class Rests:
+    """What one run knows of resting domains."""
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+        self._until: dict[str, datetime] = {}
+        self._read_at = float("-inf")
+        self._streaks: Tally[str] = Tally()
+        self._taken: Tally[str] = Tally()
+
+    def until(self, domain: str) -> datetime | None:
+        """When a domain may be written to again; None where it may be now."""
+        if time.monotonic() - self._read_at > FRESH_SECONDS:
+            with reading() as session:
+                self._until = {row.domain: row.until for row in session.scalars(select(Rest))}
+            self._read_at = time.monotonic()
+        until = self._until.get(domain)
+        return until if until is not None and until > self.env.now else None
+
+    def note(self, domain: str, verdict: Verdict, why: str, *, campaign_id: int) -> None:
+        """Learns what became of a message of a campaign, and lets its domain rest where that follows."""
+        if verdict.kind == "sent":
+            self._taken[domain] += 1
+            self._streaks[domain] = 0
+            if domain in self._until:
+                self._forget(domain)
+        elif verdict.kind == "us":
+            self._streaks[domain] += 1
+            if self._streaks[domain] >= STREAK and self._taken.total() > self._taken[domain]:
+                self._rest(domain, why, campaign_id)
+
+    def _rest(self, domain: str, why: str, campaign_id: int) -> None:
+        self._streaks[domain] = 0
+        with transaction() as session:
+            found = session.get(Rest, domain)
+            if found is None:
+                found = Rest(domain=domain, seconds=0, until=self.env.now, why="")
+                session.add(found)
+                notifications.domain_rests(self.env, session, session.get_one(Campaign, campaign_id), domain, why)
+            seconds = max(found.seconds * 2, int(REST_FIRST.total_seconds()))
+            found.seconds = min(seconds, int(REST_AT_MOST.total_seconds()))
+            found.until, found.why = self.env.now + timedelta(seconds=found.seconds), why[:500]
+            self._until[domain] = found.until
+
+    def _forget(self, domain: str) -> None:
+        del self._until[domain]
+        with transaction() as session:
+            session.execute(delete(Rest).where(Rest.domain == domain))

@@ -1,0 +1,237 @@
+"""Which delivery goes next: single mails before bulk, slice after slice, each reader's state read moments before.
+
+Holds the leases of one run. Every method that writes is a transaction of its own, committed before it returns, because
+the promise it records must stand before a message is offered to a server.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass, field
+
+from newsletter import outbox
+from newsletter.db.session import reading, transaction
+from newsletter.errors import LeaseLost
+from newsletter.outbox import Held, Mark, Row
+from newsletter.services import workers
+from newsletter.services.runtime import Environment
+
+LEASE_SECONDS, RENEW_SECONDS = 60, 15
+PAGE = 100
+FRESH_SECONDS = 1.0
+"""A reader's state is read again when it is older than this; single mails are looked for as often."""
+ALONE_WAIT = 0.01
+AHEAD = 4
+"""So many messages a connection may be offered before the next outcomes are written down: two that may be accepted by
+then, their successors, whose envelope goes with them, and as many that outcomes make room for."""
+
+
+@dataclass(slots=True)
+class Line:
+    """A lease being worked through: `rows` read and not yet offered, `flying` offered and without an outcome, `marks`
+    not yet written down. A line that is `alone` holds one message that was in flight at a crash before."""
+
+    held: Held
+    campaign_id: int | None
+    alone: bool
+    after_id: int
+    through_id: int
+    rows: deque[Row] = field(default_factory=deque)
+    flying: dict[int, Row] = field(default_factory=dict)
+    marks: list[Mark] = field(default_factory=list)
+    read_at: float = float("-inf")
+    renewed_at: float = field(default_factory=time.monotonic)
+    ended: bool = False
+    lost: bool = False
+
+    def horizon(self, ahead: int) -> int:
+        """How far messages may be offered so that `ahead` are at most in flight."""
+        room = min(max(ahead - len(self.flying), 1), len(self.rows))
+        return max(self.through_id, self.rows[room - 1].id if room else 0)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing of it is left to do."""
+        return self.ended and not (self.rows or self.flying or self.marks)
+
+
+class Supply:
+    """The rows of one run, in the order they are to go; of one campaign only, if `campaign_id` is given."""
+
+    def __init__(self, env: Environment, *, campaign_id: int | None, bulk: bool = True) -> None:
+        self.env = env
+        self.bulk = bulk
+        self.only = campaign_id
+        self.worker = workers.identity()
+        self.ledger = outbox.Ledger()
+        self.ahead = AHEAD * env.settings.smtp.connections
+        self.lines: list[Line] = []
+        self.lost = False
+        self.campaigns: set[int] = set()
+        self._looked_at = float("-inf")
+
+    def recover(self) -> int:
+        """Takes over what dead workers held. Returns how many rows are in doubt because of it."""
+        with transaction() as session:
+            local = session.get_bind().dialect.name == "sqlite"  # a server's commits are on its disk
+            forgetful = workers.before_restart if local else lambda _: False
+            return outbox.recover(session, now=self.env.now, alive=workers.alive, forgetful=forgetful)
+
+    def next(self) -> tuple[Line, Row] | float | None:
+        """The row to offer next and its line; seconds to wait first; or None where nothing is due."""
+        line = self._begun(single=True) or self._new_singles() or self._begun(single=False) or self._new_bulk()
+        if line is None:
+            return None
+        if line.alone and self._bulk_in_flight():
+            return ALONE_WAIT
+        row = line.rows.popleft()
+        line.after_id = row.id
+        return line, row
+
+    def _bulk_in_flight(self) -> bool:
+        return any(line.flying for line in self.lines if line.campaign_id is not None)
+
+    def _begun(self, *, single: bool) -> Line | None:
+        if not single and any(line.alone and line.flying for line in self.lines):
+            return next(line for line in self.lines if line.alone and line.flying)
+        for line in self.lines:
+            if (line.campaign_id is None) == single and self._filled(line):
+                return line
+        return None
+
+    def _filled(self, line: Line) -> bool:
+        """Whether `line` has a row to offer; reads on, or reads again what has grown old. A campaign that was paused or
+        cancelled meanwhile has none."""
+        now = time.monotonic()
+        if line.ended or (line.rows and now - line.read_at < FRESH_SECONDS):
+            return bool(line.rows)
+        line.rows, line.read_at = deque(self.ledger.read(line.held, after_id=line.after_id, limit=PAGE)), now
+        line.ended = not line.rows
+        return bool(line.rows)
+
+    def _new_singles(self) -> Line | None:
+        if time.monotonic() - self._looked_at < FRESH_SECONDS:
+            return None
+        self._looked_at = time.monotonic()
+        found = self._due(None, doubted=False) or self._due(None, doubted=True)
+        if found:  # there may be more than one lease takes
+            self._looked_at = float("-inf")
+        return found
+
+    def put_back(self, line: Line, row: Row) -> None:
+        """Takes back a row that was not offered after all."""
+        line.rows.appendleft(row)
+        line.after_id = row.id - 1
+
+    def end_bulk(self) -> None:
+        """Offers single mails only from now on."""
+        self.bulk = False
+        for line in self.lines:
+            if line.campaign_id is not None:
+                line.rows.clear()
+                line.ended = True
+
+    def _new_bulk(self) -> Line | None:
+        if not self.bulk:
+            return None
+        with reading() as session:
+            due = outbox.due_campaigns(session, now=self.env.now)
+        for campaign_id in due:
+            if self.only in (None, campaign_id):
+                self.campaigns.add(campaign_id)
+                line = (
+                    self._due(campaign_id, doubted=False)
+                    or self._slice(campaign_id)
+                    or self._due(campaign_id, doubted=True)
+                )
+                if line:
+                    return line
+        return None
+
+    def _due(self, campaign_id: int | None, *, doubted: bool) -> Line | None:
+        with transaction() as session:
+            held = outbox.lease_due(
+                session,
+                now=self.env.now,
+                worker=self.worker,
+                seconds=LEASE_SECONDS,
+                campaign_id=campaign_id,
+                limit=1 if doubted else PAGE,
+                doubted=doubted,
+            )
+        return self._line(held, campaign_id, alone=doubted and campaign_id is not None)
+
+    def _slice(self, campaign_id: int) -> Line | None:
+        with transaction() as session:
+            held = outbox.lease_slice(session, campaign_id, worker=self.worker, seconds=LEASE_SECONDS)
+        return self._line(held, campaign_id, alone=False)
+
+    def _line(self, held: Held | None, campaign_id: int | None, *, alone: bool) -> Line | None:
+        if held is None:
+            return None
+        line = Line(held, campaign_id, alone, after_id=held.first_id - 1, through_id=held.through_id)
+        self.lines.append(line)
+        return line if self._filled(line) else None
+
+    def allow(self, line: Line, row: Row) -> bool:
+        """Notes that `row` may be offered, before it is. False where another worker has taken the lease over."""
+        if row.id <= line.through_id:
+            return True
+        through_id = max(row.id, line.horizon(self.ahead))
+        try:
+            self.ledger.advance(line.held, through_id=through_id, seconds=LEASE_SECONDS)
+        except LeaseLost:
+            self._drop(line)
+            return False
+        line.through_id, line.renewed_at = through_id, time.monotonic()
+        return True
+
+    def write(self) -> None:
+        """Writes down the marks of every line, in one transaction, and gives back the leases that are done."""
+        groups = [(line.held, line.horizon(self.ahead), line.marks) for line in self.lines if line.marks]
+        lost = self.ledger.record(groups, now=self.env.now, seconds=LEASE_SECONDS) if groups else set()
+        for line in self.lines:
+            if line.marks:
+                line.through_id, line.renewed_at = line.horizon(self.ahead), time.monotonic()
+                line.marks = []
+            if line.held.id in lost:
+                self._drop(line)
+            elif time.monotonic() - line.renewed_at > RENEW_SECONDS and not line.lost:
+                self._renew(line)
+        ended = [line for line in self.lines if line.ended and not (line.lost or line.rows or line.flying)]
+        if ended:
+            with transaction() as session:
+                for line in ended:
+                    outbox.release(session, line.held, now=self.env.now)
+        self.lines = [line for line in self.lines if not line.done]
+
+    def _renew(self, line: Line) -> None:
+        """Keeps a lease while a server takes its time."""
+        try:
+            self.ledger.advance(line.held, through_id=line.through_id, seconds=LEASE_SECONDS)
+            line.renewed_at = time.monotonic()
+        except LeaseLost:
+            self._drop(line)
+
+    def _drop(self, line: Line) -> None:
+        self.lost = True
+        line.lost = line.ended = True
+        line.rows.clear()
+
+    def give_back(self, *, all_known: bool) -> None:
+        """Gives back every lease: what was not offered is due again for whoever looks next. Unless the outcome of `all`
+        that was offered is known, those with messages on their way run out by themselves, and these are in doubt."""
+        for line in self.lines:
+            line.rows.clear()
+            if all_known:
+                line.flying.clear()
+            line.ended = True
+        self.write()
+
+    def drop_campaign(self, campaign_id: int) -> None:
+        """Offers no more of a campaign that was paused."""
+        for line in self.lines:
+            if line.campaign_id == campaign_id:
+                line.rows.clear()
+                line.ended = True

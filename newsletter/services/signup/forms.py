@@ -1,0 +1,228 @@
+"""A list's form: what it shows, the author's own fields in it, and what may be filled into them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from sqlalchemy import Row, Table, bindparam, exists, select
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading, transaction
+from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.html.sanitize import lines, plain
+from newsletter.i18n import Text
+from newsletter.models import FormField, MailingList, Topic
+from newsletter.models.lists import FIELD_KINDS
+from newsletter.services.consent import default_wording, remember
+from newsletter.services.lists.lists import Mailing, find, mailings_of
+from newsletter.services.lists.topics import Offer, topics_of
+from newsletter.services.runtime import Environment
+from newsletter.urls import RESERVED_SLUGS
+
+TRAP = "website"
+"""The field that only robots see."""
+OWN_NAMES = frozenset(
+    {"email", "name", "cadence", "language", "topics", "stamp", "altcha", "form", "wording", "page", "list", TRAP}
+)
+"""What the form's own fields are called."""
+FIELDS_AT_MOST = 20
+TEXT_AT_MOST = 500
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+_TICKED = ("1", "on", "true", "yes")
+_table = cast(Table, MailingList.__table__)
+_columns: list[Any] = [
+    _table.c[name]
+    for name in ("id", "slug", "title", "description", "from_name", "from_email", "site_url", "language", "cadences",
+                 "default_cadence", "consent_text")
+]  # fmt: skip
+_EVERY = select(*_columns).order_by(_table.c.id)
+_ONE = select(
+    *_columns,
+    exists().where(FormField.list_id == _table.c.id).label("has_fields"),
+    exists().where(Topic.list_id == _table.c.id).label("has_topics"),
+).where(_table.c.slug == bindparam("slug"))
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of the author's own."""
+
+    name: str
+    kind: str
+    label: str
+    choices: tuple[str, ...] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a page needs to know of a list to show its form. Counts nothing, so that it costs the same for any list."""
+
+    list_id: int
+    slug: str
+    title: str
+    description: str
+    from_name: str
+    from_email: str
+    site_url: str
+    language: str
+    cadences: tuple[str, ...]
+    cadence: str
+    consent_text: str
+    fields: tuple[Field, ...]
+    topics: tuple[Offer, ...] = ()
+
+    def wording(self, language: str = "") -> str:
+        """What one agrees to, as the form says it in `language`, else in the list's."""
+        spoken = language or self.language
+        return default_wording(consent_text=self.consent_text, title=self.title, language=spoken)
+
+
+def show(slug: str) -> Form:
+    """A list's form. Raises `NotFound`."""
+    with reading() as session:
+        return _form(session, slug)
+
+
+def front(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[Mailing, ...]]:
+    """What a list's own page shows: its form, and the latest mailings. Raises `NotFound`."""
+    with reading() as session:
+        return _form(session, slug), mailings_of(session, slug, limit=mailings)
+
+
+def every() -> tuple[Form, ...]:
+    """Every list's form, without fields and topics: for the first page."""
+    with reading() as session:
+        return tuple(_shown(row) for row in session.connection().execute(_EVERY))
+
+
+def print_out(env: Environment, slug: str, language: str = "") -> Form:
+    """A list's form, to be pasted elsewhere: its wording is kept, so that it is known when somebody agrees to it a
+    year from now. Raises `NotFound`."""
+    with transaction() as session:
+        found = _form(session, slug)
+        remember(session, found.wording(language), env.now)
+        return found
+
+
+def _form(session: Session, slug: str) -> Form:
+    """Read for every visitor, hence past the ORM, and without asking for fields and topics that there are none of."""
+    row = None if slug in RESERVED_SLUGS else session.connection().execute(_ONE, {"slug": slug}).one_or_none()
+    if row is None:
+        raise NotFound("there is no such list")
+    fields = _fields(session, row.id) if row.has_fields else ()
+    return _shown(row, fields, topics_of(session, row.id) if row.has_topics else ())
+
+
+def _shown(row: Row[*tuple[Any, ...]], fields: tuple[Field, ...] = (), topics: tuple[Offer, ...] = ()) -> Form:
+    return Form(
+        list_id=row.id, slug=row.slug, title=row.title, description=row.description, from_name=row.from_name,
+        from_email=row.from_email, site_url=row.site_url, language=row.language, cadences=tuple(row.cadences),
+        cadence=row.default_cadence, consent_text=row.consent_text, fields=fields, topics=topics,
+    )  # fmt: skip
+
+
+def _fields(session: Session, list_id: int) -> tuple[Field, ...]:
+    query = select(FormField).where(FormField.list_id == list_id).order_by(FormField.id)
+    return tuple(
+        Field(row.name, row.kind, row.label, tuple(row.choices), row.required) for row in session.scalars(query)
+    )
+
+
+def ls(slug: str) -> tuple[Field, ...]:
+    """The author's own fields of a list, in their order. Raises `NotFound`."""
+    return show(slug).fields
+
+
+def add(slug: str, name: str, kind: str, label: str, choices: Sequence[str] = (), *, required: bool = False) -> Field:
+    """Adds a field. Raises `InvalidInput` by part, `NotFound`, `Refused`."""
+    field = Field(
+        name, kind, lines(label, limit=2000).strip(), tuple(plain(each, limit=200) for each in choices), required
+    )
+    if problems := _wrong(field):
+        raise InvalidInput(problems)
+    with transaction() as session:
+        found = find(session, slug)
+        there = _fields(session, found.id)
+        if name in {each.name for each in there}:
+            raise Refused(f"{slug} has a field {name} already", hint="remove it first, or choose another name")
+        if len(there) >= FIELDS_AT_MOST:
+            raise Refused(f"{slug} has {FIELDS_AT_MOST} fields already", hint="nobody fills in so long a form")
+        session.add(
+            FormField(
+                list_id=found.id,
+                name=name,
+                kind=kind,
+                label=field.label,
+                choices=list(field.choices),
+                required=required,
+            )
+        )
+    return field
+
+
+def _wrong(field: Field) -> dict[str, str]:
+    problems = {}
+    if not _NAME.fullmatch(field.name) or field.name in OWN_NAMES:
+        problems["name"] = "use a–z, 0–9 and _, beginning with a letter, and none of the form's own names"
+    if field.kind not in FIELD_KINDS:
+        problems["kind"] = f"is none of {', '.join(FIELD_KINDS)}"
+    if not field.label:
+        problems["label"] = "say what the form shows"
+    if field.kind == "choice" and (len(set(field.choices)) < 2 or len(set(field.choices)) != len(field.choices)):
+        problems["choices"] = "give two or more different ones"
+    if field.kind != "choice" and field.choices:
+        problems["choices"] = "only a choice has them"
+    return problems
+
+
+def remove(slug: str, name: str) -> None:
+    """Takes a field out of the form; what readers have answered stays. Raises `NotFound`."""
+    with transaction() as session:
+        query = select(FormField).join(MailingList).where(MailingList.slug == slug, FormField.name == name)
+        found = session.scalar(query)
+        if found is None:
+            raise NotFound(f"{slug} has no field {name}", hint="see `newsletter field ls`")
+        session.delete(found)
+
+
+def answered(fields: Sequence[Field], values: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str]]:
+    """What was filled into the author's fields, and what is wrong with it, by field. Pure."""
+    answers: dict[str, object] = {}
+    problems: dict[str, str] = {}
+    for field in fields:
+        value = values.get(field.name)
+        try:
+            answer = _ticked(value) if field.kind in ("checkbox", "consent") else _written(field, value)
+        except ValueError as error:
+            problems[field.name] = error.args[0]
+            continue
+        if field.required and not answer:
+            problems[field.name] = Text("Please tick this.") if answer is False else Text("Please fill this in.")
+        elif answer or answer is False:
+            answers[field.name] = answer
+    return answers, problems
+
+
+def _ticked(value: object) -> bool:
+    if value in (None, "", False):
+        return False
+    if value is True or (isinstance(value, str) and value.lower() in _TICKED):
+        return True
+    raise ValueError(Text("Please tick this, or leave it."))
+
+
+def _written(field: Field, value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError(Text("Please write text here."))
+    if len(value) > TEXT_AT_MOST:
+        raise ValueError(Text("Please write less here."))
+    text = plain(value, limit=TEXT_AT_MOST)
+    if field.kind == "choice" and text and text not in field.choices:
+        raise ValueError(Text("Please choose one of those offered."))
+    return text

@@ -1,0 +1,153 @@
+"""Asking for a subscription: the answer never depends on whether an address is known, nor does the time it takes.
+
+One transaction a sign-up: ceilings, request, queued mail. Asks no DNS and sends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import Address
+from newsletter.db.session import transaction
+from newsletter.errors import Conflict, InvalidInput, LinkError, LinkInvalid, TooMany
+from newsletter.html.sanitize import plain
+from newsletter.i18n import Text, known
+from newsletter.services import counters, suppressions
+from newsletter.services.consent import Evidence, worded
+from newsletter.services.lists import topics
+from newsletter.services.runtime import Environment
+from newsletter.services.signup import forms
+from newsletter.services.signup.address_policy import accepted
+from newsletter.services.signup.double_opt_in import Request, ask
+from newsletter.services.signup.forms import Form
+
+TOO_FAST = timedelta(seconds=2)
+NAME_AT_MOST = 200
+SAME_MOMENT = ("uq_subscribers_email_key", "uq_subscriptions_list_id_subscriber_id")
+"""Constraints that two sign-ups of one address at the same moment break."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """What a visitor filled in. `trap` is the field that only robots see, `stamp` the signed time of our own form,
+    `altcha` a puzzle's solution, `wording` the version of the text that was shown, `answers` the author's fields,
+    `topics` the names or ids of those chosen (none: all)."""
+
+    email: object
+    name: object = ""
+    cadence: object = ""
+    language: object = ""
+    trap: object = ""
+    stamp: object = ""
+    altcha: object = ""
+    wording: object = ""
+    topics: object = ()
+    answers: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """A sign-up whose every field can be used."""
+
+    address: Address
+    name: str
+    language: str
+    cadence: str
+    answers: dict[str, object]
+    topics: str = ""
+
+
+def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) -> None:
+    """Asks for a subscription; the address must confirm it. Says nothing of whether it is known. Ceilings and required
+    fields are for visitors: the author fills in no form.
+
+    Raises `NotFound` (no such list), `InvalidInput` (by field), `TooMany`.
+    """
+    form = forms.show(slug)
+    visitor = evidence.source != "author"
+    form = form if visitor else replace(form, fields=())
+    checked = _checked(env, form, sign_up)
+    solved = env.puzzles.check(sign_up.altcha, env.now)
+    robot = _robot(env, sign_up)
+    wait: int | None = None
+    try:
+        with transaction() as session:
+            if visitor:
+                wait = counters.sign_up(env, session, list_id=form.list_id, ip=evidence.ip, solved=solved)
+            if wait is None and not robot:
+                _take_down(env, session, form, checked, sign_up, evidence)
+    except Conflict as conflict:
+        if conflict.constraint not in SAME_MOMENT:
+            raise
+        return  # the other request for this address has queued the mail
+    if wait is not None:
+        raise TooMany("too many sign-ups at once; please try again later", retry_after=wait)
+
+
+def _checked(env: Environment, form: Form, sign_up: SignUp) -> _Checked:
+    problems: dict[str, str] = {}
+    address = Address("", "")
+    try:
+        address = accepted(env, sign_up.email)
+    except InvalidInput as error:
+        problems.update(error.fields)
+    cadence = sign_up.cadence or form.cadence
+    if not isinstance(cadence, str) or cadence not in form.cadences:
+        problems["cadence"] = Text("Please choose one of those offered.", detail=f"({', '.join(form.cadences)})")
+    if not isinstance(sign_up.name, str | None):
+        problems["name"] = Text("Please write text here.")
+    elif len(sign_up.name or "") > NAME_AT_MOST:
+        problems["name"] = Text("Please use a shorter name.")
+    answers, wrong = forms.answered(form.fields, sign_up.answers)
+    problems.update(wrong)
+    chosen = ""
+    try:
+        chosen = topics.choice(form.topics, topics.listed(sign_up.topics))
+    except InvalidInput as error:
+        problems.update(error.fields)
+    if problems:
+        raise InvalidInput(problems)
+    name = plain(sign_up.name, limit=NAME_AT_MOST)
+    return _Checked(address, name, known(sign_up.language), str(cadence), answers, chosen)
+
+
+def _robot(env: Environment, sign_up: SignUp) -> bool:
+    """Whether the form was filled in by a program: the hidden field, or faster than anybody types (S14)."""
+    if sign_up.trap:
+        return True
+    if not sign_up.stamp:
+        return False
+    stamp = str(sign_up.stamp)
+    try:
+        env.tokens.open("form", stamp, env.now)
+    except LinkError as error:
+        return isinstance(error, LinkInvalid)  # an expired stamp is a page left open over lunch
+    return env.now - env.tokens.signed_at("form", stamp) < TOO_FAST
+
+
+def _take_down(
+    env: Environment, session: Session, form: Form, checked: _Checked, sign_up: SignUp, evidence: Evidence
+) -> None:
+    """Writes a request down."""
+    agreed = {
+        each.name: each.label for each in form.fields if each.kind == "consent" and checked.answers.get(each.name)
+    }
+    request = Request(
+        list_id=form.list_id,
+        sender=form.from_email,
+        email=checked.address.email,
+        email_key=checked.address.key,
+        cadence=checked.cadence,
+        wording=worded(session, sign_up.wording, form.wording(checked.language)),
+        evidence=evidence,
+        name=checked.name,
+        language=checked.language,
+        answers=checked.answers,
+        agreed=agreed,
+        topics=checked.topics,
+    )
+    ask(env, session, request, barred=suppressions.suppressed(env, session, checked.address.key))

@@ -1,0 +1,1 @@
+"""Subscribers and their subscriptions: what they and the author change."""

@@ -1,0 +1,127 @@
+"""A reader's new address: asked for with a link of her own, confirmed at the new address, announced at the old."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.addresses import mask, parse_address
+from newsletter.db.session import reading, transaction
+from newsletter.errors import Conflict, LinkInvalid
+from newsletter.models import Delivery, Subscriber, Subscription
+from newsletter.services import counters
+from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.runtime import Environment
+from newsletter.services.subscribers.link_requests import A_DAY, PER_DAY
+from newsletter.services.suppressions import hashes, suppressed
+
+MARK_LENGTH = 16
+KEPT_FOR = timedelta(days=2)
+"""Longer than a link to confirm with is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of address as its page shows it: `waiting`, `done`, or `taken` by another subscriber."""
+
+    state: str
+    masked: str
+    title: str
+    language: str
+    list_language: str
+
+
+def ask(env: Environment, session: Session, subscription: Subscription, typed: object) -> None:
+    """Notes the new address and mails it a link. The answer does not say whether anybody has it already. Raises
+    `InvalidInput` under ``address``."""
+    address = parse_address(typed, field="address")
+    subscriber = subscription.subscriber
+    if address.key == subscriber.email_key:
+        return
+    subscriber.new_email, subscriber.new_email_key = address.email, address.key
+    now, stranger = int(env.now.timestamp()), hashes(env, address.key)[0]
+    # Both are counted in any case: neither the reader nor the address she names is to be written to without end.
+    tries = counters.count(session, f"address/{subscriber.id}", now=now, seconds=A_DAY)
+    asked = counters.count(session, f"address/{stranger}", now=now, seconds=A_DAY)
+    if tries > PER_DAY or asked > 1 or suppressed(env, session, address.key):
+        return
+    context = {"to": address.email, "mark": stranger[:MARK_LENGTH]}
+    outbox.enqueue(session, mail="address", subscription_id=subscription.id, now=env.now, context=context)
+
+
+def look(env: Environment, token: str) -> Move:
+    """What a link asks to confirm. Raises `LinkError`."""
+    with reading() as session:
+        subscription, mark = _opened(env, session, token)
+        return _shown(env, session, subscription, mark)
+
+
+def confirm(env: Environment, token: str, evidence: Evidence) -> Move:
+    """Moves the reader to the address that was confirmed; again changes nothing. Raises `LinkError`."""
+    try:
+        with transaction() as session:
+            subscription, mark = _opened(env, session, token)
+            found = _shown(env, session, subscription, mark)
+            if found.state == "waiting":
+                _move(env, session, subscription, evidence)
+                return _shown(env, session, subscription, mark)
+            return found
+    except Conflict as conflict:
+        if conflict.constraint != "uq_subscribers_email_key":
+            raise
+        # Somebody has subscribed with the new address at this moment.
+        return look(env, token)
+
+
+def tidy(env: Environment, session: Session) -> None:
+    """Forgets addresses that nobody confirmed while the link was good, and those in mails about a move."""
+    since = env.now - KEPT_FOR
+    asked = (
+        select(Subscription.subscriber_id)
+        .join(Delivery, Delivery.subscription_id == Subscription.id)
+        .where(Delivery.mail == "address", Delivery.created_at >= since)
+    )
+    waiting = (Subscriber.new_email.is_not(None), Subscriber.id.not_in(asked))
+    session.execute(update(Subscriber).where(*waiting).values(new_email=None, new_email_key=None))
+    outbox.scrub_old(session, ("address", "moved"), before=since)
+
+
+def _move(env: Environment, session: Session, subscription: Subscription, evidence: Evidence) -> None:
+    subscriber = subscription.subscriber
+    before, after = subscriber.email, str(subscriber.new_email)
+    subscriber.email, subscriber.email_key = after, str(subscriber.new_email_key)
+    subscriber.new_email = subscriber.new_email_key = None
+    session.flush()
+    noted = Evidence(evidence.source, evidence.page, evidence.ip, evidence.user_agent, note=f"{before} → {after}")
+    for each in subscriber.subscriptions:
+        note_consent(session, each.id, "moved", noted, env.now)
+    outbox.enqueue(session, mail="moved", subscription_id=subscription.id, now=env.now, context={"to": before})
+
+
+def _opened(env: Environment, session: Session, token: str) -> tuple[Subscription, str]:
+    handle, _, mark = env.tokens.open("address", token, env.now).partition(".")
+    found = session.scalar(select(Subscription).where(Subscription.handle == handle).with_for_update())
+    if found is None or not mark:
+        raise LinkInvalid
+    return found, mark
+
+
+def _shown(env: Environment, session: Session, subscription: Subscription, mark: str) -> Move:
+    subscriber = subscription.subscriber
+    if _marked(env, subscriber.email_key, mark):
+        state, address = "done", subscriber.email
+    elif subscriber.new_email_key and _marked(env, subscriber.new_email_key, mark):
+        taken = session.scalar(select(Subscriber.id).where(Subscriber.email_key == subscriber.new_email_key))
+        state, address = ("taken" if taken else "waiting"), str(subscriber.new_email)
+    else:
+        raise LinkInvalid  # another address was named since
+    mailing_list = subscription.mailing_list
+    return Move(state, mask(address), mailing_list.title, subscriber.language, mailing_list.language)
+
+
+def _marked(env: Environment, email_key: str, mark: str) -> bool:
+    return mark in (found[:MARK_LENGTH] for found in hashes(env, email_key))

@@ -1,0 +1,280 @@
+"""The author's hand on subscribers: look, add on her own word, correct, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy.orm import Session, selectinload
+
+from newsletter import outbox
+from newsletter.addresses import parse_address
+from newsletter.db.session import reading, transaction
+from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.html.sanitize import plain
+from newsletter.models import Subscriber, Subscription, Tag
+from newsletter.schedule import CADENCES
+from newsletter.services import tags
+from newsletter.services.audience import segments
+from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.polling.feeds import find_list
+from newsletter.services.runtime import Environment
+from newsletter.services.signup.address_policy import accepted
+from newsletter.services.signup.subscribe import SignUp, subscribe
+from newsletter.services.subscribers.subscriptions import leave
+from newsletter.services.suppressions import suppressed
+from newsletter.tokens import new_handle
+
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionView:
+    """A subscription as its author sees it."""
+
+    list: str
+    status: str
+    cadence: str
+    paused_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberView:
+    """A subscriber and her subscriptions."""
+
+    email: str
+    name: str
+    language: str
+    created_at: datetime
+    subscriptions: tuple[SubscriptionView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which subscribers: of one list, with a subscription of this status and cadence, whose address or name holds
+    `search`, known since `since`, with this `tag`; whom a letter to a `segment` would reach `at` this moment. Nothing
+    said: all."""
+
+    slug: str | None = None
+    status: str | None = None
+    cadence: str | None = None
+    search: str = ""
+    since: datetime | None = None
+    tag: str = ""
+    segment: str = ""
+    at: datetime | None = None
+
+
+def ls(wanted: Wanted = Wanted(), *, limit: int = 100) -> list[SubscriberView]:
+    """Subscribers, newest first."""
+    return list(islice(each(wanted), limit))
+
+
+def each(wanted: Wanted = Wanted()) -> Iterator[SubscriberView]:
+    """Every one of them, newest first, a page at a time. Raises `NotFound` (no such list)."""
+    before: int | None = None
+    load = selectinload(Subscriber.subscriptions).selectinload(Subscription.mailing_list)
+    while True:
+        with reading() as session:
+            query = select(Subscriber).where(*_which(session, wanted)).order_by(Subscriber.id.desc()).limit(PAGE)
+            query = query.where(Subscriber.id < before) if before else query
+            rows = session.scalars(query.options(load)).all()
+            page = [view(row) for row in rows]
+            before = rows[-1].id if rows else None
+        yield from page
+        if before is None:
+            return
+
+
+def count(wanted: Wanted = Wanted()) -> int:
+    """How many there are."""
+    with reading() as session:
+        return session.scalar(select(func.count(Subscriber.id)).where(*_which(session, wanted))) or 0
+
+
+def _which(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    here = [Subscription.subscriber_id == Subscriber.id]
+    if wanted.slug:
+        here.append(Subscription.list_id == find_list(session, wanted.slug).id)
+    if wanted.status:
+        here.append(Subscription.status == wanted.status)
+    if wanted.cadence:
+        here.append(Subscription.cadence == wanted.cadence)
+    if len(here) > 1:
+        found.append(exists().where(*here))
+    if wanted.search:
+        part = wanted.search.lower()
+        found.append(
+            or_(
+                Subscriber.email_key.contains(part, autoescape=True),
+                func.lower(Subscriber.name).contains(part, autoescape=True),
+            )
+        )
+    if wanted.since:
+        found.append(Subscriber.created_at >= wanted.since)
+    if wanted.tag:
+        found.append(exists().where(Tag.subscriber_id == Subscriber.id, Tag.tag == wanted.tag.strip().lower()))
+    if wanted.segment and wanted.at:
+        reached = segments.chosen(find_list(session, wanted.slug), wanted.segment, wanted.at)
+        found.append(exists().where(Subscription.subscriber_id == Subscriber.id, Subscription.id.in_(reached)))
+    return found
+
+
+def add(
+    env: Environment,
+    address: str,
+    *,
+    slug: str | None = None,
+    name: str = "",
+    cadence: str | None = None,
+    because: str = "",
+) -> SubscriberView:
+    """Adds a subscriber. With `because` (the author's word that he agreed) at once active; else he is asked to confirm.
+
+    Raises `InvalidInput`, `Refused` where the address is suppressed or has left before.
+    """
+    with reading() as session:
+        slug = find_list(session, slug).slug
+    parsed = accepted(env, address)
+    if not because:
+        subscribe(env, slug, SignUp(address, name=name, cadence=cadence or ""), Evidence("author"))
+    else:
+        with transaction() as session:
+            activate(env, session, slug, address, name=name, cadence=cadence, evidence=Evidence("author", note=because))
+    with reading() as session:
+        found = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
+        if found is None:
+            raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
+        return view(found)
+
+
+def activate(
+    env: Environment,
+    session: Session,
+    slug: str,
+    address: str,
+    *,
+    name: str = "",
+    cadence: str | None = None,
+    evidence: Evidence,
+) -> str:
+    """Makes an address active on the author's word, mailing nobody. Returns ``new``, ``updated`` or ``known``.
+
+    Raises `InvalidInput`, `Refused` (suppressed, or unsubscribed: his own word stands above the author's).
+    """
+    known, subscription = _row(env, session, slug, address, name, cadence)
+    if subscription.status == "active":
+        return "known"
+    subscription.status, subscription.confirmed_at = "active", env.now
+    subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
+    kind = "imported" if evidence.source == "import" else "added"
+    note_consent(session, subscription.id, kind, evidence, env.now)
+    return "updated" if known else "new"
+
+
+def _row(
+    env: Environment, session: Session, slug: str, address: str, name: str, cadence: str | None
+) -> tuple[bool, Subscription]:
+    """The subscription of an address, made (pending) where there is none; and whether it was there."""
+    parsed = accepted(env, address)
+    mailing_list = find_list(session, slug)
+    if cadence and cadence not in CADENCES:
+        raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
+    if suppressed(env, session, parsed.key):
+        raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
+    subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
+    if subscriber is None:
+        subscriber = Subscriber(
+            handle=new_handle(), email=parsed.email, email_key=parsed.key, name=plain(name, limit=200),
+            created_at=env.now,
+        )  # fmt: skip
+        session.add(subscriber)
+        session.flush()
+    here = (Subscription.subscriber_id == subscriber.id, Subscription.list_id == mailing_list.id)
+    known = session.scalar(select(Subscription).where(*here))
+    if known is not None:
+        if known.unsubscribed_at is not None:  # whatever somebody typed into a form since
+            raise Refused("this address has unsubscribed", hint="only its owner can subscribe again")
+        return True, known
+    made = Subscription(
+        handle=new_handle(), list_id=mailing_list.id, subscriber_id=subscriber.id, status="pending",
+        cadence=cadence or mailing_list.default_cadence, created_at=env.now,
+    )  # fmt: skip
+    session.add(made)
+    session.flush()
+    return False, made
+
+
+def edit(
+    address: str,
+    *,
+    name: str | None = None,
+    slug: str | None = None,
+    cadence: str | None = None,
+    tag: Sequence[str] = (),
+    untag: Sequence[str] = (),
+) -> SubscriberView:
+    """Corrects a name, or a cadence on one list; puts tags on a subscriber, or takes them off. Raises `NotFound`,
+    `InvalidInput`."""
+    with transaction() as session:
+        found = find(session, address)
+        if name is not None:
+            found.name = plain(name, limit=200)
+        tags.add(session, found.id, tag)
+        tags.remove(session, found.id, untag)
+        if cadence is not None:
+            if cadence not in CADENCES:
+                raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
+            for subscription in found.subscriptions:
+                if slug in (None, subscription.mailing_list.slug):
+                    subscription.cadence = cadence
+        session.flush()
+        return view(found)
+
+
+def unsubscribe(env: Environment, address: str, slug: str) -> SubscriberView:
+    """Ends one subscription on its owner's request, as his own click would."""
+    with transaction() as session:
+        found = find(session, address)
+        for subscription in found.subscriptions:
+            if subscription.mailing_list.slug == slug:
+                leave(session, subscription, Evidence("author"), env.now)
+        session.flush()
+        return view(found)
+
+
+def remove(env: Environment, address: str) -> SubscriberView:
+    """Forgets a subscriber: what waits for him is dropped, what was mailed stays counted. Raises `NotFound`."""
+    with transaction() as session:
+        found = find(session, address)
+        shown = view(found)
+        outbox.cancel(session, [subscription.id for subscription in found.subscriptions], now=env.now)
+        session.delete(found)
+        return shown
+
+
+def find(session: Session, address: str) -> Subscriber:
+    """A subscriber by her address. Raises `InvalidInput`, `NotFound`."""
+    key = parse_address(address).key
+    found: Subscriber | None = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
+    if found is None:
+        raise NotFound("there is no subscriber with this address")
+    return found
+
+
+def view(row: Subscriber) -> SubscriberView:
+    """A subscriber as her author sees her."""
+    return SubscriberView(
+        email=row.email,
+        name=row.name,
+        language=row.language,
+        created_at=row.created_at,
+        subscriptions=tuple(
+            SubscriptionView(each.mailing_list.slug, each.status, each.cadence, each.paused_until)
+            for each in row.subscriptions
+        ),
+    )

@@ -1,0 +1,78 @@
+"""What happened to one reader, as her author sees it: consent, changes and mails, in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db.session import reading
+from newsletter.models import Campaign, ConsentEvent, Subscription, Suppression
+from newsletter.outbox import DeliveryRow
+from newsletter.services import tags
+from newsletter.services.runtime import Environment
+from newsletter.services.subscribers.admin import SubscriberView, find, view
+from newsletter.services.suppressions import hashes
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One thing that happened to a reader on a list, whose clock has `timezone`."""
+
+    at: datetime
+    list: str
+    timezone: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A subscriber with everything that happened: consent, changes and mails, oldest first. `suppressed` says why she
+    is never mailed, empty where she may be."""
+
+    subscriber: SubscriberView
+    events: tuple[Told, ...]
+    suppressed: str
+    tags: tuple[str, ...] = ()
+
+
+def show(env: Environment, address: str) -> Story:
+    """One reader's whole story. Raises `NotFound`."""
+    with reading() as session:
+        found = find(session, address)
+        events = [event for subscription in found.subscriptions for event in _events(env, session, subscription)]
+        query = select(Suppression).where(Suppression.email_hash.in_(hashes(env, found.email_key)))
+        barred = session.scalars(query).first()
+        why = f"{barred.reason} {barred.note}".strip() if barred else ""
+        words = tags.of(session, [found.id]).get(found.id, ())
+        return Story(view(found), tuple(sorted(events, key=lambda event: event.at)), why, words)
+
+
+def _events(env: Environment, session: Session, subscription: Subscription) -> Iterator[Told]:
+    mailing_list = subscription.mailing_list
+    noted = select(ConsentEvent).where(ConsentEvent.subscription_id == subscription.id).order_by(ConsentEvent.id)
+    for event in session.scalars(noted):
+        yield Told(event.at, mailing_list.slug, mailing_list.timezone, _told(event))
+    subjects = {row.id: row.subject for row in session.execute(select(Campaign.id, Campaign.subject))}
+    for row in outbox.history(session, subscription.id):
+        at = row.finished_at or row.due_at or env.now
+        yield Told(at, mailing_list.slug, mailing_list.timezone, _mailed(row, subjects.get(row.campaign_id or 0, "")))
+
+
+def _told(event: ConsentEvent) -> str:
+    """What she, or the author in her name, did; where, and on whose word."""
+    where = f" on {event.page}" if event.page else ""
+    wording = event.wording.text if event.wording else ""
+    note = next((f" ({text})" for text in (event.note, wording) if text and event.kind != "confirmed"), "")
+    return f"{event.kind} by {event.source}{where}{note}"
+
+
+def _mailed(row: DeliveryRow, subject: str) -> str:
+    what = f"{row.mail} {row.campaign_id} “{subject}”" if row.campaign_id else row.mail
+    said = f": {row.code or ''} {row.text}".replace(":  ", ": ") if row.text and row.status != "sent" else ""
+    tries = f" after {row.attempts} tries" if row.attempts > 1 else ""
+    return f"{what} {row.status}{tries}{said}"

@@ -1,0 +1,163 @@
+"""What a person may ask of us about herself: everything we know, as JSON; and to be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.addresses import parse_address
+from newsletter.db.session import reading, transaction
+from newsletter.errors import LinkInvalid, LinkSpent, NotFound
+from newsletter.models import ConsentEvent, Step, StepTaken, Subscriber, Subscription, Suppression
+from newsletter.services import tags
+from newsletter.services.consent import Evidence
+from newsletter.services.lists import topics
+from newsletter.services.runtime import Environment
+from newsletter.services.subscribers.subscriptions import Standing, leave, standing
+from newsletter.services.suppressions import hashes
+
+
+def look(env: Environment, purpose: str, token: str) -> Standing | None:
+    """Whose link to her data this is; None where she was erased already. Raises `LinkError`."""
+    with reading() as session:
+        found = _subscription(env, session, purpose, token)
+        return standing(found, env.now) if found else None
+
+
+def export(env: Environment, token: str) -> dict[str, Any]:
+    """All that is known of the reader. Raises `LinkError`."""
+    with reading() as session:
+        found = _subscription(env, session, "export", token)
+        if found is None:
+            raise LinkInvalid
+        return everything(session, found.subscriber)
+
+
+def everything(session: Session, subscriber: Subscriber) -> dict[str, Any]:
+    """A subscriber with each subscription, what she agreed to and what she was mailed; moments in ISO 8601."""
+    return {
+        "email": subscriber.email,
+        "new_email_waiting_to_be_confirmed": subscriber.new_email,
+        "name": subscriber.name,
+        "language": subscriber.language,
+        "tags": list(tags.of(session, [subscriber.id]).get(subscriber.id, ())),
+        "created_at": subscriber.created_at.isoformat(),
+        "subscriptions": [_told(session, each) for each in subscriber.subscriptions],
+    }
+
+
+def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
+    events = select(ConsentEvent).where(ConsentEvent.subscription_id == subscription.id).order_by(ConsentEvent.id)
+    mails = outbox.history(session, subscription.id)
+    return {
+        "list": subscription.mailing_list.slug,
+        "title": subscription.mailing_list.title,
+        **_columns(subscription, hidden={"id", "handle", "list_id", "subscriber_id", "round", "cursor"}),
+        "topics": [offer.name for offer in topics.chosen_topics(session, subscription)],
+        "consent": [
+            {
+                **_columns(event, hidden={"id", "subscription_id"}),
+                "wording": event.wording.text if event.wording else "",
+            }
+            for event in session.scalars(events)
+        ],
+        "letters_of_the_series": _series(session, subscription),
+        "mails": [{"mail": row.mail, "status": row.status, "at": _plain(row.finished_at)} for row in mails],
+    }
+
+
+def _series(session: Session, subscription: Subscription) -> list[dict[str, Any]]:
+    """Which letters of the list's series she has had, and when they were queued."""
+    taken = select(Step.subject, StepTaken.at).join(Step, Step.id == StepTaken.step_id).order_by(StepTaken.at)
+    rows = session.execute(taken.where(StepTaken.subscription_id == subscription.id))
+    return [{"subject": subject, "at": _plain(at)} for subject, at in rows]
+
+
+def _columns(row: Any, *, hidden: Iterable[str]) -> dict[str, Any]:
+    """Every column of a row but the `hidden` ones: what is added to a table later is told too."""
+    names = [attribute.key for attribute in row.__mapper__.column_attrs]
+    return {name: _plain(getattr(row, name)) for name in names if name not in hidden}
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def erase(env: Environment, token: str) -> Standing | None:
+    """Forgets the reader whose link this is; again is no error. Raises `LinkError`."""
+    with transaction() as session:
+        found = _subscription(env, session, "erase", token)
+        if found is None:
+            return None
+        shown = standing(found, env.now)
+        forget(env, session, found.subscriber)
+        return shown
+
+
+def erase_address(env: Environment, address: str) -> None:
+    """Forgets a subscriber on the author's word. Raises `NotFound`."""
+    key = parse_address(address).key
+    with transaction() as session:
+        found = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
+        if found is None:
+            raise NotFound("there is no subscriber with this address", hint="`suppression add` bars one that never was")
+        forget(env, session, found)
+
+
+def look_never(env: Environment, token: str) -> Standing | None:
+    """Which request this link is about; None where its owner has said that it was not she. Raises `LinkError`."""
+    with reading() as session:
+        found = _asked_for(env, session, token)
+        return standing(found, env.now) if found else None
+
+
+def never(env: Environment, token: str, evidence: Evidence) -> Standing | None:
+    """Forgets whoever says that it was not she who asked: her address is never written to again, whoever types it in.
+    Of a reader of something else, who once confirmed, only the request goes: what lies in a mail must not end an
+    account. Returns the subscription that is left then; again is no error. Raises `LinkError`."""
+    with transaction() as session:
+        found = _asked_for(env, session, token)
+        if found is None:
+            return None
+        if any(each.confirmed_at for each in found.subscriber.subscriptions):
+            leave(session, found, evidence, env.now)
+            return standing(found, env.now)
+        forget(env, session, found.subscriber, note="said that it was not she who asked")
+        return None
+
+
+def _asked_for(env: Environment, session: Session, token: str) -> Subscription | None:
+    handle, _, round_ = env.tokens.open("never", token, env.now).rpartition(".")
+    found: Subscription | None = session.scalar(
+        select(Subscription).where(Subscription.handle == handle).with_for_update()
+    )
+    if found is not None and (found.status == "active" or str(found.round) != round_):
+        raise LinkSpent(found.mailing_list.slug)
+    return found
+
+
+def forget(env: Environment, session: Session, subscriber: Subscriber, *, note: str = "") -> None:
+    """Deletes a subscriber and all that hangs on her. What stays: a keyed hash, so that no import brings her back, and
+    counted rows of the outbox without anything of hers (O07)."""
+    ids = [each.id for each in subscriber.subscriptions]
+    outbox.cancel(session, ids, now=env.now)
+    outbox.scrub(session, ids)
+    known = session.scalars(select(Suppression).where(Suppression.email_hash.in_(hashes(env, subscriber.email_key))))
+    rows = list(known)
+    for row in rows:
+        row.email_key, row.note = None, ""
+    if not rows:
+        session.add(
+            Suppression(email_hash=hashes(env, subscriber.email_key)[0], reason="erased", note=note, created_at=env.now)
+        )
+    session.delete(subscriber)
+
+
+def _subscription(env: Environment, session: Session, purpose: str, token: str) -> Subscription | None:
+    handle = env.tokens.open(purpose, token, env.now)  # type: ignore[arg-type]
+    found: Subscription | None = session.scalar(select(Subscription).where(Subscription.handle == handle))
+    return found

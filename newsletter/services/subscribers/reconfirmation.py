@@ -1,0 +1,238 @@
+"""Asking for permission again: a campaign that asks its readers to confirm once more, and lets the silent go.
+
+For lists whose consent is old, or was never given here (an import). Who does not answer within the time he was given,
+counted from when his mail was taken, is unsubscribed without another word; who was never reached stays what he is.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, exists, func, literal, or_, select
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db.session import reading, transaction
+from newsletter.errors import LinkInvalid, LinkSpent, NotFound, Refused
+from newsletter.html.sanitize import lines
+from newsletter.i18n import LANGUAGES, spoken
+from newsletter.mail.message import slot
+from newsletter.mail.render import MailContent
+from newsletter.models import Campaign, ConsentEvent, Edition, Subscriber, Subscription, Suppression
+from newsletter.outbox import answers
+from newsletter.services.consent import Evidence, default_wording, note_consent
+from newsletter.services.polling.feeds import find_list
+from newsletter.services.runtime import Environment
+from newsletter.services.sending.message_builder import ANY_READER, view
+from newsletter.services.subscribers.subscriptions import Standing, standing
+from newsletter.tokens import message_id
+
+SHORTEST = 7
+LONGEST = 180
+"""Days a reader may be given."""
+STAYED = ("reaffirmed", "confirmed", "resubscribed")
+"""What counts as an answer, since the campaign began."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a campaign would be: how many would be asked, and the mail; `others` in other languages."""
+
+    slug: str
+    recipients: int
+    content: MailContent
+    others: dict[str, MailContent]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """How a campaign stands: `asked` were mailed, `stayed` have answered, `gone` were let go."""
+
+    campaign: int
+    asked: int
+    stayed: int
+    gone: int
+    answer_by: datetime | None
+    settled_at: datetime | None
+
+
+def prepare(env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False) -> Asking:
+    """The mail, and how many would get it now; with `unproven` only those who never confirmed by mail.
+
+    Raises `Refused`, `NotFound`, `TemplateProblem`.
+    """
+    if not SHORTEST <= days <= LONGEST:
+        raise Refused(f"give readers {SHORTEST} to {LONGEST} days", hint="say --days 30")
+    with reading() as session:
+        mailing_list = find_list(session, slug)
+        readers = _readers(mailing_list.id, env.now, unproven=unproven).subquery()
+        count = session.scalar(select(func.count()).select_from(readers)) or 0
+        shown = view(env, mailing_list)
+    said = {"reader": ANY_READER, "stay_url": slot("stay_url"), "days": days, "note": lines(note, limit=2000).strip()}
+
+    def rendered(language: str = "") -> MailContent:
+        return env.renderer.render("permission", said | {"list": shown.in_language(language)})
+
+    others = {spoken(language, shown.language) for language in LANGUAGES} - {""}
+    return Asking(shown.slug, count, rendered(), {language: rendered(language) for language in others})
+
+
+def send(env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False) -> int:
+    """Makes the campaign and freezes whom it asks. Returns its id.
+
+    Raises as `prepare`, and `Refused` where nobody is to be asked or another one of the list is not settled yet.
+    """
+    asking = prepare(env, slug, note=note, days=days, unproven=unproven)
+    if not asking.recipients:
+        raise Refused(f"{asking.slug} has nobody to ask", hint="nobody was mailed")
+    with transaction() as session:
+        mailing_list = find_list(session, asking.slug)
+        open_one = (Campaign.list_id == mailing_list.id, Campaign.kind == "permission", Campaign.settled_at.is_(None))
+        twin = session.scalar(select(Campaign.id).where(*open_one, Campaign.status != "cancelled").with_for_update())
+        if twin is not None:
+            raise Refused(f"campaign {twin} asks already", hint=f"see `newsletter campaign answers {twin}`")
+        content, now = asking.content, env.now
+        campaign = Campaign(
+            list_id=mailing_list.id, kind="permission", status="sending", subject=content.subject,
+            seed=secrets.token_hex(16), created_at=now, started_at=now, answer_by=now + timedelta(days=days),
+        )  # fmt: skip
+        session.add(campaign)
+        session.flush()
+        for language, said in {"": content, **asking.others}.items():
+            edition = Edition(campaign_id=campaign.id, language=language, subject=said.subject, text=said.text)
+            edition.html = said.html
+            session.add(edition)
+        readers = _readers(mailing_list.id, now, unproven=unproven)
+        outbox.freeze(session, campaign, readers, mail="permission", now=now)
+        return campaign.id
+
+
+def _readers(list_id: int, now: datetime, *, unproven: bool):  # type: ignore[no-untyped-def] # a Select of (id, cursor)
+    barred = exists().where(Suppression.email_key == Subscriber.email_key)
+    found = (
+        select(Subscription.id, literal(0))
+        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+        .where(Subscription.list_id == list_id, Subscription.status == "active", ~barred)
+        .where(or_(Subscription.paused_until.is_(None), Subscription.paused_until <= now))
+    )
+    return found.where(~_answered(datetime.min.replace(tzinfo=now.tzinfo))) if unproven else found
+
+
+def _answered(since: datetime) -> ColumnElement[bool]:
+    """Whether a subscription's owner has said yes since then, by a link from a mail."""
+    return exists().where(
+        ConsentEvent.subscription_id == Subscription.id, ConsentEvent.kind.in_(STAYED), ConsentEvent.at >= since
+    )
+
+
+def look(env: Environment, token: str) -> tuple[Standing, bool]:
+    """Whose link this is, and whether it was answered. Raises `LinkError`."""
+    with reading() as session:
+        campaign, subscription = _opened(env, session, token)
+        return standing(subscription, env.now), _has_answered(session, campaign, subscription)
+
+
+def stay(env: Environment, token: str, evidence: Evidence) -> Standing:
+    """Notes that a reader would like to stay; again changes nothing. Raises `LinkError`."""
+    with transaction() as session:
+        campaign, subscription = _opened(env, session, token)
+        if not _has_answered(session, campaign, subscription):
+            mailing_list = subscription.mailing_list
+            wording = default_wording(
+                consent_text=mailing_list.consent_text,
+                title=mailing_list.title,
+                language=subscription.subscriber.language or mailing_list.language,
+            )
+            asked = _asked_by(session, campaign, subscription)
+            note_consent(session, subscription.id, "reaffirmed", evidence, env.now, wording=wording, message_id=asked)
+        return standing(subscription, env.now)
+
+
+def _opened(env: Environment, session: Session, token: str) -> tuple[Campaign, Subscription]:
+    handle, _, number = env.tokens.open("stay", token, env.now).rpartition(".")
+    found = session.scalar(select(Subscription).where(Subscription.handle == handle).with_for_update())
+    campaign = session.get(Campaign, int(number)) if number.isdecimal() else None
+    if found is None or campaign is None or campaign.started_at is None:
+        raise LinkInvalid
+    if found.status != "active":
+        raise LinkSpent(found.mailing_list.slug)
+    return campaign, found
+
+
+def _has_answered(session: Session, campaign: Campaign, subscription: Subscription) -> bool:
+    query = select(Subscription.id).where(Subscription.id == subscription.id, _answered(_began(campaign)))
+    return session.scalar(query) is not None
+
+
+def _began(campaign: Campaign) -> datetime:
+    return campaign.started_at or campaign.created_at
+
+
+def _asked_by(session: Session, campaign: Campaign, subscription: Subscription) -> str:
+    """The Message-ID of the mail that asked."""
+    domain = campaign.mailing_list.from_email.rpartition("@")[2]
+    rows = [row.id for row in outbox.history(session, subscription.id) if row.campaign_id == campaign.id]
+    return message_id(campaign.seed, rows[-1], domain) if rows else ""
+
+
+def settle(env: Environment) -> int:
+    """Lets those go whose time is over and who did not answer; for a worker. Returns how many there were."""
+    with reading() as session:
+        due = list(
+            session.scalars(
+                select(Campaign.id).where(
+                    Campaign.kind == "permission", Campaign.settled_at.is_(None), Campaign.answer_by <= env.now
+                )
+            )
+        )
+    return sum(_settle(env, campaign_id) for campaign_id in due)
+
+
+def _settle(env: Environment, campaign_id: int) -> int:
+    with transaction() as session:
+        now, campaign = env.now, session.get_one(Campaign, campaign_id, with_for_update=True)
+        if campaign.settled_at is not None or campaign.answer_by is None:
+            return 0
+        moment = now - (campaign.answer_by - _began(campaign))
+        silent = session.scalars(
+            select(Subscription).where(
+                Subscription.id.in_(answers.mailed_until(campaign, moment)),
+                Subscription.status == "active",
+                ~_answered(_began(campaign)),
+            )
+        ).all()
+        for subscription in silent:
+            subscription.status, subscription.unsubscribed_at = "unsubscribed", now
+            note_consent(
+                session, subscription.id, "lapsed", Evidence("permission", note=f"campaign {campaign.id}"), now
+            )
+        if not answers.open_after(session, campaign, moment):
+            campaign.settled_at = now
+        return len(silent)
+
+
+def standing_of(campaign_id: int) -> Answers:
+    """How a campaign stands. Raises `NotFound`."""
+    with reading() as session:
+        campaign = session.get(Campaign, campaign_id)
+        if campaign is None or campaign.kind != "permission":
+            raise NotFound(f"campaign {campaign_id} asks for no permission", hint="see `newsletter campaign ls`")
+        asked = Subscription.id.in_(
+            answers.mailed_until(campaign, datetime.max.replace(tzinfo=_began(campaign).tzinfo))
+        )
+        stayed = select(func.count()).select_from(Subscription).where(asked, _answered(_began(campaign)))
+        gone = exists().where(
+            ConsentEvent.subscription_id == Subscription.id,
+            ConsentEvent.kind == "lapsed",
+            ConsentEvent.note == f"campaign {campaign.id}",
+        )
+        return Answers(
+            campaign=campaign.id,
+            asked=session.scalar(select(func.count()).select_from(Subscription).where(asked)) or 0,
+            stayed=session.scalar(stayed) or 0,
+            gone=session.scalar(select(func.count()).select_from(Subscription).where(gone)) or 0,
+            answer_by=campaign.answer_by,
+            settled_at=campaign.settled_at,
+        )

@@ -1,0 +1,191 @@
+"""What a reader does with a signed link: confirm, leave, come back.
+
+Nothing is mailed here: what is to be mailed is queued in the same transaction as the change that causes it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db.session import reading, transaction
+from newsletter.errors import LinkInvalid, LinkSpent
+from newsletter.models import ConsentEvent, Subscription
+from newsletter.schedule import CADENCES
+from newsletter.services import counters, suppressions
+from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.letters import series
+from newsletter.services.runtime import Environment
+from newsletter.services.signup import double_opt_in
+
+UNDO_FOR = timedelta(days=1)
+BREAK = timedelta(days=30)
+REASONS = ("often", "other", "never", "done")
+"""Why somebody leaves: too many mails; not what she expected; never signed up; no longer needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A subscription as its owner sees it. `slower`: the cadences she could have instead; `others`: the titles of what
+    else she subscribes to; `can_undo`: she has left within a day."""
+
+    list_id: int
+    slug: str
+    title: str
+    status: str
+    cadence: str
+    cadences: tuple[str, ...]
+    language: str
+    list_language: str
+    slower: tuple[str, ...]
+    others: tuple[str, ...]
+    can_undo: bool
+
+
+def look(env: Environment, purpose: str, token: str) -> Standing:
+    """Whose link this is, for a page that only shows. Raises `LinkError`."""
+    with reading() as session:
+        return standing(_opened(env, session, purpose, token), env.now)
+
+
+def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
+    """Makes a subscription active; again is no error and changes nothing. Raises `LinkError`."""
+    with transaction() as session:
+        subscription = _opened(env, session, "confirm", token)
+        if subscription.status == "pending":
+            now = env.now
+            mailing_list = subscription.mailing_list
+            subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = "active", now, None
+            subscription.cursor = subscription.joined_seq = mailing_list.entry_seq
+            subscription.withheld = False
+            wording, message_id = double_opt_in.asked_with(session, subscription)
+            note_consent(session, subscription.id, "confirmed", evidence, now, wording=wording, message_id=message_id)
+            counters.count(session, f"confirmed/{mailing_list.id}", now=int(now.timestamp()), seconds=counters.HOUR)
+            if not series.begin(session, subscription, now):
+                outbox.enqueue(session, mail="welcome", subscription_id=subscription.id, now=now)
+            double_opt_in.answered(env, session, subscription.subscriber)
+        return standing(subscription, env.now)
+
+
+def unsubscribe(env: Environment, token: str, evidence: Evidence) -> Standing:
+    """Ends a subscription, at once and for good; again is no error. Raises `LinkError`."""
+    with transaction() as session:
+        subscription = _opened(env, session, "unsubscribe", token)
+        leave(session, subscription, evidence, env.now)
+        return standing(subscription, env.now)
+
+
+def leave(session: Session, subscription: Subscription, evidence: Evidence, now: datetime) -> None:
+    """Marks a subscription as ended and queues one goodbye; for those who never confirmed, silence."""
+    if subscription.status == "unsubscribed":
+        return
+    was_active = subscription.status == "active"
+    subscription.status, subscription.unsubscribed_at = "unsubscribed", now
+    note_consent(session, subscription.id, "unsubscribed", evidence, now)
+    if was_active:
+        outbox.enqueue(session, mail="goodbye", subscription_id=subscription.id, now=now)
+
+
+def undo(env: Environment, token: str, evidence: Evidence, *, cadence: str = "", break_: bool = False) -> Standing:
+    """Takes an unsubscription back, for a day and for whoever was active before it; at a slower `cadence`, or after a
+    `break_` of a month, where that is what was meant. Raises `LinkError`."""
+    with transaction() as session:
+        subscription = _opened(env, session, "unsubscribe", token)
+        if _can_undo(subscription, env.now):
+            if suppressions.suppressed(env, session, subscription.subscriber.email_key):
+                raise LinkInvalid
+            resume(session, subscription, "resubscribed", evidence, env.now)
+            if cadence in slower(subscription):
+                subscription.cadence = cadence
+            subscription.paused_until = env.now + BREAK if break_ else None
+        return standing(subscription, env.now)
+
+
+def _can_undo(subscription: Subscription, now: datetime) -> bool:
+    """An unsubscribe link works for ever, and may lie in a forwarded mail: it brings nobody back after a day."""
+    left = subscription.unsubscribed_at
+    known = subscription.status == "unsubscribed" and subscription.confirmed_at is not None
+    return known and left is not None and now - left <= UNDO_FOR
+
+
+def slower(subscription: Subscription) -> tuple[str, ...]:
+    """The cadences of its list that are slower than a subscription's own."""
+    order: tuple[str, ...] = CADENCES
+    later = order[order.index(subscription.cadence) + 1 :]
+    return tuple(cadence for cadence in later if cadence in subscription.mailing_list.cadences)
+
+
+def resume(session: Session, subscription: Subscription, kind: str, evidence: Evidence, now: datetime) -> bool:
+    """Makes a subscription active on its reader's word; she is owed what comes from now on. Begins the list's
+    series for a new reader, or goes on with it. Returns whether its welcome letter was queued."""
+    subscription.status, subscription.unsubscribed_at, subscription.paused_until = "active", None, None
+    subscription.confirmed_at = subscription.confirmed_at or now
+    subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
+    note_consent(session, subscription.id, kind, evidence, now)
+    if kind == "confirmed" and subscription.series_at is None:
+        return series.begin(session, subscription, now)
+    subscription.series_due_at = now if subscription.series_at else None
+    return False
+
+
+def leave_all(env: Environment, token: str, evidence: Evidence) -> Standing:
+    """Ends every subscription of the reader. Raises `LinkError`."""
+    with transaction() as session:
+        subscription = _opened(env, session, "unsubscribe", token)
+        for each in subscription.subscriber.subscriptions:
+            leave(session, each, evidence, env.now)
+        return standing(subscription, env.now)
+
+
+def give_reason(env: Environment, token: str, reason: str, evidence: Evidence) -> Standing:
+    """Notes why she left, in one of the words of `REASONS`, once. Raises `LinkError`."""
+    with transaction() as session:
+        subscription = _opened(env, session, "unsubscribe", token)
+        left = subscription.unsubscribed_at
+        if reason in REASONS and subscription.status == "unsubscribed" and left is not None:
+            said = exists().where(
+                ConsentEvent.subscription_id == subscription.id, ConsentEvent.kind == "reason", ConsentEvent.at >= left
+            )
+            if not session.scalar(select(said)):
+                note_consent(session, subscription.id, "reason", replace(evidence, note=reason), env.now)
+        return standing(subscription, env.now)
+
+
+def _opened(env: Environment, session: Session, purpose: str, token: str) -> Subscription:
+    """The subscription a token names. A confirmation counts for the request it was mailed for, no later one (T04)."""
+    payload = env.tokens.open(purpose, token, env.now)  # type: ignore[arg-type]
+    handle, _, round_ = payload.partition(".")
+    found: Subscription | None = session.scalar(
+        select(Subscription).where(Subscription.handle == handle).with_for_update()
+    )
+    if found is None:
+        raise LinkInvalid
+    if purpose == "confirm" and (str(found.round) != round_ or found.status == "unsubscribed"):
+        raise LinkSpent(found.mailing_list.slug)
+    return found
+
+
+def standing(subscription: Subscription, now: datetime) -> Standing:
+    """A subscription as its owner sees it."""
+    mailing_list = subscription.mailing_list
+    return Standing(
+        list_id=mailing_list.id,
+        slug=mailing_list.slug,
+        title=mailing_list.title,
+        status=subscription.status,
+        cadence=subscription.cadence,
+        cadences=tuple(mailing_list.cadences),
+        language=subscription.subscriber.language,
+        list_language=mailing_list.language,
+        slower=slower(subscription),
+        others=tuple(
+            each.mailing_list.title
+            for each in subscription.subscriber.subscriptions
+            if each.status == "active" and each.id != subscription.id
+        ),
+        can_undo=_can_undo(subscription, now),
+    )

@@ -1,0 +1,69 @@
+"""What an author pastes into her blog: the form as plain HTML, the same with a script that upgrades it, or a frame."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Literal
+from urllib.parse import urlencode
+
+from flask import render_template
+from flask_babel import force_locale
+
+from newsletter.i18n import SOURCE, known
+from newsletter.services.consent import version
+from newsletter.services.runtime import Environment
+from newsletter.services.signup import forms
+from newsletter.services.signup.forms import TRAP, Form
+from newsletter.web.signup import script_file
+
+Kind = Literal["form", "script", "iframe"]
+HEIGHT = 420
+"""Pixels of a frame before its page says how tall it is, or where the blog's policy forbids the script that listens;"""
+FIELD_HEIGHT = 90
+"""so many more for each field of the author's own,"""
+TOPIC_HEIGHT = 32
+"""and for each topic."""
+
+
+def embed_form(env: Environment, slug: str, kind: Kind = "form", *, language: str = "", theme: str = "") -> str:
+    """The snippet for a list, in `language` or the list's, inside an application context; its wording is kept, so that
+    it is known when somebody agrees to it. Raises `NotFound`."""
+    spoken = known(language or forms.show(slug).language) or SOURCE
+    form = forms.print_out(env, slug, spoken)
+    with force_locale(spoken):
+        if kind == "iframe":
+            html = _frame(env, form, {"language": known(language), "theme": theme})
+        else:
+            html = _form(env, form, form.wording(spoken), script=kind == "script")
+    return "\n".join(line for line in html.splitlines() if line.strip()) + "\n"
+
+
+def _form(env: Environment, form: Form, wording: str, *, script: bool) -> str:
+    return render_template(
+        "embed_form.html",
+        list=form,
+        wording=wording,
+        version=version(wording),
+        action=env.links.to(f"/{form.slug}/subscribe"),
+        trap=TRAP,
+        script=env.links.to("/embed.js") if script else "",
+        integrity=integrity(),
+    )
+
+
+def _frame(env: Environment, form: Form, wishes: dict[str, str]) -> str:
+    asked = urlencode({name: value for name, value in wishes.items() if value})
+    return render_template(
+        "embed_frame.html",
+        list=form,
+        action=env.links.to(f"/{form.slug}/embed") + (f"?{asked}" if asked else ""),
+        script=env.links.to("/embed.js"),
+        integrity=integrity(),
+        height=HEIGHT + FIELD_HEIGHT * len(form.fields) + TOPIC_HEIGHT * len(form.topics),
+    )
+
+
+def integrity() -> str:
+    """The hash by which a browser knows that embed.js is the one that was meant (Subresource Integrity)."""
+    return "sha384-" + base64.b64encode(hashlib.sha384(script_file().read_bytes()).digest()).decode()

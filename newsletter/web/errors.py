@@ -1,0 +1,106 @@
+"""Answer errors in words: one handler an error, the same page in HTML and JSON."""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint, Response, request
+from flask_babel import gettext
+from werkzeug.exceptions import BadHost, HTTPException
+
+from newsletter.errors import DatabaseError, InvalidInput, LinkError, LinkExpired, LinkSpent, NotFound, TooMany
+from newsletter.i18n import Text, say
+from newsletter.services.subscribers import link_requests
+from newsletter.web.locale import current, told
+from newsletter.web.responses import message, private
+
+blueprint = Blueprint("errors", __name__)
+
+log = logging.getLogger("newsletter.web")
+
+RETRY_SECONDS = 30
+
+
+@blueprint.app_errorhandler(LinkError)
+def link_error(error: LinkError) -> Response:
+    """Says what is the matter with a link, and nothing of whose it is."""
+    if isinstance(error, LinkSpent):
+        text = gettext(
+            "It belongs to an earlier request. If you would like to subscribe, ask once more; it takes a minute."
+        )
+        return message(410, gettext("This link is from an earlier request"), text, again=f"/{error.slug}/")
+    if isinstance(error, LinkExpired):
+        text = gettext(
+            "Links in our mails work for a while only, so that an old mail opens nothing. We gladly send a new one."
+        )
+        token = (request.view_args or {}).get("token", "")
+        purpose = request.path.split("/")[1]
+        anew = {"token": token, "purpose": purpose} if purpose in link_requests.REPLACED else {}
+        return message(410, gettext("This link has expired"), text, ask_link=True, **anew)
+    text = gettext("Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent.")
+    return message(404, gettext("This link does not work"), text, ask_link=True)
+
+
+@blueprint.app_errorhandler(NotFound)
+def not_found(error: NotFound) -> Response:
+    """There is no such page."""
+    text = gettext("There is no such page. Perhaps it has moved, or the address is mistyped.")
+    return message(404, gettext("Nothing here"), text)
+
+
+@blueprint.app_errorhandler(TooMany)
+def too_many(error: TooMany) -> Response:
+    """A ceiling was reached."""
+    text = gettext("There were too many requests from here. Please try again in a while.")
+    answer = message(429, gettext("One moment, please"), text)
+    answer.headers["Retry-After"] = str(error.retry_after)
+    return answer
+
+
+@blueprint.app_errorhandler(InvalidInput)
+def invalid(error: InvalidInput) -> Response:
+    """What was typed cannot be used, on a page that has no better place to say so."""
+    return message(422, gettext("Please check what you typed"), " ".join(told(error.fields).values()))
+
+
+@blueprint.app_errorhandler(DatabaseError)
+def unavailable(error: DatabaseError) -> Response:
+    """The database does not answer: nothing was stored, so the visitor is asked to come back."""
+    log.error("%s", error)
+    text = gettext("Something is busy on our side and nothing was saved. Please try again.")
+    answer = message(503, gettext("Back in a moment"), text)
+    answer.headers["Retry-After"] = str(RETRY_SECONDS)
+    return answer
+
+
+REFUSALS = {
+    404: Text("There is no such page. Perhaps it has moved, or the address is mistyped."),
+    405: Text("This page is asked for in another way."),
+    413: Text("That is too much."),
+}
+
+
+@blueprint.app_errorhandler(HTTPException)
+def http_error(error: HTTPException) -> Response:
+    """Flask's own refusals, in our words."""
+    code = error.code or 500
+    title = gettext("Nothing here") if code == 404 else gettext("That did not work")
+    answer = message(code, title, say(REFUSALS.get(code, Text("The request cannot be understood.")), current()))
+    for name, value in error.get_headers():
+        if name in ("Allow", "Content-Range"):
+            answer.headers[name] = value
+    return answer
+
+
+@blueprint.app_errorhandler(BadHost)
+def bad_host(error: BadHost) -> Response:
+    """A host name that nobody has: without one, no page of ours can be put together."""
+    return private(Response("The request cannot be understood.\n", 400, mimetype="text/plain"))
+
+
+@blueprint.app_errorhandler(Exception)
+def unexpected(error: Exception) -> Response:
+    """A mistake of ours: in the log whole, on the page in one sentence."""
+    log.exception("%s %s failed", request.method, request.url_rule or "an unknown page")
+    text = gettext("That was our mistake, not yours. Please try again later.")
+    return message(500, gettext("Something went wrong"), text)

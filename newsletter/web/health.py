@@ -1,0 +1,33 @@
+"""Answer machines: `/healthz` for monitoring, `/robots.txt` for search engines."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from newsletter.services import workers
+from newsletter.services.runtime import environment
+from newsletter.urls import SIGNED
+
+blueprint = Blueprint("health", __name__)
+
+WORKER_SILENT_AFTER = 300
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """200 only if the database answers and a worker ticked lately: for monitoring."""
+    env = environment()
+    ticked = workers.last_tick()
+    silent = ticked is None or (env.now - ticked).total_seconds() > WORKER_SILENT_AFTER
+    state = {"database": "ok", "worker": "silent" if silent else "ok"}
+    answer = jsonify(state)
+    answer.status_code = 503 if silent else 200
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@blueprint.get("/robots.txt")
+def robots() -> Response:
+    """Personal pages are no business of search engines."""
+    closed = "".join(f"Disallow: /{name}/\n" for name in SIGNED)
+    return Response(f"User-agent: *\n{closed}", mimetype="text/plain")

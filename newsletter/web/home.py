@@ -1,0 +1,23 @@
+"""The first page, and one list's page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from newsletter.services.signup import forms
+from newsletter.web.page_cache import public_page
+from newsletter.web.signup import list_page
+
+blueprint = Blueprint("home", __name__)
+
+
+@blueprint.get("/")
+def home() -> Response:
+    """The lists of this sender."""
+    return public_page("home.html", slots={}, lists=forms.every())
+
+
+@blueprint.get("/<slug>/")
+def mailing_list(slug: str) -> Response:
+    """One list with its form and its latest mailings."""
+    return list_page(slug)

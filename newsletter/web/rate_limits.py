@@ -1,0 +1,77 @@
+"""Ceilings in Redis, for those who have one: a flood from one place is turned away before the database is asked.
+
+Only what visitors type into passes here, never a signed link. The ceilings are as high as the database's two kinds
+together, which decide; this is what keeps a flood from getting that far. Where Redis does not answer, Flask-Limiter
+says so once, counts in this process, and looks for Redis again after 1, 2, 4 … seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, request
+
+from newsletter.errors import SettingsError, TooMany
+from newsletter.services import counters
+from newsletter.settings import Settings
+from newsletter.web.errors import too_many
+
+ENTRANCES = frozenset({"signup.subscribe", "signup.subscribe_in_frame", "subscriber_links.link"})
+PATIENCE = 0.25
+"""Seconds that a visitor waits for Redis at most, once, before it counts as gone."""
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Puts the ceilings up, if there is a Redis. Connects to nothing. Raises `SettingsError`."""
+    if settings.web.redis is None:
+        return
+    try:
+        from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
+    except ImportError:
+        raise SettingsError(
+            ['web.redis: needs libraries that are not installed; pip install "newsletter[redis]"']
+        ) from None
+    ceilings = settings.signup
+    factor = 1 + ceilings.proven_factor
+    options: dict[str, Any] = {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+    options["retry"] = Retry(NoBackoff(), 0)
+    Limiter(
+        key_func=_address,
+        app=app,
+        application_limits=[
+            ApplicationLimit(limit_provider=f"{most * factor}/hour", key_function=place, exempt_when=_elsewhere)
+            for place, most in ((_address, ceilings.per_ip), (_network, ceilings.per_network))
+        ],
+        storage_uri=settings.web.redis.get_secret_value(),
+        storage_options=options,
+        in_memory_fallback_enabled=True,
+        swallow_errors=True,
+        key_prefix="newsletter",
+    )
+    app.register_error_handler(RateLimitExceeded, _turned_away)
+    logging.getLogger("flask-limiter").addFilter(_said_already)
+
+
+def _elsewhere() -> bool:
+    return request.method != "POST" or request.endpoint not in ENTRANCES
+
+
+def _address() -> str:
+    return counters.places(request.remote_addr or "")[0]
+
+
+def _network() -> str:
+    return f"net {counters.places(request.remote_addr or '')[1]}"
+
+
+def _turned_away(error: object) -> Response:
+    return too_many(TooMany("too many requests from one place", retry_after=counters.HOUR))
+
+
+def _said_already(record: logging.LogRecord) -> bool:
+    """Requests that were waiting for Redis when it went bring a traceback each, after the line that says it all; and
+    each one that is turned away a line with its address."""
+    return "Swallowing" not in record.msg and "exceeded at endpoint" not in record.msg

@@ -1,0 +1,85 @@
+"""Build responses: pages and JSON, with the headers that keep them private and inert."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify, render_template, request
+
+from newsletter.i18n import Text
+from newsletter.services.consent import Evidence
+from newsletter.services.sending.message_builder import CADENCE_TEXT
+from newsletter.web.locale import current, told
+
+blueprint = Blueprint("responses", __name__)
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' https: http:; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+CADENCE_WORDS = {
+    "instant": Text("With every new post"),
+    "daily": Text("Once a day"),
+    "weekly": Text("Once a week"),
+    "monthly": Text("Once a month"),
+}
+
+
+@blueprint.app_context_processor
+def words() -> dict[str, object]:
+    """What templates call things."""
+    return {"cadence_words": told(CADENCE_WORDS), "cadence_text": told(CADENCE_TEXT)}
+
+
+@blueprint.after_app_request
+def harden(response: Response) -> Response:
+    """No scripts, no frames, no guessing of types, no address in a Referer elsewhere (S12, T15)."""
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    if "frame-ancestors *" not in headers["Content-Security-Policy"]:
+        headers.setdefault("X-Frame-Options", "DENY")
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+    return response
+
+
+def private(response: Response) -> Response:
+    """A page that is one person's: kept by no cache, found by no search engine."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
+def page(template: str, status: int = 200, **context: object) -> Response:
+    """A rendered page."""
+    return spoken(Response(render_template(template, **context), status, mimetype="text/html"))
+
+
+def spoken(answer: Response) -> Response:
+    """An answer that depends on the visitor's language, and says so."""
+    answer.headers["Content-Language"] = current()
+    answer.headers["Vary"] = "Accept-Language"
+    return answer
+
+
+def evidence(source: str) -> Evidence:
+    """Where this request came from, for the consent record."""
+    return Evidence(
+        source=source,
+        page=request.headers.get("Referer") or request.headers.get("Origin") or "",
+        ip=request.remote_addr or "",
+        user_agent=request.headers.get("User-Agent", ""),
+    )
+
+
+def wants_json() -> bool:
+    """Whether the visitor is a program that speaks JSON."""
+    return request.is_json or request.accept_mimetypes.best == "application/json"
+
+
+def message(status: int, title: str, text: str, **context: object) -> Response:
+    """A page of a few words, or the same as JSON."""
+    if wants_json():
+        answer = jsonify(error=text)
+        answer.status_code = status
+        return answer
+    return private(page("message.html", status, title=title, text=text, **context))

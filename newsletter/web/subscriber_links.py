@@ -1,0 +1,214 @@
+"""The pages behind signed links. GET shows, POST acts: whatever fetches links on its own changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from flask import Blueprint, Response, jsonify, request
+
+from newsletter.errors import InvalidInput, LinkInvalid
+from newsletter.i18n import Text
+from newsletter.services.runtime import environment
+from newsletter.services.subscribers import address_change, link_requests, privacy, subscriptions
+from newsletter.services.subscribers import preferences as prefs
+from newsletter.services.subscribers.address_change import Move
+from newsletter.services.subscribers.preferences import Preferences
+from newsletter.services.subscribers.subscriptions import Standing
+from newsletter.tokens import Purpose
+from newsletter.web.locale import speak, told
+from newsletter.web.responses import evidence, page, private
+
+blueprint = Blueprint("subscriber_links", __name__)
+
+NO_ERRORS: Mapping[str, str] = MappingProxyType({})
+MAILED: tuple[link_requests.Kind, ...] = ("link", "export", "erase")
+REASON_WORDS = {
+    "often": Text("Too many mails"),
+    "other": Text("Not what I expected"),
+    "done": Text("I no longer need it"),
+    "never": Text("I never signed up"),
+}
+
+
+@blueprint.get("/confirm/<path:token>")
+def confirm_page(token: str) -> Response:
+    """One button."""
+    standing = subscriptions.look(environment(), "confirm", token)
+    return _told("confirmed.html" if standing.status == "active" else "confirm.html", standing)
+
+
+@blueprint.post("/confirm/<path:token>")
+def confirm(token: str) -> Response:
+    """Makes the subscription active; again changes nothing."""
+    return _told("confirmed.html", subscriptions.confirm(environment(), token, evidence("link")))
+
+
+@blueprint.get("/never/<path:token>")
+def never_page(token: str) -> Response:
+    """One button: it was not me."""
+    return _never(privacy.look_never(environment(), token))
+
+
+@blueprint.post("/never/<path:token>")
+def never(token: str) -> Response:
+    """Forgets whoever did not ask, for good; again changes nothing."""
+    return _never(privacy.never(environment(), token, evidence("link")))
+
+
+def _never(standing: Standing | None) -> Response:
+    return private(page("erased.html")) if standing is None else _told("never.html", standing)
+
+
+@blueprint.get("/unsubscribe/<path:token>")
+def unsubscribe_page(token: str) -> Response:
+    """One button, and the way to less mail instead."""
+    standing = subscriptions.look(environment(), "unsubscribe", token)
+    template = "unsubscribed.html" if standing.status == "unsubscribed" else "unsubscribe.html"
+    return _told(template, standing, preferences=_preferences(token))
+
+
+@blueprint.post("/unsubscribe/<path:token>")
+def unsubscribe(token: str) -> Response:
+    """Ends the subscription. A mail program's one-click POST (RFC 8058 §3.2) gets a short 200 without redirect; the
+    page's own buttons may take it back, slow it down, end the others too, or give a reason."""
+    env, form = environment(), request.form
+    if form.get("List-Unsubscribe") == "One-Click":
+        subscriptions.unsubscribe(env, token, evidence("one-click"))
+        return private(Response("Unsubscribed.\n", mimetype="text/plain"))
+    if form.get("undo"):
+        cadence, break_ = form.get("cadence", ""), bool(form.get("break"))
+        standing = subscriptions.undo(env, token, evidence("link"), cadence=cadence, break_=break_)
+        return _told("resubscribed.html", standing, preferences=_preferences(token))
+    if form.get("all"):
+        standing = subscriptions.leave_all(env, token, evidence("link"))
+    elif form.get("reason"):
+        standing = subscriptions.give_reason(env, token, form["reason"], evidence("link"))
+    else:
+        standing = subscriptions.unsubscribe(env, token, evidence("link"))
+    return _told("unsubscribed.html", standing, preferences=_preferences(token), thanked=bool(form.get("reason")))
+
+
+def _told(template: str, standing: Standing, *, preferences: str = "", thanked: bool = False) -> Response:
+    """A page about one subscription, in its reader's language."""
+    speak(reader=standing.language, mailing_list=standing.list_language)
+    return private(
+        page(template, standing=standing, preferences=preferences, thanked=thanked, reasons=told(REASON_WORDS))
+    )
+
+
+def _preferences(token: str) -> str:
+    """The reader's preferences, from her link to unsubscribe: as much as a forwarded mail opens."""
+    env = environment()
+    return env.links.preferences(env.tokens.open("unsubscribe", token, env.now), env.now)
+
+
+@blueprint.get("/preferences/<path:token>")
+def preferences_page(token: str) -> Response:
+    """What the reader subscribes to."""
+    return _preferences_page(prefs.show(environment(), token))
+
+
+@blueprint.post("/preferences/<path:token>")
+def preferences(token: str) -> Response:
+    """Changes it, or has a link mailed that may do more."""
+    env, form = environment(), request.form
+    try:
+        for kind in MAILED:
+            if form.get(kind):
+                return _preferences_page(prefs.mail_link(env, token, kind), done="mailed")
+        if "address" in form:
+            return _preferences_page(prefs.move(env, token, form["address"]), done="asked")
+        return _preferences_page(prefs.change(env, token, form.to_dict(), evidence("preferences")), done="saved")
+    except InvalidInput as error:
+        return _preferences_page(prefs.show(env, token), errors=error.fields, typed=form.get("address", ""))
+
+
+def _preferences_page(
+    shown: Preferences, *, errors: Mapping[str, str] = NO_ERRORS, done: str = "", typed: str = ""
+) -> Response:
+    speak(reader=shown.language, mailing_list=shown.list_language)
+    status = 422 if errors else 200
+    return private(page("preferences.html", status, prefs=shown, errors=told(errors), done=done, typed=typed))
+
+
+@blueprint.get("/address/<path:token>")
+def address_page(token: str) -> Response:
+    """One button: the new address is mine."""
+    return _moved(address_change.look(environment(), token))
+
+
+@blueprint.post("/address/<path:token>")
+def address(token: str) -> Response:
+    """Moves the reader to her new address."""
+    return _moved(address_change.confirm(environment(), token, evidence("link")))
+
+
+def _moved(found: Move) -> Response:
+    speak(reader=found.language, mailing_list=found.list_language)
+    return private(page("address.html", move=found))
+
+
+@blueprint.get("/export/<path:token>")
+def export_page(token: str) -> Response:
+    """One button: nothing personal is in a page that a scanner may fetch."""
+    return _asked("export", token, "export.html")
+
+
+@blueprint.post("/export/<path:token>")
+def export(token: str) -> Response:
+    """Everything we know of the reader, as a file."""
+    answer = private(jsonify(privacy.export(environment(), token)))
+    answer.headers["Content-Disposition"] = 'attachment; filename="my-newsletter-data.json"'
+    return answer
+
+
+@blueprint.get("/erase/<path:token>")
+def erase_page(token: str) -> Response:
+    """One button, and what it does."""
+    return _asked("erase", token, "erase.html")
+
+
+@blueprint.post("/erase/<path:token>")
+def erase(token: str) -> Response:
+    """Forgets the reader."""
+    standing = privacy.erase(environment(), token)
+    if standing is not None:
+        speak(reader=standing.language, mailing_list=standing.list_language)
+    return private(page("erased.html"))
+
+
+def _asked(purpose: str, token: str, template: str) -> Response:
+    standing = privacy.look(environment(), purpose, token)
+    if standing is None:
+        return private(page("erased.html"))
+    return _told(template, standing)
+
+
+@blueprint.get("/link")
+def link_page() -> Response:
+    """For those who lost theirs."""
+    return private(page("link.html", error="", typed="", resource=""))
+
+
+@blueprint.post("/link")
+def link() -> Response:
+    """Mails a fresh link, to an address or in place of a link that has expired: the same answer for everybody."""
+    env, form = environment(), request.form
+    typed, resource = form.get("email", ""), form.get("resource", "")
+    speak(form=form.get("language"))
+    try:
+        if form.get("token"):
+            link_requests.by_token(env, _purpose(form.get("purpose", "")), form["token"], evidence("form"))
+        else:
+            link_requests.by_address(env, typed, evidence("form"), resource=resource)
+    except InvalidInput as error:
+        return private(page("link.html", 422, error=told(error.fields)["email"], typed=typed, resource=resource))
+    return private(page("link_sent.html"))
+
+
+def _purpose(text: str) -> Purpose:
+    for purpose in link_requests.REPLACED:
+        if text == purpose:
+            return purpose
+    raise LinkInvalid
