@@ -17,6 +17,8 @@ from newsletter.errors import InvalidInput
 from newsletter.i18n import Text
 
 MAX_LENGTH = 254
+GMAIL = ("gmail.com", "googlemail.com")
+"""The two domains of Gmail's mailboxes; dots in their local parts count for nothing."""
 _SIMPLE = re.compile(r"[A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*@(?P<domain>[A-Za-z0-9.-]+)")
 """An address of which nothing but its domain can be wrong, or its length."""
 
@@ -99,6 +101,18 @@ def _message(typed: str, error: Exception) -> str:
         return Text("An e-mail address has an @ in it.")
     detail = "" if isinstance(error, UnicodeError) else str(error)[:200]
     return Text("This does not look like an e-mail address.", detail=detail)
+
+
+def fold_address(key: str) -> str:
+    """Fold an address key to the mailbox it most likely delivers to. Only for ceilings, never for identity.
+
+    What follows a plus in the local part is left out (RFC 5233), and so are dots at Gmail, which goes by two domains.
+    """
+    local, _, domain = key.rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in GMAIL:
+        local, domain = local.replace(".", "") or local, GMAIL[0]
+    return f"{local}@{domain}"
 
 
 def mask(email: str) -> str:

@@ -68,6 +68,7 @@ class SignUp(_Table):
 
     per_ip: Positive = 20
     per_network: Positive = 60
+    per_domain: Positive | None = None
     per_list: Positive = 3_000
     overall: Positive = 10_000
     proven_factor: Annotated[int, Field(ge=1, le=100)] = 3

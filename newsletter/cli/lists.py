@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +42,10 @@ _SETTINGS = (
     ("consent", "What one agrees to, beside the form."),
     ("site-url", "Your blog's address."),
 )
+
+
+ORIGINS_SHOWN = 20
+"""Rows that a terminal shows of where held confirmations come from."""
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,21 +126,50 @@ def remove(env: Environment, slug: str, *, yes: bool) -> None:
     say(f"{slug} is removed.")
 
 
-@list_.command(epilog="Example: newsletter list confirmations slow-letters --release")
+@list_.command(epilog="Example: newsletter list confirmations slow-letters --release --proven")
 @click.argument("slug", shell_complete=complete_lists)
 @click.option("--release", is_flag=True, help="Send what is held back: these sign-ups are real.")
 @click.option("--drop", is_flag=True, help="Never send it: a robot made them.")
+@click.option("--network", "networks", multiple=True, metavar="NET", help="Only sign-ups from this network.")
+@click.option("--domain", "domains", multiple=True, metavar="NAME", help="Only addresses of this domain.")
+@click.option("--proven", is_flag=True, help="Only visitors whose browser has solved a puzzle.")
+@json_option
 @yes_option
 @with_environment
-def confirmations(env: Environment, slug: str, *, release: bool, drop: bool, yes: bool) -> None:
-    """Confirmations that are held back because of a flood of sign-ups, and what is to become of them."""
-    found = flood_control.standing(env, slug)
+def confirmations(
+    env: Environment,
+    slug: str,
+    *,
+    release: bool,
+    drop: bool,
+    networks: tuple[str, ...],
+    domains: tuple[str, ...],
+    proven: bool,
+    json_: bool,
+    yes: bool,
+) -> None:
+    """Confirmations that are held back because of a flood of sign-ups, and what is to become of them.
+
+    Without --release or --drop: how many there are, by the visitors' network and the domain of the address.
+    """
     if release and drop:
         raise click.UsageError("say --release or --drop, not both")
+    selection = flood_control.Selection(networks, tuple(name.lower() for name in domains), proven)
+    held = flood_control.origins(slug, selection)
+    count = some(sum(each.count for each in held), "confirmation")
     if release:
-        ask(f"Send {some(found.waiting, 'confirmation')} held back?", yes=yes)
-        return say(f"Let go: {some(flood_control.release(env, slug), 'confirmation')}.")
+        ask(f"Send {count} held back?", yes=yes)
+        return say(f"Let go: {some(flood_control.release(env, slug, selection), 'confirmation')}.")
     if drop:
-        ask(f"Drop {some(found.waiting, 'confirmation')} held back?", yes=yes)
-        return say(f"Dropped: {some(flood_control.drop(env, slug), 'confirmation')}.")
-    return say(f"{slug}: {some(found.waiting, 'confirmation')} held back; {found.room} more may go now.")
+        ask(f"Drop {count} held back?", yes=yes)
+        return say(f"Dropped: {some(flood_control.drop(env, slug, selection), 'confirmation')}.")
+    room = flood_control.standing(env, slug).room
+    if json_:
+        return as_json({"room": room, "held": [asdict(each) for each in held]})
+    say(f"{slug}: {count} held back; {room} more may go now.")
+    if held:
+        rows = [(each.network, each.domain, each.count, each.proven) for each in held[:ORIGINS_SHOWN]]
+        table(("network", "domain", "held", "with a puzzle solved"), rows)
+    if len(held) > ORIGINS_SHOWN:
+        say(f"Shown: {ORIGINS_SHOWN} of {len(held)} origins; --json has all.")
+    return None

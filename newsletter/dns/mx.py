@@ -20,8 +20,11 @@ ALL_WITHIN = 5.0
 REMEMBERED_FOR = 3600.0
 AT_MOST = 5000
 SILENT_AFTER = 3
-"""After so many questions in a row without an answer there is no DNS here, and none is asked for a while."""
+"""After so many questions in a row that found no DNS at all, none is asked for a while."""
 REST = 300.0
+"""Seconds for which no DNS is asked then, and for which one domain is left alone that does not answer."""
+THREADS = 64
+"""Questions at a time: each may wait for a domain that does not answer, and the others must not wait for it."""
 KNOWN_TO_ALL = "com"
 """Where not even this exists, DNS knows a closed network and not the world: then no name is missing."""
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
@@ -38,7 +41,7 @@ def all_good(domains: Iterable[str]) -> dict[str, str]:
 
 class Receiving:
     """Asks DNS for several domains at once, and remembers the answers for an hour. `resolver` makes what is asked, anew
-    for each call: it remembers too, and longer than an hour."""
+    for each domain: it remembers too, and longer than an hour, and gives up for all after some silence."""
 
     def __init__(self, resolver: Callable[[], Resolver] = DnsResolver) -> None:
         self._resolver = resolver
@@ -56,25 +59,33 @@ class Receiving:
         return {domain: self._known[domain][0] for domain in wanted if self._known.get(domain, ("", 0.0))[0]}
 
     def _ask(self, domains: list[str]) -> None:
-        ask = self._resolver()
-        pool = ThreadPoolExecutor(min(16, len(domains)), thread_name_prefix="dns")
+        pool = ThreadPoolExecutor(min(THREADS, len(domains)), thread_name_prefix="dns")
         try:
-            wait([pool.submit(self._learn, domain, ask) for domain in domains], timeout=ALL_WITHIN)
+            wait([pool.submit(self._learn, domain) for domain in domains], timeout=ALL_WITHIN)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _learn(self, domain: str, ask: Resolver) -> None:
+    def _learn(self, domain: str) -> None:
         try:
-            why, silent = _look_up(domain, ask), 0
-        except CouldNotAsk:
-            why, silent = "", self._silent + 1
+            why, silent, good_for = _look_up(domain, self._resolver()), False, REMEMBERED_FOR
+        except CouldNotAsk:  # anybody can sign up with a domain whose own name servers are silent
+            why, silent, good_for = "", not self._is_there_dns(), REST
+        now = time.monotonic()
         with self._lock:
-            self._silent = silent
-            if silent >= SILENT_AFTER:
-                self._rest_until = time.monotonic() + REST
+            self._silent = self._silent + 1 if silent else 0
+            if self._silent >= SILENT_AFTER:
+                self._rest_until = now + REST
             if len(self._known) >= AT_MOST:
                 self._known.clear()
-            self._known[domain] = why, time.monotonic() + REMEMBERED_FOR
+            self._known[domain] = why, now + good_for
+
+    def _is_there_dns(self) -> bool:
+        """Whether DNS answers for a name that everybody knows, asked anew: a resolver gives up after some silence."""
+        try:
+            self._resolver()(KNOWN_TO_ALL, "NS")
+        except CouldNotAsk:
+            return False
+        return True
 
 
 def _look_up(domain: str, ask: Resolver) -> str:

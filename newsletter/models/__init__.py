@@ -7,11 +7,19 @@ from newsletter.models.lists import FormField, MailingList
 from newsletter.models.operation import Counter, Rest, WorkerRow
 from newsletter.models.outbox import Delivery, Lease
 from newsletter.models.resources import Resource
-from newsletter.models.subscribers import Asking, ConsentEvent, Subscriber, Subscription, Suppression, Tag, Wording
+from newsletter.models.subscribers import (
+    ConsentEvent,
+    Mailbox,
+    Subscriber,
+    Subscription,
+    SubscriptionRequest,
+    Suppression,
+    Tag,
+    Wording,
+)
 from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
 __all__ = [
-    "Asking",
     "Campaign",
     "CampaignEntry",
     "ConsentEvent",
@@ -23,6 +31,7 @@ __all__ = [
     "Feed",
     "FormField",
     "Lease",
+    "Mailbox",
     "MailingList",
     "Period",
     "Picture",
@@ -32,6 +41,7 @@ __all__ = [
     "StepTaken",
     "Subscriber",
     "Subscription",
+    "SubscriptionRequest",
     "Suppression",
     "Tag",
     "Topic",

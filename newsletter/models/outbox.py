@@ -19,7 +19,8 @@ class Delivery(Base):
     """One message to one subscription.
 
     `mail` names its templates. A campaign's rows are worked through in slices, by id, and written once, when their
-    outcome is known: while that lasts `due_at` is empty. A confirmation has none while it is held at the gate. What is
+    outcome is known: while that lasts `due_at` is empty. What asks a
+    stranger to confirm has none while it is held at the gate. What is
     taken on its own (a confirmation, a retry, a row left
     by a crash) has a `due_at`, and a `lease_id` while a worker holds it. `attempts` counts refusals for now, `doubts`
     how often it was in flight when a worker died or a reply was lost.
@@ -38,8 +39,8 @@ class Delivery(Base):
         Index(
             "ix_deliveries_held",
             "id",
-            postgresql_where=text("mail = 'confirm' AND due_at IS NULL AND status = 'queued'"),
-            sqlite_where=text("mail = 'confirm' AND due_at IS NULL AND status = 'queued'"),
+            postgresql_where=text("mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"),
+            sqlite_where=text("mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"),
         ),
         Index(
             "ix_deliveries_lease_id",

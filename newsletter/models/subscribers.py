@@ -5,10 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false, text
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db.session import Base
+from newsletter.db.session import Base, BigId
 from newsletter.models.lists import MailingList
 
 STATUSES = ("pending", "active", "unsubscribed")
@@ -50,12 +62,11 @@ class Subscription(Base):
     """A subscriber on a list.
 
     `topics` holds the ids of those chosen, ascending, with commas between ("3,7"); empty means all of them.
-    `round` counts the requests to subscribe, so that a confirmation link made before an unsubscription opens nothing
-    any more. `cursor`: entries of the list up to this sequence number are settled for this reader; `joined_seq`: up to
-    this one they were there before she was. `series_at`: when the list's series began for this reader;
-    `series_due_at`: when to look whether its next letter is due. `confirmation_at`: when the latest request was made;
-    `withheld` where its confirmation was not mailed, because the address had been asked often enough. `answers`: what
-    was filled into the author's own fields.
+    `round` is the number of the latest request (`SubscriptionRequest`), so that a confirmation link made before an
+    unsubscription opens nothing any more. `cursor`: entries of the list up to this sequence number are settled for this
+    reader; `joined_seq`: up to this one they were there before she was. `series_at`: when the list's series began for
+    this reader; `series_due_at`: when to look whether its next letter is due. `confirmation_at`: when the latest
+    request was made. `answers`: what was filled into the author's own fields.
     """
 
     __tablename__ = "subscriptions"
@@ -84,7 +95,6 @@ class Subscription(Base):
     topics: Mapped[str] = mapped_column(String(500), default="", server_default="")
     paused_until: Mapped[datetime | None]
     confirmation_at: Mapped[datetime | None]
-    withheld: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     answers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     created_at: Mapped[datetime]
     confirmed_at: Mapped[datetime | None]
@@ -131,14 +141,47 @@ class ConsentEvent(Base):
     wording: Mapped[Wording | None] = relationship()
 
 
-class Asking(Base):
-    """How often an address was written to because somebody typed it into a form, and when last; over all lists, and
-    forgotten once it confirms. Known by its keyed hash, so that it may outlive a sign-up that was never confirmed."""
+class SubscriptionRequest(Base):
+    """A request to subscribe, as somebody made it; it counts once the link in its own mail is confirmed.
 
-    __tablename__ = "askings"
+    `number` counts a subscription's requests and stands in the link. `agreed` maps the author's consent fields that
+    were ticked to their wording. `delivery_id` is the confirmation's (outbox), None while none may be mailed; it is no
+    foreign key, because the outbox refers to subscriptions. `network` is the visitor's and `proven` tells that a puzzle
+    was solved: what a flood is told from. Rows are deleted when the subscription ends, or after a fortnight.
+    """
 
-    email_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    count: Mapped[int] = mapped_column(Integer)
+    __tablename__ = "subscription_requests"
+
+    subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    cadence: Mapped[str] = mapped_column(String(10))
+    topics: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    name: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    language: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    answers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    agreed: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    wording_hash: Mapped[str | None] = mapped_column(ForeignKey(Wording.hash))
+    delivery_id: Mapped[int | None] = mapped_column(BigId, index=True)
+    message_id: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    network: Mapped[str] = mapped_column(String(50), default="", server_default="")
+    proven: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    created_at: Mapped[datetime] = mapped_column(index=True)
+
+    wording: Mapped[Wording | None] = relationship()
+
+
+class Mailbox(Base):
+    """Mails that web requests have caused to one mailbox, over all lists and spellings.
+
+    It is known by the keyed hash of its folded address (`addresses.fold_address`). `asked` counts the confirmations
+    that it did not answer. `mails` holds the latest mails: allowance, seconds since 1970, and id in the outbox.
+    """
+
+    __tablename__ = "mailboxes"
+
+    mailbox_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    asked: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    mails: Mapped[list[Any]] = mapped_column(JSON, default=list, server_default="[]")
     last_at: Mapped[datetime] = mapped_column(index=True)
 
 

@@ -1,4 +1,5 @@
-"""Confirmations that wait at the gate: held until it is known that their domain takes mail and no flood is on."""
+"""Mails that ask a stranger to confirm, and wait at the gate: held until it is known that their domain takes mail and
+no flood is on."""
 
 from __future__ import annotations
 
@@ -7,37 +8,58 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, func, select, text, update
+from sqlalchemy import CursorResult, Row, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
-from newsletter.models import Subscriber, Subscription
+from newsletter.models import Subscriber, Subscription, SubscriptionRequest
 from newsletter.outbox.types import deliveries
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A confirmation at the gate; `list_id` and `domain` are None where its subscription is gone."""
+    """A mail at the gate; `list_id` and `domain` are None where its subscription is gone. `network` is that of the
+    visitor who asked; `proven` tells that they brought a puzzle's solution."""
 
     id: int
     list_id: int | None
     domain: str | None
+    network: str = ""
+    proven: bool = False
 
 
 # As the partial index has it, to the letter: with parameters no planner would know that it fits.
-_HELD = text("deliveries.mail = 'confirm' AND deliveries.due_at IS NULL AND deliveries.status = 'queued'")
+_HELD = text("deliveries.mail IN ('confirm', 'address') AND deliveries.due_at IS NULL AND deliveries.status = 'queued'")
+_UNTAKEN = select(deliveries.c.id).where(
+    deliveries.c.id.in_(bindparam("ids", expanding=True)),
+    deliveries.c.status.in_(("failed", "cancelled")),
+    deliveries.c.doubts == 0,
+)
 
 
 def held(session: Session, *, after_id: int, limit: int) -> list[Waiting]:
     """Those that wait, oldest first."""
     query = (
-        select(deliveries.c.id, Subscription.list_id, Subscriber.email_key)
+        select(
+            deliveries.c.id, deliveries.c.context, Subscription.list_id, Subscriber.email_key,
+            SubscriptionRequest.network, SubscriptionRequest.proven,
+        )
         .outerjoin_from(deliveries, Subscription, Subscription.id == deliveries.c.subscription_id)
         .outerjoin(Subscriber, Subscriber.id == Subscription.subscriber_id)
+        .outerjoin(SubscriptionRequest, SubscriptionRequest.delivery_id == deliveries.c.id)
         .where(_HELD, deliveries.c.id > after_id)
         .order_by(deliveries.c.id)
         .limit(limit)
-    )
-    return [Waiting(id_, list_id, key and key.rpartition("@")[2]) for id_, list_id, key in session.execute(query)]
+    )  # fmt: skip
+    return [_waiting(row) for row in session.execute(query)]
+
+
+def _waiting(row: Row[*tuple[Any, ...]]) -> Waiting:
+    """Make a row of `held`. A new address's mail says itself where it goes, and who asked."""
+    id_, context, list_id, key, network, proven = tuple(row)
+    context = context or {}
+    address = key and str(context.get("to") or key)
+    domain = address and address.rpartition("@")[2]
+    return Waiting(id_, list_id, domain, network or str(context.get("network", "")), bool(proven))
 
 
 def held_of(session: Session, list_id: int) -> int:
@@ -48,19 +70,24 @@ def held_of(session: Session, list_id: int) -> int:
     return session.scalar(query) or 0
 
 
-def still_held(session: Session, ids: Sequence[int]) -> int:
-    """How many of these wait still."""
-    return session.scalar(select(func.count()).select_from(deliveries).where(_HELD, deliveries.c.id.in_(ids))) or 0
+def still_held(session: Session, ids: Sequence[int]) -> set[int]:
+    """Those of these that wait still."""
+    return set(session.scalars(select(deliveries.c.id).where(_HELD, deliveries.c.id.in_(ids))))
 
 
 def let_go(session: Session, ids: Sequence[int], *, now: datetime) -> int:
-    """Lets confirmations go. Returns how many: another worker may have been quicker."""
+    """Lets mails go. Returns how many: another worker may have been quicker."""
     return _update(session, ids, due_at=now)
 
 
 def drop(session: Session, ids: Sequence[int], why: str, *, now: datetime) -> int:
     """Never sends these. Returns how many there were."""
     return _update(session, ids, status="cancelled", text=why[:500], finished_at=now)
+
+
+def find_untaken(session: Session, ids: Sequence[int]) -> set[int]:
+    """Find those mails that no server took, and that will not be tried again."""
+    return set(session.connection().execute(_UNTAKEN, {"ids": list(ids)}).scalars())
 
 
 def _update(session: Session, ids: Sequence[int], **values: object) -> int:

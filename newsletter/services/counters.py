@@ -1,23 +1,41 @@
-"""Ceilings that every process on the database shares: so many sign-ups an hour from one place, on one list and
-altogether; and each puzzle's solution once."""
+"""Ceilings that every process on the database shares: so many requests an hour from one place, for one
+recipient domain, on one list and altogether; and each puzzle's solution once."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
+from ipaddress import IPv6Network
 
-from sqlalchemy import TextClause, func, select, text
+from sqlalchemy import TextClause, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
+from newsletter.addresses import fold_address
 from newsletter.captcha import LIFETIME, Solved
+from newsletter.db.session import reading
+from newsletter.errors import TooMany
 from newsletter.models import Counter
 from newsletter.services.consent import network
 from newsletter.services.runtime import Environment
 
 HOUR = 3600
 QUERY_AT_MOST = 4096
+A_DAY = 86_400
 ELSEWHERE = 0
-"""Stands for no list: a link that is asked for."""
+"""Stands for no list: a link or a new address that is asked for."""
+CHANGES_PER_DAY = 30
+"""So many times a day a subscription's links may change something, or take an unsubscription back."""
+DOMAIN_AT_MOST = 80
+"""Characters of a domain that fit into a counter's name beside its kind."""
+
+NAMES_AT_ONCE = 500
+"""Counters that one query asks for, far below what either database takes as parameters."""
+
+_COUNTS = select(Counter.name, Counter.count).where(
+    Counter.name.in_(bindparam("names", expanding=True)), Counter.starts_at == bindparam("starts_at")
+)
 
 
 def count(session: Session, name: str, *, now: int, seconds: int) -> int:
@@ -27,10 +45,10 @@ def count(session: Session, name: str, *, now: int, seconds: int) -> int:
 
 def add(session: Session, name: str, by: int, *, now: int, seconds: int) -> int:
     """Counts `by` more of `name`. Returns how many there are."""
-    return _count(session, [name], now - now % seconds, by=by)[name]
+    return count_all(session, [name], now - now % seconds, by=by)[name]
 
 
-def _count(session: Session, names: Sequence[str], starts_at: int, *, by: int = 1) -> dict[str, int]:
+def count_all(session: Session, names: Sequence[str], starts_at: int, *, by: int = 1) -> dict[str, int]:
     """Counts `by` more of each, in one statement. Give the narrow before the wide, so that two processes lock them in
     the same order."""
     values = {f"name{number}": name for number, name in enumerate(names)}
@@ -48,37 +66,100 @@ def _statement(rows: int) -> TextClause:
     )
 
 
-def counted(session: Session, name: str, *, since: int) -> int:
-    """How often `name` happened in the windows that began at `since` (seconds since 1970) or later."""
-    query = select(func.sum(Counter.count)).where(Counter.name == name, Counter.starts_at >= since)
-    return int(session.scalar(query) or 0)
+def count_since(session: Session, names: Sequence[str], *, since: int) -> dict[str, int]:
+    """Return how often each of `names` happened in the windows that began at `since` (seconds since 1970) or later."""
+    counts = dict.fromkeys(names, 0)
+    for start in range(0, len(names), NAMES_AT_ONCE):
+        part = names[start : start + NAMES_AT_ONCE]
+        query = select(Counter.name, func.sum(Counter.count)).where(Counter.name.in_(part), Counter.starts_at >= since)
+        counts |= {name: int(count) for name, count in session.execute(query.group_by(Counter.name))}
+    return counts
 
 
-def sign_up(env: Environment, session: Session, *, list_id: int, ip: str, solved: Solved | None = None) -> int | None:
-    """Counts a sign-up against every ceiling. Returns the seconds to wait where one is reached, else None.
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What a request is counted by: the list (or `ELSEWHERE`), the visitor's address, the key of the address that it
+    may cause mail to, and the solution of a puzzle, where they brought one."""
 
-    Who brings a puzzle's solution (once) has ceilings of his own, `signup.proven_factor` times as high: a flood of
-    those without does not keep him out.
+    list_id: int
+    ip: str
+    email_key: str
+    solved: Solved | None = None
+
+
+def require_room(env: Environment, visit: Visit) -> None:
+    """Refuse a request whose ceilings are reached already, without a write: a flood must not slow what is being sent.
+
+    `count_request` decides, inside the transaction. Raises `TooMany`.
     """
-    now, ceilings = int(env.now.timestamp()), env.settings.signup
-    proven = solved is not None and first_use(session, solved)
+    now = int(env.now.timestamp())
+    most = _ceilings(env, visit, proven=visit.solved is not None)
+    with reading() as session:
+        rows = session.connection().execute(_COUNTS, {"names": list(most), "starts_at": now - now % HOUR})
+        reached = any(count >= most[name] for name, count in rows)
+    if reached:
+        raise _too_many(now)
+
+
+def count_request(env: Environment, session: Session, visit: Visit) -> bool:
+    """Count what a visitor asks for against every ceiling. Raises `TooMany`; then the caller's transaction is undone,
+    and nothing was counted. Returns whether they brought a puzzle's solution that was not used before.
+
+    Who brings a puzzle's solution (once) has ceilings of their own, `signup.proven_factor` times as high: a flood of
+    those without does not keep them out.
+    """
+    now = int(env.now.timestamp())
+    proven = visit.solved is not None and first_use(session, visit.solved)
+    most = _ceilings(env, visit, proven=proven)
+    counts = count_all(session, list(most), now - now % HOUR)
+    if any(counts[name] > ceiling for name, ceiling in most.items()):
+        raise _too_many(now)
+    return proven
+
+
+def _ceilings(env: Environment, visit: Visit, *, proven: bool) -> dict[str, int]:
+    """Name what a request counts for, narrow before wide, with the ceiling of each."""
+    ceilings = env.settings.signup
     kind, factor = ("proven", ceilings.proven_factor) if proven else ("signup", 1)
-    single, place = places(ip)
+    single, place = places(visit.ip)
     most = {
         f"{kind}/ip/{single}": ceilings.per_ip,
         f"{kind}/net/{place}": ceilings.per_network,
-        f"{kind}/list/{list_id}": ceilings.per_list,
+        f"{kind}/domain/{domain_name(visit.email_key)}": ceilings.per_domain or max(1, ceilings.per_list // 3),
+        f"{kind}/list/{visit.list_id}": ceilings.per_list,
         f"{kind}/overall": ceilings.overall,
     }
-    found = _count(session, list(most), now - now % HOUR)
-    reached = any(found[name] > ceiling * factor for name, ceiling in most.items())
-    return HOUR - now % HOUR if reached else None
+    return {name: ceiling * factor for name, ceiling in most.items()}
+
+
+def _too_many(now: int) -> TooMany:
+    return TooMany("too many requests at once; please try again later", retry_after=HOUR - now % HOUR)
+
+
+def domain_name(email_key: str) -> str:
+    """Return what an address's domain is counted as: its name, or a digest of one too long for a counter."""
+    domain = fold_address(email_key).rpartition("@")[2]
+    return domain if len(domain) <= DOMAIN_AT_MOST else hashlib.sha256(domain.encode()).hexdigest()
+
+
+def count_change(env: Environment, session: Session, subscription_id: int) -> None:
+    """Count a change by a subscription's links: evidence is kept for ever, so that a link must not write without end.
+
+    Leaving is never refused: who has left must come back first, which is counted. Raises `TooMany`; then the caller's
+    transaction is undone.
+    """
+    now = int(env.now.timestamp())
+    if count(session, f"change/{subscription_id}", now=now, seconds=A_DAY) > CHANGES_PER_DAY:
+        raise TooMany("too many changes in one day", retry_after=A_DAY - now % A_DAY)
 
 
 def places(ip: str) -> tuple[str, str]:
-    """Where a visitor comes from, closely and widely: the address and its /24; of IPv6 the /64, twice."""
+    """Where a visitor comes from, closely and widely: the address and its /24; of IPv6 the /64 and its /48, of which
+    one customer may have all."""
     place = network(ip)
-    return (ip if place.endswith("/24") else place), place
+    if place.endswith("/24"):
+        return ip, place
+    return place, str(IPv6Network(place).supernet(new_prefix=48)) if place.endswith("/64") else place
 
 
 def first_use(session: Session, solved: Solved) -> bool:

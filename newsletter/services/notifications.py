@@ -63,10 +63,11 @@ def flood(env: Environment, session: Session, mailing_list: MailingList, count: 
         "confirmed. That is what it looks like when a robot fills in strangers' addresses. So that nobody gets mail "
         f"she did not ask for, {count} confirmations are held back. They go out as soon as more of those who "
         "were asked before have confirmed.",
-        "If these sign-ups are real (you spoke on the radio, say), let them go. If they are not, drop them: nobody has "
-        "heard from you.",
+        "Look where they come from. If they are real (you spoke on the radio, say), let them go. If they are not, drop "
+        "them: nobody has heard from you. With --network, --domain or --proven you choose some of them.",
     ]
     commands = [
+        f"newsletter list confirmations {mailing_list.slug}",
         f"newsletter list confirmations {mailing_list.slug} --release",
         f"newsletter list confirmations {mailing_list.slug} --drop",
     ]

@@ -118,7 +118,7 @@ def preferences(token: str) -> Response:
             if form.get(kind):
                 return _preferences_page(prefs.mail_link(env, token, kind), done="mailed")
         if "address" in form:
-            return _preferences_page(prefs.move(env, token, form["address"]), done="asked")
+            return _preferences_page(prefs.move(env, token, form["address"], request.remote_addr or ""), done="asked")
         return _preferences_page(prefs.change(env, token, form.to_dict(), evidence("preferences")), done="saved")
     except InvalidInput as error:
         return _preferences_page(prefs.show(env, token), errors=error.fields, typed=form.get("address", ""))

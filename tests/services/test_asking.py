@@ -10,16 +10,16 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.db.session import db, transaction
 from newsletter.errors import Conflict
-from newsletter.models import Asking, ConsentEvent, Counter, Subscriber, Subscription, Wording
+from newsletter.models import ConsentEvent, Counter, Mailbox, Subscriber, Subscription, SubscriptionRequest, Wording
 from newsletter.services import consent, suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.lists import lists
+from newsletter.services.mailboxes import Allowance, CountedMail, LockedMailbox
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.signup import forms
 from newsletter.services.signup import subscribe as signup
-from newsletter.services.signup.double_opt_in import may_ask
 from newsletter.services.signup.subscribe import SignUp
 from newsletter.services.subscribers import privacy, subscriptions
 from tests.fakes import START, Clock, Sink, body
@@ -56,11 +56,40 @@ def count(model: type) -> int:
     return db.session.scalar(select(func.count()).select_from(model)) or 0
 
 
-def test_when_an_address_may_be_written_to() -> None:
-    assert may_ask(None, START)
-    assert not may_ask(Asking(count=1, last_at=START), START + timedelta(hours=23))
-    assert may_ask(Asking(count=2, last_at=START), START + timedelta(days=1))
-    assert not may_ask(Asking(count=3, last_at=START), START + timedelta(days=300))
+def counted(*mails: tuple[Allowance, timedelta], asked: int = 0) -> LockedMailbox:
+    """A mailbox that got these mails so long after `START`."""
+    rows = [CountedMail(allowance, int((START + at).timestamp()), 7 + n) for n, (allowance, at) in enumerate(mails)]
+    return LockedMailbox("hash", asked, tuple(rows))
+
+
+def test_when_a_mailbox_may_be_written_to() -> None:
+    day, moment = timedelta(days=1), timedelta(0)
+    asked, link, own = Allowance.ASKED, Allowance.LINK, Allowance.OWN
+    assert counted().allows(asked, START, confirmed=False)
+    one = counted((asked, moment), asked=1)
+    assert not one.allows(asked, START + timedelta(hours=23, minutes=59), confirmed=True)
+    assert one.allows(asked, START + day, confirmed=False)
+    assert not counted(asked=3).allows(asked, START + timedelta(days=300), confirmed=False)
+    assert counted(asked=3).allows(asked, START, confirmed=True), "an active subscriber is no stranger"
+    both = counted((link, moment), (link, timedelta(hours=1)), (asked, moment))
+    assert not both.allows(link, START + timedelta(hours=2))
+    assert both.allows(link, START + day)
+    assert both.allows(own, START + timedelta(hours=2)), "what others cause does not use up the subscriber's own"
+    three = counted(*[(own, moment)] * 3)
+    assert not three.allows(own, START + timedelta(hours=2))
+    assert three.allows(link, START) and three.allows(asked, START, confirmed=False)
+
+
+def test_a_mail_that_no_server_took_does_not_count_but_not_without_end() -> None:
+    asked = Allowance.ASKED
+    once = counted((asked, timedelta(0)), asked=1)
+    assert not once.without(set()).allows(asked, START, confirmed=False)
+    assert not once.without({8}).allows(asked, START, confirmed=False), "another mail's failure is not this one's"
+    again = once.without({7})
+    assert (again.asked, again.allows(asked, START, confirmed=False)) == (0, True)
+    thrice = counted(*[(asked, timedelta(0))] * 3, asked=3).without({7, 8, 9})
+    assert not thrice.allows(asked, START + timedelta(hours=23), confirmed=False)
+    assert thrice.allows(asked, START + timedelta(days=1), confirmed=False)
 
 
 def test_s01_three_mails_ever_even_after_the_sign_up_is_forgotten(env: Environment, clock: Clock, sink: Sink) -> None:
@@ -73,7 +102,7 @@ def test_s01_three_mails_ever_even_after_the_sign_up_is_forgotten(env: Environme
     clock.forward(timedelta(days=20))
     cleanup.tidy(env)
     assert count(Subscriber) == 0, "nothing is kept of the victim but a keyed hash"
-    assert count(Asking) == 1
+    assert count(Mailbox) == 1
     ask(env, "victim@example.com")
     assert len(mails(env, sink)) == 3
 
@@ -176,8 +205,11 @@ def test_a_request_for_somebody_active_changes_nothing_of_hers(env: Environment)
 def test_s03_nothing_stays_of_what_was_done_for_show(env: Environment) -> None:
     suppressions.add(env, "never@example.com", reason="complaint")
     ask(env, "never@example.com")
-    assert [count(model) for model in (Subscriber, Subscription, ConsentEvent, Asking, Wording)] == [0, 0, 0, 0, 0]
-    assert count(Counter) == 4
+    emptied = (Subscriber, Subscription, SubscriptionRequest, ConsentEvent, Wording)
+    assert [count(model) for model in emptied] == [0] * 5
+    assert count(Counter) == 5
+    [row] = db.session.scalars(select(Mailbox))
+    assert (row.asked, row.mails) == (0, []), "a keyed hash stays of whatever is typed, known or not"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from newsletter.dns.mx import KNOWN_TO_ALL, NOWHERE, NULL, SILENT_AFTER, Receiving
-from newsletter.dns.resolver import Kind
+from newsletter.dns.resolver import CouldNotAsk, Kind
 from tests.fakes import FakeDns
 
 Records = dict[tuple[str, Kind], list[str]]
@@ -46,6 +46,41 @@ def test_silence_is_no_evidence_and_is_not_asked_again_at_once() -> None:
     asked = len(dns.asked)
     assert found(names[SILENT_AFTER:]) == {}
     assert len(dns.asked) == asked
+
+
+class SilentZones(FakeDns):
+    """DNS works, but the name servers of some domains do not answer."""
+
+    def __call__(self, name: str, kind: Kind) -> list[str]:
+        if name.endswith("silent.org"):
+            raise CouldNotAsk(f"no name server answered for {name}")
+        return super().__call__(name, kind)
+
+
+def test_n7_domains_that_do_not_answer_switch_the_check_off_for_nobody() -> None:
+    found = judge(SilentZones({("null.org", "MX"): ["0 "]} | WORLD))
+    for number in range(3 * SILENT_AFTER):
+        assert found([f"{number}.silent.org"]) == {}
+    assert found(["null.org", "another.silent.org", "nowhere.org"]) == {"null.org": NULL, "nowhere.org": NOWHERE}
+
+
+def test_n7_a_resolver_that_gives_up_after_some_silence_is_used_for_one_domain() -> None:
+    """`DnsResolver` asks nothing more after two silences, which are others' in a batch of strangers' domains."""
+
+    class GivesUp(SilentZones):
+        given_up = False
+
+        def __call__(self, name: str, kind: Kind) -> list[str]:
+            try:
+                if self.given_up:
+                    raise CouldNotAsk("the name servers do not answer")
+                return super().__call__(name, kind)
+            except CouldNotAsk:
+                self.given_up = True
+                raise
+
+    found = Receiving(lambda: GivesUp({("null.org", "MX"): ["0 "]} | WORLD))
+    assert found(["a.silent.org", "b.silent.org", "null.org"]) == {"null.org": NULL}
 
 
 def test_answers_are_remembered_and_reserved_names_never_asked() -> None:

@@ -261,14 +261,20 @@ def test_o07_erased_by_a_mailed_link_leaves_a_keyed_hash(
 
 
 @pytest.mark.any_database
-def test_links_are_mailed_three_times_a_day(
+def test_links_are_mailed_three_times_a_day_to_their_owner_and_twice_to_anybody(
     app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
 ) -> None:
+    url = own(app, client, sink)
     for _ in range(6):
         assert client.post(forwarded(handle, clock), data={"erase": "1"}).status_code == 200
     with app.app_context():
         sending.send_due(app.extensions[EXTENSION])
-    assert len(sink.accepted) == 3
+    assert len(sink.accepted) == 2, "the link of her own, and what a forwarded mail's link asked for"
+    for _ in range(6):
+        assert client.post(url, data={"export": "1"}).status_code == 200
+    with app.app_context():
+        sending.send_due(app.extensions[EXTENSION])
+    assert len(sink.accepted) == 5, "what others ask for does not use up her own"
 
 
 @pytest.mark.any_database

@@ -7,10 +7,9 @@ from datetime import timedelta
 from sqlalchemy import delete, exists, select, update
 
 from newsletter.db.session import transaction
-from newsletter.models import Asking, Counter, Subscriber, Subscription
-from newsletter.services import consent
+from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
+from newsletter.services import consent, mailboxes
 from newsletter.services.runtime import Environment
-from newsletter.services.signup import double_opt_in
 from newsletter.services.subscribers import address_change, reconfirmation
 
 UNCONFIRMED_FOR = timedelta(days=14)
@@ -24,8 +23,9 @@ def tidy(env: Environment) -> None:
     with transaction() as session:
         old = (Subscription.status == "pending", Subscription.confirmation_at < now - UNCONFIRMED_FOR)
         session.execute(delete(Subscription).where(*old, Subscription.confirmed_at.is_(None)))
-        session.execute(update(Subscription).where(*old).values(status="unsubscribed", withheld=False))
-        session.execute(delete(Asking).where(Asking.last_at < now - double_opt_in.FORGOTTEN_AFTER))
+        session.execute(update(Subscription).where(*old).values(status="unsubscribed"))
+        session.execute(delete(SubscriptionRequest).where(SubscriptionRequest.created_at < now - UNCONFIRMED_FOR))
+        mailboxes.delete_old_mailboxes(session, now)
         alone = ~exists(select(Subscription.id).where(Subscription.subscriber_id == Subscriber.id))
         session.execute(delete(Subscriber).where(alone, Subscriber.created_at < now - UNCONFIRMED_FOR))
         address_change.tidy(env, session)

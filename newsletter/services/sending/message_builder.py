@@ -200,8 +200,8 @@ class Composer:
             return self._notice(row)
         if row.mail == "series":
             return self._step(row)
-        shown = self._list(row.list_id or 0).in_language(row.language)
         now, handle, context = self.env.now, str(row.handle), row.context or {}
+        shown = self._list(row.list_id or 0).in_language(context.get("language") or row.language)
         reader = ReaderView(
             name=row.name or "",
             preferences_url=self.env.links.preferences(handle, now, own=row.mail == "link"),

@@ -11,8 +11,9 @@ from newsletter.services.runtime import Environment
 
 ROLES = frozenset(
     {
-        "abuse", "devnull", "donotreply", "hostmaster", "mailer-daemon", "no-reply", "nobody", "noc", "noreply",
-        "postmaster", "security", "spam", "usenet", "uucp",
+        "abuse", "abuse-report", "bounce", "bounces", "devnull", "do-not-reply", "donotreply", "fbl", "honeypot",
+        "hostmaster", "mailer-daemon", "no-reply", "nobody", "noc", "noreply", "postmaster", "root", "security", "spam",
+        "spamtrap", "spam-trap", "usenet", "uucp",
     }
 )  # fmt: skip
 """Addresses of a function (RFC 2142): whoever reads them did not ask, and some feed block lists. `info@` and the like

@@ -1,5 +1,8 @@
-"""Writing to an address because somebody typed it into a form: once a day, three times in all, then silence; over all
-lists, until it confirms (S01). The only place that queues a confirmation."""
+"""Double opt-in: write to an address that somebody typed into a form, and hear its owner's word. The only place that
+queues a confirmation and the only one that confirms a request.
+
+Each request is a row of its own: the link in its mail confirms what that request said, whoever asks meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -7,47 +10,48 @@ import secrets
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple, Protocol, cast
+from datetime import datetime
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, bindparam, delete, insert, select, text, update
+from sqlalchemy import Table, bindparam, delete, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.models import Asking, ConsentEvent, Subscriber, Subscription
-from newsletter.services.consent import Evidence, note_consent
+from newsletter.addresses import Address
+from newsletter.html.sanitize import lines
+from newsletter.models import Subscriber, Subscription, SubscriptionRequest
+from newsletter.services.consent import WORDING_AT_MOST, Evidence, note_consent, version
+from newsletter.services.counters import places
+from newsletter.services.mailboxes import Allowance, LockedMailbox, forget_unanswered, lock_mailbox, record_mail
 from newsletter.services.runtime import Environment
-from newsletter.services.suppressions import hashes
+from newsletter.services.signup.address_policy import refused
 from newsletter.tokens import message_id, new_handle
-
-AT_MOST = 3
-EVERY = timedelta(days=1)
-FORGOTTEN_AFTER = timedelta(days=365)
 
 # Past the ORM: a sign-up is what everybody may do, as often as they like.
 _subscribers, _subscriptions = cast(Table, Subscriber.__table__), cast(Table, Subscription.__table__)
-_askings = cast(Table, Asking.__table__)
-_SUBSCRIBER = select(_subscribers.c.id).where(_subscribers.c.email_key == bindparam("key")).with_for_update()
-_SUBSCRIPTION = select(_subscriptions.c.id, _subscriptions.c.status, _subscriptions.c.round).where(
-    _subscriptions.c.list_id == bindparam("list"), _subscriptions.c.subscriber_id == bindparam("subscriber")
+_requests = cast(Table, SubscriptionRequest.__table__)
+_SUBSCRIBER = (
+    select(
+        _subscribers.c.id,
+        exists().where(_subscriptions.c.subscriber_id == _subscribers.c.id, _subscriptions.c.status == "active"),
+    )
+    .where(_subscribers.c.email_key == bindparam("key"))
+    .with_for_update(of=_subscribers)
 )
-_ASKED = (
-    select(_askings.c.email_hash, _askings.c.count, _askings.c.last_at)
-    .where(_askings.c.email_hash.in_(bindparam("hashes", expanding=True)))
-    .limit(1)
-    .with_for_update()
-)
-_COUNTED = text(
-    "INSERT INTO askings (email_hash, count, last_at) VALUES (:hash, 1, :now) "
-    "ON CONFLICT (email_hash) DO UPDATE SET count = askings.count + 1, last_at = :now"
-).bindparams(bindparam("now", type_=_askings.c.last_at.type))
+_SUBSCRIPTION = select(
+    _subscriptions.c.id,
+    _subscriptions.c.status,
+    _subscriptions.c.round,
+    exists().where(_requests.c.subscription_id == _subscriptions.c.id, _requests.c.number == _subscriptions.c.round),
+).where(_subscriptions.c.list_id == bindparam("list"), _subscriptions.c.subscriber_id == bindparam("subscriber"))
 _CHANGED = update(_subscriptions).where(_subscriptions.c.id == bindparam("which"))
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What somebody asked for, and for which address: what the form said and holds. `sender` is the list's address,
-    `agreed` maps the author's consent fields that were ticked to their wording."""
+    `agreed` maps the author's consent fields that were ticked to their wording, `proven` tells that a puzzle was
+    solved."""
 
     list_id: int
     sender: str
@@ -58,112 +62,103 @@ class Request:
     evidence: Evidence
     name: str = ""
     language: str = ""
-    answers: dict[str, object] = field(default_factory=dict)
-    agreed: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    agreed: dict[str, Any] = field(default_factory=dict)
     topics: str = ""
-
-
-class Counted(Protocol):
-    """How often an address was asked, and when last."""
-
-    @property
-    def count(self) -> int: ...
-    @property
-    def last_at(self) -> datetime: ...
-
-
-class Asked(NamedTuple):
-    """The same, with the hash that it is known by."""
-
-    email_hash: str
-    count: int  # type: ignore[assignment] # a tuple's own `count` is of no use here
-    last_at: datetime
+    proven: bool = False
 
 
 class Standing(NamedTuple):
-    """What is known of an address on a list: ids, where there are any, and the subscription's state."""
+    """What is known of an address on a list: ids, where there are any, the subscription's state, and whether the
+    address subscribes to anything (`confirmed`)."""
 
     subscriber_id: int | None = None
+    confirmed: bool = False
     subscription_id: int | None = None
     status: str = "pending"
     round: int = 0
+    has_request: bool = True
 
-
-def may_ask(asked: Counted | None, now: datetime) -> bool:
-    """Whether an address may be written to. Pure."""
-    return asked is None or (asked.count < AT_MOST and now - asked.last_at >= EVERY)
+    @property
+    def new(self) -> bool:
+        """Whether nothing waits to be confirmed yet, and nobody subscribes."""
+        return self.subscription_id is None or self.status == "unsubscribed"
 
 
 def ask(env: Environment, session: Session, request: Request, *, barred: bool = False) -> None:
-    """Takes a request down and queues what its address gets for it: a confirmation, or word that it is subscribed
-    already; nothing where it was asked often enough (then a confirmation is owed until it confirms another list), or is
-    `barred`. Nobody but its owner changes an active subscription.
+    """Take a request down and queue what its address gets for it: a confirmation, or word that it is subscribed
+    already; nothing where its mailbox had enough (then a confirmation is owed until it confirms another list), or it is
+    `barred` or one that is never written to. Nobody but its owner changes an active subscription.
 
     Whoever asks, the same is read and the same is written; what is not his is written for nobody, and taken back, so
     that the time says nothing either (S04).
     """
-    standing, asked = _standing(session, request), _asked(env, session, request.email_key)
-    asks = not barred and may_ask(asked, env.now)
+    standing, mailbox = _standing(session, request), lock_mailbox(env, session, request.email_key)
+    barred = barred or bool(refused(env, Address(request.email, request.email_key)))
+    asks = not barred and mailbox.allows(Allowance.ASKED, env.now, confirmed=standing.confirmed)
     own = set() if barred else _steps(standing, asks=asks)
-    pen = _Pen(env, session, request, standing, asks=asks)
-    known_as = asked.email_hash if asked and not barred else hashes(env, request.email_key)[0]
-    held = pen.write(own, standing, known_as)
+    after = _Pen(env, session, request, standing, mailbox).write(own, standing)
     nobody = replace(request, email_key=new_handle(), name="", language="")
     with taken_back(session):
-        _Pen(env, session, nobody, standing, asks=True).write(STEPS - own, held, hashes(env, nobody.email_key)[0])
+        _Pen(env, session, nobody, standing, mailbox).write(STEPS - own, after)
 
 
-STEPS = frozenset({"subscriber", "subscription", "change", "count", "queue", "note"})
+STEPS = frozenset({"subscriber", "subscription", "change", "queue", "note", "request", "count"})
 """What taking a request down may consist of."""
 
 
 def _steps(standing: Standing, *, asks: bool) -> Set[str]:
     """Those that a request comes to. Pure."""
-    new = standing.subscription_id is None or standing.status == "unsubscribed"
-    steps = {"subscriber"} if standing.subscriber_id is None else set()
+    steps = {"queue", "note", "count"} if asks else set()
+    if standing.status == "active":
+        return steps
+    if not asks and not standing.new:
+        return set()
+    if standing.subscriber_id is None:
+        steps.add("subscriber")
     steps.add("subscription" if standing.subscription_id is None else "change")
-    return steps | ({"count", "queue"} if asks else set()) | ({"note"} if asks or new else set())
+    return steps | {"note", "request"}
 
 
 class _Pen:
     """Writes a request down, step by step."""
 
-    def __init__(self, env: Environment, session: Session, request: Request, standing: Standing, *, asks: bool) -> None:
-        self.session, self.request, self.now = session, request, env.now
+    def __init__(
+        self, env: Environment, session: Session, request: Request, standing: Standing, mailbox: LockedMailbox
+    ) -> None:
+        self.session, self.request, self.mailbox, self.now = session, request, mailbox, env.now
         self.connection = session.connection()
-        self.active = standing.status == "active"
-        new = standing.subscription_id is None or standing.status == "unsubscribed"
-        self.round = standing.round + new
-        self.values: dict[str, Any] = {"list_id": request.list_id}
-        if asks or new:
-            self.values.update(withheld=not asks, confirmation_at=self.now)
-        if not self.active:
-            self.values.update(
-                status="pending", round=self.round, cadence=request.cadence, answers=request.answers,
-                topics=request.topics,
-            )  # fmt: skip
+        self.active, self.confirmed = standing.status == "active", standing.confirmed
+        self.number = standing.round + (standing.new or standing.has_request)
 
-    def write(self, steps: Set[str], standing: Standing, known_as: str) -> Standing:
-        """Does these `steps`, the others having been done to `standing`. Returns what there is then."""
+    def write(self, steps: Set[str], standing: Standing) -> Standing:
+        """Do these `steps`, the others having been done to `standing`. Returns what there is then."""
+        if not steps:
+            return standing
         subscriber, subscription = standing.subscriber_id, standing.subscription_id
         if "subscriber" in steps:
-            subscriber = self._subscriber()
+            subscriber = self._insert_subscriber()
         if "subscription" in steps:
-            values = {"cadence": self.request.cadence, **self.values, "status": "pending", "subscriber_id": subscriber}
-            subscription = self._insert(_subscriptions, values)
+            subscription = self._insert_subscription(subscriber)
         if "change" in steps:
-            self.connection.execute(_CHANGED, {"which": subscription, **self.values})
+            values = {"status": "pending", "round": self.number, "confirmation_at": self.now}
+            self.connection.execute(_CHANGED, {"which": subscription, **values})
+        assert subscription is not None
+        delivery, sent = self._queue(subscription) if "queue" in steps else (None, "")
+        if "note" in steps:
+            asked = self.request
+            note_consent(
+                self.session, subscription, "requested", asked.evidence, self.now, wording=asked.wording,
+                message_id=sent,
+            )  # fmt: skip
+        if "request" in steps:
+            self._insert_request(subscription, delivery, sent)
         if "count" in steps:
-            _count(self.session, known_as, self.now)
-        sent = ""
-        if "queue" in steps and subscription is not None:
-            mail = "already" if self.active else "confirm"
-            sent = _queue(self.session, mail, subscription, self.round, self.request.sender, self.now)
-        if "note" in steps and subscription is not None:
-            self._note(subscription, sent)
+            counted = self.mailbox.with_mail(Allowance.ASKED, delivery or 0, self.now, confirmed=self.confirmed)
+            record_mail(self.session, counted, self.now)
         return standing._replace(subscriber_id=subscriber, subscription_id=subscription)
 
-    def _subscriber(self) -> int:
+    def _insert_subscriber(self) -> int:
         person = self.request
         values = {
             "email": person.email,
@@ -173,18 +168,36 @@ class _Pen:
         }
         return self._insert(_subscribers, values)
 
+    def _insert_subscription(self, subscriber: int | None) -> int:
+        request = self.request
+        values = {
+            "list_id": request.list_id, "subscriber_id": subscriber, "status": "pending", "round": self.number,
+            "cadence": request.cadence, "topics": request.topics, "answers": request.answers,
+            "confirmation_at": self.now,
+        }  # fmt: skip
+        return self._insert(_subscriptions, values)
+
     def _insert(self, table: Table, values: dict[str, Any]) -> int:
         row = {**values, "handle": new_handle(), "created_at": self.now}
         return int(self.connection.execute(insert(table).returning(table.c.id), row).scalar_one())
 
-    def _note(self, subscription: int, sent: str) -> None:
-        asked = self.request
-        note_consent(
-            self.session, subscription, "requested", asked.evidence, self.now, wording=asked.wording, message_id=sent
-        )  # fmt: skip
-        for name, wording in asked.agreed.items():
-            evidence = Evidence(asked.evidence.source, form=asked.evidence.form, note=name)
-            note_consent(self.session, subscription, "agreed", evidence, self.now, wording=wording)
+    def _insert_request(self, subscription: int, delivery: int | None, sent: str) -> None:
+        request = self.request
+        row = {
+            "subscription_id": subscription, "number": self.number, "cadence": request.cadence,
+            "topics": request.topics, "name": request.name, "language": request.language, "answers": request.answers,
+            "agreed": request.agreed, "delivery_id": delivery, "message_id": sent,
+            "wording_hash": version(lines(request.wording, limit=WORDING_AT_MOST)) if request.wording else None,
+            "network": places(request.evidence.ip)[1], "proven": request.proven, "created_at": self.now,
+        }  # fmt: skip
+        self.connection.execute(insert(_requests), row)
+
+    def _queue(self, subscription: int) -> tuple[int, str]:
+        if self.active:
+            return _queue(self.session, "already", subscription, {}, self.request.sender, self.now)
+        return _queue_confirmation(
+            self.session, subscription, self.number, self.request.language, self.request.sender, self.now
+        )
 
 
 @contextmanager
@@ -199,51 +212,119 @@ def taken_back(session: Session) -> Iterator[None]:
 
 def _standing(session: Session, request: Request) -> Standing:
     connection = session.connection()
-    subscriber = connection.execute(_SUBSCRIBER, {"key": request.email_key}).scalar()
-    found = connection.execute(_SUBSCRIPTION, {"list": request.list_id, "subscriber": subscriber or 0}).one_or_none()
-    return Standing(subscriber, *found) if found else Standing(subscriber)
+    row = connection.execute(_SUBSCRIBER, {"key": request.email_key}).one_or_none()
+    subscriber, confirmed = (row[0], bool(row[1])) if row else (None, False)
+    subscription = connection.execute(
+        _SUBSCRIPTION, {"list": request.list_id, "subscriber": subscriber or 0}
+    ).one_or_none()
+    return Standing(subscriber, confirmed, *subscription) if subscription else Standing(subscriber, confirmed)
 
 
-def _asked(env: Environment, session: Session, email_key: str) -> Asked | None:
-    found = session.connection().execute(_ASKED, {"hashes": hashes(env, email_key)}).one_or_none()
-    return Asked(*found) if found else None
+def _queue_confirmation(
+    session: Session, subscription_id: int, number: int, language: str, sender: str, now: datetime
+) -> tuple[int, str]:
+    context: dict[str, Any] = {"round": number}
+    if language:
+        context["language"] = language
+    return _queue(session, "confirm", subscription_id, context, sender, now)
 
 
-def _count(session: Session, email_hash: str, now: datetime) -> None:
-    session.connection().execute(_COUNTED, {"hash": email_hash, "now": now})
-
-
-def _queue(session: Session, mail: str, subscription_id: int, round_: int, sender: str, now: datetime) -> str:
-    """Queues a mail. Returns the Message-ID that it will have."""
+def _queue(
+    session: Session, mail: str, subscription_id: int, context: dict[str, Any], sender: str, now: datetime
+) -> tuple[int, str]:
+    """Queue a mail. Returns its id and the Message-ID that it will have."""
     seed = secrets.token_hex(16)
-    context = {"round": round_, "seed": seed} if mail == "confirm" else {"seed": seed}
     queued = outbox.enqueue(
-        session, mail=mail, subscription_id=subscription_id, now=now, context=context, held=mail == "confirm"
+        session, mail=mail, subscription_id=subscription_id, now=now, context={**context, "seed": seed},
+        held=mail == "confirm",
+    )  # fmt: skip
+    return queued, message_id(seed, queued, sender.rpartition("@")[2])
+
+
+# ── the owner's word ───────────────────────────────────────────────────────────────────────────────
+
+
+def is_current(session: Session, subscription: Subscription, number: str) -> bool:
+    """Tell whether a subscription's request of this `number` can still be answered."""
+    if number == str(subscription.round):
+        return True
+    return number.isdecimal() and len(number) < 10 and find_request(session, subscription.id, int(number)) is not None
+
+
+def find_request(session: Session, subscription_id: int, number: int) -> SubscriptionRequest | None:
+    """Find a request that has not been answered, or the one that was confirmed last."""
+    return session.get(SubscriptionRequest, (subscription_id, number))
+
+
+def accept_request(env: Environment, session: Session, subscription: Subscription, number: int, by: Evidence) -> None:
+    """Make a pending subscription active as the request of this `number` has it, and note the evidence.
+
+    A subscription that was never asked for in a form (an import's) has no request, and stays as it is. Every other
+    request of the subscription is void from now on.
+    """
+    request, now = find_request(session, subscription.id, number), env.now
+    wording, sent = "", ""
+    if request is not None:
+        _apply(subscription, request)
+        wording, sent = request.wording.text if request.wording else "", request.message_id
+        for name, text in request.agreed.items():
+            agreed = Evidence(by.source, page=by.page, ip=by.ip, user_agent=by.user_agent, note=name)
+            note_consent(session, subscription.id, "agreed", agreed, now, wording=text)
+    subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = "active", now, None
+    note_consent(session, subscription.id, "confirmed", by, now, wording=wording, message_id=sent)
+    session.execute(
+        delete(SubscriptionRequest).where(
+            SubscriptionRequest.subscription_id == subscription.id, SubscriptionRequest.number != number
+        )
     )
-    return message_id(seed, queued, sender.rpartition("@")[2])
 
 
-def asked_with(session: Session, subscription: Subscription) -> tuple[str, str]:
-    """The wording of the request that is being confirmed, and the Message-ID of the mail that asked."""
-    events = session.scalars(
-        select(ConsentEvent)
-        .where(ConsentEvent.subscription_id == subscription.id, ConsentEvent.kind.in_(("requested", "asked")))
-        .order_by(ConsentEvent.id.desc())
-        .limit(10)
-    ).all()
-    wording = next((event.wording.text for event in events if event.wording), "")
-    return wording, next((event.message_id for event in events if event.message_id), "")
+def _apply(subscription: Subscription, request: SubscriptionRequest) -> None:
+    """Give a subscription, and its subscriber if this is the first one, what the request says."""
+    subscription.cadence, subscription.topics = request.cadence, request.topics
+    subscription.answers = request.answers
+    subscriber = subscription.subscriber
+    if any(each.status == "active" for each in subscriber.subscriptions):
+        subscriber.name = subscriber.name or request.name
+        subscriber.language = subscriber.language or request.language
+    else:
+        subscriber.name, subscriber.language = request.name, request.language
 
 
-def answered(env: Environment, session: Session, subscriber: Subscriber) -> None:
-    """An address has confirmed: its owner is there, and what was counted against it is forgotten. If it waits for a
+def drop_requests(session: Session, subscription: Subscription) -> None:
+    """Forget what was asked for: the subscription has ended, and no link of an earlier mail opens it again."""
+    session.execute(delete(SubscriptionRequest).where(SubscriptionRequest.subscription_id == subscription.id))
+
+
+def ask_for_others(env: Environment, session: Session, subscriber: Subscriber) -> None:
+    """Forget what was counted against an address whose owner has confirmed, and no other's. If it waits for a
     confirmation of another list, it gets that now."""
-    session.execute(delete(Asking).where(Asking.email_hash.in_(hashes(env, subscriber.email_key))))
-    now = env.now
-    for other in subscriber.subscriptions:
-        if other.withheld and other.status == "pending":
-            _count(session, hashes(env, subscriber.email_key)[0], now)
-            other.withheld, other.confirmation_at = False, now
-            sent = _queue(session, "confirm", other.id, other.round, other.mailing_list.from_email, now)
-            note_consent(session, other.id, "asked", Evidence("confirmation"), now, message_id=sent)
-            return
+    forget_unanswered(env, session, subscriber.email_key)
+    withheld = _find_withheld(session, subscriber)
+    mailbox = lock_mailbox(env, session, subscriber.email_key)
+    if withheld is None or not mailbox.allows(Allowance.OWN, env.now):
+        return
+    other, now = session.get_one(Subscription, withheld.subscription_id), env.now
+    delivery, sent = _queue_confirmation(
+        session, other.id, withheld.number, withheld.language, other.mailing_list.from_email, now
+    )
+    withheld.delivery_id, withheld.message_id, other.confirmation_at = delivery, sent, now
+    note_consent(session, other.id, "asked", Evidence("confirmation"), now, message_id=sent)
+    record_mail(session, mailbox.with_mail(Allowance.OWN, delivery, now), now)
+
+
+def _find_withheld(session: Session, subscriber: Subscriber) -> SubscriptionRequest | None:
+    """Find the oldest request of a subscriber that was not mailed, on a list that did not ask otherwise."""
+    row: SubscriptionRequest | None = session.scalar(
+        select(SubscriptionRequest)
+        .join(Subscription)
+        .where(
+            Subscription.subscriber_id == subscriber.id,
+            Subscription.status == "pending",
+            SubscriptionRequest.number == Subscription.round,
+            SubscriptionRequest.delivery_id.is_(None),
+        )
+        .order_by(SubscriptionRequest.created_at, SubscriptionRequest.subscription_id)
+        .limit(1)
+    )
+    return row

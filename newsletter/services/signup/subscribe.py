@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 
 from newsletter.addresses import Address
 from newsletter.db.session import transaction
-from newsletter.errors import Conflict, InvalidInput, LinkError, LinkInvalid, TooMany
+from newsletter.errors import Conflict, InvalidInput, LinkError, LinkInvalid
 from newsletter.html.sanitize import plain
 from newsletter.i18n import Text, known
+from newsletter.names import clean_name
 from newsletter.services import counters, suppressions
 from newsletter.services.consent import Evidence, worded
+from newsletter.services.counters import Visit
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
@@ -70,25 +72,24 @@ def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) 
     form = forms.show(slug)
     visitor = evidence.source != "author"
     form = form if visitor else replace(form, fields=())
-    checked = _checked(env, form, sign_up)
+    checked = _checked(env, form, sign_up, visitor=visitor)
     solved = env.puzzles.check(sign_up.altcha, env.now)
     robot = _robot(env, sign_up)
-    wait: int | None = None
+    visit = Visit(form.list_id, evidence.ip, checked.address.key, solved)
+    if visitor:
+        counters.require_room(env, visit)
     try:
         with transaction() as session:
-            if visitor:
-                wait = counters.sign_up(env, session, list_id=form.list_id, ip=evidence.ip, solved=solved)
-            if wait is None and not robot:
-                _take_down(env, session, form, checked, sign_up, evidence)
+            proven = visitor and counters.count_request(env, session, visit)
+            if not robot:
+                _take_down(env, session, form, checked, sign_up, evidence, proven=proven)
     except Conflict as conflict:
         if conflict.constraint not in SAME_MOMENT:
             raise
-        return  # the other request for this address has queued the mail
-    if wait is not None:
-        raise TooMany("too many sign-ups at once; please try again later", retry_after=wait)
+        # The other request for this address has queued the mail.
 
 
-def _checked(env: Environment, form: Form, sign_up: SignUp) -> _Checked:
+def _checked(env: Environment, form: Form, sign_up: SignUp, *, visitor: bool) -> _Checked:
     problems: dict[str, str] = {}
     address = Address("", "")
     try:
@@ -111,7 +112,8 @@ def _checked(env: Environment, form: Form, sign_up: SignUp) -> _Checked:
         problems.update(error.fields)
     if problems:
         raise InvalidInput(problems)
-    name = plain(sign_up.name, limit=NAME_AT_MOST)
+    typed = plain(sign_up.name, limit=NAME_AT_MOST)
+    name = clean_name(typed) if visitor else typed
     return _Checked(address, name, known(sign_up.language), str(cadence), answers, chosen)
 
 
@@ -130,7 +132,14 @@ def _robot(env: Environment, sign_up: SignUp) -> bool:
 
 
 def _take_down(
-    env: Environment, session: Session, form: Form, checked: _Checked, sign_up: SignUp, evidence: Evidence
+    env: Environment,
+    session: Session,
+    form: Form,
+    checked: _Checked,
+    sign_up: SignUp,
+    evidence: Evidence,
+    *,
+    proven: bool,
 ) -> None:
     """Writes a request down."""
     agreed = {
@@ -149,5 +158,6 @@ def _take_down(
         answers=checked.answers,
         agreed=agreed,
         topics=checked.topics,
+        proven=proven,
     )
     ask(env, session, request, barred=suppressions.suppressed(env, session, checked.address.key))

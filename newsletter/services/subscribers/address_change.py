@@ -9,14 +9,16 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.addresses import mask, parse_address
+from newsletter.addresses import Address, mask
 from newsletter.db.session import reading, transaction
 from newsletter.errors import Conflict, LinkInvalid
 from newsletter.models import Delivery, Subscriber, Subscription
 from newsletter.services import counters
 from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox, record_mail
 from newsletter.services.runtime import Environment
-from newsletter.services.subscribers.link_requests import A_DAY, PER_DAY
+from newsletter.services.signup.address_policy import accepted
+from newsletter.services.signup.double_opt_in import taken_back
 from newsletter.services.suppressions import hashes, suppressed
 
 MARK_LENGTH = 16
@@ -35,22 +37,60 @@ class Move:
     list_language: str
 
 
-def ask(env: Environment, session: Session, subscription: Subscription, typed: object) -> None:
-    """Notes the new address and mails it a link. The answer does not say whether anybody has it already. Raises
-    `InvalidInput` under ``address``."""
-    address = parse_address(typed, field="address")
+def check(env: Environment, typed: object) -> Address:
+    """Return the new address that was typed, if a sign-up would take it. Raises `InvalidInput` under ``address``."""
+    return accepted(env, typed, field="address")
+
+
+def ask(env: Environment, session: Session, subscription: Subscription, address: Address, ip: str) -> None:
+    """Note the new address and mail it a link, as a stranger's: it keeps to the ceilings and passes the gate of a
+    sign-up. The answer does not say whether anybody has it already. Raises `TooMany`.
+
+    The mail counts for the subscriber's own mailbox as well, which pays for the notice of the move.
+    """
     subscriber = subscription.subscriber
     if address.key == subscriber.email_key:
         return
+    counters.count_request(env, session, counters.Visit(counters.ELSEWHERE, ip, address.key))
     subscriber.new_email, subscriber.new_email_key = address.email, address.key
-    now, stranger = int(env.now.timestamp()), hashes(env, address.key)[0]
-    # Both are counted in any case: neither the reader nor the address she names is to be written to without end.
-    tries = counters.count(session, f"address/{subscriber.id}", now=now, seconds=A_DAY)
-    asked = counters.count(session, f"address/{stranger}", now=now, seconds=A_DAY)
-    if tries > PER_DAY or asked > 1 or suppressed(env, session, address.key):
-        return
-    context = {"to": address.email, "mark": stranger[:MARK_LENGTH]}
-    outbox.enqueue(session, mail="address", subscription_id=subscription.id, now=env.now, context=context)
+    own, strange = _lock_both(env, session, subscriber.email_key, address.key)
+    barred = suppressed(env, session, address.key)
+    may = not barred and own.allows(Allowance.OWN, env.now)
+    may = strange.allows(Allowance.ASKED, env.now, confirmed=False) and may
+    context = {
+        "to": address.email,
+        "mark": hashes(env, address.key)[0][:MARK_LENGTH],
+        "network": counters.places(ip)[1],
+    }
+    if may:
+        _queue(env, session, subscription, context, own, strange)
+    with taken_back(session):
+        if not may:
+            _queue(env, session, subscription, context, own, strange)
+
+
+def _lock_both(env: Environment, session: Session, own_key: str, new_key: str) -> tuple[LockedMailbox, LockedMailbox]:
+    """Lock two mailboxes in one order, so that two requests never wait for each other."""
+    locked = {key: lock_mailbox(env, session, key) for key in sorted({own_key, new_key})}
+    return locked[own_key], locked[new_key]
+
+
+def _queue(
+    env: Environment,
+    session: Session,
+    subscription: Subscription,
+    context: dict[str, str],
+    own: LockedMailbox,
+    strange: LockedMailbox,
+) -> None:
+    now = env.now
+    id_ = outbox.enqueue(session, mail="address", subscription_id=subscription.id, now=now, context=context, held=True)
+    own = own.with_mail(Allowance.OWN, id_, now)
+    if own.mailbox_hash == strange.mailbox_hash:  # another spelling of the same mailbox
+        strange = own
+    else:
+        record_mail(session, own, now)
+    record_mail(session, strange.with_mail(Allowance.ASKED, id_, now, confirmed=False), now)
 
 
 def look(env: Environment, token: str) -> Move:

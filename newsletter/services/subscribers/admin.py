@@ -242,7 +242,7 @@ def unsubscribe(env: Environment, address: str, slug: str) -> SubscriberView:
         found = find(session, address)
         for subscription in found.subscriptions:
             if subscription.mailing_list.slug == slug:
-                leave(session, subscription, Evidence("author"), env.now)
+                leave(env, session, subscription, Evidence("author"))
         session.flush()
         return view(found)
 

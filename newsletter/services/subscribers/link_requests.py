@@ -5,28 +5,27 @@ The mail goes to the address we know, whoever asks, and every answer is the same
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.addresses import parse_address
+from newsletter.addresses import Address, parse_address
 from newsletter.db.session import transaction
-from newsletter.errors import LinkExpired, TooMany
-from newsletter.models import MailingList, Subscriber, Subscription
-from newsletter.services import counters
+from newsletter.errors import LinkExpired
+from newsletter.models import MailingList, Subscriber, Subscription, SubscriptionRequest, Wording
+from newsletter.services import counters, resources
 from newsletter.services.consent import Evidence, default_wording
+from newsletter.services.counters import ELSEWHERE, Visit
+from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox, record_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import Request, ask, taken_back
 from newsletter.services.suppressions import suppressed
 from newsletter.tokens import Purpose
-
-A_DAY = 86_400
-PER_DAY = 3
-"""So many links of one kind a day for one reader; then silence."""
 
 REPLACED: tuple[Purpose, ...] = ("confirm", "preferences", "export", "erase", "resources")
 """Links that are mailed anew, in one tap, once they have expired."""
@@ -34,110 +33,193 @@ REPLACED: tuple[Purpose, ...] = ("confirm", "preferences", "export", "erase", "r
 Kind = Literal["link", "export", "erase", "resource"]
 
 
+class Target(NamedTuple):
+    """Whom a link is asked for: what is known of an address, or of a link's subscription. Of a stranger, only the
+    address, and a list that could be theirs."""
+
+    list_id: int
+    sender: str
+    title: str
+    list_language: str
+    consent_text: str
+    default_cadence: str
+    email: str
+    email_key: str
+    language: str = ""
+    status: str = ""
+    subscription_id: int | None = None
+    cadence: str = ""
+    answers: Mapping[str, Any] = MappingProxyType({})
+    topics: str = ""
+    round: int = 0
+
+
+_list_columns = (
+    MailingList.id, MailingList.from_email, MailingList.title, MailingList.language, MailingList.consent_text,
+    MailingList.default_cadence,
+)  # fmt: skip
+_TARGET = (
+    select(
+        *_list_columns, Subscriber.email, Subscriber.email_key, Subscriber.language, Subscription.status,
+        Subscription.id, Subscription.cadence, Subscription.answers, Subscription.topics, Subscription.round,
+    )
+    .join(Subscription, Subscription.list_id == MailingList.id)
+    .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+    .order_by((Subscription.status == "active").desc(), (Subscription.status == "pending").desc(), Subscription.id)
+    .limit(1)
+)  # fmt: skip
+_BY_KEY = _TARGET.where(Subscriber.email_key == bindparam("key"))
+_BY_HANDLE = _TARGET.where(Subscription.handle == bindparam("handle"))
+_ANY_LIST = select(*_list_columns).order_by(MailingList.id).limit(1)
+_requests = SubscriptionRequest
+_LAST = select(
+    _requests.cadence, _requests.topics, _requests.name, _requests.language, _requests.answers, _requests.agreed,
+    _requests.proven, func.coalesce(Wording.text, "").label("wording"),
+).outerjoin(Wording, Wording.hash == _requests.wording_hash).where(
+    _requests.subscription_id == bindparam("which"), _requests.number == bindparam("number")
+)  # fmt: skip
+
+
 def by_address(env: Environment, email: object, evidence: Evidence, *, resource: str = "") -> None:
     """Mails a link to the preferences (or to `resource`), or to confirm where that was not done yet; nothing to
-    strangers. Raises `InvalidInput`, `TooMany`.
+    strangers. Raises `InvalidInput`, `NotFound` (no such resource), `TooMany`.
 
     Whoever asks, both are done; what is not hers is done for nobody, and taken back, so that the time says nothing.
     """
     address = parse_address(email)
-    _count(env, evidence)
-    kind: Kind = "resource" if resource else "link"
+    _require_resource(resource)
+    visit = Visit(ELSEWHERE, evidence.ip, address.key)
+    counters.require_room(env, visit)
     with transaction() as session:
-        found = session.scalar(
-            select(Subscription)
-            .join(Subscriber)
-            .where(Subscriber.email_key == address.key)
-            .order_by((Subscription.status == "active").desc(), (Subscription.status == "pending").desc())
-            .limit(1)
-        )
-        somebody = found or session.scalar(select(Subscription).limit(1))
-        if somebody is None:  # nobody reads anything here
+        counters.count_request(env, session, visit)
+        target = _find_target(session, address)
+        if target is None:  # there is no list
             return
-        mailing_list, spoken = somebody.mailing_list, somebody.subscriber.language
         barred = suppressed(env, session, address.key)
-        status = "" if found is None or barred else found.status
-        if found is not None and status == "pending":
-            _ask_again(env, session, found, evidence)
-        else:
-            ask(env, session, _request(mailing_list, address.email, address.key, spoken, evidence), barred=True)
-        hers = status == "active" or (status == "unsubscribed" and not resource)
-        with nullcontext() if hers else taken_back(session):
-            _queue(env, session, found, kind, resource)
+        pending = target.status == "pending" and not barred
+        ask(env, session, _renewed(session, target, evidence), barred=not pending)
+        hers = not barred and (target.status == "active" or (target.status == "unsubscribed" and not resource))
+        _queue(env, session, target, "resource" if resource else "link", Allowance.LINK, resource, hers=hers)
+
+
+def _require_resource(name: str) -> None:
+    """Raise `NotFound` unless there is a resource of this name, or none is meant: what a visitor typed goes no further
+    than this."""
+    if name:
+        resources.title(name)
 
 
 def by_token(env: Environment, purpose: Purpose, token: str, evidence: Evidence) -> None:
     """Mails what replaces a link that has expired: the same again to the same reader. Raises `LinkInvalid`,
-    `TooMany`."""
+    `NotFound` (a resource that was removed), `TooMany`."""
     try:
         payload = env.tokens.open(purpose, token, env.now)
     except LinkExpired as error:
         payload = error.payload
-    _count(env, evidence)
     handle, _, rest = payload.partition(".")
+    resource = rest if purpose == "resources" else ""
+    _require_resource(resource)
     kinds: dict[str, Kind] = {"export": "export", "erase": "erase", "resources": "resource"}
+    visit = Visit(ELSEWHERE, evidence.ip, email_key="")
+    counters.require_room(env, visit)
     with transaction() as session:
-        found = session.scalar(select(Subscription).where(Subscription.handle == handle))
-        if found is not None:
-            resource = rest if purpose == "resources" else ""
-            _send(env, session, found, kinds.get(purpose, "link"), evidence, resource=resource)
+        counters.count_request(env, session, visit)
+        target = _find_target_by_handle(session, handle)
+        if target is not None:
+            # Links to her data were mailed to her alone; all others stand in mails that she may have forwarded.
+            allowance = Allowance.OWN if purpose in ("export", "erase") else Allowance.LINK
+            _send(env, session, target, kinds.get(purpose, "link"), allowance, evidence, resource)
 
 
-def for_reader(env: Environment, session: Session, subscription: Subscription, kind: Kind) -> None:
-    """Mails a link that was asked for on a page of the reader's own."""
-    _send(env, session, subscription, kind, Evidence("link"))
-
-
-def _count(env: Environment, evidence: Evidence) -> None:
-    with transaction() as session:
-        wait = counters.sign_up(env, session, list_id=counters.ELSEWHERE, ip=evidence.ip)
-    if wait is not None:
-        raise TooMany("too many requests at once; please try again later", retry_after=wait)
+def for_reader(env: Environment, session: Session, subscription: Subscription, kind: Kind, *, own: bool) -> None:
+    """Mails a link that was asked for on a page of the reader's own; `own` tells that the page was opened with a link
+    that was mailed to her alone."""
+    target = _find_target_by_handle(session, subscription.handle)
+    allowance = Allowance.OWN if own else Allowance.LINK
+    if target is not None:
+        _send(env, session, target, kind, allowance, Evidence("link"), "")
 
 
 def _send(
     env: Environment,
     session: Session,
-    subscription: Subscription,
+    target: Target,
     kind: Kind,
+    allowance: Allowance,
     evidence: Evidence,
-    *,
-    resource: str = "",
+    resource: str,
 ) -> None:
-    if suppressed(env, session, subscription.subscriber.email_key):
+    if suppressed(env, session, target.email_key):
         return
-    if subscription.status == "pending":
-        _ask_again(env, session, subscription, evidence)
+    if target.status == "pending":
+        ask(env, session, _renewed(session, target, evidence))
         return
-    if kind == "resource" and subscription.status != "active":
-        return
-    _queue(env, session, subscription, kind, resource)
+    hers = kind != "resource" or target.status == "active"
+    _queue(env, session, target, kind, allowance, resource, hers=hers)
 
 
-def _queue(env: Environment, session: Session, subscription: Subscription | None, kind: Kind, resource: str) -> None:
-    """Queues a mail with a link, unless there were enough of them today; for nobody, where there is none."""
-    whose, where = (subscription.subscriber_id, subscription.id) if subscription else (0, None)
-    now = int(env.now.timestamp())
-    enough = counters.count(session, f"{kind}/{whose}", now=now, seconds=A_DAY) > PER_DAY
+def _queue(
+    env: Environment,
+    session: Session,
+    target: Target,
+    kind: Kind,
+    allowance: Allowance,
+    resource: str,
+    *,
+    hers: bool,
+) -> None:
+    """Queue a mail with a link, unless its mailbox had enough of them; what is not `hers` is undone."""
+    mailbox = lock_mailbox(env, session, target.email_key)
     context = {"resource": resource} if resource else None
-    with taken_back(session) if enough else nullcontext():
-        outbox.enqueue(session, mail=kind, subscription_id=where, now=env.now, context=context)
+    hers = hers and mailbox.allows(allowance, env.now)
+    if hers:
+        _write(env, session, target, kind, allowance, mailbox, context)
+    with taken_back(session):
+        if not hers:
+            _write(env, session, target, kind, allowance, mailbox, context)
 
 
-def _ask_again(env: Environment, session: Session, subscription: Subscription, evidence: Evidence) -> None:
-    subscriber, mailing_list = subscription.subscriber, subscription.mailing_list
-    request = _request(mailing_list, subscriber.email, subscriber.email_key, subscriber.language, evidence)
-    cadence, answers, topics = subscription.cadence, subscription.answers, subscription.topics
-    ask(env, session, replace(request, cadence=cadence, answers=answers, topics=topics))
+def _write(
+    env: Environment,
+    session: Session,
+    target: Target,
+    kind: Kind,
+    allowance: Allowance,
+    mailbox: LockedMailbox,
+    context: dict[str, str] | None,
+) -> None:
+    id_ = outbox.enqueue(session, mail=kind, subscription_id=target.subscription_id, now=env.now, context=context)
+    record_mail(session, mailbox.with_mail(allowance, id_, env.now), env.now)
 
 
-def _request(mailing_list: MailingList, email: str, key: str, language: str, evidence: Evidence) -> Request:
+def _find_target(session: Session, address: Address) -> Target | None:
+    """Find what is known of an address, with the same queries whatever that is."""
+    connection = session.connection()
+    known = connection.execute(_BY_KEY, {"key": address.key}).one_or_none()
+    somewhere = connection.execute(_ANY_LIST).one_or_none()
+    if known is not None:
+        return Target(*known)
+    return Target(*somewhere, address.email, address.key) if somewhere is not None else None
+
+
+def _find_target_by_handle(session: Session, handle: str) -> Target | None:
+    row = session.connection().execute(_BY_HANDLE, {"handle": handle}).one_or_none()
+    return Target(*row) if row is not None else None
+
+
+def _renewed(session: Session, target: Target, evidence: Evidence) -> Request:
+    """Make the request that a confirmation is mailed for once more: as it was made last, or as the subscription is."""
+    last = session.connection().execute(_LAST, {"which": target.subscription_id or 0, "number": target.round})
+    row = last.one_or_none()
     wording = default_wording(
-        consent_text=mailing_list.consent_text,
-        title=mailing_list.title,
-        language=language or mailing_list.language,
+        consent_text=target.consent_text, title=target.title, language=target.language or target.list_language
     )
-    return Request(
-        list_id=mailing_list.id, sender=mailing_list.from_email, email=email, email_key=key,
-        cadence=mailing_list.default_cadence, wording=wording, evidence=evidence,
+    request = Request(
+        list_id=target.list_id, sender=target.sender, email=target.email, email_key=target.email_key,
+        cadence=target.cadence or target.default_cadence, wording=wording, evidence=evidence,
+        language=target.language, answers=dict(target.answers), topics=target.topics,
     )  # fmt: skip
+    if row is None:
+        return request
+    values = {name: value for name, value in row._mapping.items() if name != "wording" or value}
+    return replace(request, **values)

@@ -14,15 +14,17 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter import outbox
 from newsletter.addresses import mask
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid
 from newsletter.html.sanitize import plain
 from newsletter.i18n import Text, known
 from newsletter.models import MailingList, Subscriber, Subscription
+from newsletter.names import clean_name
+from newsletter.services import counters
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.lists import topics
+from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers import address_change, link_requests
 from newsletter.services.subscribers.subscriptions import leave, resume
@@ -98,6 +100,7 @@ def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Ev
     """
     with transaction() as session:
         holder = _holder(env, session, token)
+        counters.count_change(env, session, holder.subscription.id)
         subscriber = holder.subscriber
         if "language" in wanted:
             subscriber.language = known(wanted["language"])
@@ -105,7 +108,7 @@ def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Ev
             _apply(env, session, subscription, wanted, evidence)
         if holder.own:
             if "name" in wanted:
-                subscriber.name = plain(wanted["name"], limit=200)
+                subscriber.name = clean_name(plain(wanted["name"], limit=200))
             _join(env, session, subscriber, wanted, evidence)
         session.flush()
         session.expire(subscriber, ["subscriptions"])
@@ -117,17 +120,21 @@ def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Prefere
     holds the page's link, the mail goes to her. Raises `LinkError`."""
     with transaction() as session:
         holder = _holder(env, session, token)
-        link_requests.for_reader(env, session, holder.subscription, kind)
+        counters.count_change(env, session, holder.subscription.id)
+        link_requests.for_reader(env, session, holder.subscription, kind, own=holder.own)
         return _shown(session, holder)
 
 
-def move(env: Environment, token: str, address: object) -> Preferences:
-    """Asks the new `address` to confirm that it is hers. Raises `LinkError`, `InvalidInput` under ``address``."""
+def move(env: Environment, token: str, address: object, ip: str) -> Preferences:
+    """Asks the new `address` to confirm that it is hers. Raises `LinkError`, `InvalidInput` under ``address``,
+    `TooMany`."""
+    checked = address_change.check(env, address)
+    counters.require_room(env, counters.Visit(counters.ELSEWHERE, ip, checked.key))
     with transaction() as session:
         holder = _holder(env, session, token)
         if not holder.own:
             raise InvalidInput({"address": Text("For this, please have a link of your own mailed to you first.")})
-        address_change.ask(env, session, holder.subscription, address)
+        address_change.ask(env, session, holder.subscription, checked, ip)
         return _shown(session, holder)
 
 
@@ -138,7 +145,7 @@ def _apply(
     if subscription.status != "active":
         return
     if wanted.get(f"leave-{slug}"):
-        leave(session, subscription, evidence, env.now)
+        leave(env, session, subscription, evidence)
         return
     cadence = wanted.get(f"cadence-{slug}", subscription.cadence)
     if cadence != subscription.cadence:
@@ -173,7 +180,7 @@ def _join(
             session.add(found)
             session.flush()
         if found.status != "active" and not resume(session, found, "confirmed", evidence, env.now):
-            outbox.enqueue(session, mail="welcome", subscription_id=found.id, now=env.now)
+            queue_mail(env, session, found, "welcome", Allowance.OWN)
 
 
 def _of_her_senders(session: Session, subscriber: Subscriber) -> list[MailingList]:

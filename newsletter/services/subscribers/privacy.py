@@ -17,6 +17,7 @@ from newsletter.services import tags
 from newsletter.services.consent import Evidence
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
+from newsletter.services.signup.double_opt_in import is_current
 from newsletter.services.subscribers.subscriptions import Standing, leave, standing
 from newsletter.services.suppressions import hashes
 
@@ -124,7 +125,7 @@ def never(env: Environment, token: str, evidence: Evidence) -> Standing | None:
         if found is None:
             return None
         if any(each.confirmed_at for each in found.subscriber.subscriptions):
-            leave(session, found, evidence, env.now)
+            leave(env, session, found, evidence)
             return standing(found, env.now)
         forget(env, session, found.subscriber, note="said that it was not she who asked")
         return None
@@ -135,7 +136,7 @@ def _asked_for(env: Environment, session: Session, token: str) -> Subscription |
     found: Subscription | None = session.scalar(
         select(Subscription).where(Subscription.handle == handle).with_for_update()
     )
-    if found is not None and (found.status == "active" or str(found.round) != round_):
+    if found is not None and (found.status == "active" or not is_current(session, found, round_)):
         raise LinkSpent(found.mailing_list.slug)
     return found
 

@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent
-from newsletter.models import ConsentEvent, Subscription
+from newsletter.models import ConsentEvent, Subscriber, Subscription
 from newsletter.schedule import CADENCES
 from newsletter.services import counters, suppressions
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.letters import series
+from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
-from newsletter.services.signup import double_opt_in
+from newsletter.services.signup import double_opt_in, flood_control
 
 UNDO_FOR = timedelta(days=1)
 BREAK = timedelta(days=30)
@@ -57,17 +58,12 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
     with transaction() as session:
         subscription = _opened(env, session, "confirm", token)
         if subscription.status == "pending":
-            now = env.now
-            mailing_list = subscription.mailing_list
-            subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = "active", now, None
-            subscription.cursor = subscription.joined_seq = mailing_list.entry_seq
-            subscription.withheld = False
-            wording, message_id = double_opt_in.asked_with(session, subscription)
-            note_consent(session, subscription.id, "confirmed", evidence, now, wording=wording, message_id=message_id)
-            counters.count(session, f"confirmed/{mailing_list.id}", now=int(now.timestamp()), seconds=counters.HOUR)
-            if not series.begin(session, subscription, now):
-                outbox.enqueue(session, mail="welcome", subscription_id=subscription.id, now=now)
-            double_opt_in.answered(env, session, subscription.subscriber)
+            flood_control.count_confirmed(env, session)
+            double_opt_in.accept_request(env, session, subscription, _number(env, token), evidence)
+            subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
+            if not series.begin(session, subscription, env.now):
+                queue_mail(env, session, subscription, "welcome", Allowance.OWN)
+            double_opt_in.ask_for_others(env, session, subscription.subscriber)
         return standing(subscription, env.now)
 
 
@@ -75,19 +71,25 @@ def unsubscribe(env: Environment, token: str, evidence: Evidence) -> Standing:
     """Ends a subscription, at once and for good; again is no error. Raises `LinkError`."""
     with transaction() as session:
         subscription = _opened(env, session, "unsubscribe", token)
-        leave(session, subscription, evidence, env.now)
+        leave(env, session, subscription, evidence)
         return standing(subscription, env.now)
 
 
-def leave(session: Session, subscription: Subscription, evidence: Evidence, now: datetime) -> None:
-    """Marks a subscription as ended and queues one goodbye; for those who never confirmed, silence."""
+def leave(env: Environment, session: Session, subscription: Subscription, evidence: Evidence) -> None:
+    """Mark a subscription as ended and queue one goodbye; for those who never confirmed, silence. Its mailbox gets no
+    more goodbyes than it may get mails by links a day, but for those that the author causes."""
     if subscription.status == "unsubscribed":
         return
-    was_active = subscription.status == "active"
+    was_active, now = subscription.status == "active", env.now
     subscription.status, subscription.unsubscribed_at = "unsubscribed", now
+    double_opt_in.drop_requests(session, subscription)
     note_consent(session, subscription.id, "unsubscribed", evidence, now)
-    if was_active:
+    if not was_active:
+        return
+    if evidence.source == "author":
         outbox.enqueue(session, mail="goodbye", subscription_id=subscription.id, now=now)
+    else:
+        queue_mail(env, session, subscription, "goodbye", Allowance.LINK)
 
 
 def undo(env: Environment, token: str, evidence: Evidence, *, cadence: str = "", break_: bool = False) -> Standing:
@@ -95,6 +97,7 @@ def undo(env: Environment, token: str, evidence: Evidence, *, cadence: str = "",
     `break_` of a month, where that is what was meant. Raises `LinkError`."""
     with transaction() as session:
         subscription = _opened(env, session, "unsubscribe", token)
+        counters.count_change(env, session, subscription.id)
         if _can_undo(subscription, env.now):
             if suppressions.suppressed(env, session, subscription.subscriber.email_key):
                 raise LinkInvalid
@@ -137,7 +140,7 @@ def leave_all(env: Environment, token: str, evidence: Evidence) -> Standing:
     with transaction() as session:
         subscription = _opened(env, session, "unsubscribe", token)
         for each in subscription.subscriber.subscriptions:
-            leave(session, each, evidence, env.now)
+            leave(env, session, each, evidence)
         return standing(subscription, env.now)
 
 
@@ -158,15 +161,26 @@ def give_reason(env: Environment, token: str, reason: str, evidence: Evidence) -
 def _opened(env: Environment, session: Session, purpose: str, token: str) -> Subscription:
     """The subscription a token names. A confirmation counts for the request it was mailed for, no later one (T04)."""
     payload = env.tokens.open(purpose, token, env.now)  # type: ignore[arg-type]
-    handle, _, round_ = payload.partition(".")
+    handle, _, number = payload.partition(".")
+    # The subscriber first, as a sign-up locks them: else two requests might wait for each other.
+    session.scalar(
+        select(Subscriber.id).join(Subscription).where(Subscription.handle == handle).with_for_update(of=Subscriber)
+    )
     found: Subscription | None = session.scalar(
         select(Subscription).where(Subscription.handle == handle).with_for_update()
     )
     if found is None:
         raise LinkInvalid
-    if purpose == "confirm" and (str(found.round) != round_ or found.status == "unsubscribed"):
+    if purpose == "confirm" and (
+        found.status == "unsubscribed" or not double_opt_in.is_current(session, found, number)
+    ):
         raise LinkSpent(found.mailing_list.slug)
     return found
+
+
+def _number(env: Environment, token: str) -> int:
+    """Read the number of the request that a confirmation's token names."""
+    return int(env.tokens.open("confirm", token, env.now).partition(".")[2])
 
 
 def standing(subscription: Subscription, now: datetime) -> Standing:

@@ -1,0 +1,26 @@
+"""Decide which names that visitors typed may stand in a mail. Pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+NAME_AT_MOST = 60
+"""Letters of a name: enough for people's, too few for a message to somebody else."""
+_APOSTROPHES = str.maketrans({"\u2019": "'", "\u02bc": "'"})
+_NO_END_AFTER_DOT = re.compile(r"\.[^ .'-]")
+
+
+def clean_name(typed: str) -> str:
+    """Return a typed name as mails may show it; "" where it is none, so that no form carries text or links to others.
+
+    A name has at most 60 letters, marks, spaces, ``'``, ``-`` and ``.``, and no letter directly after a dot.
+    """
+    if len(typed) > 4 * NAME_AT_MOST:
+        return ""
+    name = " ".join(unicodedata.normalize("NFC", typed).translate(_APOSTROPHES).split())
+    if len(name) > NAME_AT_MOST or _NO_END_AFTER_DOT.search(name):
+        return ""
+    if not all(letter in " '-." or unicodedata.category(letter)[0] in "LM" for letter in name):
+        return ""
+    return name if any(unicodedata.category(letter)[0] == "L" for letter in name) else ""

@@ -1,0 +1,162 @@
+"""Keep to the mails a day that web requests may cause to one mailbox. Every such mail passes here.
+
+Web requests cause at most six mails a day to a mailbox, over all lists and spellings of its address: one that somebody
+asked for in a form, two by links that anybody may hold or ask for, and three by links that were mailed to the
+subscriber alone, which no stranger can use up. A mail that no server took does not count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, cast
+
+from sqlalchemy import JSON, Integer, Table, bindparam, delete, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.addresses import fold_address
+from newsletter.models import Mailbox, Subscription
+from newsletter.outbox import held
+from newsletter.services.runtime import Environment
+from newsletter.services.suppressions import hashes
+
+UNCONFIRMED_AT_MOST = 3
+"""So many confirmations go to a mailbox that answers none of them; then silence."""
+RETURNED_AT_MOST = 3
+"""So many mails a day may be asked for again because no server took them: a refusal is no licence to go on for ever."""
+DAY = timedelta(days=1)
+FORGOTTEN_AFTER = timedelta(days=365)
+"""A mailbox that did not answer is left alone for a year after the last mail."""
+EMPTY_FOR = timedelta(days=7)
+"""Longer than a mail is tried (`smtp.patience` is at most four days)."""
+REMEMBERED = 20
+"""Latest mails that are kept of a mailbox: more than a day's, those that no server took included."""
+
+
+class Allowance(StrEnum):
+    """What a mail is counted under."""
+
+    ASKED = "asked"
+    """Somebody typed the address into a form: a confirmation, or word that it is subscribed already."""
+
+    LINK = "link"
+    """By `/link`, or with a link that stands in any mail and may have been forwarded: a fresh link, a goodbye."""
+
+    OWN = "own"
+    """With a link that was mailed to the subscriber alone: export, erasure, a new address, a welcome."""
+
+    RETURNED = "returned"
+    """No server took it."""
+
+
+PER_DAY = {Allowance.ASKED: 1, Allowance.LINK: 2, Allowance.OWN: 3}
+
+_mailboxes = cast(Table, Mailbox.__table__)
+_KNOWN = (
+    select(_mailboxes.c.mailbox_hash)
+    .where(_mailboxes.c.mailbox_hash.in_(bindparam("hashes", expanding=True)))
+    .order_by(_mailboxes.c.mailbox_hash)
+    .limit(1)
+)
+# Makes the row where there is none, so that there is something to lock: two requests for one mailbox wait for each
+# other, whichever spelling of its address they bring.
+_LOCK = (
+    text(
+        "INSERT INTO mailboxes (mailbox_hash, asked, mails, last_at) VALUES (:hash, 0, '[]', :now) "
+        "ON CONFLICT (mailbox_hash) DO UPDATE SET last_at = mailboxes.last_at RETURNING asked, mails"
+    )
+    .bindparams(bindparam("now", type_=_mailboxes.c.last_at.type))
+    .columns(asked=Integer, mails=JSON)
+)
+_RECORD = update(_mailboxes).where(_mailboxes.c.mailbox_hash == bindparam("hash"))
+
+
+@dataclass(frozen=True, slots=True)
+class CountedMail:
+    """A mail that was counted: `at` in seconds since 1970, `delivery` its id in the outbox."""
+
+    allowance: Allowance
+    at: int
+    delivery: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockedMailbox:
+    """A mailbox that no other request can count at this moment."""
+
+    mailbox_hash: str
+    asked: int = 0
+    mails: tuple[CountedMail, ...] = ()
+
+    def allows(self, allowance: Allowance, now: datetime, *, confirmed: bool = True) -> bool:
+        """Tell whether a mail may be caused now. `confirmed`: the address subscribes to something. Pure."""
+        since = int((now - DAY).timestamp())
+        today = [mail.allowance for mail in self.mails if mail.at > since]
+        if today.count(allowance) >= PER_DAY[allowance] or today.count(Allowance.RETURNED) >= RETURNED_AT_MOST:
+            return False
+        return allowance is not Allowance.ASKED or confirmed or self.asked < UNCONFIRMED_AT_MOST
+
+    def without(self, returned: set[int]) -> LockedMailbox:
+        """Count those deliveries as mails that no server took. Pure."""
+        refunds = sum(mail.allowance is Allowance.ASKED for mail in self.mails if mail.delivery in returned)
+        mails = (
+            replace(mail, allowance=Allowance.RETURNED) if mail.delivery in returned else mail for mail in self.mails
+        )
+        return replace(self, asked=max(0, self.asked - refunds), mails=tuple(mails))
+
+    def with_mail(self, allowance: Allowance, delivery: int, now: datetime, *, confirmed: bool = True) -> LockedMailbox:
+        """Count one more. Pure."""
+        asked = self.asked + (allowance is Allowance.ASKED and not confirmed)
+        mails = (*self.mails, CountedMail(allowance, int(now.timestamp()), delivery))[-REMEMBERED:]
+        return replace(self, asked=asked, mails=mails)
+
+
+def lock_mailbox(env: Environment, session: Session, email_key: str) -> LockedMailbox:
+    """Read what was counted for the mailbox of an address, and hold it until the transaction ends.
+
+    The same statements for every address; a row stays behind for each, with nothing in it but the keyed hash.
+    """
+    connection, known_as = session.connection(), hashes(env, fold_address(email_key))
+    mailbox_hash = connection.execute(_KNOWN, {"hashes": known_as}).scalar() or known_as[0]
+    asked, mails = connection.execute(_LOCK, {"hash": mailbox_hash, "now": env.now}).one()
+    counted = tuple(CountedMail(Allowance(allowance), at, delivery) for allowance, at, delivery in mails)
+    waiting = [mail.delivery for mail in counted if mail.allowance is not Allowance.RETURNED]
+    return LockedMailbox(mailbox_hash, asked, counted).without(held.find_untaken(session, waiting))
+
+
+def record_mail(session: Session, mailbox: LockedMailbox, now: datetime) -> None:
+    """Write down what is counted for a mailbox."""
+    mails = [[mail.allowance.value, mail.at, mail.delivery] for mail in mailbox.mails]
+    values: dict[str, Any] = {"asked": mailbox.asked, "mails": mails, "last_at": now}
+    session.connection().execute(_RECORD, {"hash": mailbox.mailbox_hash, **values})
+
+
+def queue_mail(
+    env: Environment,
+    session: Session,
+    subscription: Subscription,
+    mail: str,
+    allowance: Allowance,
+    context: dict[str, Any] | None = None,
+) -> bool:
+    """Queue a mail to a subscriber that a web request caused, if the mailbox may have one more today."""
+    mailbox = lock_mailbox(env, session, subscription.subscriber.email_key)
+    if not mailbox.allows(allowance, env.now):
+        return False
+    delivery = outbox.enqueue(session, mail=mail, subscription_id=subscription.id, now=env.now, context=context)
+    record_mail(session, mailbox.with_mail(allowance, delivery, env.now), env.now)
+    return True
+
+
+def forget_unanswered(env: Environment, session: Session, email_key: str) -> None:
+    """Forget how often a mailbox was asked in vain: its owner has answered. What went out today still counts."""
+    known_as = hashes(env, fold_address(email_key))
+    session.execute(update(Mailbox).where(Mailbox.mailbox_hash.in_(known_as)).values(asked=0))
+
+
+def delete_old_mailboxes(session: Session, now: datetime) -> None:
+    """Delete what is known of mailboxes that have nothing counted any more, and of those that are long silent."""
+    empty = (Mailbox.asked == 0) & (Mailbox.last_at < now - EMPTY_FOR)
+    session.execute(delete(Mailbox).where(or_(empty, Mailbox.last_at < now - FORGOTTEN_AFTER)))
