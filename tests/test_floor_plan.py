@@ -17,6 +17,7 @@ FLOORS = [
     {"authoring"},
     {"urls", "logs"},
     {"dns", "feeds", "import_formats", "mail"},
+    {"bounces"},
     {"db"},
     {"models"},
     {"migrations", "outbox"},

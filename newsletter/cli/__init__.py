@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "series": ("series", "The welcome letter and those that follow it."),
     "subscriber": ("subscribers", "Who subscribes."),
     "suppression": ("suppressions", "Who is never mailed, and why."),
+    "bounce": ("bounces", "Returned mail, and what it means."),
     "resource": ("resources", "Files only confirmed subscribers can fetch."),
     "field": ("fields", "Your own fields in a list's form."),
     "embed": ("embed", "The form to paste into a blog."),

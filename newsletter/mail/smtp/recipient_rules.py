@@ -218,7 +218,11 @@ NO_SUCH_MAILBOX = Rule(
         r"history of bouncing as an invalid address|kein (?:solcher )?(?:benutzer|empfanger|"
         r"postfach)|"
         r"aucun (?:utilisateur|destinataire)|unknown recipient|recipient unknown",
-        r"this address (?:no longer|does not) (?:accepts|accept)",
+        r"this address (?:no longer|does not) (?:accepts|accept)|no valid recipients?|"
+        r"not available (?:here|at this)",
+        "見つかりません|存在しません|宛先不明",
+        "(?:用户|收件人|邮箱).{0,6}(?:不存在|未找到)",
+        "(?:пользователь|ящик|адрес\\w{0,4}) .{0,20}не (?:существует|наиден)",
     ),
 )
 

@@ -113,10 +113,12 @@ UNAUTHENTICATED = Rule(
 
 BLOCKLISTED = Rule(
     Cause.REPUTATION,
-    "Exchange Online 4.7.650 (rate limited due to IP reputation); Spamhaus, Barracuda and Vade "
+    "Exchange Online 4.7.650 (rate limited due to IP reputation); AOL (CON:B1); T-Online; Spamhaus, Barracuda and Vade "
     "reply "
     "texts; GMX (IP address is block listed)",
     (
+        r"\((?:con|dyn|rly|hvu|sna|hvip|dns):\w\d{1,2}\)|aup#|\bcxbl|\bbl\d{6}\b",
+        r"a problem occurred\W{1,3}ask your postmaster",
         r"black-? ?list|block-? ?list|deny-? ?list|threat list|reputation|spamhaus|spamcop|"
         r"barracuda|black ip|unusual rate of",
     ),
@@ -293,7 +295,7 @@ UNWANTED_CONTENT = Rule(
         r"spam|junk|phish|\bvirus|malware|\bworm\b|trojan|scam|fraud",
         r"unsolicited|bulk (?:mail|e-?mail)|unerwunscht|indesirable",
         r"(?:message|mail|content|body|url|link|attachment|header|subject)s? .{0,40}(?:contain|"
-        r"suspicious|inappropriate|unacceptable|prohibited|forbidden|not accepted for policy|"
+        r"suspicious|inappropriate|unacceptable|prohibited|forbidden|"
         r"flagged|filter)",
         r"content (?:rejected|filter|policy|blocked|violat|restrict|not|denied)|message content|"
         r"rejected (?:due to|for|because of) (?:its |the |message )?content|\[(?:cs|hm|ph|"

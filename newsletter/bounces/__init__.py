@@ -1,0 +1,11 @@
+"""Read returned mail: bytes in, what they say of which recipient out. Pure; knows no database.
+
+Bounces (RFC 3464, RFC 6533, and plain text), complaints (RFC 5965), unsubscribes, replies and
+automatic answers. Whether a report is to be believed, and what follows from it, is decided
+elsewhere: `Evidence` holds what can prove that the report is about a message of ours.
+"""
+
+from newsletter.bounces.read import read_bounce
+from newsletter.bounces.types import BounceClass, BounceResult, Evidence
+
+__all__ = ["BounceClass", "BounceResult", "Evidence", "read_bounce"]

@@ -1,0 +1,62 @@
+"""Read e-mail addresses as reports write them. Pure."""
+
+from __future__ import annotations
+
+import re
+
+ADDRESS_AT_MOST = 320
+"""Characters: 64 before the @, 255 behind it (RFC 5321 section 4.5.3.1)."""
+
+_LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
+_DOMAIN = r"(?:[\w-]{1,63}\.){1,10}[\w-]{2,63}"
+ADDRESS = re.compile(rf"(?<![\w.+=/@-])({_LOCAL}|\"[^\"\\\s@]{{1,62}}\")@({_DOMAIN})(?![\w@])")
+"""An address anywhere in a text. Letters beyond ASCII are allowed (RFC 6531)."""
+
+_QUOTES = "'\""
+_XTEXT = re.compile(r"\+(2B|3D|40|20)")
+_UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
+_OURS = re.compile(
+    r"^(?:mailer-?daemon|mail-?daemon|postmaster|mdaemon|mmdf|uucp|noc|abuse|hostmaster|helpdesk|"
+    r"support|root|nobody|noreply|no-reply|webmaster|administrator|admin)$",
+    re.I,
+)
+
+
+def read_field(value: str) -> str:
+    """Read the address of a report field such as Final-Recipient, "" where it holds none.
+
+    The type before the semicolon (RFC 3464 section 2.1.2) may be missing; comments and angle
+    brackets go; xtext (RFC 3461 section 4) and its UTF-8 form (RFC 6533 section 3) are decoded.
+    """
+    _, mark, address = value[:1_000].partition(";")
+    address = address if mark else value[:1_000]
+    address = _UNITEXT.sub(_decode_point, address)
+    address = _XTEXT.sub(lambda match: chr(int(match[1], 16)), address)
+    return clean(address)
+
+
+def clean(text: str) -> str:
+    """Take the address out of a text that holds little else, "" where there is none."""
+    match = ADDRESS.search(text.replace("&lt;", "<").replace("&gt;", ">"))
+    return normalize(match[0]) if match else ""
+
+
+def normalize(address: str) -> str:
+    """Write an address as it is compared: without quotes around it, the domain in lower case."""
+    local, _, domain = address.strip(" <>()[]").rpartition("@")
+    return f"{local.strip(_QUOTES)}@{domain.lower().rstrip('.')}"
+
+
+def find_addresses(text: str) -> list[str]:
+    """List the addresses in a text, each once, in their order."""
+    return list(dict.fromkeys(normalize(match[0]) for match in ADDRESS.finditer(text)))
+
+
+def is_role(address: str) -> bool:
+    """Tell whether an address is one that mail systems write from, or give as a contact."""
+    return bool(_OURS.match(address.rpartition("@")[0]))
+
+
+def _decode_point(match: re.Match[str]) -> str:
+    number = int(match[1], 16)
+    return chr(number) if 32 < number < 0xD800 or 0xDFFF < number < 0x110000 else ""

@@ -1,0 +1,83 @@
+"""Read complaints: the abuse reporting format (RFC 5965), and Microsoft's older form. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from newsletter.bounces.addresses import clean, find_addresses, is_role, read_field
+from newsletter.bounces.meaning import one_line
+from newsletter.bounces.mime import Part
+from newsletter.bounces.types import BounceClass, BounceResult, Evidence
+
+COMPLAINTS = ("abuse", "fraud", "opt-out", "opt-out-list", "miscategorized", "other")
+"""Feedback types that are a recipient's own (RFC 5965 section 7.3). not-spam takes one back;
+auth-failure (RFC 6591), dmarc and virus come from machines."""
+
+_FIELD = re.compile(r"([A-Za-z][A-Za-z-]{1,40})[ \t]{0,8}:[ \t]{0,8}(.*)")
+_JMRP = re.compile(r"complaint about message from", re.I)
+_REDACTED = re.compile(r"redacted|^\W|xxx|\*\*", re.I)
+
+
+def read_complaint(message: Part, evidence: Evidence) -> list[BounceResult] | None:
+    """Read a complaint; None where the message is none."""
+    report = next((part for part in message.walk() if part.content_type == "message/feedback-report"), None)
+    if report is None:
+        return _read_old_form(message, evidence)
+    fields = read_fields(report.text())
+    kind = fields.get("feedback-type", ["abuse"])[0].partition(";")[0].strip().lower()
+    reason = one_line(f"{kind}: {fields.get('user-agent', [''])[0]}")
+    found = fields.get("original-rcpt-to", []) + fields.get("removal-recipient", [])
+    recipients = [address for value in found if (address := read_plain(value))]
+    recipients = recipients or find_returned_recipients(message)
+    bounce_class = BounceClass.COMPLAINT if kind in COMPLAINTS else BounceClass.IGNORE
+    return [
+        BounceResult(address, bounce_class, "", reason, evidence) for address in list(dict.fromkeys(recipients)) or [""]
+    ]
+
+
+def _read_old_form(message: Part, evidence: Evidence) -> list[BounceResult] | None:
+    """Read a complaint of Microsoft's Junk Mail Reporting Program from before it used RFC 5965."""
+    headers = [value for part in message.walk() for value in part.get_all("x-hmxmroriginalrecipient")]
+    if not headers and not _JMRP.search(message.get("subject")):
+        return None
+    recipients = [address for value in headers if (address := clean(value))]
+    recipients = recipients or find_returned_recipients(message)
+    return [BounceResult(address, BounceClass.COMPLAINT, "", "abuse", evidence) for address in recipients[:1] or [""]]
+
+
+def read_fields(text: str) -> dict[str, list[str]]:
+    """Read the fields of a report (RFC 5965 section 3), names in lower case."""
+    fields: dict[str, list[str]] = {}
+    last = ""
+    for line in text.splitlines()[:2_000]:
+        if line[:1] in (" ", "\t") and last:
+            fields[last][-1] = f"{fields[last][-1]} {line.strip()}"[:4_000]
+        elif match := _FIELD.match(line.strip()):
+            last = match[1].lower()
+            fields.setdefault(last, []).append(match[2].strip()[:4_000])
+    return fields
+
+
+def read_plain(value: str) -> str:
+    """Read an address that was not redacted (RFC 6590), "" where it was."""
+    address = read_field(value)
+    return "" if not address or _REDACTED.search(address.partition("@")[0]) else address
+
+
+def find_returned_recipients(message: Part) -> list[str]:
+    """List whom the returned message was addressed to."""
+    for part in message.walk():
+        if part.depth == 0 or part.content_type == "message/feedback-report":
+            continue
+        headers = dict(part.headers)
+        if part.content_type == "text/rfc822-headers":
+            headers = dict(read_header_text(part.text()))
+        if "message-id" in headers or "received" in headers or "subject" in headers:
+            addresses = find_addresses(headers.get("to", ""))
+            return [address for address in addresses if not is_role(address)][:1]
+    return []
+
+
+def read_header_text(text: str) -> list[tuple[str, str]]:
+    """Read header fields out of a text."""
+    return [(name, values[0]) for name, values in read_fields(text).items()]

@@ -1,0 +1,98 @@
+"""Read delivery status notifications (RFC 3464), also the international kind (RFC 6533). Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from newsletter.bounces.addresses import read_field
+from newsletter.bounces.meaning import find_status, judge_reason, one_line
+from newsletter.bounces.mime import Part
+from newsletter.bounces.notice import find_reason
+from newsletter.bounces.types import BounceClass, BounceResult, Evidence
+
+STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
+
+RECIPIENTS_AT_MOST = 200
+"""Recipients of one report that are read."""
+
+_FIELD = re.compile(r"([A-Za-z][A-Za-z-]{2,40})[ \t]{0,8}:[ \t]{0,8}(.*)")
+_TYPE = re.compile(r"^\s{0,8}[A-Za-z-]{1,30}\s{0,4};\s{0,8}")
+_NO_FAILURES = ("delayed", "delivered", "relayed", "expanded")
+_ABOUT = ("original-envelope-id", "reporting-mta", "arrival-date", "x-postfix-sender")
+_STARTS = ("final-recipient", "original-recipient", "action")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The fields of one recipient (RFC 3464 section 2.3), names in lower case."""
+
+    fields: dict[str, str]
+
+    def get(self, name: str) -> str:
+        """Return a field, "" where it is missing."""
+        return self.fields.get(name, "")
+
+    @property
+    def recipient(self) -> str:
+        """Give the address as we mailed it, else as it was delivered to."""
+        return read_field(self.get("original-recipient")) or read_field(self.get("final-recipient"))
+
+    @property
+    def reason(self) -> str:
+        """Give the words of the last server, without their type."""
+        return _TYPE.sub("", self.get("diagnostic-code"))
+
+
+def find_status_part(message: Part) -> Part | None:
+    """Find the part that holds the report; what the returned message itself holds does not count."""
+    parts = [part for part in message.walk() if part.content_type in STATUS_TYPES]
+    return min(parts, key=lambda part: part.depth, default=None)
+
+
+def read_groups(text: str) -> tuple[dict[str, str], list[Group]]:
+    """Read the fields about the message and those about each recipient.
+
+    Blank lines part them (RFC 3464 section 2.1); where a mail system lost these, a field that
+    begins a recipient and was seen already begins the next one.
+    """
+    blocks: list[dict[str, str]] = [{}]
+    last = ""
+    for line in text.splitlines()[:20_000]:
+        if not line.strip():
+            if blocks[-1]:
+                blocks.append({})
+            last = ""
+        elif line[0] in " \t" and last:
+            blocks[-1][last] = f"{blocks[-1][last]} {line.strip()}"[:4_000]
+        elif match := _FIELD.match(line.strip()):
+            last = match[1].lower()
+            if last in _STARTS and last in blocks[-1]:
+                blocks.append({})
+            blocks[-1].setdefault(last, match[2].strip()[:4_000])
+        if len(blocks) > RECIPIENTS_AT_MOST:
+            break
+    about = {name: value for block in blocks for name, value in block.items() if name in _ABOUT}
+    groups = [Group(block) for block in blocks if "final-recipient" in block or "original-recipient" in block]
+    return about, groups
+
+
+def read_dsn(groups: list[Group], notice: str, evidence: Evidence) -> list[BounceResult]:
+    """Judge each recipient of a report; `notice` is what it says to people."""
+    return [_judge_group(group, notice, evidence) for group in groups]
+
+
+def _judge_group(group: Group, notice: str, evidence: Evidence) -> BounceResult:
+    status = find_status(group.get("status"))
+    action = group.get("action").partition("(")[0].strip().lower()
+    reason = group.reason
+    if action in _NO_FAILURES or (not action and status[:1] == "2"):
+        words = one_line(reason or action)
+        return BounceResult(group.recipient, BounceClass.IGNORE, status, words, evidence)
+    judged = judge_reason(reason, status)
+    if not judged.known or (not reason and judged.status.endswith(".0")):
+        told = find_reason(notice, group.recipient)
+        again = judge_reason(told, judged.status)
+        if again.known:
+            judged, reason = again, reason or told
+    return BounceResult(group.recipient, judged.bounce_class, judged.status, one_line(reason), evidence)

@@ -1,0 +1,98 @@
+"""Say what a refusal means for a recipient, by the one table that sending uses too. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from newsletter.bounces.types import BounceClass
+from newsletter.mail.smtp.causes import Cause
+from newsletter.mail.smtp.classify import classify, is_permanent
+
+CLASSES: dict[Cause, BounceClass] = {
+    Cause.NONE: BounceClass.SOFT,
+    Cause.MAILBOX: BounceClass.HARD,
+    Cause.DOMAIN: BounceClass.HARD,
+    Cause.MAILBOX_FULL: BounceClass.SOFT,
+    Cause.RECIPIENT_POLICY: BounceClass.POLICY,
+    Cause.QUOTA: BounceClass.POLICY,
+    Cause.PACE: BounceClass.POLICY,
+    Cause.CONNECTIONS: BounceClass.POLICY,
+    Cause.ACCOUNT: BounceClass.SENDER,
+    Cause.SENDER: BounceClass.SENDER,
+    Cause.AUTHENTICATION: BounceClass.POLICY,
+    Cause.REPUTATION: BounceClass.POLICY,
+    Cause.CONTENT: BounceClass.CONTENT,
+    Cause.POLICY: BounceClass.POLICY,
+    Cause.PROTOCOL: BounceClass.SENDER,
+    Cause.TOO_LARGE: BounceClass.CONTENT,
+    Cause.FORMAT: BounceClass.CONTENT,
+    Cause.GREYLISTED: BounceClass.SOFT,
+    Cause.TEMPORARY: BounceClass.SOFT,
+    Cause.PERMANENT: BounceClass.SOFT,
+}
+
+TEXT_AT_MOST = 4_000
+"""Characters of a notice that are judged."""
+
+REASON_AT_MOST = 300
+"""Characters of a reason that are kept."""
+
+_CODE = re.compile(r"(?<![\w.:\[-])([45]\d\d)(?=[ -]|$)")
+_IRONPORT = re.compile(r"[45]\.[\dx]\.\d - [\w ]{3,60}?(?=[45]\d\d-')")
+"""Cisco's gateways put "5.1.0 - Unknown address error" before what the last server said, whatever it was."""
+
+_STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
+
+class Judgement(NamedTuple):
+    """What a reason means. `known` tells whether anything in it gave a cause."""
+
+    bounce_class: BounceClass
+    status: str
+    known: bool
+
+
+def judge_reason(text: str, status: str = "") -> Judgement:
+    """Judge why a message came back.
+
+    `status` is what the report says in its Status field. A status in the words of the last server
+    says more than one of the reporting server that ends in .0.0, or that contradicts it.
+    """
+    text = _IRONPORT.sub("", text[:TEXT_AT_MOST])
+    code = find_code(text)
+    spoken = find_status(text)
+    enhanced = choose_status(status, spoken)
+    cause = classify(code, enhanced, text)
+    permanent = is_permanent(code, enhanced) if code or enhanced else True
+    known = cause not in (Cause.PERMANENT, Cause.NONE) and not (cause is Cause.TEMPORARY and enhanced.endswith(".0"))
+    if cause in (Cause.MAILBOX, Cause.DOMAIN) and not permanent:
+        return Judgement(BounceClass.SOFT, enhanced, known)
+    if enhanced[1:4] == ".7." and cause in (Cause.ACCOUNT, Cause.TEMPORARY, Cause.PERMANENT):
+        return Judgement(BounceClass.POLICY, enhanced, known)
+    return Judgement(CLASSES[cause], enhanced, known)
+
+
+def choose_status(reported: str, spoken: str) -> str:
+    """Choose between the Status field and the status in the words of the last server."""
+    if not spoken or (spoken.endswith(".0.0") and reported):
+        return reported or spoken
+    return spoken
+
+
+def find_code(text: str) -> int:
+    """Find the SMTP reply code in a reason, 0 where there is none."""
+    match = _CODE.search(text[:TEXT_AT_MOST])
+    return int(match[1]) if match else 0
+
+
+def find_status(text: str) -> str:
+    """Find an enhanced status (RFC 3463) in a text, "" where there is none."""
+    match = _STATUS.search(text[:TEXT_AT_MOST])
+    return match[1] if match else ""
+
+
+def one_line(text: str) -> str:
+    """Make one short line for people of what a stranger's report says."""
+    return " ".join(_CONTROL.sub(" ", text[:TEXT_AT_MOST]).split())[:REASON_AT_MOST]

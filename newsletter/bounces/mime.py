@@ -1,0 +1,200 @@
+"""Take a message apart, however broken, in bounded time: headers, parts, text in any charset. Pure.
+
+Written by hand because reports are cut, wrapped and re-encoded by many programs: the standard
+library's parser needs line feeds, follows nesting without a bound, and raises on odd input.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import html
+import quopri
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from email.header import decode_header
+from email.message import Message
+
+BYTES_AT_MOST = 512 * 1024
+"""Bytes of a message that are looked at: a report stands before the message it returns."""
+
+HEADER_LINES_AT_MOST = 500
+"""Lines of one header that are looked at; real ones have a hundred."""
+
+PARTS_AT_MOST, DEPTH_AT_MOST = 64, 8
+"""Parts of a message, and levels of nesting, that are looked at; the rest is text."""
+
+TEXT_AT_MOST = 64 * 1024
+"""Characters of a part that are looked at."""
+
+_ODD_CODECS = ("punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined")
+_LINE_ENDS = re.compile(rb"\r{1,2}\n|\r|\n")
+_TAG = re.compile(r"<[^<>]{0,2000}>")
+_BREAK = re.compile(r"<(?:br|p|/p|div|/div|tr|/tr|/td|li)\b[^<>]{0,200}>", re.I)
+_FIELD = re.compile(r"([!-9;-~]{1,80})[ \t]{0,8}:(.*)", re.S)
+
+
+@dataclass(slots=True)
+class Part:
+    """One part of a message. `headers` keeps order and repetition, names in lower case."""
+
+    headers: list[tuple[str, str]]
+    body: list[bytes]
+    depth: int = 0
+    parts: list[Part] = field(default_factory=list)
+
+    def get(self, name: str) -> str:
+        """Return the first header called `name`, decoded; "" where there is none."""
+        return next((decode_words(value) for key, value in self.headers if key == name), "")
+
+    def get_all(self, name: str) -> list[str]:
+        """Return every header called `name`, decoded."""
+        return [decode_words(value) for key, value in self.headers if key == name]
+
+    def param(self, name: str) -> str:
+        """Return a parameter of Content-Type (RFC 2045 section 5.1), "" where it is missing."""
+        raw = next((value for key, value in self.headers if key == "content-type"), "")
+        message = Message()
+        try:
+            message["Content-Type"] = " ".join(raw.split())[:2000]
+            value = message.get_param(name, "")
+        except Exception:  # the standard library raises what it likes on odd parameters
+            return ""
+        return (value[2] if isinstance(value, tuple) else value) or ""
+
+    @property
+    def content_type(self) -> str:
+        """Give type and subtype in lower case; text/plain where nothing is said."""
+        value = self.get("content-type").partition(";")[0].strip().lower()
+        return value if "/" in value else "text/plain"
+
+    def walk(self) -> Iterator[Part]:
+        """Go through this part and all parts in it, outer before inner."""
+        yield self
+        for part in self.parts:
+            yield from part.walk()
+
+    def text(self) -> str:
+        """Decode the content of this part; tags of HTML become spaces."""
+        text = decode_text(self._decoded(), self.param("charset"))[:TEXT_AT_MOST]
+        return strip_tags(text) if self.content_type == "text/html" else text
+
+    def _decoded(self) -> bytes:
+        raw = b"\n".join(self.body)
+        encoding = self.get("content-transfer-encoding").strip().lower()
+        if encoding == "base64":
+            return decode_base64(raw)
+        return quopri.decodestring(raw) if encoding == "quoted-printable" else raw
+
+
+def parse(data: bytes) -> Part:
+    """Take a message apart; whatever the bytes are, there is a part."""
+    lines = _LINE_ENDS.split(data[:BYTES_AT_MOST].lstrip(b"\r\n\t "))
+    if lines and lines[0].startswith(b"From "):  # an mbox separator
+        lines = lines[1:]
+    return _parse(lines, 0, [PARTS_AT_MOST])
+
+
+def _parse(lines: list[bytes], depth: int, room: list[int]) -> Part:
+    headers, body = split_header(lines)
+    part = Part(headers, body, depth)
+    kind = part.content_type
+    if depth >= DEPTH_AT_MOST:
+        return part
+    if kind.startswith("multipart/") and (boundary := part.param("boundary")):
+        part.body, pieces = _split_parts(body, boundary.encode("utf-8", "replace"), room)
+        part.parts = [_parse(piece, depth + 1, room) for piece in pieces]
+    elif kind in ("message/rfc822", "message/global", "message/partial"):
+        inner = b"\n".join(body)
+        if part.get("content-transfer-encoding").strip().lower() in ("base64", "quoted-printable"):
+            inner = part._decoded()
+        if room[0] > 0:
+            room[0] -= 1
+            part.parts = [_parse(_LINE_ENDS.split(inner.lstrip(b"\n")), depth + 1, room)]
+    return part
+
+
+def split_header(lines: list[bytes]) -> tuple[list[tuple[str, str]], list[bytes]]:
+    """Part header fields, unfolded, from the body. A line that is no field ends the header."""
+    fields: list[tuple[str, list[str]]] = []
+    for number, line in enumerate(lines[:HEADER_LINES_AT_MOST]):
+        text = _decode_header_bytes(line[:8_000])
+        if not text.strip():
+            return _join(fields), lines[number + 1 :]
+        if text[0] in " \t" and fields:
+            fields[-1][1].append(text.strip())
+        elif match := _FIELD.match(text):
+            fields.append((match[1].lower(), [match[2].strip()]))
+        else:
+            return _join(fields), lines[number:]
+    return _join(fields), lines[HEADER_LINES_AT_MOST:]
+
+
+def _join(fields: list[tuple[str, list[str]]]) -> list[tuple[str, str]]:
+    return [(name, " ".join(values)[:16_000]) for name, values in fields]
+
+
+def _decode_header_bytes(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+def _split_parts(body: list[bytes], boundary: bytes, room: list[int]) -> tuple[list[bytes], list[list[bytes]]]:
+    """Cut a multipart body at its boundary (RFC 2046 section 5.1.1); what precedes it comes first."""
+    opening, closing = b"--" + boundary, b"--" + boundary + b"--"
+    preamble: list[bytes] = []
+    pieces: list[list[bytes]] = []
+    current = preamble
+    for line in body:
+        stripped = line.rstrip()
+        if stripped == closing:
+            break
+        if stripped == opening and room[0] > 0:
+            room[0] -= 1
+            current = []
+            pieces.append(current)
+        else:
+            current.append(line)
+    return preamble, pieces
+
+
+def decode_words(value: str) -> str:
+    """Decode encoded words (RFC 2047); leave a header as it is where that fails."""
+    if "=?" not in value:
+        return value
+    try:
+        pieces = decode_header(value[:4_000])
+    except Exception:  # binascii.Error, ValueError and others: the header is what it is
+        return value
+    return "".join(decode_text(text, charset or "") if isinstance(text, bytes) else text for text, charset in pieces)
+
+
+def decode_base64(raw: bytes) -> bytes:
+    """Decode base64, as far as it goes."""
+    letters = re.sub(rb"[^A-Za-z0-9+/]", b"", raw)
+    whole = letters[: len(letters) // 4 * 4]
+    rest = letters[len(whole) :]
+    try:
+        return base64.b64decode(whole + (rest + b"==")[:4] if len(rest) > 1 else whole)
+    except (binascii.Error, ValueError):
+        return raw
+
+
+def decode_text(raw: bytes, charset: str) -> str:
+    """Decode bytes in the charset they claim, else in UTF-8, else in Windows' Western one."""
+    for name in (charset.strip("\"' ").lower(), "utf-8", "cp1252"):
+        try:
+            if name and codecs.lookup(name).name not in _ODD_CODECS:
+                return raw.decode(name)
+        except (LookupError, UnicodeError, ValueError):
+            continue
+    return raw.decode("latin-1")
+
+
+def strip_tags(text: str) -> str:
+    """Turn HTML into lines of text, well enough to find a reason in it."""
+    return html.unescape(_TAG.sub(" ", _BREAK.sub("\n", text)))

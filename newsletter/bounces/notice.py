@@ -1,0 +1,105 @@
+"""Read what a bounce says to people: which addresses failed, and why. Pure.
+
+Mail systems that write no machine-readable part (qmail, old Exim, Exchange 5, Notes, Yahoo) name an
+address and put the reason on its line or on those below.
+"""
+
+from __future__ import annotations
+
+import re
+
+from newsletter.bounces.addresses import find_addresses, is_role
+from newsletter.bounces.meaning import find_code
+
+LINES_AT_MOST = 400
+"""Lines of a notice that are looked at."""
+
+LINES_BELOW = 8
+"""Lines below an address that can hold its reason."""
+
+_CUT = re.compile(
+    r"\s{0,8}(?:[-=_*>#]{2,80}.{0,40}(?:original|copy of|returned message|below|unsent|undelivered|"
+    r"message (?:header|follows|text|body)|headers? follow|forwarded|urspr|nachricht|d'origine).{0,80}|"
+    r"(?:the |your )?(?:original message|message) (?:headers?|follows|is attached|was|text|body)?:?\s{0,8}$|"
+    r"(?:received|return-path|x-originating-ip|dkim-signature|mime-version|x-mailer)\s{0,4}:)",
+    re.I,
+)
+_QUOTED = re.compile(
+    r"\s{0,8}[>|]?\s{0,8}(?:mail from|from|to|cc|reply-to|subject|date|sent|message-id|sender|von|an|de|"
+    r"betreff|objet|in-reply-to|references|x-[a-z-]{1,40})\s{0,4}:",
+    re.I,
+)
+_CONTACT = re.compile(r"(?:contact|write to|reply to|mail us|questions|assistance|help|send mail to) ", re.I)
+_WORDS_OF_SERVER = re.compile(r"(?<![\w.:\[-])[45]\d\d[ -]|said:|RCPT TO", re.I)
+_TO = re.compile(r"\s{0,8}[>|]?\s{0,8}(?:to|an|rcpt to)\s{0,4}:", re.I)
+_WORD = re.compile(r"[^\W\d_]{3,}")
+
+
+def cut_original(text: str) -> str:
+    """Return what stands before the returned message."""
+    lines = text.splitlines()[:LINES_AT_MOST]
+    for number, line in enumerate(lines):
+        if number > 1 and _CUT.match(line[:300]):
+            return "\n".join(lines[:number])
+    return "\n".join(lines)
+
+
+def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
+    """List the addresses a notice names as failed, without those in `not_these` and contacts.
+
+    An address inside a server's words (where a forwarder sent it on) counts only where no other is
+    named, and one in a quoted To header only where neither is.
+    """
+    named: dict[str, None] = {}
+    spoken: dict[str, None] = {}
+    quoted: dict[str, None] = {}
+    for line in notice.splitlines()[:LINES_AT_MOST]:
+        header = _QUOTED.match(line)
+        if "envelope-from" in line or "http" in line or (header and not _TO.match(line)):
+            continue
+        before_words = _WORDS_OF_SERVER.split(line[:2_000], maxsplit=1)[0]
+        for address in find_addresses(line[:2_000]):
+            if address.lower() in not_these or is_role(address) or _is_contact(line, address):
+                continue
+            place = quoted if header else named if address in before_words else spoken
+            place[address] = None
+    return list(named or spoken or quoted)
+
+
+def _is_contact(line: str, address: str) -> bool:
+    """Tell whether a line gives an address to write to for help."""
+    before = line.partition(address)[0][-60:]
+    return bool(_CONTACT.search(before))
+
+
+def find_reason(notice: str, address: str) -> str:
+    """Collect the lines of a notice that say why `address` failed; all of it where none does."""
+    lines = [line.strip() for line in notice.splitlines()[:LINES_AT_MOST]]
+    wanted = address.lower()
+    reasons: list[str] = []
+    for number, line in enumerate(lines):
+        if wanted and wanted in line.lower():
+            reasons.append(_read_below(lines, number, wanted))
+    reason = " ".join(dict.fromkeys(reasons)).strip()
+    without = re.sub(re.escape(wanted), " ", reason, flags=re.I)
+    if _WORD.search(without) or find_code(without):
+        return reason
+    return " ".join(line for line in lines if line)
+
+
+def _read_below(lines: list[str], number: int, wanted: str) -> str:
+    """Join a line and those below it, up to the next address, or a blank line once there are words."""
+    block = [lines[number]]
+    has_words = bool(_WORD.search(lines[number].lower().replace(wanted, "")))
+    for line in lines[number + 1 : number + 1 + LINES_BELOW]:
+        if not line:
+            if has_words:
+                break
+            continue
+        if any(other.lower() != wanted for other in find_addresses(line[:500])) and not has_words:
+            break
+        if re.match(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?:?(?:\s|$)", line) and wanted not in line.lower():
+            break
+        block.append(line)
+        has_words = has_words or bool(_WORD.search(line.lower().replace(wanted, "")))
+    return " ".join(block)

@@ -1,0 +1,182 @@
+"""Decide what a returned message is, and what it says of whom. Pure."""
+
+from __future__ import annotations
+
+import re
+from email import message_from_bytes
+from email.policy import compat32
+
+from flufl.bounce import all_failures
+
+from newsletter.bounces.addresses import clean, find_addresses, is_role, normalize
+from newsletter.bounces.complaints import find_returned_recipients, read_complaint
+from newsletter.bounces.dsn import STATUS_TYPES, find_status_part, read_dsn, read_groups
+from newsletter.bounces.evidence import collect_evidence
+from newsletter.bounces.meaning import judge_reason, one_line
+from newsletter.bounces.mime import Part, parse
+from newsletter.bounces.notice import cut_original, find_reason, find_recipients
+from newsletter.bounces.other_mail import is_receipt, read_other_mail
+from newsletter.bounces.types import BounceClass, BounceResult, Evidence
+
+FLUFL_BYTES_AT_MOST, FLUFL_LINES_AT_MOST = 32 * 1024, 400
+"""What flufl.bounce is given: its detectors take a second for a hundred thousand lines."""
+
+_SYSTEM = re.compile(
+    r"mailer-?daemon|mail-?daemon|maildaemon|postmaster|mail delivery|delivery (?:sub)?system|mdaemon|"
+    r"microsoft ?exchange|system administrator|mail administrator|mail system|bounce|mailsystem|mmdf|"
+    r"delivery service|zustellsystem|internet mail|inet_mail|mail server",
+    re.I,
+)
+_SUBJECT = re.compile(
+    r"undeliver|non[- ]?deliver|deliver\w{0,5} (?:status|fail|error|problem|report|notif|has fail|unsuccess|"
+    r"delay|warning)|return(?:ed|ing) (?:mail|message|to sender)|failure notice|mail (?:delivery|failure|error)|"
+    r"could not be delivered|couldn.t be delivered|not delivered|delivery to .{0,60}(?:fail|delay)|"
+    r"unzustellbar|nicht zugestellt|zustellung|zustellbar|unbestellbar|non remis|non d.livr|chec de|"
+    r"message (?:status|not delivered|undelivered|delayed)|mail could not|rejected|bounced|"
+    r"no entregado|mancato recapito|onbestelbaar|niepowodzenie|warning: (?:message|could not|mail)|"
+    r"user unknown|unknown user|nondeliverable|mail system error|unable to deliver|"
+    r"delivery failure|failed delivery|problem delivering|error sending|delivery notification",
+    re.I,
+)
+_BODY = re.compile(
+    r"(?:could|can) ?not be delivered|couldn.t be delivered|qmail-send|unable to deliver|undeliverable|"
+    r"undelivered|permanent (?:fatal )?errors?|did not reach the following|delivery to the following|"
+    r"failed to deliver|was not delivered|delivery (?:has )?failed|konnte nicht zugestellt|"
+    r"nicht zugestellt werden|n.a (?:pas )?pu .tre|not been delivered|returned to sender|"
+    r"have delivery problems|no se (?:ha )?pud|following (?:address|recipient)",
+    re.I,
+)
+_DELAY_SUBJECT = re.compile(r"delay|warning|verz.{1,2}ger|retard|still (?:trying|being)|deferred|not yet", re.I)
+_DELAY = re.compile(
+    r"will (?:continue|keep)(?: to)? (?:try|be)|will be (?:re)?(?:tried|attempted|sent)|re-?attempted later|"
+    r"not yet been delivered|has been delayed|delivery (?:is |was )?delayed|you do not need to|"
+    r"warning message only|could not send message for (?:the )?past|still being (?:tried|retried)|"
+    r"no action is required|will retry|temporary error|next attempt|noch nicht zugestellt|weiterhin versuch",
+    re.I,
+)
+_FINAL = re.compile(
+    r"giving up|permanent|has been returned|could not be delivered after|delivery has failed|"
+    r"(?<!not )(?<!not been )\bfailed permanently|will not be (?:re)?tried|no longer be|undeliverable|"
+    r"(?<!non-)fatal error|\b5\d\d[ -]\d\.\d|retry timeout exceeded|too long",
+    re.I,
+)
+
+
+def read_bounce(data: bytes) -> list[BounceResult]:
+    """Read a returned message; empty where it reports a failure that is not understood.
+
+    Takes any bytes. Looks at the first `mime.BYTES_AT_MOST` of them, in bounded time.
+    """
+    message = parse(data)
+    evidence = collect_evidence(message)
+    complaint = read_complaint(message, evidence)
+    if complaint is not None:
+        return complaint
+    if is_receipt(message):
+        return read_other_mail(message, evidence)
+    return (
+        _read_report(message, evidence)
+        or _read_plain(message, evidence, data)
+        or ([] if _is_bounce(message) else read_other_mail(message, evidence))
+    )
+
+
+def _read_report(message: Part, evidence: Evidence) -> list[BounceResult]:
+    """Read a machine-readable report, also where it stands in plain text."""
+    part = find_status_part(message)
+    text = part.text() if part else _find_fields(message)
+    _, groups = read_groups(text)
+    notice = _read_notice(message)
+    results = read_dsn(groups, notice, evidence)
+    named = [result for result in results if result.recipient]
+    if named or not results:
+        return named
+    recipients = _guess_recipients(message, notice, evidence)
+    return [_with_recipient(results[0], address) for address in recipients[:1] or [""]]
+
+
+def _find_fields(message: Part) -> str:
+    """Return the text of a report that lost its MIME structure, "" where there is none."""
+    for part in message.walk():
+        if not part.parts and part.content_type == "text/plain":
+            text = part.text()
+            if (place := text.lower().find("final-recipient:")) >= 0:
+                return text[max(0, text.rfind("\n\n", 0, place)) :]
+    return ""
+
+
+def _with_recipient(result: BounceResult, recipient: str) -> BounceResult:
+    return BounceResult(recipient, result.bounce_class, result.status, result.reason, result.evidence)
+
+
+def _read_notice(message: Part) -> str:
+    """Return what a report says to people: its text parts before the report and the original."""
+    texts = []
+    for part in message.walk():
+        if part.content_type in (*STATUS_TYPES, "message/rfc822", "text/rfc822-headers"):
+            break
+        if not part.parts and part.content_type in ("text/plain", "text/html"):
+            texts.append(cut_original(part.text()))
+    return "\n".join(texts) or cut_original("\n".join(line.decode("latin-1") for line in message.body[:400]))
+
+
+def _is_bounce(message: Part) -> bool:
+    """Tell whether a mail system wrote to report a failure."""
+    if message.get("x-failed-recipients") or message.param("report-type").lower() == "delivery-status":
+        return True
+    system = bool(_SYSTEM.search(message.get("from"))) or message.get("return-path").strip() == "<>"
+    about = bool(_SUBJECT.search(message.get("subject")))
+    if system and about:
+        return True
+    return (system or about) and bool(_BODY.search(_read_notice(message)[:6_000]))
+
+
+def _read_plain(message: Part, evidence: Evidence, data: bytes) -> list[BounceResult]:
+    """Read a bounce that was written for people."""
+    if not _is_bounce(message):
+        return []
+    notice = _read_notice(message)
+    recipients = _guess_recipients(message, notice, evidence) or _ask_flufl(data, evidence)
+    if _is_delay(message.get("subject"), notice):
+        return [
+            BounceResult(address, BounceClass.IGNORE, "", one_line(message.get("subject")), evidence)
+            for address in recipients or [""]
+        ]
+    return [_judge_notice(notice, address, evidence) for address in recipients]
+
+
+def _judge_notice(notice: str, address: str, evidence: Evidence) -> BounceResult:
+    reason = find_reason(notice, address)
+    judged = judge_reason(reason)
+    if not judged.known:
+        whole = judge_reason(notice, judged.status)
+        judged = whole if whole.known else judged
+    return BounceResult(address, judged.bounce_class, judged.status, one_line(reason), evidence)
+
+
+def _guess_recipients(message: Part, notice: str, evidence: Evidence) -> list[str]:
+    """List who failed: by header, by the words of the notice, by whom the original was sent to."""
+    header = find_addresses(" ".join(message.get_all("x-failed-recipients")))
+    if header:
+        return header
+    not_these = {address.lower() for address in evidence.sent_to} | {clean(message.get("from")).lower()}
+    return find_recipients(notice, not_these=not_these) or find_returned_recipients(message)
+
+
+def _is_delay(subject: str, notice: str) -> bool:
+    """Tell whether a mail system says that it goes on trying."""
+    if _FINAL.search(notice):
+        return False
+    return bool(_DELAY_SUBJECT.search(subject) or _DELAY.search(notice))
+
+
+def _ask_flufl(data: bytes, evidence: Evidence) -> list[str]:
+    """Ask flufl.bounce, which knows the notices of many old mail systems."""
+    lines = [line[:500] for line in data[:FLUFL_BYTES_AT_MOST].splitlines()[:FLUFL_LINES_AT_MOST]]
+    try:
+        temporary, permanent = all_failures(message_from_bytes(b"\n".join(lines), policy=compat32))
+    except Exception:  # its detectors raise what they like on odd input
+        return []
+    ours = {address.lower() for address in evidence.sent_to}
+    found = [normalize(raw.decode("utf-8", "replace")) for raw in sorted(temporary | permanent)]
+    return [address for address in found if clean(address) and address.lower() not in ours and not is_role(address)]

@@ -1,0 +1,68 @@
+"""Name what a returned message can say. Types only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class BounceClass(StrEnum):
+    """What a returned message means for its recipient."""
+
+    HARD = "hard"  # the address or its domain is dead
+    SOFT = "soft"  # it could not be delivered for a while
+    POLICY = "policy"  # refused for a rule, a reputation, a quota: about us
+    CONTENT = "content"  # refused for what the message is
+    SENDER = "sender"  # our sender address, account or commands are refused
+    COMPLAINT = "complaint"  # the recipient called it spam
+    UNSUBSCRIBE = "unsubscribe"  # asked by mail to end a subscription
+    REPLY = "reply"  # a person wrote back
+    AUTO_REPLY = "auto-reply"  # out of office, a challenge
+    IGNORE = "ignore"  # a delay, a receipt, a loop, foreign mail
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What can prove that a report is about a message of ours.
+
+    `sent_to`: addresses the report itself was sent to (a VERP address, an unsubscribe address);
+    `envelope_ids`: Original-Envelope-Id (RFC 3464 section 2.2.1); `message_ids`: Message-IDs quoted
+    in it, without angle brackets; `unsubscribe`: contents of quoted List-Unsubscribe headers.
+    """
+
+    sent_to: tuple[str, ...] = ()
+    envelope_ids: tuple[str, ...] = ()
+    message_ids: tuple[str, ...] = ()
+    unsubscribe: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BounceResult:
+    """What a returned message says of one recipient.
+
+    `recipient` is the address as we mailed it where the report says so, "" where it names none (a
+    redacted complaint); `status` is the enhanced status (RFC 3463), "" where unknown; `reason` is
+    one line of the report.
+    """
+
+    recipient: str
+    bounce_class: BounceClass
+    status: str = ""
+    reason: str = ""
+    evidence: Evidence = field(default=Evidence(), compare=False)
+
+    @property
+    def suppress(self) -> bool:
+        """Tell whether the address should never be mailed again, if the report is proved."""
+        return self.bounce_class in (BounceClass.HARD, BounceClass.COMPLAINT)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the result as `newsletter bounce read --json` prints it."""
+        return {
+            "recipient": self.recipient,
+            "class": self.bounce_class.value,
+            "suppress": self.suppress,
+            "status": self.status,
+            "reason": self.reason,
+        }
