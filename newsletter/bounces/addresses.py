@@ -12,6 +12,9 @@ _DOMAIN = r"(?:[\w-]{1,63}\.){1,10}[\w-]{2,63}"
 ADDRESS = re.compile(rf"(?<![\w.+=/@-])({_LOCAL}|\"[^\"\\\s@]{{1,62}}\")@({_DOMAIN})(?![\w@])")
 """An address anywhere in a text. Letters beyond ASCII are allowed (RFC 6531)."""
 
+_ODD = re.compile(r"[^\s<>;,@]{1,64}@(?:[\w-]{1,63}|\[[\w.:]{3,60}\])")
+"""A host without a domain, or an address literal (RFC 5321 section 4.1.3): only in a field."""
+
 _QUOTES = "'\""
 _XTEXT = re.compile(r"\+(2B|3D|40|20)")
 _UNITEXT = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
@@ -32,7 +35,12 @@ def read_field(value: str) -> str:
     address = address if mark else value[:1_000]
     address = _UNITEXT.sub(_decode_point, address)
     address = _XTEXT.sub(lambda match: chr(int(match[1], 16)), address)
-    return clean(address)
+    return clean(address) or _read_odd(address)
+
+
+def _read_odd(address: str) -> str:
+    match = _ODD.fullmatch(address.strip().strip("<>"))
+    return normalize(match[0]) if match else ""
 
 
 def clean(text: str) -> str:
@@ -43,7 +51,7 @@ def clean(text: str) -> str:
 
 def normalize(address: str) -> str:
     """Write an address as it is compared: without quotes around it, the domain in lower case."""
-    local, _, domain = address.strip(" <>()[]").rpartition("@")
+    local, _, domain = address.strip(" <>()").rpartition("@")
     return f"{local.strip(_QUOTES)}@{domain.lower().rstrip('.')}"
 
 

@@ -74,7 +74,7 @@ def find_returned_recipients(message: Part) -> list[str]:
             headers = dict(read_header_text(part.text()))
         if "message-id" in headers or "received" in headers or "subject" in headers:
             addresses = find_addresses(headers.get("to", ""))
-            return [address for address in addresses if not is_role(address)][:1]
+            return [address for address in addresses if not is_role(address) and not _REDACTED.search(address)][:1]
     return []
 
 

@@ -38,7 +38,7 @@ TEXT_AT_MOST = 4_000
 REASON_AT_MOST = 300
 """Characters of a reason that are kept."""
 
-_CODE = re.compile(r"(?<![\w.:\[-])([45]\d\d)(?=[ -]|$)")
+_CODE = re.compile(r"(?<![\w.:=\[-])([45]\d\d)(?=[ -]|$)")
 _IRONPORT = re.compile(r"[45]\.[\dx]\.\d - [\w ]{3,60}?(?=[45]\d\d-')")
 """Cisco's gateways put "5.1.0 - Unknown address error" before what the last server said, whatever it was."""
 

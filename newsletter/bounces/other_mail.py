@@ -11,7 +11,7 @@ from newsletter.bounces.types import BounceClass, BounceResult, Evidence
 
 _AUTO_SUBJECT = re.compile(
     r"(?:auto(?:matic|mated|matische|matique)?[ :-]{0,3}(?:reply|response|respon|antwort|answer)|"
-    r"out of (?:the )?office|ooo\b|away from|on (?:vacation|holiday|leave)|vacation|abwesen|urlaub|"
+    r"out of (?:the )?office|\booo\b|away from|on (?:vacation|holiday|leave)|vacation|abwesen|urlaub|"
     r"automatische antwort|r.{1,2}ponse automatique|absen(?:t|ce)|respuesta autom|fuera de|risposta autom|"
     r"assente|afwezig|autoreply|autorespon|automatisch|fraværende|frånvaro|poissa|nieobecn)",
     re.I,
@@ -22,7 +22,7 @@ _CHALLENGE = re.compile(
     r"please (?:click|reply).{0,60}(?:deliver|release|approve)|your message .{0,30}(?:held|awaiting|quarantine)",
     re.I,
 )
-_UNSUBSCRIBE_TO = re.compile(r"^(?:unsub|unsubscribe|leave|u)[+=_.-]|^unsubscribe@|[+=_-]unsub", re.I)
+_UNSUBSCRIBE_TO = re.compile(r"^(?:unsub|unsubscribe)[+=_-]|^unsubscribe@", re.I)
 _UNSUBSCRIBE = re.compile(
     r"^\W{0,8}(?:(?:re|aw|fwd?|sv)\s{0,2}:\s{0,2})?(?:please )?(?:unsubscribe|opt.?out|remove(?: me)?|abmelden|"
     r"abbestellen|d.sabonner|se d.sabonner|d.sinscription|baja|darse de baja|cancelar suscripci.n|"
@@ -42,9 +42,14 @@ def read_other_mail(message: Part, evidence: Evidence) -> list[BounceResult]:
         return [BounceResult(writer, BounceClass.AUTO_REPLY, "", reason, evidence)]
     if is_unsubscribe(message, evidence):
         return [BounceResult(writer, BounceClass.UNSUBSCRIBE, "", reason, evidence)]
-    if message.get("in-reply-to") or message.get("references") or _REPLY_SUBJECT.match(subject):
+    if message.get("in-reply-to") or message.get("references") or is_answer(message):
         return [BounceResult(writer, BounceClass.REPLY, "", reason, evidence)]
     return [BounceResult("", BounceClass.IGNORE, "", reason, evidence)]
+
+
+def is_answer(message: Part) -> bool:
+    """Tell whether the subject says that somebody answers."""
+    return bool(_REPLY_SUBJECT.match(message.get("subject")))
 
 
 def is_receipt(message: Part) -> bool:

@@ -15,7 +15,7 @@ from newsletter.bounces.evidence import collect_evidence
 from newsletter.bounces.meaning import judge_reason, one_line
 from newsletter.bounces.mime import Part, parse
 from newsletter.bounces.notice import cut_original, find_reason, find_recipients
-from newsletter.bounces.other_mail import is_receipt, read_other_mail
+from newsletter.bounces.other_mail import is_answer, is_receipt, read_other_mail
 from newsletter.bounces.types import BounceClass, BounceResult, Evidence
 
 FLUFL_BYTES_AT_MOST, FLUFL_LINES_AT_MOST = 32 * 1024, 400
@@ -74,10 +74,12 @@ def read_bounce(data: bytes) -> list[BounceResult]:
         return complaint
     if is_receipt(message):
         return read_other_mail(message, evidence)
-    return (
-        _read_report(message, evidence)
-        or _read_plain(message, evidence, data)
-        or ([] if _is_bounce(message) else read_other_mail(message, evidence))
+    return list(
+        dict.fromkeys(
+            _read_report(message, evidence)
+            or _read_plain(message, evidence, data)
+            or ([] if _is_bounce(message) else read_other_mail(message, evidence))
+        )
     )
 
 
@@ -125,6 +127,8 @@ def _is_bounce(message: Part) -> bool:
     if message.get("x-failed-recipients") or message.param("report-type").lower() == "delivery-status":
         return True
     system = bool(_SYSTEM.search(message.get("from"))) or message.get("return-path").strip() == "<>"
+    if not system and (message.get("in-reply-to") or is_answer(message)):
+        return False  # a person quotes a bounce
     about = bool(_SUBJECT.search(message.get("subject")))
     if system and about:
         return True

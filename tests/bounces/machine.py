@@ -315,6 +315,16 @@ add(
     ("ann.b@example.org", "hard"),
 )
 add(
+    "no-domain",
+    report("Final-Recipient: rfc822; ann@mailhost\nAction: failed\nStatus: 5.1.1\n"),
+    ("ann@mailhost", "hard"),
+)
+add(
+    "literal",
+    report("Final-Recipient: rfc822; ann@[192.0.2.1]\nAction: failed\nStatus: 5.1.1\n"),
+    ("ann@[192.0.2.1]", "hard"),
+)
+add(
     "upper-case",
     report("FINAL-RECIPIENT: RFC822; ANN@EXAMPLE.ORG\nACTION: FAILED\nSTATUS: 5.1.1\n"),
     ("ANN@example.org", "hard"),

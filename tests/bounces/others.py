@@ -9,7 +9,7 @@ REDACTED = ORIGINAL.replace(f"To: {DEAD}", "To: redacted@example.org")
 SAMPLES = [
     Sample("arf-full", complaint(fields=f"Original-Mail-From: <somespammer@example.net>\nOriginal-Rcpt-To: <{DEAD}>\nSource-IP: 192.0.2.10\n"), [(DEAD, "complaint")]),
     Sample("arf-without-recipient", complaint(), [(DEAD, "complaint")]),
-    Sample("arf-redacted", complaint(fields="Original-Rcpt-To: <redacted-7f3@example.org>\n", original=REDACTED), [("redacted@example.org", "complaint")]),
+    Sample("arf-redacted", complaint(fields="Original-Rcpt-To: <redacted-7f3@example.org>\n", original=REDACTED), [("", "complaint")]),
     Sample("arf-headers-only", complaint(part="text/rfc822-headers"), [(DEAD, "complaint")]),
     Sample("arf-opt-out", complaint("opt-out", f"Removal-Recipient: {DEAD}\n"), [(DEAD, "complaint")]),
     Sample("arf-fraud", complaint("fraud", f"Original-Rcpt-To: {DEAD}\n"), [(DEAD, "complaint")]),
@@ -46,6 +46,7 @@ SAMPLES = [
     Sample("reply-german", mail("AW: Three new posts", "Sehr sch\u00f6n."), [(DEAD, "reply")]),
     Sample("reply-about-a-bounce", mail("Re: Three new posts", "My other address bounced: 550 5.1.1 user unknown, could not be delivered.", headers="References: <h4ndle0f0urs@example.com>\n"), [(DEAD, "reply")]),
     Sample("reply-please-unsubscribe", mail("Re: Three new posts", "please unsubscribe me", headers="In-Reply-To: <h4ndle0f0urs@example.com>\n"), [(DEAD, "reply")]),
+    Sample("reply-quoting-a-bounce", mail("Re: Undelivered Mail Returned to Sender", "> <zoe@example.net>: 550 5.1.1 user unknown, could not be delivered", headers="In-Reply-To: <x@example.org>\n"), [(DEAD, "reply")]),
     Sample("unsubscribe-by-address", mail("", "", to="unsub+t0ken@example.com"), [(DEAD, "unsubscribe")]),
     Sample("unsubscribe-by-subject", mail("unsubscribe", "Gesendet von meinem iPhone"), [(DEAD, "unsubscribe")]),
     Sample("unsubscribe-german", mail("Abmelden", ""), [(DEAD, "unsubscribe")]),

@@ -68,6 +68,61 @@ def test_a_cut_message_suppresses_nobody_else(cut: float) -> None:
                 assert any(address.startswith(result.recipient) for address in allowed), sample.name
 
 
+@pytest.mark.parametrize("reason", ["xyzzy plugh", "Something went wrong", "554 transaction failed", "451 local error"])
+def test_what_mail_systems_write_around_a_reason_is_none(reason: str) -> None:
+    notices = [
+        plaintext.QMAIL.format(reason=reason),
+        plaintext.EXIM.format(reason=reason),
+        machine.POSTFIX.format(reason=reason),
+    ]
+    for notice in [*notices, *AROUND]:
+        text = notice.replace("REASON", reason)
+        assert said(read_bounce(plain(text, subject="Undelivered Mail Returned to Sender"))) == [(DEAD, "soft")], notice
+        for status in ("5.0.0", "5.3.0", ""):
+            assert said(read_bounce(report(group(DEAD, status, reason), notice=text))) == [(DEAD, "soft")], notice
+
+
+AROUND = [
+    """   ----- The following addresses had permanent fatal errors -----
+<ann@example.org>
+    (reason: REASON)
+
+   ----- Transcript of session follows -----
+... while talking to mx.example.org.:
+>>> RCPT To:<ann@example.org>
+<<< REASON
+""",
+    """Delivery has failed to these recipients or groups:
+
+ann@example.org
+REASON
+
+Diagnostic information for administrators:
+Generating server: example.org
+""",
+    """The attached message had PERMANENT fatal delivery errors!
+
+After one or more unsuccessful delivery attempts the attached message has
+been removed from the mail queue on this server.
+
+  ann@example.org
+     REASON
+""",
+    """Your message did not reach some or all of the intended recipients.
+
+The following recipient(s) could not be reached:
+
+      ann@example.org on 11/24/2026 9:01 AM
+            REASON
+""",
+    """Ihre Nachricht konnte nicht zugestellt werden an:
+
+ann@example.org:
+REASON
+""",
+]
+
+
 def test_what_the_returned_message_says_decides_nothing() -> None:
     shouting = (
         ORIGINAL + "\n550 5.1.1 user unknown\nmailbox full, blocked using zen.spamhaus.org\nThe user does not exist.\n"

@@ -12,6 +12,8 @@ from newsletter.mail.smtp.types import Outcome, Reply, Stage
 STAGES = ("CONNECT", "MAIL", "RCPT", "DATA", "END")
 
 MAILBOX = """
+550 5.1.0 Address rejected
+550 5.1.0 Address rejected nobody@example.org
 550 5.1.1 The email account that you tried to reach does not exist. Please try double-checking the recipient's email address for typos or unnecessary spaces. https://support.google.com/mail/?p=NoSuchUser - gsmtp
 550 5.2.1 The email account that you tried to reach is disabled. For more information, go to https://support.google.com/mail/?p=DisabledUser - gsmtp
 550 5.2.1 The email account that you tried to reach is inactive. - gsmtp
@@ -297,6 +299,8 @@ END 550 5.7.23 SPF validation failed
 """
 
 REPUTATION = """
+521 5.2.1 :  (CON:B1)  http://postmaster.info.aol.com/errors/554conb1.html
+554 IP=192.0.2.1 - A problem occurred. (Ask your postmaster for help or to contact tosa@rx.t-online.de to clarify.) (BL)
 550 "The mail server could not deliver mail to nobody@example.org. The account or domain may not exist, they may be blacklisted, or missing the proper dns entries."
 550 5.7.501 Access denied, spam abuse detected
 421 4.7.28 Gmail has detected an unusual rate of mail
@@ -344,6 +348,8 @@ END 550 5.7.1 Message indésirable
 """
 
 POLICY = """
+550 5.7.1 The user or domain that you are sending to (or from) has a policy that prohibited the mail that you sent. - gsmtp
+550 5.7.1 The user or domain that you are sending to (or from) has a policy that prohibited the mail that you sent. - gsmtp
 550 5.7.1 Delivery not authorized, message refused
 421 Reject due to policy violations
 450 Reject due to policy violations.
@@ -419,6 +425,10 @@ TEMPORARY = """
 """
 
 PERMANENT = """
+550 delivery to the recipient failed for an unknown reason
+550 The recipient's server no longer accepts mail from you
+550 The recipient's certificate is invalid
+550 recipient: your message was removed
 550
 550 nope
 END 554 Message rejected
@@ -427,7 +437,6 @@ END 554 Transaction failed
 550 5.0.0 Cowsay moo
 550 Requested action not taken: mailbox unavailable Bitte rufen Sie den Kundendienst
 599 whatever
-550 5.1.0 Address rejected
 """
 
 CORPUS: dict[Cause, str] = {

@@ -209,6 +209,11 @@ def test_552_is_about_the_message(stage: Stage, status: str, words: str) -> None
     )
 
 
+@pytest.mark.parametrize("line", ["550 5.1.8 domain does not exist", "550 5.1.7 address does not exist"])
+def test_a_status_about_the_sender_is_about_no_recipient(line: str) -> None:
+    assert judge(read_reply(line)).cause is Cause.SENDER
+
+
 def test_421_is_offered_again_and_still_says_why() -> None:
     verdict = judge(
         Outcome(

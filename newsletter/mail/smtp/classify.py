@@ -174,6 +174,8 @@ def _classify(code: int, enhanced: str, text: str, stage: Stage | None) -> Cause
     cause = _match_recipient_denied(status, plain) or _match(RULES, reason)
     if cause is Cause.MAILBOX_FULL and stage and not _names_mailbox(code, status, reason):
         return Cause.QUOTA
+    if cause in (Cause.MAILBOX, Cause.DOMAIN) and status[1:] in (".1.7", ".1.8"):
+        return Cause.SENDER
     if cause:
         return cause
     if reason != plain and not _has_reason(reason):
@@ -223,8 +225,14 @@ def _match(rules: tuple[Rule, ...], plain: str) -> Cause | None:
 
 
 def _match_recipient_denied(status: str, plain: str) -> Cause | None:
-    """Recognise how Microsoft 365 refuses unknown recipients (Directory-Based Edge Blocking)."""
+    """Recognise how two mail systems refuse unknown recipients without saying so.
+
+    Microsoft 365 (Directory-Based Edge Blocking): "Access denied". Cisco's gateways (recipient
+    access table, LDAP accept): "#5.1.0 Address rejected".
+    """
     if status == "5.4.1" and "recipient address rejected" in plain and "access denied" in plain:
+        return Cause.MAILBOX
+    if status == "5.1.0" and plain.rstrip(" @.").endswith("address rejected") and "sender" not in plain:
         return Cause.MAILBOX
     return None
 

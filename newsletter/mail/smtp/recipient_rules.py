@@ -17,6 +17,12 @@ _WHO = (
 )
 _SIZE = r"(?:message|mail|e-?mail|content|body|attachment|nachricht|anhang)"
 
+_GAP = (
+    r"(?:(?!messages?\b|(?<![a-z-])mails?\b|connection|session|delivery|server|certificate|password|"
+    r"credential|command|policy|dns\b|route|subscription|sender|client).){0,45}?"
+)
+"""What may stand between a recipient and what is wrong with it, without another thing that could be."""
+
 MAILBOX_BUSY = Rule(
     Cause.MAILBOX_FULL,
     "Gmail SMTP errors and codes (4.2.1 receiving too quickly); Exchange Online NDR 5.2.121, "
@@ -172,52 +178,43 @@ FULL_MAILBOX = Rule(
 NO_SUCH_MAILBOX = Rule(
     Cause.MAILBOX,
     "RFC 3463 X.1.1, X.2.1; Gmail (5.1.1 does not exist, 5.2.1 disabled, inactive); Exchange "
-    "(RESOLVER.ADR.RecipNotFound, 5.1.10); Microsoft 365 (5.4.1 Recipient address rejected: "
-    "Access "
+    "(RESOLVER.ADR.RecipNotFound, 5.1.10); Microsoft 365 (5.4.1 Recipient address rejected: Access "
     "denied); Yahoo (delivery error: dd); Postfix (User unknown in ... table); Exim (Unrouteable "
     "address); qmail (no mailbox here by that name); Domino (not listed in Domino Directory); "
     "iCloud (unknown or illegal alias); web.de and GMX (Benutzer nicht bekannt); Orange "
     "(destinataire invalide); Amazon SES (recent history of bouncing as an invalid address)",
     (
-        r"\b(?:unknown|invalid|no such|non-?existent|non-?existing|nonexist\w{0,12}|"
-        r"undeliverable|illegal|"
-        r"bad|incorrect|unroute?able|unresolvable|unbekannte\w?|ungultige\w?|ungueltige\w?) "
-        r"(?:or illegal |local |e-?mail |mail |destination |recipient\S{0,3} |virtual |smtp |"
-        r"rcpt |"
-        r"user )?" + _WHO + r"(?! ?name)",
-        _WHO + r"(?: names?| accounts?| address)?.{0,45}?\b(?:unknown|not known|not (?:be )?found|"
+        r"\b(?:unknown|invalid|no such|non-?existent|non-?existing|nonexist\w{0,12}|undeliverable|"
+        r"illegal|bad|incorrect|unroute?able|unresolvable|unbekannte\w?|ungultige\w?|"
+        r"ungueltige\w?) (?:or illegal |local |e-?mail |mail |destination |recipient\S{0,3} |"
+        r"virtual |smtp |rcpt |user )?" + _WHO + r"(?! ?name)",
+        _WHO + r"(?: names?| accounts?| address)?" + _GAP + r"\b(?:"
+        r"unknown(?! (?:reason|error|problem|cause|encoding))|not known|not (?:be )?found|"
         r"(?:does|do|did) not (?:appear to )?exist|doesn.t (?:appear to )?exist|don.t exist|"
-        r"n't exist|not exist\w{0,12}|"
-        r"invalid|not valid|not a valid|no longer|not listed|"
+        r"n't exist|not exist\w{0,12}|invalid|not valid|not a valid|no longer|not listed|"
         r"not (?:our|a) (?:customer|subscriber|user)|not recogni[sz]ed|non-?existent|"
-        r"nonexist\w{0,12}|"
-        r"undeliverable|deactivated|"
-        r"any longer|removed|closed|terminated|"
-        r"cancell?ed|deleted|expired|discontinued|disabled|inactive|"
-        r"not active|dormant|abandoned|decommissioned|unbekannt|nicht (?:bekannt|gefunden|"
-        r"vorhanden|"
-        r"existent|verfugbar|gultig)|existier\w{1,12} nicht|inconnue?s?|invalides?|n.existe|"
-        r"inexistante?|"
-        r"desactivee?|no existe|desconocid|inesistente|sconosciuto|non esiste|geloscht|geloescht|"
-        r"ungultig|ungueltig)",
+        r"nonexist\w{0,12}|undeliverable)",
+        _WHO + _GAP + r"\b(?:deactivated|any longer|removed|closed|terminated|cancell?ed|deleted|"
+        r"expired|discontinued|disabled|inactive|not active|dormant|abandoned|decommissioned)",
+        _WHO + _GAP + r"\b(?:unbekannt|nicht (?:bekannt|gefunden|vorhanden|existent|verfugbar|"
+        r"gultig)|existier\w{1,12} nicht|geloscht|geloescht|ungultig|ungueltig|inconnue?s?|"
+        r"invalides?|n.existe|inexistante?|desactivee?|no existe|desconocid|inesistente|"
+        r"sconosciuto|non esiste)",
         r"user unknown|unknown user|userunknown|nosuchuser|disableduser|recipnotfound|"
-        r"recipientnotfound|resolver\.adr|bad destination mailbox|no (?:mailbox|account|user) "
-        r"(?:here )?"
-        r"(?:by|with) (?:that|this)",
-        r"there is no (?:such )?(?:one|" + _WHO + r")|no " + _WHO + r" (?:of that name|found|"
-        r"here|"
+        r"recipientnotfound|resolver\.adr|bad destination mailbox|"
+        r"no (?:mailbox|account|user) (?:here )?(?:by|with) (?:that|this)",
+        r"there is no (?:such )?(?:one|" + _WHO + r")|no " + _WHO + r" (?:of that name|found|here|"
         r"match)|(?:don.t|do not) (?:know|have) (?:anyone|a user|an account|a mailbox|this|that)",
         r"(?:doesn.t|does not|do not|don.t) have an? .{0,30}account|not our customer|"
         r"not (?:listed|found) in .{0,20}(?:directory|domino|address book|table)",
-        r"in (?:local|virtual|relay)\w{0,12} (?:recipient|mailbox|alias)\w{0,12} table|not "
-        r"handled here|"
+        r"in (?:local|virtual|relay)\w{0,12} (?:recipient|mailbox|alias)\w{0,12} table|"
+        r"not handled here",
         r"no longer (?:works|employed|with (?:us|the)|here|in (?:use|service|our employ)|valid|"
-        r"available|active|on (?:this )?server|accept\w{0,12} (?:mail|e-?mail|messages))",
+        r"available|active|on (?:this )?server)",
         r"(?:user|recipient|mailbox|person) (?:has )?(?:moved|left|gone)|user not local|"
         r"not a (?:known|valid|local) (?:user|recipient|mailbox|address)|unknown local",
-        r"history of bouncing as an invalid address|kein (?:solcher )?(?:benutzer|empfanger|"
-        r"postfach)|"
-        r"aucun (?:utilisateur|destinataire)|unknown recipient|recipient unknown",
+        r"history of bouncing as an invalid address|unknown recipient|recipient unknown|"
+        r"kein (?:solcher )?(?:benutzer|empfanger|postfach)|aucun (?:utilisateur|destinataire)",
         r"this address (?:no longer|does not) (?:accepts|accept)|no valid recipients?|"
         r"not available (?:here|at this)",
         "見つかりません|存在しません|宛先不明",
@@ -249,7 +246,8 @@ BAD_FORMAT = Rule(
     (
         r"smtputf8|non-?ascii|8-?bit|bare ?(?:lf|cr|line ?feed|newline|carriage)|line (?:is "
         r")?too long|"
-        r"malformed|rfc ?(?:2822|5322|822)|mime|duplicate .{0,20}header|multiple .{0,20}"
+        r"malformed (?:message|header|mail|mime|content)|rfc ?(?:2822|5322|822)|mime|"
+        r"duplicate .{0,20}header|multiple .{0,20}"
         r"(?:from|header)|missing .{0,20}header|nested|invalid header|conversion (?:required|"
         r"not)",
     ),
