@@ -9,12 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, func, select
 
+import newsletter
 from newsletter.addresses import fold_address
 from newsletter.db.session import db, transaction
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply
@@ -209,6 +211,95 @@ def test_n10_a_link_does_not_write_evidence_without_end(app: Flask, client: Flas
         assert db.session.scalar(select(func.count()).select_from(ConsentEvent)) == 31
     clock.forward(timedelta(days=1))
     assert client.post(url, data={"leave-blog": "1"}).status_code == 200
+
+
+def test_links_at_the_same_moment(app: Flask) -> None:
+    raise_ceilings(app)
+    active(app, "ana@example.com")
+    active(app, "ana+work@example.com")
+
+    def ask(number: int) -> int:
+        email = ("ana@example.com", "ANA+work@example.com")[number % 2]
+        return app.test_client().post("/link", data={"email": email}).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert set(pool.map(ask, range(12))) == {200}
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(Delivery)) == 2
+
+
+def test_everything_at_the_same_moment_harms_nothing(app: Flask, client: FlaskClient, sink: Sink) -> None:
+    """Sign-up, confirmation, leaving, coming back, a link and a new address, all of one person: nothing locks another
+    out."""
+    raise_ceilings(app)
+    sign_up(client, "ana@example.com")
+    work(app)
+    confirm = links(sink, "ana@example.com", "confirm")[0]
+    with app.app_context():
+        handle = db.session.scalars(select(Subscription.handle)).one()
+    leave, own = signed(app, "unsubscribe", handle), signed(app, "preferences", f"{handle}.own")
+    posts = [
+        (confirm, {}), (leave, {}), (leave, {"undo": "1"}), ("/blog/subscribe", {"email": "ana@example.com"}),
+        ("/talks/subscribe", {"email": "ana+x@example.com"}), ("/link", {"email": "ana@example.com"}),
+        (own, {"address": "ana+y@example.com"}), (own, {"export": "1"}),
+    ]  # fmt: skip
+
+    def post(number: int) -> int:
+        path, data = posts[number % len(posts)]
+        return app.test_client().post(path, data=data).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        codes = Tally(pool.map(post, range(48)))
+    assert set(codes) <= {200, 303, 410}, codes
+    work(app)
+    assert len(sink.accepted) <= 6
+
+
+def test_a_second_list_is_asked_for_the_next_day_if_nothing_else_does(
+    app: Flask, client: FlaskClient, sink: Sink, clock: Clock
+) -> None:
+    active(app, "ana@example.com")
+    for slug in ("talks", "walks"):
+        sign_up(client, "ana@example.com", slug)
+        sign_up(client, "stranger@example.com", slug)
+    work(app)
+    for day in range(3):
+        got = [links(sink, f"{name}@example.com", "confirm") for name in ("ana", "stranger")]
+        assert [len(each) for each in got] == [min(1 + day, 2), 1], "of a stranger's lists only the first"
+        for _ in range(2):
+            with app.app_context():
+                cleanup.tidy(app.extensions[EXTENSION])
+        work(app)
+        clock.forward(timedelta(days=1))
+        with app.app_context():
+            cleanup.tidy(app.extensions[EXTENSION])
+        work(app)
+    assert client.post(links(sink, "ana@example.com", "confirm")[1]).status_code == 200
+
+
+MAY_QUEUE = {
+    "campaigns/": "what the author sends",
+    "digests/": "what the author sends",
+    "letters/": "what the author sends",
+    "mailboxes.py": "counts each mail",
+    "notifications.py": "mails to the author",
+    "notices.py": "mails to the author",
+    "signup/double_opt_in.py": "counts each mail",
+    "subscribers/address_change.py": "counts the mail to a new address; its notice was counted with it",
+    "subscribers/link_requests.py": "counts each mail",
+    "subscribers/subscriptions.py": "a goodbye that the author causes",
+}
+
+
+def test_no_web_request_queues_a_mail_past_the_door() -> None:
+    """A new caller of `outbox.enqueue` belongs into `mailboxes.queue_mail`, or says here why not."""
+    services = Path(newsletter.__file__).parent / "services"
+    callers = {
+        str(file.relative_to(services)) for file in services.rglob("*.py") if "outbox.enqueue(" in file.read_text()
+    }
+    past = {caller for caller in callers if not caller.startswith(tuple(MAY_QUEUE))}
+    assert past == set()
+    assert "mailboxes.py" in callers
 
 
 # ── what no server took ────────────────────────────────────────────────────────────────────────────

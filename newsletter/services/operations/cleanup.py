@@ -9,11 +9,15 @@ from sqlalchemy import delete, exists, select, update
 from newsletter.db.session import transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
 from newsletter.services import consent, mailboxes
+from newsletter.services.mailboxes import Allowance
 from newsletter.services.runtime import Environment
+from newsletter.services.signup import double_opt_in
 from newsletter.services.subscribers import address_change, reconfirmation
 
 UNCONFIRMED_FOR = timedelta(days=14)
 COUNTERS_FOR = timedelta(days=2)
+WAITING_AT_ONCE = 500
+"""Subscribers who may be asked for another list in one run; the rest follow in the next."""
 
 
 def tidy(env: Environment) -> None:
@@ -34,8 +38,16 @@ def tidy(env: Environment) -> None:
         kept = Counter.name == "warmup"  # when the first message went
         session.execute(delete(Counter).where(~sent, ~kept, Counter.starts_at < before))
         session.execute(delete(Counter).where(sent, Counter.starts_at < before * 1000))
+    _ask_withheld(env)
     reconfirmation.settle(env)
     cut = consent.CUT_AT_ONCE
     while cut == consent.CUT_AT_ONCE:
         with transaction() as session:
             cut = consent.forget_addresses(session, kept_for=env.settings.signup.keep_ip, now=now)
+
+
+def _ask_withheld(env: Environment) -> None:
+    """Mail confirmations that were withheld because their mailboxes had enough that day, one a day."""
+    with transaction() as session:
+        for subscriber in double_opt_in.find_waiting(session, limit=WAITING_AT_ONCE):
+            double_opt_in.ask_withheld(env, session, subscriber, Allowance.ASKED)

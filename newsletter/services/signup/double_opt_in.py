@@ -7,14 +7,14 @@ Each request is a row of its own: the link in its mail confirms what that reques
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Table, bindparam, delete, exists, insert, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from newsletter import outbox
 from newsletter.addresses import Address
@@ -244,6 +244,17 @@ def _queue(
 # ── the owner's word ───────────────────────────────────────────────────────────────────────────────
 
 
+def lock_owner(session: Session, handle: str) -> None:
+    """Lock the subscriber of the subscription of this `handle`, before anything else of theirs is changed.
+
+    Whatever changes a subscriber locks in one order, so that two requests never wait for each other: a visitor's
+    ceilings, the subscriber, their subscriptions, their own counters, their mailbox.
+    """
+    owner = select(Subscriber.id).join(Subscription).where(Subscription.handle == handle)
+    session.scalar(owner.with_for_update(of=Subscriber))
+    session.expire_all()  # what was read before may have changed while this waited
+
+
 def is_current(session: Session, subscription: Subscription, number: str) -> bool:
     """Tell whether a subscription's request of this `number` can still be answered."""
     if number == str(subscription.round):
@@ -300,9 +311,15 @@ def ask_for_others(env: Environment, session: Session, subscriber: Subscriber) -
     """Forget what was counted against an address whose owner has confirmed, and no other's. If it waits for a
     confirmation of another list, it gets that now."""
     forget_unanswered(env, session, subscriber.email_key)
+    ask_withheld(env, session, subscriber, Allowance.OWN)
+
+
+def ask_withheld(env: Environment, session: Session, subscriber: Subscriber, allowance: Allowance) -> None:
+    """Mail a confirmation that was withheld, to an address whose owner has confirmed something, if it may get one more
+    mail today."""
     withheld = _find_withheld(session, subscriber)
     mailbox = lock_mailbox(env, session, subscriber.email_key)
-    if withheld is None or not mailbox.allows(Allowance.OWN, env.now):
+    if withheld is None or not mailbox.allows(allowance, env.now):
         return
     other, now = session.get_one(Subscription, withheld.subscription_id), env.now
     delivery, sent = _queue_confirmation(
@@ -310,7 +327,26 @@ def ask_for_others(env: Environment, session: Session, subscriber: Subscriber) -
     )
     withheld.delivery_id, withheld.message_id, other.confirmation_at = delivery, sent, now
     note_consent(session, other.id, "asked", Evidence("confirmation"), now, message_id=sent)
-    record_mail(session, mailbox.with_mail(Allowance.OWN, delivery, now), now)
+    record_mail(session, mailbox.with_mail(allowance, delivery, now), now)
+
+
+def find_waiting(session: Session, *, limit: int) -> Sequence[Subscriber]:
+    """Find subscribers of something who wait for a confirmation of another list that was not mailed."""
+    other = aliased(Subscription)
+    query = (
+        select(Subscriber)
+        .join(Subscription, Subscription.subscriber_id == Subscriber.id)
+        .join(SubscriptionRequest, SubscriptionRequest.subscription_id == Subscription.id)
+        .where(
+            SubscriptionRequest.delivery_id.is_(None),
+            SubscriptionRequest.number == Subscription.round,
+            Subscription.status == "pending",
+            exists().where(other.subscriber_id == Subscriber.id, other.status == "active"),
+        )
+        .order_by(SubscriptionRequest.created_at, SubscriptionRequest.subscription_id)
+        .limit(limit)
+    )
+    return session.scalars(query).unique().all()
 
 
 def _find_withheld(session: Session, subscriber: Subscriber) -> SubscriptionRequest | None:

@@ -15,10 +15,16 @@ from newsletter.errors import Conflict, LinkInvalid
 from newsletter.models import Delivery, Subscriber, Subscription
 from newsletter.services import counters
 from newsletter.services.consent import Evidence, note_consent
-from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox, record_mail
+from newsletter.services.mailboxes import (
+    Allowance,
+    LockedMailbox,
+    forget_unanswered,
+    lock_mailbox,
+    record_mail,
+)
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accepted
-from newsletter.services.signup.double_opt_in import taken_back
+from newsletter.services.signup.double_opt_in import lock_owner, taken_back
 from newsletter.services.suppressions import hashes, suppressed
 
 MARK_LENGTH = 16
@@ -52,6 +58,7 @@ def ask(env: Environment, session: Session, subscription: Subscription, address:
     if address.key == subscriber.email_key:
         return
     counters.count_request(env, session, counters.Visit(counters.ELSEWHERE, ip, address.key))
+    lock_owner(session, subscription.handle)
     subscriber.new_email, subscriber.new_email_key = address.email, address.key
     own, strange = _lock_both(env, session, subscriber.email_key, address.key)
     barred = suppressed(env, session, address.key)
@@ -135,6 +142,7 @@ def _move(env: Environment, session: Session, subscription: Subscription, eviden
     before, after = subscriber.email, str(subscriber.new_email)
     subscriber.email, subscriber.email_key = after, str(subscriber.new_email_key)
     subscriber.new_email = subscriber.new_email_key = None
+    forget_unanswered(env, session, subscriber.email_key)
     session.flush()
     noted = Evidence(evidence.source, evidence.page, evidence.ip, evidence.user_agent, note=f"{before} → {after}")
     for each in subscriber.subscriptions:
@@ -144,6 +152,7 @@ def _move(env: Environment, session: Session, subscription: Subscription, eviden
 
 def _opened(env: Environment, session: Session, token: str) -> tuple[Subscription, str]:
     handle, _, mark = env.tokens.open("address", token, env.now).partition(".")
+    lock_owner(session, handle)
     found = session.scalar(select(Subscription).where(Subscription.handle == handle).with_for_update())
     if found is None or not mark:
         raise LinkInvalid

@@ -26,6 +26,7 @@ from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.lists import topics
 from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
+from newsletter.services.signup import double_opt_in
 from newsletter.services.subscribers import address_change, link_requests
 from newsletter.services.subscribers.subscriptions import leave, resume
 from newsletter.services.suppressions import suppressed
@@ -100,6 +101,7 @@ def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Ev
     """
     with transaction() as session:
         holder = _holder(env, session, token)
+        double_opt_in.lock_owner(session, holder.subscription.handle)
         counters.count_change(env, session, holder.subscription.id)
         subscriber = holder.subscriber
         if "language" in wanted:
@@ -120,6 +122,7 @@ def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Prefere
     holds the page's link, the mail goes to her. Raises `LinkError`."""
     with transaction() as session:
         holder = _holder(env, session, token)
+        double_opt_in.lock_owner(session, holder.subscription.handle)
         counters.count_change(env, session, holder.subscription.id)
         link_requests.for_reader(env, session, holder.subscription, kind, own=holder.own)
         return _shown(session, holder)

@@ -17,7 +17,7 @@ from newsletter.services import tags
 from newsletter.services.consent import Evidence
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.double_opt_in import is_current
+from newsletter.services.signup.double_opt_in import is_current, lock_owner
 from newsletter.services.subscribers.subscriptions import Standing, leave, standing
 from newsletter.services.suppressions import hashes
 
@@ -94,6 +94,7 @@ def erase(env: Environment, token: str) -> Standing | None:
         found = _subscription(env, session, "erase", token)
         if found is None:
             return None
+        lock_owner(session, found.handle)
         shown = standing(found, env.now)
         forget(env, session, found.subscriber)
         return shown
@@ -133,6 +134,7 @@ def never(env: Environment, token: str, evidence: Evidence) -> Standing | None:
 
 def _asked_for(env: Environment, session: Session, token: str) -> Subscription | None:
     handle, _, round_ = env.tokens.open("never", token, env.now).rpartition(".")
+    lock_owner(session, handle)
     found: Subscription | None = session.scalar(
         select(Subscription).where(Subscription.handle == handle).with_for_update()
     )

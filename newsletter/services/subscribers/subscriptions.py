@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent
-from newsletter.models import ConsentEvent, Subscriber, Subscription
+from newsletter.models import ConsentEvent, Subscription
 from newsletter.schedule import CADENCES
 from newsletter.services import counters, suppressions
 from newsletter.services.consent import Evidence, note_consent
@@ -162,10 +162,7 @@ def _opened(env: Environment, session: Session, purpose: str, token: str) -> Sub
     """The subscription a token names. A confirmation counts for the request it was mailed for, no later one (T04)."""
     payload = env.tokens.open(purpose, token, env.now)  # type: ignore[arg-type]
     handle, _, number = payload.partition(".")
-    # The subscriber first, as a sign-up locks them: else two requests might wait for each other.
-    session.scalar(
-        select(Subscriber.id).join(Subscription).where(Subscription.handle == handle).with_for_update(of=Subscriber)
-    )
+    double_opt_in.lock_owner(session, handle)
     found: Subscription | None = session.scalar(
         select(Subscription).where(Subscription.handle == handle).with_for_update()
     )
