@@ -49,7 +49,8 @@ def _line(label: str, text: str, *, mark: str = "") -> None:
 
 def _list(row: ListStatus) -> None:
     say(paint(f"{row.title} ({row.list})", "bold"))
-    _line("readers", f"{row.active:,} active, {row.pending:,} pending, {row.unsubscribed:,} unsubscribed")
+    suppressed = f", {row.suppressed:,} suppressed" if row.suppressed else ""
+    _line("readers", f"{row.active:,} active, {row.pending:,} pending, {row.unsubscribed:,} unsubscribed{suppressed}")
     _line("30 days", f"{sparkline(row.growth.joined)}  +{sum(row.growth.joined):,} −{row.growth.left:,}")
     for coming in row.coming:
         when = f"{moment(coming.at, row.timezone)}: " if coming.at else ""

@@ -1,7 +1,8 @@
-"""What is inside a file that is no table of text itself: the tables in a ZIP archive, the sheets of an Excel workbook.
+"""What is inside a file that is no table of text itself: the tables in a ZIP archive, the sheets of
+an Excel workbook.
 
-They are laid out as files in a folder that only this user can read, and that is gone afterwards. How much comes out of
-a file is limited; what it says of its own size is not believed.
+They are laid out as files in a folder that only this user can read, and that is gone afterwards.
+How much comes out of a file is limited; what it says of its own size is not believed.
 """
 
 from __future__ import annotations
@@ -23,6 +24,19 @@ from newsletter.errors import Refused
 BYTES_AT_MOST = 2 << 30
 WORDS_AT_MOST = 128 << 20
 """A workbook's table of words is read into memory, as all of it is but its sheets;"""
+TIMES_AT_MOST, FLOOR = 100, 16 << 20
+"""A file may hold so many times its own size, and at least so many bytes: CSV and the XML of
+workbooks shrink to a tenth, seldom to a fiftieth. What shrinks to a thousandth was made to keep
+this program busy."""
+CELLS_IN_ALL = 20_000_000
+"""Cells of a workbook, with those that are empty: a row with one cell in the last column claims
+to have 16,384."""
+EMPTY_ROW = 10
+"""An empty row counts as so many cells: one cell in the last row of a sheet brings a million of
+them."""
+FILLED_AT_LEAST, FILLED_PER_BYTE = 1_000_000, 2
+"""Cells with something in them, at least and for each byte of the file: a million take about
+five seconds, and a real workbook needs five bytes for one."""
 MEMBERS_AT_MOST = 5000
 SHEETS_AT_MOST = 50
 ROWS_AT_MOST, CELLS_AT_MOST = 1 << 20, 500
@@ -40,7 +54,8 @@ _SAVE = "save the sheet with the addresses as CSV UTF-8"
 
 @contextmanager
 def unpacked(file: Path) -> Iterator[list[Path]]:
-    """The tables in `file`: itself, where it is no archive. Raises `Refused` for what cannot be unpacked."""
+    """The tables in `file`: itself, where it is no archive. Raises `Refused` for what cannot be
+    unpacked."""
     try:
         with file.open("rb") as raw:
             packed = raw.read(4) == _ZIP
@@ -62,7 +77,7 @@ def _inside(file: Path, folder: Path) -> Iterator[Path]:
         if _WORKBOOK in archive.namelist():
             yield from _sheets(file, archive, folder)
             return
-        room = BYTES_AT_MOST
+        room = _room(file)
         for number, member in enumerate(_tables(file, archive)):
             found = folder / str(number) / _NO_NAME.sub("_", Path(member.filename).name)[-NAME_AT_MOST:]
             found.parent.mkdir()
@@ -72,6 +87,11 @@ def _inside(file: Path, folder: Path) -> Iterator[Path]:
             elif zipfile.is_zipfile(found):
                 with _archive(found) as inner:
                     yield from _sheets(found, inner, found.parent)
+
+
+def _room(file: Path) -> int:
+    """How many bytes may come out of a file."""
+    return min(BYTES_AT_MOST, max(FLOOR, file.stat().st_size * TIMES_AT_MOST))
 
 
 def _archive(file: Path) -> zipfile.ZipFile:
@@ -85,7 +105,10 @@ def _tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """Its members that may be tables; without what a Mac adds to each."""
     members = archive.infolist()
     if len(members) > MEMBERS_AT_MOST:
-        raise Refused(f"{file.name} holds {len(members):,} files", hint="unpack it, and import the one you mean")
+        raise Refused(
+            f"{file.name} holds {len(members):,} files",
+            hint="unpack it, and import the one you mean",
+        )
     return [
         each for each in members
         if each.filename.lower().endswith(_TABLES)
@@ -95,7 +118,8 @@ def _tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
 
 
 def _extract(file: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, room: int) -> int:
-    """Writes one member out, and says how long it is. Raises `Refused` where there is no `room` for it."""
+    """Writes one member out, and says how long it is. Raises `Refused` where there is no `room`
+    for it."""
     if member.flag_bits & 0x1:
         raise Refused(f"{file.name} is locked by a password", hint="unpack it first")
     try:
@@ -110,7 +134,7 @@ def _copy(file: Path, packed: IO[bytes], out: IO[bytes], room: int) -> int:
     while chunk := packed.read(_CHUNK):
         length += len(chunk)
         if length > room:
-            raise Refused(f"{file.name} holds more than {BYTES_AT_MOST >> 30} GB", hint="unpack it first")
+            raise Refused(f"{file.name} holds far more than its size", hint="unpack it first")
         out.write(chunk)
     return length
 
@@ -122,40 +146,72 @@ def _sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path
     """Each visible sheet of a workbook as a CSV file; the number of a line is that of its row."""
     sizes = {each.filename: each.file_size for each in archive.infolist()}  # zipfile reads no more than they say
     words = sum(size for name, size in sizes.items() if not name.startswith(_SHEETS))
-    if sum(sizes.values()) > BYTES_AT_MOST or words > WORDS_AT_MOST:
+    if sum(sizes.values()) > _room(file) or words > WORDS_AT_MOST:
         raise Refused(f"{file.name} is too large to be read as a workbook", hint=_SAVE)
     import openpyxl  # only for this: a tenth of a second
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of colours and forms that mean nothing here
+            budget = _Budget(file)
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             for number, sheet in enumerate(book.worksheets[:SHEETS_AT_MOST], 1):
                 if sheet.sheet_state == "visible" and hasattr(sheet, "reset_dimensions"):
-                    yield from _sheet(
-                        sheet, folder / f"sheet {number} ({_NO_NAME.sub('_', sheet.title)[:NAME_AT_MOST]})"
-                    )
+                    budget.open_sheet(sizes.get(str(getattr(sheet, "_worksheet_path", "")).lstrip("/"), 0))
+                    name = f"sheet {number} ({_NO_NAME.sub('_', sheet.title)[:NAME_AT_MOST]})"
+                    yield from _sheet(sheet, folder / name, budget)
     except (Refused, GeneratorExit):
         raise
     except Exception:  # whatever a hostile or broken one makes of the library
         raise Refused(f"{file.name} cannot be read as a workbook", hint=_SAVE) from None
 
 
-def _sheet(sheet: Any, to: Path) -> Iterator[Path]:
+class _Budget:
+    """What may still be read of a workbook, over all its sheets."""
+
+    def __init__(self, file: Path) -> None:
+        self._name = file.name
+        self._bytes = self._characters = _room(file)
+        self._cells = CELLS_IN_ALL
+        self._filled = FILLED_AT_LEAST + FILLED_PER_BYTE * file.stat().st_size
+
+    def open_sheet(self, size: int) -> None:
+        """Take a sheet of `size` bytes into account: several may be the same member of the
+        archive."""
+        self._bytes -= size
+        self._check()
+
+    def spend(self, width: int, cells: list[str]) -> None:
+        """Take a row into account that claims to be `width` cells wide. Raises `Refused` where
+        there is no more room."""
+        self._cells -= width or EMPTY_ROW
+        self._filled -= len(cells)
+        self._characters -= sum(map(len, cells))
+        self._check()
+
+    def _check(self) -> None:
+        if min(self._bytes, self._cells, self._filled, self._characters) < 0:
+            raise Refused(f"{self._name} is too large to be read as a workbook", hint=_SAVE)
+
+
+def _sheet(sheet: Any, to: Path, budget: _Budget) -> Iterator[Path]:
     """A sheet written out; none where nothing is in it."""
     sheet.reset_dimensions()  # what a sheet says of its size is not believed
-    filled, room = False, BYTES_AT_MOST
+    filled = False
     with to.open("w", encoding="utf-8", newline="") as out:
         write = csv.writer(out, lineterminator="\n").writerow
         for row in islice(sheet.iter_rows(values_only=True), ROWS_AT_MOST):
-            cells = [_text(cell) for cell in row[:CELLS_AT_MOST]]
+            cells = [_text(cell) for cell in _without_empty_end(row[:CELLS_AT_MOST])]
             filled = filled or any(cells)
-            room -= sum(map(len, cells))
-            if room < 0:  # a few words, each in a million cells
-                raise Refused(f"{to.name} holds more than {BYTES_AT_MOST >> 30} GB", hint=_SAVE)
+            budget.spend(len(row), cells)
             write(cells)
     if filled:
         yield to
+
+
+def _without_empty_end(row: tuple[object, ...]) -> tuple[object, ...]:
+    last = next((at for at in range(len(row), 0, -1) if row[at - 1] is not None), 0)
+    return row[:last]
 
 
 def _text(cell: object) -> str:

@@ -1,8 +1,9 @@
 """Cells that no spreadsheet takes for a formula, and back again (CWE-1236).
 
-A cell that begins with = + - @ or a control character gets an apostrophe before it, and so does one that looks guarded
-already: taking one apostrophe away gives back exactly what was there. The same after a semicolon: where lists are
-written with commas in numbers, a spreadsheet begins a new cell there, quotation marks or not.
+A cell that begins with = + - @ or a control character gets an apostrophe before it, and so does
+one that looks guarded already: taking one apostrophe away gives back exactly what was there. The
+same after a semicolon: where lists are written with commas in numbers, a spreadsheet begins a
+new cell there, quotation marks or not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Which column of a subscriber file means what, and whose file it is: by the names in its header, or as told."""
+"""Which column of a subscriber file means what, and whose file it is: by the names in its
+header, or as told."""
 
 from __future__ import annotations
 
@@ -12,9 +13,38 @@ EMAIL = (
     "adresse e mail", "adresse email", "correo electrónico", "correo electronico", "correo", "indirizzo email",
     "e mailadres", "mail", "subscriber", "address",
 )  # fmt: skip
-NAME = ("name", "full name", "fullname", "display name", "subscriber name", "user name", "vollständiger name")
-FIRST = ("first name", "firstname", "first", "fname", "given name", "forename", "vorname", "prénom", "nombre")
-LAST = ("last name", "lastname", "last", "lname", "surname", "family name", "nachname", "nom", "apellido", "apellidos")
+NAME = (
+    "name",
+    "full name",
+    "fullname",
+    "display name",
+    "subscriber name",
+    "user name",
+    "vollständiger name",
+)
+FIRST = (
+    "first name",
+    "firstname",
+    "first",
+    "fname",
+    "given name",
+    "forename",
+    "vorname",
+    "prénom",
+    "nombre",
+)
+LAST = (
+    "last name",
+    "lastname",
+    "last",
+    "lname",
+    "surname",
+    "family name",
+    "nachname",
+    "nom",
+    "apellido",
+    "apellidos",
+)
 STATUS = (
     "status", "subscription status", "subscriber status", "global status", "list status", "member status",
     "email status", "email marketing status", "marketing status", "email subscription status", "subscription state",
@@ -32,7 +62,14 @@ WANTED = (
 # A flag that is false: she must not be mailed. True says nothing of consent.
 ENABLED = ("enabled", "active", "is active", "mailable", "deliverable")
 # A flag that is true: the address answered for itself.
-CONFIRMED = ("confirmed", "is confirmed", "verified", "email verified", "optin confirmed", "opt in confirmed")
+CONFIRMED = (
+    "confirmed",
+    "is confirmed",
+    "verified",
+    "email verified",
+    "optin confirmed",
+    "opt in confirmed",
+)
 # A flag that is true, or a moment: she must not be mailed. The word says why.
 UNWANTED = {
     "no": (
@@ -72,6 +109,27 @@ MADE_AT = (
 )  # fmt: skip
 IP = ("confirm ip", "confirmed ip", "optin ip", "opt in ip", "subscribed ip", "ip address", "ip")
 TAGS = ("tags", "labels", "tag", "label")
+LANGUAGE = (
+    "language",
+    "locale",
+    "lang",
+    "preferred language",
+    "sprache",
+    "langue",
+    "idioma",
+    "limba",
+    "lingua",
+)
+CADENCE = ("cadence",)
+LIST = ("list",)
+OUR_COLUMNS = (
+    "email", "name", "language", "list", "status", "cadence", "paused_until", "created_at", "confirmed_at",
+    "unsubscribed_at", "suppressed", "consent_source", "consent_note", "consent_ip", "tags",
+    "topics", "answers", "subscriber_since", "suppressed_at", "suppressed_note", "suppressed_hash", "consent_events",
+)  # fmt: skip
+"""The columns that `subscriber export` writes, in their order."""
+OUR_SIGN = frozenset({"email", "list", "status", "cadence"})
+"""Columns that give a file of ours away."""
 
 # Mailchimp exports who left, and who bounced, as files of their own: columns that only those have.
 UNSUBSCRIBED_THERE = frozenset({"unsub time", "unsub reason", "unsub reason other", "unsub campaign title"})
@@ -83,9 +141,9 @@ OURS = "newsletter"
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A program whose exports are known. `signs`: sets of columns, any of which gives it away; `words`: what its own
-    words mean where that differs from everybody else's; `status`: a column of its own for them; `asked`: one for when
-    somebody signed up, which elsewhere means less."""
+    """A program whose exports are known. `signs`: sets of columns, any of which gives it away;
+    `words`: what its own words mean where that differs from everybody else's; `status`: a column
+    of its own for them; `asked`: one for when somebody signed up, which elsewhere means less."""
 
     name: str
     title: str
@@ -107,7 +165,7 @@ _KIT = {"inactive": "pending", "cold": "yes", "confirmed": "yes", "cancelled": "
 _TINYNEWS = {"1": "yes", "2": "yes", "0": "no", "3": "no", "4": "no"}
 
 PLATFORMS = (
-    Platform(OURS, "newsletter", _signs("email; list; status; cadence; consent source; consent note")),
+    Platform(OURS, "newsletter", (OUR_SIGN,)),
     Platform("tinynews", "Tiny News", _signs("channel id; engagement optin", "date added; clicks; opens"), _TINYNEWS),
     Platform(
         "mailchimp",
@@ -154,7 +212,8 @@ BY_NAME = {platform.name: platform for platform in PLATFORMS}
 
 
 def key(name: str) -> str:
-    """A column's name in one spelling: ``OPTIN_TIME``, ``Optin time`` and ``optin-time`` are the same."""
+    """A column's name in one spelling: ``OPTIN_TIME``, ``Optin time`` and ``optin-time`` are the
+    same."""
     return re.sub(r"[\s_\-./:()?]+", " ", name.strip("\0\ufeff \t\"'")).strip().lower()
 
 

@@ -1,4 +1,5 @@
-"""The words for how a person stands, in the languages that programs and authors write them in. Pure."""
+"""The words for how a person stands, in the languages that programs and authors write them in.
+Pure."""
 
 from __future__ import annotations
 
@@ -8,10 +9,19 @@ from typing import Literal
 from newsletter.import_formats.platforms import key
 
 Word = Literal["silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained"]
-"""In the order of strictness. ``silent``: nothing is said of consent; ``yes``: the program it comes from says that she
-agreed; ``pending``: she was asked and has not answered."""
+"""In the order of strictness. ``silent``: nothing is said of consent; ``yes``: the program it
+comes from says that she agreed; ``pending``: she was asked and has not answered."""
 
-STRICTNESS: tuple[Word, ...] = ("silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained")
+STRICTNESS: tuple[Word, ...] = (
+    "silent",
+    "yes",
+    "unknown",
+    "pending",
+    "no",
+    "bounced",
+    "blocked",
+    "complained",
+)
 _WORDS: dict[Word, str] = {
     "yes": (
         "active; subscribed; confirmed; regular; opted in; double opt in; abonniert; bestätigt; abonné; abonnée; "

@@ -1,10 +1,12 @@
-"""A file of other people's making as rows: finds its encoding, its delimiter and its quotes. One broken row spoils no
-other: it comes with its line number and the reason. Streamed; knows nothing of what the cells mean."""
+"""A file of other people's making as rows: finds its encoding, its delimiter and its quotes. One
+broken row spoils no other: it comes with its line number and the reason. Streamed; knows nothing
+of what the cells mean."""
 
 from __future__ import annotations
 
 import codecs
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,9 +15,12 @@ from typing import NamedTuple, TextIO
 from newsletter.errors import Refused
 
 LINE_AT_MOST = 1_000_000
+"""Characters of a line that are read; the csv module would stop at 131,072 in one cell, and a
+record of consent may be longer."""
 LINES_AT_MOST = 100
 """A cell may run over so many lines; a quotation mark that is not closed by then never is."""
 
+csv.field_size_limit(LINE_AT_MOST)
 _CHUNK = 1 << 20
 _CONTROLS = bytes(sign for sign in range(1, 32) if sign not in b"\t\n\v\f\r\x1a\x1b")
 _NO_TEXT = (
@@ -34,15 +39,19 @@ _NO_TEXT = (
 
 
 class Row(NamedTuple):
-    """A row and the line it begins on. Where `problem` says why, it cannot be read and has no cells."""
+    """A row and the line it begins on. Where `problem` says why, it cannot be read and has no
+    cells. `loose`: it is not what RFC 4180 calls a row, and was read as the csv module
+    understands it."""
 
     line: int
     cells: list[str]
     problem: str = ""
+    loose: bool = False
 
 
 def encoding(file: Path) -> str:
-    """What a file is written in: UTF-16 by its mark or its zeros, UTF-8, else what Excel writes in the West.
+    """What a file is written in: UTF-16 by its mark or its zeros, UTF-8, else what Excel writes in
+    the West.
 
     Raises `Refused` for what is no text at all, and where the file cannot be read.
     """
@@ -79,8 +88,8 @@ def _mostly_utf8(file: Path) -> bool:
 
 
 def _western(file: Path) -> str:
-    """What Excel writes on a Mac, or else on Windows: lines that end as only the one's do, and accented letters where
-    the other has hardly any."""
+    """What Excel writes on a Mac, or else on Windows: lines that end as only the one's do, and
+    accented letters where the other has hardly any."""
     low, high = bytes(range(0x80, 0xA0)), bytes(range(0xC0, 0x100))
     here = there = 0
     with file.open("rb") as raw:
@@ -98,15 +107,18 @@ def too_long(line: str) -> bool:
 
 
 class Lines:
-    """The lines of a text, whatever ends them, numbered from 1; some may be given back."""
+    """The lines of a text, whatever ends them, numbered from 1; some may be given back.
+    `escapes`: a backslash stood before a quotation mark in one of them."""
 
     def __init__(self, text: TextIO) -> None:
         self._text = text
         self._back: deque[str] = deque()
         self.number = 0
+        self.escapes = False
 
     def next(self) -> str | None:
-        """The next line without its end, or None. Of one that is too long, its beginning; the rest is passed over."""
+        """The next line without its end, or None. Of one that is too long, its beginning; the
+        rest is passed over."""
         if self._back:
             line = self._back.popleft()
         elif not (line := self._text.readline(LINE_AT_MOST)):
@@ -114,6 +126,7 @@ class Lines:
         elif too_long(line):
             self._pass_over()
         self.number += 1
+        self.escapes = self.escapes or '\\"' in line
         return line.rstrip("\n")
 
     def _pass_over(self) -> None:
@@ -126,62 +139,67 @@ class Lines:
         self.number -= len(taken)
 
 
-def rows(lines: Lines, delimiter: str, width: int) -> Iterator[Row]:
-    """Every row that is not empty. `width` is how many cells a whole row has, 0 where nobody knows."""
+def rows(lines: Lines, delimiter: str, width: int, *, escaped: bool = False) -> Iterator[Row]:
+    """Every row that is not empty. `width` is how many cells a whole row has, 0 where nobody
+    knows. `escaped`: the file writes a quotation mark inside a cell as \\" (MySQL, PHP) and not,
+    or not only, as "" (RFC 4180 section 2.7)."""
     while (first := lines.next()) is not None:
         number = lines.number
         if too_long(first):
-            found = Row(number, [], "the line is too long")
+            row = Row(number, [], "the line is too long")
+        elif '"' in first:
+            row = _read_quoted(lines, first, delimiter, width, escaped=escaped)
         else:
-            quoted = '"' in first
-            found = _quoted(lines, first, delimiter, width) if quoted else Row(number, first.split(delimiter))
-        if found.problem or any(cell.strip().strip("\0") for cell in found.cells):
-            yield found
+            row = Row(number, first.split(delimiter))
+        if row.problem or any(cell.strip().strip("\0") for cell in row.cells):
+            yield row
 
 
-def _quoted(lines: Lines, first: str, delimiter: str, width: int) -> Row:
+def _read_quoted(lines: Lines, first: str, delimiter: str, width: int, *, escaped: bool) -> Row:
     number = lines.number
-    cells = _cells(first, delimiter, width)
-    if cells is None:
-        return _over_lines(lines, first, delimiter, width)
-    return Row(number, cells) if cells else Row(number, [], "a cell is too long")
+    row = _parse(number, first, delimiter, escaped=escaped)
+    if row is None:
+        return _read_over_lines(lines, first, delimiter, width, escaped=escaped)
+    return row if row.cells else Row(number, [], "a cell is too long")
 
 
-def _over_lines(lines: Lines, first: str, delimiter: str, width: int) -> Row:
-    """A row whose quotation mark closes on a later line. Where it never does, or closes in the wrong place, the lines
-    after the first are given back: they are rows of their own. A ragged row is one only if it swallows no address."""
+def _read_over_lines(lines: Lines, first: str, delimiter: str, width: int, *, escaped: bool) -> Row:
+    """A row whose quotation mark closes on a later line. Where it never does, or closes in the
+    wrong place, the lines after the first are given back: they are rows of their own. A ragged
+    row is one only if it swallows no address."""
     number, text, taken = lines.number, first, list[str]()
     while len(taken) < LINES_AT_MOST and len(text) < LINE_AT_MOST and (line := lines.next()) is not None:
         taken.append(line)
         text = f"{text}\n{line}"
-        if '"' in line and (cells := _cells(text, delimiter, width)) is not None:
-            if len(cells) == width or not width or (cells and not any("@" in each for each in taken)):
-                return Row(number, cells)
+        if '"' in line and (row := _parse(number, text, delimiter, escaped=escaped)) is not None:
+            if len(row.cells) == width or not width or (row.cells and not any("@" in each for each in taken)):
+                return row
             break
     lines.give_back(taken)
-    return Row(number, [], "a quotation mark is never closed")
+    return Row(number, [], "a quotation mark is never closed", loose=True)
 
 
-def _cells(text: str, delimiter: str, width: int) -> list[str] | None:
-    """The cells of a row with quotation marks in it; None while one is still open, no cells where one is too long.
-
-    Some programs write \\" for a quotation mark inside a cell, most write "" (RFC 4180 §2.7).
-    """
-    if '\\"' in text and len(escaped := _escaped(text, delimiter)) == width:
-        return escaped
+def _parse(number: int, text: str, delimiter: str, *, escaped: bool) -> Row | None:
+    """A row with quotation marks in it; None while one is still open, no cells where one is too
+    long."""
+    source = _ESCAPE.sub(_unescape, text) if escaped else text
     try:
-        return next(csv.reader([text], delimiter=delimiter, skipinitialspace=True, strict=True), [])
+        return Row(
+            number,
+            next(csv.reader([source], delimiter=delimiter, skipinitialspace=True, strict=True), []),
+        )
     except csv.Error as error:
         if "unexpected end" in str(error):
             return None
     try:  # a stray mark in the middle: as the csv module understands it
-        return [] if "\n" in text else next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+        cells = [] if "\n" in text else next(csv.reader([source], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:
-        return []
+        cells = []
+    return Row(number, cells, loose=True)
 
 
-def _escaped(text: str, delimiter: str) -> list[str]:
-    try:
-        return next(csv.reader([text], delimiter=delimiter, doublequote=False, escapechar="\\", strict=True), [])
-    except csv.Error:
-        return []
+_ESCAPE = re.compile(r'\\(["\\])')
+
+
+def _unescape(match: re.Match[str]) -> str:
+    return '""' if match[1] == '"' else match[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, exists, select
+from sqlalchemy import bindparam, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
@@ -37,6 +37,18 @@ def hashes(env: Environment, email_key: str) -> list[str]:
 def suppressed(env: Environment, session: Session, email_key: str) -> bool:
     """Whether an address must never be mailed."""
     return bool(session.connection().execute(_SUPPRESSED, {"hashes": hashes(env, email_key)}).scalar())
+
+
+def count_suppressed(session: Session, list_id: int) -> int:
+    """Count the active subscriptions of a list whose address is never mailed: they are no readers."""
+    query = (
+        select(func.count())
+        .select_from(Suppression)
+        .join(Subscriber, Subscriber.email_key == Suppression.email_key)
+        .join(Subscription, Subscription.subscriber_id == Subscriber.id)
+        .where(Subscription.list_id == list_id, Subscription.status == "active")
+    )
+    return session.scalar(query) or 0
 
 
 def add(env: Environment, address: str, *, reason: str = "manual", note: str = "") -> bool:

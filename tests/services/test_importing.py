@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import stat
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -14,18 +16,18 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from newsletter.db.session import db, transaction
-from newsletter.errors import DatabaseError
-from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription, Suppression
-from newsletter.services import suppressions
+from newsletter.db.session import db, reading, transaction
+from newsletter.errors import DatabaseError, Refused
+from newsletter.models import ConsentEvent, Delivery, MailingList, Subscriber, Subscription, Suppression
+from newsletter.services import suppressions, tags
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.lists import lists, topics
 from newsletter.services.operations import status
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers import admin as subscribers
-from newsletter.services.subscribers import history
+from newsletter.services.subscribers import history, privacy
 from newsletter.services.transfer import export_subscribers, import_subscribers
-from newsletter.services.transfer.import_batch import Here
+from newsletter.services.transfer.import_known import Here
 from newsletter.services.transfer.import_subscribers import Imported, decide, import_file
 from tests.fakes import START
 from tests.people import add_list, add_reader
@@ -40,7 +42,7 @@ def blog(env: Environment) -> None:
 
 def load(env: Environment, tmp_path: Path, content: str, name: str = "x.csv", **options: object) -> Imported:
     (tmp_path / name).write_text(content)
-    return import_file(env, tmp_path / name, slug="blog", **options)  # type: ignore[arg-type]
+    return import_file(env, tmp_path / name, **({"slug": "blog"} | options))  # type: ignore[arg-type]
 
 
 def standing() -> dict[str, str]:
@@ -244,7 +246,7 @@ def test_c08_our_own_export_comes_back_unchanged(env: Environment, tmp_path: Pat
             session.delete(row)
         for gone in session.scalars(select(Suppression)):
             session.delete(gone)
-    done = import_file(env, file, slug="blog", told_list=False)
+    done = import_file(env, file, slug=None)
     assert (done.platform, done.new, balanced(done)) == ("newsletter", 4, True)
     assert exporting_text() == first
     assert [row.reason for row in suppressions.ls()] == ["bounce"]
@@ -269,14 +271,14 @@ def test_c08_what_a_reader_chose_and_answered_goes_along(env: Environment, tmp_p
     with transaction() as session:
         for row in session.scalars(select(Subscriber)):
             session.delete(row)
-    assert import_file(env, file, slug="blog", told_list=False).new == 2
+    assert import_file(env, file, slug=None).new == 2
     assert without_evidence(exporting_text()) == without_evidence(first)
     topics.remove("blog", "Yoga")
     with transaction() as session:
         for row in session.scalars(select(Subscriber)):
             session.delete(row)
     file.write_text(first.replace("Walks; slow", "Walks; gone"))
-    done = import_file(env, file, slug="blog", told_list=False)
+    done = import_file(env, file, slug=None)
     assert (done.new, done.problems) == (2, ["line 2: blog has no topic Walks; gone"])
 
 
@@ -294,21 +296,23 @@ def test_c04_whatever_stands_in_a_file_that_looks_like_ours(env: Environment, tm
         "c@example.com,blog,active,weekly,,,,,,,,nonsense,",
         f'd@example.com,blog,active,weekly,,,,,,,,"{"[" * 20_000}",',
     ]
-    done = load(env, tmp_path, header + "\n".join(rows) + "\n", told_list=False)
+    done = load(env, tmp_path, header + "\n".join(rows) + "\n", slug=None)
     assert (done.platform, done.active, done.rejected, balanced(done)) == ("newsletter", 4, 0, True)
     answers = dict(row for row in db.session.execute(select(Subscriber.email, Subscription.answers).join(Subscription)))
     assert answers["a@example.com"] == {"a": "b", "e": True}
     assert answers["b@example.com"] == answers["c@example.com"] == answers["d@example.com"] == {}
     db.session.rollback()
-    assert load(env, tmp_path, header + "\n".join(rows) + "\n", told_list=False).duplicate == 4
+    assert load(env, tmp_path, header + "\n".join(rows) + "\n", slug=None).duplicate == 4
 
 
 def test_a_list_that_is_not_there_is_said(env: Environment, tmp_path: Path) -> None:
     load(env, tmp_path, "email\na@example.com\n", because="x")
     content = exporting_text().replace(",blog,", ",other,")
-    done = load(env, tmp_path, content, told_list=False)
+    done = load(env, tmp_path, content, slug=None)
     assert (done.rejected, done.problems) == (1, ["line 2: there is no list 'other'"])
-    assert load(env, tmp_path, content, told_list=True).duplicate == 1
+    told = load(env, tmp_path, content)
+    assert (told.rejected, told.problems) == (1, ["line 2: it is of the list 'other', and --list reads blog alone"])
+    assert len(standing()) == 1
 
 
 def test_c09_a_file_that_cannot_be_written_leaves_nothing_half(env: Environment, tmp_path: Path) -> None:
@@ -364,3 +368,201 @@ def test_who_left_elsewhere_did_not_leave_here(env: Environment, tmp_path: Path)
     found = status.look(env)
     assert found.lists[0].unsubscribed == 4
     assert (found.lists[0].growth.left, found.bounces, found.complaints) == (1, 1, 0), "she alone was a reader here"
+
+
+def test_h5_more_cells_than_the_header_are_said_with_the_line(env: Environment, tmp_path: Path) -> None:
+    done = load(env, tmp_path, "email,name,unsubscribed\na@example.com,Coach, Ana,,x\nb@example.com,B,\n", because="x")
+    assert done.problems == ["line 2: it has 2 more cells than the header; they were not read; kept as pending"]
+    assert standing() == {"a@example.com": "pending", "b@example.com": "active"}
+    done = load(env, tmp_path, "email,name\nc@example.com,Cy,more\n", because="x")
+    assert done.problems == ["line 2: it has 1 more cells than the header; they were not read"]
+
+
+def test_b35_an_opt_out_that_is_not_understood_stops_the_import_before_anything_changes(
+    env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(import_subscribers, "BATCH", 10)
+    rows = [f"r{number}@example.com,FALSE" for number in range(50)] + ["last@example.com,perhaps"]
+    content = "email,HasOptedOutOfEmail\n" + "\n".join(rows) + "\n"
+    with pytest.raises(Refused, match="line 52: 'perhaps' in the column 'HasOptedOutOfEmail'"):
+        load(env, tmp_path, content, because="x")
+    assert standing() == {}
+    done = load(env, tmp_path, content, because="x", choices={"hasoptedoutofemail": "opt-out"})
+    assert (done.active, done.unsubscribed, standing()["last@example.com"]) == (50, 1, "unsubscribed")
+    assert done.columns == {"email": "address", "HasOptedOutOfEmail": "opt-out"}
+
+
+def test_b35_whoever_is_here_already_leaves_by_such_a_column(env: Environment, tmp_path: Path) -> None:
+    load(env, tmp_path, "email\na@example.com\nb@example.com\n", because="x")
+    load(env, tmp_path, "email,EMAIL_BLACKLISTED\na@example.com,true\n", because="x")
+    assert standing() == {"a@example.com": "unsubscribed", "b@example.com": "active"}
+    assert [(row.email, row.reason) for row in suppressions.ls()] == [("a@example.com", "manual")]
+    again = load(env, tmp_path, "email,EMAIL_BLACKLISTED\na@example.com,false\n", because="x")
+    assert (again.suppressed, standing()["a@example.com"]) == (1, "unsubscribed")
+
+
+def test_whoever_was_erased_here_does_not_come_back_in_a_file_of_ours(env: Environment, tmp_path: Path) -> None:
+    load(env, tmp_path, "email,status\na@example.com,bounced\nb@example.com,subscribed\n", because="x")
+    content = exporting_text()
+    privacy.erase_address(env, "a@example.com")
+    done = load(env, tmp_path, content, slug=None)
+    assert (done.new, done.suppressed) == (0, 1)
+    assert standing() == {"b@example.com": "active"}
+
+
+def test_u5_nobody_joins_a_list_that_the_file_does_not_name(env: Environment, tmp_path: Path) -> None:
+    with transaction() as session:
+        add_list(session, "news")
+    load(env, tmp_path, "email\na@example.com\nb@example.com\n", because="x")
+    load(env, tmp_path, "email\nb@example.com\nc@example.com\n", because="x", slug="news")
+    content = exporting_text()
+    forget_all()
+    done = load(env, tmp_path, content, slug="news")
+    assert (done.new, done.rejected) == (2, 2)
+    assert done.problems[0] == "line 2: it is of the list 'blog', and --list reads news alone"
+    assert on_lists() == {("b@example.com", "news"), ("c@example.com", "news")}
+    assert load(env, tmp_path, content, slug=None).new == 2
+    assert on_lists() == {
+        ("a@example.com", "blog"), ("b@example.com", "blog"), ("b@example.com", "news"), ("c@example.com", "news"),
+    }  # fmt: skip
+    with pytest.raises(Refused, match="which list"):
+        load(env, tmp_path, "email\nd@example.com\n", because="x", slug=None)
+
+
+def test_u5_a_plain_table_may_name_lists_too(env: Environment, tmp_path: Path) -> None:
+    with transaction() as session:
+        add_list(session, "news")
+    content = "email,list\na@example.com,news\nb@example.com,blog\nc@example.com,other\nd@example.com,\n"
+    done = load(env, tmp_path, content, because="x", slug=None)
+    assert on_lists() == {("a@example.com", "news"), ("b@example.com", "blog")}
+    assert done.problems == [
+        "line 4: there is no list 'other'", "line 5: it names no list, and --list does not either",
+    ]  # fmt: skip
+    done = load(env, tmp_path, content, because="x", slug="blog")
+    assert (done.new, done.duplicate, done.rejected) == (2, 1, 1)
+
+
+def on_lists() -> set[tuple[str, str]]:
+    db.session.rollback()
+    query = select(Subscriber.email, MailingList.slug).join(Subscription.subscriber).join(Subscription.mailing_list)
+    return {(str(row[0]), str(row[1])) for row in db.session.execute(query)}
+
+
+def forget_all() -> None:
+    with transaction() as session:
+        for row in session.scalars(select(Subscriber)):
+            session.delete(row)
+        for gone in session.scalars(select(Suppression)):
+            session.delete(gone)
+
+
+def test_u5_language_and_cadence_of_somebody_known(env: Environment, tmp_path: Path) -> None:
+    """A file gives what is missing and corrects what another file gave; what subscribers chose themselves stays."""
+    load(
+        env,
+        tmp_path,
+        "email,cadence\na@example.com,weekly\nown@example.com,weekly\nc@example.com,weekly\n",
+        because="x",
+    )
+    with transaction() as session:
+        own = session.scalars(select(Subscription).join(Subscriber).where(Subscriber.email == "own@example.com")).one()
+        own.subscriber.language = "fr"
+        note_consent(session, own.id, "changed", Evidence("link", note="daily → weekly"), START)
+    content = (
+        "email,cadence,language\na@example.com,monthly,de-AT\nown@example.com,monthly,de\nc@example.com,hourly,xx\n"
+    )
+    planned = load(env, tmp_path, content, because="x", dry_run=True)
+    done = load(env, tmp_path, content, because="x")
+    assert asdict(planned) == asdict(done)
+    assert (done.updated, done.duplicate) == (1, 2)
+    assert done.problems == ["line 4: the cadence 'hourly' is none of instant, daily, weekly, monthly"]
+    rows = db.session.execute(select(Subscriber.email, Subscriber.language, Subscription.cadence).join(Subscription))
+    assert {tuple(row) for row in rows} == {
+        ("a@example.com", "de", "monthly"), ("own@example.com", "fr", "weekly"), ("c@example.com", "", "weekly"),
+    }  # fmt: skip
+    db.session.rollback()
+    assert load(env, tmp_path, content, because="x").duplicate == 3
+
+
+def test_a_name_that_is_added_is_that_persons_alone(env: Environment, tmp_path: Path) -> None:
+    """Kills the change that would give one name, language or status to everybody in the database."""
+    load(env, tmp_path, "email,name,language\nz@example.com,Zoë,ro\n", because="x")
+    load(env, tmp_path, "email,status\n" + "".join(f"r{at}@example.com,pending\n" for at in range(4)))
+    load(env, tmp_path, "email,name,language\nr1@example.com,One,\nr2@example.com,,de\nr3@example.com,Three,fr\n")
+    load(env, tmp_path, "email,status,cadence\nr1@example.com,subscribed,daily\nr2@example.com,unsubscribed,\n")
+    query = select(Subscriber.email, Subscriber.name, Subscriber.language, Subscription.status, Subscription.cadence)
+    assert {tuple(row) for row in db.session.execute(query.join(Subscription))} == {
+        ("z@example.com", "Zoë", "ro", "active", "weekly"), ("r0@example.com", "", "", "pending", "weekly"),
+        ("r1@example.com", "One", "", "active", "daily"), ("r2@example.com", "", "de", "unsubscribed", "weekly"),
+        ("r3@example.com", "Three", "fr", "pending", "weekly"),
+    }  # fmt: skip
+    db.session.rollback()
+
+
+def test_tags_and_suppressions_of_an_import_are_that_persons_alone(env: Environment, tmp_path: Path) -> None:
+    load(env, tmp_path, "email,tags\na@example.com,x\nb@example.com,\n", because="x")
+    load(env, tmp_path, "email,tags,bounced\nb@example.com,y,\nc@example.com,,true\n", because="x")
+    with reading() as session:
+        ids = {row.email: row.id for row in session.scalars(select(Subscriber))}
+        assert tags.of(session, list(ids.values())) == {ids["a@example.com"]: ("x",), ids["b@example.com"]: ("y",)}
+    assert [row.email for row in suppressions.ls()] == ["c@example.com"]
+    assert standing() == {"a@example.com": "active", "b@example.com": "active", "c@example.com": "unsubscribed"}
+
+
+def test_who_left_elsewhere_makes_no_growth_here(env: Environment, tmp_path: Path) -> None:
+    mailchimp = "Email Address,MEMBER_RATING,OPTIN_TIME,CONFIRM_TIME,UNSUB_TIME,UNSUB_REASON\n"
+    rows = [
+        "a@a.example,2,2020-02-12 10:54:27,2020-02-12 10:54:27,,NORMAL",
+        "b@a.example,2,2026-11-20,2026-11-20,2026-11-22,",
+    ]
+    load(env, tmp_path, mailchimp + "\n".join(rows) + "\n", "unsubscribed.csv")
+    load(env, tmp_path, "email\nhere@a.example\ngone@a.example\n", because="x")
+    assert standing()["a@a.example"] == standing()["b@a.example"] == "unsubscribed"
+    assert status.look(env).lists[0].growth.left == 0
+    load(env, tmp_path, "email,status\ngone@a.example,unsubscribed\n")
+    found = status.look(env).lists[0]
+    assert (found.growth.left, sum(found.growth.joined)) == (1, 2), "this one was active here until today"
+
+
+def test_suppressed_subscribers_are_not_counted_as_active(env: Environment, tmp_path: Path) -> None:
+    load(env, tmp_path, "email\na@a.example\nb@a.example\nc@a.example\n", because="x")
+    with transaction() as session:
+        add_list(session, "news")
+    load(env, tmp_path, "email\na@a.example\n", because="x", slug="news")
+    suppressions.add(env, "a@a.example")
+    suppressions.add(env, "elsewhere@a.example")
+    counts = {row.list: (row.active, row.suppressed) for row in status.look(env).lists}
+    assert counts == {"blog": (2, 1), "news": (0, 1)}
+    assert {row.slug: row.active for row in lists.ls()} == {"blog": 2, "news": 0}
+
+
+def test_x1_anything_but_an_ordinary_file_is_written_through(env: Environment, tmp_path: Path) -> None:
+    load(env, tmp_path, "email\na@example.com\n", because="x")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.csv").symlink_to("folder/target.csv")
+    for _ in range(2):
+        assert export_subscribers.to_file(tmp_path / "link.csv") == 1
+        assert (tmp_path / "link.csv").is_symlink()
+        assert (tmp_path / "folder/target.csv").read_text() == exporting_text()
+    os.link(tmp_path / "folder/target.csv", tmp_path / "twin.csv")
+    load(env, tmp_path, "email\nb@example.com\n", because="x")
+    export_subscribers.to_file(tmp_path / "twin.csv")
+    assert (tmp_path / "folder/target.csv").read_text() == exporting_text()
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        received = pool.submit((tmp_path / "pipe").read_text)
+        assert export_subscribers.to_file(tmp_path / "pipe") == 2
+        assert received.result() == exporting_text()
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    assert export_subscribers.to_file(Path("/dev/null")) == 2
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_pipe_is_read_though_an_import_looks_twice(env: Environment, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    content = 'email,name\na@example.com,"x \\" y"\nb@example.com,Bob\n'
+    writer = threading.Thread(target=(tmp_path / "pipe.csv").write_text, args=(content,))
+    writer.start()
+    assert import_file(env, tmp_path / "pipe.csv", slug="blog", because="x").new == 2
+    writer.join()

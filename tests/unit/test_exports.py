@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +17,10 @@ from newsletter.errors import Refused
 from newsletter.import_formats import archive as unpacking
 from newsletter.import_formats.archive import MEMBERS_AT_MOST
 from newsletter.import_formats.formula_injection import guarded, unguarded
+from newsletter.import_formats.moments import moment
 from newsletter.import_formats.reader import opened, tables
-from newsletter.import_formats.row import Person, moment
 from newsletter.import_formats.table import Row
+from newsletter.import_formats.types import Person
 from tests.platforms import FILES
 
 
@@ -328,15 +330,61 @@ def test_archives_that_cannot_be_read_are_refused(tmp_path: Path, content: bytes
 
 def test_what_an_archive_holds_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = archive(**{"a.csv": "email\n" + "a@example.com\n" * 100_000})
-    monkeypatch.setattr(unpacking, "BYTES_AT_MOST", 1 << 20)
-    with pytest.raises(Refused, match="holds more than"):
+    with pytest.raises(Refused, match="holds far more than its size"):
+        every(tmp_path, archive(**{"a.csv": "email\na@example.com\n" + "\n" * (17 << 20)}), "lines.zip")
+    monkeypatch.setattr(unpacking, "FLOOR", 1000)
+    with pytest.raises(Refused, match="holds far more than its size"):
         every(tmp_path, bomb, "bomb.zip")
-    with pytest.raises(Refused, match="holds more than"):
-        sheet = openpyxl.load_workbook(io.BytesIO(workbook([["x" * 30_000] * 50])), read_only=True).worksheets[0]
-        list(unpacking._sheet(sheet, tmp_path / "few words in many cells"))
     monkeypatch.setattr(unpacking, "WORDS_AT_MOST", 10)
     with pytest.raises(Refused, match="too large"):
         every(tmp_path, workbook([["a@example.com"]]), "bomb.xlsx")
+
+
+def sheets(content: str, *, times: int = 1) -> bytes:
+    """A workbook whose sheets are all one member of the archive, with these rows in it."""
+    book = openpyxl.Workbook()
+    for _ in range(times - 1):
+        book.create_sheet()
+    packed, out = io.BytesIO(), io.BytesIO()
+    book.save(packed)
+    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    sheet = f'<worksheet xmlns="{space}"><sheetData>{content}</sheetData></worksheet>'
+    with zipfile.ZipFile(packed) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "xl/_rels/workbook.xml.rels":
+                data = re.sub(rb"worksheets/sheet\d+\.xml", b"worksheets/sheet1.xml", data)
+            target.writestr(name, sheet if name.startswith("xl/worksheets/sheet") else data)
+    return out.getvalue()
+
+
+ADDRESS = '<row r="1"><c r="A1" t="inlineStr"><is><t>a@example.com</t></is></c></row>'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "".join(f'<row r="{at}"><c r="XFD{at}"><v>1</v></c></row>' for at in range(2, 3000)),
+        '<row r="1048576"><c r="A1048576"><v>1</v></c></row>',
+        f"<row>{'<c><v>1</v></c>' * 100}</row>" * 2000,
+        f"<!--{'x' * 300_000}-->",
+        "".join(f'<row><c t="inlineStr"><is><t>{"x" * 1000}</t></is></c></row>' for _ in range(300)),
+    ],
+    ids=["wide rows", "a gap of a million rows", "many cells", "one member as many sheets", "many characters"],
+)
+def test_p3_a_small_workbook_cannot_keep_the_program_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    """Each would run for minutes without bounds; here the bounds are a tenth, so that the test is quick."""
+    for name, value in (("FLOOR", 1 << 20), ("CELLS_IN_ALL", 2_000_000), ("FILLED_AT_LEAST", 100_000)):
+        monkeypatch.setattr(unpacking, name, value)
+    with pytest.raises(Refused, match="too large to be read as a workbook"):
+        every(tmp_path, sheets(ADDRESS + content, times=5), "bomb.xlsx")
+
+
+def test_p3_an_ordinary_workbook_is_far_from_the_bounds(tmp_path: Path) -> None:
+    rows: list[list[object]] = [["Email", "Name"], *([f"r{at}@example.com", f"Name {at}"] for at in range(3000))]
+    assert len(every(tmp_path, workbook(rows), "readers.xlsx")[0]) == 3000
 
 
 def test_names_in_an_archive_lead_nowhere_and_move_no_cursor(tmp_path: Path) -> None:
@@ -347,3 +395,43 @@ def test_names_in_an_archive_lead_nowhere_and_move_no_cursor(tmp_path: Path) -> 
     assert words == {"a@example.com": "silent"}
     assert names == ["_2Jevil.csv"]
     assert not list(tmp_path.parent.glob("*evil*"))
+
+
+def test_h2_the_standard_is_tried_first(tmp_path: Path) -> None:
+    rows = ['a@example.com,"x \\"" y",1', 'b@example.com,"ends with \\",2', 'c@example.com,"say ""hi""",3']
+    found = people(tmp_path, "email,name,n\n" + "\n".join(rows) + "\n")
+    assert [person.name for person in found.values()] == ['x \\" y', "ends with \\", 'say "hi"']
+
+
+def test_h2_another_dialect_holds_for_the_whole_file(tmp_path: Path) -> None:
+    rows = ['a@example.com,"says \\"hi\\", twice",1', 'b@example.com,"a ""b"" c:\\x",2', 'c@example.com,"x \\"\\" y",3']
+    found = people(tmp_path, "email,name,n\n" + "\n".join(rows) + "\n")
+    assert [person.name for person in found.values()] == ['says "hi", twice', 'a "b" c:\\x', 'x "" y']
+
+
+def test_h2_never_for_a_file_of_ours(tmp_path: Path) -> None:
+    header = "email,list,status,cadence,name"
+    rows = ['a@example.com,blog,active,weekly,"x \\"" y"', 'b@example.com,blog,active,weekly,"bad \\" one, two"']
+    found = people(tmp_path, header + "\n" + "\n".join(rows) + "\n")
+    assert found["a@example.com"].name == 'x \\" y'
+
+
+def test_h5_more_cells_than_the_header_are_counted(tmp_path: Path) -> None:
+    content = "email,name,unsubscribed\na@example.com,Coach, Ana,,yes\nb@example.com,Bob,,,\nc@example.com,Cy,\n"
+    found = people(tmp_path, content)
+    assert {email: (person.extra, person.word) for email, person in found.items()} == {
+        "a@example.com": (2, "unknown"), "b@example.com": (0, "silent"), "c@example.com": (0, "silent"),
+    }  # fmt: skip
+    assert people(tmp_path, "email,name\na@example.com,Coach, Ana\n")["a@example.com"].word == "silent"
+
+
+def test_h6_the_columns_that_were_found_are_named(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"no column of addresses; its columns: Nom, Ville"):
+        read(tmp_path, "Nom,Ville\nAna,Rome\n")
+    with pytest.raises(Refused, match="no export of this program: it has no column cadence, list"):
+        read(tmp_path, "email,status\na@example.com,active\n", told="newsletter")
+
+
+def test_a_row_alone_with_a_backslash_is_told_from_a_dialect_by_the_rest(tmp_path: Path) -> None:
+    content = 'email,name\na@example.com,"C:\\"\nb@example.com,"D:\\"\nc@example.com,"x\\"y"\n'
+    assert people(tmp_path, content)["a@example.com"].name == "C:\\"

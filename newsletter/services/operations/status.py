@@ -13,7 +13,7 @@ from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.models import Campaign, Feed, MailingList, Subscriber, Subscription, Suppression
 from newsletter.outbox import Totals
-from newsletter.services import workers
+from newsletter.services import suppressions, workers
 from newsletter.services.digests import explain_list
 from newsletter.services.runtime import Environment
 
@@ -61,6 +61,7 @@ class ListStatus:
     active: int
     pending: int
     unsubscribed: int
+    suppressed: int
     growth: Growth
     coming: tuple[Coming, ...]
     under_way: tuple[Mailing, ...]
@@ -112,6 +113,7 @@ def _list(
 ) -> ListStatus:
     counted = select(Subscription.status, func.count()).where(Subscription.list_id == row.id)
     count = {status: int(number) for status, number in session.execute(counted.group_by(Subscription.status))}
+    suppressed = suppressions.count_suppressed(session, row.id)
     feeds = session.scalars(select(Feed).where(Feed.list_id == row.id)).all()
     under_way = select(Campaign).where(
         Campaign.list_id == row.id, Campaign.status.in_(("scheduled", "sending", "paused"))
@@ -122,9 +124,10 @@ def _list(
         list=row.slug,
         title=row.title,
         timezone=row.timezone,
-        active=count.get("active", 0),
+        active=count.get("active", 0) - suppressed,
         pending=count.get("pending", 0),
         unsubscribed=count.get("unsubscribed", 0),
+        suppressed=suppressed,
         growth=_growth(env, session, row),
         coming=tuple(Coming(each.cadence, each.next_at, each.verdict) for each in outlooks if each.readers),
         under_way=tuple(_mailing(session, each) for each in session.scalars(under_way.order_by(Campaign.id))),

@@ -1,6 +1,7 @@
-"""Every subscription as CSV: opens in a spreadsheet without running anything, and `importing` reads it back unchanged.
+"""Everything known of subscribers as CSV: opens in a spreadsheet without running anything, and
+`importing` reads it back unchanged.
 
-Streamed; a file appears under its name only when it is whole.
+Streamed, a page at a time; a file appears under its name only when it is whole.
 """
 
 from __future__ import annotations
@@ -8,62 +9,116 @@ from __future__ import annotations
 import csv
 import json
 import os
-from collections.abc import Iterator, Sequence
+import shutil
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, exists, select
+from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading
 from newsletter.errors import NewsletterError
 from newsletter.import_formats.formula_injection import guarded
-from newsletter.import_formats.row import listing
-from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression, Topic
+from newsletter.import_formats.own_format import write_events, write_names
+from newsletter.import_formats.platforms import OUR_COLUMNS
+from newsletter.import_formats.types import Event
+from newsletter.models import (
+    ConsentEvent,
+    MailingList,
+    Subscriber,
+    Subscription,
+    Suppression,
+    Topic,
+    Wording,
+)
 from newsletter.services import tags
 from newsletter.services.digests.selection import unpacked
 from newsletter.services.polling.feeds import find_list
 
 PAGE = 1000
-COLUMNS = (
-    "email", "name", "language", "list", "status", "cadence", "paused_until", "created_at", "confirmed_at",
-    "unsubscribed_at", "suppressed", "consent_source", "consent_note", "consent_ip", "tags",
-    "topics", "answers",
+_SUPPRESSION = (
+    Suppression.reason.label("suppressed"), Suppression.created_at.label("suppressed_at"),
+    Suppression.note.label("suppressed_note"),
 )  # fmt: skip
+_SUBSCRIBER = (
+    Subscriber.id.label("subscriber_id"), Subscriber.email, Subscriber.name, Subscriber.language,
+    Subscriber.created_at.label("subscriber_since"),
+)  # fmt: skip
+
+Cells = dict[str, object]
+"""The cells of a row by the names of their columns."""
 
 
 def to_file(file: Path, *, slug: str | None = None, status: str | None = None) -> int:
-    """Writes them to `file`, readable by its owner only, in the place of what was there. Returns how many.
+    """Write them to `file`. Returns how many rows.
 
-    Raises `NewsletterError` where it cannot be written; what was there is there still.
+    An ordinary file appears in the place of what was there, readable by its owner only, once it is
+    whole; a link is followed. Anything else (a pipe, a device) is written through.
+
+    Raises `NewsletterError` where it cannot be written; an ordinary file is what it was then.
     """
+    through = False
+    try:
+        through = _is_written_through(file)
+        if through:
+            with file.open("w", encoding="utf-8", newline="") as out:
+                return to_text(out, slug=slug, status=status)
+        return _replace(Path(os.path.realpath(file)), slug=slug, status=status)
+    except OSError as error:
+        hint = "what was written until then is not whole" if through else "nothing was changed"
+        raise NewsletterError(f"{file} cannot be written: {error.strerror}", hint=hint) from None
+
+
+def is_ordinary(file: Path) -> bool:
+    """Tell whether a file of this name would be, or is, one that can be replaced."""
+    return not _is_written_through(file)
+
+
+def _is_written_through(file: Path) -> bool:
+    """Tell whether this is no ordinary file, or one that another program holds open
+    (``/dev/stdout``)."""
+    if str(file.absolute()).startswith(("/dev/", "/proc/")):
+        return True
+    try:
+        mode = file.stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _replace(file: Path, *, slug: str | None, status: str | None) -> int:
     part = file.parent / f"{file.name}.part"
     try:
         part.unlink(missing_ok=True)  # left by a run that was killed
-        with os.fdopen(
-            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8", newline=""
-        ) as out:
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
             count = to_text(out, slug=slug, status=status)
             out.flush()
             os.fsync(out.fileno())
-        part.replace(file)
-    except BaseException as error:  # also where the database fails, or a person stops it
+        if file.exists() and file.stat().st_nlink > 1:  # its other names are to show the same
+            shutil.copyfile(part, file)
+            part.unlink()
+        else:
+            part.replace(file)
+    except BaseException:  # also where the database fails, or a person stops it
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
-        raise NewsletterError(f"{file} cannot be written: {error.strerror}", hint="nothing was changed") from None
+        raise
     return count
 
 
 def to_text(out: TextIO, *, slug: str | None = None, status: str | None = None) -> int:
-    """Writes them to `out`. Returns how many."""
+    """Write them to `out`: of one list or one status where that is asked for, else everything.
+    Returns how many rows."""
     write = csv.writer(out, lineterminator="\n").writerow
-    write(COLUMNS)
+    write(OUR_COLUMNS)
     count = 0
-    for row in _rows(slug, status):
-        write([guarded(_cell(value)) for value in row])
+    for cells in _rows(slug, status):
+        write([guarded(_cell(cells.get(name))) for name in OUR_COLUMNS])
         count += 1
     return count
 
@@ -76,49 +131,114 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _rows(slug: str | None, status: str | None) -> Iterator[tuple[object, ...]]:
+def _rows(slug: str | None, status: str | None) -> Iterator[Cells]:
+    """Who is suppressed without being a subscriber comes first, so that nobody else in the file
+    brings them back."""
+    if slug is None and status is None:
+        yield from _pages(_suppressed_page)
+        yield from _pages(_unlisted_page)
+    yield from _pages(lambda session, after: _page(session, after, slug, status))
+
+
+def _pages(page: Callable[[Session, int], list[Cells]]) -> Iterator[Cells]:
     """A page at a time, so that nobody waits for a long look and memory stays flat."""
     after = 0
-    while page := _page(after, slug, status):
-        for row in page:
-            yield row[1:]
-        after = int(str(page[-1][0]))
+    while True:
+        with reading() as session:
+            rows = page(session, after)
+        if not rows:
+            return
+        yield from rows
+        after = int(str(rows[-1]["id"]))
 
 
-def _page(after: int, slug: str | None, status: str | None) -> list[tuple[object, ...]]:
-    last = (
-        select(func.max(ConsentEvent.id))
-        .where(ConsentEvent.subscription_id == Subscription.id)
-        .correlate(Subscription)
-        .scalar_subquery()
-    )
+def _suppressed_page(session: Session, after: int) -> list[Cells]:
+    """Addresses that are suppressed and no subscriber's; of erased people the hash alone."""
     query = (
         select(
-            Subscription.subscriber_id, Subscription.id, Subscriber.email, Subscriber.name, Subscriber.language,
-            MailingList.slug, Subscription.status, Subscription.cadence, Subscription.paused_until,
-            Subscription.created_at, Subscription.confirmed_at, Subscription.unsubscribed_at, Suppression.reason,
-            ConsentEvent.source, ConsentEvent.note, ConsentEvent.ip, Subscription.topics, Subscription.answers,
+            Suppression.id,
+            Suppression.email_key.label("email"),
+            Suppression.email_hash,
+            *_SUPPRESSION,
+        )
+        .where(Suppression.id > after)
+        .where(~exists().where(Subscriber.email_key == Suppression.email_key))
+        .order_by(Suppression.id)
+        .limit(PAGE)
+    )
+    return [
+        dict(row._mapping) | {"suppressed_hash": "" if row.email else row.email_hash} for row in session.execute(query)
+    ]
+
+
+def _unlisted_page(session: Session, after: int) -> list[Cells]:
+    """Subscribers of nothing: their list was removed."""
+    query = (
+        select(Subscriber.id, *_SUBSCRIBER, *_SUPPRESSION)
+        .outerjoin(Suppression, Suppression.email_key == Subscriber.email_key)
+        .where(Subscriber.id > after)
+        .where(~exists().where(Subscription.subscriber_id == Subscriber.id))
+        .order_by(Subscriber.id)
+        .limit(PAGE)
+    )
+    rows = session.execute(query).all()
+    tagged = tags.of(session, {row.id for row in rows})
+    return [dict(row._mapping) | {"tags": ", ".join(tagged.get(row.id, ()))} for row in rows]
+
+
+def _page(session: Session, after: int, slug: str | None, status: str | None) -> list[Cells]:
+    query = (
+        select(
+            Subscription.id, *_SUBSCRIBER, MailingList.slug.label("list"), Subscription.status, Subscription.cadence,
+            Subscription.paused_until, Subscription.created_at, Subscription.confirmed_at, Subscription.unsubscribed_at,
+            Subscription.topics, Subscription.answers, *_SUPPRESSION,
         )
         .join(Subscription.subscriber)
         .join(Subscription.mailing_list)
         .outerjoin(Suppression, Suppression.email_key == Subscriber.email_key)
-        .outerjoin(ConsentEvent, ConsentEvent.id == last)
         .where(Subscription.id > after)
         .order_by(Subscription.id)
         .limit(PAGE)
     )  # fmt: skip
-    with reading() as session:
-        if slug:
-            query = query.where(Subscription.list_id == find_list(session, slug).id)
-        if status:
-            query = query.where(Subscription.status == status)
-        rows = session.execute(query).all()
-        tagged = tags.of(session, {row[0] for row in rows})
-        names = {topic.id: topic.name for topic in session.execute(select(Topic.id, Topic.name))}
-        return [_written(row, ", ".join(tagged.get(row[0], ())), names) for row in rows]
+    if slug:
+        query = query.where(Subscription.list_id == find_list(session, slug).id)
+    if status:
+        query = query.where(Subscription.status == status)
+    rows = session.execute(query).all()
+    tagged = tags.of(session, {row.subscriber_id for row in rows})
+    names = {topic.id: topic.name for topic in session.execute(select(Topic.id, Topic.name))}
+    events = _read_events(session, [row.id for row in rows])
+    return [_cells(row, ", ".join(tagged.get(row.subscriber_id, ())), names, events.get(row.id, [])) for row in rows]
 
 
-def _written(row: Sequence[Any], tagged: str, names: dict[int, str]) -> tuple[object, ...]:
-    """A row in the order of the columns; topics by their names, for elsewhere they have other numbers."""
-    *said, topics, answers = row[1:]
-    return (*said, tagged, listing(names[each] for each in unpacked(topics) if each in names), answers)
+def _read_events(session: Session, ids: list[int]) -> dict[int, list[Event]]:
+    """The record of consent of each of these subscriptions, oldest first, with the texts that
+    were agreed to."""
+    query = (
+        select(ConsentEvent, Wording.text)
+        .outerjoin(Wording, Wording.hash == ConsentEvent.wording_hash)
+        .where(ConsentEvent.subscription_id.in_(ids))
+        .order_by(ConsentEvent.id)
+    )
+    events: dict[int, list[Event]] = {}
+    for row, wording in session.execute(query):
+        event = Event(
+            row.kind, row.at, row.source, row.form, row.page, row.ip, row.user_agent, row.message_id, row.note,
+            wording or "",
+        )  # fmt: skip
+        events.setdefault(row.subscription_id, []).append(event)
+    return events
+
+
+def _cells(row: Row[*tuple[Any, ...]], tagged: str, names: dict[int, str], events: list[Event]) -> Cells:
+    """The cells of a subscription; topics by their names, for elsewhere they have other numbers."""
+    cells: Cells = dict(row._mapping)
+    if events:
+        latest = events[-1]
+        cells |= {
+            "consent_source": latest.source,
+            "consent_note": latest.note,
+            "consent_ip": latest.ip,
+        }
+    topics = write_names(names[each] for each in unpacked(row.topics) if each in names)
+    return cells | {"tags": tagged, "topics": topics, "consent_events": write_events(events)}

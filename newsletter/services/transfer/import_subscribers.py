@@ -1,33 +1,41 @@
-"""Subscribers out of a file of another program, or of our own. Streamed in batches, a transaction each.
+"""Subscribers out of a file of another program, or of our own. Streamed in batches, a transaction
+each.
 
-What was read already changes nothing when it is read again: an import that was killed is simply run once more. Nobody
-is mailed. A person's own word stands above any file, and the strictest word of a file above its others.
+What was read already changes nothing when it is read again: an import that was killed is simply
+run once more. Nobody is mailed. A person's own word stands above any file, and the strictest
+word of a file above its others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from newsletter.addresses import Address
+from newsletter.addresses import Address, parse_address
 from newsletter.db.session import reading, transaction
 from newsletter.errors import Conflict, DatabaseError, InvalidInput
+from newsletter.import_formats.platforms import OURS
 from newsletter.import_formats.reader import SubscriberFile, tables
-from newsletter.import_formats.row import Person
+from newsletter.import_formats.spool import readable_twice
 from newsletter.import_formats.statuses import Word
 from newsletter.import_formats.table import Row
+from newsletter.import_formats.types import Person
+from newsletter.schedule import CADENCES
+from newsletter.services.polling.feeds import one_list
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accepted
-from newsletter.services.transfer.import_batch import Here, Roster
+from newsletter.services.transfer.import_batch import Before, Roster
+from newsletter.services.transfer.import_known import Here
+from newsletter.services.transfer.import_report import DUPLICATE, NEW, REJECTED, UPDATED, Imported
 
 BATCH = 4000
-"""Rows in a transaction: each dirties most of the large indexes once, however many there are in it."""
-PROBLEMS_SHOWN = 20
+"""Rows in a transaction: each dirties most of the large indexes once, however many there are in
+it."""
 TRIES = 5
 SAME_MOMENT = (
     "uq_subscribers_email_key",
@@ -41,51 +49,11 @@ SAME_MOMENT = (
 """Constraints that a sign-up, an erasure or another import at the same moment breaks: the batch is
 tried again."""
 
-SUPPRESSED_FOR: dict[Word, str] = {"bounced": "bounce", "complained": "complaint", "blocked": "manual"}
-REJECTED, DUPLICATE, NEW, UPDATED = "rejected", "duplicate", "new", "updated"
-
-
-@dataclass(slots=True)
-class Imported:
-    """What an import did, or would do.
-
-    rows = new + updated + duplicate + rejected, and rows = active + inactive + rejected, where
-    inactive = pending + unsubscribed + suppressed: what became of the person in the row. `silent`: rows that
-    say nothing of consent. `problems`: the first, by line. `share` of the file is read, from 0 to 1. `tables`: the
-    names of those that were read, where a file holds several; `passed_over`: of those that were not.
-    """
-
-    platform: str = ""
-    encoding: str = ""
-    rows: int = 0
-    new: int = 0
-    updated: int = 0
-    duplicate: int = 0
-    rejected: int = 0
-    silent: int = 0
-    active: int = 0
-    inactive: int = 0
-    pending: int = 0
-    unsubscribed: int = 0
-    suppressed: int = 0
-    share: float = 0.0
-    problems: list[str] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
-    passed_over: tuple[str, ...] = ()
-
-    def count(self, result: str, standing: str) -> None:
-        """One row more: what was done with it, and what its person is now (empty where it was rejected)."""
-        self.rows += 1
-        setattr(self, result, getattr(self, result) + 1)
-        if standing:
-            setattr(self, standing, getattr(self, standing) + 1)
-            self.inactive += standing != "active"
-
-    def problem(self, line: int, said: str) -> None:
-        """Something a person should look at."""
-        if len(self.problems) < PROBLEMS_SHOWN:
-            where = f"{self.tables[-1]}, " if self.tables else ""
-            self.problems.append(f"{where}line {line}: {said}")
+SUPPRESSED_FOR: dict[Word, str] = {
+    "bounced": "bounce",
+    "complained": "complaint",
+    "blocked": "manual",
+}
 
 
 Progress = Callable[[Imported], None]
@@ -93,11 +61,10 @@ Progress = Callable[[Imported], None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an import was asked for. `slug` is the list (a file of ours may name others, where `told_list` is False);
+    """What an import was asked for. `slug` is the list, empty where the file itself names lists;
     `because` the author's word that all of them have agreed."""
 
     slug: str
-    told_list: bool
     because: str
     dry_run: bool
 
@@ -106,24 +73,31 @@ def import_file(
     env: Environment,
     file: Path,
     *,
-    slug: str,
-    told_list: bool = True,
+    slug: str | None = None,
     platform: str | None = None,
+    choices: Mapping[str, str] | None = None,
     because: str = "",
     dry_run: bool = False,
     progress: Progress = lambda done: None,
 ) -> Imported:
-    """Reads every row of `file`; each counts once. Without `because` those of whose consent the file says nothing wait
-    as pending. `platform` says whose file it is, where its header does not.
+    """Read every row of `file` (``-``: standard input); each counts once.
 
-    Raises `Refused` for what is no table of subscribers, `DatabaseError` where the database cannot be written: what
-    was read until then is kept, and reading it again changes nothing.
+    Without `because` those of whose consent the file says nothing wait as pending.
+
+    `slug` is the list: of a file that names lists itself only its rows are read then; else the only
+    list there is. `platform` says whose file it is, where its header does not; `choices` what
+    single columns mean (`exports.opt_out.CHOICES`).
+
+    Raises `Refused` for what is no table of subscribers, or holds an opt-out that cannot be
+    understood: nothing was changed then; `DatabaseError` where the database cannot be written:
+    what was read until then is kept, and reading it again changes nothing.
     """
-    order = Order(slug, told_list, because, dry_run)
-    done, before = Imported(), dict[int, Here]()
-    with closing(tables(file, platform)) as found:
+    done, before = Imported(), Before()
+    with readable_twice(file) as copy, closing(tables(copy, platform, choices)) as opened:
         try:
-            for table in found:
+            for table in opened:
+                names_lists = table.platform.name == OURS or "list" in table.uses.values()
+                order = Order(slug if slug else "" if names_lists else one_list(None), because, dry_run)
                 _read(env, order, table, done, before, progress)
         except DatabaseError as error:
             hint = f"{done.rows} rows were read; run it again when that is mended, it goes on from there"
@@ -132,10 +106,20 @@ def import_file(
 
 
 def _read(
-    env: Environment, order: Order, table: SubscriberFile, done: Imported, before: dict[int, Here], progress: Progress
+    env: Environment,
+    order: Order,
+    table: SubscriberFile,
+    done: Imported,
+    before: Before,
+    progress: Progress,
 ) -> None:
-    done.platform, done.encoding, done.passed_over = table.platform.name, table.encoding, table.passed_over
+    done.platform, done.encoding, done.passed_over = (
+        table.platform.name,
+        table.encoding,
+        table.passed_over,
+    )
     done.tables += [table.name] if table.name else []
+    done.columns |= table.uses
     for batch in _batches(table):
         _take(env, order, batch, done, before)
         done.share = table.share()
@@ -147,65 +131,111 @@ def _batches(found: SubscriberFile) -> Iterator[list[Person | Row]]:
         yield batch
 
 
-def _take(env: Environment, order: Order, batch: list[Person | Row], done: Imported, before: dict[int, Here]) -> None:
-    """One batch in one transaction, or (dry) in none. Where a sign-up comes between, it is done again."""
-    parsed = [(row, _parsed(env, row)) for row in batch]
+def _take(env: Environment, order: Order, batch: list[Person | Row], done: Imported, before: Before) -> None:
+    """One batch in one transaction, or (dry) in none. Where a sign-up comes between, it is done
+    again."""
+    parsed = [(row, _parse(env, row)) for row in batch]
+    keys = [address.key for _, address in parsed if isinstance(address, Address) and address.key]
+    erased = [row.suppressed_hash for row in batch if isinstance(row, Person) and row.suppressed_hash]
     for tries in range(TRIES):
         try:
             scope: AbstractContextManager[Session] = reading() if order.dry_run else transaction()
             with scope as session:
-                keys = [address.key for _, address in parsed if isinstance(address, Address)]
-                roster = Roster(env, session, keys, before if order.dry_run else None)
-                counted = [_row(env, order, roster, row, address) for row, address in parsed]
+                roster = Roster(env, session, keys, before if order.dry_run else None, erased)
+                results = [_row(order, roster, row, address) for row, address in parsed]
                 if not order.dry_run:
                     roster.write()
             break
         except Conflict as conflict:
             if conflict.constraint not in SAME_MOMENT or tries == TRIES - 1:
                 raise
-    for (row, _address), (result, standing, problem) in zip(parsed, counted, strict=True):
+    for (row, _address), (result, standing, problem) in zip(parsed, results, strict=True):
         done.count(result, standing)
-        done.silent += isinstance(row, Person) and row.word == "silent" and result != REJECTED
+        done.silent += isinstance(row, Person) and row.word == "silent" and bool(row.email) and result != REJECTED
         if problem:
             done.problem(row.line, problem)
 
 
-def _parsed(env: Environment, row: Person | Row) -> Address | str:
-    """The row's address, or why it has none."""
+def _parse(env: Environment, row: Person | Row) -> Address | str:
+    """The row's address, or why it has none. Somebody who was erased has an empty one."""
     if isinstance(row, Row):
         return row.problem
     if not row.email.strip():
-        return "there is no address"
+        return Address("", "") if row.suppressed_hash else "there is no address"
     try:
-        return accepted(env, row.email)
+        return parse_address(row.email) if row.ours and not row.list else accepted(env, row.email)
     except InvalidInput as error:
         return str(next(iter(error.fields.values())))
 
 
-def _row(
-    env: Environment, order: Order, roster: Roster, row: Person | Row, address: Address | str
-) -> tuple[str, str, str]:
+def _row(order: Order, roster: Roster, row: Person | Row, address: Address | str) -> tuple[str, str, str]:
     """What was done with a row, what its person is now, and the problem if there is one."""
     if isinstance(address, str) or isinstance(row, Row):
         return REJECTED, "", str(address)
-    slug = row.list if row.list and not order.told_list else order.slug
-    if slug not in roster.lists:
-        return REJECTED, "", f"there is no list {slug!r}"
-    here = roster.here(address.key, slug)
-    if here.suppressed:
+    if not address.key:
+        return (NEW if roster.suppress_hash(row) else DUPLICATE), "suppressed", ""
+    if row.ours and not row.list:
+        return _take_without_list(roster, row, address)
+    slug, problem = _find_list(order, roster, row)
+    if problem:
+        return REJECTED, "", problem
+    here, known = roster.here(address.key, slug), roster.known(address.key)
+    again = row.ours and row.suppressed and not here.status and not known.erased  # suppressed there and here alike
+    if known.suppressed and not again:
         return DUPLICATE, "suppressed", ""
-    target = _target(row, order.because)
-    status = decide(here, target, left_after_all=_left_after_all(roster, here, row))
+    status = decide(here, _target(row, order.because), left_after_all=_left_after_all(roster, here, row))
     suppress = row.suppressed or (SUPPRESSED_FOR.get(row.word, "") if status == "unsubscribed" else "")
-    same = status == here.status and not suppress and (here.named or not row.name)
-    same = same and not roster.untagged(address.key, row.tags)
+    suppress = "" if known.suppressed else suppress
+    problem = _tell_problem(roster, here, row, slug)
+    same = status == here.status and not suppress and not roster.corrects(row, address.key, slug)
+    same = same and not roster.find_new_tags(address.key, row.tags)
     if not same:
         roster.put(row, address, slug, status, note=_note(row, order.because), suppress=suppress)
-    problem = f"the status {row.status!r} is unknown; kept as pending" if row.word == "unknown" else ""
-    if not here.status and (untold := roster.untold(row, slug)):
-        problem = f"{slug} has no topic {', '.join(sorted(untold))}"
     result = DUPLICATE if same else UPDATED if here.status else NEW
-    return result, "suppressed" if suppress else status, problem
+    return result, "suppressed" if suppress or known.suppressed else status, problem
+
+
+def _take_without_list(roster: Roster, row: Person, address: Address) -> tuple[str, str, str]:
+    """Take an address of a file of ours that is on no list: suppressed, or a subscriber of
+    nothing."""
+    known = roster.known(address.key)
+    if known.suppressed:
+        return DUPLICATE, "suppressed", ""
+    if row.suppressed:
+        roster.suppress(row, address, row.suppressed, row.suppressed_note)
+    if row.since is None:
+        return NEW, "suppressed", ""
+    result = roster.put_subscriber(row, address)
+    return (NEW if result else DUPLICATE), "suppressed" if row.suppressed else "unsubscribed", ""
+
+
+def _find_list(order: Order, roster: Roster, row: Person) -> tuple[str, str]:
+    """The list a row is for, and the problem if there is none: nobody joins a list that the file
+    does not name."""
+    if not row.list:
+        slug = order.slug or (next(iter(roster.lists)) if len(roster.lists) == 1 else "")
+        return slug, "" if slug else "it names no list, and --list does not either"
+    if order.slug:
+        other = row.list != order.slug and (row.ours or row.list in roster.lists)
+        return (
+            order.slug,
+            f"it is of the list {row.list!r}, and --list reads {order.slug} alone" if other else "",
+        )
+    return row.list, "" if row.list in roster.lists else f"there is no list {row.list!r}"
+
+
+def _tell_problem(roster: Roster, here: Here, row: Person, slug: str) -> str:
+    """Something in a row that was not understood, though the row counts."""
+    if row.extra:
+        kept = "; kept as pending" if row.word == "unknown" else ""
+        return f"it has {row.extra} more cells than the header; they were not read{kept}"
+    if row.word == "unknown":
+        return f"the status {row.status!r} is unknown; kept as pending"
+    if row.cadence and row.cadence not in CADENCES:
+        return f"the cadence {row.cadence!r} is none of {', '.join(CADENCES)}"
+    if not here.status and (names := roster.find_unknown_topics(row, slug)):
+        return f"{slug} has no topic {', '.join(sorted(names))}"
+    return ""
 
 
 def _target(row: Person, because: str) -> str:
@@ -220,8 +250,8 @@ def _target(row: Person, because: str) -> str:
 def decide(here: Here, target: str, *, left_after_all: bool = True) -> str:
     """What becomes of a subscription that is `here` already, by a row that says `target`. Pure.
 
-    Whoever has unsubscribed stays so, and whoever asks anew after that must confirm it herself. `left_after_all`: she
-    has not said yes to us after the day on which, so the file, she left.
+    Whoever has unsubscribed stays so, and whoever asks anew after that must confirm it herself.
+    `left_after_all`: she has not said yes to us after the day on which, so the file, she left.
     """
     if here.status in ("", "unsubscribed") or here.left:
         return here.status or target

@@ -1,0 +1,198 @@
+"""Recognise the columns that say who must not be mailed, or who agreed, by the words in their
+names. Pure.
+
+Every program names such a column in its own way (``HasOptedOutOfEmail``, ``EMAIL_BLACKLISTED``,
+``Unsubscribed from all email``). A table of known names is never complete, hence the words. A
+value in such a column is either understood, or the import stops (`judge` returns None): nobody
+is mailed because of a spelling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from newsletter.import_formats import opt_out_words as words
+from newsletter.import_formats import platforms
+from newsletter.import_formats.moments import moment
+from newsletter.import_formats.statuses import MEANING, STRICTNESS, Word, plainly
+
+Kind = Literal["flag", "date", "reason", "negated"]
+"""How a column speaks: yes or no; when; why; or in a way that cannot be relied on (``Not
+blocked``)."""
+
+IGNORE, OPT_OUT = "ignore", "opt-out"
+CHOICES = (IGNORE, OPT_OUT)
+"""What an author may say of a column: it says nothing of consent; or whatever stands in it,
+unless it is a no, is an opt-out."""
+
+_SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """A column that says who must not be mailed; `word` is what a yes in it makes of somebody.
+
+    `told`: the author has said that whatever stands in it is an opt-out.
+    """
+
+    at: int
+    name: str
+    word: Word
+    kind: Kind
+    told: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OptIn:
+    """A column that says who agreed: a no in it is an opt-out (or, of a confirmation, somebody
+    who has not answered)."""
+
+    at: int
+    name: str
+    no: Word
+
+
+def spell(name: str) -> str:
+    """A column's name as plain words: ``HasOptedOutOfEmail`` and ``has_opted-out of e-mail``
+    become alike."""
+    return plainly(_SPLIT.sub(" ", name))
+
+
+def find_word(text: str) -> Word | None:
+    """The strictest thing that the words of a plainly spelt text say against mailing somebody."""
+    return next((word for word, pattern in words.PATTERNS if pattern.search(text)), None)
+
+
+def find_first_word(name: str) -> Word | None:
+    """What a name says against everybody, where it begins with it: of a file
+    (``suppression-list``)."""
+    text = spell(name)
+    return next((word for word, pattern in words.PATTERNS if pattern.match(text)), None)
+
+
+def find_opt_outs(
+    header: Sequence[str], *, known: Collection[int], choices: Mapping[str, str]
+) -> tuple[list[OptOut], dict[int, str]]:
+    """The opt-out columns of a header, and why others with such words in their names are none.
+
+    `known` are the positions of columns that mean something else; `choices` maps a column's key
+    to a word of the author's (`CHOICES`).
+    """
+    names = {name: word for word, exact in platforms.UNWANTED.items() for name in exact}
+    opt_outs: list[OptOut] = []
+    others: dict[int, str] = {}
+    for at, title in enumerate(header):
+        key, text = platforms.key(title), spell(title)
+        choice = choices.get(key)
+        word: Word | None = names.get(key) or _in_name(title)  # type: ignore[assignment]
+        if choice == OPT_OUT:
+            opt_outs.append(OptOut(at, title, word or "no", "flag", told=True))
+        elif choice == IGNORE or at in known or word is None:
+            continue
+        elif words.LINK.search(text):
+            others[at] = "a link"
+        elif key not in names and words.OTHER_CHANNEL.search(text) and not words.EMAIL.search(text):
+            others[at] = "another channel than e-mail"
+        else:
+            opt_outs.append(OptOut(at, title, word, _kind(text)))
+    return opt_outs, others
+
+
+def _in_name(title: str) -> Word | None:
+    """What the words of a name say; also of one in capitals, or without spaces, where no word
+    can be told apart."""
+    soft = "soft" in title.lower()
+    meanings = [word for text in (spell(title), plainly(title)) if (word := find_word(text))]
+    return None if not meanings else "no" if soft else max(meanings, key=STRICTNESS.index)
+
+
+def _kind(text: str) -> Kind:
+    if words.NEGATED.search(text):
+        return "negated"
+    return "reason" if words.REASON.search(text) else "date" if words.DATE.search(text) else "flag"
+
+
+def find_opt_ins(header: Sequence[str], *, known: Collection[int], choices: Mapping[str, str]) -> list[OptIn]:
+    """The columns whose names consist of words for having agreed."""
+    opt_ins: list[OptIn] = []
+    for at, title in enumerate(header):
+        text = words.OPT_IN.sub(
+            lambda match: "double optin" if match[0].startswith("double") else "optin", spell(title)
+        )
+        parts = set(text.split())
+        if at in known or platforms.key(title) in choices or find_word(text):
+            continue
+        if words.CONFIRMED.match(text):
+            opt_ins.append(OptIn(at, title, "pending"))
+        elif parts & words.OPT_IN_CORE and parts <= words.OPT_IN_CORE | words.OPT_IN_FILLER:
+            opt_ins.append(OptIn(at, title, "no"))
+    return opt_ins
+
+
+def is_status_name(title: str) -> bool:
+    """Tell whether a column's name says that it holds how somebody stands with mails (``Email
+    permission status``)."""
+    text = spell(title)
+    return bool(words.STATUS.search(text) and words.CONSENT_STATUS.search(text)) and not (
+        find_word(text) or (words.OTHER_CHANNEL.search(text) and not words.EMAIL.search(text))
+    )
+
+
+@lru_cache(maxsize=4096)
+def judge(column: OptOut, text: str) -> Word | None:
+    """What a cell of an opt-out column says; None where it cannot be understood."""
+    value = text.strip().strip("'\"").lower()
+    plain = plainly(value)
+    if not value:
+        return "silent"
+    if column.kind == "negated" and not column.told:
+        return None
+    if value in words.NO or value in words.NOTHING or plain in words.NOTHING:
+        return "silent"
+    if "soft" in plain.split():
+        return "no"
+    if column.told or column.kind == "reason":
+        return column.word
+    if words.NEGATED.search(plain):
+        return "silent"
+    if value in words.YES or plain in words.YES or moment(text) or _is_count(value):
+        return column.word
+    if word := find_word(plain):
+        return max(word, column.word, key=STRICTNESS.index)
+    if column.kind == "date" and any(letter.isdecimal() for letter in value):
+        return column.word
+    meaning = MEANING.get(plain)
+    if meaning == "yes" and plain not in ("active", "confirmed", "regular", "aktiv"):
+        return "silent"
+    return None
+
+
+def _is_count(value: str) -> bool:
+    """Tell whether this is a number over zero: of bounces, or Mautic's reason for not contacting
+    somebody."""
+    return value.isdecimal() and value.isascii() and len(value) < 6 and int(value) > 0
+
+
+@lru_cache(maxsize=4096)
+def judge_opt_in(column: OptIn, text: str) -> Word:
+    """What a cell of an opt-in column says: a no is an opt-out, a yes alone is no proof."""
+    value = text.strip().strip("'\"").lower()
+    plain = plainly(value)
+    if value in words.NO or (value == "2" and column.no == "pending"):  # Brevo's category for no
+        return column.no
+    if plain in (
+        "do not allow",
+        "not allowed",
+        "disallow",
+        "disallowed",
+        "forbidden",
+        "denied",
+        "declined",
+    ):
+        return "no"
+    meaning = find_word(plain) or MEANING.get(plain, "silent")
+    return "silent" if meaning == "yes" else meaning

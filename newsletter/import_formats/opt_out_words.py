@@ -1,0 +1,129 @@
+"""The words by which `opt_out` knows columns that say who may be mailed, plainly spelt, in many
+languages."""
+
+from __future__ import annotations
+
+import re
+
+from newsletter.import_formats.statuses import Word
+
+STEMS: dict[Word, str] = {
+    "complained": r"complain|spam|abus[ei]|abuz|junk|beschwer|plainte|queja|reclamati",
+    "blocked": (
+        r"block(?!chain|buster)|black ?list|suppress|\bbann?(?:ed)?\b|deny ?list|gesperrt"
+        r"|sperr(?:e|liste|vermerk)\b"
+        r"|werbesperre|robinson|liste noire|bloqu|lista negra|blocat|lista neagra|bloccat"
+        r"|schwarze liste"
+    ),
+    "bounced": (
+        r"bounc|\bhard\b|\bcleaned\b|undeliver|non ?deliver|invalid|not ?valid|quarantin"
+        r"|unreachable|malformed"
+        r"|unzustellbar|ungultig|zuruckgewiesen|unerreichbar|rejet|no ?valid|rebot|respins"
+        r"|rimbalz|devolvid"
+    ),
+    "no": (
+        r"(?<!ad)(?<!co )opt(?:ed|s|ing)? ?outs?|unsub|un ?subscri|(?:not|never"
+        r"|no longer) ?subscri|de ?subscri"
+        r"|(?:do|does|did) ?not ?(?:bulk|allow|send|want|contact|disturb|market|e ?mail|mail"
+        r"|newsletter|receive)"
+        r"|don ?t ?(?:send|contact|e ?mail|mail)|never (?:send|contact|e ?mail|mail)|\bdnc\b"
+        r"|\bdne\b|\bdnm\b"
+        r"|\bno ?(?:e ?mails?|mails?|mailings?|newsletters?|marketing|contact)\b"
+        r"|no ?(?:longer )?consent"
+        r"|withdr[ae]w|revok|revocat|\bobject(?:ed|ion)|declin|deactivat|de ?activat"
+        r"|\bdisabled?\b|\binactiv"
+        r"|suspend|\bdeleted?\b|\bremov(?:ed|al)\b|\barchived\b|\berase[d]?\b|\berasure"
+        r"|\bforg[eo]t|should ?forget|\bexclu(?:ded?|sion)\b"
+        r"|\bleft (?:at|on|date|list|time)\b|\bstop(?:ped)? (?:time|date|status|reason|at|on)\b"
+        r"|\bstopped\b"
+        r"|cancel\w* (?:newsletter|subscription)|resigned"
+        r"|abgemeldet|abmeld|austrag|ausgetragen|widerruf|widerspr[ou]ch|kundigung|gekundigt"
+        r"|inaktiv|deaktiv|geloscht"
+        r"|kein(?:e|en)? ?(?:newsletter|e ?mails?|werbung|mails?|kontakt)|nicht ?(?:kontaktieren"
+        r"|anschreiben|abonniert)"
+        r"|desabonn|desinscri|desinscrip|ne pas (?:contacter|envoyer|ecrire)"
+        r"|pas de (?:newsletter|mail|e ?mail)"
+        r"|consentement retire|retrait|opposition|desactiv|refus|supprim"
+        r"|de baja\b|\bbaja\b|desuscri|cancelad|no ?(?:contactar|enviar|molestar|suscri)|revocad"
+        r"|retirad|desuscrip"
+        r"|dezabon|dezinscri|retras|refuz|nu (?:contacta|trimite|doreste)|fara (?:newsletter"
+        r"|e ?mail)|dezactiv"
+        r"|disiscri|annullat|non contattare|disattivat|descadastr|desativad|uitgeschreven"
+        r"|afgemeld|wypisan|odhlasen"
+    ),
+}
+PATTERNS: tuple[tuple[Word, re.Pattern[str]], ...] = tuple((word, re.compile(stem)) for word, stem in STEMS.items())
+NEGATED = re.compile(
+    r"\b(?:not?|non|never|nicht|kein\w*|un|ne|pas|sin|fara) (?:been |yet |hard |soft |is )?"
+    r"(?:bounc|block|suppress|unsub|complain|opt(?:ed)? ?out|black|clean|invalid|spam|deactivat"
+    r"|disabled|deleted|removed|gesperrt"
+    r"|abgemeldet|bloqu|desabonn|desinscri|dezabon)"
+)
+OTHER_CHANNEL = re.compile(
+    r"\b(?:sms|mms|text messag\w*|texts?|phone|calls?|calling|telephone|tel|telefon\w*|fax"
+    r"|whats ?app|push|voice|mobile|postal"
+    r"|direct mail|post|brief\w*|messenger|telegram|track\w*|geo ?track|cookies?|profiling|sell"
+    r"|sale|ccpa)\b"
+)
+EMAIL = re.compile(r"e ?mail|newsletter|\ball\b|everything")
+LINK = re.compile(r"\b(?:link|url|uri|href|token|hash|uuid|key)$")
+DATE = re.compile(
+    r"\b(?:at|on|date|time|timestamp|day|datum|zeitpunkt|fecha|data|heure|hora|since|until|seit"
+    r"|le|am)\b|(?:date|timestamp)$"
+)
+REASON = re.compile(
+    r"\b(?:reasons?|causes?|grund|gruende|raison|motif|motivo|motiv|campaign|title|source"
+    r"|feedback|comments?|notes?|details?"
+    r"|description|message|explanation|category|method|channel|ip|id|by|type|code)\b|(?:reason"
+    r"|cause)s?$"
+)
+STATUS = re.compile(r"\b(?:status|state|statut|estado|stato|stare)\b")
+
+OPT_IN = re.compile(r"(?:double |single )?opt(?:ed|s|ing)? ?ins?\b")
+OPT_IN_CORE = frozenset(
+    {
+        "optin", "subscribed", "newsletter", "newsletters", "consent", "consented", "consents",
+        "permission", "agreed", "einwilligung", "angemeldet", "abonniert", "zustimmung", "abonne",
+        "abonnee", "inscrit", "inscrite", "consentement", "suscrito", "suscrita", "consentimiento",
+        "abonat", "abonata", "acord", "consimtamant", "iscritto", "iscritta", "consenso", "accepts",
+    }
+)  # fmt: skip
+OPT_IN_FILLER = frozenset(
+    {
+        "email", "e", "mail", "emails", "is", "has", "have", "had", "wants", "want", "receives",
+        "receive", "to", "the", "for", "of", "by", "a", "an", "my", "our", "your", "gdpr", "dsgvo",
+        "rgpd", "marketing", "news", "updates", "given", "granted", "all", "confirmed", "double",
+        "single", "contact", "subscriber", "user", "status", "yn", "yes", "no", "ja", "oui", "si",
+    }
+)  # fmt: skip
+CONFIRMED = re.compile(
+    r"^(?:e ?mail )?(?:is )?(?:double optin|optin confirmed|confirmed|verified|activated"
+    r"|bestatigt)$"
+)
+CONSENT_STATUS = re.compile(
+    r"(?:mail|subscri|consent|marketing|newsletter|permission|contact|member|list|optin|abo"
+    r"|inscri|suscri|iscri)"
+)
+
+NO = frozenset(
+    {
+        "0", "0.0", "no", "n", "false", "f", "off", "nein", "non", "nu", "nee", "nao", "falsch",
+        "faux", "falso", "fals", "unchecked", "[]", "{}", "✗", "✘", "☐",
+    }
+)  # fmt: skip
+NOTHING = frozenset(
+    {
+        "", "none", "null", "nil", "never", "-", "--", "n/a", "na", "nan", "keine", "keiner", "kein",
+        "aucun", "aucune", "ninguno", "ninguna", "nunca", "niciunul", "nie", "jamais", "nessuno",
+        "0000-00-00", "0000-00-00 00:00:00", "contactable", "allow", "allowed", "erlaubt", "ok",
+        "good", "valid", "deliverable", "reachable", "clean", "clear",
+    }
+)  # fmt: skip
+YES = frozenset(
+    {
+        "1", "1.0", "yes", "y", "true", "t", "on", "x", "ja", "j", "oui", "o", "si", "sí", "s", "da",
+        "d", "sim", "wahr", "vrai", "verdadero", "vero", "adevarat", "checked", "✓", "✔", "☑",
+        "do not allow", "not allowed", "disallow", "disallowed", "forbidden", "verboten",
+        "user suppressed", "manual", "everywhere", "all",
+    }
+)  # fmt: skip

@@ -1,0 +1,147 @@
+"""The file that `subscriber export` writes and `subscriber import` reads back: its columns, and
+what stands in them. Pure.
+
+A row is a subscription with everything known of it; or a subscriber without any, a suppressed
+address without a subscriber, or (by its keyed hash alone) somebody who was erased. Writing and
+reading stand side by side here, so that what is written is read.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from io import StringIO
+from typing import Any
+
+from newsletter.html.sanitize import lines, plain
+from newsletter.import_formats.formula_injection import unguarded
+from newsletter.import_formats.moments import moment
+from newsletter.import_formats.statuses import Word
+from newsletter.import_formats.types import Event, Person
+
+ANSWERS_AT_MOST = 50
+EVENTS_AT_MOST = 800_000
+"""Characters that the events of one subscription may take in a cell; a line of a million is not
+read any more. The newest are written where there are more."""
+SUPPRESSIONS = ("bounce", "complaint", "manual", "erased")
+
+_WORDS: Mapping[str, Word] = {
+    "active": "yes",
+    "unsubscribed": "no",
+    "pending": "pending",
+    "": "silent",
+}
+_EVENT_TEXTS = {
+    "kind": 20, "source": 20, "form": 40, "page": 500, "ip": 50, "user_agent": 300, "message_id": 300, "note": 500,
+}  # fmt: skip
+_HASH = re.compile(r"[0-9a-f]{64}")
+_KIND = re.compile(r"[a-z_]{1,20}")
+
+
+def write_names(names: Iterable[str]) -> str:
+    """Write names into one cell, so that `read_names` gives them back."""
+    out = StringIO()
+    csv.writer(out, delimiter=";", lineterminator="").writerow(list(names))
+    return out.getvalue()
+
+
+def read_names(text: str) -> tuple[str, ...]:
+    """Read the names that `write_names` was given."""
+    try:
+        return tuple(next(csv.reader([text], delimiter=";"), []))
+    except csv.Error:
+        return ()
+
+
+def write_events(events: Sequence[Event]) -> str:
+    """Write the events of a subscription into one cell, oldest first, without what is empty."""
+    cells: list[str] = []
+    room = EVENTS_AT_MOST
+    for event in reversed(events):
+        fields = {name: value for name, value in asdict(event).items() if value} | {"at": event.at.isoformat()}
+        cell = json.dumps(fields, ensure_ascii=False)
+        room -= len(cell) + 2
+        if room < 0:
+            break
+        cells.append(cell)
+    return f"[{', '.join(reversed(cells))}]" if cells else ""
+
+
+def read_events(text: str) -> tuple[Event, ...]:
+    """Read the events that `write_events` was given; what is none of them is left out."""
+    rows = _parse_json(text)
+    events = (_read_event(row) for row in rows) if isinstance(rows, list) else ()
+    return tuple(event for event in events if event is not None)
+
+
+def _read_event(row: object) -> Event | None:
+    if not isinstance(row, dict):
+        return None
+    at = moment(str(row.get("at", "")))
+    texts = {name: plain(row.get(name, ""), limit=limit) for name, limit in _EVENT_TEXTS.items()}
+    if at is None or not _KIND.fullmatch(texts["kind"]):
+        return None
+    return Event(at=at, wording=lines(row.get("wording", ""), limit=5000), **texts)
+
+
+def read_answers(text: str) -> dict[str, Any]:
+    """Read what somebody answered in the author's own fields: words, numbers, yes or no."""
+    answers = _parse_json(text)
+    if not isinstance(answers, dict):
+        return {}
+    pairs = [(name, value) for name, value in answers.items() if isinstance(value, str | bool | int)][:ANSWERS_AT_MOST]
+    return {plain(name, limit=60): plain(value) if isinstance(value, str) else value for name, value in pairs}
+
+
+def _parse_json(text: str) -> object:
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def read_row(line: int, cells: Mapping[str, str]) -> Person:
+    """Read a row, given by the keys of its columns; `Person.word` is what its status alone says."""
+    text = {name: unguarded(cell) for name, cell in cells.items()}
+    status, slug = text.get("status", ""), text.get("list", "")
+    word = _WORDS.get(status, "unknown") if status or not slug else "unknown"
+    hashed = text.get("suppressed hash", "")
+    return Person(
+        line=line,
+        email=text.get("email", ""),
+        word=word,
+        status=status,
+        name=plain(text.get("name", ""), limit=200),
+        language=plain(text.get("language", ""), limit=20),
+        list=slug,
+        cadence=text.get("cadence", ""),
+        paused_until=moment(text.get("paused until", ""), latest=None),
+        created_at=moment(text.get("created at", "")),
+        consented_at=moment(text.get("confirmed at", "")),
+        left_at=moment(text.get("unsubscribed at", "")),
+        since=moment(text.get("subscriber since", "")),
+        ip=plain(text.get("consent ip", ""), limit=45),
+        suppressed=read_reason(text.get("suppressed", "")),
+        suppressed_at=moment(text.get("suppressed at", "")),
+        suppressed_note=plain(text.get("suppressed note", "")),
+        suppressed_hash=hashed if _HASH.fullmatch(hashed) else "",
+        tags=tuple(dict.fromkeys(tag for part in text.get("tags", "").split(",") if (tag := plain(part, limit=60)))),
+        topics=read_names(text.get("topics", "")),
+        answers=read_answers(text.get("answers", "")),
+        source=plain(text.get("consent source", ""), limit=20) or "import",
+        note=plain(text.get("consent note", "")),
+        events=read_events(text.get("consent events", "")),
+        ours=True,
+    )
+
+
+def read_reason(text: str) -> str:
+    """Read why an address is suppressed: one of our reasons, or ours for any other text that is
+    not a no."""
+    reason = text.strip().lower()
+    if reason in SUPPRESSIONS:
+        return reason
+    return "" if reason in ("", "0", "no", "false", "none", "-") else "manual"

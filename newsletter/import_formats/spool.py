@@ -1,0 +1,66 @@
+"""Copy what can be read only once (standard input, a pipe) into a private file, for an import
+looks at a file twice."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
+
+from newsletter.errors import Refused
+from newsletter.import_formats.archive import BYTES_AT_MOST
+
+STANDARD_INPUT = Path("-")
+_CHUNK = 1 << 20
+
+
+@contextmanager
+def readable_twice(file: Path) -> Iterator[Path]:
+    """`file` itself where it is an ordinary one, else a copy that is gone afterwards. ``-`` is
+    standard input.
+
+    Raises `Refused` where it cannot be read, and for more than `BYTES_AT_MOST`.
+    """
+    if file != STANDARD_INPUT and _is_ordinary(file):
+        yield file
+        return
+    with TemporaryDirectory(prefix="newsletter-") as folder:
+        name = "standard input" if file == STANDARD_INPUT else file.name
+        copy = Path(folder) / name
+        try:
+            with _open(file) as source, copy.open("wb") as out:
+                _copy(source, out, name)
+        except OSError as error:
+            raise Refused(f"{name} cannot be read: {error.strerror or error}") from None
+        yield copy
+
+
+def _is_ordinary(file: Path) -> bool:
+    try:
+        return stat.S_ISREG(file.stat().st_mode)
+    except OSError as error:
+        raise Refused(f"{file.name} cannot be read: {error.strerror}") from None
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[IO[bytes]]:
+    if file != STANDARD_INPUT:
+        with file.open("rb") as source:
+            yield source
+    elif sys.stdin is None or sys.stdin.closed:
+        raise Refused("standard input is closed", hint="name a file, or pipe one in")
+    else:
+        yield sys.stdin.buffer
+
+
+def _copy(source: IO[bytes], out: IO[bytes], name: str) -> None:
+    room = BYTES_AT_MOST
+    while chunk := source.read(_CHUNK):
+        room -= len(chunk)
+        if room < 0:
+            raise Refused(f"{name} holds more than {BYTES_AT_MOST >> 30} GB", hint="import it in parts")
+        out.write(chunk)

@@ -1,0 +1,62 @@
+"""What a row of a subscriber file says, understood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from newsletter.import_formats.statuses import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A piece of evidence from the consent record, as a file of ours holds it. `wording` is the
+    text that was agreed to."""
+
+    kind: str
+    at: datetime
+    source: str = ""
+    form: str = ""
+    page: str = ""
+    ip: str = ""
+    user_agent: str = ""
+    message_id: str = ""
+    note: str = ""
+    wording: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A row understood. `consented_at`: when they asked or confirmed, if it says so; `left_at`:
+    when they left. `source` and `note` are evidence to keep with their consent; `status` is the
+    word that was not understood. `extra`: how many cells stand behind the last column. `ours`:
+    the row is of a file that this program wrote; then `since` is when the address became known,
+    and `events` is its whole record of consent."""
+
+    line: int
+    email: str
+    word: Word = "silent"
+    name: str = ""
+    created_at: datetime | None = None
+    consented_at: datetime | None = None
+    left_at: datetime | None = None
+    ip: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    source: str = "import"
+    status: str = ""
+    list: str = ""
+    cadence: str = ""
+    language: str = ""
+    paused_until: datetime | None = None
+    since: datetime | None = None
+    suppressed: str = ""
+    suppressed_at: datetime | None = None
+    suppressed_note: str = ""
+    suppressed_hash: str = ""
+    topics: tuple[str, ...] = ()
+    answers: dict[str, Any] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    ours: bool = False
+    extra: int = 0
