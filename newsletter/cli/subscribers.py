@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,6 +29,7 @@ from newsletter.schedule import CADENCES
 from newsletter.services.polling import feeds
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers import history, privacy
+from newsletter.services.subscribers.correct import Correction, correct
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
@@ -147,24 +148,68 @@ def add(
 @click.argument("address")
 @list_option
 @click.option("--name")
+@click.option("--language", metavar="TAG", help="The language of mails and pages, such as de; empty: the list's.")
+@click.option("--address", "new_address", metavar="ADDR", help="Their new address; needs --because.")
 @click.option("--cadence", type=click.Choice(CADENCES))
-@click.option("--tag", multiple=True, metavar="WORD", help="Put a word on her, for segments of letters.")
+@click.option("--pause", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Send nothing until this day.")
+@click.option("--no-pause", "resume", is_flag=True, help="End a pause.")
+@click.option("--topic", "topics", multiple=True, metavar="NAME", help="Send only these topics of the list.")
+@click.option("--all-topics", is_flag=True, help="Send all topics.")
+@click.option(
+    "--answer",
+    "answers",
+    multiple=True,
+    metavar="FIELD=TEXT",
+    callback=lambda ctx, parameter, value: _answers(value),
+    help="What they answer in a field of yours; a consent also needs --because, unless it is taken back.",
+)
+@click.option("--tag", multiple=True, metavar="WORD", help="Put a word on them, for segments of letters.")
 @click.option("--untag", multiple=True, metavar="WORD", help="Take it off again.")
-@click.option("--unsubscribe", is_flag=True, help="She asked you to; needs --list where there are several.")
+@click.option("--because", default="", metavar="TEXT", help="How you know; kept as evidence.")
+@click.option(
+    "--unsubscribe",
+    is_flag=True,
+    help="They asked you to; mails a goodbye to whoever was active. Needs --list where there are several.",
+)
 @with_environment
 def edit(
-    env: Environment, address: str, slug: str | None, name: str | None, cadence: str | None,
-    tag: tuple[str, ...], untag: tuple[str, ...], *, unsubscribe: bool,
+    env: Environment, address: str, slug: str | None, new_address: str | None, pause: datetime | None,
+    *, unsubscribe: bool, **changes: Any,
 ) -> None:  # fmt: skip
-    """Correct a name or a rhythm, tag somebody, or unsubscribe somebody who asked you to."""
-    changes = name is not None or cadence is not None or bool(tag or untag)
-    if not changes and not unsubscribe:
-        raise click.UsageError("say what to change: --name, --cadence, --tag, --untag or --unsubscribe")
-    if changes:
-        subscribers.edit(address, name=name, slug=feeds.checked(slug), cadence=cadence, tag=tag, untag=untag)
+    """Correct whatever subscribers can change themselves, tag somebody, or unsubscribe somebody who asked you to.
+
+    Without --list, cadence and pause are those of all their lists. A new address is not asked to confirm: you say with
+    --because how you know that it is theirs; what waits to be confirmed there must be asked for anew.
+    """
+    pause_until = pause.replace(tzinfo=UTC) if pause else None
+    correction = Correction(slug=feeds.checked(slug), address=new_address, pause_until=pause_until, **changes)
+    because, list_only = correction.because, Correction(slug=correction.slug, because=correction.because)
+    if new_address is not None and not because.strip():
+        raise click.UsageError('--address needs --because "how you know that it is theirs"')
+    if correction == list_only and not unsubscribe:
+        raise click.UsageError("say what to change: --name, --language, --address, --cadence, ...; see --help")
+    if correction != list_only:
+        address = correct(env, address, correction).email
     if unsubscribe:
-        subscribers.unsubscribe(env, address, feeds.one_list(slug))
-    say("Done.")
+        _unsubscribe(env, address, feeds.one_list(slug))
+    else:
+        say("Done.")
+
+
+def _answers(values: tuple[str, ...]) -> dict[str, str]:
+    """What is answered, by the names of the fields. Raises `click.BadParameter`."""
+    answers = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name.strip():
+            raise click.BadParameter(f"{value!r} is not like 'city=Berlin'")
+        answers[name.strip()] = text
+    return answers
+
+
+def _unsubscribe(env: Environment, address: str, slug: str) -> None:
+    was_active = subscribers.unsubscribe(env, address, slug)
+    say(f"{address} is unsubscribed from {slug}. {'A goodbye is mailed.' if was_active else 'Nobody is mailed.'}")
 
 
 @subscriber.command(epilog="Example: newsletter subscriber remove ana@example.org")

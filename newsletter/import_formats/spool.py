@@ -51,8 +51,6 @@ def _open(file: Path) -> Iterator[IO[bytes]]:
     if file != STANDARD_INPUT:
         with file.open("rb") as source:
             yield source
-    elif sys.stdin is None or sys.stdin.closed:
-        raise Refused("standard input is closed", hint="name a file, or pipe one in")
     else:
         yield sys.stdin.buffer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import stat
 import subprocess
@@ -198,6 +199,62 @@ def test_c04_tables_of_every_kind(newsletter: Run, tmp_path: Path, encoding: str
     done = json.loads(newsletter("subscriber", "import", str(file), "--confirmed", "--because", "x", "--json").out)
     assert (done["rows"], done["new"]) == (2, 2)
     assert "Jürgen" in newsletter("subscriber", "ls").out
+
+
+def test_an_import_says_what_became_of_every_column(newsletter: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(
+        "Email,HasOptedOutOfEmail,City\na@example.com,TRUE,Rome\nb@example.com,FALSE,Oslo\n"
+    )
+    said = newsletter("subscriber", "import", "x.csv", "--confirmed", "--because", "x")
+    assert "columns read: Email (address), HasOptedOutOfEmail (opt-out)" in said.out
+    assert "columns not read: City" in said.out
+    assert newsletter("subscriber", "ls", "--status", "active").out.count("@") == 1
+    (tmp_path / "y.csv").write_text("email,block\nc@example.com,B12\n")
+    stopped = newsletter("subscriber", "import", "y.csv")
+    assert (stopped.code, stopped.out) == (1, "")
+    assert "line 2: 'B12' in the column 'block' is not understood (nothing was imported" in stopped.err
+    assert newsletter("subscriber", "import", "y.csv", "--column", "Block=ignore").code == 0
+    for wrong in ("block", "block=maybe", "=ignore"):
+        assert newsletter("subscriber", "import", "y.csv", "--column", wrong).code == 2
+    assert "its columns: email, block" in newsletter("subscriber", "import", "y.csv", "--column", "blok=ignore").err
+
+
+def test_standard_input_is_imported(newsletter: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"email,name\na@example.com,Ana\n")))
+    said = newsletter("subscriber", "import", "-", "--confirmed", "--because", "x")
+    assert (said.code, said.out.split(":")[0]) == (0, "standard input")
+    assert "a@example.com" in newsletter("subscriber", "ls").out
+
+
+def test_an_export_through_a_device_says_so_beside_the_rows(newsletter: Run) -> None:
+    newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "x")
+    said = newsletter("subscriber", "export", "/dev/stdout")
+    assert "ana@example.com" not in said.err
+    assert "1 rows were written to /dev/stdout" in said.err
+
+
+def test_subscriber_edit_corrects_what_a_subscriber_can(newsletter: Run) -> None:
+    for name in ("ana", "bob"):
+        newsletter("subscriber", "add", f"{name}@example.com", "--confirmed", "--because", "x")
+    newsletter("topic", "add", "Yoga")
+    newsletter("topic", "add", "Walks")
+    newsletter("field", "add", "city", "--kind", "text", "--label", "City?")
+    done = newsletter(
+        "subscriber", "edit", "ana@example.com", "--language", "de", "--pause", "2027-01-31", "--topic", "yoga",
+        "--answer", "city=Iași", "--address", "ana.new@example.com", "--because", "by phone", "--name", "Ana",
+    )  # fmt: skip
+    assert (done.code, done.out) == (0, "Done.\n"), done.err
+    shown = newsletter("subscriber", "show", "ana.new@example.com").out
+    assert "on a break until 2027-01-31" in shown
+    assert "by phone" in shown
+    assert newsletter("subscriber", "show", "ana@example.com").code == 1
+    assert "on a break" not in newsletter("subscriber", "show", "bob@example.com").out
+    assert newsletter("subscriber", "edit", "bob@example.com", "--address", "x@example.com").code == 2
+    assert newsletter("subscriber", "edit", "bob@example.com", "--answer", "city").code == 2
+    assert newsletter("subscriber", "edit", "bob@example.com").code == 2
+    gone = newsletter("subscriber", "edit", "bob@example.com", "--unsubscribe")
+    assert gone.out == "bob@example.com is unsubscribed from slow-letters. A goodbye is mailed.\n"
+    assert "Nobody is mailed" in newsletter("subscriber", "edit", "bob@example.com", "--unsubscribe").out
 
 
 def test_without_a_word_imported_rows_wait(newsletter: Run, tmp_path: Path, mail: FaultServer) -> None:

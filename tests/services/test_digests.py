@@ -20,6 +20,7 @@ from newsletter.services.polling import entries
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
+from newsletter.services.subscribers.correct import Correction, correct
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
 
@@ -133,9 +134,9 @@ def test_readers_are_owed_what_came_after_they_joined(env: Environment, blog: in
 def test_switching_loses_and_repeats_nothing(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
     join("ana@example.com", "weekly")
     publish("One")
-    subscribers.edit("ana@example.com", cadence="instant")
+    correct(env, "ana@example.com", Correction(cadence="instant"))
     tick(env)
-    subscribers.edit("ana@example.com", cadence="weekly")
+    correct(env, "ana@example.com", Correction(cadence="weekly"))
     publish("Two")
     clock.now = MONDAY_8
     tick(env)

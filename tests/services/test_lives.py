@@ -23,6 +23,7 @@ from newsletter.services.polling import entries, store
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
+from newsletter.services.subscribers.correct import Correction, correct
 from tests.fakes import Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list
 
@@ -100,7 +101,7 @@ class Life:
 
     def switch(self) -> None:
         if self.everyone:
-            subscribers.edit(self.dice.choice(self.everyone), cadence=self.dice.choice(CADENCES))
+            correct(self.env, self.dice.choice(self.everyone), Correction(cadence=self.dice.choice(CADENCES)))
 
     def pause(self) -> None:
         if self.everyone:

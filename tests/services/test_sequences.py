@@ -20,6 +20,7 @@ from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
+from newsletter.services.subscribers.correct import Correction, correct
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.feeds_server import item, rss
 from tests.people import add_list, add_reader
@@ -258,8 +259,8 @@ def a_storm_of_errors(world: World) -> None:
 
 def switching_rhythm(world: World) -> None:
     world.says(post(3), *OLD)
-    subscribers.edit("i@example.com", cadence="weekly")
-    subscribers.edit("w@example.com", cadence="instant")
+    correct(world.env, "i@example.com", Correction(cadence="weekly"))
+    correct(world.env, "w@example.com", Correction(cadence="instant"))
     world.passes(HOUR)
     assert (world.got("i"), world.got("w")) == (["Post3"], ["Post3"])
     world.says(post(4), post(3), *OLD, after=8 * DAY)

@@ -113,7 +113,7 @@ def _form(session: Session, slug: str) -> Form:
     row = None if slug in RESERVED_SLUGS else session.connection().execute(_ONE, {"slug": slug}).one_or_none()
     if row is None:
         raise NotFound("there is no such list")
-    fields = _fields(session, row.id) if row.has_fields else ()
+    fields = fields_of(session, row.id) if row.has_fields else ()
     return _shown(row, fields, topics_of(session, row.id) if row.has_topics else ())
 
 
@@ -125,7 +125,8 @@ def _shown(row: Row[*tuple[Any, ...]], fields: tuple[Field, ...] = (), topics: t
     )  # fmt: skip
 
 
-def _fields(session: Session, list_id: int) -> tuple[Field, ...]:
+def fields_of(session: Session, list_id: int) -> tuple[Field, ...]:
+    """Read the author's own fields of a list, in their order."""
     query = select(FormField).where(FormField.list_id == list_id).order_by(FormField.id)
     return tuple(
         Field(row.name, row.kind, row.label, tuple(row.choices), row.required) for row in session.scalars(query)
@@ -146,7 +147,7 @@ def add(slug: str, name: str, kind: str, label: str, choices: Sequence[str] = ()
         raise InvalidInput(problems)
     with transaction() as session:
         found = find(session, slug)
-        there = _fields(session, found.id)
+        there = fields_of(session, found.id)
         if name in {each.name for each in there}:
             raise Refused(f"{slug} has a field {name} already", hint="remove it first, or choose another name")
         if len(there) >= FIELDS_AT_MOST:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -17,7 +17,6 @@ from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.html.sanitize import plain
 from newsletter.models import Subscriber, Subscription, Tag
 from newsletter.schedule import CADENCES
-from newsletter.services import tags
 from newsletter.services.audience import segments
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.polling.feeds import find_list
@@ -209,42 +208,17 @@ def _row(
     return False, made
 
 
-def edit(
-    address: str,
-    *,
-    name: str | None = None,
-    slug: str | None = None,
-    cadence: str | None = None,
-    tag: Sequence[str] = (),
-    untag: Sequence[str] = (),
-) -> SubscriberView:
-    """Corrects a name, or a cadence on one list; puts tags on a subscriber, or takes them off. Raises `NotFound`,
-    `InvalidInput`."""
+def unsubscribe(env: Environment, address: str, slug: str) -> bool:
+    """End one subscription on its owner's request, as their own click would. Returns whether it was active, and so a
+    goodbye is mailed. Raises `NotFound` where there is no such subscription."""
     with transaction() as session:
-        found = find(session, address)
-        if name is not None:
-            found.name = plain(name, limit=200)
-        tags.add(session, found.id, tag)
-        tags.remove(session, found.id, untag)
-        if cadence is not None:
-            if cadence not in CADENCES:
-                raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
-            for subscription in found.subscriptions:
-                if slug in (None, subscription.mailing_list.slug):
-                    subscription.cadence = cadence
-        session.flush()
-        return view(found)
-
-
-def unsubscribe(env: Environment, address: str, slug: str) -> SubscriberView:
-    """Ends one subscription on its owner's request, as his own click would."""
-    with transaction() as session:
-        found = find(session, address)
-        for subscription in found.subscriptions:
-            if subscription.mailing_list.slug == slug:
-                leave(env, session, subscription, Evidence("author"))
-        session.flush()
-        return view(found)
+        subscriber = find(session, address)
+        subscription = next((each for each in subscriber.subscriptions if each.mailing_list.slug == slug), None)
+        if subscription is None:
+            raise NotFound(f"this address has no subscription to {slug}")
+        was_active = subscription.status == "active"
+        leave(env, session, subscription, Evidence("author"))
+        return was_active
 
 
 def remove(env: Environment, address: str) -> SubscriberView:

@@ -1,0 +1,164 @@
+"""Correct a subscriber on their own word to the author: everything that subscribers can change themselves.
+
+Nobody is made active here, and a consent is only taken back, or noted with how the author knows of it.
+What was chosen for a subscription is noted in its record of consent, on the author's word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import transaction
+from newsletter.errors import Conflict, InvalidInput, NotFound, Refused
+from newsletter.html.sanitize import plain
+from newsletter.i18n import LANGUAGES, known
+from newsletter.models import Subscriber, Subscription, Suppression
+from newsletter.schedule import CADENCES
+from newsletter.services import tags
+from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.lists import topics
+from newsletter.services.runtime import Environment
+from newsletter.services.signup import forms
+from newsletter.services.signup.address_policy import accepted
+from newsletter.services.signup.double_opt_in import drop_requests
+from newsletter.services.subscribers.admin import SubscriberView, find, view
+from newsletter.services.suppressions import hashes, suppressed
+
+PAUSE_AT_MOST = timedelta(days=366)
+"""The longest pause, as on the page of preferences: whoever wants less for longer leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is to change; None and empty change nothing. `slug` is the one list that `cadence`, `pause`, `topics` and
+    `answers` are about, all of the subscriber's lists where it is None. `resume` ends a pause; no `topics` with
+    `all_topics` means every one. `because` is how the author knows, kept as evidence."""
+
+    name: str | None = None
+    language: str | None = None
+    address: str | None = None
+    slug: str | None = None
+    cadence: str | None = None
+    pause_until: datetime | None = None
+    resume: bool = False
+    topics: Sequence[str] = ()
+    all_topics: bool = False
+    answers: Mapping[str, str] = field(default_factory=dict)
+    tag: Sequence[str] = ()
+    untag: Sequence[str] = ()
+    because: str = ""
+
+
+def correct(env: Environment, address: str, correction: Correction) -> SubscriberView:
+    """Correct a subscriber. Nobody is mailed, and nothing changes where anything is wrong.
+
+    Raises `NotFound` (no such subscriber, list, or subscription), `InvalidInput` by part, `Refused` (an address that is
+    taken or suppressed).
+    """
+    try:
+        with transaction() as session:
+            subscriber = find(session, address)
+            if correction.name is not None:
+                subscriber.name = plain(correction.name, limit=200)
+            if correction.language is not None:
+                subscriber.language = _language(correction.language)
+            tags.add(session, subscriber.id, correction.tag)
+            tags.remove(session, subscriber.id, correction.untag)
+            for subscription in _chosen(subscriber, correction):
+                _correct_subscription(env, session, subscription, correction)
+            if correction.address is not None:
+                _move(env, session, subscriber, correction.address, correction.because)
+            session.flush()
+            return view(subscriber)
+    except Conflict as conflict:
+        if conflict.constraint != "uq_subscribers_email_key":
+            raise
+        raise Refused("another subscriber has this address") from None
+
+
+def _language(tag: str) -> str:
+    language = known(tag)
+    if tag.strip() and not language:
+        raise InvalidInput({"language": f"is none of {', '.join(LANGUAGES)}"})
+    return language
+
+
+def _chosen(subscriber: Subscriber, correction: Correction) -> list[Subscription]:
+    """The subscriptions that are meant. Raises `NotFound` where a list is named that is not among them."""
+    subscriptions = [each for each in subscriber.subscriptions if correction.slug in (None, each.mailing_list.slug)]
+    if correction.slug and not subscriptions:
+        raise NotFound(f"this address has no subscription to {correction.slug}")
+    if len(subscriptions) > 1 and (correction.topics or correction.answers):  # each list has its own
+        slugs = " | ".join(each.mailing_list.slug for each in subscriptions)
+        raise Refused("which list?", hint=f"--list {slugs}")
+    return subscriptions
+
+
+def _correct_subscription(
+    env: Environment, session: Session, subscription: Subscription, correction: Correction
+) -> None:
+    changes: list[str] = []
+    if correction.cadence is not None and correction.cadence != subscription.cadence:
+        if correction.cadence not in CADENCES:
+            raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
+        changes.append(f"{subscription.cadence} → {correction.cadence}")
+        subscription.cadence = correction.cadence
+    if correction.pause_until is not None:
+        if not env.now < correction.pause_until <= env.now + PAUSE_AT_MOST:
+            raise InvalidInput({"pause": "must be a day in the next twelve months"})
+        subscription.paused_until = correction.pause_until
+        changes.append(f"paused until {correction.pause_until:%Y-%m-%d}")
+    elif correction.resume and subscription.paused_until is not None:
+        subscription.paused_until = None
+        changes.append("no pause any more")
+    wanted = () if correction.all_topics else correction.topics
+    if (correction.all_topics or wanted) and topics.choose_topics(session, subscription, wanted):
+        changes.append(f"topics: {', '.join(wanted) or 'all'}")
+    changes += _correct_answers(session, subscription, correction)
+    if changes:
+        note = "; ".join([*changes, *([correction.because] if correction.because else [])])
+        note_consent(session, subscription.id, "changed", Evidence("author", note=note), env.now)
+
+
+def _correct_answers(session: Session, subscription: Subscription, correction: Correction) -> list[str]:
+    """Set answers to fields of the list; a consent may be taken back, and given only with how the author knows."""
+    if not correction.answers:
+        return []
+    slug = subscription.mailing_list.slug
+    fields = {each.name: each for each in forms.fields_of(session, subscription.list_id)}
+    if unknown := sorted(set(correction.answers) - set(fields)):
+        raise InvalidInput({"answer": f"{slug} has no field {unknown[0]}; see `newsletter field ls`"})
+    answers, problems = forms.answered([fields[name] for name in correction.answers], correction.answers)
+    if problems:
+        raise InvalidInput(problems)
+    for name, value in answers.items():
+        if fields[name].kind == "consent" and value and not correction.because:
+            raise InvalidInput({name: 'a consent is given by the subscriber; say how you know: --because "..."'})
+    removed = set(correction.answers) - set(answers)
+    merged = {name: value for name, value in subscription.answers.items() if name not in removed}
+    subscription.answers = merged | answers
+    return [f"{name}: {answers.get(name, '')}" for name in correction.answers]
+
+
+def _move(env: Environment, session: Session, subscriber: Subscriber, typed: str, because: str) -> None:
+    """Give a subscriber another address, on the author's word. A request that waits must be made anew: its mail lies in
+    the old mailbox. Whoever complained at the old address is not written to at another one."""
+    if not because.strip():
+        raise InvalidInput({"address": 'needs how you know that it is theirs: --because "..."'})
+    address = accepted(env, typed, field="address")
+    reasons = select(Suppression.reason).where(Suppression.email_hash.in_(hashes(env, subscriber.email_key)))
+    if set(session.scalars(reasons)) - {"bounce"} or suppressed(env, session, address.key):
+        raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
+    before = subscriber.email
+    subscriber.email, subscriber.email_key = address.email, address.key
+    subscriber.new_email = subscriber.new_email_key = None
+    session.flush()
+    evidence = Evidence("author", note=f"{before} → {address.email}; {because}")
+    for subscription in subscriber.subscriptions:
+        drop_requests(session, subscription)
+        note_consent(session, subscription.id, "moved", evidence, env.now)
