@@ -45,7 +45,7 @@ class Group:
 
 
 def find_status_part(message: Part) -> Part | None:
-    """Find the part that holds the report; what the returned message itself holds does not count."""
+    """Find the part that holds the report, not one inside the returned message."""
     parts = [part for part in message.walk() if part.content_type in STATUS_TYPES]
     return min(parts, key=lambda part: part.depth, default=None)
 

@@ -19,7 +19,15 @@ _MESSAGE_ID = re.compile(r"message-id\s{0,8}:\s{0,8}<([^<>\s]{3,250})>", re.I)
 _ANGLE = re.compile(r"<([^<>\s]{3,250})>")
 _UNSUBSCRIBE = re.compile(r"list-unsubscribe\s{0,8}:((?:[^\n]{0,1000}\n(?=[ \t])){0,8}[^\n]{0,1000})", re.I)
 _ENVELOPE_ID = re.compile(r"original-envelope-id\s{0,8}:\s{0,8}(\S{1,120})", re.I)
-_SENT_TO = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-rcpt-to")
+_SENT_TO = (
+    "to",
+    "cc",
+    "delivered-to",
+    "x-original-to",
+    "envelope-to",
+    "x-envelope-to",
+    "x-rcpt-to",
+)
 
 
 def collect_evidence(message: Part) -> Evidence:

@@ -40,7 +40,7 @@ REASON_AT_MOST = 300
 
 _CODE = re.compile(r"(?<![\w.:=\[-])([45]\d\d)(?=[ -]|$)")
 _IRONPORT = re.compile(r"[45]\.[\dx]\.\d - [\w ]{3,60}?(?=[45]\d\d-')")
-"""Cisco's gateways put "5.1.0 - Unknown address error" before what the last server said, whatever it was."""
+"""Cisco's gateways put "5.1.0 - Unknown address error" before whatever the last server said."""
 
 _STATUS = re.compile(r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")

@@ -144,7 +144,7 @@ def _decode_header_bytes(line: bytes) -> str:
 
 
 def _split_parts(body: list[bytes], boundary: bytes, room: list[int]) -> tuple[list[bytes], list[list[bytes]]]:
-    """Cut a multipart body at its boundary (RFC 2046 section 5.1.1); what precedes it comes first."""
+    """Cut a multipart body at its boundary (RFC 2046 section 5.1.1), the preamble first."""
     opening, closing = b"--" + boundary, b"--" + boundary + b"--"
     preamble: list[bytes] = []
     pieces: list[list[bytes]] = []

@@ -18,15 +18,16 @@ LINES_BELOW = 8
 """Lines below an address that can hold its reason."""
 
 _CUT = re.compile(
-    r"\s{0,8}(?:[-=_*>#]{2,80}.{0,40}(?:original|copy of|returned message|below|unsent|undelivered|"
-    r"message (?:header|follows|text|body)|headers? follow|forwarded|urspr|nachricht|d'origine).{0,80}|"
-    r"(?:the |your )?(?:original message|message) (?:headers?|follows|is attached|was|text|body)?:?\s{0,8}$|"
-    r"(?:received|return-path|x-originating-ip|dkim-signature|mime-version|x-mailer)\s{0,4}:)",
+    r"\s{0,8}(?:[-=_*>#]{2,80}.{0,40}(?:original|copy of|returned message|below|unsent|"
+    r"undelivered|message (?:header|follows|text|body)|headers? follow|forwarded|urspr|nachricht|"
+    r"d'origine).{0,80}|(?:the |your )?(?:original message|message) (?:headers?|follows|is "
+    r"attached|was|text|body)?:?\s{0,8}$|(?:received|return-path|x-originating-ip|dkim-signature|"
+    r"mime-version|x-mailer)\s{0,4}:)",
     re.I,
 )
 _QUOTED = re.compile(
-    r"\s{0,8}[>|]?\s{0,8}(?:mail from|from|to|cc|reply-to|subject|date|sent|message-id|sender|von|an|de|"
-    r"betreff|objet|in-reply-to|references|x-[a-z-]{1,40})\s{0,4}:",
+    r"\s{0,8}[>|]?\s{0,8}(?:mail from|from|to|cc|reply-to|subject|date|sent|message-id|sender|"
+    r"von|an|de|betreff|objet|in-reply-to|references|x-[a-z-]{1,40})\s{0,4}:",
     re.I,
 )
 _CONTACT = re.compile(r"(?:contact|write to|reply to|mail us|questions|assistance|help|send mail to) ", re.I)
@@ -88,7 +89,7 @@ def find_reason(notice: str, address: str) -> str:
 
 
 def _read_below(lines: list[str], number: int, wanted: str) -> str:
-    """Join a line and those below it, up to the next address, or a blank line once there are words."""
+    """Join a line and those below it, up to the next address or the end of its words."""
     block = [lines[number]]
     has_words = bool(_WORD.search(lines[number].lower().replace(wanted, "")))
     for line in lines[number + 1 : number + 1 + LINES_BELOW]:

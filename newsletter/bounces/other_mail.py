@@ -11,22 +11,24 @@ from newsletter.bounces.types import BounceClass, BounceResult, Evidence
 
 _AUTO_SUBJECT = re.compile(
     r"(?:auto(?:matic|mated|matische|matique)?[ :-]{0,3}(?:reply|response|respon|antwort|answer)|"
-    r"out of (?:the )?office|\booo\b|away from|on (?:vacation|holiday|leave)|vacation|abwesen|urlaub|"
-    r"automatische antwort|r.{1,2}ponse automatique|absen(?:t|ce)|respuesta autom|fuera de|risposta autom|"
-    r"assente|afwezig|autoreply|autorespon|automatisch|fraværende|frånvaro|poissa|nieobecn)",
+    r"out of (?:the )?office|\booo\b|away from|on (?:vacation|holiday|leave)|vacation|abwesen|"
+    r"urlaub|automatische antwort|r.{1,2}ponse automatique|absen(?:t|ce)|respuesta autom|fuera "
+    r"de|risposta autom|assente|afwezig|autoreply|autorespon|automatisch|fraværende|frånvaro|"
+    r"poissa|nieobecn)",
     re.I,
 )
 _CHALLENGE = re.compile(
-    r"(?:confirm|verify) (?:your|that you|you are|the) .{0,40}(?:message|mail|sender|human|sent|address)|"
-    r"challenge|anti-?spam (?:confirm|verif)|spamarrest|boxbe|waiting list|sender verification|"
-    r"please (?:click|reply).{0,60}(?:deliver|release|approve)|your message .{0,30}(?:held|awaiting|quarantine)",
+    r"(?:confirm|verify) (?:your|that you|you are|the) .{0,40}(?:message|mail|sender|human|sent|"
+    r"address)|challenge|anti-?spam (?:confirm|verif)|spamarrest|boxbe|waiting list|sender "
+    r"verification|please (?:click|reply).{0,60}(?:deliver|release|approve)|your message "
+    r".{0,30}(?:held|awaiting|quarantine)",
     re.I,
 )
 _UNSUBSCRIBE_TO = re.compile(r"^(?:unsub|unsubscribe)[+=_-]|^unsubscribe@", re.I)
 _UNSUBSCRIBE = re.compile(
-    r"^\W{0,8}(?:(?:re|aw|fwd?|sv)\s{0,2}:\s{0,2})?(?:please )?(?:unsubscribe|opt.?out|remove(?: me)?|abmelden|"
-    r"abbestellen|d.sabonner|se d.sabonner|d.sinscription|baja|darse de baja|cancelar suscripci.n|"
-    r"dezabonare|disiscriviti|cancellami|afmelden)(?: me)?\W{0,8}$",
+    r"^\W{0,8}(?:(?:re|aw|fwd?|sv)\s{0,2}:\s{0,2})?(?:please )?(?:unsubscribe|opt.?out|remove(?: "
+    r"me)?|abmelden|abbestellen|d.sabonner|se d.sabonner|d.sinscription|baja|darse de baja|"
+    r"cancelar suscripci.n|dezabonare|disiscriviti|cancellami|afmelden)(?: me)?\W{0,8}$",
     re.I,
 )
 _REPLY_SUBJECT = re.compile(r"^\s{0,8}(?:re|aw|antw|sv|vs|odp|r|res|rif)(?:\[\d{1,3}\])?\s{0,2}:", re.I)
@@ -61,14 +63,14 @@ def is_receipt(message: Part) -> bool:
 
 
 def is_foreign_bulk(message: Part) -> bool:
-    """Tell whether a message is bulk mail or marked as spam: somebody's, or ours come back whole."""
+    """Tell whether a message is bulk mail, foreign or ours come back whole, or marked as spam."""
     if message.get("x-spam-flag").strip().lower() == "yes":
         return True
     return bool(message.get("list-unsubscribe") or message.get("list-id") or message.get("feedback-id"))
 
 
 def is_automatic(message: Part) -> bool:
-    """Tell whether a program answered (RFC 3834 section 5), or asks to prove that a person wrote."""
+    """Tell whether a program answered (RFC 3834 section 5), or asks for proof of a person."""
     submitted = message.get("auto-submitted").partition(";")[0].strip().lower()
     if submitted not in ("", "no"):
         return True

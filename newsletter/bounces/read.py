@@ -22,42 +22,45 @@ FLUFL_BYTES_AT_MOST, FLUFL_LINES_AT_MOST = 32 * 1024, 400
 """What flufl.bounce is given: its detectors take a second for a hundred thousand lines."""
 
 _SYSTEM = re.compile(
-    r"mailer-?daemon|mail-?daemon|maildaemon|postmaster|mail delivery|delivery (?:sub)?system|mdaemon|"
-    r"microsoft ?exchange|system administrator|mail administrator|mail system|bounce|mailsystem|mmdf|"
-    r"delivery service|zustellsystem|internet mail|inet_mail|mail server",
+    r"mailer-?daemon|mail-?daemon|maildaemon|postmaster|mail delivery|delivery (?:sub)?system|"
+    r"mdaemon|microsoft ?exchange|system administrator|mail administrator|mail system|bounce|"
+    r"mailsystem|mmdf|delivery service|zustellsystem|internet mail|inet_mail|mail server",
     re.I,
 )
 _SUBJECT = re.compile(
-    r"undeliver|non[- ]?deliver|deliver\w{0,5} (?:status|fail|error|problem|report|notif|has fail|unsuccess|"
-    r"delay|warning)|return(?:ed|ing) (?:mail|message|to sender)|failure notice|mail (?:delivery|failure|error)|"
-    r"could not be delivered|couldn.t be delivered|not delivered|delivery to .{0,60}(?:fail|delay)|"
-    r"unzustellbar|nicht zugestellt|zustellung|zustellbar|unbestellbar|non remis|non d.livr|chec de|"
-    r"message (?:status|not delivered|undelivered|delayed)|mail could not|rejected|bounced|"
-    r"no entregado|mancato recapito|onbestelbaar|niepowodzenie|warning: (?:message|could not|mail)|"
-    r"user unknown|unknown user|nondeliverable|mail system error|unable to deliver|"
-    r"delivery failure|failed delivery|problem delivering|error sending|delivery notification",
+    r"undeliver|non[- ]?deliver|deliver\w{0,5} (?:status|fail|error|problem|report|notif|has "
+    r"fail|unsuccess|delay|warning)|return(?:ed|ing) (?:mail|message|to sender)|failure notice|"
+    r"mail (?:delivery|failure|error)|could not be delivered|couldn.t be delivered|not delivered|"
+    r"delivery to .{0,60}(?:fail|delay)|unzustellbar|nicht zugestellt|zustellung|zustellbar|"
+    r"unbestellbar|non remis|non d.livr|chec de|message (?:status|not delivered|undelivered|"
+    r"delayed)|mail could not|rejected|bounced|no entregado|mancato recapito|onbestelbaar|"
+    r"niepowodzenie|warning: (?:message|could not|mail)|user unknown|unknown user|nondeliverable|"
+    r"mail system error|unable to deliver|delivery failure|failed delivery|problem delivering|"
+    r"error sending|delivery notification",
     re.I,
 )
 _BODY = re.compile(
-    r"(?:could|can) ?not be delivered|couldn.t be delivered|qmail-send|unable to deliver|undeliverable|"
-    r"undelivered|permanent (?:fatal )?errors?|did not reach the following|delivery to the following|"
-    r"failed to deliver|was not delivered|delivery (?:has )?failed|konnte nicht zugestellt|"
-    r"nicht zugestellt werden|n.a (?:pas )?pu .tre|not been delivered|returned to sender|"
-    r"have delivery problems|no se (?:ha )?pud|following (?:address|recipient)",
+    r"(?:could|can) ?not be delivered|couldn.t be delivered|qmail-send|unable to deliver|"
+    r"undeliverable|undelivered|permanent (?:fatal )?errors?|did not reach the following|"
+    r"delivery to the following|failed to deliver|was not delivered|delivery (?:has )?failed|"
+    r"konnte nicht zugestellt|nicht zugestellt werden|n.a (?:pas )?pu .tre|not been delivered|"
+    r"returned to sender|have delivery problems|no se (?:ha )?pud|following (?:address|"
+    r"recipient)",
     re.I,
 )
 _DELAY_SUBJECT = re.compile(r"delay|warning|verz.{1,2}ger|retard|still (?:trying|being)|deferred|not yet", re.I)
 _DELAY = re.compile(
-    r"will (?:continue|keep)(?: to)? (?:try|be)|will be (?:re)?(?:tried|attempted|sent)|re-?attempted later|"
-    r"not yet been delivered|has been delayed|delivery (?:is |was )?delayed|you do not need to|"
-    r"warning message only|could not send message for (?:the )?past|still being (?:tried|retried)|"
-    r"no action is required|will retry|temporary error|next attempt|noch nicht zugestellt|weiterhin versuch",
+    r"will (?:continue|keep)(?: to)? (?:try|be)|will be (?:re)?(?:tried|attempted|sent)|"
+    r"re-?attempted later|not yet been delivered|has been delayed|delivery (?:is |was )?delayed|"
+    r"you do not need to|warning message only|could not send message for (?:the )?past|still "
+    r"being (?:tried|retried)|no action is required|will retry|temporary error|next attempt|noch "
+    r"nicht zugestellt|weiterhin versuch",
     re.I,
 )
 _FINAL = re.compile(
     r"giving up|permanent|has been returned|could not be delivered after|delivery has failed|"
-    r"(?<!not )(?<!not been )\bfailed permanently|will not be (?:re)?tried|no longer be|undeliverable|"
-    r"(?<!non-)fatal error|\b5\d\d[ -]\d\.\d|retry timeout exceeded|too long",
+    r"(?<!not )(?<!not been )\bfailed permanently|will not be (?:re)?tried|no longer be|"
+    r"undeliverable|(?<!non-)fatal error|\b5\d\d[ -]\d\.\d|retry timeout exceeded|too long",
     re.I,
 )
 
@@ -86,6 +89,8 @@ def read_bounce(data: bytes) -> list[BounceResult]:
 def _read_report(message: Part, evidence: Evidence) -> list[BounceResult]:
     """Read a machine-readable report, also where it stands in plain text."""
     part = find_status_part(message)
+    if part is None and not _is_bounce(message):
+        return []
     text = part.text() if part else _find_fields(message)
     _, groups = read_groups(text)
     notice = _read_notice(message)

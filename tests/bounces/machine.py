@@ -344,3 +344,21 @@ add(
     (DEAD, "hard"),
 )
 assert VERP.endswith("bounce.example.com")
+
+POSTFIX_HEADERS_ONLY = report(
+    group(
+        "ann+tag@example.org",
+        "5.0.0",
+        "550 Requested action not taken: mailbox unavailable",
+        original="ann+tag@example.org",
+    ),
+    notice="""This is the mail system at host mx.example.com.
+
+<ann+tag@example.org>: host 192.0.2.1[192.0.2.1] said: 550 Requested action
+    not taken: mailbox unavailable (in reply to RCPT TO command)
+""",
+    about="Reporting-MTA: dns; mx.example.com\nOriginal-Envelope-Id: env-1\n",
+).replace(b"Content-Type: message/rfc822", b"Content-Type: text/rfc822-headers")
+"""What a Postfix 3.7 on the loopback returned where RET=HDRS was asked for (RFC 3461 section 4.3)."""
+
+add("postfix-headers-only", POSTFIX_HEADERS_ONLY, ("ann+tag@example.org", "hard"))

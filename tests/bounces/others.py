@@ -47,6 +47,7 @@ SAMPLES = [
     Sample("reply-about-a-bounce", mail("Re: Three new posts", "My other address bounced: 550 5.1.1 user unknown, could not be delivered.", headers="References: <h4ndle0f0urs@example.com>\n"), [(DEAD, "reply")]),
     Sample("reply-please-unsubscribe", mail("Re: Three new posts", "please unsubscribe me", headers="In-Reply-To: <h4ndle0f0urs@example.com>\n"), [(DEAD, "reply")]),
     Sample("reply-quoting-a-bounce", mail("Re: Undelivered Mail Returned to Sender", "> <zoe@example.net>: 550 5.1.1 user unknown, could not be delivered", headers="In-Reply-To: <x@example.org>\n"), [(DEAD, "reply")]),
+    Sample("a-person-pastes-a-report", mail("My mail came back", "Final-Recipient: rfc822; zoe@example.net\nAction: failed\nStatus: 5.1.1\n"), [("", "ignore")]),
     Sample("unsubscribe-by-address", mail("", "", to="unsub+t0ken@example.com"), [(DEAD, "unsubscribe")]),
     Sample("unsubscribe-by-subject", mail("unsubscribe", "Gesendet von meinem iPhone"), [(DEAD, "unsubscribe")]),
     Sample("unsubscribe-german", mail("Abmelden", ""), [(DEAD, "unsubscribe")]),

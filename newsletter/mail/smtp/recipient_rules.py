@@ -12,16 +12,15 @@ _WHO = (
     r"(?:users?|recipients?|mailbox(?:es)?|accounts?|(?<!ip )address(?:es|ee)?|alias|person|"
     r"local ?part|mail ?drop|subscriber|inbox|empf.{1,2}nger\w{0,12}|benutzer\w{0,12}|postfach|"
     r"e-?mail-?adresse|adresse|utilisateur|destinataires?|boite|compte|destinatario|usuario|"
-    r"buzon|"
-    r"casella|utente)"
+    r"buzon|casella|utente)"
 )
 _SIZE = r"(?:message|mail|e-?mail|content|body|attachment|nachricht|anhang)"
 
 _GAP = (
-    r"(?:(?!messages?\b|(?<![a-z-])mails?\b|connection|session|delivery|server|certificate|password|"
-    r"credential|command|policy|dns\b|route|subscription|sender|client).){0,45}?"
+    r"(?:(?!messages?\b|(?<![a-z-])mails?\b|connection|session|delivery|server|certificate|"
+    r"password|credential|command|policy|dns\b|route|subscription|sender|client).){0,45}?"
 )
-"""What may stand between a recipient and what is wrong with it, without another thing that could be."""
+"""What may stand between a recipient and what is wrong with it: nothing else that could be meant."""
 
 MAILBOX_BUSY = Rule(
     Cause.MAILBOX_FULL,
@@ -49,28 +48,23 @@ RECIPIENT_REFUSES = Rule(
     Cause.RECIPIENT_POLICY,
     "Exchange Online NDR 5.7.124, 5.7.133, 5.7.134, 5.7.12, 5.1.8 group restrictions; Postmark "
     "(inactive recipient, suppressions); Zoho (Mailbox delivery restricted by policy); SES "
-    "account "
-    "suppression list; bell.net (not allowed to send mail to)",
+    "account suppression list; bell.net (not allowed to send mail to)",
     (
-        r"not (?:allowed|permitted|authori[sz]ed) to (?:send|post|submit|mail|write|deliver)"
-        r"(?: any| e-?mails?| mails?| messages?){0,3} to (?:@|(?:this|the) (?:recipient|user|"
-        r"group|"
+        r"not (?:allowed|permitted|authori[sz]ed) to (?:send|post|submit|mail|write|deliver)(?: "
+        r"any| e-?mails?| mails?| messages?){0,3} to (?:@|(?:this|the) (?:recipient|user|group|"
         r"list|mailbox|address|person|distribution|conference))",
         r"(?:recipient|user|mailbox|group|address|list) .{0,20}only (?:accept|receive|"
-        r"allow)\w{0,12}"
-        r" .{0,30}from",
+        r"allow)\w{0,12} .{0,30}from",
         r"blocked by (?:the )?(?:recipient|user|addressee|mailbox owner)",
         r"(?:recipient|user|addressee) (?:has |have )?(?:blocked|refuse\w{0,12}|does not "
-        r"(?:accept|want|"
-        r"wish)|doesn.t (?:accept|want|wish)|rejects)",
+        r"(?:accept|want|wish)|doesn.t (?:accept|want|wish)|rejects)",
         r"resolver\.rst(?!\.\w{1,9}sizelimit)|recipientrestricted|delivery (?:is )?restricted",
         r"(?:members|subscribers)[ -]only|not (?:a member|subscribed) (?:of|to)|only (?:members|"
         r"subscribers)|post\w{0,12} .{0,20}moderat",
         r"(?:not (?:on|in)|isn.t (?:on|in)) .{0,25}(?:allow\w{0,12}|white|safe|approved)[ "
-        r"-]?(?:ed )?"
-        r"(?:list|sender)",
-        r"inactive recipient|marked as inactive|address is on the suppression list|"
-        r"(?:account|sending)\S{0,3} suppression list|is suppressed",
+        r"-]?(?:ed )?(?:list|sender)",
+        r"inactive recipient|marked as inactive|address is on the suppression list|(?:account|"
+        r"sending)\S{0,3} suppression list|is suppressed",
         r"mailbox delivery (?:restricted|failure) (?:by )?policy|sender not authenticated for",
         r"external senders|internal (?:senders|use|mail) only",
     ),
@@ -81,37 +75,32 @@ MAILBOX_SUSPENDED = Rule(
     "RFC 3463 X.2.1; Outlook.com and hosting panels (mailbox temporarily disabled, suspended)",
     (
         _WHO + r".{0,50}(?:temporar\w{1,12}|vor.{1,2}bergehend|momentan|currently|"
-        r"temporairement).{0,30}"
-        r"(?:disabl|suspend|lock|unavail|inactiv|block|not av|gesperrt|nicht|deactiv|"
-        r"indisponible|"
-        r"over|full)",
+        r"temporairement).{0,30}(?:disabl|suspend|lock|unavail|inactiv|block|not av|gesperrt|"
+        r"nicht|deactiv|indisponible|over|full)",
         r"(?:temporarily|currently|temporary) (?:disabled|suspended|locked|inactive|blocked|"
         r"unavailable)"
         r" .{0,20}" + _WHO,
-        r"mailbox (?:is )?(?:busy|locked|in use)|unverified address|address (?:currently )?"
-        r"unverified",
-        r"(?:user|mailbox|account|recipient|@)\S{0,3} (?:account )?(?:is |has been |was )?"
-        r"(?:suspended|locked|frozen)",
+        r"mailbox (?:is )?(?:busy|locked|in use)|unverified address|address (?:currently "
+        r")?unverified",
+        r"(?:user|mailbox|account|recipient|@)\S{0,3} (?:account )?(?:is |has been |was "
+        r")?(?:suspended|locked|frozen)",
     ),
 )
 
 NETWORK_TROUBLE = Rule(
     Cause.TEMPORARY,
-    "Postfix bounce templates (Host not found, try again; mail for x loops back to myself); "
-    "RFC 3463 "
-    "X.4.6, X.4.7; Exchange (QUEUE.Expired)",
+    "Postfix bounce templates (Host not found, try again; mail for x loops back to myself); RFC "
+    "3463 X.4.6, X.4.7; Exchange (QUEUE.Expired)",
     (
         r"host not found, try again|try again: host not found|name server.{0,20}(?:temporar|"
         r"timeout)",
         r"loops? (?:back|detected)|too many hops|mail loop|routing loop|hop ?count",
         r"(?:delivery|retry|time|queue|message) .{0,20}(?:expired|time-?out|timed out)|"
-        r"queue\.expired|"
-        r"in the queue too long|not been delivered .{0,20}(?:days|hours)|retry time not reached|"
-        r"retry timeout exceeded",
+        r"queue\.expired|in the queue too long|not been delivered .{0,20}(?:days|hours)|retry "
+        r"time not reached|retry timeout exceeded",
         r"connection (?:timed out|refused|reset|dropped|lost|closed|died)|no route to host|"
         r"network (?:is )?unreachable|lost connection|operation timed out|conversation with "
-        r".{0,40}"
-        r"timed out",
+        r".{0,40}timed out",
     ),
 )
 
@@ -122,20 +111,15 @@ NO_SUCH_DOMAIN = Rule(
     "Exchange Online NDR 5.4.310; qmail-remote (Sorry, I couldn't find any host named)",
     (
         r"null ?mx|\bmx 0\b|nxdomain|nonexistentdomain",
-        r"(?:domain|host|hostname|host or domain)(?: names?)? (?:of recipient )?(?:was |is |"
-        r"are |has |"
-        r"could |does |did )?(?:not (?:be )?(?:found|exist\w{0,12}|known|resolve\w{0,12}|"
-        r"hosted|valid|served|"
-        r"local)|unknown|invalid|non.?exist\w{0,12}|no longer|not accept\w{0,12} (?:any "
-        r")?(?:e-?mail|mail|"
-        r"messages))",
-        r"(?:domain|host) .{0,30}(?:does not exist|doesn.t exist|n't exist|(?:does not|"
-        r"doesn.t) accept "
-        r"(?:any )?(?:e-?mail|mail)|accepts no (?:e-?mail|mail)|never (?:sends|accepts)|"
+        r"(?:domain|host|hostname|host or domain)(?: names?)? (?:of recipient )?(?:was |is |are |"
+        r"has |could |does |did )?(?:not (?:be )?(?:found|exist\w{0,12}|known|resolve\w{0,12}|"
+        r"hosted|valid|served|local)|unknown|invalid|non.?exist\w{0,12}|no longer|not "
+        r"accept\w{0,12} (?:any )?(?:e-?mail|mail|messages))",
+        r"(?:domain|host) .{0,30}(?:does not exist|doesn.t exist|n't exist|(?:does not|doesn.t) "
+        r"accept (?:any )?(?:e-?mail|mail)|accepts no (?:e-?mail|mail)|never (?:sends|accepts)|"
         r"existiert nicht)",
         r"(?:unknown|no such|invalid|non.?existent|bad) (?:recipient |destination )?(?:domain|"
-        r"host)"
-        r"(?!.{0,20}(?:helo|client))",
+        r"host)(?!.{0,20}(?:helo|client))",
         r"couldn.t find any host|bad destination (?:system|domain|host)|unrouteable (?:mail "
         r")?domain",
         r"mx (?:records?|hosts?) .{0,40}(?:point to non|non-?exist|not found|invalid|unresolv)",
@@ -147,53 +131,50 @@ NO_SUCH_DOMAIN = Rule(
 FULL_MAILBOX = Rule(
     Cause.MAILBOX_FULL,
     "RFC 3463 X.2.2; RFC 5321 section 4.2.3 (552 exceeded storage allocation); Gmail "
-    "(OverQuota); "
-    "iCloud (user is over quota); Dovecot (Quota exceeded (mailbox for user is full)); web.de "
-    "(Speichervolumen ueberschritten); T-Online (Over STORAGE quota); qmail (qq trouble)",
+    "(OverQuota); iCloud (user is over quota); Dovecot (Quota exceeded (mailbox for user is "
+    "full)); web.de (Speichervolumen ueberschritten); T-Online (Over STORAGE quota); qmail (qq "
+    "trouble)",
     (
         r"over ?quota|overquota|overquotatemp|overquotaperm|out of quota",
         r"quota .{0,30}(?:exceed|exhaust|full|reach|viol|over|limit)|quotaexceeded|"
-        r"(?:exceed\w{0,12}|over|above|beyond|uberschr\w{1,12}|ueberschr\w{1,12}|"
-        r"depass\w{1,12}) .{0,50}"
-        r"(?:quota|storage|speicher\w{0,12}|disk|space)|disk ?(?:quota|full)|quota (?:of|for|"
-        r"der|du|de la) ",
+        r"(?:exceed\w{0,12}|over|above|beyond|uberschr\w{1,12}|ueberschr\w{1,12}|depass\w{1,12}) "
+        r".{0,50}(?:quota|storage|speicher\w{0,12}|disk|space)|disk ?(?:quota|full)|quota (?:of|"
+        r"for|der|du|de la) ",
         r"(?:mailbox|inbox|mail ?drop|maildir|folder|mailfolder|account|user|recipient|"
-        r"spool).{0,50}"
-        r"\b(?:full|out of (?:space|storage|disk)|no (?:more )?space|exhausted|too (?:big|"
-        r"large|many "
-        r"messages)|size limit|storage|exceeds?|exceeded|has exceeded)",
+        r"spool).{0,50}\b(?:full|out of (?:space|storage|disk)|no (?:more )?space|exhausted|too "
+        r"(?:big|large|many messages)|size limit|storage|exceeds?|exceeded|has exceeded)",
         r"(?:insufficient|not enough|no|out of|low on|exhausted) .{0,20}(?:disk|storage|space|"
-        r"system "
-        r"resources|memory)(?! key)",
+        r"system resources|memory)(?! key)",
         r"(?:postfach|mailbox|briefkasten|speicher\w{0,12}) .{0,60}(?:voll|uberschritten|"
-        r"ueberschritten|"
-        r"erschopft|erschoepft|ausgeschopft)",
+        r"ueberschritten|erschopft|erschoepft|ausgeschopft)",
         r"(?:speicher\w{0,12}|zu ?viele mails auf dem server).{0,40}(?:uberschritten|"
         r"ueberschritten|server)",
-        r"boite .{0,40}(?:pleine|saturee)|quota .{0,20}boite|buzon lleno|casella piena|"
-        r"qq trouble in home directory|exceeded storage",
+        r"boite .{0,40}(?:pleine|saturee)|quota .{0,20}boite|buzon lleno|casella piena|qq "
+        r"trouble in home directory|exceeded storage",
     ),
 )
 
 NO_SUCH_MAILBOX = Rule(
     Cause.MAILBOX,
     "RFC 3463 X.1.1, X.2.1; Gmail (5.1.1 does not exist, 5.2.1 disabled, inactive); Exchange "
-    "(RESOLVER.ADR.RecipNotFound, 5.1.10); Microsoft 365 (5.4.1 Recipient address rejected: Access "
-    "denied); Yahoo (delivery error: dd); Postfix (User unknown in ... table); Exim (Unrouteable "
-    "address); qmail (no mailbox here by that name); Domino (not listed in Domino Directory); "
-    "iCloud (unknown or illegal alias); web.de and GMX (Benutzer nicht bekannt); Orange "
-    "(destinataire invalide); Amazon SES (recent history of bouncing as an invalid address)",
+    "(RESOLVER.ADR.RecipNotFound, 5.1.10); Microsoft 365 (5.4.1 Recipient address rejected: "
+    "Access denied); Yahoo (delivery error: dd); Postfix (User unknown in ... table); Exim "
+    "(Unrouteable address); qmail (no mailbox here by that name); Domino (not listed in Domino "
+    "Directory); iCloud (unknown or illegal alias); web.de and GMX (Benutzer nicht bekannt); "
+    "Orange (destinataire invalide); Amazon SES (recent history of bouncing as an invalid "
+    "address)",
     (
-        r"\b(?:unknown|invalid|no such|non-?existent|non-?existing|nonexist\w{0,12}|undeliverable|"
-        r"illegal|bad|incorrect|unroute?able|unresolvable|unbekannte\w?|ungultige\w?|"
-        r"ungueltige\w?) (?:or illegal |local |e-?mail |mail |destination |recipient\S{0,3} |"
+        r"\b(?:unknown|invalid|no such|non-?existent|non-?existing|nonexist\w{0,12}|"
+        r"undeliverable|illegal|bad|incorrect|unroute?able|unresolvable|unbekannte\w?|"
+        r"ungultige\w?|ungueltige\w?) (?:or illegal |local |e-?mail |mail |destination |"
+        r"recipient\S{0,3} |"
         r"virtual |smtp |rcpt |user )?" + _WHO + r"(?! ?name)",
         _WHO + r"(?: names?| accounts?| address)?" + _GAP + r"\b(?:"
         r"unknown(?! (?:reason|error|problem|cause|encoding))|not known|not (?:be )?found|"
-        r"(?:does|do|did) not (?:appear to )?exist|doesn.t (?:appear to )?exist|don.t exist|"
-        r"n't exist|not exist\w{0,12}|invalid|not valid|not a valid|no longer|not listed|"
-        r"not (?:our|a) (?:customer|subscriber|user)|not recogni[sz]ed|non-?existent|"
-        r"nonexist\w{0,12}|undeliverable)",
+        r"(?:does|do|did) not (?:appear to )?exist|doesn.t (?:appear to )?exist|don.t exist|n't "
+        r"exist|not exist\w{0,12}|invalid|not valid|not a valid|no longer|not listed|not (?:our|"
+        r"a) (?:customer|subscriber|user)|not recogni[sz]ed|non-?existent|nonexist\w{0,12}|"
+        r"undeliverable)",
         _WHO + _GAP + r"\b(?:deactivated|any longer|removed|closed|terminated|cancell?ed|deleted|"
         r"expired|discontinued|disabled|inactive|not active|dormant|abandoned|decommissioned)",
         _WHO + _GAP + r"\b(?:unbekannt|nicht (?:bekannt|gefunden|vorhanden|existent|verfugbar|"
@@ -201,22 +182,22 @@ NO_SUCH_MAILBOX = Rule(
         r"invalides?|n.existe|inexistante?|desactivee?|no existe|desconocid|inesistente|"
         r"sconosciuto|non esiste)",
         r"user unknown|unknown user|userunknown|nosuchuser|disableduser|recipnotfound|"
-        r"recipientnotfound|resolver\.adr|bad destination mailbox|"
-        r"no (?:mailbox|account|user) (?:here )?(?:by|with) (?:that|this)",
+        r"recipientnotfound|resolver\.adr|bad destination mailbox|no (?:mailbox|account|user) "
+        r"(?:here )?(?:by|with) (?:that|this)",
         r"there is no (?:such )?(?:one|" + _WHO + r")|no " + _WHO + r" (?:of that name|found|here|"
         r"match)|(?:don.t|do not) (?:know|have) (?:anyone|a user|an account|a mailbox|this|that)",
-        r"(?:doesn.t|does not|do not|don.t) have an? .{0,30}account|not our customer|"
-        r"not (?:listed|found) in .{0,20}(?:directory|domino|address book|table)",
-        r"in (?:local|virtual|relay)\w{0,12} (?:recipient|mailbox|alias)\w{0,12} table|"
-        r"not handled here",
+        r"(?:doesn.t|does not|do not|don.t) have an? .{0,30}account|not our customer|not "
+        r"(?:listed|found) in .{0,20}(?:directory|domino|address book|table)",
+        r"in (?:local|virtual|relay)\w{0,12} (?:recipient|mailbox|alias)\w{0,12} table|not "
+        r"handled here",
         r"no longer (?:works|employed|with (?:us|the)|here|in (?:use|service|our employ)|valid|"
         r"available|active|on (?:this )?server)",
-        r"(?:user|recipient|mailbox|person) (?:has )?(?:moved|left|gone)|user not local|"
-        r"not a (?:known|valid|local) (?:user|recipient|mailbox|address)|unknown local",
-        r"history of bouncing as an invalid address|unknown recipient|recipient unknown|"
-        r"kein (?:solcher )?(?:benutzer|empfanger|postfach)|aucun (?:utilisateur|destinataire)",
-        r"this address (?:no longer|does not) (?:accepts|accept)|no valid recipients?|"
-        r"not available (?:here|at this)",
+        r"(?:user|recipient|mailbox|person) (?:has )?(?:moved|left|gone)|user not local|not a "
+        r"(?:known|valid|local) (?:user|recipient|mailbox|address)|unknown local",
+        r"history of bouncing as an invalid address|unknown recipient|recipient unknown|kein "
+        r"(?:solcher )?(?:benutzer|empfanger|postfach)|aucun (?:utilisateur|destinataire)",
+        r"this address (?:no longer|does not) (?:accepts|accept)|no valid recipients?|not "
+        r"available (?:here|at this)",
         "見つかりません|存在しません|宛先不明",
         "(?:用户|收件人|邮箱).{0,6}(?:不存在|未找到)",
         "(?:пользователь|ящик|адрес\\w{0,4}) .{0,20}не (?:существует|наиден)",
@@ -230,12 +211,11 @@ MESSAGE_TOO_LARGE = Rule(
     "policy)",
     (
         _SIZE + r".{0,40}(?:too (?:large|big|long)|size (?:limit|exceed\w{0,12}|violation)|"
-        r"exceeds? .{0,30}"
-        r"(?:size|maximum|limit)|larger than|zu gro(?:ss|\W)|trop (?:gros|volumineux|grand))",
+        r"exceeds? .{0,30}(?:size|maximum|limit)|larger than|zu gro(?:ss|\W)|trop (?:gros|"
+        r"volumineux|grand))",
         r"(?:size|length) .{0,30}(?:exceed|over|limit|too large|violat)|recipsizelimit|maximum "
-        r"(?:message |"
-        r"mail )?size|max(?:imum)? (?:message )?length|taille .{0,30}(?:depass|maxim|excess)|"
-        r"nachrichtengro",
+        r"(?:message |mail )?size|max(?:imum)? (?:message )?length|taille .{0,30}(?:depass|maxim|"
+        r"excess)|nachrichtengro",
     ),
 )
 
@@ -245,10 +225,8 @@ BAD_FORMAT = Rule(
     "duplicated headers); Exchange Online 5.6.11 (bare line feeds)",
     (
         r"smtputf8|non-?ascii|8-?bit|bare ?(?:lf|cr|line ?feed|newline|carriage)|line (?:is "
-        r")?too long|"
-        r"malformed (?:message|header|mail|mime|content)|rfc ?(?:2822|5322|822)|mime|"
-        r"duplicate .{0,20}header|multiple .{0,20}"
-        r"(?:from|header)|missing .{0,20}header|nested|invalid header|conversion (?:required|"
-        r"not)",
+        r")?too long|malformed (?:message|header|mail|mime|content)|rfc ?(?:2822|5322|822)|mime|"
+        r"duplicate .{0,20}header|multiple .{0,20}(?:from|header)|missing .{0,20}header|nested|"
+        r"invalid header|conversion (?:required|not)",
     ),
 )

@@ -66,32 +66,29 @@ LOOSE_RULES: tuple[Rule, ...] = (
     Rule(
         Cause.POLICY,
         "RFC 3463 X.7.1; GMX and IONOS (Reject due to policy restrictions); Postfix access(5) "
-        "(Access "
-        "denied); Exim (Administrative prohibition); iCloud (local policy)",
+        "(Access denied); Exim (Administrative prohibition); iCloud (local policy)",
         (
             r"polic(?:y|ies)|prohibit|denied|blocked|forbidden|not (?:allowed|permitted|"
-            r"authori[sz]ed|"
-            r"welcome)|verboten|richtlinie|interdit|politique|restriction|security|bloqu|"
-            r"gesperrt",
+            r"authori[sz]ed|welcome)|verboten|richtlinie|interdit|politique|restriction|security|"
+            r"bloqu|gesperrt",
         ),
     ),
     Rule(
         Cause.TEMPORARY,
         "RFC 5321 section 4.2.3 (450, 451, 452); Gmail (Temporary System Problem); Yahoo "
-        "(Resources "
-        "temporarily unavailable)",
+        "(Resources temporarily unavailable)",
         (
             r"try (?:again|later)|temporar|later|local error|service (?:not available|"
-            r"unavailable)|"
-            r"resources|server (?:is )?busy|overload|maintenance|spater|plus tard|vorubergehend|"
-            r"system (?:problem|error|failure)|internal error|out of order|deferred",
+            r"unavailable)|resources|server (?:is )?busy|overload|maintenance|spater|plus tard|"
+            r"vorubergehend|system (?:problem|error|failure)|internal error|out of order|"
+            r"deferred",
         ),
     ),
 )
 
 MAILBOX_UNAVAILABLE = (
-    r"(?:requested (?:mail )?action (?:not taken|aborted)\W{0,3})?mailbox "
-    r"(?:unavailable|name not allowed|not available)"
+    r"(?:requested (?:mail )?action (?:not taken|aborted)\W{0,3})?mailbox (?:unavailable|name "
+    r"not allowed|not available)"
 )
 """RFC 5321 section 4.2.3 writes this for 450, 550 and 553. GMX and IONOS put it before every
 reason, Outlook.com says nothing else of an unknown user: it counts where nothing else is said."""
@@ -99,7 +96,7 @@ reason, Outlook.com says nothing else of an unknown user: it counts where nothin
 BOILERPLATE = (
     r"requested (?:mail )?action (?:not taken|aborted)|for explanation visit|transaction failed|"
     r"error|sorry|smtp|esmtp|please|see|url|host|reason|recipient|rcpt to|@|id|said|remote "
-    r"server|"
-    r"returned|response|message|delivery|failed|failure|to|the|in reply|command|was|status|code"
+    r"server|returned|response|message|delivery|failed|failure|to|the|in reply|command|was|"
+    r"status|code"
 )
 """Words that give no reason; what is left beside `MAILBOX_UNAVAILABLE` without them is a reason."""

@@ -26,8 +26,8 @@ TOO_MANY_CONNECTIONS = Rule(
     (
         r"too many .{0,40}(?:connections?|sessions?|connects|login)",
         r"too frequent connect",
-        r"(?:concurren\w{0,12}|simultan\w{0,12}|parallel\w{0,12}|gleichzeitig\w{0,12}) .{0,30}"
-        r"(?:connection|session|verbindung|connexion|limit)",
+        r"(?:concurren\w{0,12}|simultan\w{0,12}|parallel\w{0,12}|gleichzeitig\w{0,12}) "
+        r".{0,30}(?:connection|session|verbindung|connexion|limit)",
         r"(?:connection|session|concurrency|thread)s? (?:rate |count )?(?:limit|quota|count|"
         r"exceeded)",
         r"(?:maximum|max\.?|limit\w{0,12}) .{0,30}(?:connection|session|verbindung|connexion)",
@@ -50,51 +50,45 @@ SENDING_RATE = Rule(
 SENDING_QUOTA = Rule(
     Cause.QUOTA,
     "Amazon SES (Daily message quota exceeded); Gmail (5.4.5 Daily user sending limit, SMTP "
-    "relay "
-    "limit); cPanel (has exceeded the max emails per hour, max defers and failures per hour); "
-    "IONOS, mass mailing limits (Mail send limit exceeded); Exchange Online NDR 5.1.90, 5.7.232; "
-    "SendGrid (Maximum credits exceeded, received this hour); Plesk (allowed outgoing messages); "
-    "StartMail (Your mail limit has been reached); Prolateral (exceeded your Outmail quota)",
+    "relay limit); cPanel (has exceeded the max emails per hour, max defers and failures per "
+    "hour); IONOS, mass mailing limits (Mail send limit exceeded); Exchange Online NDR 5.1.90, "
+    "5.7.232; SendGrid (Maximum credits exceeded, received this hour); Plesk (allowed outgoing "
+    "messages); StartMail (Your mail limit has been reached); Prolateral (exceeded your Outmail "
+    "quota)",
     (
-        r"(?:daily|hourly|weekly|monthly|24.{0,3}hours?|per (?:hour|day|week|month)) .{0,50}"
-        r"(?:quota|limit|allow|maxim|exceed|reach)",
-        r"(?:quota|limit|allow\w{0,12}|maxim\w{0,12}|max|exceed\w{0,12}|reached|too many|"
-        r"number) .{0,60}"
-        r"(?:daily|hourly|monthly|per (?:hour|day|week|month)|this (?:hour|day|month)|today|"
-        r"an hour|a day|in 24|last 24|24.hour)",
-        r"(?:send|sending|sender|sent|outgoing|outbound|submission|smtp|relay\w{0,12}|your|"
-        r"user e-?mail|"
-        r"user mail|user message|user smtp|user sending) "
-        r"(?:e-?mail |mail |message |smtp |relay )?(?:quota|limit|allowance|credit)s?\b.{0,40}"
-        r"(?:exceed|reach|over|hit|exhaust|used|deplet)",
-        r"(?:exceed\w{0,12}|reached|over|hit|used up|exhausted) .{0,40}"
-        r"(?:send|sending|sender|outgoing|outbound|submission|smtp|relay\w{0,12}|out ?mail) "
-        r"(?:e-?mail |mail |message )?(?:quota|limit|allowance|credit)",
+        r"(?:daily|hourly|weekly|monthly|24.{0,3}hours?|per (?:hour|day|week|month)) "
+        r".{0,50}(?:quota|limit|allow|maxim|exceed|reach)",
+        r"(?:quota|limit|allow\w{0,12}|maxim\w{0,12}|max|exceed\w{0,12}|reached|too many|number) "
+        r".{0,60}(?:daily|hourly|monthly|per (?:hour|day|week|month)|this (?:hour|day|month)|"
+        r"today|an hour|a day|in 24|last 24|24.hour)",
+        r"(?:send|sending|sender|sent|outgoing|outbound|submission|smtp|relay\w{0,12}|your|user "
+        r"e-?mail|user mail|user message|user smtp|user sending) (?:e-?mail |mail |message |smtp "
+        r"|relay )?(?:quota|limit|allowance|credit)s?\b.{0,40}(?:exceed|reach|over|hit|exhaust|"
+        r"used|deplet)",
+        r"(?:exceed\w{0,12}|reached|over|hit|used up|exhausted) .{0,40}(?:send|sending|sender|"
+        r"outgoing|outbound|submission|smtp|relay\w{0,12}|out ?mail) (?:e-?mail |mail |message "
+        r")?(?:quota|limit|allowance|credit)",
         r"(?:limit|quota|maximum|number) .{0,40}(?:allowed |of )?(?:outgoing|outbound|sent) ",
-        r"you(?:.ve| have)? .{0,20}(?:exceeded|reached|used) (?:your|the) .{0,40}"
-        r"(?:quota|limit|allowance|credit)",
-        r"(?:mail|message|e-?mail) (?:count |sending |send )?(?:quota|limit)s? (?:has been |"
-        r"was |is )?"
-        r"(?:exceed|reach)",
-        r"(?:max\w{0,12} |insufficient |not enough |no (?:more )?|out of |no remaining )"
-        r"(?:e-?mail |sending |sms )?credits?\b",
+        r"you(?:.ve| have)? .{0,20}(?:exceeded|reached|used) (?:your|the) .{0,40}(?:quota|limit|"
+        r"allowance|credit)",
+        r"(?:mail|message|e-?mail) (?:count |sending |send )?(?:quota|limit)s? (?:has been |was |"
+        r"is )?(?:exceed|reach)",
+        r"(?:max\w{0,12} |insufficient |not enough |no (?:more )?|out of |no remaining "
+        r")(?:e-?mail |sending |sms )?credits?\b",
         r"credits? (?:exceeded|exhausted|expired|limit)",
         r"submissionquota|tenant has exceeded",
-        r"only \d{1,9} (?:messages?|mails?|e-?mails?|recipients?) (?:per|in|"
-        r"every)|"
-        r"hour(?:ly)? limit|(?:hourly|daily|monthly|sending) .{0,20}\bcap\b|your account "
-        r"(?:has )?(?:reached|exceeded|hit) .{0,30}(?:quota|limit)",
+        r"only \d{1,9} (?:messages?|mails?|e-?mails?|recipients?) (?:per|in|every)|hour(?:ly)? "
+        r"limit|(?:hourly|daily|monthly|sending) .{0,20}\bcap\b|your account (?:has )?(?:reached|"
+        r"exceeded|hit) .{0,30}(?:quota|limit)",
         r"plan.{0,20}(?:limit|quota)|(?:limit|quota).{0,20}of (?:your|the) (?:plan|subscription)",
         r"limit fur (?:aus|den versand)|limit fuer (?:aus|den versand)",
         r"(?:versand|sende)-?(?:limit|grenze|kontingent|quota)|mail-?versand-?limit",
         r"(?:limit|grenze|kontingent|anzahl|maxim\w{0,12}|zu viele) .{0,60}(?:pro|je|in der|"
-        r"diese\w?) "
-        r"(?:letzten )?(?:stunde|tag|woche|monat)",
+        r"diese\w?) (?:letzten )?(?:stunde|tag|woche|monat)",
         r"(?:stunden|tages|monats|stundliche\w{0,12}|stuendliche\w{0,12}|tagliche\w{0,12}|"
-        r"taegliche\w{0,12})[ -]?"
-        r"\w{0,20}(?:limit|kontingent|grenze|maxim)",
-        r"(?:quota|limite|nombre) .{0,30}(?:d.envois?|d.e-?mails|de messages|envoyes)\b.{0,40}"
-        r"(?:depass|attein|maxim|par|autoris)",
+        r"taegliche\w{0,12})[ -]?\w{0,20}(?:limit|kontingent|grenze|maxim)",
+        r"(?:quota|limite|nombre) .{0,30}(?:d.envois?|d.e-?mails|de messages|"
+        r"envoyes)\b.{0,40}(?:depass|attein|maxim|par|autoris)",
         r"(?:limite|quota|nombre) .{0,60}par (?:heure|jour|mois)",
         r"(?:limite|quota) .{0,20}d.envoi",
         r"(?:limite|cuota) de envio|limite (?:di|d.)? ?invio",
@@ -113,9 +107,8 @@ UNAUTHENTICATED = Rule(
 
 BLOCKLISTED = Rule(
     Cause.REPUTATION,
-    "Exchange Online 4.7.650 (rate limited due to IP reputation); AOL (CON:B1); T-Online; Spamhaus, Barracuda and Vade "
-    "reply "
-    "texts; GMX (IP address is block listed)",
+    "Exchange Online 4.7.650 (rate limited due to IP reputation); AOL (CON:B1); T-Online; "
+    "Spamhaus, Barracuda and Vade reply texts; GMX (IP address is block listed)",
     (
         r"\((?:con|dyn|rly|hvu|sna|hvip|dns):\w\d{1,2}\)|aup#|\bcxbl|\bbl\d{6}\b",
         r"a problem occurred\W{1,3}ask your postmaster",
@@ -127,8 +120,7 @@ BLOCKLISTED = Rule(
 THROTTLED = Rule(
     Cause.PACE,
     "Amazon SES (454 Throttling failure); Postfix anvil(8) (message rate); IONOS and GMX (421 "
-    "Rate "
-    "limit reached); Exchange Online (4.7.500, 5.7.508); RFC 7505/5248 (X.7.28 mail flood); "
+    "Rate limit reached); Exchange Online (4.7.500, 5.7.508); RFC 7505/5248 (X.7.28 mail flood); "
     "Mailgun and Postmark (rate limit); cloud4u (550 Too many messages)",
     (
         r"throttl",
@@ -142,45 +134,39 @@ THROTTLED = Rule(
         r"zu (?:viele|schnell|hauf\w{0,12}) ?(?:nachricht|e-?mail|mails)?",
         r"trop de (?:messages|mails|courriels|requetes)|trop (?:vite|rapide)",
         r"(?:number of|too many) (?:messages|recipients|e-?mails) .{0,20}(?:in (?:a|one|this) "
-        r"session|"
-        r"on this connection)",
+        r"session|on this connection)",
     ),
 )
 
 ACCOUNT_REFUSED = Rule(
     Cause.ACCOUNT,
     "Gmail (5.7.8, 5.7.9, 5.5.1 authentication, 5.7.1 relay denied); Exchange Online NDR 5.1.8 "
-    "(bad "
-    "outbound sender), 5.7.57, 5.7.60, 5.7.64, 5.7.501-503, 5.7.705-750; Amazon SES (Email "
-    "address "
-    "is not verified, sending paused); SendGrid (unauthenticated senders, 403); Mailgun (domain "
-    "disabled, sandbox); Postmark (412 pending approval); Brevo (525 Unauthorized IP address, "
-    "account not activated); Zoho (Relaying disallowed, Unusual sending activity, Email Outgoing "
-    "Blocked); OVHcloud (account blocked for spam); Exim (relay not permitted)",
+    "(bad outbound sender), 5.7.57, 5.7.60, 5.7.64, 5.7.501-503, 5.7.705-750; Amazon SES (Email "
+    "address is not verified, sending paused); SendGrid (unauthenticated senders, 403); Mailgun "
+    "(domain disabled, sandbox); Postmark (412 pending approval); Brevo (525 Unauthorized IP "
+    "address, account not activated); Zoho (Relaying disallowed, Unusual sending activity, Email "
+    "Outgoing Blocked); OVHcloud (account blocked for spam); Exim (relay not permitted)",
     (
         r"your (?:smtp |e-?mail |sending |user |mail |sender )?(?:account|mailbox|domain|server|"
-        r"service|subscription|api key|plan) .{0,30}"
-        r"(?:suspend|disabl|block|lock|deactivat|inactiv|limited|review|not (?:been )?(?:active|"
-        r"activated|allowed|approved|verified|permitted|enabled)|closed|terminated|restrict|"
-        r"expired|"
-        r"pending|cannot send|can.t send|may not send)",
+        r"service|subscription|api key|plan) .{0,30}(?:suspend|disabl|block|lock|deactivat|"
+        r"inactiv|limited|review|not (?:been )?(?:active|activated|allowed|approved|verified|"
+        r"permitted|enabled)|closed|terminated|restrict|expired|pending|cannot send|can.t send|"
+        r"may not send)",
         r"(?:this|smtp|sending|sender\S{0,3}|user|customer) (?:e-?mail )?account "
-        r".{0,20}(?:suspend|"
-        r"disabl|block|not (?:active|activated|authori[sz]ed)).{0,40}(?:send|smtp|relay)",
-        r"account (?:is )?(?:not (?:yet )?(?:activated|approved|verified)|pending approval|"
-        r"under review)",
-        r"(?:sending|outgoing|outbound|smtp|relay\w{0,12}|submission|mail service)\S{0,3} .{0,30}"
-        r"(?:disabled|suspended|paused|blocked|deactivated|not (?:enabled|activated))",
+        r".{0,20}(?:suspend|disabl|block|not (?:active|activated|authori[sz]ed)).{0,40}(?:send|"
+        r"smtp|relay)",
+        r"account (?:is )?(?:not (?:yet )?(?:activated|approved|verified)|pending approval|under "
+        r"review)",
+        r"(?:sending|outgoing|outbound|smtp|relay\w{0,12}|submission|mail service)\S{0,3} "
+        r".{0,30}(?:disabled|suspended|paused|blocked|deactivated|not (?:enabled|activated))",
         r"unusual sending activity|bad outbound sender|sender address blocked|outbound spam",
         r"not (?:allowed|permitted|authori[sz]ed|eligible|entitled) to (?:send|relay|submit)",
         r"(?:may|can ?|do|does|is) ?not .{0,20}permission to (?:send|relay|submit)|send ?as "
-        r"?denied|"
-        r"sendas",
+        r"?denied|sendas",
         r"(?:sender|from|e-?mail|domain|identity|identities|signature).{0,40}not (?:yet "
-        r")?(?:been )?"
-        r"(?:verified|confirmed|validated|registered)",
-        r"(?:unverified|unconfirmed|unauthori[sz]ed|unregistered|unauthenticated) (?:e-?mail )?"
-        r"(?:sender|domain|address|ip|from|identity|client|user)",
+        r")?(?:been )?(?:verified|confirmed|validated|registered)",
+        r"(?:unverified|unconfirmed|unauthori[sz]ed|unregistered|unauthenticated) (?:e-?mail "
+        r")?(?:sender|domain|address|ip|from|identity|client|user)",
         r"identities failed the check|sender signature|verified sender identity",
         r"relay(?:ing)?,? (?:access )?(?:is )?(?:denied|not (?:permitted|allowed)|disallowed|"
         r"prohibited|refused|attempt|restricted|rejected|disabled)",
@@ -188,23 +174,19 @@ ACCOUNT_REFUSED = Rule(
         r"not going) to relay|(?:does|do) not relay|won.t relay|no relay|not relay|denies relay|"
         r"allowed rcpthosts|tenantattribution",
         r"authenticat(?:ion|e) (?:is )?(?:required|failed|failure|unsuccessful|credentials|"
-        r"rejected|"
-        r"refused|needed|first|error)|not (?:been )?(?:properly )?authenticated$|"
-        r"client was not authenticated|must (?:be )?authenticat|please authenticat|auth required",
+        r"rejected|refused|needed|first|error)|not (?:been )?(?:properly )?authenticated$|client "
+        r"was not authenticated|must (?:be )?authenticat|please authenticat|auth required",
         r"(?:username|user name|login|password|credentials?) .{0,30}(?:not accepted|incorrect|"
-        r"invalid|"
-        r"wrong|rejected|required|expired)|(?:invalid|incorrect|wrong|bad) (?:login|user ?name|"
-        r"password|credential)",
+        r"invalid|wrong|rejected|required|expired)|(?:invalid|incorrect|wrong|bad) (?:login|user "
+        r"?name|password|credential)",
         r"sandbox|test purposes|trial (?:account|tenant)|unpaid|overdue|payment (?:required|is "
-        r"due)|"
-        r"billing",
+        r"due)|billing",
         r"(?:konto|account|versand|absender) .{0,40}(?:gesperrt|deaktiviert|nicht freigeschaltet|"
         r"nicht berechtigt)|(?:mail|smtp)-?versand .{0,30}(?:gesperrt|deaktiviert)",
         r"(?:votre compte|envoi|compte d.envoi|expediteur) .{0,40}(?:bloque|suspendu|desactive|"
         r"non autorise|interdit)",
         r"anmeldung (?:erforderlich|fehlgeschlagen)|authentifizierung|authentification "
-        r"(?:requise|"
-        r"echou|refus|necess)",
+        r"(?:requise|echou|refus|necess)",
         r"ip address (?:is )?not (?:authori[sz]ed|allowed|whitelisted)|unauthori[sz]ed ip",
     ),
 )
@@ -215,21 +197,17 @@ SENDER_REFUSED = Rule(
     "X.1.8; Exim sender verify (Sender verify failed); qmail badmailfrom; Zoho (553 sender)",
     (
         r"sender(?:.s)? (?:e-?mail |envelope )?(?:address|domain|host|verif\w{0,12}|@|is|not|"
-        r"unknown|"
-        r"invalid|denied|rejected|refused|does|doesn.t).{0,60}(?:reject|refus|fail|unknown|"
-        r"invalid|"
-        r"not found|does not exist|doesn.t exist|unresolv|denied|non.?exist|not accepted|verify|"
-        r"unverif|could not|bad|not (?:valid|allowed))",
+        r"unknown|invalid|denied|rejected|refused|does|doesn.t).{0,60}(?:reject|refus|fail|"
+        r"unknown|invalid|not found|does not exist|doesn.t exist|unresolv|denied|non.?exist|not "
+        r"accepted|verify|unverif|could not|bad|not (?:valid|allowed))",
         r"sender (?:rejected|refused|denied|unknown|invalid|verify|not (?:allowed|valid|"
         r"accepted))",
         r"(?:denies|rejects|refuses) the sender|callout verification|call-?back verif",
         r"(?:mail from(?! ip)|envelope from|return[ -]path|from address|from domain|from: header|"
         r"from field|bounce address).{0,60}(?:reject|refus|fail|unknown|invalid|not found|not "
-        r"exist|"
-        r"n.t exist|resolve|denied|not allowed|missing|no mx|badmailfrom|must)",
+        r"exist|n.t exist|resolve|denied|not allowed|missing|no mx|badmailfrom|must)",
         r"badmailfrom|bad ?sender|absender\w{0,12}.{0,40}(?:abgelehnt|ungultig|unbekannt|"
-        r"existiert|nicht)|"
-        r"expediteur .{0,40}(?:rejet|refus|inconnu|invalide)",
+        r"existiert|nicht)|expediteur .{0,40}(?:rejet|refus|inconnu|invalide)",
         r"domain of sender|sender.s domain|spoofed sender|sender is unvalidated",
     ),
 )
@@ -237,22 +215,20 @@ SENDER_REFUSED = Rule(
 NOT_AUTHENTICATED = Rule(
     Cause.AUTHENTICATION,
     "Gmail (4.7.23-4.7.32, 5.7.25-5.7.40); Exchange Online 5.7.509, 5.7.515; RFC 7372 "
-    "(X.7.20-26); "
-    "Postfix reject_unknown_client_hostname; GMX postmaster (rdns); iCloud (DMARC policy)",
+    "(X.7.20-26); Postfix reject_unknown_client_hostname; GMX postmaster (rdns); iCloud (DMARC "
+    "policy)",
     (
-        r"authentication (?:check|information|result|level)|"
-        r"sender id\b|not authenticated per|pass\w{0,12} authentication|required authentication",
+        r"authentication (?:check|information|result|level)|sender id\b|not authenticated per|"
+        r"pass\w{0,12} authentication|required authentication",
         r"(?:reverse|ptr|rdns|forward.confirmed).{0,30}(?:dns|record|lookup|host|resol|entry|"
-        r"fail|"
-        r"match|missing)|\bptr\b|\brdns\b|fcrdns|no reverse",
-        r"(?:cannot|can.t|could not|couldn.t|unable to) (?:find|resolve|verify) your "
-        r"(?:reverse )?"
-        r"(?:host ?name|address|ip|dns)",
+        r"fail|match|missing)|\bptr\b|\brdns\b|fcrdns|no reverse",
+        r"(?:cannot|can.t|could not|couldn.t|unable to) (?:find|resolve|verify) your (?:reverse "
+        r")?(?:host ?name|address|ip|dns)",
         r"(?:helo|ehlo).{0,60}(?:reject|invalid|not found|unknown|resol|refus|mismatch|bad|bogus|"
         r"fully|syntax|command)|bad helo",
         r"client host rejected: (?:cannot|can.t) find|does not match .{0,30}(?:dns|ip|hostname)",
-        r"(?:must|required|requires?) .{0,20}(?:\btls\b|\bssl\b|starttls|encrypt)|\btls (?:is )?"
-        r"required|starttls (?:command )?(?:first|required)|encryption (?:is )?(?:required|"
+        r"(?:must|required|requires?) .{0,20}(?:\btls\b|\bssl\b|starttls|encrypt)|\btls (?:is "
+        r")?required|starttls (?:command )?(?:first|required)|encryption (?:is )?(?:required|"
         r"needed)",
     ),
 )
@@ -264,21 +240,17 @@ BAD_REPUTATION = Rule(
     "Proofpoint, Cloudmark reply texts; GMX (IP address is block listed); Gmail (unusual rate of "
     "unsolicited mail); Postfix reject_rbl_client (blocked using); T-Online (Helmut)",
     (
-        r"\bdnsbl\b|\brbl\b|\bdbl\b|\bsbl\b|"
-        r"\bxbl\b|\bpbl\b|\buribl\b|\bsurbl\b",
-        r"sorbs|proofpoint|cloudmark|senderscore|sender ?score|senderbase|"
-        r"mailspike|manitu|abusix|uceprotect|invaluement|talos|mimecast|vade|hostkarma|psky\.me",
+        r"\bdnsbl\b|\brbl\b|\bdbl\b|\bsbl\b|\bxbl\b|\bpbl\b|\buribl\b|\bsurbl\b",
+        r"sorbs|proofpoint|cloudmark|senderscore|sender ?score|senderbase|mailspike|manitu|"
+        r"abusix|uceprotect|invaluement|talos|mimecast|vade|hostkarma|psky\.me",
         r"(?:blocked|rejected|refused|listed) (?:using|by|in|at|on) (?:host|url|dns|our|the|a|an|"
         r"zen|bl|ix)\b|listed (?:in|by|on|at) ",
-        r"\bts[su]?\d\d\b|\bs3\d\d\d\b|\b(?:rp|sc|ou|dy)-?00\d\b|\bofr_?\d{3}|"
-        r"\boxsus\S{0,12}",
+        r"\bts[su]?\d\d\b|\bs3\d\d\d\b|\b(?:rp|sc|ou|dy)-?00\d\b|\bofr_?\d{3}|\boxsus\S{0,12}",
         r"banned|(?:ip|network|client|server|sender|your|host).{0,40}(?:address )?(?:is |has "
-        r"been |was |"
-        r"are )?(?:temporarily |currently )?(?:blocked|blacklisted|block listed|rate limited "
-        r"due)",
+        r"been |was |are )?(?:temporarily |currently )?(?:blocked|blacklisted|block listed|rate "
+        r"limited due)",
         r"(?:access denied|not accepted|refused|rejected|blocked|denied).{0,40}\b(?:ip|ips|"
-        r"network|"
-        r"your (?:server|host|mail server))\b",
+        r"network|your (?:server|host|mail server))\b",
         r"unusual (?:rate|volume|amount)|unexpected volume|user complaints|complaint|abuse|"
         r"unsolicited mail originating|permanently deferred|part of their network",
         r"client host .{0,60}(?:reject|denied|block)|poor|dynamic ip|residential|dialup|dial-?up",
@@ -288,19 +260,17 @@ BAD_REPUTATION = Rule(
 UNWANTED_CONTENT = Rule(
     Cause.CONTENT,
     "Gmail (5.7.0, 5.7.1 likely unsolicited mail, 5.7.0 message blocked); Yahoo (554 5.7.9 "
-    "[PH01], "
-    "Message content); iCloud ([CS01]); Zoho (virus detected); Exchange (5.7.1 content); Postfix "
-    "header_checks(5); SpamAssassin; Rspamd",
+    "[PH01], Message content); iCloud ([CS01]); Zoho (virus detected); Exchange (5.7.1 content); "
+    "Postfix header_checks(5); SpamAssassin; Rspamd",
     (
         r"spam|junk|phish|\bvirus|malware|\bworm\b|trojan|scam|fraud",
         r"unsolicited|bulk (?:mail|e-?mail)|unerwunscht|indesirable",
         r"(?:message|mail|content|body|url|link|attachment|header|subject)s? .{0,40}(?:contain|"
-        r"suspicious|inappropriate|unacceptable|prohibited|forbidden|"
-        r"flagged|filter)",
+        r"suspicious|inappropriate|unacceptable|prohibited|forbidden|flagged|filter)",
         r"content (?:rejected|filter|policy|blocked|violat|restrict|not|denied)|message content|"
         r"rejected (?:due to|for|because of) (?:its |the |message )?content|\[(?:cs|hm|ph|"
         r"hvu)\d\d",
-        r"suspicious (?:content|message|link|url)|blockedmessage|potential security|"
-        r"illegal attachment|file type",
+        r"suspicious (?:content|message|link|url)|blockedmessage|potential security|illegal "
+        r"attachment|file type",
     ),
 )
