@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import hypothesis
 import pytest
+import time_machine
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, create_engine, text
@@ -33,6 +35,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="both",
         help="which database the tests that need one run on",
     )
+    parser.addoption(
+        "--days-ahead",
+        type=int,
+        default=0,
+        help="move the clock of this process ahead; not for tests marked `processes`, whose children keep the real one",
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def moved_clock(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run the whole session some days ahead, where asked: a fixed date must not meet a real clock."""
+    days = request.config.getoption("--days-ahead")
+    if not days:
+        yield
+        return
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=days), tick=True):
+        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

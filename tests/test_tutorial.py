@@ -21,6 +21,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 PAGE = Path(__file__).parent.parent / "docs" / "tutorial.md"
 
 

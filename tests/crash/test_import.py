@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -15,10 +13,11 @@ from sqlalchemy import func, select
 
 from newsletter.db.session import db, transaction
 from newsletter.models import ConsentEvent, Subscriber, Subscription
-from newsletter.services.runtime import EXTENSION
 from newsletter.services.transfer import export_subscribers
-from tests.conftest import SECRET
 from tests.people import add_list
+from tests.processes import program_environment, start_program
+
+pytestmark = pytest.mark.processes
 
 ROWS = 12_000
 
@@ -35,17 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def start(app: Flask, file: Path) -> subprocess.Popen[str]:
-    environ = {
-        "PATH": os.environ["PATH"],
-        "NEWSLETTER_SECRET_KEY": SECRET,
-        "NEWSLETTER_BASE_URL": "https://news.example.com",
-        "NEWSLETTER_DATABASE_URL": app.extensions[EXTENSION].settings.database_url,
-    }
-    code = "from newsletter.cli import main; main()"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, "subscriber", "import", str(file), "--json"],
-        env=environ, cwd=file.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    return start_program(file.parent, program_environment(app), "subscriber", "import", str(file), "--json")
 
 
 def count(app: Flask) -> int:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import socket
 import sqlite3
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -29,10 +28,12 @@ from newsletter.db.session import db, transaction
 from newsletter.models import Campaign, Lease, Subscriber, Subscription
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION
-from tests.conftest import SECRET
-from tests.fakes import START, parsed
+from tests.fakes import Clock, parsed
 from tests.people import add_list
+from tests.processes import finish, program_environment, start_program
 from tests.smtp.fault_server import Conversation, FaultServer
+
+pytestmark = pytest.mark.processes
 
 READERS = 300
 CONNECTIONS = 4
@@ -53,20 +54,25 @@ def readers() -> int:
 
 
 @pytest.fixture
-def campaign(app: Flask, readers: int) -> int:
+def campaign(app: Flask, clock: Clock, readers: int) -> int:
     """A letter, frozen for its readers and not begun."""
     with app.app_context():
         with transaction() as session:
-            mailing_list = add_list(session)
+            mailing_list = add_list(session, created_at=clock.now, schedule_since=clock.now)
             people = [
-                {"handle": f"s{n}", "email": f"r{n}@example.com", "email_key": f"r{n}@example.com", "created_at": START}
+                {
+                    "handle": f"s{n}",
+                    "email": f"r{n}@example.com",
+                    "email_key": f"r{n}@example.com",
+                    "created_at": clock.now,
+                }
                 for n in range(readers)
             ]
             session.execute(insert(Subscriber), people)
             ids = session.scalars(select(Subscriber.id).order_by(Subscriber.id)).all()
             rows = [
                 {"handle": f"h{id_}", "list_id": mailing_list.id, "subscriber_id": id_, "status": "active",
-                 "cadence": "weekly", "created_at": START}
+                 "cadence": "weekly", "created_at": clock.now}
                 for id_ in ids
             ]  # fmt: skip
             session.execute(insert(Subscription), rows)
@@ -74,24 +80,10 @@ def campaign(app: Flask, readers: int) -> int:
 
 
 def start(app: Flask, server: FaultServer, *command: str, **more: str) -> subprocess.Popen[str]:
-    settings = app.extensions[EXTENSION].settings
-    environ = {
-        "PATH": os.environ["PATH"],
-        "NEWSLETTER_SECRET_KEY": SECRET,
-        "NEWSLETTER_BASE_URL": "https://news.example.com",
-        "NEWSLETTER_DATABASE_URL": settings.database_url,
-        "NEWSLETTER_SMTP__URL": f"smtp://127.0.0.1:{server.port}",
-        **more,
-    }
-    return subprocess.Popen(
-        [sys.executable, "-c", "from newsletter.cli import main; main()", *command],
-        env=environ, cwd=Path(str(settings.folder)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-
-
-def finish(process: subprocess.Popen[str], *, seconds: float = 60) -> str:
-    output, _ = process.communicate(timeout=seconds)
-    return output
+    """Start a command on the database of `app`, with `server` for its mail."""
+    environment = program_environment(app, NEWSLETTER_SMTP__URL=f"smtp://127.0.0.1:{server.port}", **more)
+    folder = Path(str(app.extensions[EXTENSION].settings.folder))
+    return start_program(folder, environment, *command)
 
 
 def wait_until_accepted(server: FaultServer, count: int, process: subprocess.Popen[str]) -> None:
@@ -237,7 +229,7 @@ def test_r01_killed_at_any_moment_while_another_goes_on(
 
 
 @pytest.mark.any_database
-def test_p11_a_bad_network_and_kills(app: Flask, server: FaultServer, campaign: int) -> None:
+def test_p11_a_bad_network_and_kills(app: Flask, server: FaultServer, clock: Clock, campaign: int) -> None:
     """One in twenty connections dropped, one in ten refused for now; nobody is missed, and copies stay within bounds."""
     dice = random.Random(11)
     lost = [0]
@@ -259,7 +251,7 @@ def test_p11_a_bad_network_and_kills(app: Flask, server: FaultServer, campaign: 
         from newsletter.models import Delivery
 
         for row in session.scalars(select(Delivery).where(Delivery.due_at.is_not(None))):
-            row.due_at = START  # time passes
+            row.due_at = clock.now - timedelta(hours=1)  # time passes
     server.script.clear()
     finish(start(app, server, "worker", "--once"))
     check_everybody(app, server, campaign, kills=1 + lost[0])
