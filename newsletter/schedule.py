@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-Cadence = Literal["instant", "daily", "weekly", "monthly"]
-CADENCES: tuple[Cadence, ...] = get_args(Cadence)
-SCHEDULED: tuple[Cadence, ...] = ("daily", "weekly", "monthly")
+from newsletter.vocabulary import Cadence
+
+CADENCES = tuple(Cadence)
+"""Every cadence, from the fastest to the slowest."""
+SCHEDULED = tuple(cadence for cadence in Cadence if cadence.scheduled)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 POLL_EVERY = timedelta(minutes=15)

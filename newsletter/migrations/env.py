@@ -6,6 +6,7 @@ from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine
 
 from newsletter import models
+from newsletter.db.closed_set import ClosedSet
 from newsletter.db.session import Base, UTCDateTime
 
 target_metadata = Base.metadata
@@ -31,7 +32,11 @@ def _let_tables_be_rebuilt(connection: Connection) -> None:
 
 def _plain_types(kind: str, item: object, autogen: object) -> str | Literal[False]:
     """Migrations name the database's types, not ours, so that they outlive a change of ours."""
-    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UTCDateTime) else False
+    if kind == "type" and isinstance(item, UTCDateTime):
+        return "sa.DateTime(timezone=True)"
+    if kind == "type" and isinstance(item, ClosedSet):
+        return f"sa.String(length={item.length})"
+    return False
 
 
 def _migrate(connection: Connection) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint, false
+from sqlalchemy import JSON, Boolean, ForeignKey, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from newsletter.db.closed_set import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.feeds import Entry
 from newsletter.models.lists import MailingList
+from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus
 
 
 class Campaign(Base):
@@ -28,15 +30,15 @@ class Campaign(Base):
 
     __tablename__ = "campaigns"
     __table_args__ = (
-        CheckConstraint("kind IN ('digest', 'letter', 'permission')", name="kind"),
-        CheckConstraint("status IN ('draft', 'scheduled', 'sending', 'paused', 'sent', 'cancelled')", name="status"),
+        member_check("kind", CampaignKind),
+        member_check("status", CampaignStatus),
         {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"), index=True)
-    kind: Mapped[str] = mapped_column(String(10))
-    status: Mapped[str] = mapped_column(String(10), index=True)
+    kind: Mapped[CampaignKind] = mapped_column(ClosedSet(CampaignKind, 10))
+    status: Mapped[CampaignStatus] = mapped_column(ClosedSet(CampaignStatus, 10), index=True)
     subject: Mapped[str] = mapped_column(String(500))
     preheader: Mapped[str] = mapped_column(String(500), default="")
     source: Mapped[str] = mapped_column(Text, default="")
@@ -108,7 +110,7 @@ class Period(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
-    cadence: Mapped[str] = mapped_column(String(10))
+    cadence: Mapped[Cadence] = mapped_column(ClosedSet(Cadence, 10))
     key: Mapped[str] = mapped_column(String(40))
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey(Campaign.id, ondelete="SET NULL"))
     why: Mapped[str] = mapped_column(String(300))

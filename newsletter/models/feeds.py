@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, Boolean, CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
+from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from newsletter.db.closed_set import ClosedSet, member_check
 from newsletter.db.session import Base
 from newsletter.models.lists import MailingList
+from newsletter.vocabulary import EntryStatus, FeedStatus
 
 FATES = ("new", "held", "ready", "skipped", "sent")
 
@@ -22,7 +24,7 @@ class Feed(Base):
     __tablename__ = "feeds"
     __table_args__ = (
         UniqueConstraint("list_id", "url"),
-        CheckConstraint("status IN ('active', 'paused', 'gone')", name="status"),
+        member_check("status", FeedStatus),
         {"sqlite_autoincrement": True},
     )
 
@@ -31,7 +33,7 @@ class Feed(Base):
     url: Mapped[str] = mapped_column(String(2000))
     site_url: Mapped[str] = mapped_column(String(2000), default="")
     title: Mapped[str] = mapped_column(String(500), default="")
-    status: Mapped[str] = mapped_column(String(10), default="active")
+    status: Mapped[FeedStatus] = mapped_column(ClosedSet(FeedStatus, 10), default=FeedStatus.ACTIVE)
     etag: Mapped[str | None] = mapped_column(String(500))
     last_modified: Mapped[str | None] = mapped_column(String(100))
     next_poll_at: Mapped[datetime] = mapped_column(index=True)
@@ -63,7 +65,7 @@ class Entry(Base):
     __tablename__ = "entries"
     __table_args__ = (
         UniqueConstraint("feed_id", "identity"),
-        CheckConstraint("fate IN ('new', 'held', 'ready', 'skipped', 'sent')", name="fate"),
+        member_check("fate", EntryStatus),
         Index("ix_entries_feed_id_link_key", "feed_id", "link_key"),
         Index("ix_entries_list_id_seq", "list_id", "seq"),
         {"sqlite_autoincrement": True},
@@ -85,7 +87,7 @@ class Entry(Base):
     image_alt: Mapped[str] = mapped_column(String(500), default="")
     categories: Mapped[list[str]]
     video_id: Mapped[str] = mapped_column(String(40), default="")
-    fate: Mapped[str] = mapped_column(String(10))
+    fate: Mapped[EntryStatus] = mapped_column(ClosedSet(EntryStatus, 10))
     why: Mapped[str] = mapped_column(String(300), default="")
     seq: Mapped[int | None] = mapped_column(Integer)
     first_seq: Mapped[int | None] = mapped_column(Integer)

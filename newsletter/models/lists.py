@@ -8,8 +8,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from newsletter.db.closed_set import ClosedSet, member_check
 from newsletter.db.session import Base
 from newsletter.schedule import Schedule, zone_of
+from newsletter.vocabulary import Cadence, FieldKind
 
 FIELD_KINDS = ("text", "choice", "checkbox", "consent")
 
@@ -28,7 +30,7 @@ class MailingList(Base):
         CheckConstraint("send_hour BETWEEN 0 AND 23", name="send_hour"),
         CheckConstraint("send_weekday BETWEEN 0 AND 6", name="send_weekday"),
         CheckConstraint("send_monthday BETWEEN 1 AND 31", name="send_monthday"),
-        CheckConstraint("default_cadence IN ('instant', 'daily', 'weekly', 'monthly')", name="default_cadence"),
+        member_check("default_cadence", Cadence),
         {"sqlite_autoincrement": True},
     )
 
@@ -44,7 +46,7 @@ class MailingList(Base):
     language: Mapped[str] = mapped_column(String(20), default="en")
     timezone: Mapped[str] = mapped_column(String(60), default="UTC")
     cadences: Mapped[list[str]]
-    default_cadence: Mapped[str] = mapped_column(String(10))
+    default_cadence: Mapped[Cadence] = mapped_column(ClosedSet(Cadence, 10))
     send_hour: Mapped[int] = mapped_column(Integer, default=8)
     send_weekday: Mapped[int] = mapped_column(Integer, default=0)
     send_monthday: Mapped[int] = mapped_column(Integer, default=1)
@@ -82,13 +84,13 @@ class FormField(Base):
     __tablename__ = "form_fields"
     __table_args__ = (
         UniqueConstraint("list_id", "name"),
-        CheckConstraint("kind IN ('text', 'choice', 'checkbox', 'consent')", name="kind"),
+        member_check("kind", FieldKind),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(String(40))
-    kind: Mapped[str] = mapped_column(String(10))
+    kind: Mapped[FieldKind] = mapped_column(ClosedSet(FieldKind, 10))
     label: Mapped[str] = mapped_column(Text)
     choices: Mapped[list[str]]
     required: Mapped[bool] = mapped_column(Boolean)

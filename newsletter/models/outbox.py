@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from newsletter.db.closed_set import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
 from newsletter.models.subscribers import Subscription
+from newsletter.vocabulary import DeliveryStatus
 
 WAITING = ("queued", "in_doubt")
 
@@ -29,7 +31,7 @@ class Delivery(Base):
     __tablename__ = "deliveries"
     __table_args__ = (
         UniqueConstraint("subscription_id", "campaign_id"),
-        CheckConstraint("status IN ('queued', 'sent', 'failed', 'cancelled', 'in_doubt')", name="status"),
+        member_check("status", DeliveryStatus),
         Index(
             "ix_deliveries_due_at",
             "due_at",
@@ -56,7 +58,7 @@ class Delivery(Base):
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))
     mail: Mapped[str] = mapped_column(String(16))
     cursor: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    status: Mapped[str] = mapped_column(String(10))
+    status: Mapped[DeliveryStatus] = mapped_column(ClosedSet(DeliveryStatus, 10))
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     doubts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     created_at: Mapped[datetime]

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     Boolean,
-    CheckConstraint,
     ForeignKey,
     Index,
     Integer,
@@ -20,10 +19,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from newsletter.db.closed_set import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.lists import MailingList
+from newsletter.vocabulary import Cadence, SubscriptionStatus, SuppressionReason
 
-STATUSES = ("pending", "active", "unsubscribed")
+STATUSES = tuple(SubscriptionStatus)
 
 
 class Subscriber(Base):
@@ -72,8 +73,8 @@ class Subscription(Base):
     __tablename__ = "subscriptions"
     __table_args__ = (
         UniqueConstraint("list_id", "subscriber_id"),
-        CheckConstraint("status IN ('pending', 'active', 'unsubscribed')", name="status"),
-        CheckConstraint("cadence IN ('instant', 'daily', 'weekly', 'monthly')", name="cadence"),
+        member_check("status", SubscriptionStatus),
+        member_check("cadence", Cadence),
         Index(
             "ix_subscriptions_series_due_at",
             "series_due_at",
@@ -87,8 +88,8 @@ class Subscription(Base):
     handle: Mapped[str] = mapped_column(String(20), unique=True)
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
     subscriber_id: Mapped[int] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"), index=True)
-    status: Mapped[str] = mapped_column(String(12))
-    cadence: Mapped[str] = mapped_column(String(10))
+    status: Mapped[SubscriptionStatus] = mapped_column(ClosedSet(SubscriptionStatus, 12))
+    cadence: Mapped[Cadence] = mapped_column(ClosedSet(Cadence, 10))
     round: Mapped[int] = mapped_column(Integer, default=1)
     cursor: Mapped[int] = mapped_column(Integer, default=0)
     joined_seq: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
@@ -154,7 +155,7 @@ class SubscriptionRequest(Base):
 
     subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
-    cadence: Mapped[str] = mapped_column(String(10))
+    cadence: Mapped[Cadence] = mapped_column(ClosedSet(Cadence, 10))
     topics: Mapped[str] = mapped_column(String(500), default="", server_default="")
     name: Mapped[str] = mapped_column(String(200), default="", server_default="")
     language: Mapped[str] = mapped_column(String(20), default="", server_default="")
@@ -190,13 +191,13 @@ class Suppression(Base):
 
     __tablename__ = "suppressions"
     __table_args__ = (
-        CheckConstraint("reason IN ('complaint', 'bounce', 'manual', 'erased')", name="reason"),
+        member_check("reason", SuppressionReason),
         Index("ix_suppressions_email_key", "email_key"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     email_hash: Mapped[str] = mapped_column(String(64), unique=True)
     email_key: Mapped[str | None] = mapped_column(String(254))
-    reason: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[SuppressionReason] = mapped_column(ClosedSet(SuppressionReason, 12))
     note: Mapped[str] = mapped_column(String(500), default="")
     created_at: Mapped[datetime]

@@ -7,9 +7,11 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from newsletter.db.closed_set import ClosedSet
 from newsletter.db.session import Base
 from newsletter.models.feeds import Feed
 from newsletter.models.lists import MailingList
+from newsletter.vocabulary import Cadence
 
 
 class Topic(Base):
@@ -53,6 +55,6 @@ class DigestIntro(Base):
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
-    cadence: Mapped[str] = mapped_column(String(10))
+    cadence: Mapped[Cadence] = mapped_column(ClosedSet(Cadence, 10))
     text: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]

@@ -23,7 +23,6 @@ from newsletter.services.lists import digest_options
 from tests.cli.conftest import Run
 from tests.smtp.fault_server import FaultServer
 
-
 CLI = Path(__file__).parent.parent.parent / "newsletter" / "cli"
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.schedule import SCHEDULED, Cadence, Schedule, latest_period, next_period, next_poll, next_try
+from newsletter.schedule import SCHEDULED, Schedule, latest_period, next_period, next_poll, next_try
+from newsletter.vocabulary import Cadence
 
 OSLO = ZoneInfo("Europe/Oslo")
 

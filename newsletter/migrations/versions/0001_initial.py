@@ -27,7 +27,6 @@ def upgrade() -> None:
     _create_steps()
     _create_subscriber_tags()
     _create_subscriptions()
-    _create_subscription_requests()
     _create_topics()
     _create_consent_events()
     _create_deliveries()
@@ -36,6 +35,7 @@ def upgrade() -> None:
     _create_leases()
     _create_periods()
     _create_steps_taken()
+    _create_subscription_requests()
     _create_topic_sources()
     _create_campaign_entries()
     _protect_append_only_tables()
@@ -104,8 +104,12 @@ def _create_mailing_lists() -> None:
             name=op.f("ck_mailing_lists_default_cadence"),
         ),
         sa.CheckConstraint("send_hour BETWEEN 0 AND 23", name=op.f("ck_mailing_lists_send_hour")),
-        sa.CheckConstraint("send_monthday BETWEEN 1 AND 31", name=op.f("ck_mailing_lists_send_monthday")),
-        sa.CheckConstraint("send_weekday BETWEEN 0 AND 6", name=op.f("ck_mailing_lists_send_weekday")),
+        sa.CheckConstraint(
+            "send_monthday BETWEEN 1 AND 31", name=op.f("ck_mailing_lists_send_monthday")
+        ),
+        sa.CheckConstraint(
+            "send_weekday BETWEEN 0 AND 6", name=op.f("ck_mailing_lists_send_weekday")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mailing_lists")),
         sa.UniqueConstraint("slug", name=op.f("uq_mailing_lists_slug")),
         sqlite_autoincrement=True,
@@ -231,7 +235,9 @@ def _create_campaigns() -> None:
         sa.Column("recipients", sa.Integer(), nullable=False),
         sa.Column("first_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("last_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("leased_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "leased_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("reason", sa.String(length=500), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("scheduled_at", sa.DateTime(timezone=True), nullable=True),
@@ -239,7 +245,9 @@ def _create_campaigns() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answer_by", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("kind IN ('digest', 'letter', 'permission')", name=op.f("ck_campaigns_kind")),
+        sa.CheckConstraint(
+            "kind IN ('digest', 'letter', 'permission')", name=op.f("ck_campaigns_kind")
+        ),
         sa.CheckConstraint(
             "status IN ('draft', 'scheduled', 'sending', 'paused', 'sent', 'cancelled')",
             name=op.f("ck_campaigns_status"),
@@ -327,7 +335,9 @@ def _create_form_fields() -> None:
         sa.Column("label", sa.Text(), nullable=False),
         sa.Column("choices", sa.JSON(), nullable=False),
         sa.Column("required", sa.Boolean(), nullable=False),
-        sa.CheckConstraint("kind IN ('text', 'choice', 'checkbox', 'consent')", name=op.f("ck_form_fields_kind")),
+        sa.CheckConstraint(
+            "kind IN ('text', 'choice', 'checkbox', 'consent')", name=op.f("ck_form_fields_kind")
+        ),
         sa.ForeignKeyConstraint(
             ["list_id"],
             ["mailing_lists.id"],
@@ -405,7 +415,9 @@ def _create_subscriptions() -> None:
             "cadence IN ('instant', 'daily', 'weekly', 'monthly')",
             name=op.f("ck_subscriptions_cadence"),
         ),
-        sa.CheckConstraint("status IN ('pending', 'active', 'unsubscribed')", name=op.f("ck_subscriptions_status")),
+        sa.CheckConstraint(
+            "status IN ('pending', 'active', 'unsubscribed')", name=op.f("ck_subscriptions_status")
+        ),
         sa.ForeignKeyConstraint(
             ["list_id"],
             ["mailing_lists.id"],
@@ -420,7 +432,9 @@ def _create_subscriptions() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
         sa.UniqueConstraint("handle", name=op.f("uq_subscriptions_handle")),
-        sa.UniqueConstraint("list_id", "subscriber_id", name=op.f("uq_subscriptions_list_id_subscriber_id")),
+        sa.UniqueConstraint(
+            "list_id", "subscriber_id", name=op.f("uq_subscriptions_list_id_subscriber_id")
+        ),
         sqlite_autoincrement=True,
     )
     op.create_index(
@@ -431,50 +445,8 @@ def _create_subscriptions() -> None:
         postgresql_where=sa.text("series_due_at IS NOT NULL"),
         sqlite_where=sa.text("series_due_at IS NOT NULL"),
     )
-    op.create_index(op.f("ix_subscriptions_subscriber_id"), "subscriptions", ["subscriber_id"], unique=False)
-
-
-def _create_subscription_requests() -> None:
-    op.create_table(
-        "subscription_requests",
-        sa.Column("subscription_id", sa.Integer(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("cadence", sa.String(length=10), nullable=False),
-        sa.Column("topics", sa.String(length=500), server_default="", nullable=False),
-        sa.Column("name", sa.String(length=200), server_default="", nullable=False),
-        sa.Column("language", sa.String(length=20), server_default="", nullable=False),
-        sa.Column("answers", sa.JSON(), server_default="{}", nullable=False),
-        sa.Column("agreed", sa.JSON(), server_default="{}", nullable=False),
-        sa.Column("wording_hash", sa.String(length=64), nullable=True),
-        sa.Column("delivery_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("message_id", sa.String(length=300), server_default="", nullable=False),
-        sa.Column("network", sa.String(length=50), server_default="", nullable=False),
-        sa.Column("proven", sa.Boolean(), server_default=sa.false(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["subscription_id"],
-            ["subscriptions.id"],
-            name=op.f("fk_subscription_requests_subscription_id_subscriptions"),
-            ondelete="CASCADE",
-        ),
-        sa.ForeignKeyConstraint(
-            ["wording_hash"],
-            ["wordings.hash"],
-            name=op.f("fk_subscription_requests_wording_hash_wordings"),
-        ),
-        sa.PrimaryKeyConstraint("subscription_id", "number", name=op.f("pk_subscription_requests")),
-    )
     op.create_index(
-        op.f("ix_subscription_requests_created_at"),
-        "subscription_requests",
-        ["created_at"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_subscription_requests_delivery_id"),
-        "subscription_requests",
-        ["delivery_id"],
-        unique=False,
+        op.f("ix_subscriptions_subscriber_id"), "subscriptions", ["subscriber_id"], unique=False
     )
 
 
@@ -569,7 +541,9 @@ def _create_deliveries() -> None:
             ondelete="SET NULL",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deliveries")),
-        sa.UniqueConstraint("subscription_id", "campaign_id", name=op.f("uq_deliveries_subscription_id_campaign_id")),
+        sa.UniqueConstraint(
+            "subscription_id", "campaign_id", name=op.f("uq_deliveries_subscription_id_campaign_id")
+        ),
         sqlite_autoincrement=True,
     )
     op.create_index(
@@ -585,8 +559,12 @@ def _create_deliveries() -> None:
         "deliveries",
         ["id"],
         unique=False,
-        postgresql_where=sa.text("mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"),
-        sqlite_where=sa.text("mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"),
+        postgresql_where=sa.text(
+            "mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"
+        ),
+        sqlite_where=sa.text(
+            "mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"
+        ),
     )
     op.create_index(
         "ix_deliveries_lease_id",
@@ -654,8 +632,12 @@ def _create_entries() -> None:
         sa.Column("withdrawn_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("by_hand", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("shown_in_id", sa.Integer(), nullable=True),
-        sa.CheckConstraint("fate IN ('new', 'held', 'ready', 'skipped', 'sent')", name=op.f("ck_entries_fate")),
-        sa.ForeignKeyConstraint(["feed_id"], ["feeds.id"], name=op.f("fk_entries_feed_id_feeds"), ondelete="CASCADE"),
+        sa.CheckConstraint(
+            "fate IN ('new', 'held', 'ready', 'skipped', 'sent')", name=op.f("ck_entries_fate")
+        ),
+        sa.ForeignKeyConstraint(
+            ["feed_id"], ["feeds.id"], name=op.f("fk_entries_feed_id_feeds"), ondelete="CASCADE"
+        ),
         sa.ForeignKeyConstraint(
             ["list_id"],
             ["mailing_lists.id"],
@@ -677,7 +659,9 @@ def _create_leases() -> None:
         sa.Column("campaign_id", sa.Integer(), nullable=True),
         sa.Column("first_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("last_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("through_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column(
+            "through_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
+        ),
         sa.Column("worker", sa.String(length=200), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -714,7 +698,9 @@ def _create_periods() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_periods")),
-        sa.UniqueConstraint("list_id", "cadence", "key", name=op.f("uq_periods_list_id_cadence_key")),
+        sa.UniqueConstraint(
+            "list_id", "cadence", "key", name=op.f("uq_periods_list_id_cadence_key")
+        ),
         sqlite_autoincrement=True,
     )
 
@@ -738,6 +724,52 @@ def _create_steps_taken() -> None:
     )
 
 
+def _create_subscription_requests() -> None:
+    op.create_table(
+        "subscription_requests",
+        sa.Column("subscription_id", sa.Integer(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("cadence", sa.String(length=10), nullable=False),
+        sa.Column("topics", sa.String(length=500), server_default="", nullable=False),
+        sa.Column("name", sa.String(length=200), server_default="", nullable=False),
+        sa.Column("language", sa.String(length=20), server_default="", nullable=False),
+        sa.Column("answers", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("agreed", sa.JSON(), server_default="{}", nullable=False),
+        sa.Column("wording_hash", sa.String(length=64), nullable=True),
+        sa.Column(
+            "delivery_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.Column("message_id", sa.String(length=300), server_default="", nullable=False),
+        sa.Column("network", sa.String(length=50), server_default="", nullable=False),
+        sa.Column("proven", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["subscriptions.id"],
+            name=op.f("fk_subscription_requests_subscription_id_subscriptions"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["wording_hash"],
+            ["wordings.hash"],
+            name=op.f("fk_subscription_requests_wording_hash_wordings"),
+        ),
+        sa.PrimaryKeyConstraint("subscription_id", "number", name=op.f("pk_subscription_requests")),
+    )
+    op.create_index(
+        op.f("ix_subscription_requests_created_at"),
+        "subscription_requests",
+        ["created_at"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_subscription_requests_delivery_id"),
+        "subscription_requests",
+        ["delivery_id"],
+        unique=False,
+    )
+
+
 def _create_topic_sources() -> None:
     op.create_table(
         "topic_sources",
@@ -745,7 +777,9 @@ def _create_topic_sources() -> None:
         sa.Column("topic_id", sa.Integer(), nullable=False),
         sa.Column("category", sa.String(length=100), nullable=True),
         sa.Column("feed_id", sa.Integer(), nullable=True),
-        sa.CheckConstraint("(category IS NULL) <> (feed_id IS NULL)", name=op.f("ck_topic_sources_one_of_two")),
+        sa.CheckConstraint(
+            "(category IS NULL) <> (feed_id IS NULL)", name=op.f("ck_topic_sources_one_of_two")
+        ),
         sa.ForeignKeyConstraint(
             ["feed_id"],
             ["feeds.id"],
@@ -789,7 +823,9 @@ def _create_campaign_entries() -> None:
 # --- Kept by hand: what Alembic cannot read from the models. ---
 
 APPEND_ONLY = {
-    "consent_events": ("id, subscription_id, kind, at, source, form, wording_hash, page, user_agent, message_id, note"),
+    "consent_events": (
+        "id, subscription_id, kind, at, source, form, wording_hash, page, user_agent, message_id, note"
+    ),
     "wordings": "hash, text, first_used_at",
 }
 """Columns that no statement may change. `consent_events.ip` is cut to its network after a while."""
@@ -808,7 +844,9 @@ def _protect_append_only_tables() -> None:
             if sqlite
             else "EXECUTE FUNCTION refuse_update()"
         )
-        op.execute(f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OF {columns} ON {table} FOR EACH ROW {action}")
+        op.execute(
+            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OF {columns} ON {table} FOR EACH ROW {action}"
+        )
 
 
 def _leave_room_on_pages() -> None:

@@ -18,6 +18,7 @@ from newsletter.outbox import Totals
 from newsletter.services.campaigns import identify
 from newsletter.services.runtime import Environment
 from newsletter.tokens import message_id
+from newsletter.vocabulary import CampaignStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,9 @@ def report(campaign_id: int, *, everybody: bool = False) -> CampaignReport:
 
 def pause(campaign_id: int) -> CampaignView:
     """Stops sending within a second or two; nobody is lost."""
-    return _switch(campaign_id, {"sending", "scheduled"}, "paused", "paused by hand")
+    return _switch(
+        campaign_id, {CampaignStatus.SENDING, CampaignStatus.SCHEDULED}, CampaignStatus.PAUSED, "paused by hand"
+    )
 
 
 def resume(campaign_id: int) -> CampaignView:
@@ -142,7 +145,7 @@ def resume(campaign_id: int) -> CampaignView:
         undecided = campaign.subject_b and not campaign.picked and campaign.recipients
         if campaign.status == "paused" and undecided and outbox.worked_through(session, campaign):
             raise Refused("both subjects are tried", hint=f"pick one: newsletter campaign pick {campaign_id} a")
-    return _switch(campaign_id, {"paused"}, "sending", "")
+    return _switch(campaign_id, {CampaignStatus.PAUSED}, CampaignStatus.SENDING, "")
 
 
 def cancel(env: Environment, campaign_id: int) -> CampaignView:
@@ -152,7 +155,7 @@ def cancel(env: Environment, campaign_id: int) -> CampaignView:
         if campaign.status in ("sent", "cancelled"):
             raise Refused(f"campaign {campaign_id} is {campaign.status} already")
         outbox.cancel_campaign(session, campaign, now=env.now)
-        campaign.status, campaign.finished_at, campaign.reason = "cancelled", env.now, "cancelled by hand"
+        campaign.status, campaign.finished_at, campaign.reason = CampaignStatus.CANCELLED, env.now, "cancelled by hand"
         campaign.leased_id = campaign.last_id
         return _view(session, campaign)
 
@@ -163,16 +166,17 @@ def retry(env: Environment, campaign_id: int) -> CampaignView:
         campaign = identify.locked(session, campaign_id)
         if campaign.status == "cancelled" or not outbox.retry(session, campaign, now=env.now):
             raise Refused(f"campaign {campaign_id} has nobody to try again")
-        campaign.status, campaign.finished_at, campaign.reason = "sending", None, ""
+        campaign.status, campaign.finished_at, campaign.reason = CampaignStatus.SENDING, None, ""
         return _view(session, campaign)
 
 
-def _switch(campaign_id: int, allowed: set[str], status: str, reason: str) -> CampaignView:
+def _switch(campaign_id: int, allowed: set[CampaignStatus], status: CampaignStatus, reason: str) -> CampaignView:
     with transaction() as session:
         campaign = identify.locked(session, campaign_id)
         if campaign.status not in allowed:
             raise Refused(f"campaign {campaign_id} is {campaign.status}")
-        resumed = "scheduled" if status == "sending" and campaign.started_at is None else status
+        unstarted = status == CampaignStatus.SENDING and campaign.started_at is None
+        resumed = CampaignStatus.SCHEDULED if unstarted else status
         campaign.status, campaign.reason = resumed, reason
         return _view(session, campaign)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import or_, select
@@ -32,7 +33,7 @@ def number_of(which: int | Path, slug: str | None = None, *, to_change: bool = F
     raise _why_none(which, made, found)
 
 
-def _why_none(file: Path, made: list[tuple[int, str]], found: list[tuple[int, str]]) -> NotFound | Refused:
+def _why_none(file: Path, made: Sequence[tuple[int, str]], found: Sequence[tuple[int, str]]) -> NotFound | Refused:
     if found:
         several = ", ".join(f"{number} ({status})" for number, status in found)
         return Refused(f"{file} became campaigns {several}", hint="say which number")

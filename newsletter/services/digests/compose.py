@@ -16,7 +16,6 @@ from newsletter.errors import Conflict
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, CampaignEntry, Edition, Entry, MailingList, Period, Subscription
 from newsletter.models.campaigns import WEB
-from newsletter.schedule import Cadence
 from newsletter.schedule import Period as Moment
 from newsletter.services.digests import intros
 from newsletter.services.digests.layout import Editor, addressed
@@ -24,6 +23,7 @@ from newsletter.services.digests.plan import Plan, plan, recipients, settled
 from newsletter.services.digests.selection import Candidate, Decision
 from newsletter.services.polling.entries import owed
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import Cadence
 
 NOTHING_NEW = "nothing new since the last one"
 

@@ -18,13 +18,14 @@ from newsletter.errors import Refused, TemplateProblem
 from newsletter.i18n import LANGUAGES, known
 from newsletter.mail.render import MailContent
 from newsletter.models import MailingList, Subscription
-from newsletter.schedule import CADENCES, Cadence, latest_period, next_period
+from newsletter.schedule import CADENCES, latest_period, next_period
 from newsletter.services.digests.compose import NOTHING_NEW, Composed, Due, chosen, compose, dealt_with
 from newsletter.services.digests.layout import Editor, addressed
 from newsletter.services.digests.plan import candidates, matured, plan, readers
 from newsletter.services.polling import poll as polling
 from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import Cadence
 
 __all__ = ["NOTHING_NEW", "Composed", "Preview", "cadences", "compose_due", "plan_now", "preview", "send_now"]
 
@@ -111,7 +112,7 @@ def preview(
         raise Refused(f"{language} is none of the languages spoken here", hint=f"say one of {', '.join(LANGUAGES)}")
     with reading() as session:
         mailing_list = find_list(session, slug)
-        rhythm: Cadence = cadence or mailing_list.default_cadence  # type: ignore[assignment]
+        rhythm: Cadence = cadence or mailing_list.default_cadence
         found = plan(env, session, mailing_list, rhythm)
         shares = found.decision.shares
         # Of a list that has no reader yet: what has not been mailed.

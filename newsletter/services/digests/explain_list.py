@@ -20,14 +20,15 @@ from newsletter.models import (
     Period,
     Subscription,
 )
-from newsletter.schedule import Cadence, next_period
 from newsletter.schedule import Period as Moment
+from newsletter.schedule import next_period
 from newsletter.services.digests.due import cadences
 from newsletter.services.digests.plan import plan
 from newsletter.services.digests.selection import Decision
 from newsletter.services.polling.entries import owed
 from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import Cadence
 
 LAST = 20
 Course = Literal["goes", "waits", "sent", "never"]
@@ -169,7 +170,7 @@ def _course(
     goes = {rhythm.cadence: _getting(rhythm.decision, entry) for rhythm in rhythms}
     parts = [f"{count} {cadence}" for cadence, count in goes.items() if count]
     said = [f"goes to {_joined(parts)} {'reader' if sum(goes.values()) == 1 else 'readers'}"] if parts else []
-    later = 0 if goes.get("instant") else sum(_getting(rhythm.unripe, entry) for rhythm in rhythms)
+    later = 0 if goes.get(Cadence.INSTANT) else sum(_getting(rhythm.unripe, entry) for rhythm in rhythms)
     if later:
         until = _ripe_at(env, session, mailing_list, entry.seq or 0).removeprefix(",")
         said.append(f"waits for corrections{until}: {_readers(later, 'instant ')}")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,8 +10,8 @@ from newsletter.addresses import parse_address
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.models import Edition, Entry, MailingList, Subscriber, Subscription
-from newsletter.schedule import Cadence, next_period
 from newsletter.schedule import Period as Moment
+from newsletter.schedule import next_period
 from newsletter.services.digests.explain_list import LAST, Course, EntryOutlook, kept, unripe
 from newsletter.services.digests.plan import candidates, patience, returned
 from newsletter.services.digests.selection import Candidate, Group, decide, owed_by, wanted_by
@@ -48,7 +46,7 @@ class _Reader:
         self.subscription = subscription
         self.barred = suppressed(env, session, subscription.subscriber.email_key)
         self.mailed = _editions(session, subscription.id)
-        cadence = cast(Cadence, subscription.cadence)
+        cadence = subscription.cadence
         instant = cadence == "instant"
         self.moment = None if instant else next_period(cadence, mailing_list.schedule, env.now)
         following = next_period(cadence, mailing_list.schedule, self.moment.due_at) if self.moment else None
@@ -99,7 +97,7 @@ class _Reader:
 
     def _latest(self) -> Moment:
         """The digest that waits no longer, however few there are."""
-        cadence = cast(Cadence, self.subscription.cadence)
+        cadence = self.subscription.cadence
         moment = self.moment or next_period(cadence, self.list.schedule, self.env.now)
         while True:
             following = next_period(cadence, self.list.schedule, moment.due_at)

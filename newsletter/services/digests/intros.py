@@ -12,9 +12,10 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput
 from newsletter.html.sanitize import lines
 from newsletter.models import DigestIntro
-from newsletter.schedule import CADENCES, Cadence
+from newsletter.schedule import CADENCES
 from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import Cadence
 
 INTRO_AT_MOST = 5000
 

@@ -16,7 +16,7 @@ from newsletter.i18n import spoken
 from newsletter.models import CampaignEntry, Edition, Entry, MailingList, Subscriber, Subscription, Suppression
 from newsletter.models.campaigns import WEB
 from newsletter.models.feeds import FATES
-from newsletter.schedule import Cadence, Period
+from newsletter.schedule import Period
 from newsletter.services.digests import intros
 from newsletter.services.digests.intros import Intro
 from newsletter.services.digests.layout import Style, style_of
@@ -25,6 +25,7 @@ from newsletter.services.lists import topics
 from newsletter.services.polling.entries import owed
 from newsletter.services.runtime import Environment
 from newsletter.services.sending.message_builder import ListView, view
+from newsletter.vocabulary import Cadence
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from newsletter.services.letters import drafts, rendering
 from newsletter.services.letters.drafts import Draft, Spoken
 from newsletter.services.runtime import Environment
 from newsletter.services.sending.message_builder import compile_for_list
+from newsletter.vocabulary import CampaignStatus
 
 parse = parse_letter
 
@@ -87,7 +88,7 @@ def _queue(
     """Write everything about a letter and schedule it, or start it where `at` is None; False where nobody gets it."""
     drafts.fill(env, session, campaign, draft.prepared, draft.file)
     drafts.write_editions(env, session, campaign, versions)
-    campaign.status, campaign.scheduled_at = "scheduled", at
+    campaign.status, campaign.scheduled_at = CampaignStatus.SCHEDULED, at
     return at is not None or bool(_start(env, session, campaign))
 
 
@@ -126,10 +127,10 @@ def _start_one(env: Environment, campaign_id: int) -> bool:
         if campaign.status != "scheduled" or (campaign.scheduled_at and campaign.scheduled_at > env.now):
             return False
         if problem:
-            campaign.status, campaign.reason = "paused", problem[:500]
+            campaign.status, campaign.reason = CampaignStatus.PAUSED, problem[:500]
             return False
         if not _start(env, session, campaign):
-            campaign.status, campaign.finished_at = "sent", env.now
+            campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now
             campaign.reason = "nobody was left to mail it to"
         return True
 
@@ -159,7 +160,7 @@ def _start(env: Environment, session: Session, campaign: Campaign) -> int:
     """Freezes who gets the letter; of two subjects only those who try them out. Returns how many."""
     mailing_list = session.get_one(MailingList, campaign.list_id)
     chosen = segments.chosen(mailing_list, campaign.segment, env.now)
-    campaign.status, campaign.started_at, campaign.reason = "sending", env.now, ""
+    campaign.status, campaign.started_at, campaign.reason = CampaignStatus.SENDING, env.now, ""
     if not campaign.subject_b:
         return outbox.freeze(session, campaign, segments.everybody(chosen, edition=0), mail="letter", now=env.now)
     total = segments.counted(session, mailing_list, campaign.segment, env.now)
@@ -183,12 +184,12 @@ def pick(env: Environment, campaign_id: int, which: str) -> int:
             picked = f", and {campaign.picked} was picked" if campaign.picked else ""
             raise Refused(f"campaign {campaign_id} is {campaign.status}{picked}")
         mailing_list = session.get_one(MailingList, campaign.list_id)
-        campaign.picked, campaign.status, campaign.reason = which, "sending", ""
+        campaign.picked, campaign.status, campaign.reason = which, CampaignStatus.SENDING, ""
         _show(session, campaign, page)
         rest = segments.chosen(mailing_list, campaign.segment, env.now).where(outbox.without(campaign))
         more = outbox.freeze(session, campaign, segments.everybody(rest, edition=edition), mail="letter", now=env.now)
         if not more and outbox.worked_through(session, campaign):
-            campaign.status, campaign.finished_at = "sent", env.now
+            campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now
         return more
 
 

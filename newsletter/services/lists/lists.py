@@ -24,6 +24,7 @@ from newsletter.services.polling import entries
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import count_suppressed
 from newsletter.urls import RESERVED_SLUGS
+from newsletter.vocabulary import SubscriptionStatus
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 _MAILINGS = (
@@ -270,17 +271,37 @@ def _within(text: str, low: int, high: int) -> int:
 def _view(session: Session, row: MailingList) -> ListView:
     query = select(Subscription.status, func.count()).where(Subscription.list_id == row.id)
     counts = {status: int(count) for status, count in session.execute(query.group_by(Subscription.status))}
-    active = counts.get("active", 0) - count_suppressed(session, row.id)
+    active = counts.get(SubscriptionStatus.ACTIVE, 0) - count_suppressed(session, row.id)
     return ListView(
-        slug=row.slug, title=row.title, description=row.description, site_url=row.site_url, from_name=row.from_name,
-        from_email=row.from_email, reply_to=row.reply_to, postal_address=row.postal_address, language=row.language,
-        timezone=row.timezone, cadences=tuple(row.cadences), cadence=row.default_cadence, hour=row.send_hour,
-        day=WEEKDAYS[row.send_weekday], monthday=row.send_monthday, grace=row.grace_minutes,
-        color=row.theme_color, logo_url=row.logo_url,
-        consent_text=row.consent_text, active=active, pending=counts.get("pending", 0),
-        min_entries=row.digest_min_entries, max_wait=row.digest_max_wait, show=row.digest_show, order=row.digest_order,
-        sections=row.digest_sections, font=row.theme_font or "system", radius=row.theme_radius,
-    )  # fmt: skip
+        slug=row.slug,
+        title=row.title,
+        description=row.description,
+        site_url=row.site_url,
+        from_name=row.from_name,
+        from_email=row.from_email,
+        reply_to=row.reply_to,
+        postal_address=row.postal_address,
+        language=row.language,
+        timezone=row.timezone,
+        cadences=tuple(row.cadences),
+        cadence=row.default_cadence,
+        hour=row.send_hour,
+        day=WEEKDAYS[row.send_weekday],
+        monthday=row.send_monthday,
+        grace=row.grace_minutes,
+        color=row.theme_color,
+        logo_url=row.logo_url,
+        consent_text=row.consent_text,
+        active=active,
+        pending=counts.get(SubscriptionStatus.PENDING, 0),
+        min_entries=row.digest_min_entries,
+        max_wait=row.digest_max_wait,
+        show=row.digest_show,
+        order=row.digest_order,
+        sections=row.digest_sections,
+        font=row.theme_font or "system",
+        radius=row.theme_radius,
+    )
 
 
 def as_json(shown: ListView) -> dict[str, object]:

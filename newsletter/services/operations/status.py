@@ -16,6 +16,7 @@ from newsletter.outbox import Totals
 from newsletter.services import suppressions, workers
 from newsletter.services.digests import explain_list
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
 DAYS = 30
 
@@ -98,7 +99,7 @@ def look(env: Environment, slug: str | None = None) -> Status:
         reasons = select(Suppression.reason, func.count()).where(recent, ~_gone_before())
         barred = {reason: int(count) for reason, count in session.execute(reasons.group_by(Suppression.reason))}
         waiting, next_due = outbox.waiting(session), outbox.next_due(session)
-    bounces, complaints = barred.get("bounce", 0), barred.get("complaint", 0)
+    bounces, complaints = barred.get(SuppressionReason.BOUNCE, 0), barred.get(SuppressionReason.COMPLAINT, 0)
     return Status(env.now, found, waiting, next_due, bounces, complaints, workers.last_tick())
 
 
@@ -124,9 +125,9 @@ def _list(
         list=row.slug,
         title=row.title,
         timezone=row.timezone,
-        active=count.get("active", 0) - suppressed,
-        pending=count.get("pending", 0),
-        unsubscribed=count.get("unsubscribed", 0),
+        active=count.get(SubscriptionStatus.ACTIVE, 0) - suppressed,
+        pending=count.get(SubscriptionStatus.PENDING, 0),
+        unsubscribed=count.get(SubscriptionStatus.UNSUBSCRIBED, 0),
         suppressed=suppressed,
         growth=_growth(env, session, row),
         coming=tuple(Coming(each.cadence, each.next_at, each.verdict) for each in outlooks if each.readers),

@@ -12,6 +12,7 @@ from newsletter.html.sanitize import video_ids
 from newsletter.models import CampaignEntry, Edition, Entry, Feed
 from newsletter.services.polling.entries import make_ready
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import EntryStatus
 
 SAME_DAY = timedelta(hours=24)
 LOOK_BACK = timedelta(days=3)
@@ -63,7 +64,7 @@ def _stands(entry: Entry) -> bool:
 def _show(entry: Entry, where: Entry, why: str) -> None:
     entry.shown_in_id = where.id
     if entry.fate != "sent":
-        entry.fate, entry.seq, entry.why = "skipped", None, why
+        entry.fate, entry.seq, entry.why = EntryStatus.SKIPPED, None, why
 
 
 def _when(entry: Entry) -> datetime:

@@ -13,6 +13,7 @@ from newsletter.errors import NotFound, Refused
 from newsletter.models import Entry, Feed, MailingList
 from newsletter.services.polling.matching import AHEAD
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import EntryStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def make_ready(session: Session, entry: Entry, why: str = "", *, grace_from: dat
         .values(entry_seq=MailingList.entry_seq + 1)
         .returning(MailingList.entry_seq, MailingList.grace_minutes)
     ).one()
-    entry.fate, entry.why, entry.first_seq = "ready", why, None
+    entry.fate, entry.why, entry.first_seq = EntryStatus.READY, why, None
     entry.matures_at = grace_from + timedelta(minutes=grace) if grace_from and grace else None
 
 
@@ -65,7 +66,7 @@ def owe_again(session: Session, entry: Entry) -> None:
     there then and have not had it are owed it (`planning.returned`)."""
     first = entry.first_seq or entry.seq
     make_ready(session, entry, "is in its feed again: goes to whoever has not had it")
-    entry.fate, entry.first_seq = "sent", first
+    entry.fate, entry.first_seq = EntryStatus.SENT, first
 
 
 def promote_due(env: Environment) -> int:
@@ -112,30 +113,37 @@ def show(entry_id: int) -> EntryView:
 
 def skip(entry_id: int) -> EntryView:
     """Never mails an entry that has not been mailed, even if its feed takes it back and brings it again."""
-    return _decide(entry_id, {"new", "held", "ready", "skipped"}, "skipped", "skipped by hand")
+    return _decide(
+        entry_id,
+        {EntryStatus.NEW, EntryStatus.HELD, EntryStatus.READY, EntryStatus.SKIPPED},
+        EntryStatus.SKIPPED,
+        "skipped by hand",
+    )
 
 
 def hold(entry_id: int) -> EntryView:
     """Keeps an entry back until it is released."""
-    return _decide(entry_id, {"new", "ready"}, "held", "held by hand")
+    return _decide(entry_id, {EntryStatus.NEW, EntryStatus.READY}, EntryStatus.HELD, "held by hand")
 
 
 def release(entry_id: int) -> EntryView:
     """Lets a held or skipped entry go out with the next digest."""
-    return _decide(entry_id, {"held", "skipped", "new"}, "ready", "released by hand")
+    return _decide(
+        entry_id, {EntryStatus.HELD, EntryStatus.SKIPPED, EntryStatus.NEW}, EntryStatus.READY, "released by hand"
+    )
 
 
 def resend(entry_id: int) -> EntryView:
     """Mails an entry once more to everybody."""
-    return _decide(entry_id, {"sent"}, "ready", "to be sent again, by hand")
+    return _decide(entry_id, {EntryStatus.SENT}, EntryStatus.READY, "to be sent again, by hand")
 
 
-def _decide(entry_id: int, allowed: set[str], fate: str, why: str) -> EntryView:
+def _decide(entry_id: int, allowed: set[EntryStatus], fate: EntryStatus, why: str) -> EntryView:
     with transaction() as session:
         entry = _find(session, entry_id)
         if entry.fate not in allowed:
             raise Refused(f"entry {entry_id} is {entry.fate}", hint="only " + " or ".join(sorted(allowed)) + " ones")
-        if fate == "ready":
+        if fate == EntryStatus.READY:
             make_ready(session, entry, why)
             entry.withdrawn_at = entry.shown_in_id = None
         else:

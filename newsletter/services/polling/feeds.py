@@ -18,6 +18,7 @@ from newsletter.models import Feed, MailingList
 from newsletter.services.polling import duplicates, store
 from newsletter.services.polling.fetch import Reading
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import FeedStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +111,15 @@ def ls(slug: str | None = None) -> list[FeedView]:
 
 def pause(which: str) -> FeedView:
     """Stops asking a feed."""
-    return _set_status(which, "paused", None)
+    return _set_status(which, FeedStatus.PAUSED, None)
 
 
 def resume(env: Environment, which: str) -> FeedView:
     """Asks a feed again, at once."""
-    return _set_status(which, "active", env.now)
+    return _set_status(which, FeedStatus.ACTIVE, env.now)
 
 
-def _set_status(which: str, status: str, due: datetime | None) -> FeedView:
+def _set_status(which: str, status: FeedStatus, due: datetime | None) -> FeedView:
     with transaction() as session:
         feed = find(session, which)
         feed.status = status

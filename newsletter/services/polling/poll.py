@@ -24,6 +24,7 @@ from newsletter.services.polling.entries import promote_due
 from newsletter.services.polling.fetch import DueFeed, Reading, ask, look_at, strange
 from newsletter.services.polling.store import PollResult
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import FeedStatus
 
 AT_ONCE = 200
 CLAIM_FOR = timedelta(minutes=10)
@@ -127,7 +128,7 @@ def _failed(env: Environment, session: Session, feed: Feed, error: NewsletterErr
     feed.failures += 1
     feed.error, feed.polled_at, feed.failing_since = plain(said), now, feed.failing_since or now
     if isinstance(error, FeedGone):
-        feed.status = "gone"
+        feed.status = FeedStatus.GONE
     retry_after = error.retry_after if isinstance(error, FeedUnavailable) else None
     feed.next_poll_at = next_poll(
         now,

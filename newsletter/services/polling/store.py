@@ -22,6 +22,7 @@ from newsletter.services.polling import duplicates, matching
 from newsletter.services.polling.entries import make_ready, owe_again
 from newsletter.services.polling.fetch import Reading, digest
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import EntryStatus
 
 MOVED_AFTER = 3
 WAITS = "dated in the future: waits for its time"
@@ -93,14 +94,14 @@ def _entries(
     # Oldest first, so that what is ready is numbered in the order it was written.
     fates = [_add(env, session, feed, new, _left_out(feed, new, found)).fate for new in reversed(decided.new)]
     duplicates.join(env, session, feed.list_id)
-    if (held := fates.count("held")) and not asked:
+    if (held := fates.count(EntryStatus.HELD)) and not asked:
         notifications.entries_held(env, session, feed, held)
     return PollResult(
         feed.id,
         feed.url,
-        new=len(fates) - fates.count("skipped"),
+        new=len(fates) - fates.count(EntryStatus.SKIPPED),
         changed=changed,
-        held=fates.count("held"),
+        held=fates.count(EntryStatus.HELD),
         gone=gone,
     )
 
@@ -142,7 +143,7 @@ def returned(env: Environment, session: Session, entry: Entry) -> None:
     if entry.fate == "sent":
         owe_again(session, entry)
     elif entry.fate == "skipped" and entry.published_at is not None and entry.published_at > env.now + matching.AHEAD:
-        entry.fate, entry.why = "new", WAITS
+        entry.fate, entry.why = EntryStatus.NEW, WAITS
     elif entry.fate == "skipped":
         make_ready(session, entry, "is in its feed again", grace_from=env.now)
 
@@ -153,7 +154,11 @@ def withdrawn(env: Environment, session: Session, numbers: Sequence[int]) -> int
     for entry in rows:
         entry.withdrawn_at = env.now
         if entry.fate in ("ready", "new"):
-            entry.fate, entry.why, entry.seq = "skipped", "withdrawn: its feed does not have it any more", None
+            entry.fate, entry.why, entry.seq = (
+                EntryStatus.SKIPPED,
+                "withdrawn: its feed does not have it any more",
+                None,
+            )
     duplicates.part(env, session, [entry.id for entry in rows])
     return len(rows)
 

@@ -34,6 +34,7 @@ from newsletter.services.sending.throttle import Pace
 from newsletter.services.sending.work_queue import Line, Supply
 from newsletter.services.signup import flood_control
 from newsletter.tokens import message_id
+from newsletter.vocabulary import CampaignStatus
 
 UNSENT_AT_MOST = 20
 """So many messages in a row that a server would not even listen to end the run."""
@@ -253,7 +254,7 @@ def pause(env: Environment, campaign_id: int, why: str) -> None:
     with transaction() as session:
         campaign = session.get_one(Campaign, campaign_id)
         if campaign.status == "sending":
-            campaign.status, campaign.reason = "paused", why[:500]
+            campaign.status, campaign.reason = CampaignStatus.PAUSED, why[:500]
             notifications.campaign_paused(env, session, campaign)
 
 
@@ -272,11 +273,14 @@ def close(env: Environment, campaign_id: int) -> None:
             return
         if totals.failed and not totals.sent:
             last = outbox.rows(session, campaign, status="failed", limit=1)[0]
-            campaign.status, campaign.reason = "paused", f"it failed for every recipient: {last.text}"[:500]
+            campaign.status, campaign.reason = (
+                CampaignStatus.PAUSED,
+                f"it failed for every recipient: {last.text}"[:500],
+            )
             notifications.campaign_paused(env, session, campaign)
             return
         if campaign.subject_b and not campaign.picked:
-            campaign.status = "paused"
+            campaign.status = CampaignStatus.PAUSED
             campaign.reason = f"both subjects are tried; pick one: newsletter campaign pick {campaign_id} a"
             return
-        campaign.status, campaign.finished_at = "sent", env.now
+        campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now

@@ -26,6 +26,7 @@ from newsletter.services.mailboxes import Allowance, LockedMailbox, forget_unans
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import refused
 from newsletter.tokens import message_id, new_handle
+from newsletter.vocabulary import SubscriptionStatus
 
 # Past the ORM: a sign-up is what everybody may do, as often as they like.
 _subscribers, _subscriptions = cast(Table, Subscriber.__table__), cast(Table, Subscription.__table__)
@@ -281,7 +282,7 @@ def accept_request(env: Environment, session: Session, subscription: Subscriptio
         for name, text in request.agreed.items():
             agreed = Evidence(by.source, page=by.page, ip=by.ip, user_agent=by.user_agent, note=name)
             note_consent(session, subscription.id, "agreed", agreed, now, wording=text)
-    subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = "active", now, None
+    subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = SubscriptionStatus.ACTIVE, now, None
     note_consent(session, subscription.id, "confirmed", by, now, wording=wording, message_id=sent)
     session.execute(
         delete(SubscriptionRequest).where(

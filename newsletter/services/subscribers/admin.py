@@ -26,6 +26,7 @@ from newsletter.services.signup.subscribe import SignUp, subscribe
 from newsletter.services.subscribers.subscriptions import leave
 from newsletter.services.suppressions import suppressed
 from newsletter.tokens import new_handle
+from newsletter.vocabulary import SubscriptionStatus
 
 PAGE = 500
 
@@ -168,7 +169,7 @@ def activate(
     known, subscription = _row(env, session, slug, address, name, cadence)
     if subscription.status == "active":
         return "known"
-    subscription.status, subscription.confirmed_at = "active", env.now
+    subscription.status, subscription.confirmed_at = SubscriptionStatus.ACTIVE, env.now
     subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
     kind = "imported" if evidence.source == "import" else "added"
     note_consent(session, subscription.id, kind, evidence, env.now)

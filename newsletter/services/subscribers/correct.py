@@ -28,6 +28,7 @@ from newsletter.services.signup.address_policy import accepted
 from newsletter.services.signup.double_opt_in import drop_requests
 from newsletter.services.subscribers.admin import SubscriberView, find, view
 from newsletter.services.suppressions import hashes, suppressed
+from newsletter.vocabulary import Cadence
 
 PAUSE_AT_MOST = timedelta(days=366)
 """The longest pause, as on the page of preferences: whoever wants less for longer leaves."""
@@ -107,7 +108,7 @@ def _correct_subscription(
         if correction.cadence not in CADENCES:
             raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
         changes.append(f"{subscription.cadence} → {correction.cadence}")
-        subscription.cadence = correction.cadence
+        subscription.cadence = Cadence(correction.cadence)
     if correction.pause_until is not None:
         if not env.now < correction.pause_until <= env.now + PAUSE_AT_MOST:
             raise InvalidInput({"pause": "must be a day in the next twelve months"})

@@ -31,6 +31,7 @@ from newsletter.services.subscribers import address_change, link_requests
 from newsletter.services.subscribers.subscriptions import leave, resume
 from newsletter.services.suppressions import suppressed
 from newsletter.tokens import new_handle
+from newsletter.vocabulary import Cadence
 
 PAUSE_AT_MOST = timedelta(days=366)
 OWN_FOR = timedelta(days=1)
@@ -155,7 +156,7 @@ def _apply(
         if cadence not in subscription.mailing_list.cadences:
             raise InvalidInput({f"cadence-{slug}": Text("Please choose one of those offered.")})
         noted = replace(evidence, note=f"{subscription.cadence} → {cadence}")
-        subscription.cadence = cadence
+        subscription.cadence = Cadence(cadence)
         note_consent(session, subscription.id, "changed", noted, env.now)
     if f"pause-{slug}" in wanted:
         subscription.paused_until = _until(wanted[f"pause-{slug}"], f"pause-{slug}", env.now)

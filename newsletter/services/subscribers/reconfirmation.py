@@ -28,6 +28,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending.message_builder import ANY_READER, view
 from newsletter.services.subscribers.subscriptions import Standing, standing
 from newsletter.tokens import message_id
+from newsletter.vocabulary import SubscriptionStatus
 
 SHORTEST = 7
 LONGEST = 180
@@ -204,7 +205,7 @@ def _settle(env: Environment, campaign_id: int) -> int:
             )
         ).all()
         for subscription in silent:
-            subscription.status, subscription.unsubscribed_at = "unsubscribed", now
+            subscription.status, subscription.unsubscribed_at = SubscriptionStatus.UNSUBSCRIBED, now
             note_consent(
                 session, subscription.id, "lapsed", Evidence("permission", note=f"campaign {campaign.id}"), now
             )

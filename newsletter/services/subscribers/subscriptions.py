@@ -22,6 +22,7 @@ from newsletter.services.letters import series
 from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import double_opt_in, flood_control
+from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 UNDO_FOR = timedelta(days=1)
 BREAK = timedelta(days=30)
@@ -81,7 +82,7 @@ def leave(env: Environment, session: Session, subscription: Subscription, eviden
     if subscription.status == "unsubscribed":
         return
     was_active, now = subscription.status == "active", env.now
-    subscription.status, subscription.unsubscribed_at = "unsubscribed", now
+    subscription.status, subscription.unsubscribed_at = SubscriptionStatus.UNSUBSCRIBED, now
     double_opt_in.drop_requests(session, subscription)
     note_consent(session, subscription.id, "unsubscribed", evidence, now)
     if not was_active:
@@ -103,7 +104,7 @@ def undo(env: Environment, token: str, evidence: Evidence, *, cadence: str = "",
                 raise LinkInvalid
             resume(session, subscription, "resubscribed", evidence, env.now)
             if cadence in slower(subscription):
-                subscription.cadence = cadence
+                subscription.cadence = Cadence(cadence)
             subscription.paused_until = env.now + BREAK if break_ else None
         return standing(subscription, env.now)
 
@@ -115,17 +116,16 @@ def _can_undo(subscription: Subscription, now: datetime) -> bool:
     return known and left is not None and now - left <= UNDO_FOR
 
 
-def slower(subscription: Subscription) -> tuple[str, ...]:
-    """The cadences of its list that are slower than a subscription's own."""
-    order: tuple[str, ...] = CADENCES
-    later = order[order.index(subscription.cadence) + 1 :]
+def slower(subscription: Subscription) -> tuple[Cadence, ...]:
+    """Return the cadences of its list that are slower than a subscription's own."""
+    later = CADENCES[CADENCES.index(subscription.cadence) + 1 :]
     return tuple(cadence for cadence in later if cadence in subscription.mailing_list.cadences)
 
 
 def resume(session: Session, subscription: Subscription, kind: str, evidence: Evidence, now: datetime) -> bool:
     """Makes a subscription active on its reader's word; she is owed what comes from now on. Begins the list's
     series for a new reader, or goes on with it. Returns whether its welcome letter was queued."""
-    subscription.status, subscription.unsubscribed_at, subscription.paused_until = "active", None, None
+    subscription.status, subscription.unsubscribed_at, subscription.paused_until = SubscriptionStatus.ACTIVE, None, None
     subscription.confirmed_at = subscription.confirmed_at or now
     subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
     note_consent(session, subscription.id, kind, evidence, now)

@@ -1,0 +1,112 @@
+"""The closed sets of this program, each declared once.
+
+Database columns, CHECK constraints, labels, help texts and JSON are made from these. A member is a
+`str`: it is stored, compared and printed as its value. A `match` over a set ends with
+`assert_never`, so that the type checker names every place that must decide about a new member.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import assert_never
+
+
+class Cadence(StrEnum):
+    """How often a subscriber receives a digest."""
+
+    INSTANT = "instant"
+    """As soon as an entry is ready and its grace time is over."""
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+    @property
+    def scheduled(self) -> bool:
+        """Tell whether digests of this cadence go out at the list's hour rather than at once."""
+        match self:
+            case Cadence.INSTANT:
+                return False
+            case Cadence.DAILY | Cadence.WEEKLY | Cadence.MONTHLY:
+                return True
+            case _:
+                assert_never(self)
+
+
+class SubscriptionStatus(StrEnum):
+    """Where a subscription stands."""
+
+    PENDING = "pending"
+    """Asked for and not confirmed: nothing but the confirmation is mailed."""
+    ACTIVE = "active"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+class CampaignKind(StrEnum):
+    """What a campaign consists of."""
+
+    DIGEST = "digest"
+    LETTER = "letter"
+    PERMISSION = "permission"
+    """A letter that asks its recipients to confirm once more."""
+
+
+class CampaignStatus(StrEnum):
+    """Where a campaign stands."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    SENT = "sent"
+    CANCELLED = "cancelled"
+
+
+class FeedStatus(StrEnum):
+    """Whether a feed is polled."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    GONE = "gone"
+    """Its server answered 410, or it stayed away for too long."""
+
+
+class EntryStatus(StrEnum):
+    """What becomes of an entry."""
+
+    NEW = "new"
+    """Found and not yet ready: it waits for its time."""
+    HELD = "held"
+    """Waits for the author's decision."""
+    READY = "ready"
+    SKIPPED = "skipped"
+    SENT = "sent"
+
+
+class DeliveryStatus(StrEnum):
+    """What became of one message to one subscriber."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    """An SMTP server took responsibility for it."""
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    IN_DOUBT = "in_doubt"
+    """A server may or may not have taken it: a crash or a lost reply."""
+
+
+class SuppressionReason(StrEnum):
+    """Why an address is never mailed."""
+
+    COMPLAINT = "complaint"
+    BOUNCE = "bounce"
+    MANUAL = "manual"
+    ERASED = "erased"
+
+
+class FieldKind(StrEnum):
+    """What kind of value a list's own form field takes."""
+
+    TEXT = "text"
+    CHOICE = "choice"
+    CHECKBOX = "checkbox"
+    CONSENT = "consent"
