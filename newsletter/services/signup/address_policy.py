@@ -12,7 +12,7 @@ from newsletter.services.runtime import Environment
 ROLES = frozenset(
     {
         "abuse", "abuse-report", "bounce", "bounces", "devnull", "do-not-reply", "donotreply", "fbl", "honeypot",
-        "hostmaster", "mailer-daemon", "no-reply", "nobody", "noc", "noreply", "postmaster", "root", "security", "spam",
+        "hostmaster", "mailer-daemon", "no-reply", "nobody", "noc", "noreply", "postmaster", "security", "spam",
         "spamtrap", "spam-trap", "usenet", "uucp",
     }
 )  # fmt: skip
