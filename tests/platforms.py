@@ -214,4 +214,78 @@ FILES: list[tuple[str, str, str, dict[str, str]]] = [
         "csv",
         {"a@example.com": "silent", "b@example.com": "silent"},
     ),
+    (
+        "hubspot-crm-exports-all-contacts.csv",
+        "Record ID,First Name,Last Name,Email,Unsubscribed from all email,Email hard bounce reason,Invalid email address,"
+        "Marketing emails bounced,Opted out of email: Marketing Information,Marketing contact status\n"
+        "1,Ana,A,a@example.com,,,,,,Marketing contact\n2,Bob,B,b@example.com,true,,,,,Marketing contact\n"
+        "3,Cy,C,c@example.com,false,UNKNOWN_USER,false,1,,Marketing contact\n4,Di,D,d@example.com,,,true,,,\n"
+        "5,Ed,E,e@example.com,,,,,Yes,Non-marketing contact\n",
+        "csv",
+        {"a@example.com": "silent", "b@example.com": "no", "c@example.com": "bounced", "d@example.com": "bounced",
+         "e@example.com": "no"},
+    ),
+    (
+        "salesforce-contacts.csv",
+        "Id,FirstName,LastName,Email,HasOptedOutOfEmail,HasOptedOutOfFax,DoNotCall,EmailBouncedReason,EmailBouncedDate,IsDeleted\n"
+        "1,Ana,A,a@example.com,FALSE,TRUE,TRUE,,,FALSE\n2,Bob,B,b@example.com,TRUE,FALSE,FALSE,,,FALSE\n"
+        "3,Cy,C,c@example.com,FALSE,FALSE,FALSE,550 no such user,2024-01-02T03:04:05.000Z,FALSE\n"
+        "4,Di,D,d@example.com,FALSE,FALSE,FALSE,,,TRUE\n",
+        "csv",
+        {"a@example.com": "silent", "b@example.com": "no", "c@example.com": "bounced", "d@example.com": "no"},
+    ),
+    (
+        "brevo.csv",
+        "CONTACT ID;EMAIL;FIRSTNAME;EMAIL_BLACKLISTED;SMS_BLACKLISTED;WHATSAPP_BLACKLISTED;DOUBLE_OPT-IN;ADDED_TIME\n"
+        "1;a@example.com;Ana;false;true;false;Yes;01-02-2023 03:04:05\n2;b@example.com;Bob;true;false;false;Yes;\n"
+        "3;c@example.com;Cy;false;false;false;2;\n",
+        "csv",
+        {"a@example.com": "silent", "b@example.com": "blocked", "c@example.com": "pending"},
+    ),
+    (
+        "klaviyo.csv",
+        "Email,Klaviyo ID,First Name,Email Marketing Consent,SMS Marketing Consent,Email Suppressions,Email Suppressions Timestamp\n"
+        "a@example.com,1,Ana,SUBSCRIBED,UNSUBSCRIBED,[],\nb@example.com,2,Bob,UNSUBSCRIBED,,[],\n"
+        "c@example.com,3,Cy,SUBSCRIBED,,['HARD_BOUNCE'],2024-01-02 03:04:05\nd@example.com,4,Di,NEVER_SUBSCRIBED,,,\n",
+        "csv",
+        {"a@example.com": "silent", "b@example.com": "no", "c@example.com": "blocked", "d@example.com": "no"},
+    ),
+    (
+        "mailerlite.csv",
+        "Subscriber,Status,Sent,Opens,Clicks,Subscribed,Unsubscribed,Name\n"
+        "a@example.com,active,3,1,0,2023-01-02 03:04:05,,Ana\nb@example.com,unsubscribed,3,1,0,2023-01-02 03:04:05,2024-01-02,Bob\n"
+        "c@example.com,junk,3,0,0,2023-01-02 03:04:05,,Cy\n",
+        "csv",
+        {"a@example.com": "yes", "b@example.com": "no", "c@example.com": "complained"},
+    ),
+    (
+        "activecampaign.csv",
+        "Email,First Name,Date Created,Bounced (hard),Bounced (soft),Status,Unsubscribe Date,Unsubscribe Reason,Lists\n"
+        "a@example.com,Ana,2023-01-02,0,0,Active,,,News\nb@example.com,Bob,2023-01-02,0,0,Unsubscribed,2024-01-02,none of it,News\n"
+        "c@example.com,Cy,2023-01-02,1,0,Active,,,News\nd@example.com,Di,2023-01-02,0,0,Unconfirmed,,,News\n",
+        "csv",
+        {"a@example.com": "silent", "b@example.com": "no", "c@example.com": "bounced", "d@example.com": "pending"},
+    ),
+    (
+        "constant-contact.csv",
+        "Email address - main,First name,Email permission status - other,Email update source,Confirmed Opt-Out Date,Confirmed Opt-Out Reason\n"
+        "a@example.com,Ana,Express,Imported,,\nb@example.com,Bob,Implicit,Imported,01/02/2024 03:04 PM,too many\n"
+        "c@example.com,Cy,Unsubscribed,Imported,,\n",
+        "csv",
+        {"a@example.com": "silent", "b@example.com": "no", "c@example.com": "no"},
+    ),
+    (
+        "aweber.csv",
+        "Email,Name,Status,Date Added,Stop Time,Stop Status,IP Address\n"
+        "a@example.com,Ana,Subscribed,2023-01-02 03:04:05,,,1.2.3.4\nb@example.com,Bob,Unsubscribed,2023-01-02,2024-01-02,unsubscribed,\n"
+        "c@example.com,Cy,Subscribed,2023-01-02,2024-01-02 03:04:05,bounced,\n",
+        "csv",
+        {"a@example.com": "yes", "b@example.com": "no", "c@example.com": "bounced"},
+    ),
+    (
+        "removed-getresponse.csv",
+        "email,name,created on,unsubscribe date,reason\na@example.com,Ana,2023-01-02,2024-01-02,by link\n",
+        "csv",
+        {"a@example.com": "no"},
+    ),
 ]  # fmt: skip

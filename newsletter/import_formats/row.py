@@ -64,7 +64,9 @@ class Reader:
             "name", platforms.LAST, most=1
         )
         self._status = self._find("status", platforms.STATUS + platform.status)
-        self._status += self._find_by(opt_out.is_status_name, "status")
+        self._status += self._find_by(
+            lambda title: opt_out.is_status_name(title) and platforms.key(title) not in (choices or {}), "status"
+        )
         self._state = self._find("status", platforms.STATE)
         self._enabled = self._find("status", platforms.ENABLED)
         self._wanted = self._find("opt-in", platforms.WANTED)

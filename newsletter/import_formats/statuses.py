@@ -29,16 +29,19 @@ _WORDS: dict[Word, str] = {
         "abonat; abonata; confirmé; confirmado; confermato; bevestigd; confirmat"
     ),
     "silent": (
-        "; enabled; new; none; free; paid; comp; gift; valid; deliverable; aktiv; actif; activo; ativo; attivo; "
+        "; express; explicit; implicit; implied; granted; given; marketing contact; ok; "
+        "enabled; new; none; free; paid; comp; gift; valid; deliverable; aktiv; actif; activo; ativo; attivo; "
         "actief; activ"
     ),
     "pending": (
+        "non marketing contact; "
         "pending; unconfirmed; not confirmed; unactivated; validating; unverified; needs attention; waiting; invited; "
         "awaiting confirmation; nonsubscribed; non subscribed; transactional; unpaid; unbestätigt; ausstehend; "
         "non confirmé; en attente; sin confirmar; no confirmado; pendiente; pendente; non confermato; in attesa; "
         "não confirmado; onbevestigd; neconfirmat; in asteptare"
     ),
     "no": (
+        "denied; "
         "unsubscribed; unsubscribe; inactive; cancelled; canceled; removed; disabled; opted out; opt out; archived; "
         "deleted; paused; do not contact; email disabled; held; stopped; expired; not subscribed; soft bounced; unsub; "
         "global unsubscribe; un subscribed; abgemeldet; inaktiv; ausgetragen; gekündigt; nicht abonniert; désabonné; "

@@ -193,10 +193,17 @@ def test_a_status_of_several_words_is_read_by_its_strictest(tmp_path: Path) -> N
         "no",
         "bounced",
         "no",
-        "unknown",
+        "silent",
         "no",
         "unknown",
     ]
+
+
+def test_a_status_known_by_its_name_alone_can_be_ignored(tmp_path: Path) -> None:
+    content = "email,Newsletter status\na@example.com,gold\n"
+    assert read_words(tmp_path, content) == {"a@example.com": "unknown"}
+    ignored = read_words(tmp_path, content, choices={"newsletter status": "ignore"})
+    assert ignored == {"a@example.com": "silent"}
 
 
 @given(st.text(max_size=3000), st.text(max_size=20))
