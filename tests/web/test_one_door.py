@@ -417,6 +417,26 @@ def test_b5_a_confirmation_confirms_the_request_that_was_mailed(
         assert list(kept) == [1, 1], "of each the one that was confirmed"
 
 
+def test_b5_whoever_confirms_or_leaves_takes_nothing_off_others_requests(
+    app: Flask, client: FlaskClient, sink: Sink, clock: Clock, fields: dict[str, str]
+) -> None:
+    """Their requests have other numbers: bob has asked twice."""
+    sign_up(client, "bob@example.com", **THEIRS)
+    clock.forward(timedelta(days=1))
+    sign_up(client, "bob@example.com", **HERS)
+    sign_up(client, "ana@example.com", name="Ana")
+    work(app)
+    client.post(links(sink, "ana@example.com", "confirm")[0])
+    with app.app_context():
+        query = select(Subscription.handle).join(Subscriber).where(Subscriber.email_key == "ana@example.com")
+        handle = db.session.scalars(query).one()
+    client.post(signed(app, "unsubscribe", handle))
+    with app.app_context():
+        assert db.session.scalar(select(func.count()).select_from(SubscriptionRequest)) == 2
+    assert client.post(links(sink, "bob@example.com", "confirm")[0]).status_code == 200
+    assert subscriber(app, "bob@example.com")["name"] == "Mallory"
+
+
 def test_b5_the_later_request_confirms_itself(
     app: Flask, client: FlaskClient, sink: Sink, clock: Clock, fields: dict[str, str]
 ) -> None:
