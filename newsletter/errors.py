@@ -146,8 +146,10 @@ class FeedGone(FeedError):
 class FeedUnavailable(FeedError):
     """Not readable for now; `retry_after` seconds, where the server named them; `status` 0: no answer."""
 
-    def __init__(self, url: str, reason: str, *, status: int = 0, retry_after: int | None = None) -> None:
-        super().__init__(url, reason)
+    def __init__(
+        self, url: str, reason: str, *, status: int = 0, retry_after: int | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(url, reason, hint=hint)
         self.status = status
         self.retry_after = retry_after
 

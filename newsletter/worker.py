@@ -109,14 +109,14 @@ class Worker:
 
     def poll(self, *, eager: bool = False) -> None:
         """Feeds that are due."""
-        for result in polling.poll_due(self.env, eager=eager):
+        for result in polling.poll_due(self.env, eager=eager, stop=self.stopping.is_set):
             if result.error:
                 log.warning("feed %s: %s", result.feed_id, result.error)
 
     def compose(self) -> None:
         """Entries whose time has come, digests whose hour has come, letters whose moment has come, series."""
         entries.promote_due(self.env)
-        for composed in digests.compose_due(self.env):
+        for composed in digests.compose_due(self.env, stop=self.stopping.is_set):
             if composed.problem:
                 log.error("the %s digest of list %s: %s", composed.cadence, composed.list, composed.problem)
         letters.start_due(self.env)

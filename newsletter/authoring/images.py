@@ -53,8 +53,8 @@ def fit_for_mail(data: bytes, *, called: str) -> Fitted:
                 made, kind = _smaller(opened)
     except UnidentifiedImageError:
         raise InvalidInput({called: "is no picture that mail programs show; use JPEG, PNG or GIF"}) from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InvalidInput({called: f"cannot be read as a picture: {error}"}) from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        raise InvalidInput({called: "cannot be read as a picture"}) from None
     return _fitted(kind, *made)
 
 

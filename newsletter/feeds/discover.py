@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from urllib.parse import urljoin
+from urllib.parse import parse_qsl, urljoin, urlsplit
 
 from newsletter.errors import FeedError, FeedForbidden, NotAFeed
 from newsletter.feeds import youtube
@@ -60,12 +60,30 @@ def _discover(address: str, fetch: Fetch) -> Discovered:
         return _found(fetched)
     except NotAFeed as error:
         reason = error
+    own, empty = _own_folder(fetched.url), None
     for candidate in _candidates(fetched):
         try:
-            return _found(fetch(candidate))
+            discovered = _found(fetch(candidate))
         except FeedError:
             continue
+        if not (own and candidate.startswith(own) and _is_of_comments(discovered.feed)):
+            return discovered
+        empty = empty or (None if discovered.feed.entries else discovered)
+    if empty is not None:
+        return empty
     raise NotAFeed(fetched.url, reason.reason, hint="no feed is linked there; give the feed's own address")
+
+
+def _own_folder(url: str) -> str:
+    """Return the address below which a page's own feed is, or "" for a front page: that of a category, say."""
+    parts = urlsplit(url)
+    own = urljoin(url, parts.path).rstrip("/") + "/"
+    return own if parts.path.strip("/") else ""
+
+
+def _is_of_comments(feed: ParsedFeed) -> bool:
+    """Return whether a feed is that of a single post: its comments, or none yet."""
+    return all("#comment" in entry.link or "#respond" in entry.link for entry in feed.entries)
 
 
 def _complete(address: str) -> str:
@@ -90,11 +108,27 @@ def _candidates(fetched: Fetched) -> list[str]:
     page = fetched.body[:1_000_000].decode("utf-8", "replace")
     if youtube.is_youtube(fetched.url) and (channel := youtube.feed_in(page)):
         return [channel]
-    named = sorted(_named(page), key=lambda link: "comment" in (link.get("href", "") + link.get("title", "")).lower())
-    urls = [url for link in named[:5] if (url := absolute_link(link.get("href", ""), base_url=fetched.url))]
+    named = [
+        (url, link)
+        for link in _named(page)
+        if link.get("href", "").strip() and (url := absolute_link(link["href"], base_url=fetched.url))
+    ]
+    named.sort(key=lambda pair: _rank(pair[0], pair[1], fetched.url))
+    urls = [url for url, _ in named[:5]]
     folder = urljoin(fetched.url, ".").rstrip("/")
     places = [folder + path for path in USUAL_PATHS[:2]] + [urljoin(fetched.url, path) for path in USUAL_PATHS]
     return list(dict.fromkeys(urls + places))
+
+
+def _rank(url: str, link: dict[str, str], page: str) -> tuple[bool, bool]:
+    """Order the feeds that a page names: no comments first, then what is of this page rather than of its site."""
+    comments = "comment" in (link.get("href", "") + link.get("title", "")).lower()
+    own = _own_folder(page)
+    query = dict(parse_qsl(urlsplit(page).query))
+    of_page = bool(own and url.startswith(own)) or bool(
+        query and query.items() <= dict(parse_qsl(urlsplit(url).query)).items()
+    )
+    return comments, not of_page
 
 
 def _named(page: str) -> Iterator[dict[str, str]]:

@@ -8,17 +8,22 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 from newsletter.errors import FeedError
 from newsletter.feeds.fetch import Fetch
 from newsletter.feeds.html_tags import tags
+from newsletter.feeds.identity import canonical_link
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.feeds.youtube import is_youtube, left_out, video_in
 from newsletter.html.sanitize import absolute_link, plain
 
 LATELY = timedelta(days=14)
 AT_FIRST = 5
+WIDE = 1000
+"""Pixels. Pictures are shown 536 wide in mails, and twice as many are sharp on any screen; WordPress makes one of
+1,024. The original upload can have ten times as many."""
 _WORDPRESS_ID = re.compile(r"(https?://[^?#\s]+?)/?\?(?:p|page_id)=(\d+)")
 
 
@@ -31,22 +36,34 @@ class Looked:
     left_out: str = ""
 
 
-def worth_a_look(entry: ParsedEntry, feed_url: str, *, page_pictures: bool) -> bool:
-    """Whether the page of an entry of the feed at `feed_url` may say what the feed does not."""
+def wordpress_site(feed: ParsedFeed) -> str:
+    """Return the address of the WordPress that made `feed`, or ""."""
+    return feed.link.rstrip("/") if "wordpress.org" in feed.generator.lower() else ""
+
+
+def worth_a_look(entry: ParsedEntry, feed_url: str, *, page_pictures: bool, wordpress: str = "") -> bool:
+    """Return whether the page of an entry of the feed at `feed_url` may say what the feed does not."""
     if is_youtube(entry.link):
         return is_youtube(feed_url)
-    return not entry.image and (page_pictures or _WORDPRESS_ID.fullmatch(entry.id) is not None)
+    known = _WORDPRESS_ID.fullmatch(entry.id) is not None or bool(wordpress and _slug(entry.link, wordpress))
+    return not entry.image and (page_pictures or known)
 
 
-def look(entry: ParsedEntry, fetch: Fetch, *, leaves_out: Collection[str], page_pictures: bool) -> Looked:
-    """`entry` with what its page adds."""
+def look(
+    entry: ParsedEntry, fetch: Fetch, *, leaves_out: Collection[str], page_pictures: bool, wordpress: str = ""
+) -> Looked:
+    """Return `entry` with what its page adds."""
     if is_youtube(entry.link):
         video = video_in(_page(fetch, f"https://www.youtube.com/watch?v={entry.video_id}"))
         return Looked(entry, waits=video.upcoming, left_out=left_out(entry.link, video, leaves_out))
     if found := _WORDPRESS_ID.fullmatch(entry.id):
-        picture, alt = _featured(fetch, found[1], found[2])
-        if picture:
-            return Looked(replace(entry, image=picture, image_alt=alt))
+        picture, alt = _featured(fetch, found[1], f"/{found[2]}?")
+    elif wordpress and (slug := _slug(entry.link, wordpress)):  # published in one step: its id is its address
+        picture, alt = _featured(fetch, wordpress, f"?slug={quote(slug, safe='%')}&", link_key=entry.link_key)
+    else:
+        picture = alt = ""
+    if picture:
+        return Looked(replace(entry, image=picture, image_alt=alt))
     if page_pictures and entry.link:
         picture, alt = _pictured(_page(fetch, entry.link), entry.link)
         return Looked(replace(entry, image=picture, image_alt=alt))
@@ -74,14 +91,37 @@ def _page(fetch: Fetch, url: str) -> str:
         return ""
 
 
-def _featured(fetch: Fetch, site: str, number: str) -> tuple[str, str]:
-    """The featured image of a WordPress post and its alt text, from the site's own interface where it answers."""
-    said = _page(fetch, f"{site}/wp-json/wp/v2/posts/{number}?_embed=wp:featuredmedia")
+def _slug(link: str, site: str) -> str:
+    """Return the name of a post in its address below `site`, or ""."""
+    below = link.split("?")[0].rstrip("/")
+    return below.rpartition("/")[2] if below.startswith(site + "/") and "?" not in link else ""
+
+
+def _featured(fetch: Fetch, site: str, which: str, *, link_key: str = "") -> tuple[str, str]:
+    """Return the featured image of a WordPress post and its alt text, from the site's own interface if it answers.
+
+    `which` is the post in the interface's address; of several posts (a slug), the one at `link_key`.
+    """
+    answer = _page(fetch, f"{site}/wp-json/wp/v2/posts{which}_embed=wp:featuredmedia")
     try:
-        media = json.loads(said)["_embedded"]["wp:featuredmedia"][0]
-        return _address(media["source_url"], site), plain(media.get("alt_text"))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        posts = json.loads(answer)
+        posts = posts if isinstance(posts, list) else [posts]
+        post = next(post for post in posts if not link_key or canonical_link(post["link"]) == link_key)
+        media = post["_embedded"]["wp:featuredmedia"][0]
+        return _address(_fitting(media), site), plain(media.get("alt_text"))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration):
         return "", ""
+
+
+def _fitting(media: Any) -> object:
+    """Return the address of the smallest size of a picture that is sharp in a mail, else of the picture itself."""
+    sizes = (media.get("media_details") or {}).get("sizes") or {}
+    wide = [
+        (size["width"], size["source_url"])
+        for size in sizes.values()
+        if isinstance(size.get("width"), int) and size["width"] >= WIDE and size.get("source_url")
+    ]
+    return min(wide)[1] if wide else media["source_url"]
 
 
 def _pictured(page: str, url: str) -> tuple[str, str]:

@@ -1,32 +1,36 @@
 """Fetches a feed or a page from an address that somebody else chose: conditional, bounded in size and time, and never
-from a private network (guard.py).
+from a private network (ssrf.py).
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-import threading
-import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, NameResolutionError, SSLError
+from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 from urllib3.util.ssl_ import create_urllib3_context
 
 from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable
-from newsletter.feeds.ssrf import Connect, Refused, Resolve, guarded, hang_up
+from newsletter.feeds.deadline import Deadline
+from newsletter.feeds.failures import behind_robot_check, failure, phrase
+from newsletter.feeds.robot_check import robot_check
+from newsletter.feeds.ssrf import Connect, Resolve, guarded
 
 HOPS_AT_MOST = 5
 CHUNK = 65_536
 RETRY_AT_MOST = 86_400
+ERROR_PAGE = 30_000
+"""Bytes of a page that are searched for the cause of a refusal; robot checks name themselves near the top."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,36 +104,31 @@ class Fetcher:
             headers["If-None-Match"] = etag
         if last_modified:
             headers["If-Modified-Since"] = last_modified
-        sockets: list[socket.socket] = []
-        ends_at = time.monotonic() + self._deadline
-        # Begun after `ends_at` is fixed: an answer that it cuts off is then always seen to be late, never whole.
-        watchdog = threading.Timer(self._deadline, hang_up, [sockets])
-        watchdog.daemon = True
-        watchdog.start()
-        pools = guarded(
-            self._tls,
-            sockets,
-            self._connect_timeout,
-            resolve=self._resolve,
-            connect=self._connect,
-            allow_private=self._allow_private,
-        )
-        try:
-            return self._follow(url, headers, pools, ends_at)
-        finally:
-            watchdog.cancel()
-            hang_up(sockets)
-            pools.clear()
+        if not (etag or last_modified):
+            headers["Cache-Control"] = "no-cache"  # whole, and not from a cache on the way (RFC 9111 section 5.2.1.4)
+        with Deadline(self._deadline) as deadline:
+            pools = guarded(
+                self._tls,
+                deadline,
+                self._connect_timeout,
+                resolve=self._resolve,
+                connect=self._connect,
+                allow_private=self._allow_private,
+            )
+            try:
+                return self._follow(url, headers, pools, deadline)
+            finally:
+                pools.clear()
 
-    def _follow(self, url: str, headers: dict[str, str], pools: urllib3.PoolManager, ends_at: float) -> Fetched:
+    def _follow(self, url: str, headers: dict[str, str], pools: urllib3.PoolManager, deadline: Deadline) -> Fetched:
         here, permanent = url, True
         for _ in range(HOPS_AT_MOST + 1):
             self._check(here)
-            response = self._request(here, {**headers, **_cookies(here)}, pools, ends_at)
+            response = self._request(here, {**headers, **_cookies(here)}, pools, deadline)
             try:
                 if response.status not in (301, 302, 303, 307, 308):
                     moved = here if permanent and here != url else None
-                    return self._answer(here, response, headers, moved, ends_at)
+                    return self._answer(here, response, headers, moved, deadline)
                 target = response.headers.get("Location", "")
             finally:
                 response.close()
@@ -156,16 +155,19 @@ class Fetcher:
         if port not in (None, 80, 443) and not self._allow_private:
             raise FeedForbidden(url[:200], "only the web's usual ports are read")
 
-    def _request(self, url: str, headers: Mapping[str, str], pools: urllib3.PoolManager, ends_at: float) -> Any:
-        timeout = Timeout(connect=self._connect_timeout, read=self._read_timeout)
+    def _request(self, url: str, headers: Mapping[str, str], pools: urllib3.PoolManager, deadline: Deadline) -> Any:
         try:
+            left = deadline.left()
+            timeout = Timeout(connect=min(self._connect_timeout, left), read=min(self._read_timeout, left))
             return pools.request(
                 "GET", url, headers=headers, redirect=False, retries=False, preload_content=False, timeout=timeout
             )
         except (HTTPError, OSError, ValueError) as error:
-            raise _translated(url, error, late=time.monotonic() >= ends_at) from None
+            raise failure(url, error, late=deadline.is_over) from None
 
-    def _answer(self, url: str, response: Any, asked: Mapping[str, str], moved: str | None, ends_at: float) -> Fetched:
+    def _answer(
+        self, url: str, response: Any, asked: Mapping[str, str], moved: str | None, deadline: Deadline
+    ) -> Fetched:
         status, headers = response.status, response.headers
         retry_after = _retry_after(headers.get("Retry-After"))
         if status == 304 and not ("If-None-Match" in asked or "If-Modified-Since" in asked):
@@ -173,14 +175,15 @@ class Fetcher:
         if status == 410:
             raise FeedGone(url, "410 Gone: its publisher says it will not come back")
         if status not in (200, 203, 304):
-            raise FeedUnavailable(
-                url, f"answers {status} {response.reason or ''}".strip(), status=status, retry_after=retry_after
-            )
+            self._refuse(url, response, retry_after)
+        body = b"" if status == 304 else self._body(url, response, deadline)
+        if vendor := robot_check(status, headers, body[:ERROR_PAGE]):
+            raise behind_robot_check(vendor, url, status, retry_after)
         return Fetched(
             url=url,
             status=304 if status == 304 else 200,
-            body=b"" if status == 304 else self._body(url, response, ends_at),
-            content_type=headers.get("Content-Type", "")[:200],
+            body=body,
+            content_type=_printable(headers.get("Content-Type", ""))[:200],
             etag=_bounded(headers.get("ETag"), 500),
             last_modified=_bounded(headers.get("Last-Modified"), 100),
             permanent_url=moved,
@@ -188,7 +191,16 @@ class Fetcher:
             retry_after=retry_after,
         )
 
-    def _body(self, url: str, response: Any, ends_at: float) -> bytes:
+    def _refuse(self, url: str, response: Any, retry_after: int | None) -> NoReturn:
+        """Raise `FeedUnavailable` for an answer with an error status, with its cause where its page tells it."""
+        status, page = response.status, b""
+        with suppress(HTTPError, OSError, ValueError):
+            page = response.read(ERROR_PAGE, decode_content=True)
+        if vendor := robot_check(status, response.headers, page):
+            raise behind_robot_check(vendor, url, status, retry_after)
+        raise FeedUnavailable(url, f"answers {phrase(status)}", status=status, retry_after=retry_after)
+
+    def _body(self, url: str, response: Any, deadline: Deadline) -> bytes:
         """The whole decoded body, or an error: half of it would look as if the other entries had vanished."""
         body = bytearray()
         try:
@@ -196,14 +208,14 @@ class Fetcher:
                 body += chunk
                 if len(body) > self._max_bytes:
                     raise FeedUnavailable(url, f"is larger than {self._max_bytes // 1_000_000} MB")
-                if time.monotonic() > ends_at:
+                if deadline.is_over:
                     raise FeedUnavailable(url, "took too long to answer")
         except (HTTPError, OSError, ValueError) as error:
-            raise _translated(url, error, late=time.monotonic() >= ends_at) from None
+            raise failure(url, error, late=deadline.is_over) from None
         left = getattr(response, "length_remaining", 0)
         if left:
             raise FeedUnavailable(url, "the answer ended before it was complete")
-        if time.monotonic() >= ends_at:
+        if deadline.is_over:
             raise FeedUnavailable(url, "took too long to answer")
         if "gzip" in response.headers.get("Content-Encoding", "") and not _gzip_ended(response):
             raise FeedUnavailable(url, "the compressed answer ended before it was complete")
@@ -223,26 +235,9 @@ def _gzip_ended(response: Any) -> bool:
     return inner is None or bool(getattr(inner, "eof", True))
 
 
-def _translated(url: str, error: Exception, *, late: bool) -> FeedUnavailable | FeedForbidden:
-    """What went wrong, as a blogger would put it."""
-    causes = [error, error.__cause__, error.__context__, getattr(error, "reason", None)]
-    if any(isinstance(cause, Refused) for cause in causes):
-        return FeedForbidden(url, "leads into a private network")
-    if late:
-        return FeedUnavailable(url, "took too long to answer")
-    if any(isinstance(cause, NameResolutionError) for cause in causes):
-        return FeedUnavailable(url, "there is no such host")
-    if any(isinstance(cause, SSLError) or "certificate" in str(cause).lower() for cause in causes if cause):
-        return FeedUnavailable(url, f"its certificate cannot be trusted ({_short(error)})")
-    if any(isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError) for cause in causes):
-        return FeedUnavailable(url, "took too long to answer")
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return FeedUnavailable(url, "refuses the connection")
-    return FeedUnavailable(url, f"the connection failed ({_short(error)})")
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[-120:]
+def _printable(text: str) -> str:
+    """Return `text` without what no header may hold (NUL, control characters)."""
+    return "".join(letter for letter in text if letter.isprintable())
 
 
 def _bounded(value: str | None, limit: int) -> str | None:

@@ -11,7 +11,7 @@ PAGE_AT_MOST = 1_000_000
 
 # Each stops at the next bracket, so that a million of them without an end stay linear.
 _TAG = re.compile(r"<(link|meta|a)\b([^<>]{0,4000})>", re.I)
-_ATTRIBUTE = re.compile(r"""([\w:-]{1,40})\s*=\s*(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))""")
+_ATTRIBUTE = re.compile(r"""(?<![\w:-])([\w:-]{1,40}+)\s*+=\s*+(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))""")
 
 
 def tags(page: str, *names: str) -> Iterator[dict[str, str]]:

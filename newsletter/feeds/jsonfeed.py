@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html import escape
 from typing import Any
+from urllib.parse import urlsplit
 
 from newsletter.errors import NotAFeed
 from newsletter.feeds.dates import read_date
@@ -36,7 +37,13 @@ def parse(body: bytes, *, url: str) -> ParsedFeed:
         title=plain(_text(found.get("title"))),
         link=site if found.get("home_page_url") else "",
         entries=tuple(entry for entry in entries if entry is not None),
+        next_page=_next_page(_text(found.get("next_url")), url),
     )
+
+
+def _next_page(link: str, url: str) -> str:
+    page = (absolute_link(link, base_url=url) or "") if link.strip() else ""
+    return page if page != url and urlsplit(page).hostname == urlsplit(url).hostname else ""
 
 
 def _entry(item: dict[str, Any], base: str) -> ParsedEntry | None:

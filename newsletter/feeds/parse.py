@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
-from html import escape, unescape
+from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ import feedparser
 
 from newsletter.errors import NotAFeed
 from newsletter.feeds import jsonfeed
+from newsletter.feeds.additions import without_additions
 from newsletter.feeds.dates import read_date
 from newsletter.feeds.encoding import settled
 from newsletter.feeds.identity import canonical_link, identity
@@ -34,14 +35,8 @@ HINT = "give the address of the feed, or of a page that links to one"
 
 _NOWHERE = re.compile(r"https?://nowhere\.invalid(/here/)?")
 
-_TAIL = re.compile(r"\s*(<p>)?\s*The post\b.{0,500}?\bappeared first on\b.{0,500}\Z", re.S | re.I)
-_LAST = re.compile(r"<p\b[^<>]*>((?:(?!</?p\b).)*)</p>\s*\Z", re.S | re.I)
-_HREF = re.compile(r"""href=["']([^"'<>]+)["']""", re.I)
-_READ_ON = re.compile(r"""<a\b[^<>]*\bmore-link\b[^<>]*>.{0,400}?</a>""", re.S | re.I)
 _MORE = re.compile(r"""<span id="more-\d+">\s*</span>|<!--more\b.{0,200}?-->""", re.S)
-_ADDRESS = re.compile(r"[^\s<>()]+@[^\s<>()]+")
-TAIL_AT_MOST = 1500
-_DOTS = re.compile(r"\s*(\[(…|&hellip;|&#8230;|\.\.\.)\]|\[?&#8230;\]?)\s*(</p>)?\s*\Z")
+_ADDRESS = re.compile(r"(?<![^\s<>()])[^\s<>()]+@[^\s<>()]+")
 
 
 def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
@@ -66,8 +61,8 @@ def _xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
         found: Any = feedparser.parse(
             io.BytesIO(mended(body)), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
         )
-    except (RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OSError) as error:
-        raise NotAFeed(url, f"cannot be read ({type(error).__name__})") from None
+    except (RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OSError):
+        raise NotAFeed(url, "it is broken in a way that cannot be read") from None
     raw = found.get("entries", [])[:ENTRIES_AT_MOST]
     if not found.get("version") and not raw:
         raise NotAFeed(url, _what_it_is(body), hint=HINT)
@@ -79,7 +74,16 @@ def _xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
         link=site,
         entries=tuple(entry for entry in entries if entry is not None),
         notes=_notes(found),
+        generator=plain(_text(found.feed.get("generator")), limit=200),
+        next_page=_next_page(found.feed, url),
     )
+
+
+def _next_page(feed: Any, url: str) -> str:
+    """Return the address of the next page of a feed (RFC 5005 section 3), if it names one on its own host."""
+    links = (link for link in feed.get("links") or [] if isinstance(link, dict) and link.get("rel") == "next")
+    pages = (_rebased(_text(link.get("href")), url) for link in links)
+    return next((page for page in pages if page and page != url and _host(page) == _host(url)), "")
 
 
 def _site(feed: Any, url: str) -> str:
@@ -127,7 +131,13 @@ def _notes(found: Any) -> tuple[str, ...]:
     problem = found.get("bozo_exception")
     if not found.get("bozo") or problem is None:
         return ()
-    return (plain(f"read although it is not quite right: {problem}", limit=200),)
+    if hasattr(problem, "getLineNumber"):
+        return ("read although it is not well-formed XML",)
+    if isinstance(problem, feedparser.CharacterEncodingOverride):
+        return ("read although its letters are in another character set than it says",)
+    if isinstance(problem, feedparser.NonXMLContentType):
+        return ("read although its server does not call it XML",)
+    return ("read although it is not quite right",)
 
 
 def _entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
@@ -142,7 +152,7 @@ def _entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
     elif content == summary:
         summary = ""
     raw_id, published, link_key = _raw_id(item), _date(item), canonical_link(link)
-    content, summary = (_tidied(html, link_key, site_key) for html in (content, summary))
+    content, summary = (without_additions(html, link_key, site_key) for html in (content, summary))
     if more := _MORE.search(content):  # the author has said where her excerpt ends
         summary = content[: more.start()]
     image, alt = _image(item, content or summary, link or base, video)
@@ -187,22 +197,10 @@ def _escaped(text: str) -> str:
     return "".join(f"<p>{escape(block).replace(chr(10), '<br>')}</p>" for block in blocks if block.strip())
 
 
-def _tidied(html: str, link_key: str, site_key: str) -> str:
-    """Without what WordPress puts below a post or behind an excerpt: "The post A appeared first on B", in whatever
-    language, and its "read on"."""
-    html = html.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-    end = html[-TAIL_AT_MOST:]
-    last = _LAST.search(end)
-    if last and [canonical_link(unescape(href)) for href in _HREF.findall(last[1])] == [link_key, site_key]:
-        end = end[: last.start()]
-    end = _DOTS.sub(" …", _READ_ON.sub("", _TAIL.sub("", end)))
-    return (html[:-TAIL_AT_MOST] + end).strip()
-
-
 def _author(item: Any) -> str:
     """Who wrote it, without an address."""
     detail = item.get("author_detail") or {}
-    name = _text(detail.get("name")) or _text(item.get("author"))
+    name = (_text(detail.get("name")) or _text(item.get("author")))[:2000]
     return plain(_ADDRESS.sub("", name).strip(" ()<>,"), limit=200)
 
 

@@ -1,5 +1,7 @@
-"""Looks at the bytes of a feed before they are parsed: what is in a parser's way is mended, what would cost it dear is
-found. Pure. CDATA sections and comments are left alone: what looks like an element in them is none."""
+"""Mend the bytes of a feed before they are parsed: what is in a parser's way. Pure.
+
+CDATA sections and comments are left alone: what looks like an element in them is none.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,11 @@ from html import unescape
 
 ENTRIES_AT_MOST = 10_000
 DEPTH_AT_MOST = 400
-LIGHT = 1_000_000
-LIGHT_TAGS = 5_000
-LIGHT_TAG = 10_000
-LIGHT_ENTITIES = 500
 SUBSET_AT_MOST = 20_000
 
 # Each alternative stops at the next bracket or at its own end, so that a million of them without an end stay linear.
 _ASIDE = rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+(?:\]\]>|\Z)|<!--(?:[^-]|-(?!->))*+(?:-->|\Z)"
-_TOKEN = re.compile(_ASIDE + rb"|<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]*)(?P<rest>[^<>]*)>")
+_TOKEN = re.compile(_ASIDE + rb"|<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]*+)(?P<rest>[^<>]*+)>")
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:rss|feed|rdf|channel|entry)\b", re.I)
 _HALF = re.compile(
     rb"&#(?:x0*d[89a-f][0-9a-f]{2}|0*5(?:529[6-9]|5[3-9]\d\d|6\d{3}|7[0-2]\d\d|73[0-3]\d|734[0-3]));", re.I
@@ -36,6 +34,11 @@ _REFERENCE = re.compile(
     re.I,
 )
 _NO_LINK = re.compile(rb"<link>\s*(?:<!\[CDATA\[\s*\]\]>\s*)?</link>|<link\s*/>", re.I)
+_REFERS = re.compile(
+    rb"<(?:[A-Za-z][\w.-]*+:)?(?:link|enclosure|content|thumbnail|image|icon|logo|url)\b[^<>]*+>", re.I
+)
+_EMPTY_REFERENCE = re.compile(rb"""\s(?:href|src|url|(?:rdf:)?resource)\s*+=\s*+(?:"\s*+"|'\s*+')""", re.I)
+"""An empty reference, which a parser would complete to the address of the feed itself."""
 _PLAIN = frozenset((b"amp", b"lt", b"gt", b"quot", b"apos"))
 
 
@@ -59,16 +62,6 @@ def has_root(body: bytes) -> bool:
     return b"\0" in body[:200] or _ROOT.search(body) is not None
 
 
-def heavy(body: bytes) -> bool:
-    """Whether reading `body` may cost more than a worker should spend beside its other work."""
-    if len(body) > LIGHT or b"\0" in body[:200]:
-        return len(body) > LIGHT_TAGS
-    if body.count(b"<!E") > LIGHT_ENTITIES:
-        return True
-    count = body.count(b"<") if body.count(b"<") <= LIGHT_TAGS else sum(1 for _ in _tags(body))
-    return count > LIGHT_TAGS or any(len(part) > LIGHT_TAG for part in re.findall(rb"<[A-Za-z][^<>]*", body))
-
-
 def too_deep(body: bytes) -> bool:
     """Whether elements are nested as no feed nests them."""
     depth = 0
@@ -87,9 +80,11 @@ def _tags(body: bytes) -> Iterator[re.Match[bytes]]:
 
 def mended(body: bytes) -> bytes:
     """`body` with entries side by side that stood inside one another (E09), empty ones left out, and no more of them
-    than we read; with the references that XML knows; without empty links, which would hide that an id is one."""
+    than we read; with the references that XML knows; without empty links, which would hide that an id is one, and
+    without attributes that refer to nothing."""
     if not _SHIFTS.search(body):  # where a byte below 128 is the letter it is in ASCII
         body = _NO_LINK.sub(b"", _HALF.sub(b"&#xFFFD;", _referring(body)))
+        body = _REFERS.sub(lambda match: _EMPTY_REFERENCE.sub(b"", match[0]), body)
     marks = [match for match in _tags(body) if match["name"].lower() in _ITEM_TAGS]
     depth, nested, count = 0, False, 0
     for match in marks:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any
 
@@ -15,14 +14,21 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NameResolutionError
 
-# Python 3.11 calls these global; they lead into private networks all the same (NAT64, 6to4, Teredo, …).
+from newsletter.feeds.deadline import Deadline, run_in_thread
+
 _NOT_PUBLIC = [
     ip_network(network)
     for network in (
-        "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "192.0.0.0/24", "::/96", "100::/64", "fec0::/10",
-        "192.88.99.0/24", "0.0.0.0/8", "100.64.0.0/10",
+        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
+        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
+        "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16", "3fff::/20",
     )
 ]  # fmt: skip
+"""Networks of IANA's special-purpose registries (RFC 6890 and later) that lie inside the public address space. Python's
+`is_global` depends on its version and lets some of them pass."""
+_GLOBAL_UNICAST = ip_network("2000::/3")
+"""The only IPv6 space from which addresses are assigned on the public internet (RFC 4291 section 2.4)."""
 
 Resolve = Callable[..., list[tuple[Any, ...]]]
 Connect = Callable[..., socket.socket]
@@ -34,7 +40,7 @@ def public(address: str) -> bool:
     ip = ip_address(address.split("%")[0])
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
-    if not ip.is_global or ip.is_multicast:
+    if not ip.is_global or ip.is_multicast or (isinstance(ip, IPv6Address) and ip not in _GLOBAL_UNICAST):
         return False
     return not any(ip.version == network.version and ip in network for network in _NOT_PUBLIC)
 
@@ -54,43 +60,52 @@ class _Guard:
     connect_to: Connect
     allow_private: bool
     connect_timeout: float
-    sockets: list[socket.socket]
+    deadline: Deadline
 
     def _new_conn(self) -> socket.socket:
-        try:
-            found = self.resolve(self._dns_host.strip("[]"), self.port, 0, socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise NameResolutionError(self.host, self, error) from None  # type: ignore[arg-type]
-        addresses = list(dict.fromkeys(info[4][0] for info in found))
+        addresses = self._addresses()
         if not addresses or not (self.allow_private or all(public(address) for address in addresses)):
             raise Refused
         for address in addresses[:2]:
+            timeout = min(self.connect_timeout, self.deadline.left())
             try:
-                connected = self.connect_to((address, self.port), timeout=self.connect_timeout)
+                connection = self.connect_to((address, self.port), timeout=timeout)
             except OSError as error:
-                failed = error
+                failure = error
                 continue
-            self.sockets.append(connected)
-            return connected
-        raise failed
+            self.deadline.watch(connection)
+            return connection
+        raise failure
+
+    def _addresses(self) -> list[str]:
+        """Resolve the host in a thread that can be left behind: the system's resolver knows no deadline."""
+        host = self._dns_host.strip("[]")
+        answer = run_in_thread(self.resolve, host, self.port, 0, socket.SOCK_STREAM)
+        try:
+            resolved = answer.result(timeout=self.deadline.left())
+        except TimeoutError:
+            raise
+        except (OSError, UnicodeError) as error:
+            raise NameResolutionError(self.host, self, error) from None  # type: ignore[arg-type]
+        return list(dict.fromkeys(info[4][0] for info in resolved))
 
 
 def guarded(
     tls: ssl.SSLContext,
-    sockets: list[socket.socket],
+    deadline: Deadline,
     connect_timeout: float,
     *,
     resolve: Resolve,
     connect: Connect,
     allow_private: bool,
 ) -> urllib3.PoolManager:
-    """A manager whose connections are guarded, and kept in `sockets` so that a deadline can close them."""
+    """Build a manager whose connections are guarded, and watched by `deadline`."""
     guard = {
         "resolve": staticmethod(resolve),
         "connect_to": staticmethod(connect),
         "allow_private": allow_private,
         "connect_timeout": connect_timeout,
-        "sockets": sockets,
+        "deadline": deadline,
     }
     plain = type("GuardedHTTP", (_Guard, HTTPConnection), guard)
     secure = type("GuardedHTTPS", (_Guard, HTTPSConnection), guard)
@@ -100,12 +115,3 @@ def guarded(
         "https": type("HTTPS", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
     }
     return manager
-
-
-def hang_up(sockets: list[socket.socket]) -> None:
-    """Ends whatever is going on over these sockets."""
-    for connected in sockets:
-        with suppress(OSError):
-            connected.shutdown(socket.SHUT_RDWR)
-        with suppress(OSError):
-            connected.close()

@@ -28,9 +28,12 @@ class ParsedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
-    """A feed: its entries in its own order. `link` is the site it belongs to, or ""."""
+    """A feed: its entries in its own order. `link` is the site it belongs to, or ""; `generator` is the program that it
+    says made it; `next_page` is the address of its next page (RFC 5005 section 3), or ""."""
 
     title: str
     link: str
     entries: tuple[ParsedEntry, ...]
     notes: tuple[str, ...] = ()
+    generator: str = ""
+    next_page: str = ""

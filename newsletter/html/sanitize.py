@@ -23,7 +23,7 @@ _UNPRINTABLE = re.compile(
 )
 _SPACE = re.compile(r"\s+")
 # Each of these stops at the next bracket, so that a million of them without an end stay linear.
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)[^<>]*?(/?)>")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^<>]*?(/?)>")
 _IFRAME = re.compile(r"<iframe\b[^<>]*>", re.I)
 _YOUTUBE = re.compile(r"(?:youtube(?:-nocookie)?\.com/(?:embed/|watch\?v=|shorts/)|youtu\.be/)([\w-]{11})")
 _IMG = re.compile(r"<img\b[^<>]*>", re.I)
@@ -232,7 +232,7 @@ def _picture(match: re.Match[str]) -> str:
     tiny = min(sizes.values(), default=99) <= 2 or ' style="tiny"' in tag
     if 'src="' not in tag or tiny or _COUNTERS.search(tag):
         return ""
-    tag = re.sub(r"\s+(?:width|height)=\"\d+\"", "", tag)
+    tag = re.sub(r"\s(?:width|height)=\"\d+\"", "", tag)
     tag = tag if "alt=" in tag else tag.replace("<img", '<img alt=""', 1)
     return tag.replace("<img", "<img" + _fitted(sizes.get("width", 0), sizes.get("height", 0)), 1)
 

@@ -125,8 +125,9 @@ def _extract(file: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: 
     try:
         with archive.open(member) as packed, to.open("wb") as out:
             return _copy(file, packed, out, room)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError) as error:
-        raise Refused(f"{file.name}: {member.filename} cannot be unpacked", hint=str(error)) from None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError):
+        hint = "it is damaged, or packed in an unusual way: unpack it and give the file inside"
+        raise Refused(f"{file.name}: {member.filename} cannot be unpacked", hint=hint) from None
 
 
 def _copy(file: Path, packed: IO[bytes], out: IO[bytes], room: int) -> int:

@@ -3,11 +3,13 @@ that is refused. Once for each trouble."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
+from newsletter.feeds.protected import PROTECTED
 from newsletter.html.sanitize import plain
 from newsletter.models import Campaign, Feed, MailingList
 from newsletter.services.runtime import Environment
@@ -41,11 +43,14 @@ def feed_fails(env: Environment, session: Session, feed: Feed) -> None:
     tell(env, session, feed.mailing_list, subject, [f"{feed.url} says: {feed.error}.", next_], commands)
 
 
-def entries_held(env: Environment, session: Session, feed: Feed, count: int) -> None:
-    """Asks whether entries that appeared all at once are to be mailed."""
+def entries_held(env: Environment, session: Session, feed: Feed, reasons: Sequence[str]) -> None:
+    """Ask whether entries that are held are to be mailed: one reason for each of them."""
+    count = len(reasons)
+    entries = f"{count} new entries" if count > 1 else "A new entry"
     paragraphs = [
-        f"{count} new entries appeared at once in {feed.url}. That happens when a blog moves or changes its addresses: "
-        "then they are old posts, and your readers know them. So they are held until you decide.",
+        f"{entries} of {feed.url} {'are' if count > 1 else 'is'} held until you decide: "
+        f"{'; '.join(dict.fromkeys(reasons))}.",
+        "When a blog moves or changes its addresses, old posts can look like new ones, and your subscribers know them.",
         "Look at them, and let them go out or not:",
     ]
     commands = [
@@ -53,7 +58,12 @@ def entries_held(env: Environment, session: Session, feed: Feed, count: int) -> 
         f"newsletter entry skip --held --list {feed.mailing_list.slug}",
         f"newsletter entry release --held --list {feed.mailing_list.slug}",
     ]
-    tell(env, session, feed.mailing_list, f"{count} new entries are held: has your blog moved?", paragraphs, commands)
+    if set(reasons) == {PROTECTED}:
+        paragraphs[1] = "It goes out by itself once its password is taken away."
+        subject = f"{entries} {'are' if count > 1 else 'is'} held: password-protected"
+    else:
+        subject = f"{entries} {'are' if count > 1 else 'is'} held: has your blog moved?"
+    tell(env, session, feed.mailing_list, subject, paragraphs, commands)
 
 
 def flood(env: Environment, session: Session, mailing_list: MailingList, count: int) -> None:

@@ -401,9 +401,7 @@ def test_before_composing_the_feeds_are_asked_once_more(
     env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
 ) -> None:
     poll(env, clock, fake_fetch, item("Wrong", guid="1", link="https://blog.example.com/x"), item("Gone"), item("Old"))
-    list_id, asked = row().list_id, len(fake_fetch.requests)
-    polling.refresh(env, list_id)
-    assert len(fake_fetch.requests) == asked, "that was just done"
+    list_id = row().list_id
     clock.forward(timedelta(minutes=5))
     fake_fetch.pages[URL] = rss(item("Right", guid="1", link="https://blog.example.com/x"), item("Old"))
     polling.refresh(env, list_id)

@@ -228,3 +228,61 @@ def test_whatever_happens_to_a_blog_each_post_is_new_once(seed: int) -> None:
         blog.poll()
     assert set(blog.went_out.values()) == {1}
     assert set(blog.went_out) == {post["key"] for post in blog.posts} - known_from_the_start
+
+
+# ── conditions that only show beside others ────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("moved", "fate"), [(2, "ready"), (3, "held")])
+def test_e01_a_few_vanished_titles_are_a_small_move(moved: int, fate: str) -> None:
+    """Part of a blog gets new addresses and ids; the rest stays. Two of a kind happen."""
+    blog = [item(f"Post {n}") for n in range(8)]
+    renamed = [item(f"Post {n}", link=f"https://blog.example.com/new/{n}", guid=f"g{n}") for n in range(moved)]
+    decision = decide(known(*blog), entries(*renamed, *blog[moved:]), MOMENT)
+    assert [new.fate for new in decision.new] == [fate] * moved
+
+
+def test_e01_new_titles_beside_vanished_posts_are_no_move() -> None:
+    blog = [item(f"Post {n}") for n in range(8)]
+    fresh = [item(f"Fresh {n}") for n in range(3)]
+    decision = decide(known(*blog), entries(*fresh, *blog[3:]), MOMENT)
+    assert [new.fate for new in decision.new] == ["ready"] * 3
+
+
+@pytest.mark.parametrize(("day", "fate"), [(6, "ready"), (9, "ready"), (10, "skipped")])
+def test_e10_a_late_post_at_the_end_of_a_full_window_goes_out(day: int, fate: str) -> None:
+    """It is older than most that was known, but not than all: it has not slid in."""
+    blog = [item(f"Post {n}", date=dated(n)) for n in (1, 3, 5, 7, 9)]
+    late = item("Late", date=dated(day))
+    decision = decide(known(*blog), entries(*blog[:2], *blog[3:], late), replace(MOMENT, window=5))
+    assert [(new.entry.title, new.fate) for new in decision.new] == [("Late", fate)]
+
+
+@pytest.mark.parametrize(("minutes", "fate"), [(9, "ready"), (10, "ready"), (11, "new")])
+def test_e04_a_clock_that_is_a_little_ahead_delays_nothing(minutes: int, fate: str) -> None:
+    date = (MOMENT.now + timedelta(minutes=minutes)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    decision = decide(known(item("Old")), entries(item("Soon", date=date), item("Other"), item("Old")), MOMENT)
+    assert {new.entry.title: new.fate for new in decision.new} == {"Soon": fate, "Other": "ready"}
+
+
+@pytest.mark.parametrize(
+    ("window", "count", "fate"), [(10, 10, "held"), (3, 3, "held"), (3, 2, "ready"), (20, 2, "ready")]
+)
+def test_w11_a_window_without_anything_known_is_a_gap(window: int, count: int, fate: str) -> None:
+    old = known(*(item(f"Old {n}", date=dated(20 + n)) for n in range(window)))
+    new = entries(*(item(f"New {n}", date=dated(n)) for n in range(count)))
+    later = Moment(BEFORE + timedelta(days=5), BEFORE, site_key="blog.example.com", window=window)
+    decision = decide(old, new, later)
+    assert [each.fate for each in decision.new] == [fate] * count
+    if fate == "held":
+        assert "does not show any more" in decision.new[0].why
+
+
+@pytest.mark.parametrize("place", [0, 5, 10])
+def test_w11_one_known_entry_closes_the_gap_unless_it_is_pinned(place: int) -> None:
+    """In a feed that has its newest first, an old post before all new ones is pinned."""
+    old = known(*(item(f"Old {n}", date=dated(20 + n)) for n in range(11)))
+    new = [item(f"New {n}", date=dated(n)) for n in range(10)]
+    new.insert(place, item("Old 3", date=dated(23)))
+    later = Moment(BEFORE + timedelta(days=5), BEFORE, site_key="blog.example.com", window=11)
+    assert {each.fate for each in decide(old, entries(*new), later).new} == {"held" if place == 0 else "ready"}

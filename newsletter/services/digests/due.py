@@ -51,14 +51,19 @@ class Preview:
 # ── by the clock ───────────────────────────────────────────────────────────────────────────────────
 
 
-def compose_due(env: Environment) -> list[Composed]:
-    """Composes every digest whose moment has come, and notes where there was nothing to mail."""
+def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list[Composed]:
+    """Compose every digest whose moment has come, and note where there was nothing to mail.
+
+    Begin no more once `stop` says that the process is to end.
+    """
     with reading() as session:
         lists = [(row.id, row.slug, cadences(session, row)) for row in session.scalars(select(MailingList))]
-    found = []
+    found: list[Composed] = []
     for list_id, slug, offered in lists:
         for due in _due(env, list_id, offered):
-            polling.refresh(env, list_id)
+            polling.refresh(env, list_id, stop=stop)
+            if stop():
+                return found
             try:
                 composed = compose(env, due)
             except TemplateProblem as error:  # of one list's own making; the others go out
@@ -150,8 +155,7 @@ def send_now(
     """
     with reading() as session:
         list_id = find_list(session, slug).id
-    if not dry_run:
-        polling.refresh(env, list_id)
+    polling.refresh(env, list_id)  # a dry run, too, says what would be mailed, not what was known before
     digests = []
     for outlook, due in _plan_now(env, list_id, cadence):
         composed = compose(env, due, rehearse=dry_run) if due else outlook

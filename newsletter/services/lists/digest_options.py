@@ -24,7 +24,7 @@ def column(name: str, text: str) -> dict[str, object]:
         case "min_entries":
             return {"digest_min_entries": _number(text, 1, ENTRIES_AT_MOST)}
         case "max_wait":
-            return {"digest_max_wait": _number(re.sub(r"\s*(d|days?)$", "", text), 1, DAYS_AT_MOST)}
+            return {"digest_max_wait": _number(re.sub(r" ?(d|days?)$", "", text), 1, DAYS_AT_MOST)}
         case "show":
             return {"digest_show": _one_of(text, SHOW)}
         case "order":

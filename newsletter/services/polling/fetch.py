@@ -1,11 +1,13 @@
-"""What a feed says, and what the pages of its new entries add to it. Runs in threads of polling.py; stores nothing."""
+"""What a feed says, and what the pages of its new entries add to it. Runs in threads of poll.py; stores nothing."""
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from hashlib import sha256
 
 from sqlalchemy import select
@@ -13,13 +15,16 @@ from sqlalchemy import select
 from newsletter import __version__
 from newsletter.db.session import reading
 from newsletter.errors import FeedError, NewsletterError
-from newsletter.feeds.enrich import look, worth_a_look
+from newsletter.feeds.enrich import look, wordpress_site, worth_a_look
 from newsletter.feeds.fetch import Fetched
 from newsletter.feeds.isolated import read
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.models import Entry
 from newsletter.services.runtime import Environment
 
+log = logging.getLogger("newsletter.feeds")
+
+UNFORESEEN = "cannot be read because of an error in this program, which its log describes"
 LOOKS_AT_MOST = 15
 LOOK_FOR = 15.0
 """Seconds. A site that takes its time over pages does not hold up the next poll."""
@@ -41,15 +46,25 @@ class DueFeed:
     leaves_out: tuple[str, ...] = ()
     page_pictures: bool = False
     read_before: bool = True
+    claimed_until: datetime | None = None
+    """Where `next_poll_at` was moved to when it was claimed."""
+
+    @property
+    def whole(self) -> DueFeed:
+        """The same feed, asked without anything that would let its server say "nothing changed"."""
+        return replace(self, etag=None, last_modified=None, body_digest="")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a feed said; `parsed` is None where nothing changed. Once `looked`, the pages of new entries were asked too:
-    some of them wait until they are public (`waits`), some are of a kind that is left out (identity → kind)."""
+    """What a feed said; `parsed` is None where nothing changed. Once `paged`, further pages of it were asked, and
+    `window` is how many entries the first had. Once `looked`, the pages of new entries were asked too: some of them
+    wait until they are public (`waits`), some are of a kind that is left out (identity → kind)."""
 
     fetched: Fetched
     parsed: ParsedFeed | None = None
+    paged: bool = False
+    window: int | None = None
     looked: bool = False
     waits: bool = False
     left_out: Mapping[str, str] = field(default_factory=dict)
@@ -64,15 +79,21 @@ def ask(env: Environment, due: DueFeed) -> Reading | NewsletterError:
         return Reading(fetched, read(fetched.body, url=fetched.url, content_type=fetched.content_type))
     except NewsletterError as error:
         return error
-    except Exception as error:  # a parser's bug must not cost the other feeds their turn (F12)
-        return FeedError(due.url, f"cannot be read ({type(error).__name__})")
+    except Exception:  # a bug of ours must not cost the other feeds their turn (F12)
+        log.exception("feed %s cannot be read", due.id)
+        return FeedError(due.url, UNFORESEEN)
 
 
 def strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry]:
     """Entries we do not know whose pages are worth a look. A first reading mails nothing, so that none are then."""
     if isinstance(found, NewsletterError) or found.parsed is None or found.looked or not due.read_before:
         return []
-    worth = [entry for entry in found.parsed.entries if worth_a_look(entry, due.url, page_pictures=due.page_pictures)]
+    site = wordpress_site(found.parsed)
+    worth = [
+        entry
+        for entry in found.parsed.entries
+        if worth_a_look(entry, due.url, page_pictures=due.page_pictures, wordpress=site)
+    ]
     if not worth:
         return []
     with reading() as session:
@@ -87,15 +108,18 @@ def look_at(
     """Asks the pages of strange entries, in a thread; whatever goes wrong leaves them as they are."""
     assert isinstance(found, Reading)
     assert found.parsed is not None
-    ends_at = time.monotonic() + LOOK_FOR
+    ends_at, site = time.monotonic() + LOOK_FOR, wordpress_site(found.parsed)
     try:
         looked = {
-            entry.identity: look(entry, env.fetch, leaves_out=due.leaves_out, page_pictures=due.page_pictures)
+            entry.identity: look(
+                entry, env.fetch, leaves_out=due.leaves_out, page_pictures=due.page_pictures, wordpress=site
+            )
             for entry in entries
             if time.monotonic() < ends_at
         }
-    except Exception as error:  # as in ask
-        return FeedError(due.url, f"the page of an entry cannot be read ({type(error).__name__})")
+    except Exception:  # as in ask
+        log.exception("the pages of entries of feed %s cannot be read", due.id)
+        return FeedError(due.url, UNFORESEEN)
     waits = {identity for identity, each in looked.items() if each.waits}
     told = tuple(
         looked[entry.identity].entry if entry.identity in looked else entry
@@ -104,7 +128,7 @@ def look_at(
     )
     left_out = {identity: each.left_out for identity, each in looked.items() if each.left_out}
     parsed = replace(found.parsed, entries=told)
-    return Reading(found.fetched, parsed, looked=True, waits=bool(waits), left_out=left_out)
+    return replace(found, parsed=parsed, looked=True, waits=bool(waits), left_out=left_out)
 
 
 def digest(fetched: Fetched) -> str:

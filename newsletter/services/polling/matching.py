@@ -5,11 +5,13 @@ docs/feeds.md states its rules for authors.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from newsletter.feeds.protected import PROTECTED, is_protected
 from newsletter.feeds.types import ParsedEntry
 
 AHEAD = timedelta(minutes=10)
@@ -22,6 +24,13 @@ LATE = timedelta(days=1)
 """by more than this: caches and dates without an hour make that much;"""
 RENAMED = 3
 """and fewer than so many that carry the titles of entries which have vanished."""
+GAP_FROM = 3
+"""So many new entries and nothing that was known are a gap: more may have come and gone between two readings. A feed
+that shows its last post or two never shows what was known."""
+GREW = 5
+"""Entries from which a feed that shows more than before may be full all the same, so that older ones have left it."""
+FULL = 10
+"""Entries that a feed of a blog shows at least before older ones leave it; what to expect where nothing was known."""
 SLID_IN = "older than all that was known: came into the feed when others were taken out of it"
 
 
@@ -86,15 +95,74 @@ def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Momen
     vanished = [entry for entry in known if entry.id not in present]
     used = {entry.identity for entry in known}
     end = entries[len(entries) - _unknown_at_the_end(matched) :]
+    gap = bool(known) and _is_gap(matched, entries, moment)
     slid = _slid_in(end, known, vanished) if len(entries) <= moment.window else []
     new = [entry for entry in new if entry not in slid]
     judged = [(entry, "skipped", SLID_IN) for entry in slid]
-    judged = [*_fates(new, _storm(new, len(entries), known, vanished, moment), moment), *judged]
+    storm = _storm(new, len(entries), known, vanished, moment) or (_gap_reason(len(new)) if gap else "")
+    judged = [*_fates(new, storm, moment), *judged]
     fates = tuple(
         New(_renewed(entry) if entry.identity in used else entry.identity, entry, fate, why)
         for entry, fate, why in judged
     )
     return Decision(fates, seen, _gone(vanished, known, seen, entries))
+
+
+def reaches(known: Sequence[Known], entries: Sequence[ParsedEntry], site_key: str) -> bool:
+    """Return whether `entries` reach back to what was known: nothing can lie between that they do not show."""
+    return bool(known) and not _is_apart(_match(known, entries, site_key), entries)
+
+
+def may_page(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Moment) -> bool:
+    """Return whether to ask further pages of a feed: where there is a gap that no move of the blog explains."""
+    matched = _match(known, entries, moment.site_key)
+    if not known:
+        return moment.before is not None and len(entries) >= FULL
+    if moment.before is None or not _is_gap(matched, entries, moment):
+        return False
+    present = {found.id for found in matched if found is not None}
+    new = [entry for entry, found in zip(entries, matched, strict=True) if found is None]
+    vanished = [entry for entry in known if entry.id not in present]
+    return not _another_site(new, known, vanished) and _renamed(new, known, vanished) < RENAMED
+
+
+def without_older(
+    known: Sequence[Known], entries: Sequence[ParsedEntry], first: int, site_key: str
+) -> Sequence[ParsedEntry]:
+    """Return `entries` without those that further pages have behind the last that was known: they are older, and not
+    what the pages were asked for. The `first` so many are the feed's own."""
+    matched = _match(known, entries, site_key)
+    last = max((place for place, found in enumerate(matched) if found is not None), default=len(entries) - 1)
+    return entries[: max(first, last + 1)]
+
+
+def _is_gap(matched: Sequence[Known | None], entries: Sequence[ParsedEntry], moment: Moment) -> bool:
+    full = len(entries) <= moment.window or len(entries) >= GREW
+    return bool(moment.window) and full and matched.count(None) >= GAP_FROM and _is_apart(matched, entries)
+
+
+def _is_apart(matched: Sequence[Known | None], entries: Sequence[ParsedEntry]) -> bool:
+    """Nothing that was known is there, but for what is pinned before newer entries."""
+    new = [place for place, found in enumerate(matched) if found is None]
+    known = [place for place, found in enumerate(matched) if found is not None]
+    return bool(new) and all(_is_pinned(place, new, entries) for place in known)
+
+
+def _is_pinned(place: int, new: Sequence[int], entries: Sequence[ParsedEntry]) -> bool:
+    """An entry that stands before all new ones, in a feed that has its newest first, though it is older than they."""
+    dates = [entry.published for entry in entries if entry.published is not None]
+    falls = sum(1 for one, other in itertools.pairwise(dates) if one > other)
+    date = entries[place].published
+    if date is None or place > min(new) or falls * 2 < len(dates):
+        return False
+    return all((later := entries[other].published) is not None and later > date for other in new)
+
+
+def _gap_reason(count: int) -> str:
+    return (
+        f"none of {count} new entries stands beside one that was known: more may have been published meanwhile "
+        "that the feed does not show any more"
+    )
 
 
 def _renewed(entry: ParsedEntry) -> str:
@@ -151,6 +219,8 @@ def _fates(new: Sequence[ParsedEntry], storm: str, moment: Moment) -> Iterator[t
             fate, why = "skipped", "was there already when the feed was added"
         elif storm:
             fate, why = "held", storm
+        elif is_protected(entry.title, entry.content_html, entry.summary_html):
+            fate, why = "held", PROTECTED
         elif entry.published is not None and entry.published > moment.now + AHEAD:
             fate, why = "new", "dated in the future: waits for its time"
         else:
@@ -188,15 +258,19 @@ def _storm(
     days = max(1, (moment.now - moment.before).days)
     if _another_site(new, known, vanished):
         return f"all {len(new)} entries of this feed are of another site now: has the blog moved? release or skip them"
-    often = Counter(entry.title for entry in known)
-    titles = {entry.title for entry in vanished if entry.title and often[entry.title] == 1}
     dates = [entry.published for entry in known if entry.published is not None and entry.published <= moment.before]
     old = sum(1 for entry in new if dates and entry.published is not None and entry.published < max(dates) - LATE)
-    renamed = sum(1 for entry in new if entry.title in titles)
     crowd = len(new) > PLAUSIBLE * days and len(new) * 2 > count
-    if crowd or old > OLD_NEWS or renamed >= RENAMED:
+    if crowd or old > OLD_NEWS or _renamed(new, known, vanished) >= RENAMED:
         return f"{len(new)} new entries at once: has the blog moved? release or skip them"
     return ""
+
+
+def _renamed(new: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]) -> int:
+    """Count the new entries that bear the title of one that has vanished, and that no other bears."""
+    often = Counter(entry.title for entry in known)
+    titles = {entry.title for entry in vanished if entry.title and often[entry.title] == 1}
+    return sum(1 for entry in new if entry.title in titles)
 
 
 def _another_site(new: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]) -> bool:

@@ -1,58 +1,77 @@
 """Asks the feeds that are due, and stores what they say. Claims in the database, fetches in threads that do not touch
-it but to look what is known (fetching.py), stores each feed (recording.py) in a transaction of its own: one slow or
+it but to look what is known (fetch.py), stores each feed (store.py) in a transaction of its own: one slow or
 broken feed holds up none of the others."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
 from newsletter.errors import FeedError, FeedGone, FeedUnavailable, NewsletterError
+from newsletter.feeds.deadline import run_in_thread
 from newsletter.html.sanitize import plain
 from newsletter.models import Feed
 from newsletter.schedule import POLL_EVERY, next_poll
 from newsletter.services import notifications
-from newsletter.services.polling import store
+from newsletter.services.polling import matching, store
 from newsletter.services.polling.entries import promote_due
 from newsletter.services.polling.fetch import DueFeed, Reading, ask, look_at, strange
+from newsletter.services.polling.paging import page_on
 from newsletter.services.polling.store import PollResult
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import FeedStatus
 
+Stop = Callable[[], bool]
+"""Says whether the process is to end."""
+
 AT_ONCE = 200
+LOOK_UP_EVERY = 1.0
+"""Seconds between two looks at whether the process is to end, while no feed answers."""
 CLAIM_FOR = timedelta(minutes=10)
 UNCONDITIONAL_EVERY = timedelta(days=1)
-JUST_DONE = timedelta(minutes=1)
 
 
-def poll_due(env: Environment, *, eager: bool = False, limit: int = 500) -> list[PollResult]:
-    """Polls every feed that is due; with `eager`, also those that only their usual quarter of an hour keeps waiting."""
-    return list(_poll(env, _claim(env, limit, eager=eager)))
+def never() -> bool:
+    """Return False: nobody asks this process to end."""
+    return False
+
+
+def poll_due(env: Environment, *, eager: bool = False, limit: int = 500, stop: Stop = never) -> list[PollResult]:
+    """Poll every feed that is due; with `eager`, also those that only their usual quarter of an hour keeps waiting.
+
+    Once `stop` says so, no more are asked, and those that have not answered are left for the next worker.
+    """
+    return list(_poll(env, _claim(env, limit, eager=eager), stop))
 
 
 def check(env: Environment, feed_id: int) -> PollResult:
-    """Polls one feed now, whether or not it is due, and reads whatever it says."""
+    """Poll one feed now, whether or not it is due, and read whatever it says."""
     with reading() as session:
-        due = replace(_due(env, session.get_one(Feed, feed_id)), etag=None, last_modified=None, body_digest="")
+        due = _due(env, session.get_one(Feed, feed_id)).whole
     return next(_poll(env, [due]))
 
 
-def refresh(env: Environment, list_id: int) -> list[PollResult]:
-    """Brings a list's entries up to date before they are composed: asks its feeds once more, unless that was just done
-    or the feed is in trouble. What was corrected is corrected then, what was withdrawn is not owed any more
-    (`entries.owed`). A feed that cannot be read now leaves everything as it was."""
+def refresh(env: Environment, list_id: int, *, stop: Stop = never) -> list[PollResult]:
+    """Bring a list's entries up to date before they are composed: ask its feeds once more, and for everything.
+
+    What was corrected is corrected then, what was withdrawn is not owed any more (`entries.owed`). A server that says
+    "nothing changed" is not asked for that: WordPress says so after a post was taken back, while a newer one stands.
+    Nor does it matter when a feed was asked last. A feed that cannot be read now, or could not be read the last time,
+    leaves everything as it was.
+    """
     with reading() as session:
-        asked = or_(Feed.polled_at.is_(None), Feed.polled_at < env.now - JUST_DONE)
-        query = select(Feed).where(Feed.list_id == list_id, Feed.status == "active", Feed.failures == 0, asked)
-        due = [_due(env, feed) for feed in session.scalars(query)]
-    results = list(_poll(env, due))
+        query = select(Feed).where(Feed.list_id == list_id, Feed.status == "active", Feed.failures == 0)
+        due = [_due(env, feed).whole for feed in session.scalars(query)]
+    results = list(_poll(env, due, stop))
     promote_due(env)
     return results
 
@@ -68,7 +87,9 @@ def _claim(env: Environment, limit: int, *, eager: bool) -> list[DueFeed]:
     if not seen:
         return []
     with transaction() as session:
-        return [due for next_poll_at, due in seen if _taken(session, due.id, next_poll_at, now + CLAIM_FOR)]
+        until = now + CLAIM_FOR
+        taken = [due for next_poll_at, due in seen if _taken(session, due.id, next_poll_at, until)]
+    return [replace(due, claimed_until=until) for due in taken]
 
 
 def _taken(session: Session, feed_id: int, seen_at: datetime, until: datetime) -> bool:
@@ -95,19 +116,50 @@ def _due(env: Environment, feed: Feed) -> DueFeed:
     )
     if feed.unconditional_at is not None and env.now - feed.unconditional_at < UNCONDITIONAL_EVERY:
         return due
-    return replace(due, etag=None, last_modified=None, body_digest="")
+    return due.whole
 
 
-def _poll(env: Environment, due: list[DueFeed]) -> Iterator[PollResult]:
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
-        asked = {threads.submit(ask, env, feed): feed for feed in due}
-        while asked:
-            for answered in wait(asked, return_when=FIRST_COMPLETED).done:
-                feed, found = asked.pop(answered), answered.result()
-                if unknown := strange(feed, found):
-                    asked[threads.submit(look_at, env, feed, found, unknown)] = feed
-                else:
-                    yield _settle(env, feed, found)
+def _poll(env: Environment, due: Sequence[DueFeed], stop: Stop = never) -> Iterator[PollResult]:
+    """Ask feeds, each in a thread, and store what they say as it comes."""
+    waiting = deque(due)
+    running: dict[Future[Any], DueFeed] = {}
+    while (waiting or running) and not stop():
+        while waiting and len(running) < AT_ONCE:
+            feed = waiting.popleft()
+            running[run_in_thread(ask, env, feed)] = feed
+        for answered in wait(running, timeout=LOOK_UP_EVERY, return_when=FIRST_COMPLETED).done:
+            feed, found = running.pop(answered), answered.result()
+            if further := _further(env, feed, found):
+                running[further] = feed
+            else:
+                yield _settle(env, feed, found)
+    _give_back(env, [*waiting, *running.values()])
+
+
+def _further(env: Environment, due: DueFeed, found: Reading | NewsletterError) -> Future[Any] | None:
+    """Start what else has to be asked before an answer can be stored: further pages of the feed, pages of entries."""
+    if isinstance(found, NewsletterError) or found.parsed is None or not due.read_before:
+        return None
+    if not found.paged:
+        with reading() as session:
+            feed = session.get(Feed, due.id)
+            known = store.stored(session, due.id)
+            moment = store.moment_of(env, feed, found.parsed) if feed is not None else None
+        if moment is not None and matching.may_page(known, found.parsed.entries, moment):
+            return run_in_thread(page_on, env, due, found, known, moment.site_key)
+    if unknown := strange(due, found):
+        return run_in_thread(look_at, env, due, found, unknown)
+    return None
+
+
+def _give_back(env: Environment, due: Sequence[DueFeed]) -> None:
+    """Make feeds due again that were claimed and not asked to the end."""
+    claimed = [feed for feed in due if feed.claimed_until is not None]
+    if not claimed:
+        return
+    with transaction() as session:
+        for feed in claimed:
+            _taken(session, feed.id, feed.claimed_until or env.now, env.now)
 
 
 def _settle(env: Environment, due: DueFeed, found: Reading | NewsletterError) -> PollResult:
@@ -125,6 +177,7 @@ def _settle(env: Environment, due: DueFeed, found: Reading | NewsletterError) ->
 def _failed(env: Environment, session: Session, feed: Feed, error: NewsletterError) -> PollResult:
     now = env.now
     said = error.reason if isinstance(error, FeedError) else str(error)
+    said = f"{said}: {error.hint}" if isinstance(error, FeedUnavailable) and error.hint else said
     feed.failures += 1
     feed.error, feed.polled_at, feed.failing_since = plain(said), now, feed.failing_since or now
     if isinstance(error, FeedGone):

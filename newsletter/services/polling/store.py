@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import exists, select
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from newsletter.feeds import youtube
 from newsletter.feeds.fetch import Fetched
 from newsletter.feeds.identity import canonical_link
+from newsletter.feeds.protected import PROTECTED, is_protected
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.models import Entry, Feed
 from newsletter.schedule import next_poll
@@ -84,26 +85,32 @@ def _moved(session: Session, feed: Feed, fetched: Fetched) -> None:
 def _entries(
     env: Environment, session: Session, feed: Feed, found: Reading, parsed: ParsedFeed, *, backlog: int
 ) -> PollResult:
-    known, asked = _known(session, feed), _author_was_asked(session, feed)
-    site_key = canonical_link(feed.site_url or parsed.link)
-    moment = matching.Moment(env.now, feed.read_at, backlog, site_key, feed.entries_at_once)
-    feed.entries_at_once = len(parsed.entries) or feed.entries_at_once
+    known, asked = stored(session, feed.id), _author_was_asked(session, feed)
+    moment = replace(moment_of(env, feed, parsed), backlog=backlog)
+    feed.entries_at_once = (len(parsed.entries) if found.window is None else found.window) or feed.entries_at_once
     decided = matching.decide(known, parsed.entries, moment)
-    changed = _seen(env, session, known, decided.seen)
+    changed, locked = _seen(env, session, known, decided.seen)
     gone = withdrawn(env, session, decided.gone)
     # Oldest first, so that what is ready is numbered in the order it was written.
     fates = [_add(env, session, feed, new, _left_out(feed, new, found)).fate for new in reversed(decided.new)]
     duplicates.join(env, session, feed.list_id)
-    if (held := fates.count(EntryStatus.HELD)) and not asked:
-        notifications.entries_held(env, session, feed, held)
+    reasons = [new.why for new in decided.new if new.fate == EntryStatus.HELD] + [PROTECTED] * locked
+    if reasons and not asked:
+        notifications.entries_held(env, session, feed, reasons)
     return PollResult(
         feed.id,
         feed.url,
         new=len(fates) - fates.count(EntryStatus.SKIPPED),
         changed=changed,
-        held=fates.count(EntryStatus.HELD),
+        held=fates.count(EntryStatus.HELD) + locked,
         gone=gone,
     )
+
+
+def moment_of(env: Environment, feed: Feed, parsed: ParsedFeed) -> matching.Moment:
+    """Return what the decider needs to know about a feed and the time of reading it."""
+    site_key = canonical_link(feed.site_url or parsed.link)
+    return matching.Moment(env.now, feed.read_at, site_key=site_key, window=feed.entries_at_once)
 
 
 def _author_was_asked(session: Session, feed: Feed) -> bool:
@@ -112,27 +119,51 @@ def _author_was_asked(session: Session, feed: Feed) -> bool:
     return bool(session.scalar(select(held)))
 
 
-def _known(session: Session, feed: Feed) -> list[matching.Known]:
+def stored(session: Session, feed_id: int) -> list[matching.Known]:
+    """Return what is known of a feed's entries, in the order in which they were found."""
     columns = (Entry.id, Entry.identity, Entry.link_key, Entry.title, Entry.published_at, Entry.fate)
-    query = select(*columns, Entry.withdrawn_at.is_not(None)).where(Entry.feed_id == feed.id).order_by(Entry.id)
+    query = select(*columns, Entry.withdrawn_at.is_not(None)).where(Entry.feed_id == feed_id).order_by(Entry.id)
     return [matching.Known(*row) for row in session.execute(query)]
 
 
 def _seen(
     env: Environment, session: Session, known: Sequence[matching.Known], seen: Sequence[tuple[int, ParsedEntry]]
-) -> int:
-    """Takes over what entries say now: the corrected text goes to whoever has not had it yet, and an id that changed is
-    what the entry is known by from now on. Returns how many."""
+) -> tuple[int, int]:
+    """Take over what entries say now: the corrected text goes to whoever has not had it yet, and an id that changed is
+    what the entry is known by from now on. Return how many there are, and how many have become password-protected."""
     used = {entry.identity for entry in known}
     rows = {entry.id: entry for entry in session.scalars(select(Entry).where(Entry.id.in_([id_ for id_, _ in seen])))}
+    locked = 0
     for number, sighted in seen:
         entry = rows[number]
-        _update(entry, sighted)
         if sighted.identity not in used:
             entry.identity = sighted.identity
+        if is_protected(sighted.title, sighted.content_html, sighted.summary_html):
+            locked += _lock(env, session, entry)
+            continue
+        _update(entry, sighted)
         if entry.withdrawn_at is not None:
             returned(env, session, entry)
-    return len(seen)
+        elif entry.fate == EntryStatus.HELD and entry.why == PROTECTED and not entry.by_hand:
+            make_ready(session, entry, "its password was taken away", grace_from=env.now)
+    return len(seen), locked
+
+
+def _lock(env: Environment, session: Session, entry: Entry) -> bool:
+    """Keep an entry back that needs a password now, with the text it had. Return whether it has become held by that.
+
+    What was protected when the author released it is their decision."""
+    if is_protected(entry.title, entry.content_html, entry.summary_html) or entry.fate not in (
+        EntryStatus.READY,
+        EntryStatus.NEW,
+        EntryStatus.SENT,
+    ):
+        return False
+    if entry.fate == EntryStatus.SENT:  # others may still be owed it
+        entry.withdrawn_at = entry.withdrawn_at or env.now
+        return False
+    entry.fate, entry.why, entry.seq, entry.by_hand = EntryStatus.HELD, PROTECTED, None, False
+    return True
 
 
 def returned(env: Environment, session: Session, entry: Entry) -> None:

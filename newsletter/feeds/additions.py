@@ -1,0 +1,49 @@
+"""Take away what blogs put around a post: where it first appeared, "read on", dots for what was cut. Pure."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from newsletter.feeds.identity import canonical_link
+
+_LAST = re.compile(r"<p\b[^<>]*>((?:(?!</?p\b).)*)</p>\s*\Z", re.S | re.I)
+_HREF = re.compile(r"""href=["']([^"'<>]+)["']""", re.I)
+_READ_ON = re.compile(r"""<a\b(?=[^<>]*\bmore-link\b)[^<>]*+>.{0,400}?</a>""", re.S | re.I)
+_THE_POST = re.compile(r"(<p>\s?)?The post\b", re.I)
+_APPEARED = re.compile(r"\bappeared first on\b", re.I)
+ORIGIN_AT_MOST = 600
+"""Characters of each half of "The post A appeared first on B", with the markup of its links."""
+TAIL_AT_MOST = 1500
+"""Characters at the end of a post among which such additions are looked for."""
+_DOTS = ("[…]", "[&hellip;]", "[&#8230;]", "[...]", "[&#8230;", "&#8230;]", "&#8230;")
+"""What stands where an excerpt was cut; longer ones before those that they end with."""
+
+
+def without_additions(html: str, link_key: str, site_key: str) -> str:
+    """Without what WordPress puts below a post or behind an excerpt: "The post A appeared first on B", in whatever
+    language, and its "read on"."""
+    html = html.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    end = html[-TAIL_AT_MOST:]
+    last = _LAST.search(end)
+    if last and [canonical_link(unescape(href)) for href in _HREF.findall(last[1])] == [link_key, site_key]:
+        end = end[: last.start()]
+    end = _without_dots(_READ_ON.sub("", _without_origin(end)))
+    return (html[:-TAIL_AT_MOST] + end).strip()
+
+
+def _without_origin(end: str) -> str:
+    """Return the end of a post without "The post A appeared first on B", where that is the last thing in it."""
+    appeared = max((match.start() for match in _APPEARED.finditer(end)), default=-1)
+    starts = [match for match in _THE_POST.finditer(end) if match.start() < appeared]
+    start = next((match.start() for match in reversed(starts) if match[1]), starts[-1].start() if starts else -1)
+    if start < 0 or appeared - start > ORIGIN_AT_MOST or len(end) - appeared > ORIGIN_AT_MOST:
+        return end
+    return end[:start].rstrip()
+
+
+def _without_dots(end: str) -> str:
+    """Return the end of an excerpt with one ellipsis for whatever its blog writes there."""
+    bare = end.rstrip().removesuffix("</p>").rstrip()
+    mark = next((mark for mark in _DOTS if bare.endswith(mark)), "")
+    return f"{bare.removesuffix(mark).rstrip()} …" if mark else end

@@ -1,0 +1,83 @@
+"""A deadline that ends network traffic in whatever phase it is, and threads that can be left behind.
+
+A socket that is wrapped for TLS is detached from the object that was connected, so that closing that object does
+nothing. A deadline keeps a duplicate of the descriptor instead: shutting that down ends the connection itself, whether
+it is shaking hands, sending a header or a body (RFC 8446 section 6.1 lets a peer end a connection so at any time).
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Self
+
+LEAST = 0.001
+"""Seconds that an operation gets when the deadline is over, because a timeout of 0 would mean "do not block"."""
+
+
+class Deadline:
+    """End everything that happens over the watched sockets once `seconds` have passed. Use as a context manager."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends_at = time.monotonic() + seconds
+        self._lock = threading.Lock()
+        self._over = False
+        self._sockets: list[socket.socket] = []
+        # Begun after `_ends_at` is fixed: an answer that it cuts off is always seen to be late, never to be whole.
+        self._timer = threading.Timer(seconds, self._hang_up)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._hang_up()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time has passed."""
+        return time.monotonic() >= self._ends_at
+
+    def left(self) -> float:
+        """Return the seconds that are left. Raises `TimeoutError` if there are none."""
+        if self.is_over:
+            raise TimeoutError
+        return max(LEAST, self._ends_at - time.monotonic())
+
+    def watch(self, connection: socket.socket) -> None:
+        """Shut `connection` down when the time is over. Raises `TimeoutError` if it is over already."""
+        with self._lock:
+            if not self._over:
+                self._sockets.append(connection.dup())
+                return
+        connection.close()
+        raise TimeoutError
+
+    def _hang_up(self) -> None:
+        with self._lock:
+            self._over = True
+            sockets, self._sockets = self._sockets, []
+        for duplicate in sockets:
+            with suppress(OSError):
+                duplicate.shutdown(socket.SHUT_RDWR)
+            duplicate.close()
+
+
+def run_in_thread(work: Callable[..., Any], *arguments: object) -> Future[Any]:
+    """Start `work` in a thread of its own that keeps no process alive, and return its future."""
+    future: Future[Any] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work(*arguments))
+        except BaseException as error:  # handed to whoever asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name=getattr(work, "__name__", "work")).start()
+    return future

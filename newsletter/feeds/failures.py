@@ -1,0 +1,95 @@
+"""Say in our own words why an address could not be fetched. Pure.
+
+What libraries say about it ("IncompleteRead(80 bytes read, 70 more expected)") helps nobody who runs a blog.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from http import HTTPStatus
+from http.client import BadStatusLine, HTTPException, IncompleteRead
+from typing import Any
+
+import urllib3
+from urllib3.exceptions import DecodeError, InvalidChunkLength, NameResolutionError, SSLError
+
+from newsletter.errors import FeedForbidden, FeedUnavailable
+from newsletter.feeds.ssrf import Refused
+
+
+def behind_robot_check(vendor: str, url: str, status: int, retry_after: int | None) -> FeedUnavailable:
+    """Name a robot check (robot_check.py) and how it is mended."""
+    return FeedUnavailable(
+        url,
+        f"a robot check stands before the feed ({vendor}, {phrase(status)})",
+        status=status,
+        retry_after=retry_after,
+        hint="feeds are read by programs, which cannot pass it: let whoever runs the site or its firewall exempt the "
+        "feed's address from the check",
+    )
+
+
+def phrase(status: int) -> str:
+    """Return a status with the standard's name for it, rather than what a stranger's server wrote there."""
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def failure(url: str, error: Exception, *, late: bool) -> FeedUnavailable | FeedForbidden:
+    """Translate an error of a library; `late` if it came of the deadline."""
+    causes = list(_causes(error))
+    if any(isinstance(cause, Refused) for cause in causes):
+        return FeedForbidden(url, "leads into a private network")
+    if late:
+        return FeedUnavailable(url, "took too long to answer")
+    if any(isinstance(cause, NameResolutionError) for cause in causes):
+        return FeedUnavailable(url, "there is no such host")
+    if untrusted := next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None):
+        return FeedUnavailable(url, f"its certificate cannot be trusted: {_distrust(untrusted)}")
+    if any(isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError) for cause in causes):
+        return FeedUnavailable(url, "took too long to answer")
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return FeedUnavailable(url, "refuses the connection")
+    reason = next((text for kinds, text in _FAILURES if any(isinstance(cause, kinds) for cause in causes)), "")
+    return FeedUnavailable(url, reason or "the connection failed")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what it came of, however deep libraries have wrapped it."""
+    waiting: list[Any] = [error]
+    seen: set[int] = set()
+    while waiting:
+        cause = waiting.pop(0)
+        if isinstance(cause, BaseException) and id(cause) not in seen:
+            seen.add(id(cause))
+            yield cause
+            waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+
+
+_FAILURES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((IncompleteRead, InvalidChunkLength), "the answer ended before it was complete"),
+    ((DecodeError,), "the compressed answer is damaged"),
+    (
+        (SSLError, ssl.SSLError),
+        "no secure connection could be made: its server or a proxy before it speaks no TLS there",
+    ),
+    ((BadStatusLine, HTTPException, ConnectionError), "the server ended the connection or did not answer in HTTP"),
+)
+"""What went wrong, by the library's exception; the first that fits."""
+
+
+def _distrust(error: ssl.SSLCertVerificationError) -> str:
+    """Name what is wrong with a certificate, by OpenSSL's number (x509_vfy.h)."""
+    return {
+        10: "it has expired",
+        9: "it is not valid yet",
+        18: "it is self-signed",
+        19: "it is self-signed",
+        20: "its issuer is unknown, or the server does not send the certificates between",
+        21: "its issuer is unknown, or the server does not send the certificates between",
+        62: "it was made for another host",
+        64: "it was made for another host",
+    }.get(error.verify_code, "it could not be verified")

@@ -1,0 +1,89 @@
+"""The process in which strangers' feeds are parsed: requests on its input, answers on its output, one after another.
+
+Started and watched by isolated.py. It limits its own memory, and its processor time for each feed; when a limit is hit
+it ends or is killed, and the feed's next turn is in another process. It has no settings, no database and no network.
+
+A request is four bytes (the length of its head, big-endian), a head in JSON (`url`, `content_type`, `size`) and the
+body. An answer is lines of JSON: an object that says what came of it (`feed`, `refused`, `limit` or `failed`), and
+after `feed` one array a line for each entry.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import fields
+from math import ceil
+from typing import Any, BinaryIO
+
+from newsletter.errors import NotAFeed
+from newsletter.feeds.parse import parse
+from newsletter.feeds.types import ParsedEntry, ParsedFeed
+
+SECONDS = 20
+"""Seconds of processor time for one feed. The heaviest feed of 10 MB that a blog could have takes about half of it."""
+MEMORY = 185_000_000
+"""Bytes of data. Beside it stands the process that waits for it, with some 90 MB of its own."""
+_HEAD = [field.name for field in fields(ParsedFeed) if field.name != "entries"]
+_ENTRY = [field.name for field in fields(ParsedEntry)]
+
+
+def main() -> None:
+    """Answer requests until there are no more, or a limit is hit."""
+    _limit_memory()
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    _write(answers, {"ready": True})
+    while length := requests.read(4):
+        request = json.loads(requests.read(int.from_bytes(length, "big")))
+        body = requests.read(request["size"])
+        _limit_time()
+        if not _answer(answers, body, request["url"], request["content_type"]):
+            return
+
+
+def _answer(answers: BinaryIO, body: bytes, url: str, content_type: str) -> bool:
+    """Parse one feed and write what came of it. Return False if this process should not be used again."""
+    try:
+        feed = parse(body, url=url, content_type=content_type)
+        _write(answers, {"feed": {name: getattr(feed, name) for name in _HEAD}, "entries": len(feed.entries)})
+        for entry in feed.entries:
+            _write(answers, [_plain(getattr(entry, name)) for name in _ENTRY])
+    except NotAFeed as error:
+        _write(answers, {"refused": [error.reason, error.hint]})
+    except MemoryError:
+        _write(answers, {"limit": "memory"})
+        return False
+    except Exception as error:  # of the parser's own making; the next feed gets a fresh process
+        _write(answers, {"failed": type(error).__name__})
+        return False
+    return True
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def _write(answers: BinaryIO, value: Any) -> None:
+    answers.write(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+    answers.flush()
+
+
+def _limit_memory() -> None:
+    """Limit this process's memory, and leave no image of it behind where it is killed."""
+    try:
+        import resource
+    except ImportError:  # no Unix: only time is limited, from outside
+        return
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _limit_time() -> None:
+    """Give the next feed `SECONDS` of processor time from now; the system ends the process when they are over."""
+    try:
+        import resource
+    except ImportError:
+        return
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    ends_at = ceil(usage.ru_utime + usage.ru_stime) + SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (ends_at, resource.getrlimit(resource.RLIMIT_CPU)[1]))

@@ -1,0 +1,83 @@
+"""Look behind the first page of a feed where posts may lie between it and what was known.
+
+A feed shows its last ten posts or so. When more were published since it was read, the oldest of them have left it, and
+only its further pages still have them: RFC 5005 section 3 names them, and WordPress has them at `?paged=2`. Runs in
+threads of poll.py; stores nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
+
+from newsletter.errors import FeedError
+from newsletter.feeds.isolated import read
+from newsletter.feeds.types import ParsedEntry, ParsedFeed
+from newsletter.services.polling.fetch import DueFeed, Reading
+from newsletter.services.polling.matching import Known, reaches, without_older
+from newsletter.services.runtime import Environment
+
+log = logging.getLogger("newsletter.feeds")
+
+PAGES_AT_MOST = 10
+"""Pages beyond the first: a hundred posts on an ordinary WordPress."""
+PAGE_FOR = 30.0
+"""Seconds after which no further page is asked."""
+
+
+def page_on(env: Environment, due: DueFeed, reading: Reading, known: Sequence[Known], site_key: str) -> Reading:
+    """Return `reading` with the entries of further pages, until they reach what was known.
+
+    Where they do not, or there are none, the decider holds what is new (matching.py). Whatever goes wrong costs no more
+    than the further pages.
+    """
+    assert reading.parsed is not None
+    first = reading.parsed
+    try:
+        entries = _further(env, reading.fetched.url, first, known, site_key)
+    except Exception:
+        log.exception("the further pages of feed %s cannot be read", due.id)
+        return replace(reading, paged=True)
+    return replace(reading, parsed=replace(first, entries=tuple(entries)), window=len(first.entries), paged=True)
+
+
+def _further(
+    env: Environment, address: str, first: ParsedFeed, known: Sequence[Known], site_key: str
+) -> Sequence[ParsedEntry]:
+    """Return the entries of a feed and of its further pages, as far as they lead to what was known."""
+    entries, page, ends_at = list(first.entries), first, time.monotonic() + PAGE_FOR
+    for number in range(2, PAGES_AT_MOST + 2):
+        url = _next_page(page, address, number)
+        if not url or time.monotonic() > ends_at:
+            break
+        try:
+            fetched = env.fetch(url)
+            page = read(fetched.body, url=fetched.url, content_type=fetched.content_type)
+        except FeedError:
+            break
+        more = _unseen(page.entries, entries)
+        if not more:  # a server that knows no pages answers with the first
+            break
+        entries += more
+        if reaches(known, entries, site_key):
+            break
+    return without_older(known, entries, len(first.entries), site_key)
+
+
+def _next_page(page: ParsedFeed, url: str, number: int) -> str:
+    """Return the address of the next page, or "" where none is known."""
+    if page.next_page:
+        return page.next_page
+    if "wordpress" not in page.generator.lower():
+        return ""
+    parts = urlsplit(url)
+    query = "&".join([*(part for part in parts.query.split("&") if part), f"paged={number}"])
+    return urlunsplit(parts._replace(query=query, fragment=""))
+
+
+def _unseen(page: Sequence[ParsedEntry], entries: Sequence[ParsedEntry]) -> list[ParsedEntry]:
+    seen = {entry.identity for entry in entries}
+    return [entry for entry in page if entry.identity not in seen]

@@ -1,0 +1,90 @@
+"""What libraries say about their errors reaches no person: it names no place and no mend.
+
+Every message that is made of a caught exception is found in the source. An exception of our own has a message for
+people; those of libraries are translated, but for the few whose words are the answer.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from newsletter import errors
+
+PACKAGE = Path(__file__).parents[2] / "newsletter"
+OWN = {name for name, value in vars(errors).items() if isinstance(value, type)} | {"LeaseLost", "Conflict", "_Invalid"}
+FILES = sorted(PACKAGE.rglob("*.py"))
+WANTED = {
+    "authoring/front_matter.py": "asks which mistake it is; the message is ours",
+    "cli/demo.py": "the system's reason why a port cannot be had",
+    "db/session.py": "the database's reason: a full disk, a missing right",
+    "feeds/reader_process.py": "the class of an error, between two processes; nobody reads it",
+    "import_formats/spool.py": "the system's reason why standard input cannot be read or kept",
+    "import_formats/table.py": "asks which mistake it is; the message is ours",
+    "mail/render.py": "the author's own template, with its line",
+    "mail/smtp/connect.py": "the mail server's own words",
+    "mail/smtp/protocol.py": "an exception of that module, with a message of ours",
+    "mail/templating/placeholders.py": "the author's own template, with its line",
+    "mail/templating/sandbox.py": "the author's own template",
+    "services/letters/drafts.py": "the system's reason why a file cannot be read",
+    "services/letters/rendering.py": "the system's reason why a file cannot be read",
+    "services/lists/lists.py": "a ValueError of the settings' own",
+    "services/operations/database.py": "the database's reason: a full disk, a missing right",
+    "services/resources.py": "the system's reason why a file cannot be copied",
+    "settings.py": "the place in the operator's own file",
+}
+"""Modules that repeat a library's or the system's words on purpose, and why those are what the person needs."""
+
+
+def caught(handler: ast.ExceptHandler) -> set[str]:
+    """The names of the exceptions that a handler catches."""
+    if handler.type is None:
+        return {"BaseException"}
+    return {
+        node.attr if isinstance(node, ast.Attribute) else node.id
+        for node in ast.walk(handler.type)
+        if isinstance(node, (ast.Attribute, ast.Name))
+        and not (isinstance(node, ast.Name) and node.id in ("ssl", "zlib"))
+    }
+
+
+def uses_words(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler makes text of the exception itself, or of its class."""
+    words = {"str", "repr", "type"}
+    for node in ast.walk(handler):
+        if not any(isinstance(child, ast.Name) and child.id == handler.name for child in ast.walk(node)):
+            continue
+        if isinstance(node, ast.FormattedValue):
+            attribute = isinstance(node.value, ast.Attribute) and isinstance(node.value.value, ast.Name)
+            if not attribute:
+                return True
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in words:
+            return True
+    return False
+
+
+def raw(file: Path) -> list[int]:
+    tree = ast.parse(file.read_text())
+    handlers = [node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name]
+    return [node.lineno for node in handlers if uses_words(node) and not caught(node) <= OWN]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_h8_no_library_speaks_to_people(file: Path) -> None:
+    assert str(file.relative_to(PACKAGE)) in WANTED or raw(file) == []
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "try:\n    x()\nexcept OSError as error:\n    raise FeedError(url, f'failed ({error})')\n",
+        "try:\n    x()\nexcept Exception as error:\n    raise FeedError(url, f'failed ({type(error).__name__})')\n",
+        "try:\n    x()\nexcept (ValueError, FeedError) as error:\n    say(str(error))\n",
+    ],
+)
+def test_the_guard_sees_what_is_planted(planted: str, tmp_path: Path) -> None:
+    file = tmp_path / "planted.py"
+    file.write_text(planted)
+    assert raw(file) == [3]
