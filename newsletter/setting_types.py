@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -12,7 +13,15 @@ from pydantic import SecretStr
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
-_GUESSABLE = {"changeme", "change-me", "secret", "password", "dev", "test", "secret_key", "your-secret-key"}
+_WORDS_OF_EXAMPLES = re.compile(
+    "newsletter|change|default|development|example|insert|placeholder|replace|production|password|passwort|secret|"
+    "insecure|admin|letmein|qwerty|random|string|please|dev|test|your|here|with|this|key|me"
+)
+"""The words that example configurations put in the place of a key."""
+_KEY_AT_LEAST, _DISTINCT_AT_LEAST, _OWN_AT_LEAST = 16, 8, 6
+"""Characters: of a key, different ones in it, and those left when the words of examples are taken out."""
+_RUN_AT_MOST = 0.7
+"""The share of characters that may repeat the one before or count on from it, as in 1234."""
 
 
 def duration(value: object) -> timedelta:
@@ -44,11 +53,26 @@ def words(value: object) -> object:
 
 
 def secret(value: SecretStr) -> SecretStr:
-    """A key that nobody guesses."""
-    text = value.get_secret_value()
-    if text.strip().lower() in _GUESSABLE or len(text.strip()) < 16:
+    """Accept a key that nobody guesses. Raises `ValueError`."""
+    if _is_guessable(value.get_secret_value().strip().lower()):
         raise ValueError("too easy to guess; put 32 random characters there (`newsletter init` makes one)")
     return value
+
+
+def _is_guessable(text: str) -> bool:
+    """Tell whether a key is short, repeats itself, counts, or consists of the words of an example."""
+    letters = re.sub(r"[\W_]", "", text)
+    if len(text) < _KEY_AT_LEAST or len(set(text)) < _DISTINCT_AT_LEAST or not letters:
+        return True
+    repeats = any(_consists_of(letters[:size], letters) for size in range(1, _KEY_AT_LEAST))
+    own = re.sub(r"\d{1,4}$", "", _WORDS_OF_EXAMPLES.sub("", letters))
+    steps = sum(abs(ord(after) - ord(before)) <= 1 for before, after in pairwise(letters))
+    counts = len(letters) < 2 * _KEY_AT_LEAST and steps > _RUN_AT_MOST * len(letters)
+    return repeats or counts or len(own) < _OWN_AT_LEAST
+
+
+def _consists_of(unit: str, text: str) -> bool:
+    return 2 * len(unit) <= len(text) and text == (unit * len(text))[: len(text)]
 
 
 def base_url(value: str) -> str:

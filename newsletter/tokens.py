@@ -130,3 +130,8 @@ def keyed_hash(key: str, value: str) -> str:
     return hmac.digest(
         hashlib.sha256(b"newsletter.suppression" + key.encode()).digest(), value.encode(), "sha256"
     ).hex()
+
+
+def fingerprint(secret_key: str) -> str:
+    """Identify a signing key without revealing it: 16 hexadecimal digits, to compare with a stored one."""
+    return hmac.digest(secret_key.encode(), b"newsletter.fingerprint", "sha256")[:8].hex()

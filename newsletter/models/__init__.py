@@ -4,7 +4,7 @@ from newsletter.models.campaigns import Campaign, CampaignEntry, Edition, Period
 from newsletter.models.feeds import Entry, Feed
 from newsletter.models.letters import Picture, Step, StepTaken
 from newsletter.models.lists import FormField, MailingList
-from newsletter.models.operation import Counter, Rest, WorkerRow
+from newsletter.models.operation import Counter, Installation, LastingKey, Rest, WorkerRow
 from newsletter.models.outbox import Delivery, Lease
 from newsletter.models.resources import Resource
 from newsletter.models.subscribers import (
@@ -30,6 +30,8 @@ __all__ = [
     "Entry",
     "Feed",
     "FormField",
+    "Installation",
+    "LastingKey",
     "Lease",
     "Mailbox",
     "MailingList",

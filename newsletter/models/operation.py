@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Integer, String
+from sqlalchemy import BigInteger, CheckConstraint, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.db.session import Base
@@ -39,3 +39,34 @@ class Rest(Base):
     until: Mapped[datetime]
     seconds: Mapped[int] = mapped_column(Integer)
     why: Mapped[str] = mapped_column(String(500))
+
+
+class LastingKey(Base):
+    """A random key for hashes that must be recognised for as long as the installation lives: suppressions, erasures.
+
+    It is independent of `secret_key`, so that replacing that one forgets nothing. The oldest key makes new hashes. A
+    restore adds the keys of the database that it replaces, so that the hashes of both are still recognised.
+    """
+
+    __tablename__ = "lasting_keys"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+
+
+class Installation(Base):
+    """One row about the installation as a whole.
+
+    `key_fingerprint` identifies the `secret_key` that signs this installation's links, without revealing it. While
+    `held_at` is set nothing is mailed; `held_because` is the reason.
+    """
+
+    __tablename__ = "installation"
+    __table_args__ = (CheckConstraint("id = 1", name="single_row"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    key_fingerprint: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    held_at: Mapped[datetime | None]
+    held_because: Mapped[str] = mapped_column(String(500), default="", server_default="")

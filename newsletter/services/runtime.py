@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
@@ -43,6 +43,8 @@ class Environment:
     domains: JudgeDomains
     clock: Clock
     resolver: Resolver
+    lasting_keys: list[str] = field(default_factory=list)
+    """The keys of lasting hashes, once they have been read (services/suppressions.py): they never change."""
 
     @property
     def now(self) -> datetime:

@@ -1,21 +1,26 @@
-"""Who is never mailed again, and why. Known by a keyed hash, so that it outlives the subscriber."""
+"""Who is never mailed again, and why. Known by a keyed hash, so that it outlives the subscriber.
+
+The hashes have keys of their own (`LastingKey`): replacing `secret_key` must not bring back anybody.
+"""
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, exists, func, select
+from sqlalchemy import bindparam, delete, exists, func, insert, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
-from newsletter.db.session import reading, transaction
+from newsletter.db.session import db, reading, transaction
 from newsletter.errors import NotFound
-from newsletter.models import Subscriber, Subscription, Suppression
+from newsletter.models import LastingKey, Subscriber, Subscription, Suppression
 from newsletter.services.runtime import Environment
 from newsletter.tokens import keyed_hash
 
+_KEYS = select(LastingKey.key).order_by(LastingKey.id)
 _SUPPRESSED = select(exists().where(Suppression.email_hash.in_(bindparam("hashes", expanding=True))))
 
 
@@ -30,8 +35,29 @@ class SuppressionView:
 
 
 def hashes(env: Environment, email_key: str) -> list[str]:
-    """The address's hash under the key that signs, then under those that are only still known."""
-    return [keyed_hash(key, email_key) for key in env.settings.signing_keys]
+    """Hash an address with every lasting key; the first hash is the one to store."""
+    return [keyed_hash(key, email_key) for key in lasting_keys(env)]
+
+
+def lasting_keys(env: Environment) -> tuple[str, ...]:
+    """Return the keys of lasting hashes, oldest first.
+
+    The migration makes the first one. Where it is missing a transaction makes it; a look gets one
+    that is forgotten at once, because without a key there is no hash to be found either.
+    """
+    if env.lasting_keys:
+        return tuple(env.lasting_keys)
+    session = db.session()
+    keys = tuple(session.connection().execute(_KEYS).scalars())
+    if keys and not session.info.get("new_lasting_key"):  # its own new key may be rolled back still
+        env.lasting_keys[:] = keys
+    if keys:
+        return keys
+    new_key = secrets.token_hex(32)
+    if session.info.get("writes"):
+        session.info["new_lasting_key"] = True
+        session.connection().execute(insert(LastingKey), {"key": new_key, "created_at": env.now})
+    return (new_key,)
 
 
 def suppressed(env: Environment, session: Session, email_key: str) -> bool:

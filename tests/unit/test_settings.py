@@ -74,7 +74,14 @@ def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
     assert "changeme" not in said
 
 
-@pytest.mark.parametrize("key", ["", "changeme", "short", " " * 20])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "", "changeme", "short", " " * 20, "changeme-changeme", "Change-Me-Change-Me", "secretsecretsecret",
+        "password-password-1", "1234567890123456", "a" * 40, "abcdefghijklmnopqrstuvwxyz", "your-secret-key-here",
+        "please-change-me-2026", "qwertyqwertyqwerty",
+    ],
+)  # fmt: skip
 def test_t08_a_guessable_secret_is_refused(tmp_path: Path, key: str) -> None:
     assert "secret_key" in problems(write(tmp_path, f'secret_key = "{key}"'))
 

@@ -1,5 +1,8 @@
 """Create every table."""
 
+import secrets
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,6 +15,8 @@ depends_on = None
 def upgrade() -> None:
     _create_counters()
     _create_mailboxes()
+    _create_installation()
+    _create_lasting_keys()
     _create_mailing_lists()
     _create_pictures()
     _create_resources()
@@ -62,6 +67,32 @@ def _create_mailboxes() -> None:
         sa.PrimaryKeyConstraint("mailbox_hash", name=op.f("pk_mailboxes")),
     )
     op.create_index(op.f("ix_mailboxes_last_at"), "mailboxes", ["last_at"], unique=False)
+
+
+def _create_installation() -> None:
+    op.create_table(
+        "installation",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("key_fingerprint", sa.String(length=32), server_default="", nullable=False),
+        sa.Column("held_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("held_because", sa.String(length=500), server_default="", nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("ck_installation_single_row")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_installation")),
+    )
+
+
+def _create_lasting_keys() -> None:
+    """Create the table with its first key: suppressions must be recognised from the first one on."""
+    keys = op.create_table(
+        "lasting_keys",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_lasting_keys")),
+        sa.UniqueConstraint("key", name=op.f("uq_lasting_keys_key")),
+        sqlite_autoincrement=True,
+    )
+    op.bulk_insert(keys, [{"key": secrets.token_hex(32), "created_at": datetime.now(UTC)}])
 
 
 def _create_mailing_lists() -> None:
