@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "newsletter"
 
 FLOORS = [
     {"errors", "i18n", "setting_types", "vocabulary"},
-    {"settings", "schedule", "addresses", "names", "tokens", "captcha"},
+    {"files", "settings", "schedule", "addresses", "names", "tokens", "captcha"},
     {"html"},
     {"authoring"},
     {"urls", "logs"},

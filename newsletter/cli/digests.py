@@ -23,6 +23,7 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.cli.progress import send_and_show
+from newsletter.files import write_private
 from newsletter.i18n import LANGUAGES
 from newsletter.mail import message
 from newsletter.schedule import CADENCES
@@ -68,7 +69,7 @@ def preview(env: Environment, slug: str | None, cadence: str | None, language: s
     say("")
     say(message.fill(found.text, NEUTRAL))
     if html:
-        html.write_text(message.fill(found.html, NEUTRAL), "utf-8")
+        write_private(html, message.fill(found.html, NEUTRAL))
         say(f"The HTML part is in {html}.")
 
 

@@ -28,6 +28,7 @@ from newsletter.cli.output import (
     table,
     warn,
 )
+from newsletter.files import write_private
 from newsletter.mail import message
 from newsletter.services.audience import segments
 from newsletter.services.campaigns import campaigns, identify
@@ -101,7 +102,7 @@ def present(
     if html:
         _write(html, page)
     if eml:
-        eml.write_bytes(sending.example(env, draft.slug, content, to=reader or "reader@example.org")[1])
+        write_private(eml, sending.example(env, draft.slug, content, to=reader or "reader@example.org")[1])
         say(f"The message is in {eml}.")
     if web or (web is None and on_terminal() and not (html or text or eml)):
         _open(env, draft, page)
@@ -110,14 +111,13 @@ def present(
 
 
 def _write(file: Path, content: str) -> None:
-    file.write_text(content, "utf-8")
+    write_private(file, content)
     say(f"It is in {file}.")
 
 
 def _open(env: Environment, draft: Draft, page: str) -> None:
     file = env.settings.folder / ".preview.html"
-    file.write_text(rendering.standalone(env, page, draft.prepared), "utf-8")
-    file.chmod(0o600)
+    write_private(file, rendering.standalone(env, page, draft.prepared))
     say(f"The web view is in {file}.")
     if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         click.launch(str(file))

@@ -40,10 +40,23 @@ from sqlalchemy.orm import DeclarativeBase, Session, registry
 
 from newsletter.db.fair_lock import Turns
 from newsletter.errors import Conflict, DatabaseError
+from newsletter.files import prepare_database
 
 BUSY_TIMEOUT_MS = 40_000
 """A backup or an import may hold the database for half a minute (D01); shorter than a lease of the outbox, whose
 outcomes wait for it."""
+
+PRAGMAS = (
+    "journal_mode=WAL",
+    f"busy_timeout={BUSY_TIMEOUT_MS}",
+    "foreign_keys=ON",
+    "synchronous=FULL",
+    "secure_delete=ON",
+)
+"""What every connection to SQLite is set to. Deleted content is overwritten with zeros: erased is erased."""
+
+CHECKPOINT_TIMEOUT_MS = 1_000
+"""Milliseconds that emptying the write-ahead log may wait for readers; the worker tries again every hour."""
 
 KNOCK_EVERY_MS, KNOCK_FOR_MS = 2, 2_000
 
@@ -102,12 +115,20 @@ def engine_options(url: str) -> dict[str, Any]:
     return {"hide_parameters": True, "pool_pre_ping": True, "pool_size": 5, "max_overflow": 20}
 
 
+@event.listens_for(Engine, "do_connect")
+def _open(dialect: Dialect, record: object, arguments: list[Any], keywords: dict[str, Any]) -> None:
+    """Let a new SQLite file be readable by its owner only, and leave that of another user alone."""
+    file = arguments[0] if dialect.name == "sqlite" and arguments else ""
+    if file and not keywords.get("uri") and not file.startswith((":memory:", "file:")):
+        prepare_database(Path(file))
+
+
 @event.listens_for(Engine, "connect")
 def _prepare(connection: Any, record: object) -> None:
     if type(connection).__module__ != "sqlite3":
         return
     connection.isolation_level = None  # the begin event below opens transactions, not the driver
-    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
+    for pragma in PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
 
@@ -337,6 +358,27 @@ class DirectConnection:
         except dbapi.Error as error:
             said = " ".join(str(error).split())[:200]
             raise DatabaseError(f"the database cannot be used: {said}", hint="nothing was changed") from None
+
+
+def checkpoint() -> bool:
+    """Move the write-ahead log of SQLite into the database and empty it, with what was deleted from the database.
+
+    Returns False where readers were in the way for too long. Must not be called inside a transaction.
+    """
+    if db.engine.dialect.name != "sqlite":
+        return True
+    pooled = db.engine.raw_connection()
+    try:
+        connection: Any = pooled.driver_connection
+        connection.execute(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT_MS}")
+        [(busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        return not busy
+    except sqlite3.Error:
+        pooled.invalidate()
+        return False
+    finally:
+        pooled.close()
 
 
 def boot() -> str:

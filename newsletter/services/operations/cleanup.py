@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, exists, select, update
 
-from newsletter.db.session import transaction
+from newsletter.db.session import checkpoint, transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
 from newsletter.services import consent, mailboxes
 from newsletter.services.mailboxes import Allowance
@@ -44,6 +44,7 @@ def tidy(env: Environment) -> None:
     while cut == consent.CUT_AT_ONCE:
         with transaction() as session:
             cut = consent.forget_addresses(session, kept_for=env.settings.signup.keep_ip, now=now)
+    checkpoint()
 
 
 def _ask_withheld(env: Environment) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from newsletter.errors import Refused
+from newsletter.files import open_private
 
 TEMPLATE = """\
 # Settings of newsletter. The whole list: docs/settings.md. The environment wins: NEWSLETTER_SMTP__URL and so on.
@@ -40,10 +40,9 @@ def write_settings(file: Path, values: NewSettings) -> None:
         smtp_url=json.dumps(values.smtp_url, ensure_ascii=False),
     )
     try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open_private(file, "x") as out:
+            out.write(text)
     except FileExistsError:
         raise Refused(f"{file} exists already", hint="nothing was changed; work in another folder") from None
     except OSError as error:
         raise Refused(f"{file} cannot be written: {error.strerror}") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        out.write(text)

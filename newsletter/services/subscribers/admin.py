@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
-from newsletter.db.session import reading, transaction
+from newsletter.db.session import checkpoint, reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.html.sanitize import plain
 from newsletter.models import Subscriber, Subscription, Tag
@@ -229,7 +229,8 @@ def remove(env: Environment, address: str) -> SubscriberView:
         shown = view(found)
         outbox.cancel(session, [subscription.id for subscription in found.subscriptions], now=env.now)
         session.delete(found)
-        return shown
+    checkpoint()
+    return shown
 
 
 def find(session: Session, address: str) -> Subscriber:

@@ -1,0 +1,161 @@
+"""Files with personal data are readable by their owner only, from the moment they exist and whatever the umask."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import sqlite3
+import stat
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from newsletter import files
+from tests.cli.conftest import Run
+from tests.feeds_server import FeedsServer, item, rss
+
+PACKAGE = Path(__file__).parent.parent.parent / "newsletter"
+LETTER = "---\nsubject: Going slowly\n---\n\nHello {{ subscriber.name or 'you' }}\n"
+
+WRITES = [
+    ("db", "backup", "backup.db"),
+    ("db", "backup", "again.db"),
+    ("subscriber", "export", "people.csv"),
+    ("campaign", "preview", "letter.md", "--html", "letter.html"),
+    ("campaign", "preview", "letter.md", "--text", "letter.txt"),
+    ("campaign", "preview", "letter.md", "--eml", "letter.eml"),
+    ("campaign", "preview", "letter.md", "--web"),
+    ("digest", "preview", "--html", "digest.html"),
+    ("db", "restore", "backup.db", "--yes"),
+    ("db", "restore", "again.db", "--yes"),
+]
+"""Every command that writes a file with personal data; with what `init` wrote before."""
+
+PUBLIC = {"feed.xml", "letter.md"}
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+class Watch:
+    """Looks at the mode of every file of a folder again and again, from another thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.exposed, self._ended = folder, set[str](), threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def _look(self) -> None:
+        while not self._ended.is_set():
+            for entry in os.scandir(self.folder):
+                try:
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                except OSError:
+                    continue
+                if stat.S_ISREG(mode) and mode & 0o077 and entry.name not in PUBLIC:
+                    self.exposed.add(entry.name)
+
+    def __enter__(self) -> Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+def test_a4_every_file_with_personal_data_is_private_at_its_creation(
+    umask: None, run: Run, blog: FeedsServer, tmp_path: Path
+) -> None:
+    with Watch(tmp_path) as watch:
+        said = run("init", blog.url, "--from", "Ana <ana@news.example.com>", "--address", "1 Main Street", "--yes")
+        assert said.code == 0, said.err
+        run("subscriber", "add", "ana@example.com")
+        blog.page("/feed.xml", rss(item("Old"), item("New"), title="Slow Letters", link=blog.url))
+        run("list", "edit", "slow-letters", "--grace", "0")
+        run("feed", "check")
+        (tmp_path / "letter.md").write_text(LETTER)
+        with sqlite3.connect(tmp_path / "newsletter.db.session") as held:  # side files stay as long as it is open
+            held.execute("SELECT count(*) FROM subscribers").fetchone()
+            for words in WRITES[:-2]:
+                said = run(*words)
+                assert said.code == 0, (words, said.err)
+            assert (tmp_path / "newsletter.db.session-wal").exists()
+            names = {file.name for file in tmp_path.iterdir()}
+            held.rollback()
+        held.close()
+        for words in WRITES[-2:]:
+            said = run(*words)
+            assert said.code == 0, (words, said.err)
+    names |= {file.name for file in tmp_path.iterdir()}
+    assert {
+        "newsletter.toml", "newsletter.db.session", "newsletter.db.session-wal", "newsletter.db.session-shm", "backup.db", "people.csv",
+        "letter.html", "letter.txt", "letter.eml", ".preview.html", "digest.html", "newsletter.db.session.before-restore",
+        "newsletter.db.session.before-restore.2",
+    } <= names  # fmt: skip
+    assert watch.exposed == set()
+
+
+def test_a4_a_file_that_is_written_again_becomes_private(umask: None, tmp_path: Path) -> None:
+    file = tmp_path / "preview.html"
+    file.write_text("old and long")
+    assert files.is_exposed(file)
+    files.write_private(file, "new")
+    assert (file.read_text(), files.is_exposed(file)) == ("new", False)
+    assert not files.is_exposed(tmp_path / "missing")
+
+
+def test_a4_doctor_names_what_others_can_read(newsletter: Run, tmp_path: Path) -> None:
+    assert looked_at(newsletter)["verdict"] == "good"
+    for name in ("newsletter.db.session", "newsletter.db.session.before-restore", "newsletter.toml"):
+        (tmp_path / name).touch()
+        (tmp_path / name).chmod(0o644)
+    check = looked_at(newsletter)
+    assert check["verdict"] == "bad"
+    assert all(name in check["hint"] for name in ("newsletter.db.session ", "newsletter.db.session.before-restore", "newsletter.toml"))
+
+
+def looked_at(newsletter: Run) -> dict[str, str]:
+    [check] = [check for check in json.loads(newsletter("doctor", "--json").out) if check["id"] == "files"]
+    return dict(check)
+
+
+WRITERS = {"write_text", "write_bytes", "copyfile", "copy", "copy2", "touch"}
+OTHERS = {
+    "newsletter/cli/__init__.py": "the null device",
+    "newsletter/cli/templates.py": "the author's own template",
+    "newsletter/services/resources.py": "a folder of its own, 0700",
+    "newsletter/services/letters/drafts.py": "the author's own letter",
+    "newsletter/import_formats/archive.py": "a temporary folder, 0700",
+    "newsletter/files.py": "the one place",
+}
+"""Modules that write files by other means, and why they may."""
+
+
+def test_a4_files_are_written_in_one_place() -> None:
+    """A new module that writes files uses `newsletter.files`, or says here why it need not."""
+    for file in PACKAGE.rglob("*.py"):
+        name = str(file.relative_to(PACKAGE.parent))
+        if name in OTHERS or "demo" in file.parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                assert node.func.attr not in WRITERS or _is_other(node), f"{name}:{node.lineno}"
+                assert not _opens_to_write(node), f"{name}:{node.lineno}"
+
+
+def _is_other(node: ast.Call) -> bool:
+    """dict.copy() and its like."""
+    return isinstance(node.func, ast.Attribute) and node.func.attr == "copy" and not node.args
+
+
+def _opens_to_write(node: ast.Call) -> bool:
+    modes = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+    is_open = isinstance(node.func, ast.Attribute) and node.func.attr == "open"
+    return is_open and any(set(mode) <= set("wxab+t") and mode for mode in modes)
