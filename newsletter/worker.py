@@ -15,7 +15,7 @@ from flask import Flask
 from newsletter.db.session import db
 from newsletter.errors import NewsletterError
 from newsletter.mail.smtp.types import Transport
-from newsletter.services import workers
+from newsletter.services import installation, workers
 from newsletter.services.digests import due as digests
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series
@@ -114,7 +114,12 @@ class Worker:
                 log.warning("feed %s: %s", result.feed_id, result.error)
 
     def compose(self) -> None:
-        """Entries whose time has come, digests whose hour has come, letters whose moment has come, series."""
+        """Entries whose time has come, digests whose hour has come, letters whose moment has come, series.
+
+        Nothing while mail is held after a restore: it would all be due at once when it is released.
+        """
+        if installation.find_hold():
+            return
         entries.promote_due(self.env)
         for composed in digests.compose_due(self.env, stop=self.stopping.is_set):
             if composed.problem:
@@ -134,7 +139,8 @@ class Worker:
 
     def gate(self) -> None:
         """Confirmations that may go: in a thread of its own, for it asks DNS, and sending must not wait for that."""
-        flood_control.open_gate(self.env)
+        if not installation.find_hold():
+            flood_control.open_gate(self.env)
 
     def upkeep(self) -> None:
         """What grows old is thrown away."""

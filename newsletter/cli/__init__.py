@@ -45,7 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "embed": ("embed", "The form to paste into a blog."),
     "explain": ("explain", "Why did she not get it?"),
     "doctor": ("doctor", "Checks the installation and says what to mend."),
-    "db": ("database", "Migrations and backups."),
+    "db": ("database", "Migrations, backups, and what follows a restore."),
     "templates": ("templates", "Mail and page templates of your own."),
     "completion": ("completion", "Complete commands with the Tab key."),
 }

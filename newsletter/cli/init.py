@@ -7,6 +7,7 @@ import re
 import sys
 import unicodedata
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -15,6 +16,9 @@ from newsletter import settings
 from newsletter.cli.output import say, warn
 from newsletter.errors import FeedError, InvalidInput, NewsletterError
 from newsletter.services.operations import setup
+
+if TYPE_CHECKING:
+    from newsletter.services.runtime import Environment
 
 
 @click.command(epilog='Example: newsletter init https://your.blog --from "Ana <ana@your.blog>"')
@@ -69,36 +73,45 @@ def init(
 
 def _make(file: Path, blog_url: str | None, slug: str | None, values: dict[str, str | None]) -> None:
     from newsletter.app import create_app
-    from newsletter.feeds.discover import discover
-    from newsletter.services.lists import lists
+    from newsletter.services import installation
     from newsletter.services.operations import database
-    from newsletter.services.polling import feeds
     from newsletter.services.runtime import environment
 
     loaded = settings.load_settings(file, os.environ)
     database.upgrade(loaded.database_url)
     with create_app(loaded).app_context():
-        env = environment()
-        found, trouble = None, ""
-        if blog_url:
-            try:
-                found = discover(blog_url, env.fetch)
-            except FeedError as error:
-                trouble = str(error)
-        title = values["title"] or (found.title if found else "") or urlsplit(blog_url or "").hostname or "Newsletter"
-        made = lists.add(
-            env, slug or _slug(title), {**values, "title": title, "site_url": found.site_url if found else ""}
-        )
-        say(f"Written: {file} and the database.")
-        say(f"List: {made.title}, at {env.links.mailing_list(made.slug)}")
-        if found:
-            added = feeds.add(env, found.feed_url, made.slug)
-            say(f"Feed: {added.url}")
-            say(f"Its {added.entries} entries of today will not be mailed; what comes will.")
-        elif trouble:
-            warn(f"{trouble}; add the feed later with `newsletter feed add`")
-        say("Next: `newsletter embed` prints the form for your blog,")
-        say("      `newsletter serve` runs it all, and `newsletter doctor` looks it over.")
+        try:
+            installation.note_key(environment())
+            _make_list(environment(), file, blog_url, slug, values)
+        finally:
+            database.close()
+
+
+def _make_list(
+    env: Environment, file: Path, blog_url: str | None, slug: str | None, values: dict[str, str | None]
+) -> None:
+    from newsletter.feeds.discover import discover
+    from newsletter.services.lists import lists
+    from newsletter.services.polling import feeds
+
+    found, trouble = None, ""
+    if blog_url:
+        try:
+            found = discover(blog_url, env.fetch)
+        except FeedError as error:
+            trouble = str(error)
+    title = values["title"] or (found.title if found else "") or urlsplit(blog_url or "").hostname or "Newsletter"
+    made = lists.add(env, slug or _slug(title), {**values, "title": title, "site_url": found.site_url if found else ""})
+    say(f"Written: {file} and the database.")
+    say(f"List: {made.title}, at {env.links.mailing_list(made.slug)}")
+    if found:
+        added = feeds.add(env, found.feed_url, made.slug)
+        say(f"Feed: {added.url}")
+        say(f"Its {added.entries} entries of today will not be mailed; what comes will.")
+    elif trouble:
+        warn(f"{trouble}; add the feed later with `newsletter feed add`")
+    say("Next: `newsletter embed` prints the form for your blog,")
+    say("      `newsletter serve` runs it all, and `newsletter doctor` looks it over.")
 
 
 def _slug(title: str) -> str:

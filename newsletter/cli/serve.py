@@ -32,12 +32,19 @@ SERVER = {
 
 def _application(ctx: click.Context) -> Flask:
     from newsletter.app import create_app
+    from newsletter.cli.output import warn
+    from newsletter.services import installation
     from newsletter.services.operations.database import require_current
+    from newsletter.services.runtime import environment
 
     config: Path | None = ctx.find_root().obj
     app = create_app(settings.load_settings(config, os.environ))
     with app.app_context():
         require_current()
+        if installation.note_key(environment()) == "foreign":
+            warn(f"{installation.FOREIGN_KEY} ({installation.FOREIGN_KEY_HINT})")
+        if hold := installation.find_hold():
+            warn(f"nothing is mailed: {hold.because}; `{installation.RELEASE}` lets mail leave")
     return app
 
 

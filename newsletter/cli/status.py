@@ -10,9 +10,11 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, list_option, moment, paint, say
 from newsletter.html.sanitize import shorten
+from newsletter.services.installation import RELEASE
 from newsletter.services.operations import status as statuses
 
 if TYPE_CHECKING:
+    from newsletter.services.installation import Hold
     from newsletter.services.operations.status import ListStatus, Mailing, Status
     from newsletter.services.runtime import Environment
 
@@ -29,10 +31,20 @@ def status(env: Environment, slug: str | None, *, json_: bool) -> None:
     found = statuses.look(env, slug)
     if json_:
         return as_json(asdict(found))
+    if found.hold:
+        _hold(found.hold)
     for row in found.lists:
         _list(row)
     zone = found.lists[0].timezone if found.lists else "UTC"
     return _everything(found, zone)
+
+
+def _hold(hold: Hold) -> None:
+    say(paint("Nothing is mailed", "red"))
+    _line("held", f"since {moment(hold.at)}: {hold.because}", mark="red")
+    _line("waiting", f"{hold.waiting:,} messages, {hold.paused:,} paused campaigns")
+    _line("next", f"`{RELEASE}` lets mail leave; campaigns: `newsletter campaign resume` or `cancel`")
+    say("")
 
 
 def sparkline(numbers: tuple[int, ...]) -> str:

@@ -30,6 +30,22 @@ def alive(worker: str) -> bool:
     return boot_ == boot() and _started(int(pid)) == started
 
 
+def is_name(text: str) -> bool:
+    """Tell whether a text has the form of a worker's identity."""
+    parts = text.rsplit(":", 3)
+    return len(parts) == 4 and parts[1].isdecimal()
+
+
+def is_here(worker: str) -> bool:
+    """Tell whether a worker belongs to this machine."""
+    return worker.rsplit(":", 3)[0] == _machine()
+
+
+def pid_of(worker: str) -> int:
+    """Return the process number of a worker."""
+    return int(worker.rsplit(":", 3)[1])
+
+
 def before_restart(worker: str) -> bool:
     """Whether a worker belongs to a time before this machine was started: its last notes may not have reached the
     disk."""

@@ -11,13 +11,13 @@ from newsletter.app import create_app
 from newsletter.db.session import db, reading, transaction
 from newsletter.errors import Refused
 from newsletter.models import Installation, LastingKey, Subscriber, Subscription, Suppression
-from newsletter.services.transfer import import_subscribers
 from newsletter.services import installation, suppressions
-from newsletter.services.subscribers import privacy
-from newsletter.services.signup import subscribe as signup
 from newsletter.services.consent import Evidence
 from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.subscribe import SignUp
+from newsletter.services.subscribers import privacy
+from newsletter.services.transfer import import_subscribers
 from newsletter.settings import Settings
 from newsletter.tokens import keyed_hash
 from tests.people import add_list, add_reader

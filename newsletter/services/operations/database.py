@@ -1,8 +1,7 @@
-"""The database as a whole: bring it up to date, refuse to work on one that is not, copy it, put a copy back."""
+"""The database as a whole: bring it up to date, refuse to work on one that is not, copy it."""
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.db.session import db, reason
 from newsletter.errors import DatabaseError, Refused
+from newsletter.files import open_private, prepare_database
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 UPGRADE = "run `newsletter db upgrade`"
@@ -49,7 +49,7 @@ def upgrade(url: str) -> None:
     except DBAPIError as error:
         raise DatabaseError(f"the database cannot be upgraded: {reason(error)}", hint=_where(url)) from None
     except CommandError as error:
-        raise _wrong_revision(_revision_at(url)) from error
+        raise wrong_revision(_revision_at(url)) from error
 
 
 def _revision_at(url: str) -> str:
@@ -82,68 +82,62 @@ def require_current() -> None:
         return
     if found is None:
         raise DatabaseError("the database is empty", hint=UPGRADE)
-    raise _wrong_revision(found)
+    raise wrong_revision(found)
 
 
-def _wrong_revision(revision: str) -> DatabaseError:
+def wrong_revision(revision: str, *, subject: str = "the database") -> DatabaseError:
     """Explain why a database at `revision` is of no use to this program, and what to do."""
     if revision in BEFORE_FIRST_RELEASE:
         return DatabaseError(
-            "the database was made by a version before 0.1.0 and cannot be upgraded",
+            f"{subject} was made by a version before 0.1.0 and cannot be upgraded",
             hint="export your subscribers with that version, then import them with this one",
         )
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision in known:
-        return DatabaseError("the database is older than this program", hint=f"back it up, then {UPGRADE}")
-    return DatabaseError("the database belongs to a newer version of newsletter", hint="install that version")
+    if revision in known_revisions():
+        return DatabaseError(f"{subject} is older than this program", hint=f"back it up, then {UPGRADE}")
+    return DatabaseError(f"{subject} belongs to a newer version of newsletter", hint="install that version")
+
+
+def known_revisions() -> set[str]:
+    """Return every revision that this program can upgrade from, and its own."""
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def close() -> None:
-    """Lets go of the database, so that its file can be moved or replaced."""
+    """Let go of the database, so that its file can be moved or replaced.
+
+    The last connection to an SQLite file that is closed empties and removes its write-ahead log.
+    """
     db.session.remove()
     db.engine.dispose()
 
 
-def _sqlite_file() -> Path:
-    url = db.engine.url
-    if url.get_backend_name() != "sqlite":
-        plain = url.render_as_string(hide_password=False).replace("+psycopg", "", 1) if not url.password else "DATABASE"
-        raise Refused("PostgreSQL has tools of its own", hint=f"pg_dump --format=custom {plain} > FILE; pg_restore")
-    return Path(str(url.database))
+def sqlite_file(url: str) -> Path:
+    """Return the file of an SQLite database. Raises `Refused` for PostgreSQL, which has tools of its own."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        plain = "DATABASE" if parsed.password else url.replace("+psycopg", "", 1)
+        hint = f"pg_dump --format=custom {plain} > FILE; pg_restore, then `newsletter db hold` before anything runs"
+        raise Refused("PostgreSQL has tools of its own", hint=hint)
+    return Path(str(parsed.database))
 
 
-def backup(target: Path) -> None:
-    """A consistent copy of an SQLite database while it is in use, at `target`, which must not exist yet."""
-    source = _sqlite_file()
+def backup(url: str, target: Path) -> None:
+    """Write a consistent copy of an SQLite database of any revision, while it is in use, to a new file.
+
+    Raises `Refused` where `target` exists, `DatabaseError` where there is nothing to copy or no room.
+    """
+    source = sqlite_file(url)
     if target.exists():
         raise Refused(f"{target} exists", hint="give a new name")
+    if not source.exists():
+        raise DatabaseError(f"there is no database at {source}", hint=_where(url))
+    prepare_database(source)
     part = target.with_name(target.name + ".part")
     try:
+        open_private(part, "wb").close()
         with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(part)) as copy:
             live.backup(copy)
         part.rename(target)
     except (OSError, sqlite3.Error) as error:
         part.unlink(missing_ok=True)
         raise DatabaseError(f"the copy could not be written: {error}", hint="is there space left?") from None
-
-
-def restore(copy: Path) -> Path:
-    """Puts `copy` in the place of the database, and keeps what was there. Returns where. No process may be running."""
-    target = _sqlite_file()
-    try:
-        with closing(sqlite3.connect(f"file:{copy}?mode=ro", uri=True)) as checked:
-            intact = checked.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
-    except sqlite3.Error:
-        intact = False
-    if not intact:
-        raise Refused(f"{copy} is no intact SQLite database")
-    db.engine.dispose()
-    kept = target.with_name(target.name + ".before-restore")
-    if target.exists():
-        with closing(sqlite3.connect(target)) as old:
-            old.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.copy2(target, kept)
-        for leftover in ("-wal", "-shm"):
-            target.with_name(target.name + leftover).unlink(missing_ok=True)
-    shutil.copy2(copy, target)
-    return kept

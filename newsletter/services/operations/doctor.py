@@ -15,13 +15,15 @@ from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.dns import dkim
 from newsletter.errors import FeedError, TransportError
+from newsletter.files import is_exposed, side_files
 from newsletter.mail.smtp.transport import SmtpTransport
 from newsletter.models import Feed, MailingList
-from newsletter.services import workers
+from newsletter.services import installation, workers
 from newsletter.services.checks import Check
 from newsletter.services.operations import dns_checks
 from newsletter.services.operations.database import newest
 from newsletter.services.runtime import Environment
+from newsletter.settings import DEFAULT_FILE
 
 ROOM_WANTED, ROOM_AT_LEAST = 1 << 30, 200 << 20
 LATE = timedelta(minutes=15)
@@ -34,7 +36,7 @@ def examine(env: Environment, *, selector: str = "", sample: bytes | None = None
     """Every check, in the order in which they matter. `selector` and `sample` (a mail that was sent) say how mail is
     signed, for DKIM. Raises nothing for what is wrong: that is what it is for."""
     parts: tuple[Callable[[Environment], Iterator[Check]], ...] = (
-        _settings, _database, _disk, _clock, _base_url, _lists, _smtp,
+        _settings, _database, _files, _disk, _clock, _base_url, _lists, _smtp,
     )  # fmt: skip
     found = [check for part in parts for check in part(env)]
     signed = dkim.sample(sample) if sample is not None else None
@@ -47,12 +49,34 @@ def examine(env: Environment, *, selector: str = "", sample: bytes | None = None
 
 def _settings(env: Environment) -> Iterator[Check]:
     yield Check("settings", "good", f"read from {env.settings.folder}")
+    if installation.find_key_state(env) == "foreign":
+        why = "nobody can unsubscribe by the mails they have, or confirm"
+        yield Check("secret_key", "bad", installation.FOREIGN_KEY, installation.FOREIGN_KEY_HINT, why)
+    else:
+        yield Check("secret_key", "good", "signs this installation's links")
+    if hold := installation.find_hold():
+        yield Check("hold", "bad", f"nothing is mailed: {hold.because}", installation.RELEASE)
 
 
 def _database(env: Environment) -> Iterator[Check]:
     kind = "PostgreSQL" if env.settings.database_url.startswith("postgresql") else "SQLite"
     yield Check("database", "good", f"{kind} answers")
     yield Check("migrations", "good", f"up to date ({newest()})")
+
+
+def _files(env: Environment) -> Iterator[Check]:
+    """Look for files with personal data, or with the key that opens every link, that others can read."""
+    files = [env.settings.folder / DEFAULT_FILE]
+    url = make_url(env.settings.database_url)
+    if url.get_backend_name() == "sqlite":
+        database = Path(str(url.database))
+        files += [database, *side_files(database), *sorted(database.parent.glob(f"{database.name}.before-restore*"))]
+    exposed = [str(file) for file in files if is_exposed(file)]
+    if exposed:
+        why = "every address is in the database, and the settings hold the key that opens every link"
+        yield Check("files", "bad", f"others can read {', '.join(exposed)}", f"chmod 600 {' '.join(exposed)}", why)
+    else:
+        yield Check("files", "good", "only their owner can read them")
 
 
 def _disk(env: Environment) -> Iterator[Check]:

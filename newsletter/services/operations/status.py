@@ -13,7 +13,7 @@ from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.models import Campaign, Feed, MailingList, Subscriber, Subscription, Suppression
 from newsletter.outbox import Totals
-from newsletter.services import suppressions, workers
+from newsletter.services import installation, suppressions, workers
 from newsletter.services.digests import explain_list
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
@@ -73,7 +73,8 @@ class ListStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An installation at one look. `ticked_at`: when a worker was last seen; bounces and complaints of 30 days."""
+    """An installation at one look. `ticked_at`: when a worker was last seen; bounces and complaints of 30 days;
+    `hold`: nothing is mailed, and why."""
 
     now: datetime
     lists: tuple[ListStatus, ...]
@@ -82,6 +83,7 @@ class Status:
     bounces: int
     complaints: int
     ticked_at: datetime | None
+    hold: installation.Hold | None
 
 
 def look(env: Environment, slug: str | None = None) -> Status:
@@ -100,7 +102,7 @@ def look(env: Environment, slug: str | None = None) -> Status:
         barred = {reason: int(count) for reason, count in session.execute(reasons.group_by(Suppression.reason))}
         waiting, next_due = outbox.waiting(session), outbox.next_due(session)
     bounces, complaints = barred.get(SuppressionReason.BOUNCE, 0), barred.get(SuppressionReason.COMPLAINT, 0)
-    return Status(env.now, found, waiting, next_due, bounces, complaints, workers.last_tick())
+    return Status(env.now, found, waiting, next_due, bounces, complaints, workers.last_tick(), installation.find_hold())
 
 
 def _gone_before() -> Exists:

@@ -23,7 +23,7 @@ from newsletter.mail.smtp.classify import Verdict, judge
 from newsletter.mail.smtp.types import Outcome, Outgoing, Transport
 from newsletter.models import Campaign, MailingList
 from newsletter.outbox import Mark, Row
-from newsletter.services import notifications
+from newsletter.services import installation, notifications
 from newsletter.services.letters import series
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import retry
@@ -83,7 +83,10 @@ def send_due(
 
     Ends when nothing is due, when `stop()` says so (messages in flight get their outcome first), or when no server can
     be used (`Sent.problem`). Raises `DatabaseError` where an outcome cannot be recorded: nothing more is sent then.
+    Sends nothing while mail is held after a restore.
     """
+    if hold := installation.find_hold():
+        return Sent(problem=f"nothing is mailed: {hold.because}; `{installation.RELEASE}` lets mail leave")
     flood_control.open_gate(env)
     pace = Pace(env)
     run = Run(env, Supply(env, campaign_id=campaign_id, bulk=pace.wait() < PACE_PATIENCE), pace, progress, stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
-from newsletter.db.session import reading, transaction
+from newsletter.db.session import checkpoint, reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent, NotFound
 from newsletter.models import ConsentEvent, Step, StepTaken, Subscriber, Subscription, Suppression
 from newsletter.services import tags
@@ -97,7 +98,8 @@ def erase(env: Environment, token: str) -> Standing | None:
         lock_owner(session, found.handle)
         shown = standing(found, env.now)
         forget(env, session, found.subscriber)
-        return shown
+    checkpoint()
+    return shown
 
 
 def erase_address(env: Environment, address: str) -> None:
@@ -108,6 +110,7 @@ def erase_address(env: Environment, address: str) -> None:
         if found is None:
             raise NotFound("there is no subscriber with this address", hint="`suppression add` bars one that never was")
         forget(env, session, found)
+    checkpoint()
 
 
 def look_never(env: Environment, token: str) -> Standing | None:
@@ -129,7 +132,8 @@ def never(env: Environment, token: str, evidence: Evidence) -> Standing | None:
             leave(env, session, found, evidence)
             return standing(found, env.now)
         forget(env, session, found.subscriber, note="said that it was not she who asked")
-        return None
+    checkpoint()
+    return None
 
 
 def _asked_for(env: Environment, session: Session, token: str) -> Subscription | None:
@@ -146,9 +150,6 @@ def _asked_for(env: Environment, session: Session, token: str) -> Subscription |
 def forget(env: Environment, session: Session, subscriber: Subscriber, *, note: str = "") -> None:
     """Deletes a subscriber and all that hangs on her. What stays: a keyed hash, so that no import brings her back, and
     counted rows of the outbox without anything of hers (O07)."""
-    ids = [each.id for each in subscriber.subscriptions]
-    outbox.cancel(session, ids, now=env.now)
-    outbox.scrub(session, ids)
     known = session.scalars(select(Suppression).where(Suppression.email_hash.in_(hashes(env, subscriber.email_key))))
     rows = list(known)
     for row in rows:
@@ -157,6 +158,14 @@ def forget(env: Environment, session: Session, subscriber: Subscriber, *, note: 
         session.add(
             Suppression(email_hash=hashes(env, subscriber.email_key)[0], reason="erased", note=note, created_at=env.now)
         )
+    delete_subscriber(session, subscriber, env.now)
+
+
+def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -> None:
+    """Delete a subscriber with everything that names them; their messages stay counted."""
+    ids = [each.id for each in subscriber.subscriptions]
+    outbox.cancel(session, ids, now=now)
+    outbox.scrub(session, ids)
     session.delete(subscriber)
 
 

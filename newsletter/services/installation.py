@@ -1,0 +1,123 @@
+"""The state of the installation as a whole: which key signs its links, and whether mail is held after a restore."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db.session import reading, transaction
+from newsletter.errors import Refused
+from newsletter.models import Campaign, Installation
+from newsletter.services.runtime import Environment
+from newsletter.tokens import fingerprint
+
+OPEN = ("scheduled", "sending")
+RELEASE = "newsletter db release"
+FOREIGN_KEY = "secret_key is not the key that signed this installation's links: links in mails sent so far do not open"
+FOREIGN_KEY_HINT = "put the old key into secret_key_fallbacks; if it is lost, newsletter db accept-key"
+
+KeyState = Literal["new", "same", "rotated", "foreign"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing is mailed since `at`. `waiting` messages and `paused` campaigns wait for the author."""
+
+    at: datetime
+    because: str
+    waiting: int
+    paused: int
+
+
+# ── the key that signs ─────────────────────────────────────────────────────────────────────────────
+
+
+def key_state(stored: str, signing_keys: tuple[str, ...]) -> KeyState:
+    """Compare the stored fingerprint with the keys of the settings. Pure."""
+    current, *fallbacks = [fingerprint(key) for key in signing_keys]
+    if not stored:
+        return "new"
+    if stored == current:
+        return "same"
+    return "rotated" if stored in fallbacks else "foreign"
+
+
+def find_key_state(env: Environment) -> KeyState:
+    """Tell whether `secret_key` is the key that this database knows; changes nothing."""
+    with reading() as session:
+        row = session.get(Installation, 1)
+        return key_state(row.key_fingerprint if row else "", env.settings.signing_keys)
+
+
+def note_key(env: Environment) -> KeyState:
+    """Remember the key that signs, where it is the first one or replaces one that the settings still know."""
+    state = find_key_state(env)
+    if state in ("new", "rotated"):
+        accept_key(env)
+    return state
+
+
+def accept_key(env: Environment) -> None:
+    """Remember the key that signs now, whatever signed before."""
+    with transaction() as session:
+        _row(session).key_fingerprint = fingerprint(env.settings.signing_keys[0])
+
+
+# ── the hold ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def hold(session: Session, because: str, now: datetime) -> int:
+    """Hold everything that is due, and pause every open campaign. Returns how many campaigns were paused."""
+    row = _row(session)
+    row.held_at, row.held_because = now, because[:500]
+    open_campaigns = session.scalars(select(Campaign).where(Campaign.status.in_(OPEN))).all()
+    for campaign in open_campaigns:
+        campaign.status, campaign.reason = "paused", because[:500]
+    return len(open_campaigns)
+
+
+def hold_now(env: Environment, because: str) -> Hold:
+    """Hold a running installation. Raises `Refused` where it is held already."""
+    with transaction() as session:
+        if is_held(session):
+            raise Refused("mail is held already", hint=f"`{RELEASE}` lets it leave")
+        hold(session, because, env.now)
+    found = find_hold()
+    assert found is not None
+    return found
+
+
+def is_held(session: Session) -> bool:
+    """Tell whether nothing may be mailed."""
+    return session.scalar(select(Installation.held_at).where(Installation.id == 1)) is not None
+
+
+def find_hold() -> Hold | None:
+    """Find out since when and why mail is held, and how much; None where it is not."""
+    with reading() as session:
+        row = session.get(Installation, 1)
+        if row is None or row.held_at is None:
+            return None
+        paused = session.scalar(select(func.count()).where(Campaign.status == "paused")) or 0
+        return Hold(row.held_at, row.held_because, outbox.waiting(session), int(paused))
+
+
+def release() -> None:
+    """Let mail leave again; paused campaigns stay paused. Raises `Refused` where nothing is held."""
+    with transaction() as session:
+        if not is_held(session):
+            raise Refused("mail is not held")
+        session.execute(update(Installation).values(held_at=None, held_because=""))
+
+
+def _row(session: Session) -> Installation:
+    row = session.get(Installation, 1)
+    if row is None:
+        row = Installation(id=1, key_fingerprint="", held_because="")
+        session.add(row)
+    return row

@@ -1,0 +1,99 @@
+"""Find out which other processes have a file open, so that it is not replaced under them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+PROC = Path("/proc")
+COMMAND_AT_MOST = 120
+_LOCK = re.compile(r"\d+:\s+\w+\s+\w+\s+\w+\s+(\d+)\s+([0-9a-f]+):([0-9a-f]+):(\d+)\s")
+
+Inode = tuple[int, int]
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class FileUser:
+    """A process that has the file open."""
+
+    pid: int
+    command: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.command})" if self.command else f"process {self.pid}"
+
+
+def find_users(files: Iterable[Path]) -> list[FileUser]:
+    """Return the other processes that have one of `files` open or locked, by their number.
+
+    The files of another user's processes are visible to root only, their locks to everybody.
+    Systems without /proc show none.
+    """
+    inodes = {(stat.st_dev, stat.st_ino): file.name for file, stat in _stats(files)}
+    pids = {*_with_open_file(inodes), *_with_lock(inodes)} - {os.getpid()}
+    return sorted(FileUser(pid, command_of(pid)) for pid in pids if (PROC / str(pid)).exists())
+
+
+def is_open_here(file: Path) -> bool:
+    """Tell whether this process itself has `file` open."""
+    inodes = {(stat.st_dev, stat.st_ino): file.name for file, stat in _stats([file])}
+    try:
+        links = list((PROC / "self" / "fd").iterdir())
+    except OSError:
+        return False
+    return any(_leads_to(link, inodes, set(inodes.values())) for link in links)
+
+
+def _stats(files: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    for file in files:
+        try:
+            yield file, file.stat()
+        except OSError:
+            continue
+
+
+def _with_open_file(inodes: dict[Inode, str]) -> Iterator[int]:
+    names = set(inodes.values())
+    for process in PROC.glob("[0-9]*"):
+        try:
+            links = list((process / "fd").iterdir())
+        except OSError:  # another user's, or gone
+            continue
+        if any(_leads_to(link, inodes, names) for link in links):
+            yield int(process.name)
+
+
+def _leads_to(link: Path, inodes: dict[Inode, str], names: set[str]) -> bool:
+    try:
+        if link.readlink().name not in names:  # nothing else is touched: a dead network share would block
+            return False
+        stat = link.stat()
+    except OSError:
+        return False
+    return (stat.st_dev, stat.st_ino) in inodes
+
+
+def _with_lock(inodes: dict[Inode, str]) -> Iterator[int]:
+    try:
+        lines = (PROC / "locks").read_text().splitlines()
+    except OSError:
+        return
+    wanted = {(os.major(device), os.minor(device), inode) for device, inode in inodes}
+    for line in lines:
+        if match := _LOCK.match(line):
+            pid, major, minor, inode = match.groups()
+            if (int(major, 16), int(minor, 16), int(inode)) in wanted:
+                yield int(pid)
+
+
+def command_of(pid: int) -> str:
+    """Return the command line of a process, cut to a length for messages; "" where it cannot be read."""
+    try:
+        words = (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return ""
+    line = " ".join(word.decode("utf-8", "replace") for word in words).strip()
+    return "".join(letter for letter in line if letter.isprintable())[:COMMAND_AT_MOST]

@@ -1,0 +1,253 @@
+"""Take over what must only grow when a restore replaces a database: who has left, was suppressed or was erased.
+
+Reads the replaced database by the names of its columns, so that one of another revision serves as
+far as it has them; writes into the restored one, which is not in use yet.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import exists, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.models import ConsentEvent, LastingKey, Subscriber, Subscription, Suppression
+from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.subscribers.privacy import delete_subscriber
+from newsletter.tokens import keyed_hash
+
+AT_ONCE = 500
+"""Rows that are looked up in one query."""
+YES = ("confirmed", "reaffirmed", "resubscribed")
+"""What a subscriber says to be mailed (again)."""
+TAKEN_OVER = Evidence("restore", note="taken over from the database that was replaced")
+
+Old = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Merged:
+    """How much was taken over; `unread` is the reason why something of the replaced database could not be."""
+
+    left: int = 0
+    suppressed: int = 0
+    erased: int = 0
+    moved: int = 0
+    unread: str = ""
+
+
+class Merger:
+    """Takes over from the database `old` into `session`. `signing_keys` made hashes before lasting keys were there."""
+
+    def __init__(self, session: Session, old: sqlite3.Connection, signing_keys: Sequence[str], now: datetime) -> None:
+        self.session, self.old, self.now = session, old, now
+        self.signing_keys = signing_keys
+        self.merged = Merged()
+        self.same = False
+        self.old_keys: list[str] = []
+        self.keys = list(session.scalars(select(LastingKey.key).order_by(LastingKey.id)))
+
+    def __call__(self) -> Merged:
+        """Take over everything that can be read; what cannot be stops nothing else."""
+        steps: tuple[Callable[[], None], ...] = (
+            self._take_keys, self._suppress, self._erase, self._move, self._unsubscribe,
+        )  # fmt: skip
+        for step in steps:
+            try:
+                step()
+                self.session.flush()
+            except (sqlite3.Error, ValueError, TypeError) as error:
+                self.merged.unread = self.merged.unread or " ".join(str(error).split())[:200]
+        return self.merged
+
+    # ── keys ───────────────────────────────────────────────────────────────────────────────────────
+
+    def _take_keys(self) -> None:
+        """Keep the keys of the replaced database, so that the hashes which it alone knows are recognised."""
+        self.old_keys = [row["key"] for row in self._rows("lasting_keys", ["id", "key"]) if row["key"]]
+        self.same = bool(set(self.old_keys) & set(self.keys))
+        for key in self.old_keys:
+            if key not in self.keys:
+                self.session.add(LastingKey(key=key, created_at=self.now))
+                self.keys.append(key)
+        self.old_keys = self.old_keys or list(self.signing_keys)
+
+    # ── suppressions and erasures ──────────────────────────────────────────────────────────────────
+
+    def _suppress(self) -> None:
+        columns = ["email_hash", "email_key", "reason", "note", "created_at"]
+        for rows in _batches(self._rows("suppressions", columns)):
+            by_hash = {row["email_hash"]: row for row in rows}
+            ours = {row.email_hash: row for row in self._suppressions(Suppression.email_hash, by_hash)}
+            keys = {row["email_key"] for row in rows if row["email_key"]}
+            known = {row.email_key for row in self._suppressions(Suppression.email_key, keys)}
+            for email_hash, row in by_hash.items():
+                if email_hash in ours:
+                    self._forget_address(ours[email_hash], row)
+                elif row["email_key"] not in known:
+                    self._add_suppression(row)
+
+    def _suppressions(self, column: Any, values: Iterable[str]) -> Sequence[Suppression]:
+        return self.session.scalars(select(Suppression).where(column.in_(list(values)))).all()
+
+    def _forget_address(self, ours: Suppression, row: Old) -> None:
+        if ours.email_key and not row["email_key"]:  # erased since
+            ours.email_key, ours.note = None, ""
+
+    def _add_suppression(self, row: Old) -> None:
+        email_key = row["email_key"]
+        hashes = [keyed_hash(key, email_key) for key in self.keys] if email_key else [row["email_hash"]]
+        if self._suppressions(Suppression.email_hash, hashes):
+            return
+        self.session.add(
+            Suppression(
+                email_hash=hashes[0],
+                email_key=email_key,
+                reason=row["reason"],
+                note=row["note"] or "",
+                created_at=_moment(row["created_at"]) or self.now,
+            )
+        )
+        self.merged.suppressed += 1
+
+    def _erase(self) -> None:
+        """Delete whoever is known to the replaced database by a hash alone."""
+        rows = self._rows("suppressions", ["email_hash", "email_key"])
+        gone = {row["email_hash"] for row in rows if not row["email_key"]}
+        if not gone:
+            return
+        query = select(Subscriber.id, Subscriber.email_key)
+        erased = [
+            id_
+            for id_, email_key in self.session.execute(query)
+            if any(keyed_hash(key, email_key) in gone for key in self.old_keys)
+        ]
+        for id_ in erased:
+            subscriber = self.session.get_one(Subscriber, id_)
+            self._remember_erased(subscriber.email_key)
+            delete_subscriber(self.session, subscriber, self.now)
+        self.merged.erased += len(erased)
+
+    def _remember_erased(self, email_key: str) -> None:
+        """Keep a hash that our own keys recognise."""
+        hashes = [keyed_hash(key, email_key) for key in self.keys]
+        if not self._suppressions(Suppression.email_hash, hashes):
+            self.session.add(Suppression(email_hash=hashes[0], reason="erased", created_at=self.now))
+
+    # ── addresses ──────────────────────────────────────────────────────────────────────────────────
+
+    def _move(self) -> None:
+        """Take over changes of address, confirmed or asked for, and the names in the links of newer mails."""
+        if not self.same:
+            return
+        columns = ["id", "created_at", "handle", "email", "email_key", "new_email", "new_email_key"]
+        for rows in _batches(self._rows("subscribers", columns)):
+            ours = self._by_id(Subscriber, rows)
+            for row in rows:
+                subscriber = ours.get(row["id"])
+                if subscriber is None or subscriber.created_at != _moment(row["created_at"]):
+                    continue
+                subscriber.handle = row["handle"] or subscriber.handle
+                subscriber.new_email, subscriber.new_email_key = row["new_email"], row["new_email_key"]
+                if row["email_key"] and row["email_key"] != subscriber.email_key:
+                    self._change_address(subscriber, row)
+            self.session.flush()
+
+    def _change_address(self, subscriber: Subscriber, row: Old) -> None:
+        self.session.flush()
+        if self.session.scalar(select(exists().where(Subscriber.email_key == row["email_key"]))):
+            for subscription in subscriber.subscriptions:  # the address has an entry of its own
+                self._end(subscription, self.now, subscription.round)
+            return
+        subscriber.email, subscriber.email_key = row["email"], row["email_key"]
+        for subscription in subscriber.subscriptions:
+            note_consent(self.session, subscription.id, "moved", TAKEN_OVER, self.now)
+        self.merged.moved += 1
+
+    # ── subscriptions ──────────────────────────────────────────────────────────────────────────────
+
+    def _unsubscribe(self) -> None:
+        columns = ["id", "created_at", "handle", "status", "unsubscribed_at", "round", "list_id", "subscriber_id"]
+        for rows in _batches(self._rows("subscriptions", columns)):
+            pairs = list(self._matched(rows))
+            for row, subscription in pairs:
+                if self.same and row["handle"]:
+                    subscription.handle = row["handle"]
+            self.session.flush()
+            for row, subscription in pairs:
+                if row["status"] == "unsubscribed" and subscription.status != "unsubscribed":
+                    left_at = _moment(row["unsubscribed_at"])
+                    if left_at is None or not self._has_agreed_since(subscription, left_at):
+                        self._end(subscription, left_at or self.now, row["round"] or 1)
+
+    def _matched(self, rows: list[Old]) -> Iterator[tuple[Old, Subscription]]:
+        """Pair rows with the restored subscriptions: by number within one installation, else by list and address."""
+        if self.same:
+            ours = self._by_id(Subscription, rows)
+            for row in rows:
+                subscription = ours.get(row["id"])
+                if subscription is not None and subscription.created_at == _moment(row["created_at"]):
+                    yield row, subscription
+            return
+        slugs = dict(self._pairs("SELECT id, slug FROM mailing_lists"))
+        people = self._addresses({row["subscriber_id"] for row in rows})
+        query = select(Subscription).join(Subscription.subscriber).join(Subscription.mailing_list)
+        known = {
+            (subscription.mailing_list.slug, subscription.subscriber.email_key): subscription
+            for subscription in self.session.scalars(query.where(Subscriber.email_key.in_(people.values())))
+        }
+        for row in rows:
+            pair = (slugs.get(row["list_id"], ""), people.get(row["subscriber_id"], ""))
+            if pair in known:
+                yield row, known[pair]
+
+    def _addresses(self, ids: set[Any]) -> dict[Any, str]:
+        marks = ",".join("?" * len(ids))
+        return dict(self._pairs(f"SELECT id, email_key FROM subscribers WHERE id IN ({marks})", *ids))  # noqa: S608 (marks)
+
+    def _by_id(self, model: Any, rows: list[Old]) -> dict[int, Any]:
+        query = select(model).where(model.id.in_([row["id"] for row in rows]))
+        return {row.id: row for row in self.session.scalars(query)}
+
+    def _has_agreed_since(self, subscription: Subscription, left_at: datetime) -> bool:
+        """Tell whether the restored database holds a yes that is newer than the withdrawal."""
+        query = select(func.max(ConsentEvent.at)).where(
+            ConsentEvent.subscription_id == subscription.id, ConsentEvent.kind.in_(YES)
+        )
+        yes = self.session.scalar(query) or subscription.confirmed_at
+        return yes is not None and yes > left_at
+
+    def _end(self, subscription: Subscription, left_at: datetime, round_: int) -> None:
+        subscription.status, subscription.unsubscribed_at = "unsubscribed", left_at
+        subscription.round = max(subscription.round, round_)
+        note_consent(self.session, subscription.id, "unsubscribed", TAKEN_OVER, self.now)
+        self.merged.left += 1
+
+    # ── the replaced database ──────────────────────────────────────────────────────────────────────
+
+    def _rows(self, table: str, columns: list[str]) -> Iterator[Old]:
+        """Read the columns that `table` has; the others are None, and a table that is missing has no rows."""
+        there = {name for _, name, *_ in self.old.execute(f"PRAGMA table_info({table})")}
+        names = [name for name in columns if name in there]
+        if not names:
+            return
+        for values in self.old.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 (our own names)
+            yield dict.fromkeys(columns) | dict(zip(names, values, strict=True))
+
+    def _pairs(self, query: str, *values: Any) -> Iterable[Any]:
+        return self.old.execute(query, values).fetchall()
+
+
+def _batches(rows: Iterable[Old]) -> Iterator[list[Old]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, AT_ONCE)):
+        yield batch
+
+
+def _moment(text: Any) -> datetime | None:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None

@@ -1,0 +1,306 @@
+"""Put a backup in the place of an SQLite database, whatever state that is in.
+
+The order keeps either the old or the new state at every moment: check the file, prepare a private copy
+of it beside the database (newest revision, merged, held), lock the old database, keep a copy of it,
+rename. Everything that can fail comes before the rename.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import NullPool, create_engine, delete
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db.session import Base
+from newsletter.errors import DatabaseError, Refused
+from newsletter.files import PRIVATE, open_private, side_files
+from newsletter.models import Installation, WorkerRow
+from newsletter.services import installation, workers
+from newsletter.services.operations import database
+from newsletter.services.operations.file_users import command_of, find_users, is_open_here
+from newsletter.services.operations.merge import Merged, Merger
+from newsletter.services.runtime import utcnow
+from newsletter.settings import Settings
+
+MAGIC = b"SQLite format 3\0"
+"""The first bytes of every SQLite database (sqlite.org/fileformat.html, section 1.3)."""
+LOCK_SECONDS = 1.0
+"""Seconds to wait for the lock of the database: a command that is just ending lets go by then."""
+SILENT_FOR = timedelta(minutes=2)
+"""A worker on another machine that has ticked since may still run; it ticks every 20 seconds."""
+HELD_BECAUSE = "restored from a backup"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did. `kept` is the copy of the database that was replaced, if there was one."""
+
+    kept: Path | None
+    merged: Merged
+    paused: int
+    waiting: int
+    foreign_key: bool
+
+
+def restore(settings: Settings, file: Path) -> Restored:
+    """Replace the database of `settings` by the backup `file`.
+
+    Raises `Refused` where `file` is no database of this program or somebody uses the database,
+    `DatabaseError` where a file cannot be read or written; the database is as it was then.
+    """
+    target = database.sqlite_file(settings.database_url)
+    _check_file(file, target)
+    _require_unused(target)
+    staged = target.with_name(f".{target.name}.restoring-{os.getpid()}")
+    _remove_abandoned(target)
+    try:
+        with ExitStack() as stack:
+            stack.callback(_remove, staged)
+            _stage(file, staged)
+            _check_contents(file, staged)
+            old = stack.enter_context(_locked(target))
+            restored = _prepare(settings, staged, old, utcnow())
+            _own_like(staged, target)
+            kept = _keep(target, old)
+            _swap(staged, target)
+    except (OSError, sqlite3.Error) as error:
+        raise DatabaseError(f"the backup cannot be restored: {error}", hint="nothing was changed") from error
+    return Restored(kept, *restored)
+
+
+# ── the file ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _check_file(file: Path, target: Path) -> None:
+    """Refuse what cannot be a backup, before anything is written."""
+    if not file.is_file():
+        raise Refused(f"{file} is not a file", hint="name a file that `newsletter db backup` made")
+    if target.exists() and file.samefile(target):
+        raise Refused(f"{file} is the database itself", hint="name a file that `newsletter db backup` made")
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(len(MAGIC))
+    except OSError as error:
+        raise Refused(f"{file} cannot be read: {error.strerror}") from None
+    if head != MAGIC:
+        raise Refused(f"{file} is not an SQLite database", hint="name a file that `newsletter db backup` made")
+
+
+def _stage(file: Path, staged: Path) -> None:
+    """Copy the backup beside the database, with the log that SQLite may have left beside it."""
+    for source, copy in zip((file, *side_files(file)), (staged, *side_files(staged)), strict=True):
+        if source.exists() and not source.name.endswith("-shm"):
+            with source.open("rb") as opened, open_private(copy, "xb") as out:
+                shutil.copyfileobj(opened, out)
+
+
+def _check_contents(file: Path, staged: Path) -> None:
+    """Refuse a damaged file, another program's, and one of a newer version; upgrade an older one."""
+    try:
+        with closing(sqlite3.connect(staged)) as connection:
+            connection.execute("PRAGMA trusted_schema=OFF")
+            [result] = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if result != "ok":
+                raise Refused(f"{file} is damaged: {result}", hint="try an older backup")
+            revision = _revision(connection)
+    except sqlite3.Error as error:
+        raise Refused(f"{file} is damaged: {error}", hint="try an older backup") from None
+    if revision is None:
+        raise Refused(f"{file} is not a database of newsletter", hint="name a file that `newsletter db backup` made")
+    if revision not in database.known_revisions():
+        reason = database.wrong_revision(revision, subject=str(file))
+        raise Refused(reason.message, hint=reason.hint)
+    if revision != database.newest():
+        database.upgrade(f"sqlite:///{staged}")
+    with closing(sqlite3.connect(staged)) as connection:
+        if missing := list(_missing(connection)):
+            raise Refused(f"{file} is not a whole database of newsletter: {missing[0]} is missing")
+
+
+def _revision(connection: sqlite3.Connection) -> str | None:
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if not {"alembic_version", "mailing_lists", "subscribers"} <= tables:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return str(row[0]) if row else None
+
+
+def _missing(connection: sqlite3.Connection) -> Iterator[str]:
+    """Name the tables and columns that a database of this version has and this one has not."""
+    for table in Base.metadata.sorted_tables:
+        columns = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table.name})")}
+        if not columns:
+            yield f"table {table.name}"
+        else:
+            yield from (f"column {table.name}.{name}" for name in sorted(set(table.columns.keys()) - columns))
+
+
+# ── the database that is replaced ──────────────────────────────────────────────────────────────────
+
+
+def _require_unused(target: Path) -> None:
+    users = find_users((target, *side_files(target)))
+    if users:
+        names = ", ".join(map(str, users))
+        raise Refused(f"{target} is in use by {names}", hint="stop it, then restore again")
+
+
+@contextmanager
+def _locked(target: Path) -> Iterator[sqlite3.Connection | None]:
+    """Hold the old database so that nobody opens it meanwhile; yield None where there is none that can be read.
+
+    Its write-ahead log is moved into it, and its side files are gone then.
+    """
+    if not target.exists():
+        yield None
+        return
+    used_here = is_open_here(target)
+    with closing(sqlite3.connect(target, timeout=LOCK_SECONDS, isolation_level=None)) as connection:
+        try:
+            _lock(connection)
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if busy and not used_here:
+                _require_unused(target)
+                raise Refused(f"{target} is in use by another process", hint="stop it, then restore again") from None
+        except sqlite3.DatabaseError:  # damaged: what can be read of it is taken over
+            pass
+        _require_no_worker(connection, target)
+        yield connection
+
+
+def _lock(connection: sqlite3.Connection) -> None:
+    """Take the lock that is kept until the connection is closed (sqlite.org/pragma.html, locking_mode)."""
+    connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+    connection.execute("PRAGMA journal_mode=DELETE")
+    connection.execute("BEGIN EXCLUSIVE")
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    connection.execute("COMMIT")  # a copy cannot be made inside a transaction
+
+
+def _require_no_worker(connection: sqlite3.Connection, target: Path) -> None:
+    """Refuse where a worker ticks: of this machine by its process, of another one by its last tick."""
+    try:
+        rows = connection.execute("SELECT name, ticked_at FROM workers").fetchall()
+    except sqlite3.DatabaseError:
+        return
+    for name, ticked_at in rows:
+        if not workers.is_name(name):
+            continue
+        if workers.is_here(name):
+            if workers.alive(name):  # one that holds no connection at this moment
+                pid = workers.pid_of(name)
+                raise Refused(f"{target} has a running worker: process {pid} ({command_of(pid)})", hint="stop it first")
+        elif utcnow() - datetime.fromisoformat(ticked_at).replace(tzinfo=UTC) < SILENT_FOR:
+            machine = name.partition("/")[0]
+            raise Refused(f"a worker on {machine} has used {target} in the last two minutes", hint="stop it first")
+
+
+# ── preparing, keeping, swapping ───────────────────────────────────────────────────────────────────
+
+
+def _prepare(
+    settings: Settings, staged: Path, old: sqlite3.Connection | None, now: datetime
+) -> tuple[Merged, int, int, bool]:
+    """Take over what must only grow, and hold everything else."""
+    engine = create_engine(f"sqlite:///{staged}", poolclass=NullPool, hide_parameters=True)
+    with Session(engine) as session, session.begin():
+        session.connection(execution_options={"writes": True})
+        merged = Merger(session, old, settings.signing_keys, now)() if old else Merged()
+        paused = installation.hold(session, HELD_BECAUSE, now)
+        session.execute(delete(WorkerRow))
+        waiting = outbox.waiting(session)
+        stored = session.get_one(Installation, 1).key_fingerprint
+    engine.dispose()
+    with closing(sqlite3.connect(staged)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+    _sync(staged)
+    return merged, paused, waiting, installation.key_state(stored, settings.signing_keys) == "foreign"
+
+
+def _own_like(staged: Path, target: Path) -> None:
+    """Give the new file to the owner of the old one, or of the folder: root restores for the service's user."""
+    stat = (target if target.exists() else target.parent).stat()
+    if os.geteuid() == 0:
+        os.chown(staged, stat.st_uid, stat.st_gid)
+
+
+def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
+    """Copy the old database, under a name that nothing has; damaged ones byte by byte, with their log."""
+    if old is None:
+        return None
+    kept = _free_name(target)
+    part = kept.with_name(kept.name + ".part")
+    open_private(part, "wb").close()
+    try:
+        with closing(sqlite3.connect(part)) as copy:
+            old.backup(copy)
+    except sqlite3.DatabaseError:
+        for source, copy_of in ((target, part), (side_files(target)[0], side_files(kept)[0])):
+            if source.exists():
+                with source.open("rb") as opened, open_private(copy_of, "wb") as out:
+                    shutil.copyfileobj(opened, out)
+    _own_like(part, target)
+    _sync(part)
+    part.replace(kept)
+    return kept
+
+
+def _free_name(target: Path) -> Path:
+    names = [f"{target.name}.before-restore", *(f"{target.name}.before-restore.{n}" for n in range(2, 10_000))]
+    return next(name for name in map(target.with_name, names) if not name.exists())
+
+
+def _swap(staged: Path, target: Path) -> None:
+    """Put the prepared file in the place of the old one, in one step.
+
+    A process that opened the old file a moment ago and waits for its lock finds it empty, and says
+    so; it would write where nobody reads any more otherwise.
+    """
+    left = os.open(target, os.O_RDWR) if target.exists() else None
+    try:
+        for side_file in side_files(target):  # of a damaged database; SQLite would add its log to the new one
+            side_file.unlink(missing_ok=True)
+        staged.replace(target)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        if left is not None:
+            os.ftruncate(left, 0)
+    finally:
+        if left is not None:
+            os.close(left)
+
+
+def _sync(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDWR)
+    try:
+        os.fchmod(descriptor, PRIVATE)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(staged: Path) -> None:
+    for file in (staged, *side_files(staged)):
+        file.unlink(missing_ok=True)
+
+
+def _remove_abandoned(target: Path) -> None:
+    """Remove what a restore left that was killed."""
+    for file in target.parent.glob(f".{target.name}.restoring-*"):
+        with suppress(OSError, ValueError):
+            pid = int(file.name.rpartition(".restoring-")[2].partition("-")[0])
+            if pid != os.getpid() and not Path(f"/proc/{pid}").exists():
+                file.unlink(missing_ok=True)
