@@ -25,7 +25,7 @@ ROUNDS = 3
 def installation(count: int, url: str | None = None) -> Iterator[tuple[str, str]]:
     """A folder and a database with `count` readers and a letter about to go to them."""
     with tempfile.TemporaryDirectory() as folder:
-        where = url or f"sqlite:///{folder}/newsletter.db.session"
+        where = url or f"sqlite:///{folder}/newsletter.db"
         app = world.make_app(Path(folder), where)
         with app.app_context():
             world.empty()
@@ -135,7 +135,7 @@ def scale() -> None:
     with sinks.smtp_sink() as port:
         for count in (10_000, 100_000, 1_000_000):
             with tempfile.TemporaryDirectory() as folder:
-                url = f"sqlite:///{folder}/newsletter.db.session"
+                url = f"sqlite:///{folder}/newsletter.db"
                 seconds = frozen(folder, url, count)
                 row(f"{count:,} (frozen in {seconds:.2f} s)", [one("engine", folder, url, port, 4, count)])
 

@@ -72,7 +72,7 @@ def _conversing(data: bytes) -> Callable[[], object]:
 
 def _outbox() -> Iterator[tuple[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
-        app = world.make_app(Path(folder), f"sqlite:///{folder}/newsletter.db.session")
+        app = world.make_app(Path(folder), f"sqlite:///{folder}/newsletter.db")
         with app.app_context():
             campaign = world.add_campaign(world.add_readers(READERS))
             with transaction() as session:

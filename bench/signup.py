@@ -47,7 +47,7 @@ web.trusted_proxies = 1
 def application(folder: Path, url: str = "") -> Flask:
     """A list whose archive has five letters of 25 KB, and ceilings that nobody reaches. A quarter of its readers have
     left, a quarter never confirmed, a quarter are suppressed."""
-    app = world.make_app(folder, url or f"sqlite:///{folder}/newsletter.db.session", signup=HIGH)
+    app = world.make_app(folder, url or f"sqlite:///{folder}/newsletter.db", signup=HIGH)
     with app.app_context():
         world.empty()
         list_id = world.add_readers(READERS)

@@ -93,7 +93,7 @@ class Settings(_Table):
     secret_key: Secret
     secret_key_fallbacks: Annotated[tuple[Secret, ...], BeforeValidator(words)] = ()
     base_url: Annotated[str, AfterValidator(setting_types.base_url)] = "http://localhost:8025"
-    database_url: Annotated[str, AfterValidator(setting_types.database_url)] = "sqlite:///newsletter.db.session"
+    database_url: Annotated[str, AfterValidator(setting_types.database_url)] = "sqlite:///newsletter.db"
     smtp: Smtp = Smtp()
     bounces: Bounces = Bounces()
     feeds: Feeds = Feeds()
@@ -129,7 +129,7 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     places = dict.fromkeys(_flat(values), str(file))
     _lay_over(values, places, environ, problems)
     folder = file.resolve().parent
-    values.setdefault("database_url", "sqlite:///newsletter.db.session")
+    values.setdefault("database_url", "sqlite:///newsletter.db")
     try:
         settings = Settings.model_validate({**values, "folder": folder})
     except ValidationError as error:

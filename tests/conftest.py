@@ -72,7 +72,7 @@ def database_kind() -> str:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An SQLite file with the schema in it, to be copied for each test."""
-    file = tmp_path_factory.mktemp("template") / "newsletter.db.session"
+    file = tmp_path_factory.mktemp("template") / "newsletter.db"
     upgrade(f"sqlite:///{file}")
     engine = create_engine(f"sqlite:///{file}")
     with engine.connect() as connection:
@@ -97,7 +97,7 @@ def postgresql_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database with the schema, of the kind asked for."""
     if database_kind == "sqlite":
-        file = tmp_path / "newsletter.db.session"
+        file = tmp_path / "newsletter.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         return f"sqlite:///{file}"
     url: str = request.getfixturevalue("postgresql_url")

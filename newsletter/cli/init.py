@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "--smtp", default="smtp://localhost:25", show_default=True, metavar="URL", help="Where mail is handed over."
 )
 @click.option("--base-url", default="http://localhost:8025", show_default=True, help="How readers reach this program.")
-@click.option("--database", default="sqlite:///newsletter.db.session", show_default=True, metavar="URL")
+@click.option("--database", default="sqlite:///newsletter.db", show_default=True, metavar="URL")
 @click.option("--timezone", default="UTC", show_default=True, metavar="TZ", help="Like Europe/Berlin.")
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
 @click.pass_context

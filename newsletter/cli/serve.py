@@ -48,6 +48,14 @@ def _application(ctx: click.Context) -> Flask:
     return app
 
 
+def _close_database(app: Flask) -> None:
+    """Close every connection: the last one empties the write-ahead log of SQLite."""
+    from newsletter.services.operations import database
+
+    with app.app_context():
+        database.close()
+
+
 def _until_told() -> threading.Event:
     """An event that SIGTERM and SIGINT set."""
     told = threading.Event()
@@ -85,6 +93,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
     told.wait()
     server.close()
     worker.stop()
+    _close_database(app)
 
 
 @click.command(epilog="Example (cron): */5 * * * *  newsletter worker --once")
@@ -95,7 +104,6 @@ def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own 
 
     Any number of workers may run on one database.
     """
-    from newsletter.services.operations import database
     from newsletter.worker import Worker
 
     app = _application(ctx)
@@ -105,8 +113,7 @@ def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own 
     if once:
         hand.stopping = told
         sent = hand.once()
-        with app.app_context():
-            database.close()
+        _close_database(app)
         click.echo(f"sent {sent.sent}, failed {sent.failed}, to be tried again {sent.deferred}")
         if sent.problem:
             raise NewsletterError(sent.problem)
@@ -115,4 +122,5 @@ def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own 
     click.echo("Working. Ctrl-C ends.", err=True)
     told.wait()
     hand.stop()
+    _close_database(app)
     return 0

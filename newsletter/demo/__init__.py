@@ -84,7 +84,7 @@ def _settings(folder: Path, url: str, smtp: str) -> Settings:
         {
             "secret_key": secrets.token_urlsafe(32),
             "base_url": url,
-            "database_url": f"sqlite:///{folder}/newsletter.db.session",
+            "database_url": f"sqlite:///{folder}/newsletter.db",
             "smtp": {"url": smtp},
             "feeds": {"allow_private_addresses": True},
             "signup": {"check_domains": False},

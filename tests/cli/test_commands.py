@@ -349,14 +349,14 @@ def test_what_is_taken_from_a_feed(newsletter: Run, blog: FeedsServer) -> None:
 
 
 def test_d06_a_database_that_cannot_be_used(newsletter: Run, tmp_path: Path) -> None:
-    file = tmp_path / "newsletter.db.session"
-    for leftover in tmp_path.glob("newsletter.db.session*"):
+    file = tmp_path / "newsletter.db"
+    for leftover in tmp_path.glob("newsletter.db*"):
         leftover.unlink()
     assert "init" in newsletter("list", "ls").err
     file.write_bytes(b"")
     assert "db upgrade" in newsletter("list", "ls").err
     assert newsletter("db", "upgrade").code == 0
-    for leftover in tmp_path.glob("newsletter.db.session-*"):
+    for leftover in tmp_path.glob("newsletter.db-*"):
         leftover.unlink()
     file.write_bytes(b"not a database at all" * 500)
     said = newsletter("list", "ls")

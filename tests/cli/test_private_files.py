@@ -81,12 +81,12 @@ def test_a4_every_file_with_personal_data_is_private_at_its_creation(
         run("list", "edit", "slow-letters", "--grace", "0")
         run("feed", "check")
         (tmp_path / "letter.md").write_text(LETTER)
-        with sqlite3.connect(tmp_path / "newsletter.db.session") as held:  # side files stay as long as it is open
+        with sqlite3.connect(tmp_path / "newsletter.db") as held:  # side files stay as long as it is open
             held.execute("SELECT count(*) FROM subscribers").fetchone()
             for words in WRITES[:-2]:
                 said = run(*words)
                 assert said.code == 0, (words, said.err)
-            assert (tmp_path / "newsletter.db.session-wal").exists()
+            assert (tmp_path / "newsletter.db-wal").exists()
             names = {file.name for file in tmp_path.iterdir()}
             held.rollback()
         held.close()
@@ -95,9 +95,9 @@ def test_a4_every_file_with_personal_data_is_private_at_its_creation(
             assert said.code == 0, (words, said.err)
     names |= {file.name for file in tmp_path.iterdir()}
     assert {
-        "newsletter.toml", "newsletter.db.session", "newsletter.db.session-wal", "newsletter.db.session-shm", "backup.db", "people.csv",
-        "letter.html", "letter.txt", "letter.eml", ".preview.html", "digest.html", "newsletter.db.session.before-restore",
-        "newsletter.db.session.before-restore.2",
+        "newsletter.toml", "newsletter.db", "newsletter.db-wal", "newsletter.db-shm", "backup.db", "people.csv",
+        "letter.html", "letter.txt", "letter.eml", ".preview.html", "digest.html", "newsletter.db.before-restore",
+        "newsletter.db.before-restore.2",
     } <= names  # fmt: skip
     assert watch.exposed == set()
 
@@ -113,14 +113,14 @@ def test_a4_a_file_that_is_written_again_becomes_private(umask: None, tmp_path: 
 
 def test_a4_doctor_names_what_others_can_read(newsletter: Run, tmp_path: Path) -> None:
     assert looked_at(newsletter)["verdict"] == "good"
-    for name in ("newsletter.db.session", "newsletter.db.session.before-restore", "newsletter.toml"):
+    for name in ("newsletter.db", "newsletter.db.before-restore", "newsletter.toml"):
         (tmp_path / name).touch()
         (tmp_path / name).chmod(0o644)
     check = looked_at(newsletter)
     assert check["verdict"] == "bad"
     assert all(
         name in check["hint"]
-        for name in ("newsletter.db.session ", "newsletter.db.session.before-restore", "newsletter.toml")
+        for name in ("newsletter.db ", "newsletter.db.before-restore", "newsletter.toml")
     )
 
 

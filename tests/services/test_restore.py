@@ -228,8 +228,8 @@ def test_u2_restore_works_whatever_state_the_database_is_in(house: House, state:
     assert installation.find_hold() is not None
     house.close()
     names = {file.name for file in house.file.parent.iterdir()}
-    kept = {"newsletter.db.session.before-restore"} if before is not None else set()
-    assert names == {"newsletter.db.session", "backup.db"} | kept, "no side files are left"
+    kept = {"newsletter.db.before-restore"} if before is not None else set()
+    assert names == {"newsletter.db", "backup.db"} | kept, "no side files are left"
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in house.file.parent.iterdir())
     if restored.kept and state in (corrupt, corrupt_in_the_middle):
         assert before is not None

@@ -29,7 +29,7 @@ def problems(file: Path | None, environ: dict[str, str] | None = None) -> str:
 def test_defaults_are_those_of_the_documentation(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path, f'secret_key = "{KEY}"'))
     assert settings.base_url == "http://localhost:8025"
-    assert settings.database_url == f"sqlite:///{tmp_path}/newsletter.db.session"
+    assert settings.database_url == f"sqlite:///{tmp_path}/newsletter.db"
     assert settings.smtp.connections == 4
     assert settings.smtp.patience == timedelta(hours=48)
     assert settings.smtp.retry_after[0] == timedelta(minutes=1)

@@ -40,7 +40,7 @@ def _database(config: Path | None) -> Path:
     """The SQLite file. Raises `ValueError` where it is another database."""
     file = config or Path(os.environ.get("NEWSLETTER_CONFIG") or "newsletter.toml")
     said = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-    url = os.environ.get("NEWSLETTER_DATABASE_URL") or said.get("database_url") or "sqlite:///newsletter.db.session"
+    url = os.environ.get("NEWSLETTER_DATABASE_URL") or said.get("database_url") or "sqlite:///newsletter.db"
     kind, found, path = str(url).partition("sqlite:///")
     if kind or not found:
         raise ValueError(url)
