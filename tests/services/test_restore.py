@@ -23,7 +23,7 @@ from newsletter.services import installation, suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.operations import database
 from newsletter.services.operations.restore import restore
-from newsletter.services.runtime import utcnow
+from newsletter.services.runtime import Environment, utcnow
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import privacy, subscriptions
 from newsletter.settings import Settings
@@ -50,10 +50,10 @@ def house(settings: Settings, sink: Sink, clock: Clock, database_kind: str) -> I
     house.close()
 
 
-def leave(email: str, clock: Clock) -> None:
+def leave(env: Environment, email: str) -> None:
     with transaction() as session:
         query = select(Subscription).join(Subscriber).where(Subscriber.email_key == email)
-        subscriptions.leave(session, session.scalars(query).one(), BY_HAND, clock.now)
+        subscriptions.leave(env, session, session.scalars(query).one(), BY_HAND)
 
 
 # ── what must only grow ────────────────────────────────────────────────────────────────────────────
@@ -62,7 +62,7 @@ def leave(email: str, clock: Clock) -> None:
 def test_a8_who_left_since_the_backup_stays_gone(house: House, clock: Clock) -> None:
     house.backup()
     clock.forward(timedelta(hours=1))
-    leave("ana@example.com", clock)
+    leave(house.env, "ana@example.com")
     suppressions.add(house.env, "bob@example.com", reason="complaint")
     privacy.erase_address(house.env, "cid@example.com")
     restored = house.restore()
@@ -78,7 +78,7 @@ def test_a8_who_left_since_the_backup_stays_gone(house: House, clock: Clock) -> 
 def test_a_yes_that_is_newer_than_the_withdrawal_counts(house: House, clock: Clock) -> None:
     """The newer database is restored over an older one."""
     older = house.file.with_name("older.db")
-    leave("ana@example.com", clock)
+    leave(house.env, "ana@example.com")
     database.backup(house.settings.database_url, older)
     clock.forward(timedelta(hours=1))
     with transaction() as session:
@@ -111,7 +111,7 @@ def test_another_installation_is_matched_by_list_and_address(house: House, clock
         session.query(LastingKey).update({"key": "another"})
         session.query(Subscription).update({"id": Subscription.id + 1000})
     house.open()
-    leave("ana@example.com", clock)
+    leave(house.env, "ana@example.com")
     suppressions.add(house.env, "bob@example.com")
     privacy.erase_address(house.env, "cid@example.com")
     merged = house.restore().merged
@@ -126,7 +126,7 @@ def test_another_installation_is_matched_by_list_and_address(house: House, clock
 
 def test_an_older_schema_gives_what_it_has(house: House, clock: Clock) -> None:
     house.backup()
-    leave("ana@example.com", clock)
+    leave(house.env, "ana@example.com")
     suppressions.add(house.env, "bob@example.com")
     house.close()
     with closing(sqlite3.connect(house.file)) as connection, connection:

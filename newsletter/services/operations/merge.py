@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import ConsentEvent, LastingKey, Subscriber, Subscription, Suppression
 from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.signup.double_opt_in import drop_requests
 from newsletter.services.subscribers.privacy import delete_subscriber
 from newsletter.tokens import keyed_hash
 
@@ -225,6 +226,7 @@ class Merger:
     def _end(self, subscription: Subscription, left_at: datetime, round_: int) -> None:
         subscription.status, subscription.unsubscribed_at = "unsubscribed", left_at
         subscription.round = max(subscription.round, round_)
+        drop_requests(self.session, subscription)
         note_consent(self.session, subscription.id, "unsubscribed", TAKEN_OVER, self.now)
         self.merged.left += 1
 
