@@ -374,6 +374,39 @@ def test_backup_and_restore(newsletter: Run, tmp_path: Path) -> None:
     assert newsletter("db", "restore", "junk.db", "--yes").code == 1
 
 
+def test_a_restored_installation_waits_for_its_author(newsletter: Run, mail: FaultServer) -> None:
+    newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "asked me")
+    newsletter("subscriber", "add", "bob@example.com")
+    newsletter("db", "backup", "copy.db")
+    newsletter("subscriber", "erase", "ana@example.com", "--yes")
+    said = newsletter("db", "restore", "copy.db", "--yes")
+    assert "1 erasure" in said.out
+    assert "ana@" not in newsletter("subscriber", "ls").out
+    assert "Nothing is mailed" in newsletter("status").out
+    assert "newsletter db release" in newsletter("worker", "--once").err
+    assert mail.accepted == []
+    assert newsletter("db", "release", "--yes").code == 0
+    assert "Nothing is mailed" not in newsletter("status").out
+    assert newsletter("db", "release", "--yes").code == 1
+    assert newsletter("worker", "--once").code == 0
+
+
+def test_u17_a_foreign_key_is_said_until_it_is_accepted(
+    newsletter: Run, mail: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEWSLETTER_SECRET_KEY", "quite-another-one-0123456789")
+    assert "secret_key is not the key" in newsletter("worker", "--once").err
+    assert '"secret_key",\n    "verdict": "bad"' in newsletter("doctor", "--json").out
+    assert newsletter("db", "accept-key", "--yes").code == 0
+    assert "secret_key" not in newsletter("worker", "--once").err
+
+
+def test_db_hold_stops_a_running_installation(newsletter: Run, mail: FaultServer) -> None:
+    assert newsletter("db", "hold", "--yes").code == 0
+    assert newsletter("db", "hold", "--yes").code == 1
+    assert json.loads(newsletter("status", "--json").out)["hold"]["because"] == "held by hand"
+
+
 def test_doctor(newsletter: Run, mail: FaultServer) -> None:
     found = {row["id"]: row for row in json.loads(newsletter("doctor", "--json").out)}
     assert found["base_url"]["verdict"] == "good"

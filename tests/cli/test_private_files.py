@@ -118,10 +118,7 @@ def test_a4_doctor_names_what_others_can_read(newsletter: Run, tmp_path: Path) -
         (tmp_path / name).chmod(0o644)
     check = looked_at(newsletter)
     assert check["verdict"] == "bad"
-    assert all(
-        name in check["hint"]
-        for name in ("newsletter.db ", "newsletter.db.before-restore", "newsletter.toml")
-    )
+    assert all(name in check["hint"] for name in ("newsletter.db ", "newsletter.db.before-restore", "newsletter.toml"))
 
 
 def looked_at(newsletter: Run) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from contextlib import closing
 import pytest
 
 from newsletter.db.session import reading, transaction
+from newsletter.errors import Refused
 from newsletter.models import MailingList
+from newsletter.services.operations.restore import restore
 from newsletter.settings import Settings
+from tests.conftest import SECRET
 from tests.fakes import Clock, Sink
 from tests.house import House
 from tests.people import add_list, add_reader
@@ -82,3 +86,30 @@ def test_killed_at_any_moment_it_leaves_the_old_or_the_new_state(house: House) -
     house.restore()
     house.close()
     assert not list(house.file.parent.glob(".*restoring*")), "what killed ones left is removed"
+
+
+def test_w2_a_running_worker_is_named_and_nothing_is_replaced(house: House) -> None:
+    house.backup()
+    house.close()
+    environ = {
+        "PATH": os.environ["PATH"],
+        "NEWSLETTER_SECRET_KEY": SECRET,
+        "NEWSLETTER_DATABASE_URL": house.settings.database_url,
+    }
+    command = [sys.executable, "-c", "from newsletter.cli import main; main()", "worker"]
+    worker = subprocess.Popen(
+        command, env=environ, cwd=house.file.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        assert worker.stdout is not None
+        assert "Working" in worker.stdout.readline()
+        before = house.file.stat().st_ino
+        with pytest.raises(Refused, match=f"in use by process {worker.pid} .*worker"):
+            restore(house.settings, house.copy)
+        assert house.file.stat().st_ino == before
+    finally:
+        worker.terminate()
+        worker.communicate(timeout=30)
+    assert worker.returncode == 0
+    assert not house.file.with_name("newsletter.db-wal").exists(), "the last process empties the log"
+    assert house.restore().kept

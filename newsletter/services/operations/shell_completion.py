@@ -29,7 +29,10 @@ def campaigns(config: Path | None) -> list[tuple[str, str]]:
 
 def _asked(config: Path | None, query: str) -> list[tuple[str, str]]:
     try:
-        address = f"{_database(config).resolve().as_uri()}?mode=ro"
+        file = _database(config).resolve()
+        if not os.access(file, os.W_OK):  # SQLite would leave side files that lock its owner out
+            return []
+        address = f"{file.as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=SECONDS)) as connection:
             return [(str(name), str(text)) for name, text in connection.execute(query)]
     except (OSError, ValueError, sqlite3.Error):
