@@ -15,8 +15,9 @@ from newsletter.errors import Refused
 from newsletter.models import Campaign, Installation
 from newsletter.services.runtime import Environment
 from newsletter.tokens import fingerprint
+from newsletter.vocabulary import CampaignStatus
 
-OPEN = ("scheduled", "sending")
+OPEN = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING)
 RELEASE = "newsletter db release"
 FOREIGN_KEY = "secret_key is not the key that signed this installation's links: links in mails sent so far do not open"
 FOREIGN_KEY_HINT = "put the old key into secret_key_fallbacks; if it is lost, newsletter db accept-key"
@@ -77,7 +78,7 @@ def hold(session: Session, because: str, now: datetime) -> int:
     row.held_at, row.held_because = now, because[:500]
     open_campaigns = session.scalars(select(Campaign).where(Campaign.status.in_(OPEN))).all()
     for campaign in open_campaigns:
-        campaign.status, campaign.reason = "paused", because[:500]
+        campaign.status, campaign.reason = CampaignStatus.PAUSED, because[:500]
     return len(open_campaigns)
 
 
@@ -103,7 +104,7 @@ def find_hold() -> Hold | None:
         row = session.get(Installation, 1)
         if row is None or row.held_at is None:
             return None
-        paused = session.scalar(select(func.count()).where(Campaign.status == "paused")) or 0
+        paused = session.scalar(select(func.count()).where(Campaign.status == CampaignStatus.PAUSED)) or 0
         return Hold(row.held_at, row.held_because, outbox.waiting(session), int(paused))
 
 

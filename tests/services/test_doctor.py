@@ -152,7 +152,7 @@ def test_why_she_did_not_get_it(env: Environment, reader: Callable[..., None], s
         left = session.scalars(
             select(Subscription).join(Subscriber).where(Subscriber.email == "gone@example.com")
         ).one()
-        leave(session, left, Evidence("author"), env.now)
+        leave(env, session, left, Evidence("author"))
     suppressions.add(env, "barred@example.com", reason="complaint")
     sink.script = lambda outgoing: (
         refusal(outgoing, 550, "5.1.1", "Nobody here") if "bounced" in outgoing.recipient else None

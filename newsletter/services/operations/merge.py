@@ -21,6 +21,7 @@ from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.signup.double_opt_in import drop_requests
 from newsletter.services.subscribers.privacy import delete_subscriber
 from newsletter.tokens import keyed_hash
+from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
 AT_ONCE = 500
 """Rows that are looked up in one query."""
@@ -138,7 +139,7 @@ class Merger:
         """Keep a hash that our own keys recognise."""
         hashes = [keyed_hash(key, email_key) for key in self.keys]
         if not self._suppressions(Suppression.email_hash, hashes):
-            self.session.add(Suppression(email_hash=hashes[0], reason="erased", created_at=self.now))
+            self.session.add(Suppression(email_hash=hashes[0], reason=SuppressionReason.ERASED, created_at=self.now))
 
     # ── addresses ──────────────────────────────────────────────────────────────────────────────────
 
@@ -181,7 +182,10 @@ class Merger:
                     subscription.handle = row["handle"]
             self.session.flush()
             for row, subscription in pairs:
-                if row["status"] == "unsubscribed" and subscription.status != "unsubscribed":
+                if (
+                    row["status"] == SubscriptionStatus.UNSUBSCRIBED
+                    and subscription.status != SubscriptionStatus.UNSUBSCRIBED
+                ):
                     left_at = _moment(row["unsubscribed_at"])
                     if left_at is None or not self._has_agreed_since(subscription, left_at):
                         self._end(subscription, left_at or self.now, row["round"] or 1)
@@ -224,7 +228,7 @@ class Merger:
         return yes is not None and yes > left_at
 
     def _end(self, subscription: Subscription, left_at: datetime, round_: int) -> None:
-        subscription.status, subscription.unsubscribed_at = "unsubscribed", left_at
+        subscription.status, subscription.unsubscribed_at = SubscriptionStatus.UNSUBSCRIBED, left_at
         subscription.round = max(subscription.round, round_)
         drop_requests(self.session, subscription)
         note_consent(self.session, subscription.id, "unsubscribed", TAKEN_OVER, self.now)
