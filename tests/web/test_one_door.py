@@ -422,6 +422,7 @@ def test_b5_whoever_confirms_or_leaves_takes_nothing_off_others_requests(
 ) -> None:
     """Their requests have other numbers: bob has asked twice."""
     sign_up(client, "bob@example.com", **THEIRS)
+    work(app)
     clock.forward(timedelta(days=1))
     sign_up(client, "bob@example.com", **HERS)
     sign_up(client, "ana@example.com", name="Ana")
