@@ -17,7 +17,7 @@ from newsletter.mail.smtp.protocol import Conversation
 from newsletter.mail.smtp.types import Outgoing
 from newsletter.outbox import Ledger, Mark
 from newsletter.services.runtime import utcnow
-from newsletter.tokens import Tokens, message_id
+from newsletter.tokens import References, Tokens
 
 TURNS, READERS = 7, 20_000
 
@@ -34,7 +34,7 @@ def stages() -> Iterator[tuple[str, float]]:
     def build() -> bytes:
         values = {
             "name": "Reader 1", "email": "reader1@example.org", "date": "Tue, 24 Nov 2026 09:00:00 +0000",
-            "message_id": message_id("a" * 32, 12345, "example.com"),
+            "message_id": References(b"k" * 32).message_id(12345, "example.com"),
             "unsubscribe_url": "https://news.example.com/unsubscribe/" + tokens.sign("unsubscribe", "handle123456", now),
             "preferences_url": "https://news.example.com/preferences/" + tokens.sign("preferences", "handle123456", now),
         }  # fmt: skip

@@ -109,13 +109,14 @@ class LinkInvalid(LinkError):
 
 
 class LinkExpired(LinkError):
-    """The signature is right, the time is over. `payload` is what it named: enough to mail its owner a fresh one, and
-    never to be shown."""
+    """The signature is right, the time is over. `payload` is what it named: enough to mail its owner a fresh one of the
+    same `purpose`, and never to be shown."""
 
-    def __init__(self, signed_at: datetime, payload: str = "") -> None:
+    def __init__(self, signed_at: datetime, payload: str = "", purpose: str = "") -> None:
         super().__init__("this link is no longer valid")
         self.signed_at = signed_at
         self.payload = payload
+        self.purpose = purpose
 
 
 class LinkSpent(LinkError):

@@ -7,11 +7,10 @@ import re
 import sys
 
 from newsletter.addresses import mask
+from newsletter.link_purposes import PATHS
 
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]+(?:\.[\w-]+)+")
-_LINK = re.compile(
-    r"/(confirm|stay|preferences|unsubscribe|export|erase|address|resources|never|hooks/bounces/[\w-]+)/[\w.%-]+"
-)
+_LINK = re.compile(rf"/({'|'.join(PATHS)}|hooks/bounces/[\w-]+)/[\w.%-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

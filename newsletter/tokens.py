@@ -1,39 +1,24 @@
-"""Signed links: one purpose each, one salt each; and the ids a message carries.
+"""Signed links: one purpose each, one salt each; handles; and the references that name a message outside.
 
 A token is `payload.signature`, or `payload.time.signature` where its purpose has a lifetime. What the payload names
-(a subscription's or a subscriber's handle) is the caller's; nothing here knows the database.
+(a subscription's handle) is the caller's; nothing here knows the database.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from itsdangerous import BadSignature, HMACAlgorithm, Signer
 
 from newsletter.errors import LinkExpired, LinkInvalid
+from newsletter.link_purposes import LinkPurpose
 
-Purpose = Literal[
-    "confirm", "stay", "preferences", "unsubscribe", "export", "erase", "address", "resources", "never", "form"
-]
-
-LIFETIMES: dict[Purpose, timedelta | None] = {
-    "confirm": timedelta(days=7),
-    "stay": timedelta(days=200),
-    "preferences": timedelta(days=30),
-    "unsubscribe": None,
-    "export": timedelta(days=1),
-    "erase": timedelta(days=1),
-    "address": timedelta(days=1),
-    "resources": timedelta(days=30),
-    "never": timedelta(days=14),
-    "form": timedelta(days=1),
-}
 LEEWAY = timedelta(minutes=10)
 """How far two machines' clocks may differ."""
 
@@ -42,15 +27,26 @@ _HANDLE_BYTES = 9
 
 
 def new_handle() -> str:
-    """A public name for a row, 12 URL-safe characters: says nothing of how many there are, and is never reused."""
-    return secrets.token_urlsafe(_HANDLE_BYTES)
+    """Make a public name for a row: 12 random URL-safe characters, with a letter or digit at both ends.
+
+    It says nothing of how many rows there are. Mail programs leave a hyphen at the end of an address out of the link.
+    """
+    while True:
+        handle = secrets.token_urlsafe(_HANDLE_BYTES)
+        if handle[0] not in "-_" and handle[-1] not in "-_":
+            return handle
 
 
 class _Mac(HMACAlgorithm):
-    """HMAC-SHA256 cut to 24 bytes (RFC 2104 §5): base64 then has no spare bits, so that each token has one spelling."""
+    """Sign with HMAC-SHA256, cut to 191 bits (RFC 2104 section 5).
+
+    24 bytes leave base64 no spare bits, so that each token has one spelling. With one bit of the last byte always
+    clear, the last of the 32 characters is a letter from A to f: a token never ends with a hyphen or underscore.
+    """
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return hmac.digest(key, value, "sha256")[:24]
+        mac = hmac.digest(key, value, "sha256")
+        return mac[:23] + bytes([mac[23] & 0b1101_1111])
 
 
 class _Signer(Signer):
@@ -70,24 +66,25 @@ class Tokens:
     def __init__(self, keys: Sequence[str]) -> None:
         # itsdangerous signs with the last key of its list.
         ordered = list(reversed(keys))
-        self._signers: dict[Purpose, _Signer] = {
+        self._signers: dict[str, _Signer] = {
             purpose: _Signer(
                 ordered,
-                salt=f"newsletter.{purpose}",
+                salt=f"newsletter.{purpose.value}",
                 key_derivation="hmac",
                 digest_method=hashlib.sha256,
                 algorithm=_Mac(hashlib.sha256),
             )
-            for purpose in LIFETIMES
+            for purpose in LinkPurpose
         }
+        self._lifetimes: dict[str, timedelta | None] = {purpose: purpose.lifetime for purpose in LinkPurpose}
 
-    def sign(self, purpose: Purpose, payload: str, now: datetime) -> str:
+    def sign(self, purpose: LinkPurpose, payload: str, now: datetime) -> str:
         """The token for `payload`, made at `now`."""
-        if LIFETIMES[purpose] is not None:
+        if self._lifetimes[purpose] is not None:
             payload = f"{payload}.{int(now.timestamp()):x}"
         return self._signers[purpose].sign(payload).decode("ascii")
 
-    def open(self, purpose: Purpose, token: str, now: datetime) -> str:
+    def open(self, purpose: LinkPurpose, token: str, now: datetime) -> str:
         """The payload of `token`. Raises `LinkInvalid`, or `LinkExpired` where only the time is over."""
         if not _TOKEN.fullmatch(token):
             raise LinkInvalid
@@ -95,32 +92,73 @@ class Tokens:
             payload = self._signers[purpose].unsign(token).decode("ascii")
         except BadSignature:
             raise LinkInvalid from None
-        lifetime = LIFETIMES[purpose]
+        lifetime = self._lifetimes[purpose]
         if lifetime is None:
             return payload
         payload, _, stamp = payload.rpartition(".")
         signed_at = datetime.fromtimestamp(int(stamp, 16), UTC)
         if not -LEEWAY <= now - signed_at <= lifetime + LEEWAY:
-            raise LinkExpired(signed_at, payload)
+            raise LinkExpired(signed_at, payload, purpose)
         return payload
 
-    def signed_at(self, purpose: Purpose, token: str) -> datetime:
+    def signed_at(self, purpose: LinkPurpose, token: str) -> datetime:
         """When a token that opens was made; for purposes with a lifetime."""
         return datetime.fromtimestamp(int(token.rsplit(".", 2)[1], 16), UTC)
 
 
-def message_id(seed: str, delivery: int, domain: str) -> str:
-    """The Message-ID of a delivery, without angle brackets: the same however often it is sent (RFC 5322 §3.6.4).
+class References:
+    """Names deliveries to the outside: in Message-IDs, return paths and envelope ids.
 
-    `seed` is random and belongs to the campaign, so that nobody can make up another recipient's id.
+    A reference is 24 characters from a to z and 2 to 7, as mail systems that fold the case of a local part keep them.
+    It holds a delivery's id, encrypted under a MAC of itself (a synthetic IV, as in RFC 5297): the same delivery always
+    has the same reference, nobody without the key can count by them or make one up, and `find_delivery` reads it back.
     """
-    mac = hmac.digest(seed.encode(), b"%d" % delivery, "sha256")[:9].hex()
-    return f"d.{delivery}.{mac}@{domain}"
+
+    _MAC_BYTES, _ID_BYTES = 9, 6
+
+    def __init__(self, key: bytes) -> None:
+        self._mac_key, self._pad_key = (hmac.digest(key, use, "sha256") for use in (b"mac", b"pad"))
+
+    def name_delivery(self, delivery: int) -> str:
+        """Name a delivery."""
+        plain = delivery.to_bytes(self._ID_BYTES, "big")
+        mac = self._authenticate(plain)
+        return base64.b32encode(mac + self._encrypt(plain, mac)).decode("ascii").lower()
+
+    def find_delivery(self, reference: str) -> int | None:
+        """Read a delivery's id back, in whatever case; None where the reference is none of ours."""
+        try:
+            raw = base64.b32decode(reference.upper())
+        except ValueError:
+            return None
+        mac, encrypted = raw[: self._MAC_BYTES], raw[self._MAC_BYTES :]
+        plain = self._encrypt(encrypted, mac)
+        genuine = len(encrypted) == self._ID_BYTES and hmac.compare_digest(mac, self._authenticate(plain))
+        return int.from_bytes(plain, "big") if genuine else None
+
+    def message_id(self, delivery: int, domain: str) -> str:
+        """Name a delivery's message, without angle brackets: the same however often it is sent (RFC 5322 section
+        3.6.4)."""
+        return f"{self.name_delivery(delivery)}@{domain}"
+
+    def _authenticate(self, plain: bytes) -> bytes:
+        return hmac.digest(self._mac_key, plain, "sha256")[: self._MAC_BYTES]
+
+    def _encrypt(self, plain: bytes, mac: bytes) -> bytes:
+        pad = hmac.digest(self._pad_key, mac, "sha256")
+        return bytes(one ^ other for one, other in zip(plain, pad, strict=False))
+
+
+def random_message_id(domain: str) -> str:
+    """Make a Message-ID for a message that no delivery stands for, as a test."""
+    return f"{base64.b32encode(secrets.token_bytes(15)).decode('ascii').lower()}@{domain}"
 
 
 def return_path(address: str, reference: str) -> str:
-    """The envelope sender of one message (VERP), ``bounces+d.7.1a2b…@example.com``: a report of its failure names it.
-    `reference` is the local part of its Message-ID, which nobody can make up."""
+    """Make the envelope sender of one message (VERP), ``bounces+k3v9…@example.com``: a report of its failure names it.
+
+    `reference` is the local part of its Message-ID, which nobody can make up.
+    """
     local, _, domain = address.rpartition("@")
     return f"{local}+{reference}@{domain}"
 

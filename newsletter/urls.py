@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from newsletter.tokens import Purpose, Tokens
+from newsletter.link_purposes import PATHS, LinkPurpose
+from newsletter.tokens import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,47 +24,53 @@ class Links:
         """A list's own page."""
         return f"{self.base_url}/{slug}/"
 
-    def archive(self, slug: str, campaign: int | None = None) -> str:
-        """What was mailed: all of it, or one mailing."""
-        return f"{self.base_url}/{slug}/archive/{campaign or ''}"
+    def archive(self, slug: str, campaign: str = "") -> str:
+        """Return the address of what was mailed: all of it, or one campaign, by its handle."""
+        return f"{self.base_url}/{slug}/archive/{campaign}"
 
     def picture(self, slug: str, name: str) -> str:
         """A letter's picture."""
         return f"{self.base_url}/{slug}/archive/media/{name}"
 
     def confirm(self, handle: str, round_: int, now: datetime) -> str:
-        """Confirms the `round_`-th request of a subscription; 7 days."""
-        return self._signed("confirm", f"{handle}.{round_}", now)
+        """Confirm the `round_`-th request of a subscription."""
+        return self._signed(LinkPurpose.CONFIRM, f"{handle}.{round_}", now)
 
     def never(self, handle: str, round_: int, now: datetime) -> str:
-        """Says of the `round_`-th request of a subscription that its owner did not make it; 14 days, as long as it is
-        kept."""
-        return self._signed("never", f"{handle}.{round_}", now)
+        """Say of the `round_`-th request of a subscription that its owner did not make it."""
+        return self._signed(LinkPurpose.NEVER, f"{handle}.{round_}", now)
 
-    def stay(self, handle: str, campaign_id: int, now: datetime) -> str:
-        """Confirms again, for a campaign that asks to; 200 days."""
-        return f"{self.base_url}/stay/{self.tokens.sign('stay', f'{handle}.{campaign_id}', now)}"
+    def stay(self, handle: str, campaign: str, now: datetime) -> str:
+        """Confirm again, for a campaign that asks to, named by its handle."""
+        return self._signed(LinkPurpose.STAY, f"{handle}.{campaign}", now)
 
-    def preferences(self, handle: str, now: datetime, *, own: bool = False) -> str:
-        """A reader's preferences; 30 days. With `own`, the link was asked for and mailed to her alone: for a day it
-        opens what no forwarded mail may (services/subscribers/preferences.py)."""
-        return self._signed("preferences", f"{handle}.own" if own else handle, now)
+    def preferences(self, handle: str, now: datetime) -> str:
+        """Change or end one subscription."""
+        return self._signed(LinkPurpose.PREFERENCES, handle, now)
+
+    def account(self, handle: str, now: datetime) -> str:
+        """Change everything of a subscriber; for mails that were asked for."""
+        return self._signed(LinkPurpose.ACCOUNT, handle, now)
 
     def unsubscribe(self, handle: str, now: datetime) -> str:
-        """Ends a subscription; for ever."""
-        return self._signed("unsubscribe", handle, now)
+        """End one subscription."""
+        return self._signed(LinkPurpose.UNSUBSCRIBE, handle, now)
 
     def export(self, handle: str, now: datetime) -> str:
-        """Everything that is known of a reader; a day."""
-        return self._signed("export", handle, now)
+        """Download everything that is known of a subscriber."""
+        return self._signed(LinkPurpose.EXPORT, handle, now)
 
     def erase(self, handle: str, now: datetime) -> str:
-        """Forgets a reader; a day."""
-        return self._signed("erase", handle, now)
+        """Forget a subscriber."""
+        return self._signed(LinkPurpose.ERASE, handle, now)
 
     def address(self, handle: str, mark: str, now: datetime) -> str:
-        """Confirms a new address, known by its `mark`; a day."""
-        return self._signed("address", f"{handle}.{mark}", now)
+        """Confirm a new address, known by its `mark`."""
+        return self._signed(LinkPurpose.ADDRESS, f"{handle}.{mark}", now)
+
+    def address_undo(self, change: str, now: datetime) -> str:
+        """Take a change of address back, named by its handle."""
+        return self._signed(LinkPurpose.ADDRESS_UNDO, change, now)
 
     def resource(self, name: str) -> str:
         """What stands for a resource until a reader is known, and for everybody: a page that mails readers theirs."""
@@ -71,19 +78,16 @@ class Links:
 
     def resource_of(self, handle: str, name: str, now: datetime) -> str:
         """A resource, for one reader; 30 days."""
-        return self._signed("resources", f"{handle}.{name}", now)
+        return self._signed(LinkPurpose.RESOURCE, f"{handle}.{name}", now)
 
-    def _signed(self, purpose: Purpose, payload: str, now: datetime) -> str:
-        return f"{self.base_url}/{purpose}/{self.tokens.sign(purpose, payload, now)}"
+    def _signed(self, purpose: LinkPurpose, payload: str, now: datetime) -> str:
+        return f"{self.base_url}/{purpose.path}/{self.tokens.sign(purpose, payload, now)}"
 
-
-SIGNED = ("confirm", "stay", "preferences", "unsubscribe", "export", "erase", "address", "resources", "never")
-"""Where signed links live: no business of logs and search engines."""
 
 RESERVED_SLUGS = frozenset(
     {
-        "address", "admin", "archive", "confirm", "embed", "erase", "export", "favicon.ico", "healthz", "hooks", "link",
-        "metrics", "never", "preferences", "resources", "robots.txt", "static", "stay", "subscribe", "unsubscribe",
+        "admin", "archive", "embed", "favicon.ico", "healthz", "hooks", "link", "metrics", "robots.txt", "static",
+        "subscribe", *(purpose.value for purpose in LinkPurpose), *PATHS,
     }
 )  # fmt: skip
 """What no list may be called, because pages of that name are there already."""

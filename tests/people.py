@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.models import Entry, Feed, MailingList, Subscriber, Subscription
+from newsletter.db.session import reading
+from newsletter.models import Campaign, Entry, Feed, MailingList, Subscriber, Subscription
 from newsletter.tokens import new_handle
 from tests.fakes import START
 
@@ -90,3 +92,9 @@ def add_entry(session: Session, feed: Feed, title: str, *, fate: str = "ready", 
     session.add(entry)
     session.flush()
     return entry
+
+
+def campaign_handle(campaign_id: int) -> str:
+    """What a campaign is called outside, as in the archive."""
+    with reading() as session:
+        return session.scalars(select(Campaign.handle).where(Campaign.id == campaign_id)).one()

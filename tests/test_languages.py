@@ -243,7 +243,7 @@ def test_the_mails_speak_the_readers_language(app: Flask, client: FlaskClient, s
 def test_a_reader_chooses_her_language(app: Flask, client: FlaskClient, clock: Clock) -> None:
     with app.app_context(), transaction() as session:
         handle = add_reader(session, add_list(session), "ana@example.com").handle
-    url = f"/preferences/{Tokens([SECRET]).sign('preferences', handle, clock.now)}"
+    url = f"/preferences/{Tokens([SECRET]).sign('account', handle, clock.now)}"
     assert "Gespeichert." in client.post(url, data={"language": "de"}).get_data(as_text=True)
     assert "Ihre Einstellungen" in client.get(url, headers={"Accept-Language": "fr"}).get_data(as_text=True)
     client.post(url, data={"language": "<script>"})

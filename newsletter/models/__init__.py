@@ -4,12 +4,14 @@ from newsletter.models.campaigns import Campaign, CampaignEntry, Edition, Period
 from newsletter.models.feeds import Entry, Feed
 from newsletter.models.letters import Picture, Step, StepTaken
 from newsletter.models.lists import FormField, MailingList
-from newsletter.models.operation import Counter, Installation, LastingKey, Rest, WorkerRow
+from newsletter.models.operation import Counter, Installation, InstallationKey, LastingKey, Rest, WorkerRow
 from newsletter.models.outbox import Delivery, Lease
 from newsletter.models.resources import Resource
 from newsletter.models.subscribers import (
+    AddressChange,
     ConsentEvent,
     Mailbox,
+    RetiredHandle,
     Subscriber,
     Subscription,
     SubscriptionRequest,
@@ -20,6 +22,7 @@ from newsletter.models.subscribers import (
 from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
 __all__ = [
+    "AddressChange",
     "Campaign",
     "CampaignEntry",
     "ConsentEvent",
@@ -31,6 +34,7 @@ __all__ = [
     "Feed",
     "FormField",
     "Installation",
+    "InstallationKey",
     "LastingKey",
     "Lease",
     "Mailbox",
@@ -39,6 +43,7 @@ __all__ = [
     "Picture",
     "Resource",
     "Rest",
+    "RetiredHandle",
     "Step",
     "StepTaken",
     "Subscriber",

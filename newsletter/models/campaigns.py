@@ -12,12 +12,14 @@ from newsletter.db.closed_set import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.feeds import Entry
 from newsletter.models.lists import MailingList
+from newsletter.tokens import new_handle
 from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus
 
 
 class Campaign(Base):
-    """One mailing. `seed` makes its Message-IDs; `first_id`–`last_id` are its deliveries, frozen in one transaction;
-    `leased_id` is how far workers have taken slices of them.
+    """One mailing. `handle` names it outside (its page in the archive); `seed` draws who gets which of two subjects.
+    `first_id`–`last_id` are its deliveries, frozen in one transaction; `leased_id` is how far workers have taken slices
+    of them.
 
     Of a letter: `source` is its file's text, `file` where that lay, `pictures` its local pictures (source → name),
     `segment` who of the list gets it, `digest` tells one letter's content from another's. With a `subject_b`, `share`
@@ -36,6 +38,7 @@ class Campaign(Base):
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    handle: Mapped[str] = mapped_column(String(20), unique=True, default=new_handle)
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"), index=True)
     kind: Mapped[CampaignKind] = mapped_column(ClosedSet(CampaignKind, 10))
     status: Mapped[CampaignStatus] = mapped_column(ClosedSet(CampaignStatus, 10), index=True)

@@ -21,6 +21,19 @@ class Counter(Base):
     count: Mapped[int] = mapped_column(Integer)
 
 
+class InstallationKey(Base):
+    """A random key of this installation, made with its database and kept as long as that.
+
+    `deliveries` names messages to the outside (`newsletter.tokens.References`): a message keeps its
+    Message-ID whatever becomes of `secret_key`.
+    """
+
+    __tablename__ = "installation_keys"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    value: Mapped[str] = mapped_column(String(64))
+
+
 class WorkerRow(Base):
     """A worker process and when it last ticked."""
 

@@ -107,6 +107,36 @@ class Subscription(Base):
     mailing_list: Mapped[MailingList] = relationship()
 
 
+class RetiredHandle(Base):
+    """A handle that a subscription had before its subscriber's address changed.
+
+    Links with it lie in the old mailbox: they end the subscription, and open nothing else.
+    """
+
+    __tablename__ = "retired_handles"
+
+    handle: Mapped[str] = mapped_column(String(20), primary_key=True)
+    subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="CASCADE"), index=True)
+    retired_at: Mapped[datetime]
+
+
+class AddressChange(Base):
+    """A change of address that its old mailbox may still take back, by a link with this `handle`."""
+
+    __tablename__ = "address_changes"
+
+    handle: Mapped[str] = mapped_column(String(20), primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"), index=True)
+    list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
+    old_email: Mapped[str] = mapped_column(String(254))
+    old_email_key: Mapped[str] = mapped_column(String(254))
+    changed_at: Mapped[datetime] = mapped_column(index=True)
+    undone_at: Mapped[datetime | None]
+
+    subscriber: Mapped[Subscriber] = relationship()
+    mailing_list: Mapped[MailingList] = relationship()
+
+
 class Wording(Base):
     """A text somebody agreed to, known by the SHA-256 of its content: it cannot change without becoming another one;
     a trigger refuses to try."""

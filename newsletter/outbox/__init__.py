@@ -40,6 +40,7 @@ from newsletter.outbox.queries import (
 )
 from newsletter.outbox.record import Ledger
 from newsletter.outbox.recovery import DOUBTS_AT_MOST, SET_ASIDE, recover, release
+from newsletter.outbox.references import references
 from newsletter.outbox.types import DeliveryRow, Held, Mark, Row, Totals
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "next_due",
     "recipients",
     "recover",
+    "references",
     "release",
     "retry",
     "rows",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, cast
@@ -40,14 +39,14 @@ def enqueue(
 ) -> int:
     """Queues one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks; or `held`, until it is
     let go. Without a subscription it is a notice to the list's author, and `context` says where it goes. Returns its
-    id. The seed of its Message-ID is made here, unless `context` brings one."""
+    id."""
     row = {
         "mail": mail,
         "subscription_id": subscription_id,
         "status": "queued",
         "created_at": now,
         "due_at": None if held else now,
-        "context": {"seed": secrets.token_hex(16), **(context or {})},
+        "context": context or {},
     }
     query = insert(deliveries).returning(deliveries.c.id)
     return int(session.connection().execute(query, row).scalar_one())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import cast
+from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import Table, bindparam, insert, select, text
 from sqlalchemy.orm import Session, joinedload
@@ -17,11 +19,14 @@ from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.html.sanitize import lines, plain
 from newsletter.i18n import Text, say
+from newsletter.link_purposes import PATHS
 from newsletter.models import ConsentEvent, Subscriber, Wording
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import suppressed
 
 CUT_AT_ONCE = 500
+SIGNATURE_LENGTH = 32
+"""Characters of a signed link's last part."""
 WORDING_AT_MOST = 5000
 
 _evidence, _wordings = cast(Table, ConsentEvent.__table__), cast(Table, Wording.__table__)
@@ -71,6 +76,30 @@ def worded(session: Session, shown: object, otherwise: str) -> str:
     return otherwise
 
 
+def without_secrets(url: str) -> str:
+    """Cut a page's address to what the record needs: where it is, and of a page of ours behind a signed link only its
+    purpose.
+
+    User, query and fragment go: they hold tokens, addresses and what somebody searched for.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+    return urlunsplit((parts.scheme, host, "/".join(_without_tokens(parts.path.split("/"))), "", ""))
+
+
+def _without_tokens(segments: Sequence[str]) -> Iterator[str]:
+    """Leave out what comes after a signed link's purpose, and whatever else looks signed."""
+    for number, segment in enumerate(segments):
+        if number and segments[number - 1] in PATHS and segment:
+            yield "…"
+            return
+        signed = "." in segment and len(segment.rpartition(".")[2]) == SIGNATURE_LENGTH
+        yield "…" if signed else segment
+
+
 def note_consent(
     session: Session,
     subscription_id: int,
@@ -89,7 +118,7 @@ def note_consent(
         "source": evidence.source,
         "form": plain(evidence.form, limit=40),
         "wording_hash": remember(session, lines(wording, limit=WORDING_AT_MOST), now) if wording else None,
-        "page": plain(evidence.page, limit=500),
+        "page": plain(without_secrets(evidence.page), limit=500),
         "ip": evidence.ip[:45],
         "user_agent": plain(evidence.user_agent, limit=300),
         "message_id": message_id,

@@ -20,7 +20,9 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid, NotFound, Refused
 from newsletter.html.sanitize import plain
-from newsletter.models import Resource, Subscription
+from newsletter.link_purposes import LinkPurpose
+from newsletter.models import Resource
+from newsletter.services.link_holders import find_subscription
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import suppressed
 
@@ -138,20 +140,13 @@ def linker(known: Collection[str], address: Callable[[str], str]) -> Callable[[s
     return resource
 
 
-def title(name: str) -> str:
-    """What a resource is called. Raises `NotFound`."""
-    with reading() as session:
-        return _find(session, name).title
-
-
 def open_(env: Environment, token: str) -> Opened:
     """The file a subscriber's link names. Raises `LinkError`; `NotFound` where it was removed; `Refused` where she is
     subscribed no more."""
-    handle, _, name = env.tokens.open("resources", token, env.now).partition(".")
     with reading() as session:
+        subscription, name = find_subscription(env, session, LinkPurpose.RESOURCE, token)
         row = _find(session, name)
-        subscription = session.scalar(select(Subscription).where(Subscription.handle == handle))
-        if subscription is None or suppressed(env, session, subscription.subscriber.email_key):
+        if suppressed(env, session, subscription.subscriber.email_key):
             raise LinkInvalid
         if subscription.status != "active":
             raise Refused("this file is for subscribers")

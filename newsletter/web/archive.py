@@ -26,10 +26,10 @@ def archive(slug: str) -> Response:
     return page("archive.html", list=shown, mailings=lists.mailings(slug, limit=500))
 
 
-@blueprint.get("/<slug>/archive/<int(max=9223372036854775807):campaign_id>")
-def mailing(slug: str, campaign_id: int) -> Response:
+@blueprint.get("/<slug>/archive/<handle>")
+def mailing(slug: str, handle: str) -> Response:
     """One mailing, as it was mailed but for its reader."""
-    html = archiving.page(environment(), slug, campaign_id)
+    html = archiving.page(environment(), slug, handle)
     return Response(html, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
 
 

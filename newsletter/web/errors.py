@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadHost, HTTPException
 
 from newsletter.errors import DatabaseError, InvalidInput, LinkError, LinkExpired, LinkSpent, NotFound, TooMany
 from newsletter.i18n import Text, say
-from newsletter.services.subscribers import link_requests
+from newsletter.link_purposes import LinkPurpose
 from newsletter.web.locale import current, told
 from newsletter.web.responses import message, private
 
@@ -34,8 +34,8 @@ def link_error(error: LinkError) -> Response:
             "Links in our mails work for a while only, so that an old mail opens nothing. We gladly send a new one."
         )
         token = (request.view_args or {}).get("token", "")
-        purpose = request.path.split("/")[1]
-        anew = {"token": token, "purpose": purpose} if purpose in link_requests.REPLACED else {}
+        renewable = error.purpose in {purpose for purpose in LinkPurpose if purpose.renewable}
+        anew = {"token": token, "purpose": error.purpose} if renewable else {}
         return message(410, gettext("This link has expired"), text, ask_link=True, **anew)
     text = gettext("Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent.")
     return message(404, gettext("This link does not work"), text, ask_link=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
+from newsletter.link_purposes import PATHS
 from newsletter.services import workers
 from newsletter.services.runtime import environment
-from newsletter.urls import SIGNED
 
 blueprint = Blueprint("health", __name__)
 
@@ -29,5 +29,5 @@ def healthz() -> Response:
 @blueprint.get("/robots.txt")
 def robots() -> Response:
     """Personal pages are no business of search engines."""
-    closed = "".join(f"Disallow: /{name}/\n" for name in SIGNED)
+    closed = "".join(f"Disallow: /{name}/\n" for name in PATHS)
     return Response(f"User-agent: *\n{closed}", mimetype="text/plain")

@@ -19,9 +19,10 @@ FILE_POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src '
 
 @blueprint.get("/resources/<path:token>")
 def resource(token: str) -> Response:
-    """The file; or, under its bare name, a page that mails readers their link."""
+    """The file; or, under its bare name, a page that mails subscribers their link and says nothing of the file."""
     if "." not in token:
-        return private(page("resource.html", title=resources.title(token), name=token, error="", typed=""))
+        resources.require([token])
+        return private(page("resource.html", name=token, error="", typed=""))
     try:
         found = resources.open_(environment(), token)
     except Refused:

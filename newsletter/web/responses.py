@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit, urlunsplit
+
 from flask import Blueprint, Response, jsonify, render_template, request
+from werkzeug.routing import RequestRedirect
 
 from newsletter.i18n import Text
 from newsletter.services.consent import Evidence
@@ -39,6 +42,17 @@ def harden(response: Response) -> Response:
         headers.setdefault("X-Frame-Options", "DENY")
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+    return response
+
+
+@blueprint.after_app_request
+def stay_here(response: Response) -> Response:
+    """Redirect to a path, whatever host the request named: for a slash too few or too many, the router's own redirect
+    would lead to that host."""
+    if isinstance(request.routing_exception, RequestRedirect):
+        target = urlsplit(request.routing_exception.new_url)
+        response.headers["Location"] = urlunsplit(("", "", "/" + target.path.lstrip("/"), target.query, ""))
+        response.set_data("")
     return response
 
 

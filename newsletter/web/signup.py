@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.html.sanitize import plain
 from newsletter.i18n import Text, known
+from newsletter.link_purposes import LinkPurpose
 from newsletter.services.consent import Evidence, version
 from newsletter.services.runtime import environment
 from newsletter.services.signup import forms
@@ -52,7 +53,7 @@ def form_page(template: str, shown: Form, *, status: int = 200, **context: Any) 
     speak(mailing_list=shown.language)
     wording, named = _agreed(shown, current())
     typed, errors = context.pop("values", {}), told(context.pop("errors", {}))
-    stamp = typed.get("stamp") or env.tokens.sign("form", shown.slug, env.now)
+    stamp = typed.get("stamp") or env.tokens.sign(LinkPurpose.FORM, shown.slug, env.now)
     context.update(list=shown, wording=wording, version=named, trap=TRAP)
     own = {"stamp": stamp, "page": context.pop("page", "")}
     if typed or errors:

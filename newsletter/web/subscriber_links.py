@@ -9,13 +9,13 @@ from flask import Blueprint, Response, jsonify, request
 
 from newsletter.errors import InvalidInput, LinkInvalid
 from newsletter.i18n import Text
+from newsletter.link_purposes import LinkPurpose
 from newsletter.services.runtime import environment
 from newsletter.services.subscribers import address_change, link_requests, privacy, subscriptions
 from newsletter.services.subscribers import preferences as prefs
 from newsletter.services.subscribers.address_change import Move
 from newsletter.services.subscribers.preferences import Preferences
 from newsletter.services.subscribers.subscriptions import Standing
-from newsletter.tokens import Purpose
 from newsletter.web.locale import speak, told
 from newsletter.web.responses import evidence, page, private
 
@@ -34,7 +34,7 @@ REASON_WORDS = {
 @blueprint.get("/confirm/<path:token>")
 def confirm_page(token: str) -> Response:
     """One button."""
-    standing = subscriptions.look(environment(), "confirm", token)
+    standing = subscriptions.look_confirm(environment(), token)
     return _told("confirmed.html" if standing.status == "active" else "confirm.html", standing)
 
 
@@ -63,15 +63,18 @@ def _never(standing: Standing | None) -> Response:
 @blueprint.get("/unsubscribe/<path:token>")
 def unsubscribe_page(token: str) -> Response:
     """One button, and the way to less mail instead."""
-    standing = subscriptions.look(environment(), "unsubscribe", token)
+    standing = subscriptions.look(environment(), token)
     template = "unsubscribed.html" if standing.status == "unsubscribed" else "unsubscribe.html"
-    return _told(template, standing, preferences=_preferences(token))
+    return _told(template, standing, preferences=_preferences(standing, token))
 
 
 @blueprint.post("/unsubscribe/<path:token>")
 def unsubscribe(token: str) -> Response:
-    """Ends the subscription. A mail program's one-click POST (RFC 8058 §3.2) gets a short 200 without redirect; the
-    page's own buttons may take it back, slow it down, end the others too, or give a reason."""
+    """End the subscription.
+
+    A mail program's one-click POST (RFC 8058 section 3.2) gets a short 200 without redirect; the page's buttons may
+    take it back, slow it down, or give a reason.
+    """
     env, form = environment(), request.form
     if form.get("List-Unsubscribe") == "One-Click":
         subscriptions.unsubscribe(env, token, evidence("one-click"))
@@ -79,14 +82,12 @@ def unsubscribe(token: str) -> Response:
     if form.get("undo"):
         cadence, break_ = form.get("cadence", ""), bool(form.get("break"))
         standing = subscriptions.undo(env, token, evidence("link"), cadence=cadence, break_=break_)
-        return _told("resubscribed.html", standing, preferences=_preferences(token))
-    if form.get("all"):
-        standing = subscriptions.leave_all(env, token, evidence("link"))
-    elif form.get("reason"):
+        return _told("resubscribed.html", standing, preferences=_preferences(standing, token))
+    if form.get("reason"):
         standing = subscriptions.give_reason(env, token, form["reason"], evidence("link"))
     else:
         standing = subscriptions.unsubscribe(env, token, evidence("link"))
-    return _told("unsubscribed.html", standing, preferences=_preferences(token), thanked=bool(form.get("reason")))
+    return _told("unsubscribed.html", standing, thanked=bool(form.get("reason")))
 
 
 def _told(template: str, standing: Standing, *, preferences: str = "", thanked: bool = False) -> Response:
@@ -97,10 +98,12 @@ def _told(template: str, standing: Standing, *, preferences: str = "", thanked: 
     )
 
 
-def _preferences(token: str) -> str:
-    """The reader's preferences, from her link to unsubscribe: as much as a forwarded mail opens."""
+def _preferences(standing: Standing, token: str) -> str:
+    """Return a link to the same subscription's preferences; none from a mailbox that its subscriber has left."""
     env = environment()
-    return env.links.preferences(env.tokens.open("unsubscribe", token, env.now), env.now)
+    if standing.retired:
+        return ""
+    return env.links.preferences(env.tokens.open(LinkPurpose.UNSUBSCRIBE, token, env.now), env.now)
 
 
 @blueprint.get("/preferences/<path:token>")
@@ -149,10 +152,27 @@ def _moved(found: Move) -> Response:
     return private(page("address.html", move=found))
 
 
+@blueprint.get("/address-undo/<path:token>")
+def address_undo_page(token: str) -> Response:
+    """Ask whether a change of address shall be taken back."""
+    return _undone(address_change.look_undo(environment(), token))
+
+
+@blueprint.post("/address-undo/<path:token>")
+def address_undo(token: str) -> Response:
+    """Take a change of address back."""
+    return _undone(address_change.undo(environment(), token, evidence("link")))
+
+
+def _undone(move: Move) -> Response:
+    speak(mailing_list=move.list_language)
+    return private(page("address_undo.html", move=move))
+
+
 @blueprint.get("/export/<path:token>")
 def export_page(token: str) -> Response:
     """One button: nothing personal is in a page that a scanner may fetch."""
-    return _asked("export", token, "export.html")
+    return _asked(LinkPurpose.EXPORT, token, "export.html")
 
 
 @blueprint.post("/export/<path:token>")
@@ -166,7 +186,7 @@ def export(token: str) -> Response:
 @blueprint.get("/erase/<path:token>")
 def erase_page(token: str) -> Response:
     """One button, and what it does."""
-    return _asked("erase", token, "erase.html")
+    return _asked(LinkPurpose.ERASE, token, "erase.html")
 
 
 @blueprint.post("/erase/<path:token>")
@@ -178,7 +198,7 @@ def erase(token: str) -> Response:
     return private(page("erased.html"))
 
 
-def _asked(purpose: str, token: str, template: str) -> Response:
+def _asked(purpose: LinkPurpose, token: str, template: str) -> Response:
     standing = privacy.look(environment(), purpose, token)
     if standing is None:
         return private(page("erased.html"))
@@ -207,8 +227,8 @@ def link() -> Response:
     return private(page("link_sent.html"))
 
 
-def _purpose(text: str) -> Purpose:
-    for purpose in link_requests.REPLACED:
-        if text == purpose:
+def _purpose(text: str) -> LinkPurpose:
+    for purpose in LinkPurpose:
+        if text == purpose and purpose.renewable:
             return purpose
     raise LinkInvalid

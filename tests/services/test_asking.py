@@ -185,10 +185,12 @@ def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock:
     cleanup.tidy(env)
     assert "192.0.2.77" in set(db.session.scalars(select(ConsentEvent.ip)))
     clock.forward(timedelta(days=2))
-    cleanup.tidy(env)
-    db.session.rollback()
-    cut = list(db.session.scalars(select(ConsentEvent.ip).order_by(ConsentEvent.id)))
-    assert cut == ["192.0.2.0/24", "2001:db8:1:2::/64", "203.0.113.0/24", "", ""]
+    signup.subscribe(env, "blog", SignUp("new@example.com"), Evidence("form", ip="198.51.100.4"))
+    for _ in range(3):  # what is cut already is left alone
+        cleanup.tidy(env)
+        db.session.rollback()
+        cut = list(db.session.scalars(select(ConsentEvent.ip).order_by(ConsentEvent.id)))
+        assert cut == ["192.0.2.0/24", "2001:db8:1:2::/64", "203.0.113.0/24", "", "", "198.51.100.4"]
 
 
 def test_a_request_for_somebody_active_changes_nothing_of_hers(env: Environment) -> None:

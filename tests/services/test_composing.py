@@ -25,7 +25,7 @@ from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
 from tests.fakes import START, Clock, Sink, body
-from tests.people import add_entry, add_feed, add_list, add_reader
+from tests.people import add_entry, add_feed, add_list, add_reader, campaign_handle
 
 MONDAY_8 = START + timedelta(days=5, hours=23)  # START is a Tuesday, 9:00 UTC
 
@@ -210,7 +210,7 @@ def test_a_long_sleep_is_one_digest_with_a_ceiling_and_the_rest_in_the_archive(
     html = body(message, "html")
     campaign = db.session.scalars(select(Campaign)).one()
     assert message["Subject"] == "New: Post 089, Post 088 and 88 more"
-    assert f'href="https://news.example.com/blog/archive/{campaign.id}"' in html
+    assert f'href="https://news.example.com/blog/archive/{campaign.handle}"' in html
     assert "And 15 more in the archive" in html
     assert "Also new" in html
     web = db.session.scalars(select(Edition).where(Edition.cursor == WEB)).one()
@@ -228,7 +228,7 @@ def test_the_archive_lists_each_post_once(env: Environment, blog: int, clock: Cl
     sending.send_due(env)
     assert [mailing.subject for mailing in lists.mailings("blog")] == ["Two", "One"], "the weekly one repeats"
     gathered = max(row.id for row in campaigns.ls())
-    assert "One" in archive.page(env, "blog", gathered), "its mails lead to its page"
+    assert "One" in archive.page(env, "blog", campaign_handle(gathered)), "its mails lead to its page"
     intros.write(env, None, "Back from the sea", "weekly")
     publish("Three")
     digests.send_now(env, cadence="instant")
@@ -342,7 +342,7 @@ def test_the_archive_shows_all_and_nothing_of_a_reader(app: Flask, clock: Clock,
             add_entry(session, add_feed(session, mailing_list), "One")
             add_reader(session, mailing_list, "ana@example.com", name="Ana Reader", cadence="instant")
         tick(env)
-        campaign = db.session.scalars(select(Campaign)).one().id
+        campaign = db.session.scalars(select(Campaign)).one().handle
         entry = db.session.scalars(select(Entry)).one()
         assert entry.fate == "sent"
         db.session.rollback()

@@ -131,6 +131,15 @@ def test_a_new_address_is_moved_on_the_authors_word(env: Environment) -> None:
     assert nobody_is_mailed()
 
 
+def test_a_new_address_on_the_authors_word_renews_the_links(env: Environment) -> None:
+    before = {key: row.handle for key, row in rows().items()}
+    shown = correct(env, ANA, Correction(address="ana.new@example.com", because="told me by phone"))
+    after = {key: row.handle for key, row in rows().items()}
+    for slug in ("blog", "news"):
+        assert after[shown.email, slug] != before[ANA, slug]
+    assert after[BOB, "blog"] == before[BOB, "blog"]
+
+
 def test_who_complained_is_not_written_to_at_another_address(env: Environment) -> None:
     suppressions.add(env, ANA, reason="complaint")
     with pytest.raises(Refused, match="suppressed"):

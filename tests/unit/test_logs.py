@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
+from newsletter.link_purposes import PATHS
 from newsletter.logs import DiscreetFormatter, Discreetly, discreet
-from newsletter.urls import SIGNED
 
 
 def test_t15_neither_addresses_nor_links_are_logged() -> None:
@@ -26,7 +26,7 @@ def test_t15_what_others_format_is_discreet_too() -> None:
     assert said.getvalue() == ('::1 "GET /confirm/…" "/preferences/…"\nPOST /hooks/bounces/some-provider/… 200\n')
 
 
-@pytest.mark.parametrize("kind", SIGNED)
+@pytest.mark.parametrize("kind", PATHS)
 def test_t15_no_kind_of_link_is_forgotten(kind: str) -> None:
     assert discreet(f"POST /{kind}/abc-DEF_1.xyz failed") == f"POST /{kind}/… failed"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,21 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from newsletter.errors import LinkExpired, LinkInvalid
-from newsletter.tokens import LIFETIMES, Purpose, Tokens, keyed_hash, message_id, new_handle, return_path
+from newsletter.link_purposes import PATHS, LinkPurpose, LinkScope
+from newsletter.tokens import References, Tokens, keyed_hash, new_handle, random_message_id, return_path
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 OLD, NEW = "an-old-key-0123456789abcdef", "a-new-key-0123456789abcdef"
 
 
-@pytest.mark.parametrize("purpose", LIFETIMES)
-def test_what_is_signed_opens(purpose: Purpose) -> None:
+@pytest.mark.parametrize("purpose", LinkPurpose)
+def test_what_is_signed_opens(purpose: LinkPurpose) -> None:
     tokens = Tokens([NEW])
     assert tokens.open(purpose, tokens.sign(purpose, "handle.1", NOW), NOW) == "handle.1"
 
 
-@pytest.mark.parametrize("purpose", LIFETIMES)
-@pytest.mark.parametrize("other", LIFETIMES)
-def test_t02_a_token_opens_no_other_door(purpose: Purpose, other: Purpose) -> None:
+@pytest.mark.parametrize("purpose", LinkPurpose)
+@pytest.mark.parametrize("other", LinkPurpose)
+def test_t02_a_token_opens_no_other_door(purpose: LinkPurpose, other: LinkPurpose) -> None:
     tokens = Tokens([NEW])
     if purpose != other:
         with pytest.raises(LinkInvalid):
@@ -97,10 +99,54 @@ def test_t07_the_new_key_signs() -> None:
         Tokens([OLD]).open("unsubscribe", token, NOW)
 
 
-def test_message_ids_are_fixed_and_not_to_be_guessed() -> None:
-    assert message_id("seed", 7, "x.org") == message_id("seed", 7, "x.org")
-    assert message_id("seed", 7, "x.org") != message_id("tree", 7, "x.org")
-    assert message_id("seed", 7, "x.org").startswith("d.7.")
+KEY = b"k" * 32
+
+
+@given(st.integers(0, 2**48 - 1), st.binary(min_size=1))
+def test_a_reference_names_one_delivery_and_is_read_back(delivery: int, other_key: bytes) -> None:
+    reference = References(KEY).name_delivery(delivery)
+    assert reference == References(KEY).name_delivery(delivery)
+    assert References(KEY).find_delivery(reference) == delivery
+    assert References(KEY).find_delivery(reference.upper()) == delivery, "mail systems fold local parts"
+    assert References(b"x" + other_key).find_delivery(reference) is None
+    assert re.fullmatch("[a-z2-7]{24}", reference)
+
+
+def test_references_of_neighbours_have_nothing_in_common() -> None:
+    names = [References(KEY).name_delivery(number) for number in range(1000)]
+    for part in (slice(8), slice(8, 16), slice(16, 24)):
+        assert len({name[part] for name in names}) == 1000
+    assert sorted(names) != names
+
+
+@given(st.text(alphabet="abcdefghijklmnopqrstuvwxyz234567=é0", max_size=30))
+def test_a_made_up_reference_names_nothing(text: str) -> None:
+    assert References(KEY).find_delivery(text) is None
+
+
+def test_a_message_without_a_delivery_has_an_id_of_its_own() -> None:
+    first, second = (random_message_id("x.org") for _ in range(2))
+    assert first != second
+    assert References(KEY).find_delivery(first.partition("@")[0]) is None
+
+
+@given(
+    st.sampled_from(LinkPurpose), st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)), st.text("ab-_", max_size=9)
+)
+def test_no_token_ends_or_begins_with_what_mail_programs_leave_out(
+    purpose: LinkPurpose, now: datetime, rest: str
+) -> None:
+    token = Tokens([NEW]).sign(purpose, f"{new_handle()}.{rest}", now.replace(tzinfo=UTC))
+    assert re.fullmatch(r"[A-Za-z0-9].*[A-Za-z0-9]", token), token
+
+
+def test_every_purpose_is_declared_once() -> None:
+    """Its value is the salt of its signature: two with one value would open each other's pages."""
+    assert len({purpose.value for purpose in LinkPurpose}) == len(LinkPurpose.__members__)
+    for purpose in LinkPurpose:
+        if purpose.scope is LinkScope.SUBSCRIBER and purpose is not LinkPurpose.ADDRESS_UNDO:
+            assert purpose.lifetime is not None and purpose.lifetime <= timedelta(days=1), purpose
+        assert purpose.path in PATHS or purpose is LinkPurpose.FORM
 
 
 def test_a_keyed_hash_depends_on_its_key() -> None:
@@ -113,7 +159,7 @@ def test_handles_do_not_repeat() -> None:
 
 
 def test_a_return_path_names_its_message_and_is_short_enough() -> None:
-    reference = message_id("s" * 32, 2**40, "example.com").partition("@")[0]
+    reference = References(KEY).name_delivery(2**40)
     found = return_path("bounces@news.example.com", reference)
     assert found == f"bounces+{reference}@news.example.com"
     assert len(return_path("b" * 24 + "@x.org", reference).partition("@")[0]) <= 64

@@ -12,7 +12,7 @@ from newsletter.services.letters import drafts
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
-from tests.people import add_list, add_reader
+from tests.people import add_list, add_reader, campaign_handle
 from tests.unit.test_pictures import picture
 
 
@@ -28,7 +28,7 @@ def test_a_letters_picture_and_page(app: Flask, client: FlaskClient, tmp_path: P
             add_reader(session, mailing_list, "zoe@example.com", name="Zoe")
         draft = drafts.look(env, tmp_path / "x.md")
         [name] = draft.prepared.names.values()
-        campaign_id = letters.dispatch(env, draft)
+        handle = campaign_handle(letters.dispatch(env, draft))
         sending.send_due(env)
     answer = client.get(f"/blog/archive/media/{name}")
     assert (answer.status_code, answer.mimetype, answer.data[:2]) == (200, "image/jpeg", b"\xff\xd8")
@@ -37,7 +37,7 @@ def test_a_letters_picture_and_page(app: Flask, client: FlaskClient, tmp_path: P
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert client.get("/blog/archive/media/nothing.jpg").status_code == 404
     assert client.get("/blog/archive/media/..%2f..%2fnewsletter.toml").status_code == 404
-    page = client.get(f"/blog/archive/{campaign_id}").text
+    page = client.get(f"/blog/archive/{handle}").text
     assert "Dear friend" in page
     assert f"archive/media/{name}" in page
     for personal in ("Zoe", "Unsubscribe", "/unsubscribe/", "/preferences/"):
@@ -49,10 +49,9 @@ def test_what_went_to_some_readers_is_not_for_everybody(app: Flask, client: Flas
         env = app.extensions[EXTENSION]
         with transaction() as session:
             add_reader(session, add_list(session), "zoe@example.com", name="Zoe", cadence="daily")
-        campaign_id = letters.send(
-            env, letters.parse('---\nsubject: Between us\nsegment: cadence == "daily"\n---\nHello.\n')
-        )
+        between_us = letters.parse('---\nsubject: Between us\nsegment: cadence == "daily"\n---\nHello.\n')
+        handle = campaign_handle(letters.send(env, between_us))
         sending.send_due(env)
-    assert client.get(f"/blog/archive/{campaign_id}").status_code == 404
+    assert client.get(f"/blog/archive/{handle}").status_code == 404
     assert "Between us" not in client.get("/blog/archive/").text + client.get("/blog/").text
     assert "Between us" not in client.get("/blog/archive/feed.xml").text

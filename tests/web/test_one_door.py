@@ -19,6 +19,7 @@ from sqlalchemy import event, func, select
 import newsletter
 from newsletter.addresses import fold_address
 from newsletter.db.session import db, transaction
+from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply
 from newsletter.models import (
     ConsentEvent,
@@ -77,7 +78,7 @@ def active(app: Flask, email: str, slug: str = "blog", name: str = "") -> str:
 
 def signed(app: Flask, purpose: str, payload: str) -> str:
     env: Environment = app.extensions[EXTENSION]
-    return f"/{purpose}/{Tokens([SECRET]).sign(purpose, payload, env.now)}"  # type: ignore[arg-type]
+    return f"/{LinkPurpose(purpose).path}/{Tokens([SECRET]).sign(purpose, payload, env.now)}"  # type: ignore[arg-type]
 
 
 # ── one mailbox ────────────────────────────────────────────────────────────────────────────────────
@@ -165,7 +166,7 @@ def test_six_mails_a_day_whatever_strangers_and_the_subscriber_do(
         work(app)
         strangers = len(sink.to("ana@example.com")) - before
         assert strangers == 3, "what strangers can cause: one by the form, two by links"
-        own = signed(app, "preferences", f"{handle}.own")
+        own = signed(app, "account", handle)
         for _ in range(4):
             for kind in ("export", "erase"):
                 client.post(own, data={kind: "1"})
@@ -237,7 +238,7 @@ def test_everything_at_the_same_moment_harms_nothing(app: Flask, client: FlaskCl
     confirm = links(sink, "ana@example.com", "confirm")[0]
     with app.app_context():
         handle = db.session.scalars(select(Subscription.handle)).one()
-    leave, own = signed(app, "unsubscribe", handle), signed(app, "preferences", f"{handle}.own")
+    leave, own = signed(app, "unsubscribe", handle), signed(app, "account", handle)
     posts = [
         (confirm, {}), (leave, {}), (leave, {"undo": "1"}), ("/blog/subscribe", {"email": "ana@example.com"}),
         ("/talks/subscribe", {"email": "ana+x@example.com"}), ("/link", {"email": "ana@example.com"}),
@@ -528,8 +529,8 @@ def test_a7_no_mail_repeats_what_a_visitor_typed(app: Flask, client: FlaskClient
     for text in ("https://evil.example\nNow", "é", "../../x", "no-such", "A" * 2000):
         for email in ("ana@example.com", "stranger@example.com"):
             assert client.post("/link", data={"email": email, "resource": text}).status_code == 404
-    client.post(signed(app, "preferences", f"{handle}.own"), data={"name": name})
-    client.post(signed(app, "preferences", f"{handle}.own"), data={"export": "1"})
+    client.post(signed(app, "account", handle), data={"name": name})
+    client.post(signed(app, "account", handle), data={"export": "1"})
     client.post("/link", data={"email": "ana@example.com"})
     work(app)
     assert {each.recipient for each in sink.accepted} == {"ana@example.com", "bob@example.com"}
@@ -556,7 +557,7 @@ def test_a7_a_confirmation_shows_no_name_and_the_welcome_does(app: Flask, client
 
 @pytest.mark.parametrize("address", ["abuse@example.org", "Postmaster@example.org", "spamtrap+x@example.org"])
 def test_b4_no_change_of_address_writes_to_a_role(app: Flask, client: FlaskClient, sink: Sink, address: str) -> None:
-    own = signed(app, "preferences", f"{active(app, 'ana@example.com')}.own")
+    own = signed(app, "account", active(app, "ana@example.com"))
     assert client.post(own, data={"address": address}).status_code == 422
     work(app)
     assert sink.accepted == []
@@ -571,7 +572,7 @@ def test_b4_a_change_of_address_keeps_to_the_strangers_ceilings(
     got = []
     for day in range(5):
         for number, handle in enumerate(handles):
-            own = signed(app, "preferences", f"{handle}.own")
+            own = signed(app, "account", handle)
             answer = client.post(own, data={"address": f"victim+{day}{number}@example.com"})
             assert answer.status_code == 200
         sign_up(client, "victim@example.com")
@@ -583,8 +584,8 @@ def test_b4_a_change_of_address_keeps_to_the_strangers_ceilings(
 
 def test_b4_a_change_of_address_passes_the_gate(app: Flask, client: FlaskClient, sink: Sink) -> None:
     env: Environment = app.extensions[EXTENSION]
-    own = signed(app, "preferences", f"{active(app, 'ana@example.com')}.own")
-    other = signed(app, "preferences", f"{active(app, 'bob@example.com')}.own")
+    own = signed(app, "account", active(app, "ana@example.com"))
+    other = signed(app, "account", active(app, "bob@example.com"))
     client.post(own, data={"address": "ana@null.example.org"})
     client.post(other, data={"address": "bob@good.example.org"})
     refusing = {"null.example.org": "its domain takes no mail (null MX)"}
@@ -594,7 +595,7 @@ def test_b4_a_change_of_address_passes_the_gate(app: Flask, client: FlaskClient,
 
 
 def test_b4_a_change_of_address_counts_for_the_visitors_network(app: Flask, client: FlaskClient) -> None:
-    own = signed(app, "preferences", f"{active(app, 'ana@example.com')}.own")
+    own = signed(app, "account", active(app, "ana@example.com"))
     codes = [client.post(own, data={"address": f"new{number}@example.org"}).status_code for number in range(25)]
     assert codes == [200] * 20 + [429] * 5
     assert sign_up(client, "real@example.com", ip="127.0.0.1") == 429
@@ -696,7 +697,7 @@ def test_a_new_address_runs_the_same_statements_whoever_has_it(app: Flask, clien
     done: list[tuple[str, Tally[str]]] = []
     for turn in range(2):
         for kind in KINDS:
-            own = signed(app, "preferences", f"{active(app, f'{kind}{turn}@example.net')}.own")
+            own = signed(app, "account", active(app, f"{kind}{turn}@example.net"))
             with statements(app) as run:
                 client.post(own, data={"address": f"{kind}@example.com"})
             done.append((f"{kind}, {turn}", Tally(run)))

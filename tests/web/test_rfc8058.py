@@ -17,25 +17,26 @@ from sqlalchemy import inspect, text
 
 from newsletter import outbox
 from newsletter.db.session import db, transaction
+from newsletter.link_purposes import PATHS, LinkPurpose
 from newsletter.models import Subscription
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import reconfirmation
-from newsletter.tokens import LIFETIMES, Tokens
-from newsletter.urls import SIGNED
+from newsletter.tokens import Tokens
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
 
 BASE = "https://news.example.com"
+PAGES = [purpose for purpose in LinkPurpose if purpose is not LinkPurpose.FORM]
 SCANNERS = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/125.0 Safari/537.36",
     "Mozilla/5.0 (compatible; BarracudaCentral)", "SafeLinks", "Proofpoint URL Defense", "curl/8.5.0", "",
 )  # fmt: skip
 SINGLE = {
     "confirm": {"round": 1}, "already": None, "goodbye": None, "link": None, "export": None, "erase": None,
-    "address": {"to": "new@example.com", "mark": "x"}, "moved": {"to": "old@example.com"},
+    "address": {"to": "new@example.com", "mark": "x"}, "moved": {"to": "old@example.com", "change": "a-change"},
     "resource": {"resource": "guide"}, "welcome": None,
 }  # fmt: skip
 
@@ -165,7 +166,7 @@ def links(app: Flask, sink: Sink) -> Iterator[str]:
         for kind in ("plain", "html"):
             found |= set(re.findall(re.escape(BASE) + r"(/[^\s\"<>)]*)", body(message, kind)))
         found |= set(re.findall(re.escape(BASE) + r"(/[^\s<>]*)", str(message["List-Unsubscribe"] or "")))
-    assert {link.split("/")[1] for link in found} >= set(SIGNED)
+    assert {link.split("/")[1] for link in found} >= set(PATHS)
     yield from sorted(found)
 
 
@@ -218,19 +219,19 @@ def test_t01_t02_t03_cut_crossed_and_swapped_tokens_open_nothing(
         "address": f"{handles[0]}.mark",
         "resources": f"{handles[0]}.guide",
     }
-    good = {kind: tokens.sign(kind, payloads.get(kind, handles[0]), clock.now) for kind in LIFETIMES}
-    theirs = {kind: tokens.sign(kind, handles[1], clock.now) for kind in LIFETIMES}
+    good = {kind: tokens.sign(kind, payloads.get(kind, handles[0]), clock.now) for kind in LinkPurpose}
+    theirs = {kind: tokens.sign(kind, handles[1], clock.now) for kind in LinkPurpose}
     before = state(app)
-    for kind in SIGNED:
+    for kind in PAGES:
         bad = {mutilated(good[kind], chance) for _ in range(60)}
-        bad |= {good[other] for other in LIFETIMES if other != kind}
+        bad |= {good[other] for other in LinkPurpose if other.path != kind.path}
         bad |= {mine + "." + other for mine, other in zip(good[kind].split("."), theirs[kind].split("."), strict=False)}
         bad |= {".".join([*good[kind].split(".")[:-1], theirs[kind].split(".")[-1]])}
         bad |= {Tokens(["another key that is long enough"]).sign(kind, handles[0], clock.now)}
         for token in sorted(bad - {good[kind]}):
             for answer in (
-                client.get(f"/{kind}/{token}"),
-                client.post(f"/{kind}/{token}", data={"List-Unsubscribe": "One-Click", "undo": "1", "name": "x"}),
+                client.get(f"/{kind.path}/{token}"),
+                client.post(f"/{kind.path}/{token}", data={"List-Unsubscribe": "One-Click", "undo": "1", "name": "x"}),
                 client.post("/link", data={"token": token, "purpose": kind}),
             ):
                 assert 400 <= answer.status_code < 500, (kind, token, answer.status_code)
@@ -245,8 +246,8 @@ def test_t05_expired_tokens_are_gone_and_change_nothing(
     tokens = Tokens([SECRET])
     made = clock.now
     before = state(app)
-    for kind in SIGNED:
-        lifetime = LIFETIMES[kind]
+    for kind in PAGES:
+        lifetime = kind.lifetime
         if lifetime is None:
             continue
         payload = {"confirm": f"{handles[1]}.1", "never": f"{handles[1]}.1", "address": f"{handles[0]}.mark"}.get(
@@ -254,10 +255,10 @@ def test_t05_expired_tokens_are_gone_and_change_nothing(
         )
         old = tokens.sign(kind, payload, made)
         clock.now = made + lifetime + timedelta(minutes=11)
-        for answer in (client.get(f"/{kind}/{old}"), client.post(f"/{kind}/{old}", data={"export": "1"})):
+        for answer in (client.get(f"/{kind.path}/{old}"), client.post(f"/{kind.path}/{old}", data={"export": "1"})):
             assert answer.status_code in (405, 410), kind
             assert "example.com" not in answer.get_data(as_text=True)
         clock.now = made - timedelta(minutes=11)
-        assert client.get(f"/{kind}/{old}").status_code == 410, "nor is one made tomorrow"
+        assert client.get(f"/{kind.path}/{old}").status_code == 410, "nor is one made tomorrow"
         clock.now = made
     assert state(app) == before

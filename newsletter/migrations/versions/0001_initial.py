@@ -17,6 +17,7 @@ def upgrade() -> None:
     _create_mailboxes()
     _create_installation()
     _create_lasting_keys()
+    _create_installation_keys()
     _create_mailing_lists()
     _create_pictures()
     _create_resources()
@@ -43,8 +44,11 @@ def upgrade() -> None:
     _create_subscription_requests()
     _create_topic_sources()
     _create_campaign_entries()
+    _create_retired_handles()
+    _create_address_changes()
     _protect_append_only_tables()
     _leave_room_on_pages()
+    _make_keys()
 
 
 def _create_counters() -> None:
@@ -93,6 +97,15 @@ def _create_lasting_keys() -> None:
         sqlite_autoincrement=True,
     )
     op.bulk_insert(keys, [{"key": secrets.token_hex(32), "created_at": datetime.now(UTC)}])
+
+
+def _create_installation_keys() -> None:
+    op.create_table(
+        "installation_keys",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("value", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_installation_keys")),
+    )
 
 
 def _create_mailing_lists() -> None:
@@ -248,6 +261,7 @@ def _create_campaigns() -> None:
     op.create_table(
         "campaigns",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("handle", sa.String(length=20), nullable=False),
         sa.Column("list_id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
         sa.Column("status", sa.String(length=10), nullable=False),
@@ -290,6 +304,7 @@ def _create_campaigns() -> None:
             ondelete="CASCADE",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_campaigns")),
+        sa.UniqueConstraint("handle", name=op.f("uq_campaigns_handle")),
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_campaigns_list_id"), "campaigns", ["list_id"], unique=False)
@@ -851,6 +866,58 @@ def _create_campaign_entries() -> None:
     )
 
 
+def _create_retired_handles() -> None:
+    op.create_table(
+        "retired_handles",
+        sa.Column("handle", sa.String(length=20), nullable=False),
+        sa.Column("subscription_id", sa.Integer(), nullable=False),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["subscriptions.id"],
+            name=op.f("fk_retired_handles_subscription_id_subscriptions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("handle", name=op.f("pk_retired_handles")),
+    )
+    op.create_index(
+        op.f("ix_retired_handles_subscription_id"),
+        "retired_handles",
+        ["subscription_id"],
+        unique=False,
+    )
+
+
+def _create_address_changes() -> None:
+    op.create_table(
+        "address_changes",
+        sa.Column("handle", sa.String(length=20), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("list_id", sa.Integer(), nullable=False),
+        sa.Column("old_email", sa.String(length=254), nullable=False),
+        sa.Column("old_email_key", sa.String(length=254), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["list_id"],
+            ["mailing_lists.id"],
+            name=op.f("fk_address_changes_list_id_mailing_lists"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_address_changes_subscriber_id_subscribers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("handle", name=op.f("pk_address_changes")),
+    )
+    for column in ("changed_at", "subscriber_id"):
+        op.create_index(
+            op.f(f"ix_address_changes_{column}"), "address_changes", [column], unique=False
+        )
+
+
 # --- Kept by hand: what Alembic cannot read from the models. ---
 
 APPEND_ONLY = {
@@ -884,6 +951,12 @@ def _leave_room_on_pages() -> None:
     """Let PostgreSQL write an outcome beside its row, so that no index is touched."""
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TABLE deliveries SET (fillfactor = 60)")
+
+
+def _make_keys() -> None:
+    """Make the random keys that an installation keeps as long as its database."""
+    keys = sa.table("installation_keys", sa.column("name"), sa.column("value"))
+    op.bulk_insert(keys, [{"name": "deliveries", "value": secrets.token_hex(32)}])
 
 
 def downgrade() -> None:

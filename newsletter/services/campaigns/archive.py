@@ -23,15 +23,16 @@ BEGIN, END = "<!-- content -->", "<!-- /content -->"
 class Archived:
     """A mailing as the archive's feed carries it: `html` without the frame of the mail."""
 
-    id: int
+    handle: str
     subject: str
     sent_at: datetime
     html: str
 
 
-def page(env: Environment, slug: str, campaign_id: int) -> str:
+def page(env: Environment, slug: str, handle: str) -> str:
     """One mailing as it was mailed, but for its reader: a whole page. Raises `NotFound`, for what went to a
     segment, too: it was not for everybody."""
+    campaign_id = campaigns.find_by_handle(handle)
     shown = campaigns.show(campaign_id)
     if shown.list != slug or shown.status not in ("sent", "sending") or shown.segment or shown.kind == "permission":
         raise NotFound("no such mailing")
@@ -42,8 +43,8 @@ def newest(env: Environment, slug: str, *, limit: int = 20) -> list[Archived]:
     """The last mailings of a list, newest first. Raises `NotFound`."""
     found = []
     for mailing in lists.mailings(slug, limit=limit):
-        html = _said(page(env, slug, mailing.id), env.links.to("/"))
-        found.append(Archived(mailing.id, mailing.subject, mailing.sent_at, html))
+        html = _said(page(env, slug, mailing.handle), env.links.to("/"))
+        found.append(Archived(mailing.handle, mailing.subject, mailing.sent_at, html))
     return found
 
 

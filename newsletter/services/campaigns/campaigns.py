@@ -17,7 +17,6 @@ from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
 from newsletter.services.campaigns import identify
 from newsletter.services.runtime import Environment
-from newsletter.tokens import message_id
 from newsletter.vocabulary import CampaignStatus
 
 
@@ -93,6 +92,15 @@ def show(campaign_id: int) -> CampaignView:
         return _view(session, identify.found(session, campaign_id))
 
 
+def find_by_handle(handle: str) -> int:
+    """Return the id of the campaign that is known outside by `handle`. Raises `NotFound`."""
+    with reading() as session:
+        campaign_id: int | None = session.scalar(select(Campaign.id).where(Campaign.handle == handle))
+    if campaign_id is None:
+        raise NotFound("no such mailing")
+    return campaign_id
+
+
 def content(campaign_id: int) -> MailContent:
     """What it says: its widest edition, with slots. Raises `NotFound`."""
     with reading() as session:
@@ -114,7 +122,7 @@ def report(campaign_id: int, *, everybody: bool = False) -> CampaignReport:
     with reading() as session:
         campaign = identify.found(session, campaign_id)
         domain = campaign.mailing_list.from_email.rpartition("@")[2]
-        rows = outbox.rows(session, campaign)
+        references, rows = outbox.references(session), outbox.rows(session, campaign)
         deliveries = tuple(
             DeliveryView(
                 row.email,
@@ -123,7 +131,7 @@ def report(campaign_id: int, *, everybody: bool = False) -> CampaignReport:
                 row.doubts,
                 row.code,
                 row.text,
-                message_id(campaign.seed, row.id, domain),
+                references.message_id(row.id, domain),
             )
             for row in rows
             if everybody or row.status != "sent"

@@ -25,7 +25,6 @@ from newsletter.models import (
 from newsletter.outbox import DeliveryRow
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hashes
-from newsletter.tokens import message_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,9 @@ def explain(env: Environment, campaign_id: int, address: str) -> Reason:
         row = _delivery(session, campaign, subscription)
         barred = session.scalar(select(Suppression).where(Suppression.email_hash.in_(hashes(env, parsed.key))))
         got, verdict, hint = (
-            _of_delivery(campaign, row, barred) if row else _of_reader(env, session, campaign, subscription, barred)
+            _of_delivery(session, campaign, row, barred)
+            if row
+            else _of_reader(env, session, campaign, subscription, barred)
         )
         facts = _facts(session, campaign, subscription, row)
         zone = campaign.mailing_list.timezone
@@ -71,12 +72,14 @@ def _delivery(session: Session, campaign: Campaign, subscription: Subscription |
     return next((row for row in rows if row.campaign_id == campaign.id), None)
 
 
-def _of_delivery(campaign: Campaign, row: DeliveryRow, barred: Suppression | None) -> tuple[bool | None, str, str]:
+def _of_delivery(
+    session: Session, campaign: Campaign, row: DeliveryRow, barred: Suppression | None
+) -> tuple[bool | None, str, str]:
     """What became of the message that was meant for her."""
     said = f" It said: {row.code or ''} {row.text}".replace(":  ", ": ") if row.text else ""
     if row.status == "sent":
         domain = campaign.mailing_list.from_email.rpartition("@")[2]
-        name = message_id(campaign.seed, row.id, domain)
+        name = outbox.references(session).message_id(row.id, domain)
         return True, f"her mail server took it.{said}", f"look in spam; its Message-ID is <{name}>"
     if row.status == "failed":
         tries = f" after {row.attempts} tries" if row.attempts > 1 else ""

@@ -159,7 +159,7 @@ def _campaign(env: Environment, session: Session, found: Plan, mails: list[_Mail
     )  # fmt: skip
     session.add(campaign)
     session.flush()
-    page = env.links.archive(found.list.slug, campaign.id)
+    page = env.links.archive(found.list.slug, campaign.handle)
     for mail in mails:
         made = addressed(mail.content, page)
         session.add(

@@ -231,7 +231,7 @@ def in_every_language(env: Environment, prepared: Prepared) -> Spoken:
 
 def write_editions(env: Environment, session: Session, campaign: Campaign, made: Spoken) -> None:
     session.execute(delete(Edition).where(Edition.campaign_id == campaign.id))
-    page = env.links.archive(campaign.mailing_list.slug, campaign.id)
+    page = env.links.archive(campaign.mailing_list.slug, campaign.handle)
     for language, versions in made.items():
         for number, version in enumerate(versions):
             content = addressed(version.content, page)

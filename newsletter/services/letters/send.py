@@ -177,7 +177,6 @@ def pick(env: Environment, campaign_id: int, which: str) -> int:
     edition, draft = "ab".index(which), drafts.look(env, campaign_id, offline=True)
     if len(draft.prepared.versions) == 1:
         raise Refused(f"campaign {campaign_id} has one subject only")
-    page = addressed(draft.prepared.versions[edition].page, env.links.archive(draft.slug, campaign_id))
     with transaction() as session:
         campaign = identify.locked(session, campaign_id)
         if campaign.picked or campaign.started_at is None or campaign.status not in ("sending", "paused"):
@@ -185,7 +184,8 @@ def pick(env: Environment, campaign_id: int, which: str) -> int:
             raise Refused(f"campaign {campaign_id} is {campaign.status}{picked}")
         mailing_list = session.get_one(MailingList, campaign.list_id)
         campaign.picked, campaign.status, campaign.reason = which, CampaignStatus.SENDING, ""
-        _show(session, campaign, page)
+        page = env.links.archive(draft.slug, campaign.handle)
+        _show(session, campaign, addressed(draft.prepared.versions[edition].page, page))
         rest = segments.chosen(mailing_list, campaign.segment, env.now).where(outbox.without(campaign))
         more = outbox.freeze(session, campaign, segments.everybody(rest, edition=edition), mail="letter", now=env.now)
         if not more and outbox.worked_through(session, campaign):

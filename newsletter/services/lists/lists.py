@@ -28,7 +28,7 @@ from newsletter.vocabulary import SubscriptionStatus
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 _MAILINGS = (
-    select(Campaign.id, Campaign.subject, Campaign.started_at)
+    select(Campaign.handle, Campaign.subject, Campaign.started_at)
     .join(MailingList)
     .where(MailingList.slug == bindparam("slug"))
     .where(Campaign.started_at.is_not(None), or_(Campaign.status == "sent", Campaign.status == "sending"))
@@ -77,9 +77,9 @@ class ListView:
 
 @dataclass(frozen=True, slots=True)
 class Mailing:
-    """A mailing as the archive names it."""
+    """A campaign as the archive names it, by its handle."""
 
-    id: int
+    handle: str
     subject: str
     sent_at: datetime
 
@@ -161,7 +161,7 @@ def mailings(slug: str, *, limit: int = 20) -> tuple[Mailing, ...]:
 def mailings_of(session: Session, slug: str, *, limit: int) -> tuple[Mailing, ...]:
     """The same, within a transaction."""
     rows = session.connection().execute(_MAILINGS, {"slug": slug, "limit": limit})
-    return tuple(Mailing(id_, subject, at) for id_, subject, at in rows if at is not None)
+    return tuple(Mailing(handle, subject, at) for handle, subject, at in rows if at is not None)
 
 
 def find(session: Session, slug: str) -> MailingList:

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
-from newsletter.addresses import mask
+from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.html.sanitize import plain
 from newsletter.i18n import SOURCE, Text, known, say, spoken
+from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.headers import Sender, list_headers, single_headers
 from newsletter.mail.message import CompiledMessage, Draft, compile_message, slot
 from newsletter.mail.render import MailContent
@@ -27,7 +28,7 @@ from newsletter.outbox import Row
 from newsletter.services import resources
 from newsletter.services.audience.segments import Acquaintance, given
 from newsletter.services.runtime import Environment
-from newsletter.tokens import LIFETIMES, message_id, return_path
+from newsletter.tokens import return_path
 
 WITH_RESOURCES = ("welcome",)
 """Mails whose templates may call ``resource("guide")``; of the others, nobody has confirmed the address yet, or the
@@ -125,11 +126,12 @@ NO_VALUES: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A message but for its readers, and what makes each reader's values of its own slots, if it has any."""
+    """A message but for its readers, and what makes each reader's values of its own slots, if it has any. `campaign` is
+    the handle of its campaign, empty in a letter of a series."""
 
     message: CompiledMessage
     sender: Sender
-    seed: str
+    campaign: str
     filler: Filler | None
 
 
@@ -144,6 +146,8 @@ class Composer:
         self._compiled: dict[tuple[int, int, str], _Compiled] = {}
         self._lists: dict[int, ListView] = {}
         self._readers = Acquaintance()
+        with reading() as session:
+            self._references = outbox.references(session)
 
     def compose(self, row: Row) -> Outgoing:
         """The message of `row`. Raises `TemplateProblem`, or `InvalidInput` for what no header can carry."""
@@ -151,7 +155,7 @@ class Composer:
             return self._single(row)
         key = (row.campaign_id, row.cursor, known(row.language))
         found = self._compiled.get(key) or self._edition(key)
-        return self._outgoing(row, found.sender, found.message, found.seed, self._own(found, row))
+        return self._outgoing(row, found.sender, found.message, self._own(found, row), campaign=found.campaign)
 
     def _own(self, found: _Compiled, row: Row) -> dict[str, str]:
         """The values of a letter's own slots."""
@@ -177,10 +181,10 @@ class Composer:
                 return self._compiled.setdefault(key, self._compiled[own])
             shown = view(self.env, mailing_list)
             content = MailContent(edition.subject, edition.text, edition.html)
-            kind, seed, kept = campaign.kind, campaign.seed, edition.fields
+            kind, handle, kept = campaign.kind, campaign.handle, edition.fields
         compiled = compile_for_list(self.env, shown, content, stream=kind)
         filler = Filler(Personal.of_json(kept)) if kept else None
-        self._compiled[key] = self._compiled[own] = _Compiled(compiled, sender_of(shown), seed, filler)
+        self._compiled[key] = self._compiled[own] = _Compiled(compiled, sender_of(shown), handle, filler)
         return self._compiled[key]
 
     def _step(self, row: Row) -> Outgoing:
@@ -193,30 +197,29 @@ class Composer:
             compiled = compile_for_list(self.env, shown, content, stream="series")
             self._compiled[key] = _Compiled(compiled, sender_of(shown), "", Filler(personal) if personal else None)
         found = self._compiled[key]
-        return self._outgoing(row, found.sender, found.message, str(context["seed"]), self._own(found, row))
+        return self._outgoing(row, found.sender, found.message, self._own(found, row))
 
     def _single(self, row: Row) -> Outgoing:
         if row.mail == "notice":
             return self._notice(row)
         if row.mail == "series":
             return self._step(row)
-        now, handle, context = self.env.now, str(row.handle), row.context or {}
+        now, handle, context, links = self.env.now, str(row.handle), row.context or {}, self.env.links
         shown = self._list(row.list_id or 0).in_language(context.get("language") or row.language)
         reader = ReaderView(
             name=row.name or "",
-            preferences_url=self.env.links.preferences(handle, now, own=row.mail == "link"),
+            preferences_url=links.account(handle, now) if row.mail == "link" else links.preferences(handle, now),
             unsubscribe_url=self.env.links.unsubscribe(handle, now),
         )
         content = self.env.renderer.render(
             row.mail,
             {
                 "action_url": self._action(row, handle, now),
-                "address": mask(row.email or ""),
                 "list": shown,
                 "reader": reader,
                 "confirm_url": self.env.links.confirm(handle, row.round or 0, now),
                 "never_url": self.env.links.never(handle, row.round or 0, now),
-                "expires_days": (LIFETIMES["confirm"] or now - now).days,
+                "expires_days": (LinkPurpose.CONFIRM.lifetime or now - now).days,
                 "cadence_text": say(CADENCE_TEXT.get(row.cadence or "", ""), shown.language),
             }
             | ({"resource": self._linker(handle)} if row.mail in WITH_RESOURCES else {}),
@@ -226,7 +229,7 @@ class Composer:
             compiled = compile_for_list(self.env, shown, content, stream="welcome")
         else:
             compiled = compile_message(draft)
-        return self._outgoing(row, sender_of(shown), compiled, str(context.get("seed", "")))
+        return self._outgoing(row, sender_of(shown), compiled)
 
     def _action(self, row: Row, handle: str, now: datetime) -> str:
         """What the one button of a mail opens, where that is a link of its kind's own."""
@@ -238,6 +241,8 @@ class Composer:
                 return self.env.links.erase(handle, now)
             case "address":
                 return self.env.links.address(handle, str(context.get("mark", "")), now)
+            case "moved" if context.get("change"):
+                return self.env.links.address_undo(str(context["change"]), now)
             case "resource":
                 return self.env.links.resource_of(handle, str(context.get("resource", "")), now)
         return ""
@@ -253,9 +258,9 @@ class Composer:
         shown = self._list(int(context["list_id"])).in_language(SOURCE)
         content = self.env.renderer.render(row.mail, {"list": shown, "notice": context})
         compiled = compile_message(Draft(single_headers(sender_of(shown), content.subject), content.text, content.html))
-        seed, sender, to = str(context["seed"]), sender_of(shown), str(context["to"])
+        sender, to = sender_of(shown), str(context["to"])
         values = {"name": "", "email": to, "date": mail_date(self.env.now)}
-        data = compiled.build({**values, "message_id": message_id(seed, row.id, sender.domain)})
+        data = compiled.build({**values, "message_id": self._references.message_id(row.id, sender.domain)})
         return Outgoing(row.id, sender.email, to, data)
 
     def _list(self, list_id: int) -> ListView:
@@ -265,25 +270,30 @@ class Composer:
         return self._lists[list_id]
 
     def _outgoing(
-        self, row: Row, sender: Sender, compiled: CompiledMessage, seed: str, own: Mapping[str, str] = NO_VALUES
+        self,
+        row: Row,
+        sender: Sender,
+        compiled: CompiledMessage,
+        own: Mapping[str, str] = NO_VALUES,
+        *,
+        campaign: str = "",
     ) -> Outgoing:
         now, handle = self.env.now, str(row.handle)
         email = str((row.context or {}).get("to") or row.email)
         # What a visitor typed as a name is not repeated in a confirmation: it would make a relay for spam.
         shown = row.mail in ("digest", "letter", "permission", "series", "welcome")
-        id_ = message_id(seed, row.id, sender.domain)
-        reference = id_[: id_.index("@")]
+        reference = self._references.name_delivery(row.id)
         values = {
             "name": row.name or "" if shown else "",
             "email": email,
             "date": mail_date(now),
-            "message_id": id_,
+            "message_id": f"{reference}@{sender.domain}",
             "unsubscribe_url": self.env.links.unsubscribe(handle, now),
             "preferences_url": self.env.links.preferences(handle, now),
             **own,
         }
         if row.mail == "permission":
-            values["stay_url"] = self.env.links.stay(handle, row.campaign_id or 0, now)
+            values["stay_url"] = self.env.links.stay(handle, campaign, now)
         envelope = return_path(self._bounces, reference) if self._bounces else sender.email
         return Outgoing(row.id, envelope, email, compiled.build(values), reference)
 

@@ -5,7 +5,6 @@ means."""
 from __future__ import annotations
 
 import random
-import secrets
 from collections import Counter as Tally
 from collections.abc import Callable
 from contextlib import closing
@@ -33,7 +32,7 @@ from newsletter.services.sending.retry import Breaker, Patience
 from newsletter.services.sending.throttle import Pace
 from newsletter.services.sending.work_queue import Line, Supply
 from newsletter.services.signup import flood_control
-from newsletter.tokens import message_id
+from newsletter.tokens import random_message_id
 from newsletter.vocabulary import CampaignStatus
 
 UNSENT_AT_MOST = 20
@@ -101,7 +100,7 @@ def example(env: Environment, slug: str, content: MailContent, *, to: str) -> tu
         "name": "",
         "email": to,
         "date": mail_date(env.now),
-        "message_id": message_id(secrets.token_hex(16), 0, shown.from_email.rpartition("@")[2]),
+        "message_id": random_message_id(shown.from_email.rpartition("@")[2]),
         "unsubscribe_url": shown.url,
         "preferences_url": shown.url,
         "stay_url": shown.url,

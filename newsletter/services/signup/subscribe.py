@@ -16,6 +16,7 @@ from newsletter.db.session import transaction
 from newsletter.errors import Conflict, InvalidInput, LinkError, LinkInvalid
 from newsletter.html.sanitize import plain
 from newsletter.i18n import Text, known
+from newsletter.link_purposes import LinkPurpose
 from newsletter.names import clean_name
 from newsletter.services import counters, suppressions
 from newsletter.services.consent import Evidence, worded
@@ -125,10 +126,10 @@ def _robot(env: Environment, sign_up: SignUp) -> bool:
         return False
     stamp = str(sign_up.stamp)
     try:
-        env.tokens.open("form", stamp, env.now)
+        env.tokens.open(LinkPurpose.FORM, stamp, env.now)
     except LinkError as error:
         return isinstance(error, LinkInvalid)  # an expired stamp is a page left open over lunch
-    return env.now - env.tokens.signed_at("form", stamp) < TOO_FAST
+    return env.now - env.tokens.signed_at(LinkPurpose.FORM, stamp) < TOO_FAST
 
 
 def _take_down(

@@ -1,20 +1,26 @@
-"""A reader's new address: asked for with a link of her own, confirmed at the new address, announced at the old."""
+"""A subscriber's new address: asked for with a link to the account, confirmed at the new address, announced at the old.
+
+A change renews every handle, so that links in the old mailbox open nothing any more; they still end their subscription.
+The old mailbox learns nothing of the new address, and may take the change back for a week.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import Address, mask
 from newsletter.db.session import reading, transaction
 from newsletter.errors import Conflict, LinkInvalid
-from newsletter.models import Delivery, Subscriber, Subscription
+from newsletter.link_purposes import LinkPurpose
+from newsletter.models import AddressChange, Delivery, RetiredHandle, Subscriber, Subscription
 from newsletter.services import counters
 from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.link_holders import find_retired, find_subscriber
 from newsletter.services.mailboxes import (
     Allowance,
     LockedMailbox,
@@ -26,15 +32,21 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accepted
 from newsletter.services.signup.double_opt_in import lock_owner, taken_back
 from newsletter.services.suppressions import hashes, suppressed
+from newsletter.tokens import new_handle
 
 MARK_LENGTH = 16
 KEPT_FOR = timedelta(days=2)
 """Longer than a link to confirm with is good."""
+UNDO_KEPT_FOR = (LinkPurpose.ADDRESS_UNDO.lifetime or timedelta()) + timedelta(days=1)
+"""Longer than a link to take a change back is good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of address as its page shows it: `waiting`, `done`, or `taken` by another subscriber."""
+    """A change of address as its page shows it: `waiting`, `done`, or `taken` by another subscriber.
+
+    `masked` is the new address, empty where the old mailbox looks.
+    """
 
     state: str
     masked: str
@@ -103,20 +115,20 @@ def _queue(
 def look(env: Environment, token: str) -> Move:
     """What a link asks to confirm. Raises `LinkError`."""
     with reading() as session:
-        subscription, mark = _opened(env, session, token)
-        return _shown(env, session, subscription, mark)
+        subscription, mark, retired = _opened(env, session, token)
+        return _shown(env, session, subscription, mark, retired=retired)
 
 
 def confirm(env: Environment, token: str, evidence: Evidence) -> Move:
     """Moves the reader to the address that was confirmed; again changes nothing. Raises `LinkError`."""
     try:
         with transaction() as session:
-            subscription, mark = _opened(env, session, token)
-            found = _shown(env, session, subscription, mark)
-            if found.state == "waiting":
+            subscription, mark, retired = _opened(env, session, token)
+            move = _shown(env, session, subscription, mark, retired=retired)
+            if move.state == "waiting":
                 _move(env, session, subscription, evidence)
-                return _shown(env, session, subscription, mark)
-            return found
+                return _shown(env, session, subscription, mark, retired=retired)
+            return move
     except Conflict as conflict:
         if conflict.constraint != "uq_subscribers_email_key":
             raise
@@ -134,42 +146,130 @@ def tidy(env: Environment, session: Session) -> None:
     )
     waiting = (Subscriber.new_email.is_not(None), Subscriber.id.not_in(asked))
     session.execute(update(Subscriber).where(*waiting).values(new_email=None, new_email_key=None))
+    session.execute(delete(AddressChange).where(AddressChange.changed_at < env.now - UNDO_KEPT_FOR))
     outbox.scrub_old(session, ("address", "moved"), before=since)
+
+
+def look_undo(env: Environment, token: str) -> Move:
+    """Return what a link from the old mailbox would take back. Raises `LinkError`."""
+    with reading() as session:
+        change = _change(env, session, token)
+        return _shown_undo(session, change)
+
+
+def undo(env: Environment, token: str, evidence: Evidence) -> Move:
+    """Move a subscriber back to the address that a change left; again changes nothing. Raises `LinkError`."""
+    try:
+        with transaction() as session:
+            change = _change(env, session, token)
+            move = _shown_undo(session, change)
+            if move.state == "waiting":
+                _take_back(env, session, change, evidence)
+                return _shown_undo(session, change)
+            return move
+    except Conflict as conflict:
+        if conflict.constraint != "uq_subscribers_email_key":
+            raise
+        # Somebody has subscribed with the old address at this moment.
+        return look_undo(env, token)
+
+
+def renew_handles(session: Session, subscriber: Subscriber, now: datetime) -> None:
+    """Name a subscriber and their subscriptions anew, so that no link mailed until now opens anything of theirs.
+
+    What the old handles named is kept: an old link to unsubscribe still ends its subscription.
+    """
+    subscriber.handle = new_handle()
+    for subscription in subscriber.subscriptions:
+        retired = RetiredHandle(handle=subscription.handle, subscription_id=subscription.id, retired_at=now)
+        session.add(retired)
+        subscription.handle = new_handle()
 
 
 def _move(env: Environment, session: Session, subscription: Subscription, evidence: Evidence) -> None:
     subscriber = subscription.subscriber
-    before, after = subscriber.email, str(subscriber.new_email)
-    subscriber.email, subscriber.email_key = after, str(subscriber.new_email_key)
+    change = AddressChange(
+        handle=new_handle(), subscriber_id=subscriber.id, list_id=subscription.list_id, old_email=subscriber.email,
+        old_email_key=subscriber.email_key, changed_at=env.now,
+    )  # fmt: skip
+    session.add(change)
+    _readdress(env, session, subscriber, str(subscriber.new_email), str(subscriber.new_email_key), evidence)
+    context = {"to": change.old_email, "change": change.handle}
+    outbox.enqueue(session, mail="moved", subscription_id=subscription.id, now=env.now, context=context)
+
+
+def _take_back(env: Environment, session: Session, change: AddressChange, evidence: Evidence) -> None:
+    """Undo a change and every later one, and tell the mailbox that is left."""
+    subscriber, left = change.subscriber, change.subscriber.email
+    _readdress(env, session, subscriber, change.old_email, change.old_email_key, evidence)
+    later = (AddressChange.subscriber_id == subscriber.id, AddressChange.changed_at >= change.changed_at)
+    session.execute(update(AddressChange).where(*later).values(undone_at=env.now))
+    named = next((each for each in subscriber.subscriptions if each.list_id == change.list_id), None)
+    if named is not None:
+        outbox.enqueue(session, mail="moved", subscription_id=named.id, now=env.now, context={"to": left})
+
+
+def _readdress(
+    env: Environment, session: Session, subscriber: Subscriber, email: str, email_key: str, evidence: Evidence
+) -> None:
+    before = subscriber.email
+    subscriber.email, subscriber.email_key = email, email_key
     subscriber.new_email = subscriber.new_email_key = None
     forget_unanswered(env, session, subscriber.email_key)
+    renew_handles(session, subscriber, env.now)
     session.flush()
-    noted = Evidence(evidence.source, evidence.page, evidence.ip, evidence.user_agent, note=f"{before} → {after}")
-    for each in subscriber.subscriptions:
-        note_consent(session, each.id, "moved", noted, env.now)
-    outbox.enqueue(session, mail="moved", subscription_id=subscription.id, now=env.now, context={"to": before})
+    noted = replace(evidence, note=f"{before} → {email}")
+    for subscription in subscriber.subscriptions:
+        note_consent(session, subscription.id, "moved", noted, env.now)
 
 
-def _opened(env: Environment, session: Session, token: str) -> tuple[Subscription, str]:
-    handle, _, mark = env.tokens.open("address", token, env.now).partition(".")
-    lock_owner(session, handle)
-    found = session.scalar(select(Subscription).where(Subscription.handle == handle).with_for_update())
-    if found is None or not mark:
+def _opened(env: Environment, session: Session, token: str) -> tuple[Subscription, str, bool]:
+    """Find the subscription and the mark of a link, and whether its handle was retired since (as by this change)."""
+    try:
+        _, subscription, mark = find_subscriber(env, session, LinkPurpose.ADDRESS, token, lock=True)
+        retired = False
+    except LinkInvalid:
+        left_behind = find_retired(env, session, LinkPurpose.ADDRESS, token)
+        if left_behind is None:
+            raise
+        subscription, mark, retired = *left_behind, True
+    if not mark:
         raise LinkInvalid
-    return found, mark
+    return subscription, mark, retired
 
 
-def _shown(env: Environment, session: Session, subscription: Subscription, mark: str) -> Move:
+def _shown(env: Environment, session: Session, subscription: Subscription, mark: str, *, retired: bool) -> Move:
     subscriber = subscription.subscriber
     if _marked(env, subscriber.email_key, mark):
         state, address = "done", subscriber.email
-    elif subscriber.new_email_key and _marked(env, subscriber.new_email_key, mark):
-        taken = session.scalar(select(Subscriber.id).where(Subscriber.email_key == subscriber.new_email_key))
-        state, address = ("taken" if taken else "waiting"), str(subscriber.new_email)
+    elif not retired and subscriber.new_email_key and _marked(env, subscriber.new_email_key, mark):
+        state = "taken" if _is_taken(session, subscriber.new_email_key) else "waiting"
+        address = str(subscriber.new_email)
     else:
         raise LinkInvalid  # another address was named since
     mailing_list = subscription.mailing_list
     return Move(state, mask(address), mailing_list.title, subscriber.language, mailing_list.language)
+
+
+def _change(env: Environment, session: Session, token: str) -> AddressChange:
+    handle = env.tokens.open(LinkPurpose.ADDRESS_UNDO, token, env.now)
+    query = select(AddressChange).where(AddressChange.handle == handle).with_for_update()
+    change: AddressChange | None = session.scalar(query)
+    if change is None or suppressed(env, session, change.old_email_key):
+        raise LinkInvalid
+    return change
+
+
+def _shown_undo(session: Session, change: AddressChange) -> Move:
+    if change.undone_at is not None or change.subscriber.email_key == change.old_email_key:
+        state = "done"
+    else:
+        state = "taken" if _is_taken(session, change.old_email_key) else "waiting"
+    return Move(state, "", change.mailing_list.title, "", change.mailing_list.language)
+
+
+def _is_taken(session: Session, email_key: str) -> bool:
+    return session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key)) is not None
 
 
 def _marked(env: Environment, email_key: str, mark: str) -> bool:

@@ -26,6 +26,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.services.signup.address_policy import accepted
 from newsletter.services.signup.double_opt_in import drop_requests
+from newsletter.services.subscribers.address_change import renew_handles
 from newsletter.services.subscribers.admin import SubscriberView, find, view
 from newsletter.services.suppressions import hashes, suppressed
 from newsletter.vocabulary import Cadence
@@ -158,6 +159,7 @@ def _move(env: Environment, session: Session, subscriber: Subscriber, typed: str
     before = subscriber.email
     subscriber.email, subscriber.email_key = address.email, address.key
     subscriber.new_email = subscriber.new_email_key = None
+    renew_handles(session, subscriber, env.now)
     session.flush()
     evidence = Evidence("author", note=f"{before} → {address.email}; {because}")
     for subscription in subscriber.subscriptions:

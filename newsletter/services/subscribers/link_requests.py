@@ -17,6 +17,7 @@ from newsletter import outbox
 from newsletter.addresses import Address, parse_address
 from newsletter.db.session import transaction
 from newsletter.errors import LinkExpired
+from newsletter.link_purposes import LinkPurpose, LinkScope
 from newsletter.models import MailingList, Subscriber, Subscription, SubscriptionRequest, Wording
 from newsletter.services import counters, resources
 from newsletter.services.consent import Evidence, default_wording
@@ -25,10 +26,6 @@ from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import Request, ask, taken_back
 from newsletter.services.suppressions import suppressed
-from newsletter.tokens import Purpose
-
-REPLACED: tuple[Purpose, ...] = ("confirm", "preferences", "export", "erase", "resources")
-"""Links that are mailed anew, in one tap, once they have expired."""
 
 Kind = Literal["link", "export", "erase", "resource"]
 
@@ -106,10 +103,10 @@ def _require_resource(name: str) -> None:
     """Raise `NotFound` unless there is a resource of this name, or none is meant: what a visitor typed goes no further
     than this."""
     if name:
-        resources.title(name)
+        resources.require([name])
 
 
-def by_token(env: Environment, purpose: Purpose, token: str, evidence: Evidence) -> None:
+def by_token(env: Environment, purpose: LinkPurpose, token: str, evidence: Evidence) -> None:
     """Mails what replaces a link that has expired: the same again to the same reader. Raises `LinkInvalid`,
     `NotFound` (a resource that was removed), `TooMany`."""
     try:
@@ -117,7 +114,7 @@ def by_token(env: Environment, purpose: Purpose, token: str, evidence: Evidence)
     except LinkExpired as error:
         payload = error.payload
     handle, _, rest = payload.partition(".")
-    resource = rest if purpose == "resources" else ""
+    resource = rest if purpose is LinkPurpose.RESOURCE else ""
     _require_resource(resource)
     kinds: dict[str, Kind] = {"export": "export", "erase": "erase", "resources": "resource"}
     visit = Visit(ELSEWHERE, evidence.ip, email_key="")
@@ -127,7 +124,7 @@ def by_token(env: Environment, purpose: Purpose, token: str, evidence: Evidence)
         target = _find_target_by_handle(session, handle)
         if target is not None:
             # Links to her data were mailed to her alone; all others stand in mails that she may have forwarded.
-            allowance = Allowance.OWN if purpose in ("export", "erase") else Allowance.LINK
+            allowance = Allowance.OWN if purpose.scope is LinkScope.SUBSCRIBER else Allowance.LINK
             _send(env, session, target, kinds.get(purpose, "link"), allowance, evidence, resource)
 
 

@@ -1,8 +1,8 @@
-"""A reader's preferences: what one link shows of a person's subscriptions, and lets its holder change.
+"""Preferences: what a link shows of a subscriber's subscriptions, and lets its holder change.
 
-Mails are forwarded, so the links in them do little: change a rhythm, take a break, leave. What could harm a reader in
-another's hands (her name, her address, more newsletters) needs a link of her *own*: one she asked for, mailed to her
-alone, and for a day. Her data and her erasure are not on this page at all: they are mailed to her as links.
+Mails are forwarded, so a link in a mail is about that mail's own subscription: its cadence, topics, pause and
+end. Name, language, address, other lists, export and erasure need a link to the account: mailed on request, to the
+subscriber alone, and good for a day. Export and erasure are mailed as links of their own once more.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid
 from newsletter.html.sanitize import plain
 from newsletter.i18n import Text, known
+from newsletter.link_purposes import LinkPurpose, LinkScope
 from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.names import clean_name
 from newsletter.services import counters
 from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.link_holders import find_subscriber, find_subscription
 from newsletter.services.lists import topics
 from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
@@ -34,14 +36,13 @@ from newsletter.tokens import new_handle
 from newsletter.vocabulary import Cadence
 
 PAUSE_AT_MOST = timedelta(days=366)
-OWN_FOR = timedelta(days=1)
+NEEDS_ACCOUNT = Text("For this, please have a link of your own mailed to you first.")
 
 
 @dataclass(frozen=True, slots=True)
 class TopicChoice:
-    """A topic of a list, and whether she gets it."""
+    """A topic of a list, and whether the subscriber gets it."""
 
-    id: int
     name: str
     chosen: bool
 
@@ -63,8 +64,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the page shows. The address is masked: a forwarded mail must not give it away. `own`: the link is one that
-    she asked for; else `name` is empty. `new_masked`: an address that waits to be confirmed."""
+    """What the page shows. The address is masked: a forwarded mail must not give it away.
+
+    `own`: the link opens the account; else there is one choice, and `name` and `new_masked` are empty. `new_masked` is
+    an address that waits to be confirmed.
+    """
 
     masked: str
     name: str
@@ -77,14 +81,24 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """Whoever holds a link: the subscription it names, and whether it is the reader's own."""
+    """Whoever holds a link: the subscription it names, and how far it reaches."""
 
     subscription: Subscription
-    own: bool
+    scope: LinkScope
+
+    @property
+    def own(self) -> bool:
+        """Whether the link opens the whole account."""
+        return self.scope is LinkScope.SUBSCRIBER
 
     @property
     def subscriber(self) -> Subscriber:
         return self.subscription.subscriber
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """What the link is about."""
+        return self.subscriber.subscriptions if self.own else [self.subscription]
 
 
 def show(env: Environment, token: str) -> Preferences:
@@ -95,8 +109,8 @@ def show(env: Environment, token: str) -> Preferences:
 
 def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Evidence) -> Preferences:
     """Applies, as far as given, ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>``,
-    ``topics-<slug>`` (then each ``topic-<slug>-<id>`` that is given is chosen) and ``language``; with a link of one's
-    own also ``join-<slug>`` and ``name``.
+    ``topics-<slug>`` (then each ``topic-<slug>-<name>`` that is given is chosen) of the link's subscription; with a
+    link to the account of every one, and ``join-<slug>``, ``end_all``, ``name`` and ``language``.
 
     Raises `LinkError`, `InvalidInput`; then nothing has changed.
     """
@@ -105,11 +119,11 @@ def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Ev
         double_opt_in.lock_owner(session, holder.subscription.handle)
         counters.count_change(env, session, holder.subscription.id)
         subscriber = holder.subscriber
-        if "language" in wanted:
-            subscriber.language = known(wanted["language"])
-        for subscription in subscriber.subscriptions:
-            _apply(env, session, subscription, wanted, evidence)
+        for subscription in holder.subscriptions:
+            _apply(env, session, subscription, wanted, evidence, all_end=holder.own and bool(wanted.get("end_all")))
         if holder.own:
+            if "language" in wanted:
+                subscriber.language = known(wanted["language"])
             if "name" in wanted:
                 subscriber.name = clean_name(plain(wanted["name"], limit=200))
             _join(env, session, subscriber, wanted, evidence)
@@ -119,12 +133,17 @@ def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Ev
 
 
 def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Preferences:
-    """Mails the reader a link: of her own (``link``), to her data (``export``) or to be erased (``erase``). Whoever
-    holds the page's link, the mail goes to her. Raises `LinkError`."""
+    """Mail the subscriber a link: to the account (``link``), to their data (``export``) or to be erased (``erase``).
+
+    Whoever holds the page's link, the mail goes to the subscriber; a link from a mail asks for the account only. Raises
+    `LinkError`, `InvalidInput`.
+    """
     with transaction() as session:
         holder = _holder(env, session, token)
         double_opt_in.lock_owner(session, holder.subscription.handle)
         counters.count_change(env, session, holder.subscription.id)
+        if kind != "link" and not holder.own:
+            raise InvalidInput({kind: NEEDS_ACCOUNT})
         link_requests.for_reader(env, session, holder.subscription, kind, own=holder.own)
         return _shown(session, holder)
 
@@ -137,18 +156,24 @@ def move(env: Environment, token: str, address: object, ip: str) -> Preferences:
     with transaction() as session:
         holder = _holder(env, session, token)
         if not holder.own:
-            raise InvalidInput({"address": Text("For this, please have a link of your own mailed to you first.")})
+            raise InvalidInput({"address": NEEDS_ACCOUNT})
         address_change.ask(env, session, holder.subscription, checked, ip)
         return _shown(session, holder)
 
 
 def _apply(
-    env: Environment, session: Session, subscription: Subscription, wanted: Mapping[str, str], evidence: Evidence
+    env: Environment,
+    session: Session,
+    subscription: Subscription,
+    wanted: Mapping[str, str],
+    evidence: Evidence,
+    *,
+    all_end: bool,
 ) -> None:
     slug = subscription.mailing_list.slug
     if subscription.status != "active":
         return
-    if wanted.get(f"leave-{slug}"):
+    if all_end or wanted.get(f"leave-{slug}"):
         leave(env, session, subscription, evidence)
         return
     cadence = wanted.get(f"cadence-{slug}", subscription.cadence)
@@ -214,24 +239,27 @@ def _until(text: str, field: str, now: datetime) -> datetime | None:
 
 
 def _holder(env: Environment, session: Session, token: str) -> _Holder:
-    handle, _, kind = env.tokens.open("preferences", token, env.now).partition(".")
-    found: Subscription | None = session.scalar(select(Subscription).where(Subscription.handle == handle))
-    if found is None or suppressed(env, session, found.subscriber.email_key):
+    try:
+        subscription, _ = find_subscription(env, session, LinkPurpose.PREFERENCES, token)
+        scope = LinkPurpose.PREFERENCES.scope
+    except LinkInvalid:
+        _, subscription, _ = find_subscriber(env, session, LinkPurpose.ACCOUNT, token)
+        scope = LinkPurpose.ACCOUNT.scope
+    if suppressed(env, session, subscription.subscriber.email_key):
         raise LinkInvalid
-    young = env.now - env.tokens.signed_at("preferences", token) <= OWN_FOR
-    return _Holder(found, own=kind == "own" and young)
+    return _Holder(subscription, scope)
 
 
 def _shown(session: Session, holder: _Holder) -> Preferences:
     subscriber = holder.subscriber
-    there = {each.list_id: each for each in subscriber.subscriptions if each.status != "pending"}
-    lists = _of_her_senders(session, subscriber)
+    there = {each.list_id: each for each in holder.subscriptions if each.status != "pending"}
+    lists = _of_her_senders(session, subscriber) if holder.own else [holder.subscription.mailing_list]
     return Preferences(
         masked=mask(subscriber.email),
         name=subscriber.name if holder.own else "",
         language=subscriber.language,
         list_language=holder.subscription.mailing_list.language,
-        choices=tuple(_choice(session, row, there.get(row.id)) for row in lists if holder.own or row.id in there),
+        choices=tuple(_choice(session, row, there.get(row.id)) for row in lists),
         own=holder.own,
         new_masked=mask(subscriber.new_email) if holder.own and subscriber.new_email else "",
     )
@@ -248,5 +276,5 @@ def _choice(session: Session, mailing_list: MailingList, subscription: Subscript
         cadence=subscription.cadence if subscription else mailing_list.default_cadence,
         cadences=tuple(mailing_list.cadences),
         paused_until=subscription.paused_until if subscription else None,
-        topics=tuple(TopicChoice(offer.id, offer.name, offer in chosen) for offer in offers),
+        topics=tuple(TopicChoice(offer.name, offer in chosen) for offer in offers),
     )

@@ -13,9 +13,11 @@ from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db.session import checkpoint, reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent, NotFound
+from newsletter.link_purposes import LinkPurpose
 from newsletter.models import ConsentEvent, Step, StepTaken, Subscriber, Subscription, Suppression
 from newsletter.services import tags
 from newsletter.services.consent import Evidence
+from newsletter.services.link_holders import find_retired, find_subscriber, find_subscription
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import is_current, lock_owner
@@ -23,7 +25,7 @@ from newsletter.services.subscribers.subscriptions import Standing, leave, stand
 from newsletter.services.suppressions import hashes
 
 
-def look(env: Environment, purpose: str, token: str) -> Standing | None:
+def look(env: Environment, purpose: LinkPurpose, token: str) -> Standing | None:
     """Whose link to her data this is; None where she was erased already. Raises `LinkError`."""
     with reading() as session:
         found = _subscription(env, session, purpose, token)
@@ -33,7 +35,7 @@ def look(env: Environment, purpose: str, token: str) -> Standing | None:
 def export(env: Environment, token: str) -> dict[str, Any]:
     """All that is known of the reader. Raises `LinkError`."""
     with reading() as session:
-        found = _subscription(env, session, "export", token)
+        found = _subscription(env, session, LinkPurpose.EXPORT, token)
         if found is None:
             raise LinkInvalid
         return everything(session, found.subscriber)
@@ -58,7 +60,7 @@ def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
     return {
         "list": subscription.mailing_list.slug,
         "title": subscription.mailing_list.title,
-        **_columns(subscription, hidden={"id", "handle", "list_id", "subscriber_id", "round", "cursor"}),
+        **_columns(subscription, hidden={"id", "handle", "list_id", "subscriber_id", "round", "cursor", "joined_seq"}),
         "topics": [offer.name for offer in topics.chosen_topics(session, subscription)],
         "consent": [
             {
@@ -92,7 +94,7 @@ def _plain(value: Any) -> Any:
 def erase(env: Environment, token: str) -> Standing | None:
     """Forgets the reader whose link this is; again is no error. Raises `LinkError`."""
     with transaction() as session:
-        found = _subscription(env, session, "erase", token)
+        found = _subscription(env, session, LinkPurpose.ERASE, token)
         if found is None:
             return None
         lock_owner(session, found.handle)
@@ -137,12 +139,13 @@ def never(env: Environment, token: str, evidence: Evidence) -> Standing | None:
 
 
 def _asked_for(env: Environment, session: Session, token: str) -> Subscription | None:
-    handle, _, round_ = env.tokens.open("never", token, env.now).rpartition(".")
-    lock_owner(session, handle)
-    found: Subscription | None = session.scalar(
-        select(Subscription).where(Subscription.handle == handle).with_for_update()
-    )
-    if found is not None and (found.status == "active" or not is_current(session, found, round_)):
+    try:
+        found, round_ = find_subscription(env, session, LinkPurpose.NEVER, token, lock=True)
+    except LinkInvalid:
+        if find_retired(env, session, LinkPurpose.NEVER, token):
+            raise
+        return None
+    if found.status == "active" or not is_current(session, found, round_):
         raise LinkSpent(found.mailing_list.slug)
     return found
 
@@ -169,7 +172,11 @@ def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -
     session.delete(subscriber)
 
 
-def _subscription(env: Environment, session: Session, purpose: str, token: str) -> Subscription | None:
-    handle = env.tokens.open(purpose, token, env.now)  # type: ignore[arg-type]
-    found: Subscription | None = session.scalar(select(Subscription).where(Subscription.handle == handle))
-    return found
+def _subscription(env: Environment, session: Session, purpose: LinkPurpose, token: str) -> Subscription | None:
+    """Find the subscription through which a link was mailed; None where its subscriber was erased."""
+    try:
+        return find_subscriber(env, session, purpose, token)[1]
+    except LinkInvalid:
+        if find_retired(env, session, purpose, token):
+            raise
+        return None

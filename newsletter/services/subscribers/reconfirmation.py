@@ -18,16 +18,17 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent, NotFound, Refused
 from newsletter.html.sanitize import lines
 from newsletter.i18n import LANGUAGES, spoken
+from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.message import slot
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, ConsentEvent, Edition, Subscriber, Subscription, Suppression
 from newsletter.outbox import answers
 from newsletter.services.consent import Evidence, default_wording, note_consent
+from newsletter.services.link_holders import find_subscription
 from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
 from newsletter.services.sending.message_builder import ANY_READER, view
 from newsletter.services.subscribers.subscriptions import Standing, standing
-from newsletter.tokens import message_id
 from newsletter.vocabulary import SubscriptionStatus
 
 SHORTEST = 7
@@ -152,10 +153,9 @@ def stay(env: Environment, token: str, evidence: Evidence) -> Standing:
 
 
 def _opened(env: Environment, session: Session, token: str) -> tuple[Campaign, Subscription]:
-    handle, _, number = env.tokens.open("stay", token, env.now).rpartition(".")
-    found = session.scalar(select(Subscription).where(Subscription.handle == handle).with_for_update())
-    campaign = session.get(Campaign, int(number)) if number.isdecimal() else None
-    if found is None or campaign is None or campaign.started_at is None:
+    found, named = find_subscription(env, session, LinkPurpose.STAY, token, lock=True)
+    campaign = session.scalar(select(Campaign).where(Campaign.handle == named))
+    if campaign is None or campaign.started_at is None:
         raise LinkInvalid
     if found.status != "active":
         raise LinkSpent(found.mailing_list.slug)
@@ -175,7 +175,7 @@ def _asked_by(session: Session, campaign: Campaign, subscription: Subscription) 
     """The Message-ID of the mail that asked."""
     domain = campaign.mailing_list.from_email.rpartition("@")[2]
     rows = [row.id for row in outbox.history(session, subscription.id) if row.campaign_id == campaign.id]
-    return message_id(campaign.seed, rows[-1], domain) if rows else ""
+    return outbox.references(session).message_id(rows[-1], domain) if rows else ""
 
 
 def settle(env: Environment) -> int:
@@ -207,7 +207,7 @@ def _settle(env: Environment, campaign_id: int) -> int:
         for subscription in silent:
             subscription.status, subscription.unsubscribed_at = SubscriptionStatus.UNSUBSCRIBED, now
             note_consent(
-                session, subscription.id, "lapsed", Evidence("permission", note=f"campaign {campaign.id}"), now
+                session, subscription.id, "lapsed", Evidence("permission", note=f"campaign {campaign.handle}"), now
             )
         if not answers.open_after(session, campaign, moment):
             campaign.settled_at = now
@@ -227,7 +227,7 @@ def standing_of(campaign_id: int) -> Answers:
         gone = exists().where(
             ConsentEvent.subscription_id == Subscription.id,
             ConsentEvent.kind == "lapsed",
-            ConsentEvent.note == f"campaign {campaign.id}",
+            ConsentEvent.note == f"campaign {campaign.handle}",
         )
         return Answers(
             campaign=campaign.id,

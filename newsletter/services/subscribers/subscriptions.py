@@ -14,11 +14,13 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent
+from newsletter.link_purposes import LinkPurpose
 from newsletter.models import ConsentEvent, Subscription
 from newsletter.schedule import CADENCES
 from newsletter.services import counters, suppressions
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.letters import series
+from newsletter.services.link_holders import find_retired, find_subscription
 from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import double_opt_in, flood_control
@@ -32,8 +34,11 @@ REASONS = ("often", "other", "never", "done")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A subscription as its owner sees it. `slower`: the cadences she could have instead; `others`: the titles of what
-    else she subscribes to; `can_undo`: she has left within a day."""
+    """A subscription as the holder of a link to it may see it.
+
+    `slower` are the cadences it could have instead; `can_undo`: it was ended within a day. `retired`: the link lies in
+    a mailbox that its subscriber has left, and the page says nothing of how the subscription stands.
+    """
 
     list_id: int
     slug: str
@@ -44,23 +49,32 @@ class Standing:
     language: str
     list_language: str
     slower: tuple[str, ...]
-    others: tuple[str, ...]
     can_undo: bool
+    retired: bool = False
 
 
-def look(env: Environment, purpose: str, token: str) -> Standing:
-    """Whose link this is, for a page that only shows. Raises `LinkError`."""
+def look(env: Environment, token: str) -> Standing:
+    """Return what a link to unsubscribe is about. Raises `LinkError`."""
     with reading() as session:
-        return standing(_opened(env, session, purpose, token), env.now)
+        left_behind = find_retired(env, session, LinkPurpose.UNSUBSCRIBE, token)
+        if left_behind:
+            return _retired_standing(left_behind[0])
+        return standing(_opened(env, session, token), env.now)
+
+
+def look_confirm(env: Environment, token: str) -> Standing:
+    """Return what a link asks to confirm. Raises `LinkError`."""
+    with reading() as session:
+        return standing(_requested(env, session, token)[0], env.now)
 
 
 def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
     """Makes a subscription active; again is no error and changes nothing. Raises `LinkError`."""
     with transaction() as session:
-        subscription = _opened(env, session, "confirm", token)
+        subscription, number = _requested(env, session, token)
         if subscription.status == "pending":
             flood_control.count_confirmed(env, session)
-            double_opt_in.accept_request(env, session, subscription, _number(env, token), evidence)
+            double_opt_in.accept_request(env, session, subscription, number, evidence)
             subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
             if not series.begin(session, subscription, env.now):
                 queue_mail(env, session, subscription, "welcome", Allowance.OWN)
@@ -69,11 +83,15 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
 
 
 def unsubscribe(env: Environment, token: str, evidence: Evidence) -> Standing:
-    """Ends a subscription, at once and for good; again is no error. Raises `LinkError`."""
+    """End a subscription, at once and for good; again is no error. Raises `LinkError`.
+
+    A link from a mail to an address that its subscriber has left ends the subscription as well, and shows nothing.
+    """
     with transaction() as session:
-        subscription = _opened(env, session, "unsubscribe", token)
+        left_behind = find_retired(env, session, LinkPurpose.UNSUBSCRIBE, token, lock=True)
+        subscription = left_behind[0] if left_behind else _opened(env, session, token)
         leave(env, session, subscription, evidence)
-        return standing(subscription, env.now)
+        return _retired_standing(subscription) if left_behind else standing(subscription, env.now)
 
 
 def leave(env: Environment, session: Session, subscription: Subscription, evidence: Evidence) -> None:
@@ -97,7 +115,7 @@ def undo(env: Environment, token: str, evidence: Evidence, *, cadence: str = "",
     """Takes an unsubscription back, for a day and for whoever was active before it; at a slower `cadence`, or after a
     `break_` of a month, where that is what was meant. Raises `LinkError`."""
     with transaction() as session:
-        subscription = _opened(env, session, "unsubscribe", token)
+        subscription = _opened(env, session, token)
         counters.count_change(env, session, subscription.id)
         if _can_undo(subscription, env.now):
             if suppressions.suppressed(env, session, subscription.subscriber.email_key):
@@ -135,19 +153,10 @@ def resume(session: Session, subscription: Subscription, kind: str, evidence: Ev
     return False
 
 
-def leave_all(env: Environment, token: str, evidence: Evidence) -> Standing:
-    """Ends every subscription of the reader. Raises `LinkError`."""
-    with transaction() as session:
-        subscription = _opened(env, session, "unsubscribe", token)
-        for each in subscription.subscriber.subscriptions:
-            leave(env, session, each, evidence)
-        return standing(subscription, env.now)
-
-
 def give_reason(env: Environment, token: str, reason: str, evidence: Evidence) -> Standing:
     """Notes why she left, in one of the words of `REASONS`, once. Raises `LinkError`."""
     with transaction() as session:
-        subscription = _opened(env, session, "unsubscribe", token)
+        subscription = _opened(env, session, token)
         left = subscription.unsubscribed_at
         if reason in REASONS and subscription.status == "unsubscribed" and left is not None:
             said = exists().where(
@@ -158,30 +167,21 @@ def give_reason(env: Environment, token: str, reason: str, evidence: Evidence) -
         return standing(subscription, env.now)
 
 
-def _opened(env: Environment, session: Session, purpose: str, token: str) -> Subscription:
-    """The subscription a token names. A confirmation counts for the request it was mailed for, no later one (T04)."""
-    payload = env.tokens.open(purpose, token, env.now)  # type: ignore[arg-type]
-    handle, _, number = payload.partition(".")
-    double_opt_in.lock_owner(session, handle)
-    found: Subscription | None = session.scalar(
-        select(Subscription).where(Subscription.handle == handle).with_for_update()
-    )
-    if found is None:
-        raise LinkInvalid
-    if purpose == "confirm" and (
-        found.status == "unsubscribed" or not double_opt_in.is_current(session, found, number)
-    ):
-        raise LinkSpent(found.mailing_list.slug)
-    return found
+def _opened(env: Environment, session: Session, token: str) -> Subscription:
+    """Find the subscription of a link to unsubscribe."""
+    return find_subscription(env, session, LinkPurpose.UNSUBSCRIBE, token, lock=True)[0]
 
 
-def _number(env: Environment, token: str) -> int:
-    """Read the number of the request that a confirmation's token names."""
-    return int(env.tokens.open("confirm", token, env.now).partition(".")[2])
+def _requested(env: Environment, session: Session, token: str) -> tuple[Subscription, int]:
+    """Find the subscription of a confirmation, and the number of the request it was mailed for (T04)."""
+    subscription, number = find_subscription(env, session, LinkPurpose.CONFIRM, token, lock=True)
+    if subscription.status == "unsubscribed" or not double_opt_in.is_current(session, subscription, number):
+        raise LinkSpent(subscription.mailing_list.slug)
+    return subscription, int(number)
 
 
 def standing(subscription: Subscription, now: datetime) -> Standing:
-    """A subscription as its owner sees it."""
+    """Describe a subscription to the holder of a link to it."""
     mailing_list = subscription.mailing_list
     return Standing(
         list_id=mailing_list.id,
@@ -193,10 +193,14 @@ def standing(subscription: Subscription, now: datetime) -> Standing:
         language=subscription.subscriber.language,
         list_language=mailing_list.language,
         slower=slower(subscription),
-        others=tuple(
-            each.mailing_list.title
-            for each in subscription.subscriber.subscriptions
-            if each.status == "active" and each.id != subscription.id
-        ),
         can_undo=_can_undo(subscription, now),
     )
+
+
+def _retired_standing(subscription: Subscription) -> Standing:
+    """Describe a subscription to an old mailbox: only the list, which each of its mails named."""
+    mailing_list = subscription.mailing_list
+    return Standing(
+        list_id=mailing_list.id, slug=mailing_list.slug, title=mailing_list.title, status="", cadence="", cadences=(),
+        language="", list_language=mailing_list.language, slower=(), can_undo=False, retired=True,
+    )  # fmt: skip

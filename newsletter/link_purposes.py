@@ -1,0 +1,81 @@
+"""Declare every kind of signed link once: what it is about, how long it works, and where it opens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import Enum, StrEnum
+
+
+class LinkScope(Enum):
+    """What a link's holder may see and change. The handle in a link is always a subscription's, but for `LIST`."""
+
+    SUBSCRIPTION = "that subscription, and nothing else of its subscriber"
+    SUBSCRIBER = "everything of its subscriber: such a link is only mailed on request"
+    LIST = "a list, and nobody's data"
+
+
+class LinkPurpose(StrEnum):
+    """The purpose of a signed link. A token of one purpose opens no page of another.
+
+    `lifetime` is None where a link works for ever. `path` is the page's first segment. A `renewable` link that has
+    expired is mailed anew, in one tap, to the address we know.
+    """
+
+    scope: LinkScope
+    lifetime: timedelta | None
+    path: str
+    renewable: bool
+
+    def __new__(
+        cls,
+        value: str,
+        scope: LinkScope,
+        lifetime: timedelta | None,
+        renewable: bool = False,  # noqa: FBT001, FBT002 (a declaration below is a tuple)
+        path: str = "",
+    ) -> LinkPurpose:
+        """Make a member out of its declaration."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.scope, member.lifetime, member.path, member.renewable = scope, lifetime, path or value, renewable
+        return member
+
+    CONFIRM = "confirm", LinkScope.SUBSCRIPTION, timedelta(days=7), True
+    """Confirms one request of a subscription."""
+
+    NEVER = "never", LinkScope.SUBSCRIPTION, timedelta(days=14)
+    """Says of one request that its address's owner did not make it; as long as an unconfirmed request is kept."""
+
+    STAY = "stay", LinkScope.SUBSCRIPTION, timedelta(days=200)
+    """Confirms a subscription again, for a campaign that asks to."""
+
+    PREFERENCES = "preferences", LinkScope.SUBSCRIPTION, timedelta(days=30), True
+    """Changes cadence, topics and pause of a subscription, or ends it. Stands in every mail, forwarded ones too."""
+
+    UNSUBSCRIBE = "unsubscribe", LinkScope.SUBSCRIPTION, None
+    """Ends a subscription. The only link that still works after a change of address."""
+
+    RESOURCE = "resources", LinkScope.SUBSCRIPTION, timedelta(days=30), True
+    """Opens a file for a confirmed subscription."""
+
+    ACCOUNT = "account", LinkScope.SUBSCRIBER, timedelta(days=1), True, "preferences"
+    """Changes all subscriptions, the name, the language and the address."""
+
+    EXPORT = "export", LinkScope.SUBSCRIBER, timedelta(days=1), True
+    """Downloads everything that is known of a subscriber."""
+
+    ERASE = "erase", LinkScope.SUBSCRIBER, timedelta(days=1), True
+    """Deletes everything that is known of a subscriber."""
+
+    ADDRESS = "address", LinkScope.SUBSCRIBER, timedelta(days=1)
+    """Confirms a new address; mailed to that address."""
+
+    ADDRESS_UNDO = "address-undo", LinkScope.SUBSCRIBER, timedelta(days=7)
+    """Takes a change of address back; mailed to the old address. Names the change, and no subscription."""
+
+    FORM = "form", LinkScope.LIST, timedelta(days=1)
+    """Stamps a sign-up form with the moment it was shown; opens no page."""
+
+
+PATHS = tuple(sorted({purpose.path for purpose in LinkPurpose if purpose is not LinkPurpose.FORM}))
+"""The first segments of all pages that signed links open: no business of logs, search engines and records."""

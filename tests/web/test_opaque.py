@@ -1,0 +1,189 @@
+"""No number of a row leaves the program: not in a header, an envelope, an address or a page that others see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import Integer, select, text
+
+from newsletter import outbox
+from newsletter.app import template_folder
+from newsletter.db.session import Base, db, transaction
+from newsletter.models import Campaign, Delivery, MailingList, Subscriber, Subscription
+from newsletter.services import notifications, resources
+from newsletter.services.digests import due as digests
+from newsletter.services.letters import send as letters
+from newsletter.services.letters import series
+from newsletter.services.lists import topics
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import run as sending
+from newsletter.services.subscribers import reconfirmation
+from newsletter.settings import Settings
+from tests.fakes import Clock, Sink, body
+from tests.people import add_entry, add_feed, add_list, add_reader
+
+BASE = "https://news.example.com"
+FIRST_ID = 83_109_000
+"""The first row of each table gets a number of its own, far from every other figure."""
+SINGLE = {
+    "confirm": {"round": 1}, "already": {}, "goodbye": {}, "link": {}, "export": {}, "erase": {}, "welcome": {},
+    "address": {"to": "new@example.com", "mark": "x"}, "moved": {"to": "old@example.com", "change": "a-change"},
+    "resource": {"resource": "guide"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With returned mail: each message then has an envelope sender of its own."""
+    bounces = settings.bounces.model_copy(update={"address": "bounces@news.example.com"})
+    return settings.model_copy(update={"bounces": bounces})
+
+
+def number_rows_apart() -> None:
+    """Let each table go on counting at a number of its own."""
+    with db.engine.begin() as connection:
+        for number, table in enumerate(Base.metadata.sorted_tables):
+            first = FIRST_ID + 1000 * number
+            if "id" not in table.c or not isinstance(table.c.id.type, Integer):
+                continue
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {first})"))
+            elif table.dialect_options["sqlite"]["autoincrement"]:
+                connection.execute(text(f"INSERT INTO sqlite_sequence VALUES ('{table.name}', {first})"))
+
+
+def row_numbers() -> set[str]:
+    """Every number that a row has, as it could be written."""
+    numbers: set[int] = set()
+    with db.engine.connect() as connection:
+        for table in Base.metadata.sorted_tables:
+            if "id" in table.c and isinstance(table.c.id.type, Integer):
+                numbers |= {number for number in connection.scalars(select(table.c.id)) if number > FIRST_ID}
+    assert len(numbers) > 30
+    return {spelled for number in numbers for spelled in (str(number), f"{number:x}")}
+
+
+def every_mail(env: Environment, folder: Path, clock: Clock) -> None:
+    """Queue and send a mail of each kind."""
+    guide = folder / "guide.pdf"
+    guide.write_bytes(b"%PDF-1.7 guide")
+    resources.add(env, guide, title="Guide")
+    with transaction() as session:
+        blog = add_list(session)
+        ana = add_reader(session, blog, "ana@example.com", name="Ana", cadence="instant")
+        bob = add_reader(session, blog, "bob@example.com", status="pending")
+        add_reader(session, add_list(session, "talks", title="Long Talks"), "eve@example.com")
+        feed = add_feed(session, blog)
+        for title in ("One", "Two"):
+            add_entry(session, feed, title)
+        for mail, context in SINGLE.items():
+            reader = bob if mail == "confirm" else ana
+            outbox.enqueue(session, mail=mail, subscription_id=reader.id, now=env.now, context=context)
+        notifications.tell(env, session, blog, "A notice", ["Something happened."], [])
+    topics.add("blog", "Rest", categories=["rest"])
+    topics.add("blog", "Work", categories=["work"])
+    step = folder / "step.md"
+    step.write_text("---\nsubject: First step\n---\nHello.\n")
+    series.add(env, step, timedelta(0), "blog")
+    with transaction() as session:
+        series.begin(session, session.get_one(Subscription, ana.id), env.now)
+    digests.send_now(env, slug="blog", cadence="instant")
+    letters.send(env, letters.parse('---\nsubject: A letter\nlist: blog\n---\nA [file]({{ resource("guide") }}).\n'))
+    reconfirmation.send(env, "blog")
+    sending.send_due(env)
+
+
+def links_in(html: str) -> Iterator[str]:
+    """Every address of ours on a page or in a mail."""
+    for link in re.findall(r'(?:href|src|action)="([^"]*)"', html) + re.findall(rf"{re.escape(BASE)}/[^\s\"<>]*", html):
+        if link.startswith((BASE, "/")) and not link.startswith("//"):
+            yield urlsplit(link.replace("&amp;", "&"))._replace(scheme="", netloc="", fragment="").geturl() or "/"
+
+
+def test_no_number_of_a_row_leaves_the_program(
+    app: Flask, client: FlaskClient, sink: Sink, clock: Clock, tmp_path: Path
+) -> None:
+    with app.app_context():
+        env = app.extensions[EXTENSION]
+        number_rows_apart()
+        every_mail(env, tmp_path, clock)
+        kinds = set(db.session.scalars(select(Delivery.mail).where(Delivery.status == "sent")))
+        folders = {folder.name for folder in (template_folder() / "emails").iterdir() if folder.is_dir()}
+        assert kinds == (folders - {"post"}) | {"digest", "series"}, "a mail of each kind was sent"
+        numbers = row_numbers()
+
+    def check(what: str, shown: str) -> None:
+        found = {number for number in numbers if number in shown}
+        assert not found, f"{what} shows {found}"
+
+    waiting = {
+        "/",
+        "/robots.txt",
+        "/healthz",
+        "/openapi.json",
+        "/blog/embed",
+        "/blog/archive/feed.xml",
+        "/resources/guide",
+    }
+    for outgoing, message in zip(sink.accepted, sink.messages, strict=True):
+        subject = str(message["Subject"])
+        check(f"the envelope of {subject}", f"{outgoing.sender} {outgoing.envelope_id}")
+        check(f"the source of {subject}", outgoing.data.decode("ascii"))
+        for kind in ("plain", "html"):
+            check(subject, body(message, kind))
+            waiting |= set(links_in(body(message, kind)))
+    visited: set[str] = set()
+    while waiting:
+        path = waiting.pop()
+        visited.add(path)
+        answer = client.get(path, buffered=True)
+        assert answer.status_code < 500 or path == "/healthz", path
+        check(f"the address {path}", path)
+        check(f"the header of {path}", str(answer.headers))
+        if answer.mimetype.startswith("text/") or answer.mimetype.endswith(("json", "xml")):
+            page = answer.get_data(as_text=True)
+            check(f"the page {path}", page)
+            waiting |= set(links_in(page)) - visited
+    opened = {path.split("/")[1] for path in visited}
+    assert {"preferences", "unsubscribe", "confirm", "never", "stay", "export", "erase", "address"} <= opened
+    assert any(re.fullmatch(r"/blog/archive/[\w-]{12}", path) for path in visited)
+
+
+def test_the_export_of_a_subscriber_has_no_number_of_a_row(
+    app: Flask, client: FlaskClient, sink: Sink, clock: Clock, tmp_path: Path
+) -> None:
+    with app.app_context():
+        env = app.extensions[EXTENSION]
+        number_rows_apart()
+        every_mail(env, tmp_path, clock)
+        clock.forward(timedelta(days=31))
+        reconfirmation.settle(env)
+        query = select(Subscription.handle).join(Subscriber).where(Subscriber.email == "ana@example.com")
+        token = env.tokens.sign("export", db.session.scalars(query).one(), env.now)
+        numbers = row_numbers()
+    exported = client.post(f"/export/{token}").get_data(as_text=True)
+    assert "lapsed" in exported
+    assert not [number for number in numbers if number in exported]
+
+
+def test_a_message_is_found_by_its_reference(app: Flask, sink: Sink, clock: Clock, tmp_path: Path) -> None:
+    """Whoever reads returned mail finds the delivery, whatever becomes of `secret_key`."""
+    with app.app_context():
+        env = app.extensions[EXTENSION]
+        every_mail(env, tmp_path, clock)
+        references = outbox.references(db.session())
+        for outgoing, message in zip(sink.accepted, sink.messages, strict=True):
+            local = str(message["Message-ID"]).strip("<>").partition("@")[0]
+            assert references.find_delivery(local) == outgoing.id
+            if outgoing.envelope_id:
+                assert outgoing.sender == f"bounces+{local}@news.example.com"
+                assert outgoing.envelope_id == local
+        campaign = db.session.scalars(select(Campaign).where(Campaign.kind == "letter")).one()
+        assert db.session.scalars(select(MailingList.slug).where(MailingList.id == campaign.list_id)).one() == "blog"
