@@ -110,3 +110,36 @@ class FieldKind(StrEnum):
     CHOICE = "choice"
     CHECKBOX = "checkbox"
     CONSENT = "consent"
+
+
+class EventKind(StrEnum):
+    """What happened to a subscription, campaign, entry or delivery; webhooks use these names."""
+
+    SUBSCRIPTION_REQUESTED = "subscription.requested"
+    SUBSCRIPTION_CONFIRMED = "subscription.confirmed"
+    SUBSCRIPTION_CHANGED = "subscription.changed"
+    """Its cadence, topics, pause, fields or address."""
+    SUBSCRIPTION_ENDED = "subscription.ended"
+    CAMPAIGN_SCHEDULED = "campaign.scheduled"
+    CAMPAIGN_STARTED = "campaign.started"
+    CAMPAIGN_PAUSED = "campaign.paused"
+    CAMPAIGN_RESUMED = "campaign.resumed"
+    CAMPAIGN_CANCELLED = "campaign.cancelled"
+    CAMPAIGN_FINISHED = "campaign.finished"
+    ENTRY_FOUND = "entry.found"
+    ENTRY_HELD = "entry.held"
+    ENTRY_READY = "entry.ready"
+    ENTRY_SKIPPED = "entry.skipped"
+    ENTRY_SENT = "entry.sent"
+    IMPORT_FINISHED = "import.finished"
+
+
+class Actor(StrEnum):
+    """By whom something happened."""
+
+    SUBSCRIBER = "subscriber"
+    AUTHOR = "author"
+    IMPORT = "import"
+    BOUNCE = "bounce"
+    SYSTEM = "system"
+    """The program itself: a feed that was polled, a digest that was due, a ceiling, a clean-up."""

@@ -11,7 +11,7 @@ from newsletter.errors import DatabaseError
 from newsletter.services.operations.database import require_current, upgrade
 from newsletter.services.runtime import Environment
 
-APPEND_ONLY = {"consent_events": "note = 'x'", "wordings": "text = 'x'"}
+APPEND_ONLY = ("consent_events", "events", "wordings")
 
 
 def triggers(connection: Connection) -> set[str]:

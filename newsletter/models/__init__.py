@@ -1,6 +1,7 @@
 """The tables, by neighbourhood: columns and constraints, and no verbs."""
 
 from newsletter.models.campaigns import Campaign, CampaignEntry, Edition, Period
+from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed
 from newsletter.models.letters import Picture, Step, StepTaken
 from newsletter.models.lists import FormField, MailingList
@@ -31,6 +32,7 @@ __all__ = [
     "DigestIntro",
     "Edition",
     "Entry",
+    "Event",
     "Feed",
     "FormField",
     "Installation",

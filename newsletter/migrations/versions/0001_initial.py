@@ -1,8 +1,5 @@
 """Create every table."""
 
-import secrets
-from datetime import UTC, datetime
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -14,10 +11,10 @@ depends_on = None
 
 def upgrade() -> None:
     _create_counters()
-    _create_mailboxes()
     _create_installation()
-    _create_lasting_keys()
     _create_installation_keys()
+    _create_lasting_keys()
+    _create_mailboxes()
     _create_mailing_lists()
     _create_pictures()
     _create_resources()
@@ -26,6 +23,7 @@ def upgrade() -> None:
     _create_suppressions()
     _create_wordings()
     _create_workers()
+    _create_address_changes()
     _create_campaigns()
     _create_digest_intros()
     _create_feeds()
@@ -40,15 +38,14 @@ def upgrade() -> None:
     _create_entries()
     _create_leases()
     _create_periods()
+    _create_retired_handles()
     _create_steps_taken()
     _create_subscription_requests()
     _create_topic_sources()
     _create_campaign_entries()
-    _create_retired_handles()
-    _create_address_changes()
+    _create_events()
     _protect_append_only_tables()
     _leave_room_on_pages()
-    _make_keys()
 
 
 def _create_counters() -> None:
@@ -59,18 +56,6 @@ def _create_counters() -> None:
         sa.Column("count", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name", "starts_at", name=op.f("pk_counters")),
     )
-
-
-def _create_mailboxes() -> None:
-    op.create_table(
-        "mailboxes",
-        sa.Column("mailbox_hash", sa.String(length=64), nullable=False),
-        sa.Column("asked", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("mails", sa.JSON(), server_default="[]", nullable=False),
-        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("mailbox_hash", name=op.f("pk_mailboxes")),
-    )
-    op.create_index(op.f("ix_mailboxes_last_at"), "mailboxes", ["last_at"], unique=False)
 
 
 def _create_installation() -> None:
@@ -85,9 +70,17 @@ def _create_installation() -> None:
     )
 
 
+def _create_installation_keys() -> None:
+    op.create_table(
+        "installation_keys",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("value", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_installation_keys")),
+    )
+
+
 def _create_lasting_keys() -> None:
-    """Create the table with its first key: suppressions must be recognised from the first one on."""
-    keys = op.create_table(
+    op.create_table(
         "lasting_keys",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
@@ -96,16 +89,18 @@ def _create_lasting_keys() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_lasting_keys_key")),
         sqlite_autoincrement=True,
     )
-    op.bulk_insert(keys, [{"key": secrets.token_hex(32), "created_at": datetime.now(UTC)}])
 
 
-def _create_installation_keys() -> None:
+def _create_mailboxes() -> None:
     op.create_table(
-        "installation_keys",
-        sa.Column("name", sa.String(length=40), nullable=False),
-        sa.Column("value", sa.String(length=64), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_installation_keys")),
+        "mailboxes",
+        sa.Column("mailbox_hash", sa.String(length=64), nullable=False),
+        sa.Column("asked", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("mails", sa.JSON(), server_default="[]", nullable=False),
+        sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("mailbox_hash", name=op.f("pk_mailboxes")),
     )
+    op.create_index(op.f("ix_mailboxes_last_at"), "mailboxes", ["last_at"], unique=False)
 
 
 def _create_mailing_lists() -> None:
@@ -255,6 +250,38 @@ def _create_workers() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_workers")),
     )
     op.create_index(op.f("ix_workers_ticked_at"), "workers", ["ticked_at"], unique=False)
+
+
+def _create_address_changes() -> None:
+    op.create_table(
+        "address_changes",
+        sa.Column("handle", sa.String(length=20), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column("list_id", sa.Integer(), nullable=False),
+        sa.Column("old_email", sa.String(length=254), nullable=False),
+        sa.Column("old_email_key", sa.String(length=254), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["list_id"],
+            ["mailing_lists.id"],
+            name=op.f("fk_address_changes_list_id_mailing_lists"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_address_changes_subscriber_id_subscribers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("handle", name=op.f("pk_address_changes")),
+    )
+    op.create_index(
+        op.f("ix_address_changes_changed_at"), "address_changes", ["changed_at"], unique=False
+    )
+    op.create_index(
+        op.f("ix_address_changes_subscriber_id"), "address_changes", ["subscriber_id"], unique=False
+    )
 
 
 def _create_campaigns() -> None:
@@ -751,6 +778,28 @@ def _create_periods() -> None:
     )
 
 
+def _create_retired_handles() -> None:
+    op.create_table(
+        "retired_handles",
+        sa.Column("handle", sa.String(length=20), nullable=False),
+        sa.Column("subscription_id", sa.Integer(), nullable=False),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["subscriptions.id"],
+            name=op.f("fk_retired_handles_subscription_id_subscriptions"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("handle", name=op.f("pk_retired_handles")),
+    )
+    op.create_index(
+        op.f("ix_retired_handles_subscription_id"),
+        "retired_handles",
+        ["subscription_id"],
+        unique=False,
+    )
+
+
 def _create_steps_taken() -> None:
     op.create_table(
         "steps_taken",
@@ -866,56 +915,65 @@ def _create_campaign_entries() -> None:
     )
 
 
-def _create_retired_handles() -> None:
+def _create_events() -> None:
     op.create_table(
-        "retired_handles",
-        sa.Column("handle", sa.String(length=20), nullable=False),
-        sa.Column("subscription_id", sa.Integer(), nullable=False),
-        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=False),
+        "events",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("actor", sa.String(length=12), nullable=False),
+        sa.Column("reason", sa.String(length=40), nullable=False),
+        sa.Column("list_id", sa.Integer(), nullable=False),
+        sa.Column("subscription_id", sa.Integer(), nullable=True),
+        sa.Column("campaign_id", sa.Integer(), nullable=True),
+        sa.Column("entry_id", sa.Integer(), nullable=True),
+        sa.Column("consent_event_id", sa.Integer(), nullable=True),
+        sa.CheckConstraint(
+            "actor IN ('subscriber', 'author', 'import', 'bounce', 'system')",
+            name=op.f("ck_events_actor"),
+        ),
+        sa.CheckConstraint(
+            "kind IN ('subscription.requested', 'subscription.confirmed', 'subscription.changed', 'subscription.ended', 'campaign.scheduled', 'campaign.started', 'campaign.paused', 'campaign.resumed', 'campaign.cancelled', 'campaign.finished', 'entry.found', 'entry.held', 'entry.ready', 'entry.skipped', 'entry.sent', 'import.finished')",
+            name=op.f("ck_events_kind"),
+        ),
         sa.ForeignKeyConstraint(
-            ["subscription_id"],
-            ["subscriptions.id"],
-            name=op.f("fk_retired_handles_subscription_id_subscriptions"),
+            ["campaign_id"],
+            ["campaigns.id"],
+            name=op.f("fk_events_campaign_id_campaigns"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("handle", name=op.f("pk_retired_handles")),
-    )
-    op.create_index(
-        op.f("ix_retired_handles_subscription_id"),
-        "retired_handles",
-        ["subscription_id"],
-        unique=False,
-    )
-
-
-def _create_address_changes() -> None:
-    op.create_table(
-        "address_changes",
-        sa.Column("handle", sa.String(length=20), nullable=False),
-        sa.Column("subscriber_id", sa.Integer(), nullable=False),
-        sa.Column("list_id", sa.Integer(), nullable=False),
-        sa.Column("old_email", sa.String(length=254), nullable=False),
-        sa.Column("old_email_key", sa.String(length=254), nullable=False),
-        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("undone_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["consent_event_id"],
+            ["consent_events.id"],
+            name=op.f("fk_events_consent_event_id_consent_events"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["entry_id"],
+            ["entries.id"],
+            name=op.f("fk_events_entry_id_entries"),
+            ondelete="CASCADE",
+        ),
         sa.ForeignKeyConstraint(
             ["list_id"],
             ["mailing_lists.id"],
-            name=op.f("fk_address_changes_list_id_mailing_lists"),
+            name=op.f("fk_events_list_id_mailing_lists"),
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["subscriber_id"],
-            ["subscribers.id"],
-            name=op.f("fk_address_changes_subscriber_id_subscribers"),
+            ["subscription_id"],
+            ["subscriptions.id"],
+            name=op.f("fk_events_subscription_id_subscriptions"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("handle", name=op.f("pk_address_changes")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+        sqlite_autoincrement=True,
     )
-    for column in ("changed_at", "subscriber_id"):
-        op.create_index(
-            op.f(f"ix_address_changes_{column}"), "address_changes", [column], unique=False
-        )
+    op.create_index(op.f("ix_events_at"), "events", ["at"], unique=False)
+    op.create_index("ix_events_campaign_id", "events", ["campaign_id"], unique=False)
+    op.create_index("ix_events_entry_id", "events", ["entry_id"], unique=False)
+    op.create_index(op.f("ix_events_list_id"), "events", ["list_id"], unique=False)
+    op.create_index("ix_events_subscription_id", "events", ["subscription_id"], unique=False)
 
 
 # --- Kept by hand: what Alembic cannot read from the models. ---
@@ -925,6 +983,9 @@ APPEND_ONLY = {
         "id, subscription_id, kind, at, source, form, wording_hash, page, user_agent, message_id, note"
     ),
     "wordings": "hash, text, first_used_at",
+    "events": (
+        "id, at, kind, actor, reason, list_id, subscription_id, campaign_id, entry_id, consent_event_id"
+    ),
 }
 """Columns that no statement may change. `consent_events.ip` is cut to its network after a while."""
 

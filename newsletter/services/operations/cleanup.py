@@ -9,6 +9,7 @@ from sqlalchemy import delete, exists, select, update
 from newsletter.db.session import checkpoint, transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
 from newsletter.services import consent, mailboxes
+from newsletter.services.events import delete_old_events
 from newsletter.services.mailboxes import Allowance
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import double_opt_in
@@ -33,6 +34,7 @@ def tidy(env: Environment) -> None:
         alone = ~exists(select(Subscription.id).where(Subscription.subscriber_id == Subscriber.id))
         session.execute(delete(Subscriber).where(alone, Subscriber.created_at < now - UNCONFIRMED_FOR))
         address_change.tidy(env, session)
+        delete_old_events(session, now)
         before = (now - COUNTERS_FOR).timestamp()
         sent = Counter.name.startswith("pace/")  # counted in milliseconds
         kept = Counter.name == "warmup"  # when the first message went
