@@ -133,6 +133,8 @@ OTHERS = {
     "newsletter/services/resources.py": "a folder of its own, 0700",
     "newsletter/services/letters/drafts.py": "the author's own letter",
     "newsletter/import_formats/archive.py": "a temporary folder, 0700",
+    "newsletter/import_formats/spool.py": "a temporary folder, 0700",
+    "newsletter/services/transfer/export_subscribers.py": "pipes and devices; its files are private",
     "newsletter/files.py": "the one place",
 }
 """Modules that write files by other means, and why they may."""

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading
 from newsletter.errors import NewsletterError
+from newsletter.files import open_private
 from newsletter.import_formats.formula_injection import guarded
 from newsletter.import_formats.own_format import write_events, write_names
 from newsletter.import_formats.platforms import OUR_COLUMNS
@@ -100,7 +101,8 @@ def _replace(file: Path, *, slug: str | None, status: str | None) -> int:
             out.flush()
             os.fsync(out.fileno())
         if file.exists() and file.stat().st_nlink > 1:  # its other names are to show the same
-            shutil.copyfile(part, file)
+            with part.open("rb") as source, open_private(file, "wb") as target:
+                shutil.copyfileobj(source, target)
             part.unlink()
         else:
             part.replace(file)
