@@ -31,6 +31,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
+from traceback import extract_tb
 
 
 class NewsletterError(Exception):
@@ -170,12 +172,16 @@ class TemplateProblem(NewsletterError):
 
 
 class TransportError(NewsletterError):
-    """An SMTP server cannot be used (refused, TLS, AUTH); no recipient is to blame. `host` names it."""
+    """An SMTP server cannot be used (refused, TLS, AUTH); no recipient is to blame. `host` names it.
+
+    `rests_for`: seconds until it is asked again, where that is known.
+    """
 
     def __init__(self, host: str, reason: str, *, hint: str = "") -> None:
         super().__init__(f"{host}: {reason}", hint=hint)
         self.host = host
         self.reason = reason
+        self.rests_for = 0.0
 
 
 class LeaseLost(NewsletterError):
@@ -183,3 +189,10 @@ class LeaseLost(NewsletterError):
 
     def __init__(self) -> None:
         super().__init__("the lease is no longer ours; another worker goes on")
+
+
+def place_of(error: BaseException) -> str:
+    """Name an unforeseen error by its type and place, for logs and reports. Its text may name a subscriber."""
+    frames = extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"

@@ -7,8 +7,9 @@ import re
 from datetime import timedelta
 from itertools import pairwise
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
+import idna
 from pydantic import SecretStr
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -75,13 +76,40 @@ def _consists_of(unit: str, text: str) -> bool:
     return 2 * len(unit) <= len(text) and text == (unit * len(text))[: len(text)]
 
 
+def ascii_host(host: str) -> str:
+    """Return a host as it stands on the wire: its A-label in lower case (RFC 5890), or the IP address.
+
+    Raises `ValueError` if it is no name of a host.
+    """
+    if host.isascii():
+        return host.lower()
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        raise ValueError(f"{host} cannot be the name of a host; write it as it is registered") from None
+
+
+def ascii_url(url: str) -> str:
+    """Return `url` with its host as it stands on the wire; the rest stays as it is written."""
+    parts = urlsplit(url)
+    host = parts.hostname
+    if host is None or host.isascii():
+        return url
+    before, at, place = parts.netloc.rpartition("@")
+    _, colon, port = place.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{before}{at}{ascii_host(host)}{colon}{port}"))
+
+
 def base_url(value: str) -> str:
-    """A web address, without a slash at its end."""
+    """A web address, without a slash at its end, its host as an A-label."""
+    value = ascii_url(value)
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("must be a full address like https://news.example.com")
     if parts.query or parts.fragment or parts.username:
         raise ValueError("must be a plain address without user, query or fragment")
+    if not value.isascii():
+        raise ValueError("its path has letters beyond ASCII; write them percent-encoded")
     return value.rstrip("/")
 
 
@@ -93,7 +121,8 @@ def database_url(value: str) -> str:
 
 
 def smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    """One server or several."""
+    """One server or several, their hosts as A-labels."""
+    value = tuple(SecretStr(ascii_url(url.get_secret_value())) for url in value)
     for url in value:
         parts = urlsplit(url.get_secret_value())
         try:
@@ -132,7 +161,13 @@ def domain_ceilings(value: object) -> object:
     pairs = [word.partition("=") for word in value.replace(",", " ").split()]
     if not all(domain and rate for domain, _, rate in pairs):
         raise ValueError('names domains and their ceilings, like "gmail.com=500/hour *=2000/hour"')
-    return {domain.lower(): ceiling(rate) for domain, _, rate in pairs}
+    return {ascii_host(domain): ceiling(rate) for domain, _, rate in pairs}
+
+
+def domains(value: object) -> object:
+    """Domains with spaces or commas between, as A-labels in lower case."""
+    listed = words(value)
+    return tuple(ascii_host(str(domain)) for domain in listed) if isinstance(listed, list | tuple) else listed
 
 
 def warmup(value: object) -> object:
@@ -145,7 +180,9 @@ def warmup(value: object) -> object:
 
 
 def return_address(value: str) -> str:
-    """An address that can grow by a message's reference."""
+    """An address that can grow by a message's reference, its domain as an A-label."""
+    local, at, domain = value.rpartition("@")
+    value = f"{local}{at}{ascii_host(domain)}"
     # The local part grows by the reference of a message and may have 64 octets then (RFC 5321 §4.5.3.1.1).
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
         raise ValueError("must be a plain address like bounces@news.example.com")
@@ -153,7 +190,8 @@ def return_address(value: str) -> str:
 
 
 def redis_url(value: SecretStr) -> SecretStr:
-    """One of Redis' own addresses."""
+    """One of Redis' own addresses, its host as an A-label."""
+    value = SecretStr(ascii_url(value.get_secret_value()))
     parts = urlsplit(value.get_secret_value())
     if not ((parts.scheme in ("redis", "rediss") and parts.hostname) or (parts.scheme == "redis+unix" and parts.path)):
         raise ValueError("must look like redis://user:password@host:6379/0, rediss://… or redis+unix:///path")

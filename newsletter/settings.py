@@ -74,7 +74,7 @@ class SignUp(_Table):
     proven_factor: Annotated[int, Field(ge=1, le=100)] = 3
     refuse_role_addresses: bool = True
     refuse_disposable: bool = False
-    refuse_domains: Annotated[tuple[str, ...], BeforeValidator(words)] = ()
+    refuse_domains: Annotated[tuple[str, ...], BeforeValidator(setting_types.domains)] = ()
     check_domains: bool = True
     free_confirmations: Positive = 200
     keep_ip: Duration = timedelta(days=30)

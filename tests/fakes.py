@@ -83,12 +83,14 @@ ACCEPTED = Reply(250, "2.0.0", "Ok")
 
 @dataclass
 class Sink:
-    """A transport that keeps what it is given. `script` may answer for an `Outgoing` with an `Outcome` of its own."""
+    """A transport that keeps what it is given. `script` may answer for an `Outgoing` with an `Outcome` of its own.
+    `others`: whether there is another server beside the one that `rest` names."""
 
     accepted: list[Outgoing] = field(default_factory=list)
     script: Callable[[Outgoing], Outcome | Exception | None] = lambda outgoing: None
     group: int = 4
     rested: list[str] = field(default_factory=list)
+    others: bool = False
 
     def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
         outcomes: list[Outcome] = []
@@ -101,8 +103,9 @@ class Sink:
         if outcomes:
             yield outcomes
 
-    def rest(self, server: str, why: str) -> None:
+    def rest(self, server: str, why: str) -> bool:
         self.rested.append(server)
+        return self.others
 
     def _take(self, outgoing: Outgoing) -> Outcome:
         answer = self.script(outgoing)

@@ -89,9 +89,11 @@ def _subjects(found: CampaignView) -> None:
 def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> None:
     """The numbers, who did not get it, and why."""
     campaign_id = letters_cli.number_of(which)
-    found = campaigns.report(campaign_id, everybody=everybody or json_)
+    found = campaigns.report(env, campaign_id, everybody=everybody or json_)
     if json_:
-        return as_json({**campaigns.as_json(found.campaign), "deliveries": [asdict(row) for row in found.deliveries]})
+        more = {"sending": [state.sentence for state in found.sending], "left_in_doubt": found.left_in_doubt}
+        deliveries = [asdict(row) for row in found.deliveries]
+        return as_json({**campaigns.as_json(found.campaign), **more, "deliveries": deliveries})
     totals = found.campaign.totals
     shown = found.campaign
     say(f"Campaign {campaign_id}, “{shown.subject}”, is {shown.status}. {shown.reason}".strip())
@@ -101,6 +103,10 @@ def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> Non
     )
     if totals.doubted:
         say(f"{totals.doubted} were in doubt after a crash or a lost reply, and were sent once more with the same id.")
+    if left := found.left_in_doubt:
+        say(f"{left} of those in doubt are not sent again: the server may have taken each. Once more: campaign retry.")
+    for state in found.sending:
+        say(f"{state.sentence[:1].upper()}{state.sentence[1:]}")
     _subjects(shown)
     rows = [(row.email, row.status, row.attempts, row.code, row.text) for row in found.deliveries]
     return table(("address", "status", "tries", "code", "what was said"), rows, empty=_all_well(shown))
@@ -159,8 +165,10 @@ def cancel(env: Environment, which: str, *, yes: bool) -> None:
 @yes_option
 @with_environment
 def retry(env: Environment, which: str, *, yes: bool) -> None:
-    """Send once more to those it failed for, and to nobody else."""
+    """Send once more to those it failed for or who are in doubt, and to nobody else."""
     campaign_id = letters_cli.number_of(which)
-    if failed := campaigns.show(campaign_id).totals.failed:
-        ask(f"Try again for the {failed} it failed for?", yes=yes)
+    totals = campaigns.show(campaign_id).totals
+    if totals.failed or totals.in_doubt:
+        doubts = f" and the {totals.in_doubt} in doubt, who may get it twice" if totals.in_doubt else ""
+        ask(f"Try again for the {totals.failed} it failed for{doubts}?", yes=yes)
     say(f"Campaign {campaign_id} is {campaigns.retry(env, campaign_id).status}; a worker sends.")

@@ -33,7 +33,7 @@ from newsletter.mail import message
 from newsletter.services.audience import segments
 from newsletter.services.campaigns import campaigns, identify
 from newsletter.services.letters import drafts, preflight, rendering
-from newsletter.services.sending import run as sending
+from newsletter.services.sending import trial
 
 if TYPE_CHECKING:
     from newsletter.services.audience.segments import Known
@@ -102,7 +102,7 @@ def present(
     if html:
         _write(html, page)
     if eml:
-        write_private(eml, sending.example(env, draft.slug, content, to=reader or "reader@example.org")[1])
+        write_private(eml, trial.example(env, draft.slug, content, to=reader or "reader@example.org")[1])
         say(f"The message is in {eml}.")
     if web or (web is None and on_terminal() and not (html or text or eml)):
         _open(env, draft, page)
@@ -187,7 +187,7 @@ def try_out(env: Environment, draft: Draft, to: str, reader: str | None) -> int:
     for version in draft.prepared.versions:
         content = rendering.filled(env, version, known_reader(env, draft, reader))
         rendering.store(env, draft.prepared.fresh)
-        outcome = sending.send_test(env, draft.slug, content, to=address)
+        outcome = trial.send_test(env, draft.slug, content, to=address)
         say(f"“[Test] {content.subject}” to {address}: {outcome.result}: {outcome.reply.code} {outcome.reply.text}")
         code = code or int(outcome.result != "accepted")
     return code

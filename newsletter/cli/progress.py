@@ -54,7 +54,8 @@ def _conclude(campaign: CampaignView, sent: Sent, *, interrupted: bool) -> int:
         click.echo()
     say(
         f"Campaign {campaign.id} is {campaign.status}: {found.sent} sent, {found.failed} failed, "
-        f"{found.cancelled} cancelled, {found.waiting + found.in_doubt} waiting."
+        f"{found.cancelled} cancelled, {found.waiting} waiting"
+        + (f", {found.in_doubt} in doubt." if found.in_doubt else ".")
     )
     if interrupted:
         say("You stopped watching; `newsletter serve` or `newsletter worker` goes on.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from newsletter.services.installation import Hold
     from newsletter.services.operations.status import ListStatus, Mailing, Status
     from newsletter.services.runtime import Environment
+    from newsletter.services.sender_state import State
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 78
@@ -102,9 +104,17 @@ def _titled(row: Mailing, after: str) -> str:
     return f"{before}{shorten(row.subject, room)}”{after}"
 
 
+def _say_state(state: State) -> None:
+    """Say why mail leaves slowly or not at all, whole: a provider's words may be long."""
+    for number, line in enumerate(textwrap.wrap(state.sentence, WIDTH - 13)):
+        _line("" if number else "sending", line, mark="yellow")
+
+
 def _everything(found: Status, zone: str) -> None:
     next_due = f", the next is due {moment(found.next_due_at, zone)}" if found.next_due_at else ""
     _line("queue", f"{found.waiting:,} waiting{next_due if found.waiting else ''}")
+    for state in found.sending:
+        _say_state(state)
     _line("bounces", f"{found.bounces:,} addresses gone, {found.complaints:,} complaints in 30 days")
     if found.ticked_at is None or (found.now - found.ticked_at).total_seconds() > 300:
         seen = f"last seen {moment(found.ticked_at, zone)}" if found.ticked_at else "never seen"

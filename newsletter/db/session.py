@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -35,6 +36,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
@@ -57,6 +59,10 @@ PRAGMAS = (
 
 CHECKPOINT_TIMEOUT_MS = 1_000
 """Milliseconds that emptying the write-ahead log may wait for readers; the worker tries again every hour."""
+
+NOT_SAVED = "the last step was not saved; what was saved before it stands"
+DISK_FULL_BELOW = 1_000_000
+"""Octets. With less room than this SQLite's "disk I/O error" means a full disk: its shared memory cannot grow."""
 
 KNOCK_EVERY_MS, KNOCK_FOR_MS = 2, 2_000
 
@@ -167,7 +173,7 @@ def transaction() -> Iterator[Session]:
     """Run one write transaction on this thread's session: commit at the end, roll back on any error.
 
     Raises `DatabaseError` where the database is locked, full, read-only or gone, and `Conflict` with
-    the name of the constraint where a change breaks one; nothing has been written then.
+    the name of the constraint where a change breaks one; nothing of it has been written then.
     """
     session = db.session()
     if session.new or session.dirty or session.deleted:
@@ -179,14 +185,13 @@ def transaction() -> Iterator[Session]:
             session.info["writes"] = True
             yield session
             session.commit()
-        except OperationalError as error:
+        except DBAPIError as error:
             session.rollback()
-            raise DatabaseError(
-                f"the database cannot be written: {reason(error)}", hint="nothing was changed"
-            ) from error
-        except IntegrityError as error:
-            session.rollback()
-            raise Conflict(constraint_name(error)) from error
+            if isinstance(error, IntegrityError):
+                raise Conflict(constraint_name(error)) from error
+            if not _is_of_the_database(error):
+                raise
+            raise DatabaseError(f"the database cannot be written: {reason(error)}", hint=NOT_SAVED) from error
         except BaseException:
             session.rollback()
             raise
@@ -268,9 +273,7 @@ def _turn() -> Iterator[None]:
         with _turns.mine(BUSY_TIMEOUT_MS / 1000):
             yield
     except TimeoutError:
-        raise DatabaseError(
-            "the database cannot be written: another write takes too long", hint="nothing was changed"
-        ) from None
+        raise DatabaseError("the database cannot be written: another write takes too long", hint=NOT_SAVED) from None
 
 
 @contextmanager
@@ -285,7 +288,9 @@ def reading() -> Iterator[Session]:
         raise RuntimeError("a look inside a transaction would undo it")
     try:
         yield session
-    except OperationalError as error:
+    except DBAPIError as error:
+        if not _is_of_the_database(error):
+            raise
         raise DatabaseError(f"the database cannot be read: {reason(error)}") from error
     finally:
         session.rollback()
@@ -356,8 +361,7 @@ class DirectConnection:
         try:
             yield
         except dbapi.Error as error:
-            said = " ".join(str(error).split())[:200]
-            raise DatabaseError(f"the database cannot be used: {said}", hint="nothing was changed") from None
+            raise DatabaseError(f"the database cannot be used: {_cause(error)}", hint=NOT_SAVED) from None
 
 
 def checkpoint() -> bool:
@@ -391,4 +395,28 @@ def boot() -> str:
 
 def reason(error: DBAPIError) -> str:
     """One line of what the driver said, without the statement and its values."""
-    return " ".join(str(error.orig).split())[:200]
+    return _cause(error.orig)
+
+
+def _cause(error: BaseException | None) -> str:
+    """Name the cause of a driver's error: of a full disk SQLite may say no more than "disk I/O error"."""
+    said = " ".join(str(error).split())[:200]
+    name = getattr(error, "sqlite_errorname", "")
+    if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _disk_is_full()):
+        return f"the disk is full ({said})"
+    if name.startswith("SQLITE_IOERR"):
+        return f"the disk, or its quota, refuses ({said})"
+    return said
+
+
+def _disk_is_full() -> bool:
+    folder = Path(db.engine.url.database or "").parent
+    try:
+        return disk_usage(folder).free < DISK_FULL_BELOW
+    except OSError:
+        return False
+
+
+def _is_of_the_database(error: DBAPIError) -> bool:
+    """Whether an error is about the database as a whole (full, gone, damaged) and not about one statement."""
+    return isinstance(error, OperationalError) or type(error) is SqlDatabaseError

@@ -5,7 +5,7 @@ from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed
 from newsletter.models.letters import Picture, Step, StepTaken
 from newsletter.models.lists import FormField, MailingList
-from newsletter.models.operation import Counter, Installation, InstallationKey, LastingKey, Rest, WorkerRow
+from newsletter.models.operation import Counter, Installation, InstallationKey, LastingKey, Rest, SenderState, WorkerRow
 from newsletter.models.outbox import Delivery, Lease
 from newsletter.models.resources import Resource
 from newsletter.models.subscribers import (
@@ -46,6 +46,7 @@ __all__ = [
     "Resource",
     "Rest",
     "RetiredHandle",
+    "SenderState",
     "Step",
     "StepTaken",
     "Subscriber",

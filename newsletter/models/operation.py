@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, Integer, String
+from sqlalchemy import BigInteger, CheckConstraint, Float, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.db.session import Base
@@ -83,3 +83,24 @@ class Installation(Base):
     key_fingerprint: Mapped[str] = mapped_column(String(32), default="", server_default="")
     held_at: Mapped[datetime | None]
     held_because: Mapped[str] = mapped_column(String(500), default="", server_default="")
+
+
+class SenderState(Base):
+    """One reason why mail leaves slowly or not at all, as every process sees it.
+
+    `cause` is one of `newsletter.services.sender_state`. Sending rests `until` then where the cause
+    stops it; `seconds` is the length of that rest, and the next one is twice as long. `why` holds the
+    server's own words, `server` the name of the server that said them. `rate` is the pace that was
+    learnt, in messages per second. `since`: when the trouble began; `told_at`: when an author was told.
+    """
+
+    __tablename__ = "sender_states"
+
+    cause: Mapped[str] = mapped_column(String(20), primary_key=True)
+    until: Mapped[datetime]
+    seconds: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    rate: Mapped[float | None] = mapped_column(Float)
+    why: Mapped[str] = mapped_column(String(500))
+    server: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    since: Mapped[datetime]
+    told_at: Mapped[datetime | None]

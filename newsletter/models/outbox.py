@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.db.closed_set import ClosedSet, member_check
@@ -24,8 +35,12 @@ class Delivery(Base):
     outcome is known: while that lasts `due_at` is empty. What asks a
     stranger to confirm has none while it is held at the gate. What is
     taken on its own (a confirmation, a retry, a row left
-    by a crash) has a `due_at`, and a `lease_id` while a worker holds it. `attempts` counts refusals for now, `doubts`
-    how often it was in flight when a worker died or a reply was lost.
+    by a crash) has a `due_at`, and a `lease_id` while a worker holds it. One in doubt without a `due_at` is not offered
+    again until its author says so.
+
+    `attempts` counts refusals for now, `doubts` how often a server may have taken it unheard, `lost_replies` how many
+    of these were a lost reply to the final dot. `crashes`: 0, or 1 for what was in flight when a worker died, and one
+    more each time it was in flight alone then; 0 again once a worker has lived through it.
     """
 
     __tablename__ = "deliveries"
@@ -61,6 +76,8 @@ class Delivery(Base):
     status: Mapped[DeliveryStatus] = mapped_column(ClosedSet(DeliveryStatus, 10))
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     doubts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    lost_replies: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    crashes: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     created_at: Mapped[datetime]
     due_at: Mapped[datetime | None]
     lease_id: Mapped[int | None] = mapped_column(BigId)
@@ -73,7 +90,8 @@ class Delivery(Base):
 class Lease(Base):
     """Deliveries that one worker holds until `expires_at` (seconds since 1970 by the database's clock): the slice
     `first_id`–`last_id` of a campaign, or (campaign empty) the rows that carry its id. Ids are never reused, so that
-    the id is the fencing token. Rows up to `through_id` may have been offered to a server."""
+    the id is the fencing token. Rows up to `through_id` may have been offered to a server. A lease that is `alone`
+    holds one row, and while that is in flight its worker has nothing else in flight."""
 
     __tablename__ = "leases"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -83,5 +101,6 @@ class Lease(Base):
     first_id: Mapped[int] = mapped_column(BigId, default=0)
     last_id: Mapped[int] = mapped_column(BigId, default=0)
     through_id: Mapped[int] = mapped_column(BigId, default=0)
+    alone: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     worker: Mapped[str] = mapped_column(String(200))
     expires_at: Mapped[int] = mapped_column(BigInteger)

@@ -39,12 +39,11 @@ from newsletter.outbox.queries import (
     worked_through,
 )
 from newsletter.outbox.record import Ledger
-from newsletter.outbox.recovery import DOUBTS_AT_MOST, SET_ASIDE, recover, release
+from newsletter.outbox.recovery import SET_ASIDE, recover, release
 from newsletter.outbox.references import references
 from newsletter.outbox.types import DeliveryRow, Held, Mark, Row, Totals
 
 __all__ = [
-    "DOUBTS_AT_MOST",
     "SET_ASIDE",
     "DeliveryRow",
     "Held",

@@ -8,8 +8,7 @@ from sqlalchemy import Select, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign
-from newsletter.models.outbox import WAITING
-from newsletter.outbox.types import deliveries, of
+from newsletter.outbox.types import deliveries, of, unsettled
 
 
 def mailed_until(campaign: Campaign, moment: datetime) -> Select[tuple[int | None]]:
@@ -21,4 +20,4 @@ def mailed_until(campaign: Campaign, moment: datetime) -> Select[tuple[int | Non
 def open_after(session: Session, campaign: Campaign, moment: datetime) -> bool:
     """Whether a campaign has rows that wait, or were sent after `moment`."""
     late = and_(deliveries.c.status == "sent", deliveries.c.finished_at > moment)
-    return bool(session.scalar(select(exists().where(of(campaign), or_(deliveries.c.status.in_(WAITING), late)))))
+    return bool(session.scalar(select(exists().where(of(campaign), or_(unsettled, late)))))

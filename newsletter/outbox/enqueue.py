@@ -24,8 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscription
-from newsletter.models.outbox import WAITING
-from newsletter.outbox.types import deliveries, of
+from newsletter.outbox.types import deliveries, of, unsettled
 
 
 def enqueue(
@@ -125,17 +124,22 @@ def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> i
 def _cancel(session: Session, which: Any, now: datetime, why: str) -> int:
     result = session.execute(
         update(deliveries)
-        .where(which, deliveries.c.status.in_(WAITING))
+        .where(which, unsettled)
         .values(status="cancelled", text=why, due_at=None, lease_id=None, finished_at=now)
     )
     return cast("CursorResult[Any]", result).rowcount
 
 
 def retry(session: Session, campaign: Campaign, *, now: datetime) -> int:
-    """Makes a campaign's failed deliveries wait again. Returns how many there were."""
+    """Make a campaign's failed deliveries wait again, and those that were left in doubt.
+
+    Returns how many there were.
+    """
+    counts = dict.fromkeys(("attempts", "doubts", "lost_replies", "crashes"), 0)
+    left_in_doubt = and_(deliveries.c.status == "in_doubt", deliveries.c.due_at.is_(None))
     result = session.execute(
         update(deliveries)
-        .where(of(campaign), deliveries.c.status == "failed")
-        .values(status="queued", attempts=0, doubts=0, code=None, text=None, due_at=now, finished_at=None)
+        .where(of(campaign), or_(deliveries.c.status == "failed", left_in_doubt))
+        .values(status="queued", due_at=now, finished_at=None, code=None, text=None, **counts)
     )
     return cast("CursorResult[Any]", result).rowcount

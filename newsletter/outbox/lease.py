@@ -37,12 +37,12 @@ def lease_due(
     seconds: int,
     campaign_id: int | None,
     limit: int,
-    doubted: bool = False,
+    alone: bool = False,
 ) -> Held | None:
     """Rows that are due on their own: single mails (`campaign_id` None), or a campaign's retries.
 
-    With `doubted`, those that were in flight at a crash before: the caller takes them one by one, so that a message
-    which kills its worker is found out (R05).
+    With `alone`, one that was in flight when a worker died: the caller offers it while nothing else of its own is in
+    flight, so that a message which kills its worker is found out (R05).
     """
     ids = session.scalars(
         select(deliveries.c.id)
@@ -50,22 +50,29 @@ def lease_due(
             deliveries.c.due_at <= now,
             deliveries.c.lease_id.is_(None),
             deliveries.c.status.in_(WAITING),
-            deliveries.c.doubts > 0 if doubted else deliveries.c.doubts == 0,
+            deliveries.c.crashes > 0 if alone else deliveries.c.crashes == 0,
             deliveries.c.campaign_id == campaign_id if campaign_id else deliveries.c.campaign_id.is_(None),
         )
         .order_by(deliveries.c.due_at, deliveries.c.id)  # as the index on what is due has it: no other row is looked at
-        .limit(limit)
+        .limit(1 if alone else limit)
         .with_for_update(skip_locked=True)
     ).all()
     if not ids:
         return None
-    held = _new_lease(session, worker, seconds, None, min(ids), max(ids))
+    held = _new_lease(session, worker, seconds, None, min(ids), max(ids), alone=alone)
     session.execute(update(deliveries).where(deliveries.c.id.in_(ids)).values(lease_id=held.id))
     return held
 
 
 def _new_lease(
-    session: Session, worker: str, seconds: int, campaign_id: int | None, first_id: int, last_id: int
+    session: Session,
+    worker: str,
+    seconds: int,
+    campaign_id: int | None,
+    first_id: int,
+    last_id: int,
+    *,
+    alone: bool = False,
 ) -> Held:
     lease = session.execute(
         insert(leases)
@@ -74,6 +81,7 @@ def _new_lease(
             first_id=first_id,
             last_id=last_id,
             through_id=first_id - 1,
+            alone=alone,
             worker=worker,
             expires_at=seconds_now(session) + seconds,
         )

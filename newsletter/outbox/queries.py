@@ -9,8 +9,7 @@ from sqlalchemy import Select, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscriber, Subscription
-from newsletter.models.outbox import WAITING
-from newsletter.outbox.types import DeliveryRow, Totals, deliveries, leases, of
+from newsletter.outbox.types import DeliveryRow, Totals, deliveries, leases, of, unsettled
 
 
 def totals(session: Session, campaign: Campaign) -> Totals:
@@ -84,9 +83,7 @@ def next_due(session: Session) -> datetime | None:
 
 def waits(session: Session, subscription_id: int, mail: str) -> bool:
     """Whether a mail of this kind to a subscription has not been sent yet."""
-    row = exists().where(
-        deliveries.c.subscription_id == subscription_id, deliveries.c.mail == mail, deliveries.c.status.in_(WAITING)
-    )
+    row = exists().where(deliveries.c.subscription_id == subscription_id, deliveries.c.mail == mail, unsettled)
     return bool(session.scalar(select(row)))
 
 

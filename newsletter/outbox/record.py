@@ -17,7 +17,7 @@ from newsletter.outbox.types import Held, Mark, Row
 
 _ROWS = """
 SELECT d.id, d.mail, d.campaign_id, d.cursor, d.attempts, d.doubts, d.created_at, d.context,
-       s.list_id, s.handle, s.round, s.status, s.cadence, p.email, p.name, p.language, x.reason
+       s.list_id, s.handle, s.round, s.status, s.cadence, p.email, p.name, p.language, x.reason, d.lost_replies
 FROM deliveries d
 LEFT JOIN campaigns c ON c.id = d.campaign_id
 LEFT JOIN subscriptions s ON s.id = d.subscription_id
@@ -44,7 +44,9 @@ _SENT_ALL = _SENT.format(
 )  # fmt: skip
 _MARK = """
 UPDATE deliveries SET status = :status, code = :code, text = :text, attempts = attempts + :attempts,
-       doubts = doubts + :doubts, due_at = :due_at, finished_at = :finished_at, lease_id = NULL
+       doubts = doubts + :doubts, lost_replies = lost_replies + :lost_replies,
+       crashes = CASE WHEN :offered = 1 THEN 0 ELSE crashes END,
+       due_at = :due_at, finished_at = :finished_at, lease_id = NULL
 WHERE id = :id AND status IN ('queued', 'in_doubt')
 """
 TEXT_AT_MOST = 500
@@ -118,7 +120,8 @@ class Ledger:
         for mark in marks:
             values = {
                 "id": mark.id, "status": mark.status, "code": mark.code, "text": _text(mark),
-                "attempts": mark.attempts, "doubts": mark.doubts,
+                "attempts": mark.attempts, "doubts": mark.doubts, "lost_replies": mark.lost_replies,
+                "offered": int(mark.offered),
                 "due_at": moment(mark.due_at) if mark.due_at else None,
                 "finished_at": None if mark.due_at else moment(now),
             }  # fmt: skip

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from newsletter.outbox.lease import open_rows, seconds_now
 from newsletter.outbox.types import Held, deliveries, leases
 
-DOUBTS_AT_MOST = 3
-SET_ASIDE = "set aside: in flight three times when the worker died or the reply was lost"
+CRASHES_ALONE = 2
+"""A message that was alone in flight so many times when its worker died is not offered again: it may be the cause."""
+SET_ASIDE = "set aside: the worker died twice while only this message was in flight"
 
 
 def release(session: Session, held: Held, *, now: datetime) -> None:
@@ -39,24 +40,21 @@ def recover(
         if lease.expired or not alive(lease.worker):
             through_id = lease.last_id if forgetful(lease.worker) else lease.through_id
             held = Held(lease.id, lease.campaign_id, lease.first_id, lease.last_id, through_id)
-            doubts += _doubt(session, held, now)
+            doubts += _doubt(session, held, now, alone=lease.alone)
             release(session, held, now=now)
     return doubts
 
 
-def _doubt(session: Session, held: Held, now: datetime) -> int:
+def _doubt(session: Session, held: Held, now: datetime, *, alone: bool) -> int:
+    """Put in doubt what may have been offered. Return how many rows that were.
+
+    `crashes` becomes 1 for what was in flight with others, and grows for what was in flight alone.
+    """
     offered = and_(open_rows(held), deliveries.c.id <= held.through_id)
-    set_aside = update(deliveries).where(offered, deliveries.c.doubts >= DOUBTS_AT_MOST - 1)
-    session.execute(
-        set_aside.values(
-            status="failed",
-            text=SET_ASIDE,
-            doubts=deliveries.c.doubts + 1,
-            due_at=None,
-            lease_id=None,
-            finished_at=now,
-        )
-    )
-    again = update(deliveries).where(offered)
-    result = session.execute(again.values(status="in_doubt", doubts=deliveries.c.doubts + 1, due_at=now, lease_id=None))
+    crashed = {"crashes": deliveries.c.crashes + 1 if alone else 1, "doubts": deliveries.c.doubts + 1, "lease_id": None}
+    if alone:
+        set_aside = update(deliveries).where(offered, deliveries.c.crashes >= CRASHES_ALONE)
+        session.execute(set_aside.values(status="failed", text=SET_ASIDE, due_at=None, finished_at=now, **crashed))
+    again = update(deliveries).where(offered).values(status="in_doubt", due_at=now, **crashed)
+    result = session.execute(again)
     return cast("CursorResult[Any]", result).rowcount

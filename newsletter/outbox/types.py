@@ -6,12 +6,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Table, and_
+from sqlalchemy import ColumnElement, Table, and_, or_
 
 from newsletter.models import Campaign, Delivery, Lease
 
 deliveries = cast(Table, Delivery.__table__)
 leases = cast(Table, Lease.__table__)
+
+
+unsettled: ColumnElement[bool] = or_(
+    deliveries.c.status == "queued", and_(deliveries.c.status == "in_doubt", deliveries.c.due_at.is_not(None))
+)
+"""A delivery that may still be offered to a server, as SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +51,15 @@ class Row(NamedTuple):
     name: str | None
     language: str | None
     suppressed: str | None
+    lost_replies: int = 0
 
 
 class Mark(NamedTuple):
-    """What to write down of a delivery. `due_at`: when it is tried again (status stays open), else it is finished."""
+    """What to write down of a delivery. `due_at`: when it is tried again (status stays open), else it is finished.
+
+    `attempts`, `doubts` and `lost_replies` are added to what was counted before. `offered`: whether a
+    server was offered the message, and the worker has lived through it.
+    """
 
     id: int
     status: Literal["queued", "sent", "failed", "cancelled", "in_doubt"]
@@ -57,6 +68,8 @@ class Mark(NamedTuple):
     attempts: int = 0
     doubts: int = 0
     due_at: datetime | None = None
+    lost_replies: int = 0
+    offered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ that is refused. Once for each trouble."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -103,6 +103,40 @@ def domain_rests(env: Environment, session: Session, campaign: Campaign, domain:
         "again later, more and more seldom, and nobody is marked. What can be checked from here:",
     ]
     tell(env, session, campaign.mailing_list, f"{domain} refuses your mail", paragraphs, ["newsletter doctor"])
+
+
+def sender_rests(
+    env: Environment,
+    session: Session,
+    mailing_list: MailingList,
+    server: str,
+    why: str,
+    *,
+    until: datetime,
+    setting: str,
+) -> None:
+    """Say that the mail server lets no more mail through for now, in its own words."""
+    paragraphs = [
+        f"{server} takes no mail from this installation for now. It says: {why}",
+        f"Nobody is marked for it and nobody hears twice: what waits goes out once the server takes mail again. It is "
+        f"asked again at {until:%d %B %Y, %H:%M} UTC, and after that again.",
+    ]
+    if setting:
+        paragraphs.append(f"If your provider allows only so much, this setting keeps within it: {setting}.")
+    tell(env, session, mailing_list, "Your mail server takes no more mail for now", paragraphs, ["newsletter status"])
+
+
+def pace_learnt(
+    env: Environment, session: Session, mailing_list: MailingList, server: str, why: str, rate: float
+) -> None:
+    """Say that the mail server takes fewer messages a second than it was given."""
+    paragraphs = [
+        f"{server} takes mail more slowly than it was offered. It says: {why}",
+        f"Sending goes on by itself at about {rate:.1f} messages a second, feels its way up again, and nobody is lost. "
+        "If you know what your provider allows, say so, and no message is refused any more:",
+    ]
+    subject = "Your mail server wants mail more slowly"
+    tell(env, session, mailing_list, subject, paragraphs, [f"smtp.max_per_second = {max(rate, 0.1):.1f}"])
 
 
 def tell(

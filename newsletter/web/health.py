@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from newsletter.link_purposes import PATHS
-from newsletter.services import workers
+from newsletter.services import sender_state, workers
 from newsletter.services.runtime import environment
 
 blueprint = Blueprint("health", __name__)
@@ -15,11 +15,19 @@ WORKER_SILENT_AFTER = 300
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """200 only if the database answers and a worker ticked lately: for monitoring."""
+    """200 only if the database answers and a worker ticked lately: for monitoring.
+
+    That sending rests (no mail server, a quota, a ceiling) is said and is no 503: pages work, and
+    nothing is lost.
+    """
     env = environment()
     ticked = workers.last_tick()
     silent = ticked is None or (env.now - ticked).total_seconds() > WORKER_SILENT_AFTER
-    state = {"database": "ok", "worker": "silent" if silent else "ok"}
+    state = {
+        "database": "ok",
+        "worker": "silent" if silent else "ok",
+        "sending": "rests" if sender_state.rests(env) else "ok",
+    }
     answer = jsonify(state)
     answer.status_code = 503 if silent else 200
     answer.headers["Cache-Control"] = "no-store"

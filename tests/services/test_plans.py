@@ -28,7 +28,7 @@ CLAIM: dict[str, Any] = {"now": START, "worker": "m:1:1:b", "seconds": 60, "limi
 QUESTIONS: dict[str, Callable[[Session], object]] = {
     "single mails": lambda session: outbox.lease_due(session, campaign_id=None, **CLAIM),
     "retries": lambda session: outbox.lease_due(session, campaign_id=1, **CLAIM),
-    "doubts": lambda session: outbox.lease_due(session, campaign_id=1, doubted=True, **CLAIM),
+    "doubts": lambda session: outbox.lease_due(session, campaign_id=1, alone=True, **CLAIM),
     "campaigns": lambda session: outbox.due_campaigns(session, now=START),
     "the gate": lambda session: held.held(session, after_id=0, limit=100),
     "next": outbox.next_due,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+import threading
 import time
+import unicodedata
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from newsletter.errors import TransportError
 from newsletter.mail.smtp.classify import judge
+from newsletter.mail.smtp.reply_parser import one_line
 from newsletter.mail.smtp.transport import SmtpTransport, parse_server
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply
 from tests.smtp.fault_server import Conversation, FaultServer, Line, always, first
@@ -444,3 +447,150 @@ def test_a_wrong_address_is_refused(url: str) -> None:
 def test_b01_what_a_reply_means(stage: str, code: int, enhanced: str, text: str, kind: str, suppressible: bool) -> None:
     verdict = judge(Outcome(1, "refused", stage, Reply(code, enhanced, text), "x"))  # type: ignore[arg-type]
     assert (verdict.kind, verdict.suppressible) == (kind, suppressible)
+
+
+REFUSED_CONNECTION = b"432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending\r\n"
+
+
+@pytest.mark.parametrize("stage", ["CONNECT", "MAIL", "RCPT", "END"])
+@pytest.mark.parametrize(
+    "ehlo", [("PIPELINING",), ("PIPELINING", "CHUNKING"), ()], ids=["pipelining", "chunking", "none"]
+)
+def test_b23_a_refused_connection_teaches_the_limit_and_costs_no_message(
+    servers: list[FaultServer], stage: str, ehlo: tuple[str, ...]
+) -> None:
+    """The fourth connection is told so, at its greeting or later: it is closed, and not reopened for a while."""
+    welcome: set[int] = set()
+    lock = threading.Lock()
+
+    def limited(talk: Conversation, line: str) -> bytes:
+        with lock:
+            if len(welcome) < 3:
+                welcome.add(talk.number)
+        time.sleep(0.002)
+        good = b"220 Hello\r\n" if stage == "CONNECT" else b"250 Ok\r\n"
+        return good if talk.number in welcome else REFUSED_CONNECTION
+
+    server, now = make(servers, {stage: limited}, ehlo=ehlo), [0.0]
+    carrier = transport(server, connections=6, clock=lambda: now[0])
+    outcomes = deliver(carrier, 90)
+    assert results(outcomes) == ["accepted"] * 90
+    assert len({recipient for _, recipient, _ in server.accepted}) == len(server.accepted) == 90
+    before = len(server.conversations)
+    assert before <= 6 * 3
+    welcome.clear()
+    assert results(deliver(carrier, 60)) == ["accepted"] * 60
+    assert len(server.conversations) - before <= 3, "the limit is remembered"
+    now[0] = 700
+    welcome.clear()
+    assert results(deliver(carrier, 60)) == ["accepted"] * 60, "one more is tried later"
+
+
+def test_b23_a_server_that_takes_no_connection_at_all_rests(servers: list[FaultServer]) -> None:
+    server = make(servers, {"MAIL": always(REFUSED_CONNECTION)})
+    waiting, outcomes = iter([outgoing(1), outgoing(2)]), []
+    with pytest.raises(TransportError, match=r"432 .*Concurrent connections limit exceeded"):
+        for group in transport(server).deliver(lambda: next(waiting, None)):
+            outcomes += group
+    assert {(one.result, one.stage) for one in outcomes} == {("unsent", "CONNECT")}
+    assert len(server.conversations) == 1
+
+
+def test_h10_a_message_over_size_is_not_offered(servers: list[FaultServer]) -> None:
+    server = make(servers, ehlo=("PIPELINING", "SIZE 40"))
+    [outcome] = deliver(transport(server), 1)
+    assert (outcome.result, outcome.stage, outcome.reply.code) == ("unsent", "SIZE", 552)
+    assert outcome.reply.text == f"the message has {len(DATA)} octets, and the server takes 40 at most"
+    assert "MAIL" not in server.conversations[0].commands
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            b"535-5.7.8 Username and Password not accepted\r\n535 5.7.8 use an application-specific password \x1b[2J\r\n",
+            "does not accept the user and password. It says: 535 5.7.8 Username and Password not accepted 5.7.8 use an "
+            "application-specific password [2J (check smtp.url)",
+        ),
+        (
+            b"454 4.7.0 Temporary authentication failure\r\n",
+            "cannot check the user and password for now. It says: 454 4.7.0 Temporary authentication failure "
+            "(it is asked again)",
+        ),
+        (b"534 5.7.9 me@x.org: pa55word is old\r\n", "5.7.9 …: … is old"),
+    ],
+)
+def test_b29_the_servers_own_words_on_auth_are_told(
+    servers: list[FaultServer], certificate: Path, said: bytes, told: str
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = make(servers, {"AUTH": always(said)}, ehlo=("AUTH PLAIN",), context=context, implicit=True)
+    there = parse_server(f"smtps://me%40x.org:pa55word@127.0.0.1:{server.port}")
+    with pytest.raises(TransportError) as caught:
+        deliver(SmtpTransport([there], timeout=1, hello="x", ca_file=str(certificate)), 1)
+    assert told in str(caught.value)
+    assert "pa55word" not in str(caught.value)
+
+
+def test_a_password_that_auth_cannot_carry_is_not_spelled_out(servers: list[FaultServer], certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = make(servers, ehlo=("AUTH PLAIN",), context=context, implicit=True)
+    there = parse_server(f"smtps://me:p%C3%A4ss@127.0.0.1:{server.port}")
+    with pytest.raises(TransportError, match="letters that AUTH cannot carry") as caught:
+        deliver(SmtpTransport([there], timeout=1, hello="x", ca_file=str(certificate)), 1)
+    assert "ä" not in str(caught.value)
+    assert "xe4" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "harmful",
+    [
+        "\x1b[2J",
+        "\x07",
+        "\x7f",
+        "\x85",
+        "\x9b31m",
+        "\u202e",
+        "\u2066",
+        "\u200f",
+        "\u061c",
+        "\u2028",
+        "\u2029",
+        "\ufeff",
+        "\u200b",
+        "\n",
+        "\r",
+    ],
+)
+def test_p1_a_servers_words_cannot_touch_a_terminal(harmful: str) -> None:
+    shown = one_line(f"a{harmful}b".encode())
+    assert shown == one_line(f"a{harmful}b")
+    assert all(unicodedata.category(sign) not in ("Cc", "Cf", "Zl", "Zp") for sign in shown)
+    assert shown[0] + shown[-1] == "ab"
+    assert one_line("Größe überschritten – 大きすぎます".encode()) == "Größe überschritten – 大きすぎます"
+    assert len(one_line("x" * 10_000)) == 500
+
+
+def test_p1_the_words_reach_people_clean_from_every_stage(servers: list[FaultServer]) -> None:
+    wicked = "550 5.7.1 No \u202e\u009b31m really\r\n".encode()
+    for stage in ("CONNECT", "EHLO", "MAIL", "RCPT", "END"):
+        server = make(servers, {stage: always(wicked), "HELO": always(wicked)})
+        try:
+            [outcome] = deliver(transport(server), 1)
+            said = outcome.reply.text
+        except TransportError as error:
+            said = str(error)
+        assert "really" in said, stage
+        assert not {"\u202e", "\u009b"} & set(said), stage
+
+
+def test_waiting_takes_no_longer_than_the_caller_says(servers: list[FaultServer]) -> None:
+    """A ceiling's waits are short: ten of 50 ms are half a second, with a connection open and without."""
+    server = make(servers)
+    answers = iter([0.05, 0.05, outgoing(1), *[0.05] * 8, outgoing(2), None])
+    begun = time.monotonic()
+    found = [one for group in transport(server).deliver(lambda: next(answers)) for one in group]
+    assert results(found) == ["accepted", "accepted"]
+    assert 0.45 < time.monotonic() - begun < 8

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.mail.smtp.protocol import MESSAGES_A_CONNECTION, Conversation, xtext
+from newsletter.mail.smtp.commands import xtext
+from newsletter.mail.smtp.protocol import MESSAGES_A_CONNECTION, Conversation
 from newsletter.mail.smtp.types import Outgoing
 
 GROUPED = {"pipelining": ""}

@@ -170,3 +170,15 @@ def test_p12_smuggling_bytes_stay_inside() -> None:
     data = compile_message(Draft(headers(), evil, evil)).build(VALUES)
     check_wire(data)
     assert b"\r\n.\r\n" not in data
+
+
+@pytest.mark.parametrize("length", [40, 59, 60, 75, 200, 900, 1200])
+def test_m_no_header_line_is_longer_than_it_may_be(length: int) -> None:
+    """RFC 5322 section 2.1.1: 998 characters at most, however long a word is; about 78 where it can be."""
+    for text in ("x" * length, f"a {'y' * length} b", " ".join(["z" * length] * 3)):
+        data = compile_message(Draft(headers(text, text), "t", "<p>t</p>")).build(VALUES)
+        head = data.partition(b"\r\n\r\n")[0]
+        own = [line for line in head.split(b"\r\n") if b"xx" in line or b"yy" in line or b"zz" in line or b"=?" in line]
+        assert own
+        assert max(map(len, own)) <= 100
+        assert str(email.message_from_bytes(data, policy=email.policy.default)["Subject"]) == text

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from newsletter.errors import SettingsError
 from newsletter.settings import Settings, keys, load_settings
@@ -129,3 +130,46 @@ def test_postgresql_means_psycopg(tmp_path: Path) -> None:
 
 def test_every_key_can_be_listed() -> None:
     assert {"secret_key", "smtp.url", "web.trusted_proxies"} <= set(keys(Settings))
+
+
+HOSTS = {
+    "base_url": "https://{}",
+    "smtp.url": "smtp+starttls://me:pass@{}:587 smtps://{}",
+    "smtp.max_per_domain": "{}=5/hour",
+    "bounces.address": "bounces@{}",
+    "signup.refuse_domains": "{} other.example",
+    "web.redis": "redis://:pass@{}:6379/0",
+}
+NO_HOST = {
+    "secret_key", "secret_key_fallbacks", "database_url", "smtp.connections", "smtp.max_per_second", "smtp.max_per_hour",
+    "smtp.max_per_day", "smtp.warmup", "smtp.retry_after", "smtp.patience", "smtp.timeout", "smtp.ca_file",
+    "bounces.mailbox", "feeds.allow_private_addresses", "web.trusted_proxies",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", HOSTS)
+def test_b26_every_host_is_folded_to_what_the_wire_carries(tmp_path: Path, key: str) -> None:
+    environ = {
+        "NEWSLETTER_SECRET_KEY": KEY,
+        f"NEWSLETTER_{key.upper().replace('.', '__')}": HOSTS[key].replace("{}", "Bücher.test"),
+    }
+    value: object = load_settings(write(tmp_path, ""), environ)
+    for part in key.split("."):
+        value = getattr(value, part)
+    text = str([each.get_secret_value() for each in value] if key == "smtp.url" else value)  # type: ignore[attr-defined]
+    text = value.get_secret_value() if isinstance(value, SecretStr) else text
+    assert "xn--bcher-kva.test" in text
+    assert text.isascii()
+    assert "me:pass@" in text or key != "smtp.url", "nothing else of it changes"
+
+
+def test_b26_a_setting_that_holds_a_host_is_known_to_this_test() -> None:
+    signup = {key for key in keys() if key.startswith("signup.")} - set(HOSTS)
+    assert set(keys()) - set(HOSTS) - NO_HOST - signup == set(), "does the new setting hold a host? Fold it, and add it"
+
+
+@pytest.mark.parametrize(
+    "host", ["https://bü cher.test", "https://-ü-.test", "https://xn--ü.test", "https://a.test/bücher"]
+)
+def test_b26_what_the_wire_cannot_carry_is_refused(tmp_path: Path, host: str) -> None:
+    assert "base_url" in problems(write(tmp_path, f'secret_key = "{KEY}"\nbase_url = "{host}"'))

@@ -470,7 +470,7 @@ def test_healthz_knows_the_worker(app: Flask, client: FlaskClient, clock: Clock)
     assert client.get("/healthz").status_code == 503
     with app.app_context():
         workers.tick(app.extensions[EXTENSION], "w")
-    assert client.get("/healthz").json == {"database": "ok", "worker": "ok"}
+    assert client.get("/healthz").json == {"database": "ok", "worker": "ok", "sending": "ok"}
     clock.forward(timedelta(minutes=10))
     assert client.get("/healthz").status_code == 503
 

@@ -101,12 +101,14 @@ def _open(server: Server, tls: Callable[[], ssl.SSLContext], timeout: float, hel
         _shake_hands(smtp, server, tls)
         return _detached(smtp, server)
     except smtplib.SMTPAuthenticationError as error:
-        _fail(server, f"does not accept the user and password ({error.smtp_code})", "check smtp.url")
+        _refused_login(server, error.smtp_code, error.smtp_error)
     except smtplib.SMTPResponseException as error:
         kind = HungUp if error.smtp_code == 421 else TransportError
         _fail(server, f"said {error.smtp_code} {one_line(error.smtp_error)}", kind=kind)
     except (ConnectionError, smtplib.SMTPServerDisconnected) as error:
         _fail(server, reason(error), "is smtp.url right, and is the server up?", kind=HungUp)
+    except UnicodeEncodeError:
+        _fail(server, "the user or the password has letters that AUTH cannot carry", "check smtp.url")
     except ssl.SSLCertVerificationError as error:
         _fail(server, f"its certificate cannot be trusted: {error.verify_message}", "or set smtp.ca_file")
     except (OSError, smtplib.SMTPException, ValueError) as error:
@@ -117,6 +119,18 @@ def _open(server: Server, tls: Callable[[], ssl.SSLContext], timeout: float, hel
 
 def _fail(server: Server, why: str, hint: str = "", *, kind: type[TransportError] = TransportError) -> NoReturn:
     raise kind(server.name, why, hint=hint) from None
+
+
+def _refused_login(server: Server, code: int, said: bytes | str) -> NoReturn:
+    """Say why a server does not let us in, in its own words, but for the user and password."""
+    words = one_line(said)
+    for secret in (server.password, server.user):
+        words = words.replace(secret, "…") if secret else words
+    if code == 421:
+        _fail(server, f"said {code} {words}", kind=HungUp)
+    if 400 <= code < 500:
+        _fail(server, f"cannot check the user and password for now. It says: {code} {words}", "it is asked again")
+    _fail(server, f"does not accept the user and password. It says: {code} {words}", "check smtp.url")
 
 
 def _shake_hands(smtp: smtplib.SMTP, server: Server, tls: Callable[[], ssl.SSLContext]) -> None:

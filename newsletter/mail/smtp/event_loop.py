@@ -10,6 +10,7 @@ import selectors
 import socket
 import threading
 import time
+from collections import Counter as Tally
 from collections import deque
 from collections.abc import Callable, Generator
 
@@ -46,7 +47,8 @@ class Wire:
         self._ask_at = 0.0
         self._found: list[Outcome] = []
         self._held_up = False
-        self._opening = 0
+        self._opening: Tally[str] = Tally()
+        self._refused: dict[str, TransportError] = {}
         self._arrivals: queue.SimpleQueue[tuple[Server, Opened | TransportError]] = queue.SimpleQueue()
         self._error: TransportError | None = None
         self._look_at = 0.0
@@ -79,8 +81,6 @@ class Wire:
         if self._error is not None:
             raise self._error
         self._say_goodbye()
-
-    # ── messages ───────────────────────────────────────────────────────────────────────────────────
 
     def _go_on(self) -> None:
         """Lets every connection write what it can, and opens more where messages wait."""
@@ -150,20 +150,24 @@ class Wire:
             return False
         return (self._exhausted and not self._parked) or (self._error is not None and not self._connections)
 
-    # ── connections ────────────────────────────────────────────────────────────────────────────────
-
     def _open_more(self) -> None:
         """Opens connections for messages that no open one has room for."""
-        while len(self._parked) < self._most - len(self._connections) and (message := self._ask()):
+        most = min(self._most, max(self._servers.capacity(self._most), 1))
+        while len(self._parked) < most - len(self._connections) and (message := self._ask()):
             self._parked.append(message)
-        while self._opening < len(self._parked) and len(self._connections) + self._opening < self._most:
-            server = self._servers.pick()
+        while self._opening.total() < len(self._parked) and len(self._connections) + self._opening.total() < self._most:
+            server = self._servers.pick(self._full)
             if server is None:
-                if not (self._opening or self._connections):
+                if not (self._opening.total() or self._connections):
                     self._error = self._servers.trouble
                 return
-            self._opening += 1
+            self._opening[server.name] += 1
             threading.Thread(target=self._dial, args=(server,), daemon=True).start()
+
+    def _full(self, server: Server) -> bool:
+        return server.name in self._refused or self._open_to(server) + self._opening[server.name] >= self._servers.most(
+            server, self._most
+        )
 
     def _dial(self, server: Server) -> None:
         """In a thread of its own: opens a connection and rings the bell."""
@@ -185,23 +189,26 @@ class Wire:
         self._ear.recv(512)
         while not self._arrivals.empty():
             server, made = self._arrivals.get()
-            self._opening -= 1
+            self._opening[server.name] -= 1
             if isinstance(made, Opened):
                 self._admit(made)
-            elif self._speaks_to(server):
-                self._ask_for_no_more()
             else:
-                self._servers.failed(server, made)
+                self._refused[server.name] = made
+            # How many it takes is known once all that were on their way have been answered.
+            if not self._opening[server.name] and (error := self._refused.pop(server.name, None)):
+                self._turned_away(server, error)
 
-    def _speaks_to(self, server: Server) -> bool:
-        return any(connection.server == server for connection in self._connections)
+    def _open_to(self, server: Server) -> int:
+        return sum(connection.server == server for connection in self._connections)
 
-    def _ask_for_no_more(self) -> None:
-        """A server that carries some of ours wants no further connection."""
-        self._most = len(self._connections) + self._opening
+    def _turned_away(self, server: Server, error: TransportError) -> None:
+        """A server that carries some of ours wants no further connection; one that carries none rests."""
+        if still_open := self._open_to(server):
+            self._servers.refused_connection(server, still_open)
+        else:
+            self._servers.failed(server, error)
 
     def _admit(self, opened: Opened) -> None:
-        self._servers.opened(opened.server)
         name = opened.server.name
         talk = Conversation(
             name,
@@ -216,7 +223,11 @@ class Wire:
     def _settle(self, connection: Connection) -> None:
         """Takes the outcomes of a connection, and lets go of it once it is over."""
         talk = connection.conversation
+        self._parked.extendleft(reversed(talk.returned))
+        talk.returned = []
         if talk.outcomes:
+            if any(outcome.result == "accepted" for outcome in talk.outcomes):
+                self._servers.proven(connection.server)
             connection.unknown += len(talk.outcomes)
             self._found += talk.outcomes
             talk.outcomes = []
@@ -230,7 +241,6 @@ class Wire:
 
     def _drop(self, connection: Connection) -> None:
         name = connection.server.name
-        self._parked.extendleft(reversed(connection.conversation.returned))
         if connection.conversation.confused:
             self._servers.confused.add(name)
         if connection.conversation.without_chunks:
@@ -239,19 +249,20 @@ class Wire:
         self._selector.unregister(connection.sock)
         (self._connections if connection in self._connections else self._leaving).remove(connection)
         connection.sock.close()
-        if connection.conversation.turned_away and self._speaks_to(connection.server):
-            self._ask_for_no_more()
+        if connection.conversation.turned_away and (still_open := self._open_to(connection.server)):
+            self._servers.refused_connection(connection.server, still_open)
 
     def _see_off(self, connection: Connection) -> None:
         """QUIT; the answer is waited for beside what else goes on."""
         self._held_up |= bool(self._found)  # its successor begins with a clean slate
         self._connections.remove(connection)
         self._leaving.append(connection)
+        if said := connection.conversation.unwelcome:
+            error = TransportError(connection.server.name, f"said {said.code} {said.text}")
+            self._turned_away(connection.server, error)
         connection.write(connection.conversation.quit())
         connection.deadline = time.monotonic() + GOODBYE_SECONDS
         self._settle(connection)
-
-    # ── time ───────────────────────────────────────────────────────────────────────────────────────
 
     def _listen(self, seconds: float) -> bool:
         """Waits until something comes, `seconds` at most. Returns whether something did."""

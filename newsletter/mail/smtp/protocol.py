@@ -8,12 +8,13 @@ message given to `advance` comes back, in exactly one outcome or because it had 
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from newsletter.mail.smtp.classify import Cause, judge
+from newsletter.mail.smtp.commands import envelope, is_writable
 from newsletter.mail.smtp.reply_parser import Answers, Nonsense, one_line, reply
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply, Stage
 
@@ -21,8 +22,6 @@ MESSAGES_A_CONNECTION = 100
 
 Expected = Literal["MAIL", "RCPT", "DATA", "END", "RSET", "VOID", "QUIT"]
 _STAGES: dict[Expected, Stage] = {"RSET": "MAIL", "VOID": "DATA"}
-_ADDRESS = re.compile(r"[^\s<>\x00-\x20\x7f]+")
-_XTEXT = re.compile(r"[^!-*,-<>-~]")
 _NO_CHUNKS = (500, 502, 504)
 
 
@@ -41,7 +40,8 @@ class Conversation:
 
     `outcomes` collects what became of messages, for the caller to take. Once `over`, nothing more can be said; `why`
     then tells people the reason, `returned` holds messages that had not had their turn (another connection's), and
-    `turned_away` says that it was ended with 421 before a message was taken.
+    `turned_away` says that it was ended with 421 before a message was taken. `unwelcome` holds the reply of a server
+    that takes no more connections: it is given no further message, and the one it said so to is returned.
     """
 
     def __init__(self, server: str, offers: Mapping[str, str], *, grouped: bool = True, chunks: bool = True) -> None:
@@ -67,6 +67,7 @@ class Conversation:
         self.confused = False
         self.without_chunks = False
         self.turned_away = False
+        self.unwelcome: Reply | None = None
 
     # ── what may be done now ───────────────────────────────────────────────────────────────────────
 
@@ -78,7 +79,7 @@ class Conversation:
     @property
     def room(self) -> bool:
         """Whether a further message may be given to `advance` now."""
-        if self.over or self._begun >= MESSAGES_A_CONNECTION:
+        if self.over or self.unwelcome or self._begun >= MESSAGES_A_CONNECTION:
             return False
         if self._chunks:
             return len(self._flights) < 2
@@ -107,7 +108,8 @@ class Conversation:
     @property
     def spent(self) -> bool:
         """Whether it has carried what it may, and everything has its outcome."""
-        return self._begun >= MESSAGES_A_CONNECTION and not (self._flights or self._expected or self.over)
+        done = self._begun >= MESSAGES_A_CONNECTION or self.unwelcome is not None
+        return done and not (self._flights or self._expected or self.over)
 
     # ── what goes out ──────────────────────────────────────────────────────────────────────────────
 
@@ -136,8 +138,8 @@ class Conversation:
 
     def _begin(self, outgoing: Outgoing) -> list[bytes]:
         self._begun += 1
-        if refusal := self._impossible(outgoing):
-            self.outcomes.append(Outcome(outgoing.id, "refused", refusal[0], refusal[1], self.server))
+        if impossible := self._impossible(outgoing):
+            self.outcomes.append(impossible)
             return []
         flight = _Flight(outgoing)
         commands = self._commands(outgoing)
@@ -160,30 +162,24 @@ class Conversation:
         return [line]
 
     def _commands(self, outgoing: Outgoing) -> list[tuple[Expected, bytes]]:
-        offers, sender, recipient = self._offers, outgoing.sender, outgoing.recipient
-        mail = f"MAIL FROM:<{sender}>"
-        rcpt = f"RCPT TO:<{recipient}>"
-        if "size" in offers:
-            mail += f" SIZE={len(outgoing.data)}"
-        if not recipient.isascii():
-            mail += " BODY=8BITMIME SMTPUTF8"
-        elif "dsn" in offers and outgoing.envelope_id:
-            mail += f" RET=HDRS ENVID={xtext(outgoing.envelope_id)}"
-            rcpt += f" NOTIFY=FAILURE,DELAY ORCPT=rfc822;{xtext(recipient)}"
-        envelope: list[tuple[Expected, bytes]] = [("MAIL", f"{mail}\r\n".encode()), ("RCPT", f"{rcpt}\r\n".encode())]
+        mail, rcpt = envelope(outgoing, self._offers)
+        content: tuple[Expected, bytes] = ("DATA", b"DATA\r\n")
         if self._chunks:
-            return [*envelope, ("END", b"BDAT %d LAST\r\n%b" % (len(outgoing.data), outgoing.data))]
-        return [*envelope, ("DATA", b"DATA\r\n")]
+            content = ("END", b"BDAT %d LAST\r\n%b" % (len(outgoing.data), outgoing.data))
+        return [("MAIL", mail), ("RCPT", rcpt), content]
 
-    def _impossible(self, outgoing: Outgoing) -> tuple[Stage, Reply] | None:
-        """Why this server need not even be asked."""
-        if self._size and len(outgoing.data) > self._size:
-            return "MAIL", Reply(552, "5.3.4", f"the message is larger than the {self._size} octets the server takes")
+    def _impossible(self, outgoing: Outgoing) -> Outcome | None:
+        """The outcome of a message that this server need not even be offered."""
+        size = len(outgoing.data)
+        if self._size and size > self._size:
+            why = f"the message has {size:,} octets, and the server takes {self._size:,} at most"
+            return Outcome(outgoing.id, "unsent", "SIZE", Reply(552, "5.3.4", why), self.server)
+        said = None
         if not outgoing.recipient.isascii() and "smtputf8" not in self._offers:
-            return "RCPT", Reply(553, "5.6.7", "the address needs SMTPUTF8, which this server does not offer")
-        if not _ADDRESS.fullmatch(outgoing.recipient):
-            return "RCPT", Reply(553, "5.1.3", "the address cannot be written in a command")
-        return None
+            said = Reply(553, "5.6.7", "the address needs SMTPUTF8, which this server does not offer")
+        elif not is_writable(outgoing.recipient):
+            said = Reply(553, "5.1.3", "the address cannot be written in a command")
+        return Outcome(outgoing.id, "refused", "RCPT", said, self.server) if said else None
 
     # ── what comes in ──────────────────────────────────────────────────────────────────────────────
 
@@ -275,7 +271,12 @@ class Conversation:
         self._flights.remove(flight)
         self._clean = clean and self._clean
         stage, said = flight.refusal
-        self.outcomes.append(Outcome(flight.outgoing.id, "refused", stage, said, self.server))
+        outcome = Outcome(flight.outgoing.id, "refused", stage, said, self.server)
+        if judge(outcome).cause is Cause.CONNECTIONS:
+            self.unwelcome = said
+            self.returned.append(flight.outgoing)
+        else:
+            self.outcomes.append(outcome)
         return []
 
     def give_up(self) -> None:
@@ -304,8 +305,3 @@ class Conversation:
             self.outcomes.append(Outcome(flight.outgoing.id, result, where, told, self.server))  # type: ignore[arg-type]
         self._flights.clear()
         self._ready = None
-
-
-def xtext(value: str) -> str:
-    """RFC 3461 §4: ASCII without spaces, ``+`` and ``=``, which are written in hex."""
-    return _XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", value)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from unicodedata import category
 
 from newsletter.mail.smtp.types import Reply
 
 LINE_AT_MOST, REPLY_AT_MOST = 8_192, 65_536
 """Octets. A reply line may have 512 (RFC 5321 §4.5.3.1.5); real servers write longer ones."""
 
+TEXT_AT_MOST = 500
+"""Characters of a server's words that are kept, as many as the outbox has room for."""
+
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})[ \t]*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_HARMFUL = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+"""Categories of characters that move a terminal's cursor, turn the direction of writing, or cannot be seen."""
 
 
 class Nonsense(Exception):
@@ -57,6 +62,8 @@ def reply(code: int, said: bytes) -> Reply:
 
 
 def one_line(said: bytes | str) -> str:
-    """What a server said, as one harmless line."""
-    text = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
-    return _CONTROL.sub(" ", text).strip()[:500]
+    """Return what a server said as one line of visible characters, 500 at most."""
+    text = said[: 4 * TEXT_AT_MOST].decode("utf-8", "replace") if isinstance(said, bytes) else said[: 4 * TEXT_AT_MOST]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(" " if category(sign) in _HARMFUL else sign for sign in text)
+    return " ".join(text.split())[:TEXT_AT_MOST]

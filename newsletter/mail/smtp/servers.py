@@ -42,6 +42,18 @@ def parse_server(url: str) -> Server:
     return Server(parts.scheme, parts.hostname, port, user, password, parse_qs(parts.query).get("auth") == ["xoauth2"])
 
 
+LIMIT_SECONDS = 600.0
+"""A server that refused a connection is not asked for as many again within this time."""
+
+
+@dataclass(slots=True)
+class _Limit:
+    """How many connections a server takes at once, and when one more is tried."""
+
+    most: int
+    until: float
+
+
 @dataclass(slots=True)
 class _Rest:
     """A server that could not be used: until when it is left alone, and why."""
@@ -59,14 +71,15 @@ class Servers:
         self._clock = clock
         self._turn = 0
         self._resting: dict[str, _Rest] = {}
+        self._limits: dict[str, _Limit] = {}
         self.confused: set[str] = set()
         self.without_chunks: set[str] = set()
 
-    def pick(self) -> Server | None:
-        """The next server in turn that does not rest; None where all do."""
+    def pick(self, full: Callable[[Server], bool] = lambda _: False) -> Server | None:
+        """The next server in turn that neither rests nor is `full`; None where all do."""
         for step in range(len(self._servers)):
             server = self._servers[(self._turn + step) % len(self._servers)]
-            if self.awake(server):
+            if self.awake(server) and not full(server):
                 self._turn += step + 1
                 return server
         return None
@@ -82,14 +95,35 @@ class Servers:
         seconds = min(rest.seconds * 2, REST_AT_MOST) if rest else REST_FIRST
         self._resting[server.name] = _Rest(self._clock() + seconds, seconds, error)
 
-    def refused(self, name: str, why: str) -> None:
-        """Lets a server rest that refuses us, where there is another that does not rest."""
+    def refused(self, name: str, why: str) -> bool:
+        """Let a server rest that refuses us, where there is another that does not rest. Return whether there is."""
+        others = any(other.name != name and self.awake(other) for other in self._servers)
         for server in self._servers:
-            if server.name == name and any(other != server and self.awake(other) for other in self._servers):
+            if server.name == name and others and self.awake(server):
                 self.failed(server, TransportError(name, why))
+        return others
 
-    def opened(self, server: Server) -> None:
-        """Forgets what was held against a server that could be used."""
+    def most(self, server: Server, connections: int) -> int:
+        """How many connections to `server` may be open at once: `connections`, or fewer once it has refused one."""
+        limit = self._limits.get(server.name)
+        if limit is None:
+            return connections
+        if self._clock() >= limit.until:  # one more, to see whether it takes it now
+            limit.most, limit.until = limit.most + 1, self._clock() + LIMIT_SECONDS
+            if limit.most >= connections:
+                del self._limits[server.name]
+        return min(limit.most, connections)
+
+    def capacity(self, connections: int) -> int:
+        """How many connections may be open at once to all servers that do not rest."""
+        return sum(self.most(server, connections) for server in self._servers if self.awake(server))
+
+    def refused_connection(self, server: Server, still_open: int) -> None:
+        """Learn that `server` takes no connection beside the `still_open` ones of ours."""
+        self._limits[server.name] = _Limit(max(still_open, 1), self._clock() + LIMIT_SECONDS)
+
+    def proven(self, server: Server) -> None:
+        """Forget what was held against a server that has taken a message."""
         self._resting.pop(server.name, None)
 
     @property
@@ -97,4 +131,6 @@ class Servers:
         """What a server said last, where none of them is to be asked yet."""
         if any(self.awake(server) for server in self._servers):
             return None
-        return self._resting[self._servers[-1].name].error
+        first = min((self._resting[server.name] for server in self._servers), key=lambda rest: rest.until)
+        first.error.rests_for = max(first.until - self._clock(), 0.0)
+        return first.error

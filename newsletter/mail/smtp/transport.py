@@ -53,9 +53,9 @@ class SmtpTransport:
         finally:
             wire.close()
 
-    def rest(self, server: str, why: str) -> None:
+    def rest(self, server: str, why: str) -> bool:
         """See `Transport.rest`."""
-        self._servers.refused(server, why)
+        return self._servers.refused(server, why)
 
     def open(self, server: Server) -> Opened:
         """A connection ready for transactions. Raises `TransportError`."""

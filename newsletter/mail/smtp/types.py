@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from typing import Literal, NamedTuple, Protocol
 
-Stage = Literal["CONNECT", "MAIL", "RCPT", "DATA", "END"]
+Stage = Literal["CONNECT", "SIZE", "MAIL", "RCPT", "DATA", "END"]
+"""Where a message's way ended. `SIZE`: the message is larger than the server says it takes, and was not offered."""
 
 
 class Reply(NamedTuple):
@@ -68,6 +69,9 @@ class Transport(Protocol):
         """
         ...
 
-    def rest(self, server: str, why: str) -> None:
-        """Leave `server` (as an `Outcome` names it) alone for a while because it refuses us, where there is another."""
+    def rest(self, server: str, why: str) -> bool:
+        """Leave `server` (as an `Outcome` names it) alone for a while because it refuses us, where there is another.
+
+        Return whether there is another that can be used now.
+        """
         ...

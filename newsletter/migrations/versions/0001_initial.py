@@ -19,6 +19,7 @@ def upgrade() -> None:
     _create_pictures()
     _create_resources()
     _create_rests()
+    _create_sender_states()
     _create_subscribers()
     _create_suppressions()
     _create_wordings()
@@ -191,6 +192,21 @@ def _create_rests() -> None:
         sa.Column("seconds", sa.Integer(), nullable=False),
         sa.Column("why", sa.String(length=500), nullable=False),
         sa.PrimaryKeyConstraint("domain", name=op.f("pk_rests")),
+    )
+
+
+def _create_sender_states() -> None:
+    op.create_table(
+        "sender_states",
+        sa.Column("cause", sa.String(length=20), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seconds", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("rate", sa.Float(), nullable=True),
+        sa.Column("why", sa.String(length=500), nullable=False),
+        sa.Column("server", sa.String(length=300), server_default="", nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("told_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("cause", name=op.f("pk_sender_states")),
     )
 
 
@@ -590,6 +606,8 @@ def _create_deliveries() -> None:
         sa.Column("status", sa.String(length=10), nullable=False),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("doubts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("lost_replies", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("crashes", sa.Integer(), server_default="0", nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("lease_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -735,6 +753,7 @@ def _create_leases() -> None:
         sa.Column(
             "through_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False
         ),
+        sa.Column("alone", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("worker", sa.String(length=200), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(

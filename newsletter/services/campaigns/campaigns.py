@@ -15,8 +15,10 @@ from newsletter.mail.message import SLOT_PATTERN
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
+from newsletter.services import sender_state
 from newsletter.services.campaigns import identify
 from newsletter.services.runtime import Environment
+from newsletter.services.sender_state import State
 from newsletter.vocabulary import CampaignStatus
 
 
@@ -72,10 +74,13 @@ class DeliveryView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignReport:
-    """A campaign, and everybody who has not got it (all recipients, if asked)."""
+    """A campaign, and everybody who has not got it (all recipients, if asked). `sending`: what keeps it
+    waiting; `left_in_doubt`: how many are not offered again unless the author retries."""
 
     campaign: CampaignView
     deliveries: tuple[DeliveryView, ...]
+    sending: tuple[State, ...]
+    left_in_doubt: int
 
 
 def ls(*, slug: str | None = None, limit: int = 50) -> list[CampaignView]:
@@ -117,7 +122,7 @@ def content(campaign_id: int) -> MailContent:
         return MailContent(edition.subject, edition.text, edition.html)
 
 
-def report(campaign_id: int, *, everybody: bool = False) -> CampaignReport:
+def report(env: Environment, campaign_id: int, *, everybody: bool = False) -> CampaignReport:
     """The numbers, and who did not get it and why."""
     with reading() as session:
         campaign = identify.found(session, campaign_id)
@@ -136,7 +141,10 @@ def report(campaign_id: int, *, everybody: bool = False) -> CampaignReport:
             for row in rows
             if everybody or row.status != "sent"
         )
-        return CampaignReport(_view(session, campaign), deliveries)
+        waits = campaign.status == "sending"
+        states = sender_state.read_states(session, env.now) if waits else ()
+        left = sum(row.status == "in_doubt" and row.due_at is None for row in rows)
+        return CampaignReport(_view(session, campaign), deliveries, states, left)
 
 
 def pause(campaign_id: int) -> CampaignView:
@@ -169,7 +177,10 @@ def cancel(env: Environment, campaign_id: int) -> CampaignView:
 
 
 def retry(env: Environment, campaign_id: int) -> CampaignView:
-    """Sends once more to those it failed for, and to nobody else. Raises `Refused` where there are none."""
+    """Send once more to those it failed for or who were left in doubt, and to nobody else.
+
+    Raises `Refused` where there are none.
+    """
     with transaction() as session:
         campaign = identify.locked(session, campaign_id)
         if campaign.status == "cancelled" or not outbox.retry(session, campaign, now=env.now):

@@ -23,7 +23,9 @@ from newsletter.models import (
     Suppression,
 )
 from newsletter.outbox import DeliveryRow
+from newsletter.services import sender_state
 from newsletter.services.runtime import Environment
+from newsletter.services.sender_state import State
 from newsletter.services.suppressions import hashes
 
 
@@ -55,8 +57,9 @@ def explain(env: Environment, campaign_id: int, address: str) -> Reason:
         )
         row = _delivery(session, campaign, subscription)
         barred = session.scalar(select(Suppression).where(Suppression.email_hash.in_(hashes(env, parsed.key))))
+        states = sender_state.read_states(session, env.now)
         got, verdict, hint = (
-            _of_delivery(session, campaign, row, barred)
+            _of_delivery(session, campaign, row, barred, states)
             if row
             else _of_reader(env, session, campaign, subscription, barred)
         )
@@ -73,7 +76,11 @@ def _delivery(session: Session, campaign: Campaign, subscription: Subscription |
 
 
 def _of_delivery(
-    session: Session, campaign: Campaign, row: DeliveryRow, barred: Suppression | None
+    session: Session,
+    campaign: Campaign,
+    row: DeliveryRow,
+    barred: Suppression | None,
+    states: tuple[State, ...],
 ) -> tuple[bool | None, str, str]:
     """What became of the message that was meant for her."""
     said = f" It said: {row.code or ''} {row.text}".replace(":  ", ": ") if row.text else ""
@@ -88,6 +95,12 @@ def _of_delivery(
         return False, f"it was taken back before it went: {row.text or 'cancelled'}", ""
     if barred is not None:
         return False, f"the address is suppressed ({barred.reason}) since; it will be taken back", ""
+    if row.status == "in_doubt" and row.due_at is None:
+        return (
+            None,
+            f"nobody knows: the reply was lost {row.doubts} times, and the server may have taken it each time",
+            "newsletter campaign retry",
+        )
     if row.status == "in_doubt":
         return (
             None,
@@ -100,6 +113,8 @@ def _of_delivery(
             f"it waits: the campaign is {campaign.status} {campaign.reason}".rstrip(),
             "newsletter campaign resume",
         )
+    if resting := next((state for state in states if state.stops), None):
+        return None, f"it waits: {resting.sentence}", "newsletter status"
     if row.attempts:
         times = f"{row.attempts} times" if row.attempts > 1 else "once"
         return None, f"it was refused for now {times} and is tried again.{said}", ""

@@ -8,7 +8,7 @@ from sqlalchemy import delete, exists, select, update
 
 from newsletter.db.session import checkpoint, transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
-from newsletter.services import consent, mailboxes
+from newsletter.services import consent, mailboxes, sender_state
 from newsletter.services.events import delete_old_events
 from newsletter.services.mailboxes import Allowance
 from newsletter.services.runtime import Environment
@@ -40,6 +40,7 @@ def tidy(env: Environment) -> None:
         kept = Counter.name == "warmup"  # when the first message went
         session.execute(delete(Counter).where(~sent, ~kept, Counter.starts_at < before))
         session.execute(delete(Counter).where(sent, Counter.starts_at < before * 1000))
+        sender_state.forget_old(session, now)
     _ask_withheld(env)
     reconfirmation.settle(env)
     cut = consent.CUT_AT_ONCE

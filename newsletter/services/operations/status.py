@@ -13,9 +13,10 @@ from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.models import Campaign, Feed, MailingList, Subscriber, Subscription, Suppression
 from newsletter.outbox import Totals
-from newsletter.services import installation, suppressions, workers
+from newsletter.services import installation, sender_state, suppressions, workers
 from newsletter.services.digests import explain_list
 from newsletter.services.runtime import Environment
+from newsletter.services.sender_state import State
 from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
 DAYS = 30
@@ -74,7 +75,8 @@ class ListStatus:
 @dataclass(frozen=True, slots=True)
 class Status:
     """An installation at one look. `ticked_at`: when a worker was last seen; bounces and complaints of 30 days;
-    `hold`: nothing is mailed, and why."""
+    `hold`: nothing is mailed, and why; `sending`: why mail leaves slowly
+    or not at all."""
 
     now: datetime
     lists: tuple[ListStatus, ...]
@@ -84,6 +86,7 @@ class Status:
     complaints: int
     ticked_at: datetime | None
     hold: installation.Hold | None
+    sending: tuple[State, ...] = ()
 
 
 def look(env: Environment, slug: str | None = None) -> Status:
@@ -101,8 +104,10 @@ def look(env: Environment, slug: str | None = None) -> Status:
         reasons = select(Suppression.reason, func.count()).where(recent, ~_gone_before())
         barred = {reason: int(count) for reason, count in session.execute(reasons.group_by(Suppression.reason))}
         waiting, next_due = outbox.waiting(session), outbox.next_due(session)
+        states = sender_state.read_states(session, env.now)
     bounces, complaints = barred.get(SuppressionReason.BOUNCE, 0), barred.get(SuppressionReason.COMPLAINT, 0)
-    return Status(env.now, found, waiting, next_due, bounces, complaints, workers.last_tick(), installation.find_hold())
+    hold = installation.find_hold()
+    return Status(env.now, found, waiting, next_due, bounces, complaints, workers.last_tick(), hold, states)
 
 
 def _gone_before() -> Exists:

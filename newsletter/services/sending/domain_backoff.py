@@ -1,12 +1,14 @@
 """Recipients' domains that refuse us for our own sake (policy, reputation): campaigns leave them alone for a while.
 
-Nobody is marked for it. What rests is known to every worker, and forgotten once the domain takes a message again.
+Nobody is marked for it. What rests is known to every worker, and forgotten once the domain takes a message again. A
+refusal is about a domain only while the others take mail: what all of them are told alike is about us.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter as Tally
+from collections import deque
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select
@@ -19,6 +21,8 @@ from newsletter.services.runtime import Environment
 
 STREAK = 3
 """So many refusals in a row, while other domains take mail, let a domain rest."""
+RECENT = 50
+"""Outcomes of other domains that are looked at: at least half of them must be messages that were taken."""
 REST_FIRST, REST_AT_MOST = timedelta(minutes=15), timedelta(hours=4)
 FRESH_SECONDS = 5.0
 
@@ -31,7 +35,7 @@ class Rests:
         self._until: dict[str, datetime] = {}
         self._read_at = float("-inf")
         self._streaks: Tally[str] = Tally()
-        self._taken: Tally[str] = Tally()
+        self._recent: deque[tuple[str, bool]] = deque(maxlen=RECENT)
 
     def until(self, domain: str) -> datetime | None:
         """When a domain may be written to again; None where it may be now."""
@@ -45,14 +49,19 @@ class Rests:
     def note(self, domain: str, verdict: Verdict, why: str, *, campaign_id: int) -> None:
         """Learns what became of a message of a campaign, and lets its domain rest where that follows."""
         if verdict.kind == "sent":
-            self._taken[domain] += 1
+            self._recent.append((domain, True))
             self._streaks[domain] = 0
             if domain in self._until:
                 self._forget(domain)
         elif verdict.kind == "us":
+            self._recent.append((domain, False))
             self._streaks[domain] += 1
-            if self._streaks[domain] >= STREAK and self._taken.total() > self._taken[domain]:
+            if self._streaks[domain] >= STREAK and self._others_take(domain):
                 self._rest(domain, why, campaign_id)
+
+    def _others_take(self, domain: str) -> bool:
+        others = [taken for other, taken in self._recent if other != domain]
+        return bool(others) and sum(others) * 2 >= len(others)
 
     def _rest(self, domain: str, why: str, campaign_id: int) -> None:
         self._streaks[domain] = 0

@@ -1,47 +1,44 @@
 """Sends what is due: takes rows from the supply, composes messages, hands them to the transport, judges what became
-of them. Decides nothing itself: services/sending/retry.py says who may be mailed, mail/smtp/classify.py what a reply
-means."""
+of them. Decides nothing itself: who may be mailed and what a reply means is retry.py's and mail/smtp/classify.py's.
+
+A run ends when nothing is due or no server takes mail, never because of one row: what cannot be composed is put off,
+and said. Refusals about us are learnt by lessons.py.
+"""
 
 from __future__ import annotations
 
+import logging
 import random
-from collections import Counter as Tally
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import select
-
-from newsletter import outbox
-from newsletter.db.session import reading, transaction
-from newsletter.errors import NewsletterError, TransportError
-from newsletter.mail.render import MailContent
-from newsletter.mail.smtp.classify import Verdict, judge
+from newsletter.errors import DatabaseError, NewsletterError, TransportError, place_of
+from newsletter.mail.smtp.classify import Cause, Verdict, judge
 from newsletter.mail.smtp.types import Outcome, Outgoing, Transport
-from newsletter.models import Campaign, MailingList
 from newsletter.outbox import Mark, Row
-from newsletter.services import installation, notifications
+from newsletter.services import installation, sender_state
 from newsletter.services.letters import series
 from newsletter.services.runtime import Environment
-from newsletter.services.sending import retry
-from newsletter.services.sending.domain_backoff import Rests
-from newsletter.services.sending.message_builder import Composer, compile_for_list, mail_date, view
-from newsletter.services.sending.retry import Breaker, Patience
+from newsletter.services.sending import finish, retry
+from newsletter.services.sending.lessons import Lessons, domain_of
+from newsletter.services.sending.message_builder import Composer
+from newsletter.services.sending.retry import Patience
 from newsletter.services.sending.throttle import Pace
 from newsletter.services.sending.work_queue import Line, Supply
 from newsletter.services.signup import flood_control
-from newsletter.tokens import random_message_id
-from newsletter.vocabulary import CampaignStatus
+
+log = logging.getLogger("newsletter.sending")
 
 UNSENT_AT_MOST = 20
 """So many messages in a row that a server would not even listen to end the run."""
 
 PACE_PATIENCE = 5.0
 """Seconds. A run does not wait longer than that for a ceiling (smtp.max_per_hour and its like) to make room."""
-SERVER_STREAK = 3
-"""So many refusals in a row of a sender, or of us, let a server rest where there is another."""
+REST_AFTER_UNHEARD = timedelta(minutes=1)
+"""What is said of a server that keeps ending the conversation is shown for so long."""
 MARKS_AT_MOST = 200
 """Rows passed over without a message are written down at the latest when there are so many."""
 
@@ -86,34 +83,20 @@ def send_due(
     """
     if hold := installation.find_hold():
         return Sent(problem=f"nothing is mailed: {hold.because}; `{installation.RELEASE}` lets mail leave")
-    flood_control.open_gate(env)
+    _open_gate(env)
     pace = Pace(env)
     run = Run(env, Supply(env, campaign_id=campaign_id, bulk=pace.wait() < PACE_PATIENCE), pace, progress, stop)
     return run(transport or env.transport())
 
 
-def example(env: Environment, slug: str, content: MailContent, *, to: str) -> tuple[str, bytes]:
-    """The sender's address and a whole message that says `content`, to one address; its links lead to the list."""
-    with reading() as session:
-        shown = view(env, session.scalars(select(MailingList).where(MailingList.slug == slug)).one())
-    values = {
-        "name": "",
-        "email": to,
-        "date": mail_date(env.now),
-        "message_id": random_message_id(shown.from_email.rpartition("@")[2]),
-        "unsubscribe_url": shown.url,
-        "preferences_url": shown.url,
-        "stay_url": shown.url,
-    }
-    return shown.from_email, compile_for_list(env, shown, content, stream="test").build(values)
-
-
-def send_test(env: Environment, slug: str, content: MailContent, *, to: str) -> Outcome:
-    """Sends `content` to one address now, past the outbox and marked as a test. Raises `TransportError`."""
-    sender, data = example(env, slug, MailContent(f"[Test] {content.subject}", content.text, content.html), to=to)
-    waiting = iter([Outgoing(0, sender, to, data)])
-    [outcome] = [outcome for group in env.transport().deliver(lambda: next(waiting, None)) for outcome in group]
-    return outcome
+def _open_gate(env: Environment) -> None:
+    """Let confirmations go that may; what goes wrong there keeps nothing else waiting."""
+    try:
+        flood_control.open_gate(env)
+    except DatabaseError:
+        raise
+    except Exception as error:  # the worker's own tick of the gate says it again
+        log.error("confirmations cannot be let go: %s", place_of(error))
 
 
 class Run:
@@ -127,33 +110,71 @@ class Run:
         self.stop = stop
         self.composer = Composer(env, partial(series.content, env))
         self.patience = Patience(env.settings.smtp.retry_after, env.settings.smtp.patience)
-        self.rests = Rests(env)
-        self.breakers: dict[int, Breaker] = {}
-        self.refusals: Tally[str] = Tally()
         self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
         self.unheard = 0
+        self.unwritten = 0
         self.problem = ""
 
     def __call__(self, transport: Transport) -> Sent:
+        """Send until nothing is left to send."""
         self.transport = transport
+        self.lessons = Lessons(self.env, self.supply, self.pace, transport)
+        self.states = self.lessons.states
         with closing(self.supply.ledger):
             return self._run()
 
     def _run(self) -> Sent:
         self.supply.recover()
         try:
-            # Closed at once, whatever happens: nothing more is sent whose outcome could not be written down (D05).
-            with closing(self.transport.deliver(self.pull)) as outcomes:
-                for group in outcomes:
-                    self._take(group)
-                    if self.supply.lost:  # what is on its way is another worker's now: not a word more of it
-                        break
+            self._exchange()
         except TransportError as error:
             self.problem = str(error)
+            until = self.env.now + timedelta(seconds=max(error.rests_for, 5.0))
+            self.states.note(sender_state.SERVER, error.reason, until=until, server=error.host)
+        except DatabaseError as error:
+            raise self._cut_short(error) from error.__cause__
+        except Exception as error:
+            self._abandon(error)
         self.supply.give_back(all_known=not self.supply.lost)
         for campaign_id in self.supply.campaigns:
-            close(self.env, campaign_id)
+            finish.close(self.env, campaign_id)
         return self.so_far
+
+    def _exchange(self) -> None:
+        """Hand messages over and take outcomes, until nothing is left."""
+        # Closed at once, whatever happens: nothing more is sent whose outcome could not be written down (D05).
+        with closing(self.transport.deliver(self.pull)) as outcomes:
+            for group in outcomes:
+                self._take(group)
+                if self.supply.lost:  # what is on its way is another worker's now: not a word more of it
+                    break
+
+    def _cut_short(self, error: DatabaseError) -> DatabaseError:
+        """The error of a database that failed while mail was being sent, with what is true of the run.
+
+        What is known and not written down is tried once more: a lock may be gone by now.
+        """
+        recorded = self.counts["sent"] - self.unwritten
+        with suppress(DatabaseError):
+            self._doubt_what_flies(error.message)
+            self.supply.give_back(all_known=True)
+            return DatabaseError(error.message, hint=f"{self.counts['sent']} messages were sent and recorded")
+        unknown = sum(len(line.marks) for line in self.supply.lines)
+        hint = f"{recorded} messages were sent and recorded; what became of {unknown} more could not be written down"
+        return DatabaseError(error.message, hint=hint)
+
+    def _abandon(self, error: Exception) -> None:
+        """End a run for an error that nobody foresaw: what a server may have taken is in doubt, and nothing else."""
+        log.error("sending was cut short: %s", place_of(error))
+        self.problem = f"Internal error while sending: {place_of(error)}. Please report it."
+        self.states.note(sender_state.COMPOSING, self.problem, until=self.env.now + sender_state.SHOWN_FOR)
+        self._doubt_what_flies(self.problem)
+
+    def _doubt_what_flies(self, why: str) -> None:
+        for line in self.supply.lines:
+            for row in line.flying.values():
+                line.marks.append(retry.lost(row, why, now=self.env.now, patience=self.patience, jitter=0.5))
+            line.flying.clear()
 
     @property
     def so_far(self) -> Sent:
@@ -163,6 +184,9 @@ class Run:
     def pull(self) -> Outgoing | float | None:
         """The transport's question: the next message, or seconds to wait, or None: that is all."""
         while not self.stop() and not self.problem:
+            if (state := self.states.resting()) is not None:
+                self.problem = state.sentence
+                return None
             found = self.supply.next()
             if found is None or isinstance(found, float):
                 return found
@@ -182,7 +206,7 @@ class Run:
 
     def _put_off(self, line: Line, row: Row) -> bool:
         """Whether a campaign's message waits because its recipient's domain rests."""
-        until = self.rests.until(domain_of(row)) if line.campaign_id is not None else None
+        until = self.lessons.rests.until(domain_of(row)) if line.campaign_id is not None else None
         if until is not None:
             until += timedelta(seconds=random.uniform(0, 60))  # noqa: S311 (spreads load, guards nothing)
             self._note(line, retry.later(row, until, "its domain refuses us for now"))
@@ -194,8 +218,15 @@ class Run:
         self.supply.put_back(line, row)
         if wait >= PACE_PATIENCE:
             self.supply.end_bulk()
+            self._note_ceiling()
             return 0.001
         return min(wait, 1.0)
+
+    def _note_ceiling(self) -> None:
+        """Let everybody know which setting keeps the rest of the mail waiting."""
+        wait, why = self.pace.full()
+        if wait >= PACE_PATIENCE:
+            self.states.note(sender_state.CEILING, why, until=self.env.now + timedelta(seconds=wait))
 
     def _offer(self, line: Line, row: Row) -> Outgoing | None:
         """The message of a row, once it is noted that it may be offered; None where it cannot go."""
@@ -203,11 +234,33 @@ class Run:
             return None
         try:
             outgoing = self.composer.compose(row)
-        except NewsletterError as error:
-            self._note(line, Mark(row.id, "failed", None, str(error)))
+        except DatabaseError:
+            raise
+        except Exception as error:
+            self._not_composed(line, row, error)
             return None
+        if row.campaign_id is not None:
+            self.lessons.breaker(row.campaign_id).not_composed = 0
         line.flying[row.id] = row
         return outgoing
+
+    def _not_composed(self, line: Line, row: Row, error: Exception) -> None:
+        """Put off, or fail, a row whose message cannot be made, and say so; no other row is touched.
+
+        What we know to be wrong (`NewsletterError`) stays wrong: that row fails. Anything else is our own error.
+        """
+        if isinstance(error, NewsletterError):
+            why, mark = str(error), Mark(row.id, "failed", None, str(error))
+            said = type(error).__name__  # its text may name a subscriber
+        else:
+            why = said = f"Internal error: {place_of(error)}"
+            mark = retry.not_composed(row, why, now=self.env.now, patience=self.patience, jitter=0.5)
+        log.error("the %s mail %d cannot be composed: %s", row.mail, row.id, said)
+        self._note(line, mark)
+        note = f"the {row.mail} mail {row.id}: {said}"
+        self.states.note(sender_state.COMPOSING, note, until=self.env.now + sender_state.SHOWN_FOR)
+        if row.campaign_id is not None and (reason := self.lessons.breaker(row.campaign_id).note_not_composed(why)):
+            self.lessons.pause(row.campaign_id, reason)
 
     def _note(self, line: Line, mark: Mark) -> None:
         line.marks.append(mark)
@@ -218,71 +271,31 @@ class Run:
 
     def _take(self, outcomes: list[Outcome]) -> None:
         """Judges a group of outcomes and writes it down before anything more is sent."""
-        now = self.env.now
-        for outcome in outcomes:
-            line = next(line for line in self.supply.lines if outcome.id in line.flying)
-            row = line.flying.pop(outcome.id)
-            verdict = judge(outcome)
-            jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
-            self._note(line, retry.mark(row, outcome, verdict, now=now, patience=self.patience, jitter=jitter))
-            self.unheard = self.unheard + 1 if verdict.kind == "again" else 0
-            if row.campaign_id is not None:
-                self._learn(row, row.campaign_id, verdict, outcome)
+        learnt = [(row, verdict, outcome) for outcome in outcomes for row, verdict in [self._judged(outcome)]]
         if outcomes and self.unheard >= UNSENT_AT_MOST:
-            self.problem = f"{outcomes[-1].server}: the server keeps ending the conversation"
+            server = outcomes[-1].server
+            self.problem = f"{server}: the server keeps ending the conversation"
+            until = self.env.now + REST_AFTER_UNHEARD
+            self.states.note(sender_state.SERVER, "it keeps ending the conversation", until=until, server=server)
         self.supply.write()
+        self.unwritten = 0
+        for row, verdict, outcome in learnt:
+            self.lessons.learn(row, verdict, outcome)
         self.progress(self.so_far)
 
-    def _learn(self, row: Row, campaign_id: int, verdict: Verdict, outcome: Outcome) -> None:
-        """What an outcome says beyond its own message: about the campaign, the recipient's domain, the server."""
-        domain, breaker = domain_of(row), self.breakers.setdefault(campaign_id, Breaker())
-        if outcome.stage != "MAIL":
-            self.rests.note(domain, verdict, outcome.reply.text, campaign_id=campaign_id)
-        if self.rests.until(domain) is None and (why := breaker.note(verdict, outcome.reply.text)):
-            self.supply.drop_campaign(campaign_id)
-            pause(self.env, campaign_id, why)
-        self.refusals[outcome.server] = self.refusals[outcome.server] + 1 if verdict.kind == "us" else 0
-        if outcome.stage == "MAIL" and self.refusals[outcome.server] >= SERVER_STREAK:
-            self.transport.rest(outcome.server, outcome.reply.text)
-
-
-def domain_of(row: Row) -> str:
-    """Where a row's recipient has her mailbox, in lower case."""
-    return (row.email or "").rpartition("@")[2].lower()
-
-
-def pause(env: Environment, campaign_id: int, why: str) -> None:
-    """Stops a campaign that is being sent, with the reason, and tells its author."""
-    with transaction() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        if campaign.status == "sending":
-            campaign.status, campaign.reason = CampaignStatus.PAUSED, why[:500]
-            notifications.campaign_paused(env, session, campaign)
-
-
-def close(env: Environment, campaign_id: int) -> None:
-    """Calls a campaign sent once nobody is left to be mailed; pauses it instead where nobody at all could be."""
-    with reading() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        if campaign.status != "sending" or not outbox.worked_through(session, campaign):
-            return
-    with transaction() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        if campaign.status != "sending" or not outbox.worked_through(session, campaign):
-            return
-        totals = outbox.totals(session, campaign)
-        if totals.waiting or totals.in_doubt or not totals.balanced:
-            return
-        if totals.failed and not totals.sent:
-            last = outbox.rows(session, campaign, status="failed", limit=1)[0]
-            campaign.status, campaign.reason = (
-                CampaignStatus.PAUSED,
-                f"it failed for every recipient: {last.text}"[:500],
-            )
-            notifications.campaign_paused(env, session, campaign)
-            return
-        if campaign.subject_b and not campaign.picked:
-            campaign.status = CampaignStatus.PAUSED
-            campaign.reason = f"both subjects are tried; pick one: newsletter campaign pick {campaign_id} a"
-            return
-        campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now
+    def _judged(self, outcome: Outcome) -> tuple[Row, Verdict]:
+        """Judge one outcome, and note what is to be written down of it."""
+        now = self.env.now
+        line = next(line for line in self.supply.lines if outcome.id in line.flying)
+        row = line.flying.pop(outcome.id)
+        if outcome.stage == "SIZE":
+            verdict = Verdict("content", outcome.reply.text, cause=Cause.TOO_LARGE)
+            mark = retry.too_large(row, outcome.reply.text, due_at=now)
+        else:
+            verdict = judge(outcome)
+            jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
+            mark = retry.mark(row, outcome, verdict, now=now, patience=self.patience, jitter=jitter)
+        self.unwritten += verdict.kind == "sent"
+        self._note(line, mark)
+        self.unheard = self.unheard + 1 if verdict.kind == "again" else 0
+        return row, verdict

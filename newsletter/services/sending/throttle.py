@@ -2,23 +2,41 @@
 and restart: it is counted in the database.
 
 A window slides: what counts is how many messages went in the last second, hour or day, whenever that began.
+
+Where a server says that mail comes too fast, its pace is learnt: half of what it took, then a
+little more every ten seconds, until it says so again. What was learnt is a row (`SenderState`).
 """
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
-from newsletter.models import Counter
-from newsletter.services import counters
+from newsletter.models import Counter, MailingList, SenderState
+from newsletter.services import counters, notifications
 from newsletter.services.runtime import Environment
 
 BUCKETS = 20
+LEARNT = "pace"
+"""The cause of the row that holds the learnt pace."""
+SLOWEST, FASTEST = 0.1, 200.0
+"""Messages per second. A learnt pace is never lower, and forgotten once it has climbed higher."""
+MEASURED_FOR = 10.0
+"""Seconds over which the pace is measured that a server took before it refused one."""
+CLIMB_EVERY, CLIMB_BY = timedelta(seconds=10), 1.05
+"""A learnt pace grows so often by so much: twice as fast after two and a half minutes."""
+ONE_EVENT = timedelta(seconds=2)
+"""Refusals within this time are of messages that were on their way together: the pace is halved once."""
+FRESH_SECONDS = 5.0
+"""Seconds after which what other workers have learnt is read again."""
 _LOCK = "pace/lock"
 _WARMUP = "warmup"
 
@@ -35,6 +53,17 @@ class Window:
     def bucket(self) -> int:
         """How long a part is."""
         return max(1, self.length // BUCKETS)
+
+    @property
+    def ceiling(self) -> str:
+        """The setting that it keeps, for people."""
+        return f"smtp.max_per_{self.name.removeprefix('pace/')} ({self.most}) is reached"
+
+
+def _second(name: str, rate: float) -> Window:
+    """The window of a pace in messages per second."""
+    seconds = max(1.0, 1 / rate)
+    return Window(name, round(seconds * 1000), max(1, int(rate * seconds)))
 
 
 class Turn(NamedTuple):
@@ -56,15 +85,85 @@ class Pace:
         smtp = env.settings.smtp
         windows = []
         if smtp.max_per_second:
-            seconds = max(1.0, 1 / smtp.max_per_second)
-            windows.append(Window("pace/second", round(seconds * 1000), max(1, int(smtp.max_per_second * seconds))))
+            windows.append(_second("pace/second", smtp.max_per_second))
         if smtp.max_per_hour:
             windows.append(Window("pace/hour", 3_600_000, smtp.max_per_hour))
         if most := self._a_day():
             windows.append(Window("pace/day", 86_400_000, most))
-        self.windows = tuple(windows)
+        self._ceilings = tuple(windows)
         self._domains = smtp.max_per_domain
         self._put_off: dict[str, int] = {}
+        self._rate: float | None = None
+        self._changed_at = env.now
+        self._waited = False
+        self._read_at = float("-inf")
+        self._taken: deque[datetime] = deque(maxlen=2000)
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The ceilings of the settings, and the pace that was learnt."""
+        rate = self.rate
+        return self._ceilings if rate is None else (*self._ceilings, _second("pace/learnt", rate))
+
+    @property
+    def rate(self) -> float | None:
+        """The pace that was learnt, in messages per second; None where no server has complained."""
+        if time.monotonic() - self._read_at > FRESH_SECONDS:
+            with reading() as session:
+                row = session.get(SenderState, LEARNT)
+                self._rate = row.rate if row is not None else None
+            self._read_at = time.monotonic()
+        return self._rate
+
+    def taken(self) -> None:
+        """Note that a server took a message now, and climb where that is due."""
+        now = self.env.now
+        self._taken.append(now)
+        rate = self.rate
+        if rate is not None and self._waited and now - self._changed_at >= CLIMB_EVERY:
+            self._waited, self._changed_at = False, now
+            self._keep(rate * CLIMB_BY)
+
+    def refused(self, server: str, why: str, *, list_id: int | None) -> bool:
+        """Halve the pace because `server` says that mail comes too fast. The author of `list_id` is told once.
+
+        Return False if it could not be any slower.
+        """
+        now = self.env.now
+        rate = self.rate
+        if rate is not None and now - self._changed_at < ONE_EVENT:
+            return True
+        self._changed_at = now
+        if rate == SLOWEST:
+            return False
+        slower = max((self._measured(now) if rate is None else rate) / 2, SLOWEST)
+        with transaction() as session:
+            row = session.get(SenderState, LEARNT)
+            if row is None:
+                row = SenderState(cause=LEARNT, until=now, seconds=0, why="", server="", since=now)
+                session.add(row)
+            row.rate, row.until, row.why, row.server = slower, now, why[:500], server[:300]
+            if row.told_at is None and list_id is not None:
+                row.told_at = now
+                mailing_list = session.get_one(MailingList, list_id)
+                notifications.pace_learnt(self.env, session, mailing_list, server, why, slower)
+        self._rate = slower
+        return True
+
+    def _measured(self, now: datetime) -> float:
+        """Messages per second that servers took lately."""
+        since = now - timedelta(seconds=MEASURED_FOR)
+        recent = [moment for moment in self._taken if moment >= since]
+        return len(recent) / max((now - recent[0]).total_seconds(), 1.0) if recent else 1.0
+
+    def _keep(self, rate: float) -> None:
+        with transaction() as session:
+            row = session.get(SenderState, LEARNT)
+            if row is not None and rate > FASTEST:
+                session.delete(row)
+            elif row is not None:
+                row.rate = rate
+        self._rate = rate if rate <= FASTEST else None
 
     def _a_day(self) -> int | None:
         """The ceiling of today: `smtp.warmup` doubles it for each day since the first message, up to `max_per_day`."""
@@ -80,17 +179,18 @@ class Pace:
     def take(self, *, single: bool, domain: str) -> Turn:
         """Counts one message to `domain`, or says how long it has to wait and counts nothing. A `single` mail (a
         confirmation) is counted and never waits."""
-        theirs = self._window(domain)
-        if not self.windows and theirs is None:
+        windows, theirs = self.windows, self._window(domain)
+        if not windows and theirs is None:
             return AT_ONCE
         with transaction() as session:
             counters.count(session, _LOCK, now=0, seconds=1)  # one worker at a time from here to the commit
             if not single:
-                if wait := self._wait(session):
+                if wait := max((self._left(session, window) for window in windows), default=0.0):
+                    self._waited = True
                     return Turn(wait=wait)
                 if theirs is not None and (left := self._left(session, theirs)):
                     return Turn(later=left + self._queue(domain, theirs))
-            self._count(session, (*self.windows, theirs) if theirs else self.windows)
+            self._count(session, (*windows, theirs) if theirs else windows)
         return AT_ONCE
 
     def _count(self, session: Session, windows: Iterable[Window]) -> None:
@@ -114,16 +214,21 @@ class Pace:
 
     def wait(self) -> float:
         """How many seconds the next message of a campaign has to wait."""
-        if not self.windows:
+        windows = self.windows
+        if not windows:
             return 0.0
         with reading() as session:
-            return self._wait(session)
+            return max(self._left(session, window) for window in windows)
+
+    def full(self) -> tuple[float, str]:
+        """The ceiling of the settings that has no room for longest: seconds, and its name; 0.0 where all have room."""
+        if not self._ceilings:
+            return 0.0, ""
+        with reading() as session:
+            return max((self._left(session, window), window.ceiling) for window in self._ceilings)
 
     def _now(self) -> int:
         return int(self.env.now.timestamp() * 1000)
-
-    def _wait(self, session: Session) -> float:
-        return max((self._left(session, window) for window in self.windows), default=0.0)
 
     def _left(self, session: Session, window: Window) -> float:
         """Seconds until a window has room."""

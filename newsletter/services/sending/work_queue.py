@@ -30,7 +30,8 @@ then, their successors, whose envelope goes with them, and as many that outcomes
 @dataclass(slots=True)
 class Line:
     """A lease being worked through: `rows` read and not yet offered, `flying` offered and without an outcome, `marks`
-    not yet written down. A line that is `alone` holds one message that was in flight at a crash before."""
+    not yet written down. A line that is `alone` holds one message that was in flight at a crash before: nothing else is
+    in flight while it is."""
 
     held: Held
     campaign_id: int | None
@@ -80,21 +81,18 @@ class Supply:
 
     def next(self) -> tuple[Line, Row] | float | None:
         """The row to offer next and its line; seconds to wait first; or None where nothing is due."""
+        if any(line.alone and line.flying for line in self.lines):
+            return ALONE_WAIT
         line = self._begun(single=True) or self._new_singles() or self._begun(single=False) or self._new_bulk()
         if line is None:
             return None
-        if line.alone and self._bulk_in_flight():
+        if line.alone and any(other.flying for other in self.lines):
             return ALONE_WAIT
         row = line.rows.popleft()
         line.after_id = row.id
         return line, row
 
-    def _bulk_in_flight(self) -> bool:
-        return any(line.flying for line in self.lines if line.campaign_id is not None)
-
     def _begun(self, *, single: bool) -> Line | None:
-        if not single and any(line.alone and line.flying for line in self.lines):
-            return next(line for line in self.lines if line.alone and line.flying)
         for line in self.lines:
             if (line.campaign_id is None) == single and self._filled(line):
                 return line
@@ -114,7 +112,7 @@ class Supply:
         if time.monotonic() - self._looked_at < FRESH_SECONDS:
             return None
         self._looked_at = time.monotonic()
-        found = self._due(None, doubted=False) or self._due(None, doubted=True)
+        found = self._due(None, alone=False) or self._due(None, alone=True)
         if found:  # there may be more than one lease takes
             self._looked_at = float("-inf")
         return found
@@ -141,15 +139,15 @@ class Supply:
             if self.only in (None, campaign_id):
                 self.campaigns.add(campaign_id)
                 line = (
-                    self._due(campaign_id, doubted=False)
+                    self._due(campaign_id, alone=False)
                     or self._slice(campaign_id)
-                    or self._due(campaign_id, doubted=True)
+                    or self._due(campaign_id, alone=True)
                 )
                 if line:
                     return line
         return None
 
-    def _due(self, campaign_id: int | None, *, doubted: bool) -> Line | None:
+    def _due(self, campaign_id: int | None, *, alone: bool) -> Line | None:
         with transaction() as session:
             held = outbox.lease_due(
                 session,
@@ -157,10 +155,10 @@ class Supply:
                 worker=self.worker,
                 seconds=LEASE_SECONDS,
                 campaign_id=campaign_id,
-                limit=1 if doubted else PAGE,
-                doubted=doubted,
+                limit=PAGE,
+                alone=alone,
             )
-        return self._line(held, campaign_id, alone=doubted and campaign_id is not None)
+        return self._line(held, campaign_id, alone=alone)
 
     def _slice(self, campaign_id: int) -> Line | None:
         with transaction() as session:

@@ -1,0 +1,158 @@
+"""Keep why mail leaves slowly or not at all, as rows that every process, page and command reads.
+
+A run of sending notes what servers say about the sender (quota, account), that no server can be
+reached, that a ceiling of the settings is reached, and what could not be composed. A cause in
+`STOPS` makes every worker rest until the row's moment; the others only say what goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading, transaction
+from newsletter.mail.smtp.classify import Cause, Verdict
+from newsletter.models import MailingList, SenderState
+from newsletter.services import notifications
+from newsletter.services.runtime import Environment
+
+SERVER, CEILING, COMPOSING, PACE = "server", "ceiling", "composing", "pace"
+STOPS = {Cause.QUOTA: timedelta(hours=1), Cause.ACCOUNT: timedelta(hours=4)}
+"""Causes for which the whole sender rests, and how long at most: an hour finds the end of a quota soon enough."""
+REST_FIRST = timedelta(minutes=15)
+SHOWN_FOR = timedelta(days=1)
+"""A message that could not be composed is shown by `status` for so long."""
+FORGOTTEN_AFTER = timedelta(days=7)
+"""A trouble that comes back within this time is the same trouble: its author has been told."""
+FRESH_SECONDS = 5.0
+"""Seconds after which what other processes have noted is read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One reason why mail leaves slowly or not at all. `rate`: the learnt pace, messages per second."""
+
+    cause: str
+    until: datetime
+    why: str
+    server: str
+    since: datetime
+    rate: float | None = None
+    seconds: int = 0
+
+    @property
+    def stops(self) -> bool:
+        """Whether mail waits for it, rather than leaving slowly or with a gap."""
+        return self.cause not in (PACE, COMPOSING)
+
+    @property
+    def sentence(self) -> str:
+        """The state in one sentence, with the server's own words."""
+        said = f"{self.server} says: {self.why}" if self.server else self.why
+        if self.cause == PACE:
+            return f"sending is slowed to {self.rate or 0:.1f} messages a second because {said}"
+        if self.cause == COMPOSING:
+            return f"not composed: {said}"
+        return f"sending rests until {self.until:%Y-%m-%d %H:%M} UTC because {said}"
+
+
+def read_states(session: Session, now: datetime) -> tuple[State, ...]:
+    """What slows or stops sending at `now`; what stops it first."""
+    rows = session.scalars(select(SenderState).order_by(SenderState.cause)).all()
+    states = [_state(row) for row in rows if row.until > now or row.rate is not None]
+    return tuple(sorted(states, key=lambda state: not state.stops))
+
+
+def rests(env: Environment) -> bool:
+    """Whether mail is waiting for its server or a ceiling now."""
+    with reading() as session:
+        return any(state.stops for state in read_states(session, env.now))
+
+
+def _state(row: SenderState) -> State:
+    return State(row.cause, row.until, row.why, row.server, row.since, row.rate, row.seconds)
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Delete states that are long over; a learnt pace stays until it has climbed out of sight."""
+    old = (SenderState.until < now - FORGOTTEN_AFTER, SenderState.rate.is_(None))
+    session.execute(delete(SenderState).where(*old))
+
+
+class SenderStates:
+    """What one run knows and learns of the sender's state."""
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+        self._known: dict[str, State] = {}
+        self._read_at = float("-inf")
+
+    def resting(self) -> State | None:
+        """The state for which nothing may be offered now, if there is one."""
+        now = self.env.now
+        return next((state for state in self._states().values() if state.cause in STOPS and state.until > now), None)
+
+    def _states(self) -> dict[str, State]:
+        if time.monotonic() - self._read_at > FRESH_SECONDS:
+            with reading() as session:
+                self._known = {row.cause: _state(row) for row in session.scalars(select(SenderState))}
+            self._read_at = time.monotonic()
+        return self._known
+
+    def taken(self) -> None:
+        """Note that a server took a message: what was held against servers is over."""
+        known = self._states()
+        over = [cause for cause in (SERVER, *STOPS) if cause in known and (cause == SERVER or known[cause].seconds)]
+        if not over:
+            return
+        with transaction() as session:
+            for cause in over:
+                row = session.get(SenderState, cause)
+                if row is not None and cause == SERVER:
+                    session.delete(row)
+                elif row is not None:
+                    row.seconds, row.until = 0, min(row.until, self.env.now)
+        self._read_at = float("-inf")
+
+    def refused(self, verdict: Verdict, server: str, *, list_id: int | None) -> None:
+        """Let the whole sender rest for a cause in `STOPS`, and tell the author of `list_id`, once."""
+        if self.resting():
+            return
+        now, longest = self.env.now, STOPS[verdict.cause]
+        with transaction() as session:
+            row = _row(session, str(verdict.cause), now)
+            doubled = max(timedelta(seconds=row.seconds * 2), REST_FIRST)
+            rest = min(verdict.wait or doubled, longest)
+            row.seconds, row.until = int(rest.total_seconds()), now + rest
+            row.why, row.server = verdict.why[:500], server[:300]
+            if row.told_at is None and list_id is not None:
+                row.told_at = now
+                mailing_list, setting = session.get_one(MailingList, list_id), verdict.setting
+                notifications.sender_rests(
+                    self.env, session, mailing_list, row.server, row.why, until=row.until, setting=setting
+                )
+        self._read_at = float("-inf")
+
+    def note(self, cause: str, why: str, *, until: datetime, server: str = "") -> None:
+        """Note a state that stops nobody by itself; not again while it is the same but for a minute."""
+        known = self._states().get(cause)
+        if known is not None and known.why == why and abs(known.until - until) < timedelta(minutes=1):
+            return
+        with transaction() as session:
+            row = _row(session, cause, self.env.now)
+            row.until, row.why, row.server = until, why[:500], server[:300]
+        self._read_at = float("-inf")
+
+
+def _row(session: Session, cause: str, now: datetime) -> SenderState:
+    row = session.get(SenderState, cause)
+    if row is None:
+        row = SenderState(cause=cause, until=now, seconds=0, why="", server="", since=now)
+        session.add(row)
+    elif row.until < now and row.rate is None:
+        row.since = now
+    return row

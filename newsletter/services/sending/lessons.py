@@ -1,0 +1,87 @@
+"""Learn from what servers say beyond the message at hand: about the sender, its pace, a campaign, a domain, a server.
+
+One object for each run. What it learns is kept by throttle.py, sender_state.py and domain_backoff.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from dataclasses import replace
+
+from newsletter.mail.smtp.classify import Cause, Verdict
+from newsletter.mail.smtp.types import Outcome, Transport
+from newsletter.outbox import Row
+from newsletter.services import sender_state
+from newsletter.services.runtime import Environment
+from newsletter.services.sender_state import SenderStates
+from newsletter.services.sending import finish
+from newsletter.services.sending.domain_backoff import Rests
+from newsletter.services.sending.retry import Breaker
+from newsletter.services.sending.throttle import Pace
+from newsletter.services.sending.work_queue import Supply
+
+SERVER_STREAK = 3
+"""So many refusals in a row of a sender, or of us, let a server rest where there is another, else the whole sender."""
+
+
+class Lessons:
+    """What one run learns from outcomes."""
+
+    def __init__(self, env: Environment, supply: Supply, pace: Pace, transport: Transport) -> None:
+        self.env = env
+        self.supply = supply
+        self.pace = pace
+        self.transport = transport
+        self.states = SenderStates(env)
+        self.rests = Rests(env)
+        self.breakers: dict[int, Breaker] = {}
+        self.refusals: Tally[str] = Tally()
+
+    def learn(self, row: Row, verdict: Verdict, outcome: Outcome) -> None:
+        """Learn what an outcome says beyond its own message: about the sender, the campaign, a domain, a server."""
+        server, why, list_id = outcome.server, outcome.reply.text, row.list_id
+        if verdict.kind == "sent":
+            self.pace.taken()
+            self.states.taken()
+        self.refusals[server] = self.refusals[server] + 1 if verdict.kind == "us" else 0
+        if verdict.kind == "us" and verdict.cause is Cause.PACE:
+            if not self.pace.refused(server, why, list_id=list_id):
+                self._rest(server, replace(verdict, cause=Cause.QUOTA), list_id)
+        elif verdict.kind == "us" and verdict.cause in sender_state.STOPS:
+            if self.refusals[server] >= SERVER_STREAK:
+                self._rest(server, verdict, list_id)
+        elif row.campaign_id is not None and verdict.cause is not Cause.CONNECTIONS:
+            self._learn_of_campaign(row, row.campaign_id, verdict, outcome)
+
+    def _rest(self, server: str, verdict: Verdict, list_id: int | None) -> None:
+        """Leave a server alone that takes no mail from us, where there is another; else everybody rests."""
+        self.refusals[server] = 0
+        if not self.transport.rest(server, verdict.why):
+            self.states.refused(verdict, server, list_id=list_id)
+
+    def _learn_of_campaign(self, row: Row, campaign_id: int, verdict: Verdict, outcome: Outcome) -> None:
+        if outcome.stage == "SIZE":
+            self.pause(campaign_id, f"{outcome.server}: {outcome.reply.text}. Make the message smaller.")
+            return
+        domain = domain_of(row)
+        if outcome.stage != "MAIL":
+            self.rests.note(domain, verdict, outcome.reply.text, campaign_id=campaign_id)
+        why = self.breaker(campaign_id).note(verdict, outcome.reply.text) if not self.rests.until(domain) else None
+        if why:
+            self.pause(campaign_id, why)
+        if outcome.stage == "MAIL" and self.refusals[outcome.server] >= SERVER_STREAK:
+            self.transport.rest(outcome.server, outcome.reply.text)
+
+    def breaker(self, campaign_id: int) -> Breaker:
+        """The count of a campaign's refusals in this run."""
+        return self.breakers.setdefault(campaign_id, Breaker())
+
+    def pause(self, campaign_id: int, why: str) -> None:
+        """Stop a campaign with the reason, and offer nothing more of it."""
+        self.supply.drop_campaign(campaign_id)
+        finish.pause(self.env, campaign_id, why)
+
+
+def domain_of(row: Row) -> str:
+    """Where a row's recipient has her mailbox, in lower case."""
+    return (row.email or "").rpartition("@")[2].lower()
