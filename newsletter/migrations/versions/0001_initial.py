@@ -47,6 +47,7 @@ def upgrade() -> None:
     _create_events()
     _protect_append_only_tables()
     _leave_room_on_pages()
+    _make_keys()
 
 
 def _create_counters() -> None:
