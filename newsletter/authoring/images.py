@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from newsletter.authoring.markdown import WIDTH
@@ -33,6 +33,8 @@ class Fitted:
     media_type: str
     width: int
     data: bytes
+    stilled: bool = False
+    """Whether the picture moved, and only the first of its pictures is left."""
 
 
 def fit_for_mail(data: bytes, *, called: str) -> Fitted:
@@ -50,12 +52,13 @@ def fit_for_mail(data: bytes, *, called: str) -> Fitted:
                     raise InvalidInput({called: f"has {opened.width} × {opened.height} pixels; make it smaller"})
                 if opened.format == "GIF" and getattr(opened, "is_animated", False):
                     return _fitted("GIF", data, opened.width)
+                moved = opened.format != "JPEG" and bool(getattr(opened, "is_animated", False))
                 made, kind = _smaller(opened)
     except UnidentifiedImageError:
         raise InvalidInput({called: "is no picture that mail programs show; use JPEG, PNG or GIF"}) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise InvalidInput({called: "cannot be read as a picture"}) from None
-    return _fitted(kind, *made)
+    return replace(_fitted(kind, *made), stilled=moved)
 
 
 def _smaller(opened: Image) -> tuple[tuple[bytes, int], str]:

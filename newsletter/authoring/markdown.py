@@ -20,6 +20,7 @@ from mdit_py_plugins.footnote import footnote_plugin
 
 from newsletter.authoring import plain_text
 from newsletter.errors import Refused
+from newsletter.html import video_embeds
 from newsletter.html.sanitize import absolute_link, lines, video_id
 from newsletter.i18n import SOURCE, Text, say
 
@@ -240,14 +241,9 @@ def _video_html(self: object, tokens: Sequence[Token], number: int, *_: object) 
     meta = tokens[number].meta
     if not meta["url"]:
         return f"<p>{escape(meta['label'])}</p>\n"
-    still = meta["picture"]
-    picture = (
-        f'<img src="{escape(still.url)}" alt="" width="{min(still.width or WIDTH, WIDTH)}" class="picture"><br>'
-        if still
-        else ""
-    )
-    words = f"{picture}<strong>▶ {escape(meta['label'])}</strong>"
-    return f'<p class="video"><a href="{escape(meta["url"])}">{words}</a></p>\n'
+    still = meta["picture"] or Placed("")
+    media = video_embeds.Media("video", meta["url"], meta["label"])
+    return f"<p>{video_embeds.card(media, picture=still.url, width=min(still.width or WIDTH, WIDTH))}</p>\n"
 
 
 def _note_html(self: object, tokens: Sequence[Token], number: int, *_: object) -> str:

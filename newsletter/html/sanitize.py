@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from html import escape
+from collections.abc import Mapping
+from html import escape, unescape
 from urllib.parse import urljoin, urlsplit
 
 import nh3
+
+from newsletter.html.video_embeds import video_id, video_ids, video_picture
+from newsletter.html.reduce import reduce_html
+
+__all__ = [
+    "absolute_link", "clean_html", "first_picture", "is_letter_address", "lines", "plain", "printable", "shorten",
+    "video_id", "video_ids", "video_picture",
+]  # fmt: skip
 
 HTML_AT_MOST = 1_000_000
 DEPTH_AT_MOST = 200
@@ -24,22 +33,39 @@ _UNPRINTABLE = re.compile(
 _SPACE = re.compile(r"\s+")
 # Each of these stops at the next bracket, so that a million of them without an end stay linear.
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^<>]*?(/?)>")
-_IFRAME = re.compile(r"<iframe\b[^<>]*>", re.I)
-_YOUTUBE = re.compile(r"(?:youtube(?:-nocookie)?\.com/(?:embed/|watch\?v=|shorts/)|youtu\.be/)([\w-]{11})")
 _IMG = re.compile(r"<img\b[^<>]*>", re.I)
 _LENGTH = re.compile(r"\s*\+?(\d{1,4})(?!\d)(?:\.\d*)?\s*(%?)")
-_SIZE = re.compile(r"\b(width|height)=\"(\d+)\"")
 _TINY = re.compile(r"(?:^|;)\s*(?:max-)?(?:width|height)\s*:\s*"
                    r"\+?0*(?:[0-2](?:\.\d*)?(?:px|pt|%)?|\.\d+[a-z]*)\s*(?:!|;|$)|"
                    r"(?:^|;)\s*(?:left|top|right|text-indent)\s*:\s*-\d{3}|display\s*:\s*none|"
                    r"visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)", re.I)  # fmt: skip
 _NOT_SHOWN = re.compile(r"display\s*:\s*none", re.I)
-_HIDDEN = re.compile(r' (?:hidden|style)="hidden"')
 _COUNTERS = re.compile(
     r"https?://(?:pixel\.wp\.com|stats\.wordpress\.com|feeds\.wordpress\.com|feeds\.feedburner\.com|"
     r"(?:www\.)?google-analytics\.com|medium\.com/_/stat)\b", re.I)  # fmt: skip
 """Pictures whose only use is to be fetched."""
 PICTURE_WIDTH = 536
+LETTER_AT_MOST = 64
+"""Pixels: a picture that is called an icon, and is larger, is a picture."""
+SMALL_AT_MOST = 24
+"""Pixels: a picture whose sides are both smaller stands in a line of text, whatever it is called."""
+ADDRESS_AT_MOST = 8000
+"""Characters: what browsers and servers take as an address (RFC 9110 section 4.1)."""
+SRCSET_AT_MOST = 20_000
+"""Characters of a list of addresses that are read."""
+LEAD_AT_LEAST = 100
+"""Pixels: a picture narrower than this is none to show beside a post's title."""
+_LETTERS = re.compile(r"(?:^|[\s_-])(?:emojis?|twemoji|smil(?:ey|ie)s?|emoticons?|icons?)(?=$|[\s_-])", re.I)
+_LETTER_HOSTS = re.compile(r"https?://(?:s\.w\.org/images/core/emoji|twemoji\.|[\w.-]*\bemoji)", re.I)
+_AS_TEXT = re.compile(r"(?:^|;)\s*(?:max-)?(?:height|width)\s*:\s*(?:1(?:\.\d{1,3})?|0?\.\d{1,3})\s*r?em", re.I)
+_CLIPPED = re.compile(
+    r"clip\s*:\s*rect|(?:^|;)\s*(?:left|top)\s*:\s*-\d{3}|display\s*:\s*none|visibility\s*:\s*hidden", re.I
+)
+_VALUE = re.compile(r' ([a-z-]+)="([^"]*)"')
+_PLACEHOLDER = re.compile(
+    r"/(?:blank|placeholder|spacer|transparent|empty|lazy|loading|grey|gray|1x1|pixel)[\w-]{0,40}\.(?:gif|png|svg|jpe?g|webp)",
+    re.I,
+)
 
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _TAGS = {
@@ -55,12 +81,23 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
 }
-# What is hidden is looked for on the way (_shown) and comes out of it without a trace; so do spans.
-_CARRIERS = _TAGS - {"img"} | {"span"}
-_CARRIED = _ATTRIBUTES | {tag: _ATTRIBUTES.get(tag, set()) | {"hidden", "style"} for tag in _CARRIERS}
+_CARRIERS = _TAGS | {"audio", "button", "embed", "form", "iframe", "object", "select", "source", "span", "video"}
+"""What is kept on the way: from these reduce.py makes what a mail can show, and they go."""
+_LAZY = ("data-src", "data-lazy-src", "data-original", "data-orig-file", "data-srcset", "srcset")
+_CARRIED = {tag: _ATTRIBUTES.get(tag, set()) | {"hidden", "style"} for tag in _CARRIERS}
+_CARRIED["a"] |= {"class"}
+_CARRIED["img"] |= {"class", *_LAZY}
+_CARRIED["iframe"] |= {"src", "data-src", "title", "width", "height"}
+for _tag in ("audio", "video", "embed", "source"):
+    _CARRIED[_tag] |= {"src", "data-src", "title", "aria-label", "poster"}
+_CARRIED["object"] |= {"data", "title", "aria-label"}
+_ADDRESSES = frozenset({"src", "data", "poster", "data-src", "data-lazy-src", "data-original", "data-orig-file"})
 _SPAN = re.compile(r"</?span>")
-_INLINE = frozenset({"a", "b", "cite", "code", "del", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span",
-           "strong", "sub", "sup", "u"})  # fmt: skip
+_NOT_CONTENT = {
+    "script", "style", "noscript", "template", "svg", "math", "title", "textarea", "canvas", "datalist", "noembed",
+    "noframes", "applet", "dialog", "menuitem",
+}  # fmt: skip
+"""Elements whose content no mail shows."""
 
 
 # ── text ───────────────────────────────────────────────────────────────────────────────────────────
@@ -109,14 +146,15 @@ def _joined(before: str, after: str) -> bool:
 
 def clean_html(html: str, *, base_url: str) -> str:
     """`html` as mail can carry it: allow-listed tags, absolute http(s) and mailto links, no scripts, styles, forms,
-    comments, frames or tracking pictures. An embedded YouTube video becomes a linked picture of it."""
+    comments, frames or tracking pictures. Frames, films and sounds become cards that link to them; pictures that are
+    letters (emoji) become those."""
     html = _UNPRINTABLE.sub("", html[:HTML_AT_MOST])
     if _too_deep(html):
         return f"<p>{escape(_SPACE.sub(' ', _TAG.sub(' ', html)).strip())}</p>"
     cleaned = nh3.clean(
-        _IFRAME.sub(_play_card, html),
-        tags=_TAGS | {"span"},
-        clean_content_tags={"script", "style", "noscript", "template", "svg", "math", "object", "title", "textarea"},
+        html,
+        tags=_CARRIERS,
+        clean_content_tags=_NOT_CONTENT,
         attributes=_CARRIED,
         attribute_filter=_filter(base_url),
         strip_comments=True,
@@ -124,7 +162,12 @@ def clean_html(html: str, *, base_url: str) -> str:
         url_schemes={"http", "https", "mailto"},
     )
     # Once more: an entity ("&#xE000;") is no character before it is parsed, and a slot afterwards.
-    return _IMG.sub(_picture, _shown(_UNPRINTABLE.sub("", cleaned))).strip()
+    cleaned = _UNPRINTABLE.sub("", cleaned)
+    reduced = _SPAN.sub("", reduce_html(cleaned))
+    shown = _IMG.sub(_picture, reduced)
+    if reduced != cleaned:
+        shown = nh3.clean(shown, tags=_TAGS, attributes=_ATTRIBUTES, link_rel=None)
+    return shown.strip()
 
 
 def _too_deep(html: str) -> bool:
@@ -139,12 +182,18 @@ def _too_deep(html: str) -> bool:
 
 def _filter(base_url: str):  # type: ignore[no-untyped-def] # nh3 calls it with (tag, attribute, value)
     def keep(tag: str, attribute: str, value: str) -> str | None:
-        if attribute in ("href", "src"):
+        if len(value) > ADDRESS_AT_MOST and attribute in ("href", *_ADDRESSES):
+            return None
+        if attribute == "href" or attribute in _ADDRESSES:
             return absolute_link(value, base_url=base_url, mail=attribute == "href")
-        if attribute == "hidden" or (attribute == "style" and tag != "img"):
-            return "hidden" if attribute == "hidden" or _NOT_SHOWN.search(value) else None  # for _shown
+        if attribute in ("srcset", "data-srcset"):
+            return _best_of(value, base_url)
+        if attribute == "hidden":
+            return "found" if value.strip().lower() == "until-found" else "hidden"
         if attribute == "style":
-            return "tiny" if _TINY.search(value) else None  # a word for _picture, which takes it away again
+            return _style(tag, value)
+        if attribute == "class":
+            return _class(tag, value)
         if attribute in ("width", "height"):
             return _length(value)
         if attribute in ("colspan", "rowspan", "start"):
@@ -153,6 +202,36 @@ def _filter(base_url: str):  # type: ignore[no-untyped-def] # nh3 calls it with 
         return plain(value, limit=500).replace("<", "").replace(">", "")
 
     return keep
+
+
+def _style(tag: str, value: str) -> str | None:
+    """What a style says of being seen, as a note for `_picture` and reduce.py."""
+    if tag == "img" and _AS_TEXT.search(value) and not _TINY.search(value):
+        return "letter"
+    if tag in ("img", "iframe"):
+        return "tiny" if _TINY.search(value) or (tag == "iframe" and _CLIPPED.search(value)) else None
+    return "hidden" if _NOT_SHOWN.search(value) else None
+
+
+def _class(tag: str, value: str) -> str | None:
+    """What a class says, as a note for `_picture` and reduce.py."""
+    if tag == "img":
+        return "letter" if _LETTERS.search(value) else None
+    if "wp-block-file__button" in value:
+        return "again"
+    return "button" if re.search(r"(?:^|[\s_-])button(?:__link)?(?:$|\s)", value) else None
+
+
+def _best_of(value: str, base_url: str) -> str | None:
+    """The candidate of a `srcset` that suits a mail: the narrowest that is sharp enough, else the widest."""
+    candidates = []
+    for candidate in re.split(r",\s", value[:SRCSET_AT_MOST])[:50]:
+        address, size = f"{candidate.strip().rstrip(',')} ".split(" ", 1)
+        width = size.strip().removesuffix("w")
+        if address and (link := absolute_link(address, base_url=base_url)):
+            candidates.append((int(width) if width.isdecimal() and len(width) < 6 else 0, link))
+    wide = [candidate for candidate in candidates if candidate[0] >= 2 * PICTURE_WIDTH]
+    return min(wide)[1] if wide else max(candidates)[1] if candidates else None
 
 
 def _length(value: str) -> str | None:
@@ -177,64 +256,40 @@ def absolute_link(link: str, *, base_url: str, mail: bool = False) -> str | None
     return found.replace(" ", "%20").replace('"', "%22").replace("<", "%3C").replace(">", "%3E")
 
 
-def video_id(url: str) -> str:
-    """The id of a YouTube video that `url` shows, or ""."""
-    found = _YOUTUBE.search(url)
-    return found[1] if found else ""
-
-
-def video_ids(html: str) -> frozenset[str]:
-    """The ids of the YouTube videos that `html` embeds or links to."""
-    return frozenset(_YOUTUBE.findall(html[:HTML_AT_MOST]))
-
-
-def video_picture(video: str) -> str:
-    """The still picture of a YouTube video."""
-    return f"https://i.ytimg.com/vi/{video}/hqdefault.jpg"
-
-
-def _play_card(match: re.Match[str]) -> str:
-    video = video_id(match[0])
-    if not video:
-        return ""
-    return (
-        f'<p><a href="https://www.youtube.com/watch?v={video}">'
-        f'<img src="{video_picture(video)}" alt="▶ Watch the video" width="480"></a></p>'
-    )
-
-
-def _shown(html: str) -> str:
-    """Cleaned `html` without what is hidden within a line (it is for machines), and without the pictures in a hidden
-    block. What is written there stays: a page may show it when it is clicked."""
-    if not _HIDDEN.search(html):
-        return _SPAN.sub("", html)
-    out, end, depth, silent = [], 0, 0, 0
-    for match in _TAG.finditer(html):
-        closing, name, _ = match.groups()
-        out.append("" if silent else html[end : match.start()])
-        end = match.end()
-        inside = depth, silent
-        if name not in _VOID:
-            step = -1 if closing else 1
-            hides = not closing and _HIDDEN.search(match[0]) is not None
-            depth += step if depth else hides
-            silent += step if silent else hides and name in _INLINE
-        unseen = name == "img" and (depth or _HIDDEN.search(match[0]))
-        if not (silent or inside[1] or unseen):
-            out.append(_HIDDEN.sub("", match[0]))
-    return _SPAN.sub("", "".join([*out, html[end:]]))
-
-
 def _picture(match: re.Match[str]) -> str:
-    """A picture that can be seen, no wider than a mail; a counting pixel is none."""
-    tag = match[0]
-    sizes = {name: int(number) for name, number in _SIZE.findall(tag)}
-    tiny = min(sizes.values(), default=99) <= 2 or ' style="tiny"' in tag
-    if 'src="' not in tag or tiny or _COUNTERS.search(tag):
+    """A picture that can be seen, no wider than a mail; a counting pixel is none, and an emoji is its letter."""
+    values = dict(_VALUE.findall(match[0]))
+    sizes = {side: int(values[side]) for side in ("width", "height") if side in values}
+    source = _source(values)
+    tiny = min(sizes.values(), default=99) <= 2 or values.get("style") == "tiny" or "hidden" in values
+    if not source or tiny or _COUNTERS.match(unescape(source)):
         return ""
-    tag = re.sub(r"\s(?:width|height)=\"\d+\"", "", tag)
-    tag = tag if "alt=" in tag else tag.replace("<img", '<img alt=""', 1)
-    return tag.replace("<img", "<img" + _fitted(sizes.get("width", 0), sizes.get("height", 0)), 1)
+    if _is_letter(values, sizes, source):
+        return str(values.get("alt", ""))
+    size = _fitted(sizes.get("width", 0), sizes.get("height", 0))
+    alt = f' alt="{values.get("alt", "")}"'
+    after = "alt" in values and list(values).index("alt") > list(values).index("src" if "src" in values else "alt")
+    return f'<img{size} src="{source}"{alt}>' if after else f'<img{size}{alt} src="{source}">'
+
+
+def _source(values: Mapping[str, str]) -> str:
+    """The address of a picture that is not loaded before it is seen, or else its own."""
+    lazy = values.get("data-src") or values.get("data-lazy-src")
+    own = "" if _PLACEHOLDER.search(values.get("src", "")) else values.get("src", "")
+    return lazy or own or next((values[name] for name in _LAZY if values.get(name)), "")
+
+
+def _is_letter(values: Mapping[str, str], sizes: Mapping[str, int], source: str) -> bool:
+    """Whether a picture stands for a letter in a line (an emoji, an icon)."""
+    if max(sizes.values(), default=0) > LETTER_AT_MOST:
+        return False
+    said = "letter" in (values.get("style"), values.get("class")) or is_letter_address(unescape(source))
+    return said or (len(sizes) == 2 and max(sizes.values()) <= SMALL_AT_MOST)
+
+
+def is_letter_address(url: str) -> bool:
+    """Whether the picture at `url` is an emoji or icon, by its host and path."""
+    return bool(_LETTER_HOSTS.match(url) or _LETTERS.search(urlsplit(url).path.replace("/", " ")))
 
 
 def _fitted(width: int, height: int) -> str:
@@ -248,7 +303,7 @@ def _fitted(width: int, height: int) -> str:
 def first_picture(html: str, *, base_url: str) -> tuple[str, str]:
     """The address and alt text of the first picture worth showing, or two empty strings."""
     for tag in _IMG.findall(clean_html(html[:100_000], base_url=base_url)):
-        source, alt = re.search(r'src="([^"]+)"', tag), re.search(r'alt="([^"]*)"', tag)
-        if source:
-            return source[1].replace("&amp;", "&"), plain(alt[1] if alt else "")
+        values = dict(_VALUE.findall(tag))
+        if int(values.get("width", LEAD_AT_LEAST)) >= LEAD_AT_LEAST:
+            return unescape(values["src"]), plain(unescape(values.get("alt", "")))
     return "", ""

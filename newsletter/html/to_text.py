@@ -9,14 +9,21 @@ from newsletter.html.sanitize import clean_html, printable
 
 WORDS_A_MINUTE = 220
 _SPACE = re.compile(r"\s+")
-_ITEM = re.compile(r" *(?:- |\d+\. )")
+_KEPT = re.compile(r" *(?:- |\d+\. )|    ")
+"""Lines whose indentation says something: items of lists, and what was written out with spaces."""
+QUOTED_AT_MOST = 3
+"""How deep quotations within quotations are marked; deeper ones stand in the last."""
+_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
+_CARD = re.compile(r"<a [^<>]*>(?:<img[^<>]*><br>)?<strong>[▶♫↗] [^<>]*</strong></a>")
+_ENDS = tuple('.!?…:;。！？؟۔»”"')
 
 
 class _Reader(HTMLParser):
     """Writes HTML down as text that reads well: paragraphs, lists, links with their address."""
 
-    BREAKS = frozenset({"p", "div", "ul", "ol", "table", "blockquote", "pre", "figure", "section", "article", "dl",
-              "hr", "h1", "h2", "h3", "h4", "h5", "h6"})  # fmt: skip
+    BREAKS = _HEADINGS | {"p", "div", "ul", "ol", "table", "blockquote", "pre", "figure", "section", "article", "dl",
+              "hr"}  # fmt: skip
+    LINES = frozenset({"br", "tr", "figcaption", "caption", "dt", "dd"})
     SILENT = frozenset({"script", "style", "head", "title", "template", "svg", "noscript"})
 
     def __init__(self, *, links: bool) -> None:
@@ -26,6 +33,9 @@ class _Reader(HTMLParser):
         self.silent = 0
         self.hrefs: list[tuple[str, int]] = []
         self.lists: list[int | None] = []
+        self.captured: list[int] = []
+        self.quoted = 0
+        self.written_out = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
@@ -39,14 +49,16 @@ class _Reader(HTMLParser):
             self.out.append(f"[{values['alt']}]")
         if tag == "li":
             self.out.append("\n" + self._bullet())
-        elif tag == "br":
-            self.out.append("\n")
         elif tag == "hr":
             self.out.append("\n\n* * *\n\n")
-        elif tag == "tr":
+        elif tag in self.LINES:
             self.out.append("\n")
         elif tag in self.BREAKS and not (self.lists and (tag == "p" or len(self.lists) > 1)):
             self.out.append("\n\n")
+        self.written_out += tag == "pre"
+        self.quoted += tag == "blockquote"
+        if tag in _HEADINGS or (tag == "blockquote" and self.quoted <= QUOTED_AT_MOST):
+            self.captured.append(len(self.out))
 
     def _bullet(self) -> str:
         indent = "  " * min(max(len(self.lists) - 1, 0), 5)
@@ -60,6 +72,14 @@ class _Reader(HTMLParser):
             self.silent = max(0, self.silent - 1)
         elif tag in ("ul", "ol") and self.lists:
             self.lists.pop()
+        elif tag in _HEADINGS and self.captured:
+            self._mark("", "== {} ==")
+        elif tag == "blockquote":
+            if self.quoted <= QUOTED_AT_MOST and self.captured:
+                self._mark("> ", "{}")
+            self.quoted = max(0, self.quoted - 1)
+        elif tag == "pre":
+            self.written_out = max(0, self.written_out - 1)
         elif tag == "a" and self.hrefs:
             href, start = self.hrefs.pop()
             shown = "".join(self.out[start:]).strip()
@@ -70,7 +90,19 @@ class _Reader(HTMLParser):
         elif tag in ("td", "th"):
             self.out.append("  ")
 
+    def _mark(self, prefix: str, form: str) -> None:
+        """Set what was written since the last mark apart: by a prefix before each line, or as a heading."""
+        start = self.captured.pop()
+        text = _settled("".join(self.out[start:]))
+        del self.out[start:]
+        if text and self.links:
+            text = form.format(_SPACE.sub(" ", text)) if not prefix else re.sub("^", prefix, text, flags=re.M)
+        self.out.append(text)
+
     def handle_data(self, data: str) -> None:
+        if self.written_out and not self.silent:
+            self.out.append(re.sub("^", "    ", data.strip("\n"), flags=re.M))
+            return
         text = _SPACE.sub(" ", data)
         if not self.silent and not (text == " " and self.out and self.out[-1].endswith(("\n", " "))):
             self.out.append(text)
@@ -82,16 +114,62 @@ def html_to_text(html: str, *, links: bool = True) -> str:
     # Cleaned first: HTMLParser takes quadratic time over tags that never end.
     reader.feed(clean_html(html, base_url=""))
     reader.close()
-    text = printable("".join(reader.out)).replace("\xa0", " ")
-    found = [line.rstrip() if _ITEM.match(line) else line.strip() for line in text.split("\n")]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(found)).strip()
+    return _settled(printable("".join(reader.out)).replace("\xa0", " "))
+
+
+def _settled(text: str) -> str:
+    """Return `text` without spaces around its lines and without more than one empty line."""
+    rows = [row.rstrip() if _KEPT.match(row) else row.strip() for row in text.split("\n")]
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(rows)).strip("\n")
+
+
+class _Excerpter(HTMLParser):
+    """Collects what a reader would read first: paragraphs and items of lists, each for itself."""
+
+    APART = frozenset({"figcaption", "caption", "cite", "table", "pre", "sup"}) | _HEADINGS
+    """What is read beside a text: captions, sources, tables, code, footnotes, headings."""
+    BLOCKS = frozenset({"p", "li", "div", "blockquote", "figure", "br", "hr", "dt", "dd", "section", "article", "ul",
+              "ol", "dl"}) | APART - {"sup", "cite"}  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.blocks: list[list[str]] = [[]]
+        self.apart = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.apart += tag in self.APART
+        if tag in self.BLOCKS:
+            self.blocks.append([])
+
+    def handle_endtag(self, tag: str) -> None:
+        self.apart -= tag in self.APART
+        if tag in self.BLOCKS:
+            self.blocks.append([])
+
+    def handle_data(self, data: str) -> None:
+        if not self.apart:
+            self.blocks[-1].append(data)
 
 
 def excerpt(html: str, *, words: int = 60) -> str:
-    """The first `words` words of `html` as one line of plain text."""
-    text = _SPACE.sub(" ", html_to_text(html, links=False)).strip()
+    """Return the first `words` words of `html` as one line of plain text.
+
+    Items and paragraphs that do not end as a sentence does are set apart by a dot in the middle; headings, captions,
+    tables and code are left out, unless there is nothing else.
+    """
+    cleaned = clean_html(html, base_url="")
+    excerpter = _Excerpter()
+    excerpter.feed(_CARD.sub("", cleaned))
+    excerpter.close()
+    blocks = [_SPACE.sub(" ", printable("".join(block))).strip() for block in excerpter.blocks]
+    pieces: list[str] = []
+    for block in filter(None, blocks):
+        if pieces:
+            pieces.append(" " if pieces[-1].endswith(_ENDS) else " · ")
+        pieces.append(block)
+    text = "".join(pieces) or _SPACE.sub(" ", html_to_text(cleaned, links=False)).strip()
     parts = text.split(" ")
-    return text if len(parts) <= words else " ".join(parts[:words]).rstrip(",;:–-") + " …"
+    return text if len(parts) <= words else " ".join(parts[:words]).rstrip(",;:–-· ") + " …"
 
 
 def reading_minutes(text: str) -> int:

@@ -201,12 +201,12 @@ def test_what_letters_need_works(source: str, text: str) -> None:
     assert f"<p>{text}</p>" in read(source)[2]
 
 
-def test_the_archive_leaves_out_what_is_asked_of_what_is_not_known() -> None:
+def test_the_archive_puts_an_ellipsis_for_what_is_not_known() -> None:
     content, personal = letter(
         'x{{ subscriber.joined.strftime("%B") }}{{ subscriber.name.upper()[:1] ~ subscriber.email + "" }}y'
     )
     assert personal is not None
-    assert fill(content.text, Filler(personal)(given(NOBODY))) == "xy\n"
+    assert fill(content.text, Filler(personal)(given(NOBODY))) == "x………y\n"
 
 
 def test_loops_have_an_end() -> None:
@@ -220,4 +220,4 @@ def test_the_archive_reads_well_without_a_reader() -> None:
         'Dear {{ subscriber.name or "friend" }}{% if subscriber.tags %} tagged{% endif %} {{ subscriber.name }}'
     )
     assert personal is not None
-    assert fill(content.text, Filler(personal)(given(NOBODY))) == "Dear friend \n"
+    assert fill(content.text, Filler(personal)(given(NOBODY))) == "Dear friend …\n"

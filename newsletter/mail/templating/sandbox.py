@@ -60,7 +60,11 @@ class Unset(Undefined):
 
 
 class LeftOut(ChainableUndefined):
-    """What is not known of a reader of the archive, nor anything that is asked of it: nothing is written."""
+    """What is not known of a reader of the archive, nor anything that is asked of it: false, and replaced by ``or`` and
+    ``default``; where it is written by itself, an ellipsis stands, as a sentence must not end in the air."""
+
+    def __str__(self) -> str:
+        return "…"
 
     def __call__(self, *_: object, **__: object) -> LeftOut:  # type: ignore[override]
         return self

@@ -9,7 +9,7 @@ from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
 from newsletter.html.accessible import tidy
-from newsletter.html.sanitize import absolute_link, clean_html, plain
+from newsletter.html.sanitize import absolute_link, clean_html, is_letter_address, plain
 from newsletter.html.to_text import excerpt, html_to_text, reading_minutes
 from newsletter.html.truncate import cut_html
 from newsletter.i18n import Text, day, direction, say
@@ -18,8 +18,11 @@ from newsletter.models import Entry
 EXCERPT_WORDS = 60
 SHORT_WORDS = 20
 EXCERPT_HTML = 20_000
+STILLS = re.compile(r"https://i\.ytimg\.com/vi/")
 VIDEO_HEIGHT = 402
 """Of YouTube's still pictures (4:3) at the width of a mail."""
+CUT_BY_BLOGS = 50
+"""Words. A summary of so many was cut by the blog (WordPress: 55); a shorter one ends where its author ended it."""
 CUTS = (60_000, 40_000, 25_000, 12_000, 5_000)
 """How much of one long post is kept, in bytes before styles."""
 
@@ -39,7 +42,8 @@ WHOLE, EXCERPT, SHORT, TITLE = Form(whole=True), Form(words=EXCERPT_WORDS), Form
 @dataclass(frozen=True, slots=True)
 class EntryMail:
     """An entry as the digest's templates see it (`entries[n].…`). `html` and `text` are empty where an excerpt does;
-    `image_height` is 0 where it is not known; `direction` is ``ltr`` or ``rtl``."""
+    `image_height` is 0 where it is not known; `plays` says that the image is a still picture of a video; `direction` is
+    ``ltr`` or ``rtl``."""
 
     title: str
     link: str
@@ -53,6 +57,7 @@ class EntryMail:
     date_text: str
     minutes: int
     video: bool
+    plays: bool
     cut: bool
     direction: str
 
@@ -90,16 +95,21 @@ class Presenter:
     @cached_property
     def start(self) -> str:
         """What an excerpt is made of, as one line of text."""
-        entry = self.entry
-        sources = (clean_html(html[:EXCERPT_HTML], base_url="") for html in (entry.summary_html, entry.content_html))
-        return next(filter(None, (excerpt(html, words=EXCERPT_WORDS) for html in sources)), "")
+        summary = excerpt(self.entry.summary_html[:EXCERPT_HTML], words=EXCERPT_WORDS)
+        content = self.entry.content_html[:EXCERPT_HTML]
+        if not summary or not content:
+            return summary or excerpt(content, words=EXCERPT_WORDS)
+        if not _starts_alike(self.entry.summary_html[:EXCERPT_HTML], content):
+            return summary
+        count = len(summary.split(" "))
+        return excerpt(content, words=EXCERPT_WORDS if count >= CUT_BY_BLOGS else count) or summary
 
     def present(self, form: Form, *, language: str, level: int = 2) -> EntryMail:
         """The entry in one of its forms, its title a heading of this level, for readers of `language`."""
         entry, everything = self.entry, self.html(level) if form.whole else ""
         html = cut_html(everything, form.limit) if form.limit else everything
         own_picture = "<img" in html and not entry.video_id
-        shown = "" if form == TITLE or own_picture else absolute_link(entry.image, base_url="") or ""
+        shown = "" if form == TITLE or own_picture else _worth_showing(entry.image)
         title = plain(entry.title) or first_words(self.start, 8) or say(Text("A new post"), language)
         return EntryMail(
             title=title,
@@ -110,11 +120,12 @@ class Presenter:
             image=shown,
             # No brackets in an attribute: a mail program's parser may be worse than a browser's.
             image_alt=(plain(entry.image_alt, limit=300) or title).replace("<", "‹").replace(">", "›"),
-            image_height=VIDEO_HEIGHT if shown and entry.video_id else 0,
+            image_height=VIDEO_HEIGHT if STILLS.match(shown) else 0,
             author=plain(entry.author, limit=200),
             date_text=day(entry.published_at, language, self.zone) if entry.published_at else "",
             minutes=self._minutes,
             video=bool(entry.video_id),
+            plays=bool(STILLS.match(shown)),
             cut=html != everything,
             direction=written(f"{title} {self.start}", self.language),
         )
@@ -124,6 +135,26 @@ class Presenter:
         """How long it takes to read, 0 where there is little to read."""
         words = re.sub(r"<[^<>]*>", " ", self.entry.content_html)
         return reading_minutes(words) if len(words) > 400 else 0
+
+
+def _worth_showing(image: str) -> str:
+    """Return the address of a picture to show beside a title; "" for one that is an emoji or icon."""
+    address = absolute_link(image, base_url="") or ""
+    return "" if is_letter_address(address) else address
+
+
+def _starts_alike(summary: str, content: str) -> bool:
+    """Whether a summary is only the beginning of the content, without what set its parts apart: then the content itself
+    makes the better one."""
+    first, *others = (
+        re.sub(r"\W+", " ", text).split()[:5]
+        for text in (
+            html_to_text(summary, links=False),
+            html_to_text(content, links=False),
+            re.sub(r"<[^<>]*>", " ", content),
+        )
+    )
+    return any(first == other[: len(first)] for other in others)
 
 
 def first_words(text: str, words: int) -> str:

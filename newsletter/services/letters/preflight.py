@@ -184,4 +184,4 @@ def _reserved(domain: str) -> bool:
 
 def _notes(draft: Draft) -> Iterator[Check]:
     for note in draft.prepared.notes:
-        yield Check("video", "warn", note, "it works all the same")
+        yield Check("pictures", "warn", note, "it works all the same")

@@ -173,6 +173,9 @@ def _gather(
                 raise InvalidInput({letter.where(written): "there is no such picture beside the letter"})
         else:
             continue
+        if isinstance(fitted, Fitted) and fitted.stilled:
+            what = f"{letter.where(written)} is animated and is mailed as a still picture"
+            found.notes.append(f"{what}; save it as a GIF to keep it moving")
         if fitted is not None:
             _place(env, mailing_list, found, written, fitted)
     return found

@@ -1,0 +1,173 @@
+"""Clean HTML made fit for a mail: controls and hidden parts taken out, frames, films and sounds made into cards. Pure.
+
+What it is given is well formed (every tag closed, no angle bracket inside an attribute), and holds attributes that
+sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and `style="hidden"` (of a block, the words stay,
+for a page may show them when it is clicked or searched), `class="button"`, `class="again"` (the same link once more).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from html import unescape
+
+from newsletter.html import video_embeds
+
+FORM_AT_MOST = 2000
+"""Characters of words in a form. What is longer is a whole page inside a form (or one that was never closed): its words
+stay."""
+VOID = frozenset({"br", "embed", "hr", "img", "source"})
+_INLINE = frozenset({"a", "b", "cite", "code", "del", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span",
+           "strong", "sub", "sup", "u"})  # fmt: skip
+_PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
+_MEDIA = frozenset({"audio", "video", "object"})
+_HELD = _MEDIA | {"form", "select", "button"}
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
+_ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
+_NEEDED = re.compile(
+    r'<(?:audio|button|embed|form|iframe|object|select|video|source)[ >]| (?:hidden|style|class)="|</a><a '
+)
+
+
+@dataclass(slots=True)
+class _Element:
+    """An open element. Where `held`, what is in it is collected in `out` until it is known what becomes of it."""
+
+    name: str
+    attributes: dict[str, str]
+    held: bool = False
+    out: list[str] = field(default_factory=list)
+    source: str = ""
+
+
+def reduce_html(html: str) -> str:
+    """Return `html` without forms, buttons that are no links, and hidden parts, and with a card for each frame, film
+    and sound; all in one pass, whose time grows with the length alone."""
+    return _Reducer().reduce(html) if _NEEDED.search(html) else html
+
+
+def _is_dim(attributes: dict[str, str]) -> bool:
+    """Whether an element is hidden in a way that a page may undo."""
+    return attributes.get("style") == "hidden" or attributes.get("hidden") == "found"
+
+
+class _Reducer:
+    def __init__(self) -> None:
+        self.out: list[str] = []
+        self.open: list[_Element] = []
+        self.targets = [self.out]
+        self.unseen = 0
+        """How many open blocks are hidden by their style: their words stay, their pictures do not."""
+
+    def reduce(self, html: str) -> str:
+        at, match = 0, _TAG.search(html)
+        while match:
+            if match.start() > at:
+                self._write(html[at : match.start()])
+            at = match.end()
+            name = match[2].lower()
+            if name == "iframe" and not match[1]:  # what stands in it is raw text, no tags
+                end = html.find("</iframe>", at)
+                at = len(html) if end < 0 else end + len("</iframe>")
+                self._frame(dict(_ATTRIBUTE.findall(match[3])), "iframe")
+            elif match[1]:
+                self._end(name)
+            else:
+                self._start(name, match[0], dict(_ATTRIBUTE.findall(match[3])))
+            match = _TAG.search(html, at)
+        self.targets[-1].append(html[at:])
+        while self.open:
+            self._close(self.open.pop())
+        return "".join(self.out)
+
+    def _write(self, text: str) -> None:
+        self.targets[-1].append(text)
+
+    def _start(self, name: str, tag: str, attributes: dict[str, str]) -> None:
+        hidden = attributes.get("hidden") == "hidden"
+        if name in VOID:
+            if not hidden:
+                self._void(name, tag, attributes)
+            return
+        dim = _is_dim(attributes)
+        again = attributes.get("class") == "again"
+        held = hidden or again or name in _HELD or (dim and name in _INLINE)
+        element = _Element(name, attributes, held=held)
+        self.open.append(element)
+        self.unseen += dim
+        if held:
+            self.targets.append(element.out)
+            return
+        if name == "a" and self.targets[-1] and self.targets[-1][-1] == "</a>":
+            self._write(" ")  # two links side by side would read as one word
+        self._write(re.sub(r' (?:style|class|hidden)="[^"]*"', "", tag))
+        if name == "a" and attributes.get("class") == "button":
+            self._write("<strong>")
+
+    def _void(self, name: str, tag: str, attributes: dict[str, str]) -> None:
+        if name == "source":
+            for element in reversed(self.open):
+                if element.name in _MEDIA:
+                    element.source = element.source or attributes.get("src", "")
+                    break
+        elif name == "embed":
+            self._frame(attributes, name)
+        elif not (name == "img" and self.unseen):
+            self._write(tag)
+
+    def _end(self, name: str) -> None:
+        if not any(element.name == name for element in self.open):
+            return
+        while (element := self.open.pop()).name != name:
+            self._close(element)
+        self._close(element)
+
+    def _close(self, element: _Element) -> None:
+        self.unseen -= _is_dim(element.attributes)
+        if element.held:
+            self.targets.pop()
+            self._write(self._became(element))
+            return
+        if element.name == "a" and element.attributes.get("class") == "button":
+            self._write("</strong>")
+        self._write(f"</{element.name}>")
+
+    def _became(self, element: _Element) -> str:
+        """Return what stands in the place of an element that was held."""
+        inside, attributes = "".join(element.out), element.attributes
+        plain = not (_is_dim(attributes) or "hidden" in attributes)
+        match element.name:
+            case "form" if plain:
+                return inside if len(re.sub(r"<[^<>]*>|\s+", "", inside)) > FORM_AT_MOST else ""
+            case "button" if plain:
+                return inside if "<a " in inside or self._within({"a"}) else ""
+            case "audio" | "video" | "object" if plain:
+                return self._media(element) or inside
+        return ""
+
+    def _media(self, element: _Element) -> str:
+        attributes = element.attributes
+        url = attributes.get("src") or attributes.get("data-src") or attributes.get("data") or element.source
+        if not url:
+            return ""
+        title = unescape(attributes.get("title") or attributes.get("aria-label") or "")
+        if element.name == "object":
+            return self._card(video_embeds.frame(unescape(url), title))
+        picture = unescape(attributes.get("poster", ""))
+        kind: video_embeds.Kind = "video" if element.name == "video" else "audio"
+        return self._card(video_embeds.file(kind, unescape(url), title, picture))
+
+    def _frame(self, attributes: dict[str, str], name: str) -> None:
+        url = attributes.get("data-src") or attributes.get("src") or ""
+        sizes = [int(attributes[side]) for side in ("width", "height") if attributes.get(side, "").isdecimal()]
+        if url and "hidden" not in attributes and not attributes.get("style") and min(sizes, default=99) > 2:
+            self._write(self._card(video_embeds.frame(unescape(url), unescape(attributes.get("title", "")))))
+
+    def _card(self, media: video_embeds.Media) -> str:
+        if self.unseen or self._within({"a"}):
+            return ""
+        html = video_embeds.card(media)
+        return html if self._within(_PARAGRAPHS) else f"<p>{html}</p>"
+
+    def _within(self, names: frozenset[str] | set[str]) -> bool:
+        return any(element.name in names for element in self.open)
