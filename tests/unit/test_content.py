@@ -161,7 +161,7 @@ def test_text_reads_well() -> None:
     assert html_to_text(html) == (
         "== Title ==\n\nOne link <https://x.org/>.\n\n- a\n- b\n  - c\n\n1. x\n2. y\n\nEnd\nof it\n\n[A lake]"
     )
-    assert excerpt(html, words=3) == "Title One link. …"
+    assert excerpt(html, words=3) == "One link. a …"
 
 
 def test_m01_m06_plain_text_ends_no_header() -> None:
