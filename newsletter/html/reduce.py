@@ -1,8 +1,8 @@
 """Clean HTML made fit for a mail: controls and hidden parts taken out, frames, films and sounds made into cards. Pure.
 
 What it is given is well formed (every tag closed, no angle bracket inside an attribute), and holds attributes that
-sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and `style="hidden"` (of a block, the words stay,
-for a page may show them when it is clicked or searched), `class="button"`, `class="again"` (the same link once more).
+sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and `style="hidden"` (of a block, the words
+stay, for a page may show them when it is clicked or searched), `class="button"`, `class="again"` (a link repeated).
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from urllib.parse import urljoin, urlsplit
 
 import nh3
 
-from newsletter.html.video_embeds import video_id, video_ids, video_picture
 from newsletter.html.reduce import reduce_html
+from newsletter.html.video_embeds import video_id, video_ids, video_picture
 
 __all__ = [
     "absolute_link", "clean_html", "first_picture", "is_letter_address", "lines", "plain", "printable", "shorten",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from newsletter.feeds.parse import parse
 from newsletter.html import video_embeds as players
 from newsletter.html.sanitize import clean_html, first_picture, is_letter_address
-from newsletter.feeds.parse import parse
 from newsletter.html.to_text import excerpt, html_to_text
 
 BASE = "https://blog.test/"
