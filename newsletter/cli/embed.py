@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 @list_option
 @click.option(
     "--kind",
-    type=click.Choice(("form", "script", "iframe")),
+    type=click.Choice(("form", "script", "iframe", "link")),
     default="form",
     show_default=True,
-    help="Plain HTML; the same with a script that answers in place; or a frame.",
+    help="Plain HTML; the same with a script that answers in place; a frame; or a link only.",
 )
 @click.option("--language", metavar="CODE", help="Like de; the list's, if you say nothing.")
 @click.option("--theme", type=click.Choice(("light", "dark")), help="A frame's colours, if your blog knows only one.")

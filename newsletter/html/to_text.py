@@ -168,8 +168,17 @@ def excerpt(html: str, *, words: int = 60) -> str:
             pieces.append(" " if pieces[-1].endswith(_ENDS) else " · ")
         pieces.append(block)
     text = "".join(pieces) or _SPACE.sub(" ", html_to_text(cleaned, links=False)).strip()
-    parts = text.split(" ")
-    return text if len(parts) <= words else " ".join(parts[:words]).rstrip(",;:–-· ") + " …"
+    return first_words(text, words)
+
+
+def first_words(text: str, words: int) -> str:
+    """Return the first `words` words of a line, with an ellipsis where there are more (and `words` is not 0)."""
+    parts, count = text.split(" "), 0
+    for position, part in enumerate(parts):
+        count += part != "·"
+        if count > words:
+            return " ".join(parts[:position]).rstrip(",;:–-· ") + (" …" if words else "")
+    return text
 
 
 def reading_minutes(text: str) -> int:

@@ -1,4 +1,5 @@
-"""What an author pastes into her blog: the form as plain HTML, the same with a script that upgrades it, or a frame."""
+"""What an author pastes into her blog: the form as plain HTML, the same with a script that upgrades it, a frame,
+or a link."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from newsletter.services.signup import forms
 from newsletter.services.signup.forms import TRAP, Form
 from newsletter.web.signup import script_file
 
-Kind = Literal["form", "script", "iframe"]
+Kind = Literal["form", "script", "iframe", "link"]
 HEIGHT = 420
 """Pixels of a frame before its page says how tall it is, or where the blog's policy forbids the script that listens;"""
 FIELD_HEIGHT = 90
@@ -32,7 +33,9 @@ def embed_form(env: Environment, slug: str, kind: Kind = "form", *, language: st
     spoken = known(language or forms.show(slug).language) or SOURCE
     form = forms.print_out(env, slug, spoken)
     with force_locale(spoken):
-        if kind == "iframe":
+        if kind == "link":
+            html = render_template("embed_link.html", list=form, action=env.links.mailing_list(form.slug))
+        elif kind == "iframe":
             html = _frame(env, form, {"language": known(language), "theme": theme})
         else:
             html = _form(env, form, form.wording(spoken), script=kind == "script")

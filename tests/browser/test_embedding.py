@@ -236,6 +236,23 @@ def test_a_frame_is_as_tall_as_its_form_and_answers_within_itself(scene: Scene, 
     assert event.page.startswith(scene.blog.url)
 
 
+@pytest.mark.parametrize("theme", ["", "dark"])
+def test_a_frame_has_no_canvas_and_the_scheme_that_was_asked_for(scene: Scene, browser: Browser, theme: str) -> None:
+    """Visitors' systems may be dark: the page around the frame says nothing of it, and stays light."""
+    scene.paste("iframe", theme=theme)
+    page = browser.new_context(color_scheme="dark").new_page()
+    page.goto(scene.blog.url)
+    page.locator("iframe[style*='height:']").wait_for()
+    assert page.locator("iframe").evaluate("frame => getComputedStyle(frame).display") == "block"
+    look = "name => getComputedStyle(document.querySelector(name))"
+    inside = page.frames[1]
+    assert inside.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+    assert inside.evaluate(f"({look})('body').backgroundColor") == "rgba(0, 0, 0, 0)"
+    ground = inside.evaluate(f"({look})('.signup').backgroundColor")
+    assert ground == ("rgb(32, 39, 37)" if theme else "rgb(255, 255, 255)")
+    page.context.close()
+
+
 def test_a_frame_shows_where_the_error_is_and_no_console_complains(scene: Scene, page: Page) -> None:
     scene.paste("iframe")
     said = complaints(page)

@@ -22,6 +22,15 @@ def opened(data: bytes) -> Image.Image:
     return Image.open(io.BytesIO(data))
 
 
+def test_an_animated_webp_is_still_and_says_so() -> None:
+    frames = [Image.new("RGB", (40, 30), color) for color in ("red", "green", "blue")]
+    moving, still = io.BytesIO(), io.BytesIO()
+    frames[0].save(moving, "WEBP", save_all=True, append_images=frames[1:], duration=100)
+    frames[0].save(still, "WEBP")
+    assert fit_for_mail(moving.getvalue(), called="x").stilled
+    assert not fit_for_mail(still.getvalue(), called="x").stilled
+
+
 def test_a_photo_is_made_smaller_and_keeps_no_secrets() -> None:
     exif = Image.Exif()
     exif[0x010F] = "A camera"

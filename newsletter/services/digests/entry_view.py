@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from newsletter.html.accessible import tidy
 from newsletter.html.sanitize import absolute_link, clean_html, is_letter_address, plain
-from newsletter.html.to_text import excerpt, html_to_text, reading_minutes
+from newsletter.html.to_text import excerpt, first_words, html_to_text, reading_minutes
 from newsletter.html.truncate import cut_html
 from newsletter.i18n import Text, day, direction, say
 from newsletter.models import Entry
@@ -155,12 +155,6 @@ def _starts_alike(summary: str, content: str) -> bool:
         )
     )
     return any(first == other[: len(first)] for other in others)
-
-
-def first_words(text: str, words: int) -> str:
-    """The first `words` words of a line."""
-    parts = text.split(" ")
-    return text if len(parts) <= words else " ".join(parts[:words]).rstrip(",;:–-") + (" …" if words else "")
 
 
 def written(text: str, language: str) -> str:

@@ -158,7 +158,8 @@
   // ── frames: as tall as what is in them, and in this page's font ───────────────────────────────────
 
   function look(frame) {
-    frame.style.maxWidth = "36em";
+    frame.style.display = "block";
+    frame.style.colorScheme = "light"; // as its page says: browsers paint no canvas behind a frame of the same scheme
     if (frame.contentDocument?.URL === "about:blank") return; // nothing is in it yet; what comes says "ready"
     const { fontFamily, fontSize } = getComputedStyle(frame.parentElement || document.body);
     const origin = new URL(frame.src).origin;
