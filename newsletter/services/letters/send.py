@@ -29,6 +29,10 @@ from newsletter.vocabulary import CampaignStatus
 
 parse = parse_letter
 
+REHEARSED_AT_MOST = 200_000
+"""Characters of HTML. What is larger, no mail program shows whole; it is rehearsed in its list's language only, because
+rendering it in all of them takes half a minute."""
+
 
 def send(
     env: Environment, letter: Letter, slug: str | None = None, *, at: datetime | None = None, again: bool = False
@@ -62,7 +66,9 @@ def dispatch(env: Environment, draft: Draft, *, at: datetime | None = None, agai
 def rehearse(env: Environment, draft: Draft) -> None:
     """Schedule or start a letter as `dispatch` does, and roll it back: whatever `dispatch` would raise about the letter
     is raised here. Whom it goes to, and whether it went before, are checks of their own (letters/preflight.py)."""
-    versions = drafts.in_every_language(env, draft.prepared)
+    own: Spoken = {"": draft.prepared.versions}
+    large = len(draft.prepared.content.html) > REHEARSED_AT_MOST
+    versions = own if large else drafts.in_every_language(env, draft.prepared)
     for version in (version for spoken in versions.values() for version in spoken):
         compile_for_list(env, draft.prepared.list, version.content, stream="letter")
     with rehearsal() as session:
