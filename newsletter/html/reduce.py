@@ -22,7 +22,7 @@ _INLINE = frozenset({"a", "b", "cite", "code", "del", "em", "i", "ins", "kbd", "
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
 _MEDIA = frozenset({"audio", "video", "object"})
 _HELD = _MEDIA | {"form", "select", "button"}
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _NEEDED = re.compile(
     r'<(?:audio|button|embed|form|iframe|object|select|video|source)[ >]| (?:hidden|style|class)="|</a><a '
