@@ -1,5 +1,7 @@
 """Create every table."""
 
+import secrets
+
 import sqlalchemy as sa
 from alembic import op
 
