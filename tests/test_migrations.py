@@ -79,3 +79,10 @@ def test_a_database_of_another_revision_is_refused(env: Environment, revision: s
     assert str(upgrading.value) == str(caught.value)
     require_current()
     assert inspect(db.engine).has_table("deliveries")
+
+
+def test_an_installation_has_its_keys_from_the_beginning(env: Environment) -> None:
+    with db.engine.connect() as connection:
+        assert connection.scalar(text("SELECT length(value) FROM installation_keys WHERE name = 'deliveries'")) == 64
+        if connection.dialect.name == "sqlite":  # tests empty this table on PostgreSQL
+            assert connection.scalar(text("SELECT length(key) FROM lasting_keys")) == 64

@@ -1,6 +1,7 @@
 """Create every table."""
 
 import secrets
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from alembic import op
@@ -1040,6 +1041,12 @@ def _make_keys() -> None:
     """Make the random keys that an installation keeps as long as its database."""
     keys = sa.table("installation_keys", sa.column("name"), sa.column("value"))
     op.bulk_insert(keys, [{"name": "deliveries", "value": secrets.token_hex(32)}])
+    lasting = sa.table(
+        "lasting_keys",
+        sa.column("key"),
+        sa.column("created_at", sa.DateTime(timezone=True)),
+    )
+    op.bulk_insert(lasting, [{"key": secrets.token_hex(32), "created_at": datetime.now(UTC)}])
 
 
 def downgrade() -> None:
