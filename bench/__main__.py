@@ -35,9 +35,21 @@ def installation(count: int, url: str | None = None) -> Iterator[tuple[str, str]
         yield folder, where
 
 
-def one(way: str, folder: str, url: str, port: int, connections: int, count: int) -> dict[str, float]:
+def one(
+    way: str, folder: str, url: str, port: int, connections: int, count: int
+) -> dict[str, float]:
     """A measurement in a process of its own."""
-    command = [sys.executable, "-m", "bench.one", way, folder, url, str(port), str(connections), str(count)]
+    command = [
+        sys.executable,
+        "-m",
+        "bench.one",
+        way,
+        folder,
+        url,
+        str(port),
+        str(connections),
+        str(count),
+    ]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -110,9 +122,16 @@ def distance() -> None:
             ("engine", ["PIPELINING", "CHUNKING"]),
         ):
             count = 16 * 2000 // (milliseconds + 19)
-            with sinks.far_sink(milliseconds / 1000, *offers) as port, installation(count) as (folder, url):
+            with (
+                sinks.far_sink(milliseconds / 1000, *offers) as port,
+                installation(count) as (folder, url),
+            ):
                 found = [one(way, folder, url, port, 16, count)]
-            name = "smtplib" if way == "smtplib" else f"newsletter, server offers {' and '.join(offers)}"
+            name = (
+                "smtplib"
+                if way == "smtplib"
+                else f"newsletter, server offers {' and '.join(offers)}"
+            )
             base = row(name, found, base) if not base else (row(name, found, base), base)[1]
 
 
@@ -137,7 +156,10 @@ def scale() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 url = f"sqlite:///{folder}/newsletter.db"
                 seconds = frozen(folder, url, count)
-                row(f"{count:,} (frozen in {seconds:.2f} s)", [one("engine", folder, url, port, 4, count)])
+                row(
+                    f"{count:,} (frozen in {seconds:.2f} s)",
+                    [one("engine", folder, url, port, 4, count)],
+                )
 
 
 @contextmanager
@@ -154,7 +176,9 @@ def postgresql() -> Iterator[str]:
 def freeze() -> None:
     """The snapshot of a million recipients on PostgreSQL."""
     with tempfile.TemporaryDirectory() as folder, postgresql() as url:
-        print(f"\n1,000,000 recipients frozen on PostgreSQL in {frozen(folder, url, 1_000_000):.1f} s")
+        print(
+            f"\n1,000,000 recipients frozen on PostgreSQL in {frozen(folder, url, 1_000_000):.1f} s"
+        )
 
 
 def workers() -> None:
@@ -163,15 +187,33 @@ def workers() -> None:
         head("Workers on one PostgreSQL, 4 connections each into smtp-sink, 20,000 recipients")
         for number in (1, 2, 4):
             with installation(20_000, url) as (where, _):
-                command = [sys.executable, "-m", "bench.one", "engine", where, url, str(port), "4", "20000"]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "bench.one",
+                    "engine",
+                    where,
+                    url,
+                    str(port),
+                    "4",
+                    "20000",
+                ]
                 began = time.perf_counter()
-                running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(number)]
-                found = [json.loads(process.communicate()[0].splitlines()[-1]) for process in running]
+                running = [
+                    subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+                    for _ in range(number)
+                ]
+                found = [
+                    json.loads(process.communicate()[0].splitlines()[-1]) for process in running
+                ]
                 seconds = time.perf_counter() - began
             together = sum(run["messages"] for run in found)
             cpu = sum(run["cpu_us"] * run["messages"] for run in found) / together
             memory = max(run["memory_mb"] for run in found)
-            row(f"{number}", [{"messages": together, "seconds": seconds, "cpu_us": cpu, "memory_mb": memory}])
+            row(
+                f"{number}",
+                [{"messages": together, "seconds": seconds, "cpu_us": cpu, "memory_mb": memory}],
+            )
 
 
 def pages() -> None:
@@ -180,16 +222,22 @@ def pages() -> None:
     for name, milliseconds in signup.measure().items():
         print(f"| {name} | {milliseconds:.2f} |")
     for server in ("serve", "gunicorn"):
-        print(f"\n8 visitors, {server}\n\n| page | a second | CPU ms of the server |\n|---|---:|---:|")
+        print(
+            f"\n8 visitors, {server}\n\n| page | a second | CPU ms of the server |\n|---|---:|---:|"
+        )
         with signup.serving(server, ceilings=signup.CEILINGS) as (port, pid):
             for path, rate, milliseconds in signup.rates(port, pid):
                 print(f"| `{path}` | {rate:,.0f} | {milliseconds:.2f} |")
-    print("\n50 sign-ups a second, ms\n\n| | answers | p50 | p95 | p99 | slowest |\n|---|---|---:|---:|---:|---:|")
+    print(
+        "\n50 sign-ups a second, ms\n\n| | answers | p50 | p95 | p99 | slowest |\n|---|---|---:|---:|---:|---:|"
+    )
     for name, server, ceilings, seconds in signup.FLOODS:
         with signup.serving(server, ceilings=ceilings) as (port, _):
             found = load.at_a_rate(port, signup.visitors(), rate=50, seconds=seconds)
         times = " | ".join(f"{found.within(share):.0f}" for share in (0.5, 0.95, 0.99, 1.0))
-        answers = ", ".join(f"{count:,} × {status}" for status, count in sorted(found.statuses.items()))
+        answers = ", ".join(
+            f"{count:,} × {status}" for status, count in sorted(found.statuses.items())
+        )
         print(f"| {name}, {seconds} s | {answers} | {times} |")
 
 
@@ -206,7 +254,9 @@ PARTS = {
 
 def main() -> None:
     """All parts, or those that are named."""
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    )
     for name in sys.argv[1:] or PARTS:
         PARTS[name]()
 

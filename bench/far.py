@@ -72,7 +72,9 @@ class Sink(asyncio.Protocol):
             return self.next_answer()
         if command == b"EHLO":
             lines = ["far", *self.offers]
-            return "".join(f"250{'-' if n < len(lines) - 1 else ' '}{x}\r\n" for n, x in enumerate(lines)).encode()
+            return "".join(
+                f"250{'-' if n < len(lines) - 1 else ' '}{x}\r\n" for n, x in enumerate(lines)
+            ).encode()
         if command == b"QUIT":
             self.say(b"221 Bye\r\n")
             asyncio.get_running_loop().call_later(self.delay + 0.01, self.transport.close)

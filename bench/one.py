@@ -47,7 +47,9 @@ def naive(app: Flask, port: int, connections: int, count: int) -> int:
     return count
 
 
-def _message(env: Environment, edition: Edition, campaign: Campaign, delivery: Delivery) -> EmailMessage:
+def _message(
+    env: Environment, edition: Edition, campaign: Campaign, delivery: Delivery
+) -> EmailMessage:
     from newsletter.models import Subscription
 
     subscription = db.session.get_one(Subscription, delivery.subscription_id)

@@ -63,7 +63,9 @@ def _conversing(data: bytes) -> Callable[[], object]:
 
     def work() -> None:
         talk.advance(outgoing)
-        talk.hear(b"250 2.0.0 Ok: queued as 4F9D\r\n250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 End data\r\n")
+        talk.hear(
+            b"250 2.0.0 Ok: queued as 4F9D\r\n250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 End data\r\n"
+        )
         talk.outcomes.clear()
         talk._begun = 0  # a conversation would end here
 
@@ -86,7 +88,9 @@ def _outbox() -> Iterator[tuple[str, float]]:
             for group in (1, 4, 8):
 
                 def record(group: int = group) -> None:
-                    marks = [Mark(next(ids), "sent", 250, "Ok: queued as 4F9D") for _ in range(group)]
+                    marks = [
+                        Mark(next(ids), "sent", 250, "Ok: queued as 4F9D") for _ in range(group)
+                    ]
                     ledger.record([(held, held.last_id, marks)], now=utcnow(), seconds=60)
 
                 yield f"write an outcome down, {group} at a time", _cost(record, 200) / group

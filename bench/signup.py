@@ -54,12 +54,18 @@ def application(folder: Path, url: str = "") -> Flask:
         for _ in range(5):
             world.add_campaign(list_id)
         with transaction() as session:
-            session.execute(update(Subscription).where(Subscription.id % 4 == 0).values(status="unsubscribed"))
-            session.execute(update(Subscription).where(Subscription.id % 4 == 1).values(status="pending"))
+            session.execute(
+                update(Subscription).where(Subscription.id % 4 == 0).values(status="unsubscribed")
+            )
+            session.execute(
+                update(Subscription).where(Subscription.id % 4 == 1).values(status="pending")
+            )
             session.connection().exec_driver_sql("UPDATE campaigns SET status = 'sent'")
             session.connection().exec_driver_sql("UPDATE deliveries SET status = 'sent'")
         for number in range(2, 400, 4):
-            suppressions.add(app.extensions[EXTENSION], f"reader{number}@example.org", reason="complaint")
+            suppressions.add(
+                app.extensions[EXTENSION], f"reader{number}@example.org", reason="complaint"
+            )
         db.session.remove()
         db.engine.dispose()
     return app
@@ -68,7 +74,9 @@ def application(folder: Path, url: str = "") -> Flask:
 def asked(client: FlaskClient, what: str, number: int) -> int:
     """One request; its status."""
     if what == "sign-up":
-        return client.post("/slow/subscribe", data={"email": f"new{number}@example.org"}).status_code
+        return client.post(
+            "/slow/subscribe", data={"email": f"new{number}@example.org"}
+        ).status_code
     return client.get(what).status_code
 
 
@@ -88,7 +96,9 @@ def measure() -> dict[str, float]:
 
 
 @contextmanager
-def serving(server: str, url: str = "", *, ceilings: str = "", more: str = "") -> Iterator[tuple[int, int]]:
+def serving(
+    server: str, url: str = "", *, ceilings: str = "", more: str = ""
+) -> Iterator[tuple[int, int]]:
     """An installation behind ``serve`` (waitress, with its worker), or behind ``gunicorn`` with a worker beside it,
     its mail going to Postfix's smtp-sink. Yields port and process id of what serves the pages."""
     with tempfile.TemporaryDirectory() as folder, sinks.smtp_sink() as smtp:
@@ -102,13 +112,25 @@ def serving(server: str, url: str = "", *, ceilings: str = "", more: str = "") -
         commands = {
             "serve": [[*ours, "serve", "--port", str(port)]],
             "gunicorn": [
-                [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--threads", "8", "wsgi:app"],
+                [
+                    sys.executable,
+                    "-m",
+                    "gunicorn",
+                    "--bind",
+                    f"127.0.0.1:{port}",
+                    "--threads",
+                    "8",
+                    "wsgi:app",
+                ],
                 [*ours, "worker"],
             ],
         }[server]
         log = Path(folder) / "log"
         with log.open("wb") as out:
-            running = [subprocess.Popen(command, env=environ, stdout=out, stderr=out) for command in commands]
+            running = [
+                subprocess.Popen(command, env=environ, stdout=out, stderr=out)
+                for command in commands
+            ]
             try:
                 sinks.wait_for(port)
                 with urlopen(
@@ -127,8 +149,14 @@ def visitors() -> Iterator[bytes]:
     number = 0
     while True:
         new = number % 5 == 0
-        email = f"new{number}@example.org" if new else f"reader{number % 5 + number // 5 % 100 * 4}@example.org"
-        body = urlencode({"email": email, "cadence": "weekly", "language": "en", "form": "page"}).encode()
+        email = (
+            f"new{number}@example.org"
+            if new
+            else f"reader{number % 5 + number // 5 % 100 * 4}@example.org"
+        )
+        body = urlencode(
+            {"email": email, "cadence": "weekly", "language": "en", "form": "page"}
+        ).encode()
         head = (
             "POST /slow/subscribe HTTP/1.1\r\nHost: news.example.com\r\nAccept: text/html\r\n"
             f"X-Forwarded-For: 10.{number // 200 % 200}.{number % 200}.{number % 250}\r\n"
@@ -141,7 +169,10 @@ def visitors() -> Iterator[bytes]:
 def cpu(pid: int) -> float:
     """Seconds of CPU that a process and its children have used."""
     used = 0.0
-    for each in (pid, *(int(p.parts[2]) for p in Path("/proc").glob("[0-9]*/stat") if _parent(p) == pid)):
+    for each in (
+        pid,
+        *(int(p.parts[2]) for p in Path("/proc").glob("[0-9]*/stat") if _parent(p) == pid),
+    ):
         fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
         used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return used

@@ -32,7 +32,13 @@ def wait_for(port: int) -> None:
 def smtp_sink() -> Iterator[int]:
     """Debian postfix's smtp-sink (C). Yields its port."""
     port = free_port()
-    command = [shutil.which("smtp-sink") or "/usr/sbin/smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "1000"]
+    command = [
+        shutil.which("smtp-sink") or "/usr/sbin/smtp-sink",
+        "-u",
+        "nobody",
+        f"127.0.0.1:{port}",
+        "1000",
+    ]
     yield from _served(command, port)
 
 
@@ -40,7 +46,9 @@ def smtp_sink() -> Iterator[int]:
 def far_sink(round_trip: float, *offers: str) -> Iterator[int]:
     """A sink of ours that answers `round_trip` seconds late, as a server at that distance does. Yields its port."""
     port = free_port()
-    yield from _served([sys.executable, "-m", "bench.far", str(port), str(round_trip), *offers], port)
+    yield from _served(
+        [sys.executable, "-m", "bench.far", str(port), str(round_trip), *offers], port
+    )
 
 
 def _served(command: list[str], port: int) -> Iterator[int]:

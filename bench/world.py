@@ -22,7 +22,9 @@ SENTENCE = "Going slowly is a skill: a pause before every yes, a breath before e
 CHUNK = 20_000
 
 
-def make_app(folder: Path, database_url: str, *, signup: SignUp | None = None, **smtp: object) -> Flask:
+def make_app(
+    folder: Path, database_url: str, *, signup: SignUp | None = None, **smtp: object
+) -> Flask:
     """An application on a database that is up to date."""
     settings = Settings.model_validate(
         {
@@ -64,7 +66,9 @@ def add_readers(count: int) -> int:
                  "name": f"Reader {n}", "created_at": now}
                 for n in numbers
             ]  # fmt: skip
-            ids = session.scalars(insert(Subscriber).returning(Subscriber.id, sort_by_parameter_order=True), people)
+            ids = session.scalars(
+                insert(Subscriber).returning(Subscriber.id, sort_by_parameter_order=True), people
+            )
             rows = [
                 {"handle": f"s{n:011}", "list_id": list_id, "subscriber_id": id_, "status": "active",
                  "cadence": "weekly", "created_at": now}
@@ -99,7 +103,11 @@ def add_campaign(list_id: int) -> int:
         )  # fmt: skip
         session.add(campaign)
         session.flush()
-        session.add(Edition(campaign_id=campaign.id, subject="Going slowly", text=plain(), html=html()))
-        readers = select(Subscription.id, Subscription.cursor).where(Subscription.list_id == list_id)
+        session.add(
+            Edition(campaign_id=campaign.id, subject="Going slowly", text=plain(), html=html())
+        )
+        readers = select(Subscription.id, Subscription.cursor).where(
+            Subscription.list_id == list_id
+        )
         outbox.freeze(session, campaign, readers, mail="letter", now=now)
         return campaign.id

@@ -1,7 +1,9 @@
-"""E-mail addresses: parse, normalise, compare, mask. Asks no DNS and sends nothing.
+"""E-mail addresses: parse, normalise, compare, mask.
 
-An address is kept as it is sent to (domain as A-label, RFC 5890) beside the key it is compared by (local part
-case-folded, NFC). Dots and plus-tags are part of the address.
+Asks no DNS and sends nothing.
+
+An address is kept as it is sent to (domain as A-label, RFC 5890) beside the key it is compared by
+(local part case-folded, NFC). Dots and plus-tags are part of the address.
 """
 
 from __future__ import annotations
@@ -32,11 +34,14 @@ class Address:
 
 
 def parse_address(text: object, *, field: str = "email") -> Address:
-    """The address a person typed. Raises `InvalidInput` under `field`.
+    """The address a person typed.
 
-    Accepts what SMTP without SMTPUTF8 can reach: an internationalised domain becomes its A-label (RFC 5891); a local
-    part beyond ASCII is refused with the reason (RFC 6531 needs the whole path to support it). Names under ``.test``
-    are names like any other (RFC 6761 §6.2), hence `test_environment`.
+    Raises `InvalidInput` under `field`.
+
+    Accepts what SMTP without SMTPUTF8 can reach: an internationalised domain becomes its A-label
+    (RFC 5891); a local part beyond ASCII is refused with the reason (RFC 6531 needs the whole path
+    to support it). Names under ``.test`` are names like any other (RFC 6761 §6.2), hence
+    `test_environment`.
     """
     typed = _typed(text, field)
     simple = _SIMPLE.fullmatch(typed)
@@ -48,7 +53,11 @@ def parse_address(text: object, *, field: str = "email") -> Address:
         raise InvalidInput({field: _message(typed, error)}) from None
     if found.ascii_email is None:
         raise InvalidInput(
-            {field: Text("Addresses with letters beyond a–z before the @ cannot be reached from here yet.")}
+            {
+                field: Text(
+                    "Addresses with letters beyond a–z before the @ cannot be reached from here yet."
+                )
+            }
         )
     return _address(found.ascii_email, field)
 
@@ -66,8 +75,11 @@ def _validated(typed: str) -> ValidatedEmail:
 
 @lru_cache(maxsize=4096)
 def _is_domain(name: str) -> bool:
-    """Whether the part after the @ is right as it stands. Most readers share a few of them, and this is what takes
-    time: of a million addresses it is a third."""
+    """Tell whether the part after the @ is right as it stands.
+
+    Most readers share a few of them, and this is what takes time: of a million addresses it is a
+    third.
+    """
     try:
         return _validated(f"a@{name}").ascii_domain == name
     except (EmailNotValidError, UnicodeError):
@@ -88,10 +100,16 @@ def _address(ascii_email: str, field: str) -> Address:
     if len(local) > 64 or len(ascii_email) > MAX_LENGTH:
         raise InvalidInput({field: Text("This is too long for an e-mail address.")})
     if "." not in domain:
-        raise InvalidInput({field: Text("In an e-mail address, the part after the @ has a dot in it.")})
-    if len(domain.rpartition(".")[2]) < 2:  # there is no such name at the root, and a typing error is likely
+        raise InvalidInput(
+            {field: Text("In an e-mail address, the part after the @ has a dot in it.")}
+        )
+    if (
+        len(domain.rpartition(".")[2]) < 2
+    ):  # there is no such name at the root, and a typing error is likely
         detail = "Its ending is too short."
-        raise InvalidInput({field: Text("This does not look like an e-mail address.", detail=detail)})
+        raise InvalidInput(
+            {field: Text("This does not look like an e-mail address.", detail=detail)}
+        )
     domain = domain.lower()
     return Address(f"{local}@{domain}", f"{local.lower()}@{domain}")
 
@@ -104,9 +122,12 @@ def _message(typed: str, error: Exception) -> str:
 
 
 def fold_address(key: str) -> str:
-    """Fold an address key to the mailbox it most likely delivers to. Only for ceilings, never for identity.
+    """Fold an address key to the mailbox it most likely delivers to.
 
-    What follows a plus in the local part is left out (RFC 5233), and so are dots at Gmail, which goes by two domains.
+    Only for ceilings, never for identity.
+
+    What follows a plus in the local part is left out (RFC 5233), and so are dots at Gmail, which
+    goes by two domains.
     """
     local, _, domain = key.rpartition("@")
     local = local.partition("+")[0] or local

@@ -43,7 +43,9 @@ def create_app(
     clock: Clock = utcnow,
     resolver: Resolver | None = None,
 ) -> Flask:
-    """The Flask application. Touches neither the database nor the network.
+    """The Flask application.
+
+    Touches neither the database nor the network.
 
     Raises `SettingsError`.
     """
@@ -51,7 +53,9 @@ def create_app(
     templates = template_folder()
     app = Flask("newsletter", static_folder=str(PACKAGE / "web" / "static"))
     app.session_interface = NoSessions()
-    app.jinja_loader = FileSystemLoader([settings.folder / "templates" / "pages", templates / "pages"])
+    app.jinja_loader = FileSystemLoader(
+        [settings.folder / "templates" / "pages", templates / "pages"]
+    )
     app.config.update(
         SECRET_KEY=settings.signing_keys[0],
         SECRET_KEY_FALLBACKS=list(reversed(settings.signing_keys[1:])),

@@ -1,7 +1,9 @@
-"""Proof of work (ALTCHA): makes a puzzle for a visitor's browser, and checks its solution. Pure; gets `now`.
+"""Proof of work (ALTCHA): makes a puzzle for a visitor's browser, and checks its solution.
 
-A puzzle costs a person's machine part of a second and a robot that signs up thousands the thousandfold. Whether a
-solution was used before is the caller's to know: `Solved.nonce` names it.
+Pure; gets `now`.
+
+A puzzle costs a person's machine part of a second and a robot that signs up thousands the
+thousandfold. Whether a solution was used before is the caller's to know: `Solved.nonce` names it.
 """
 
 from __future__ import annotations
@@ -36,7 +38,10 @@ class Solved:
 
 
 class Puzzles:
-    """Makes and checks puzzles. `keys[0]` signs; the others still verify, so that a key can be replaced (T06)."""
+    """Makes and checks puzzles.
+
+    `keys[0]` signs; the others still verify, so that a key can be replaced (T06).
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = [_derived(key) for key in keys]
@@ -56,7 +61,10 @@ class Puzzles:
         return dict(made.to_dict())
 
     def check(self, payload: object, now: datetime) -> Solved | None:
-        """The puzzle that `payload` (base64 of JSON) solves; None for anything else. Never raises."""
+        """The puzzle that `payload` (base64 of JSON) solves; None for anything else.
+
+        Never raises.
+        """
         if not isinstance(payload, str) or not payload or len(payload) > PAYLOAD_AT_MOST:
             return None
         for sign, key_sign in self._keys:
@@ -66,7 +74,10 @@ class Puzzles:
 
 
 def _solved(payload: str, now: datetime) -> Solved | None:
-    """What a payload whose signature holds says. The library's expiry would live by the system's clock, not `now`."""
+    """What a payload whose signature holds says.
+
+    The library's expiry would live by the system's clock, not `now`.
+    """
     parameters = json.loads(base64.b64decode(payload))["challenge"]["parameters"]
     made_at = datetime.fromtimestamp(parameters["data"]["made"], UTC)
     if not timedelta(minutes=-10) <= now - made_at <= LIFETIME:
@@ -75,7 +86,9 @@ def _solved(payload: str, now: datetime) -> Solved | None:
 
 
 def _derived(key: str) -> tuple[bytes, bytes]:
-    """Keys of our own for puzzles and for their solutions, so that none of them can be taken for a link's."""
+    """Keys of our own for puzzles and for their solutions, so that none of them can be taken for a
+    link's.
+    """
     return (
         hmac.digest(hashlib.sha256(key.encode()).digest(), b"newsletter.puzzle", "sha256"),
         hmac.digest(hashlib.sha256(key.encode()).digest(), b"newsletter.solution", "sha256"),

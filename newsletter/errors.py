@@ -24,8 +24,7 @@
     Conflict                    a broken constraint of the database, by its name; no door translates it
 
 Raised low, translated once at each door (`web/errors.py`, `cli/__init__.py`). In a batch a bad item becomes a recorded
-value and the loop goes on.
-"""
+value and the loop goes on."""
 
 from __future__ import annotations
 
@@ -111,8 +110,11 @@ class LinkInvalid(LinkError):
 
 
 class LinkExpired(LinkError):
-    """The signature is right, the time is over. `payload` is what it named: enough to mail its owner a fresh one of the
-    same `purpose`, and never to be shown."""
+    """The signature is right, the time is over.
+
+    `payload` is what it named: enough to mail its owner a fresh one of the same `purpose`, and
+    never to be shown.
+    """
 
     def __init__(self, signed_at: datetime, payload: str = "", purpose: str = "") -> None:
         super().__init__("this link is no longer valid")
@@ -122,7 +124,9 @@ class LinkExpired(LinkError):
 
 
 class LinkSpent(LinkError):
-    """A confirmation of a request that was answered otherwise since; `slug` is the list to ask again."""
+    """A confirmation of a request that was answered otherwise since; `slug` is the list to ask
+    again.
+    """
 
     def __init__(self, slug: str) -> None:
         super().__init__("this link is from an earlier request")
@@ -147,10 +151,18 @@ class FeedGone(FeedError):
 
 
 class FeedUnavailable(FeedError):
-    """Not readable for now; `retry_after` seconds, where the server named them; `status` 0: no answer."""
+    """Not readable for now; `retry_after` seconds, where the server named them; `status` 0: no
+    answer.
+    """
 
     def __init__(
-        self, url: str, reason: str, *, status: int = 0, retry_after: int | None = None, hint: str = ""
+        self,
+        url: str,
+        reason: str,
+        *,
+        status: int = 0,
+        retry_after: int | None = None,
+        hint: str = "",
     ) -> None:
         super().__init__(url, reason, hint=hint)
         self.status = status
@@ -172,7 +184,9 @@ class TemplateProblem(NewsletterError):
 
 
 class TransportError(NewsletterError):
-    """An SMTP server cannot be used (refused, TLS, AUTH); no recipient is to blame. `host` names it.
+    """An SMTP server cannot be used (refused, TLS, AUTH); no recipient is to blame.
+
+    `host` names it.
 
     `rests_for`: seconds until it is asked again, where that is known.
     """
@@ -192,7 +206,10 @@ class LeaseLost(NewsletterError):
 
 
 def place_of(error: BaseException) -> str:
-    """Name an unforeseen error by its type and place, for logs and reports. Its text may name a subscriber."""
+    """Name an unforeseen error by its type and place, for logs and reports.
+
+    Its text may name a subscriber.
+    """
     frames = extract_tb(error.__traceback__)
     where = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{where}"

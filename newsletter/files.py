@@ -1,4 +1,6 @@
-"""Files that hold personal data: created so that only their owner can read them, whatever the umask."""
+"""Files that hold personal data: created so that only their owner can read them, whatever the
+umask.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,16 @@ SIDE_FILES = ("-wal", "-shm", "-journal")
 def open_private(file: Path, mode: str = "w") -> IO[Any]:
     """Open `file` for writing as `open` does; `x` refuses one that exists.
 
-    What is an ordinary file is readable by its owner only before the first byte is in it. Raises `OSError`.
+    What is an ordinary file is readable by its owner only before the first byte is in it. Raises
+    `OSError`.
     """
     exclusive = os.O_EXCL if "x" in mode else os.O_TRUNC
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | exclusive, PRIVATE)
     try:
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            with suppress(PermissionError):  # somebody else's file, opened to us: its mode is theirs
+            with suppress(
+                PermissionError
+            ):  # somebody else's file, opened to us: its mode is theirs
                 os.fchmod(descriptor, PRIVATE)
         binary = "b" in mode
         return os.fdopen(descriptor, "wb" if binary else "w", encoding=None if binary else "utf-8")
@@ -35,7 +40,10 @@ def open_private(file: Path, mode: str = "w") -> IO[Any]:
 
 
 def write_private(file: Path, content: str | bytes) -> None:
-    """Write a whole file that only its owner can read. Raises `OSError`."""
+    """Write a whole file that only its owner can read.
+
+    Raises `OSError`.
+    """
     with open_private(file, "wb") as out:
         out.write(content if isinstance(content, bytes) else content.encode())
 
@@ -56,9 +64,9 @@ def side_files(database: Path) -> list[Path]:
 def prepare_database(file: Path) -> None:
     """Create an SQLite database that does not exist, and refuse one that this user cannot write.
 
-    SQLite would leave side files of this user, which lock the owner of the database out. An existing
-    file is not opened: closing it would release the locks of this process (POSIX).
-    Raises `DatabaseError`.
+    SQLite would leave side files of this user, which lock the owner of the database out. An
+    existing file is not opened: closing it would release the locks of this process (POSIX). Raises
+    `DatabaseError`.
     """
     try:
         os.close(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE))
@@ -70,8 +78,14 @@ def prepare_database(file: Path) -> None:
     for part in (file, *side_files(file)):
         if part.exists() and not os.access(part, os.R_OK | os.W_OK, effective_ids=_EFFECTIVE):
             owner = _owner(file)
-            hint = f"run this command as {owner}" if part == file else f"give it to the owner of {file.name}: {owner}"
-            raise DatabaseError(f"{part} belongs to {_owner(part)} and cannot be written by this user", hint=hint)
+            hint = (
+                f"run this command as {owner}"
+                if part == file
+                else f"give it to the owner of {file.name}: {owner}"
+            )
+            raise DatabaseError(
+                f"{part} belongs to {_owner(part)} and cannot be written by this user", hint=hint
+            )
 
 
 _EFFECTIVE = os.access in os.supports_effective_ids

@@ -1,7 +1,9 @@
-"""The languages that pages and mails speak: which one, which way it is written, its catalogue, its dates.
+"""The languages that pages and mails speak: which one, which way it is written, its catalogue, its
+dates.
 
-The texts in code and templates are English; `newsletter/translations` has a catalogue for each other language. The
-catalogues are read as they are, when a language is first spoken: there is nothing to compile, and nothing to forget.
+The texts in code and templates are English; `newsletter/translations` has a catalogue for each
+other language. The catalogues are read as they are, when a language is first spoken: there is
+nothing to compile, and nothing to forget.
 """
 
 from __future__ import annotations
@@ -32,8 +34,11 @@ FOLDER = Path(__file__).parent / "translations"
 
 
 class Text(str):
-    """Words for people that a door says in their language. As a string it is the English; `detail` (from a library,
-    say) has no translation and is left out elsewhere."""
+    """Words for people that a door says in their language.
+
+    As a string it is the English; `detail` (from a library, say) has no translation and is left out
+    elsewhere.
+    """
 
     msgid: str
     values: dict[str, object]
@@ -61,8 +66,9 @@ def known(tag: object) -> str:
 
 
 def spoken(wanted: object, usual: str) -> str:
-    """In which other of `LANGUAGES` somebody is written to who wants `wanted`, where the `usual` would do for most; ""
-    where it does for her too."""
+    """In which other of `LANGUAGES` somebody is written to who wants `wanted`, where the `usual`
+    would do for most; "" where it does for her too.
+    """
     found = known(wanted)
     return "" if found == known(usual) else found
 
@@ -80,7 +86,9 @@ def day(moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "
 
 @cache
 def _locale(tag: str) -> Locale:
-    """The locale of a tag, or of its language; English of no particular country where there is neither."""
+    """The locale of a tag, or of its language; English of no particular country where there is
+    neither.
+    """
     tag = "en_001" if tag == SOURCE else tag.replace("-", "_")
     for candidate in (tag, tag.partition("_")[0], "en_001"):
         try:
@@ -92,7 +100,9 @@ def _locale(tag: str) -> Locale:
 
 @cache
 def translations(language: str) -> NullTranslations:
-    """The catalogue of one of `LANGUAGES`; English, and any other, says what stands in code and templates."""
+    """The catalogue of one of `LANGUAGES`; English, and any other, says what stands in code and
+    templates.
+    """
     file = FOLDER / language / "LC_MESSAGES" / "messages.po"
     if language == SOURCE or language not in LANGUAGES:
         return NullTranslations()

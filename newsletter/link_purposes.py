@@ -7,7 +7,10 @@ from enum import Enum, StrEnum
 
 
 class LinkScope(Enum):
-    """What a link's holder may see and change. The handle in a link is always a subscription's, but for `LIST`."""
+    """What a link's holder may see and change.
+
+    The handle in a link is always a subscription's, but for `LIST`.
+    """
 
     SUBSCRIPTION = "that subscription, and nothing else of its subscriber"
     SUBSCRIBER = "everything of its subscriber: such a link is only mailed on request"
@@ -15,10 +18,12 @@ class LinkScope(Enum):
 
 
 class LinkPurpose(StrEnum):
-    """The purpose of a signed link. A token of one purpose opens no page of another.
+    """The purpose of a signed link.
 
-    `lifetime` is None where a link works for ever. `path` is the page's first segment. A `renewable` link that has
-    expired is mailed anew, in one tap, to the address we know.
+    A token of one purpose opens no page of another.
+
+    `lifetime` is None where a link works for ever. `path` is the page's first segment. A
+    `renewable` link that has expired is mailed anew, in one tap, to the address we know.
     """
 
     scope: LinkScope
@@ -37,23 +42,36 @@ class LinkPurpose(StrEnum):
         """Make a member out of its declaration."""
         member = str.__new__(cls, value)
         member._value_ = value
-        member.scope, member.lifetime, member.path, member.renewable = scope, lifetime, path or value, renewable
+        member.scope, member.lifetime, member.path, member.renewable = (
+            scope,
+            lifetime,
+            path or value,
+            renewable,
+        )
         return member
 
     CONFIRM = "confirm", LinkScope.SUBSCRIPTION, timedelta(days=7), True
     """Confirms one request of a subscription."""
 
     NEVER = "never", LinkScope.SUBSCRIPTION, timedelta(days=14)
-    """Says of one request that its address's owner did not make it; as long as an unconfirmed request is kept."""
+    """Says of one request that its address's owner did not make it; as long as an unconfirmed
+    request is kept.
+    """
 
     STAY = "stay", LinkScope.SUBSCRIPTION, timedelta(days=200)
     """Confirms a subscription again, for a campaign that asks to."""
 
     PREFERENCES = "preferences", LinkScope.SUBSCRIPTION, timedelta(days=30), True
-    """Changes cadence, topics and pause of a subscription, or ends it. Stands in every mail, forwarded ones too."""
+    """Changes cadence, topics and pause of a subscription, or ends it.
+
+    Stands in every mail, forwarded ones too.
+    """
 
     UNSUBSCRIBE = "unsubscribe", LinkScope.SUBSCRIPTION, None
-    """Ends a subscription. The only link that still works after a change of address."""
+    """Ends a subscription.
+
+    The only link that still works after a change of address.
+    """
 
     RESOURCE = "resources", LinkScope.SUBSCRIPTION, timedelta(days=30), True
     """Opens a file for a confirmed subscription."""
@@ -71,11 +89,16 @@ class LinkPurpose(StrEnum):
     """Confirms a new address; mailed to that address."""
 
     ADDRESS_UNDO = "address-undo", LinkScope.SUBSCRIBER, timedelta(days=7)
-    """Takes a change of address back; mailed to the old address. Names the change, and no subscription."""
+    """Takes a change of address back; mailed to the old address.
+
+    Names the change, and no subscription.
+    """
 
     FORM = "form", LinkScope.LIST, timedelta(days=1)
     """Stamps a sign-up form with the moment it was shown; opens no page."""
 
 
 PATHS = tuple(sorted({purpose.path for purpose in LinkPurpose if purpose is not LinkPurpose.FORM}))
-"""The first segments of all pages that signed links open: no business of logs, search engines and records."""
+"""The first segments of all pages that signed links open: no business of logs, search engines and
+records.
+"""

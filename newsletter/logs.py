@@ -1,4 +1,6 @@
-"""What is logged: one line an event where that is possible, and never an address or a link of a reader."""
+"""What is logged: one line an event where that is possible, and never an address or a link of a
+reader.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def discreet(text: str) -> str:
-    """`text` with addresses and signed links made unrecognisable, and control characters made visible."""
+    """`text` with addresses and signed links made unrecognisable, and control characters made
+    visible.
+    """
     text = _LINK.sub(r"/\1/…", _ADDRESS.sub(lambda match: mask(match[0]), text))
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
@@ -42,7 +46,7 @@ class Discreetly(logging.Filter):
 
 
 def to_stderr() -> None:
-    """Logs to standard error, where whatever supervises the process collects it."""
+    """Log to standard error, where whatever supervises the process collects it."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(DiscreetFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

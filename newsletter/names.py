@@ -1,4 +1,7 @@
-"""Decide which names that visitors typed may stand in a mail. Pure."""
+"""Decide which names that visitors typed may stand in a mail.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,11 @@ _NO_END_AFTER_DOT = re.compile(r"\.[^ .'-]")
 
 
 def clean_name(typed: str) -> str:
-    """Return a typed name as mails may show it; "" where it is none, so that no form carries text or links to others.
+    """Return a typed name as mails may show it; "" where it is none, so that no form carries text
+    or links to others.
 
-    A name has at most 60 letters, marks, spaces, ``'``, ``-`` and ``.``, and no letter directly after a dot.
+    A name has at most 60 letters, marks, spaces, ``'``, ``-`` and ``.``, and no letter directly
+    after a dot.
     """
     if len(typed) > 4 * NAME_AT_MOST:
         return ""

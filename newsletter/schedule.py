@@ -1,4 +1,5 @@
-"""When things happen: which digest period is due, when a feed is polled next, when a refused message is tried again.
+"""When things happen: which digest period is due, when a feed is polled next, when a refused
+message is tried again.
 
 Pure: `now` and randomness are arguments, nothing sleeps and nothing is stored.
 """
@@ -31,7 +32,10 @@ def zone_of(name: str) -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A list's hour. `hour` 0–23 local, `weekday` 0–6 from Monday, `monthday` 1–31 (a month's last day at most)."""
+    """A list's hour.
+
+    `hour` 0–23 local, `weekday` 0–6 from Monday, `monthday` 1–31 (a month's last day at most).
+    """
 
     zone: ZoneInfo
     hour: int = 8
@@ -81,8 +85,8 @@ def _period(cadence: Cadence, schedule: Schedule, day: date) -> Period | None:
 def _moment(day: date, schedule: Schedule) -> datetime:
     """`hour` on `day` as UTC: one moment a day, whatever the clocks do.
 
-    An hour that does not exist (spring) means the same distance after midnight, an hour later on the clock; one that
-    comes twice (autumn) means the first (PEP 495, fold=0).
+    An hour that does not exist (spring) means the same distance after midnight, an hour later on
+    the clock; one that comes twice (autumn) means the first (PEP 495, fold=0).
     """
     return datetime.combine(day, time(schedule.hour), schedule.zone).astimezone(UTC)
 
@@ -92,11 +96,14 @@ def _last_day(day: date) -> int:
     return (following - timedelta(days=following.day)).day
 
 
-def next_poll(now: datetime, *, failures: int, max_age: int | None, retry_after: int | None, jitter: float) -> datetime:
+def next_poll(
+    now: datetime, *, failures: int, max_age: int | None, retry_after: int | None, jitter: float
+) -> datetime:
     """When to ask a feed again.
 
-    Every 15 minutes, or as seldom as its `max_age` (seconds) asks; doubled for each of its `failures` in a row; never
-    before `retry_after` (seconds); a day at most. `jitter` in 0–1 spreads it by up to a tenth.
+    Every 15 minutes, or as seldom as its `max_age` (seconds) asks; doubled for each of its
+    `failures` in a row; never before `retry_after` (seconds); a day at most. `jitter` in 0–1
+    spreads it by up to a tenth.
     """
     wait = max(POLL_EVERY, timedelta(seconds=min(max_age or 0, 86_400)))
     wait = min(wait * (1 << min(failures, 10)), POLL_AT_MOST)
@@ -105,17 +112,22 @@ def next_poll(now: datetime, *, failures: int, max_age: int | None, retry_after:
     return now + wait * (1 + jitter / 10)
 
 
-def next_try(now: datetime, *, attempts: int, waits: Sequence[timedelta], jitter: float) -> datetime:
-    """When a message that was refused for now is tried again after `attempts` tries: `waits[attempts - 1]`, or the last
-    of them (RFC 5321 §4.5.4.1), ±20 % by `jitter` in 0–1."""
+def next_try(
+    now: datetime, *, attempts: int, waits: Sequence[timedelta], jitter: float
+) -> datetime:
+    """When a message that was refused for now is tried again after `attempts` tries:
+    `waits[attempts - 1]`, or the last of them (RFC 5321 §4.5.4.1), ±20 % by `jitter` in 0–1.
+    """
     wait = waits[min(attempts, len(waits)) - 1]
     return now + wait * (0.8 + 0.4 * jitter)
 
 
 @dataclass(frozen=True, slots=True)
 class SeriesStep:
-    """A letter of a series, as far as its moment goes: it is due `after` the series began for a reader, and owed to
-    whoever's moment for it comes once it is there (`since`). A `removed` one is owed to nobody."""
+    """A letter of a series, as far as its moment goes: it is due `after` the series began for a
+    reader, and owed to whoever's moment for it comes once it is there (`since`). A `removed` one is
+    owed to nobody.
+    """
 
     id: int
     after: timedelta
@@ -128,8 +140,9 @@ def next_of_series(
 ) -> tuple[int, datetime] | None:
     """Which letter of a series a reader gets next, and when; None where there is none for him.
 
-    `taken` says which letters he has had, and when. Nothing that stands before one of them comes any more, so that a
-    changed series restarts nobody; and where something was late, what follows keeps its distance.
+    `taken` says which letters he has had, and when. Nothing that stands before one of them comes
+    any more, so that a changed series restarts nobody; and where something was late, what follows
+    keeps its distance.
     """
     ordered = sorted(steps, key=lambda step: (step.after, step.id))
     had = [number for number, step in enumerate(ordered) if step.id in taken]

@@ -1,5 +1,7 @@
-"""How a setting is written: lengths of time, ceilings, keys, addresses. Pure; what is wrong is a `ValueError` that says
-how it should look."""
+"""How a setting is written: lengths of time, ceilings, keys, addresses.
+
+Pure; what is wrong is a `ValueError` that says how it should look.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,18 @@ _WORDS_OF_EXAMPLES = re.compile(
 )
 """The words that example configurations put in the place of a key."""
 _KEY_AT_LEAST, _DISTINCT_AT_LEAST, _OWN_AT_LEAST = 16, 8, 6
-"""Characters: of a key, different ones in it, and those left when the words of examples are taken out."""
+"""Characters: of a key, different ones in it, and those left when the words of examples are taken
+out.
+"""
 _RUN_AT_MOST = 0.7
 """The share of characters that may repeat the one before or count on from it, as in 1234."""
 
 
 def duration(value: object) -> timedelta:
-    """``60``, ``"90 s"``, ``"15m"``, ``"48h"`` or ``"4d"`` as a timedelta. Raises `ValueError`."""
+    """``60``, ``"90 s"``, ``"15m"``, ``"48h"`` or ``"4d"`` as a timedelta.
+
+    Raises `ValueError`.
+    """
     if isinstance(value, timedelta):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -50,13 +57,22 @@ def durations(value: object) -> tuple[timedelta, ...]:
 
 def words(value: object) -> object:
     """Words with spaces or commas between, as a tuple; anything else as it is."""
-    return tuple(re.split(r"[,\s]+", value.strip())) if isinstance(value, str) and value.strip() else value
+    return (
+        tuple(re.split(r"[,\s]+", value.strip()))
+        if isinstance(value, str) and value.strip()
+        else value
+    )
 
 
 def secret(value: SecretStr) -> SecretStr:
-    """Accept a key that nobody guesses. Raises `ValueError`."""
+    """Accept a key that nobody guesses.
+
+    Raises `ValueError`.
+    """
     if _is_guessable(value.get_secret_value().strip().lower()):
-        raise ValueError("too easy to guess; put 32 random characters there (`newsletter init` makes one)")
+        raise ValueError(
+            "too easy to guess; put 32 random characters there (`newsletter init` makes one)"
+        )
     return value
 
 
@@ -77,7 +93,8 @@ def _consists_of(unit: str, text: str) -> bool:
 
 
 def ascii_host(host: str) -> str:
-    """Return a host as it stands on the wire: its A-label in lower case (RFC 5890), or the IP address.
+    """Return a host as it stands on the wire: its A-label in lower case (RFC 5890), or the IP
+    address.
 
     Raises `ValueError` if it is no name of a host.
     """
@@ -86,7 +103,9 @@ def ascii_host(host: str) -> str:
     try:
         return idna.encode(host, uts46=True).decode("ascii")
     except idna.IDNAError:
-        raise ValueError(f"{host} cannot be the name of a host; write it as it is registered") from None
+        raise ValueError(
+            f"{host} cannot be the name of a host; write it as it is registered"
+        ) from None
 
 
 def ascii_url(url: str) -> str:
@@ -126,11 +145,17 @@ def smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     for url in value:
         parts = urlsplit(url.get_secret_value())
         try:
-            usable = parts.scheme in ("smtp", "smtp+starttls", "smtps") and parts.hostname and (parts.port or 1)
+            usable = (
+                parts.scheme in ("smtp", "smtp+starttls", "smtps")
+                and parts.hostname
+                and (parts.port or 1)
+            )
         except ValueError:
             usable = False
         if not usable:
-            raise ValueError("must look like smtp://user:password@host:587, smtp+starttls://… or smtps://…")
+            raise ValueError(
+                "must look like smtp://user:password@host:587, smtp+starttls://… or smtps://…"
+            )
     if not value:
         raise ValueError("names no server")
     return value
@@ -148,7 +173,10 @@ _CEILING = re.compile(r"([1-9]\d*)/(second|minute|hour|day)")
 
 
 def ceiling(text: str) -> Ceiling:
-    """``500/hour``. Raises `ValueError`."""
+    """``500/hour``.
+
+    Raises `ValueError`.
+    """
     if not (found := _CEILING.fullmatch(text.strip())):
         raise ValueError('a ceiling is a number a second, minute, hour or day, like "500/hour"')
     return Ceiling(int(found[1]), _PERIODS[found[2]])
@@ -167,7 +195,11 @@ def domain_ceilings(value: object) -> object:
 def domains(value: object) -> object:
     """Domains with spaces or commas between, as A-labels in lower case."""
     listed = words(value)
-    return tuple(ascii_host(str(domain)) for domain in listed) if isinstance(listed, list | tuple) else listed
+    return (
+        tuple(ascii_host(str(domain)) for domain in listed)
+        if isinstance(listed, list | tuple)
+        else listed
+    )
 
 
 def warmup(value: object) -> object:
@@ -183,7 +215,8 @@ def return_address(value: str) -> str:
     """An address that can grow by a message's reference, its domain as an A-label."""
     local, at, domain = value.rpartition("@")
     value = f"{local}{at}{ascii_host(domain)}"
-    # The local part grows by the reference of a message and may have 64 octets then (RFC 5321 §4.5.3.1.1).
+    # The local part grows by the reference of a message and may have 64 octets then (RFC 5321
+    # §4.5.3.1.1).
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
         raise ValueError("must be a plain address like bounces@news.example.com")
     return value
@@ -193,6 +226,11 @@ def redis_url(value: SecretStr) -> SecretStr:
     """One of Redis' own addresses, its host as an A-label."""
     value = SecretStr(ascii_url(value.get_secret_value()))
     parts = urlsplit(value.get_secret_value())
-    if not ((parts.scheme in ("redis", "rediss") and parts.hostname) or (parts.scheme == "redis+unix" and parts.path)):
-        raise ValueError("must look like redis://user:password@host:6379/0, rediss://… or redis+unix:///path")
+    if not (
+        (parts.scheme in ("redis", "rediss") and parts.hostname)
+        or (parts.scheme == "redis+unix" and parts.path)
+    ):
+        raise ValueError(
+            "must look like redis://user:password@host:6379/0, rediss://… or redis+unix:///path"
+        )
     return value

@@ -1,7 +1,7 @@
 """Frozen `Settings` out of newsletter.toml and the NEWSLETTER_* environment.
 
-Reads the two sources, lays the environment over the file, and validates once, so that every mistake is reported at
-once with its key, its place and the mend. Opens no database and no connection.
+Reads the two sources, lays the environment over the file, and validates once, so that every mistake
+is reported at once with its key, its place and the mend. Opens no database and no connection.
 """
 
 from __future__ import annotations
@@ -13,7 +13,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 
 from newsletter import setting_types
 from newsletter.errors import SettingsError
@@ -29,22 +37,28 @@ Positive = Annotated[int, Field(gt=0)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True
+    )
 
 
 class Smtp(_Table):
     """How mail leaves."""
 
-    url: Annotated[tuple[SecretStr, ...], BeforeValidator(words), AfterValidator(setting_types.smtp_urls)] = (
-        SecretStr("smtp://localhost:25"),
-    )
+    url: Annotated[
+        tuple[SecretStr, ...], BeforeValidator(words), AfterValidator(setting_types.smtp_urls)
+    ] = (SecretStr("smtp://localhost:25"),)
     connections: Annotated[int, Field(gt=0, le=100)] = 4
     max_per_second: Annotated[float, Field(gt=0)] | None = None
     max_per_hour: Positive | None = None
     max_per_day: Positive | None = None
-    max_per_domain: Annotated[dict[str, Ceiling], BeforeValidator(setting_types.domain_ceilings)] = {}
+    max_per_domain: Annotated[
+        dict[str, Ceiling], BeforeValidator(setting_types.domain_ceilings)
+    ] = {}
     warmup: Annotated[Positive | None, BeforeValidator(setting_types.warmup)] = None
-    retry_after: Annotated[tuple[timedelta, ...], BeforeValidator(durations)] = durations("1m 5m 15m 1h 4h 8h")
+    retry_after: Annotated[tuple[timedelta, ...], BeforeValidator(durations)] = durations(
+        "1m 5m 15m 1h 4h 8h"
+    )
     patience: Annotated[Duration, Field(le=timedelta(days=4))] = timedelta(hours=48)
     timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=60)
     ca_file: Path | None = None
@@ -93,7 +107,9 @@ class Settings(_Table):
     secret_key: Secret
     secret_key_fallbacks: Annotated[tuple[Secret, ...], BeforeValidator(words)] = ()
     base_url: Annotated[str, AfterValidator(setting_types.base_url)] = "http://localhost:8025"
-    database_url: Annotated[str, AfterValidator(setting_types.database_url)] = "sqlite:///newsletter.db"
+    database_url: Annotated[str, AfterValidator(setting_types.database_url)] = (
+        "sqlite:///newsletter.db"
+    )
     smtp: Smtp = Smtp()
     bounces: Bounces = Bounces()
     feeds: Feeds = Feeds()
@@ -104,7 +120,9 @@ class Settings(_Table):
     @property
     def signing_keys(self) -> tuple[str, ...]:
         """The key that signs, then those that only verify."""
-        return tuple(key.get_secret_value() for key in (self.secret_key, *self.secret_key_fallbacks))
+        return tuple(
+            key.get_secret_value() for key in (self.secret_key, *self.secret_key_fallbacks)
+        )
 
 
 def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
@@ -117,7 +135,8 @@ def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from `path`, else ``$NEWSLETTER_CONFIG``, else ``./newsletter.toml``, under the environment.
+    """Settings from `path`, else ``$NEWSLETTER_CONFIG``, else ``./newsletter.toml``, under the
+    environment.
 
     Raises `SettingsError` with every mistake there is.
     """
@@ -165,9 +184,13 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
         yield prefix + name
 
 
-def _lay_over(values: dict[str, Any], places: dict[str, str], environ: Mapping[str, str], problems: list[str]) -> None:
+def _lay_over(
+    values: dict[str, Any], places: dict[str, str], environ: Mapping[str, str], problems: list[str]
+) -> None:
     variables = {PREFIX + key.upper().replace(".", "__"): key for key in keys()}
-    for variable in sorted(name for name in environ if name.startswith(PREFIX) and name != CONFIG_VARIABLE):
+    for variable in sorted(
+        name for name in environ if name.startswith(PREFIX) and name != CONFIG_VARIABLE
+    ):
         name = variable.removesuffix("_FILE") if variable not in variables else variable
         key = variables.get(name)
         if key is None:
@@ -196,7 +219,9 @@ def _problem(item: Any, places: Mapping[str, str], file: Path) -> str:
         return f"{where}: unknown setting{_did_you_mean(key, list(keys()))}"
     if item["type"] == "missing":
         variable = PREFIX + key.upper().replace(".", "__")
-        return f"{file}: {key}: missing; put it there or into {variable} (`newsletter init` makes one)"
+        return (
+            f"{file}: {key}: missing; put it there or into {variable} (`newsletter init` makes one)"
+        )
     if item["type"] == "model_type":
         return f"{where}: is a table; write [{key}] on a line of its own, and its settings below it"
     return f"{where}: {item['msg'].removeprefix('Value error, ')}"

@@ -1,7 +1,8 @@
-"""Signed links: one purpose each, one salt each; handles; and the references that name a message outside.
+"""Signed links: one purpose each, one salt each; handles; and the references that name a message
+outside.
 
-A token is `payload.signature`, or `payload.time.signature` where its purpose has a lifetime. What the payload names
-(a subscription's handle) is the caller's; nothing here knows the database.
+A token is `payload.signature`, or `payload.time.signature` where its purpose has a lifetime. What
+the payload names (a subscription's handle) is the caller's; nothing here knows the database.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ _HANDLE_BYTES = 9
 
 
 def new_handle() -> str:
-    """Make a public name for a row: 12 random URL-safe characters, with a letter or digit at both ends.
+    """Make a public name for a row: 12 random URL-safe characters, with a letter or digit at both
+    ends.
 
-    It says nothing of how many rows there are. Mail programs leave a hyphen at the end of an address out of the link.
+    It says nothing of how many rows there are. Mail programs leave a hyphen at the end of an
+    address out of the link.
     """
     while True:
         handle = secrets.token_urlsafe(_HANDLE_BYTES)
@@ -40,8 +43,9 @@ def new_handle() -> str:
 class _Mac(HMACAlgorithm):
     """Sign with HMAC-SHA256, cut to 191 bits (RFC 2104 section 5).
 
-    24 bytes leave base64 no spare bits, so that each token has one spelling. With one bit of the last byte always
-    clear, the last of the 32 characters is a letter from A to f: a token never ends with a hyphen or underscore.
+    24 bytes leave base64 no spare bits, so that each token has one spelling. With one bit of the
+    last byte always clear, the last of the 32 characters is a letter from A to f: a token never
+    ends with a hyphen or underscore.
     """
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
@@ -61,7 +65,10 @@ class _Signer(Signer):
 
 
 class Tokens:
-    """Signs and opens links. `keys[0]` signs; the others still verify, so that a key can be replaced (T06, T07)."""
+    """Signs and opens links.
+
+    `keys[0]` signs; the others still verify, so that a key can be replaced (T06, T07).
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         # itsdangerous signs with the last key of its list.
@@ -76,7 +83,9 @@ class Tokens:
             )
             for purpose in LinkPurpose
         }
-        self._lifetimes: dict[str, timedelta | None] = {purpose: purpose.lifetime for purpose in LinkPurpose}
+        self._lifetimes: dict[str, timedelta | None] = {
+            purpose: purpose.lifetime for purpose in LinkPurpose
+        }
 
     def sign(self, purpose: LinkPurpose, payload: str, now: datetime) -> str:
         """The token for `payload`, made at `now`."""
@@ -85,7 +94,10 @@ class Tokens:
         return self._signers[purpose].sign(payload).decode("ascii")
 
     def open(self, purpose: LinkPurpose, token: str, now: datetime) -> str:
-        """The payload of `token`. Raises `LinkInvalid`, or `LinkExpired` where only the time is over."""
+        """The payload of `token`.
+
+        Raises `LinkInvalid`, or `LinkExpired` where only the time is over.
+        """
         if not _TOKEN.fullmatch(token):
             raise LinkInvalid
         try:
@@ -109,9 +121,10 @@ class Tokens:
 class References:
     """Names deliveries to the outside: in Message-IDs, return paths and envelope ids.
 
-    A reference is 24 characters from a to z and 2 to 7, as mail systems that fold the case of a local part keep them.
-    It holds a delivery's id, encrypted under a MAC of itself (a synthetic IV, as in RFC 5297): the same delivery always
-    has the same reference, nobody without the key can count by them or make one up, and `find_delivery` reads it back.
+    A reference is 24 characters from a to z and 2 to 7, as mail systems that fold the case of a
+    local part keep them. It holds a delivery's id, encrypted under a MAC of itself (a synthetic IV,
+    as in RFC 5297): the same delivery always has the same reference, nobody without the key can
+    count by them or make one up, and `find_delivery` reads it back.
     """
 
     _MAC_BYTES, _ID_BYTES = 9, 6
@@ -133,12 +146,15 @@ class References:
             return None
         mac, encrypted = raw[: self._MAC_BYTES], raw[self._MAC_BYTES :]
         plain = self._encrypt(encrypted, mac)
-        genuine = len(encrypted) == self._ID_BYTES and hmac.compare_digest(mac, self._authenticate(plain))
+        genuine = len(encrypted) == self._ID_BYTES and hmac.compare_digest(
+            mac, self._authenticate(plain)
+        )
         return int.from_bytes(plain, "big") if genuine else None
 
     def message_id(self, delivery: int, domain: str) -> str:
-        """Name a delivery's message, without angle brackets: the same however often it is sent (RFC 5322 section
-        3.6.4)."""
+        """Name a delivery's message, without angle brackets: the same however often it is sent (RFC
+        5322 section 3.6.4).
+        """
         return f"{self.name_delivery(delivery)}@{domain}"
 
     def _authenticate(self, plain: bytes) -> bytes:
@@ -155,7 +171,8 @@ def random_message_id(domain: str) -> str:
 
 
 def return_path(address: str, reference: str) -> str:
-    """Make the envelope sender of one message (VERP), ``bounces+k3v9…@example.com``: a report of its failure names it.
+    """Make the envelope sender of one message (VERP), ``bounces+k3v9…@example.com``: a report of
+    its failure names it.
 
     `reference` is the local part of its Message-ID, which nobody can make up.
     """
@@ -164,12 +181,16 @@ def return_path(address: str, reference: str) -> str:
 
 
 def keyed_hash(key: str, value: str) -> str:
-    """HMAC-SHA256 of `value`, hex: for what must be recognised and never read back (an erased address)."""
+    """HMAC-SHA256 of `value`, hex: for what must be recognised and never read back (an erased
+    address).
+    """
     return hmac.digest(
         hashlib.sha256(b"newsletter.suppression" + key.encode()).digest(), value.encode(), "sha256"
     ).hex()
 
 
 def fingerprint(secret_key: str) -> str:
-    """Identify a signing key without revealing it: 16 hexadecimal digits, to compare with a stored one."""
+    """Identify a signing key without revealing it: 16 hexadecimal digits, to compare with a stored
+    one.
+    """
     return hmac.digest(secret_key.encode(), b"newsletter.fingerprint", "sha256")[:8].hex()

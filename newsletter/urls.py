@@ -1,4 +1,7 @@
-"""The address of everything a reader can open. Always under `base_url`, whatever host a request named (T14)."""
+"""The address of everything a reader can open.
+
+Always under `base_url`, whatever host a request named (T14).
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,9 @@ class Links:
         return self._signed(LinkPurpose.ADDRESS_UNDO, change, now)
 
     def resource(self, name: str) -> str:
-        """What stands for a resource until a reader is known, and for everybody: a page that mails readers theirs."""
+        """What stands for a resource until a reader is known, and for everybody: a page that mails
+        readers theirs.
+        """
         return f"{self.base_url}/resources/{name}"
 
     def resource_of(self, handle: str, name: str, now: datetime) -> str:
@@ -86,8 +91,19 @@ class Links:
 
 RESERVED_SLUGS = frozenset(
     {
-        "admin", "archive", "embed", "favicon.ico", "healthz", "hooks", "link", "metrics", "robots.txt", "static",
-        "subscribe", *(purpose.value for purpose in LinkPurpose), *PATHS,
+        "admin",
+        "archive",
+        "embed",
+        "favicon.ico",
+        "healthz",
+        "hooks",
+        "link",
+        "metrics",
+        "robots.txt",
+        "static",
+        "subscribe",
+        *(purpose.value for purpose in LinkPurpose),
+        *PATHS,
     }
-)  # fmt: skip
+)
 """What no list may be called, because pages of that name are there already."""

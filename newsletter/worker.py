@@ -1,5 +1,8 @@
-"""The worker: ticks that look into the database for what is due, and do it. APScheduler only ticks; a missed tick loses
-nothing, and two workers at once do nothing twice, because every claim is made in the database."""
+"""The worker: ticks that look into the database for what is due, and do it.
+
+APScheduler only ticks; a missed tick loses nothing, and two workers at once do nothing twice,
+because every claim is made in the database.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ log = logging.getLogger("newsletter.worker")
 REST_AFTER_PROBLEM = timedelta(seconds=5)
 
 
-class Worker:
+class WorkerProcess:
     """Does what is due, each kind of work in a thread of its own, until `stop` is called."""
 
     def __init__(self, app: Flask, *, poll_seconds: int = 15) -> None:
@@ -54,10 +57,12 @@ class Worker:
             (self.send, 1),
             (self.upkeep, 3600),
         ):
-            self._scheduler.add_job(self._guarded(work), "interval", seconds=seconds, next_run_time=None)
+            self._scheduler.add_job(
+                self._guarded(work), "interval", seconds=seconds, next_run_time=None
+            )
 
     def start(self) -> None:
-        """Begins to tick, at once with everything."""
+        """Begin to tick, at once with everything."""
         self._scheduler.start(paused=True)
         for job in self._scheduler.get_jobs():
             job.modify(next_run_time=self._now())
@@ -69,7 +74,7 @@ class Worker:
         return utcnow()
 
     def stop(self) -> None:
-        """Finishes the messages in flight and what else is being done, and ends."""
+        """Finish the messages in flight and what else is being done, and ends."""
         self.stopping.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
@@ -85,7 +90,9 @@ class Worker:
             return sent
 
     def _guarded(self, work: Callable[[], object]) -> Callable[[], None]:
-        """`work` in an application context of its own; what fails is said in a line and tried at the next tick."""
+        """`work` in an application context of its own; what fails is said in a line and tried at
+        the next tick.
+        """
 
         def run() -> None:
             if self.stopping.is_set():
@@ -104,17 +111,18 @@ class Worker:
         return run
 
     def alive(self) -> None:
-        """Says that this worker lives."""
+        """Say that this worker lives."""
         workers.tick(self.env, self.identity)
 
     def poll(self, *, eager: bool = False) -> None:
-        """Feeds that are due."""
+        """Feed that are due."""
         for result in polling.poll_due(self.env, eager=eager, stop=self.stopping.is_set):
             if result.error:
                 log.warning("feed %s: %s", result.feed_id, result.error)
 
     def compose(self) -> None:
-        """Entries whose time has come, digests whose hour has come, letters whose moment has come, series.
+        """Entries whose time has come, digests whose hour has come, letters whose moment has come,
+        series.
 
         Nothing while mail is held after a restore: it would all be due at once when it is released.
         """
@@ -123,12 +131,20 @@ class Worker:
         entries.promote_due(self.env)
         for composed in digests.compose_due(self.env, stop=self.stopping.is_set):
             if composed.problem:
-                log.error("the %s digest of list %s: %s", composed.cadence, composed.list, composed.problem)
+                log.error(
+                    "the %s digest of list %s: %s",
+                    composed.cadence,
+                    composed.list,
+                    composed.problem,
+                )
         letters.start_due(self.env)
         series.advance_due(self.env)
 
     def send(self) -> None:
-        """Everything in the outbox that is due. A server that cannot be used is said once, and asked again later."""
+        """Everything in the outbox that is due.
+
+        A server that cannot be used is said once, and asked again later.
+        """
         self._transport = self._transport or self.env.transport()
         sent = sending.send_due(self.env, stop=self.stopping.is_set, transport=self._transport)
         if sent.problem != self._problem:
@@ -138,7 +154,9 @@ class Worker:
             self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
 
     def gate(self) -> None:
-        """Confirmations that may go: in a thread of its own, for it asks DNS, and sending must not wait for that."""
+        """Confirmations that may go: in a thread of its own, for it asks DNS, and sending must not
+        wait for that.
+        """
         if not installation.find_hold():
             flood_control.open_gate(self.env)
 

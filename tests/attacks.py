@@ -59,7 +59,9 @@ def payloads() -> list[str]:
     """All of them, each once."""
     found = [f"<{tag} {event}={RUN} src=x>" for tag, event in product(_TAGS, _EVENTS)]
     found += [link.format(scheme) for link, scheme in product(_LINKS, _SCHEMES)]
-    found += [f'<div style="{style}">x</div>' for style in _STYLES] + [f"<style>{style}</style>" for style in _STYLES]
+    found += [f'<div style="{style}">x</div>' for style in _STYLES] + [
+        f"<style>{style}</style>" for style in _STYLES
+    ]
     found += _MUTATIONS + _ELEMENTS
     found += [f"<p>{payload}" for payload in _MUTATIONS]
     return list(dict.fromkeys(found))
@@ -128,7 +130,13 @@ class _Reader(HTMLParser):
             "srcdoc", "srcset", "formaction", "background", "ping", "poster", "xlink:href", "http-equiv", "target", "is",
         }  # fmt: skip
         leads = name in ("href", "src") and not re.match(r"https?://|mailto:", value)
-        if acts or leads or (name == "style" and _HARM.search(value)) or "<" in value or ">" in value:
+        if (
+            acts
+            or leads
+            or (name == "style" and _HARM.search(value))
+            or "<" in value
+            or ">" in value
+        ):
             self.found.append(f"<{tag} {name}={value[:80]!r}>")
 
     def handle_comment(self, data: str) -> None:

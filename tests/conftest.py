@@ -22,7 +22,9 @@ from newsletter.settings import Settings
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 
 # Machines are shared: how long an example takes says nothing about the code.
-hypothesis.settings.register_profile("shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "shared", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("shared")
 
 SECRET = "a-key-for-tests-only-0123456789abcdef"
@@ -102,7 +104,9 @@ def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: P
         return f"sqlite:///{file}"
     url: str = request.getfixturevalue("postgresql_url")
     # Much faster than TRUNCATE where the tables are nearly empty.
-    tables = [table.name for table in Base.metadata.sorted_tables if table.name != "installation_keys"]
+    tables = [
+        table.name for table in Base.metadata.sorted_tables if table.name != "installation_keys"
+    ]
     emptied = "; ".join(f"DELETE FROM {name}" for name in reversed(tables))
     with request.getfixturevalue("postgresql_engine").begin() as connection:
         connection.exec_driver_sql(emptied)
@@ -151,8 +155,12 @@ def fake_dns() -> FakeDns:
 
 
 @pytest.fixture
-def app(settings: Settings, clock: Clock, fake_fetch: FakeFetch, sink: Sink, fake_dns: FakeDns) -> Iterator[Flask]:
-    app = create_app(settings, transport=lambda: sink, fetch=fake_fetch, clock=clock, resolver=fake_dns)
+def app(
+    settings: Settings, clock: Clock, fake_fetch: FakeFetch, sink: Sink, fake_dns: FakeDns
+) -> Iterator[Flask]:
+    app = create_app(
+        settings, transport=lambda: sink, fetch=fake_fetch, clock=clock, resolver=fake_dns
+    )
     yield app
     with app.app_context():
         db.session.remove()

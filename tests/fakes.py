@@ -39,7 +39,9 @@ class FakeFetch:
         self.requests: list[tuple[str, str | None, str | None]] = []
         self._lock = threading.Lock()
 
-    def __call__(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+    def __call__(
+        self, url: str, *, etag: str | None = None, last_modified: str | None = None
+    ) -> Fetched:
         with self._lock:
             self.requests.append((url, etag, last_modified))
         page = self.pages.get(url, FeedUnavailable(url, "404 Not Found", status=404))
@@ -123,7 +125,9 @@ class Sink:
 
     def to(self, address: str) -> list[EmailMessage]:
         """What one recipient got."""
-        return [parsed(outgoing.data) for outgoing in self.accepted if outgoing.recipient == address]
+        return [
+            parsed(outgoing.data) for outgoing in self.accepted if outgoing.recipient == address
+        ]
 
 
 def parsed(data: bytes) -> EmailMessage:

@@ -41,13 +41,18 @@ class FeedsServer:
                     head += part
                 first, *rest = head.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
                 path = first.split(" ")[1]
-                headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
+                headers = {
+                    name.lower(): value
+                    for name, _, value in (line.partition(": ") for line in rest)
+                }
                 self.requests.append((path, headers))
                 self.answers.get(path, status(404))(connection, path, headers)
             except OSError:
                 return
 
-    def page(self, path: str, body: bytes, content_type: str = "application/rss+xml", **headers: str) -> str:
+    def page(
+        self, path: str, body: bytes, content_type: str = "application/rss+xml", **headers: str
+    ) -> str:
         """Serves `body` at `path`. Returns its address."""
         self.answers[path] = ok(body, content_type, **headers)
         return self.url + path
@@ -73,13 +78,17 @@ def raw(data: bytes) -> Answer:
 def status(code: int, reason: str = "No", **headers: str) -> Answer:
     """An answer without a body."""
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    return raw(f"HTTP/1.1 {code} {reason}\r\n{lines}Content-Length: 0\r\nConnection: close\r\n\r\n".encode())
+    return raw(
+        f"HTTP/1.1 {code} {reason}\r\n{lines}Content-Length: 0\r\nConnection: close\r\n\r\n".encode()
+    )
 
 
 def ok(body: bytes, content_type: str = "application/rss+xml", **headers: str) -> Answer:
     """200 with `body`."""
     lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{lines}"
+    head = (
+        f"HTTP/1.1 200 OK\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}\r\n{lines}"
+    )
     return raw(f"{head}Connection: close\r\n\r\n".encode() + body)
 
 
@@ -99,7 +108,9 @@ def drip(piece: bytes, seconds: float, first: bytes = b"") -> Answer:
     return answer
 
 
-def rss(*items: str, title: str = "Blog", link: str = "https://blog.example.com/", extra: str = "") -> bytes:
+def rss(
+    *items: str, title: str = "Blog", link: str = "https://blog.example.com/", extra: str = ""
+) -> bytes:
     """An RSS 2.0 feed around ready-made items."""
     return (
         '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/">'
@@ -107,12 +118,16 @@ def rss(*items: str, title: str = "Blog", link: str = "https://blog.example.com/
     ).encode()
 
 
-def item(title: str, *, link: str | None = None, guid: str | None = None, date: str = "", body: str = "") -> str:
+def item(
+    title: str, *, link: str | None = None, guid: str | None = None, date: str = "", body: str = ""
+) -> str:
     """One item; its link follows from its title unless given."""
     link = f"https://blog.example.com/{title.lower().replace(' ', '-')}/" if link is None else link
     guid = link if guid is None else guid
     parts = [f"<title>{title}</title>", f"<link>{link}</link>" if link else ""]
     parts.append(f'<guid isPermaLink="false">{guid}</guid>' if guid else "")
     parts.append(f"<pubDate>{date}</pubDate>" if date else "")
-    parts.append(f"<content:encoded><![CDATA[{body or f'<p>{title}, at length.</p>'}]]></content:encoded>")
+    parts.append(
+        f"<content:encoded><![CDATA[{body or f'<p>{title}, at length.</p>'}]]></content:encoded>"
+    )
     return f"<item>{''.join(parts)}</item>"

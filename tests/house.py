@@ -29,7 +29,13 @@ class House:
     def open(self, **values: object) -> Environment:
         self.close()
         settings = self.settings.model_copy(update=values)
-        app = create_app(settings, transport=lambda: self.sink, fetch=FakeFetch(), clock=self.clock, resolver=FakeDns())
+        app = create_app(
+            settings,
+            transport=lambda: self.sink,
+            fetch=FakeFetch(),
+            clock=self.clock,
+            resolver=FakeDns(),
+        )
         self._context = app.app_context()
         self._context.push()
         self.app: Flask = app

@@ -43,7 +43,9 @@ def add_reader(
     now: datetime = START,
 ) -> Subscription:
     """A subscriber on `mailing_list`."""
-    subscriber = Subscriber(handle=new_handle(), email=email, email_key=email.lower(), name=name, created_at=now)
+    subscriber = Subscriber(
+        handle=new_handle(), email=email, email_key=email.lower(), name=name, created_at=now
+    )
     subscription = Subscription(
         handle=new_handle(),
         list_id=mailing_list.id,
@@ -59,15 +61,26 @@ def add_reader(
     return subscription
 
 
-def add_feed(session: Session, mailing_list: MailingList, url: str = "https://blog.example.com/feed/") -> Feed:
+def add_feed(
+    session: Session, mailing_list: MailingList, url: str = "https://blog.example.com/feed/"
+) -> Feed:
     """A feed that was just read."""
-    feed = Feed(list_id=mailing_list.id, url=url, title="Blog", next_poll_at=START, created_at=START, read_at=START)
+    feed = Feed(
+        list_id=mailing_list.id,
+        url=url,
+        title="Blog",
+        next_poll_at=START,
+        created_at=START,
+        read_at=START,
+    )
     session.add(feed)
     session.flush()
     return feed
 
 
-def add_entry(session: Session, feed: Feed, title: str, *, fate: str = "ready", now: datetime = START) -> Entry:
+def add_entry(
+    session: Session, feed: Feed, title: str, *, fate: str = "ready", now: datetime = START
+) -> Entry:
     """An entry; a ready one gets its list's next number."""
     seq = None
     if fate == "ready":

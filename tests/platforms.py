@@ -5,7 +5,9 @@ Each: name of the file, its content, the platform it is known by, and for each a
 
 from __future__ import annotations
 
-MAILCHIMP = "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP"
+MAILCHIMP = (
+    "Email Address,First Name,Last Name,MEMBER_RATING,OPTIN_TIME,OPTIN_IP,CONFIRM_TIME,CONFIRM_IP"
+)
 FILES: list[tuple[str, str, str, dict[str, str]]] = [
     (
         "subscribed_members_export_1.csv",

@@ -36,7 +36,9 @@ def program_environment(app: Flask, **more: str) -> dict[str, str]:
     }
 
 
-def start_program(folder: Path, environment: dict[str, str], *command: str) -> subprocess.Popen[str]:
+def start_program(
+    folder: Path, environment: dict[str, str], *command: str
+) -> subprocess.Popen[str]:
     """Start `newsletter COMMAND` in `folder`; its output is one stream of text."""
     code = "from newsletter.cli import main; main()"
     return subprocess.Popen(

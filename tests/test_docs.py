@@ -38,7 +38,9 @@ def test_the_readme_names_the_two_commands() -> None:
     assert "make test" in text
 
 
-@pytest.mark.parametrize("page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize(
+    "page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
+)
 def test_links_and_commands_in_the_docs_exist(page: str) -> None:
     from newsletter.cli import COMMANDS
 
@@ -54,7 +56,11 @@ def test_links_and_commands_in_the_docs_exist(page: str) -> None:
 def test_every_migration_and_every_model_agree(app: Flask) -> None:
     with app.app_context(), db.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": False})
-        found = [change for change in compare_metadata(context, Base.metadata) if change[0] != "remove_table"]
+        found = [
+            change
+            for change in compare_metadata(context, Base.metadata)
+            if change[0] != "remove_table"
+        ]
     assert found == []
 
 

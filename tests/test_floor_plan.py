@@ -84,7 +84,12 @@ def test_doors_hold_no_query() -> None:
 def test_sockets_stay_at_the_edges() -> None:
     for file in FILES:
         if room(file) not in ("mail", "feeds", "demo"):
-            bad = {name.split(".")[0] for name in imports(file)} & {"smtplib", "socket", "ssl", "urllib3"}
+            bad = {name.split(".")[0] for name in imports(file)} & {
+                "smtplib",
+                "socket",
+                "ssl",
+                "urllib3",
+            }
             assert not bad or (file.name == "workers.py" and bad == {"socket"}), f"{file}: {bad}"
 
 
@@ -97,7 +102,11 @@ def test_only_services_commit() -> None:
 def test_ground_and_outside_world_know_no_framework() -> None:
     for file in FILES:
         if FLOOR.get(room(file), 99) <= FLOOR["feeds"]:
-            bad = {name.split(".")[0] for name in imports(file)} & {"flask", "sqlalchemy", "flask_sqlalchemy"}
+            bad = {name.split(".")[0] for name in imports(file)} & {
+                "flask",
+                "sqlalchemy",
+                "flask_sqlalchemy",
+            }
             assert not bad, f"{file}: {bad}"
 
 

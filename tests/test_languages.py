@@ -14,7 +14,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from newsletter.db.session import transaction
-from newsletter.i18n import FOLDER, LANGUAGES, SOURCE, Text, day, direction, known, say, translations
+from newsletter.i18n import (
+    FOLDER,
+    LANGUAGES,
+    SOURCE,
+    Text,
+    day,
+    direction,
+    known,
+    say,
+    translations,
+)
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from newsletter.tokens import Tokens
@@ -41,7 +51,9 @@ def texts() -> set[tuple[str, ...]]:
     for folder, method, options in places:
         pattern = "**.py" if method == "python" else "**"
         mapping = [(pattern, method)]
-        for _, _, message, _, _ in extract_from_dir(str(ROOT / folder), mapping, {pattern: options}, keywords=keywords):
+        for _, _, message, _, _ in extract_from_dir(
+            str(ROOT / folder), mapping, {pattern: options}, keywords=keywords
+        ):
             found.add(message if isinstance(message, tuple) else (message,))
     return found
 
@@ -78,13 +90,19 @@ def test_translations_keep_what_is_filled_in_and_every_link(language: str) -> No
             for form in message.string:
                 assert set(_PLACE.findall(form)) <= allowed, (language, form)
         else:
-            assert sorted(_PLACE.findall(message.string)) == sorted(_PLACE.findall(message.id)), (language, message.id)
+            assert sorted(_PLACE.findall(message.string)) == sorted(_PLACE.findall(message.id)), (
+                language,
+                message.id,
+            )
         for form in message.string if isinstance(message.string, tuple) else (message.string,):
-            assert '"' not in _PLACE.sub("", form), f"{language}: a plain quotation mark would end an attribute: {form}"
+            assert '"' not in _PLACE.sub("", form), (
+                f"{language}: a plain quotation mark would end an attribute: {form}"
+            )
 
 
 _CODE = re.compile(
-    r"\{%-?\s*trans\b.*?\{%-?\s*endtrans\s*-?%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<style>.*?</style>|<!--.*?-->", re.S
+    r"\{%-?\s*trans\b.*?\{%-?\s*endtrans\s*-?%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<style>.*?</style>|<!--.*?-->",
+    re.S,
 )
 _SPOKEN = re.compile(r'\b(?:alt|title|placeholder|aria-label|aria-roledescription)="([^"]*)"')
 # The layout's word for what a mail is, and an endonym of HTML's, are the same everywhere.
@@ -92,7 +110,9 @@ _SAME_EVERYWHERE = {"Newsletter", "email"}
 
 
 @pytest.mark.parametrize(
-    "template", sorted((ROOT / "templates").rglob("*.*")), ids=lambda path: str(path.relative_to(ROOT / "templates"))
+    "template",
+    sorted((ROOT / "templates").rglob("*.*")),
+    ids=lambda path: str(path.relative_to(ROOT / "templates")),
 )
 def test_no_template_says_anything_unmarked(template: Path) -> None:
     """What a person reads stands in {% trans %}, or is a value."""
@@ -107,7 +127,10 @@ def test_no_template_says_anything_unmarked(template: Path) -> None:
 
 
 def test_a_text_is_english_until_a_door_says_otherwise() -> None:
-    text = Text("Yes, send me %(list)s by e-mail. I can unsubscribe at any time with one click.", list="Ana's Letters")
+    text = Text(
+        "Yes, send me %(list)s by e-mail. I can unsubscribe at any time with one click.",
+        list="Ana's Letters",
+    )
     assert text.startswith("Yes, send me Ana's Letters")
     assert say(text, "de").startswith("Ja, schicken Sie mir „Ana's Letters“")
     assert say("as it is", "de") == "as it is"
@@ -115,7 +138,8 @@ def test_a_text_is_english_until_a_door_says_otherwise() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "found"), [("de-AT", "de"), ("AR_eg", "ar"), ("pt", ""), ("", ""), (None, ""), ("x" * 9999, ""), (7, "")]
+    ("tag", "found"),
+    [("de-AT", "de"), ("AR_eg", "ar"), ("pt", ""), ("", ""), (None, ""), ("x" * 9999, ""), (7, "")],
 )
 def test_which_language_a_tag_means(tag: object, found: str) -> None:
     assert known(tag) == found
@@ -131,7 +155,13 @@ def test_dates_and_directions() -> None:
     assert day(moment, "ro") == "24 noiembrie 2026"
     assert day(moment, "ar") == "24 نوفمبر 2026"
     assert day(moment, "no such tag") == "24 November 2026"
-    assert [direction(tag) for tag in ("ar", "he", "de", "", "??")] == ["rtl", "rtl", "ltr", "ltr", "ltr"]
+    assert [direction(tag) for tag in ("ar", "he", "de", "", "??")] == [
+        "rtl",
+        "rtl",
+        "ltr",
+        "ltr",
+        "ltr",
+    ]
 
 
 def test_plurals_of_romanian_and_arabic() -> None:
@@ -169,8 +199,13 @@ def french_list(app: Flask) -> None:
 
 @pytest.mark.any_database
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_browser_is_answered_in_its_language(client: FlaskClient, french_list: None, language: str) -> None:
-    answer = client.get("/blog/check-your-inbox", headers={"Accept-Language": f"pt-BR, {language}-XX;q=0.8, en;q=0.1"})
+def test_the_browser_is_answered_in_its_language(
+    client: FlaskClient, french_list: None, language: str
+) -> None:
+    answer = client.get(
+        "/blog/check-your-inbox",
+        headers={"Accept-Language": f"pt-BR, {language}-XX;q=0.8, en;q=0.1"},
+    )
     page = answer.get_data(as_text=True)
     assert HEADINGS[language] in page
     assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in page
@@ -185,7 +220,9 @@ def test_the_form_comes_before_the_browser_and_the_browser_before_the_list(
     german = {"Accept-Language": "de"}
     assert "Ihre E-Mail-Adresse" in client.get("/blog/", headers=german).get_data(as_text=True)
     assert "Su dirección" in client.get("/blog/?language=es", headers=german).get_data(as_text=True)
-    assert "Votre adresse" in client.get("/blog/", headers={"Accept-Language": "pt"}).get_data(as_text=True)
+    assert "Votre adresse" in client.get("/blog/", headers={"Accept-Language": "pt"}).get_data(
+        as_text=True
+    )
     assert "Votre adresse" in client.get("/blog/").get_data(as_text=True)
     answer = client.post("/blog/subscribe", data={"email": "x", "language": "ro"}, headers=german)
     assert "Adresa dumneavoastră" in answer.get_data(as_text=True)
@@ -197,14 +234,25 @@ def test_the_form_comes_before_the_browser_and_the_browser_before_the_list(
 @pytest.mark.any_database
 @pytest.mark.parametrize(
     ("form", "browser", "language"),
-    [("es", "de", "es"), ("de", "de", "de"), ("ro", "", "ro"), ("fr", "", "fr"), ("", "de", "de"), ("xx", "", "fr")],
+    [
+        ("es", "de", "es"),
+        ("de", "de", "de"),
+        ("ro", "", "ro"),
+        ("fr", "", "fr"),
+        ("", "de", "de"),
+        ("xx", "", "fr"),
+    ],
 )
 def test_the_page_after_the_form_keeps_its_language(
     client: FlaskClient, french_list: None, form: str, browser: str, language: str
 ) -> None:
     visitor = {"Accept-Language": browser}
-    sent = client.post("/blog/subscribe", data={"email": "ana@example.org", "language": form}, headers=visitor)
-    assert sent.location == "/blog/check-your-inbox" + ("?language=" + form if form in ("es", "ro") else "")
+    sent = client.post(
+        "/blog/subscribe", data={"email": "ana@example.org", "language": form}, headers=visitor
+    )
+    assert sent.location == "/blog/check-your-inbox" + (
+        "?language=" + form if form in ("es", "ro") else ""
+    )
     assert HEADINGS[language] in client.get(sent.location, headers=visitor).get_data(as_text=True)
 
 
@@ -224,9 +272,13 @@ def test_whatever_a_browser_says_of_its_languages(
     assert (answer.status_code, answer.headers["Content-Language"]) == (200, language)
 
 
-def test_the_mails_speak_the_readers_language(app: Flask, client: FlaskClient, sink: Sink, french_list: None) -> None:
+def test_the_mails_speak_the_readers_language(
+    app: Flask, client: FlaskClient, sink: Sink, french_list: None
+) -> None:
     client.post("/blog/subscribe", data={"email": "amal@example.com", "language": "ar"})
-    client.post("/blog/subscribe", data={"email": "gerd@example.com"}, headers={"Accept-Language": "de-AT"})
+    client.post(
+        "/blog/subscribe", data={"email": "gerd@example.com"}, headers={"Accept-Language": "de-AT"}
+    )
     client.post("/blog/subscribe", data={"email": "luc@example.com"})
     with app.app_context():
         sending.send_due(app.extensions[EXTENSION])
@@ -245,13 +297,19 @@ def test_a_reader_chooses_her_language(app: Flask, client: FlaskClient, clock: C
         handle = add_reader(session, add_list(session), "ana@example.com").handle
     url = f"/preferences/{Tokens([SECRET]).sign('account', handle, clock.now)}"
     assert "Gespeichert." in client.post(url, data={"language": "de"}).get_data(as_text=True)
-    assert "Ihre Einstellungen" in client.get(url, headers={"Accept-Language": "fr"}).get_data(as_text=True)
+    assert "Ihre Einstellungen" in client.get(url, headers={"Accept-Language": "fr"}).get_data(
+        as_text=True
+    )
     client.post(url, data={"language": "<script>"})
-    assert "Vos préférences" in client.get(url, headers={"Accept-Language": "fr"}).get_data(as_text=True)
+    assert "Vos préférences" in client.get(url, headers={"Accept-Language": "fr"}).get_data(
+        as_text=True
+    )
 
 
 @pytest.mark.any_database
-def test_what_was_agreed_to_is_kept_in_the_language_it_was_read_in(app: Flask, client: FlaskClient) -> None:
+def test_what_was_agreed_to_is_kept_in_the_language_it_was_read_in(
+    app: Flask, client: FlaskClient
+) -> None:
     with app.app_context(), transaction() as session:
         add_list(session)
     page = client.get("/blog/", headers={"Accept-Language": "de"}).get_data(as_text=True)
@@ -260,4 +318,6 @@ def test_what_was_agreed_to_is_kept_in_the_language_it_was_read_in(app: Flask, c
     with app.app_context(), transaction() as session:
         from newsletter.models import ConsentEvent
 
-        assert next(event.wording.text for event in session.query(ConsentEvent)).startswith("Ja, schicken Sie mir")
+        assert next(event.wording.text for event in session.query(ConsentEvent)).startswith(
+            "Ja, schicken Sie mir"
+        )

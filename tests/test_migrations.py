@@ -11,12 +11,14 @@ from newsletter.errors import DatabaseError
 from newsletter.services.operations.database import require_current, upgrade
 from newsletter.services.runtime import Environment
 
-APPEND_ONLY = ("consent_events", "events", "wordings")
+APPEND_ONLY = ("consent_events", "events", "consent_texts")
 
 
 def triggers(connection: Connection) -> set[str]:
     if connection.dialect.name == "sqlite":
-        return set(connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")))
+        return set(
+            connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
+        )
     return set(connection.scalars(text("SELECT tgname FROM pg_trigger WHERE NOT tgisinternal")))
 
 
@@ -26,18 +28,24 @@ def test_append_only_tables_have_their_triggers(env: Environment) -> None:
 
 
 def test_a_consent_text_cannot_be_changed(env: Environment) -> None:
-    row = "INSERT INTO wordings (hash, text, first_used_at) VALUES (:hash, 'old', '2026-11-24')"
+    row = (
+        "INSERT INTO consent_texts (hash, text, first_used_at) VALUES (:hash, 'old', '2026-11-24')"
+    )
     with db.engine.begin() as connection:
         connection.execute(text(row), [{"hash": "a"}, {"hash": "b"}])
     with pytest.raises(DBAPIError, match="append-only"), db.engine.begin() as connection:
-        connection.execute(text("UPDATE wordings SET text = 'new' WHERE hash = 'a'"))
+        connection.execute(text("UPDATE consent_texts SET text = 'new' WHERE hash = 'a'"))
 
 
 def test_row_numbers_are_never_used_again(env: Environment) -> None:
     """SQLite gives a deleted row's number to the next one unless a table says AUTOINCREMENT."""
     if db.engine.dialect.name != "sqlite":
         return
-    marked = {table.name for table in Base.metadata.sorted_tables if table.dialect_options["sqlite"]["autoincrement"]}
+    marked = {
+        table.name
+        for table in Base.metadata.sorted_tables
+        if table.dialect_options["sqlite"]["autoincrement"]
+    }
     with db.engine.connect() as connection:
         created = "SELECT name FROM sqlite_master WHERE sql LIKE '%AUTOINCREMENT%'"
         assert set(connection.scalars(text(created))) == marked
@@ -65,7 +73,9 @@ def set_revision(revision: str) -> None:
         ("9999_later", "a newer version"),
     ],
 )
-def test_a_database_of_another_revision_is_refused(env: Environment, revision: str, message: str) -> None:
+def test_a_database_of_another_revision_is_refused(
+    env: Environment, revision: str, message: str
+) -> None:
     current = "0001_initial"
     set_revision(revision)
     try:
@@ -83,6 +93,11 @@ def test_a_database_of_another_revision_is_refused(env: Environment, revision: s
 
 def test_an_installation_has_its_keys_from_the_beginning(env: Environment) -> None:
     with db.engine.connect() as connection:
-        assert connection.scalar(text("SELECT length(value) FROM installation_keys WHERE name = 'deliveries'")) == 64
+        assert (
+            connection.scalar(
+                text("SELECT length(value) FROM installation_keys WHERE name = 'deliveries'")
+            )
+            == 64
+        )
         if connection.dialect.name == "sqlite":  # tests empty this table on PostgreSQL
             assert connection.scalar(text("SELECT length(key) FROM lasting_keys")) == 64

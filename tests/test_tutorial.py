@@ -37,8 +37,14 @@ class Window:
     def __init__(self, folder: Path) -> None:
         self.read, write = pty.openpty()
         fcntl.ioctl(write, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")}
-        environ |= {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PS1": "", "TERM": "xterm"}
+        environ = {
+            name: value for name, value in os.environ.items() if not name.startswith("NEWSLETTER_")
+        }
+        environ |= {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PS1": "",
+            "TERM": "xterm",
+        }
         self.shell = subprocess.Popen(
             ["bash", "--norc", "--noprofile"], stdin=write, stdout=write, stderr=write, cwd=folder,
             env=environ | {"NO_COLOR": "1"}, start_new_session=True,
@@ -72,7 +78,11 @@ class Window:
         before = len(self.shown)
         self.type(f"{commands}\necho through-$?\n")
         self.see(r"through-\d+\n", after=before)
-        return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.shown[before:]).replace("\r\n", "\n").replace("\r", "\n")
+        return (
+            re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.shown[before:])
+            .replace("\r\n", "\n")
+            .replace("\r", "\n")
+        )
 
     def close(self) -> None:
         os.killpg(self.shell.pid, signal.SIGKILL)
@@ -111,14 +121,18 @@ def check(shown: str, expected: str) -> None:
 
 
 @pytest.mark.any_database
-def test_the_tutorial_followed_to_the_letter(windows: dict[str, Window], database_kind: str) -> None:
+def test_the_tutorial_followed_to_the_letter(
+    windows: dict[str, Window], database_kind: str
+) -> None:
     ports = {number: str(free_port()) for number in ("8025", "8026", "2525")}
     first, second, third = windows.values()
     mails = 0
 
     def local(text: str) -> str:
         text = re.sub("8025|8026|2525", lambda found: ports[found[0]], text)
-        text = text.replace("demo --practice", f"demo --practice --port {ports['8026']} --smtp-port {ports['2525']}")
+        text = text.replace(
+            "demo --practice", f"demo --practice --port {ports['8026']} --smtp-port {ports['2525']}"
+        )
         text = text.replace("newsletter serve", f"newsletter serve --port {ports['8025']}")
         return (
             text.replace("--yes\n", f"--yes --base-url http://localhost:{ports['8025']}\n", 1)
@@ -147,6 +161,10 @@ def test_the_tutorial_followed_to_the_letter(windows: dict[str, Window], databas
             check(shown, expected)
             if re.search("subscriber|status|explain campaign", commands):  # other lines may fold
                 assert all(len(line) <= 80 or "http" in line for line in shown.splitlines()), shown
-    mails = len(re.findall(r"Mail for (?!ana@news\.test)", first.shown))  # to readers; the author may get notices
-    assert mails == 1 + 1 + 1 + 3 + 1, first.shown  # to confirm, welcome, three digests to 1, 3 and 1 readers
+    mails = len(
+        re.findall(r"Mail for (?!ana@news\.test)", first.shown)
+    )  # to readers; the author may get notices
+    assert mails == 1 + 1 + 1 + 3 + 1, (
+        first.shown
+    )  # to confirm, welcome, three digests to 1, 3 and 1 readers
     assert "Traceback" not in first.shown + second.shown + third.shown

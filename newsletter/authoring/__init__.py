@@ -1,1 +1,4 @@
-"""The author's letter file: front matter, Markdown, images, segment, moments. Pure."""
+"""The author's letter file: front matter, Markdown, images, segment, moments.
+
+Pure.
+"""

@@ -1,4 +1,5 @@
-"""A moment as an author says it: ``tomorrow 9:00``, ``friday 17:30``, ``2026-12-01 09:00``, ``in 3 hours``. Pure.
+"""A moment as an author says it: ``tomorrow 9:00``, ``friday 17:30``, ``2026-12-01 09:00``, ``in 3
+hours``. Pure.
 
 A small grammar and no guesses: what is mailed at the wrong hour cannot be taken back.
 """
@@ -27,16 +28,20 @@ _FAR = timedelta(days=100 * 366)
 
 
 def parse_moment(text: str, *, zone: ZoneInfo, now: datetime, hour: int) -> datetime:
-    """The moment `text` names, in UTC; read in `zone`, or in the one it names; a day without a time means `hour`.
+    """The moment `text` names, in UTC; read in `zone`, or in the one it names; a day without a time
+    means `hour`.
 
-    Raises `InvalidInput` where it names none, one that is over or centuries away, or an hour that the clocks leave out.
+    Raises `InvalidInput` where it names none, one that is over or centuries away, or an hour that
+    the clocks leave out.
     """
     if found := _ZONE.fullmatch(text.strip()):
         text, zone = found[1], _zone(found[2])
     said = " ".join(text.lower().replace(",", " ").split())
     if found := _IN.fullmatch(said):
         many = int(found[1]) if found[1].isdecimal() else 1
-        then = now.astimezone(UTC) + timedelta(seconds=many * _UNITS[found[2][0]])  # hours that pass, not the clock's
+        then = now.astimezone(UTC) + timedelta(
+            seconds=many * _UNITS[found[2][0]]
+        )  # hours that pass, not the clock's
         local: datetime | None = then.astimezone(zone)
     else:
         local = _exact(text.strip()) or _said(said, now.astimezone(zone), hour)
@@ -49,7 +54,9 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise InvalidInput({"at": f"{name[:60]} is no time zone; say it like Europe/Berlin"}) from None
+        raise InvalidInput(
+            {"at": f"{name[:60]} is no time zone; say it like Europe/Berlin"}
+        ) from None
 
 
 def _hint(said: str) -> str:
@@ -107,7 +114,10 @@ def _clock(text: str) -> time | None:
 
 
 def _checked(local: datetime, now: datetime) -> datetime:
-    """`local` in UTC. An hour that comes twice means the first; one that does not come is refused."""
+    """`local` in UTC.
+
+    An hour that comes twice means the first; one that does not come is refused.
+    """
     try:
         moment = local.astimezone(UTC)
         comes = moment.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
@@ -118,16 +128,23 @@ def _checked(local: datetime, now: datetime) -> datetime:
     if moment > now + _FAR:
         raise InvalidInput({"at": f"{local:%Y-%m-%d} is more than a hundred years away"})
     if not comes:
-        raise InvalidInput({"at": f"the clocks go forward over {local:%Y-%m-%d %H:%M}: there is no such hour"})
+        raise InvalidInput(
+            {"at": f"the clocks go forward over {local:%Y-%m-%d %H:%M}: there is no such hour"}
+        )
     return moment
 
 
 def parse_wait(text: str) -> timedelta:
-    """How long ``3d``, ``12h``, ``2 weeks``, ``0`` is. Raises `InvalidInput`."""
+    """How long ``3d``, ``12h``, ``2 weeks``, ``0`` is.
+
+    Raises `InvalidInput`.
+    """
     said = text.strip().lower()
     if said == "0":
         return timedelta(0)
     found = _AFTER.fullmatch(said)
     if found is None:
-        raise InvalidInput({"after": f"{text[:60]!r} is no length of time; say it like 3d, 12h or 2w"})
+        raise InvalidInput(
+            {"after": f"{text[:60]!r} is no length of time; say it like 3d, 12h or 2w"}
+        )
     return timedelta(seconds=int(found[1]) * _UNITS[found[2][0]])

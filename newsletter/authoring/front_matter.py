@@ -1,7 +1,9 @@
-"""The head of a letter's file: bytes → text, and what stands between two lines of ``---``. Pure.
+"""The head of a letter's file: bytes → text, and what stands between two lines of ``---``.
 
-YAML reads it, and every value is one text: nothing is a date, a number or a list by surprise, and nothing refers to
-anything else.
+Pure.
+
+YAML reads it, and every value is one text: nothing is a date, a number or a list by surprise, and
+nothing refers to anything else.
 """
 
 from __future__ import annotations
@@ -26,8 +28,7 @@ _QUOTE = "put the whole value into quotation marks: '…'"
 def decoded(data: bytes) -> str:
     """A file's text, its lines ended by ``\\n``: UTF-8, or UTF-16 where its first two bytes say so.
 
-    Raises `Refused`, with the line of what is in neither.
-    """
+    Raises `Refused`, with the line of what is in neither."""
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if not wide:
         _no_nul(data.decode("latin-1"))
@@ -46,20 +47,29 @@ def decoded(data: bytes) -> str:
 def _no_nul(text: str) -> None:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise Refused(f"line {line} holds what is no text", hint="save the file as plain text, in UTF-8")
+        raise Refused(
+            f"line {line} holds what is no text", hint="save the file as plain text, in UTF-8"
+        )
 
 
 def split(text: str) -> tuple[str, str, int]:
-    """A letter's head, its body, and the line on which the body begins. Raises `InvalidInput`."""
+    """A letter's head, its body, and the line on which the body begins.
+
+    Raises `InvalidInput`.
+    """
     if not text.strip():
         raise InvalidInput({"letter": "the file is empty; `newsletter campaign new` begins one"})
     rows = text.split("\n")
     if rows[0].rstrip() != "---":
-        raise InvalidInput({"line 1": "begin the file with ---, a line `subject: …`, and --- again"})
+        raise InvalidInput(
+            {"line 1": "begin the file with ---, a line `subject: …`, and --- again"}
+        )
     for number, row in enumerate(rows[1:], 1):
         if row.rstrip() == "---":
             return "\n".join(rows[1:number]), "\n".join(rows[number + 1 :]), number + 2
-    raise InvalidInput({"front matter": "has no end; write --- on a line of its own between it and the letter"})
+    raise InvalidInput(
+        {"front matter": "has no end; write --- on a line of its own between it and the letter"}
+    )
 
 
 def joined(values: Mapping[str, str], body: str) -> str:
@@ -68,9 +78,16 @@ def joined(values: Mapping[str, str], body: str) -> str:
 
 
 def values(head: str, keys: Sequence[str]) -> dict[str, str]:
-    """What the head says. Raises `InvalidInput`, naming the line."""
+    """What the head says.
+
+    Raises `InvalidInput`, naming the line.
+    """
     if len(head) > HEAD_AT_MOST:
-        raise InvalidInput({"front matter": f"is longer than {HEAD_AT_MOST} characters; is its second --- missing?"})
+        raise InvalidInput(
+            {
+                "front matter": f"is longer than {HEAD_AT_MOST} characters; is its second --- missing?"
+            }
+        )
     if len(_NESTING.findall(head)) > NESTED_AT_MOST:
         raise InvalidInput({"front matter": f"cannot be read; {_QUOTE}"})
     tree = _read(head)
@@ -109,7 +126,11 @@ def _read(head: str) -> yaml.Node | None:
         return yaml.compose(head, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        why = "a tab stands where blanks are wanted" if "\\t" in str(error.problem) else f"cannot be read; {_QUOTE}"
+        why = (
+            "a tab stands where blanks are wanted"
+            if "\\t" in str(error.problem)
+            else f"cannot be read; {_QUOTE}"
+        )
         raise InvalidInput({f"line {mark.line + 2 if mark else 1}": why}) from None
     except yaml.reader.ReaderError as error:
         line = head.count("\n", 0, error.position) + 2

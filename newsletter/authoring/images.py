@@ -1,5 +1,6 @@
-"""A photo made fit for mail: the right way up, no wider than a sharp screen shows it, in a format that every mail
-program knows, and without what a camera writes into it (the place it was taken, above all). Pure: bytes in, bytes out.
+"""A photo made fit for mail: the right way up, no wider than a sharp screen shows it, in a format
+that every mail program knows, and without what a camera writes into it (the place it was taken,
+above all). Pure: bytes in, bytes out.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ _TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png"), "GIF": ("g
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A picture ready to be served. `name` is made of its content; `width` is how wide it is shown, in pixels."""
+    """A picture ready to be served.
+
+    `name` is made of its content; `width` is how wide it is shown, in pixels.
+    """
 
     name: str
     media_type: str
@@ -38,8 +42,14 @@ class Fitted:
 
 
 def fit_for_mail(data: bytes, *, called: str) -> Fitted:
-    """The picture in `data`. Raises `InvalidInput` (naming it as `called`) where that is none a mail can show."""
-    from PIL import Image, UnidentifiedImageError  # costs start-up time that most commands do not need
+    """The picture in `data`.
+
+    Raises `InvalidInput` (naming it as `called`) where that is none a mail can show.
+    """
+    from PIL import (
+        Image,
+        UnidentifiedImageError,
+    )  # costs start-up time that most commands do not need
 
     if len(data) > BYTES_AT_MOST:
         raise InvalidInput({called: f"is larger than {BYTES_AT_MOST // 1_000_000} MB"})
@@ -49,20 +59,26 @@ def fit_for_mail(data: bytes, *, called: str) -> Fitted:
             with Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "GIF", "WEBP")) as opened:
                 at_most = PIXELS_AT_MOST if opened.format == "JPEG" else DRAWN_AT_MOST
                 if opened.width * opened.height > at_most:
-                    raise InvalidInput({called: f"has {opened.width} × {opened.height} pixels; make it smaller"})
+                    raise InvalidInput(
+                        {called: f"has {opened.width} × {opened.height} pixels; make it smaller"}
+                    )
                 if opened.format == "GIF" and getattr(opened, "is_animated", False):
                     return _fitted("GIF", data, opened.width)
                 moved = opened.format != "JPEG" and bool(getattr(opened, "is_animated", False))
                 made, kind = _smaller(opened)
     except UnidentifiedImageError:
-        raise InvalidInput({called: "is no picture that mail programs show; use JPEG, PNG or GIF"}) from None
+        raise InvalidInput(
+            {called: "is no picture that mail programs show; use JPEG, PNG or GIF"}
+        ) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise InvalidInput({called: "cannot be read as a picture"}) from None
     return replace(_fitted(kind, *made), stilled=moved)
 
 
 def _smaller(opened: Image) -> tuple[tuple[bytes, int], str]:
-    """The pixels alone, at most `SHARP` wide, as JPEG, or as PNG where they may be transparent or are a drawing."""
+    """The pixels alone, at most `SHARP` wide, as JPEG, or as PNG where they may be transparent or
+    are a drawing.
+    """
     from PIL import ImageOps
     from PIL.Image import Resampling
 
@@ -72,7 +88,9 @@ def _smaller(opened: Image) -> tuple[tuple[bytes, int], str]:
     drawn = opened.format in ("PNG", "GIF") or clear
     plain = _colours(upright, "RGBA" if clear else "RGB")
     if plain.width > SHARP:
-        plain = plain.resize((SHARP, max(1, round(plain.height * SHARP / plain.width))), Resampling.LANCZOS)
+        plain = plain.resize(
+            (SHARP, max(1, round(plain.height * SHARP / plain.width))), Resampling.LANCZOS
+        )
     out = io.BytesIO()
     if drawn:
         plain.save(out, "PNG", optimize=True)
@@ -82,8 +100,11 @@ def _smaller(opened: Image) -> tuple[tuple[bytes, int], str]:
 
 
 def _colours(image: Image, mode: str) -> Image:
-    """`image` in the colours of a screen. Its profile, which will go with all else a camera wrote, is applied
-    first; 16 bits a pixel become 8."""
+    """`image` in the colours of a screen.
+
+    Its profile, which will go with all else a camera wrote, is applied first; 16 bits a pixel
+    become 8.
+    """
     from PIL import ImageCms
 
     if image.mode.startswith("I"):

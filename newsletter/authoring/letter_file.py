@@ -1,4 +1,7 @@
-"""A letter's file: front matter between two lines of ``---``, and Markdown below it. Pure."""
+"""A letter's file: front matter between two lines of ``---``, and Markdown below it.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,11 @@ write here, in Markdown.
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter, read. `slug` is None where it names no list; `line` is where its Markdown begins in the `text` it was
-    read from; `folder` is where its pictures lie."""
+    """A letter, read.
+
+    `slug` is None where it names no list; `line` is where its Markdown begins in the `text` it was
+    read from; `folder` is where its pictures lie.
+    """
 
     subject: str
     preheader: str
@@ -50,16 +56,22 @@ class Letter:
 
     @property
     def digest(self) -> str:
-        """Tells one letter's content from another's."""
-        return hashlib.sha256(f"{self.subject}\n{self.preheader}\n{self.markdown}".encode()).hexdigest()
+        """Tell one letter's content from another's."""
+        return hashlib.sha256(
+            f"{self.subject}\n{self.preheader}\n{self.markdown}".encode()
+        ).hexdigest()
 
     def line_of(self, key: str) -> int:
-        """The line of the file on which a key of the front matter stands; 1 where it cannot be told."""
+        """The line of the file on which a key of the front matter stands; 1 where it cannot be
+        told.
+        """
         rows = self.text.split("\n")[: self.line]
         return next((number for number, row in enumerate(rows, 1) if row.startswith(f"{key}:")), 1)
 
     def where(self, written: str) -> str:
-        """An address of this letter with the line of its file on which it stands, where that can be told."""
+        """An address of this letter with the line of its file on which it stands, where that can be
+        told.
+        """
         shown = written if len(written) <= SHOWN_AT_MOST else f"{written[:SHOWN_AT_MOST]}…"
         for number, line in enumerate(self.text.split("\n"), 1):
             if number >= self.line and (written in line or unquote(written) in unquote(line)):
@@ -68,7 +80,10 @@ class Letter:
 
 
 def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
-    """A letter out of its text. Raises `InvalidInput` by line or key."""
+    """A letter out of its text.
+
+    Raises `InvalidInput` by line or key.
+    """
     if len(text) > LETTER_AT_MOST:
         raise Refused(f"the file is too long for a letter: more than {LETTER_AT_MOST} characters")
     head, body, line = front_matter.split(text.replace("\r\n", "\n"))
@@ -109,5 +124,7 @@ def _one_line(value: str, key: str) -> str:
 def _share(text: str) -> int:
     text = text.removesuffix("%").strip()
     if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= 100):
-        raise InvalidInput({"share": "is the part of the readers that tries out both subjects, 1 to 100 percent"})
+        raise InvalidInput(
+            {"share": "is the part of the readers that tries out both subjects, 1 to 100 percent"}
+        )
     return int(text)

@@ -1,8 +1,11 @@
-"""An author's Markdown as mail carries it: HTML for the design, and text that reads well aloud. Pure.
+"""An author's Markdown as mail carries it: HTML for the design, and text that reads well aloud.
 
-CommonMark with tables, footnotes, struck-out text and bare addresses as links; ``![alt](picture.jpg){width=300}``;
-``[Label](https://…){.button}`` on a line of its own is a button; a link to a video on a line of its own is a card. Raw
-HTML is shown as text, so that what leaves here is built of our own tags alone.
+Pure.
+
+CommonMark with tables, footnotes, struck-out text and bare addresses as links;
+``![alt](picture.jpg){width=300}``; ``[Label](https://…){.button}`` on a line of its own is a
+button; a link to a video on a line of its own is a card. Raw HTML is shown as text, so that what
+leaves here is built of our own tags alone.
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ from newsletter.i18n import SOURCE, Text, say
 
 LETTER_AT_MOST = 300_000
 PARTS_AT_MOST = 100_000
-"""Of Markdown; a long letter has two thousand. What is more takes minutes to write down."""
+"""Of Markdown; a long letter has two thousand.
+
+What is more takes minutes to write down.
+"""
 WIDTH = 536
 """How wide a letter's column is, in pixels; no picture is wider."""
 
@@ -49,7 +55,9 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A picture in a letter: as its author wrote it, where it comes from, and what it shows in words."""
+    """A picture in a letter: as its author wrote it, where it comes from, and what it shows in
+    words.
+    """
 
     written: str
     url: str
@@ -84,17 +92,25 @@ class _Place:
     def link(self, written: str) -> str:
         prepared = self.prepare(written)
         found = (
-            prepared if _CALL.fullmatch(prepared) else absolute_link(prepared, base_url=self.base_url, mail=True) or ""
+            prepared
+            if _CALL.fullmatch(prepared)
+            else absolute_link(prepared, base_url=self.base_url, mail=True) or ""
         )
         self.links.append(Link(written, found))
         return found
 
     def picture(self, token: Token) -> None:
-        """Gives a picture its address and its width."""
+        """Give a picture its address and its width."""
         written = str(token.attrs.get("src", ""))
-        placed = self.pictures.get(written) or Placed(absolute_link(written, base_url=self.base_url) or "")
+        placed = self.pictures.get(written) or Placed(
+            absolute_link(written, base_url=self.base_url) or ""
+        )
         asked = str(token.attrs.get("width", "")).removesuffix("px")
-        width = int(asked) if asked.isdecimal() and 0 < int(asked) <= WIDTH else min(placed.width, WIDTH)
+        width = (
+            int(asked)
+            if asked.isdecimal() and 0 < int(asked) <= WIDTH
+            else min(placed.width, WIDTH)
+        )
         alt = "".join(child.content for child in token.children or ())
         self.shown.append(Shown(written, placed.url, alt))
         token.meta.update(url=placed.url, width=width, alt=alt)
@@ -106,7 +122,10 @@ def video_key(video: str) -> str:
 
 
 def wanted_pictures(source: str) -> tuple[str, ...]:
-    """Every picture that `source` shows, as written; a video's still as ``video:ID``. Each once, in order."""
+    """Every picture that `source` shows, as written; a video's still as ``video:ID``.
+
+    Each once, in order.
+    """
     found: dict[str, None] = {}
     for token in _parse(source):
         if token.type == "video":
@@ -128,9 +147,9 @@ def render(
 ) -> Rendered:
     """`source` as HTML and text, what is said around the author's words in `language`.
 
-    Relative links are read against `base_url`; `pictures` says where local ones are served; `prepare` is shown each
-    link's address first. In the text, addresses stand in a list at the end, or (where parts of the letter may be left
-    out) behind their words.
+    Relative links are read against `base_url`; `pictures` says where local ones are served;
+    `prepare` is shown each link's address first. In the text, addresses stand in a list at the end,
+    or (where parts of the letter may be left out) behind their words.
     """
     tokens = _parse(source)
     place = _Place(base_url, pictures or {}, prepare, language)
@@ -138,7 +157,8 @@ def render(
         _settle(token, place)
     html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     text = plain_text.write(tokens, addresses_at_end=addresses_at_end, language=language)
-    # Once more: an entity ("&#xE000;") is no character before it is parsed, and the mark of a slot afterwards.
+    # Once more: an entity ("&#xE000;") is no character before it is parsed, and the mark of a slot
+    # afterwards.
     html, text = (lines(found, limit=10 * LETTER_AT_MOST).strip() for found in (html, text))
     return Rendered(html, text, tuple(place.links), tuple(place.shown))
 
@@ -146,7 +166,9 @@ def render(
 def _parse(source: str) -> list[Token]:
     tokens = _MARKDOWN.parse(lines(source, limit=LETTER_AT_MOST))
     if sum(1 + len(token.children or ()) for token in tokens) > PARTS_AT_MOST:
-        raise Refused(f"the letter has more than {PARTS_AT_MOST:,} parts (words set apart, links, cells of tables)")
+        raise Refused(
+            f"the letter has more than {PARTS_AT_MOST:,} parts (words set apart, links, cells of tables)"
+        )
     return tokens
 
 
@@ -154,11 +176,14 @@ _CALL = re.compile(r"tel:\+?[\d().-]{3,25}")
 
 
 def _settle(token: Token, place: _Place) -> None:
-    """Fixes every address in `token` and below it, and leaves no attribute that is not ours."""
+    """Fix every address in `token` and below it, and leaves no attribute that is not ours."""
     if token.type == "video":
         still = place.pictures.get(video_key(token.meta["video"]))
         title = token.meta["label"]
-        label = say(Text("Watch: %(title)s", title=title) if title else Text("Watch the video"), place.language)
+        label = say(
+            Text("Watch: %(title)s", title=title) if title else Text("Watch the video"),
+            place.language,
+        )
         token.meta.update(url=place.link(token.meta["href"]), picture=still, label=label)
     elif token.type == "button":
         token.meta["url"] = place.link(token.meta["href"])
@@ -178,7 +203,8 @@ def _settle(token: Token, place: _Place) -> None:
 
 _WORDS = ("text", "code_inline", "em_open", "em_close", "strong_open", "strong_close")
 
-# ── what a paragraph of one link is ────────────────────────────────────────────────────────────────
+# ── what a paragraph of one link is
+# ────────────────────────────────────────────────────────────────
 
 
 def _alone(state: StateCore) -> None:
@@ -192,7 +218,12 @@ def _alone(state: StateCore) -> None:
                 out.pop()
                 out.append(made)
                 continue
-        if token.type == "paragraph_close" and out and out[-1].type in ("button", "video") and not out[-1].meta["done"]:
+        if (
+            token.type == "paragraph_close"
+            and out
+            and out[-1].type in ("button", "video")
+            and not out[-1].meta["done"]
+        ):
             out[-1].meta["done"] = True
             continue
         out.append(token)
@@ -215,7 +246,8 @@ def _made_of(children: Sequence[Token]) -> Token | None:
     return None
 
 
-# ── HTML ───────────────────────────────────────────────────────────────────────────────────────────
+# ── HTML
+# ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _image_html(self: object, tokens: Sequence[Token], number: int, *_: object) -> str:
@@ -251,7 +283,9 @@ def _note_html(self: object, tokens: Sequence[Token], number: int, *_: object) -
 
 
 def _whatever(address: str) -> bool:
-    """Every address is a link: `_Place.link` decides whether it leads anywhere, and the preflight says so if not."""
+    """Every address is a link: `_Place.link` decides whether it leads anywhere, and the preflight
+    says so if not.
+    """
     return True
 
 
@@ -265,13 +299,16 @@ def _markdown() -> MarkdownIt:
     made.use(attrs_plugin, after=("image", "link_close"), allowed=["width", "class"])
     made.validateLink = _whatever  # type: ignore[assignment, method-assign]
     assert made.linkify is not None
-    made.linkify.set({"fuzzy_link": False, "fuzzy_email": False})  # an address is what begins with https://
+    made.linkify.set(
+        {"fuzzy_link": False, "fuzzy_email": False}
+    )  # an address is what begins with https://
     made.core.ruler.push("alone", _alone)
     made.add_render_rule("image", _image_html)
     made.add_render_rule("button", _button_html)
     made.add_render_rule("video", _video_html)
     made.add_render_rule("footnote_ref", _note_html)
-    # Links from a note to its place and back fail in many mail programs: the numbers speak for themselves.
+    # Links from a note to its place and back fail in many mail programs: the numbers speak for
+    # themselves.
     made.add_render_rule("footnote_anchor", _says(""))
     made.add_render_rule("footnote_block_open", _says('<hr>\n<ol style="font-size: 14px;">\n'))
     made.add_render_rule("footnote_block_close", _says("</ol>\n"))

@@ -1,4 +1,5 @@
-"""A letter as text, to be read by eye or aloud: no signs of Markdown, pictures in words, tables row by row.
+"""A letter as text, to be read by eye or aloud: no signs of Markdown, pictures in words, tables row
+by row.
 
 Pure; what it is given are authoring/markdown.py's tokens, with every address settled.
 """
@@ -15,8 +16,11 @@ from newsletter.i18n import Text, say
 
 
 def write(tokens: Sequence[Token], *, addresses_at_end: bool, language: str) -> str:
-    """The text of a letter. Addresses stand in a list at the end, or else behind their words; what is said around the
-    author's words is in `language`."""
+    """The text of a letter.
+
+    Addresses stand in a list at the end, or else behind their words; what is said around the
+    author's words is in `language`.
+    """
     return _Writer(at_end=addresses_at_end, language=language).letter(tokens)
 
 
@@ -26,8 +30,9 @@ def note_number(token: Token | SyntaxTreeNode) -> int:
 
 
 class _Writer:
-    """Writes a letter down to be read, by eye or aloud: no signs of Markdown, pictures in words, tables row by row with
-    the names of their columns, addresses at the end."""
+    """Writes a letter down to be read, by eye or aloud: no signs of Markdown, pictures in words,
+    tables row by row with the names of their columns, addresses at the end.
+    """
 
     def __init__(self, *, at_end: bool, language: str) -> None:
         self.at_end = at_end
@@ -38,7 +43,9 @@ class _Writer:
         text = self._blocks(SyntaxTreeNode(tokens).children)
         if self.addresses:
             title = self._say(Text("Links"))
-            text += f"\n\n\n{title}\n\n" + "\n".join(f"[{number}] {url}" for url, number in self.addresses.items())
+            text += f"\n\n\n{title}\n\n" + "\n".join(
+                f"[{number}] {url}" for url, number in self.addresses.items()
+            )
         return text.strip()
 
     def _say(self, text: Text) -> str:
@@ -57,7 +64,9 @@ class _Writer:
             case "bullet_list" | "ordered_list":
                 return self._list(node)
             case "blockquote":
-                return "\n".join(f"> {line}".rstrip() for line in self._blocks(node.children).split("\n"))
+                return "\n".join(
+                    f"> {line}".rstrip() for line in self._blocks(node.children).split("\n")
+                )
             case "fence" | "code_block":
                 return "\n".join(f"    {line}" for line in node.content.rstrip("\n").split("\n"))
             case "table":
@@ -67,13 +76,20 @@ class _Writer:
             case "button" | "video":
                 return f"{node.meta['label']}: {node.meta['url']}".removesuffix(": ")
             case "footnote_block":
-                notes = [f"{number}. {self._blocks(note.children)}" for number, note in enumerate(node.children, 1)]
+                notes = [
+                    f"{number}. {self._blocks(note.children)}"
+                    for number, note in enumerate(node.children, 1)
+                ]
                 return "\n" + self._say(Text("Notes")) + "\n\n" + "\n".join(notes)
         return self._inline([node])
 
     def _list(self, node: SyntaxTreeNode) -> str:
         first = int(node.attrs.get("start", 1)) if node.type == "ordered_list" else None
-        loose = any(child.type == "paragraph" and not child.hidden for item in node.children for child in item.children)
+        loose = any(
+            child.type == "paragraph" and not child.hidden
+            for item in node.children
+            for child in item.children
+        )
         items = []
         for number, item in enumerate(node.children):
             mark = "- " if first is None else f"{first + number}. "
@@ -86,7 +102,10 @@ class _Writer:
         rows = [row for part in node.children for row in part.children]
         cells = [[self._inline(cell.children) for cell in row.children] for row in rows]
         head, body = cells[0], cells[1:]
-        named = [[f"{name}: {cell}" if name else cell for name, cell in zip(head, row, strict=False)] for row in body]
+        named = [
+            [f"{name}: {cell}" if name else cell for name, cell in zip(head, row, strict=False)]
+            for row in body
+        ]
         return "\n".join("- " + "; ".join(row) for row in named)
 
     def _inline(self, nodes: Sequence[SyntaxTreeNode]) -> str:

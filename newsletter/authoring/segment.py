@@ -1,7 +1,8 @@
-"""Who of a list: ``cadence == "weekly" and "berlin" in tags and joined > "2026-01-01"`` read into a small tree. Pure.
+"""Who of a list: ``cadence == "weekly" and "berlin" in tags and joined > "2026-01-01"`` read into a
+small tree. Pure.
 
-Python's own grammar reads it, and nothing of it is ever run: what is not in the list below is refused.
-services/audience/segments.py turns the tree into a query with bound values.
+Python's own grammar reads it, and nothing of it is ever run: what is not in the list below is
+refused. services/audience/segments.py turns the tree into a query with bound values.
 """
 
 from __future__ import annotations
@@ -78,7 +79,10 @@ Term = Comparison | OneOf | Tagged | Not | Joined
 
 
 def parse_segment(text: str) -> Term | None:
-    """The tree of `text`, None where it is empty (everybody). Raises `InvalidInput`, saying what cannot be used."""
+    """The tree of `text`, None where it is empty (everybody).
+
+    Raises `InvalidInput`, saying what cannot be used.
+    """
     if not text.strip():
         return None
     if len(text) > LENGTH_AT_MOST:
@@ -111,7 +115,9 @@ def _misread(text: str, error: SyntaxError) -> str:
 def _term(node: ast.expr) -> Term:
     match node:
         case ast.BoolOp(op=op, values=values):
-            return Joined("and" if isinstance(op, ast.And) else "or", tuple(_term(value) for value in values))
+            return Joined(
+                "and" if isinstance(op, ast.And) else "or", tuple(_term(value) for value in values)
+            )
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return Not(_term(operand))
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
@@ -143,18 +149,24 @@ def _comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Term:
 def _in(left: ast.expr, right: ast.expr) -> Term:
     if isinstance(right, ast.Name) and _field(right) == "tags":
         return Tagged(_tag(_text(left)))
-    if isinstance(right, ast.List | ast.Tuple | ast.Set) and (name := _field(left)) not in ("tags", "joined"):
+    if isinstance(right, ast.List | ast.Tuple | ast.Set) and (name := _field(left)) not in (
+        "tags",
+        "joined",
+    ):
         return OneOf(name, tuple(_allowed(name, _text(item)) for item in right.elts))
     raise _refusal('`in` is for tags ("berlin" in tags) and lists (cadence in ["daily", "weekly"])')
 
 
 def _field(node: ast.expr) -> str:
     if not isinstance(node, ast.Name):
-        raise _refusal(f"{ast.unparse(node)[:60]} stands where a field is wanted: {', '.join(FIELDS)}")
+        raise _refusal(
+            f"{ast.unparse(node)[:60]} stands where a field is wanted: {', '.join(FIELDS)}"
+        )
     if node.id not in FIELDS:
         near = difflib.get_close_matches(node.id.lower(), FIELDS, n=1)
         raise _refusal(
-            f"{node.id} is unknown; " + (f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}")
+            f"{node.id} is unknown; "
+            + (f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}")
         )
     return node.id
 
@@ -180,7 +192,10 @@ def _allowed(name: str, value: str) -> str:
         value = value.strip().lower()
     if name == "cadence" and value not in CADENCES:
         near = difflib.get_close_matches(value, CADENCES, n=1)
-        raise _refusal(f'"{value}" is no cadence; ' + (f"did you mean {near[0]}?" if near else f"there are {_ALL}"))
+        raise _refusal(
+            f'"{value}" is no cadence; '
+            + (f"did you mean {near[0]}?" if near else f"there are {_ALL}")
+        )
     return value.removeprefix("@") if name == "domain" else value
 
 

@@ -1,4 +1,6 @@
-"""Read returned mail: bytes in, what they say of which recipient out. Pure; knows no database.
+"""Read returned mail: bytes in, what they say of which recipient out.
+
+Pure; knows no database.
 
 Bounces (RFC 3464, RFC 6533, and plain text), complaints (RFC 5965), unsubscribes, replies and
 automatic answers. Whether a report is to be believed, and what follows from it, is decided

@@ -1,4 +1,7 @@
-"""Read e-mail addresses as reports write them. Pure."""
+"""Read e-mail addresses as reports write them.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ ADDRESS_AT_MOST = 320
 _LOCAL = r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}"
 _DOMAIN = r"(?:[\w-]{1,63}\.){1,10}[\w-]{2,63}"
 ADDRESS = re.compile(rf"(?<![\w.+=/@-])({_LOCAL}|\"[^\"\\\s@]{{1,62}}\")@({_DOMAIN})(?![\w@])")
-"""An address anywhere in a text. Letters beyond ASCII are allowed (RFC 6531)."""
+"""An address anywhere in a text.
+
+Letters beyond ASCII are allowed (RFC 6531).
+"""
 
 _ODD = re.compile(r"[^\s<>;,@]{1,64}@(?:[\w-]{1,63}|\[[\w.:]{3,60}\])")
 """A host without a domain, or an address literal (RFC 5321 section 4.1.3): only in a field."""

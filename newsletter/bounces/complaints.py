@@ -1,4 +1,7 @@
-"""Read complaints: the abuse reporting format (RFC 5965), and Microsoft's older form. Pure."""
+"""Read complaints: the abuse reporting format (RFC 5965), and Microsoft's older form.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from newsletter.bounces.types import BounceClass, BounceResult, Evidence
 
 COMPLAINTS = ("abuse", "fraud", "opt-out", "opt-out-list", "miscategorized", "other")
 """Feedback types that are a recipient's own (RFC 5965 section 7.3). not-spam takes one back;
-auth-failure (RFC 6591), dmarc and virus come from machines."""
+auth-failure (RFC 6591), dmarc and virus come from machines.
+"""
 
 _FIELD = re.compile(r"([A-Za-z][A-Za-z-]{1,40})[ \t]{0,8}:[ \t]{0,8}(.*)")
 _JMRP = re.compile(r"complaint about message from", re.I)
@@ -20,7 +24,9 @@ _REDACTED = re.compile(r"redacted|^\W|xxx|\*\*", re.I)
 
 def read_complaint(message: Part, evidence: Evidence) -> list[BounceResult] | None:
     """Read a complaint; None where the message is none."""
-    report = next((part for part in message.walk() if part.content_type == "message/feedback-report"), None)
+    report = next(
+        (part for part in message.walk() if part.content_type == "message/feedback-report"), None
+    )
     if report is None:
         return _read_old_form(message, evidence)
     fields = read_fields(report.text())
@@ -31,18 +37,24 @@ def read_complaint(message: Part, evidence: Evidence) -> list[BounceResult] | No
     recipients = recipients or find_returned_recipients(message)
     bounce_class = BounceClass.COMPLAINT if kind in COMPLAINTS else BounceClass.IGNORE
     return [
-        BounceResult(address, bounce_class, "", reason, evidence) for address in list(dict.fromkeys(recipients)) or [""]
+        BounceResult(address, bounce_class, "", reason, evidence)
+        for address in list(dict.fromkeys(recipients)) or [""]
     ]
 
 
 def _read_old_form(message: Part, evidence: Evidence) -> list[BounceResult] | None:
     """Read a complaint of Microsoft's Junk Mail Reporting Program from before it used RFC 5965."""
-    headers = [value for part in message.walk() for value in part.get_all("x-hmxmroriginalrecipient")]
+    headers = [
+        value for part in message.walk() for value in part.get_all("x-hmxmroriginalrecipient")
+    ]
     if not headers and not _JMRP.search(message.get("subject")):
         return None
     recipients = [address for value in headers if (address := clean(value))]
     recipients = recipients or find_returned_recipients(message)
-    return [BounceResult(address, BounceClass.COMPLAINT, "", "abuse", evidence) for address in recipients[:1] or [""]]
+    return [
+        BounceResult(address, BounceClass.COMPLAINT, "", "abuse", evidence)
+        for address in recipients[:1] or [""]
+    ]
 
 
 def read_fields(text: str) -> dict[str, list[str]]:
@@ -74,7 +86,11 @@ def find_returned_recipients(message: Part) -> list[str]:
             headers = dict(read_header_text(part.text()))
         if "message-id" in headers or "received" in headers or "subject" in headers:
             addresses = find_addresses(headers.get("to", ""))
-            return [address for address in addresses if not is_role(address) and not _REDACTED.search(address)][:1]
+            return [
+                address
+                for address in addresses
+                if not is_role(address) and not _REDACTED.search(address)
+            ][:1]
     return []
 
 

@@ -1,4 +1,7 @@
-"""Read delivery status notifications (RFC 3464), also the international kind (RFC 6533). Pure."""
+"""Read delivery status notifications (RFC 3464), also the international kind (RFC 6533).
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,11 @@ def read_groups(text: str) -> tuple[dict[str, str], list[Group]]:
         if len(blocks) > RECIPIENTS_AT_MOST:
             break
     about = {name: value for block in blocks for name, value in block.items() if name in _ABOUT}
-    groups = [Group(block) for block in blocks if "final-recipient" in block or "original-recipient" in block]
+    groups = [
+        Group(block)
+        for block in blocks
+        if "final-recipient" in block or "original-recipient" in block
+    ]
     return about, groups
 
 
@@ -95,4 +102,6 @@ def _judge_group(group: Group, notice: str, evidence: Evidence) -> BounceResult:
         again = judge_reason(told, judged.status)
         if again.known:
             judged, reason = again, reason or told
-    return BounceResult(group.recipient, judged.bounce_class, judged.status, one_line(reason), evidence)
+    return BounceResult(
+        group.recipient, judged.bounce_class, judged.status, one_line(reason), evidence
+    )

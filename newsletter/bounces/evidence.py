@@ -1,4 +1,6 @@
-"""Collect what can prove that a report is about a message of ours. Pure.
+"""Collect what can prove that a report is about a message of ours.
+
+Pure.
 
 The returned message may be a part, a header alone, or quoted in the text: 88 % of real bounces hold
 the Message-ID somewhere, 54 % have a machine-readable part. So everything is searched.
@@ -17,7 +19,9 @@ KEPT_AT_MOST = 20
 
 _MESSAGE_ID = re.compile(r"message-id\s{0,8}:\s{0,8}<([^<>\s]{3,250})>", re.I)
 _ANGLE = re.compile(r"<([^<>\s]{3,250})>")
-_UNSUBSCRIBE = re.compile(r"list-unsubscribe\s{0,8}:((?:[^\n]{0,1000}\n(?=[ \t])){0,8}[^\n]{0,1000})", re.I)
+_UNSUBSCRIBE = re.compile(
+    r"list-unsubscribe\s{0,8}:((?:[^\n]{0,1000}\n(?=[ \t])){0,8}[^\n]{0,1000})", re.I
+)
 _ENVELOPE_ID = re.compile(r"original-envelope-id\s{0,8}:\s{0,8}(\S{1,120})", re.I)
 _SENT_TO = (
     "to",
@@ -46,7 +50,12 @@ def collect_evidence(message: Part) -> Evidence:
             unsubscribe += part.get_all("list-unsubscribe")
     for name in ("in-reply-to", "references"):
         message_ids += _ANGLE.findall(message.get(name))
-    sent_to = [address for name in _SENT_TO for value in message.get_all(name) for address in find_addresses(value)]
+    sent_to = [
+        address
+        for name in _SENT_TO
+        for value in message.get_all(name)
+        for address in find_addresses(value)
+    ]
     return Evidence(
         sent_to=_keep(sent_to),
         envelope_ids=_keep(envelope_ids),

@@ -1,4 +1,7 @@
-"""Say what a refusal means for a recipient, by the one table that sending uses too. Pure."""
+"""Say what a refusal means for a recipient, by the one table that sending uses too.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 class Judgement(NamedTuple):
-    """What a reason means. `known` tells whether anything in it gave a cause."""
+    """What a reason means.
+
+    `known` tells whether anything in it gave a cause.
+    """
 
     bounce_class: BounceClass
     status: str
@@ -66,7 +72,9 @@ def judge_reason(text: str, status: str = "") -> Judgement:
     enhanced = choose_status(status, spoken)
     cause = classify(code, enhanced, text)
     permanent = is_permanent(code, enhanced) if code or enhanced else True
-    known = cause not in (Cause.PERMANENT, Cause.NONE) and not (cause is Cause.TEMPORARY and enhanced.endswith(".0"))
+    known = cause not in (Cause.PERMANENT, Cause.NONE) and not (
+        cause is Cause.TEMPORARY and enhanced.endswith(".0")
+    )
     if cause in (Cause.MAILBOX, Cause.DOMAIN) and not permanent:
         return Judgement(BounceClass.SOFT, enhanced, known)
     if enhanced[1:4] == ".7." and cause in (Cause.ACCOUNT, Cause.TEMPORARY, Cause.PERMANENT):

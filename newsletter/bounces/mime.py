@@ -1,4 +1,6 @@
-"""Take a message apart, however broken, in bounded time: headers, parts, text in any charset. Pure.
+"""Take a message apart, however broken, in bounded time: headers, parts, text in any charset.
+
+Pure.
 
 Written by hand because reports are cut, wrapped and re-encoded by many programs: the standard
 library's parser needs line feeds, follows nesting without a bound, and raises on odd input.
@@ -38,7 +40,10 @@ _FIELD = re.compile(r"([!-9;-~]{1,80})[ \t]{0,8}:(.*)", re.S)
 
 @dataclass(slots=True)
 class Part:
-    """One part of a message. `headers` keeps order and repetition, names in lower case."""
+    """One part of a message.
+
+    `headers` keeps order and repetition, names in lower case.
+    """
 
     headers: list[tuple[str, str]]
     body: list[bytes]
@@ -117,7 +122,10 @@ def _parse(lines: list[bytes], depth: int, room: list[int]) -> Part:
 
 
 def split_header(lines: list[bytes]) -> tuple[list[tuple[str, str]], list[bytes]]:
-    """Part header fields, unfolded, from the body. A line that is no field ends the header."""
+    """Part header fields, unfolded, from the body.
+
+    A line that is no field ends the header.
+    """
     fields: list[tuple[str, list[str]]] = []
     for number, line in enumerate(lines[:HEADER_LINES_AT_MOST]):
         text = _decode_header_bytes(line[:8_000])
@@ -143,7 +151,9 @@ def _decode_header_bytes(line: bytes) -> str:
         return line.decode("latin-1")
 
 
-def _split_parts(body: list[bytes], boundary: bytes, room: list[int]) -> tuple[list[bytes], list[list[bytes]]]:
+def _split_parts(
+    body: list[bytes], boundary: bytes, room: list[int]
+) -> tuple[list[bytes], list[list[bytes]]]:
     """Cut a multipart body at its boundary (RFC 2046 section 5.1.1), the preamble first."""
     opening, closing = b"--" + boundary, b"--" + boundary + b"--"
     preamble: list[bytes] = []
@@ -170,7 +180,10 @@ def decode_words(value: str) -> str:
         pieces = decode_header(value[:4_000])
     except Exception:  # binascii.Error, ValueError and others: the header is what it is
         return value
-    return "".join(decode_text(text, charset or "") if isinstance(text, bytes) else text for text, charset in pieces)
+    return "".join(
+        decode_text(text, charset or "") if isinstance(text, bytes) else text
+        for text, charset in pieces
+    )
 
 
 def decode_base64(raw: bytes) -> bytes:

@@ -1,4 +1,6 @@
-"""Read what a bounce says to people: which addresses failed, and why. Pure.
+"""Read what a bounce says to people: which addresses failed, and why.
+
+Pure.
 
 Mail systems that write no machine-readable part (qmail, old Exim, Exchange 5, Notes, Yahoo) name an
 address and put the reason on its line or on those below.
@@ -30,7 +32,9 @@ _QUOTED = re.compile(
     r"von|an|de|betreff|objet|in-reply-to|references|x-[a-z-]{1,40})\s{0,4}:",
     re.I,
 )
-_CONTACT = re.compile(r"(?:contact|write to|reply to|mail us|questions|assistance|help|send mail to) ", re.I)
+_CONTACT = re.compile(
+    r"(?:contact|write to|reply to|mail us|questions|assistance|help|send mail to) ", re.I
+)
 _WORDS_OF_SERVER = re.compile(r"(?<![\w.:\[-])[45]\d\d[ -]|said:|RCPT TO", re.I)
 _TO = re.compile(r"\s{0,8}[>|]?\s{0,8}(?:to|an|rcpt to)\s{0,4}:", re.I)
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -99,7 +103,10 @@ def _read_below(lines: list[str], number: int, wanted: str) -> str:
             continue
         if any(other.lower() != wanted for other in find_addresses(line[:500])) and not has_words:
             break
-        if re.match(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?:?(?:\s|$)", line) and wanted not in line.lower():
+        if (
+            re.match(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?:?(?:\s|$)", line)
+            and wanted not in line.lower()
+        ):
             break
         block.append(line)
         has_words = has_words or bool(_WORD.search(line.lower().replace(wanted, "")))

@@ -1,4 +1,7 @@
-"""Decide what a returned message is, and what it says of whom. Pure."""
+"""Decide what a returned message is, and what it says of whom.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,9 @@ _BODY = re.compile(
     r"recipient)",
     re.I,
 )
-_DELAY_SUBJECT = re.compile(r"delay|warning|verz.{1,2}ger|retard|still (?:trying|being)|deferred|not yet", re.I)
+_DELAY_SUBJECT = re.compile(
+    r"delay|warning|verz.{1,2}ger|retard|still (?:trying|being)|deferred|not yet", re.I
+)
 _DELAY = re.compile(
     r"will (?:continue|keep)(?: to)? (?:try|be)|will be (?:re)?(?:tried|attempted|sent)|"
     r"re-?attempted later|not yet been delivered|has been delayed|delivery (?:is |was )?delayed|"
@@ -113,7 +118,9 @@ def _find_fields(message: Part) -> str:
 
 
 def _with_recipient(result: BounceResult, recipient: str) -> BounceResult:
-    return BounceResult(recipient, result.bounce_class, result.status, result.reason, result.evidence)
+    return BounceResult(
+        recipient, result.bounce_class, result.status, result.reason, result.evidence
+    )
 
 
 def _read_notice(message: Part) -> str:
@@ -124,12 +131,17 @@ def _read_notice(message: Part) -> str:
             break
         if not part.parts and part.content_type in ("text/plain", "text/html"):
             texts.append(cut_original(part.text()))
-    return "\n".join(texts) or cut_original("\n".join(line.decode("latin-1") for line in message.body[:400]))
+    return "\n".join(texts) or cut_original(
+        "\n".join(line.decode("latin-1") for line in message.body[:400])
+    )
 
 
 def _is_bounce(message: Part) -> bool:
     """Tell whether a mail system wrote to report a failure."""
-    if message.get("x-failed-recipients") or message.param("report-type").lower() == "delivery-status":
+    if (
+        message.get("x-failed-recipients")
+        or message.param("report-type").lower() == "delivery-status"
+    ):
         return True
     system = bool(_SYSTEM.search(message.get("from"))) or message.get("return-path").strip() == "<>"
     if not system and (message.get("in-reply-to") or is_answer(message)):
@@ -148,7 +160,9 @@ def _read_plain(message: Part, evidence: Evidence, data: bytes) -> list[BounceRe
     recipients = _guess_recipients(message, notice, evidence) or _ask_flufl(data, evidence)
     if _is_delay(message.get("subject"), notice):
         return [
-            BounceResult(address, BounceClass.IGNORE, "", one_line(message.get("subject")), evidence)
+            BounceResult(
+                address, BounceClass.IGNORE, "", one_line(message.get("subject")), evidence
+            )
             for address in recipients or [""]
         ]
     return [_judge_notice(notice, address, evidence) for address in recipients]
@@ -168,7 +182,9 @@ def _guess_recipients(message: Part, notice: str, evidence: Evidence) -> list[st
     header = find_addresses(" ".join(message.get_all("x-failed-recipients")))
     if header:
         return header
-    not_these = {address.lower() for address in evidence.sent_to} | {clean(message.get("from")).lower()}
+    not_these = {address.lower() for address in evidence.sent_to} | {
+        clean(message.get("from")).lower()
+    }
     return find_recipients(notice, not_these=not_these) or find_returned_recipients(message)
 
 
@@ -188,4 +204,8 @@ def _ask_flufl(data: bytes, evidence: Evidence) -> list[str]:
         return []
     ours = {address.lower() for address in evidence.sent_to}
     found = [normalize(raw.decode("utf-8", "replace")) for raw in sorted(temporary | permanent)]
-    return [address for address in found if clean(address) and address.lower() not in ours and not is_role(address)]
+    return [
+        address
+        for address in found
+        if clean(address) and address.lower() not in ours and not is_role(address)
+    ]

@@ -1,4 +1,7 @@
-"""Name what a returned message can say. Types only."""
+"""Name what a returned message can say.
+
+Types only.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The `newsletter` command: finds the command asked for, and turns errors into one line and an exit code."""
+"""The `newsletter` command: finds the command asked for, and turns errors into one line and an exit
+code.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,8 @@ from newsletter import __version__
 from newsletter.cli.output import folded
 from newsletter.errors import NewsletterError
 
-# Name → module under newsletter/cli and what --help says of it. A command's module is imported when it is called, so
-# that `newsletter --help` does not pay for a database or a mail engine.
+# Name → module under newsletter/cli and what --help says of it. A command's module is imported when
+# it is called, so that `newsletter --help` does not pay for a database or a mail engine.
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Set up: settings, database, first list."),
     "demo": ("demo", "The whole life of a newsletter, on sample data."),
@@ -62,8 +64,10 @@ LATE = (
 
 
 class _Late(MetaPathFinder):
-    """Loads those modules when something of them is used, and so never, where only help or a completion is wanted:
-    that takes a tenth of a second then and not a whole one. A shell's Tab key does not wait."""
+    """Loads those modules when something of them is used, and so never, where only help or a
+    completion is wanted: that takes a tenth of a second then and not a whole one. A shell's Tab key
+    does not wait.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -99,11 +103,13 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the module that holds it."""
+        """Import the module that holds it."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"newsletter.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, f"{cmd_name}_" if cmd_name in ("list", "series") else cmd_name)
+        command: click.Command = getattr(
+            module, f"{cmd_name}_" if cmd_name in ("list", "series") else cmd_name
+        )
         return command
 
     def resolve_command(
@@ -117,10 +123,14 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names of commands, without importing one."""
+        """Name of commands, without importing one."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
-        return [CompletionItem(name, help=text) for name, (_, text) in COMMANDS.items() if name.startswith(incomplete)]
+        return [
+            CompletionItem(name, help=text)
+            for name, (_, text) in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing one."""
@@ -128,9 +138,15 @@ class Commands(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="newsletter")
-@click.option("--config", type=click.Path(path_type=Path), help="The settings file (default ./newsletter.toml).")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="The settings file (default ./newsletter.toml).",
+)
 @click.option("--traceback", is_flag=True, help="Show where a mistake of ours arose.")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, *, traceback: bool) -> None:
@@ -139,8 +155,7 @@ def cli(ctx: click.Context, config: Path | None, *, traceback: bool) -> None:
     \b
     Begin with:
       newsletter demo
-      newsletter init https://your.blog
-    """
+      newsletter init https://your.blog"""
     ctx.obj = config
 
 
@@ -152,13 +167,22 @@ def _said(error: click.ClickException) -> str:
 
 
 def _complain(text: str) -> None:
-    """Tells of an error on standard error. It may quote what others wrote: nothing in it moves the cursor or fills the
-    screen."""
-    lines = ("".join(sign if sign.isprintable() else "\ufffd" for sign in line) for line in text.split("\n"))
-    said = "\n".join(line if len(line) <= SAID_AT_MOST else f"{line[:SAID_AT_MOST]}…" for line in lines)
+    """Tell of an error on standard error.
+
+    It may quote what others wrote: nothing in it moves the cursor or fills the screen.
+    """
+    lines = (
+        "".join(sign if sign.isprintable() else "\ufffd" for sign in line)
+        for line in text.split("\n")
+    )
+    said = "\n".join(
+        line if len(line) <= SAID_AT_MOST else f"{line[:SAID_AT_MOST]}…" for line in lines
+    )
     with suppress(OSError, ValueError):  # nobody may be listening any more
         whole = f"newsletter: {said}"
-        click.echo("\n".join(map(folded, whole.split("\n"))) if sys.stderr.isatty() else whole, err=True)
+        click.echo(
+            "\n".join(map(folded, whole.split("\n"))) if sys.stderr.isatty() else whole, err=True
+        )
 
 
 def _ours(error: Exception) -> tuple[str, int]:
@@ -171,14 +195,18 @@ def _ours(error: Exception) -> tuple[str, int]:
 
 
 def _open_what_is_closed() -> None:
-    """A command may be called with nothing to read from or to write to (``>&-``); Python leaves None there."""
+    """A command may be called with nothing to read from or to write to (``>&-``); Python leaves
+    None there.
+    """
     sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 (for as long as we run)
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def main(args: list[str] | None = None) -> None:
-    """Runs a command; a mistake is one line on standard error and exit code 1 (2: usage or settings)."""
+    """Run a command; a mistake is one line on standard error and exit code 1 (2: usage or
+    settings).
+    """
     _open_what_is_closed()
     try:
         with _late(wanted=_in_a_hurry(sys.argv[1:] if args is None else args)):

@@ -20,7 +20,9 @@ def bounce() -> None:
 @click.argument("file", type=click.File("rb"))
 @json_option
 def read(file: BinaryIO, *, json_: bool) -> None:
-    """Show what a returned message says of whom. Nothing is changed.
+    """Show what a returned message says of whom.
+
+    Nothing is changed.
 
     FILE is a message as it was received, `-` for standard input. The meaning is judged as if the
     report were proved to be about a message of yours. No result: a report that is not understood.

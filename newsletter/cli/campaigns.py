@@ -10,7 +10,16 @@ import click
 from newsletter.cli import letter_commands
 from newsletter.cli import letters as letters_cli
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, yes_option
+from newsletter.cli.output import (
+    as_json,
+    ask,
+    json_option,
+    list_option,
+    moment,
+    say,
+    table,
+    yes_option,
+)
 from newsletter.cli.permission import answers, permission
 from newsletter.services.campaigns import campaigns
 from newsletter.services.letters import send as letters
@@ -48,7 +57,9 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     if json_:
         return as_json([campaigns.as_json(row) for row in found])
     rows = [(row.id, row.list, row.kind, row.subject, row.status, _sent(row)) for row in found]
-    return table(("id", "list", "kind", "subject", "status", "sent"), rows, empty="Nothing was mailed yet.")
+    return table(
+        ("id", "list", "kind", "subject", "status", "sent"), rows, empty="Nothing was mailed yet."
+    )
 
 
 def _sent(row: CampaignView) -> str:
@@ -78,7 +89,9 @@ def show(env: Environment, which: str, *, json_: bool) -> None:
 def _subjects(found: CampaignView) -> None:
     for row in found.subjects:
         mark = "  ← picked" if row.picked else ""
-        say(f"{row.letter}: “{row.subject}”  {row.sent} sent, {row.left} of them have left the list since{mark}")
+        say(
+            f"{row.letter}: “{row.subject}”  {row.sent} sent, {row.left} of them have left the list since{mark}"
+        )
 
 
 @campaign.command(epilog="Example: newsletter campaign report 3 --all")
@@ -91,7 +104,10 @@ def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> Non
     campaign_id = letters_cli.number_of(which)
     found = campaigns.report(env, campaign_id, everybody=everybody or json_)
     if json_:
-        more = {"sending": [state.sentence for state in found.sending], "left_in_doubt": found.left_in_doubt}
+        more = {
+            "sending": [state.sentence for state in found.sending],
+            "left_in_doubt": found.left_in_doubt,
+        }
         deliveries = [asdict(row) for row in found.deliveries]
         return as_json({**campaigns.as_json(found.campaign), **more, "deliveries": deliveries})
     totals = found.campaign.totals
@@ -102,18 +118,26 @@ def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> Non
         f"+ {totals.waiting} waiting + {totals.in_doubt} in doubt"
     )
     if totals.doubted:
-        say(f"{totals.doubted} were in doubt after a crash or a lost reply, and were sent once more with the same id.")
+        say(
+            f"{totals.doubted} were in doubt after a crash or a lost reply, and were sent once more with the same id."
+        )
     if left := found.left_in_doubt:
-        say(f"{left} of those in doubt are not sent again: the server may have taken each. Once more: campaign retry.")
+        say(
+            f"{left} of those in doubt are not sent again: the server may have taken each. Once more: campaign retry."
+        )
     for state in found.sending:
         say(f"{state.sentence[:1].upper()}{state.sentence[1:]}")
     _subjects(shown)
     rows = [(row.email, row.status, row.attempts, row.code, row.text) for row in found.deliveries]
-    return table(("address", "status", "tries", "code", "what was said"), rows, empty=_all_well(shown))
+    return table(
+        ("address", "status", "tries", "code", "what was said"), rows, empty=_all_well(shown)
+    )
 
 
 def _all_well(found: CampaignView) -> str:
-    return "Everybody who tries out the subjects got it." if found.undecided else "Everybody got it."
+    return (
+        "Everybody who tries out the subjects got it." if found.undecided else "Everybody got it."
+    )
 
 
 @campaign.command(epilog="Example: newsletter campaign pick 3 b")
@@ -156,7 +180,10 @@ def cancel(env: Environment, which: str, *, yes: bool) -> None:
     """End a mailing for good: who has not got it will not."""
     campaign_id = letters_cli.number_of(which)
     waiting = campaigns.show(campaign_id).totals.waiting
-    ask(f"Cancel campaign {campaign_id}? {waiting} people have not got it yet and will not.", yes=yes)
+    ask(
+        f"Cancel campaign {campaign_id}? {waiting} people have not got it yet and will not.",
+        yes=yes,
+    )
     say(f"Campaign {campaign_id} is {campaigns.cancel(env, campaign_id).status}.")
 
 
@@ -169,6 +196,8 @@ def retry(env: Environment, which: str, *, yes: bool) -> None:
     campaign_id = letters_cli.number_of(which)
     totals = campaigns.show(campaign_id).totals
     if totals.failed or totals.in_doubt:
-        doubts = f" and the {totals.in_doubt} in doubt, who may get it twice" if totals.in_doubt else ""
+        doubts = (
+            f" and the {totals.in_doubt} in doubt, who may get it twice" if totals.in_doubt else ""
+        )
         ask(f"Try again for the {totals.failed} it failed for{doubts}?", yes=yes)
     say(f"Campaign {campaign_id} is {campaigns.retry(env, campaign_id).status}; a worker sends.")

@@ -1,4 +1,7 @@
-"""Checks on a terminal: a sign, what was found, and what to do about it. `doctor` and preflights share this."""
+"""Checks on a terminal: a sign, what was found, and what to do about it.
+
+`doctor` and preflights share this.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,22 @@ from newsletter.cli.output import paint, say, say_raw
 if TYPE_CHECKING:
     from newsletter.services.checks import Check
 
-SIGNS = {"good": ("✓", "green"), "warn": ("!", "yellow"), "bad": ("✗", "red"), "unknown": ("?", "cyan")}
+SIGNS = {
+    "good": ("✓", "green"),
+    "warn": ("!", "yellow"),
+    "bad": ("✗", "red"),
+    "unknown": ("?", "cyan"),
+}
 
 
 def show_checks(found: list[Check], *, summed_up: bool = True) -> None:
-    """Every check, and how many of each kind. What is to be done stands once below those it is the same for."""
-    for _, rows in groupby(found, key=lambda row: (row.id, row.verdict, row.why, row.hint, row.record)):
+    """Every check, and how many of each kind.
+
+    What is to be done stands once below those it is the same for.
+    """
+    for _, rows in groupby(
+        found, key=lambda row: (row.id, row.verdict, row.why, row.hint, row.record)
+    ):
         _group(list(rows))
     if summed_up:
         _sum_up(found)

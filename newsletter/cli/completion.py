@@ -21,8 +21,7 @@ def completion(ctx: click.Context, shell: str) -> None:
     \b
     In ~/.bashrc:  eval "$(newsletter completion bash)"
     In ~/.zshrc:   eval "$(newsletter completion zsh)"
-    For fish:      newsletter completion fish > ~/.config/fish/completions/newsletter.fish
-    """
+    For fish:      newsletter completion fish > ~/.config/fish/completions/newsletter.fish"""
     kind = get_completion_class(shell)
     assert kind is not None
     click.echo(kind(ctx.find_root().command, {}, "newsletter", "_NEWSLETTER_COMPLETE").source())

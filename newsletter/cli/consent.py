@@ -35,7 +35,9 @@ KINDS = {
 @json_option
 @with_environment
 def proof(env: Environment, address: str, *, json_: bool) -> None:
-    """The consent record of an address: who agreed to what, when, where, and what was mailed for it."""
+    """The consent record of an address: who agreed to what, when, where, and what was mailed for
+    it.
+    """
     found = consent.proof(env, address)
     if json_:
         return as_json({"made_at": env.now, **asdict(found)})

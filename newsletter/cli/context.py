@@ -18,15 +18,22 @@ R = TypeVar("R")
 
 
 def private_allowed(ctx: click.Context) -> bool:
-    """Whether private addresses may be fetched, for a command that heeds settings where there are any."""
+    """Tell whether private addresses may be fetched, for a command that heeds settings where there
+    are any.
+    """
     try:
         return settings.load_settings(ctx.find_root().obj, os.environ).feeds.allow_private_addresses
     except SettingsError:
-        return os.environ.get("NEWSLETTER_FEEDS__ALLOW_PRIVATE_ADDRESSES", "").lower() in ("1", "true", "yes", "on")
+        return os.environ.get("NEWSLETTER_FEEDS__ALLOW_PRIVATE_ADDRESSES", "").lower() in (
+            "1",
+            "true",
+            "yes",
+            "on",
+        )
 
 
 def with_environment(command: Callable[..., R]) -> Callable[..., R]:
-    """Runs `command(env, …)` inside the application's context, on a database that is up to date.
+    """Run `command(env, …)` inside the application's context, on a database that is up to date.
 
     Raises `SettingsError`, `DatabaseError`.
     """

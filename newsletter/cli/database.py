@@ -54,7 +54,9 @@ def backup(ctx: click.Context, file: Path) -> None:
 @yes_option
 @click.pass_context
 def restore(ctx: click.Context, file: Path, *, yes: bool) -> None:
-    """Put a copy in the place of the database. Stop `serve` and `worker` first.
+    """Put a copy in the place of the database.
+
+    Stop `serve` and `worker` first.
 
     Whoever has left, was suppressed or was erased since the copy was made stays so. Open campaigns
     are paused, and nothing is mailed until `newsletter db release`.
@@ -85,7 +87,9 @@ def hold(env: Environment, *, yes: bool) -> None:
     """Mail nothing, and pause every open campaign: after a restore with the tools of PostgreSQL."""
     ask("Pause every open campaign, and mail nothing until you release it?", yes=yes)
     held = installation.hold_now(env, "held by hand")
-    say(f"Nothing is mailed from now on: {some(held.waiting, 'message')} and {some(held.paused, 'campaign')} wait.")
+    say(
+        f"Nothing is mailed from now on: {some(held.waiting, 'message')} and {some(held.paused, 'campaign')} wait."
+    )
 
 
 @db.command(epilog="Example: newsletter db release")
@@ -96,10 +100,15 @@ def release(env: Environment, *, yes: bool) -> None:
     found = installation.find_hold()
     if found:
         say(f"Held since {moment(found.at)}: {found.because}.")
-        ask(f"Mail {some(found.waiting, 'waiting message')}, and digests when they are due?", yes=yes)
+        ask(
+            f"Mail {some(found.waiting, 'waiting message')}, and digests when they are due?",
+            yes=yes,
+        )
     installation.release()
     if found and found.paused:
-        say(f"{some(found.paused, 'campaign')} stay paused: `newsletter campaign resume` or `cancel` each.")
+        say(
+            f"{some(found.paused, 'campaign')} stay paused: `newsletter campaign resume` or `cancel` each."
+        )
     say("Mail leaves again.")
 
 
@@ -107,7 +116,9 @@ def release(env: Environment, *, yes: bool) -> None:
 @yes_option
 @with_environment
 def accept_key(env: Environment, *, yes: bool) -> None:
-    """Use the `secret_key` of the settings from now on, although another one signed the links so far."""
+    """Use the `secret_key` of the settings from now on, although another one signed the links so
+    far.
+    """
     if installation.find_key_state(env) == "foreign":
         ask("Links in mails sent so far will never open again. Go on?", yes=yes)
     installation.accept_key(env)

@@ -13,18 +13,31 @@ from newsletter.errors import NewsletterError
 
 @click.command(epilog="Example: newsletter demo --once")
 @click.option("--once", is_flag=True, help="End after the steps; exit 0 only if every one held.")
-@click.option("--practice", is_flag=True, help="Only a blog and a mailbox to practise on, as in docs/tutorial.md.")
 @click.option(
-    "--port", type=int, help="The port of the newsletter's pages (any free one), or of the practice blog (8026)."
+    "--practice",
+    is_flag=True,
+    help="Only a blog and a mailbox to practise on, as in docs/tutorial.md.",
 )
-@click.option("--smtp-port", default=2525, show_default=True, help="The port of the practice mailbox.")
+@click.option(
+    "--port",
+    type=int,
+    help="The port of the newsletter's pages (any free one), or of the practice blog (8026).",
+)
+@click.option(
+    "--smtp-port", default=2525, show_default=True, help="The port of the practice mailbox."
+)
 def demo(*, once: bool, practice: bool, port: int | None, smtp_port: int) -> int:
-    """Sign up, confirm, poll, digest, read, unsubscribe: in a scratch folder, on real HTTP and real SMTP.
+    """Sign up, confirm, poll, digest, read, unsubscribe: in a scratch folder, on real HTTP and real
+    SMTP.
 
     Then a sample blog with the form and a mailbox are served for clicking.
     """
     logging.disable(logging.INFO)
-    return _practise(8026 if port is None else port, smtp_port) if practice else _play(port or 0, once=once)
+    return (
+        _practise(8026 if port is None else port, smtp_port)
+        if practice
+        else _play(port or 0, once=once)
+    )
 
 
 def _told() -> threading.Event:
@@ -44,7 +57,9 @@ def _practise(port: int, smtp_port: int) -> int:
             practice.until(told, publish, click.echo)
     except OSError as error:
         hint = "choose others with --port and --smtp-port"
-        raise NewsletterError(f"the practice blog cannot start: {error.strerror or error}", hint=hint) from None
+        raise NewsletterError(
+            f"the practice blog cannot start: {error.strerror or error}", hint=hint
+        ) from None
     return 0
 
 
@@ -70,4 +85,6 @@ def _play(port: int, *, once: bool) -> int:
     except story.Broken as error:
         raise NewsletterError(f"this step did not hold: {error}") from None
     except OSError as error:
-        raise NewsletterError(f"the demo cannot start: {error.strerror or error}", hint="try another --port") from None
+        raise NewsletterError(
+            f"the demo cannot start: {error.strerror or error}", hint="try another --port"
+        ) from None

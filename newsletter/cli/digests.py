@@ -54,17 +54,30 @@ def digest() -> None:
 @digest.command(epilog="Example: newsletter digest preview --html next.html")
 @list_option
 @cadence_option
-@click.option("--language", default="", metavar="CODE", help="As its readers get it who chose this language, like de.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the HTML part to this file.")
+@click.option(
+    "--language",
+    default="",
+    metavar="CODE",
+    help="As its readers get it who chose this language, like de.",
+)
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the HTML part to this file.",
+)
 @with_environment
-def preview(env: Environment, slug: str | None, cadence: str | None, language: str, html: Path | None) -> None:
+def preview(
+    env: Environment, slug: str | None, cadence: str | None, language: str, html: Path | None
+) -> None:
     """Show the digest as it would go out now."""
     found = digests.preview(env, slug, cadence, language=language)  # type: ignore[arg-type]
     say(f"Subject: {found.subject}")
     others = f"; {found.editions - 1} other editions are smaller" if found.editions > 1 else ""
     say(f"{some(found.entries, 'entry', 'entries')}; {some(found.recipients, 'reader')}{others}")
     if found.languages:
-        spoken = ", ".join(f"{LANGUAGES[code]}: {count}" for code, count in sorted(found.languages.items()))
+        spoken = ", ".join(
+            f"{LANGUAGES[code]}: {count}" for code, count in sorted(found.languages.items())
+        )
         say(f"In their own languages: {spoken}")
     say("")
     say(message.fill(found.text, NEUTRAL))
@@ -80,7 +93,15 @@ def preview(env: Environment, slug: str | None, cadence: str | None, language: s
 @click.option("--detach", is_flag=True, help="Queue only; a worker sends.")
 @yes_option
 @with_environment
-def send(env: Environment, slug: str | None, cadence: str | None, *, dry_run: bool, detach: bool, yes: bool) -> int:
+def send(
+    env: Environment,
+    slug: str | None,
+    cadence: str | None,
+    *,
+    dry_run: bool,
+    detach: bool,
+    yes: bool,
+) -> int:
     """Send what readers are owed now, without waiting for the hour."""
     preview_of = partial(digests.send_now, dry_run=True) if dry_run else digests.plan_now
     planned = preview_of(env, slug, cadence)  # type: ignore[arg-type]
@@ -98,7 +119,10 @@ def send(env: Environment, slug: str | None, cadence: str | None, *, dry_run: bo
 
 
 def _planned(planned: Sequence[Composed], cadence: str | None) -> None:
-    """What would go out. Rhythms that nobody reads are left out, unless there is no other or one was asked for."""
+    """What would go out.
+
+    Rhythms that nobody reads are left out, unless there is no other or one was asked for.
+    """
     read = [row for row in planned if row.why != digests.NOBODY or cadence]
     if not read:
         say("Nobody reads yet.")
@@ -122,7 +146,14 @@ def explain(env: Environment, address: str | None, slug: str | None, *, json_: b
         names = ("cadence", "next_at", "readers", "owed", "verdict", "last")
         outlooks = [{name: getattr(row, name) for name in names} for row in found.outlooks]
         entries = [_entry(row) for row in found.entries]
-        return as_json({"list": found.list, "outlooks": outlooks, "entries": entries, "problems": list(found.problems)})
+        return as_json(
+            {
+                "list": found.list,
+                "outlooks": outlooks,
+                "entries": entries,
+                "problems": list(found.problems),
+            }
+        )
     _outlooks(found)
     _entries(found.entries)
     for problem in found.problems:
@@ -133,7 +164,12 @@ def explain(env: Environment, address: str | None, slug: str | None, *, json_: b
 def _outlooks(found: Explanation) -> None:
     """Each rhythm that somebody reads; of the others only their names."""
     rows = [
-        (row.cadence, moment(row.next_at, found.timezone) or "when something is ready", row.verdict, row.last)
+        (
+            row.cadence,
+            moment(row.next_at, found.timezone) or "when something is ready",
+            row.verdict,
+            row.last,
+        )
         for row in found.outlooks
         if row.readers
     ]
@@ -160,15 +196,23 @@ def _entries(rows: Sequence[EntryOutlook]) -> None:
 @cadence_option
 @click.option("--clear", is_flag=True, help="Take back what waits.")
 @with_environment
-def intro(env: Environment, text: str | None, slug: str | None, cadence: str | None, *, clear: bool) -> None:
-    """Write what the next digest begins with, in Markdown (- reads it from standard input); alone, show what waits."""
+def intro(
+    env: Environment, text: str | None, slug: str | None, cadence: str | None, *, clear: bool
+) -> None:
+    """Write what the next digest begins with, in Markdown (- reads it from standard input); alone,
+    show what waits.
+    """
     if clear:
         return say(f"Taken back: {intros.clear(slug, cadence)}")  # type: ignore[arg-type]
     if text == "-":
         text = sys.stdin.read()
     found = intros.write(env, slug, text, cadence) if text is not None else intros.ls(slug)  # type: ignore[arg-type]
     rows = [(row.cadence, row.text) for row in found]
-    return table(("rhythm", "the next digest begins with"), rows, empty="Nothing is written for the next digest.")
+    return table(
+        ("rhythm", "the next digest begins with"),
+        rows,
+        empty="Nothing is written for the next digest.",
+    )
 
 
 @digest.command(epilog='Example: newsletter digest sections feed "My channel" "Slow Letters"')

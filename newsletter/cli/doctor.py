@@ -19,19 +19,24 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: newsletter doctor --selector mail")
 @click.option(
-    "--selector", default="", metavar="NAME", help="What your mail is signed with: NAME._domainkey.your.domain."
+    "--selector",
+    default="",
+    metavar="NAME",
+    help="What your mail is signed with: NAME._domainkey.your.domain.",
 )
 @click.option(
-    "--sample", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="MAIL.eml",
+    "--sample",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="MAIL.eml",
     help="A mail of yours as it arrived, saved with all its headers: shows how it is signed.",
-)  # fmt: skip
+)
 @json_option
 @with_environment
 def doctor(env: Environment, selector: str, sample: Path | None, *, json_: bool) -> int:
     """Check the installation and the DNS of your domain; exit 1 if something must be mended.
 
-    Where the mend is a record in the DNS, it prints the line to publish. Asks your own servers and the DNS, and nobody
-    else; without a network it says what it could not ask.
+    Where the mend is a record in the DNS, it prints the line to publish. Asks your own servers and
+    the DNS, and nobody else; without a network it says what it could not ask.
     """
     found = checks.examine(env, selector=selector, sample=sample.read_bytes() if sample else None)
     if json_:
@@ -40,6 +45,8 @@ def doctor(env: Environment, selector: str, sample: Path | None, *, json_: bool)
         show_checks(found)
     else:
         hints = [" ".join(part for part in (row.hint, row.record) if part) for row in found]
-        rows = [(row.id, row.verdict, row.what, hint) for row, hint in zip(found, hints, strict=True)]
+        rows = [
+            (row.id, row.verdict, row.what, hint) for row, hint in zip(found, hints, strict=True)
+        ]
         table(("check", "verdict", "what", "hint"), rows)
     return 1 if any(row.verdict == "bad" for row in found) else 0

@@ -24,15 +24,27 @@ if TYPE_CHECKING:
     help="Plain HTML; the same with a script that answers in place; a frame; or a link only.",
 )
 @click.option("--language", metavar="CODE", help="Like de; the list's, if you say nothing.")
-@click.option("--theme", type=click.Choice(("light", "dark")), help="A frame's colours, if your blog knows only one.")
+@click.option(
+    "--theme",
+    type=click.Choice(("light", "dark")),
+    help="A frame's colours, if your blog knows only one.",
+)
 @with_environment
-def embed(env: Environment, slug: str | None, kind: Any, language: str | None, theme: str | None) -> None:
+def embed(
+    env: Environment, slug: str | None, kind: Any, language: str | None, theme: str | None
+) -> None:
     """Print what to paste into any page of your blog; docs/embed.md says where.
 
-    Print it anew when you have changed the list's fields, its consent text or its cadences, or upgraded this program.
+    Print it anew when you have changed the list's fields, its consent text or its cadences, or
+    upgraded this program.
     """
     from newsletter.web.embed_snippets import embed_form
 
     if theme and kind != "iframe":
-        raise click.UsageError("--theme goes with --kind iframe; the other kinds have your blog's own colours")
-    click.echo(embed_form(env, feeds.one_list(slug), kind, language=language or "", theme=theme or ""), nl=False)
+        raise click.UsageError(
+            "--theme goes with --kind iframe; the other kinds have your blog's own colours"
+        )
+    click.echo(
+        embed_form(env, feeds.one_list(slug), kind, language=language or "", theme=theme or ""),
+        nl=False,
+    )

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, json_option, list_option, moment, say, table, warn, yes_option
+from newsletter.cli.output import (
+    as_json,
+    ask,
+    json_option,
+    list_option,
+    moment,
+    say,
+    table,
+    warn,
+    yes_option,
+)
 from newsletter.errors import NewsletterError
 from newsletter.services.lists import lists
 from newsletter.services.polling import entries, feeds
@@ -37,7 +47,10 @@ def ls(env: Environment, slug: str | None, fate: str | None, limit: int, *, json
     if json_:
         return as_json([_json(row) for row in found])
     zones = lists.zones()
-    rows = [(row.id, moment(row.published, zones[row.list]), row.title, row.fate, row.why) for row in found]
+    rows = [
+        (row.id, moment(row.published, zones[row.list]), row.title, row.fate, row.why)
+        for row in found
+    ]
     return table(("id", "published", "title", "fate", "why"), rows, empty="Nothing was found yet.")
 
 
@@ -68,7 +81,9 @@ def _verb(name: str, text: str, *, question: str = "") -> None:
     @list_option
     @yes_option
     @with_environment
-    def command(env: Environment, entry_ids: tuple[int, ...], slug: str | None, *, held: bool, yes: bool) -> int:
+    def command(
+        env: Environment, entry_ids: tuple[int, ...], slug: str | None, *, held: bool, yes: bool
+    ) -> int:
         if bool(entry_ids) == held:
             raise click.UsageError("name entries by their numbers, or say --held")
         waiting = () if entry_ids else entries.ls(slug=feeds.checked(slug), fate="held", limit=None)

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from newsletter.cli.context import private_allowed, with_environment
-from newsletter.cli.output import as_json, ask, cut, json_option, list_option, moment, say, table, yes_option
+from newsletter.cli.output import (
+    as_json,
+    ask,
+    cut,
+    json_option,
+    list_option,
+    moment,
+    say,
+    table,
+    yes_option,
+)
 from newsletter.errors import NotFound
 from newsletter.feeds.youtube import KINDS
 from newsletter.html.sanitize import shorten
@@ -21,9 +31,19 @@ from newsletter.services.polling import poll as polling
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
-_NAMES = {"shorts": "Shorts", "live": "live streams", "premieres": "premieres, once they are public"}
+_NAMES = {
+    "shorts": "Shorts",
+    "live": "live streams",
+    "premieres": "premieres, once they are public",
+}
 
-_WHY = {"ready": "goes out with the next mail", "sent": "was mailed", "new": "waits", "held": "waits", "skipped": ""}
+_WHY = {
+    "ready": "goes out with the next mail",
+    "sent": "was mailed",
+    "new": "waits",
+    "held": "waits",
+    "skipped": "",
+}
 
 
 @click.group()
@@ -57,13 +77,25 @@ def _left_out(kinds: dict[str, bool | None]) -> dict[str, bool]:
 @_how_it_is_read
 @with_environment
 def add(
-    env: Environment, url: str, slug: str | None, backlog: int, *, page_pictures: bool | None, **kinds: bool | None
+    env: Environment,
+    url: str,
+    slug: str | None,
+    backlog: int,
+    *,
+    page_pictures: bool | None,
+    **kinds: bool | None,
 ) -> None:
     """Add a feed: its address, or that of a page or a YouTube channel (also its @handle)."""
     leaves_out = [kind for kind, out in _left_out(kinds).items() if out]
-    added = feeds.add(env, url, slug, backlog=backlog, leaves_out=leaves_out, page_pictures=bool(page_pictures))
+    added = feeds.add(
+        env, url, slug, backlog=backlog, leaves_out=leaves_out, page_pictures=bool(page_pictures)
+    )
     say(f"{added.list}: feed {added.id}, {added.title or 'without a title'} ({added.url})")
-    mailed = f"the newest {added.backlog} will be mailed" if added.backlog else "none of them will be mailed"
+    mailed = (
+        f"the newest {added.backlog} will be mailed"
+        if added.backlog
+        else "none of them will be mailed"
+    )
     say(f"{added.entries} entries are there already; {mailed}. What is new from now on will be.")
 
 
@@ -78,7 +110,9 @@ def edit(env: Environment, which: str, *, page_pictures: bool | None, **kinds: b
         raise click.UsageError("say what to change, like --no-shorts")
     found = feeds.edit(which, leaves_out=changed, page_pictures=page_pictures)
     taken = "all that it has" if not found.leaves_out else "all but " + ", ".join(found.leaves_out)
-    say(f"{found.url}: {taken} is taken{', pictures from its pages too' if found.page_pictures else ''}.")
+    say(
+        f"{found.url}: {taken} is taken{', pictures from its pages too' if found.page_pictures else ''}."
+    )
 
 
 @feed.command(epilog="Example: newsletter feed ls")
@@ -91,8 +125,13 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     if json_:
         return as_json([asdict(row) for row in found])
     zones = lists.zones()
-    rows = [(row.id, row.list, row.url, row.status, moment(row.read_at, zones[row.list]), row.error) for row in found]
-    return table(("id", "list", "feed", "status", "read", "trouble"), rows, empty="There is no feed yet.")
+    rows = [
+        (row.id, row.list, row.url, row.status, moment(row.read_at, zones[row.list]), row.error)
+        for row in found
+    ]
+    return table(
+        ("id", "list", "feed", "status", "read", "trouble"), rows, empty="There is no feed yet."
+    )
 
 
 @feed.command(epilog="Example: newsletter feed check 1")
@@ -107,10 +146,16 @@ def check(env: Environment, which: str | None) -> int:
     for found in chosen:
         result = polling.check(env, found.id)
         failed += bool(result.error)
-        said = f"{result.new} new, {result.changed} known, {result.held} held, {result.gone} withdrawn"
+        said = (
+            f"{result.new} new, {result.changed} known, {result.held} held, {result.gone} withdrawn"
+        )
         say(f"{found.url}: {result.error or said}")
         for row in entries.ls(feed_id=found.id, limit=15):
-            say(cut(f"  {row.id}  {shorten(row.title, 36)}: {row.fate} ({row.why or _WHY[row.fate]})"))
+            say(
+                cut(
+                    f"  {row.id}  {shorten(row.title, 36)}: {row.fate} ({row.why or _WHY[row.fate]})"
+                )
+            )
     return 1 if failed else 0
 
 
@@ -145,7 +190,9 @@ def remove(env: Environment, which: str, *, yes: bool) -> None:
 @json_option
 @click.pass_context
 def read(ctx: click.Context, source: str, *, json_: bool) -> None:
-    """Show what is understood of a feed, in a file (- for standard input) or at an address; stores nothing."""
+    """Show what is understood of a feed, in a file (- for standard input) or at an address; stores
+    nothing.
+    """
     from newsletter.feeds.fetch import Fetcher
     from newsletter.feeds.isolated import read as read_feed
 

@@ -29,14 +29,30 @@ def field() -> None:
 @click.argument("name")
 @list_option
 @click.option("--kind", type=click.Choice(KINDS), default="text", show_default=True)
-@click.option("--label", required=True, help="What the form shows; of a consent, the words that are agreed to.")
-@click.option("--choice", "choices", multiple=True, metavar="TEXT", help="One of those offered; repeat it.")
+@click.option(
+    "--label",
+    required=True,
+    help="What the form shows; of a consent, the words that are agreed to.",
+)
+@click.option(
+    "--choice", "choices", multiple=True, metavar="TEXT", help="One of those offered; repeat it."
+)
 @click.option("--required", is_flag=True, help="The form is not taken without it.")
 @with_environment
 def add(
-    env: Environment, name: str, slug: str | None, kind: str, label: str, choices: tuple[str, ...], *, required: bool
+    env: Environment,
+    name: str,
+    slug: str | None,
+    kind: str,
+    label: str,
+    choices: tuple[str, ...],
+    *,
+    required: bool,
 ) -> None:
-    """Add a field to a list's form. Forms you have pasted are to be printed anew: `newsletter embed`."""
+    """Add a field to a list's form.
+
+    Forms you have pasted are to be printed anew: `newsletter embed`.
+    """
     made = forms.add(feeds.one_list(slug), name, kind, label, choices, required=required)
     say(f"{made.name}: {made.kind}{', required' if made.required else ''}")
 
@@ -50,8 +66,13 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     found = forms.ls(feeds.one_list(slug))
     if json_:
         return as_json([asdict(row) for row in found])
-    rows = [(row.name, row.kind, row.label, ", ".join(row.choices), "yes" if row.required else "") for row in found]
-    return table(("field", "kind", "label", "choices", "required"), rows, empty="There is none but ours.")
+    rows = [
+        (row.name, row.kind, row.label, ", ".join(row.choices), "yes" if row.required else "")
+        for row in found
+    ]
+    return table(
+        ("field", "kind", "label", "choices", "required"), rows, empty="There is none but ours."
+    )
 
 
 @field.command(epilog="Example: newsletter field remove workshops")

@@ -31,7 +31,9 @@ PASSED_SHOWN = 5
     "import",
     epilog='Example: newsletter subscriber import readers.csv --confirmed --because "the list of 2019" --dry-run',
 )
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True))
+@click.argument(
+    "file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
+)
 @list_option
 @click.option(
     "--from",
@@ -48,7 +50,9 @@ PASSED_SHOWN = 5
     callback=lambda ctx, parameter, value: _choices(value),
     help="A column that looks like an opt-out: NAME=ignore if it is none, NAME=opt-out if any text in it is one.",
 )
-@click.option("--confirmed", is_flag=True, help="They have all agreed already; --because says how you know.")
+@click.option(
+    "--confirmed", is_flag=True, help="They have all agreed already; --because says how you know."
+)
 @click.option("--because", default="", metavar="TEXT", help="Kept as evidence with each of them.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would become of whom.")
 @json_option
@@ -76,9 +80,15 @@ def import_(
     """
     word_given(confirmed=confirmed, because=because)
     done = import_subscribers.import_file(
-        env, file, slug=feeds.checked(slug), platform=platform, choices=choices,
-        because=because, dry_run=dry_run, progress=_progress(json_=json_),
-    )  # fmt: skip
+        env,
+        file,
+        slug=feeds.checked(slug),
+        platform=platform,
+        choices=choices,
+        because=because,
+        dry_run=dry_run,
+        progress=_progress(json_=json_),
+    )
     if json_:
         shown = asdict(done)
         shown.pop("share")
@@ -89,16 +99,23 @@ def import_(
 
 
 def _platform(value: str | None) -> str | None:
-    """A program's name as `importing` knows it. Raises `click.BadParameter`."""
+    """A program's name as `importing` knows it.
+
+    Raises `click.BadParameter`.
+    """
     found = named(value) if value else None
     if value and found is None:
-        raise click.BadParameter(f"{value!r} is none of {', '.join(SOURCES)}; leave it out, or say csv")
+        raise click.BadParameter(
+            f"{value!r} is none of {', '.join(SOURCES)}; leave it out, or say csv"
+        )
     return found.name if found else None
 
 
 def _choices(values: tuple[str, ...]) -> dict[str, str]:
-    """What is said of single columns, by their names in one spelling. Raises
-    `click.BadParameter`."""
+    """What is said of single columns, by their names in one spelling.
+
+    Raises `click.BadParameter`.
+    """
     choices = {}
     for value in values:
         name, equals, meaning = value.rpartition("=")
@@ -113,7 +130,7 @@ def _name(file: Path) -> str:
 
 
 def word_given(*, confirmed: bool, because: str) -> None:
-    """Refuses half of a word: --confirmed and --because go together."""
+    """Refuse half of a word: --confirmed and --because go together."""
     if confirmed and not because.strip():
         raise click.UsageError('--confirmed needs --because "how you know", kept as evidence')
     if because and not confirmed:
@@ -122,7 +139,8 @@ def word_given(*, confirmed: bool, because: str) -> None:
 
 def _progress(*, json_: bool) -> import_subscribers.Progress:
     """A bar on a terminal, a line every 50,000 rows in a pipe, on standard error where JSON is
-    wanted."""
+    wanted.
+    """
     told = 0
 
     def show(done: Imported) -> None:
@@ -160,7 +178,9 @@ def _report(file: Path, done: Imported, *, because: str, dry_run: bool) -> None:
     if done.rejected > len(done.problems):
         say(f"  … and {done.rejected - len(done.problems):,} more")
     if done.silent and not because:
-        say(f"Of {done.silent:,} the file does not say that they agreed; they wait, and are not mailed.")
+        say(
+            f"Of {done.silent:,} the file does not say that they agreed; they wait, and are not mailed."
+        )
         say('If they did agree: the same command with --confirmed --because "how you know".')
     say("Nothing was changed." if dry_run else "Nobody was mailed.")
 
@@ -168,14 +188,20 @@ def _report(file: Path, done: Imported, *, because: str, dry_run: bool) -> None:
 def _report_columns(columns: dict[str, str]) -> None:
     """Every column, with what became of it."""
     read = [f"{name} ({use})" for name, use in columns.items() if not use.startswith(NOT_READ)]
-    others = [f"{name}{use.removeprefix(NOT_READ)}" for name, use in columns.items() if use.startswith(NOT_READ)]
+    others = [
+        f"{name}{use.removeprefix(NOT_READ)}"
+        for name, use in columns.items()
+        if use.startswith(NOT_READ)
+    ]
     say(f"  columns read: {', '.join(read)}")
     if others:
         say(f"  columns not read: {', '.join(others)}")
 
 
 @click.command(epilog="Example: newsletter subscriber export readers.csv --status active")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=False)
+@click.argument(
+    "file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=False
+)
 @list_option
 @click.option("--status", type=click.Choice(STATUSES), help="Only these.")
 @with_environment

@@ -26,13 +26,26 @@ if TYPE_CHECKING:
 @click.option("--slug", help="The list's name in addresses; made from its title if not given.")
 @click.option("--title", help="The list's title; your blog's if not given.")
 @click.option("--from", "sender", metavar='"ANA <ana@x.org>"', help="Who writes.")
-@click.option("--address", default="", metavar="TEXT", help="Your postal address, for the foot of every mail.")
 @click.option(
-    "--smtp", default="smtp://localhost:25", show_default=True, metavar="URL", help="Where mail is handed over."
+    "--address", default="", metavar="TEXT", help="Your postal address, for the foot of every mail."
 )
-@click.option("--base-url", default="http://localhost:8025", show_default=True, help="How readers reach this program.")
+@click.option(
+    "--smtp",
+    default="smtp://localhost:25",
+    show_default=True,
+    metavar="URL",
+    help="Where mail is handed over.",
+)
+@click.option(
+    "--base-url",
+    default="http://localhost:8025",
+    show_default=True,
+    help="How readers reach this program.",
+)
 @click.option("--database", default="sqlite:///newsletter.db", show_default=True, metavar="URL")
-@click.option("--timezone", default="UTC", show_default=True, metavar="TZ", help="Like Europe/Berlin.")
+@click.option(
+    "--timezone", default="UTC", show_default=True, metavar="TZ", help="Like Europe/Berlin."
+)
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
 @click.pass_context
 def init(
@@ -54,24 +67,36 @@ def init(
 
     asking = sys.stdin.isatty() and not yes
     if asking and not blog_url:
-        blog_url = click.prompt("Your blog's address (empty: none yet)", default="", show_default=False) or None
+        blog_url = (
+            click.prompt("Your blog's address (empty: none yet)", default="", show_default=False)
+            or None
+        )
     if asking and not sender:
         sender = click.prompt('Who writes, like "Ana <ana@your.blog>"')
     if not sender:
         raise click.UsageError('say who writes: --from "Ana <ana@your.blog>"')
     if asking and not address:
-        address = click.prompt("Your postal address (the law wants it in every mail)", default="", show_default=False)
+        address = click.prompt(
+            "Your postal address (the law wants it in every mail)", default="", show_default=False
+        )
     checked({"from": sender, "timezone": timezone, "address": address})
     file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
     setup.write_settings(file, setup.NewSettings(base_url, database, smtp))
     try:
-        _make(file, blog_url, slug, {"title": title, "from": sender, "address": address, "timezone": timezone})
+        _make(
+            file,
+            blog_url,
+            slug,
+            {"title": title, "from": sender, "address": address, "timezone": timezone},
+        )
     except (NewsletterError, click.ClickException):
         file.unlink(missing_ok=True)
         raise
 
 
-def _make(file: Path, blog_url: str | None, slug: str | None, values: dict[str, str | None]) -> None:
+def _make(
+    file: Path, blog_url: str | None, slug: str | None, values: dict[str, str | None]
+) -> None:
     from newsletter.app import create_app
     from newsletter.services import installation
     from newsletter.services.operations import database
@@ -88,7 +113,11 @@ def _make(file: Path, blog_url: str | None, slug: str | None, values: dict[str, 
 
 
 def _make_list(
-    env: Environment, file: Path, blog_url: str | None, slug: str | None, values: dict[str, str | None]
+    env: Environment,
+    file: Path,
+    blog_url: str | None,
+    slug: str | None,
+    values: dict[str, str | None],
 ) -> None:
     from newsletter.feeds.discover import discover
     from newsletter.services.lists import lists
@@ -100,8 +129,17 @@ def _make_list(
             found = discover(blog_url, env.fetch)
         except FeedError as error:
             trouble = str(error)
-    title = values["title"] or (found.title if found else "") or urlsplit(blog_url or "").hostname or "Newsletter"
-    made = lists.add(env, slug or _slug(title), {**values, "title": title, "site_url": found.site_url if found else ""})
+    title = (
+        values["title"]
+        or (found.title if found else "")
+        or urlsplit(blog_url or "").hostname
+        or "Newsletter"
+    )
+    made = lists.add(
+        env,
+        slug or _slug(title),
+        {**values, "title": title, "site_url": found.site_url if found else ""},
+    )
     say(f"Written: {file} and the database.")
     say(f"List: {made.title}, at {env.links.mailing_list(made.slug)}")
     if found:

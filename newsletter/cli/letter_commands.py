@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from newsletter.services.letters.drafts import Draft
     from newsletter.services.runtime import Environment
 
-# ── making and changing it ─────────────────────────────────────────────────────────────────────────
+# ── making and changing it
+# ─────────────────────────────────────────────────────────────────────────
 
 
 @click.command(epilog="Example: newsletter campaign new letter.md")
@@ -53,19 +54,25 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
         drafts.begin_file(file)
         if json_:
             return as_json({"file": str(file), "id": None})
-        return say(f"{file} is begun. Write your letter there, then: newsletter campaign new {file}")
+        return say(
+            f"{file} is begun. Write your letter there, then: newsletter campaign new {file}"
+        )
     campaign_id, draft = drafts.new(env, file, slug)
     if json_:
         return as_json(campaigns.as_json(campaigns.show(campaign_id)))
     say(f"Campaign {campaign_id} is a draft: “{draft.subjects[0]}”, for {_people(draft)} now.")
-    return say(f"Next: newsletter campaign preview {campaign_id}, preflight {campaign_id}, send {campaign_id}")
+    return say(
+        f"Next: newsletter campaign preview {campaign_id}, preflight {campaign_id}, send {campaign_id}"
+    )
 
 
 @click.command(epilog="Example: newsletter campaign edit 3 --segment '\"berlin\" in tags'")
 @letters_cli.which_argument
 @list_option
 @click.option(
-    "--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Take its text from this file."
+    "--file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Take its text from this file.",
 )
 @click.option("--subject", help="Another subject.")
 @click.option("--preheader", help="Another preheader.")
@@ -73,7 +80,12 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
 @letters_cli.at_option
 @with_environment
 def edit(
-    env: Environment, which: str, slug: str | None, file: Path | None, at: str | None, **lines: str | None
+    env: Environment,
+    which: str,
+    slug: str | None,
+    file: Path | None,
+    at: str | None,
+    **lines: str | None,
 ) -> None:
     """Change a draft, or a scheduled letter that has not started; without options, in your editor.
 
@@ -100,15 +112,24 @@ def _to_file(made_of: str, before: str, after: str) -> None:
 
 
 def edited(
-    text: str, file: Path | None, lines: dict[str, str | None], *, ask_editor: bool, made_of: str = ""
+    text: str,
+    file: Path | None,
+    lines: dict[str, str | None],
+    *,
+    ask_editor: bool,
+    made_of: str = "",
 ) -> letter_file.Letter:
-    """A letter's new text: a file's, or the old one with other lines in its front matter, or what an editor returns."""
+    """A letter's new text: a file's, or the old one with other lines in its front matter, or what
+    an editor returns.
+    """
     if file is not None:
         return drafts.read_file(file)
     changes = {key: value for key, value in lines.items() if value is not None}
     folder = Path(made_of).parent if made_of else None
     if changes or not ask_editor:
-        return letter_file.parse_letter(letter_file.with_lines(text, changes) if changes else text, folder=folder)
+        return letter_file.parse_letter(
+            letter_file.with_lines(text, changes) if changes else text, folder=folder
+        )
     if not on_terminal():
         raise click.UsageError("say what to change: --file, --subject, --preheader or --segment")
     returned = click.edit(text, extension=".md")
@@ -121,14 +142,17 @@ def _people(draft: Draft) -> str:
     return "1 person" if draft.recipients == 1 else f"{draft.recipients} people"
 
 
-# ── sending it ─────────────────────────────────────────────────────────────────────────────────────
+# ── sending it
+# ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @click.command(epilog='Example: newsletter campaign send letter.md --at "tomorrow 9:00"')
 @letters_cli.which_argument
 @list_option
 @letters_cli.at_option
-@click.option("--segment", metavar="EXPR", help="Who of the list gets it, like '\"berlin\" in tags'.")
+@click.option(
+    "--segment", metavar="EXPR", help="Who of the list gets it, like '\"berlin\" in tags'."
+)
 @click.option("--again", is_flag=True, help="Send a letter that this list has had already.")
 @click.option("--anyway", is_flag=True, help="Send though the preflight found something bad.")
 @click.option("--detach", is_flag=True, help="Queue only; a worker sends.")
@@ -136,9 +160,18 @@ def _people(draft: Draft) -> str:
 @yes_option
 @with_environment
 def send(
-    env: Environment, which: str, slug: str | None, at: str | None, segment: str | None,
-    *, again: bool, anyway: bool, detach: bool, offline: bool, yes: bool,
-) -> int:  # fmt: skip
+    env: Environment,
+    which: str,
+    slug: str | None,
+    at: str | None,
+    segment: str | None,
+    *,
+    again: bool,
+    anyway: bool,
+    detach: bool,
+    offline: bool,
+    yes: bool,
+) -> int:
     """Mail a letter, once: shows what, to whom, how many and when, and asks."""
     draft = _to_send(env, which, slug, segment, offline=offline)
     when = _when(env, draft.slug, at) if at else None
@@ -153,7 +186,9 @@ def send(
     return send_and_show(env, [campaign_id])
 
 
-def _to_send(env: Environment, which: str, slug: str | None, segment: str | None, *, offline: bool) -> Draft:
+def _to_send(
+    env: Environment, which: str, slug: str | None, segment: str | None, *, offline: bool
+) -> Draft:
     chosen = letters_cli.which_of(which)
     if isinstance(chosen, int) and (shown := campaigns.show(chosen)).status != "draft":
         raise Refused(f"campaign {chosen} is {shown.status} already", hint="a letter is sent once")
@@ -176,7 +211,10 @@ def _show_plan(env: Environment, draft: Draft, when: datetime | None) -> None:
 
 
 def _clear(found: list[Check], *, again: bool, anyway: bool, when: datetime | None) -> None:
-    """Says what the preflight found. Ends the command where that forbids to send."""
+    """Say what the preflight found.
+
+    Ends the command where that forbids to send.
+    """
     passed = {"again"} if again else set()
     passed |= {"recipients"} if when else set()
     said = [check for check in found if check.verdict != "good" and check.id not in passed]

@@ -1,4 +1,7 @@
-"""Looking at letters on the command line: show one, look it over, try it out. Campaigns and series share this."""
+"""Looking at letters on the command line: show one, look it over, try it out.
+
+Campaigns and series share this.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +44,18 @@ if TYPE_CHECKING:
     from newsletter.services.letters.drafts import Draft
     from newsletter.services.runtime import Environment
 
-offline_option: Decorator = click.option("--offline", is_flag=True, help="Ask nobody else's server.")
-as_option: Decorator = click.option("--as", "reader", metavar="ADDR", help="As this subscriber would get it.")
-at_option: Decorator = click.option("--at", metavar="WHEN", help='When, in the list\'s zone: "tomorrow 9:00".')
-which_argument: Decorator = click.argument("which", metavar="FILE.md|ID", shell_complete=complete_campaigns)
+offline_option: Decorator = click.option(
+    "--offline", is_flag=True, help="Ask nobody else's server."
+)
+as_option: Decorator = click.option(
+    "--as", "reader", metavar="ADDR", help="As this subscriber would get it."
+)
+at_option: Decorator = click.option(
+    "--at", metavar="WHEN", help='When, in the list\'s zone: "tomorrow 9:00".'
+)
+which_argument: Decorator = click.argument(
+    "which", metavar="FILE.md|ID", shell_complete=complete_campaigns
+)
 SLOW = 1.0
 """Seconds after which links get a bar."""
 
@@ -64,7 +75,8 @@ def known_reader(env: Environment, draft: Draft, address: str | None) -> Known |
     return segments.find(address, draft.slug) if address else None
 
 
-# ── looking at it ──────────────────────────────────────────────────────────────────────────────────
+# ── looking at it
+# ──────────────────────────────────────────────────────────────────────────────────
 
 
 def looking(command: Callable[..., None]) -> Callable[..., None]:
@@ -75,7 +87,9 @@ def looking(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--text", type=path, help="Write the text part to this file."),
         click.option("--html", type=path, help="Write the HTML part to this file."),
         click.option(
-            "--web/--no-web", default=None, help="Open it in the browser (on a terminal: unless told not to)."
+            "--web/--no-web",
+            default=None,
+            help="Open it in the browser (on a terminal: unless told not to).",
         ),
         as_option,
     ):
@@ -84,10 +98,16 @@ def looking(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def present(
-    env: Environment, draft: Draft, *, reader: str | None, web: bool | None, html: Path | None, text: Path | None,
+    env: Environment,
+    draft: Draft,
+    *,
+    reader: str | None,
+    web: bool | None,
+    html: Path | None,
+    text: Path | None,
     eml: Path | None,
-) -> None:  # fmt: skip
-    """Shows a letter: its text, and on request files of its parts or the browser."""
+) -> None:
+    """Show a letter: its text, and on request files of its parts or the browser."""
     content = rendering.filled(env, draft.prepared.versions[0], known_reader(env, draft, reader))
     page, plain = message.fill(content.html, NEUTRAL), message.fill(content.text, NEUTRAL)
     if html or eml:
@@ -102,7 +122,9 @@ def present(
     if html:
         _write(html, page)
     if eml:
-        write_private(eml, trial.example(env, draft.slug, content, to=reader or "reader@example.org")[1])
+        write_private(
+            eml, trial.example(env, draft.slug, content, to=reader or "reader@example.org")[1]
+        )
         say(f"The message is in {eml}.")
     if web or (web is None and on_terminal() and not (html or text or eml)):
         _open(env, draft, page)
@@ -119,7 +141,11 @@ def _open(env: Environment, draft: Draft, page: str) -> None:
     file = env.settings.folder / ".preview.html"
     write_private(file, rendering.standalone(env, page, draft.prepared))
     say(f"The web view is in {file}.")
-    if sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
+    if (
+        sys.platform in ("darwin", "win32")
+        or os.environ.get("DISPLAY")
+        or os.environ.get("WAYLAND_DISPLAY")
+    ):
         click.launch(str(file))
 
 
@@ -141,7 +167,8 @@ def preview(env: Environment, which: str, slug: str | None, **shown: object) -> 
     present(env, drafts.look(env, chosen, slug), **shown)  # type: ignore[arg-type]
 
 
-# ── checking and trying it ─────────────────────────────────────────────────────────────────────────
+# ── checking and trying it
+# ─────────────────────────────────────────────────────────────────────────
 
 
 def examined(env: Environment, draft: Draft, *, offline: bool, silent: bool = False) -> list[Check]:
@@ -150,7 +177,9 @@ def examined(env: Environment, draft: Draft, *, offline: bool, silent: bool = Fa
 
     def show(done: int, total: int) -> None:
         nonlocal shown
-        shown = shown or (on_terminal() and not silent and done < total and time.monotonic() - began > SLOW)
+        shown = shown or (
+            on_terminal() and not silent and done < total and time.monotonic() - began > SLOW
+        )
         if shown:
             bar(done / total, f"{done} of {total} links asked")
 
@@ -158,37 +187,49 @@ def examined(env: Environment, draft: Draft, *, offline: bool, silent: bool = Fa
 
 
 def report_checks(found: list[Check], *, json_: bool = False) -> int:
-    """Prints a preflight. Returns the exit code: 1 where something must be mended first."""
+    """Print a preflight.
+
+    Returns the exit code: 1 where something must be mended first.
+    """
     if json_:
         as_json([asdict(check) for check in found])
     elif on_terminal():
         show_checks(found)
     else:
-        rows = [(check.verdict, check.id, check.what, "" if check.verdict == "good" else check.hint) for check in found]
+        rows = [
+            (check.verdict, check.id, check.what, "" if check.verdict == "good" else check.hint)
+            for check in found
+        ]
         table(("", "check", "what", "what to do"), rows)
     return 1 if any(check.verdict == "bad" for check in found) else 0
 
 
-@click.command(name="preflight", epilog="Example: newsletter campaign preflight letter.md --offline")
+@click.command(
+    name="preflight", epilog="Example: newsletter campaign preflight letter.md --offline"
+)
 @which_argument
 @list_option
 @offline_option
 @json_option
 @with_environment
-def preflight_(env: Environment, which: str, slug: str | None, *, offline: bool, json_: bool) -> int:
+def preflight_(
+    env: Environment, which: str, slug: str | None, *, offline: bool, json_: bool
+) -> int:
     """Look a letter over before it goes: links, pictures, size, subject, personal fields, sender."""
     draft = drafts.look(env, which_of(which), slug, offline=offline)
     return report_checks(examined(env, draft, offline=offline, silent=json_), json_=json_)
 
 
 def try_out(env: Environment, draft: Draft, to: str, reader: str | None) -> int:
-    """Mails a letter to one address, marked [Test]; both versions, where it has two subjects."""
+    """Mail a letter to one address, marked [Test]; both versions, where it has two subjects."""
     address, code = parse_address(to, field="--to").email, 0
     for version in draft.prepared.versions:
         content = rendering.filled(env, version, known_reader(env, draft, reader))
         rendering.store(env, draft.prepared.fresh)
         outcome = trial.send_test(env, draft.slug, content, to=address)
-        say(f"“[Test] {content.subject}” to {address}: {outcome.result}: {outcome.reply.code} {outcome.reply.text}")
+        say(
+            f"“[Test] {content.subject}” to {address}: {outcome.result}: {outcome.reply.code} {outcome.reply.text}"
+        )
         code = code or int(outcome.result != "accepted")
     return code
 

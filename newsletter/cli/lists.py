@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, complete_lists, json_option, say, some, table, yes_option
+from newsletter.cli.output import (
+    as_json,
+    ask,
+    complete_lists,
+    json_option,
+    say,
+    some,
+    table,
+    yes_option,
+)
 from newsletter.services.lists import lists
 from newsletter.services.signup import flood_control
 
@@ -57,7 +66,9 @@ def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def given(options: dict[str, Any]) -> dict[str, object]:
     """The settings that were given."""
-    return {name.removeprefix("set_"): value for name, value in options.items() if value is not None}
+    return {
+        name.removeprefix("set_"): value for name, value in options.items() if value is not None
+    }
 
 
 @click.group("list")
@@ -85,8 +96,14 @@ def ls(env: Environment, *, json_: bool) -> None:
     found = lists.ls()
     if json_:
         return as_json([lists.as_json(row) for row in found])
-    rows = [(row.slug, row.title, row.active, row.pending, row.cadence, row.timezone) for row in found]
-    return table(("list", "title", "active", "pending", "cadence", "zone"), rows, empty="There is no list yet.")
+    rows = [
+        (row.slug, row.title, row.active, row.pending, row.cadence, row.timezone) for row in found
+    ]
+    return table(
+        ("list", "title", "active", "pending", "cadence", "zone"),
+        rows,
+        empty="There is no list yet.",
+    )
 
 
 @list_.command(epilog="Example: newsletter list show slow-letters")
@@ -101,7 +118,9 @@ def show(env: Environment, slug: str, *, json_: bool) -> None:
     return table(("setting", "value"), list(found.items()))
 
 
-@list_.command(epilog="Example: newsletter list edit slow-letters --cadence weekly --day mon --hour 8")
+@list_.command(
+    epilog="Example: newsletter list edit slow-letters --cadence weekly --day mon --hour 8"
+)
 @click.argument("slug", shell_complete=complete_lists)
 @settings_options
 @with_environment
@@ -121,7 +140,9 @@ def edit(env: Environment, slug: str, **options: Any) -> None:
 def remove(env: Environment, slug: str, *, yes: bool) -> None:
     """Remove a list with its feeds, subscriptions and campaigns."""
     found = lists.show(slug)
-    ask(f"Remove {slug} with {found.active} active subscriptions, its feeds and campaigns?", yes=yes)
+    ask(
+        f"Remove {slug} with {found.active} active subscriptions, its feeds and campaigns?", yes=yes
+    )
     lists.remove(slug)
     say(f"{slug} is removed.")
 
@@ -130,8 +151,12 @@ def remove(env: Environment, slug: str, *, yes: bool) -> None:
 @click.argument("slug", shell_complete=complete_lists)
 @click.option("--release", is_flag=True, help="Send what is held back: these sign-ups are real.")
 @click.option("--drop", is_flag=True, help="Never send it: a robot made them.")
-@click.option("--network", "networks", multiple=True, metavar="NET", help="Only sign-ups from this network.")
-@click.option("--domain", "domains", multiple=True, metavar="NAME", help="Only addresses of this domain.")
+@click.option(
+    "--network", "networks", multiple=True, metavar="NET", help="Only sign-ups from this network."
+)
+@click.option(
+    "--domain", "domains", multiple=True, metavar="NAME", help="Only addresses of this domain."
+)
 @click.option("--proven", is_flag=True, help="Only visitors whose browser has solved a puzzle.")
 @json_option
 @yes_option
@@ -148,9 +173,11 @@ def confirmations(
     json_: bool,
     yes: bool,
 ) -> None:
-    """Confirmations that are held back because of a flood of sign-ups, and what is to become of them.
+    """Confirmations that are held back because of a flood of sign-ups, and what is to become of
+    them.
 
-    Without --release or --drop: how many there are, by the visitors' network and the domain of the address.
+    Without --release or --drop: how many there are, by the visitors' network and the domain of the
+    address.
     """
     if release and drop:
         raise click.UsageError("say --release or --drop, not both")
@@ -168,7 +195,9 @@ def confirmations(
         return as_json({"room": room, "held": [asdict(each) for each in held]})
     say(f"{slug}: {count} held back; {room} more may go now.")
     if held:
-        rows = [(each.network, each.domain, each.count, each.proven) for each in held[:ORIGINS_SHOWN]]
+        rows = [
+            (each.network, each.domain, each.count, each.proven) for each in held[:ORIGINS_SHOWN]
+        ]
         table(("network", "domain", "held", "with a puzzle solved"), rows)
     if len(held) > ORIGINS_SHOWN:
         say(f"Shown: {ORIGINS_SHOWN} of {len(held)} origins; --json has all.")

@@ -1,4 +1,6 @@
-"""How commands speak: tables on a terminal, plain lines in a pipe, JSON for programs, a question before what counts."""
+"""How commands speak: tables on a terminal, plain lines in a pipe, JSON for programs, a question
+before what counts.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def on_terminal() -> bool:
-    """Whether a person is reading."""
+    """Tell whether a person is reading."""
     return sys.stdout.isatty()
 
 
@@ -29,13 +31,20 @@ def say(text: str) -> None:
 
 
 def folded(line: str) -> str:
-    """A line as it stands on a terminal, whose width it may exceed: broken between words, indented as it was."""
+    """A line as it stands on a terminal, whose width it may exceed: broken between words, indented
+    as it was.
+    """
     width = shutil.get_terminal_size().columns
     if len(click.unstyle(line)) <= width:
         return line
     edge = line[: len(line) - len(line.lstrip())]
     wrapped = textwrap.wrap(
-        line.strip(), width, initial_indent=edge, subsequent_indent=edge, break_long_words=False, break_on_hyphens=False
+        line.strip(),
+        width,
+        initial_indent=edge,
+        subsequent_indent=edge,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
     return "\n".join(wrapped)
 
@@ -82,7 +91,9 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing") -> None:
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing"
+) -> None:
     """A table on a terminal; tab-separated lines in a pipe."""
     cells = [[_cell(cell) for cell in row] for row in rows]
     if not on_terminal():
@@ -96,7 +107,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: st
     from rich.markup import escape
     from rich.table import Table
 
-    shown = Table(box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold")
+    shown = Table(
+        box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold"
+    )
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in cells:
@@ -141,7 +154,10 @@ def moment(value: datetime | None, zone: str = "UTC") -> str:
 
 
 def ask(question: str, *, yes: bool) -> None:
-    """Asks before what mails people or cannot be undone. Ends the command unless the answer is yes."""
+    """Ask before what mails people or cannot be undone.
+
+    Ends the command unless the answer is yes.
+    """
     if yes:
         return
     if not sys.stdin.isatty():
@@ -151,7 +167,7 @@ def ask(question: str, *, yes: bool) -> None:
 
 
 def refuse() -> NoReturn:
-    """Ends the command: nothing was done."""
+    """End the command: nothing was done."""
     click.echo("Nothing was done.", err=True)
     raise click.exceptions.Exit(1)
 
@@ -160,7 +176,9 @@ json_option: Decorator = click.option("--json", "json_", is_flag=True, help="JSO
 yes_option: Decorator = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
-def complete_lists(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def complete_lists(
+    ctx: click.Context, parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
     """The lists whose name begins so, for the Tab key."""
     from newsletter.services.operations import shell_completion
 
@@ -168,12 +186,18 @@ def complete_lists(ctx: click.Context, parameter: click.Parameter, begun: str) -
     return [CompletionItem(slug, help=title) for slug, title in found if slug.startswith(begun)]
 
 
-def complete_campaigns(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+def complete_campaigns(
+    ctx: click.Context, parameter: click.Parameter, begun: str
+) -> list[CompletionItem]:
     """The mailings whose number begins so; files where none does, for a letter may be meant."""
     from newsletter.services.operations import shell_completion
 
     found = shell_completion.campaigns(ctx.find_root().params.get("config"))
-    numbers = [CompletionItem(number, help=subject) for number, subject in found if number.startswith(begun)]
+    numbers = [
+        CompletionItem(number, help=subject)
+        for number, subject in found
+        if number.startswith(begun)
+    ]
     return numbers or [CompletionItem(begun, type="file")]
 
 

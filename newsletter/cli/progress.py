@@ -30,8 +30,11 @@ class Show(Protocol):
 
 
 def send_and_show(env: Environment, campaign_ids: list[int]) -> int:
-    """Sends campaigns as one more worker and shows it. Ctrl-C stops watching: the next worker goes on. Returns the exit
-    code: 1 where a server could not be used or a campaign paused itself."""
+    """Send campaigns as one more worker and shows it.
+
+    Ctrl-C stops watching: the next worker goes on. Returns the exit code: 1 where a server could
+    not be used or a campaign paused itself.
+    """
     return max((_one(env, campaign_id) for campaign_id in campaign_ids), default=0)
 
 
@@ -41,7 +44,9 @@ def _one(env: Environment, campaign_id: int) -> int:
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     try:
         show = _bar(found) if on_terminal() else _lines(found)
-        sent = sending.send_due(env, campaign_id=campaign_id, progress=show, stop=interrupted.is_set)
+        sent = sending.send_due(
+            env, campaign_id=campaign_id, progress=show, stop=interrupted.is_set
+        )
         show(sent, last=True)
     finally:
         signal.signal(signal.SIGINT, before)
@@ -71,8 +76,11 @@ def _conclude(campaign: CampaignView, sent: Sent, *, interrupted: bool) -> int:
 
 
 def _of_it(before: Totals, sent: Sent) -> int:
-    """How many of a campaign's mails are sent. A worker takes along what else is due, like a goodbye; nobody is told of
-    more than there are recipients."""
+    """How many of a campaign's mails are sent.
+
+    A worker takes along what else is due, like a goodbye; nobody is told of more than there are
+    recipients.
+    """
     return min(before.sent + sent.sent, before.recipients)
 
 
@@ -114,6 +122,8 @@ def _lines(before: Totals) -> Show:
         if time.monotonic() - said >= LINE_EVERY:
             said = time.monotonic()
             gone = _of_it(before, sent)
-            say(f"{gone} of {before.recipients} sent, {sent.failed} failed, {sent.deferred} to be tried again")
+            say(
+                f"{gone} of {before.recipients} sent, {sent.failed} failed, {sent.deferred} to be tried again"
+            )
 
     return show

@@ -1,4 +1,6 @@
-"""Writes docs/commands.md out of the commands themselves: ``python -m newsletter.cli.reference > docs/commands.md``."""
+"""Writes docs/commands.md out of the commands themselves: ``python -m newsletter.cli.reference >
+docs/commands.md``.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def _section(command: click.Command, path: str, level: int) -> Iterator[str]:
             yield from _section(child, f"{path} {name}", level + 1)
         return
     arguments = [parameter for parameter in command.params if isinstance(parameter, click.Argument)]
-    usage = " ".join([path, *(argument.make_metavar(click.Context(command)) for argument in arguments)])
+    usage = " ".join(
+        [path, *(argument.make_metavar(click.Context(command)) for argument in arguments)]
+    )
     yield f"    {usage}\n"
     rows = [_row(option) for option in command.params if isinstance(option, click.Option)]
     if rows:
@@ -47,7 +51,11 @@ def _section(command: click.Command, path: str, level: int) -> Iterator[str]:
 
 def _row(option: click.Option) -> str:
     value = "" if option.is_flag else f" {option.make_metavar(click.Context(click.Command('x')))}"
-    default = f" (default {option.default})" if option.show_default and option.default not in (None, "") else ""
+    default = (
+        f" (default {option.default})"
+        if option.show_default and option.default not in (None, "")
+        else ""
+    )
     return f"- `{', '.join(option.opts)}{value}`: {option.help or ''}{default}".rstrip(": ")
 
 

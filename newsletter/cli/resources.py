@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, common_zone, json_option, moment, say, table, yes_option
+from newsletter.cli.output import (
+    as_json,
+    ask,
+    common_zone,
+    json_option,
+    moment,
+    say,
+    table,
+    yes_option,
+)
 from newsletter.services import resources
 from newsletter.services.lists import lists
 
@@ -28,7 +37,10 @@ def resource() -> None:
 @click.option("--name", default="", help="What mails call it; by default the file's name.")
 @with_environment
 def add(env: Environment, file: Path, title: str, name: str) -> None:
-    """Copy a file here. Letters and the welcome mail link it with {{ resource("NAME") }}."""
+    """Copy a file here.
+
+    Letters and the welcome mail link it with {{ resource("NAME") }}.
+    """
     added = resources.add(env, file, title=title, name=name)
     say(f'Added. In a letter or the welcome mail: {{{{ resource("{added.name}") }}}}')
 
@@ -42,7 +54,10 @@ def ls(env: Environment, *, json_: bool) -> None:
     if json_:
         return as_json([asdict(row) for row in found])
     zone = common_zone(lists.zones().values())
-    rows = [(row.name, row.title, row.filename, _size(row.size), moment(row.created_at, zone)) for row in found]
+    rows = [
+        (row.name, row.title, row.filename, _size(row.size), moment(row.created_at, zone))
+        for row in found
+    ]
     return table(("name", "title", "file", "size", "since"), rows, empty="None yet.")
 
 

@@ -1,4 +1,6 @@
-"""`newsletter series`: the welcome letter and those that follow it, one after the other, to every new reader."""
+"""`newsletter series`: the welcome letter and those that follow it, one after the other, to every
+new reader.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,16 @@ from newsletter.authoring import dates
 from newsletter.cli import letter_commands
 from newsletter.cli import letters as letters_cli
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, json_option, list_option, on_terminal, say, table, yes_option
+from newsletter.cli.output import (
+    as_json,
+    ask,
+    json_option,
+    list_option,
+    on_terminal,
+    say,
+    table,
+    yes_option,
+)
 from newsletter.services.letters import series
 from newsletter.services.polling import feeds
 
@@ -48,13 +59,19 @@ def _as_dict(row: StepView) -> dict[str, object]:
 @series_.command(epilog="Example: newsletter series add welcome/02-boundaries.md --after 3d")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
-    "--after", default="0", metavar="TIME", help="How long after confirming: 3d, 12h, 2w. 0: the welcome letter."
+    "--after",
+    default="0",
+    metavar="TIME",
+    help="How long after confirming: 3d, 12h, 2w. 0: the welcome letter.",
 )
 @list_option
 @json_option
 @with_environment
 def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bool) -> None:
-    """Add a letter. Who is past that day already does not get it."""
+    """Add a letter.
+
+    Who is past that day already does not get it.
+    """
     made = series.add(env, file, dates.parse_wait(after), slug)
     if json_:
         return as_json(_as_dict(made))
@@ -71,7 +88,9 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     if json_:
         return as_json([_as_dict(row) for row in found])
     rows = [(row.id, row.list, _wait(row.after), row.subject, row.readers) for row in found]
-    return table(("id", "list", "when", "subject", "readers"), rows, empty="There is no series yet.")
+    return table(
+        ("id", "list", "when", "subject", "readers"), rows, empty="There is no series yet."
+    )
 
 
 @series_.command(epilog="Example: newsletter series preview 2 --html letter.html")
@@ -90,7 +109,9 @@ def preview(env: Environment, which: str, **shown: object) -> None:
 @with_environment
 def preflight_(env: Environment, which: str, *, offline: bool, json_: bool) -> int:
     """Look a letter over: links, pictures, size, subject, personal fields, sender."""
-    found = letters_cli.examined(env, series.look(env, _number(which), offline=offline), offline=offline, silent=json_)
+    found = letters_cli.examined(
+        env, series.look(env, _number(which), offline=offline), offline=offline, silent=json_
+    )
     return letters_cli.report_checks(found, json_=json_)
 
 
@@ -108,12 +129,19 @@ def test(env: Environment, which: str, to: str, reader: str | None) -> int:
 @step_argument
 @click.option("--after", metavar="TIME", help="Another moment: 3d, 12h, 2w.")
 @click.option(
-    "--file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="Take its text from this file."
+    "--file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Take its text from this file.",
 )
 @click.option("--subject", help="Another subject.")
 @with_environment
-def edit(env: Environment, which: str, after: str | None, file: Path | None, subject: str | None) -> None:
-    """Change a letter for those who have not had it; without options, in your editor. Nobody gets it again."""
+def edit(
+    env: Environment, which: str, after: str | None, file: Path | None, subject: str | None
+) -> None:
+    """Change a letter for those who have not had it; without options, in your editor.
+
+    Nobody gets it again.
+    """
     step_id, letter = _number(which), None
     if file or subject or (after is None and on_terminal()):
         text, _ = series.text_of(step_id)

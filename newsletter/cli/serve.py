@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
 THREADS = 8
-# Browsers keep connections open that they do not use. Beyond waitress' own hundred nobody new would be let in until
-# some are closed; 800 leave room under the usual limit of 1,024 files, and `poll`, unlike `select`, takes them all.
+# Browsers keep connections open that they do not use. Beyond waitress' own hundred nobody new would
+# be let in until some are closed; 800 leave room under the usual limit of 1,024 files, and `poll`,
+# unlike `select`, takes them all.
 SERVER = {
     "ident": None,
     "max_request_body_size": 1_000_000,
@@ -75,7 +76,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
     """
     from waitress.server import create_server
 
-    from newsletter.worker import Worker
+    from newsletter.worker import WorkerProcess
 
     app = _application(ctx)
     logs.to_stderr()
@@ -86,10 +87,12 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
         raise NewsletterError(
             f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another with --port"
         ) from None
-    worker = Worker(app)
+    worker = WorkerProcess(app)
     threading.Thread(target=server.run, daemon=True).start()
     worker.start()
-    click.echo(f"Serving http://{host}:{server.effective_port}/ and sending. Ctrl-C ends.", err=True)
+    click.echo(
+        f"Serving http://{host}:{server.effective_port}/ and sending. Ctrl-C ends.", err=True
+    )
     told.wait()
     server.close()
     worker.stop()
@@ -104,12 +107,12 @@ def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own 
 
     Any number of workers may run on one database.
     """
-    from newsletter.worker import Worker
+    from newsletter.worker import WorkerProcess
 
     app = _application(ctx)
     logs.to_stderr()
     told = _until_told()
-    hand = Worker(app)
+    hand = WorkerProcess(app)
     if once:
         hand.stopping = told
         sent = hand.once()

@@ -45,14 +45,19 @@ def _hold(hold: Hold) -> None:
     say(paint("Nothing is mailed", "red"))
     _line("held", f"since {moment(hold.at)}: {hold.because}", mark="red")
     _line("waiting", f"{hold.waiting:,} messages, {hold.paused:,} paused campaigns")
-    _line("next", f"`{RELEASE}` lets mail leave; campaigns: `newsletter campaign resume` or `cancel`")
+    _line(
+        "next", f"`{RELEASE}` lets mail leave; campaigns: `newsletter campaign resume` or `cancel`"
+    )
     say("")
 
 
 def sparkline(numbers: tuple[int, ...]) -> str:
     """Numbers as a row of bars; none is a dot."""
     most = max(numbers, default=0)
-    return "".join(BARS[min(number * len(BARS) // most, len(BARS) - 1)] if number else "·" for number in numbers)
+    return "".join(
+        BARS[min(number * len(BARS) // most, len(BARS) - 1)] if number else "·"
+        for number in numbers
+    )
 
 
 def _line(label: str, text: str, *, mark: str = "") -> None:
@@ -64,8 +69,14 @@ def _line(label: str, text: str, *, mark: str = "") -> None:
 def _list(row: ListStatus) -> None:
     say(paint(f"{row.title} ({row.list})", "bold"))
     suppressed = f", {row.suppressed:,} suppressed" if row.suppressed else ""
-    _line("readers", f"{row.active:,} active, {row.pending:,} pending, {row.unsubscribed:,} unsubscribed{suppressed}")
-    _line("30 days", f"{sparkline(row.growth.joined)}  +{sum(row.growth.joined):,} −{row.growth.left:,}")
+    _line(
+        "readers",
+        f"{row.active:,} active, {row.pending:,} pending, {row.unsubscribed:,} unsubscribed{suppressed}",
+    )
+    _line(
+        "30 days",
+        f"{sparkline(row.growth.joined)}  +{sum(row.growth.joined):,} −{row.growth.left:,}",
+    )
     for coming in row.coming:
         when = f"{moment(coming.at, row.timezone)}: " if coming.at else ""
         _line(coming.cadence, when + coming.verdict.removeprefix("nothing goes out: "))
@@ -87,7 +98,9 @@ def _list(row: ListStatus) -> None:
 
 def _mailing(row: Mailing, zone: str) -> None:
     totals = row.totals
-    done = f"{totals.sent:,}/{totals.recipients:,}" + (f", {totals.failed:,} failed" if totals.failed else "")
+    done = f"{totals.sent:,}/{totals.recipients:,}" + (
+        f", {totals.failed:,} failed" if totals.failed else ""
+    )
     at = moment(row.at, zone)
     if row.status == "scheduled":
         _line("scheduled", _titled(row, f" at {at}"))
@@ -115,7 +128,9 @@ def _everything(found: Status, zone: str) -> None:
     _line("queue", f"{found.waiting:,} waiting{next_due if found.waiting else ''}")
     for state in found.sending:
         _say_state(state)
-    _line("bounces", f"{found.bounces:,} addresses gone, {found.complaints:,} complaints in 30 days")
+    _line(
+        "bounces", f"{found.bounces:,} addresses gone, {found.complaints:,} complaints in 30 days"
+    )
     if found.ticked_at is None or (found.now - found.ticked_at).total_seconds() > 300:
         seen = f"last seen {moment(found.ticked_at, zone)}" if found.ticked_at else "never seen"
         _line("worker", f"not running ({seen}): `newsletter serve`", mark="red")

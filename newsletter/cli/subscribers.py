@@ -51,14 +51,25 @@ def as_dict(row: SubscriberView) -> dict[str, object]:
     return {**asdict(row), "subscriptions": [asdict(each) for each in row.subscriptions]}
 
 
-@subscriber.command(epilog="Example: newsletter subscriber ls --status active --cadence weekly --count")
+@subscriber.command(
+    epilog="Example: newsletter subscriber ls --status active --cadence weekly --count"
+)
 @list_option
-@click.option("--status", type=click.Choice(STATUSES), help="Who has a subscription of this status.")
+@click.option(
+    "--status", type=click.Choice(STATUSES), help="Who has a subscription of this status."
+)
 @click.option("--cadence", type=click.Choice(CADENCES), help="Who reads at this rhythm.")
 @click.option("--search", default="", metavar="TEXT", help="Part of the address or the name.")
-@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Who came on this day or later.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Who came on this day or later.",
+)
 @click.option("--tag", default="", metavar="WORD", help="Who carries this tag.")
-@click.option("--segment", default="", metavar="EXPR", help="Whom a letter to this segment would reach now.")
+@click.option(
+    "--segment", default="", metavar="EXPR", help="Whom a letter to this segment would reach now."
+)
 @click.option("--limit", type=click.IntRange(0), help="At most so many (on a terminal 50; 0: all).")
 @click.option("--count", "counted", is_flag=True, help="Only how many there are.")
 @json_option
@@ -79,20 +90,30 @@ def ls(
 ) -> None:
     """Subscribers, newest first."""
     came = since.replace(tzinfo=UTC) if since else None
-    wanted = subscribers.Wanted(slug, status, cadence, search, came, tag, segment, at=env.now if segment else None)
+    wanted = subscribers.Wanted(
+        slug, status, cadence, search, came, tag, segment, at=env.now if segment else None
+    )
     if counted:
         return say(str(subscribers.count(wanted)))
-    most = (SHOWN if on_terminal() and not json_ else 0) if limit is None else min(limit, sys.maxsize)
+    most = (
+        (SHOWN if on_terminal() and not json_ else 0) if limit is None else min(limit, sys.maxsize)
+    )
     found = islice(subscribers.each(wanted), most or None)
     if json_:
         return as_json_rows(as_dict(row) for row in found)
     rows = [(row.email, row.name, _subscriptions(row)) for row in found]
     table(
-        ("address", "name", "subscriptions"), rows, empty="Nobody yet." if wanted == subscribers.Wanted() else "Nobody."
+        ("address", "name", "subscriptions"),
+        rows,
+        empty="Nobody yet." if wanted == subscribers.Wanted() else "Nobody.",
     )
     if on_terminal() and rows:
         total = subscribers.count(wanted)
-        say(f"\n{len(rows):,} of {total:,}; --limit 0 shows all" if total > len(rows) else f"\n{total:,} in all")
+        say(
+            f"\n{len(rows):,} of {total:,}; --limit 0 shows all"
+            if total > len(rows)
+            else f"\n{total:,} in all"
+        )
     return None
 
 
@@ -108,9 +129,16 @@ def show(env: Environment, address: str, *, json_: bool) -> None:
     """One reader's whole story: where she came from, what she agreed to, every mail and its fate."""
     story = history.show(env, address)
     if json_:
-        events = [{"at": event.at, "list": event.list, "what": event.what} for event in story.events]
+        events = [
+            {"at": event.at, "list": event.list, "what": event.what} for event in story.events
+        ]
         return as_json(
-            {**as_dict(story.subscriber), "suppressed": bool(story.suppressed), "tags": story.tags, "events": events}
+            {
+                **as_dict(story.subscriber),
+                "suppressed": bool(story.suppressed),
+                "tags": story.tags,
+                "events": events,
+            }
         )
     say(f"{story.subscriber.email}  {story.subscriber.name}".rstrip())
     if story.tags:
@@ -131,13 +159,25 @@ def show(env: Environment, address: str, *, json_: bool) -> None:
 @list_option
 @click.option("--name", default="")
 @click.option("--cadence", type=click.Choice(CADENCES))
-@click.option("--confirmed", is_flag=True, help="She has agreed already; --because says how you know.")
+@click.option(
+    "--confirmed", is_flag=True, help="She has agreed already; --because says how you know."
+)
 @click.option("--because", default="", metavar="TEXT", help="Kept as evidence.")
 @with_environment
 def add(
-    env: Environment, address: str, slug: str | None, name: str, cadence: str | None, because: str, *, confirmed: bool
+    env: Environment,
+    address: str,
+    slug: str | None,
+    name: str,
+    cadence: str | None,
+    because: str,
+    *,
+    confirmed: bool,
 ) -> None:
-    """Add a reader. Without --confirmed she is asked to confirm by mail."""
+    """Add a reader.
+
+    Without --confirmed she is asked to confirm by mail.
+    """
     word_given(confirmed=confirmed, because=because)
     found = subscribers.add(env, address, slug=slug, name=name, cadence=cadence, because=because)
     done = "is subscribed" if confirmed else "will be asked to confirm"
@@ -148,12 +188,25 @@ def add(
 @click.argument("address")
 @list_option
 @click.option("--name")
-@click.option("--language", metavar="TAG", help="The language of mails and pages, such as de; empty: the list's.")
-@click.option("--address", "new_address", metavar="ADDR", help="Their new address; needs --because.")
+@click.option(
+    "--language",
+    metavar="TAG",
+    help="The language of mails and pages, such as de; empty: the list's.",
+)
+@click.option(
+    "--address", "new_address", metavar="ADDR", help="Their new address; needs --because."
+)
 @click.option("--cadence", type=click.Choice(CADENCES))
-@click.option("--pause", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Send nothing until this day.")
+@click.option(
+    "--pause",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Send nothing until this day.",
+)
 @click.option("--no-pause", "resume", is_flag=True, help="End a pause.")
-@click.option("--topic", "topics", multiple=True, metavar="NAME", help="Send only these topics of the list.")
+@click.option(
+    "--topic", "topics", multiple=True, metavar="NAME", help="Send only these topics of the list."
+)
 @click.option("--all-topics", is_flag=True, help="Send all topics.")
 @click.option(
     "--answer",
@@ -163,7 +216,9 @@ def add(
     callback=lambda ctx, parameter, value: _answers(value),
     help="What they answer in a field of yours; a consent also needs --because, unless it is taken back.",
 )
-@click.option("--tag", multiple=True, metavar="WORD", help="Put a word on them, for segments of letters.")
+@click.option(
+    "--tag", multiple=True, metavar="WORD", help="Put a word on them, for segments of letters."
+)
 @click.option("--untag", multiple=True, metavar="WORD", help="Take it off again.")
 @click.option("--because", default="", metavar="TEXT", help="How you know; kept as evidence.")
 @click.option(
@@ -173,21 +228,36 @@ def add(
 )
 @with_environment
 def edit(
-    env: Environment, address: str, slug: str | None, new_address: str | None, pause: datetime | None,
-    *, unsubscribe: bool, **changes: Any,
-) -> None:  # fmt: skip
-    """Correct whatever subscribers can change themselves, tag somebody, or unsubscribe somebody who asked you to.
+    env: Environment,
+    address: str,
+    slug: str | None,
+    new_address: str | None,
+    pause: datetime | None,
+    *,
+    unsubscribe: bool,
+    **changes: Any,
+) -> None:
+    """Correct whatever subscribers can change themselves, tag somebody, or unsubscribe somebody who
+    asked you to.
 
-    Without --list, cadence and pause are those of all their lists. A new address is not asked to confirm: you say with
-    --because how you know that it is theirs; what waits to be confirmed there must be asked for anew.
+    Without --list, cadence and pause are those of all their lists. A new address is not asked to
+    confirm: you say with --because how you know that it is theirs; what waits to be confirmed there
+    must be asked for anew.
     """
     pause_until = pause.replace(tzinfo=UTC) if pause else None
-    correction = Correction(slug=feeds.checked(slug), address=new_address, pause_until=pause_until, **changes)
-    because, list_only = correction.because, Correction(slug=correction.slug, because=correction.because)
+    correction = Correction(
+        slug=feeds.checked(slug), address=new_address, pause_until=pause_until, **changes
+    )
+    because, list_only = (
+        correction.because,
+        Correction(slug=correction.slug, because=correction.because),
+    )
     if new_address is not None and not because.strip():
         raise click.UsageError('--address needs --because "how you know that it is theirs"')
     if correction == list_only and not unsubscribe:
-        raise click.UsageError("say what to change: --name, --language, --address, --cadence, ...; see --help")
+        raise click.UsageError(
+            "say what to change: --name, --language, --address, --cadence, ...; see --help"
+        )
     if correction != list_only:
         address = correct(env, address, correction).email
     if unsubscribe:
@@ -197,7 +267,10 @@ def edit(
 
 
 def _answers(values: tuple[str, ...]) -> dict[str, str]:
-    """What is answered, by the names of the fields. Raises `click.BadParameter`."""
+    """What is answered, by the names of the fields.
+
+    Raises `click.BadParameter`.
+    """
     answers = {}
     for value in values:
         name, equals, text = value.partition("=")
@@ -209,7 +282,9 @@ def _answers(values: tuple[str, ...]) -> dict[str, str]:
 
 def _unsubscribe(env: Environment, address: str, slug: str) -> None:
     was_active = subscribers.unsubscribe(env, address, slug)
-    say(f"{address} is unsubscribed from {slug}. {'A goodbye is mailed.' if was_active else 'Nobody is mailed.'}")
+    say(
+        f"{address} is unsubscribed from {slug}. {'A goodbye is mailed.' if was_active else 'Nobody is mailed.'}"
+    )
 
 
 @subscriber.command(epilog="Example: newsletter subscriber remove ana@example.org")

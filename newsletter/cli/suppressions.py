@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, common_zone, json_option, moment, say, table, yes_option
+from newsletter.cli.output import (
+    as_json,
+    ask,
+    common_zone,
+    json_option,
+    moment,
+    say,
+    table,
+    yes_option,
+)
 from newsletter.services import suppressions
 from newsletter.services.lists import lists
 
@@ -30,11 +39,16 @@ def ls(env: Environment, *, json_: bool) -> None:
     if json_:
         return as_json([asdict(row) for row in found])
     zone = common_zone(lists.zones().values())
-    rows = [(row.email or "(erased)", row.reason, row.note, moment(row.created_at, zone)) for row in found]
+    rows = [
+        (row.email or "(erased)", row.reason, row.note, moment(row.created_at, zone))
+        for row in found
+    ]
     return table(("address", "reason", "note", "since"), rows, empty="Nobody.")
 
 
-@suppression.command(epilog='Example: newsletter suppression add ana@example.org --note "asked by letter"')
+@suppression.command(
+    epilog='Example: newsletter suppression add ana@example.org --note "asked by letter"'
+)
 @click.argument("address")
 @click.option("--note", default="", help="Why, for yourself.")
 @with_environment

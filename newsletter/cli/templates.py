@@ -32,7 +32,9 @@ def _folder() -> Path:
 @with_environment
 def ls(env: Environment, *, json_: bool) -> None:
     """Every template; those of your own are marked."""
-    names = sorted(str(path.relative_to(_folder())) for path in _folder().rglob("*") if path.is_file())
+    names = sorted(
+        str(path.relative_to(_folder())) for path in _folder().rglob("*") if path.is_file()
+    )
     found = [(name, (env.settings.folder / "templates" / name).exists()) for name in names]
     if json_:
         as_json([{"name": name, "yours": yours} for name, yours in found])

@@ -20,13 +20,31 @@ def topic() -> None:
     """Topics of a list, for readers to choose among."""
 
 
-@topic.command(epilog='Example: newsletter topic add "Breathing" --category breath --category meditation')
+@topic.command(
+    epilog='Example: newsletter topic add "Breathing" --category breath --category meditation'
+)
 @click.argument("name")
-@click.option("--category", "categories", multiple=True, help="Entries of this category belong to it; may be repeated.")
-@click.option("--feed", "feeds", multiple=True, help="All entries of this feed (number or address) belong to it.")
+@click.option(
+    "--category",
+    "categories",
+    multiple=True,
+    help="Entries of this category belong to it; may be repeated.",
+)
+@click.option(
+    "--feed",
+    "feeds",
+    multiple=True,
+    help="All entries of this feed (number or address) belong to it.",
+)
 @list_option
 @with_environment
-def add(env: Environment, name: str, categories: tuple[str, ...], feeds: tuple[str, ...], slug: str | None) -> None:
+def add(
+    env: Environment,
+    name: str,
+    categories: tuple[str, ...],
+    feeds: tuple[str, ...],
+    slug: str | None,
+) -> None:
     """Make a topic, or add categories and feeds to one."""
     say(_line(topics.add(slug, name, categories=categories, feeds=feeds)))
 
@@ -41,8 +59,15 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     if json_:
         names = ("id", "name", "categories", "feeds", "readers")
         return as_json([{name: getattr(row, name) for name in names} for row in found])
-    rows = [(row.id, row.name, ", ".join(row.categories), ", ".join(map(str, row.feeds)), row.readers) for row in found]
-    return table(("id", "topic", "categories", "feeds", "readers"), rows, empty="No topic: everybody gets all.")
+    rows = [
+        (row.id, row.name, ", ".join(row.categories), ", ".join(map(str, row.feeds)), row.readers)
+        for row in found
+    ]
+    return table(
+        ("id", "topic", "categories", "feeds", "readers"),
+        rows,
+        empty="No topic: everybody gets all.",
+    )
 
 
 @topic.command(epilog='Example: newsletter topic order "Breathing" "Sleep"')
@@ -63,9 +88,14 @@ def remove(env: Environment, name: str, slug: str | None, *, yes: bool) -> None:
     """Remove a topic; who chose nothing else gets everything again."""
     ask(f"Remove the topic {name}?", yes=yes)
     freed = topics.remove(slug, name)
-    say(f"{name} is removed." + (f" {freed} readers had chosen nothing else and get everything now." if freed else ""))
+    say(
+        f"{name} is removed."
+        + (f" {freed} readers had chosen nothing else and get everything now." if freed else "")
+    )
 
 
 def _line(row: TopicView) -> str:
     parts = [*row.categories, *(f"feed {number}" for number in row.feeds)]
-    return f"{row.id} {row.name}: " + (", ".join(parts) or "nothing belongs to it yet; say --category or --feed")
+    return f"{row.id} {row.name}: " + (
+        ", ".join(parts) or "nothing belongs to it yet; say --category or --feed"
+    )

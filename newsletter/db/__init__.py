@@ -1,1 +1,4 @@
-"""The database engine, its column types, and the one way to write. Knows no table."""
+"""The database engine, its column types, and the one way to write.
+
+Knows no table.
+"""

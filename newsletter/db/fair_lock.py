@@ -9,7 +9,10 @@ from contextlib import contextmanager
 
 
 class Turns:
-    """A lock that is handed on. A plain one goes to whoever is quickest: often to the thread that has just let go."""
+    """A lock that is handed on.
+
+    A plain one goes to whoever is quickest: often to the thread that has just let go.
+    """
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
@@ -18,7 +21,10 @@ class Turns:
 
     @contextmanager
     def mine(self, timeout: float) -> Iterator[None]:
-        """Waits for this thread's turn. Raises `TimeoutError`, and `RuntimeError` where it has it already."""
+        """Wait for this thread's turn.
+
+        Raises `TimeoutError`, and `RuntimeError` where it has it already.
+        """
         self._wait(threading.get_ident(), timeout)
         try:
             yield

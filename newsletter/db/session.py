@@ -1,10 +1,12 @@
-"""The database: engine settings, column types, and the one way to write (`transaction`). Knows no table.
+"""The database: engine settings, column types, and the one way to write (`transaction`).
+
+Knows no table.
 
 SQLite: WAL, foreign keys on, writers wait for each other (within a process in the order they came,
-`db/fair_lock.py`; else by knocking, then by `busy_timeout`) and start with BEGIN IMMEDIATE, so
-that a write never fails half-way because another one came first.
-Every commit of a session reaches the disk (`synchronous=FULL`): a power cut must not bring back who has left.
-PostgreSQL: psycopg 3, READ COMMITTED.
+`db/fair_lock.py`; else by knocking, then by `busy_timeout`) and start with BEGIN IMMEDIATE, so that
+a write never fails half-way because another one came first. Every commit of a session reaches the
+disk (`synchronous=FULL`): a power cut must not bring back who has left. PostgreSQL: psycopg 3, READ
+COMMITTED.
 """
 
 from __future__ import annotations
@@ -45,8 +47,9 @@ from newsletter.errors import Conflict, DatabaseError
 from newsletter.files import prepare_database
 
 BUSY_TIMEOUT_MS = 40_000
-"""A backup or an import may hold the database for half a minute (D01); shorter than a lease of the outbox, whose
-outcomes wait for it."""
+"""A backup or an import may hold the database for half a minute (D01); shorter than a lease of the
+outbox, whose outcomes wait for it.
+"""
 
 PRAGMAS = (
     "journal_mode=WAL",
@@ -55,14 +58,22 @@ PRAGMAS = (
     "synchronous=FULL",
     "secure_delete=ON",
 )
-"""What every connection to SQLite is set to. Deleted content is overwritten with zeros: erased is erased."""
+"""What every connection to SQLite is set to.
+
+Deleted content is overwritten with zeros: erased is erased.
+"""
 
 CHECKPOINT_TIMEOUT_MS = 1_000
-"""Milliseconds that emptying the write-ahead log may wait for readers; the worker tries again every hour."""
+"""Milliseconds that emptying the write-ahead log may wait for readers; the worker tries again every
+hour.
+"""
 
 NOT_SAVED = "the last step was not saved; what was saved before it stands"
 DISK_FULL_BELOW = 1_000_000
-"""Octets. With less room than this SQLite's "disk I/O error" means a full disk: its shared memory cannot grow."""
+"""Octets.
+
+With less room than this SQLite's "disk I/O error" means a full disk: its shared memory cannot grow.
+"""
 
 KNOCK_EVERY_MS, KNOCK_FOR_MS = 2, 2_000
 
@@ -73,7 +84,10 @@ BigId = BigInteger().with_variant(Integer, "sqlite")
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment. Refuses naive datetimes; always comes back aware, in UTC."""
+    """A moment.
+
+    Refuses naive datetimes; always comes back aware, in UTC.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -114,8 +128,10 @@ db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """What SQLAlchemy's engine is made with, by database. No error text shows a statement's values: they are people's
-    addresses."""
+    """What SQLAlchemy's engine is made with, by database.
+
+    No error text shows a statement's values: they are people's addresses.
+    """
     if url.startswith("sqlite"):
         return {"hide_parameters": True, "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}}
     return {"hide_parameters": True, "pool_pre_ping": True, "pool_size": 5, "max_overflow": 20}
@@ -149,8 +165,10 @@ def _begin(connection: Connection) -> None:
 
 
 def _knock(connection: Any) -> bool:
-    """Begins to write as soon as another process lets go, for a visitor waits: SQLite's own way of waiting looks ever
-    less often, at last every 100 ms, and misses its turn again and again. False where it takes too long for that."""
+    """Begin to write as soon as another process lets go, for a visitor waits: SQLite's own way of
+    waiting looks ever less often, at last every 100 ms, and misses its turn again and again. False
+    where it takes too long for that.
+    """
     [(patience,)] = connection.execute("PRAGMA busy_timeout").fetchall()
     until = time.monotonic() + min(KNOCK_FOR_MS, patience) / 1000
     connection.execute(f"PRAGMA busy_timeout={KNOCK_EVERY_MS}")
@@ -170,10 +188,11 @@ def _knock(connection: Any) -> bool:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """Run one write transaction on this thread's session: commit at the end, roll back on any error.
+    """Run one write transaction on this thread's session: commit at the end, roll back on any
+    error.
 
-    Raises `DatabaseError` where the database is locked, full, read-only or gone, and `Conflict` with
-    the name of the constraint where a change breaks one; nothing of it has been written then.
+    Raises `DatabaseError` where the database is locked, full, read-only or gone, and `Conflict`
+    with the name of the constraint where a change breaks one; nothing of it has been written then.
     """
     session = db.session()
     if session.new or session.dirty or session.deleted:
@@ -191,7 +210,9 @@ def transaction() -> Iterator[Session]:
                 raise Conflict(constraint_name(error)) from error
             if not _is_of_the_database(error):
                 raise
-            raise DatabaseError(f"the database cannot be written: {reason(error)}", hint=NOT_SAVED) from error
+            raise DatabaseError(
+                f"the database cannot be written: {reason(error)}", hint=NOT_SAVED
+            ) from error
         except BaseException:
             session.rollback()
             raise
@@ -249,7 +270,8 @@ class _RolledBack(Exception):
 
 @contextmanager
 def rehearsal() -> Iterator[Session]:
-    """Run a write transaction to its end and roll it back: a check that takes the path of the command it checks.
+    """Run a write transaction to its end and roll it back: a check that takes the path of the
+    command it checks.
 
     Raises whatever the statements in it raise, and `DatabaseError` as `transaction` does.
     """
@@ -264,8 +286,10 @@ def rehearsal() -> Iterator[Session]:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """SQLite has one writer at a time, and lets the others look again after 1, 2, 5 … 100 ms, whoever came first. So
-    the threads of a process queue here; what is left to SQLite is to wait for other processes."""
+    """SQLite has one writer at a time, and lets the others look again after 1, 2, 5 … 100 ms,
+    whoever came first. So the threads of a process queue here; what is left to SQLite is to wait
+    for other processes.
+    """
     if db.engine.dialect.name != "sqlite":
         yield
         return
@@ -273,15 +297,18 @@ def _turn() -> Iterator[None]:
         with _turns.mine(BUSY_TIMEOUT_MS / 1000):
             yield
     except TimeoutError:
-        raise DatabaseError("the database cannot be written: another write takes too long", hint=NOT_SAVED) from None
+        raise DatabaseError(
+            "the database cannot be written: another write takes too long", hint=NOT_SAVED
+        ) from None
 
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A short look: nothing is held open afterwards, so that writers of SQLite are never kept waiting by a reader.
+    """A short look: nothing is held open afterwards, so that writers of SQLite are never kept
+    waiting by a reader.
 
-    Raises `DatabaseError` where the database cannot be read; `RuntimeError` inside a transaction, which its end would
-    undo.
+    Raises `DatabaseError` where the database cannot be read; `RuntimeError` inside a transaction,
+    which its end would undo.
     """
     session = db.session()
     if session.info.get("writes"):
@@ -297,11 +324,13 @@ def reading() -> Iterator[Session]:
 
 
 class DirectConnection:
-    """A driver connection of one worker's own, past session and ORM: for the statements that run for every message.
+    """A driver connection of one worker's own, past session and ORM: for the statements that run
+    for every message.
 
-    On SQLite what it commits survives this process at once, and a power cut from the next commit of any session on
-    (`synchronous=NORMAL`): `boot` tells whether there was one. Opened at first use; `:name` marks a parameter in either
-    database. Every error of the database is raised as `DatabaseError`, and nothing was written then.
+    On SQLite what it commits survives this process at once, and a power cut from the next commit of
+    any session on (`synchronous=NORMAL`): `boot` tells whether there was one. Opened at first use;
+    `:name` marks a parameter in either database. Every error of the database is raised as
+    `DatabaseError`, and nothing was written then.
     """
 
     def __init__(self) -> None:
@@ -322,7 +351,7 @@ class DirectConnection:
         return self._raw
 
     def close(self) -> None:
-        """Lets go of it."""
+        """Let go of it."""
         if self._raw is not None:
             self._raw.close()
             self._raw = None
@@ -361,13 +390,17 @@ class DirectConnection:
         try:
             yield
         except dbapi.Error as error:
-            raise DatabaseError(f"the database cannot be used: {_cause(error)}", hint=NOT_SAVED) from None
+            raise DatabaseError(
+                f"the database cannot be used: {_cause(error)}", hint=NOT_SAVED
+            ) from None
 
 
 def checkpoint() -> bool:
-    """Move the write-ahead log of SQLite into the database and empty it, with what was deleted from the database.
+    """Move the write-ahead log of SQLite into the database and empty it, with what was deleted from
+    the database.
 
-    Returns False where readers were in the way for too long. Must not be called inside a transaction.
+    Returns False where readers were in the way for too long. Must not be called inside a
+    transaction.
     """
     if db.engine.dialect.name != "sqlite":
         return True
@@ -399,7 +432,9 @@ def reason(error: DBAPIError) -> str:
 
 
 def _cause(error: BaseException | None) -> str:
-    """Name the cause of a driver's error: of a full disk SQLite may say no more than "disk I/O error"."""
+    """Name the cause of a driver's error: of a full disk SQLite may say no more than "disk I/O
+    error".
+    """
     said = " ".join(str(error).split())[:200]
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _disk_is_full()):
@@ -418,5 +453,7 @@ def _disk_is_full() -> bool:
 
 
 def _is_of_the_database(error: DBAPIError) -> bool:
-    """Whether an error is about the database as a whole (full, gone, damaged) and not about one statement."""
+    """Tell whether an error is about the database as a whole (full, gone, damaged) and not about
+    one statement.
+    """
     return isinstance(error, OperationalError) or type(error) is SqlDatabaseError

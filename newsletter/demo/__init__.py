@@ -1,4 +1,7 @@
-"""The whole life of a newsletter on sample data: real HTTP, real SMTP, a scratch folder. Each step proves something."""
+"""The whole life of a newsletter on sample data: real HTTP, real SMTP, a scratch folder.
+
+Each step proves something.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.settings import Settings
 from newsletter.web.embed_snippets import embed_form
-from newsletter.worker import Worker
+from newsletter.worker import WorkerProcess
 
 READER = "reader@example.com"
 SLUG = "slow-letters"
@@ -56,7 +59,7 @@ class Stage:
 
 @contextmanager
 def stage(*, port: int = 0) -> Iterator[Stage]:
-    """Sets the scene in a scratch folder, and clears it away."""
+    """Set the scene in a scratch folder, and clears it away."""
     mailbox, blog = Mailbox(), Blog()
     with tempfile.TemporaryDirectory(prefix="newsletter-demo-") as folder:
         smtp = mailbox.start()
@@ -64,7 +67,9 @@ def stage(*, port: int = 0) -> Iterator[Stage]:
         blog.url = f"http://127.0.0.1:{sample.server_address[1]}"
         started(blog)
         handlers: list[Any] = []
-        pages = create_server(lambda *args: handlers[0](*args), host="127.0.0.1", port=port, threads=4, ident=None)
+        pages = create_server(
+            lambda *args: handlers[0](*args), host="127.0.0.1", port=port, threads=4, ident=None
+        )
         url = f"http://127.0.0.1:{pages.effective_port}"
         app = create_app(_settings(Path(folder), url, smtp))
         handlers.append(app)
@@ -101,7 +106,10 @@ class _Stay(HTTPRedirectHandler):
 
 
 def ask(url: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
-    """GET, or POST of a form with `fields`, over real HTTP. Returns status and body."""
+    """GET, or POST of a form with `fields`, over real HTTP.
+
+    Returns status and body.
+    """
     data = urlencode(fields).encode() if fields is not None else None
     request = Request(url, data=data, headers={"User-Agent": "newsletter demo"})  # noqa: S310 (our own loopback)
     try:
@@ -114,24 +122,33 @@ def ask(url: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
 
 
 def hold(truth: object, otherwise: str) -> None:
-    """Ends the demo where a step has not proved what it says."""
+    """End the demo where a step has not proved what it says."""
     if not truth:
         raise Broken(otherwise)
 
 
 def play(scene: Stage, say: Say) -> None:
-    """Every step, in order. Raises `Broken` at the first that does not hold."""
-    for number, step in enumerate((_set_up, _sign_up, _confirm, _publish, _never_twice, _leave, _silence), 1):
+    """Every step, in order.
+
+    Raises `Broken` at the first that does not hold.
+    """
+    for number, step in enumerate(
+        (_set_up, _sign_up, _confirm, _publish, _never_twice, _leave, _silence), 1
+    ):
         with scene.app.app_context():
             say(f"{number}. {step(scene)}")
 
 
 def _set_up(scene: Stage) -> str:
     values = {
-        "title": "Slow Letters", "from": "Ana Coach <ana@news.example.com>", "cadence": "instant", "grace": "0",
-        "address": "1 Main Street, 10115 Berlin", "site_url": f"{scene.blog.url}/blog/",
+        "title": "Slow Letters",
+        "from": "Ana Coach <ana@news.example.com>",
+        "cadence": "instant",
+        "grace": "0",
+        "address": "1 Main Street, 10115 Berlin",
+        "site_url": f"{scene.blog.url}/blog/",
         "description": "A letter now and then, on going slowly.",
-    }  # fmt: skip
+    }
     lists.add(scene.env, SLUG, values)
     scene.blog.form = embed_form(scene.env, SLUG)
     added = feeds.add(scene.env, f"{scene.blog.url}/blog/", SLUG)
@@ -148,7 +165,9 @@ def _sign_up(scene: Stage) -> str:
     [mail] = scene.mailbox.wait_for(1)
     hold(mail.link("confirm"), "the confirmation has no link")
     hold("List-Unsubscribe" not in mail.message, "a confirmation is no list mail")
-    return "A reader signed up with the form on the blog, and got one mail that asks her to confirm."
+    return (
+        "A reader signed up with the form on the blog, and got one mail that asks her to confirm."
+    )
 
 
 def _confirm(scene: Stage) -> str:
@@ -182,9 +201,18 @@ def _publish(scene: Stage) -> str:
     hold(len(mails) == 3, "the new post was not mailed")
     mail = mails[-1]
     hold(mail.message["Subject"] == POSTS[2].title, "the subject is not the post's title")
-    hold(address in mail.body("plain") and address in mail.body("html"), "the post is not linked in both parts")
-    hold(b"\nList-Unsubscribe: <http" in mail.raw, "the link to unsubscribe is not as RFC 8058 wants it")
-    hold(mail.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click", "one-click is missing")
+    hold(
+        address in mail.body("plain") and address in mail.body("html"),
+        "the post is not linked in both parts",
+    )
+    hold(
+        b"\nList-Unsubscribe: <http" in mail.raw,
+        "the link to unsubscribe is not as RFC 8058 wants it",
+    )
+    hold(
+        mail.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click",
+        "one-click is missing",
+    )
     return f"A new post, “{POSTS[2].title}”, was found and mailed, with text, HTML and one-click unsubscription."
 
 
@@ -207,15 +235,17 @@ def _leave(scene: Stage) -> str:
 
 
 def _silence(scene: Stage) -> str:
-    scene.blog.publish(Post("a-fourth-post", "A post she will not get", "<p>…</p>", POSTS[0].colors))
+    scene.blog.publish(
+        Post("a-fourth-post", "A post she will not get", "<p>…</p>", POSTS[0].colors)
+    )
     _digest(scene)
     hold(len(scene.mailbox.mails) == 4, "she was mailed after she had left")
     return "Another post came out, and she was left in peace."
 
 
 def stay(scene: Stage, until: threading.Event) -> None:
-    """Lets the worker run beside the pages until told to end."""
-    worker = Worker(scene.app, poll_seconds=5)
+    """Let the worker run beside the pages until told to end."""
+    worker = WorkerProcess(scene.app, poll_seconds=5)
     worker.start()
     until.wait()
     worker.stop()

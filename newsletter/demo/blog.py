@@ -1,4 +1,6 @@
-"""The demo's blog: a few posts, their feed, and a page with the pasted form, on an origin of its own."""
+"""The demo's blog: a few posts, their feed, and a page with the pasted form, on an origin of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,10 @@ BLOG = "Slow Letters"
 
 
 class Blog:
-    """Serves what has been published. `form` is the snippet its author has pasted."""
+    """Serves what has been published.
+
+    `form` is the snippet its author has pasted.
+    """
 
     def __init__(self) -> None:
         self.url = ""
@@ -63,7 +68,10 @@ class Blog:
         self.published: list[tuple[Post, datetime]] = []
 
     def publish(self, post: Post, at: datetime | None = None) -> str:
-        """Puts a post on the blog and into its feed. Returns its address."""
+        """Put a post on the blog and into its feed.
+
+        Returns its address.
+        """
         self.published.append((post, at or datetime.now(UTC)))
         return self.address(post)
 
@@ -86,7 +94,8 @@ class Blog:
 
     def _index(self) -> str:
         items = (
-            f'<li><a href="{self.address(post)}">{escape(post.title)}</a></li>' for post, _ in reversed(self.published)
+            f'<li><a href="{self.address(post)}">{escape(post.title)}</a></li>'
+            for post, _ in reversed(self.published)
         )
         return f"<ul>{''.join(items)}</ul>"
 
@@ -113,12 +122,14 @@ class Blog:
 
 
 def started(blog: Blog) -> None:
-    """Puts on the blog what was there before anybody subscribed."""
+    """Put on the blog what was there before anybody subscribed."""
     for age, post in zip((9, 4), POSTS, strict=False):
         blog.publish(post, datetime.now(UTC) - timedelta(days=age))
 
 
-def picture(top: tuple[int, int, int], bottom: tuple[int, int, int], width: int = 640, height: int = 300) -> bytes:
+def picture(
+    top: tuple[int, int, int], bottom: tuple[int, int, int], width: int = 640, height: int = 300
+) -> bytes:
     """A PNG of one colour that turns into another."""
     rows = bytearray()
     for y in range(height):
@@ -126,9 +137,14 @@ def picture(top: tuple[int, int, int], bottom: tuple[int, int, int], width: int 
         rows += b"\0" + color * width
 
     def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(rows))) + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(bytes(rows)))
+        + chunk(b"IEND", b"")
     )

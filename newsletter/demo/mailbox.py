@@ -1,4 +1,6 @@
-"""The demo's mailbox: a real SMTP server on the loopback, and pages on which its mails can be read and clicked."""
+"""The demo's mailbox: a real SMTP server on the loopback, and pages on which its mails can be read
+and clicked.
+"""
 
 from __future__ import annotations
 
@@ -39,15 +41,19 @@ class Mail:
 class Mailbox:
     """Keeps every mail it is handed, and says so to `heard` (with the mail's number)."""
 
-    def __init__(self, *, port: int = 0, heard: Callable[[Mail, int], None] = lambda mail, number: None) -> None:
+    def __init__(
+        self, *, port: int = 0, heard: Callable[[Mail, int], None] = lambda mail, number: None
+    ) -> None:
         self.mails: list[Mail] = []
         self._heard = heard
-        with socket.create_server(("127.0.0.1", port)) as free:  # aiosmtpd cannot choose a port by itself
+        with socket.create_server(
+            ("127.0.0.1", port)
+        ) as free:  # aiosmtpd cannot choose a port by itself
             self._port = free.getsockname()[1]
         self._controller = Controller(self, hostname="127.0.0.1", port=self._port)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (the library's name)
-        """Takes one mail."""
+        """Take one mail."""
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.mails.append(Mail(envelope.content, message))
@@ -55,12 +61,15 @@ class Mailbox:
         return "250 2.0.0 Ok"
 
     def start(self) -> str:
-        """Begins to listen. Returns the server's smtp:// address."""
+        """Begin to listen.
+
+        Returns the server's smtp:// address.
+        """
         self._controller.start()
         return f"smtp://127.0.0.1:{self._port}"
 
     def stop(self) -> None:
-        """Ends it."""
+        """End it."""
         self._controller.stop()
 
     def wait_for(self, count: int, *, seconds: float = 10) -> list[Mail]:
@@ -74,7 +83,9 @@ class Mailbox:
         """The page at `path`, if it is one of the mailbox's."""
         if path == "/mailbox/":
             return page(
-                "Mailbox", f"<h1>Mailbox</h1><ul>{self._rows()}</ul>", head='<meta http-equiv="refresh" content="5">'
+                "Mailbox",
+                f"<h1>Mailbox</h1><ul>{self._rows()}</ul>",
+                head='<meta http-equiv="refresh" content="5">',
             )
         found = re.fullmatch(r"/mailbox/(\d{1,6})/(html|text|raw)", path)
         if not found or int(found[1]) >= len(self.mails):

@@ -1,4 +1,6 @@
-"""A blog and a mailbox to practise on, for docs/tutorial.md: real HTTP and real SMTP on the loopback, nothing else."""
+"""A blog and a mailbox to practise on, for docs/tutorial.md: real HTTP and real SMTP on the
+loopback, nothing else.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,14 @@ _MORE = (
 
 @contextmanager
 def practice(say: Say, *, port: int, smtp_port: int) -> Iterator[Callable[[], str]]:
-    """Serves the blog and the mailbox. Gives a function that publishes the next post and returns its title."""
+    """Serve the blog and the mailbox.
+
+    Gives a function that publishes the next post and returns its title.
+    """
     blog = Blog()
     mailbox = Mailbox(
-        port=smtp_port, heard=lambda mail, number: say(_arrived(mail, f"{blog.url}/mailbox/{number}/text"))
+        port=smtp_port,
+        heard=lambda mail, number: say(_arrived(mail, f"{blog.url}/mailbox/{number}/text")),
     )
     posts = _posts()
     smtp = mailbox.start()
@@ -71,7 +77,9 @@ def _with_form(blog: Blog) -> Blog:
 def _posts() -> Iterator[Post]:
     yield from (*POSTS[2:], *_MORE)
     for number in count(1):
-        yield Post(f"practice-{number}", f"Practice, part {number}", "<p>Once more.</p>", POSTS[0].colors)
+        yield Post(
+            f"practice-{number}", f"Practice, part {number}", "<p>Once more.</p>", POSTS[0].colors
+        )
 
 
 def _publish(blog: Blog, posts: Iterator[Post]) -> str:
@@ -82,11 +90,13 @@ def _publish(blog: Blog, posts: Iterator[Post]) -> str:
 
 def _arrived(mail: Mail, address: str) -> str:
     link = mail.link("confirm")
-    return f"Mail for {mail.message['To']}: “{mail.message['Subject']}”\n  {address}" + (f"\n{link}" if link else "")
+    return f"Mail for {mail.message['To']}: “{mail.message['Subject']}”\n  {address}" + (
+        f"\n{link}" if link else ""
+    )
 
 
 def until(told: threading.Event, publish: Callable[[], str], say: Say) -> None:
-    """Publishes a post for each line on standard input, until told to end."""
+    """Publish a post for each line on standard input, until told to end."""
 
     def listen() -> None:
         for _ in sys.stdin:

@@ -1,4 +1,6 @@
-"""A small HTTP server for the demo's own pages: the blog and the mailbox, on an origin that is not the newsletter's."""
+"""A small HTTP server for the demo's own pages: the blog and the mailbox, on an origin that is not
+the newsletter's.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,10 @@ def page(title: str, body: str, *, head: str = "") -> Answer:
 
 
 def serve(find: Find, *, port: int = 0) -> ThreadingHTTPServer:
-    """Answers GET on the loopback with what `find` has for a path. Runs in a thread of its own."""
+    """Answer GET on the loopback with what `find` has for a path.
+
+    Runs in a thread of its own.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -43,7 +48,7 @@ def serve(find: Find, *, port: int = 0) -> ThreadingHTTPServer:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the library's name)
-            """Says nothing: the terminal belongs to the demo."""
+            """Say nothing: the terminal belongs to the demo."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True

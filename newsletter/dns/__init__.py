@@ -1,1 +1,4 @@
-"""What the DNS says of a domain that mail is sent from. Knows no database; asks through a `Resolver`."""
+"""What the DNS says of a domain that mail is sent from.
+
+Knows no database; asks through a `Resolver`.
+"""

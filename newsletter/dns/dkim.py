@@ -1,4 +1,6 @@
-"""DKIM (RFC 6376): whether the key that mail is signed with is published, and what a sent mail shows of it."""
+"""DKIM (RFC 6376): whether the key that mail is signed with is published, and what a sent mail
+shows of it.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,33 @@ from newsletter.dns.resolver import Resolver
 
 BITS_AT_LEAST, BITS_WANTED, ED25519_BYTES = 1024, 2048, 32
 USUAL = (
-    "default", "mail", "dkim", "s1", "s2", "k1", "k2", "k3", "google", "selector1", "selector2", "mx", "smtp", "pm",
-    "mandrill", "mailjet", "brevo", "sib", "key1", "key2", "fm1", "fm2", "fm3", "protonmail", "zoho", "newsletter",
-)  # fmt: skip
+    "default",
+    "mail",
+    "dkim",
+    "s1",
+    "s2",
+    "k1",
+    "k2",
+    "k3",
+    "google",
+    "selector1",
+    "selector2",
+    "mx",
+    "smtp",
+    "pm",
+    "mandrill",
+    "mailjet",
+    "brevo",
+    "sib",
+    "key1",
+    "key2",
+    "fm1",
+    "fm2",
+    "fm3",
+    "protonmail",
+    "zoho",
+    "newsletter",
+)
 """Selectors that servers and providers use, tried where nobody says which it is."""
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
@@ -27,8 +53,11 @@ MUST_SIGN = ("list-unsubscribe", "list-unsubscribe-post")
 
 @dataclass(slots=True)
 class Key:
-    """A published key: its selector and its record. `problems` keep receivers from taking it, `notes` want to be looked
-    at; ``withdrawn`` keys are left behind where a new one has come."""
+    """A published key: its selector and its record.
+
+    `problems` keep receivers from taking it, `notes` want to be looked at; ``withdrawn`` keys are
+    left behind where a new one has come.
+    """
 
     selector: str
     record: str = ""
@@ -56,16 +85,23 @@ class Sample:
 
 
 def examine(domain: str, selector: str, ask: Resolver) -> Key:
-    """The key of one selector; its record is empty where there is none. Raises `CouldNotAsk`."""
+    """The key of one selector; its record is empty where there is none.
+
+    Raises `CouldNotAsk`.
+    """
     found = Key(selector)
     texts = ask(f"{selector}._domainkey.{domain}", "TXT")
-    records = [text for text in texts if "p" in tags(text) and tags(text).get("v", "DKIM1") == "DKIM1"]
+    records = [
+        text for text in texts if "p" in tags(text) and tags(text).get("v", "DKIM1") == "DKIM1"
+    ]
     if not records:
         return found
     found.record = records[0]
     said = tags(records[0])
     if len(records) > 1:
-        found.problems.append(f"there are {len(records)} records, and which one counts is nobody's guess (§3.6.2.2)")
+        found.problems.append(
+            f"there are {len(records)} records, and which one counts is nobody's guess (§3.6.2.2)"
+        )
     _judge_key(found, said)
     if "sha256" not in said.get("h", "sha256").lower():
         found.problems.append(
@@ -88,9 +124,13 @@ def _judge_key(found: Key, said: dict[str, str]) -> None:
     elif kind == "rsa":
         found.bits = rsa_bits(said["p"])
         if found.bits < BITS_AT_LEAST:
-            found.problems.append("its key cannot be read, or is too short for anybody (RFC 8301 §3.2)")
+            found.problems.append(
+                "its key cannot be read, or is too short for anybody (RFC 8301 §3.2)"
+            )
         elif found.bits < BITS_WANTED:
-            found.notes.append(f"its key has {found.bits} bits; {BITS_WANTED} are wanted today (RFC 8301 §3.2)")
+            found.notes.append(
+                f"its key has {found.bits} bits; {BITS_WANTED} are wanted today (RFC 8301 §3.2)"
+            )
 
 
 def _length(key: str) -> int:
@@ -102,13 +142,18 @@ def _length(key: str) -> int:
 
 
 def usual(domain: str, ask: Resolver) -> list[Key]:
-    """The keys at usual selectors. None found proves nothing."""
+    """The keys at usual selectors.
+
+    None found proves nothing.
+    """
     keys = [key for selector in USUAL if (key := examine(domain, selector, ask)).record]
     return [key for key in keys if not key.withdrawn] or keys
 
 
 def rsa_bits(key: str) -> int:
-    """How many bits the modulus of a public key has (SubjectPublicKeyInfo or PKCS#1, base64); 0 where it is none."""
+    """How many bits the modulus of a public key has (SubjectPublicKeyInfo or PKCS#1, base64); 0
+    where it is none.
+    """
     try:
         der = base64.b64decode("".join(key.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -144,4 +189,6 @@ def sample(data: bytes) -> Sample:
         signed = tuple(name.lower() for name in said.get("h", "").split(":") if name)
         if _NAME.fullmatch(said.get("d", "")) and _NAME.fullmatch(said.get("s", "")):
             signatures.append(Signature(said["d"].lower(), said["s"], signed))
-    return Sample(parseaddr(str(message.get("From", "")))[1].rpartition("@")[2].lower(), tuple(signatures))
+    return Sample(
+        parseaddr(str(message.get("From", "")))[1].rpartition("@")[2].lower(), tuple(signatures)
+    )

@@ -1,4 +1,6 @@
-"""DMARC (RFC 9989): what a domain asks receivers to do with mail that is not its own, found by walking up the tree."""
+"""DMARC (RFC 9989): what a domain asks receivers to do with mail that is not its own, found by
+walking up the tree.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ _REMOVED = ("pct", "rf", "ri")
 
 @dataclass(slots=True)
 class Dmarc:
-    """The policy that holds for a domain: found `at` this name, with what it says for it (`policy`)."""
+    """The policy that holds for a domain: found `at` this name, with what it says for it
+    (`policy`).
+    """
 
     at: str = ""
     record: str = ""
@@ -22,12 +26,17 @@ class Dmarc:
 
 
 def examine(domain: str, ask: Resolver) -> Dmarc:
-    """The policy for mail from `domain`. Raises `CouldNotAsk`."""
+    """The policy for mail from `domain`.
+
+    Raises `CouldNotAsk`.
+    """
     found = Dmarc()
     for name in dict.fromkeys([domain, organisation(domain, ask), _suffix(domain, ask)]):
         records = _records(name, ask)
         if len(records) > 1:
-            found.problems.append(f"_dmarc.{name} has {len(records)} DMARC records, and receivers take none of them")
+            found.problems.append(
+                f"_dmarc.{name} has {len(records)} DMARC records, and receivers take none of them"
+            )
         if len(records) == 1:
             found.at, found.record, found.tags = name, records[0], tags(records[0])
             _judge(found, domain)
@@ -37,8 +46,9 @@ def examine(domain: str, ask: Resolver) -> Dmarc:
 
 
 def organisation(domain: str, ask: Resolver) -> str:
-    """The domain that speaks for `domain` (§4.10.2): the one furthest up with a record, as far as a record that says
-    where a registry begins (``psd=y``) or ends (``psd=n``)."""
+    """The domain that speaks for `domain` (§4.10.2): the one furthest up with a record, as far as a
+    record that says where a registry begins (``psd=y``) or ends (``psd=n``).
+    """
     highest, below = domain, domain
     for name in _up(domain):
         records = _records(name, ask)
@@ -63,12 +73,14 @@ def _suffix(domain: str, ask: Resolver) -> str:
 
 
 def aligned(first: str, second: str, ask: Resolver) -> bool:
-    """Whether two domains belong together, as DMARC's relaxed alignment has it."""
+    """Tell whether two domains belong together, as DMARC's relaxed alignment has it."""
     return first == second or organisation(first, ask) == organisation(second, ask)
 
 
 def _up(domain: str) -> list[str]:
-    """A domain and those above it, at most eight: a longer one goes on with its last seven labels (§4.10)."""
+    """A domain and those above it, at most eight: a longer one goes on with its last seven labels
+    (§4.10).
+    """
     labels = domain.lower().rstrip(".").split(".")
     start = [labels] if len(labels) <= 8 else [labels, labels[-7:]]
     rest = start[-1]
@@ -91,13 +103,21 @@ def tags(record: str) -> dict[str, str]:
 
 
 def _judge_reports(found: Dmarc, ask: Resolver) -> None:
-    """Whether reports arrive: at a mail address, which another organisation has agreed to (RFC 9990 §4)."""
-    for uri in filter(None, (part.strip().partition("!")[0] for part in found.tags.get("rua", "").split(","))):
+    """Tell whether reports arrive: at a mail address, which another organisation has agreed to (RFC
+    9990 §4).
+    """
+    for uri in filter(
+        None, (part.strip().partition("!")[0] for part in found.tags.get("rua", "").split(","))
+    ):
         there = uri.rpartition("@")[2].lower()
         if not uri.lower().startswith("mailto:") or not there:
             found.problems.append(f"rua={uri} is no mailto: address")
-        elif not aligned(there, found.at, ask) and not ask(f"{found.at}._report._dmarc.{there}", "TXT"):
-            found.problems.append(f"{there} has not agreed to take reports about {found.at}, so none are sent there")
+        elif not aligned(there, found.at, ask) and not ask(
+            f"{found.at}._report._dmarc.{there}", "TXT"
+        ):
+            found.problems.append(
+                f"{there} has not agreed to take reports about {found.at}, so none are sent there"
+            )
 
 
 def _judge(found: Dmarc, domain: str) -> None:
@@ -109,7 +129,9 @@ def _judge(found: Dmarc, domain: str) -> None:
     found.policy = said if found.at == domain else below if below in POLICIES else said
     removed = [tag for tag in _REMOVED if tag in found.tags]
     if removed:
-        found.problems.append(f"{', '.join(removed)} mean nothing any more (RFC 9989): take them out")
+        found.problems.append(
+            f"{', '.join(removed)} mean nothing any more (RFC 9989): take them out"
+        )
     if found.tags.get("t", "n").lower() == "y" and found.policy != "none":
         found.problems.append("t=y: receivers are asked not to act on it yet")
     if found.policy == "none" and not found.tags.get("rua"):

@@ -1,6 +1,7 @@
 """Which domains take no mail, by DNS: a null MX (RFC 7505), or neither MX nor address.
 
-Asked before a confirmation is sent, never inside a web request. What DNS does not answer in time may be mailed.
+Asked before a confirmation is sent, never inside a web request. What DNS does not answer in time
+may be mailed.
 """
 
 from __future__ import annotations
@@ -22,11 +23,17 @@ AT_MOST = 5000
 SILENT_AFTER = 3
 """After so many questions in a row that found no DNS at all, none is asked for a while."""
 REST = 300.0
-"""Seconds for which no DNS is asked then, and for which one domain is left alone that does not answer."""
+"""Seconds for which no DNS is asked then, and for which one domain is left alone that does not
+answer.
+"""
 THREADS = 64
-"""Questions at a time: each may wait for a domain that does not answer, and the others must not wait for it."""
+"""Questions at a time: each may wait for a domain that does not answer, and the others must not
+wait for it.
+"""
 KNOWN_TO_ALL = "com"
-"""Where not even this exists, DNS knows a closed network and not the world: then no name is missing."""
+"""Where not even this exists, DNS knows a closed network and not the world: then no name is
+missing.
+"""
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
 """Names of RFC 2606 and 6761: no DNS knows them, and whoever uses them knows what he does."""
 
@@ -35,13 +42,16 @@ NOWHERE = "its domain has no mail server"
 
 
 def all_good(domains: Iterable[str]) -> dict[str, str]:
-    """Finds nothing wrong with any domain: where DNS is not to be asked."""
+    """Find nothing wrong with any domain: where DNS is not to be asked."""
     return {}
 
 
 class Receiving:
-    """Asks DNS for several domains at once, and remembers the answers for an hour. `resolver` makes what is asked, anew
-    for each domain: it remembers too, and longer than an hour, and gives up for all after some silence."""
+    """Asks DNS for several domains at once, and remembers the answers for an hour.
+
+    `resolver` makes what is asked, anew for each domain: it remembers too, and longer than an hour,
+    and gives up for all after some silence.
+    """
 
     def __init__(self, resolver: Callable[[], Resolver] = DnsResolver) -> None:
         self._resolver = resolver
@@ -53,10 +63,16 @@ class Receiving:
     def __call__(self, domains: Iterable[str]) -> dict[str, str]:
         now = time.monotonic()
         wanted = {domain for domain in domains if not reserved(domain)}
-        unknown = [domain for domain in sorted(wanted) if self._known.get(domain, ("", 0.0))[1] < now]
+        unknown = [
+            domain for domain in sorted(wanted) if self._known.get(domain, ("", 0.0))[1] < now
+        ]
         if unknown and now >= self._rest_until:
             self._ask(unknown)
-        return {domain: self._known[domain][0] for domain in wanted if self._known.get(domain, ("", 0.0))[0]}
+        return {
+            domain: self._known[domain][0]
+            for domain in wanted
+            if self._known.get(domain, ("", 0.0))[0]
+        }
 
     def _ask(self, domains: list[str]) -> None:
         pool = ThreadPoolExecutor(min(THREADS, len(domains)), thread_name_prefix="dns")
@@ -80,7 +96,9 @@ class Receiving:
             self._known[domain] = why, now + good_for
 
     def _is_there_dns(self) -> bool:
-        """Whether DNS answers for a name that everybody knows, asked anew: a resolver gives up after some silence."""
+        """Tell whether DNS answers for a name that everybody knows, asked anew: a resolver gives up
+        after some silence.
+        """
         try:
             self._resolver()(KNOWN_TO_ALL, "NS")
         except CouldNotAsk:
@@ -89,7 +107,10 @@ class Receiving:
 
 
 def _look_up(domain: str, ask: Resolver) -> str:
-    """Why a domain takes no mail; empty where it does. Raises `CouldNotAsk` where nobody knows."""
+    """Why a domain takes no mail; empty where it does.
+
+    Raises `CouldNotAsk` where nobody knows.
+    """
     if found := ask(domain, "MX"):
         return NULL if all(null(entry) for entry in found) else ""
     if ask(domain, "A") or ask(domain, "AAAA"):  # RFC 5321 §5.1: without an MX, the address itself
@@ -98,10 +119,10 @@ def _look_up(domain: str, ask: Resolver) -> str:
 
 
 def null(entry: str) -> bool:
-    """Whether an MX record, as a `Resolver` gives it, says that no mail is taken (RFC 7505)."""
+    """Tell whether an MX record, as a `Resolver` gives it, says that no mail is taken (RFC 7505)."""
     return entry.partition(" ")[2].strip(".") == ""
 
 
 def reserved(domain: str) -> bool:
-    """Whether a domain is a name for examples."""
+    """Tell whether a domain is a name for examples."""
     return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)

@@ -22,7 +22,8 @@ class CouldNotAsk(NewsletterError):
 class Resolver(Protocol):
     """Answers a question with its records as text: none where there are none, or no such name.
 
-    TXT: the strings joined. MX: ``10 mx.example.com``. PTR takes an IP address. Raises `CouldNotAsk`.
+    TXT: the strings joined. MX: ``10 mx.example.com``. PTR takes an IP address. Raises
+    `CouldNotAsk`.
     """
 
     def __call__(self, name: str, kind: Kind) -> list[str]:
@@ -33,7 +34,9 @@ class Resolver(Protocol):
 class DnsResolver:
     """The system's name servers, by dnspython, asked once for each question."""
 
-    def __init__(self, *, seconds: float = SECONDS, nameservers: list[str] | None = None, port: int = 53) -> None:
+    def __init__(
+        self, *, seconds: float = SECONDS, nameservers: list[str] | None = None, port: int = 53
+    ) -> None:
         self._seconds = seconds
         self._nameservers = nameservers
         self._port = port
@@ -57,8 +60,15 @@ class DnsResolver:
             answer = self._resolver().resolve(asked, kind, lifetime=self._seconds, search=False)
         except (resolver.NXDOMAIN, resolver.NoAnswer):
             return []
-        except (exception.Timeout, resolver.NoNameservers, resolver.NoResolverConfiguration, OSError) as error:
-            self._silent += isinstance(error, exception.Timeout | resolver.NoResolverConfiguration | OSError)
+        except (
+            exception.Timeout,
+            resolver.NoNameservers,
+            resolver.NoResolverConfiguration,
+            OSError,
+        ) as error:
+            self._silent += isinstance(
+                error, exception.Timeout | resolver.NoResolverConfiguration | OSError
+            )
             raise CouldNotAsk(f"no name server answered for {name}") from None
         except (exception.DNSException, ValueError):
             return []
@@ -76,7 +86,9 @@ class DnsResolver:
 def _text(record: object, kind: Kind) -> str:
     if kind == "TXT":
         text = b"".join(record.strings).decode("utf-8", "replace")  # type: ignore[attr-defined]
-        return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)  # it is shown on a terminal
+        return "".join(
+            letter if letter.isprintable() else "\ufffd" for letter in text
+        )  # it is shown on a terminal
     if kind == "MX":
         return f"{record.preference} {str(record.exchange).rstrip('.').lower()}"  # type: ignore[attr-defined]
     return str(record).rstrip(".").lower()

@@ -1,4 +1,6 @@
-"""SPF (RFC 7208): who may send for a domain, and how many questions it takes a receiver to find out."""
+"""SPF (RFC 7208): who may send for a domain, and how many questions it takes a receiver to find
+out.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +17,13 @@ _ASKING = ("include", "a", "mx", "ptr", "exists", "redirect")
 
 @dataclass(slots=True)
 class Spf:
-    """A domain's policy. `lookups` counts the questions of every record it leads to (§4.6.4), `voids` those without an
-    answer; `ending` is what it says of everybody else: ``-all``, ``~all`` … Empty `record`: there is none. `problems`
-    make receivers reject it or protect nobody, `notes` only want to be looked at."""
+    """A domain's policy.
+
+    `lookups` counts the questions of every record it leads to (§4.6.4), `voids` those without an
+    answer; `ending` is what it says of everybody else: ``-all``, ``~all`` … Empty `record`: there
+    is none. `problems` make receivers reject it or protect nobody, `notes` only want to be looked
+    at.
+    """
 
     record: str = ""
     lookups: int = 0
@@ -28,11 +34,16 @@ class Spf:
 
 
 def examine(domain: str, ask: Resolver) -> Spf:
-    """A domain's SPF record and what is wrong with it. Raises `CouldNotAsk`."""
+    """A domain's SPF record and what is wrong with it.
+
+    Raises `CouldNotAsk`.
+    """
     found = Spf()
     records = _records(domain, ask)
     if len(records) > 1:
-        found.problems.append(f"there are {len(records)} SPF records, and receivers take none of them (§4.5)")
+        found.problems.append(
+            f"there are {len(records)} SPF records, and receivers take none of them (§4.5)"
+        )
     if records:
         found.record = records[0]
         _walk(found, domain, records[0], ask, seen=[domain])
@@ -41,11 +52,20 @@ def examine(domain: str, ask: Resolver) -> Spf:
 
 
 def _records(domain: str, ask: Resolver) -> list[str]:
-    return [text for text in ask(domain, "TXT") if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")]
+    return [
+        text
+        for text in ask(domain, "TXT")
+        if text.lower() == "v=spf1" or text.lower().startswith("v=spf1 ")
+    ]
 
 
-def _walk(found: Spf, domain: str, record: str, ask: Resolver, *, seen: list[str], included: bool = False) -> None:
-    """Counts the questions of a record and of those it includes. Stops where a receiver would: at ``all`` (§5.1)."""
+def _walk(
+    found: Spf, domain: str, record: str, ask: Resolver, *, seen: list[str], included: bool = False
+) -> None:
+    """Count the questions of a record and of those it includes.
+
+    Stops where a receiver would: at ``all`` (§5.1).
+    """
     redirect = ""
     for term in record.lower().split()[1:]:
         name, target = _parts(term)
@@ -77,7 +97,9 @@ def _count(found: Spf, domain: str, name: str, target: str, ask: Resolver, seen:
         answers = _asked(target or domain, name, ask)
         found.voids += not answers
         if name == "mx" and len(answers) > HOSTS_AT_MOST:
-            found.problems.append(f"{target or domain} has {len(answers)} MX; more than {HOSTS_AT_MOST} are an error")
+            found.problems.append(
+                f"{target or domain} has {len(answers)} MX; more than {HOSTS_AT_MOST} are an error"
+            )
 
 
 def _wrong(term: str, name: str, target: str) -> str:
@@ -124,7 +146,9 @@ def _follow(found: Spf, target: str, ask: Resolver, seen: list[str], *, included
     records = _records(target, ask)
     if not records:
         found.voids += not ask(target, "TXT")
-        found.problems.append(f"{target} is included and has no SPF record; receivers take that for an error (§5.2)")
+        found.problems.append(
+            f"{target} is included and has no SPF record; receivers take that for an error (§5.2)"
+        )
         return
     _walk(found, target, records[0], ask, seen=[*seen, target], included=included)
 
@@ -132,9 +156,13 @@ def _follow(found: Spf, target: str, ask: Resolver, seen: list[str], *, included
 def _judge(found: Spf) -> None:
     if found.lookups > LOOKUPS_AT_MOST:
         more = "more than " if found.lookups > LOOKUPS_AT_MOST * 3 else ""
-        found.problems.append(f"it takes {more}{found.lookups} look-ups, and receivers stop after {LOOKUPS_AT_MOST}")
+        found.problems.append(
+            f"it takes {more}{found.lookups} look-ups, and receivers stop after {LOOKUPS_AT_MOST}"
+        )
     if found.voids > VOIDS_AT_MOST:
-        found.problems.append(f"{found.voids} of its look-ups find nothing; more than {VOIDS_AT_MOST} are an error")
+        found.problems.append(
+            f"{found.voids} of its look-ups find nothing; more than {VOIDS_AT_MOST} are an error"
+        )
     if found.ending.startswith("+"):
         found.problems.append("it ends in +all: anybody may send in your name")
     if found.ending.startswith("?"):

@@ -1,4 +1,6 @@
-"""Take away what blogs put around a post: where it first appeared, "read on", dots for what was cut. Pure."""
+"""Take away what blogs put around a post: where it first appeared, "read on", dots for what was
+cut. Pure.
+"""
 
 from __future__ import annotations
 
@@ -21,22 +23,31 @@ _DOTS = ("[…]", "[&hellip;]", "[&#8230;]", "[...]", "[&#8230;", "&#8230;]", "&
 
 
 def without_additions(html: str, link_key: str, site_key: str) -> str:
-    """Without what WordPress puts below a post or behind an excerpt: "The post A appeared first on B", in whatever
-    language, and its "read on"."""
+    """Without what WordPress puts below a post or behind an excerpt: "The post A appeared first on
+    B", in whatever language, and its "read on".
+    """
     html = html.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     end = html[-TAIL_AT_MOST:]
     last = _LAST.search(end)
-    if last and [canonical_link(unescape(href)) for href in _HREF.findall(last[1])] == [link_key, site_key]:
+    if last and [canonical_link(unescape(href)) for href in _HREF.findall(last[1])] == [
+        link_key,
+        site_key,
+    ]:
         end = end[: last.start()]
     end = _without_dots(_READ_ON.sub("", _without_origin(end)))
     return (html[:-TAIL_AT_MOST] + end).strip()
 
 
 def _without_origin(end: str) -> str:
-    """Return the end of a post without "The post A appeared first on B", where that is the last thing in it."""
+    """Return the end of a post without "The post A appeared first on B", where that is the last
+    thing in it.
+    """
     appeared = max((match.start() for match in _APPEARED.finditer(end)), default=-1)
     starts = [match for match in _THE_POST.finditer(end) if match.start() < appeared]
-    start = next((match.start() for match in reversed(starts) if match[1]), starts[-1].start() if starts else -1)
+    start = next(
+        (match.start() for match in reversed(starts) if match[1]),
+        starts[-1].start() if starts else -1,
+    )
     if start < 0 or appeared - start > ORIGIN_AT_MOST or len(end) - appeared > ORIGIN_AT_MOST:
         return end
     return end[:start].rstrip()

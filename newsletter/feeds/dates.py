@@ -1,5 +1,7 @@
-"""Reads the dates that feeds write: as their standards ask for, and as blogs really write them (Unix time, names of
-months in other languages, numbers the local way round). What could mean two days means none. Pure."""
+"""Reads the dates that feeds write: as their standards ask for, and as blogs really write them
+(Unix time, names of months in other languages, numbers the local way round). What could mean two
+days means none. Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,9 @@ from zoneinfo import ZoneInfo
 YEARS = range(1971, 9001)
 """Earlier ones are what programs write where they know no date."""
 
-# A line a month, in English, German, Dutch, the languages of Scandinavia, Italy, France, Spain, Portugal, Romania,
-# Poland, Czechia, Russia, Ukraine, Greece, Turkey, Finland and Hungary; without accents.
+# A line a month, in English, German, Dutch, the languages of Scandinavia, Italy, France, Spain,
+# Portugal, Romania, Poland, Czechia, Russia, Ukraine, Greece, Turkey, Finland and Hungary; without
+# accents.
 _NAMES = """
 jan january januar janner januari gennaio janvier enero janeiro ianuarie stycznia ledna января січня ιανουαριου ocak tammikuuta
 feb february februar februari febbraio fevrier febrero fevereiro lutego unora февраля лютого φεβρουαριου subat helmikuuta
@@ -28,14 +31,53 @@ oct october oktober ottobre octobre octubre outubro octombrie pazdziernika rijna
 nov november novembre noviembre novembro noiembrie listopada listopadu ноября листопада νοεμβριου kasim marraskuuta
 dec december dezember desember dicembre decembre diciembre dezembro decembrie grudnia prosince декабря грудня δεκεμβριου aralik joulukuuta
 """  # noqa: E501 (a table)
-# Hours from Greenwich. Abbreviations that several countries use are the one of RFC 822, or the one of most feeds.
+# Hours from Greenwich. Abbreviations that several countries use are the one of RFC 822, or the one
+# of most feeds.
 _ZONES = {
-    "est": -5, "edt": -4, "cst": -6, "cdt": -5, "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "akst": -9, "akdt": -8,
-    "hst": -10, "ast": -4, "adt": -3, "nst": -3.5, "ndt": -2.5, "brt": -3, "art": -3, "wet": 0, "west": 1, "bst": 1,
-    "cet": 1, "cest": 2, "mez": 1, "mesz": 2, "met": 1, "mest": 2, "eet": 2, "eest": 3, "msk": 3, "sast": 2,
-    "ist": 5.5, "pkt": 5, "sgt": 8, "hkt": 8, "awst": 8, "jst": 9, "kst": 9, "acst": 9.5, "acdt": 10.5, "aest": 10,
-    "aedt": 11, "nzst": 12, "nzdt": 13,
-}  # fmt: skip
+    "est": -5,
+    "edt": -4,
+    "cst": -6,
+    "cdt": -5,
+    "mst": -7,
+    "mdt": -6,
+    "pst": -8,
+    "pdt": -7,
+    "akst": -9,
+    "akdt": -8,
+    "hst": -10,
+    "ast": -4,
+    "adt": -3,
+    "nst": -3.5,
+    "ndt": -2.5,
+    "brt": -3,
+    "art": -3,
+    "wet": 0,
+    "west": 1,
+    "bst": 1,
+    "cet": 1,
+    "cest": 2,
+    "mez": 1,
+    "mesz": 2,
+    "met": 1,
+    "mest": 2,
+    "eet": 2,
+    "eest": 3,
+    "msk": 3,
+    "sast": 2,
+    "ist": 5.5,
+    "pkt": 5,
+    "sgt": 8,
+    "hkt": 8,
+    "awst": 8,
+    "jst": 9,
+    "kst": 9,
+    "acst": 9.5,
+    "acdt": 10.5,
+    "aest": 10,
+    "aedt": 11,
+    "nzst": 12,
+    "nzdt": 13,
+}
 
 _TIME = re.compile(
     r"(?:(?<=\d)t\s*|\b)(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[.,]\d{1,9})?)?(?!\.*+\d)\s*([ap])?(?(4)\.?m\.?)"
@@ -47,18 +89,29 @@ _YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4})(
 _DAY_MONTH = re.compile(
     r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|ο|º)?[.\s-]*(?:(?:de|del|di|of)\s+)?([^\W\d_]{3,20})[.,\s-]*(?:(?:de|del)\s+)?(\d{4}|\d{2})(?!\d)"
 )
-_MONTH_DAY = re.compile(r"([^\W\d_]{3,20})[.\s]*(\d{1,2})(?:st|nd|rd|th)?[,.\s]+(?:[a-z]{1,5}\s+)?(\d{4})(?!\d)")
+_MONTH_DAY = re.compile(
+    r"([^\W\d_]{3,20})[.\s]*(\d{1,2})(?:st|nd|rd|th)?[,.\s]+(?:[a-z]{1,5}\s+)?(\d{4})(?!\d)"
+)
 _SHORT = re.compile(r"(\d{4})(?:-(\d\d))?")
 
 
 def read_date(said: object) -> datetime | None:
-    """The moment that `said` names, in UTC; None where it names none, or no one can tell which. A day without a time
-    is its beginning; a time without a zone, or with one that nobody knows, is UTC."""
+    """The moment that `said` names, in UTC; None where it names none, or no one can tell which.
+
+    A day without a time is its beginning; a time without a zone, or with one that nobody knows, is
+    UTC.
+    """
     if not isinstance(said, str) or not (text := _folded(said[:100])):
         return None
     try:
-        found = _number(text) if text.lstrip("@").replace(".", "", 1).isdecimal() else _written(text)
-        return found.astimezone(UTC) if found is not None and found.astimezone(UTC).year in YEARS else None
+        found = (
+            _number(text) if text.lstrip("@").replace(".", "", 1).isdecimal() else _written(text)
+        )
+        return (
+            found.astimezone(UTC)
+            if found is not None and found.astimezone(UTC).year in YEARS
+            else None
+        )
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -97,7 +150,10 @@ def _written(text: str) -> datetime | None:
 
 
 def _clock(time: re.Match[str]) -> timedelta:
-    """The time of day. The end of a day ("24:00:00") and a leap second belong to what follows."""
+    """The time of day.
+
+    The end of a day ("24:00:00") and a leap second belong to what follows.
+    """
     hour, minute, second = int(time[1]), int(time[2]), int(time[3] or 0)
     if time[4] and hour <= 12:
         hour = hour % 12 + (12 if time[4] == "p" else 0)
@@ -107,7 +163,10 @@ def _clock(time: re.Match[str]) -> timedelta:
 
 
 def _zone(text: str) -> tzinfo:
-    """The zone that stands behind a time. A name in brackets only explains an offset."""
+    """The zone that stands behind a time.
+
+    A name in brackets only explains an offset.
+    """
     if offset := _OFFSET.match(text):
         sign = -1 if offset[1] == "-" else 1
         minutes = int(offset[2]) * 60 + int(offset[3] or 0)
@@ -121,7 +180,9 @@ def _zone(text: str) -> tzinfo:
 @lru_cache(maxsize=100)
 def _place(name: str) -> tzinfo:
     try:
-        return ZoneInfo("/".join("_".join(part.title() for part in word.split("_")) for word in name.split("/")))
+        return ZoneInfo(
+            "/".join("_".join(part.title() for part in word.split("_")) for word in name.split("/"))
+        )
     except (ValueError, OSError, LookupError):
         return UTC
 
@@ -143,7 +204,9 @@ def _day(text: str, whole: str) -> date | None:
 
 
 def _local_day(first: int, second: int, year: int, *, certain: bool) -> date | None:
-    """Day before month where points say so; else only if one of them can be no month, or both are the same."""
+    """Day before month where points say so; else only if one of them can be no month, or both are
+    the same.
+    """
     if certain or first > 12 or first == second:
         return date(year, second, first)
     return date(year, first, second) if second > 12 else None

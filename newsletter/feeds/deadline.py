@@ -1,8 +1,10 @@
-"""A deadline that ends network traffic in whatever phase it is, and threads that can be left behind.
+"""A deadline that ends network traffic in whatever phase it is, and threads that can be left
+behind.
 
-A socket that is wrapped for TLS is detached from the object that was connected, so that closing that object does
-nothing. A deadline keeps a duplicate of the descriptor instead: shutting that down ends the connection itself, whether
-it is shaking hands, sending a header or a body (RFC 8446 section 6.1 lets a peer end a connection so at any time).
+A socket that is wrapped for TLS is detached from the object that was connected, so that closing
+that object does nothing. A deadline keeps a duplicate of the descriptor instead: shutting that down
+ends the connection itself, whether it is shaking hands, sending a header or a body (RFC 8446
+section 6.1 lets a peer end a connection so at any time).
 """
 
 from __future__ import annotations
@@ -16,18 +18,24 @@ from contextlib import suppress
 from typing import Any, Self
 
 LEAST = 0.001
-"""Seconds that an operation gets when the deadline is over, because a timeout of 0 would mean "do not block"."""
+"""Seconds that an operation gets when the deadline is over, because a timeout of 0 would mean "do
+not block".
+"""
 
 
 class Deadline:
-    """End everything that happens over the watched sockets once `seconds` have passed. Use as a context manager."""
+    """End everything that happens over the watched sockets once `seconds` have passed.
+
+    Use as a context manager.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._ends_at = time.monotonic() + seconds
         self._lock = threading.Lock()
         self._over = False
         self._sockets: list[socket.socket] = []
-        # Begun after `_ends_at` is fixed: an answer that it cuts off is always seen to be late, never to be whole.
+        # Begun after `_ends_at` is fixed: an answer that it cuts off is always seen to be late,
+        # never to be whole.
         self._timer = threading.Timer(seconds, self._hang_up)
         self._timer.daemon = True
 
@@ -41,17 +49,23 @@ class Deadline:
 
     @property
     def is_over(self) -> bool:
-        """Whether the time has passed."""
+        """Tell whether the time has passed."""
         return time.monotonic() >= self._ends_at
 
     def left(self) -> float:
-        """Return the seconds that are left. Raises `TimeoutError` if there are none."""
+        """Return the seconds that are left.
+
+        Raises `TimeoutError` if there are none.
+        """
         if self.is_over:
             raise TimeoutError
         return max(LEAST, self._ends_at - time.monotonic())
 
     def watch(self, connection: socket.socket) -> None:
-        """Shut `connection` down when the time is over. Raises `TimeoutError` if it is over already."""
+        """Shut `connection` down when the time is over.
+
+        Raises `TimeoutError` if it is over already.
+        """
         with self._lock:
             if not self._over:
                 self._sockets.append(connection.dup())

@@ -1,4 +1,6 @@
-"""From what an author types (a blog's address, a page, a feed, a YouTube channel) to the feed itself."""
+"""From what an author types (a blog's address, a page, a feed, a YouTube channel) to the feed
+itself.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,12 @@ from newsletter.feeds.types import ParsedFeed
 from newsletter.html.sanitize import absolute_link
 
 USUAL_PATHS = ("/feed/", "/feed.xml", "/atom.xml", "/rss.xml", "/index.xml", "/feed.json")
-_FEED_TYPES = ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
+_FEED_TYPES = (
+    "application/rss+xml",
+    "application/atom+xml",
+    "application/feed+json",
+    "application/rdf+xml",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +38,9 @@ class Discovered:
 
 
 def discover(address: str, fetch: Fetch, *, leaves_out: Collection[str] = ()) -> Discovered:
-    """The feed behind `address`; of a YouTube channel, one that `leaves_out` some kinds of videos, where YouTube has
-    it. Raises `FeedError`: what is there instead, and what to type."""
+    """The feed behind `address`; of a YouTube channel, one that `leaves_out` some kinds of videos,
+    where YouTube has it. Raises `FeedError`: what is there instead, and what to type.
+    """
     found = _discover(address, fetch)
     narrowed = youtube.narrowed(found.feed_url, leaves_out)
     if narrowed == found.feed_url:
@@ -71,11 +79,15 @@ def _discover(address: str, fetch: Fetch) -> Discovered:
         empty = empty or (None if discovered.feed.entries else discovered)
     if empty is not None:
         return empty
-    raise NotAFeed(fetched.url, reason.reason, hint="no feed is linked there; give the feed's own address")
+    raise NotAFeed(
+        fetched.url, reason.reason, hint="no feed is linked there; give the feed's own address"
+    )
 
 
 def _own_folder(url: str) -> str:
-    """Return the address below which a page's own feed is, or "" for a front page: that of a category, say."""
+    """Return the address below which a page's own feed is, or "" for a front page: that of a
+    category, say.
+    """
     parts = urlsplit(url)
     own = urljoin(url, parts.path).rstrip("/") + "/"
     return own if parts.path.strip("/") else ""
@@ -100,7 +112,9 @@ def _complete(address: str) -> str:
 def _found(fetched: Fetched) -> Discovered:
     feed = read(fetched.body, url=fetched.url, content_type=fetched.content_type)
     root = urljoin(fetched.url, "/")
-    return Discovered(fetched.permanent_url or fetched.url, feed.title, feed.link or root, fetched, feed)
+    return Discovered(
+        fetched.permanent_url or fetched.url, feed.title, feed.link or root, fetched, feed
+    )
 
 
 def _candidates(fetched: Fetched) -> list[str]:
@@ -111,17 +125,22 @@ def _candidates(fetched: Fetched) -> list[str]:
     named = [
         (url, link)
         for link in _named(page)
-        if link.get("href", "").strip() and (url := absolute_link(link["href"], base_url=fetched.url))
+        if link.get("href", "").strip()
+        and (url := absolute_link(link["href"], base_url=fetched.url))
     ]
     named.sort(key=lambda pair: _rank(pair[0], pair[1], fetched.url))
     urls = [url for url, _ in named[:5]]
     folder = urljoin(fetched.url, ".").rstrip("/")
-    places = [folder + path for path in USUAL_PATHS[:2]] + [urljoin(fetched.url, path) for path in USUAL_PATHS]
+    places = [folder + path for path in USUAL_PATHS[:2]] + [
+        urljoin(fetched.url, path) for path in USUAL_PATHS
+    ]
     return list(dict.fromkeys(urls + places))
 
 
 def _rank(url: str, link: dict[str, str], page: str) -> tuple[bool, bool]:
-    """Order the feeds that a page names: no comments first, then what is of this page rather than of its site."""
+    """Order the feeds that a page names: no comments first, then what is of this page rather than
+    of its site.
+    """
     comments = "comment" in (link.get("href", "") + link.get("title", "")).lower()
     own = _own_folder(page)
     query = dict(parse_qsl(urlsplit(page).query))
@@ -134,5 +153,8 @@ def _rank(url: str, link: dict[str, str], page: str) -> tuple[bool, bool]:
 def _named(page: str) -> Iterator[dict[str, str]]:
     """What a page names as its feeds (``<link rel=alternate>``)."""
     for link in tags(page, "link", "a"):
-        if "alternate" in link.get("rel", "").lower().split() and link.get("type", "").lower() in _FEED_TYPES:
+        if (
+            "alternate" in link.get("rel", "").lower().split()
+            and link.get("type", "").lower() in _FEED_TYPES
+        ):
             yield link

@@ -1,37 +1,54 @@
-"""Which letters the bytes of a feed mean, where they are not what the feed says they are. Pure."""
+"""Which letters the bytes of a feed mean, where they are not what the feed says they are.
+
+Pure.
+"""
 
 from __future__ import annotations
 
 import codecs
 import re
 
-_DECLARED = re.compile(rb"""\A(<\?xml[^<>]{0,200}?encoding\s*=\s*["'])([\w.:-]{1,40})(["'])""", re.I)
+_DECLARED = re.compile(
+    rb"""\A(<\?xml[^<>]{0,200}?encoding\s*=\s*["'])([\w.:-]{1,40})(["'])""", re.I
+)
 _SAID_WIDE = re.compile(
     rb"""\A(<\?xml[^<>]{0,200}?encoding\s*=\s*["'])(?:utf-?(?:16|32)|ucs-?[24])[\w-]*(["'])""", re.I
 )
-"""What letters of one byte cannot be, though programs that put a feed together as text say so (.NET)."""
+"""What letters of one byte cannot be, though programs that put a feed together as text say so
+(.NET).
+"""
 _CHARSET = re.compile(r"""charset\s*=\s*["']?([\w.:-]{1,40})""", re.I)
 _WIDE = {
-    codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16", b"\0\0\0<": "utf-32-be", b"<\0\0\0": "utf-32-le", b"\0<": "utf-16-be",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    b"\0\0\0<": "utf-32-be",
+    b"<\0\0\0": "utf-32-le",
+    b"\0<": "utf-16-be",
     b"<\0": "utf-16-le",
-}  # fmt: skip
+}
 """How letters of more than a byte begin; the longest first."""
 _ONE_BYTE = re.compile(r"(iso-?8859|windows-?125|cp125|latin|us-ascii|ascii)", re.I)
-_USUAL = re.compile(r"windows-125|iso-?8859|koi8|cp(?:932|949|874)|shift|euc|gb|big5|iso-?2022|tis", re.I)
+_USUAL = re.compile(
+    r"windows-125|iso-?8859|koi8|cp(?:932|949|874)|shift|euc|gb|big5|iso-?2022|tis", re.I
+)
 _MIXED = re.compile(r"[a-z][\u0370-\u06ff]|[\u0370-\u06ff][a-z]", re.I)
 _OF_ITS_OWN = re.compile(r"[\u0370-\u06ff]{2}")
-"""Greek, Cyrillic, Hebrew or Arabic in the middle of Latin words is Western with its accents, in a few words."""
+"""Greek, Cyrillic, Hebrew or Arabic in the middle of Latin words is Western with its accents, in a
+few words.
+"""
 DAMAGED = 2
 """So many good letters for each broken one: damaged UTF-8 is still UTF-8."""
 SAMPLE = 200_000
 
 
 def settled(body: bytes, content_type: str) -> tuple[bytes, str]:
-    """`body` and `content_type` so that both mean what the bytes are: unchanged where they agree, else in UTF-8.
+    """`body` and `content_type` so that both mean what the bytes are: unchanged where they agree,
+    else in UTF-8.
 
-    Valid UTF-8 is UTF-8, whatever a server calls it: hardly any text of another kind happens to be. What is neither
-    that nor what it is declared to be is guessed.
+    Valid UTF-8 is UTF-8, whatever a server calls it: hardly any text of another kind happens to be.
+    What is neither that nor what it is declared to be is guessed.
     """
     if wide := next((name for start, name in _WIDE.items() if body.startswith(start)), ""):
         narrow = body.decode(wide, "replace").replace("\0", "").encode("utf-8", "replace")
@@ -43,7 +60,11 @@ def settled(body: bytes, content_type: str) -> tuple[bytes, str]:
     declared += _CHARSET.findall(content_type)
     text = _decoded(body, "utf-8")
     if text is None:
-        if any(_decoded(body, name) is not None for name in declared if name.lower() not in ("utf-8", "utf8")):
+        if any(
+            _decoded(body, name) is not None
+            for name in declared
+            if name.lower() not in ("utf-8", "utf8")
+        ):
             return body, content_type
         text = _guessed(body)
     elif not all(_ONE_BYTE.match(name) for name in declared):

@@ -1,5 +1,6 @@
-"""Looks at the pages of new entries where their feed says too little: whether a video is public yet and of what kind,
-and the picture of a post that has none. What cannot be had is left as it is."""
+"""Looks at the pages of new entries where their feed says too little: whether a video is public yet
+and of what kind, and the picture of a post that has none. What cannot be had is left as it is.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +23,19 @@ from newsletter.html.sanitize import absolute_link, plain
 LATELY = timedelta(days=14)
 AT_FIRST = 5
 WIDE = 1000
-"""Pixels. Pictures are shown 536 wide in mails, and twice as many are sharp on any screen; WordPress makes one of
-1,024. The original upload can have ten times as many."""
+"""Pixels.
+
+Pictures are shown 536 wide in mails, and twice as many are sharp on any screen; WordPress makes one
+of 1,024. The original upload can have ten times as many.
+"""
 _WORDPRESS_ID = re.compile(r"(https?://[^?#\s]+?)/?\?(?:p|page_id)=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """An entry after its page was looked at; `waits`: not public yet; `left_out`: why it is not taken, or ""."""
+    """An entry after its page was looked at; `waits`: not public yet; `left_out`: why it is not
+    taken, or "".
+    """
 
     entry: ParsedEntry
     waits: bool = False
@@ -41,16 +47,25 @@ def wordpress_site(feed: ParsedFeed) -> str:
     return feed.link.rstrip("/") if "wordpress.org" in feed.generator.lower() else ""
 
 
-def worth_a_look(entry: ParsedEntry, feed_url: str, *, page_pictures: bool, wordpress: str = "") -> bool:
+def worth_a_look(
+    entry: ParsedEntry, feed_url: str, *, page_pictures: bool, wordpress: str = ""
+) -> bool:
     """Return whether the page of an entry of the feed at `feed_url` may say what the feed does not."""
     if is_youtube(entry.link):
         return is_youtube(feed_url)
-    known = _WORDPRESS_ID.fullmatch(entry.id) is not None or bool(wordpress and _slug(entry.link, wordpress))
+    known = _WORDPRESS_ID.fullmatch(entry.id) is not None or bool(
+        wordpress and _slug(entry.link, wordpress)
+    )
     return not entry.image and (page_pictures or known)
 
 
 def look(
-    entry: ParsedEntry, fetch: Fetch, *, leaves_out: Collection[str], page_pictures: bool, wordpress: str = ""
+    entry: ParsedEntry,
+    fetch: Fetch,
+    *,
+    leaves_out: Collection[str],
+    page_pictures: bool,
+    wordpress: str = "",
 ) -> Looked:
     """Return `entry` with what its page adds."""
     if is_youtube(entry.link):
@@ -58,8 +73,12 @@ def look(
         return Looked(entry, waits=video.upcoming, left_out=left_out(entry.link, video, leaves_out))
     if found := _WORDPRESS_ID.fullmatch(entry.id):
         picture, alt = _featured(fetch, found[1], f"/{found[2]}?")
-    elif wordpress and (slug := _slug(entry.link, wordpress)):  # published in one step: its id is its address
-        picture, alt = _featured(fetch, wordpress, f"?slug={quote(slug, safe='%')}&", link_key=entry.link_key)
+    elif wordpress and (
+        slug := _slug(entry.link, wordpress)
+    ):  # published in one step: its id is its address
+        picture, alt = _featured(
+            fetch, wordpress, f"?slug={quote(slug, safe='%')}&", link_key=entry.link_key
+        )
     else:
         picture = alt = ""
     if picture:
@@ -71,8 +90,9 @@ def look(
 
 
 def without_upcoming(feed: ParsedFeed, feed_url: str, fetch: Fetch, *, now: datetime) -> ParsedFeed:
-    """A channel's feed that is read for the first time, without videos of late that are not public yet: they are new
-    once they are."""
+    """A channel's feed that is read for the first time, without videos of late that are not public
+    yet: they are new once they are.
+    """
     if not is_youtube(feed_url):
         return feed
     lately = [
@@ -80,8 +100,14 @@ def without_upcoming(feed: ParsedFeed, feed_url: str, fetch: Fetch, *, now: date
         for entry in feed.entries
         if is_youtube(entry.link) and entry.published is not None and entry.published > now - LATELY
     ][:AT_FIRST]
-    waits = {entry.identity for entry in lately if look(entry, fetch, leaves_out=(), page_pictures=False).waits}
-    return replace(feed, entries=tuple(entry for entry in feed.entries if entry.identity not in waits))
+    waits = {
+        entry.identity
+        for entry in lately
+        if look(entry, fetch, leaves_out=(), page_pictures=False).waits
+    }
+    return replace(
+        feed, entries=tuple(entry for entry in feed.entries if entry.identity not in waits)
+    )
 
 
 def _page(fetch: Fetch, url: str) -> str:
@@ -98,15 +124,19 @@ def _slug(link: str, site: str) -> str:
 
 
 def _featured(fetch: Fetch, site: str, which: str, *, link_key: str = "") -> tuple[str, str]:
-    """Return the featured image of a WordPress post and its alt text, from the site's own interface if it answers.
+    """Return the featured image of a WordPress post and its alt text, from the site's own interface
+    if it answers.
 
-    `which` is the post in the interface's address; of several posts (a slug), the one at `link_key`.
+    `which` is the post in the interface's address; of several posts (a slug), the one at
+    `link_key`.
     """
     answer = _page(fetch, f"{site}/wp-json/wp/v2/posts{which}_embed=wp:featuredmedia")
     try:
         posts = json.loads(answer)
         posts = posts if isinstance(posts, list) else [posts]
-        post = next(post for post in posts if not link_key or canonical_link(post["link"]) == link_key)
+        post = next(
+            post for post in posts if not link_key or canonical_link(post["link"]) == link_key
+        )
         media = post["_embedded"]["wp:featuredmedia"][0]
         return _address(_fitting(media), site), plain(media.get("alt_text"))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration):
@@ -114,7 +144,9 @@ def _featured(fetch: Fetch, site: str, which: str, *, link_key: str = "") -> tup
 
 
 def _fitting(media: Any) -> object:
-    """Return the address of the smallest size of a picture that is sharp in a mail, else of the picture itself."""
+    """Return the address of the smallest size of a picture that is sharp in a mail, else of the
+    picture itself.
+    """
     sizes = (media.get("media_details") or {}).get("sizes") or {}
     wide = [
         (size["width"], size["source_url"])
@@ -128,11 +160,15 @@ def _pictured(page: str, url: str) -> tuple[str, str]:
     """The picture that a page shows of itself elsewhere (og:image) and its alt text."""
     said: dict[str, str] = {}
     for meta in tags(page, "meta"):
-        said.setdefault((meta.get("property") or meta.get("name") or "").lower(), meta.get("content", ""))
+        said.setdefault(
+            (meta.get("property") or meta.get("name") or "").lower(), meta.get("content", "")
+        )
     found = said.get("og:image") or said.get("og:image:url") or said.get("twitter:image") or ""
     return _address(found, url), plain(said.get("og:image:alt"))
 
 
 def _address(found: object, base: str) -> str:
     link = found if isinstance(found, str) and found.strip() else ""
-    return (absolute_link(link, base_url=base) or "")[:2000] if link and urlsplit(base).scheme else ""
+    return (
+        (absolute_link(link, base_url=base) or "")[:2000] if link and urlsplit(base).scheme else ""
+    )

@@ -1,6 +1,9 @@
-"""Say in our own words why an address could not be fetched. Pure.
+"""Say in our own words why an address could not be fetched.
 
-What libraries say about it ("IncompleteRead(80 bytes read, 70 more expected)") helps nobody who runs a blog.
+Pure.
+
+What libraries say about it ("IncompleteRead(80 bytes read, 70 more expected)") helps nobody who
+runs a blog.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from newsletter.errors import FeedForbidden, FeedUnavailable
 from newsletter.feeds.ssrf import Refused
 
 
-def behind_robot_check(vendor: str, url: str, status: int, retry_after: int | None) -> FeedUnavailable:
+def behind_robot_check(
+    vendor: str, url: str, status: int, retry_after: int | None
+) -> FeedUnavailable:
     """Name a robot check (robot_check.py) and how it is mended."""
     return FeedUnavailable(
         url,
@@ -31,7 +36,9 @@ def behind_robot_check(vendor: str, url: str, status: int, retry_after: int | No
 
 
 def phrase(status: int) -> str:
-    """Return a status with the standard's name for it, rather than what a stranger's server wrote there."""
+    """Return a status with the standard's name for it, rather than what a stranger's server wrote
+    there.
+    """
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -47,13 +54,17 @@ def failure(url: str, error: Exception, *, late: bool) -> FeedUnavailable | Feed
         return FeedUnavailable(url, "took too long to answer")
     if any(isinstance(cause, NameResolutionError) for cause in causes):
         return FeedUnavailable(url, "there is no such host")
-    if untrusted := next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None):
+    if untrusted := next(
+        (cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None
+    ):
         return FeedUnavailable(url, f"its certificate cannot be trusted: {_distrust(untrusted)}")
     if any(isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError) for cause in causes):
         return FeedUnavailable(url, "took too long to answer")
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
         return FeedUnavailable(url, "refuses the connection")
-    reason = next((text for kinds, text in _FAILURES if any(isinstance(cause, kinds) for cause in causes)), "")
+    reason = next(
+        (text for kinds, text in _FAILURES if any(isinstance(cause, kinds) for cause in causes)), ""
+    )
     return FeedUnavailable(url, reason or "the connection failed")
 
 
@@ -66,7 +77,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         if isinstance(cause, BaseException) and id(cause) not in seen:
             seen.add(id(cause))
             yield cause
-            waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None), *cause.args]
+            waiting += [
+                cause.__cause__,
+                cause.__context__,
+                getattr(cause, "reason", None),
+                *cause.args,
+            ]
 
 
 _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
@@ -76,7 +92,10 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
         (SSLError, ssl.SSLError),
         "no secure connection could be made: its server or a proxy before it speaks no TLS there",
     ),
-    ((BadStatusLine, HTTPException, ConnectionError), "the server ended the connection or did not answer in HTTP"),
+    (
+        (BadStatusLine, HTTPException, ConnectionError),
+        "the server ended the connection or did not answer in HTTP",
+    ),
 )
 """What went wrong, by the library's exception; the first that fits."""
 

@@ -1,5 +1,5 @@
-"""Fetches a feed or a page from an address that somebody else chose: conditional, bounded in size and time, and never
-from a private network (ssrf.py).
+"""Fetches a feed or a page from an address that somebody else chose: conditional, bounded in size
+and time, and never from a private network (ssrf.py).
 """
 
 from __future__ import annotations
@@ -30,14 +30,19 @@ HOPS_AT_MOST = 5
 CHUNK = 65_536
 RETRY_AT_MOST = 86_400
 ERROR_PAGE = 30_000
-"""Bytes of a page that are searched for the cause of a refusal; robot checks name themselves near the top."""
+"""Bytes of a page that are searched for the cause of a refusal; robot checks name themselves near
+the top.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer. `status` is 200 or 304 (then `body` is empty); `url` is where it was found in the end;
-    `permanent_url` where it has moved for good, if every hop from the start said so; `max_age` and `retry_after` in
-    seconds."""
+    """An answer.
+
+    `status` is 200 or 304 (then `body` is empty); `url` is where it was found in the end;
+    `permanent_url` where it has moved for good, if every hop from the start said so; `max_age` and
+    `retry_after` in seconds.
+    """
 
     url: str
     status: int
@@ -51,13 +56,21 @@ class Fetched:
 
 
 class Fetch(Protocol):
-    """Gets an address. Raises `FeedError`."""
+    """Gets an address.
 
-    def __call__(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched: ...
+    Raises `FeedError`.
+    """
+
+    def __call__(
+        self, url: str, *, etag: str | None = None, last_modified: str | None = None
+    ) -> Fetched: ...
 
 
 class Fetcher:
-    """Implements `Fetch` on urllib3. Times in seconds, `max_bytes` counted after decompression. Thread-safe."""
+    """Implements `Fetch` on urllib3.
+
+    Times in seconds, `max_bytes` counted after decompression. Thread-safe.
+    """
 
     def __init__(
         self,
@@ -89,7 +102,9 @@ class Fetcher:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Made once, when it is needed: reading the machine's certificates costs more than a poll may."""
+        """Made once, when it is needed: reading the machine's certificates costs more than a poll
+        may.
+        """
         context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
         if self._ca_certs:
             context.load_verify_locations(self._ca_certs)
@@ -97,15 +112,22 @@ class Fetcher:
             context.load_default_certs()
         return context
 
-    def __call__(self, url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
-        """See `Fetch`. A 304 is only believed where something conditional was asked."""
+    def __call__(
+        self, url: str, *, etag: str | None = None, last_modified: str | None = None
+    ) -> Fetched:
+        """See `Fetch`.
+
+        A 304 is only believed where something conditional was asked.
+        """
         headers = dict(self._headers)
         if etag:
             headers["If-None-Match"] = etag
         if last_modified:
             headers["If-Modified-Since"] = last_modified
         if not (etag or last_modified):
-            headers["Cache-Control"] = "no-cache"  # whole, and not from a cache on the way (RFC 9111 section 5.2.1.4)
+            headers["Cache-Control"] = (
+                "no-cache"  # whole, and not from a cache on the way (RFC 9111 section 5.2.1.4)
+            )
         with Deadline(self._deadline) as deadline:
             pools = guarded(
                 self._tls,
@@ -120,7 +142,9 @@ class Fetcher:
             finally:
                 pools.clear()
 
-    def _follow(self, url: str, headers: dict[str, str], pools: urllib3.PoolManager, deadline: Deadline) -> Fetched:
+    def _follow(
+        self, url: str, headers: dict[str, str], pools: urllib3.PoolManager, deadline: Deadline
+    ) -> Fetched:
         here, permanent = url, True
         for _ in range(HOPS_AT_MOST + 1):
             self._check(here)
@@ -138,11 +162,13 @@ class Fetcher:
             try:
                 here = urljoin(here, target)
             except ValueError:
-                raise FeedUnavailable(here, "redirects to what is no address", status=response.status) from None
+                raise FeedUnavailable(
+                    here, "redirects to what is no address", status=response.status
+                ) from None
         raise FeedUnavailable(url, f"redirects more than {HOPS_AT_MOST} times")
 
     def _check(self, url: str) -> None:
-        """Refuses what we never ask: other schemes, passwords in addresses, unusual ports."""
+        """Refuse what we never ask: other schemes, passwords in addresses, unusual ports."""
         try:
             parts = urlsplit(url)
             port = parts.port
@@ -155,23 +181,40 @@ class Fetcher:
         if port not in (None, 80, 443) and not self._allow_private:
             raise FeedForbidden(url[:200], "only the web's usual ports are read")
 
-    def _request(self, url: str, headers: Mapping[str, str], pools: urllib3.PoolManager, deadline: Deadline) -> Any:
+    def _request(
+        self, url: str, headers: Mapping[str, str], pools: urllib3.PoolManager, deadline: Deadline
+    ) -> Any:
         try:
             left = deadline.left()
-            timeout = Timeout(connect=min(self._connect_timeout, left), read=min(self._read_timeout, left))
+            timeout = Timeout(
+                connect=min(self._connect_timeout, left), read=min(self._read_timeout, left)
+            )
             return pools.request(
-                "GET", url, headers=headers, redirect=False, retries=False, preload_content=False, timeout=timeout
+                "GET",
+                url,
+                headers=headers,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                timeout=timeout,
             )
         except (HTTPError, OSError, ValueError) as error:
             raise failure(url, error, late=deadline.is_over) from None
 
     def _answer(
-        self, url: str, response: Any, asked: Mapping[str, str], moved: str | None, deadline: Deadline
+        self,
+        url: str,
+        response: Any,
+        asked: Mapping[str, str],
+        moved: str | None,
+        deadline: Deadline,
     ) -> Fetched:
         status, headers = response.status, response.headers
         retry_after = _retry_after(headers.get("Retry-After"))
         if status == 304 and not ("If-None-Match" in asked or "If-Modified-Since" in asked):
-            raise FeedUnavailable(url, "says that nothing changed, though it was not asked", status=304)
+            raise FeedUnavailable(
+                url, "says that nothing changed, though it was not asked", status=304
+            )
         if status == 410:
             raise FeedGone(url, "410 Gone: its publisher says it will not come back")
         if status not in (200, 203, 304):
@@ -192,16 +235,22 @@ class Fetcher:
         )
 
     def _refuse(self, url: str, response: Any, retry_after: int | None) -> NoReturn:
-        """Raise `FeedUnavailable` for an answer with an error status, with its cause where its page tells it."""
+        """Raise `FeedUnavailable` for an answer with an error status, with its cause where its page
+        tells it.
+        """
         status, page = response.status, b""
         with suppress(HTTPError, OSError, ValueError):
             page = response.read(ERROR_PAGE, decode_content=True)
         if vendor := robot_check(status, response.headers, page):
             raise behind_robot_check(vendor, url, status, retry_after)
-        raise FeedUnavailable(url, f"answers {phrase(status)}", status=status, retry_after=retry_after)
+        raise FeedUnavailable(
+            url, f"answers {phrase(status)}", status=status, retry_after=retry_after
+        )
 
     def _body(self, url: str, response: Any, deadline: Deadline) -> bytes:
-        """The whole decoded body, or an error: half of it would look as if the other entries had vanished."""
+        """The whole decoded body, or an error: half of it would look as if the other entries had
+        vanished.
+        """
         body = bytearray()
         try:
             while chunk := response.read1(CHUNK):
@@ -223,13 +272,17 @@ class Fetcher:
 
 
 def _cookies(url: str) -> dict[str, str]:
-    """YouTube answers strangers in Europe with a page that asks for consent instead of the channel's; this declines."""
+    """YouTube answers strangers in Europe with a page that asks for consent instead of the
+    channel's; this declines.
+    """
     host = urlsplit(url).hostname or ""
     return {"Cookie": "SOCS=CAI"} if host == "youtube.com" or host.endswith(".youtube.com") else {}
 
 
 def _gzip_ended(response: Any) -> bool:
-    """Whether the decompressor saw the end of its stream; zlib says nothing of a stream that is cut."""
+    """Tell whether the decompressor saw the end of its stream; zlib says nothing of a stream that
+    is cut.
+    """
     decoder = getattr(response, "_decoder", None)
     inner = getattr(decoder, "_obj", None)
     return inner is None or bool(getattr(inner, "eof", True))

@@ -1,5 +1,8 @@
-"""Finds single tags in a web page. Not a parser: those of the standard library stumble over pages made to trip them
-and take quadratic time over what never ends. Pure."""
+"""Finds single tags in a web page.
+
+Not a parser: those of the standard library stumble over pages made to trip them and take quadratic
+time over what never ends. Pure.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,15 @@ PAGE_AT_MOST = 1_000_000
 
 # Each stops at the next bracket, so that a million of them without an end stay linear.
 _TAG = re.compile(r"<(link|meta|a)\b([^<>]{0,4000})>", re.I)
-_ATTRIBUTE = re.compile(r"""(?<![\w:-])([\w:-]{1,40}+)\s*+=\s*+(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))""")
+_ATTRIBUTE = re.compile(
+    r"""(?<![\w:-])([\w:-]{1,40}+)\s*+=\s*+(?:"([^"<>]*)"|'([^'<>]*)'|([^\s"'<>]+))"""
+)
 
 
 def tags(page: str, *names: str) -> Iterator[dict[str, str]]:
-    """The attributes of every tag with one of `names` (link, meta, a), in the page's order; of twins the first."""
+    """The attributes of every tag with one of `names` (link, meta, a), in the page's order; of
+    twins the first.
+    """
     for match in _TAG.finditer(page[:PAGE_AT_MOST]):
         if match[1].lower() in names:
             found: dict[str, str] = {}

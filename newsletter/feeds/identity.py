@@ -1,7 +1,10 @@
-"""What makes two sightings of an entry the same entry: its id, else its link, else title and date. Pure.
+"""What makes two sightings of an entry the same entry: its id, else its link, else title and date.
 
-Links are folded before they are compared: http and https, the host's case, a default port, a trailing slash, a fragment
-and parameters that only count clicks make no difference. docs/feeds.md states the rules for authors.
+Pure.
+
+Links are folded before they are compared: http and https, the host's case, a default port, a
+trailing slash, a fragment and parameters that only count clicks make no difference. docs/feeds.md
+states the rules for authors.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ from datetime import datetime
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 _TRACKING = re.compile(
-    r"(utm_\w+|mc_[ce]id|fbclid|gclid|dclid|msclkid|igshid|mkt_tok|yclid|_hs\w+|ref_src|source_rss)", re.I
+    r"(utm_\w+|mc_[ce]id|fbclid|gclid|dclid|msclkid|igshid|mkt_tok|yclid|_hs\w+|ref_src|source_rss)",
+    re.I,
 )
 IDENTITY_AT_MOST = 400
 
@@ -28,7 +32,9 @@ def canonical_link(link: str) -> str:
         return ""
     place = parts.hostname.lower().rstrip(".") + (f":{port}" if port not in (None, 80, 443) else "")
     kept = [
-        (name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if not _TRACKING.fullmatch(name)
+        (name, value)
+        for name, value in parse_qsl(parts.query, keep_blank_values=True)
+        if not _TRACKING.fullmatch(name)
     ]
     query = f"?{urlencode(sorted(kept))}" if kept else ""
     path = quote(unquote(parts.path), safe="/%:@!$&'()*+,;=~-._").rstrip("/")

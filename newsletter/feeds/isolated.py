@@ -1,7 +1,9 @@
-"""Read strangers' feeds in a process of its own, so that whatever is in them costs this process nothing but waiting.
+"""Read strangers' feeds in a process of its own, so that whatever is in them costs this process
+nothing but waiting.
 
-One reader process serves all threads of this process, one feed at a time (reader_process.py). It is replaced after a
-limit was hit or `FEEDS` feeds, ended after `IDLE` seconds without any, and ends by itself when this process does.
+One reader process serves all threads of this process, one feed at a time (reader_process.py). It is
+replaced after a limit was hit or `FEEDS` feeds, ended after `IDLE` seconds without any, and ends by
+itself when this process does.
 """
 
 from __future__ import annotations
@@ -27,9 +29,13 @@ from newsletter.feeds.types import ParsedEntry, ParsedFeed
 SECONDS_IN_ALL = 35.0
 """Seconds that one feed may take by the clock, on a machine that has much to do."""
 FEEDS = 500
-"""Feeds that one process reads before it is replaced, so that what parsers leave in memory does not add up."""
+"""Feeds that one process reads before it is replaced, so that what parsers leave in memory does not
+add up.
+"""
 IDLE = 60.0
-"""Seconds without a feed after which the process is ended: most installations read a few feeds every quarter hour."""
+"""Seconds without a feed after which the process is ended: most installations read a few feeds
+every quarter hour.
+"""
 TOO_LONG = "reading it takes longer than any feed should"
 TOO_LARGE = "reading it takes more memory than any feed should"
 
@@ -64,7 +70,10 @@ class _Process:
         )
 
     def read(self, body: bytes, url: str, content_type: str) -> ParsedFeed:
-        """Have one feed read. Raises `NotAFeed`, `FeedError`, `_OutOfMemory`."""
+        """Have one feed read.
+
+        Raises `NotAFeed`, `FeedError`, `_OutOfMemory`.
+        """
         watchdog = threading.Timer(SECONDS_IN_ALL, self._give_up)
         watchdog.daemon = True
         watchdog.start()
@@ -72,7 +81,8 @@ class _Process:
             return self._exchange(body, url, content_type)
         except (OSError, ValueError, EOFError):
             self.end()
-            # The system ends what used up its processor time with SIGXCPU (24), or SIGKILL at the hard limit.
+            # The system ends what used up its processor time with SIGXCPU (24), or SIGKILL at the
+            # hard limit.
             if self._late or self._process.returncode == -24:
                 raise NotAFeed(url, TOO_LONG) from None
             raise _OutOfMemory from None
@@ -97,10 +107,15 @@ class _Process:
         if failed := next((line for line in entries if isinstance(line, dict)), None):
             raise self._refusal(failed, url)
         feed = answer["feed"]
-        return ParsedFeed(**{**feed, "notes": tuple(feed["notes"]), "entries": tuple(map(_entry, entries))})
+        return ParsedFeed(
+            **{**feed, "notes": tuple(feed["notes"]), "entries": tuple(map(_entry, entries))}
+        )
 
     def _line(self) -> Any:
-        """Read a line of an answer. Raises `EOFError` if the process has ended."""
+        """Read a line of an answer.
+
+        Raises `EOFError` if the process has ended.
+        """
         stdout = self._process.stdout
         assert stdout is not None
         line = stdout.readline()
@@ -120,7 +135,7 @@ class _Process:
 
     @property
     def spent(self) -> bool:
-        """Whether this process should read no more feeds."""
+        """Tell whether this process should read no more feeds."""
         return self.feeds >= FEEDS or self._process.poll() is not None
 
     def _give_up(self) -> None:
@@ -138,7 +153,10 @@ class _Process:
 
 
 class FeedReader:
-    """Read feeds in one process at a time, started when it is needed. Thread-safe."""
+    """Read feeds in one process at a time, started when it is needed.
+
+    Thread-safe.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -146,7 +164,10 @@ class FeedReader:
         self._owner = 0
 
     def read(self, body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
-        """Read the feed in `body`. Raises `NotAFeed` with the reason, at the latest after twice `SECONDS_IN_ALL`."""
+        """Read the feed in `body`.
+
+        Raises `NotAFeed` with the reason, at the latest after twice `SECONDS_IN_ALL`.
+        """
         with self._lock:
             used = self._current()
             try:
@@ -154,7 +175,8 @@ class FeedReader:
             except _OutOfMemory:
                 if used.feeds <= 1:
                     raise NotAFeed(url, TOO_LARGE) from None
-            # What earlier feeds left behind may have filled the memory: once more, in a fresh process.
+            # What earlier feeds left behind may have filled the memory: once more, in a fresh
+            # process.
             try:
                 return self._current().read(body, url, content_type)
             except _OutOfMemory:
@@ -192,7 +214,10 @@ atexit.register(_READER.close)
 
 
 def read(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
-    """Read the feed in `body`, found at `url`, in the reader process. Raises `NotAFeed` with the reason."""
+    """Read the feed in `body`, found at `url`, in the reader process.
+
+    Raises `NotAFeed` with the reason.
+    """
     body = _unpacked(body)
     if len(body) > BODY_AT_MOST:
         raise NotAFeed(url, "larger than 10 MB")
@@ -200,7 +225,9 @@ def read(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
 
 
 def _unpacked(body: bytes) -> bytes:
-    """Return what a gzip file holds (some servers hand one out as it is), as far as anything of it would be read."""
+    """Return what a gzip file holds (some servers hand one out as it is), as far as anything of it
+    would be read.
+    """
     if not body.startswith(b"\x1f\x8b"):
         return body
     try:

@@ -1,4 +1,7 @@
-"""JSON Feed 1.0 and 1.1 (jsonfeed.org). Pure."""
+"""JSON Feed 1.0 and 1.1 (jsonfeed.org).
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +21,23 @@ HTML_AT_MOST = 400_000
 
 
 def looks_like(body: bytes) -> bool:
-    """Whether `body` begins as JSON does."""
+    """Tell whether `body` begins as JSON does."""
     return body[:200].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"{")
 
 
 def parse(body: bytes, *, url: str) -> ParsedFeed:
-    """The feed in `body`. Raises `NotAFeed`."""
+    """The feed in `body`.
+
+    Raises `NotAFeed`.
+    """
     try:
         found = json.loads(body.decode(json.detect_encoding(body), "replace"))
     except (ValueError, RecursionError):
         raise NotAFeed(url, "broken JSON") from None
     items = found.get("items") if isinstance(found, dict) else None
-    if not isinstance(items, list) or not ("jsonfeed" in str(found.get("version")) or found.get("home_page_url")):
+    if not isinstance(items, list) or not (
+        "jsonfeed" in str(found.get("version")) or found.get("home_page_url")
+    ):
         raise NotAFeed(url, "JSON, but no JSON Feed")
     site = absolute_link(_text(found.get("home_page_url")), base_url=url) or url
     entries = (_entry(item, site) for item in items[:ENTRIES_AT_MOST] if isinstance(item, dict))
@@ -49,18 +57,26 @@ def _next_page(link: str, url: str) -> str:
 def _entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
     address = _text(item.get("url")) or _text(item.get("external_url"))
     link = (
-        absolute_link(address, base_url=base) if address.strip() else absolute_link(_text(item.get("id")), base_url="")
+        absolute_link(address, base_url=base)
+        if address.strip()
+        else absolute_link(_text(item.get("id")), base_url="")
     ) or ""
     title = plain(_text(item.get("title")))
-    content = _text(item.get("content_html"))[:HTML_AT_MOST] or _paragraphs(_text(item.get("content_text")))
+    content = _text(item.get("content_html"))[:HTML_AT_MOST] or _paragraphs(
+        _text(item.get("content_text"))
+    )
     summary = _paragraphs(_text(item.get("summary")))
     if not (link or title or content or summary):
         return None
     raw_id = plain(item.get("id"), limit=2000)
     published = read_date(item.get("date_published")) or read_date(item.get("date_modified"))
     video = video_id(link)
-    image = absolute_link(_text(item.get("image")) or _text(item.get("banner_image")), base_url=base)
-    picture, alt = (video_picture(video), "") if video else first_picture(content, base_url=link or base)
+    image = absolute_link(
+        _text(item.get("image")) or _text(item.get("banner_image")), base_url=base
+    )
+    picture, alt = (
+        (video_picture(video), "") if video else first_picture(content, base_url=link or base)
+    )
     has_own = bool(_text(item.get("image")) or _text(item.get("banner_image")))
     return ParsedEntry(
         identity=identity(raw_id, link, title or content or summary, published),
@@ -74,13 +90,19 @@ def _entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
         content_html=content,
         image=(image or "") if has_own and image else picture,
         image_alt="" if has_own else alt,
-        categories=tuple(plain(tag, limit=100) for tag in _list(item.get("tags")) if isinstance(tag, str))[:50],
+        categories=tuple(
+            plain(tag, limit=100) for tag in _list(item.get("tags")) if isinstance(tag, str)
+        )[:50],
         video_id=video,
     )
 
 
 def _text(value: object) -> str:
-    return value.replace("\0", "").encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else ""
+    return (
+        value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+        if isinstance(value, str)
+        else ""
+    )
 
 
 def _list(value: object) -> list[Any]:

@@ -1,7 +1,9 @@
-"""From the bytes of a feed to its entries. Pure: bytes in, entries out, whatever the bytes are.
+"""From the bytes of a feed to its entries.
 
-RSS, RDF and Atom are read by feedparser, JSON Feed by jsonfeed.py. HTML in entries is bounded here and cleaned where it
-is composed (html/sanitize.py).
+Pure: bytes in, entries out, whatever the bytes are.
+
+RSS, RDF and Atom are read by feedparser, JSON Feed by jsonfeed.py. HTML in entries is bounded here
+and cleaned where it is composed (html/sanitize.py).
 """
 
 from __future__ import annotations
@@ -24,7 +26,14 @@ from newsletter.feeds.additions import without_additions
 from newsletter.feeds.dates import read_date
 from newsletter.feeds.encoding import settled
 from newsletter.feeds.identity import canonical_link, identity
-from newsletter.feeds.repair import ENTRIES_AT_MOST, declared_apart, has_root, mended, too_deep, trimmed
+from newsletter.feeds.repair import (
+    ENTRIES_AT_MOST,
+    declared_apart,
+    has_root,
+    mended,
+    too_deep,
+    trimmed,
+)
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.html.sanitize import absolute_link, first_picture, plain, video_id, video_picture
 from newsletter.html.to_text import html_to_text
@@ -40,7 +49,10 @@ _ADDRESS = re.compile(r"(?<![^\s<>()])[^\s<>()]+@[^\s<>()]+")
 
 
 def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
-    """The feed in `body`, found at `url`. Raises `NotAFeed` with the reason."""
+    """The feed in `body`, found at `url`.
+
+    Raises `NotAFeed` with the reason.
+    """
     if not body.strip(b"\0 \t\r\n"):
         raise NotAFeed(url, "an empty answer")
     if len(body) > BODY_AT_MOST:
@@ -59,9 +71,20 @@ def _xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
     headers = {"content-type": content_type or "application/xml", "content-location": _nowhere(url)}
     try:
         found: Any = feedparser.parse(
-            io.BytesIO(mended(body)), response_headers=headers, sanitize_html=False, resolve_relative_uris=False
+            io.BytesIO(mended(body)),
+            response_headers=headers,
+            sanitize_html=False,
+            resolve_relative_uris=False,
         )
-    except (RecursionError, ValueError, LookupError, TypeError, AttributeError, AssertionError, OSError):
+    except (
+        RecursionError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        OSError,
+    ):
         raise NotAFeed(url, "it is broken in a way that cannot be read") from None
     raw = found.get("entries", [])[:ENTRIES_AT_MOST]
     if not found.get("version") and not raw:
@@ -80,8 +103,14 @@ def _xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
 
 
 def _next_page(feed: Any, url: str) -> str:
-    """Return the address of the next page of a feed (RFC 5005 section 3), if it names one on its own host."""
-    links = (link for link in feed.get("links") or [] if isinstance(link, dict) and link.get("rel") == "next")
+    """Return the address of the next page of a feed (RFC 5005 section 3), if it names one on its
+    own host.
+    """
+    links = (
+        link
+        for link in feed.get("links") or []
+        if isinstance(link, dict) and link.get("rel") == "next"
+    )
     pages = (_rebased(_text(link.get("href")), url) for link in links)
     return next((page for page in pages if page and page != url and _host(page) == _host(url)), "")
 
@@ -92,10 +121,14 @@ def _site(feed: Any, url: str) -> str:
 
 
 def _base(feed: Any, url: str) -> str:
-    """What relative links are relative to, where no xml:base says so: the feed's own address. Where that is not on its
-    site (a file, a proxy), the address it gives for itself, else its site."""
+    """What relative links are relative to, where no xml:base says so: the feed's own address.
+
+    Where that is not on its site (a file, a proxy), the address it gives for itself, else its site.
+    """
     site = _site(feed, url)
-    itself = [_text(link.get("href")) for link in feed.get("links") or [] if link.get("rel") == "self"]
+    itself = [
+        _text(link.get("href")) for link in feed.get("links") or [] if link.get("rel") == "self"
+    ]
     places = [url, *(_rebased(place, url) for place in itself)]
     return next((place for place in places if not site or _host(place) == _host(site)), site)
 
@@ -105,8 +138,9 @@ def _host(url: str) -> str:
 
 
 def _nowhere(url: str) -> str:
-    """Where feedparser is told that the feed was found, so that what begins there is known to be relative, and an
-    empty address from one that names the feed."""
+    """Where feedparser is told that the feed was found, so that what begins there is known to be
+    relative, and an empty address from one that names the feed.
+    """
     return f"{'http' if url.startswith('http:') else 'https'}://nowhere.invalid/here/"
 
 
@@ -144,7 +178,9 @@ def _entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
     link = _link(item, base)
     title = _title(item, "title") or plain(item.get("itunes_title"), limit=500)
     content, summary = _content(item), _text(item.get("summary"))[:HTML_AT_MOST]
-    if not (link or title or _text(item.get("title")).strip() or content.strip() or summary.strip()):
+    if not (
+        link or title or _text(item.get("title")).strip() or content.strip() or summary.strip()
+    ):
         return None
     video = _text(item.get("yt_videoid")) or video_id(link)
     if _text(item.get("yt_videoid")):
@@ -178,15 +214,21 @@ def _text(value: object) -> str:
 
 
 def _title(item: Any, name: str) -> str:
-    """A title as text: HTML where feedparser found it to be HTML, else what stands there, tags and all."""
+    """A title as text: HTML where feedparser found it to be HTML, else what stands there, tags and
+    all.
+    """
     raw, detail = _text(item.get(name))[:5000], item.get(f"{name}_detail") or {}
     is_html = str(detail.get("type", "")) in ("text/html", "application/xhtml+xml")
-    return plain(html_to_text(raw, links=False) if is_html and ("<" in raw or "&" in raw) else raw, limit=500)
+    return plain(
+        html_to_text(raw, links=False) if is_html and ("<" in raw or "&" in raw) else raw, limit=500
+    )
 
 
 def _content(item: Any) -> str:
     parts = [part for part in item.get("content") or [] if isinstance(part, dict)]
-    html = next((part for part in parts if "html" in str(part.get("type"))), parts[0] if parts else {})
+    html = next(
+        (part for part in parts if "html" in str(part.get("type"))), parts[0] if parts else {}
+    )
     value = _text(html.get("value"))
     return (_escaped(value) if str(html.get("type")) == "text/plain" else value)[:HTML_AT_MOST]
 
@@ -194,7 +236,9 @@ def _content(item: Any) -> str:
 def _escaped(text: str) -> str:
     """Plain text as HTML paragraphs."""
     blocks = re.split(r"\n\s*\n", text[:20_000].strip())
-    return "".join(f"<p>{escape(block).replace(chr(10), '<br>')}</p>" for block in blocks if block.strip())
+    return "".join(
+        f"<p>{escape(block).replace(chr(10), '<br>')}</p>" for block in blocks if block.strip()
+    )
 
 
 def _author(item: Any) -> str:
@@ -205,9 +249,10 @@ def _author(item: Any) -> str:
 
 
 def _link(item: Any, base: str) -> str:
-    """The entry's own page: where a counting service says that it is, what it links to, else its id where that is said
-    to be its address (a guid without isPermaLink="false", the id of an Atom entry without links, what an item of RDF
-    is about) and is one."""
+    """The entry's own page: where a counting service says that it is, what it links to, else its id
+    where that is said to be its address (a guid without isPermaLink="false", the id of an Atom
+    entry without links, what an item of RDF is about) and is one.
+    """
     original = (_text(value) for name, value in item.items() if name.split("_")[-1] == "origlink")
     own = next(filter(None, (absolute_link(link.strip(), base_url="") for link in original)), "")
     own = own or _own_page(item.get("links") or [], base)
@@ -217,9 +262,13 @@ def _link(item: Any, base: str) -> str:
 
 
 def _own_page(links: Sequence[Any], base: str) -> str:
-    """The first link to a page of its own, a web page rather than another kind; not an enclosure, reply or feed."""
+    """The first link to a page of its own, a web page rather than another kind; not an enclosure,
+    reply or feed.
+    """
     own = [
-        link for link in links if isinstance(link, dict) and _text(link.get("rel", "alternate")).endswith("alternate")
+        link
+        for link in links
+        if isinstance(link, dict) and _text(link.get("rel", "alternate")).endswith("alternate")
     ]
     own.sort(key=lambda link: "html" not in str(link.get("type", "text/html")))
     found = (_rebased(_text(link.get("href")), base) for link in own)
@@ -239,7 +288,9 @@ def _date(item: Any) -> datetime | None:
 
 
 def _image(item: Any, html: str, base: str, video: str) -> tuple[str, str]:
-    """The picture that stands for an entry: what the feed names as one, else the first in its content."""
+    """The picture that stands for an entry: what the feed names as one, else the first in its
+    content.
+    """
     if video:
         return video_picture(video), ""
     named = [media.get("url") for media in item.get("media_content") or [] if _is_picture(media)]
@@ -260,13 +311,17 @@ def _is_picture(media: Any) -> bool:
 
 
 def _categories(item: Any) -> tuple[str, ...]:
-    terms = (plain(tag.get("label") or tag.get("term"), limit=100) for tag in item.get("tags") or [])
+    terms = (
+        plain(tag.get("label") or tag.get("term"), limit=100) for tag in item.get("tags") or []
+    )
     return tuple(dict.fromkeys(term for term in terms if term))[:50]
 
 
 def _distinct(feed: ParsedFeed) -> ParsedFeed:
-    """Different entries under one identity (an id or a link that several share) told apart, all of them alike, so that
-    none depends on its place. Twins keep one identity: whoever stores them takes the first."""
+    """Different entries under one identity (an id or a link that several share) told apart, all of
+    them alike, so that none depends on its place. Twins keep one identity: whoever stores them
+    takes the first.
+    """
     variants: dict[str, set[str]] = {}
     for entry in feed.entries:
         variants.setdefault(entry.identity, set()).add(_variant(entry))

@@ -1,4 +1,5 @@
-"""Recognise posts that need a password to be read: their feed has a password form, or nothing, in place of them. Pure.
+"""Recognise posts that need a password to be read: their feed has a password form, or nothing, in
+place of them. Pure.
 
 WordPress marks them so in its feed; it has no field that says so.
 """
@@ -12,13 +13,37 @@ PROTECTED = "password-protected on its blog: its text is not in the feed"
 
 _FORM = re.compile(r"post-password-form|action=postpass|\bname=[\"']?post_password\b", re.I)
 _TITLES = (
-    "protected:", "geschützt:", "protégé :", "protégé\xa0:", "protegido:", "protegida:", "protejat:", "protetto:",
-    "beveiligd:", "zabezpieczony:", "skyddad:", "beskyttet:", "suojattu:", "chráněno:", "védett:", "korumalı:",
-    "защищено:", "захищено:", "محمي:", "protegit:", "保護中:", "受保护:", "비밀글:",
-)  # fmt: skip
-"""How WordPress begins the title of such a post, in the languages of most blogs ("Protected: %s")."""
+    "protected:",
+    "geschützt:",
+    "protégé :",
+    "protégé\xa0:",
+    "protegido:",
+    "protegida:",
+    "protejat:",
+    "protetto:",
+    "beveiligd:",
+    "zabezpieczony:",
+    "skyddad:",
+    "beskyttet:",
+    "suojattu:",
+    "chráněno:",
+    "védett:",
+    "korumalı:",
+    "защищено:",
+    "захищено:",
+    "محمي:",
+    "protegit:",
+    "保護中:",
+    "受保护:",
+    "비밀글:",
+)
+"""How WordPress begins the title of such a post, in the languages of most blogs ("Protected: %s").
+"""
 WORDS = 30
-"""Words. A feed of excerpts says in one sentence that there is none."""
+"""Words.
+
+A feed of excerpts says in one sentence that there is none.
+"""
 
 
 def is_protected(title: str, content: str, summary: str) -> bool:

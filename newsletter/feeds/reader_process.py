@@ -1,11 +1,13 @@
-"""The process in which strangers' feeds are parsed: requests on its input, answers on its output, one after another.
+"""The process in which strangers' feeds are parsed: requests on its input, answers on its output,
+one after another.
 
-Started and watched by isolated.py. It limits its own memory, and its processor time for each feed; when a limit is hit
-it ends or is killed, and the feed's next turn is in another process. It has no settings, no database and no network.
+Started and watched by isolated.py. It limits its own memory, and its processor time for each feed;
+when a limit is hit it ends or is killed, and the feed's next turn is in another process. It has no
+settings, no database and no network.
 
-A request is four bytes (the length of its head, big-endian), a head in JSON (`url`, `content_type`, `size`) and the
-body. An answer is lines of JSON: an object that says what came of it (`feed`, `refused`, `limit` or `failed`), and
-after `feed` one array a line for each entry.
+A request is four bytes (the length of its head, big-endian), a head in JSON (`url`, `content_type`,
+`size`) and the body. An answer is lines of JSON: an object that says what came of it (`feed`,
+`refused`, `limit` or `failed`), and after `feed` one array a line for each entry.
 """
 
 from __future__ import annotations
@@ -21,9 +23,15 @@ from newsletter.feeds.parse import parse
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 
 SECONDS = 20
-"""Seconds of processor time for one feed. The heaviest feed of 10 MB that a blog could have takes about half of it."""
+"""Seconds of processor time for one feed.
+
+The heaviest feed of 10 MB that a blog could have takes about half of it.
+"""
 MEMORY = 185_000_000
-"""Bytes of data. Beside it stands the process that waits for it, with some 90 MB of its own."""
+"""Bytes of data.
+
+Beside it stands the process that waits for it, with some 90 MB of its own.
+"""
 _HEAD = [field.name for field in fields(ParsedFeed) if field.name != "entries"]
 _ENTRY = [field.name for field in fields(ParsedEntry)]
 
@@ -42,10 +50,16 @@ def main() -> None:
 
 
 def _answer(answers: BinaryIO, body: bytes, url: str, content_type: str) -> bool:
-    """Parse one feed and write what came of it. Return False if this process should not be used again."""
+    """Parse one feed and write what came of it.
+
+    Return False if this process should not be used again.
+    """
     try:
         feed = parse(body, url=url, content_type=content_type)
-        _write(answers, {"feed": {name: getattr(feed, name) for name in _HEAD}, "entries": len(feed.entries)})
+        _write(
+            answers,
+            {"feed": {name: getattr(feed, name) for name in _HEAD}, "entries": len(feed.entries)},
+        )
         for entry in feed.entries:
             _write(answers, [_plain(getattr(entry, name)) for name in _ENTRY])
     except NotAFeed as error:
@@ -79,7 +93,9 @@ def _limit_memory() -> None:
 
 
 def _limit_time() -> None:
-    """Give the next feed `SECONDS` of processor time from now; the system ends the process when they are over."""
+    """Give the next feed `SECONDS` of processor time from now; the system ends the process when
+    they are over.
+    """
     try:
         import resource
     except ImportError:

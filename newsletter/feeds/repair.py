@@ -1,4 +1,6 @@
-"""Mend the bytes of a feed before they are parsed: what is in a parser's way. Pure.
+"""Mend the bytes of a feed before they are parsed: what is in a parser's way.
+
+Pure.
 
 CDATA sections and comments are left alone: what looks like an element in them is none.
 """
@@ -13,12 +15,14 @@ ENTRIES_AT_MOST = 10_000
 DEPTH_AT_MOST = 400
 SUBSET_AT_MOST = 20_000
 
-# Each alternative stops at the next bracket or at its own end, so that a million of them without an end stay linear.
+# Each alternative stops at the next bracket or at its own end, so that a million of them without an
+# end stay linear.
 _ASIDE = rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+(?:\]\]>|\Z)|<!--(?:[^-]|-(?!->))*+(?:-->|\Z)"
 _TOKEN = re.compile(_ASIDE + rb"|<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]*+)(?P<rest>[^<>]*+)>")
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:rss|feed|rdf|channel|entry)\b", re.I)
 _HALF = re.compile(
-    rb"&#(?:x0*d[89a-f][0-9a-f]{2}|0*5(?:529[6-9]|5[3-9]\d\d|6\d{3}|7[0-2]\d\d|73[0-3]\d|734[0-3]));", re.I
+    rb"&#(?:x0*d[89a-f][0-9a-f]{2}|0*5(?:529[6-9]|5[3-9]\d\d|6\d{3}|7[0-2]\d\d|73[0-3]\d|734[0-3]));",
+    re.I,
 )
 """Half a letter (a surrogate), on which feedparser stumbles wherever it stands."""
 _SHIFTS = re.compile(rb"\x1b[$(]")
@@ -35,9 +39,12 @@ _REFERENCE = re.compile(
 )
 _NO_LINK = re.compile(rb"<link>\s*(?:<!\[CDATA\[\s*\]\]>\s*)?</link>|<link\s*/>", re.I)
 _REFERS = re.compile(
-    rb"<(?:[A-Za-z][\w.-]*+:)?(?:link|enclosure|content|thumbnail|image|icon|logo|url)\b[^<>]*+>", re.I
+    rb"<(?:[A-Za-z][\w.-]*+:)?(?:link|enclosure|content|thumbnail|image|icon|logo|url)\b[^<>]*+>",
+    re.I,
 )
-_EMPTY_REFERENCE = re.compile(rb"""\s(?:href|src|url|(?:rdf:)?resource)\s*+=\s*+(?:"\s*+"|'\s*+')""", re.I)
+_EMPTY_REFERENCE = re.compile(
+    rb"""\s(?:href|src|url|(?:rdf:)?resource)\s*+=\s*+(?:"\s*+"|'\s*+')""", re.I
+)
 """An empty reference, which a parser would complete to the address of the feed itself."""
 _PLAIN = frozenset((b"amp", b"lt", b"gt", b"quot", b"apos"))
 
@@ -45,25 +52,36 @@ _PLAIN = frozenset((b"amp", b"lt", b"gt", b"quot", b"apos"))
 def trimmed(body: bytes) -> bytes:
     """Without white space or stray bytes before the XML declaration, which parsers refuse."""
     start = body[:1000].find(b"<?xml")
-    return body[start:] if start > 0 and not body.startswith((b"\xff\xfe", b"\xfe\xff")) else body.lstrip(b" \t\r\n")
+    return (
+        body[start:]
+        if start > 0 and not body.startswith((b"\xff\xfe", b"\xfe\xff"))
+        else body.lstrip(b" \t\r\n")
+    )
 
 
 def declared_apart(body: bytes) -> bytes:
-    """`body` with its XML declaration in a line of its own, and without one that is none: feedparser looks for the
-    encoding in the whole first line, with an expression that takes for ever over many that seem to name it."""
+    """`body` with its XML declaration in a line of its own, and without one that is none:
+    feedparser looks for the encoding in the whole first line, with an expression that takes for
+    ever over many that seem to name it.
+    """
     if found := _DECLARATION.match(body):
         rest = body[found.end() :]
-        return body if rest.startswith(b"\n") else found[0] + b"\n<!-- -->" + rest  # a document type stays where it was
+        return (
+            body if rest.startswith(b"\n") else found[0] + b"\n<!-- -->" + rest
+        )  # a document type stays where it was
     return body.replace(b"<?", b"<!-- -->", 1) if body.lstrip(_MARK).startswith(b"<?") else body
 
 
 def has_root(body: bytes) -> bool:
-    """Whether anything in `body` begins a feed. Wide character sets are taken at their word."""
+    """Tell whether anything in `body` begins a feed.
+
+    Wide character sets are taken at their word.
+    """
     return b"\0" in body[:200] or _ROOT.search(body) is not None
 
 
 def too_deep(body: bytes) -> bool:
-    """Whether elements are nested as no feed nests them."""
+    """Tell whether elements are nested as no feed nests them."""
     depth = 0
     for match in _tags(body):
         if match["rest"].endswith(b"/") or match["name"] in _TEXT_TAGS:
@@ -79,9 +97,10 @@ def _tags(body: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def mended(body: bytes) -> bytes:
-    """`body` with entries side by side that stood inside one another (E09), empty ones left out, and no more of them
-    than we read; with the references that XML knows; without empty links, which would hide that an id is one, and
-    without attributes that refer to nothing."""
+    """`body` with entries side by side that stood inside one another (E09), empty ones left out,
+    and no more of them than we read; with the references that XML knows; without empty links, which
+    would hide that an id is one, and without attributes that refer to nothing.
+    """
     if not _SHIFTS.search(body):  # where a byte below 128 is the letter it is in ASCII
         body = _NO_LINK.sub(b"", _HALF.sub(b"&#xFFFD;", _referring(body)))
         body = _REFERS.sub(lambda match: _EMPTY_REFERENCE.sub(b"", match[0]), body)
@@ -98,8 +117,11 @@ def mended(body: bytes) -> bytes:
 
 
 def _referring(body: bytes) -> bytes:
-    """HTML's references as XML's, and a bare ampersand as one (F10). The strict parser drops the first without a word
-    where a document type is named, and the lenient one makes a reference of the second."""
+    """HTML's references as XML's, and a bare ampersand as one (F10).
+
+    The strict parser drops the first without a word where a document type is named, and the lenient
+    one makes a reference of the second.
+    """
     own = frozenset(re.findall(rb"<!ENTITY\s+([\w.:-]{1,60})", body[:SUBSET_AT_MOST]))
     return _REFERENCE.sub(lambda match: _reference(match, own), body)
 
@@ -109,7 +131,9 @@ def _reference(match: re.Match[bytes], own: frozenset[bytes]) -> bytes:
     if match["aside"] is not None or name in _PLAIN or name in own:
         return match[0]
     if match["high"]:  # one letter, in two halves
-        return b"&#%d;" % (0x10000 + ((int(match["high"], 16) - 0xD800) << 10) + int(match["low"], 16) - 0xDC00)
+        return b"&#%d;" % (
+            0x10000 + ((int(match["high"], 16) - 0xD800) << 10) + int(match["low"], 16) - 0xDC00
+        )
     if not name:
         return b"&amp;"
     said = match[0].decode("ascii", "replace")
@@ -118,7 +142,7 @@ def _reference(match: re.Match[bytes], own: frozenset[bytes]) -> bytes:
 
 
 def _side_by_side(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
-    """Moves each entry that stands inside another behind it."""
+    """Move each entry that stands inside another behind it."""
     out: list[bytes] = []
     open_: list[list[bytes]] = []
     behind: list[bytes] = []

@@ -1,6 +1,8 @@
-"""Recognise the robot checks that firewalls put before a site, by what their documentation and their pages say. Pure.
+"""Recognise the robot checks that firewalls put before a site, by what their documentation and
+their pages say. Pure.
 
-A feed behind such a check cannot be read by any program, and only whoever runs the site can change that.
+A feed behind such a check cannot be read by any program, and only whoever runs the site can change
+that.
 """
 
 from __future__ import annotations
@@ -47,7 +49,10 @@ _REFUSALS = frozenset({202, 403, 405, 406, 415, 429, 468, 503})
 _CAPTCHAS = (b"g-recaptcha", b"h-captcha", b"cf-turnstile", b"captcha")
 """What asks a person to prove that they are one; on a page that came with a refusal."""
 SMALL = 8_000
-"""Bytes. A page that came with status 200 is a check only if it is short: blogs write about robot checks too."""
+"""Bytes.
+
+A page that came with status 200 is a check only if it is short: blogs write about robot checks too.
+"""
 
 
 def robot_check(status: int, headers: Mapping[str, str], page: bytes) -> str:
@@ -55,16 +60,26 @@ def robot_check(status: int, headers: Mapping[str, str], page: bytes) -> str:
     lowered = {name.lower(): value.lower() for name, value in headers.items()}
     refused = status in _REFUSALS
     for name, value, vendor in _HEADERS:
-        if name in lowered and value in lowered[name] and (refused or name == "cf-mitigated" or name == "sg-captcha"):
+        if (
+            name in lowered
+            and value in lowered[name]
+            and (refused or name == "cf-mitigated" or name == "sg-captcha")
+        ):
             return vendor
     text = page.lower()
-    if not refused and (len(page) > SMALL or not text.lstrip().startswith((b"<html", b"<!doctype html", b"<head"))):
+    if not refused and (
+        len(page) > SMALL or not text.lstrip().startswith((b"<html", b"<!doctype html", b"<head"))
+    ):
         return ""
     for mark, vendor in _PAGES:
         if mark in text:
             return vendor
     if refused and any(mark in text for mark in _CAPTCHAS):
         return "a captcha"
-    if status in (403, 503) and lowered.get("server", "").startswith("cloudflare") and b"cloudflare" in text:
+    if (
+        status in (403, 503)
+        and lowered.get("server", "").startswith("cloudflare")
+        and b"cloudflare" in text
+    ):
         return "Cloudflare"
     return ""

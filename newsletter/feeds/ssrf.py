@@ -1,5 +1,6 @@
-"""The wall between addresses that strangers chose and private networks: every address a name resolves to is checked,
-and the checked one is connected to, for every connection that is opened."""
+"""The wall between addresses that strangers chose and private networks: every address a name
+resolves to is checked, and the checked one is connected to, for every connection that is opened.
+"""
 
 from __future__ import annotations
 
@@ -19,28 +20,56 @@ from newsletter.feeds.deadline import Deadline, run_in_thread
 _NOT_PUBLIC = [
     ip_network(network)
     for network in (
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-        "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24",
-        "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
-        "2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3ffe::/16", "3fff::/20",
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/3",
+        "2001::/23",
+        "2001:db8::/32",
+        "2002::/16",
+        "2620:4f:8000::/48",
+        "3ffe::/16",
+        "3fff::/20",
     )
-]  # fmt: skip
-"""Networks of IANA's special-purpose registries (RFC 6890 and later) that lie inside the public address space. Python's
-`is_global` depends on its version and lets some of them pass."""
+]
+"""Networks of IANA's special-purpose registries (RFC 6890 and later) that lie inside the public
+address space. Python's `is_global` depends on its version and lets some of them pass.
+"""
 _GLOBAL_UNICAST = ip_network("2000::/3")
-"""The only IPv6 space from which addresses are assigned on the public internet (RFC 4291 section 2.4)."""
+"""The only IPv6 space from which addresses are assigned on the public internet (RFC 4291 section
+2.4).
+"""
 
 Resolve = Callable[..., list[tuple[Any, ...]]]
 Connect = Callable[..., socket.socket]
-"""What asks the DNS (`socket.getaddrinfo`), and what opens a connection (`socket.create_connection`)."""
+"""What asks the DNS (`socket.getaddrinfo`), and what opens a connection
+(`socket.create_connection`).
+"""
 
 
 def public(address: str) -> bool:
-    """Whether an IP address is one that anybody on the internet could reach."""
+    """Tell whether an IP address is one that anybody on the internet could reach."""
     ip = ip_address(address.split("%")[0])
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
-    if not ip.is_global or ip.is_multicast or (isinstance(ip, IPv6Address) and ip not in _GLOBAL_UNICAST):
+    if (
+        not ip.is_global
+        or ip.is_multicast
+        or (isinstance(ip, IPv6Address) and ip not in _GLOBAL_UNICAST)
+    ):
         return False
     return not any(ip.version == network.version and ip in network for network in _NOT_PUBLIC)
 
@@ -50,8 +79,9 @@ class Refused(OSError):
 
 
 class _Guard:
-    """Mixed into urllib3's connections: resolves once, checks every address, connects to the first of them that
-    answers, of two."""
+    """Mixed into urllib3's connections: resolves once, checks every address, connects to the first
+    of them that answers, of two.
+    """
 
     host: str
     port: int
@@ -64,7 +94,9 @@ class _Guard:
 
     def _new_conn(self) -> socket.socket:
         addresses = self._addresses()
-        if not addresses or not (self.allow_private or all(public(address) for address in addresses)):
+        if not addresses or not (
+            self.allow_private or all(public(address) for address in addresses)
+        ):
             raise Refused
         for address in addresses[:2]:
             timeout = min(self.connect_timeout, self.deadline.left())
@@ -78,7 +110,9 @@ class _Guard:
         raise failure
 
     def _addresses(self) -> list[str]:
-        """Resolve the host in a thread that can be left behind: the system's resolver knows no deadline."""
+        """Resolve the host in a thread that can be left behind: the system's resolver knows no
+        deadline.
+        """
         host = self._dns_host.strip("[]")
         answer = run_in_thread(self.resolve, host, self.port, 0, socket.SOCK_STREAM)
         try:

@@ -1,4 +1,7 @@
-"""What a feed says, once it has been read. Types only."""
+"""What a feed says, once it has been read.
+
+Types only.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class ParsedEntry:
-    """An entry as the feed has it now. `identity` and `link_key` are what it is known by; `link` is absolute http(s)
-    or ""; `title` is plain text; both `_html` are as the publisher wrote them, not yet cleaned; `published` is UTC."""
+    """An entry as the feed has it now.
+
+    `identity` and `link_key` are what it is known by; `link` is absolute http(s) or ""; `title` is
+    plain text; both `_html` are as the publisher wrote them, not yet cleaned; `published` is UTC.
+    """
 
     identity: str
     link_key: str
@@ -28,8 +34,11 @@ class ParsedEntry:
 
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
-    """A feed: its entries in its own order. `link` is the site it belongs to, or ""; `generator` is the program that it
-    says made it; `next_page` is the address of its next page (RFC 5005 section 3), or ""."""
+    """A feed: its entries in its own order.
+
+    `link` is the site it belongs to, or ""; `generator` is the program that it says made it;
+    `next_page` is the address of its next page (RFC 5005 section 3), or "".
+    """
 
     title: str
     link: str

@@ -1,7 +1,10 @@
-"""YouTube's addresses, and what its pages say of a channel or a video. Pure.
+"""YouTube's addresses, and what its pages say of a channel or a video.
 
-A channel's feed holds everything: long videos, Shorts, live streams, premieres before they are public. Which is which
-the feed does not say; the address of a Short does, and the page of a video does.
+Pure.
+
+A channel's feed holds everything: long videos, Shorts, live streams, premieres before they are
+public. Which is which the feed does not say; the address of a Short does, and the page of a video
+does.
 """
 
 from __future__ import annotations
@@ -30,7 +33,9 @@ _IN_PAGE = [
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """What a video's page says: whether it is (or was) a live stream, a premiere, and whether it is yet to come."""
+    """What a video's page says: whether it is (or was) a live stream, a premiere, and whether it is
+    yet to come.
+    """
 
     live: bool = False
     premiere: bool = False
@@ -38,12 +43,14 @@ class Video:
 
 
 def is_youtube(url: str) -> bool:
-    """Whether an address is one of YouTube's."""
+    """Tell whether an address is one of YouTube's."""
     try:
         host = (urlsplit(url).hostname or "").lower()
     except ValueError:
         return False
-    return host in ("youtube.com", "youtu.be", "youtube-nocookie.com") or host.endswith(".youtube.com")
+    return host in ("youtube.com", "youtu.be", "youtube-nocookie.com") or host.endswith(
+        ".youtube.com"
+    )
 
 
 def feed_of(url: str) -> str:
@@ -64,10 +71,15 @@ def feed_in(page: str) -> str:
 
 
 def narrowed(feed_url: str, leaves_out: Collection[str]) -> str:
-    """The feed to ask: YouTube's own of a channel's long videos (UULF…) where neither Shorts nor live streams are
-    wanted."""
+    """The feed to ask: YouTube's own of a channel's long videos (UULF…) where neither Shorts nor
+    live streams are wanted.
+    """
     channel = parse_qs(urlsplit(feed_url).query).get("channel_id", [""])[0]
-    if not (feed_url.startswith(FEED) and _CHANNEL.fullmatch(channel) and {"shorts", "live"} <= set(leaves_out)):
+    if not (
+        feed_url.startswith(FEED)
+        and _CHANNEL.fullmatch(channel)
+        and {"shorts", "live"} <= set(leaves_out)
+    ):
         return feed_url
     return f"{FEED}?playlist_id=UULF{channel[2:]}"
 
@@ -76,7 +88,11 @@ def video_in(page: str) -> Video:
     """What the page of a video says of it; of a page that is none, nothing."""
     live = '"isLiveContent":true' in page
     upcoming = '"isUpcoming":true' in page
-    return Video(live=live, premiere=not live and (upcoming or '"liveBroadcastDetails"' in page), upcoming=upcoming)
+    return Video(
+        live=live,
+        premiere=not live and (upcoming or '"liveBroadcastDetails"' in page),
+        upcoming=upcoming,
+    )
 
 
 def left_out(link: str, video: Video, leaves_out: Collection[str]) -> str:

@@ -1,1 +1,4 @@
-"""HTML that others wrote: make it safe for mail, shorten it, turn it into text. Pure."""
+"""HTML that others wrote: make it safe for mail, shorten it, turn it into text.
+
+Pure.
+"""

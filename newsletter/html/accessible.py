@@ -1,4 +1,5 @@
-"""Clean HTML set right for those who listen to it: headings in steps, lists of items, links with a name. Pure.
+"""Clean HTML set right for those who listen to it: headings in steps, lists of items, links with a
+name. Pure.
 
 What it is given has been through `content.clean_html`: every tag is closed, and none is strange.
 """
@@ -17,8 +18,9 @@ _ALT = re.compile(r'\balt="[^"]*[^\s"]')
 
 
 class _Open:
-    """A tag that is open: what it became, where its start stands in the output, whether anything in it has a name, and
-    the headings above it."""
+    """A tag that is open: what it became, where its start stands in the output, whether anything in
+    it has a name, and the headings above it.
+    """
 
     __slots__ = ("above", "at", "given", "name", "named")
 
@@ -70,7 +72,7 @@ class _Tidier(HTMLParser):
             self._close()
 
     def _item(self, tag: str) -> None:
-        """Puts what stands in a list, and is no item, into one."""
+        """Put what stands in a list, and is no item, into one."""
         if self.open and self.open[-1].given == "" and tag == "li":
             self._close()
         if self.open and self.open[-1].name in _LISTS and tag != "li":
@@ -91,7 +93,9 @@ class _Tidier(HTMLParser):
     def _close(self) -> None:
         tag = self.open.pop()
         if not tag.named and (tag.name == "a" or _HEADING.fullmatch(tag.name)):
-            self.out[tag.at] = ""  # nothing in it can be read out: a link or a heading without a name
+            self.out[tag.at] = (
+                ""  # nothing in it can be read out: a link or a heading without a name
+            )
             self.headings = tag.above if tag.name != "a" else self.headings
         elif not tag.named and tag.name == "th":
             self.out[tag.at] = self.out[tag.at].replace("<th", "<td", 1)
@@ -116,8 +120,9 @@ class _Tidier(HTMLParser):
 
 
 def tidy(html: str, *, below: int) -> str:
-    """`html` with its headings in steps under one of level `below`, whatever they were; items in lists and nowhere
-    else; and no link, heading or table heading that says nothing."""
+    """`html` with its headings in steps under one of level `below`, whatever they were; items in
+    lists and nowhere else; and no link, heading or table heading that says nothing.
+    """
     tidier = _Tidier(below)
     tidier.feed(html)
     tidier.close()

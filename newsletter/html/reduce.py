@@ -1,8 +1,10 @@
-"""Clean HTML made fit for a mail: controls and hidden parts taken out, frames, films and sounds made into cards. Pure.
+"""Clean HTML made fit for a mail: controls and hidden parts taken out, frames, films and sounds
+made into cards. Pure.
 
-What it is given is well formed (every tag closed, no angle bracket inside an attribute), and holds attributes that
-sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and `style="hidden"` (of a block, the words
-stay, for a page may show them when it is clicked or searched), `class="button"`, `class="again"` (a link repeated).
+What it is given is well formed (every tag closed, no angle bracket inside an attribute), and holds
+attributes that sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and
+`style="hidden"` (of a block, the words stay, for a page may show them when it is clicked or
+searched), `class="button"`, `class="again"` (a link repeated).
 """
 
 from __future__ import annotations
@@ -14,11 +16,33 @@ from html import unescape
 from newsletter.html import video_embeds
 
 FORM_AT_MOST = 2000
-"""Characters of words in a form. What is longer is a whole page inside a form (or one that was never closed): its words
-stay."""
+"""Characters of words in a form.
+
+What is longer is a whole page inside a form (or one that was never closed): its words stay.
+"""
 VOID = frozenset({"br", "embed", "hr", "img", "source"})
-_INLINE = frozenset({"a", "b", "cite", "code", "del", "em", "i", "ins", "kbd", "mark", "q", "s", "small", "span",
-           "strong", "sub", "sup", "u"})  # fmt: skip
+_INLINE = frozenset(
+    {
+        "a",
+        "b",
+        "cite",
+        "code",
+        "del",
+        "em",
+        "i",
+        "ins",
+        "kbd",
+        "mark",
+        "q",
+        "s",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "sup",
+        "u",
+    }
+)
 _PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "pre"})
 _MEDIA = frozenset({"audio", "video", "object"})
 _HELD = _MEDIA | {"form", "select", "button"}
@@ -31,7 +55,10 @@ _NEEDED = re.compile(
 
 @dataclass(slots=True)
 class _Element:
-    """An open element. Where `held`, what is in it is collected in `out` until it is known what becomes of it."""
+    """An open element.
+
+    Where `held`, what is in it is collected in `out` until it is known what becomes of it.
+    """
 
     name: str
     attributes: dict[str, str]
@@ -41,13 +68,14 @@ class _Element:
 
 
 def reduce_html(html: str) -> str:
-    """Return `html` without forms, buttons that are no links, and hidden parts, and with a card for each frame, film
-    and sound; all in one pass, whose time grows with the length alone."""
+    """Return `html` without forms, buttons that are no links, and hidden parts, and with a card for
+    each frame, film and sound; all in one pass, whose time grows with the length alone.
+    """
     return _Reducer().reduce(html) if _NEEDED.search(html) else html
 
 
 def _is_dim(attributes: dict[str, str]) -> bool:
-    """Whether an element is hidden in a way that a page may undo."""
+    """Tell whether an element is hidden in a way that a page may undo."""
     return attributes.get("style") == "hidden" or attributes.get("hidden") == "found"
 
 
@@ -147,7 +175,12 @@ class _Reducer:
 
     def _media(self, element: _Element) -> str:
         attributes = element.attributes
-        url = attributes.get("src") or attributes.get("data-src") or attributes.get("data") or element.source
+        url = (
+            attributes.get("src")
+            or attributes.get("data-src")
+            or attributes.get("data")
+            or element.source
+        )
         if not url:
             return ""
         title = unescape(attributes.get("title") or attributes.get("aria-label") or "")
@@ -159,9 +192,20 @@ class _Reducer:
 
     def _frame(self, attributes: dict[str, str], name: str) -> None:
         url = attributes.get("data-src") or attributes.get("src") or ""
-        sizes = [int(attributes[side]) for side in ("width", "height") if attributes.get(side, "").isdecimal()]
-        if url and "hidden" not in attributes and not attributes.get("style") and min(sizes, default=99) > 2:
-            self._write(self._card(video_embeds.frame(unescape(url), unescape(attributes.get("title", "")))))
+        sizes = [
+            int(attributes[side])
+            for side in ("width", "height")
+            if attributes.get(side, "").isdecimal()
+        ]
+        if (
+            url
+            and "hidden" not in attributes
+            and not attributes.get("style")
+            and min(sizes, default=99) > 2
+        ):
+            self._write(
+                self._card(video_embeds.frame(unescape(url), unescape(attributes.get("title", ""))))
+            )
 
     def _card(self, media: video_embeds.Media) -> str:
         if self.unseen or self._within({"a"}):

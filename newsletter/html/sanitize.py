@@ -1,7 +1,9 @@
-"""Other people's HTML made harmless, and plain text. Pure: fetches nothing, sends nothing.
+"""Other people's HTML made harmless, and plain text.
 
-Whatever a feed or an author hands in leaves here as inert HTML with absolute links, or as text without anything that
-could end a header, reverse a line or fill a slot.
+Pure: fetches nothing, sends nothing.
+
+Whatever a feed or an author hands in leaves here as inert HTML with absolute links, or as text
+without anything that could end a header, reverse a line or fill a slot.
 """
 
 from __future__ import annotations
@@ -18,15 +20,24 @@ from newsletter.html.reduce import reduce_html
 from newsletter.html.video_embeds import video_id, video_ids, video_picture
 
 __all__ = [
-    "absolute_link", "clean_html", "first_picture", "is_letter_address", "lines", "plain", "printable", "shorten",
-    "video_id", "video_ids", "video_picture",
-]  # fmt: skip
+    "absolute_link",
+    "clean_html",
+    "first_picture",
+    "is_letter_address",
+    "lines",
+    "plain",
+    "printable",
+    "shorten",
+    "video_id",
+    "video_ids",
+    "video_picture",
+]
 
 HTML_AT_MOST = 1_000_000
 DEPTH_AT_MOST = 200
 
-# Control characters, lone surrogates, line and paragraph separators, bidirectional overrides, and the private-use
-# characters that mark slots (mail/message.py).
+# Control characters, lone surrogates, line and paragraph separators, bidirectional overrides, and
+# the private-use characters that mark slots (mail/message.py).
 _UNPRINTABLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ue000-\ue001]"
 )
@@ -35,31 +46,44 @@ _SPACE = re.compile(r"\s+")
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)[^<>]*?(/?)>")
 _IMG = re.compile(r"<img\b[^<>]*>", re.I)
 _LENGTH = re.compile(r"\s*\+?(\d{1,4})(?!\d)(?:\.\d*)?\s*(%?)")
-_TINY = re.compile(r"(?:^|;)\s*(?:max-)?(?:width|height)\s*:\s*"
-                   r"\+?0*(?:[0-2](?:\.\d*)?(?:px|pt|%)?|\.\d+[a-z]*)\s*(?:!|;|$)|"
-                   r"(?:^|;)\s*(?:left|top|right|text-indent)\s*:\s*-\d{3}|display\s*:\s*none|"
-                   r"visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)", re.I)  # fmt: skip
+_TINY = re.compile(
+    r"(?:^|;)\s*(?:max-)?(?:width|height)\s*:\s*"
+    r"\+?0*(?:[0-2](?:\.\d*)?(?:px|pt|%)?|\.\d+[a-z]*)\s*(?:!|;|$)|"
+    r"(?:^|;)\s*(?:left|top|right|text-indent)\s*:\s*-\d{3}|display\s*:\s*none|"
+    r"visibility\s*:\s*hidden|opacity\s*:\s*0(?:\.0*)?\s*(?:;|$)",
+    re.I,
+)
 _NOT_SHOWN = re.compile(r"display\s*:\s*none", re.I)
 _COUNTERS = re.compile(
     r"https?://(?:pixel\.wp\.com|stats\.wordpress\.com|feeds\.wordpress\.com|feeds\.feedburner\.com|"
-    r"(?:www\.)?google-analytics\.com|medium\.com/_/stat)\b", re.I)  # fmt: skip
+    r"(?:www\.)?google-analytics\.com|medium\.com/_/stat)\b",
+    re.I,
+)
 """Pictures whose only use is to be fetched."""
 PICTURE_WIDTH = 536
 LETTER_AT_MOST = 64
 """Pixels: a picture that is called an icon, and is larger, is a picture."""
 SMALL_AT_MOST = 24
-"""Pixels: a picture whose sides are both smaller stands in a line of text, whatever it is called."""
+"""Pixels: a picture whose sides are both smaller stands in a line of text, whatever it is called.
+"""
 ADDRESS_AT_MOST = 8000
 """Characters: what browsers and servers take as an address (RFC 9110 section 4.1)."""
 SRCSET_AT_MOST = 20_000
 """Characters of a list of addresses that are read."""
 LEAD_AT_LEAST = 100
 """Pixels: a picture narrower than this is none to show beside a post's title."""
-_LETTERS = re.compile(r"(?:^|[\s_-])(?:emojis?|twemoji|smil(?:ey|ie)s?|emoticons?|icons?)(?=$|[\s_-])", re.I)
-_LETTER_HOSTS = re.compile(r"https?://(?:s\.w\.org/images/core/emoji|twemoji\.|[\w.-]*\bemoji)", re.I)
-_AS_TEXT = re.compile(r"(?:^|;)\s*(?:max-)?(?:height|width)\s*:\s*(?:1(?:\.\d{1,3})?|0?\.\d{1,3})\s*r?em", re.I)
+_LETTERS = re.compile(
+    r"(?:^|[\s_-])(?:emojis?|twemoji|smil(?:ey|ie)s?|emoticons?|icons?)(?=$|[\s_-])", re.I
+)
+_LETTER_HOSTS = re.compile(
+    r"https?://(?:s\.w\.org/images/core/emoji|twemoji\.|[\w.-]*\bemoji)", re.I
+)
+_AS_TEXT = re.compile(
+    r"(?:^|;)\s*(?:max-)?(?:height|width)\s*:\s*(?:1(?:\.\d{1,3})?|0?\.\d{1,3})\s*r?em", re.I
+)
 _CLIPPED = re.compile(
-    r"clip\s*:\s*rect|(?:^|;)\s*(?:left|top)\s*:\s*-\d{3}|display\s*:\s*none|visibility\s*:\s*hidden", re.I
+    r"clip\s*:\s*rect|(?:^|;)\s*(?:left|top)\s*:\s*-\d{3}|display\s*:\s*none|visibility\s*:\s*hidden",
+    re.I,
 )
 _VALUE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _PLACEHOLDER = re.compile(
@@ -67,13 +91,71 @@ _PLACEHOLDER = re.compile(
     re.I,
 )
 
-_VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+_VOID = {
+    "area",
+    "base",
+    "br",
+    "col",
+    "embed",
+    "hr",
+    "img",
+    "input",
+    "link",
+    "meta",
+    "source",
+    "track",
+    "wbr",
+}
 _TAGS = {
-    "a", "article", "b", "blockquote", "br", "caption", "cite", "code", "del", "dd", "div", "dl", "dt", "em",
-    "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol",
-    "p", "pre", "q", "s", "section", "small", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th", "thead",
-    "tr", "u", "ul",
-}  # fmt: skip
+    "a",
+    "article",
+    "b",
+    "blockquote",
+    "br",
+    "caption",
+    "cite",
+    "code",
+    "del",
+    "dd",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "mark",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "s",
+    "section",
+    "small",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "tr",
+    "u",
+    "ul",
+}
 _ATTRIBUTES = {
     "a": {"href", "title"},
     "img": {"src", "alt", "width", "height", "style", "hidden"},
@@ -81,7 +163,18 @@ _ATTRIBUTES = {
     "th": {"colspan", "rowspan"},
     "ol": {"start"},
 }
-_CARRIERS = _TAGS | {"audio", "button", "embed", "form", "iframe", "object", "select", "source", "span", "video"}
+_CARRIERS = _TAGS | {
+    "audio",
+    "button",
+    "embed",
+    "form",
+    "iframe",
+    "object",
+    "select",
+    "source",
+    "span",
+    "video",
+}
 """What is kept on the way: from these reduce.py makes what a mail can show, and they go."""
 _LAZY = ("data-src", "data-lazy-src", "data-original", "data-orig-file", "data-srcset", "srcset")
 _CARRIED = {tag: _ATTRIBUTES.get(tag, set()) | {"hidden", "style"} for tag in _CARRIERS}
@@ -91,16 +184,32 @@ _CARRIED["iframe"] |= {"src", "data-src", "title", "width", "height"}
 for _tag in ("audio", "video", "embed", "source"):
     _CARRIED[_tag] |= {"src", "data-src", "title", "aria-label", "poster"}
 _CARRIED["object"] |= {"data", "title", "aria-label"}
-_ADDRESSES = frozenset({"src", "data", "poster", "data-src", "data-lazy-src", "data-original", "data-orig-file"})
+_ADDRESSES = frozenset(
+    {"src", "data", "poster", "data-src", "data-lazy-src", "data-original", "data-orig-file"}
+)
 _SPAN = re.compile(r"</?span>")
 _NOT_CONTENT = {
-    "script", "style", "noscript", "template", "svg", "math", "title", "textarea", "canvas", "datalist", "noembed",
-    "noframes", "applet", "dialog", "menuitem",
-}  # fmt: skip
+    "script",
+    "style",
+    "noscript",
+    "template",
+    "svg",
+    "math",
+    "title",
+    "textarea",
+    "canvas",
+    "datalist",
+    "noembed",
+    "noframes",
+    "applet",
+    "dialog",
+    "menuitem",
+}
 """Elements whose content no mail shows."""
 
 
-# ── text ───────────────────────────────────────────────────────────────────────────────────────────
+# ── text
+# ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def plain(value: object, *, limit: int = 500) -> str:
@@ -123,7 +232,9 @@ def printable(text: str) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """`text` cut to `limit` characters with an ellipsis, never inside a grapheme (combining mark, joiner, modifier)."""
+    """`text` cut to `limit` characters with an ellipsis, never inside a grapheme (combining mark,
+    joiner, modifier).
+    """
     if len(text) <= limit:
         return text
     end = limit - 1
@@ -137,17 +248,23 @@ def _joined(before: str, after: str) -> bool:
     flags = all("\U0001f1e6" <= c <= "\U0001f1ff" for c in (before, after))
     variation = "\ufe00" <= after <= "\ufe0f"
     return (
-        bool(unicodedata.combining(after)) or joiner in (before, after) or first <= after <= last or flags or variation
+        bool(unicodedata.combining(after))
+        or joiner in (before, after)
+        or first <= after <= last
+        or flags
+        or variation
     )
 
 
-# ── HTML ───────────────────────────────────────────────────────────────────────────────────────────
+# ── HTML
+# ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def clean_html(html: str, *, base_url: str) -> str:
-    """`html` as mail can carry it: allow-listed tags, absolute http(s) and mailto links, no scripts, styles, forms,
-    comments, frames or tracking pictures. Frames, films and sounds become cards that link to them; pictures that are
-    letters (emoji) become those."""
+    """`html` as mail can carry it: allow-listed tags, absolute http(s) and mailto links, no
+    scripts, styles, forms, comments, frames or tracking pictures. Frames, films and sounds become
+    cards that link to them; pictures that are letters (emoji) become those.
+    """
     html = _UNPRINTABLE.sub("", html[:HTML_AT_MOST])
     if _too_deep(html):
         return f"<p>{escape(_SPACE.sub(' ', _TAG.sub(' ', html)).strip())}</p>"
@@ -171,7 +288,7 @@ def clean_html(html: str, *, base_url: str) -> str:
 
 
 def _too_deep(html: str) -> bool:
-    """Whether tags are nested so deeply that a parser would take its time over them."""
+    """Tell whether tags are nested so deeply that a parser would take its time over them."""
     depth = deepest = 0
     for closing, name, empty in _TAG.findall(html):
         if name.lower() not in _VOID and not empty:
@@ -198,7 +315,8 @@ def _filter(base_url: str):  # type: ignore[no-untyped-def] # nh3 calls it with 
             return _length(value)
         if attribute in ("colspan", "rowspan", "start"):
             return value if value.isascii() and value.isdecimal() and len(value) < 5 else None
-        # Without brackets in any attribute, a tag is what stands between two of them (see _picture).
+        # Without brackets in any attribute, a tag is what stands between two of them (see
+        # _picture).
         return plain(value, limit=500).replace("<", "").replace(">", "")
 
     return keep
@@ -209,7 +327,9 @@ def _style(tag: str, value: str) -> str | None:
     if tag == "img" and _AS_TEXT.search(value) and not _TINY.search(value):
         return "letter"
     if tag in ("img", "iframe"):
-        return "tiny" if _TINY.search(value) or (tag == "iframe" and _CLIPPED.search(value)) else None
+        return (
+            "tiny" if _TINY.search(value) or (tag == "iframe" and _CLIPPED.search(value)) else None
+        )
     return "hidden" if _NOT_SHOWN.search(value) else None
 
 
@@ -223,7 +343,9 @@ def _class(tag: str, value: str) -> str | None:
 
 
 def _best_of(value: str, base_url: str) -> str | None:
-    """The candidate of a `srcset` that suits a mail: the narrowest that is sharp enough, else the widest."""
+    """The candidate of a `srcset` that suits a mail: the narrowest that is sharp enough, else the
+    widest.
+    """
     candidates = []
     for candidate in re.split(r",\s", value[:SRCSET_AT_MOST])[:50]:
         address, size = f"{candidate.strip().rstrip(',')} ".split(" ", 1)
@@ -235,20 +357,28 @@ def _best_of(value: str, base_url: str) -> str | None:
 
 
 def _length(value: str) -> str | None:
-    """A size in pixels, as browsers read it ("1.0", "0x1", "300px"); of a share only what nobody could see."""
+    """A size in pixels, as browsers read it ("1.0", "0x1", "300px"); of a share only what nobody
+    could see.
+    """
     found = _LENGTH.match(value)
     return found[1] if found and (not found[2] or int(found[1]) <= 2) else None
 
 
 def absolute_link(link: str, *, base_url: str, mail: bool = False) -> str | None:
-    """`link` as an absolute http(s) address (or mailto, if `mail`), or None: no other scheme, no user or password."""
+    """`link` as an absolute http(s) address (or mailto, if `mail`), or None: no other scheme, no
+    user or password.
+    """
     link = _UNPRINTABLE.sub("", re.sub(r"[\t\r\n]", "", link)).strip()
     try:
         found = urljoin(base_url, link)
         parts = urlsplit(found)
         if mail and parts.scheme == "mailto":
             return found
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        if (
+            parts.scheme not in ("http", "https")
+            or not parts.hostname
+            or parts.username is not None
+        ):
             return None
         parts.port  # noqa: B018 (raises where it is no number)
     except ValueError:
@@ -257,18 +387,24 @@ def absolute_link(link: str, *, base_url: str, mail: bool = False) -> str | None
 
 
 def _picture(match: re.Match[str]) -> str:
-    """A picture that can be seen, no wider than a mail; a counting pixel is none, and an emoji is its letter."""
+    """A picture that can be seen, no wider than a mail; a counting pixel is none, and an emoji is
+    its letter.
+    """
     values = dict(_VALUE.findall(match[0]))
     sizes = {side: int(values[side]) for side in ("width", "height") if side in values}
     source = _source(values)
-    tiny = min(sizes.values(), default=99) <= 2 or values.get("style") == "tiny" or "hidden" in values
+    tiny = (
+        min(sizes.values(), default=99) <= 2 or values.get("style") == "tiny" or "hidden" in values
+    )
     if not source or tiny or _COUNTERS.match(unescape(source)):
         return ""
     if _is_letter(values, sizes, source):
         return str(values.get("alt", ""))
     size = _fitted(sizes.get("width", 0), sizes.get("height", 0))
     alt = f' alt="{values.get("alt", "")}"'
-    after = "alt" in values and list(values).index("alt") > list(values).index("src" if "src" in values else "alt")
+    after = "alt" in values and list(values).index("alt") > list(values).index(
+        "src" if "src" in values else "alt"
+    )
     return f'<img{size} src="{source}"{alt}>' if after else f'<img{size}{alt} src="{source}">'
 
 
@@ -280,24 +416,30 @@ def _source(values: Mapping[str, str]) -> str:
 
 
 def _is_letter(values: Mapping[str, str], sizes: Mapping[str, int], source: str) -> bool:
-    """Whether a picture stands for a letter in a line (an emoji, an icon)."""
+    """Tell whether a picture stands for a letter in a line (an emoji, an icon)."""
     if max(sizes.values(), default=0) > LETTER_AT_MOST:
         return False
-    said = "letter" in (values.get("style"), values.get("class")) or is_letter_address(unescape(source))
+    said = "letter" in (values.get("style"), values.get("class")) or is_letter_address(
+        unescape(source)
+    )
     return said or (len(sizes) == 2 and max(sizes.values()) <= SMALL_AT_MOST)
 
 
 def is_letter_address(url: str) -> bool:
-    """Whether the picture at `url` is an emoji or icon, by its host and path."""
+    """Tell whether the picture at `url` is an emoji or icon, by its host and path."""
     return bool(_LETTER_HOSTS.match(url) or _LETTERS.search(urlsplit(url).path.replace("/", " ")))
 
 
 def _fitted(width: int, height: int) -> str:
-    """The size of a picture as attributes, scaled to the width of a mail; its height only beside its width."""
+    """The size of a picture as attributes, scaled to the width of a mail; its height only beside
+    its width.
+    """
     if not width:
         return ""
     shown = min(width, PICTURE_WIDTH)
-    return f' width="{shown}"' + (f' height="{max(1, round(height * shown / width))}"' if height else "")
+    return f' width="{shown}"' + (
+        f' height="{max(1, round(height * shown / width))}"' if height else ""
+    )
 
 
 def first_picture(html: str, *, base_url: str) -> tuple[str, str]:

@@ -1,4 +1,7 @@
-"""HTML written down for people who read text: whole, as an excerpt, and how long it takes. Pure."""
+"""HTML written down for people who read text: whole, as an excerpt, and how long it takes.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,20 @@ _ENDS = tuple('.!?…:;。！？؟۔»”"')
 class _Reader(HTMLParser):
     """Writes HTML down as text that reads well: paragraphs, lists, links with their address."""
 
-    BREAKS = _HEADINGS | {"p", "div", "ul", "ol", "table", "blockquote", "pre", "figure", "section", "article", "dl",
-              "hr"}  # fmt: skip
+    BREAKS = _HEADINGS | {
+        "p",
+        "div",
+        "ul",
+        "ol",
+        "table",
+        "blockquote",
+        "pre",
+        "figure",
+        "section",
+        "article",
+        "dl",
+        "hr",
+    }
     LINES = frozenset({"br", "tr", "figcaption", "caption", "dt", "dd"})
     SILENT = frozenset({"script", "style", "head", "title", "template", "svg", "noscript"})
 
@@ -83,7 +98,11 @@ class _Reader(HTMLParser):
         elif tag == "a" and self.hrefs:
             href, start = self.hrefs.pop()
             shown = "".join(self.out[start:]).strip()
-            if self.links and href.startswith(("http", "mailto:")) and href.removeprefix("mailto:") != shown:
+            if (
+                self.links
+                and href.startswith(("http", "mailto:"))
+                and href.removeprefix("mailto:") != shown
+            ):
                 self.out.append(f" <{href}>")
         if tag in self.BREAKS and not (tag in ("ul", "ol") and self.lists):
             self.out.append("\n\n")
@@ -91,12 +110,18 @@ class _Reader(HTMLParser):
             self.out.append("  ")
 
     def _mark(self, prefix: str, form: str) -> None:
-        """Set what was written since the last mark apart: by a prefix before each line, or as a heading."""
+        """Set what was written since the last mark apart: by a prefix before each line, or as a
+        heading.
+        """
         start = self.captured.pop()
         text = _settled("".join(self.out[start:]))
         del self.out[start:]
         if text and self.links:
-            text = form.format(_SPACE.sub(" ", text)) if not prefix else re.sub("^", prefix, text, flags=re.M)
+            text = (
+                form.format(_SPACE.sub(" ", text))
+                if not prefix
+                else re.sub("^", prefix, text, flags=re.M)
+            )
         self.out.append(text)
 
     def handle_data(self, data: str) -> None:
@@ -104,12 +129,17 @@ class _Reader(HTMLParser):
             self.out.append(re.sub("^", "    ", data.strip("\n"), flags=re.M))
             return
         text = _SPACE.sub(" ", data)
-        if not self.silent and not (text == " " and self.out and self.out[-1].endswith(("\n", " "))):
+        if not self.silent and not (
+            text == " " and self.out and self.out[-1].endswith(("\n", " "))
+        ):
             self.out.append(text)
 
 
 def html_to_text(html: str, *, links: bool = True) -> str:
-    """`html` written for reading. Links stand behind their words as ``<address>`` unless `links` is False."""
+    """`html` written for reading.
+
+    Links stand behind their words as ``<address>`` unless `links` is False.
+    """
     reader = _Reader(links=links)
     # Cleaned first: HTMLParser takes quadratic time over tags that never end.
     reader.feed(clean_html(html, base_url=""))
@@ -128,8 +158,24 @@ class _Excerpter(HTMLParser):
 
     APART = frozenset({"figcaption", "caption", "cite", "table", "pre", "sup"}) | _HEADINGS
     """What is read beside a text: captions, sources, tables, code, footnotes, headings."""
-    BLOCKS = frozenset({"p", "li", "div", "blockquote", "figure", "br", "hr", "dt", "dd", "section", "article", "ul",
-              "ol", "dl"}) | APART - {"sup", "cite"}  # fmt: skip
+    BLOCKS = frozenset(
+        {
+            "p",
+            "li",
+            "div",
+            "blockquote",
+            "figure",
+            "br",
+            "hr",
+            "dt",
+            "dd",
+            "section",
+            "article",
+            "ul",
+            "ol",
+            "dl",
+        }
+    ) | APART - {"sup", "cite"}
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -154,8 +200,8 @@ class _Excerpter(HTMLParser):
 def excerpt(html: str, *, words: int = 60) -> str:
     """Return the first `words` words of `html` as one line of plain text.
 
-    Items and paragraphs that do not end as a sentence does are set apart by a dot in the middle; headings, captions,
-    tables and code are left out, unless there is nothing else.
+    Items and paragraphs that do not end as a sentence does are set apart by a dot in the middle;
+    headings, captions, tables and code are left out, unless there is nothing else.
     """
     cleaned = clean_html(html, base_url="")
     excerpter = _Excerpter()
@@ -172,7 +218,9 @@ def excerpt(html: str, *, words: int = 60) -> str:
 
 
 def first_words(text: str, words: int) -> str:
-    """Return the first `words` words of a line, with an ellipsis where there are more (and `words` is not 0)."""
+    """Return the first `words` words of a line, with an ellipsis where there are more (and `words`
+    is not 0).
+    """
     parts, count = text.split(" "), 0
     for position, part in enumerate(parts):
         count += part != "·"

@@ -1,4 +1,7 @@
-"""Clean HTML cut to a length, tags closed again. Pure; what it is given has been through `content.clean_html`."""
+"""Clean HTML cut to a length, tags closed again.
+
+Pure; what it is given has been through `content.clean_html`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a mail shows in the place of a frame, a film or a sound: one card, which links to where it plays. Pure.
+"""What a mail shows in the place of a frame, a film or a sound: one card, which links to where it
+plays. Pure.
 
 No mail program runs a frame, and few play a video. Addresses given here are absolute, and http(s).
 """
@@ -14,7 +15,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 Kind = Literal["video", "audio", "page"]
 SIGNS: Mapping[Kind, str] = {"video": "▶", "audio": "♫", "page": "↗"}
-"""Signs in front of a card's name, which mail programs have in every font and no language has to be known for."""
+"""Signs in front of a card's name, which mail programs have in every font and no language has to be
+known for.
+"""
 PICTURE_WIDTH = 480
 """Width in pixels of a card's picture: that of YouTube's still pictures."""
 NAME_AT_MOST = 200
@@ -26,7 +29,9 @@ _YOUTUBE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Something that plays elsewhere: its address, its name, and a still picture of it, if there is one."""
+    """Something that plays elsewhere: its address, its name, and a still picture of it, if there is
+    one.
+    """
 
     kind: Kind
     url: str
@@ -36,7 +41,9 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class _Player:
-    """A provider whose frames have an address of their own: what matches in it, and the page people can open."""
+    """A provider whose frames have an address of their own: what matches in it, and the page people
+    can open.
+    """
 
     name: str
     kind: Kind
@@ -49,22 +56,57 @@ def _player(name: str, kind: Kind, pattern: str, page: str) -> _Player:
 
 
 _PLAYERS = (
-    _player("YouTube", "video", r"youtube(?:-nocookie)?\.com/embed/videoseries\?(?:[\w=.%-]{1,80}&){0,5}list=([\w-]+)",
-            "https://www.youtube.com/playlist?list={0}"),
-    _player("Vimeo", "video", r"player\.vimeo\.com/video/(\d+)\?(?:[\w=.%-]{1,80}&){0,5}h=(\w+)", "https://vimeo.com/{0}/{1}"),
+    _player(
+        "YouTube",
+        "video",
+        r"youtube(?:-nocookie)?\.com/embed/videoseries\?(?:[\w=.%-]{1,80}&){0,5}list=([\w-]+)",
+        "https://www.youtube.com/playlist?list={0}",
+    ),
+    _player(
+        "Vimeo",
+        "video",
+        r"player\.vimeo\.com/video/(\d+)\?(?:[\w=.%-]{1,80}&){0,5}h=(\w+)",
+        "https://vimeo.com/{0}/{1}",
+    ),
     _player("Vimeo", "video", r"player\.vimeo\.com/video/(\d+)", "https://vimeo.com/{0}"),
-    _player("Dailymotion", "video", r"dailymotion\.com/embed/video/(\w+)", "https://www.dailymotion.com/video/{0}"),
+    _player(
+        "Dailymotion",
+        "video",
+        r"dailymotion\.com/embed/video/(\w+)",
+        "https://www.dailymotion.com/video/{0}",
+    ),
     _player("TED", "video", r"embed\.ted\.com/talks/([\w/-]+)", "https://www.ted.com/talks/{0}"),
-    _player("TikTok", "video", r"tiktok\.com/embed/(?:v2/)?(\d+)", "https://www.tiktok.com/embed/v2/{0}"),
+    _player(
+        "TikTok", "video", r"tiktok\.com/embed/(?:v2/)?(\d+)", "https://www.tiktok.com/embed/v2/{0}"
+    ),
     _player("Loom", "video", r"loom\.com/embed/(\w+)", "https://www.loom.com/share/{0}"),
-    _player("Spotify", "audio", r"open\.spotify\.com/embed(?:-podcast)?/([a-z]+/\w+)", "https://open.spotify.com/{0}"),
-    _player("Apple Podcasts", "audio", r"embed\.podcasts\.apple\.com/([^\s\"<>]+)", "https://podcasts.apple.com/{0}"),
-    _player("Apple Music", "audio", r"embed\.music\.apple\.com/([^\s\"<>]+)", "https://music.apple.com/{0}"),
-    _player("Deezer", "audio", r"widget\.deezer\.com/widget/\w+/(\w+/\d+)", "https://www.deezer.com/{0}"),
+    _player(
+        "Spotify",
+        "audio",
+        r"open\.spotify\.com/embed(?:-podcast)?/([a-z]+/\w+)",
+        "https://open.spotify.com/{0}",
+    ),
+    _player(
+        "Apple Podcasts",
+        "audio",
+        r"embed\.podcasts\.apple\.com/([^\s\"<>]+)",
+        "https://podcasts.apple.com/{0}",
+    ),
+    _player(
+        "Apple Music",
+        "audio",
+        r"embed\.music\.apple\.com/([^\s\"<>]+)",
+        "https://music.apple.com/{0}",
+    ),
+    _player(
+        "Deezer", "audio", r"widget\.deezer\.com/widget/\w+/(\w+/\d+)", "https://www.deezer.com/{0}"
+    ),
     _player("SoundCloud", "audio", r"w\.soundcloud\.com/player", ""),
     _player("Bandcamp", "audio", r"bandcamp\.com/EmbeddedPlayer", ""),
-    _player("PeerTube", "video", r"([\w.-]+)/videos/embed/([\w-]+)", "https://{0}/videos/watch/{1}"),
-)  # fmt: skip
+    _player(
+        "PeerTube", "video", r"([\w.-]+)/videos/embed/([\w-]+)", "https://{0}/videos/watch/{1}"
+    ),
+)
 """Providers by the addresses of their frames, as their documentation of embedding gives them."""
 
 
@@ -104,7 +146,8 @@ def file(kind: Kind, url: str, title: str = "", picture: str = "") -> Media:
 
 
 def card(media: Media, *, width: int = PICTURE_WIDTH, picture: str | None = None) -> str:
-    """Return a card as HTML, without a paragraph around it: the picture, if any, and below it sign and name, linked.
+    """Return a card as HTML, without a paragraph around it: the picture, if any, and below it sign
+    and name, linked.
 
     `picture` and its `width` replace the still picture where a copy of it is served from here.
     """
@@ -122,7 +165,13 @@ def _named(title: str, provider: str) -> str:
 
 
 def _asked_for(url: str) -> str:
-    """Return the page that a player's address names as its `url`, or the address itself, which plays, too."""
+    """Return the page that a player's address names as its `url`, or the address itself, which
+    plays, too.
+    """
     page = parse_qs(urlsplit(url).query).get("url", [""])[0]
     named = urlsplit(page)
-    return page if named.scheme == "https" and named.hostname in ("soundcloud.com", "www.soundcloud.com") else url
+    return (
+        page
+        if named.scheme == "https" and named.hostname in ("soundcloud.com", "www.soundcloud.com")
+        else url
+    )

@@ -1,1 +1,4 @@
-"""Subscriber files: those of other programs read, our own written. Knows no database."""
+"""Subscriber files: those of other programs read, our own written.
+
+Knows no database.
+"""

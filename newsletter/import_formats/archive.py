@@ -27,16 +27,20 @@ WORDS_AT_MOST = 128 << 20
 TIMES_AT_MOST, FLOOR = 100, 16 << 20
 """A file may hold so many times its own size, and at least so many bytes: CSV and the XML of
 workbooks shrink to a tenth, seldom to a fiftieth. What shrinks to a thousandth was made to keep
-this program busy."""
+this program busy.
+"""
 CELLS_IN_ALL = 20_000_000
-"""Cells of a workbook, with those that are empty: a row with one cell in the last column claims
-to have 16,384."""
+"""Cells of a workbook, with those that are empty: a row with one cell in the last column claims to
+have 16,384.
+"""
 EMPTY_ROW = 10
 """An empty row counts as so many cells: one cell in the last row of a sheet brings a million of
-them."""
+them.
+"""
 FILLED_AT_LEAST, FILLED_PER_BYTE = 1_000_000, 2
-"""Cells with something in them, at least and for each byte of the file: a million take about
-five seconds, and a real workbook needs five bytes for one."""
+"""Cells with something in them, at least and for each byte of the file: a million take about five
+seconds, and a real workbook needs five bytes for one.
+"""
 MEMBERS_AT_MOST = 5000
 SHEETS_AT_MOST = 50
 ROWS_AT_MOST, CELLS_AT_MOST = 1 << 20, 500
@@ -54,8 +58,10 @@ _SAVE = "save the sheet with the addresses as CSV UTF-8"
 
 @contextmanager
 def unpacked(file: Path) -> Iterator[list[Path]]:
-    """The tables in `file`: itself, where it is no archive. Raises `Refused` for what cannot be
-    unpacked."""
+    """The tables in `file`: itself, where it is no archive.
+
+    Raises `Refused` for what cannot be unpacked.
+    """
     try:
         with file.open("rb") as raw:
             packed = raw.read(4) == _ZIP
@@ -68,7 +74,9 @@ def unpacked(file: Path) -> Iterator[list[Path]]:
         try:
             inside = list(_inside(file, Path(folder)))
         except OSError as error:
-            raise Refused(f"{file.name} cannot be unpacked: {error.strerror}", hint=f"into {folder}") from None
+            raise Refused(
+                f"{file.name} cannot be unpacked: {error.strerror}", hint=f"into {folder}"
+            ) from None
         yield inside
 
 
@@ -79,7 +87,9 @@ def _inside(file: Path, folder: Path) -> Iterator[Path]:
             return
         room = _room(file)
         for number, member in enumerate(_tables(file, archive)):
-            found = folder / str(number) / _NO_NAME.sub("_", Path(member.filename).name)[-NAME_AT_MOST:]
+            found = (
+                folder / str(number) / _NO_NAME.sub("_", Path(member.filename).name)[-NAME_AT_MOST:]
+            )
             found.parent.mkdir()
             room -= _extract(file, archive, member, found, room)
             if found.suffix.lower() != ".xlsx":
@@ -98,7 +108,9 @@ def _archive(file: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
-        raise Refused(f"{file.name} is a ZIP archive that is damaged or cut off", hint="download it again") from None
+        raise Refused(
+            f"{file.name} is a ZIP archive that is damaged or cut off", hint="download it again"
+        ) from None
 
 
 def _tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
@@ -110,16 +122,21 @@ def _tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             hint="unpack it, and import the one you mean",
         )
     return [
-        each for each in members
+        each
+        for each in members
         if each.filename.lower().endswith(_TABLES)
         and not each.filename.startswith("__MACOSX/")
         and not Path(each.filename).name.startswith(".")
-    ]  # fmt: skip
+    ]
 
 
-def _extract(file: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, room: int) -> int:
-    """Writes one member out, and says how long it is. Raises `Refused` where there is no `room`
-    for it."""
+def _extract(
+    file: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, room: int
+) -> int:
+    """Write one member out, and says how long it is.
+
+    Raises `Refused` where there is no `room` for it.
+    """
     if member.flag_bits & 0x1:
         raise Refused(f"{file.name} is locked by a password", hint="unpack it first")
     try:
@@ -140,12 +157,15 @@ def _copy(file: Path, packed: IO[bytes], out: IO[bytes], room: int) -> int:
     return length
 
 
-# ── workbooks ──────────────────────────────────────────────────────────────────────────────────────
+# ── workbooks
+# ──────────────────────────────────────────────────────────────────────────────────────
 
 
 def _sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path]:
     """Each visible sheet of a workbook as a CSV file; the number of a line is that of its row."""
-    sizes = {each.filename: each.file_size for each in archive.infolist()}  # zipfile reads no more than they say
+    sizes = {
+        each.filename: each.file_size for each in archive.infolist()
+    }  # zipfile reads no more than they say
     words = sum(size for name, size in sizes.items() if not name.startswith(_SHEETS))
     if sum(sizes.values()) > _room(file) or words > WORDS_AT_MOST:
         raise Refused(f"{file.name} is too large to be read as a workbook", hint=_SAVE)
@@ -158,7 +178,9 @@ def _sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path
             book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             for number, sheet in enumerate(book.worksheets[:SHEETS_AT_MOST], 1):
                 if sheet.sheet_state == "visible" and hasattr(sheet, "reset_dimensions"):
-                    budget.open_sheet(sizes.get(str(getattr(sheet, "_worksheet_path", "")).lstrip("/"), 0))
+                    budget.open_sheet(
+                        sizes.get(str(getattr(sheet, "_worksheet_path", "")).lstrip("/"), 0)
+                    )
                     name = f"sheet {number} ({_NO_NAME.sub('_', sheet.title)[:NAME_AT_MOST]})"
                     yield from _sheet(sheet, folder / name, budget)
     except (Refused, GeneratorExit):
@@ -177,14 +199,15 @@ class _Budget:
         self._filled = FILLED_AT_LEAST + FILLED_PER_BYTE * file.stat().st_size
 
     def open_sheet(self, size: int) -> None:
-        """Take a sheet of `size` bytes into account: several may be the same member of the
-        archive."""
+        """Take a sheet of `size` bytes into account: several may be the same member of the archive."""
         self._bytes -= size
         self._check()
 
     def spend(self, width: int, cells: list[str]) -> None:
-        """Take a row into account that claims to be `width` cells wide. Raises `Refused` where
-        there is no more room."""
+        """Take a row into account that claims to be `width` cells wide.
+
+        Raises `Refused` where there is no more room.
+        """
         self._cells -= width or EMPTY_ROW
         self._filled -= len(cells)
         self._characters -= sum(map(len, cells))

@@ -1,4 +1,7 @@
-"""Read a moment as programs write it. Pure."""
+"""Read a moment as programs write it.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,13 @@ _FORMATS = (
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M %p")
 
 
-def moment(text: str, *, latest: datetime | None = datetime(2100, 1, 1, tzinfo=UTC)) -> datetime | None:
-    """A moment as programs write it, in UTC where no zone is said; None for what is none. Days
-    before months only where the number says so: 4/3/2021 is the third of April."""
+def moment(
+    text: str, *, latest: datetime | None = datetime(2100, 1, 1, tzinfo=UTC)
+) -> datetime | None:
+    """A moment as programs write it, in UTC where no zone is said; None for what is none.
+
+    Days before months only where the number says so: 4/3/2021 is the third of April.
+    """
     said = text.strip().strip("'")
     if len(said) < 6 or not any(letter.isdecimal() for letter in said):
         return None

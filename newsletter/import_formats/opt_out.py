@@ -22,12 +22,14 @@ from newsletter.import_formats.statuses import MEANING, STRICTNESS, Word, plainl
 
 Kind = Literal["flag", "date", "reason", "negated"]
 """How a column speaks: yes or no; when; why; or in a way that cannot be relied on (``Not
-blocked``)."""
+blocked``).
+"""
 
 IGNORE, OPT_OUT = "ignore", "opt-out"
 CHOICES = (IGNORE, OPT_OUT)
-"""What an author may say of a column: it says nothing of consent; or whatever stands in it,
-unless it is a no, is an opt-out."""
+"""What an author may say of a column: it says nothing of consent; or whatever stands in it, unless
+it is a no, is an opt-out.
+"""
 
 _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -48,8 +50,9 @@ class OptOut:
 
 @dataclass(frozen=True, slots=True)
 class OptIn:
-    """A column that says who agreed: a no in it is an opt-out (or, of a confirmation, somebody
-    who has not answered)."""
+    """A column that says who agreed: a no in it is an opt-out (or, of a confirmation, somebody who
+    has not answered).
+    """
 
     at: int
     name: str
@@ -57,8 +60,9 @@ class OptIn:
 
 
 def spell(name: str) -> str:
-    """A column's name as plain words: ``HasOptedOutOfEmail`` and ``has_opted-out of e-mail``
-    become alike."""
+    """A column's name as plain words: ``HasOptedOutOfEmail`` and ``has_opted-out of e-mail`` become
+    alike.
+    """
     return plainly(_SPLIT.sub(" ", name))
 
 
@@ -69,7 +73,8 @@ def find_word(text: str) -> Word | None:
 
 def find_first_word(name: str) -> Word | None:
     """What a name says against everybody, where it begins with it: of a file
-    (``suppression-list``)."""
+    (``suppression-list``).
+    """
     text = spell(name)
     return next((word for word, pattern in words.PATTERNS if pattern.match(text)), None)
 
@@ -103,8 +108,9 @@ def find_opt_outs(
 
 
 def _in_name(title: str) -> Word | None:
-    """What the words of a name say; also of one in capitals, or without spaces, where no word
-    can be told apart."""
+    """What the words of a name say; also of one in capitals, or without spaces, where no word can
+    be told apart.
+    """
     soft = "soft" in title.lower()
     meanings = [word for text in (spell(title), plainly(title)) if (word := find_word(text))]
     return None if not meanings else "no" if soft else max(meanings, key=STRICTNESS.index)
@@ -116,7 +122,9 @@ def _kind(text: str) -> Kind:
     return "reason" if words.REASON.search(text) else "date" if words.DATE.search(text) else "flag"
 
 
-def find_opt_ins(header: Sequence[str], *, known: Collection[int], choices: Mapping[str, str]) -> list[OptIn]:
+def find_opt_ins(
+    header: Sequence[str], *, known: Collection[int], choices: Mapping[str, str]
+) -> list[OptIn]:
     """The columns whose names consist of words for having agreed."""
     opt_ins: list[OptIn] = []
     for at, title in enumerate(header):
@@ -135,7 +143,8 @@ def find_opt_ins(header: Sequence[str], *, known: Collection[int], choices: Mapp
 
 def is_status_name(title: str) -> bool:
     """Tell whether a column's name says that it holds how somebody stands with mails (``Email
-    permission status``)."""
+    permission status``).
+    """
     text = spell(title)
     return bool(words.STATUS.search(text) and words.CONSENT_STATUS.search(text)) and not (
         find_word(text) or (words.OTHER_CHANNEL.search(text) and not words.EMAIL.search(text))
@@ -173,7 +182,8 @@ def judge(column: OptOut, text: str) -> Word | None:
 
 def _is_count(value: str) -> bool:
     """Tell whether this is a number over zero: of bounces, or Mautic's reason for not contacting
-    somebody."""
+    somebody.
+    """
     return value.isdecimal() and value.isascii() and len(value) < 6 and int(value) > 0
 
 

@@ -1,5 +1,6 @@
 """The words by which `opt_out` knows columns that say who may be mailed, plainly spelt, in many
-languages."""
+languages.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ STEMS: dict[Word, str] = {
         r"|afgemeld|wypisan|odhlasen"
     ),
 }
-PATTERNS: tuple[tuple[Word, re.Pattern[str]], ...] = tuple((word, re.compile(stem)) for word, stem in STEMS.items())
+PATTERNS: tuple[tuple[Word, re.Pattern[str]], ...] = tuple(
+    (word, re.compile(stem)) for word, stem in STEMS.items()
+)
 NEGATED = re.compile(
     r"\b(?:not?|non|never|nicht|kein\w*|un|ne|pas|sin|fara) (?:been |yet |hard |soft |is )?"
     r"(?:bounc|block|suppress|unsub|complain|opt(?:ed)? ?out|black|clean|invalid|spam|deactivat"
@@ -82,20 +85,85 @@ STATUS = re.compile(r"\b(?:status|state|statut|estado|stato|stare)\b")
 OPT_IN = re.compile(r"(?:double |single )?opt(?:ed|s|ing)? ?ins?\b")
 OPT_IN_CORE = frozenset(
     {
-        "optin", "subscribed", "newsletter", "newsletters", "consent", "consented", "consents",
-        "permission", "agreed", "einwilligung", "angemeldet", "abonniert", "zustimmung", "abonne",
-        "abonnee", "inscrit", "inscrite", "consentement", "suscrito", "suscrita", "consentimiento",
-        "abonat", "abonata", "acord", "consimtamant", "iscritto", "iscritta", "consenso", "accepts",
+        "optin",
+        "subscribed",
+        "newsletter",
+        "newsletters",
+        "consent",
+        "consented",
+        "consents",
+        "permission",
+        "agreed",
+        "einwilligung",
+        "angemeldet",
+        "abonniert",
+        "zustimmung",
+        "abonne",
+        "abonnee",
+        "inscrit",
+        "inscrite",
+        "consentement",
+        "suscrito",
+        "suscrita",
+        "consentimiento",
+        "abonat",
+        "abonata",
+        "acord",
+        "consimtamant",
+        "iscritto",
+        "iscritta",
+        "consenso",
+        "accepts",
     }
-)  # fmt: skip
+)
 OPT_IN_FILLER = frozenset(
     {
-        "email", "e", "mail", "emails", "is", "has", "have", "had", "wants", "want", "receives",
-        "receive", "to", "the", "for", "of", "by", "a", "an", "my", "our", "your", "gdpr", "dsgvo",
-        "rgpd", "marketing", "news", "updates", "given", "granted", "all", "confirmed", "double",
-        "single", "contact", "subscriber", "user", "status", "yn", "yes", "no", "ja", "oui", "si",
+        "email",
+        "e",
+        "mail",
+        "emails",
+        "is",
+        "has",
+        "have",
+        "had",
+        "wants",
+        "want",
+        "receives",
+        "receive",
+        "to",
+        "the",
+        "for",
+        "of",
+        "by",
+        "a",
+        "an",
+        "my",
+        "our",
+        "your",
+        "gdpr",
+        "dsgvo",
+        "rgpd",
+        "marketing",
+        "news",
+        "updates",
+        "given",
+        "granted",
+        "all",
+        "confirmed",
+        "double",
+        "single",
+        "contact",
+        "subscriber",
+        "user",
+        "status",
+        "yn",
+        "yes",
+        "no",
+        "ja",
+        "oui",
+        "si",
     }
-)  # fmt: skip
+)
 CONFIRMED = re.compile(
     r"^(?:e ?mail )?(?:is )?(?:double optin|optin confirmed|confirmed|verified|activated"
     r"|bestatigt)$"
@@ -107,23 +175,107 @@ CONSENT_STATUS = re.compile(
 
 NO = frozenset(
     {
-        "0", "0.0", "no", "n", "false", "f", "off", "nein", "non", "nu", "nee", "nao", "falsch",
-        "faux", "falso", "fals", "unchecked", "[]", "{}", "✗", "✘", "☐",
+        "0",
+        "0.0",
+        "no",
+        "n",
+        "false",
+        "f",
+        "off",
+        "nein",
+        "non",
+        "nu",
+        "nee",
+        "nao",
+        "falsch",
+        "faux",
+        "falso",
+        "fals",
+        "unchecked",
+        "[]",
+        "{}",
+        "✗",
+        "✘",
+        "☐",
     }
-)  # fmt: skip
+)
 NOTHING = frozenset(
     {
-        "", "none", "null", "nil", "never", "-", "--", "n/a", "na", "nan", "keine", "keiner", "kein",
-        "aucun", "aucune", "ninguno", "ninguna", "nunca", "niciunul", "nie", "jamais", "nessuno",
-        "0000-00-00", "0000-00-00 00:00:00", "contactable", "allow", "allowed", "erlaubt", "ok",
-        "good", "valid", "deliverable", "reachable", "clean", "clear",
+        "",
+        "none",
+        "null",
+        "nil",
+        "never",
+        "-",
+        "--",
+        "n/a",
+        "na",
+        "nan",
+        "keine",
+        "keiner",
+        "kein",
+        "aucun",
+        "aucune",
+        "ninguno",
+        "ninguna",
+        "nunca",
+        "niciunul",
+        "nie",
+        "jamais",
+        "nessuno",
+        "0000-00-00",
+        "0000-00-00 00:00:00",
+        "contactable",
+        "allow",
+        "allowed",
+        "erlaubt",
+        "ok",
+        "good",
+        "valid",
+        "deliverable",
+        "reachable",
+        "clean",
+        "clear",
     }
-)  # fmt: skip
+)
 YES = frozenset(
     {
-        "1", "1.0", "yes", "y", "true", "t", "on", "x", "ja", "j", "oui", "o", "si", "sí", "s", "da",
-        "d", "sim", "wahr", "vrai", "verdadero", "vero", "adevarat", "checked", "✓", "✔", "☑",
-        "do not allow", "not allowed", "disallow", "disallowed", "forbidden", "verboten",
-        "user suppressed", "manual", "everywhere", "all",
+        "1",
+        "1.0",
+        "yes",
+        "y",
+        "true",
+        "t",
+        "on",
+        "x",
+        "ja",
+        "j",
+        "oui",
+        "o",
+        "si",
+        "sí",
+        "s",
+        "da",
+        "d",
+        "sim",
+        "wahr",
+        "vrai",
+        "verdadero",
+        "vero",
+        "adevarat",
+        "checked",
+        "✓",
+        "✔",
+        "☑",
+        "do not allow",
+        "not allowed",
+        "disallow",
+        "disallowed",
+        "forbidden",
+        "verboten",
+        "user suppressed",
+        "manual",
+        "everywhere",
+        "all",
     }
-)  # fmt: skip
+)

@@ -25,7 +25,8 @@ from newsletter.import_formats.types import Event, Person
 ANSWERS_AT_MOST = 50
 EVENTS_AT_MOST = 800_000
 """Characters that the events of one subscription may take in a cell; a line of a million is not
-read any more. The newest are written where there are more."""
+read any more. The newest are written where there are more.
+"""
 SUPPRESSIONS = ("bounce", "complaint", "manual", "erased")
 
 _WORDS: Mapping[str, Word] = {
@@ -35,8 +36,15 @@ _WORDS: Mapping[str, Word] = {
     "": "silent",
 }
 _EVENT_TEXTS = {
-    "kind": 20, "source": 20, "form": 40, "page": 500, "ip": 50, "user_agent": 300, "message_id": 300, "note": 500,
-}  # fmt: skip
+    "kind": 20,
+    "source": 20,
+    "form": 40,
+    "page": 500,
+    "ip": 50,
+    "user_agent": 300,
+    "message_id": 300,
+    "note": 500,
+}
 _HASH = re.compile(r"[0-9a-f]{64}")
 _KIND = re.compile(r"[a-z_]{1,20}")
 
@@ -61,7 +69,9 @@ def write_events(events: Sequence[Event]) -> str:
     cells: list[str] = []
     room = EVENTS_AT_MOST
     for event in reversed(events):
-        fields = {name: value for name, value in asdict(event).items() if value} | {"at": event.at.isoformat()}
+        fields = {name: value for name, value in asdict(event).items() if value} | {
+            "at": event.at.isoformat()
+        }
         cell = json.dumps(fields, ensure_ascii=False)
         room -= len(cell) + 2
         if room < 0:
@@ -92,8 +102,13 @@ def read_answers(text: str) -> dict[str, Any]:
     answers = _parse_json(text)
     if not isinstance(answers, dict):
         return {}
-    pairs = [(name, value) for name, value in answers.items() if isinstance(value, str | bool | int)][:ANSWERS_AT_MOST]
-    return {plain(name, limit=60): plain(value) if isinstance(value, str) else value for name, value in pairs}
+    pairs = [
+        (name, value) for name, value in answers.items() if isinstance(value, str | bool | int)
+    ][:ANSWERS_AT_MOST]
+    return {
+        plain(name, limit=60): plain(value) if isinstance(value, str) else value
+        for name, value in pairs
+    }
 
 
 def _parse_json(text: str) -> object:
@@ -128,7 +143,11 @@ def read_row(line: int, cells: Mapping[str, str]) -> Person:
         suppressed_at=moment(text.get("suppressed at", "")),
         suppressed_note=plain(text.get("suppressed note", "")),
         suppressed_hash=hashed if _HASH.fullmatch(hashed) else "",
-        tags=tuple(dict.fromkeys(tag for part in text.get("tags", "").split(",") if (tag := plain(part, limit=60)))),
+        tags=tuple(
+            dict.fromkeys(
+                tag for part in text.get("tags", "").split(",") if (tag := plain(part, limit=60))
+            )
+        ),
         topics=read_names(text.get("topics", "")),
         answers=read_answers(text.get("answers", "")),
         source=plain(text.get("consent source", ""), limit=20) or "import",
@@ -139,8 +158,9 @@ def read_row(line: int, cells: Mapping[str, str]) -> Person:
 
 
 def read_reason(text: str) -> str:
-    """Read why an address is suppressed: one of our reasons, or ours for any other text that is
-    not a no."""
+    """Read why an address is suppressed: one of our reasons, or ours for any other text that is not
+    a no.
+    """
     reason = text.strip().lower()
     if reason in SUPPRESSIONS:
         return reason

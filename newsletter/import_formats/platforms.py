@@ -1,5 +1,6 @@
-"""Which column of a subscriber file means what, and whose file it is: by the names in its
-header, or as told."""
+"""Which column of a subscriber file means what, and whose file it is: by the names in its header,
+or as told.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +9,31 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 EMAIL = (
-    "email", "email address", "e mail", "e mail address", "emailaddress", "subscriber email", "user email address",
-    "user email", "contact email", "primary email", "email 1", "your email", "e mail adresse", "email adresse",
-    "adresse e mail", "adresse email", "correo electrónico", "correo electronico", "correo", "indirizzo email",
-    "e mailadres", "mail", "subscriber", "address",
-)  # fmt: skip
+    "email",
+    "email address",
+    "e mail",
+    "e mail address",
+    "emailaddress",
+    "subscriber email",
+    "user email address",
+    "user email",
+    "contact email",
+    "primary email",
+    "email 1",
+    "your email",
+    "e mail adresse",
+    "email adresse",
+    "adresse e mail",
+    "adresse email",
+    "correo electrónico",
+    "correo electronico",
+    "correo",
+    "indirizzo email",
+    "e mailadres",
+    "mail",
+    "subscriber",
+    "address",
+)
 NAME = (
     "name",
     "full name",
@@ -46,19 +67,52 @@ LAST = (
     "apellidos",
 )
 STATUS = (
-    "status", "subscription status", "subscriber status", "global status", "list status", "member status",
-    "email status", "email marketing status", "marketing status", "email subscription status", "subscription state",
-    "contact status", "mc status", "subscriber type", "globaler status", "listenstatus", "statut", "statut global",
-    "statut de la liste", "estado global", "estado de la lista", "estado da lista", "stato", "stato globale",
-    "stato della lista", "globale status", "lijststatus", "status global", "status da lista",
-)  # fmt: skip
+    "status",
+    "subscription status",
+    "subscriber status",
+    "global status",
+    "list status",
+    "member status",
+    "email status",
+    "email marketing status",
+    "marketing status",
+    "email subscription status",
+    "subscription state",
+    "contact status",
+    "mc status",
+    "subscriber type",
+    "globaler status",
+    "listenstatus",
+    "statut",
+    "statut global",
+    "statut de la liste",
+    "estado global",
+    "estado de la lista",
+    "estado da lista",
+    "stato",
+    "stato globale",
+    "stato della lista",
+    "globale status",
+    "lijststatus",
+    "status global",
+    "status da lista",
+)
 # May hold a status, or California: only words that are known count.
 STATE = ("state", "estado")
 # A flag that is true: she may be mailed.
 WANTED = (
-    "subscribed", "subscribed to emails", "is subscribed", "email enabled", "emails enabled", "opt in", "optin",
-    "opted in", "email opt in", "accepts marketing", "accepts email marketing",
-)  # fmt: skip
+    "subscribed",
+    "subscribed to emails",
+    "is subscribed",
+    "email enabled",
+    "emails enabled",
+    "opt in",
+    "optin",
+    "opted in",
+    "email opt in",
+    "accepts marketing",
+    "accepts email marketing",
+)
 # A flag that is false: she must not be mailed. True says nothing of consent.
 ENABLED = ("enabled", "active", "is active", "mailable", "deliverable")
 # A flag that is true: the address answered for itself.
@@ -73,40 +127,150 @@ CONFIRMED = (
 # A flag that is true, or a moment: she must not be mailed. The word says why.
 UNWANTED = {
     "no": (
-        "email disabled", "unsubscribed", "is unsubscribed", "unsubscribe", "do not contact", "donotcontact", "dnc",
-        "dnc email", "do not email",
-        "opted out", "opt out", "optout", "email opt out", "email optout", "has opted out", "disabled",
-        "deleted", "archived", "cancelled", "canceled", "global unsubscribe", "unsub time", "unsubscribed at",
-        "unsubscribe date", "unsubscribed date", "unsubscribed on", "unsubscribe time", "date unsubscribed",
-        "unsubscription date", "optout time", "optout date", "opt out date", "opted out at", "deleted at",
-        "removed at", "cancelled at", "canceled at", "email disabled at", "unsubscribed time", "unsub reason",
-        "unsub reason other", "unsub campaign title", "unsubscribe reason", "unsubscribed reason",
+        "email disabled",
+        "unsubscribed",
+        "is unsubscribed",
+        "unsubscribe",
+        "do not contact",
+        "donotcontact",
+        "dnc",
+        "dnc email",
+        "do not email",
+        "opted out",
+        "opt out",
+        "optout",
+        "email opt out",
+        "email optout",
+        "has opted out",
+        "disabled",
+        "deleted",
+        "archived",
+        "cancelled",
+        "canceled",
+        "global unsubscribe",
+        "unsub time",
+        "unsubscribed at",
+        "unsubscribe date",
+        "unsubscribed date",
+        "unsubscribed on",
+        "unsubscribe time",
+        "date unsubscribed",
+        "unsubscription date",
+        "optout time",
+        "optout date",
+        "opt out date",
+        "opted out at",
+        "deleted at",
+        "removed at",
+        "cancelled at",
+        "canceled at",
+        "email disabled at",
+        "unsubscribed time",
+        "unsub reason",
+        "unsub reason other",
+        "unsub campaign title",
+        "unsubscribe reason",
+        "unsubscribed reason",
     ),
     "bounced": (
-        "bounced", "hard bounced", "has bounced", "hard bounce", "cleaned", "undeliverable", "unreachable",
-        "email undeliverable", "email bounced", "clean time", "cleaned at", "bounced at", "hard bounced at",
-        "undeliverable at", "undeliverability date", "clean campaign title", "bounce reason",
+        "bounced",
+        "hard bounced",
+        "has bounced",
+        "hard bounce",
+        "cleaned",
+        "undeliverable",
+        "unreachable",
+        "email undeliverable",
+        "email bounced",
+        "clean time",
+        "cleaned at",
+        "bounced at",
+        "hard bounced at",
+        "undeliverable at",
+        "undeliverability date",
+        "clean campaign title",
+        "bounce reason",
     ),
-    "complained": ("complained", "spam complaint", "complaint", "marked as spam", "complained at", "spam reported at"),
+    "complained": (
+        "complained",
+        "spam complaint",
+        "complaint",
+        "marked as spam",
+        "complained at",
+        "spam reported at",
+    ),
     "blocked": (
-        "suppressed", "email suppressed", "is suppressed", "blocklisted", "blacklisted", "is blacklisted", "blocked",
-        "banned", "suppressed at", "blocked at", "blocklisted at", "blacklisted at", "email suppressed at",
+        "suppressed",
+        "email suppressed",
+        "is suppressed",
+        "blocklisted",
+        "blacklisted",
+        "is blacklisted",
+        "blocked",
+        "banned",
+        "suppressed at",
+        "blocked at",
+        "blocklisted at",
+        "blacklisted at",
+        "email suppressed at",
     ),
-}  # fmt: skip
+}
 CONFIRMED_AT = (
-    "confirm time", "confirmed at", "confirmation date", "confirmed on", "date confirmed", "confirmation time",
-    "confirmed date", "double opt in at", "verified at", "email confirmed at", "opt in confirmed at",
-)  # fmt: skip
+    "confirm time",
+    "confirmed at",
+    "confirmation date",
+    "confirmed on",
+    "date confirmed",
+    "confirmation time",
+    "confirmed date",
+    "double opt in at",
+    "verified at",
+    "email confirmed at",
+    "opt in confirmed at",
+)
 ASKED_AT = (
-    "optin time", "opt in time", "optin date", "opt in date", "optin timestamp", "opted in at", "subscribed at",
-    "subscribed on", "subscribe date", "subscribed date", "subscription date", "date subscribed", "signup date",
-    "sign up date", "signed up at", "signed up on", "signed up", "consent date", "consented at", "consent at",
-    "consent timestamp", "last subscribed at", "subscription created at",
-)  # fmt: skip
+    "optin time",
+    "opt in time",
+    "optin date",
+    "opt in date",
+    "optin timestamp",
+    "opted in at",
+    "subscribed at",
+    "subscribed on",
+    "subscribe date",
+    "subscribed date",
+    "subscription date",
+    "date subscribed",
+    "signup date",
+    "sign up date",
+    "signed up at",
+    "signed up on",
+    "signed up",
+    "consent date",
+    "consented at",
+    "consent at",
+    "consent timestamp",
+    "last subscribed at",
+    "subscription created at",
+)
 MADE_AT = (
-    "created at", "creation date", "created", "date added", "created on", "date created", "registered", "added at",
-    "added on", "added", "create time", "joined at", "date joined", "join date", "start date", "angelegt am",
-)  # fmt: skip
+    "created at",
+    "creation date",
+    "created",
+    "date added",
+    "created on",
+    "date created",
+    "registered",
+    "added at",
+    "added on",
+    "added",
+    "create time",
+    "joined at",
+    "date joined",
+    "join date",
+    "start date",
+    "angelegt am",
+)
 IP = ("confirm ip", "confirmed ip", "optin ip", "opt in ip", "subscribed ip", "ip address", "ip")
 TAGS = ("tags", "labels", "tag", "label")
 LANGUAGE = (
@@ -123,16 +287,37 @@ LANGUAGE = (
 CADENCE = ("cadence",)
 LIST = ("list",)
 OUR_COLUMNS = (
-    "email", "name", "language", "list", "status", "cadence", "paused_until", "created_at", "confirmed_at",
-    "unsubscribed_at", "suppressed", "consent_source", "consent_note", "consent_ip", "tags",
-    "topics", "answers", "subscriber_since", "suppressed_at", "suppressed_note", "suppressed_hash", "consent_events",
-)  # fmt: skip
+    "email",
+    "name",
+    "language",
+    "list",
+    "status",
+    "cadence",
+    "paused_until",
+    "created_at",
+    "confirmed_at",
+    "unsubscribed_at",
+    "suppressed",
+    "consent_source",
+    "consent_note",
+    "consent_ip",
+    "tags",
+    "topics",
+    "answers",
+    "subscriber_since",
+    "suppressed_at",
+    "suppressed_note",
+    "suppressed_hash",
+    "consent_events",
+)
 """The columns that `subscriber export` writes, in their order."""
 OUR_SIGN = frozenset({"email", "list", "status", "cadence"})
 """Columns that give a file of ours away."""
 
 # Mailchimp exports who left, and who bounced, as files of their own: columns that only those have.
-UNSUBSCRIBED_THERE = frozenset({"unsub time", "unsub reason", "unsub reason other", "unsub campaign title"})
+UNSUBSCRIBED_THERE = frozenset(
+    {"unsub time", "unsub reason", "unsub reason other", "unsub campaign title"}
+)
 CLEANED_THERE = frozenset({"clean time", "clean campaign title"})
 
 CSV = "csv"
@@ -141,9 +326,12 @@ OURS = "newsletter"
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """A program whose exports are known. `signs`: sets of columns, any of which gives it away;
-    `words`: what its own words mean where that differs from everybody else's; `status`: a column
-    of its own for them; `asked`: one for when somebody signed up, which elsewhere means less."""
+    """A program whose exports are known.
+
+    `signs`: sets of columns, any of which gives it away; `words`: what its own words mean where
+    that differs from everybody else's; `status`: a column of its own for them; `asked`: one for
+    when somebody signed up, which elsewhere means less.
+    """
 
     name: str
     title: str
@@ -158,40 +346,71 @@ def _signs(*texts: str) -> tuple[frozenset[str], ...]:
 
 
 _BUTTONDOWN = {
-    "paused": "yes", "past due": "yes", "churning": "yes", "churned": "yes", "trialed": "yes", "gifted": "yes",
-    "premium": "yes", "upcoming": "yes", "unpaid": "pending", "removed": "no",
-}  # fmt: skip
+    "paused": "yes",
+    "past due": "yes",
+    "churning": "yes",
+    "churned": "yes",
+    "trialed": "yes",
+    "gifted": "yes",
+    "premium": "yes",
+    "upcoming": "yes",
+    "unpaid": "pending",
+    "removed": "no",
+}
 _KIT = {"inactive": "pending", "cold": "yes", "confirmed": "yes", "cancelled": "no"}
 _TINYNEWS = {"1": "yes", "2": "yes", "0": "no", "3": "no", "4": "no"}
 
 PLATFORMS = (
     Platform(OURS, "newsletter", (OUR_SIGN,)),
-    Platform("tinynews", "Tiny News", _signs("channel id; engagement optin", "date added; clicks; opens"), _TINYNEWS),
+    Platform(
+        "tinynews",
+        "Tiny News",
+        _signs("channel id; engagement optin", "date added; clicks; opens"),
+        _TINYNEWS,
+    ),
     Platform(
         "mailchimp",
         "Mailchimp",
-        _signs("leid; euid", "optin time", "member rating", *sorted(UNSUBSCRIBED_THERE | CLEANED_THERE)),
+        _signs(
+            "leid; euid", "optin time", "member rating", *sorted(UNSUBSCRIBED_THERE | CLEANED_THERE)
+        ),
     ),
     Platform(
         "substack",
         "Substack",
         _signs(
-            "email disabled", "active subscription", "stripe plan; subscription type", "stripe plan; cancel date",
+            "email disabled",
+            "active subscription",
+            "stripe plan; subscription type",
+            "stripe plan; cancel date",
             "subscription type; subscription created at",
         ),
         asked=("start date",),
     ),
     Platform("ghost", "Ghost", _signs("subscribed to emails", "complimentary plan")),
-    Platform("listmonk", "listmonk", _signs("email; name; attributes", "email; name; attribs"), {"active": "silent"}),
+    Platform(
+        "listmonk",
+        "listmonk",
+        _signs("email; name; attributes", "email; name; attribs"),
+        {"active": "silent"},
+    ),
     Platform(
         "mailpoet",
         "MailPoet",
         _signs(
-            "global status", "list status", "globaler status", "statut global", "estado global", "stato globale",
-            "globale status", "wp user id",
+            "global status",
+            "list status",
+            "globaler status",
+            "statut global",
+            "estado global",
+            "stato globale",
+            "globale status",
+            "wp user id",
         ),
     ),
-    Platform("beehiiv", "beehiiv", _signs("status; tier", "status; subscription tier", "beehiiv id")),
+    Platform(
+        "beehiiv", "beehiiv", _signs("status; tier", "status; subscription tier", "beehiiv id")
+    ),
     Platform(
         "buttondown",
         "Buttondown",
@@ -199,21 +418,31 @@ PLATFORMS = (
         _BUTTONDOWN,
         ("type",),
     ),
-    Platform("curated", "Curated", _signs("subscribed at; utm source", "subscribed at; utm last path")),
-    Platform("keila", "Keila", _signs("email; first name; last name; data", "email; external id")),
-    Platform("mautic", "Mautic", _signs("donotcontact", "dnc", "firstname; lastname; points", "date identified")),
     Platform(
-        "kit", "Kit", _signs("state; email; created at", "state; email address; created at", "subscriber id"), _KIT
+        "curated", "Curated", _signs("subscribed at; utm source", "subscribed at; utm last path")
+    ),
+    Platform("keila", "Keila", _signs("email; first name; last name; data", "email; external id")),
+    Platform(
+        "mautic",
+        "Mautic",
+        _signs("donotcontact", "dnc", "firstname; lastname; points", "date identified"),
+    ),
+    Platform(
+        "kit",
+        "Kit",
+        _signs("state; email; created at", "state; email address; created at", "subscriber id"),
+        _KIT,
     ),
     Platform("medium", "Medium"),
     Platform(CSV, "the file", words={"active": "silent"}),
-)  # fmt: skip
+)
 BY_NAME = {platform.name: platform for platform in PLATFORMS}
 
 
 def key(name: str) -> str:
     """A column's name in one spelling: ``OPTIN_TIME``, ``Optin time`` and ``optin-time`` are the
-    same."""
+    same.
+    """
     return re.sub(r"[\s_\-./:()?]+", " ", name.strip("\0\ufeff \t\"'")).strip().lower()
 
 
@@ -226,7 +455,9 @@ def named(name: str) -> Platform | None:
 def recognise(header: Sequence[str]) -> Platform:
     """Whose file this is, by its columns; a plain CSV file where nothing gives it away."""
     names = {key(name) for name in header}
-    return next((each for each in PLATFORMS if any(sign <= names for sign in each.signs)), BY_NAME[CSV])
+    return next(
+        (each for each in PLATFORMS if any(sign <= names for sign in each.signs)), BY_NAME[CSV]
+    )
 
 
 def positions(header: Sequence[str], wanted: Iterable[str]) -> tuple[int, ...]:

@@ -1,5 +1,6 @@
-"""A subscriber file opened: the tables in it, whose they are, and the people in them, one row
-after another."""
+"""A subscriber file opened: the tables in it, whose they are, and the people in them, one row after
+another.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +31,11 @@ _SEP = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class SubscriberFile:
-    """`platform` is whose file it is; `people` gives each row as a `Person`, or as a `Row` with
-    its problem; `share` says how much of the file was read, from 0 to 1. `uses`: what became of
-    each column, by its name. `name`: which table it is, in a file that holds several;
-    `passed_over`: the other ones, which are not read."""
+    """`platform` is whose file it is; `people` gives each row as a `Person`, or as a `Row` with its
+    problem; `share` says how much of the file was read, from 0 to 1. `uses`: what became of each
+    column, by its name. `name`: which table it is, in a file that holds several; `passed_over`: the
+    other ones, which are not read.
+    """
 
     platform: Platform
     encoding: str
@@ -59,8 +61,9 @@ class _Layout:
 @dataclass(frozen=True, slots=True)
 class _Survey:
     """What a look at all rows has shown: how many are no rows of the standard or have the wrong
-    number of cells, whether a backslash stands before a quotation mark, and the places of
-    opt-outs that cannot be understood."""
+    number of cells, whether a backslash stands before a quotation mark, and the places of opt-outs
+    that cannot be understood.
+    """
 
     bad: int
     escapes: bool
@@ -81,8 +84,13 @@ def tables(
         others = tuple(each.name for each in inside if each not in chosen)
         total, before = max(sum(each.stat().st_size for each in chosen), 1), 0
         layouts = [_lay_out(each, platform) for each in chosen]
-        _require_columns(file, choices or {}, [title for layout in layouts for title in layout.header])
-        surveyed = [_prepare(each, layout, choices or {}) for each, layout in zip(chosen, layouts, strict=True)]
+        _require_columns(
+            file, choices or {}, [title for layout in layouts for title in layout.header]
+        )
+        surveyed = [
+            _prepare(each, layout, choices or {})
+            for each, layout in zip(chosen, layouts, strict=True)
+        ]
         for each, layout, (reader, escaped) in zip(chosen, layouts, surveyed, strict=True):
             with _open_rows(each, layout, reader, escaped=escaped) as table:
                 yield replace(
@@ -115,7 +123,9 @@ def _choose(file: Path, inside: list[Path]) -> list[Path]:
             f"{file.name} holds no table with a column of addresses",
             hint="export the subscribers as CSV",
         )
-    if not known and len({each.parent for each in others}) > 1:  # the sheets of one workbook lie together
+    if (
+        not known and len({each.parent for each in others}) > 1
+    ):  # the sheets of one workbook lie together
         names = ", ".join(each.name for each in others[:5])
         raise Refused(
             f"{file.name} holds several tables of addresses: {names}",
@@ -128,8 +138,9 @@ def _choose(file: Path, inside: list[Path]) -> list[Path]:
 def opened(
     file: Path, platform: str | None = None, choices: Mapping[str, str] | None = None
 ) -> Iterator[SubscriberFile]:
-    """Open a subscriber file. `platform` is its name, where the author says it; `choices` what they
-    say of columns.
+    """Open a subscriber file.
+
+    `platform` is its name, where the author says it; `choices` what they say of columns.
 
     Raises `Refused` for what holds no table with a column of addresses, or an opt-out that
     cannot be understood.
@@ -147,7 +158,9 @@ def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[R
     The dialect is decided for the whole file: RFC 4180, unless more rows make sense with
     backslashes as escapes.
     """
-    reader = Reader(layout.platform, layout.header, layout.email_at, file=file.name, choices=choices)
+    reader = Reader(
+        layout.platform, layout.header, layout.email_at, file=file.name, choices=choices
+    )
     survey, escaped = _survey(file, layout, reader, escaped=False), False
     if survey.bad and survey.escapes and layout.platform.name != OURS:
         other = _survey(file, layout, reader, escaped=True)
@@ -163,15 +176,18 @@ def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[R
 
 
 def _require_columns(file: Path, choices: Mapping[str, str], header: Sequence[str]) -> None:
-    """Refuse what is said of a column that no table has: it is misspelt, and the author counts
-    on it."""
+    """Refuse what is said of a column that no table has: it is misspelt, and the author counts on
+    it.
+    """
     names = set(map(platforms.key, header))
     if missing := [name for name in choices if name not in names]:
-        raise Refused(f"{file.name} has no column {missing[0]!r}", hint=f"its columns: {list_columns(header)}")
+        raise Refused(
+            f"{file.name} has no column {missing[0]!r}", hint=f"its columns: {list_columns(header)}"
+        )
 
 
 def _lay_out(file: Path, told: str | None) -> _Layout:
-    """Raises `Refused` where there is no table with a column of addresses."""
+    """Raise `Refused` where there is no table with a column of addresses."""
     name_of_encoding = encoding(file)
     with file.open("rb") as raw, TextIOWrapper(raw, name_of_encoding, errors="replace") as text:
         lines = Lines(text)
@@ -223,7 +239,9 @@ def _tell_unclear(line: int, title: str, text: str) -> str:
 
 
 @contextmanager
-def _open_rows(file: Path, layout: _Layout, reader: Reader, *, escaped: bool) -> Iterator[SubscriberFile]:
+def _open_rows(
+    file: Path, layout: _Layout, reader: Reader, *, escaped: bool
+) -> Iterator[SubscriberFile]:
     with file.open("rb") as raw, TextIOWrapper(raw, layout.encoding, errors="replace") as text:
         lines = Lines(text)
         _skip(lines, layout.start)
@@ -263,16 +281,21 @@ def _header(lines: Lines, name: str) -> tuple[list[str], str]:
                 return header, delimiter
         if "@" in taken[at]:
             break
-    return _without_header(lines, taken[filled[0] :], filled[0], told[1] if told else _delimiters(taken[filled[0]])[0])
+    return _without_header(
+        lines, taken[filled[0] :], filled[0], told[1] if told else _delimiters(taken[filled[0]])[0]
+    )
 
 
-def _without_header(lines: Lines, taken: list[str], skip: int, delimiter: str) -> tuple[list[str], str]:
-    """A header of other words, or none at all: the first row is a person's then, and stays
-    unread."""
+def _without_header(
+    lines: Lines, taken: list[str], skip: int, delimiter: str
+) -> tuple[list[str], str]:
+    """A header of other words, or none at all: the first row is a person's then, and stays unread."""
     first, consumed = _first_row(taken, delimiter)
     if any("@" in cell for cell in first):
         _skip(lines, skip)
-        return ["email" if "@" in cell else "status" if is_status(cell) else "" for cell in first], delimiter
+        return [
+            "email" if "@" in cell else "status" if is_status(cell) else "" for cell in first
+        ], delimiter
     _skip(lines, skip + consumed)
     return first, delimiter
 

@@ -26,13 +26,37 @@ from newsletter.import_formats.types import Person
 
 NOT_READ = "not read"
 _SAID = {
-    "yes": "subscribed", "pending": "not confirmed", "no": "unsubscribed", "bounced": "bounced", "blocked": "blocked",
+    "yes": "subscribed",
+    "pending": "not confirmed",
+    "no": "unsubscribed",
+    "bounced": "bounced",
+    "blocked": "blocked",
     "complained": "complained",
-}  # fmt: skip
+}
 _FALSE = frozenset(
-    {"", "0", "0.0", "no", "n", "false", "f", "none", "null", "nil", "never", "-", "off", "nein",
-     "non", "nu", "n/a", "na", "0000-00-00 00:00:00", "0000-00-00"}
-)  # fmt: skip
+    {
+        "",
+        "0",
+        "0.0",
+        "no",
+        "n",
+        "false",
+        "f",
+        "none",
+        "null",
+        "nil",
+        "never",
+        "-",
+        "off",
+        "nein",
+        "non",
+        "nu",
+        "n/a",
+        "na",
+        "0000-00-00 00:00:00",
+        "0000-00-00",
+    }
+)
 _TRUE = frozenset({"1", "1.0", "yes", "y", "true", "t", "on", "ja", "oui", "sí", "si", "da", "x"})
 _NAMED = re.compile(
     r"(?:mailchimp[ _-]*)?(?:(?P<left>unsubscribe(?:d|rs?|s)?)|(?P<cleaned>cleaned)|non[ _-]?subscribed)(?![a-z])"
@@ -41,9 +65,11 @@ _SHEET = re.compile(r"^sheet \d+ \((.*)\)$")
 
 
 class Reader:
-    """Reads the rows of one file, whose `header` and platform are known. `file` is its name:
-    Mailchimp says there who is in it. `choices` is what the author says of single columns
-    (`opt_out.CHOICES`)."""
+    """Reads the rows of one file, whose `header` and platform are known.
+
+    `file` is its name: Mailchimp says there who is in it. `choices` is what the author says of
+    single columns (`opt_out.CHOICES`).
+    """
 
     def __init__(
         self,
@@ -65,7 +91,10 @@ class Reader:
         )
         self._status = self._find("status", platforms.STATUS + platform.status)
         self._status += self._find_by(
-            lambda title: opt_out.is_status_name(title) and platforms.key(title) not in (choices or {}), "status"
+            lambda title: (
+                opt_out.is_status_name(title) and platforms.key(title) not in (choices or {})
+            ),
+            "status",
         )
         self._state = self._find("status", platforms.STATE)
         self._enabled = self._find("status", platforms.ENABLED)
@@ -78,38 +107,50 @@ class Reader:
         self._tags = self._find("tags", platforms.TAGS, most=1)
         self._language = self._find("language", platforms.LANGUAGE, most=1)
         self._cadence = self._find("cadence", platforms.CADENCE, most=1)
-        self._list = self._find("list", platforms.LIST, most=1) if platform.name == platforms.CSV else ()
+        self._list = (
+            self._find("list", platforms.LIST, most=1) if platform.name == platforms.CSV else ()
+        )
         self._find_consent(choices or {})
         self._everybody = _everybody(header, file, email_at)
 
     def _find(self, use: str, names: Iterable[str], *, most: int | None = None) -> tuple[int, ...]:
         """Where columns of these names stand that mean nothing else yet, the best names first;
-        `most` of them."""
+        `most` of them.
+        """
         free = tuple(at for at in positions(self.header, names) if at not in self._uses)[:most]
         self._uses |= dict.fromkeys(free, use)
         return free
 
     def _find_by(self, is_name: Callable[[str], bool], use: str) -> tuple[int, ...]:
-        free = tuple(at for at, title in enumerate(self.header) if at not in self._uses and is_name(title))
+        free = tuple(
+            at for at, title in enumerate(self.header) if at not in self._uses and is_name(title)
+        )
         self._uses |= dict.fromkeys(free, use)
         return free
 
     def _find_ours(self, header: Sequence[str]) -> dict[str, int]:
         own = {platforms.key(name) for name in platforms.OUR_COLUMNS}
-        places = {key: at for at, title in enumerate(header) if (key := platforms.key(title)) in own}
+        places = {
+            key: at for at, title in enumerate(header) if (key := platforms.key(title)) in own
+        }
         self._uses |= {at: key for key, at in places.items()} | {self._email: "address"}
         return places
 
     def _find_consent(self, choices: Mapping[str, str]) -> None:
         """Find the columns that say who may not be mailed, or who agreed, by the words in their
-        names."""
+        names.
+        """
         positive = {
-            at for at in (*self._wanted, *self._confirmed, *self._enabled) if platforms.key(self.header[at]) in choices
+            at
+            for at in (*self._wanted, *self._confirmed, *self._enabled)
+            if platforms.key(self.header[at]) in choices
         }
         known = self._uses.keys() - positive
         self._opt_outs, others = opt_out.find_opt_outs(self.header, known=known, choices=choices)
         self._uses |= {column.at: "opt-out" for column in self._opt_outs}
-        self._opt_ins = opt_out.find_opt_ins(self.header, known=self._uses.keys() | others.keys(), choices=choices)
+        self._opt_ins = opt_out.find_opt_ins(
+            self.header, known=self._uses.keys() | others.keys(), choices=choices
+        )
         self._uses |= {column.at: "opt-in" for column in self._opt_ins}
         self._uses |= {at: f"{NOT_READ} ({why})" for at, why in others.items()}
 
@@ -119,18 +160,29 @@ class Reader:
         titles: dict[str, str] = {}
         for at, title in enumerate(self.header):
             name = plain(title, limit=60)
-            titles[name if name not in titles else f"{name} ({at + 1})"] = self._uses.get(at, NOT_READ)
+            titles[name if name not in titles else f"{name} ({at + 1})"] = self._uses.get(
+                at, NOT_READ
+            )
         return titles
 
     @property
     def hides_consent(self) -> bool:
-        """Tell whether any column says something of consent, so that a row whose cells have
-        slipped may hide it."""
-        return bool(self._ours or self._opt_outs or self._opt_ins or self._status or self._wanted or self._enabled)
+        """Tell whether any column says something of consent, so that a row whose cells have slipped
+        may hide it.
+        """
+        return bool(
+            self._ours
+            or self._opt_outs
+            or self._opt_ins
+            or self._status
+            or self._wanted
+            or self._enabled
+        )
 
     def find_unclear(self, cells: Sequence[str]) -> tuple[str, str] | None:
-        """An opt-out column whose cell in this row cannot be understood, and the cell; None
-        where all can."""
+        """An opt-out column whose cell in this row cannot be understood, and the cell; None where
+        all can.
+        """
         for column in self._opt_outs:
             if judge(column, text := _cell(cells, column.at)) is None:
                 return column.name, text
@@ -164,7 +216,11 @@ class Reader:
         )
 
     def _count_extra(self, cells: Sequence[str]) -> int:
-        return len(cells) - len(self.header) if any(cell.strip() for cell in cells[len(self.header) :]) else 0
+        return (
+            len(cells) - len(self.header)
+            if any(cell.strip() for cell in cells[len(self.header) :])
+            else 0
+        )
 
     def _word(self, cells: Sequence[str], *, agreed: bool) -> tuple[Word, str]:
         """The strictest word of a row; and the one that nobody knows, if there is one."""
@@ -229,10 +285,11 @@ class Reader:
 
 
 def _everybody(header: Sequence[str], file: str, email_at: int) -> str:
-    """What holds for every row: Mailchimp exports who left, and who bounced, as files of their
-    own, with columns of their own; and who never subscribed, as one that only its name gives
-    away. Others say it in the name of the file (``suppressions.csv``) or of the column of
-    addresses (``Bounced address``)."""
+    """What holds for every row: Mailchimp exports who left, and who bounced, as files of their own,
+    with columns of their own; and who never subscribed, as one that only its name gives away.
+    Others say it in the name of the file (``suppressions.csv``) or of the column of addresses
+    (``Bounced address``).
+    """
     if match := _NAMED.match(file.lower()):
         return "bounced" if match["cleaned"] else "no" if match["left"] else "pending"
     stem = _SHEET.sub(r"\1", re.sub(r"\.\w{3,4}$", "", file))
@@ -241,7 +298,9 @@ def _everybody(header: Sequence[str], file: str, email_at: int) -> str:
         return word
     names = {platforms.key(column) for column in header}
     left, cleaned = names & platforms.UNSUBSCRIBED_THERE, names & platforms.CLEANED_THERE
-    if "last changed" in names or bool(left) == bool(cleaned):  # everybody in one file: each row says it for itself
+    if "last changed" in names or bool(left) == bool(
+        cleaned
+    ):  # everybody in one file: each row says it for itself
         return "silent"
     return "no" if left else "bounced"
 
@@ -266,15 +325,15 @@ def _enabled(text: str) -> str:
 
 def _warning(text: str) -> str:
     """What a word says against mailing them, where yes or no is expected: ``unsubscribed`` in a
-    column *Subscribed*."""
+    column *Subscribed*.
+    """
     plain_text = plainly(text)
     meaning = MEANING.get(plain_text) or opt_out.find_word(plain_text) or "silent"
     return "silent" if meaning == "yes" else meaning
 
 
 def _address(text: str) -> str:
-    """The address in a cell, as it stands there: what the form would refuse is refused here
-    (S07)."""
+    """The address in a cell, as it stands there: what the form would refuse is refused here (S07)."""
     return unguarded(text)
 
 

@@ -1,5 +1,6 @@
-"""Copy what can be read only once (standard input, a pipe) into a private file, for an import
-looks at a file twice."""
+"""Copy what can be read only once (standard input, a pipe) into a private file, for an import looks
+at a file twice.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +21,9 @@ _CHUNK = 1 << 20
 
 @contextmanager
 def readable_twice(file: Path) -> Iterator[Path]:
-    """`file` itself where it is an ordinary one, else a copy that is gone afterwards. ``-`` is
-    standard input.
+    """`file` itself where it is an ordinary one, else a copy that is gone afterwards.
+
+    ``-`` is standard input.
 
     Raises `Refused` where it cannot be read, and for more than `BYTES_AT_MOST`.
     """
@@ -60,5 +62,7 @@ def _copy(source: IO[bytes], out: IO[bytes], name: str) -> None:
     while chunk := source.read(_CHUNK):
         room -= len(chunk)
         if room < 0:
-            raise Refused(f"{name} holds more than {BYTES_AT_MOST >> 30} GB", hint="import it in parts")
+            raise Refused(
+                f"{name} holds more than {BYTES_AT_MOST >> 30} GB", hint="import it in parts"
+            )
         out.write(chunk)

@@ -1,5 +1,7 @@
 """The words for how a person stands, in the languages that programs and authors write them in.
-Pure."""
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,11 @@ from typing import Literal
 from newsletter.import_formats.platforms import key
 
 Word = Literal["silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained"]
-"""In the order of strictness. ``silent``: nothing is said of consent; ``yes``: the program it
-comes from says that she agreed; ``pending``: she was asked and has not answered."""
+"""In the order of strictness.
+
+``silent``: nothing is said of consent; ``yes``: the program it comes from says that she agreed;
+``pending``: she was asked and has not answered.
+"""
 
 STRICTNESS: tuple[Word, ...] = (
     "silent",
@@ -64,13 +69,19 @@ _WORDS: dict[Word, str] = {
 def plainly(text: str) -> str:
     """A word in one spelling: small letters, no accents, single spaces."""
     apart = unicodedata.normalize("NFD", key(text))
-    return apart if apart.isascii() else "".join(sign for sign in apart if not unicodedata.combining(sign))
+    return (
+        apart
+        if apart.isascii()
+        else "".join(sign for sign in apart if not unicodedata.combining(sign))
+    )
 
 
-MEANING: dict[str, Word] = {plainly(word): meaning for meaning, words in _WORDS.items() for word in words.split("; ")}
+MEANING: dict[str, Word] = {
+    plainly(word): meaning for meaning, words in _WORDS.items() for word in words.split("; ")
+}
 """What a word means, by its plain spelling."""
 
 
 def is_status(text: str) -> bool:
-    """Whether a cell holds one of the words for how a person stands."""
+    """Tell whether a cell holds one of the words for how a person stands."""
     return MEANING.get(plainly(text), "silent") != "silent"

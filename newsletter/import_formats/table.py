@@ -1,6 +1,8 @@
-"""A file of other people's making as rows: finds its encoding, its delimiter and its quotes. One
-broken row spoils no other: it comes with its line number and the reason. Streamed; knows nothing
-of what the cells mean."""
+"""A file of other people's making as rows: finds its encoding, its delimiter and its quotes.
+
+One broken row spoils no other: it comes with its line number and the reason. Streamed; knows
+nothing of what the cells mean.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from newsletter.errors import Refused
 
 LINE_AT_MOST = 1_000_000
 """Characters of a line that are read; the csv module would stop at 131,072 in one cell, and a
-record of consent may be longer."""
+record of consent may be longer.
+"""
 LINES_AT_MOST = 100
 """A cell may run over so many lines; a quotation mark that is not closed by then never is."""
 
@@ -39,9 +42,11 @@ _NO_TEXT = (
 
 
 class Row(NamedTuple):
-    """A row and the line it begins on. Where `problem` says why, it cannot be read and has no
-    cells. `loose`: it is not what RFC 4180 calls a row, and was read as the csv module
-    understands it."""
+    """A row and the line it begins on.
+
+    Where `problem` says why, it cannot be read and has no cells. `loose`: it is not what RFC 4180
+    calls a row, and was read as the csv module understands it.
+    """
 
     line: int
     cells: list[str]
@@ -74,7 +79,7 @@ def encoding(file: Path) -> str:
 
 
 def _mostly_utf8(file: Path) -> bool:
-    """Whether more of what is not ASCII is UTF-8 than is not."""
+    """Tell whether more of what is not ASCII is UTF-8 than is not."""
     good = bad = 0
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with file.open("rb") as raw:
@@ -89,7 +94,8 @@ def _mostly_utf8(file: Path) -> bool:
 
 def _western(file: Path) -> str:
     """What Excel writes on a Mac, or else on Windows: lines that end as only the one's do, and
-    accented letters where the other has hardly any."""
+    accented letters where the other has hardly any.
+    """
     low, high = bytes(range(0x80, 0xA0)), bytes(range(0xC0, 0x100))
     here = there = 0
     with file.open("rb") as raw:
@@ -102,13 +108,15 @@ def _western(file: Path) -> str:
 
 
 def too_long(line: str) -> bool:
-    """Whether a line is longer than any that is read."""
+    """Tell whether a line is longer than any that is read."""
     return len(line) >= LINE_AT_MOST and not line.endswith("\n")
 
 
 class Lines:
     """The lines of a text, whatever ends them, numbered from 1; some may be given back.
-    `escapes`: a backslash stood before a quotation mark in one of them."""
+
+    `escapes`: a backslash stood before a quotation mark in one of them.
+    """
 
     def __init__(self, text: TextIO) -> None:
         self._text = text
@@ -117,8 +125,10 @@ class Lines:
         self.escapes = False
 
     def next(self) -> str | None:
-        """The next line without its end, or None. Of one that is too long, its beginning; the
-        rest is passed over."""
+        """The next line without its end, or None.
+
+        Of one that is too long, its beginning; the rest is passed over.
+        """
         if self._back:
             line = self._back.popleft()
         elif not (line := self._text.readline(LINE_AT_MOST)):
@@ -164,15 +174,25 @@ def _read_quoted(lines: Lines, first: str, delimiter: str, width: int, *, escape
 
 
 def _read_over_lines(lines: Lines, first: str, delimiter: str, width: int, *, escaped: bool) -> Row:
-    """A row whose quotation mark closes on a later line. Where it never does, or closes in the
-    wrong place, the lines after the first are given back: they are rows of their own. A ragged
-    row is one only if it swallows no address."""
+    """A row whose quotation mark closes on a later line.
+
+    Where it never does, or closes in the wrong place, the lines after the first are given back:
+    they are rows of their own. A ragged row is one only if it swallows no address.
+    """
     number, text, taken = lines.number, first, list[str]()
-    while len(taken) < LINES_AT_MOST and len(text) < LINE_AT_MOST and (line := lines.next()) is not None:
+    while (
+        len(taken) < LINES_AT_MOST
+        and len(text) < LINE_AT_MOST
+        and (line := lines.next()) is not None
+    ):
         taken.append(line)
         text = f"{text}\n{line}"
         if '"' in line and (row := _parse(number, text, delimiter, escaped=escaped)) is not None:
-            if len(row.cells) == width or not width or (row.cells and not any("@" in each for each in taken)):
+            if (
+                len(row.cells) == width
+                or not width
+                or (row.cells and not any("@" in each for each in taken))
+            ):
                 return row
             break
     lines.give_back(taken)
@@ -181,7 +201,8 @@ def _read_over_lines(lines: Lines, first: str, delimiter: str, width: int, *, es
 
 def _parse(number: int, text: str, delimiter: str, *, escaped: bool) -> Row | None:
     """A row with quotation marks in it; None while one is still open, no cells where one is too
-    long."""
+    long.
+    """
     source = _ESCAPE.sub(_unescape, text) if escaped else text
     try:
         return Row(
@@ -192,7 +213,11 @@ def _parse(number: int, text: str, delimiter: str, *, escaped: bool) -> Row | No
         if "unexpected end" in str(error):
             return None
     try:  # a stray mark in the middle: as the csv module understands it
-        cells = [] if "\n" in text else next(csv.reader([source], delimiter=delimiter, skipinitialspace=True), [])
+        cells = (
+            []
+            if "\n" in text
+            else next(csv.reader([source], delimiter=delimiter, skipinitialspace=True), [])
+        )
     except csv.Error:
         cells = []
     return Row(number, cells, loose=True)

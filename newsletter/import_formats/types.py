@@ -11,8 +11,10 @@ from newsletter.import_formats.statuses import Word
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A piece of evidence from the consent record, as a file of ours holds it. `wording` is the
-    text that was agreed to."""
+    """A piece of evidence from the consent record, as a file of ours holds it.
+
+    `wording` is the text that was agreed to.
+    """
 
     kind: str
     at: datetime
@@ -28,11 +30,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A row understood. `consented_at`: when they asked or confirmed, if it says so; `left_at`:
-    when they left. `source` and `note` are evidence to keep with their consent; `status` is the
-    word that was not understood. `extra`: how many cells stand behind the last column. `ours`:
-    the row is of a file that this program wrote; then `since` is when the address became known,
-    and `events` is its whole record of consent."""
+    """A row understood.
+
+    `consented_at`: when they asked or confirmed, if it says so; `left_at`: when they left. `source`
+    and `note` are evidence to keep with their consent; `status` is the word that was not
+    understood. `extra`: how many cells stand behind the last column. `ours`: the row is of a file
+    that this program wrote; then `since` is when the address became known, and `events` is its
+    whole record of consent.
+    """
 
     line: int
     email: str

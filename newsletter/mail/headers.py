@@ -1,4 +1,7 @@
-"""Which headers a mail carries: the contract's table, as code. Every value may hold slots (mail/message.py)."""
+"""Which headers a mail carries: the contract's table, as code.
+
+Every value may hold slots (mail/message.py).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from newsletter.mail.message import Header, mailbox, slot, unstructured, urls, v
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whom a mail is from. `list_id` is the identifier inside the angle brackets (RFC 2919 §3)."""
+    """Whom a mail is from.
+
+    `list_id` is the identifier inside the angle brackets (RFC 2919 §3).
+    """
 
     name: str
     email: str
@@ -22,8 +28,9 @@ class Sender:
 
 
 def single_headers(sender: Sender, subject: str) -> list[Header]:
-    """A mail of its own, like a confirmation: nothing about a list (nobody is on it yet), but that a machine wrote it
-    (RFC 3834 §5)."""
+    """A mail of its own, like a confirmation: nothing about a list (nobody is on it yet), but that
+    a machine wrote it (RFC 3834 §5).
+    """
     headers = [
         mailbox("From", sender.name, sender.email),
         mailbox("To", slot("name"), slot("email")),
@@ -33,13 +40,26 @@ def single_headers(sender: Sender, subject: str) -> list[Header]:
     ]
     if sender.reply_to:
         headers.append(mailbox("Reply-To", "", sender.reply_to))
-    return [*headers, verbatim("Auto-Submitted", "auto-generated"), verbatim("X-Auto-Response-Suppress", "All")]
+    return [
+        *headers,
+        verbatim("Auto-Submitted", "auto-generated"),
+        verbatim("X-Auto-Response-Suppress", "All"),
+    ]
 
 
 def list_headers(
-    sender: Sender, subject: str, *, title: str, list_id: str, help_url: str, archive_url: str, feedback_id: str
+    sender: Sender,
+    subject: str,
+    *,
+    title: str,
+    list_id: str,
+    help_url: str,
+    archive_url: str,
+    feedback_id: str,
 ) -> list[Header]:
-    """A mail to a list: with one-click unsubscription (RFC 8058 §3.1), and what RFC 2369 and RFC 2919 ask for."""
+    """A mail to a list: with one-click unsubscription (RFC 8058 §3.1), and what RFC 2369 and RFC
+    2919 ask for.
+    """
     return [
         *single_headers(sender, subject),
         mailbox_like("List-ID", title, list_id),
@@ -56,4 +76,8 @@ def list_headers(
 def mailbox_like(name: str, phrase: str, identifier: str) -> Header:
     """``Phrase <identifier>`` where the identifier is no address (RFC 2919 §3)."""
     made = mailbox(name, phrase, "x@x")
-    return Header(name, made.parts, lambda shown, _: made.write(shown, "x@x").replace("<x@x>", f"<{identifier}>"))
+    return Header(
+        name,
+        made.parts,
+        lambda shown, _: made.write(shown, "x@x").replace("<x@x>", f"<{identifier}>"),
+    )

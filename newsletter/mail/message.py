@@ -1,11 +1,12 @@
 """From content to bytes: a message is compiled once, then filled in for each reader.
 
-What is the same for everyone is encoded once. What differs stands in a slot: it is encoded on its own and joined to
-the rest as bytes. The result is 7-bit, CRLF, and no line starts with a dot, so that it needs no dot-stuffing (RFC 5321
-§4.5.2) and is right for DATA and BDAT alike. Knows nothing of lists, templates or servers.
+What is the same for everyone is encoded once. What differs stands in a slot: it is encoded on its
+own and joined to the rest as bytes. The result is 7-bit, CRLF, and no line starts with a dot, so
+that it needs no dot-stuffing (RFC 5321 §4.5.2) and is right for DATA and BDAT alike. Knows nothing
+of lists, templates or servers.
 
-The standard library's `EmailMessage` is not used: it folds a long List-Unsubscribe address into an encoded-word, which
-mail programs do not understand (cpython issue 85725).
+The standard library's `EmailMessage` is not used: it folds a long List-Unsubscribe address into an
+encoded-word, which mail programs do not understand (cpython issue 85725).
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def fill(text: str, values: Values) -> str:
     return SLOT_PATTERN.sub(lambda match: values[match[1]], text)
 
 
-# ── headers ────────────────────────────────────────────────────────────────────────────────────────
+# ── headers
+# ────────────────────────────────────────────────────────────────────────────────────────
 
 _FORBIDDEN = re.compile(r"[\r\n\0]")
 _NAME = re.compile(r"[!-9;-~]+")
@@ -56,7 +58,9 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header field: its name, its parts (which may hold slots), and how they are written once filled in."""
+    """A header field: its name, its parts (which may hold slots), and how they are written once
+    filled in.
+    """
 
     name: str
     parts: tuple[str, ...]
@@ -91,7 +95,10 @@ def unstructured(name: str, value: str) -> Header:
 
 
 def mailbox(name: str, display: str, address: str) -> Header:
-    """``Display Name <address>``. The address must be ASCII (RFC 6531 would need the whole path to allow more)."""
+    """``Display Name <address>``.
+
+    The address must be ASCII (RFC 6531 would need the whole path to allow more).
+    """
 
     def write(display: str, address: str) -> str:
         if not _VISIBLE.fullmatch(address) or address.count("@") < 1:
@@ -110,7 +117,12 @@ def urls(name: str, *addresses: str) -> Header:
 
     def write(*filled: str) -> str:
         for address in filled:
-            if not _VISIBLE.fullmatch(address) or "<" in address or ">" in address or len(address) > 900:
+            if (
+                not _VISIBLE.fullmatch(address)
+                or "<" in address
+                or ">" in address
+                or len(address) > 900
+            ):
                 raise InvalidInput({name: "not an address that a header can carry"})
         return ",\r\n ".join(f"<{address}>" for address in filled)
 
@@ -130,8 +142,16 @@ def verbatim(name: str, value: str) -> Header:
 
 def _words(name: str, text: str) -> str:
     short = all(len(word) < 60 for word in text.split(" "))
-    if text.isascii() and text.isprintable() and "=?" not in text and short and text == text.strip():
-        return EncodedWords(text, "us-ascii", maxlinelen=76, header_name=name).encode(linesep="\r\n")
+    if (
+        text.isascii()
+        and text.isprintable()
+        and "=?" not in text
+        and short
+        and text == text.strip()
+    ):
+        return EncodedWords(text, "us-ascii", maxlinelen=76, header_name=name).encode(
+            linesep="\r\n"
+        )
     return EncodedWords(text, "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
 
 
@@ -151,19 +171,23 @@ def _fold_before(used: int, needed: int) -> str:
     return "\r\n " if used + needed > 76 else " "
 
 
-# ── bodies ─────────────────────────────────────────────────────────────────────────────────────────
+# ── bodies
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 _QP = [
-    bytes([byte]) if (33 <= byte <= 126 and byte != 61) or byte in (32, 9) else b"=%02X" % byte for byte in range(256)
+    bytes([byte]) if (33 <= byte <= 126 and byte != 61) or byte in (32, 9) else b"=%02X" % byte
+    for byte in range(256)
 ]
 _QP_LINE = 75
-# What is encoded as itself whatever stands around it: no "=", no dot at its start; spaces only within one line.
+# What is encoded as itself whatever stands around it: no "=", no dot at its start; spaces only
+# within one line.
 _AS_IT_IS = re.compile(r"[!-\-/-<>-~](?:[ -<>-~]{0,73}[!-<>-~]|[!-<>-~]{74,})?", re.ASCII)
 
 
 def quoted_printable(text: str) -> bytes:
-    """`text` as quoted-printable (RFC 2045 §6.7), beginning at a line's start: lines of at most 76 characters, none
-    starting with a dot, none ending in white space."""
+    """`text` as quoted-printable (RFC 2045 §6.7), beginning at a line's start: lines of at most 76
+    characters, none starting with a dot, none ending in white space.
+    """
     normal = text.replace("\r\n", "\n").replace("\r", "\n")
     data = normal.encode("utf-8", "replace")
     return CRLF.join(_qp_line(line) for line in data.split(b"\n"))
@@ -196,7 +220,9 @@ def _encoded_value(value: str) -> bytes:
             return value.encode("ascii")
         if "." not in value[_QP_LINE::_QP_LINE]:  # a link, cut where its lines are full
             data = value.encode("ascii")
-            return SOFT_BREAK.join([data[at : at + _QP_LINE] for at in range(0, len(data), _QP_LINE)])
+            return SOFT_BREAK.join(
+                [data[at : at + _QP_LINE] for at in range(0, len(data), _QP_LINE)]
+            )
     return quoted_printable(value)
 
 
@@ -207,7 +233,9 @@ class Html(str):
 
 
 def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
-    """Constant stretches encoded once, slots in between; soft breaks keep every line's length whatever the values."""
+    """Constant stretches encoded once, slots in between; soft breaks keep every line's length
+    whatever the values.
+    """
     chunks: list[bytes | Slot] = []
     pieces = SLOT_PATTERN.split(text)
     for number, piece in enumerate(pieces):
@@ -223,7 +251,8 @@ def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
     return chunks
 
 
-# ── whole messages ─────────────────────────────────────────────────────────────────────────────────
+# ── whole messages
+# ─────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +265,10 @@ class Draft:
 
 
 class CompiledMessage:
-    """Bytes with slots. However often a slot occurs, its value is encoded once for each kind of place."""
+    """Bytes with slots.
+
+    However often a slot occurs, its value is encoded once for each kind of place.
+    """
 
     def __init__(self, chunks: Sequence[bytes | Fill | Slot]) -> None:
         self._parts: list[bytes] = []
@@ -245,15 +277,20 @@ class CompiledMessage:
         html: dict[str, list[int]] = {}
         for chunk in _joined(chunks):
             if isinstance(chunk, Slot):
-                (html if chunk.escaped else text).setdefault(chunk.name, []).append(len(self._parts))
+                (html if chunk.escaped else text).setdefault(chunk.name, []).append(
+                    len(self._parts)
+                )
             elif not isinstance(chunk, bytes):
                 self._headers.append((len(self._parts), chunk))
             self._parts.append(chunk if isinstance(chunk, bytes) else b"")
         self._slots = [(name, text.get(name, []), html.get(name, [])) for name in text | html]
 
     def build(self, values: Values) -> bytes:
-        """The message of one reader. Raises `KeyError` for a slot without a value, `InvalidInput` for one that a header
-        cannot carry."""
+        """The message of one reader.
+
+        Raises `KeyError` for a slot without a value, `InvalidInput` for one that a header cannot
+        carry.
+        """
         parts = self._parts.copy()
         for place, line in self._headers:
             parts[place] = line(values)
@@ -281,13 +318,17 @@ def _joined(chunks: Sequence[bytes | Fill | Slot]) -> list[bytes | Fill | Slot]:
 
 
 def compile_message(draft: Draft, *, boundary: str | None = None) -> CompiledMessage:
-    """A ``multipart/alternative`` message, text before HTML (RFC 2046 §5.1.4), ready to be filled in.
+    """A ``multipart/alternative`` message, text before HTML (RFC 2046 §5.1.4), ready to be filled
+    in.
 
     Raises `InvalidInput` where a header cannot be written.
     """
     mark = (boundary or "=_" + secrets.token_hex(16)).encode("ascii")
     chunks: list[bytes | Fill | Slot] = [header.compile() for header in draft.headers]
-    chunks.append(b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="%b"\r\n\r\n' % mark)
+    chunks.append(
+        b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="%b"\r\n\r\n'
+        % mark
+    )
     for subtype, body in ((b"plain", draft.text), (b"html", draft.html)):
         chunks.append(
             b'--%b\r\nContent-Type: text/%b; charset="utf-8"\r\n'

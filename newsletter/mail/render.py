@@ -1,7 +1,10 @@
-"""Renders the folders of templates/emails: subject, text and HTML of a mail, styles inlined. Data is never a template.
+"""Renders the folders of templates/emails: subject, text and HTML of a mail, styles inlined.
 
-A mail speaks the language of its `list` (a mail to one reader is given the list in the reader's). An author's own
-folder beside the settings comes first, so that a mail can be changed without touching the program.
+Data is never a template.
+
+A mail speaks the language of its `list` (a mail to one reader is given the list in the reader's).
+An author's own folder beside the settings comes first, so that a mail can be changed without
+touching the program.
 """
 
 from __future__ import annotations
@@ -12,7 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import css_inline
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2 import (
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from newsletter.errors import TemplateProblem
@@ -20,12 +29,18 @@ from newsletter.html.sanitize import plain, shorten
 from newsletter.i18n import SOURCE, direction, known, translations
 
 HTML_BUDGET = 90_000
-"""Bytes. Gmail cuts a message off at 102 KB of HTML, and with it the link to unsubscribe."""
+"""Bytes.
+
+Gmail cuts a message off at 102 KB of HTML, and with it the link to unsubscribe.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class MailContent:
-    """What a mail says: one line, and twice the same in text and HTML. May hold slots."""
+    """What a mail says: one line, and twice the same in text and HTML.
+
+    May hold slots.
+    """
 
     subject: str
     text: str
@@ -33,7 +48,9 @@ class MailContent:
 
 
 _speaking: ContextVar[str] = ContextVar("speaking", default=SOURCE)
-"""The language of the mail that is being rendered: templates are compiled once for all of them, and ask here."""
+"""The language of the mail that is being rendered: templates are compiled once for all of them, and
+ask here.
+"""
 
 
 class Renderer:
@@ -52,10 +69,15 @@ class Renderer:
         self._jinja.policies["ext.i18n.trimmed"] = True
         self._jinja.filters["shorten"] = shorten
         self._jinja.install_gettext_callables(_said, _counted, newstyle=True)  # type: ignore[attr-defined]
-        self._inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True)
+        self._inliner = css_inline.CSSInliner(
+            load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True
+        )
 
     def render(self, mail: str, context: Mapping[str, object]) -> MailContent:
-        """The mail `mail` (a folder's name) with `context`. Raises `TemplateProblem`, naming template and line."""
+        """The mail `mail` (a folder's name) with `context`.
+
+        Raises `TemplateProblem`, naming template and line.
+        """
         language = str(getattr(context.get("list"), "language", ""))
         context = {"direction": direction(language), **context}
         spoken = _speaking.set(known(language) or SOURCE)
@@ -76,14 +98,23 @@ def _counted(one: str, many: str, count: int) -> str:
     return translations(_speaking.get()).ngettext(one, many, count)
 
 
-def _render(jinja: ImmutableSandboxedEnvironment, template: str, context: Mapping[str, object]) -> str:
+def _render(
+    jinja: ImmutableSandboxedEnvironment, template: str, context: Mapping[str, object]
+) -> str:
     try:
         return jinja.get_template(template).render(context)
     except TemplateNotFound as error:
         raise TemplateProblem(str(error), 0, "there is no such template") from None
     except TemplateSyntaxError as error:
         raise TemplateProblem(error.name or template, error.lineno, str(error.message)) from None
-    except (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError) as error:
+    except (
+        TemplateError,
+        ArithmeticError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        LookupError,
+    ) as error:
         raise TemplateProblem(template, _line(error), str(error)) from None
 
 

@@ -1,4 +1,6 @@
-"""A list's look, made legible: an author's one colour becomes a button, and links on white and in the dark. Pure."""
+"""A list's look, made legible: an author's one colour becomes a button, and links on white and in
+the dark. Pure.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ _COLOR = re.compile(r"#[0-9a-f]{6}", re.I)
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """What templates style with. `radius` and `small_radius` in pixels."""
+    """What templates style with.
+
+    `radius` and `small_radius` in pixels.
+    """
 
     accent: str
     on_accent: str
@@ -63,7 +68,9 @@ def legible(color: str, background: str) -> str:
     """`color`, or as little darker or lighter as it takes to be read on `background`."""
     target = 0 if _luminance(background) > 0.18 else 255
     for step in range(21):
-        mixed = "#" + "".join(f"{round(part + (target - part) * step / 20):02x}" for part in _parts(color))
+        mixed = "#" + "".join(
+            f"{round(part + (target - part) * step / 20):02x}" for part in _parts(color)
+        )
         if contrast(mixed, background) >= CONTRAST:
             return mixed
     return mixed
@@ -74,5 +81,8 @@ def _parts(color: str) -> tuple[int, int, int]:
 
 
 def _luminance(color: str) -> float:
-    linear = [(c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4) for c in (p / 255 for p in _parts(color))]
+    linear = [
+        (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)
+        for c in (p / 255 for p in _parts(color))
+    ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -14,7 +14,7 @@ assert models.Delivery.__table__ in target_metadata.tables.values()
 
 
 def run() -> None:
-    """Upgrades the database named in the configuration's attributes."""
+    """Upgrade the database named in the configuration's attributes."""
     url = str(context.config.attributes["url"])
     with create_engine(url, poolclass=NullPool).connect() as connection:
         _let_tables_be_rebuilt(connection)
@@ -23,8 +23,11 @@ def run() -> None:
 
 
 def _let_tables_be_rebuilt(connection: Connection) -> None:
-    """SQLite changes a constraint by making the table anew. Were foreign keys enforced meanwhile, dropping the old one
-    would delete the rows that refer to it (sqlite.org/lang_altertable.html, §7). A pragma of this connection only."""
+    """SQLite changes a constraint by making the table anew.
+
+    Were foreign keys enforced meanwhile, dropping the old one would delete the rows that refer to
+    it (sqlite.org/lang_altertable.html, §7). A pragma of this connection only.
+    """
     driver = connection.connection.dbapi_connection
     if connection.dialect.name == "sqlite" and driver is not None:
         driver.execute("PRAGMA foreign_keys=OFF")

@@ -1,16 +1,25 @@
 """The tables, by neighbourhood: columns and constraints, and no verbs."""
 
-from newsletter.models.campaigns import Campaign, CampaignEntry, Edition, Period
+from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, Edition
 from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed
-from newsletter.models.letters import Picture, Step, StepTaken
+from newsletter.models.letters import Picture, SeriesLetter, SeriesLetterSent
 from newsletter.models.lists import FormField, MailingList
-from newsletter.models.operation import Counter, Installation, InstallationKey, LastingKey, Rest, SenderState, WorkerRow
+from newsletter.models.operation import (
+    Counter,
+    DomainBackoff,
+    Installation,
+    InstallationKey,
+    LastingKey,
+    SenderState,
+    Worker,
+)
 from newsletter.models.outbox import Delivery, Lease
 from newsletter.models.resources import Resource
 from newsletter.models.subscribers import (
     AddressChange,
     ConsentEvent,
+    ConsentText,
     Mailbox,
     RetiredHandle,
     Subscriber,
@@ -18,7 +27,6 @@ from newsletter.models.subscribers import (
     SubscriptionRequest,
     Suppression,
     Tag,
-    Wording,
 )
 from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
@@ -27,9 +35,12 @@ __all__ = [
     "Campaign",
     "CampaignEntry",
     "ConsentEvent",
+    "ConsentText",
     "Counter",
     "Delivery",
     "DigestIntro",
+    "DigestPeriod",
+    "DomainBackoff",
     "Edition",
     "Entry",
     "Event",
@@ -41,14 +52,12 @@ __all__ = [
     "Lease",
     "Mailbox",
     "MailingList",
-    "Period",
     "Picture",
     "Resource",
-    "Rest",
     "RetiredHandle",
     "SenderState",
-    "Step",
-    "StepTaken",
+    "SeriesLetter",
+    "SeriesLetterSent",
     "Subscriber",
     "Subscription",
     "SubscriptionRequest",
@@ -56,6 +65,5 @@ __all__ = [
     "Tag",
     "Topic",
     "TopicSource",
-    "Wording",
-    "WorkerRow",
+    "Worker",
 ]

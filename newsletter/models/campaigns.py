@@ -17,18 +17,23 @@ from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus
 
 
 class Campaign(Base):
-    """One mailing. `handle` names it outside (its page in the archive); `seed` draws who gets which of two subjects.
-    `first_id`–`last_id` are its deliveries, frozen in one transaction; `leased_id` is how far workers have taken slices
-    of them.
+    """One mailing.
 
-    Of a letter: `source` is its file's text, `file` where that lay, `pictures` its local pictures (source → name),
-    `segment` who of the list gets it, `digest` tells one letter's content from another's. With a `subject_b`, `share`
-    percent of its readers get one of the two subjects each, and the others wait for the `picked` one (a or b).
+    `handle` names it outside (its page in the archive); `seed` draws who gets which of two
+    subjects. `first_id`–`last_id` are its deliveries, frozen in one transaction; `leased_id` is how
+    far workers have taken slices of them.
 
-    A digest `repeats` where it carries nothing that another had not, and no words of its author's: the archive has it,
-    and does not list it.
+    Of a letter: `source` is its file's text, `file` where that lay, `pictures` its local pictures
+    (source → name), `segment` who of the list gets it, `digest` tells one letter's content from
+    another's. With a `subject_b`, `share` percent of its readers get one of the two subjects each,
+    and the others wait for the `picked` one (a or b).
 
-    A `permission` asks its readers to confirm again until `answer_by`; `settled_at`: when the silent were let go."""
+    A digest `repeats` where it carries nothing that another had not, and no words of its author's:
+    the archive has it, and does not list it.
+
+    A `permission` asks its readers to confirm again until `answer_by`; `settled_at`: when the
+    silent were let go.
+    """
 
     __tablename__ = "campaigns"
     __table_args__ = (
@@ -73,14 +78,19 @@ WEB = -1
 
 
 class Edition(Base):
-    """What one group of readers gets: those whose deliveries carry the same number, `cursor` (in a letter 0, or 1 for
-    its second subject); in each `language` that one of them reads, and in the list's (""). Subject, text and HTML are
-    finished but for the slots, and never change once written. The number -1 (`WEB`) is the archive's: all that anybody
-    got, and nothing of a reader. `entries` holds the ids of what a digest's edition carries; `fields` makes each
-    reader's values of a letter's own slots (mail/templating/merge_fields.py)."""
+    """What one group of readers gets: those whose deliveries carry the same number, `cursor` (in a
+    letter 0, or 1 for its second subject); in each `language` that one of them reads, and in the
+    list's (""). Subject, text and HTML are finished but for the slots, and never change once
+    written. The number -1 (`WEB`) is the archive's: all that anybody got, and nothing of a reader.
+    `entries` holds the ids of what a digest's edition carries; `fields` makes each reader's values
+    of a letter's own slots (mail/templating/merge_fields.py).
+    """
 
     __tablename__ = "editions"
-    __table_args__ = (UniqueConstraint("campaign_id", "cursor", "language"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "cursor", "language"),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     campaign_id: Mapped[int] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))
@@ -98,17 +108,21 @@ class CampaignEntry(Base):
 
     __tablename__ = "campaign_entries"
 
-    campaign_id: Mapped[int] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"), primary_key=True)
-    entry_id: Mapped[int] = mapped_column(ForeignKey(Entry.id, ondelete="CASCADE"), primary_key=True)
+    campaign_id: Mapped[int] = mapped_column(
+        ForeignKey(Campaign.id, ondelete="CASCADE"), primary_key=True
+    )
+    entry_id: Mapped[int] = mapped_column(
+        ForeignKey(Entry.id, ondelete="CASCADE"), primary_key=True
+    )
     position: Mapped[int] = mapped_column(Integer)
 
     entry: Mapped[Entry] = relationship()
 
 
-class Period(Base):
+class DigestPeriod(Base):
     """A digest period that has been dealt with, once: by a campaign, or by nothing, and `why`."""
 
-    __tablename__ = "periods"
+    __tablename__ = "digest_periods"
     __table_args__ = (UniqueConstraint("list_id", "cadence", "key"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -41,7 +41,11 @@ class Event(Base):
     actor: Mapped[Actor] = mapped_column(ClosedSet(Actor, 12))
     reason: Mapped[str] = mapped_column(String(40), default="")
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"), index=True)
-    subscription_id: Mapped[int | None] = mapped_column(ForeignKey(Subscription.id, ondelete="CASCADE"))
+    subscription_id: Mapped[int | None] = mapped_column(
+        ForeignKey(Subscription.id, ondelete="CASCADE")
+    )
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))
     entry_id: Mapped[int | None] = mapped_column(ForeignKey(Entry.id, ondelete="CASCADE"))
-    consent_event_id: Mapped[int | None] = mapped_column(ForeignKey(ConsentEvent.id, ondelete="CASCADE"))
+    consent_event_id: Mapped[int | None] = mapped_column(
+        ForeignKey(ConsentEvent.id, ondelete="CASCADE")
+    )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, Boolean, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from newsletter.db.closed_set import ClosedSet, member_check
@@ -16,10 +26,13 @@ FATES = ("new", "held", "ready", "skipped", "sent")
 
 
 class Feed(Base):
-    """A source of one list. `next_poll_at` says when it is due, and is moved on to claim a poll; `body_digest` tells an
-    answer that says what the last one said; `told_at`: when its author was told that it fails; `leaves_out`: kinds of
-    videos that are not taken (feeds/youtube.py); `page_pictures`: pictures are looked for on the entries' pages;
-    `entries_at_once`: how many it had when it last had any."""
+    """A source of one list.
+
+    `next_poll_at` says when it is due, and is moved on to claim a poll; `body_digest` tells an
+    answer that says what the last one said; `told_at`: when its author was told that it fails;
+    `leaves_out`: kinds of videos that are not taken (feeds/youtube.py); `page_pictures`: pictures
+    are looked for on the entries' pages; `entries_at_once`: how many it had when it last had any.
+    """
 
     __tablename__ = "feeds"
     __table_args__ = (
@@ -56,11 +69,15 @@ class Feed(Base):
 
 
 class Entry(Base):
-    """An item of a feed. `fate` says what becomes of it, `why` in words; `seq` orders what readers are owed: a list's
-    next number, given when the entry becomes ready. `first_seq`: its number before its feed took it back
-    and brought it again, for those who have not had it. `matures_at`: not in an instant mail before (empty: at once);
-    `withdrawn_at`: since when its feed has it no more; `by_hand`: the author has decided, and no poll changes
-    its fate; `shown_in_id`: the post of the list that shows this video."""
+    """An item of a feed.
+
+    `fate` says what becomes of it, `why` in words; `seq` orders what readers are owed: a list's
+    next number, given when the entry becomes ready. `first_seq`: its number before its feed took it
+    back and brought it again, for those who have not had it. `matures_at`: not in an instant mail
+    before (empty: at once); `withdrawn_at`: since when its feed has it no more; `by_hand`: the
+    author has decided, and no poll changes its fate; `shown_in_id`: the post of the list that shows
+    this video.
+    """
 
     __tablename__ = "entries"
     __table_args__ = (

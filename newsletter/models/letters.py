@@ -14,8 +14,10 @@ from newsletter.models.subscribers import Subscription
 
 
 class Picture(Base):
-    """A picture made fit for mail, named by its content, as the archive serves it. In the database and not in a folder:
-    every machine serves it, and a backup carries it."""
+    """A picture made fit for mail, named by its content, as the archive serves it.
+
+    In the database and not in a folder: every machine serves it, and a backup carries it.
+    """
 
     __tablename__ = "pictures"
 
@@ -26,11 +28,13 @@ class Picture(Base):
     created_at: Mapped[datetime]
 
 
-class Step(Base):
-    """A letter of a list's series: it goes to a reader `after_seconds` after the series began for her. It is owed to
-    whoever's moment for it comes after `created_at`. `source`, `file`, `pictures`, `digest` as in a campaign."""
+class SeriesLetter(Base):
+    """A letter of a list's series: it goes to a reader `after_seconds` after the series began for
+    her. It is owed to whoever's moment for it comes after `created_at`. `source`, `file`,
+    `pictures`, `digest` as in a campaign.
+    """
 
-    __tablename__ = "steps"
+    __tablename__ = "series_letters"
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -47,11 +51,15 @@ class Step(Base):
     mailing_list: Mapped[MailingList] = relationship()
 
 
-class StepTaken(Base):
+class SeriesLetterSent(Base):
     """That a reader's letter of the series was queued, once and for ever."""
 
-    __tablename__ = "steps_taken"
+    __tablename__ = "series_letters_sent"
 
-    subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="CASCADE"), primary_key=True)
-    step_id: Mapped[int] = mapped_column(ForeignKey(Step.id, ondelete="CASCADE"), primary_key=True)
+    subscription_id: Mapped[int] = mapped_column(
+        ForeignKey(Subscription.id, ondelete="CASCADE"), primary_key=True
+    )
+    step_id: Mapped[int] = mapped_column(
+        ForeignKey(SeriesLetter.id, ondelete="CASCADE"), primary_key=True
+    )
     at: Mapped[datetime]

@@ -17,12 +17,15 @@ FIELD_KINDS = ("text", "choice", "checkbox", "consent")
 
 
 class MailingList(Base):
-    """A newsletter: its sender, its rhythm, its texts. `schedule_since`: moments before it are not caught up on.
+    """A newsletter: its sender, its rhythm, its texts.
 
-    A scheduled digest waits for `digest_min_entries`, `digest_max_wait` days at most. `section_order` holds the ids of
-    the feeds or topics (`digest_sections`) that come first.
+    `schedule_since`: moments before it are not caught up on.
 
-    `flood_told_at`: when the author was told that confirmations wait because of a flood of sign-ups.
+    A scheduled digest waits for `digest_min_entries`, `digest_max_wait` days at most.
+    `section_order` holds the ids of the feeds or topics (`digest_sections`) that come first.
+
+    `flood_told_at`: when the author was told that confirmations wait because of a flood of
+    sign-ups.
     """
 
     __tablename__ = "mailing_lists"
@@ -79,7 +82,10 @@ class MailingList(Base):
 
 
 class FormField(Base):
-    """A field of the author's own in a list's form. The `label` of a `consent` is the wording that is agreed to."""
+    """A field of the author's own in a list's form.
+
+    The `label` of a `consent` is the wording that is agreed to.
+    """
 
     __tablename__ = "form_fields"
     __table_args__ = (

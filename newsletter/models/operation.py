@@ -11,8 +11,9 @@ from newsletter.db.session import Base
 
 
 class Counter(Base):
-    """How often `name` happened in the window that begins at `starts_at` (since 1970, in seconds; in milliseconds
-    where the pace of sending is counted)."""
+    """How often `name` happened in the window that begins at `starts_at` (since 1970, in seconds;
+    in milliseconds where the pace of sending is counted).
+    """
 
     __tablename__ = "counters"
 
@@ -34,7 +35,7 @@ class InstallationKey(Base):
     value: Mapped[str] = mapped_column(String(64))
 
 
-class WorkerRow(Base):
+class Worker(Base):
     """A worker process and when it last ticked."""
 
     __tablename__ = "workers"
@@ -43,10 +44,12 @@ class WorkerRow(Base):
     ticked_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class Rest(Base):
-    """A recipients' domain that refuses us: campaigns leave it alone `until` then; `seconds` is how long that is."""
+class DomainBackoff(Base):
+    """A recipients' domain that refuses us: campaigns leave it alone `until` then; `seconds` is how
+    long that is.
+    """
 
-    __tablename__ = "rests"
+    __tablename__ = "domain_backoffs"
 
     domain: Mapped[str] = mapped_column(String(255), primary_key=True)
     until: Mapped[datetime]
@@ -55,10 +58,12 @@ class Rest(Base):
 
 
 class LastingKey(Base):
-    """A random key for hashes that must be recognised for as long as the installation lives: suppressions, erasures.
+    """A random key for hashes that must be recognised for as long as the installation lives:
+    suppressions, erasures.
 
-    It is independent of `secret_key`, so that replacing that one forgets nothing. The oldest key makes new hashes. A
-    restore adds the keys of the database that it replaces, so that the hashes of both are still recognised.
+    It is independent of `secret_key`, so that replacing that one forgets nothing. The oldest key
+    makes new hashes. A restore adds the keys of the database that it replaces, so that the hashes
+    of both are still recognised.
     """
 
     __tablename__ = "lasting_keys"
@@ -72,8 +77,8 @@ class LastingKey(Base):
 class Installation(Base):
     """One row about the installation as a whole.
 
-    `key_fingerprint` identifies the `secret_key` that signs this installation's links, without revealing it. While
-    `held_at` is set nothing is mailed; `held_because` is the reason.
+    `key_fingerprint` identifies the `secret_key` that signs this installation's links, without
+    revealing it. While `held_at` is set nothing is mailed; `held_because` is the reason.
     """
 
     __tablename__ = "installation"
@@ -89,9 +94,10 @@ class SenderState(Base):
     """One reason why mail leaves slowly or not at all, as every process sees it.
 
     `cause` is one of `newsletter.services.sender_state`. Sending rests `until` then where the cause
-    stops it; `seconds` is the length of that rest, and the next one is twice as long. `why` holds the
-    server's own words, `server` the name of the server that said them. `rate` is the pace that was
-    learnt, in messages per second. `since`: when the trouble began; `told_at`: when an author was told.
+    stops it; `seconds` is the length of that rest, and the next one is twice as long. `why` holds
+    the server's own words, `server` the name of the server that said them. `rate` is the pace that
+    was learnt, in messages per second. `since`: when the trouble began; `told_at`: when an author
+    was told.
     """
 
     __tablename__ = "sender_states"

@@ -1,4 +1,7 @@
-"""The outbox: one row per message, and who is working on which. Only newsletter/outbox.py writes here."""
+"""The outbox: one row per message, and who is working on which.
+
+Only newsletter/outbox.py writes here.
+"""
 
 from __future__ import annotations
 
@@ -31,16 +34,16 @@ WAITING = ("queued", "in_doubt")
 class Delivery(Base):
     """One message to one subscription.
 
-    `mail` names its templates. A campaign's rows are worked through in slices, by id, and written once, when their
-    outcome is known: while that lasts `due_at` is empty. What asks a
-    stranger to confirm has none while it is held at the gate. What is
-    taken on its own (a confirmation, a retry, a row left
-    by a crash) has a `due_at`, and a `lease_id` while a worker holds it. One in doubt without a `due_at` is not offered
-    again until its author says so.
+    `mail` names its templates. A campaign's rows are worked through in slices, by id, and written
+    once, when their outcome is known: while that lasts `due_at` is empty. What asks a stranger to
+    confirm has none while it is held at the gate. What is taken on its own (a confirmation, a
+    retry, a row left by a crash) has a `due_at`, and a `lease_id` while a worker holds it. One in
+    doubt without a `due_at` is not offered again until its author says so.
 
-    `attempts` counts refusals for now, `doubts` how often a server may have taken it unheard, `lost_replies` how many
-    of these were a lost reply to the final dot. `crashes`: 0, or 1 for what was in flight when a worker died, and one
-    more each time it was in flight alone then; 0 again once a worker has lived through it.
+    `attempts` counts refusals for now, `doubts` how often a server may have taken it unheard,
+    `lost_replies` how many of these were a lost reply to the final dot. `crashes`: 0, or 1 for what
+    was in flight when a worker died, and one more each time it was in flight alone then; 0 again
+    once a worker has lived through it.
     """
 
     __tablename__ = "deliveries"
@@ -56,8 +59,12 @@ class Delivery(Base):
         Index(
             "ix_deliveries_held",
             "id",
-            postgresql_where=text("mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"),
-            sqlite_where=text("mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"),
+            postgresql_where=text(
+                "mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"
+            ),
+            sqlite_where=text(
+                "mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"
+            ),
         ),
         Index(
             "ix_deliveries_lease_id",
@@ -69,7 +76,9 @@ class Delivery(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    subscription_id: Mapped[int | None] = mapped_column(ForeignKey(Subscription.id, ondelete="SET NULL"))
+    subscription_id: Mapped[int | None] = mapped_column(
+        ForeignKey(Subscription.id, ondelete="SET NULL")
+    )
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))
     mail: Mapped[str] = mapped_column(String(16))
     cursor: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
@@ -88,10 +97,12 @@ class Delivery(Base):
 
 
 class Lease(Base):
-    """Deliveries that one worker holds until `expires_at` (seconds since 1970 by the database's clock): the slice
-    `first_id`–`last_id` of a campaign, or (campaign empty) the rows that carry its id. Ids are never reused, so that
-    the id is the fencing token. Rows up to `through_id` may have been offered to a server. A lease that is `alone`
-    holds one row, and while that is in flight its worker has nothing else in flight."""
+    """Deliveries that one worker holds until `expires_at` (seconds since 1970 by the database's
+    clock): the slice `first_id`–`last_id` of a campaign, or (campaign empty) the rows that carry
+    its id. Ids are never reused, so that the id is the fencing token. Rows up to `through_id` may
+    have been offered to a server. A lease that is `alone` holds one row, and while that is in
+    flight its worker has nothing else in flight.
+    """
 
     __tablename__ = "leases"
     __table_args__ = {"sqlite_autoincrement": True}

@@ -11,8 +11,10 @@ from newsletter.db.session import Base
 
 
 class Resource(Base):
-    """A file, known by `name` in mails (``resource("guide")``). Its bytes lie in a folder beside the settings, under
-    their own SHA-256 (`digest`)."""
+    """A file, known by `name` in mails (``resource("guide")``).
+
+    Its bytes lie in a folder beside the settings, under their own SHA-256 (`digest`).
+    """
 
     __tablename__ = "resources"
 

@@ -28,8 +28,10 @@ STATUSES = tuple(SubscriptionStatus)
 
 
 class Subscriber(Base):
-    """One person's address. `email` is what is sent to, `email_key` what is unique; `new_email` waits to be
-    confirmed."""
+    """One person's address.
+
+    `email` is what is sent to, `email_key` what is unique; `new_email` waits to be confirmed.
+    """
 
     __tablename__ = "subscribers"
     __table_args__ = {"sqlite_autoincrement": True}
@@ -50,23 +52,29 @@ class Subscriber(Base):
 
 
 class Tag(Base):
-    """A word the author has put on a subscriber (``berlin``), for segments. Small letters, no spaces at its ends."""
+    """A word the author has put on a subscriber (``berlin``), for segments.
+
+    Small letters, no spaces at its ends.
+    """
 
     __tablename__ = "subscriber_tags"
     __table_args__ = (Index("ix_subscriber_tags_tag", "tag"),)
 
-    subscriber_id: Mapped[int] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"), primary_key=True)
+    subscriber_id: Mapped[int] = mapped_column(
+        ForeignKey(Subscriber.id, ondelete="CASCADE"), primary_key=True
+    )
     tag: Mapped[str] = mapped_column(String(60), primary_key=True)
 
 
 class Subscription(Base):
     """A subscriber on a list.
 
-    `topics` holds the ids of those chosen, ascending, with commas between ("3,7"); empty means all of them.
-    `round` is the number of the latest request (`SubscriptionRequest`), so that a confirmation link made before an
-    unsubscription opens nothing any more. `cursor`: entries of the list up to this sequence number are settled for this
-    reader; `joined_seq`: up to this one they were there before she was. `series_at`: when the list's series began for
-    this reader; `series_due_at`: when to look whether its next letter is due. `confirmation_at`: when the latest
+    `topics` holds the ids of those chosen, ascending, with commas between ("3,7"); empty means all
+    of them. `round` is the number of the latest request (`SubscriptionRequest`), so that a
+    confirmation link made before an unsubscription opens nothing any more. `cursor`: entries of the
+    list up to this sequence number are settled for this reader; `joined_seq`: up to this one they
+    were there before she was. `series_at`: when the list's series began for this reader;
+    `series_due_at`: when to look whether its next letter is due. `confirmation_at`: when the latest
     request was made. `answers`: what was filled into the author's own fields.
     """
 
@@ -87,7 +95,9 @@ class Subscription(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     handle: Mapped[str] = mapped_column(String(20), unique=True)
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
-    subscriber_id: Mapped[int] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"), index=True)
+    subscriber_id: Mapped[int] = mapped_column(
+        ForeignKey(Subscriber.id, ondelete="CASCADE"), index=True
+    )
     status: Mapped[SubscriptionStatus] = mapped_column(ClosedSet(SubscriptionStatus, 12))
     cadence: Mapped[Cadence] = mapped_column(ClosedSet(Cadence, 10))
     round: Mapped[int] = mapped_column(Integer, default=1)
@@ -116,7 +126,9 @@ class RetiredHandle(Base):
     __tablename__ = "retired_handles"
 
     handle: Mapped[str] = mapped_column(String(20), primary_key=True)
-    subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="CASCADE"), index=True)
+    subscription_id: Mapped[int] = mapped_column(
+        ForeignKey(Subscription.id, ondelete="CASCADE"), index=True
+    )
     retired_at: Mapped[datetime]
 
 
@@ -126,7 +138,9 @@ class AddressChange(Base):
     __tablename__ = "address_changes"
 
     handle: Mapped[str] = mapped_column(String(20), primary_key=True)
-    subscriber_id: Mapped[int] = mapped_column(ForeignKey(Subscriber.id, ondelete="CASCADE"), index=True)
+    subscriber_id: Mapped[int] = mapped_column(
+        ForeignKey(Subscriber.id, ondelete="CASCADE"), index=True
+    )
     list_id: Mapped[int] = mapped_column(ForeignKey(MailingList.id, ondelete="CASCADE"))
     old_email: Mapped[str] = mapped_column(String(254))
     old_email_key: Mapped[str] = mapped_column(String(254))
@@ -137,11 +151,12 @@ class AddressChange(Base):
     mailing_list: Mapped[MailingList] = relationship()
 
 
-class Wording(Base):
-    """A text somebody agreed to, known by the SHA-256 of its content: it cannot change without becoming another one;
-    a trigger refuses to try."""
+class ConsentText(Base):
+    """A text somebody agreed to, known by the SHA-256 of its content: it cannot change without
+    becoming another one; a trigger refuses to try.
+    """
 
-    __tablename__ = "wordings"
+    __tablename__ = "consent_texts"
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     text: Mapped[str] = mapped_column(Text)
@@ -149,41 +164,49 @@ class Wording(Base):
 
 
 class ConsentEvent(Base):
-    """Evidence, only ever added: what happened to a subscription, on whose word, with which wording, on which page and
-    through which form; `message_id` is the confirmation's. Of an event nothing ever changes but its `ip`, which is cut
-    to its network after a while: a trigger refuses the rest (migrations/versions/0001_initial.py)."""
+    """Evidence, only ever added: what happened to a subscription, on whose word, with which
+    wording, on which page and through which form; `message_id` is the confirmation's. Of an event
+    nothing ever changes but its `ip`, which is cut to its network after a while: a trigger refuses
+    the rest (migrations/versions/0001_initial.py).
+    """
 
     __tablename__ = "consent_events"
     __table_args__ = {"sqlite_autoincrement": True}
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="CASCADE"), index=True)
+    subscription_id: Mapped[int] = mapped_column(
+        ForeignKey(Subscription.id, ondelete="CASCADE"), index=True
+    )
     kind: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime]
     source: Mapped[str] = mapped_column(String(20))
     form: Mapped[str] = mapped_column(String(40), default="", server_default="")
-    wording_hash: Mapped[str | None] = mapped_column(ForeignKey(Wording.hash))
+    wording_hash: Mapped[str | None] = mapped_column(ForeignKey(ConsentText.hash))
     page: Mapped[str] = mapped_column(String(500), default="")
     ip: Mapped[str] = mapped_column(String(50), default="")
     user_agent: Mapped[str] = mapped_column(String(300), default="")
     message_id: Mapped[str] = mapped_column(String(300), default="", server_default="")
     note: Mapped[str] = mapped_column(String(500), default="")
 
-    wording: Mapped[Wording | None] = relationship()
+    wording: Mapped[ConsentText | None] = relationship()
 
 
 class SubscriptionRequest(Base):
-    """A request to subscribe, as somebody made it; it counts once the link in its own mail is confirmed.
+    """A request to subscribe, as somebody made it; it counts once the link in its own mail is
+    confirmed.
 
-    `number` counts a subscription's requests and stands in the link. `agreed` maps the author's consent fields that
-    were ticked to their wording. `delivery_id` is the confirmation's (outbox), None while none may be mailed; it is no
-    foreign key, because the outbox refers to subscriptions. `network` is the visitor's and `proven` tells that a puzzle
-    was solved: what a flood is told from. Rows are deleted when the subscription ends, or after a fortnight.
+    `number` counts a subscription's requests and stands in the link. `agreed` maps the author's
+    consent fields that were ticked to their wording. `delivery_id` is the confirmation's (outbox),
+    None while none may be mailed; it is no foreign key, because the outbox refers to subscriptions.
+    `network` is the visitor's and `proven` tells that a puzzle was solved: what a flood is told
+    from. Rows are deleted when the subscription ends, or after a fortnight.
     """
 
     __tablename__ = "subscription_requests"
 
-    subscription_id: Mapped[int] = mapped_column(ForeignKey(Subscription.id, ondelete="CASCADE"), primary_key=True)
+    subscription_id: Mapped[int] = mapped_column(
+        ForeignKey(Subscription.id, ondelete="CASCADE"), primary_key=True
+    )
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     cadence: Mapped[Cadence] = mapped_column(ClosedSet(Cadence, 10))
     topics: Mapped[str] = mapped_column(String(500), default="", server_default="")
@@ -191,21 +214,22 @@ class SubscriptionRequest(Base):
     language: Mapped[str] = mapped_column(String(20), default="", server_default="")
     answers: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     agreed: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
-    wording_hash: Mapped[str | None] = mapped_column(ForeignKey(Wording.hash))
+    wording_hash: Mapped[str | None] = mapped_column(ForeignKey(ConsentText.hash))
     delivery_id: Mapped[int | None] = mapped_column(BigId, index=True)
     message_id: Mapped[str] = mapped_column(String(300), default="", server_default="")
     network: Mapped[str] = mapped_column(String(50), default="", server_default="")
     proven: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(index=True)
 
-    wording: Mapped[Wording | None] = relationship()
+    wording: Mapped[ConsentText | None] = relationship()
 
 
 class Mailbox(Base):
     """Mails that web requests have caused to one mailbox, over all lists and spellings.
 
-    It is known by the keyed hash of its folded address (`addresses.fold_address`). `asked` counts the confirmations
-    that it did not answer. `mails` holds the latest mails: allowance, seconds since 1970, and id in the outbox.
+    It is known by the keyed hash of its folded address (`addresses.fold_address`). `asked` counts
+    the confirmations that it did not answer. `mails` holds the latest mails: allowance, seconds
+    since 1970, and id in the outbox.
     """
 
     __tablename__ = "mailboxes"
@@ -217,7 +241,10 @@ class Mailbox(Base):
 
 
 class Suppression(Base):
-    """An address never mailed again. `email_key` is emptied when the person is erased; `email_hash` stays."""
+    """An address never mailed again.
+
+    `email_key` is emptied when the person is erased; `email_hash` stays.
+    """
 
     __tablename__ = "suppressions"
     __table_args__ = (

@@ -1,4 +1,6 @@
-"""Topics: what an author's entries are about, where that is seen, and what the author says before the next digest."""
+"""Topics: what an author's entries are about, where that is seen, and what the author says before
+the next digest.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ class TopicSource(Base):
 
 
 class DigestIntro(Base):
-    """What the author wrote, in Markdown, for the next digest of one cadence; gone once that is composed."""
+    """What the author wrote, in Markdown, for the next digest of one cadence; gone once that is
+    composed.
+    """
 
     __tablename__ = "digest_intros"
     __table_args__ = (UniqueConstraint("list_id", "cadence"), {"sqlite_autoincrement": True})

@@ -1,15 +1,21 @@
-"""The outbox: enqueue, freeze, lease, record, recover, count. The only SQL that touches deliveries and leases.
+"""The outbox: enqueue, freeze, lease, record, recover, count.
+
+The only SQL that touches deliveries and leases.
 
 How a campaign is worked through, by any number of workers on one database:
 
 1. `freeze` writes one row per recipient, in one transaction, before the first message goes.
 2. `lease_slice` hands a worker the next slice of their ids. The rows themselves are only read.
-3. `Ledger.advance` notes how far into the slice messages may be offered, and is committed before they are.
-4. `Ledger.record` writes each row once, with its outcome, and tells which leases were taken over meanwhile.
-5. `recover` takes over what a dead worker held: rows it may have offered are in doubt, the others were not.
+3. `Ledger.advance` notes how far into the slice messages may be offered, and is committed before
+   they are.
+4. `Ledger.record` writes each row once, with its outcome, and tells which leases were taken over
+   meanwhile.
+5. `recover` takes over what a dead worker held: rows it may have offered are in doubt, the others
+   were not.
 
-What is taken on its own (a confirmation, a retry, what a dead worker left) has a `due_at` and is leased row by row with
-`lease_due`. Every function works inside the caller's transaction and commits nothing; the ledger has its own.
+What is taken on its own (a confirmation, a retry, what a dead worker left) has a `due_at` and is
+leased row by row with `lease_due`. Every function works inside the caller's transaction and commits
+nothing; the ledger has its own.
 """
 
 from newsletter.outbox.enqueue import (

@@ -18,6 +18,6 @@ def mailed_until(campaign: Campaign, moment: datetime) -> Select[tuple[int | Non
 
 
 def open_after(session: Session, campaign: Campaign, moment: datetime) -> bool:
-    """Whether a campaign has rows that wait, or were sent after `moment`."""
+    """Tell whether a campaign has rows that wait, or were sent after `moment`."""
     late = and_(deliveries.c.status == "sent", deliveries.c.finished_at > moment)
     return bool(session.scalar(select(exists().where(of(campaign), or_(unsettled, late)))))

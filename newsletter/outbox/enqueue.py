@@ -36,9 +36,10 @@ def enqueue(
     context: dict[str, Any] | None = None,
     held: bool = False,
 ) -> int:
-    """Queues one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks; or `held`, until it is
-    let go. Without a subscription it is a notice to the list's author, and `context` says where it goes. Returns its
-    id."""
+    """Queue one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks; or
+    `held`, until it is let go. Without a subscription it is a notice to the list's author, and
+    `context` says where it goes. Returns its id.
+    """
     row = {
         "mail": mail,
         "subscription_id": subscription_id,
@@ -51,11 +52,19 @@ def enqueue(
     return int(session.connection().execute(query, row).scalar_one())
 
 
-def freeze(session: Session, campaign: Campaign, readers: Select[tuple[int, int]], *, mail: str, now: datetime) -> int:
-    """Writes one row for each of `readers` (subscription id, cursor): from here on the campaign's recipients are fixed.
+def freeze(
+    session: Session,
+    campaign: Campaign,
+    readers: Select[tuple[int, int]],
+    *,
+    mail: str,
+    now: datetime,
+) -> int:
+    """Write one row for each of `readers` (subscription id, cursor): from here on the campaign's
+    recipients are fixed.
 
-    Returns how many there are, and notes them and their ids on the campaign. A second call adds to them (the readers of
-    a letter's better subject).
+    Returns how many there are, and notes them and their ids on the campaign. A second call adds to
+    them (the readers of a letter's better subject).
     """
     floor = session.scalar(select(func.coalesce(func.max(deliveries.c.id), 0)))
     chosen = readers.subquery()
@@ -89,35 +98,56 @@ def recipients(campaign: Campaign) -> Select[tuple[int]]:
 
 def without(campaign: Campaign) -> ColumnElement[bool]:
     """Subscriptions that have no row in a campaign yet."""
-    return ~exists().where(deliveries.c.campaign_id == campaign.id, deliveries.c.subscription_id == Subscription.id)
+    return ~exists().where(
+        deliveries.c.campaign_id == campaign.id, deliveries.c.subscription_id == Subscription.id
+    )
 
 
 def had(editions: Collection[tuple[int, int]]) -> ColumnElement[bool]:
     """Subscriptions that one of these editions (campaign, number) was made for."""
     got = deliveries.c
-    one_of = (and_(got.campaign_id == campaign, got.cursor == number) for campaign, number in editions)
+    one_of = (
+        and_(got.campaign_id == campaign, got.cursor == number) for campaign, number in editions
+    )
     return exists().where(got.subscription_id == Subscription.id, or_(false(), *one_of))
 
 
 def cancel(session: Session, subscription_ids: Sequence[int], *, now: datetime) -> int:
-    """Drops every waiting message to these subscriptions. Returns how many there were."""
-    return _cancel(session, deliveries.c.subscription_id.in_(subscription_ids), now, "the subscriber was removed")
+    """Drop every waiting message to these subscriptions.
+
+    Returns how many there were.
+    """
+    return _cancel(
+        session,
+        deliveries.c.subscription_id.in_(subscription_ids),
+        now,
+        "the subscriber was removed",
+    )
 
 
 def scrub(session: Session, subscription_ids: Sequence[int]) -> None:
-    """Takes out of these subscriptions' messages what a server or we have said of the person."""
+    """Take out of these subscriptions' messages what a server or we have said of the person."""
     which = deliveries.c.subscription_id.in_(subscription_ids)
     session.execute(update(deliveries).where(which).values(text=None, context=null()))
 
 
 def scrub_old(session: Session, mails: Sequence[str], *, before: datetime) -> None:
-    """The same for these kinds of mail, once they are done for so long: their `context` names an address."""
-    which = (deliveries.c.mail.in_(mails), deliveries.c.finished_at < before, deliveries.c.context.is_not(None))
+    """The same for these kinds of mail, once they are done for so long: their `context` names an
+    address.
+    """
+    which = (
+        deliveries.c.mail.in_(mails),
+        deliveries.c.finished_at < before,
+        deliveries.c.context.is_not(None),
+    )
     session.execute(update(deliveries).where(*which).values(text=None, context=null()))
 
 
 def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> int:
-    """Drops every waiting message of a campaign. Returns how many there were."""
+    """Drop every waiting message of a campaign.
+
+    Returns how many there were.
+    """
     return _cancel(session, of(campaign), now, "the campaign was cancelled")
 
 

@@ -1,5 +1,6 @@
-"""Mails that ask a stranger to confirm, and wait at the gate: held until it is known that their domain takes mail and
-no flood is on."""
+"""Mails that ask a stranger to confirm, and wait at the gate: held until it is known that their
+domain takes mail and no flood is on.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +18,11 @@ from newsletter.outbox.types import deliveries
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A mail at the gate; `list_id` and `domain` are None where its subscription is gone. `network` is that of the
-    visitor who asked; `proven` tells that they brought a puzzle's solution."""
+    """A mail at the gate; `list_id` and `domain` are None where its subscription is gone.
+
+    `network` is that of the visitor who asked; `proven` tells that they brought a puzzle's
+    solution.
+    """
 
     id: int
     list_id: int | None
@@ -28,7 +32,9 @@ class Waiting:
 
 
 # As the partial index has it, to the letter: with parameters no planner would know that it fits.
-_HELD = text("deliveries.mail IN ('confirm', 'address') AND deliveries.due_at IS NULL AND deliveries.status = 'queued'")
+_HELD = text(
+    "deliveries.mail IN ('confirm', 'address') AND deliveries.due_at IS NULL AND deliveries.status = 'queued'"
+)
 _UNTAKEN = select(deliveries.c.id).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True)),
     deliveries.c.status.in_(("failed", "cancelled")),
@@ -40,8 +46,12 @@ def held(session: Session, *, after_id: int, limit: int) -> list[Waiting]:
     """Those that wait, oldest first."""
     query = (
         select(
-            deliveries.c.id, deliveries.c.context, Subscription.list_id, Subscriber.email_key,
-            SubscriptionRequest.network, SubscriptionRequest.proven,
+            deliveries.c.id,
+            deliveries.c.context,
+            Subscription.list_id,
+            Subscriber.email_key,
+            SubscriptionRequest.network,
+            SubscriptionRequest.proven,
         )
         .outerjoin_from(deliveries, Subscription, Subscription.id == deliveries.c.subscription_id)
         .outerjoin(Subscriber, Subscriber.id == Subscription.subscriber_id)
@@ -49,12 +59,15 @@ def held(session: Session, *, after_id: int, limit: int) -> list[Waiting]:
         .where(_HELD, deliveries.c.id > after_id)
         .order_by(deliveries.c.id)
         .limit(limit)
-    )  # fmt: skip
+    )
     return [_waiting(row) for row in session.execute(query)]
 
 
 def _waiting(row: Row[*tuple[Any, ...]]) -> Waiting:
-    """Make a row of `held`. A new address's mail says itself where it goes, and who asked."""
+    """Make a row of `held`.
+
+    A new address's mail says itself where it goes, and who asked.
+    """
     id_, context, list_id, key, network, proven = tuple(row)
     context = context or {}
     address = key and str(context.get("to") or key)
@@ -65,7 +78,10 @@ def _waiting(row: Row[*tuple[Any, ...]]) -> Waiting:
 def held_of(session: Session, list_id: int) -> int:
     """How many wait for one list."""
     query = (
-        select(func.count()).select_from(deliveries).join(Subscription).where(_HELD, Subscription.list_id == list_id)
+        select(func.count())
+        .select_from(deliveries)
+        .join(Subscription)
+        .where(_HELD, Subscription.list_id == list_id)
     )
     return session.scalar(query) or 0
 
@@ -76,12 +92,18 @@ def still_held(session: Session, ids: Sequence[int]) -> set[int]:
 
 
 def let_go(session: Session, ids: Sequence[int], *, now: datetime) -> int:
-    """Lets mails go. Returns how many: another worker may have been quicker."""
+    """Let mails go.
+
+    Returns how many: another worker may have been quicker.
+    """
     return _update(session, ids, due_at=now)
 
 
 def drop(session: Session, ids: Sequence[int], why: str, *, now: datetime) -> int:
-    """Never sends these. Returns how many there were."""
+    """Never sends these.
+
+    Returns how many there were.
+    """
     return _update(session, ids, status="cancelled", text=why[:500], finished_at=now)
 
 
@@ -91,5 +113,7 @@ def find_untaken(session: Session, ids: Sequence[int]) -> set[int]:
 
 
 def _update(session: Session, ids: Sequence[int], **values: object) -> int:
-    result = session.execute(update(deliveries).where(_HELD, deliveries.c.id.in_(ids)).values(**values))
+    result = session.execute(
+        update(deliveries).where(_HELD, deliveries.c.id.in_(ids)).values(**values)
+    )
     return cast("CursorResult[Any]", result).rowcount

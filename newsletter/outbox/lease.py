@@ -16,7 +16,9 @@ SLICE = 500
 
 
 def lease_slice(session: Session, campaign_id: int, *, worker: str, seconds: int) -> Held | None:
-    """The next slice of a campaign's deliveries, or None when all are taken or it is not being sent."""
+    """The next slice of a campaign's deliveries, or None when all are taken or it is not being
+    sent.
+    """
     campaign = session.execute(
         select(Campaign.leased_id, Campaign.last_id)
         .where(Campaign.id == campaign_id, Campaign.status == "sending")
@@ -24,7 +26,9 @@ def lease_slice(session: Session, campaign_id: int, *, worker: str, seconds: int
     ).one_or_none()
     if campaign is None or campaign.leased_id >= campaign.last_id:
         return None
-    last = min(campaign.leased_id + SLICE, campaign.last_id)  # by ids: nobody looks for where a slice ends
+    last = min(
+        campaign.leased_id + SLICE, campaign.last_id
+    )  # by ids: nobody looks for where a slice ends
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(leased_id=last))
     return _new_lease(session, worker, seconds, campaign_id, campaign.leased_id + 1, last)
 
@@ -41,8 +45,8 @@ def lease_due(
 ) -> Held | None:
     """Rows that are due on their own: single mails (`campaign_id` None), or a campaign's retries.
 
-    With `alone`, one that was in flight when a worker died: the caller offers it while nothing else of its own is in
-    flight, so that a message which kills its worker is found out (R05).
+    With `alone`, one that was in flight when a worker died: the caller offers it while nothing else
+    of its own is in flight, so that a message which kills its worker is found out (R05).
     """
     ids = session.scalars(
         select(deliveries.c.id)
@@ -51,9 +55,13 @@ def lease_due(
             deliveries.c.lease_id.is_(None),
             deliveries.c.status.in_(WAITING),
             deliveries.c.crashes > 0 if alone else deliveries.c.crashes == 0,
-            deliveries.c.campaign_id == campaign_id if campaign_id else deliveries.c.campaign_id.is_(None),
+            deliveries.c.campaign_id == campaign_id
+            if campaign_id
+            else deliveries.c.campaign_id.is_(None),
         )
-        .order_by(deliveries.c.due_at, deliveries.c.id)  # as the index on what is due has it: no other row is looked at
+        .order_by(
+            deliveries.c.due_at, deliveries.c.id
+        )  # as the index on what is due has it: no other row is looked at
         .limit(1 if alone else limit)
         .with_for_update(skip_locked=True)
     ).all()

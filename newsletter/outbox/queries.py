@@ -14,7 +14,9 @@ from newsletter.outbox.types import DeliveryRow, Totals, deliveries, leases, of,
 
 def totals(session: Session, campaign: Campaign) -> Totals:
     """Where a campaign's recipients are now."""
-    query = select(deliveries.c.status, func.count()).where(of(campaign)).group_by(deliveries.c.status)
+    query = (
+        select(deliveries.c.status, func.count()).where(of(campaign)).group_by(deliveries.c.status)
+    )
     count = {status: int(number) for status, number in session.execute(query)}
     doubted = session.scalar(select(func.count()).where(of(campaign), deliveries.c.doubts > 0)) or 0
     return Totals(
@@ -29,7 +31,9 @@ def totals(session: Session, campaign: Campaign) -> Totals:
 
 
 def by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[int, int]]:
-    """For each edition of a campaign how many were sent, and how many of those readers have left the list since."""
+    """For each edition of a campaign how many were sent, and how many of those readers have left
+    the list since.
+    """
     left = func.sum(case((Subscription.status == "unsubscribed", 1), else_=0))
     query = (
         select(deliveries.c.cursor, func.count(), left)
@@ -41,7 +45,10 @@ def by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[int, int
 
 
 def worked_through(session: Session, campaign: Campaign) -> bool:
-    """Whether nobody is left to be mailed and no worker holds anything of it. Asks only small indexes."""
+    """Tell whether nobody is left to be mailed and no worker holds anything of it.
+
+    Asks only small indexes.
+    """
     if campaign.leased_id < campaign.last_id:
         return False
     held = exists().where(leases.c.campaign_id == campaign.id)
@@ -53,11 +60,15 @@ def due_campaigns(session: Session, *, now: datetime) -> list[int]:
     """Campaigns being sent that have something for a worker to do now, oldest first."""
     fresh = Campaign.leased_id < Campaign.last_id
     retries = exists().where(
-        deliveries.c.due_at <= now, deliveries.c.lease_id.is_(None), deliveries.c.campaign_id == Campaign.id
+        deliveries.c.due_at <= now,
+        deliveries.c.lease_id.is_(None),
+        deliveries.c.campaign_id == Campaign.id,
     )
     return list(
         session.scalars(
-            select(Campaign.id).where(Campaign.status == "sending", or_(fresh, retries)).order_by(Campaign.id)
+            select(Campaign.id)
+            .where(Campaign.status == "sending", or_(fresh, retries))
+            .order_by(Campaign.id)
         )
     )
 
@@ -76,14 +87,18 @@ def following(campaign_id: int, first_id: int, *, limit: int) -> Select[Any]:
 def next_due(session: Session) -> datetime | None:
     """When the next message that waits for its time is due, if one does."""
     found: datetime | None = session.scalar(
-        select(func.min(deliveries.c.due_at)).where(deliveries.c.due_at.is_not(None), deliveries.c.lease_id.is_(None))
+        select(func.min(deliveries.c.due_at)).where(
+            deliveries.c.due_at.is_not(None), deliveries.c.lease_id.is_(None)
+        )
     )
     return found
 
 
 def waits(session: Session, subscription_id: int, mail: str) -> bool:
-    """Whether a mail of this kind to a subscription has not been sent yet."""
-    row = exists().where(deliveries.c.subscription_id == subscription_id, deliveries.c.mail == mail, unsettled)
+    """Tell whether a mail of this kind to a subscription has not been sent yet."""
+    row = exists().where(
+        deliveries.c.subscription_id == subscription_id, deliveries.c.mail == mail, unsettled
+    )
     return bool(session.scalar(select(row)))
 
 
@@ -104,15 +119,25 @@ def rows(
 
 def history(session: Session, subscription_id: int) -> list[DeliveryRow]:
     """Everything that was ever queued for one subscription, oldest first."""
-    query = _reported().where(deliveries.c.subscription_id == subscription_id).order_by(deliveries.c.id)
+    query = (
+        _reported().where(deliveries.c.subscription_id == subscription_id).order_by(deliveries.c.id)
+    )
     return [DeliveryRow(*row) for row in session.execute(query)]
 
 
 def editions(session: Session, subscription_id: int) -> list[tuple[int, int, str, datetime | None]]:
-    """Which editions were made for one subscription, oldest first: (campaign, number, status, when it was settled)."""
-    query = select(deliveries.c.campaign_id, deliveries.c.cursor, deliveries.c.status, deliveries.c.finished_at)
-    own = query.where(deliveries.c.subscription_id == subscription_id, deliveries.c.campaign_id.is_not(None))
-    return [(row[0], row[1], row[2], row[3]) for row in session.execute(own.order_by(deliveries.c.id))]
+    """Which editions were made for one subscription, oldest first: (campaign, number, status, when
+    it was settled).
+    """
+    query = select(
+        deliveries.c.campaign_id, deliveries.c.cursor, deliveries.c.status, deliveries.c.finished_at
+    )
+    own = query.where(
+        deliveries.c.subscription_id == subscription_id, deliveries.c.campaign_id.is_not(None)
+    )
+    return [
+        (row[0], row[1], row[2], row[3]) for row in session.execute(own.order_by(deliveries.c.id))
+    ]
 
 
 def _reported() -> Select[Any]:
@@ -123,7 +148,8 @@ def _reported() -> Select[Any]:
             deliveries.c.mail,
             func.coalesce(Subscriber.email, ""),
             deliveries.c.status,
-            deliveries.c.attempts + case((deliveries.c.status == "sent", 1), else_=0),  # that which succeeded, too
+            deliveries.c.attempts
+            + case((deliveries.c.status == "sent", 1), else_=0),  # that which succeeded, too
             deliveries.c.doubts,
             deliveries.c.code,
             func.coalesce(deliveries.c.text, ""),

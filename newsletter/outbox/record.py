@@ -1,7 +1,8 @@
-"""What runs for every message: reads the rows of a lease, notes how far they may be offered, writes outcomes down.
+"""What runs for every message: reads the rows of a lease, notes how far they may be offered, writes
+outcomes down.
 
-The same transactions as elsewhere in this package, on a connection past the ORM: here microseconds count. A row is
-written once, when its outcome is known.
+The same transactions as elsewhere in this package, on a connection past the ORM: here microseconds
+count. A row is written once, when its outcome is known.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ _SLICE = _ROWS.format(
 )
 _DUE = _ROWS.format(open="d.lease_id = :lease AND d.status IN ('queued', 'in_doubt')")
 
-_ADVANCE = "UPDATE leases SET through_id = :through, expires_at = {now} + :seconds WHERE id = :lease"
+_ADVANCE = (
+    "UPDATE leases SET through_id = :through, expires_at = {now} + :seconds WHERE id = :lease"
+)
 # What a server has taken was sent, whatever was decided about the row while it was on its way.
 _SENT = """
 UPDATE deliveries SET status = 'sent', code = {code}, text = {text}, finished_at = {now}, due_at = NULL, lease_id = NULL
@@ -39,9 +42,11 @@ UPDATE deliveries SET status = 'sent', code = {code}, text = {text}, finished_at
 """
 _SENT_ONE = _SENT.format(code=":code", text=":text", now=":now", where="WHERE id = :id")
 _SENT_ALL = _SENT.format(
-    code="v.code", text="v.text", now=":now",
+    code="v.code",
+    text="v.text",
+    now=":now",
     where="FROM unnest(:ids::bigint[], :codes::int[], :texts::text[]) AS v(id, code, text) WHERE deliveries.id = v.id",
-)  # fmt: skip
+)
 _MARK = """
 UPDATE deliveries SET status = :status, code = :code, text = :text, attempts = attempts + :attempts,
        doubts = doubts + :doubts, lost_replies = lost_replies + :lost_replies,
@@ -57,28 +62,37 @@ class Ledger:
 
     def __init__(self) -> None:
         self._direct = DirectConnection()
-        clock = "unixepoch()" if self._direct.sqlite else "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)"
+        clock = (
+            "unixepoch()"
+            if self._direct.sqlite
+            else "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)"
+        )
         self._advance = self._direct.spelled(_ADVANCE.format(now=clock))
         self._mark = self._direct.spelled(_MARK)
 
     def close(self) -> None:
-        """Lets go of the database."""
+        """Let go of the database."""
         self._direct.close()
 
     def read(self, held: Held, *, after_id: int, limit: int) -> list[Row]:
-        """The next rows of a lease, by id, each with its reader as he is now; none of a campaign that is not being sent
-        any more."""
+        """The next rows of a lease, by id, each with its reader as he is now; none of a campaign
+        that is not being sent any more.
+        """
         if held.campaign_id is None:
             where: dict[str, Any] = {"lease": held.id}
         else:
             where = {"first": held.first_id, "last": held.last_id, "campaign": held.campaign_id}
         found = self._direct.rows(
-            _DUE if held.campaign_id is None else _SLICE, {**where, "after": after_id, "limit": limit}
+            _DUE if held.campaign_id is None else _SLICE,
+            {**where, "after": after_id, "limit": limit},
         )
         return [_row(found) for found in found]
 
     def advance(self, held: Held, *, through_id: int, seconds: int) -> None:
-        """Notes that messages up to `through_id` may be offered now, and renews the lease. Raises `LeaseLost`."""
+        """Note that messages up to `through_id` may be offered now, and renews the lease.
+
+        Raises `LeaseLost`.
+        """
         with self._direct.transaction() as connection:
             if not self._renewed(connection, held, through_id, seconds):
                 raise LeaseLost
@@ -87,15 +101,22 @@ class Ledger:
         values = {"through": through_id, "seconds": seconds, "lease": held.id}
         return bool(connection.execute(self._advance, values).rowcount == 1)
 
-    def record(self, groups: Sequence[tuple[Held, int, Sequence[Mark]]], *, now: datetime, seconds: int) -> set[int]:
-        """Writes outcomes down, in one transaction: of each lease its marks, and how far (`through_id`) it may go on.
+    def record(
+        self, groups: Sequence[tuple[Held, int, Sequence[Mark]]], *, now: datetime, seconds: int
+    ) -> set[int]:
+        """Write outcomes down, in one transaction: of each lease its marks, and how far
+        (`through_id`) it may go on.
 
-        Returns the leases that another worker has taken over: what a server accepted of those is recorded all the
-        same, the rest is the other worker's.
+        Returns the leases that another worker has taken over: what a server accepted of those is
+        recorded all the same, the rest is the other worker's.
         """
         lost = set()
         with self._direct.transaction() as connection:
-            for held, through_id, marks in groups:  # the lease before its rows, in the order in which `recover` locks
+            for (
+                held,
+                through_id,
+                marks,
+            ) in groups:  # the lease before its rows, in the order in which `recover` locks
                 ours = self._renewed(connection, held, through_id, seconds)
                 self._sent(connection, [mark for mark in marks if mark.status == "sent"], now)
                 if ours:
@@ -108,23 +129,36 @@ class Ledger:
         if not marks:
             return
         if self._direct.sqlite:
-            rows = [{"id": mark.id, "code": mark.code, "text": _text(mark), "now": _moment(now)} for mark in marks]
+            rows = [
+                {"id": mark.id, "code": mark.code, "text": _text(mark), "now": _moment(now)}
+                for mark in marks
+            ]
             connection.executemany(_SENT_ONE, rows)
         else:
             ids, codes = [mark.id for mark in marks], [mark.code for mark in marks]
-            values = {"ids": ids, "codes": codes, "texts": [_text(mark) for mark in marks], "now": now}
+            values = {
+                "ids": ids,
+                "codes": codes,
+                "texts": [_text(mark) for mark in marks],
+                "now": now,
+            }
             connection.execute(self._direct.spelled(_SENT_ALL), values)
 
     def _others(self, connection: Any, marks: Sequence[Mark], now: datetime) -> None:
         moment = _moment if self._direct.sqlite else _as_it_is
         for mark in marks:
             values = {
-                "id": mark.id, "status": mark.status, "code": mark.code, "text": _text(mark),
-                "attempts": mark.attempts, "doubts": mark.doubts, "lost_replies": mark.lost_replies,
+                "id": mark.id,
+                "status": mark.status,
+                "code": mark.code,
+                "text": _text(mark),
+                "attempts": mark.attempts,
+                "doubts": mark.doubts,
+                "lost_replies": mark.lost_replies,
                 "offered": int(mark.offered),
                 "due_at": moment(mark.due_at) if mark.due_at else None,
                 "finished_at": None if mark.due_at else moment(now),
-            }  # fmt: skip
+            }
             connection.execute(self._mark, values)
 
 

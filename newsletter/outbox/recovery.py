@@ -1,4 +1,6 @@
-"""What becomes of leases: given back, or, after a crash, taken over, with what was on its way in doubt."""
+"""What becomes of leases: given back, or, after a crash, taken over, with what was on its way in
+doubt.
+"""
 
 from __future__ import annotations
 
@@ -13,20 +15,28 @@ from newsletter.outbox.lease import open_rows, seconds_now
 from newsletter.outbox.types import Held, deliveries, leases
 
 CRASHES_ALONE = 2
-"""A message that was alone in flight so many times when its worker died is not offered again: it may be the cause."""
+"""A message that was alone in flight so many times when its worker died is not offered again: it
+may be the cause.
+"""
 SET_ASIDE = "set aside: the worker died twice while only this message was in flight"
 
 
 def release(session: Session, held: Held, *, now: datetime) -> None:
-    """Gives a lease back: what has no outcome was never offered, and is due again at once."""
+    """Give a lease back: what has no outcome was never offered, and is due again at once."""
     session.execute(update(deliveries).where(open_rows(held)).values(lease_id=None, due_at=now))
     session.execute(delete(leases).where(leases.c.id == held.id))
 
 
 def recover(
-    session: Session, *, now: datetime, alive: Callable[[str], bool], forgetful: Callable[[str], bool] = lambda _: False
+    session: Session,
+    *,
+    now: datetime,
+    alive: Callable[[str], bool],
+    forgetful: Callable[[str], bool] = lambda _: False,
 ) -> int:
-    """Takes over the leases that have run out or whose worker is not `alive`. Returns how many rows are in doubt now.
+    """Take over the leases that have run out or whose worker is not `alive`.
+
+    Returns how many rows are in doubt now.
 
     Of a worker whose last notes may be lost (`forgetful`), all that it held may have been offered.
     """
@@ -46,15 +56,25 @@ def recover(
 
 
 def _doubt(session: Session, held: Held, now: datetime, *, alone: bool) -> int:
-    """Put in doubt what may have been offered. Return how many rows that were.
+    """Put in doubt what may have been offered.
+
+    Return how many rows that were.
 
     `crashes` becomes 1 for what was in flight with others, and grows for what was in flight alone.
     """
     offered = and_(open_rows(held), deliveries.c.id <= held.through_id)
-    crashed = {"crashes": deliveries.c.crashes + 1 if alone else 1, "doubts": deliveries.c.doubts + 1, "lease_id": None}
+    crashed = {
+        "crashes": deliveries.c.crashes + 1 if alone else 1,
+        "doubts": deliveries.c.doubts + 1,
+        "lease_id": None,
+    }
     if alone:
         set_aside = update(deliveries).where(offered, deliveries.c.crashes >= CRASHES_ALONE)
-        session.execute(set_aside.values(status="failed", text=SET_ASIDE, due_at=None, finished_at=now, **crashed))
+        session.execute(
+            set_aside.values(
+                status="failed", text=SET_ASIDE, due_at=None, finished_at=now, **crashed
+            )
+        )
     again = update(deliveries).where(offered).values(status="in_doubt", due_at=now, **crashed)
     result = session.execute(again)
     return cast("CursorResult[Any]", result).rowcount

@@ -16,7 +16,10 @@ _references: WeakKeyDictionary[Engine, References] = WeakKeyDictionary()
 
 
 def references(session: Session) -> References:
-    """Return the names of this database's deliveries. Its key is read once a process: it never changes."""
+    """Return the names of this database's deliveries.
+
+    Its key is read once a process: it never changes.
+    """
     known = _references.get(db.engine)
     if known is None:
         known = _references[db.engine] = References(bytes.fromhex(session.scalars(_KEY).one()))

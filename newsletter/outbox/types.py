@@ -15,14 +15,18 @@ leases = cast(Table, Lease.__table__)
 
 
 unsettled: ColumnElement[bool] = or_(
-    deliveries.c.status == "queued", and_(deliveries.c.status == "in_doubt", deliveries.c.due_at.is_not(None))
+    deliveries.c.status == "queued",
+    and_(deliveries.c.status == "in_doubt", deliveries.c.due_at.is_not(None)),
 )
 """A delivery that may still be offered to a server, as SQL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A lease in a worker's hands. `through_id`: how far messages may have been offered."""
+    """A lease in a worker's hands.
+
+    `through_id`: how far messages may have been offered.
+    """
 
     id: int
     campaign_id: int | None
@@ -55,10 +59,12 @@ class Row(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What to write down of a delivery. `due_at`: when it is tried again (status stays open), else it is finished.
+    """What to write down of a delivery.
 
-    `attempts`, `doubts` and `lost_replies` are added to what was counted before. `offered`: whether a
-    server was offered the message, and the worker has lived through it.
+    `due_at`: when it is tried again (status stays open), else it is finished.
+
+    `attempts`, `doubts` and `lost_replies` are added to what was counted before. `offered`: whether
+    a server was offered the message, and the worker has lived through it.
     """
 
     id: int
@@ -74,8 +80,9 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Where a campaign's recipients are: recipients = sent + failed + cancelled + waiting + in_doubt. `doubted` counts
-    those that ever were in doubt, whatever became of them."""
+    """Where a campaign's recipients are: recipients = sent + failed + cancelled + waiting +
+    in_doubt. `doubted` counts those that ever were in doubt, whatever became of them.
+    """
 
     recipients: int = 0
     sent: int = 0
@@ -87,8 +94,11 @@ class Totals:
 
     @property
     def balanced(self) -> bool:
-        """Whether everyone is accounted for."""
-        return self.recipients == self.sent + self.failed + self.cancelled + self.waiting + self.in_doubt
+        """Tell whether everyone is accounted for."""
+        return (
+            self.recipients
+            == self.sent + self.failed + self.cancelled + self.waiting + self.in_doubt
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,4 +120,7 @@ class DeliveryRow:
 
 def of(campaign: Campaign) -> ColumnElement[bool]:
     """A campaign's deliveries: its own stretch of ids, so that a million others are not looked at."""
-    return and_(deliveries.c.campaign_id == campaign.id, deliveries.c.id.between(campaign.first_id, campaign.last_id))
+    return and_(
+        deliveries.c.campaign_id == campaign.id,
+        deliveries.c.id.between(campaign.first_id, campaign.last_id),
+    )

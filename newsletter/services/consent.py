@@ -1,4 +1,7 @@
-"""The consent record: what happened to a subscription, on whose word, with which wording. Only ever added to."""
+"""The consent record: what happened to a subscription, on whose word, with which wording.
+
+Only ever added to.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from newsletter.errors import NotFound
 from newsletter.html.sanitize import lines, plain
 from newsletter.i18n import Text, say
 from newsletter.link_purposes import PATHS
-from newsletter.models import ConsentEvent, Subscriber, Wording
+from newsletter.models import ConsentEvent, ConsentText, Subscriber
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import suppressed
 
@@ -29,18 +32,21 @@ SIGNATURE_LENGTH = 32
 """Characters of a signed link's last part."""
 WORDING_AT_MOST = 5000
 
-_evidence, _wordings = cast(Table, ConsentEvent.__table__), cast(Table, Wording.__table__)
+_evidence, _wordings = cast(Table, ConsentEvent.__table__), cast(Table, ConsentText.__table__)
 _NOTED = insert(_evidence)
 _WORDING = select(_wordings.c.text).where(_wordings.c.hash == bindparam("hash"))
 _REMEMBERED = text(
-    "INSERT INTO wordings (hash, text, first_used_at) VALUES (:hash, :text, :now) ON CONFLICT (hash) DO NOTHING"
+    "INSERT INTO consent_texts (hash, text, first_used_at) VALUES (:hash, :text, :now) ON CONFLICT (hash) DO NOTHING"
 ).bindparams(bindparam("now", type_=_wordings.c.first_used_at.type))
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a word came from: kept with it, for the day somebody asks. `source` is the door (form, json, link,
-    author, import …), `form` which form of ours it was (page, form, script, iframe)."""
+    """Where a word came from: kept with it, for the day somebody asks.
+
+    `source` is the door (form, json, link, author, import …), `form` which form of ours it was
+    (page, form, script, iframe).
+    """
 
     source: str
     page: str = ""
@@ -52,7 +58,9 @@ class Evidence:
 
 def default_wording(*, consent_text: str, title: str, language: str) -> str:
     """What a list's form in `language` says one agrees to, unless the list has words of its own."""
-    words = Text("Yes, send me %(list)s by e-mail. I can unsubscribe at any time with one click.", list=title)
+    words = Text(
+        "Yes, send me %(list)s by e-mail. I can unsubscribe at any time with one click.", list=title
+    )
     return lines(consent_text or say(words, language), limit=WORDING_AT_MOST)
 
 
@@ -62,23 +70,27 @@ def version(text: str) -> str:
 
 
 def remember(session: Session, text: str, now: datetime) -> str:
-    """Keeps a wording. Returns its version."""
+    """Keep a wording.
+
+    Returns its version.
+    """
     found = version(text)
     session.connection().execute(_REMEMBERED, {"hash": found, "text": text, "now": now})
     return found
 
 
 def worded(session: Session, shown: object, otherwise: str) -> str:
-    """The text a form showed: the one whose version it names, if we know it (a form pasted long ago goes on showing
-    what the author has changed since), else the list's own of today."""
+    """The text a form showed: the one whose version it names, if we know it (a form pasted long ago
+    goes on showing what the author has changed since), else the list's own of today.
+    """
     if isinstance(shown, str) and len(shown) == 64 and shown.isascii():
         return session.connection().execute(_WORDING, {"hash": shown}).scalar() or otherwise
     return otherwise
 
 
 def without_secrets(url: str) -> str:
-    """Cut a page's address to what the record needs: where it is, and of a page of ours behind a signed link only its
-    purpose.
+    """Cut a page's address to what the record needs: where it is, and of a page of ours behind a
+    signed link only its purpose.
 
     User, query and fragment go: they hold tokens, addresses and what somebody searched for.
     """
@@ -87,7 +99,9 @@ def without_secrets(url: str) -> str:
         host = parts.netloc.rpartition("@")[2]
     except ValueError:
         return ""
-    return urlunsplit((parts.scheme, host, "/".join(_without_tokens(parts.path.split("/"))), "", ""))
+    return urlunsplit(
+        (parts.scheme, host, "/".join(_without_tokens(parts.path.split("/"))), "", "")
+    )
 
 
 def _without_tokens(segments: Sequence[str]) -> Iterator[str]:
@@ -110,14 +124,19 @@ def note_consent(
     wording: str = "",
     message_id: str = "",
 ) -> None:
-    """Adds a piece of evidence. Nothing ever changes one."""
+    """Add a piece of evidence.
+
+    Nothing ever changes one.
+    """
     event = {
         "subscription_id": subscription_id,
         "kind": kind,
         "at": now,
         "source": evidence.source,
         "form": plain(evidence.form, limit=40),
-        "wording_hash": remember(session, lines(wording, limit=WORDING_AT_MOST), now) if wording else None,
+        "wording_hash": remember(session, lines(wording, limit=WORDING_AT_MOST), now)
+        if wording
+        else None,
         "page": plain(without_secrets(evidence.page), limit=500),
         "ip": evidence.ip[:45],
         "user_agent": plain(evidence.user_agent, limit=300),
@@ -129,7 +148,9 @@ def note_consent(
 
 @dataclass(frozen=True, slots=True)
 class Proved:
-    """An event as a regulator reads it; `wording` is the text itself, `wording_version` the SHA-256 of it."""
+    """An event as a regulator reads it; `wording` is the text itself, `wording_version` the SHA-256
+    of it.
+    """
 
     list: str
     kind: str
@@ -158,7 +179,10 @@ class Mailed:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """All that is known of how an address came to be mailed. `standing` maps each list to the subscription's state."""
+    """All that is known of how an address came to be mailed.
+
+    `standing` maps each list to the subscription's state.
+    """
 
     email: str
     suppressed: bool
@@ -169,18 +193,28 @@ class Proof:
 
 
 def proof(env: Environment, address: str) -> Proof:
-    """The consent record of an address, oldest first. Raises `InvalidInput`, `NotFound`."""
+    """The consent record of an address, oldest first.
+
+    Raises `InvalidInput`, `NotFound`.
+    """
     key = parse_address(address).key
     with reading() as session:
         found = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
         if found is None:
-            raise NotFound("there is no subscriber with this address", hint="was it erased, or never confirmed?")
+            raise NotFound(
+                "there is no subscriber with this address",
+                hint="was it erased, or never confirmed?",
+            )
         here = {row.id: row.mailing_list.slug for row in found.subscriptions}
         return Proof(
             email=found.email,
             suppressed=suppressed(env, session, key),
             standing={row.mailing_list.slug: row.status for row in found.subscriptions},
-            answers={row.mailing_list.slug: dict(row.answers) for row in found.subscriptions if row.answers},
+            answers={
+                row.mailing_list.slug: dict(row.answers)
+                for row in found.subscriptions
+                if row.answers
+            },
             events=_events(session, here),
             mails=_mails(session, here),
         )
@@ -195,12 +229,21 @@ def _events(session: Session, here: dict[int, str]) -> tuple[Proved, ...]:
     )
     return tuple(
         Proved(
-            list=here[row.subscription_id], kind=row.kind, at=row.at, source=row.source, form=row.form, page=row.page,
-            ip=row.ip, user_agent=row.user_agent, wording_version=row.wording_hash or "",
-            wording=row.wording.text if row.wording else "", message_id=row.message_id, note=row.note,
+            list=here[row.subscription_id],
+            kind=row.kind,
+            at=row.at,
+            source=row.source,
+            form=row.form,
+            page=row.page,
+            ip=row.ip,
+            user_agent=row.user_agent,
+            wording_version=row.wording_hash or "",
+            wording=row.wording.text if row.wording else "",
+            message_id=row.message_id,
+            note=row.note,
         )
         for row in session.scalars(query)
-    )  # fmt: skip
+    )
 
 
 def _mails(session: Session, here: dict[int, str]) -> tuple[Mailed, ...]:
@@ -224,10 +267,15 @@ def network(ip: str) -> str:
 
 
 def forget_addresses(session: Session, *, kept_for: timedelta, now: datetime) -> int:
-    """Cuts the IP addresses of old events to their network; so many at once. Returns how many there were."""
+    """Cut the IP addresses of old events to their network; so many at once.
+
+    Returns how many there were.
+    """
     old = (
         select(ConsentEvent)
-        .where(ConsentEvent.at < now - kept_for, ConsentEvent.ip != "", ~ConsentEvent.ip.contains("/"))
+        .where(
+            ConsentEvent.at < now - kept_for, ConsentEvent.ip != "", ~ConsentEvent.ip.contains("/")
+        )
         .limit(CUT_AT_ONCE)
     )
     found = session.scalars(old).all()

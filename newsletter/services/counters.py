@@ -1,5 +1,6 @@
-"""Ceilings that every process on the database shares: so many requests an hour from one place, for one
-recipient domain, on one list and altogether; and each puzzle's solution once."""
+"""Ceilings that every process on the database shares: so many requests an hour from one place, for
+one recipient domain, on one list and altogether; and each puzzle's solution once.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ A_DAY = 86_400
 ELSEWHERE = 0
 """Stands for no list: a link or a new address that is asked for."""
 CHANGES_PER_DAY = 30
-"""So many times a day a subscription's links may change something, or take an unsubscription back."""
+"""So many times a day a subscription's links may change something, or take an unsubscription back.
+"""
 DOMAIN_AT_MOST = 80
 """Characters of a domain that fit into a counter's name beside its kind."""
 
@@ -34,23 +36,34 @@ NAMES_AT_ONCE = 500
 """Counters that one query asks for, far below what either database takes as parameters."""
 
 _COUNTS = select(Counter.name, Counter.count).where(
-    Counter.name.in_(bindparam("names", expanding=True)), Counter.starts_at == bindparam("starts_at")
+    Counter.name.in_(bindparam("names", expanding=True)),
+    Counter.starts_at == bindparam("starts_at"),
 )
 
 
 def count(session: Session, name: str, *, now: int, seconds: int) -> int:
-    """Counts one more of `name` in the window that holds `now` (seconds since 1970). Returns how many there are."""
+    """Count one more of `name` in the window that holds `now` (seconds since 1970).
+
+    Returns how many there are.
+    """
     return add(session, name, 1, now=now, seconds=seconds)
 
 
 def add(session: Session, name: str, by: int, *, now: int, seconds: int) -> int:
-    """Counts `by` more of `name`. Returns how many there are."""
+    """Count `by` more of `name`.
+
+    Returns how many there are.
+    """
     return count_all(session, [name], now - now % seconds, by=by)[name]
 
 
-def count_all(session: Session, names: Sequence[str], starts_at: int, *, by: int = 1) -> dict[str, int]:
-    """Counts `by` more of each, in one statement. Give the narrow before the wide, so that two processes lock them in
-    the same order."""
+def count_all(
+    session: Session, names: Sequence[str], starts_at: int, *, by: int = 1
+) -> dict[str, int]:
+    """Count `by` more of each, in one statement.
+
+    Give the narrow before the wide, so that two processes lock them in the same order.
+    """
     values = {f"name{number}": name for number, name in enumerate(names)}
     rows = session.execute(_statement(len(names)), {**values, "starts_at": starts_at, "by": by})
     return {name: int(found) for name, found in rows}
@@ -58,7 +71,9 @@ def count_all(session: Session, names: Sequence[str], starts_at: int, *, by: int
 
 @cache
 def _statement(rows: int) -> TextClause:
-    """Both databases read it alike; SQLAlchemy's own form of it differs by dialect and is compiled anew each time."""
+    """Both databases read it alike; SQLAlchemy's own form of it differs by dialect and is compiled
+    anew each time.
+    """
     listed = ", ".join(f"(:name{number}, :starts_at, :by)" for number in range(rows))
     return text(
         f"INSERT INTO counters (name, starts_at, count) VALUES {listed} "  # noqa: S608 (numbers only)
@@ -67,19 +82,26 @@ def _statement(rows: int) -> TextClause:
 
 
 def count_since(session: Session, names: Sequence[str], *, since: int) -> dict[str, int]:
-    """Return how often each of `names` happened in the windows that began at `since` (seconds since 1970) or later."""
+    """Return how often each of `names` happened in the windows that began at `since` (seconds since
+    1970) or later.
+    """
     counts = dict.fromkeys(names, 0)
     for start in range(0, len(names), NAMES_AT_ONCE):
         part = names[start : start + NAMES_AT_ONCE]
-        query = select(Counter.name, func.sum(Counter.count)).where(Counter.name.in_(part), Counter.starts_at >= since)
-        counts |= {name: int(count) for name, count in session.execute(query.group_by(Counter.name))}
+        query = select(Counter.name, func.sum(Counter.count)).where(
+            Counter.name.in_(part), Counter.starts_at >= since
+        )
+        counts |= {
+            name: int(count) for name, count in session.execute(query.group_by(Counter.name))
+        }
     return counts
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a request is counted by: the list (or `ELSEWHERE`), the visitor's address, the key of the address that it
-    may cause mail to, and the solution of a puzzle, where they brought one."""
+    """What a request is counted by: the list (or `ELSEWHERE`), the visitor's address, the key of
+    the address that it may cause mail to, and the solution of a puzzle, where they brought one.
+    """
 
     list_id: int
     ip: str
@@ -88,25 +110,30 @@ class Visit:
 
 
 def require_room(env: Environment, visit: Visit) -> None:
-    """Refuse a request whose ceilings are reached already, without a write: a flood must not slow what is being sent.
+    """Refuse a request whose ceilings are reached already, without a write: a flood must not slow
+    what is being sent.
 
     `count_request` decides, inside the transaction. Raises `TooMany`.
     """
     now = int(env.now.timestamp())
     most = _ceilings(env, visit, proven=visit.solved is not None)
     with reading() as session:
-        rows = session.connection().execute(_COUNTS, {"names": list(most), "starts_at": now - now % HOUR})
+        rows = session.connection().execute(
+            _COUNTS, {"names": list(most), "starts_at": now - now % HOUR}
+        )
         reached = any(count >= most[name] for name, count in rows)
     if reached:
         raise _too_many(now)
 
 
 def count_request(env: Environment, session: Session, visit: Visit) -> bool:
-    """Count what a visitor asks for against every ceiling. Raises `TooMany`; then the caller's transaction is undone,
-    and nothing was counted. Returns whether they brought a puzzle's solution that was not used before.
+    """Count what a visitor asks for against every ceiling.
 
-    Who brings a puzzle's solution (once) has ceilings of their own, `signup.proven_factor` times as high: a flood of
-    those without does not keep them out.
+    Raises `TooMany`; then the caller's transaction is undone, and nothing was counted. Returns
+    whether they brought a puzzle's solution that was not used before.
+
+    Who brings a puzzle's solution (once) has ceilings of their own, `signup.proven_factor` times as
+    high: a flood of those without does not keep them out.
     """
     now = int(env.now.timestamp())
     proven = visit.solved is not None and first_use(session, visit.solved)
@@ -125,7 +152,8 @@ def _ceilings(env: Environment, visit: Visit, *, proven: bool) -> dict[str, int]
     most = {
         f"{kind}/ip/{single}": ceilings.per_ip,
         f"{kind}/net/{place}": ceilings.per_network,
-        f"{kind}/domain/{domain_name(visit.email_key)}": ceilings.per_domain or max(1, ceilings.per_list // 3),
+        f"{kind}/domain/{domain_name(visit.email_key)}": ceilings.per_domain
+        or max(1, ceilings.per_list // 3),
         f"{kind}/list/{visit.list_id}": ceilings.per_list,
         f"{kind}/overall": ceilings.overall,
     }
@@ -133,20 +161,25 @@ def _ceilings(env: Environment, visit: Visit, *, proven: bool) -> dict[str, int]
 
 
 def _too_many(now: int) -> TooMany:
-    return TooMany("too many requests at once; please try again later", retry_after=HOUR - now % HOUR)
+    return TooMany(
+        "too many requests at once; please try again later", retry_after=HOUR - now % HOUR
+    )
 
 
 def domain_name(email_key: str) -> str:
-    """Return what an address's domain is counted as: its name, or a digest of one too long for a counter."""
+    """Return what an address's domain is counted as: its name, or a digest of one too long for a
+    counter.
+    """
     domain = fold_address(email_key).rpartition("@")[2]
     return domain if len(domain) <= DOMAIN_AT_MOST else hashlib.sha256(domain.encode()).hexdigest()
 
 
 def count_change(env: Environment, session: Session, subscription_id: int) -> None:
-    """Count a change by a subscription's links: evidence is kept for ever, so that a link must not write without end.
+    """Count a change by a subscription's links: evidence is kept for ever, so that a link must not
+    write without end.
 
-    Leaving is never refused: who has left must come back first, which is counted. Raises `TooMany`; then the caller's
-    transaction is undone.
+    Leaving is never refused: who has left must come back first, which is counted. Raises `TooMany`;
+    then the caller's transaction is undone.
     """
     now = int(env.now.timestamp())
     if count(session, f"change/{subscription_id}", now=now, seconds=A_DAY) > CHANGES_PER_DAY:
@@ -154,15 +187,21 @@ def count_change(env: Environment, session: Session, subscription_id: int) -> No
 
 
 def places(ip: str) -> tuple[str, str]:
-    """Where a visitor comes from, closely and widely: the address and its /24; of IPv6 the /64 and its /48, of which
-    one customer may have all."""
+    """Where a visitor comes from, closely and widely: the address and its /24; of IPv6 the /64 and
+    its /48, of which one customer may have all.
+    """
     place = network(ip)
     if place.endswith("/24"):
         return ip, place
-    return place, str(IPv6Network(place).supernet(new_prefix=48)) if place.endswith("/64") else place
+    return place, str(IPv6Network(place).supernet(new_prefix=48)) if place.endswith(
+        "/64"
+    ) else place
 
 
 def first_use(session: Session, solved: Solved) -> bool:
-    """Whether a solution is used for the first time; it is used up by asking."""
+    """Tell whether a solution is used for the first time; it is used up by asking."""
     made = int(solved.made_at.timestamp())
-    return count(session, f"puzzle/{solved.nonce}", now=made, seconds=int(LIFETIME.total_seconds())) == 1
+    return (
+        count(session, f"puzzle/{solved.nonce}", now=made, seconds=int(LIFETIME.total_seconds()))
+        == 1
+    )

@@ -23,7 +23,10 @@ KEPT_FOR = timedelta(days=800)
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """A transition to record. `reason` is a short code, never typed text and never an address."""
+    """A transition to record.
+
+    `reason` is a short code, never typed text and never an address.
+    """
 
     kind: EventKind
     actor: Actor

@@ -1,4 +1,6 @@
-"""The state of the installation as a whole: which key signs its links, and whether mail is held after a restore."""
+"""The state of the installation as a whole: which key signs its links, and whether mail is held
+after a restore.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,19 @@ from newsletter.vocabulary import CampaignStatus
 OPEN = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING)
 RELEASE = "newsletter db release"
 FOREIGN_KEY = "secret_key is not the key that signed this installation's links: links in mails sent so far do not open"
-FOREIGN_KEY_HINT = "put the old key into secret_key_fallbacks; if it is lost, newsletter db accept-key"
+FOREIGN_KEY_HINT = (
+    "put the old key into secret_key_fallbacks; if it is lost, newsletter db accept-key"
+)
 
 KeyState = Literal["new", "same", "rotated", "foreign"]
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Nothing is mailed since `at`. `waiting` messages and `paused` campaigns wait for the author."""
+    """Nothing is mailed since `at`.
+
+    `waiting` messages and `paused` campaigns wait for the author.
+    """
 
     at: datetime
     because: str
@@ -35,11 +42,15 @@ class Hold:
     paused: int
 
 
-# ── the key that signs ─────────────────────────────────────────────────────────────────────────────
+# ── the key that signs
+# ─────────────────────────────────────────────────────────────────────────────
 
 
 def key_state(stored: str, signing_keys: tuple[str, ...]) -> KeyState:
-    """Compare the stored fingerprint with the keys of the settings. Pure."""
+    """Compare the stored fingerprint with the keys of the settings.
+
+    Pure.
+    """
     current, *fallbacks = [fingerprint(key) for key in signing_keys]
     if not stored:
         return "new"
@@ -56,7 +67,9 @@ def find_key_state(env: Environment) -> KeyState:
 
 
 def note_key(env: Environment) -> KeyState:
-    """Remember the key that signs, where it is the first one or replaces one that the settings still know."""
+    """Remember the key that signs, where it is the first one or replaces one that the settings
+    still know.
+    """
     state = find_key_state(env)
     if state in ("new", "rotated"):
         accept_key(env)
@@ -69,11 +82,15 @@ def accept_key(env: Environment) -> None:
         _row(session).key_fingerprint = fingerprint(env.settings.signing_keys[0])
 
 
-# ── the hold ───────────────────────────────────────────────────────────────────────────────────────
+# ── the hold
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def hold(session: Session, because: str, now: datetime) -> int:
-    """Hold everything that is due, and pause every open campaign. Returns how many campaigns were paused."""
+    """Hold everything that is due, and pause every open campaign.
+
+    Returns how many campaigns were paused.
+    """
     row = _row(session)
     row.held_at, row.held_because = now, because[:500]
     open_campaigns = session.scalars(select(Campaign).where(Campaign.status.in_(OPEN))).all()
@@ -83,7 +100,10 @@ def hold(session: Session, because: str, now: datetime) -> int:
 
 
 def hold_now(env: Environment, because: str) -> Hold:
-    """Hold a running installation. Raises `Refused` where it is held already."""
+    """Hold a running installation.
+
+    Raises `Refused` where it is held already.
+    """
     with transaction() as session:
         if is_held(session):
             raise Refused("mail is held already", hint=f"`{RELEASE}` lets it leave")
@@ -104,12 +124,18 @@ def find_hold() -> Hold | None:
         row = session.get(Installation, 1)
         if row is None or row.held_at is None:
             return None
-        paused = session.scalar(select(func.count()).where(Campaign.status == CampaignStatus.PAUSED)) or 0
+        paused = (
+            session.scalar(select(func.count()).where(Campaign.status == CampaignStatus.PAUSED))
+            or 0
+        )
         return Hold(row.held_at, row.held_because, outbox.waiting(session), int(paused))
 
 
 def release() -> None:
-    """Let mail leave again; paused campaigns stay paused. Raises `Refused` where nothing is held."""
+    """Let mail leave again; paused campaigns stay paused.
+
+    Raises `Refused` where nothing is held.
+    """
     with transaction() as session:
         if not is_held(session):
             raise Refused("mail is not held")

@@ -1,4 +1,7 @@
-"""Find whom a signed link is about, as its purpose's scope allows. The only place that opens a handle."""
+"""Find whom a signed link is about, as its purpose's scope allows.
+
+The only place that opens a handle.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ def find_subscription(
 ) -> tuple[Subscription, str]:
     """Return the subscription that a link names, and the rest of its payload.
 
-    A handle that was retired by a change of address opens nothing (`find_retired`). Raises `LinkError`.
+    A handle that was retired by a change of address opens nothing (`find_retired`). Raises
+    `LinkError`.
     """
     if purpose.scope is not LinkScope.SUBSCRIPTION:
         raise ValueError(f"a link to {purpose} is about more than a subscription")
@@ -26,8 +30,9 @@ def find_subscription(
 def find_subscriber(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool = False
 ) -> tuple[Subscriber, Subscription, str]:
-    """Return the subscriber of a link that was mailed on request, the subscription through which it was mailed, and
-    the rest of its payload. Raises `LinkError`."""
+    """Return the subscriber of a link that was mailed on request, the subscription through which it
+    was mailed, and the rest of its payload. Raises `LinkError`.
+    """
     if purpose.scope is not LinkScope.SUBSCRIBER:
         raise ValueError(f"a link to {purpose} is about a subscription only")
     subscription, rest = _find(env, session, purpose, token, lock=lock)
@@ -37,7 +42,8 @@ def find_subscriber(
 def find_retired(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool = False
 ) -> tuple[Subscription, str] | None:
-    """Return the same for a link from a mail to an address that its subscriber has left; None for every other.
+    """Return the same for a link from a mail to an address that its subscriber has left; None for
+    every other.
 
     Raises `LinkError` where the token itself opens nothing.
     """
@@ -51,15 +57,18 @@ def _find(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool
 ) -> tuple[Subscription, str]:
     handle, _, rest = env.tokens.open(purpose, token, env.now).partition(".")
-    subscription = _get(session, select(Subscription).where(Subscription.handle == handle), lock=lock)
+    subscription = _get(
+        session, select(Subscription).where(Subscription.handle == handle), lock=lock
+    )
     if subscription is None:
         raise LinkInvalid
     return subscription, rest
 
 
 def _get(session: Session, query: Select[Subscription], *, lock: bool) -> Subscription | None:
-    """Run a query for a subscription; with `lock`, its subscriber is locked first, as a sign-up does: else two requests
-    might wait for each other."""
+    """Run a query for a subscription; with `lock`, its subscriber is locked first, as a sign-up
+    does: else two requests might wait for each other.
+    """
     if lock:
         subscriber = query.with_only_columns(Subscription.subscriber_id).scalar_subquery()
         session.execute(select(Subscriber.id).where(Subscriber.id == subscriber).with_for_update())

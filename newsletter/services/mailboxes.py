@@ -1,8 +1,11 @@
-"""Keep to the mails a day that web requests may cause to one mailbox. Every such mail passes here.
+"""Keep to the mails a day that web requests may cause to one mailbox.
 
-Web requests cause at most six mails a day to a mailbox, over all lists and spellings of its address: one that somebody
-asked for in a form, two by links that anybody may hold or ask for, and three by links that were mailed to the
-subscriber alone, which no stranger can use up. A mail that no server took does not count.
+Every such mail passes here.
+
+Web requests cause at most six mails a day to a mailbox, over all lists and spellings of its
+address: one that somebody asked for in a form, two by links that anybody may hold or ask for, and
+three by links that were mailed to the subscriber alone, which no stranger can use up. A mail that
+no server took does not count.
 """
 
 from __future__ import annotations
@@ -25,27 +28,36 @@ from newsletter.services.suppressions import hashes
 UNCONFIRMED_AT_MOST = 3
 """So many confirmations go to a mailbox that answers none of them; then silence."""
 RETURNED_AT_MOST = 3
-"""So many mails a day may be asked for again because no server took them: a refusal is no licence to go on for ever."""
+"""So many mails a day may be asked for again because no server took them: a refusal is no licence
+to go on for ever.
+"""
 DAY = timedelta(days=1)
 FORGOTTEN_AFTER = timedelta(days=365)
 """A mailbox that did not answer is left alone for a year after the last mail."""
 EMPTY_FOR = timedelta(days=7)
 """Longer than a mail is tried (`smtp.patience` is at most four days)."""
 REMEMBERED = 20
-"""Latest mails that are kept of a mailbox: more than a day's, those that no server took included."""
+"""Latest mails that are kept of a mailbox: more than a day's, those that no server took included.
+"""
 
 
 class Allowance(StrEnum):
     """What a mail is counted under."""
 
     ASKED = "asked"
-    """Somebody typed the address into a form: a confirmation, or word that it is subscribed already."""
+    """Somebody typed the address into a form: a confirmation, or word that it is subscribed
+    already.
+    """
 
     LINK = "link"
-    """By `/link`, or with a link that stands in any mail and may have been forwarded: a fresh link, a goodbye."""
+    """By `/link`, or with a link that stands in any mail and may have been forwarded: a fresh link,
+    a goodbye.
+    """
 
     OWN = "own"
-    """With a link that was mailed to the subscriber alone: export, erasure, a new address, a welcome."""
+    """With a link that was mailed to the subscriber alone: export, erasure, a new address, a
+    welcome.
+    """
 
     RETURNED = "returned"
     """No server took it."""
@@ -60,8 +72,8 @@ _KNOWN = (
     .order_by(_mailboxes.c.mailbox_hash)
     .limit(1)
 )
-# Makes the row where there is none, so that there is something to lock: two requests for one mailbox wait for each
-# other, whichever spelling of its address they bring.
+# Makes the row where there is none, so that there is something to lock: two requests for one
+# mailbox wait for each other, whichever spelling of its address they bring.
 _LOCK = (
     text(
         "INSERT INTO mailboxes (mailbox_hash, asked, mails, last_at) VALUES (:hash, 0, '[]', :now) "
@@ -91,23 +103,40 @@ class LockedMailbox:
     mails: tuple[CountedMail, ...] = ()
 
     def allows(self, allowance: Allowance, now: datetime, *, confirmed: bool = True) -> bool:
-        """Tell whether a mail may be caused now. `confirmed`: the address subscribes to something. Pure."""
+        """Tell whether a mail may be caused now.
+
+        `confirmed`: the address subscribes to something. Pure.
+        """
         since = int((now - DAY).timestamp())
         today = [mail.allowance for mail in self.mails if mail.at > since]
-        if today.count(allowance) >= PER_DAY[allowance] or today.count(Allowance.RETURNED) >= RETURNED_AT_MOST:
+        if (
+            today.count(allowance) >= PER_DAY[allowance]
+            or today.count(Allowance.RETURNED) >= RETURNED_AT_MOST
+        ):
             return False
         return allowance is not Allowance.ASKED or confirmed or self.asked < UNCONFIRMED_AT_MOST
 
     def without(self, returned: set[int]) -> LockedMailbox:
-        """Count those deliveries as mails that no server took. Pure."""
-        refunds = sum(mail.allowance is Allowance.ASKED for mail in self.mails if mail.delivery in returned)
+        """Count those deliveries as mails that no server took.
+
+        Pure.
+        """
+        refunds = sum(
+            mail.allowance is Allowance.ASKED for mail in self.mails if mail.delivery in returned
+        )
         mails = (
-            replace(mail, allowance=Allowance.RETURNED) if mail.delivery in returned else mail for mail in self.mails
+            replace(mail, allowance=Allowance.RETURNED) if mail.delivery in returned else mail
+            for mail in self.mails
         )
         return replace(self, asked=max(0, self.asked - refunds), mails=tuple(mails))
 
-    def with_mail(self, allowance: Allowance, delivery: int, now: datetime, *, confirmed: bool = True) -> LockedMailbox:
-        """Count one more. Pure."""
+    def with_mail(
+        self, allowance: Allowance, delivery: int, now: datetime, *, confirmed: bool = True
+    ) -> LockedMailbox:
+        """Count one more.
+
+        Pure.
+        """
         asked = self.asked + (allowance is Allowance.ASKED and not confirmed)
         mails = (*self.mails, CountedMail(allowance, int(now.timestamp()), delivery))[-REMEMBERED:]
         return replace(self, asked=asked, mails=mails)
@@ -116,12 +145,15 @@ class LockedMailbox:
 def lock_mailbox(env: Environment, session: Session, email_key: str) -> LockedMailbox:
     """Read what was counted for the mailbox of an address, and hold it until the transaction ends.
 
-    The same statements for every address; a row stays behind for each, with nothing in it but the keyed hash.
+    The same statements for every address; a row stays behind for each, with nothing in it but the
+    keyed hash.
     """
     connection, known_as = session.connection(), hashes(env, fold_address(email_key))
     mailbox_hash = connection.execute(_KNOWN, {"hashes": known_as}).scalar() or known_as[0]
     asked, mails = connection.execute(_LOCK, {"hash": mailbox_hash, "now": env.now}).one()
-    counted = tuple(CountedMail(Allowance(allowance), at, delivery) for allowance, at, delivery in mails)
+    counted = tuple(
+        CountedMail(Allowance(allowance), at, delivery) for allowance, at, delivery in mails
+    )
     waiting = [mail.delivery for mail in counted if mail.allowance is not Allowance.RETURNED]
     return LockedMailbox(mailbox_hash, asked, counted).without(held.find_untaken(session, waiting))
 
@@ -141,22 +173,31 @@ def queue_mail(
     allowance: Allowance,
     context: dict[str, Any] | None = None,
 ) -> bool:
-    """Queue a mail to a subscriber that a web request caused, if the mailbox may have one more today."""
+    """Queue a mail to a subscriber that a web request caused, if the mailbox may have one more
+    today.
+    """
     mailbox = lock_mailbox(env, session, subscription.subscriber.email_key)
     if not mailbox.allows(allowance, env.now):
         return False
-    delivery = outbox.enqueue(session, mail=mail, subscription_id=subscription.id, now=env.now, context=context)
+    delivery = outbox.enqueue(
+        session, mail=mail, subscription_id=subscription.id, now=env.now, context=context
+    )
     record_mail(session, mailbox.with_mail(allowance, delivery, env.now), env.now)
     return True
 
 
 def forget_unanswered(env: Environment, session: Session, email_key: str) -> None:
-    """Forget how often a mailbox was asked in vain: its owner has answered. What went out today still counts."""
+    """Forget how often a mailbox was asked in vain: its owner has answered.
+
+    What went out today still counts.
+    """
     known_as = hashes(env, fold_address(email_key))
     session.execute(update(Mailbox).where(Mailbox.mailbox_hash.in_(known_as)).values(asked=0))
 
 
 def delete_old_mailboxes(session: Session, now: datetime) -> None:
-    """Delete what is known of mailboxes that have nothing counted any more, and of those that are long silent."""
+    """Delete what is known of mailboxes that have nothing counted any more, and of those that are
+    long silent.
+    """
     empty = (Mailbox.asked == 0) & (Mailbox.last_at < now - EMPTY_FOR)
     session.execute(delete(Mailbox).where(or_(empty, Mailbox.last_at < now - FORGOTTEN_AFTER)))

@@ -1,5 +1,6 @@
-"""Tells the author by mail what only she can mend: a feed that fails, entries that are held, a mailing
-that is refused. Once for each trouble."""
+"""Tells the author by mail what only she can mend: a feed that fails, entries that are held, a
+mailing that is refused. Once for each trouble.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +21,7 @@ FAILURES = 3
 
 
 def feed_fails(env: Environment, session: Session, feed: Feed) -> None:
-    """Says that a feed has failed for a day, or is gone; once until it answers again."""
+    """Say that a feed has failed for a day, or is gone; once until it answers again."""
     since = feed.failing_since or env.now
     lasting = feed.failures >= FAILURES and env.now - since >= FAILING_FOR
     if feed.told_at is not None or not (lasting or feed.status == "gone"):
@@ -40,7 +41,14 @@ def feed_fails(env: Environment, session: Session, feed: Feed) -> None:
             f"answers. It has failed {feed.failures} times since {since:%d %B %Y, %H:%M} UTC. To look at once:"
         )
         commands = [f"newsletter feed check {feed.id}"]
-    tell(env, session, feed.mailing_list, subject, [f"{feed.url} says: {feed.error}.", next_], commands)
+    tell(
+        env,
+        session,
+        feed.mailing_list,
+        subject,
+        [f"{feed.url} says: {feed.error}.", next_],
+        commands,
+    )
 
 
 def entries_held(env: Environment, session: Session, feed: Feed, reasons: Sequence[str]) -> None:
@@ -67,7 +75,7 @@ def entries_held(env: Environment, session: Session, feed: Feed, reasons: Sequen
 
 
 def flood(env: Environment, session: Session, mailing_list: MailingList, count: int) -> None:
-    """Says that confirmations are held, because many sign up and few confirm."""
+    """Say that confirmations are held, because many sign up and few confirm."""
     paragraphs = [
         f"Unusually many addresses were typed into the form of {mailing_list.title}, and very few of them were "
         "confirmed. That is what it looks like when a robot fills in strangers' addresses. So that nobody gets mail "
@@ -86,23 +94,35 @@ def flood(env: Environment, session: Session, mailing_list: MailingList, count: 
 
 
 def campaign_paused(env: Environment, session: Session, campaign: Campaign) -> None:
-    """Says that a campaign has paused itself, and why."""
+    """Say that a campaign has paused itself, and why."""
     paragraphs = [
         f"“{campaign.subject}” (campaign {campaign.id}) stopped by itself: {campaign.reason}",
         "Nobody is lost and nobody hears twice: who has not got it waits. Once the reason is gone, let it go on:",
     ]
-    commands = [f"newsletter campaign report {campaign.id}", f"newsletter campaign resume {campaign.id}"]
+    commands = [
+        f"newsletter campaign report {campaign.id}",
+        f"newsletter campaign resume {campaign.id}",
+    ]
     tell(env, session, campaign.mailing_list, "A mailing has paused itself", paragraphs, commands)
 
 
-def domain_rests(env: Environment, session: Session, campaign: Campaign, domain: str, why: str) -> None:
-    """Says that a domain refuses us for our own sake."""
+def domain_rests(
+    env: Environment, session: Session, campaign: Campaign, domain: str, why: str
+) -> None:
+    """Say that a domain refuses us for our own sake."""
     paragraphs = [
         f"{domain} refuses your mail while others take it. It says: {why}",
         "Such refusals are about the sender (SPF, DKIM, DMARC, reputation) and not about your readers. They are tried "
         "again later, more and more seldom, and nobody is marked. What can be checked from here:",
     ]
-    tell(env, session, campaign.mailing_list, f"{domain} refuses your mail", paragraphs, ["newsletter doctor"])
+    tell(
+        env,
+        session,
+        campaign.mailing_list,
+        f"{domain} refuses your mail",
+        paragraphs,
+        ["newsletter doctor"],
+    )
 
 
 def sender_rests(
@@ -122,12 +142,26 @@ def sender_rests(
         f"asked again at {until:%d %B %Y, %H:%M} UTC, and after that again.",
     ]
     if setting:
-        paragraphs.append(f"If your provider allows only so much, this setting keeps within it: {setting}.")
-    tell(env, session, mailing_list, "Your mail server takes no more mail for now", paragraphs, ["newsletter status"])
+        paragraphs.append(
+            f"If your provider allows only so much, this setting keeps within it: {setting}."
+        )
+    tell(
+        env,
+        session,
+        mailing_list,
+        "Your mail server takes no more mail for now",
+        paragraphs,
+        ["newsletter status"],
+    )
 
 
 def pace_learnt(
-    env: Environment, session: Session, mailing_list: MailingList, server: str, why: str, rate: float
+    env: Environment,
+    session: Session,
+    mailing_list: MailingList,
+    server: str,
+    why: str,
+    rate: float,
 ) -> None:
     """Say that the mail server takes fewer messages a second than it was given."""
     paragraphs = [
@@ -136,7 +170,14 @@ def pace_learnt(
         "If you know what your provider allows, say so, and no message is refused any more:",
     ]
     subject = "Your mail server wants mail more slowly"
-    tell(env, session, mailing_list, subject, paragraphs, [f"smtp.max_per_second = {max(rate, 0.1):.1f}"])
+    tell(
+        env,
+        session,
+        mailing_list,
+        subject,
+        paragraphs,
+        [f"smtp.max_per_second = {max(rate, 0.1):.1f}"],
+    )
 
 
 def tell(
@@ -147,7 +188,7 @@ def tell(
     paragraphs: list[str],
     commands: list[str],
 ) -> None:
-    """Queues a notice to whoever writes a list."""
+    """Queue a notice to whoever writes a list."""
     context = {
         "to": mailing_list.reply_to or mailing_list.from_email,
         "list_id": mailing_list.id,

@@ -1,6 +1,8 @@
-"""Files for confirmed subscribers: added by the author, linked in mails, opened with a signed link for 30 days.
+"""Files for confirmed subscribers: added by the author, linked in mails, opened with a signed link
+for 30 days.
 
-A file's bytes lie in ``resources/`` beside the settings, under their own SHA-256; several machines share that folder.
+A file's bytes lie in ``resources/`` beside the settings, under their own SHA-256; several machines
+share that folder.
 """
 
 from __future__ import annotations
@@ -54,7 +56,10 @@ class Opened:
 
 
 def add(env: Environment, file: Path, *, title: str = "", name: str = "") -> ResourceView:
-    """Copies `file` and gives it a name, by default its own. Raises `Refused`, `InvalidInput` under ``name``."""
+    """Copy `file` and gives it a name, by default its own.
+
+    Raises `Refused`, `InvalidInput` under ``name``.
+    """
     name = name or _name(file.stem)
     if not NAME.fullmatch(name):
         raise InvalidInput({"name": "use small letters, digits and hyphens"})
@@ -65,11 +70,18 @@ def add(env: Environment, file: Path, *, title: str = "", name: str = "") -> Res
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     with transaction() as session:
         if session.scalar(select(exists().where(Resource.name == name))):
-            raise Refused(f"there is a resource {name} already", hint="`resource remove` it, or say --name")
+            raise Refused(
+                f"there is a resource {name} already", hint="`resource remove` it, or say --name"
+            )
         row = Resource(
-            name=name, title=plain(title, limit=200) or name, filename=plain(file.name, limit=200), content_type=kind,
-            size=size, digest=digest, created_at=env.now,
-        )  # fmt: skip
+            name=name,
+            title=plain(title, limit=200) or name,
+            filename=plain(file.name, limit=200),
+            content_type=kind,
+            size=size,
+            digest=digest,
+            created_at=env.now,
+        )
         session.add(row)
         session.flush()
         return _view(row)
@@ -80,7 +92,7 @@ def _name(stem: str) -> str:
 
 
 def _stored(env: Environment, file: Path) -> tuple[str, int]:
-    """Copies the bytes to where they belong, whole or not at all."""
+    """Copy the bytes to where they belong, whole or not at all."""
     folder = env.settings.folder / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     with file.open("rb") as source:
@@ -101,7 +113,10 @@ def ls() -> list[ResourceView]:
 
 
 def remove(env: Environment, name: str) -> None:
-    """Takes a resource away: links to it open nothing any more. Raises `NotFound`."""
+    """Take a resource away: links to it open nothing any more.
+
+    Raises `NotFound`.
+    """
     with transaction() as session:
         row = _find(session, name)
         shared = exists().where(Resource.digest == row.digest, Resource.id != row.id)
@@ -113,7 +128,10 @@ def remove(env: Environment, name: str) -> None:
 
 
 def names() -> frozenset[str]:
-    """Read the names of all resources. Not to be called inside a transaction."""
+    """Read the names of all resources.
+
+    Not to be called inside a transaction.
+    """
     with reading() as session:
         return frozenset(session.scalars(select(Resource.name)))
 
@@ -127,9 +145,10 @@ def require(requested: Iterable[str]) -> None:
 def linker(known: Collection[str], address: Callable[[str], str]) -> Callable[[str], str]:
     """Make the function that templates and letters call as ``resource("guide")``.
 
-    `known` are the names that exist, read beforehand: a template never reads the database, whatever transaction it is
-    rendered in. `address` builds the link of whoever the mail is for. The function raises `LookupError`, which stops
-    the template with its line, for a name that is not known.
+    `known` are the names that exist, read beforehand: a template never reads the database, whatever
+    transaction it is rendered in. `address` builds the link of whoever the mail is for. The
+    function raises `LookupError`, which stops the template with its line, for a name that is not
+    known.
     """
 
     def resource(name: object) -> str:
@@ -141,8 +160,10 @@ def linker(known: Collection[str], address: Callable[[str], str]) -> Callable[[s
 
 
 def open_(env: Environment, token: str) -> Opened:
-    """The file a subscriber's link names. Raises `LinkError`; `NotFound` where it was removed; `Refused` where she is
-    subscribed no more."""
+    """The file a subscriber's link names.
+
+    Raises `LinkError`; `NotFound` where it was removed; `Refused` where she is subscribed no more.
+    """
     with reading() as session:
         subscription, name = find_subscription(env, session, LinkPurpose.RESOURCE, token)
         row = _find(session, name)
@@ -168,4 +189,6 @@ def _missing(name: str) -> NotFound:
 
 
 def _view(row: Resource) -> ResourceView:
-    return ResourceView(row.name, row.title, row.filename, row.content_type, row.size, row.created_at)
+    return ResourceView(
+        row.name, row.title, row.filename, row.content_type, row.size, row.created_at
+    )

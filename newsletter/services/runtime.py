@@ -1,4 +1,7 @@
-"""What services are given: settings, clock, and the edges to the outside world. Made once, by app.py."""
+"""What services are given: settings, clock, and the edges to the outside world.
+
+Made once, by app.py.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +33,10 @@ def utcnow() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The one thing handed to every service. `transport` makes a new one for each sender; `domains` says which
-    domains take no mail."""
+    """The one thing handed to every service.
+
+    `transport` makes a new one for each sender; `domains` says which domains take no mail.
+    """
 
     settings: Settings
     tokens: Tokens
@@ -44,7 +49,9 @@ class Environment:
     clock: Clock
     resolver: Resolver
     lasting_keys: list[str] = field(default_factory=list)
-    """The keys of lasting hashes, once they have been read (services/suppressions.py): they never change."""
+    """The keys of lasting hashes, once they have been read (services/suppressions.py): they never
+    change.
+    """
 
     @property
     def now(self) -> datetime:

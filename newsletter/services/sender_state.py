@@ -22,7 +22,9 @@ from newsletter.services.runtime import Environment
 
 SERVER, CEILING, COMPOSING, PACE = "server", "ceiling", "composing", "pace"
 STOPS = {Cause.QUOTA: timedelta(hours=1), Cause.ACCOUNT: timedelta(hours=4)}
-"""Causes for which the whole sender rests, and how long at most: an hour finds the end of a quota soon enough."""
+"""Causes for which the whole sender rests, and how long at most: an hour finds the end of a quota
+soon enough.
+"""
 REST_FIRST = timedelta(minutes=15)
 SHOWN_FOR = timedelta(days=1)
 """A message that could not be composed is shown by `status` for so long."""
@@ -34,7 +36,10 @@ FRESH_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One reason why mail leaves slowly or not at all. `rate`: the learnt pace, messages per second."""
+    """One reason why mail leaves slowly or not at all.
+
+    `rate`: the learnt pace, messages per second.
+    """
 
     cause: str
     until: datetime
@@ -46,7 +51,7 @@ class State:
 
     @property
     def stops(self) -> bool:
-        """Whether mail waits for it, rather than leaving slowly or with a gap."""
+        """Tell whether mail waits for it, rather than leaving slowly or with a gap."""
         return self.cause not in (PACE, COMPOSING)
 
     @property
@@ -68,7 +73,7 @@ def read_states(session: Session, now: datetime) -> tuple[State, ...]:
 
 
 def rests(env: Environment) -> bool:
-    """Whether mail is waiting for its server or a ceiling now."""
+    """Tell whether mail is waiting for its server or a ceiling now."""
     with reading() as session:
         return any(state.stops for state in read_states(session, env.now))
 
@@ -94,19 +99,32 @@ class SenderStates:
     def resting(self) -> State | None:
         """The state for which nothing may be offered now, if there is one."""
         now = self.env.now
-        return next((state for state in self._states().values() if state.cause in STOPS and state.until > now), None)
+        return next(
+            (
+                state
+                for state in self._states().values()
+                if state.cause in STOPS and state.until > now
+            ),
+            None,
+        )
 
     def _states(self) -> dict[str, State]:
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             with reading() as session:
-                self._known = {row.cause: _state(row) for row in session.scalars(select(SenderState))}
+                self._known = {
+                    row.cause: _state(row) for row in session.scalars(select(SenderState))
+                }
             self._read_at = time.monotonic()
         return self._known
 
     def taken(self) -> None:
         """Note that a server took a message: what was held against servers is over."""
         known = self._states()
-        over = [cause for cause in (SERVER, *STOPS) if cause in known and (cause == SERVER or known[cause].seconds)]
+        over = [
+            cause
+            for cause in (SERVER, *STOPS)
+            if cause in known and (cause == SERVER or known[cause].seconds)
+        ]
         if not over:
             return
         with transaction() as session:
@@ -133,14 +151,26 @@ class SenderStates:
                 row.told_at = now
                 mailing_list, setting = session.get_one(MailingList, list_id), verdict.setting
                 notifications.sender_rests(
-                    self.env, session, mailing_list, row.server, row.why, until=row.until, setting=setting
+                    self.env,
+                    session,
+                    mailing_list,
+                    row.server,
+                    row.why,
+                    until=row.until,
+                    setting=setting,
                 )
         self._read_at = float("-inf")
 
     def note(self, cause: str, why: str, *, until: datetime, server: str = "") -> None:
-        """Note a state that stops nobody by itself; not again while it is the same but for a minute."""
+        """Note a state that stops nobody by itself; not again while it is the same but for a
+        minute.
+        """
         known = self._states().get(cause)
-        if known is not None and known.why == why and abs(known.until - until) < timedelta(minutes=1):
+        if (
+            known is not None
+            and known.why == why
+            and abs(known.until - until) < timedelta(minutes=1)
+        ):
             return
         with transaction() as session:
             row = _row(session, cause, self.env.now)

@@ -1,6 +1,9 @@
-"""Who is never mailed again, and why. Known by a keyed hash, so that it outlives the subscriber.
+"""Who is never mailed again, and why.
 
-The hashes have keys of their own (`LastingKey`): replacing `secret_key` must not bring back anybody.
+Known by a keyed hash, so that it outlives the subscriber.
+
+The hashes have keys of their own (`LastingKey`): replacing `secret_key` must not bring back
+anybody.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ from newsletter.services.runtime import Environment
 from newsletter.tokens import keyed_hash
 
 _KEYS = select(LastingKey.key).order_by(LastingKey.id)
-_SUPPRESSED = select(exists().where(Suppression.email_hash.in_(bindparam("hashes", expanding=True))))
+_SUPPRESSED = select(
+    exists().where(Suppression.email_hash.in_(bindparam("hashes", expanding=True)))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +66,10 @@ def lasting_keys(env: Environment) -> tuple[str, ...]:
 
 
 def suppressed(env: Environment, session: Session, email_key: str) -> bool:
-    """Whether an address must never be mailed."""
-    return bool(session.connection().execute(_SUPPRESSED, {"hashes": hashes(env, email_key)}).scalar())
+    """Tell whether an address must never be mailed."""
+    return bool(
+        session.connection().execute(_SUPPRESSED, {"hashes": hashes(env, email_key)}).scalar()
+    )
 
 
 def count_suppressed(session: Session, list_id: int) -> int:
@@ -78,14 +85,21 @@ def count_suppressed(session: Session, list_id: int) -> int:
 
 
 def add(env: Environment, address: str, *, reason: str = "manual", note: str = "") -> bool:
-    """Never mails `address` again, and drops what waits for it. Returns False where that was so already."""
+    """Never mails `address` again, and drops what waits for it.
+
+    Returns False where that was so already.
+    """
     key = parse_address(address).key
     with transaction() as session:
         if suppressed(env, session, key):
             return False
         session.add(
             Suppression(
-                email_hash=hashes(env, key)[0], email_key=key, reason=reason, note=note[:500], created_at=env.now
+                email_hash=hashes(env, key)[0],
+                email_key=key,
+                reason=reason,
+                note=note[:500],
+                created_at=env.now,
             )
         )
         waiting = select(Subscription.id).join(Subscriber).where(Subscriber.email_key == key)
@@ -94,10 +108,15 @@ def add(env: Environment, address: str, *, reason: str = "manual", note: str = "
 
 
 def remove(env: Environment, address: str) -> None:
-    """Lifts a suppression: the owner's word only. Nobody is subscribed by it. Raises `NotFound`."""
+    """Lift a suppression: the owner's word only.
+
+    Nobody is subscribed by it. Raises `NotFound`.
+    """
     key = parse_address(address).key
     with transaction() as session:
-        found = session.execute(delete(Suppression).where(Suppression.email_hash.in_(hashes(env, key))))
+        found = session.execute(
+            delete(Suppression).where(Suppression.email_hash.in_(hashes(env, key)))
+        )
         if found.rowcount == 0:  # type: ignore[attr-defined]
             raise NotFound("this address is not suppressed")
 
@@ -106,4 +125,7 @@ def ls() -> list[SuppressionView]:
     """Every suppression, newest first."""
     with reading() as session:
         found = session.scalars(select(Suppression).order_by(Suppression.id.desc()))
-        return [SuppressionView(row.email_key or "", row.reason, row.note, row.created_at) for row in found]
+        return [
+            SuppressionView(row.email_key or "", row.reason, row.note, row.created_at)
+            for row in found
+        ]

@@ -13,7 +13,10 @@ from newsletter.models import Tag
 
 
 def clean(words: Iterable[str]) -> tuple[str, ...]:
-    """Tags as they are kept: small letters, each once, in order. Raises `InvalidInput` for what cannot be one."""
+    """Tag as they are kept: small letters, each once, in order.
+
+    Raises `InvalidInput` for what cannot be one.
+    """
     found = []
     for word in words:
         tag = plain(word, limit=200).lower().strip('"')
@@ -26,7 +29,11 @@ def clean(words: Iterable[str]) -> tuple[str, ...]:
 
 def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
     """Each subscriber's tags, in the order of the alphabet."""
-    query = select(Tag.subscriber_id, Tag.tag).where(Tag.subscriber_id.in_(subscriber_ids)).order_by(Tag.tag)
+    query = (
+        select(Tag.subscriber_id, Tag.tag)
+        .where(Tag.subscriber_id.in_(subscriber_ids))
+        .order_by(Tag.tag)
+    )
     found: dict[int, list[str]] = {}
     for subscriber_id, tag in session.execute(query):
         found.setdefault(subscriber_id, []).append(tag)
@@ -34,11 +41,21 @@ def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, tuple[str
 
 
 def add(session: Session, subscriber_id: int, words: Iterable[str]) -> None:
-    """Puts tags on a subscriber, beside those that are there. In the caller's transaction."""
+    """Put tags on a subscriber, beside those that are there.
+
+    In the caller's transaction.
+    """
     known = set(session.scalars(select(Tag.tag).where(Tag.subscriber_id == subscriber_id)))
-    session.add_all(Tag(subscriber_id=subscriber_id, tag=tag) for tag in clean(words) if tag not in known)
+    session.add_all(
+        Tag(subscriber_id=subscriber_id, tag=tag) for tag in clean(words) if tag not in known
+    )
 
 
 def remove(session: Session, subscriber_id: int, words: Iterable[str]) -> None:
-    """Takes tags off a subscriber. In the caller's transaction."""
-    session.execute(delete(Tag).where(Tag.subscriber_id == subscriber_id, Tag.tag.in_(clean(words))))
+    """Take tags off a subscriber.
+
+    In the caller's transaction.
+    """
+    session.execute(
+        delete(Tag).where(Tag.subscriber_id == subscriber_id, Tag.tag.in_(clean(words)))
+    )

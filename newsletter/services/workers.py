@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import delete, func, select
 
 from newsletter.db.session import boot, db, transaction
-from newsletter.models import WorkerRow
+from newsletter.models import Worker
 from newsletter.services.runtime import Environment
 
 FORGET_AFTER = timedelta(days=1)
@@ -23,7 +23,10 @@ def identity() -> str:
 
 
 def alive(worker: str) -> bool:
-    """Whether a worker may still be running. Another machine's always may: its leases run out by themselves."""
+    """Tell whether a worker may still be running.
+
+    Another machine's always may: its leases run out by themselves.
+    """
     machine, pid, started, boot_ = worker.rsplit(":", 3)
     if machine != _machine():
         return True
@@ -47,8 +50,9 @@ def pid_of(worker: str) -> int:
 
 
 def before_restart(worker: str) -> bool:
-    """Whether a worker belongs to a time before this machine was started: its last notes may not have reached the
-    disk."""
+    """Tell whether a worker belongs to a time before this machine was started: its last notes may
+    not have reached the disk.
+    """
     return worker.rsplit(":", 1)[1] != boot()
 
 
@@ -62,7 +66,9 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """When `pid` was started, in the system's own ticks; "" when there is no such process (or none can be seen)."""
+    """When `pid` was started, in the system's own ticks; "" when there is no such process (or none
+    can be seen).
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -81,13 +87,13 @@ def _signalled(pid: int) -> str:
 
 
 def tick(env: Environment, worker: str) -> None:
-    """Notes that this worker is alive, and forgets those that have long been silent."""
+    """Note that this worker is alive, and forgets those that have long been silent."""
     now = env.now
     with transaction() as session:
-        session.merge(WorkerRow(name=worker, ticked_at=now))
-        session.execute(delete(WorkerRow).where(WorkerRow.ticked_at < now - FORGET_AFTER))
+        session.merge(Worker(name=worker, ticked_at=now))
+        session.execute(delete(Worker).where(Worker.ticked_at < now - FORGET_AFTER))
 
 
 def last_tick() -> datetime | None:
     """When any worker last ticked."""
-    return db.session.scalar(select(func.max(WorkerRow.ticked_at)))
+    return db.session.scalar(select(func.max(Worker.ticked_at)))

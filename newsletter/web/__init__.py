@@ -1,1 +1,4 @@
-"""Public pages: each module parses requests, calls one service, answers. One Blueprint a module (app.py)."""
+"""Public pages: each module parses requests, calls one service, answers.
+
+One Blueprint a module (app.py).
+"""

@@ -35,9 +35,15 @@ def mailing(slug: str, handle: str) -> Response:
 
 @blueprint.get("/<slug>/archive/media/<name>")
 def media(slug: str, name: str) -> Response:
-    """A picture of a letter. Its name is made of its content, so that it never changes."""
+    """A picture of a letter.
+
+    Its name is made of its content, so that it never changes.
+    """
     found = rendering.picture(name)
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Security-Policy": "default-src 'none'"}
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Content-Security-Policy": "default-src 'none'",
+    }
     return Response(found.data, mimetype=found.media_type, headers=headers)
 
 
@@ -46,5 +52,7 @@ def archive_feed(slug: str) -> Response:
     """The archive as a feed of its own, with all that was mailed in it."""
     env = environment()
     found = archiving.newest(env, slug, limit=FEED_LENGTH)
-    xml = render_template("archive_feed.xml", list=lists.show(slug), mailings=found, links=env.links)
+    xml = render_template(
+        "archive_feed.xml", list=lists.show(slug), mailings=found, links=env.links
+    )
     return Response(xml, mimetype="application/atom+xml")

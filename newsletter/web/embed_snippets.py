@@ -1,5 +1,6 @@
-"""What an author pastes into her blog: the form as plain HTML, the same with a script that upgrades it, a frame,
-or a link."""
+"""What an author pastes into her blog: the form as plain HTML, the same with a script that upgrades
+it, a frame, or a link.
+"""
 
 from __future__ import annotations
 
@@ -20,21 +21,28 @@ from newsletter.web.signup import script_file
 
 Kind = Literal["form", "script", "iframe", "link"]
 HEIGHT = 420
-"""Pixels of a frame before its page says how tall it is, or where the blog's policy forbids the script that listens;"""
+"""Pixels of a frame before its page says how tall it is, or where the blog's policy forbids the
+script that listens;
+"""
 FIELD_HEIGHT = 90
 """so many more for each field of the author's own,"""
 TOPIC_HEIGHT = 32
 """and for each topic."""
 
 
-def embed_form(env: Environment, slug: str, kind: Kind = "form", *, language: str = "", theme: str = "") -> str:
-    """The snippet for a list, in `language` or the list's, inside an application context; its wording is kept, so that
-    it is known when somebody agrees to it. Raises `NotFound`."""
+def embed_form(
+    env: Environment, slug: str, kind: Kind = "form", *, language: str = "", theme: str = ""
+) -> str:
+    """The snippet for a list, in `language` or the list's, inside an application context; its
+    wording is kept, so that it is known when somebody agrees to it. Raises `NotFound`.
+    """
     spoken = known(language or forms.show(slug).language) or SOURCE
     form = forms.print_out(env, slug, spoken)
     with force_locale(spoken):
         if kind == "link":
-            html = render_template("embed_link.html", list=form, action=env.links.mailing_list(form.slug))
+            html = render_template(
+                "embed_link.html", list=form, action=env.links.mailing_list(form.slug)
+            )
         elif kind == "iframe":
             html = _frame(env, form, {"language": known(language), "theme": theme})
         else:
@@ -68,5 +76,9 @@ def _frame(env: Environment, form: Form, wishes: dict[str, str]) -> str:
 
 
 def integrity() -> str:
-    """The hash by which a browser knows that embed.js is the one that was meant (Subresource Integrity)."""
-    return "sha384-" + base64.b64encode(hashlib.sha384(script_file().read_bytes()).digest()).decode()
+    """The hash by which a browser knows that embed.js is the one that was meant (Subresource
+    Integrity).
+    """
+    return (
+        "sha384-" + base64.b64encode(hashlib.sha384(script_file().read_bytes()).digest()).decode()
+    )

@@ -8,7 +8,15 @@ from flask import Blueprint, Response, request
 from flask_babel import gettext
 from werkzeug.exceptions import BadHost, HTTPException
 
-from newsletter.errors import DatabaseError, InvalidInput, LinkError, LinkExpired, LinkSpent, NotFound, TooMany
+from newsletter.errors import (
+    DatabaseError,
+    InvalidInput,
+    LinkError,
+    LinkExpired,
+    LinkSpent,
+    NotFound,
+    TooMany,
+)
 from newsletter.i18n import Text, say
 from newsletter.link_purposes import LinkPurpose
 from newsletter.web.locale import current, told
@@ -23,12 +31,14 @@ RETRY_SECONDS = 30
 
 @blueprint.app_errorhandler(LinkError)
 def link_error(error: LinkError) -> Response:
-    """Says what is the matter with a link, and nothing of whose it is."""
+    """Say what is the matter with a link, and nothing of whose it is."""
     if isinstance(error, LinkSpent):
         text = gettext(
             "It belongs to an earlier request. If you would like to subscribe, ask once more; it takes a minute."
         )
-        return message(410, gettext("This link is from an earlier request"), text, again=f"/{error.slug}/")
+        return message(
+            410, gettext("This link is from an earlier request"), text, again=f"/{error.slug}/"
+        )
     if isinstance(error, LinkExpired):
         text = gettext(
             "Links in our mails work for a while only, so that an old mail opens nothing. We gladly send a new one."
@@ -37,7 +47,9 @@ def link_error(error: LinkError) -> Response:
         renewable = error.purpose in {purpose for purpose in LinkPurpose if purpose.renewable}
         anew = {"token": token, "purpose": error.purpose} if renewable else {}
         return message(410, gettext("This link has expired"), text, ask_link=True, **anew)
-    text = gettext("Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent.")
+    text = gettext(
+        "Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent."
+    )
     return message(404, gettext("This link does not work"), text, ask_link=True)
 
 
@@ -60,7 +72,9 @@ def too_many(error: TooMany) -> Response:
 @blueprint.app_errorhandler(InvalidInput)
 def invalid(error: InvalidInput) -> Response:
     """What was typed cannot be used, on a page that has no better place to say so."""
-    return message(422, gettext("Please check what you typed"), " ".join(told(error.fields).values()))
+    return message(
+        422, gettext("Please check what you typed"), " ".join(told(error.fields).values())
+    )
 
 
 @blueprint.app_errorhandler(DatabaseError)
@@ -85,7 +99,9 @@ def http_error(error: HTTPException) -> Response:
     """Flask's own refusals, in our words."""
     code = error.code or 500
     title = gettext("Nothing here") if code == 404 else gettext("That did not work")
-    answer = message(code, title, say(REFUSALS.get(code, Text("The request cannot be understood.")), current()))
+    answer = message(
+        code, title, say(REFUSALS.get(code, Text("The request cannot be understood.")), current())
+    )
     for name, value in error.get_headers():
         if name in ("Allow", "Content-Range"):
             answer.headers[name] = value

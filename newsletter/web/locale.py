@@ -1,4 +1,5 @@
-"""In which language a page answers: the reader's, else the form's, else the browser's, else the list's.
+"""In which language a page answers: the reader's, else the form's, else the browser's, else the
+list's.
 
 Flask-Babel asks `choose` once a request, at the first text. Its catalogues are those of `i18n.py`.
 """
@@ -26,7 +27,7 @@ class _Catalogues(Domain):  # type: ignore[misc] # flask_babel carries no types
 
 
 def install(app: Flask) -> None:
-    """Lets templates and `gettext` speak."""
+    """Let templates and `gettext` speak."""
     babel = Babel(app, locale_selector=choose)
     babel.domain_instance = _Catalogues()
     app.jinja_env.policies["ext.i18n.trimmed"] = True
@@ -54,7 +55,9 @@ def told(fields: Mapping[str, str]) -> dict[str, str]:
 
 
 def speak(*, reader: str = "", form: object = "", mailing_list: str = "") -> None:
-    """Notes whom this answer is for: the languages of a reader, a form's field and a list, where they are known."""
+    """Note whom this answer is for: the languages of a reader, a form's field and a list, where
+    they are known.
+    """
     for name, tag in (("reader", reader), ("form", form), ("list", mailing_list)):
         if found := known(tag):
             setattr(g, f"{name}_language", found)
@@ -62,7 +65,9 @@ def speak(*, reader: str = "", form: object = "", mailing_list: str = "") -> Non
 
 
 def asked() -> str:
-    """What the visitor asks for: the form's language, else the browser's first that we speak, or ""."""
+    """What the visitor asks for: the form's language, else the browser's first that we speak, or
+    "".
+    """
     return g.get("form_language", "") or known(request.args.get("language")) or browsers()
 
 
@@ -73,7 +78,10 @@ def browsers() -> str:
 
 
 def choose() -> str:
-    """One of `LANGUAGES`. Reads no body: an error about the body is told in this language too."""
+    """One of `LANGUAGES`.
+
+    Reads no body: an error about the body is told in this language too.
+    """
     if not has_request_context():
         return SOURCE
     return g.get("reader_language", "") or asked() or g.get("list_language", "") or SOURCE

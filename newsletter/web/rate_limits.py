@@ -1,8 +1,10 @@
-"""Ceilings in Redis, for those who have one: a flood from one place is turned away before the database is asked.
+"""Ceilings in Redis, for those who have one: a flood from one place is turned away before the
+database is asked.
 
-Only what visitors type into passes here, never a signed link. The ceilings are as high as the database's two kinds
-together, which decide; this is what keeps a flood from getting that far. Where Redis does not answer, Flask-Limiter
-says so once, counts in this process, and looks for Redis again after 1, 2, 4 … seconds.
+Only what visitors type into passes here, never a signed link. The ceilings are as high as the
+database's two kinds together, which decide; this is what keeps a flood from getting that far. Where
+Redis does not answer, Flask-Limiter says so once, counts in this process, and looks for Redis again
+after 1, 2, 4 … seconds.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ PATIENCE = 0.25
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Puts the ceilings up, if there is a Redis. Connects to nothing. Raises `SettingsError`."""
+    """Put the ceilings up, if there is a Redis.
+
+    Connects to nothing. Raises `SettingsError`.
+    """
     if settings.web.redis is None:
         return
     try:
@@ -42,7 +47,9 @@ def install(app: Flask, settings: Settings) -> None:
         key_func=_address,
         app=app,
         application_limits=[
-            ApplicationLimit(limit_provider=f"{most * factor}/hour", key_function=place, exempt_when=_elsewhere)
+            ApplicationLimit(
+                limit_provider=f"{most * factor}/hour", key_function=place, exempt_when=_elsewhere
+            )
             for place, most in ((_address, ceilings.per_ip), (_network, ceilings.per_network))
         ],
         storage_uri=settings.web.redis.get_secret_value(),
@@ -72,6 +79,7 @@ def _turned_away(error: object) -> Response:
 
 
 def _said_already(record: logging.LogRecord) -> bool:
-    """Requests that were waiting for Redis when it went bring a traceback each, after the line that says it all; and
-    each one that is turned away a line with its address."""
+    """Request that were waiting for Redis when it went bring a traceback each, after the line that
+    says it all; and each one that is turned away a line with its address.
+    """
     return "Swallowing" not in record.msg and "exceeded at endpoint" not in record.msg

@@ -17,13 +17,17 @@ URLENCODED = "application/x-www-form-urlencoded"
 
 
 class Parser(FormDataParser):
-    """Reads bytes that are no UTF-8 as U+FFFD, which no address and no choice may have, as other bodies are read:
-    Werkzeug would take them for the text ``%ED%A0%80``, and that for somebody's address (S09)."""
+    """Reads bytes that are no UTF-8 as U+FFFD, which no address and no choice may have, as other
+    bodies are read: Werkzeug would take them for the text ``%ED%A0%80``, and that for somebody's
+    address (S09).
+    """
 
     def parse(self, stream: IO[bytes], mimetype: str, *args: Any, **options: Any) -> Any:
         if mimetype != URLENCODED:
             return super().parse(stream, mimetype, *args, **options)
-        found = parse_qsl(stream.read().decode("utf-8", "replace"), keep_blank_values=True, errors="replace")
+        found = parse_qsl(
+            stream.read().decode("utf-8", "replace"), keep_blank_values=True, errors="replace"
+        )
         return stream, self.cls(found), self.cls()
 
 
@@ -35,13 +39,13 @@ class FormRequest(Request):
 
 @blueprint.before_app_request
 def no_larger_than_ours() -> None:
-    """Refuses a body before it is read, also where nobody would read it."""
+    """Refuse a body before it is read, also where nobody would read it."""
     if (request.content_length or 0) > current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
 
 
 @blueprint.before_app_request
 def few_fields() -> None:
-    """Refuses what no form of ours sends before it is read."""
+    """Refuse what no form of ours sends before it is read."""
     if len(request.query_string) > counters.QUERY_AT_MOST or "\0" in request.path:
         raise BadRequest

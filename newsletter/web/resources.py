@@ -19,7 +19,9 @@ FILE_POLICY = "default-src 'none'; media-src 'self'; img-src 'self'; style-src '
 
 @blueprint.get("/resources/<path:token>")
 def resource(token: str) -> Response:
-    """The file; or, under its bare name, a page that mails subscribers their link and says nothing of the file."""
+    """The file; or, under its bare name, a page that mails subscribers their link and says nothing
+    of the file.
+    """
     if "." not in token:
         resources.require([token])
         return private(page("resource.html", name=token, error="", typed=""))
@@ -27,7 +29,9 @@ def resource(token: str) -> Response:
         found = resources.open_(environment(), token)
     except Refused:
         title = gettext("This file is for subscribers")
-        return message(403, title, gettext("Subscribe once more, and the link works again."), again="/")
+        return message(
+            403, title, gettext("Subscribe once more, and the link works again."), again="/"
+        )
     _one_range_at_most()
     answer = send_file(
         found.path,
@@ -44,6 +48,8 @@ def resource(token: str) -> Response:
 
 
 def _one_range_at_most() -> None:
-    """Takes away a Range that is no single range of bytes: the whole file answers it (RFC 9110 §14.2)."""
+    """Take away a Range that is no single range of bytes: the whole file answers it (RFC 9110
+    §14.2).
+    """
     if request.range is None or request.range.units != "bytes" or len(request.range.ranges) != 1:
         request.environ.pop("HTTP_RANGE", None)

@@ -47,11 +47,14 @@ def harden(response: Response) -> Response:
 
 @blueprint.after_app_request
 def stay_here(response: Response) -> Response:
-    """Redirect to a path, whatever host the request named: for a slash too few or too many, the router's own redirect
-    would lead to that host."""
+    """Redirect to a path, whatever host the request named: for a slash too few or too many, the
+    router's own redirect would lead to that host.
+    """
     if isinstance(request.routing_exception, RequestRedirect):
         target = urlsplit(request.routing_exception.new_url)
-        response.headers["Location"] = urlunsplit(("", "", "/" + target.path.lstrip("/"), target.query, ""))
+        response.headers["Location"] = urlunsplit(
+            ("", "", "/" + target.path.lstrip("/"), target.query, "")
+        )
         response.set_data("")
     return response
 
@@ -86,7 +89,7 @@ def evidence(source: str) -> Evidence:
 
 
 def wants_json() -> bool:
-    """Whether the visitor is a program that speaks JSON."""
+    """Tell whether the visitor is a program that speaks JSON."""
     return request.is_json or request.accept_mimetypes.best == "application/json"
 
 

@@ -1,6 +1,7 @@
 """Signing up: the form's and JSON's entrance, the same form in a frame, and what its scripts fetch.
 
-Other sites may post here and read the answer (CORS): there is no cookie and no session that could be borrowed.
+Other sites may post here and read the answer (CORS): there is no cookie and no session that could
+be borrowed.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ FORM_POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; style-src 'self'; "
     "img-src 'self' https: http:; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
 )
-SHARED = frozenset({"signup.subscribe", "signup.challenge", "signup.embed_script", "signup.openapi"})
+SHARED = frozenset(
+    {"signup.subscribe", "signup.challenge", "signup.embed_script", "signup.openapi"}
+)
 """What scripts of other sites may fetch."""
 FORMS = ("page", "form", "script", "iframe")
 THEMES = ("light", "dark")
@@ -47,8 +50,10 @@ PREFLIGHT_FOR = 86_400
 
 
 def form_page(template: str, shown: Form, *, status: int = 200, **context: Any) -> Response:
-    """A page with a list's form on it: it may run our own scripts, which nothing on it needs. An empty form is the same
-    for everybody but for its stamp and the page that it is framed in."""
+    """A page with a list's form on it: it may run our own scripts, which nothing on it needs.
+
+    An empty form is the same for everybody but for its stamp and the page that it is framed in.
+    """
     env = environment()
     speak(mailing_list=shown.language)
     wording, named = _agreed(shown, current())
@@ -61,7 +66,9 @@ def form_page(template: str, shown: Form, *, status: int = 200, **context: Any) 
         wrong = {name: _wrong(name, first=name == first) for name in errors}
         answer = page(template, status, values=typed, errors=errors, wrong=wrong, **context, **own)
     else:
-        answer = public_page(template, slots={name: value for name, value in own.items() if value}, **context)
+        answer = public_page(
+            template, slots={name: value for name, value in own.items() if value}, **context
+        )
     ancestors = "*" if context.get("framed") else "'none'"
     answer.headers["Content-Security-Policy"] = FORM_POLICY.format(ancestors=ancestors)
     answer.headers["Cache-Control"] = "private, no-cache"
@@ -76,22 +83,33 @@ def _agreed(form: Form, language: str) -> tuple[str, str]:
 
 
 def _wrong(name: str, *, first: bool) -> Markup:
-    """The attributes that tie a field to its error; the first one gets the focus (in a frame, by frame.js)."""
+    """The attributes that tie a field to its error; the first one gets the focus (in a frame, by
+    frame.js).
+    """
     found = Markup(' aria-invalid="true" aria-describedby="{}-error"').format(name)
     return found + Markup(" autofocus") if first else found
 
 
 def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
-    """A list's own page. Raises `NotFound`."""
+    """A list's own page.
+
+    Raises `NotFound`.
+    """
     shown, mailings = forms.front(slug)
     return form_page(
-        "list.html", shown, status=status, mailings=mailings, action=f"/{slug}/subscribe", form="page", **context
+        "list.html",
+        shown,
+        status=status,
+        mailings=mailings,
+        action=f"/{slug}/subscribe",
+        form="page",
+        **context,
     )
 
 
 @blueprint.post("/<slug>/subscribe")
 def subscribe(slug: str) -> AnyResponse:
-    """Asks for a subscription: the same answer whoever the address belongs to (S03)."""
+    """Ask for a subscription: the same answer whoever the address belongs to (S03)."""
     values = _values()
     as_json = wants_json()
     speak(form=values.get("language"))
@@ -107,7 +125,9 @@ def subscribe(slug: str) -> AnyResponse:
 
 
 def _in_its_language(slug: str) -> str:
-    """What keeps the language of the form on the page after it, where the browser would be answered in another."""
+    """What keeps the language of the form on the page after it, where the browser would be answered
+    in another.
+    """
     wanted, otherwise = asked(), browsers() or forms.show(slug).language
     return "" if wanted in ("", otherwise) else "?" + urlencode({"language": wanted})
 
@@ -132,7 +152,9 @@ def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
 
 
 def _evidence(values: Mapping[str, Any]) -> Evidence:
-    """Where the request came from; of the page it names itself, because a browser tells other sites its host only."""
+    """Where the request came from; of the page it names itself, because a browser tells other sites
+    its host only.
+    """
     found = evidence("json" if request.is_json else "form")
     form, named = values.get("form"), values.get("page")
     if isinstance(named, str) and named.startswith(("https://", "http://")):
@@ -204,8 +226,12 @@ def _frame_of(slug: str, **more: str) -> str:
 
 
 def _framed(slug: str, **context: Any) -> Response:
-    embedder = plain(context.get("values", {}).get("page") or request.headers.get("Referer"), limit=500)
-    context.update(action=_frame_of(slug), form="iframe", framed=True, theme=_theme(), page=embedder)
+    embedder = plain(
+        context.get("values", {}).get("page") or request.headers.get("Referer"), limit=500
+    )
+    context.update(
+        action=_frame_of(slug), form="iframe", framed=True, theme=_theme(), page=embedder
+    )
     return form_page("embed.html", forms.show(slug), **context)
 
 
@@ -217,7 +243,10 @@ def _theme() -> str:
 
 @blueprint.get("/<slug>/challenge")
 def challenge(slug: str) -> Response:
-    """A puzzle for the visitor's browser (ALTCHA, protocol 2). The same for every list; a wrong name is still a 404."""
+    """A puzzle for the visitor's browser (ALTCHA, protocol 2).
+
+    The same for every list; a wrong name is still a 404.
+    """
     forms.show(slug)
     env = environment()
     return _json(env.puzzles.make(env.now), 200)
@@ -237,7 +266,7 @@ def openapi() -> Response:
 
 @blueprint.after_app_request
 def share(response: Response) -> Response:
-    """Lets other sites' scripts read what they may fetch."""
+    """Let other sites' scripts read what they may fetch."""
     if request.endpoint in SHARED:
         response.headers["Access-Control-Allow-Origin"] = "*"
         if request.method == "OPTIONS":
@@ -248,7 +277,10 @@ def share(response: Response) -> Response:
 
 
 def script_file() -> Path:
-    """embed.js as it is served, for whoever prints its hash. Raises `NotFound` where the installation lacks it."""
+    """embed.js as it is served, for whoever prints its hash.
+
+    Raises `NotFound` where the installation lacks it.
+    """
     file = Path(str(current_app.static_folder)) / "embed.js"
     if not file.is_file():
         raise NotFound("this installation has no embed.js")

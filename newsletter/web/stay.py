@@ -22,7 +22,7 @@ def stay_page(token: str) -> Response:
 
 @blueprint.post("/stay/<path:token>")
 def stay(token: str) -> Response:
-    """Notes that the reader stays; again changes nothing."""
+    """Note that the reader stays; again changes nothing."""
     return _shown(reconfirmation.stay(environment(), token, evidence("link")), answered=True)
 
 

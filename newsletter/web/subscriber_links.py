@@ -1,4 +1,7 @@
-"""The pages behind signed links. GET shows, POST acts: whatever fetches links on its own changes nothing."""
+"""The pages behind signed links.
+
+GET shows, POST acts: whatever fetches links on its own changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ def confirm_page(token: str) -> Response:
 
 @blueprint.post("/confirm/<path:token>")
 def confirm(token: str) -> Response:
-    """Makes the subscription active; again changes nothing."""
+    """Make the subscription active; again changes nothing."""
     return _told("confirmed.html", subscriptions.confirm(environment(), token, evidence("link")))
 
 
@@ -52,7 +55,7 @@ def never_page(token: str) -> Response:
 
 @blueprint.post("/never/<path:token>")
 def never(token: str) -> Response:
-    """Forgets whoever did not ask, for good; again changes nothing."""
+    """Forget whoever did not ask, for good; again changes nothing."""
     return _never(privacy.never(environment(), token, evidence("link")))
 
 
@@ -72,8 +75,8 @@ def unsubscribe_page(token: str) -> Response:
 def unsubscribe(token: str) -> Response:
     """End the subscription.
 
-    A mail program's one-click POST (RFC 8058 section 3.2) gets a short 200 without redirect; the page's buttons may
-    take it back, slow it down, or give a reason.
+    A mail program's one-click POST (RFC 8058 section 3.2) gets a short 200 without redirect; the
+    page's buttons may take it back, slow it down, or give a reason.
     """
     env, form = environment(), request.form
     if form.get("List-Unsubscribe") == "One-Click":
@@ -90,16 +93,26 @@ def unsubscribe(token: str) -> Response:
     return _told("unsubscribed.html", standing, thanked=bool(form.get("reason")))
 
 
-def _told(template: str, standing: Standing, *, preferences: str = "", thanked: bool = False) -> Response:
+def _told(
+    template: str, standing: Standing, *, preferences: str = "", thanked: bool = False
+) -> Response:
     """A page about one subscription, in its reader's language."""
     speak(reader=standing.language, mailing_list=standing.list_language)
     return private(
-        page(template, standing=standing, preferences=preferences, thanked=thanked, reasons=told(REASON_WORDS))
+        page(
+            template,
+            standing=standing,
+            preferences=preferences,
+            thanked=thanked,
+            reasons=told(REASON_WORDS),
+        )
     )
 
 
 def _preferences(standing: Standing, token: str) -> str:
-    """Return a link to the same subscription's preferences; none from a mailbox that its subscriber has left."""
+    """Return a link to the same subscription's preferences; none from a mailbox that its subscriber
+    has left.
+    """
     env = environment()
     if standing.retired:
         return ""
@@ -114,17 +127,23 @@ def preferences_page(token: str) -> Response:
 
 @blueprint.post("/preferences/<path:token>")
 def preferences(token: str) -> Response:
-    """Changes it, or has a link mailed that may do more."""
+    """Change it, or has a link mailed that may do more."""
     env, form = environment(), request.form
     try:
         for kind in MAILED:
             if form.get(kind):
                 return _preferences_page(prefs.mail_link(env, token, kind), done="mailed")
         if "address" in form:
-            return _preferences_page(prefs.move(env, token, form["address"], request.remote_addr or ""), done="asked")
-        return _preferences_page(prefs.change(env, token, form.to_dict(), evidence("preferences")), done="saved")
+            return _preferences_page(
+                prefs.move(env, token, form["address"], request.remote_addr or ""), done="asked"
+            )
+        return _preferences_page(
+            prefs.change(env, token, form.to_dict(), evidence("preferences")), done="saved"
+        )
     except InvalidInput as error:
-        return _preferences_page(prefs.show(env, token), errors=error.fields, typed=form.get("address", ""))
+        return _preferences_page(
+            prefs.show(env, token), errors=error.fields, typed=form.get("address", "")
+        )
 
 
 def _preferences_page(
@@ -132,7 +151,9 @@ def _preferences_page(
 ) -> Response:
     speak(reader=shown.language, mailing_list=shown.list_language)
     status = 422 if errors else 200
-    return private(page("preferences.html", status, prefs=shown, errors=told(errors), done=done, typed=typed))
+    return private(
+        page("preferences.html", status, prefs=shown, errors=told(errors), done=done, typed=typed)
+    )
 
 
 @blueprint.get("/address/<path:token>")
@@ -143,7 +164,7 @@ def address_page(token: str) -> Response:
 
 @blueprint.post("/address/<path:token>")
 def address(token: str) -> Response:
-    """Moves the reader to her new address."""
+    """Move the reader to her new address."""
     return _moved(address_change.confirm(environment(), token, evidence("link")))
 
 
@@ -191,7 +212,7 @@ def erase_page(token: str) -> Response:
 
 @blueprint.post("/erase/<path:token>")
 def erase(token: str) -> Response:
-    """Forgets the reader."""
+    """Forget the reader."""
     standing = privacy.erase(environment(), token)
     if standing is not None:
         speak(reader=standing.language, mailing_list=standing.list_language)
@@ -213,17 +234,25 @@ def link_page() -> Response:
 
 @blueprint.post("/link")
 def link() -> Response:
-    """Mails a fresh link, to an address or in place of a link that has expired: the same answer for everybody."""
+    """Mail a fresh link, to an address or in place of a link that has expired: the same answer for
+    everybody.
+    """
     env, form = environment(), request.form
     typed, resource = form.get("email", ""), form.get("resource", "")
     speak(form=form.get("language"))
     try:
         if form.get("token"):
-            link_requests.by_token(env, _purpose(form.get("purpose", "")), form["token"], evidence("form"))
+            link_requests.by_token(
+                env, _purpose(form.get("purpose", "")), form["token"], evidence("form")
+            )
         else:
             link_requests.by_address(env, typed, evidence("form"), resource=resource)
     except InvalidInput as error:
-        return private(page("link.html", 422, error=told(error.fields)["email"], typed=typed, resource=resource))
+        return private(
+            page(
+                "link.html", 422, error=told(error.fields)["email"], typed=typed, resource=resource
+            )
+        )
     return private(page("link_sent.html"))
 
 

@@ -125,7 +125,14 @@ Message-ID: <bounce.2@mx.example.org>
 {body}""".encode(charset if charset in ("utf-8", "latin-1", "iso-2022-jp", "utf-7") else "utf-8")
 
 
-def mail(subject: str, body: str, *, sender: str = "Ann <ann@example.org>", to: str = VERP, headers: str = "") -> bytes:
+def mail(
+    subject: str,
+    body: str,
+    *,
+    sender: str = "Ann <ann@example.org>",
+    to: str = VERP,
+    headers: str = "",
+) -> bytes:
     """Write what a person or a program sends by itself."""
     return f"""\
 Return-Path: <ann@example.org>
@@ -141,7 +148,9 @@ Content-Type: text/plain; charset=utf-8
 """.encode()
 
 
-def complaint(kind: str = "abuse", fields: str = "", original: str = ORIGINAL, part: str = "message/rfc822") -> bytes:
+def complaint(
+    kind: str = "abuse", fields: str = "", original: str = ORIGINAL, part: str = "message/rfc822"
+) -> bytes:
     """Write a report in the abuse reporting format (RFC 5965)."""
     return f"""\
 From: <feedback@isp.example>

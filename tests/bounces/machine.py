@@ -66,7 +66,10 @@ REASONS = [
 SAMPLES = [
     Sample(
         name,
-        report(group(DEAD, status, reason), notice=POSTFIX.format(reason=f"host mx.example.org said: {reason}")),
+        report(
+            group(DEAD, status, reason),
+            notice=POSTFIX.format(reason=f"host mx.example.org said: {reason}"),
+        ),
         [(DEAD, expected)],
     )
     for name, status, reason, expected in REASONS
@@ -101,12 +104,16 @@ add(
 )
 add(
     "alias",
-    report(group("ann.real@internal.example.net", "5.1.1", "550 5.1.1 User unknown", original=DEAD)),
+    report(
+        group("ann.real@internal.example.net", "5.1.1", "550 5.1.1 User unknown", original=DEAD)
+    ),
     (DEAD, "hard"),
 )
 add(
     "no-type",
-    report("Final-Recipient: ann@example.org\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: 550 User unknown\n"),
+    report(
+        "Final-Recipient: ann@example.org\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: 550 User unknown\n"
+    ),
     (DEAD, "hard"),
 )
 add(
@@ -117,11 +124,15 @@ add(
     (DEAD, "hard"),
 )
 add(
-    "no-diagnostic", report("Final-Recipient: rfc822; ann@example.org\nAction: failed\nStatus: 5.2.2\n"), (DEAD, "soft")
+    "no-diagnostic",
+    report("Final-Recipient: rfc822; ann@example.org\nAction: failed\nStatus: 5.2.2\n"),
+    (DEAD, "soft"),
 )
 add(
     "no-status",
-    report("Final-Recipient: rfc822; ann@example.org\nAction: failed\nDiagnostic-Code: smtp; 550 5.1.1 unknown user\n"),
+    report(
+        "Final-Recipient: rfc822; ann@example.org\nAction: failed\nDiagnostic-Code: smtp; 550 5.1.1 unknown user\n"
+    ),
     (DEAD, "hard"),
 )
 add(
@@ -132,12 +143,21 @@ add(
     ),
     (DEAD, "hard"),
 )
-add("x-postfix", report(group(DEAD, "5.1.1", 'unknown user: "ann"', kind="X-Postfix")), (DEAD, "hard"))
+add(
+    "x-postfix",
+    report(group(DEAD, "5.1.1", 'unknown user: "ann"', kind="X-Postfix")),
+    (DEAD, "hard"),
+)
 add("x-unix", report(group(DEAD, "5.1.1", "user unknown", kind="X-Unix")), (DEAD, "hard"))
 add(
     "x-notes",
     report(
-        group(DEAD, "5.1.1", "User ann (ann@example.org) not listed in Domino Directory", kind="X-Notes"),
+        group(
+            DEAD,
+            "5.1.1",
+            "User ann (ann@example.org) not listed in Domino Directory",
+            kind="X-Notes",
+        ),
         sender="Postmaster@notes.example.org",
         subject="DELIVERY FAILURE: User ann (ann@example.org) not listed in Domino Directory",
     ),
@@ -176,12 +196,16 @@ add("crlf", report(USER_UNKNOWN).replace(b"\n", b"\r\n"), (DEAD, "hard"))
 add("mbox", b"From MAILER-DAEMON Tue Nov 24 09:00:05 2026\n" + report(USER_UNKNOWN), (DEAD, "hard"))
 add(
     "utf-7-notice",
-    report(USER_UNKNOWN, notice="Empf+AOQ-nger unbekannt").replace(b"charset=us-ascii", b"charset=unicode-1-1-utf-7"),
+    report(USER_UNKNOWN, notice="Empf+AOQ-nger unbekannt").replace(
+        b"charset=us-ascii", b"charset=unicode-1-1-utf-7"
+    ),
     (DEAD, "hard"),
 )
 add(
     "unknown-charset",
-    report(USER_UNKNOWN, notice="K\u00f6nnte sein").replace(b"charset=us-ascii", b"charset=x-nonsense"),
+    report(USER_UNKNOWN, notice="K\u00f6nnte sein").replace(
+        b"charset=us-ascii", b"charset=x-nonsense"
+    ),
     (DEAD, "hard"),
 )
 add(
@@ -223,27 +247,38 @@ add(
 add(
     "delayed",
     report(
-        group(DEAD, "4.4.1", "connection timed out", action="delayed"), subject="Delayed Mail (still being retried)"
+        group(DEAD, "4.4.1", "connection timed out", action="delayed"),
+        subject="Delayed Mail (still being retried)",
     ),
     (DEAD, "ignore"),
 )
 add(
     "delivered",
-    report(group(DEAD, "2.0.0", "250 2.0.0 Ok", action="delivered"), subject="Successful Mail Delivery Report"),
+    report(
+        group(DEAD, "2.0.0", "250 2.0.0 Ok", action="delivered"),
+        subject="Successful Mail Delivery Report",
+    ),
     (DEAD, "ignore"),
 )
 add(
     "relayed",
     report(
-        group(DEAD, "2.0.0", "250 2.0.0 Ok", action="relayed (to mailer)"), subject="Delivery Notification: relayed"
+        group(DEAD, "2.0.0", "250 2.0.0 Ok", action="relayed (to mailer)"),
+        subject="Delivery Notification: relayed",
     ),
     (DEAD, "ignore"),
 )
-add("expanded", report(group(DEAD, "2.0.0", action="expanded"), subject="Delivery report"), (DEAD, "ignore"))
+add(
+    "expanded",
+    report(group(DEAD, "2.0.0", action="expanded"), subject="Delivery report"),
+    (DEAD, "ignore"),
+)
 add(
     "exim",
     report(
-        group(DEAD, "5.0.0", "550 5.1.1 <ann@example.org>: Recipient address rejected: User unknown"),
+        group(
+            DEAD, "5.0.0", "550 5.1.1 <ann@example.org>: Recipient address rejected: User unknown"
+        ),
         notice="""This message was created automatically by mail delivery software.
 
 A message that you sent could not be delivered to one or more of its
@@ -297,7 +332,11 @@ add(
     ),
     (DEAD, "hard"),
 )
-add("recipient-without-domain", report("Final-Recipient: rfc822; ann\nAction: failed\nStatus: 5.1.1\n"), (DEAD, "hard"))
+add(
+    "recipient-without-domain",
+    report("Final-Recipient: rfc822; ann\nAction: failed\nStatus: 5.1.1\n"),
+    (DEAD, "hard"),
+)
 add(
     "recipient-only-in-x-failed",
     report(
@@ -307,8 +346,16 @@ add(
     ),
     (DEAD, "hard"),
 )
-add("forwarded-report", report(USER_UNKNOWN, headers="Resent-From: postmaster@example.com\n"), (DEAD, "hard"))
-add("report-after-the-original", report(USER_UNKNOWN, original="Subject: short\n\nx"), (DEAD, "hard"))
+add(
+    "forwarded-report",
+    report(USER_UNKNOWN, headers="Resent-From: postmaster@example.com\n"),
+    (DEAD, "hard"),
+)
+add(
+    "report-after-the-original",
+    report(USER_UNKNOWN, original="Subject: short\n\nx"),
+    (DEAD, "hard"),
+)
 add(
     "quoted-local-part",
     report(group('"ann b"@example.org'.replace(" ", "."), "5.1.1", "550 5.1.1 User unknown")),
@@ -337,7 +384,11 @@ add(
     (DEAD, "hard"),
     ("bob@example.org", "ignore"),
 )
-add("to-somebody-else", report(USER_UNKNOWN, original=ORIGINAL.replace(DEAD, "zoe@example.net")), (DEAD, "hard"))
+add(
+    "to-somebody-else",
+    report(USER_UNKNOWN, original=ORIGINAL.replace(DEAD, "zoe@example.net")),
+    (DEAD, "hard"),
+)
 add(
     "big-original",
     report(USER_UNKNOWN, original=ORIGINAL + "x" * 60 + "\n" + ("y" * 70 + "\n") * 20_000),

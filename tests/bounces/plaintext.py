@@ -49,9 +49,17 @@ for name, reason, expected in [
         "Connected to 192.0.2.1 but sender was rejected.\nRemote host said: 554 5.7.1 blocked using zen.spamhaus.org",
         "policy",
     ),
-    ("qmail-rcpthosts", "Sorry, that domain isn't in my list of allowed rcpthosts. (#5.7.1)", "policy"),
+    (
+        "qmail-rcpthosts",
+        "Sorry, that domain isn't in my list of allowed rcpthosts. (#5.7.1)",
+        "policy",
+    ),
 ]:
-    add(name, plain(QMAIL.format(reason=reason), sender="MAILER-DAEMON@host.example"), (DEAD, expected))
+    add(
+        name,
+        plain(QMAIL.format(reason=reason), sender="MAILER-DAEMON@host.example"),
+        (DEAD, expected),
+    )
 
 EXIM = (
     """This message was created automatically by mail delivery software.
@@ -106,7 +114,9 @@ for name, reason, expected in [
 add(
     "exim-two",
     plain(
-        EXIM.format(reason="Unrouteable address\n  bob@example.org\n    mailbox is full: retry timeout exceeded"),
+        EXIM.format(
+            reason="Unrouteable address\n  bob@example.org\n    mailbox is full: retry timeout exceeded"
+        ),
         sender="Mailer-Daemon@host.example",
         subject="Mail delivery failed",
     ),

@@ -63,5 +63,10 @@ TABLE = [
 
 for name, sender, subject, body, expected in TABLE:
     SAMPLES.append(
-        Sample(name, plain(body, sender=sender, subject=subject, charset="utf-8"), [(DEAD, expected)], machine=False)
+        Sample(
+            name,
+            plain(body, sender=sender, subject=subject, charset="utf-8"),
+            [(DEAD, expected)],
+            machine=False,
+        )
     )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.bounces.meaning import CLASSES, REASON_AT_MOST, choose_status, find_code, judge_reason, one_line
+from newsletter.bounces.meaning import (
+    CLASSES,
+    REASON_AT_MOST,
+    choose_status,
+    find_code,
+    judge_reason,
+    one_line,
+)
 from newsletter.bounces.types import BounceClass
 from newsletter.mail.smtp.causes import Cause
 
@@ -116,7 +123,10 @@ def test_these_addresses_are_not(line: str) -> None:
 
 def test_every_cause_has_a_class() -> None:
     assert set(CLASSES) == set(Cause)
-    assert {cause for cause, kind in CLASSES.items() if kind is BounceClass.HARD} == {Cause.MAILBOX, Cause.DOMAIN}
+    assert {cause for cause, kind in CLASSES.items() if kind is BounceClass.HARD} == {
+        Cause.MAILBOX,
+        Cause.DOMAIN,
+    }
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ def test_a_message_means_what_it_says(sample: Sample) -> None:
 def test_the_corpus_knows_every_class() -> None:
     assert len(SAMPLES) > 200
     assert len({sample.name for sample in SAMPLES}) == len(SAMPLES)
-    assert {kind for sample in SAMPLES for _, kind in sample.expected} == {kind.value for kind in BounceClass}
+    assert {kind for sample in SAMPLES for _, kind in sample.expected} == {
+        kind.value for kind in BounceClass
+    }
 
 
 def damage_case(data: bytes) -> bytes:
@@ -53,7 +55,9 @@ DAMAGES: list[Callable[[bytes], bytes]] = [
 
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("samples", [machine.SAMPLES, plaintext.SAMPLES], ids=["machine", "plain"])
-def test_damage_on_the_way_changes_no_meaning(samples: list[Sample], damage: Callable[[bytes], bytes]) -> None:
+def test_damage_on_the_way_changes_no_meaning(
+    samples: list[Sample], damage: Callable[[bytes], bytes]
+) -> None:
     for sample in samples:
         if not sample.data.startswith(b"From ") and b"\r" not in sample.data:
             assert said(read_bounce(damage(sample.data))) == sample.expected, sample.name
@@ -68,7 +72,9 @@ def test_a_cut_message_suppresses_nobody_else(cut: float) -> None:
                 assert any(address.startswith(result.recipient) for address in allowed), sample.name
 
 
-@pytest.mark.parametrize("reason", ["xyzzy plugh", "Something went wrong", "554 transaction failed", "451 local error"])
+@pytest.mark.parametrize(
+    "reason", ["xyzzy plugh", "Something went wrong", "554 transaction failed", "451 local error"]
+)
 def test_what_mail_systems_write_around_a_reason_is_none(reason: str) -> None:
     notices = [
         plaintext.QMAIL.format(reason=reason),
@@ -77,9 +83,13 @@ def test_what_mail_systems_write_around_a_reason_is_none(reason: str) -> None:
     ]
     for notice in [*notices, *AROUND]:
         text = notice.replace("REASON", reason)
-        assert said(read_bounce(plain(text, subject="Undelivered Mail Returned to Sender"))) == [(DEAD, "soft")], notice
+        assert said(read_bounce(plain(text, subject="Undelivered Mail Returned to Sender"))) == [
+            (DEAD, "soft")
+        ], notice
         for status in ("5.0.0", "5.3.0", ""):
-            assert said(read_bounce(report(group(DEAD, status, reason), notice=text))) == [(DEAD, "soft")], notice
+            assert said(read_bounce(report(group(DEAD, status, reason), notice=text))) == [
+                (DEAD, "soft")
+            ], notice
 
 
 AROUND = [
@@ -125,7 +135,8 @@ REASON
 
 def test_what_the_returned_message_says_decides_nothing() -> None:
     shouting = (
-        ORIGINAL + "\n550 5.1.1 user unknown\nmailbox full, blocked using zen.spamhaus.org\nThe user does not exist.\n"
+        ORIGINAL
+        + "\n550 5.1.1 user unknown\nmailbox full, blocked using zen.spamhaus.org\nThe user does not exist.\n"
     )
     soft = report(group(DEAD, "4.4.1", "connection timed out"), original=shouting)
     assert said(read_bounce(soft)) == [(DEAD, "soft")]
@@ -146,7 +157,9 @@ def test_a_report_yields_what_can_prove_it() -> None:
 
 
 def test_plain_text_and_complaints_yield_proofs_too() -> None:
-    words = f"<{DEAD}>:\nno such user\n\n--- Below this line is a copy of the message.\n\n{ORIGINAL}"
+    words = (
+        f"<{DEAD}>:\nno such user\n\n--- Below this line is a copy of the message.\n\n{ORIGINAL}"
+    )
     for data in (plain(words), complaint()):
         evidence = read_bounce(data)[0].evidence
         assert "h4ndle0f0urs@example.com" in evidence.message_ids
@@ -154,20 +167,30 @@ def test_plain_text_and_complaints_yield_proofs_too() -> None:
 
 
 def test_text_of_strangers_stays_one_short_harmless_line() -> None:
-    nasty = "550 5.1.1 user unknown \x1b[31m\u202e<script>alert(1)</script>'; DROP TABLE subscribers; --" + "x" * 9_000
+    nasty = (
+        "550 5.1.1 user unknown \x1b[31m\u202e<script>alert(1)</script>'; DROP TABLE subscribers; --"
+        + "x" * 9_000
+    )
     [result] = read_bounce(report(group(DEAD, "5.1.1", nasty)))
     assert len(result.reason) <= 300
     assert not any(ord(letter) < 32 or letter == "\u202e" for letter in result.reason)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(st.binary(max_size=4_000))
 def test_no_bytes_break_the_reader(data: bytes) -> None:
     assert not any(result.suppress for result in read_bounce(data))
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.sampled_from(SAMPLES), st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=12)), min_size=1, max_size=8))
+@given(
+    st.sampled_from(SAMPLES),
+    st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=12)), min_size=1, max_size=8),
+)
 def test_no_damage_breaks_the_reader(sample: Sample, edits: list[tuple[float, bytes]]) -> None:
     data = bytearray(sample.data[:20_000])
     for place, piece in edits:
@@ -177,15 +200,20 @@ def test_no_damage_breaks_the_reader(sample: Sample, edits: list[tuple[float, by
         assert isinstance(result.bounce_class, BounceClass)
 
 
-DEEP = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (level, level) for level in range(20_000))
+DEEP = b"".join(
+    b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (level, level)
+    for level in range(20_000)
+)
 HOSTILE = {
     "deep": DEEP,
     "nested messages": b"Content-Type: message/rfc822\n\n" * 20_000,
-    "many parts": b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\nContent-Type: text/plain\n\nx\n" * 20_000,
+    "many parts": b"Content-Type: multipart/mixed; boundary=b\n\n"
+    + b"--b\nContent-Type: text/plain\n\nx\n" * 20_000,
     "long line": b"Subject: " + b"x" * 3_000_000,
     "one header": b"To: " + b"a@example.org, " * 100_000,
     "folded": b"To:" + b"\n a@example.org," * 100_000,
-    "angles": b"From: mailer-daemon@x.example\nSubject: undeliverable\nContent-Type: text/html\n\n" + b"<" * 900_000,
+    "angles": b"From: mailer-daemon@x.example\nSubject: undeliverable\nContent-Type: text/html\n\n"
+    + b"<" * 900_000,
     "at signs": b"From: mailer-daemon@x.example\nSubject: undeliverable\n\n" + b"a@" * 400_000,
     "dots": b"From: mailer-daemon@x.example\nSubject: undeliverable\n\n" + b"a@" + b"b." * 400_000,
     "locals": b"From: mailer-daemon@x.example\nSubject: undeliverable\n\n" + b"a" * 900_000,
@@ -193,8 +221,10 @@ HOSTILE = {
     "spaces": b"From: mailer-daemon@x.example\nSubject: undeliverable\n\n" + b" " * 900_000,
     "encoded words": b"Subject: " + b"=?utf-8?q?=41?= " * 60_000,
     "encoded base64": b"Subject: =?utf-8?b?" + b"QUFB" * 100_000,
-    "fields": b"Content-Type: message/delivery-status\n\n" + b"Final-Recipient: rfc822; a@example.org\n\n" * 20_000,
-    "unsubscribe": b"From: mailer-daemon@x.example\nSubject: undeliverable\n\n" + b"List-Unsubscribe:\n " * 50_000,
+    "fields": b"Content-Type: message/delivery-status\n\n"
+    + b"Final-Recipient: rfc822; a@example.org\n\n" * 20_000,
+    "unsubscribe": b"From: mailer-daemon@x.example\nSubject: undeliverable\n\n"
+    + b"List-Unsubscribe:\n " * 50_000,
     "punycode": b"Content-Type: text/plain; charset=punycode\n\n" + b"a-" * 200_000,
     "parameters": b"Content-Type: multipart/mixed" + b"; a*0=b" * 60_000,
     "dashes": b"From: mailer-daemon@x.example\nSubject: undeliverable\n\n" + b"-" * 900_000,

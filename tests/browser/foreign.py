@@ -41,9 +41,13 @@ def foreign_blog() -> Iterator[ForeignBlog]:
             if blog.policy:
                 self.send_header("Content-Security-Policy", blog.policy)
             self.end_headers()
-            html = f"<!DOCTYPE html><html {blog.lang}><head><meta charset=utf-8><title>A blog</title>"
+            html = (
+                f"<!DOCTYPE html><html {blog.lang}><head><meta charset=utf-8><title>A blog</title>"
+            )
             html += f'<meta name=viewport content="width=device-width, initial-scale=1">{blog.head}</head>'
-            self.wfile.write(f"{html}<body><main><h1>A blog</h1>{body}</main></body></html>".encode())
+            self.wfile.write(
+                f"{html}<body><main><h1>A blog</h1>{body}</main></body></html>".encode()
+            )
 
         def log_message(self, *args: object) -> None:
             pass

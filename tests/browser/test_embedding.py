@@ -25,7 +25,10 @@ from tests.people import add_list
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.any_database]
 
-WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+WCAG = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+}
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
 
 
@@ -39,7 +42,9 @@ class Scene:
 
     def paste(self, kind: Kind, *, times: int = 1, language: str = "", theme: str = "") -> None:
         with self.app.app_context():
-            snippet = embed_form(self.app.extensions[EXTENSION], "blog", kind, language=language, theme=theme)
+            snippet = embed_form(
+                self.app.extensions[EXTENSION], "blog", kind, language=language, theme=theme
+            )
         self.blog.pages["/"] = "<p>A post.</p>" + snippet * times
 
     def count(self, model: type, *where: object) -> int:
@@ -64,15 +69,24 @@ def scene(app: Flask) -> Iterator[Scene]:
         add_list(session)
     with app.app_context():
         forms.add("blog", "town", "text", "Your town")
-        forms.add("blog", "topic", "choice", "What brings you here?", ["Sleep", "Work", "Love & loss"])
+        forms.add(
+            "blog", "topic", "choice", "What brings you here?", ["Sleep", "Work", "Love & loss"]
+        )
         forms.add("blog", "printed", "checkbox", "On paper, too")
         for name in ("Sleep", "A long walk before breakfast, whatever the weather says"):
             topics.add("blog", name, categories=[name])
-        forms.add("blog", "workshops", "consent", "Ana may also write to me about workshops, twice a year.")
+        forms.add(
+            "blog",
+            "workshops",
+            "consent",
+            "Ana may also write to me about workshops, twice a year.",
+        )
     with foreign_blog() as blog, served(app) as url:
         env = app.extensions[EXTENSION]
         settings = env.settings.model_copy(update={"base_url": url})
-        app.extensions[EXTENSION] = replace(env, settings=settings, links=Links(url, env.tokens), clock=utcnow)
+        app.extensions[EXTENSION] = replace(
+            env, settings=settings, links=Links(url, env.tokens), clock=utcnow
+        )
         blog.policy = STRICT.format(ours=url)
         yield Scene(app, blog, url)
 
@@ -105,7 +119,10 @@ def shoot(page: Page, name: str) -> None:
 def complaints(page: Page) -> list[str]:
     """What the browser's console says from now on."""
     said: list[str] = []
-    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console",
+        lambda message: said.append(message.text) if message.type in ("error", "warning") else None,
+    )
     page.on("pageerror", lambda error: said.append(str(error)))
     return said
 
@@ -117,12 +134,16 @@ def fill(target: Page, email: str = "ana@example.com") -> None:
     target.get_by_label("Ana may also write").check()
 
 
-def test_plain_html_needs_no_script_and_survives_a_strict_policy(scene: Scene, browser: Browser) -> None:
+def test_plain_html_needs_no_script_and_survives_a_strict_policy(
+    scene: Scene, browser: Browser
+) -> None:
     scene.paste("form")
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(scene.blog.url + "/")
-    assert not page.get_by_label("Leave this empty").is_visible(), "the trap is in nobody's way, even without styles"
+    assert not page.get_by_label("Leave this empty").is_visible(), (
+        "the trap is in nobody's way, even without styles"
+    )
     shoot(page, "form-strict")
     fill(page)
     page.get_by_role("button", name="Subscribe").click()
@@ -145,7 +166,9 @@ def test_the_script_answers_in_place(scene: Scene, page: Page) -> None:
     page.get_by_role("button", name="Subscribe").click()
     page.get_by_role("status").get_by_text("a mail is on its way").wait_for()
     assert page.url == scene.blog.url + "/", "no change of page"
-    assert page.evaluate("document.activeElement.getAttribute('role')") == "status", "a screen reader is told"
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "status", (
+        "a screen reader is told"
+    )
     shoot(page, "script-sent")
     assert scene.count(Subscription) == 1
     assert scene.proven == 1, "the puzzle was solved and taken"
@@ -179,7 +202,10 @@ def test_the_script_works_twice_on_a_page(scene: Scene, page: Page) -> None:
     page.get_by_role("button", name="Subscribe").nth(1).click()
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(found => found.id)")
     assert len(ids) == len(set(ids)) == 1
-    for number, email in ((0, "one@example.com"), (0, "two@example.com")):  # the first form is gone once it is sent
+    for number, email in (
+        (0, "one@example.com"),
+        (0, "two@example.com"),
+    ):  # the first form is gone once it is sent
         page.get_by_label("Your e-mail address").nth(number).fill(email)
         page.get_by_role("button", name="Subscribe").nth(number).click()
         page.get_by_role("status").nth(1 if email.startswith("two") else 0).wait_for()
@@ -189,8 +215,12 @@ def test_the_script_works_twice_on_a_page(scene: Scene, page: Page) -> None:
     assert scene.count(Subscription) == 2
 
 
-@pytest.mark.parametrize("failure", ["integrity", "blocked", "no answer may be fetched", "no script"])
-def test_where_the_script_fails_the_form_is_plain_html(scene: Scene, browser: Browser, failure: str) -> None:
+@pytest.mark.parametrize(
+    "failure", ["integrity", "blocked", "no answer may be fetched", "no script"]
+)
+def test_where_the_script_fails_the_form_is_plain_html(
+    scene: Scene, browser: Browser, failure: str
+) -> None:
     scene.paste("script")
     context = browser.new_context(java_script_enabled=failure != "no script")
     page = context.new_page()
@@ -198,9 +228,13 @@ def test_where_the_script_fails_the_form_is_plain_html(scene: Scene, browser: Br
         case "integrity":
             scene.blog.pages["/"] = scene.blog.pages["/"].replace("sha384-", "sha384-AAAA")
         case "blocked":
-            scene.blog.policy = scene.blog.policy.replace(f"script-src {scene.url}", "script-src 'none'")
+            scene.blog.policy = scene.blog.policy.replace(
+                f"script-src {scene.url}", "script-src 'none'"
+            )
         case "no answer may be fetched":
-            scene.blog.policy = scene.blog.policy.replace(f"connect-src {scene.url}", "connect-src 'none'")
+            scene.blog.policy = scene.blog.policy.replace(
+                f"connect-src {scene.url}", "connect-src 'none'"
+            )
     page.goto(scene.blog.url + "/")
     fill(page)
     page.get_by_role("button", name="Subscribe").click()
@@ -218,7 +252,9 @@ def test_a_frame_is_as_tall_as_its_form_and_answers_within_itself(scene: Scene, 
     frame.get_by_label("Your e-mail address").wait_for()
     page.locator("iframe[style*='height:']").wait_for()
     inside = page.frames[1]
-    assert inside.evaluate("document.documentElement.scrollHeight <= innerHeight + 1"), "it needs no scroll bar"
+    assert inside.evaluate("document.documentElement.scrollHeight <= innerHeight + 1"), (
+        "it needs no scroll bar"
+    )
     assert inside.evaluate("document.documentElement.scrollWidth <= innerWidth")
     shoot(page, "iframe")
     frame.get_by_role("button", name="Subscribe").click()
@@ -237,7 +273,9 @@ def test_a_frame_is_as_tall_as_its_form_and_answers_within_itself(scene: Scene, 
 
 
 @pytest.mark.parametrize("theme", ["", "dark"])
-def test_a_frame_has_no_canvas_and_the_scheme_that_was_asked_for(scene: Scene, browser: Browser, theme: str) -> None:
+def test_a_frame_has_no_canvas_and_the_scheme_that_was_asked_for(
+    scene: Scene, browser: Browser, theme: str
+) -> None:
     """Visitors' systems may be dark: the page around the frame says nothing of it, and stays light."""
     scene.paste("iframe", theme=theme)
     page = browser.new_context(color_scheme="dark").new_page()
@@ -253,7 +291,9 @@ def test_a_frame_has_no_canvas_and_the_scheme_that_was_asked_for(scene: Scene, b
     page.context.close()
 
 
-def test_a_frame_shows_where_the_error_is_and_no_console_complains(scene: Scene, page: Page) -> None:
+def test_a_frame_shows_where_the_error_is_and_no_console_complains(
+    scene: Scene, page: Page
+) -> None:
     scene.paste("iframe")
     said = complaints(page)
     page.goto(scene.blog.url + "/")
@@ -267,7 +307,17 @@ def test_a_frame_shows_where_the_error_is_and_no_console_complains(scene: Scene,
     assert [text for text in said if "422" not in text] == []
 
 
-NAMES = ("action", "append", "contains", "dataset", "elements", "method", "newsletter", "submit", "target")
+NAMES = (
+    "action",
+    "append",
+    "contains",
+    "dataset",
+    "elements",
+    "method",
+    "newsletter",
+    "submit",
+    "target",
+)
 """What a form is asked for by name, until a field is called that."""
 
 
@@ -284,7 +334,9 @@ def test_fields_may_have_any_name(scene: Scene, page: Page, kind: Kind) -> None:
     page.wait_for_timeout(2100)
     page.get_by_role("button", name="Subscribe").click()
     page.get_by_text("a mail is on its way").wait_for()
-    assert page.url == (scene.blog.url + "/" if kind == "script" else f"{scene.url}/blog/check-your-inbox")
+    assert page.url == (
+        scene.blog.url + "/" if kind == "script" else f"{scene.url}/blog/check-your-inbox"
+    )
     assert (scene.count(Subscription), scene.proven) == (1, 1)
     assert [text for text in said if "inline style" not in text and "style-src" not in text] == []
 
@@ -303,7 +355,9 @@ def test_a_frame_works_without_script(scene: Scene, browser: Browser) -> None:
     context.close()
 
 
-def test_our_own_page_solves_the_puzzle_with_altcha_under_its_own_policy(scene: Scene, page: Page) -> None:
+def test_our_own_page_solves_the_puzzle_with_altcha_under_its_own_policy(
+    scene: Scene, page: Page
+) -> None:
     said = complaints(page)
     page.goto(scene.url + "/blog/")
     shoot(page, "list")
@@ -369,13 +423,17 @@ EXPECTED = """\
 def test_right_to_left_and_the_blogs_own_font(scene: Scene, page: Page) -> None:
     scene.blog.lang = 'lang="ar" dir="rtl"'
     scene.blog.policy = ""
-    scene.blog.head = "<style>body { font: 20px Georgia, serif; background: #123; color: #fed }</style>"
+    scene.blog.head = (
+        "<style>body { font: 20px Georgia, serif; background: #123; color: #fed }</style>"
+    )
     scene.paste("script", language="ar")
     page.goto(scene.blog.url + "/")
     button = page.get_by_role("button", name="اشتراك").bounding_box()
     form = page.locator("form").bounding_box()
     assert button and form
-    assert button["x"] + button["width"] == pytest.approx(form["x"] + form["width"], abs=1), "it begins at the right"
+    assert button["x"] + button["width"] == pytest.approx(form["x"] + form["width"], abs=1), (
+        "it begins at the right"
+    )
     email = page.locator("input[name=email]")
     assert email.evaluate("field => getComputedStyle(field).fontFamily") == "Georgia, serif"
     assert email.evaluate("field => getComputedStyle(field).color") == "rgb(255, 238, 221)"
@@ -390,7 +448,11 @@ def test_right_to_left_and_the_blogs_own_font(scene: Scene, page: Page) -> None:
     shoot(page, "iframe-rtl")
 
 
-MISSING = {"en": "Please fill this in.", "de": "Bitte füllen Sie das aus.", "ar": "يُرجى ملء هذه الخانة."}
+MISSING = {
+    "en": "Please fill this in.",
+    "de": "Bitte füllen Sie das aus.",
+    "ar": "يُرجى ملء هذه الخانة.",
+}
 DARK = '<meta name=color-scheme content="light dark"><style>:root { color-scheme: light dark } body { margin: 16px }</style>'
 
 
@@ -402,7 +464,11 @@ def test_wcag_on_a_blog_from_both_sides_in_the_light_and_in_the_dark(
     """axe-core on the foreign page and within the frame; nothing wider than the narrowest screen; all of it by topics,
     fields and errors."""
     scene.blog.head, scene.blog.policy = DARK, ""
-    for language, width, scheme in (("en", 320, "light"), ("ar", 320, "dark"), ("de", 1200, "dark")):
+    for language, width, scheme in (
+        ("en", 320, "light"),
+        ("ar", 320, "dark"),
+        ("de", 1200, "dark"),
+    ):
         scene.blog.lang = f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"'
         scene.paste(kind, language=language)
         context = browser.new_context(

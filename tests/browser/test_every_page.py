@@ -21,7 +21,14 @@ from newsletter import demo, outbox
 from newsletter.db.session import transaction
 from newsletter.demo import SLUG, Stage
 from newsletter.link_purposes import LinkPurpose
-from newsletter.models import AddressChange, ConsentEvent, Delivery, MailingList, Subscriber, Subscription
+from newsletter.models import (
+    AddressChange,
+    ConsentEvent,
+    Delivery,
+    MailingList,
+    Subscriber,
+    Subscription,
+)
 from newsletter.services import resources
 from newsletter.services.lists import topics
 from newsletter.services.sending import run as sending
@@ -34,7 +41,10 @@ from tests.people import add_list, add_reader
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+WCAG = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+}
 
 
 class Visit:
@@ -45,15 +55,21 @@ class Visit:
         with scene.app.app_context(), transaction() as session:
             mailing_list = session.query(MailingList).one()
             other = add_list(session, "talks", title="Long Talks", language="de")
-            made = add_reader(session, mailing_list, "amal@example.com", name="Amal", now=scene.env.now)
+            made = add_reader(
+                session, mailing_list, "amal@example.com", name="Amal", now=scene.env.now
+            )
             session.add(
                 Subscription(
                     handle="handle-talks", list_id=other.id, subscriber_id=made.subscriber_id, status="active",
                     cadence="weekly", created_at=scene.env.now, confirmed_at=scene.env.now,
                 )
             )  # fmt: skip
-            add_reader(session, mailing_list, "pending@example.com", status="pending", now=scene.env.now)
-            self.pending_twice = add_reader(session, other, "nobody@example.com", status="pending").handle
+            add_reader(
+                session, mailing_list, "pending@example.com", status="pending", now=scene.env.now
+            )
+            self.pending_twice = add_reader(
+                session, other, "nobody@example.com", status="pending"
+            ).handle
             third = add_list(session, "walks", title="Short Walks")
             self.asked_too = "handle-walks"
             session.add(
@@ -63,7 +79,11 @@ class Visit:
                 )
             )  # fmt: skip
             self.handle, self.subscriber = made.handle, made.subscriber_id
-            pending = session.query(Subscription).filter_by(status="pending", list_id=mailing_list.id).one()
+            pending = (
+                session.query(Subscription)
+                .filter_by(status="pending", list_id=mailing_list.id)
+                .one()
+            )
             self.pending = pending.handle
 
     def link(self, purpose: str, payload: str = "", *, days_ago: float = 0) -> str:
@@ -88,7 +108,9 @@ class Visit:
 
     def fresh_subscriber(self) -> str:
         with self.scene.app.app_context(), transaction() as session:
-            return add_reader(session, session.query(MailingList).first(), "gone@example.com").handle  # type: ignore[arg-type]
+            return add_reader(
+                session, session.query(MailingList).first(), "gone@example.com"
+            ).handle  # type: ignore[arg-type]
 
 
 # What is opened, and what is then sent from there as its form would.
@@ -97,7 +119,10 @@ State = tuple[Callable[[Visit], str], dict[str, str] | None]
 STATES: dict[str, State] = {
     "home": (lambda visit: "/", None),
     "list": (lambda visit: f"/{SLUG}/", None),
-    "list-error": (lambda visit: f"/{SLUG}/subscribe", {"email": "nonsense", "cadence": "hourly", "name": "x" * 300}),
+    "list-error": (
+        lambda visit: f"/{SLUG}/subscribe",
+        {"email": "nonsense", "cadence": "hourly", "name": "x" * 300},
+    ),
     "check-your-inbox": (lambda visit: f"/{SLUG}/check-your-inbox", None),
     "archive-empty": (lambda visit: "/talks/archive/", None),
     "archive": (lambda visit: f"/{SLUG}/archive/", None),
@@ -137,7 +162,10 @@ STATES: dict[str, State] = {
     "broken": (lambda visit: "/preferences/broken", None),
     "not-found": (lambda visit: "/nothing/here", None),
     "resource": (lambda visit: "/resources/guide", None),
-    "resource-expired": (lambda visit: visit.link("resources", f"{visit.handle}.guide", days_ago=40), None),
+    "resource-expired": (
+        lambda visit: visit.link("resources", f"{visit.handle}.guide", days_ago=40),
+        None,
+    ),
 }
 
 
@@ -149,7 +177,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         demo.play(scene, lambda line: None)
         with scene.app.app_context():
             resources.add(scene.env, file, title="Ten quiet minutes")
-            for name in ("Rest", "Work"):
+            for name in ("DomainBackoff", "Work"):
                 topics.add(SLUG, name, categories=[name])
         yield scene
 
@@ -203,8 +231,12 @@ def test_wcag(left_to_right: Page, visit: Visit, name: str) -> None:
     judged(left_to_right, visit, name)
 
 
-@pytest.mark.parametrize("name", ["list-error", "confirm", "unsubscribed", "preferences-own", "address", "expired"])
-def test_wcag_from_right_to_left_and_in_the_dark(right_to_left: Page, visit: Visit, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["list-error", "confirm", "unsubscribed", "preferences-own", "address", "expired"]
+)
+def test_wcag_from_right_to_left_and_in_the_dark(
+    right_to_left: Page, visit: Visit, name: str
+) -> None:
     judged(right_to_left, visit, name)
 
 
@@ -218,7 +250,9 @@ def judged(page: Page, visit: Visit, name: str) -> None:
     fits(page)
     scripts, forms = (page.locator(what).count() for what in ("script", "form.signup"))
     assert scripts <= forms, "only the form that strangers meet has a script"
-    assert [url for url in outside if not url.startswith(visit.scene.url)] == [], "a third party was asked"
+    assert [url for url in outside if not url.startswith(visit.scene.url)] == [], (
+        "a third party was asked"
+    )
     assert page.context.cookies() == []
 
 
@@ -242,8 +276,13 @@ def test_t09_a_scanner_that_runs_scripts_changes_nothing(browser: Browser, visit
 def state(scene: Stage) -> list[tuple[object, ...]]:
     """What the readers' links could change."""
     with scene.app.app_context(), transaction() as session:
-        readers = [(each.id, each.email, each.name, each.language) for each in session.query(Subscriber)]
-        asked = [(each.id, each.status, each.cadence, each.confirmed_at) for each in session.query(Subscription)]
+        readers = [
+            (each.id, each.email, each.name, each.language) for each in session.query(Subscriber)
+        ]
+        asked = [
+            (each.id, each.status, each.cadence, each.confirmed_at)
+            for each in session.query(Subscription)
+        ]
         counts = (session.query(ConsentEvent).count(), session.query(Delivery).count())
         return [*readers, *asked, counts]
 
@@ -258,7 +297,9 @@ def test_400_percent_zoom_scrolls_one_way_only(browser: Browser, visit: Visit) -
     context.close()
 
 
-def test_everything_a_reader_can_do_works_without_javascript_and_by_keyboard(browser: Browser, visit: Visit) -> None:
+def test_everything_a_reader_can_do_works_without_javascript_and_by_keyboard(
+    browser: Browser, visit: Visit
+) -> None:
     context = browser.new_context(java_script_enabled=False, locale="en")
     page = context.new_page()
     page.goto(visit.scene.url + visit.link("account"))
@@ -290,7 +331,9 @@ def test_what_a_screen_reader_reads(browser: Browser, visit: Visit) -> None:
     ):  # fmt: skip
         assert line in tree, tree
     page.goto(visit.scene.url + f"/{SLUG}/")
-    assert "website" not in page.locator("main").aria_snapshot().lower(), "the trap is for robots alone"
+    assert "website" not in page.locator("main").aria_snapshot().lower(), (
+        "the trap is for robots alone"
+    )
     page.close()
 
 
@@ -323,7 +366,9 @@ def test_the_mails_of_one_reader(right_to_left: Page, visit: Visit, mail: str) -
         reader = session.query(Subscription).filter_by(handle=visit.handle).one()
         reader.subscriber.language = "ar"
         reader.status = "pending" if mail == "confirm" else "active"
-        outbox.enqueue(session, mail=mail, subscription_id=reader.id, now=env.now, context=MAILS[mail])
+        outbox.enqueue(
+            session, mail=mail, subscription_id=reader.id, now=env.now, context=MAILS[mail]
+        )
     with visit.scene.app.app_context():
         sending.send_due(replace(env, transport=lambda: sink))
         with transaction() as session:
@@ -360,7 +405,11 @@ class _Words(HTMLParser):
         if tag == "html":
             self.root = found
         elif tag not in self.VOID:
-            foreign = "lang" in found or found.get("dir") == "auto" or tag in ("style", "script", "bdi", "code")
+            foreign = (
+                "lang" in found
+                or found.get("dir") == "auto"
+                or tag in ("style", "script", "bdi", "code")
+            )
             self.tags.append((tag, foreign or any(hidden for _, hidden in self.tags)))
         if not any(hidden for _, hidden in self.tags):
             names = ("aria-label", "title", "alt", "placeholder")
@@ -381,7 +430,9 @@ ODD_ANSWERS: dict[str, tuple[str, dict[str, str], bytes | None]] = {
 }  # fmt: skip
 
 
-def _answered(visit: Visit, path: str, fields: dict[str, str] | None, language: str, name: str) -> tuple[_Words, Any]:
+def _answered(
+    visit: Visit, path: str, fields: dict[str, str] | None, language: str, name: str
+) -> tuple[_Words, Any]:
     headers, data = (
         {"Accept-Language": f"{language};q=0.9, xx"},
         urlencode(fields).encode() if fields is not None else None,
@@ -407,7 +458,10 @@ def test_no_english_is_left_on_any_page(visit: Visit, language: str) -> None:
     with visit.scene.app.app_context(), transaction() as session:
         for each in session.query(Subscriber):
             each.language = ""
-    states = {**STATES, **{name: (lambda visit, odd=odd: odd[0], None) for name, odd in ODD_ANSWERS.items()}}
+    states = {
+        **STATES,
+        **{name: (lambda visit, odd=odd: odd[0], None) for name, odd in ODD_ANSWERS.items()},
+    }
     for name, (path, fields) in states.items():
         if name in (
             "preferences-saved",
@@ -417,7 +471,10 @@ def test_no_english_is_left_on_any_page(visit: Visit, language: str) -> None:
             continue
         english, _ = _answered(visit, path(visit), fields, "en", name)
         spoken, headers = _answered(visit, path(visit), fields, language, name)
-        assert (spoken.root["lang"], spoken.root["dir"]) == (language, "rtl" if language == "ar" else "ltr"), name
+        assert (spoken.root["lang"], spoken.root["dir"]) == (
+            language,
+            "rtl" if language == "ar" else "ltr",
+        ), name
         assert headers["Content-Language"] == language, name
         assert "Accept-Language" in (headers["Vary"] or ""), name
         same = {text for text in english.said & spoken.said if re.search(r"[A-Za-z]{2}", text)}

@@ -57,7 +57,10 @@ def editor(app: Flask, posts: list[str], **settings: object) -> tuple[Editor, li
     found = session.scalars(select(MailingList)).one()
     there = candidates(session, found.id, after=0, through=found.entry_seq)
     return Editor(
-        app.extensions[EXTENSION], session, view(app.extensions[EXTENSION], found), style_of(session, found)
+        app.extensions[EXTENSION],
+        session,
+        view(app.extensions[EXTENSION], found),
+        style_of(session, found),
     ), there
 
 
@@ -94,7 +97,9 @@ def test_e07_attacks_do_nothing_in_a_browser(app: Flask, browser: Browser) -> No
             html = fill(made.web(some).html, VALUES)
             assert show(page, html) == [], everything[start : start + 40]
             assert page.evaluate(WATCHED) == [], everything[start : start + 40]
-            assert page.locator("h2").count() >= len(some), "all of them are there, and none swallows the rest"
+            assert page.locator("h2").count() >= len(some), (
+                "all of them are there, and none swallows the rest"
+            )
         db.session.rollback()
     assert alarms == []
     assert page.url == "https://mail.example/"
@@ -108,8 +113,12 @@ UNTIDY = (
 )
 
 
-@pytest.mark.parametrize("look", [{}, {"digest_sections": "feed", "theme_color": "#ffd54a"}, {"language": "ar"}])
-def test_axe_finds_nothing_in_the_archive(app: Flask, browser: Browser, look: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "look", [{}, {"digest_sections": "feed", "theme_color": "#ffd54a"}, {"language": "ar"}]
+)
+def test_axe_finds_nothing_in_the_archive(
+    app: Flask, browser: Browser, look: dict[str, object]
+) -> None:
     with app.app_context():
         made, there = editor(app, [POST, UNTIDY] * 5, digest_show="full", **look)
         pages = [fill(made.web(some).html, VALUES) for some in (there, there[:1], there[1:2])]
@@ -175,13 +184,20 @@ def test_styles_are_those_that_every_program_knows(app: Flask, language: str) ->
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_mails_fit_narrow_screens(app: Flask, browser: Browser, language: str) -> None:
     with app.app_context():
-        made, there = editor(app, [POST] * 3, digest_show="full", language=language, theme_radius=24)
-        shown: list[Callable[[], object]] = [lambda: made.render(there), lambda: made.render(there[:1])]
+        made, there = editor(
+            app, [POST] * 3, digest_show="full", language=language, theme_radius=24
+        )
+        shown: list[Callable[[], object]] = [
+            lambda: made.render(there),
+            lambda: made.render(there[:1]),
+        ]
         mails = [fill(make().html, VALUES) for make in shown]  # type: ignore[attr-defined]
         db.session.rollback()
     for width in (320, 360, 700):
         for scheme in ("light", "dark"):
-            context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+            context = browser.new_context(
+                viewport={"width": width, "height": 800}, color_scheme=scheme
+            )  # type: ignore[arg-type]
             page = context.new_page()
             for html in mails:
                 show(page, html)

@@ -73,7 +73,9 @@ def test_the_whole_story(browser: Browser) -> None:
         _confirm(page, scene)
         _digest(page, scene)
         _leave(page, scene)
-        assert all(url.startswith((scene.url, scene.blog.url, "data:")) for url in outside), "a third party was asked"
+        assert all(url.startswith((scene.url, scene.blog.url, "data:")) for url in outside), (
+            "a third party was asked"
+        )
         assert page.context.cookies() == []
         page.close()
 
@@ -150,7 +152,12 @@ def test_every_other_page_fits_and_works_by_keyboard(browser: Browser) -> None:
     with demo.stage() as scene:
         play(scene, lambda line: None)
         page = browser.new_page(java_script_enabled=True)
-        for path, name in (("/", "home"), (f"/{SLUG}/", "list"), ("/link", "link"), ("/confirm/x", "broken-link")):
+        for path, name in (
+            ("/", "home"),
+            (f"/{SLUG}/", "list"),
+            ("/link", "link"),
+            ("/confirm/x", "broken-link"),
+        ):
             page.goto(scene.url + path)
             fits(page)
             shoot(page, name)
@@ -163,8 +170,12 @@ def _form_by_keyboard(page: Page, scene: Stage) -> None:
     order = []
     for _ in range(5):
         page.keyboard.press("Tab")
-        order.append(page.evaluate("document.activeElement.name || document.activeElement.textContent"))
-    assert order[:4] == ["email", "name", "cadence", "Subscribe"], "the hidden field is in nobody's way"
+        order.append(
+            page.evaluate("document.activeElement.name || document.activeElement.textContent")
+        )
+    assert order[:4] == ["email", "name", "cadence", "Subscribe"], (
+        "the hidden field is in nobody's way"
+    )
     page.get_by_label("Your e-mail address").fill("nonsense")
     page.get_by_label("Your e-mail address").press("Enter")
     page.locator("#email-error").wait_for()

@@ -52,7 +52,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 def blog() -> Iterator[FeedsServer]:
     with feeds_server() as server:
         server.page("/feed.xml", rss(item("Old"), title="Slow Letters", link=server.url))
-        server.page("/", b'<link rel="alternate" type="application/rss+xml" href="/feed.xml">', "text/html")
+        server.page(
+            "/", b'<link rel="alternate" type="application/rss+xml" href="/feed.xml">', "text/html"
+        )
         yield server
 
 

@@ -50,7 +50,13 @@ def test_a_program_reads_json_without_a_configuration(run: Run, file: Path) -> N
 
 def test_a_person_reads_lines(run: Run, file: Path) -> None:
     said = run("bounce", "read", str(file))
-    assert said.out.splitlines()[0].split("\t") == [DEAD, "hard", "yes", "5.1.1", "550 5.1.1 User unknown"]
+    assert said.out.splitlines()[0].split("\t") == [
+        DEAD,
+        "hard",
+        "yes",
+        "5.1.1",
+        "550 5.1.1 User unknown",
+    ]
 
 
 def test_what_is_not_understood_is_said(run: Run, tmp_path: Path) -> None:

@@ -22,7 +22,9 @@ from tests.smtp.fault_server import FaultServer, always
 LETTER = "---\nsubject: Going slowly\npreheader: A pause\n---\n\n# Hello\n\nA *letter* with [a link](/about).\n"
 
 
-def test_init_finds_the_feed_and_overwrites_nothing(newsletter: Run, blog: FeedsServer, tmp_path: Path) -> None:
+def test_init_finds_the_feed_and_overwrites_nothing(
+    newsletter: Run, blog: FeedsServer, tmp_path: Path
+) -> None:
     assert stat.S_IMODE((tmp_path / "newsletter.toml").stat().st_mode) == 0o600
     assert "slow-letters" in newsletter("list", "ls").out
     assert f"{blog.url}/feed.xml" in newsletter("feed", "ls").out
@@ -35,14 +37,21 @@ def test_init_finds_the_feed_and_overwrites_nothing(newsletter: Run, blog: Feeds
 
 
 def test_init_without_a_blog_that_answers(run: Run, tmp_path: Path) -> None:
-    said = run("init", "http://127.0.0.1:1/", "--from", "Ana <ana@example.com>", "--title", "Mine", "--yes")
+    said = run(
+        "init", "http://127.0.0.1:1/", "--from", "Ana <ana@example.com>", "--title", "Mine", "--yes"
+    )
     assert said.code == 0
     assert "feed add" in said.err
     assert "mine" in run("list", "ls").out
 
 
 @pytest.mark.parametrize(
-    "words", [["--yes"], ["--from", "nobody", "--yes"], ["--from", "a <a@b.org>", "--timezone", "Mars", "--yes"]]
+    "words",
+    [
+        ["--yes"],
+        ["--from", "nobody", "--yes"],
+        ["--from", "a <a@b.org>", "--timezone", "Mars", "--yes"],
+    ],
 )
 def test_init_that_cannot_be(run: Run, tmp_path: Path, words: list[str]) -> None:
     said = run("init", *words)
@@ -51,7 +60,9 @@ def test_init_that_cannot_be(run: Run, tmp_path: Path, words: list[str]) -> None
     assert not (tmp_path / "newsletter.toml").exists()
 
 
-def test_a_digest_is_made_shown_and_sent(newsletter: Run, blog: FeedsServer, mail: FaultServer) -> None:
+def test_a_digest_is_made_shown_and_sent(
+    newsletter: Run, blog: FeedsServer, mail: FaultServer
+) -> None:
     newsletter("subscriber", "add", "reader@example.com", "--confirmed", "--because", "by phone")
     assert "nothing new" in newsletter("digest", "explain").out
     assert newsletter("digest", "preview").code == 1
@@ -72,11 +83,16 @@ def test_a_digest_is_made_shown_and_sent(newsletter: Run, blog: FeedsServer, mai
     assert explained[0]["verdict"].startswith("settled")
 
 
-def test_a_letter_is_tried_sent_once_and_reported(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+def test_a_letter_is_tried_sent_once_and_reported(
+    newsletter: Run, mail: FaultServer, tmp_path: Path
+) -> None:
     (tmp_path / "letter.md").write_text(LETTER)
     for number in range(3):
         newsletter("subscriber", "add", f"r{number}@example.com", "--confirmed", "--because", "x")
-    assert "A letter with a link" in newsletter("campaign", "preview", "letter.md", "--html", "out.html").out
+    assert (
+        "A letter with a link"
+        in newsletter("campaign", "preview", "letter.md", "--html", "out.html").out
+    )
     assert "<em>letter</em>" in (tmp_path / "out.html").read_text()
     assert newsletter("campaign", "test", "letter.md", "--to", "me@example.com").code == 0
     assert parsed(mail.accepted[0][2])["Subject"] == "[Test] Going slowly"
@@ -92,16 +108,30 @@ def test_a_letter_is_tried_sent_once_and_reported(newsletter: Run, mail: FaultSe
     }  # fmt: skip
     report = json.loads(newsletter("campaign", "report", "1", "--json").out)
     assert {row["status"] for row in report["deliveries"]} == {"sent"}
-    assert set(report["deliveries"][0]) == {"email", "status", "attempts", "doubts", "code", "text", "message_id"}
+    assert set(report["deliveries"][0]) == {
+        "email",
+        "status",
+        "attempts",
+        "doubts",
+        "code",
+        "text",
+        "message_id",
+    }
 
 
-def test_o06_who_did_not_get_it_and_again_only_to_them(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+def test_o06_who_did_not_get_it_and_again_only_to_them(
+    newsletter: Run, mail: FaultServer, tmp_path: Path
+) -> None:
     (tmp_path / "letter.md").write_text(LETTER)
     for number in range(3):
         newsletter("subscriber", "add", f"r{number}@example.com", "--confirmed", "--because", "x")
-    mail.script["RCPT"] = lambda talk, line: b"550 5.1.1 Nobody here\r\n" if "<r1@" in line else b"250 Ok\r\n"
+    mail.script["RCPT"] = lambda talk, line: (
+        b"550 5.1.1 Nobody here\r\n" if "<r1@" in line else b"250 Ok\r\n"
+    )
     newsletter("campaign", "send", "letter.md", "--yes")
-    assert "r1@example.com\tfailed\t1\t550\tNobody here" in newsletter("campaign", "report", "1").out
+    assert (
+        "r1@example.com\tfailed\t1\t550\tNobody here" in newsletter("campaign", "report", "1").out
+    )
     mail.script.clear()
     newsletter("campaign", "retry", "1", "--yes")
     newsletter("worker", "--once")
@@ -112,11 +142,15 @@ def test_o06_who_did_not_get_it_and_again_only_to_them(newsletter: Run, mail: Fa
     assert (again.code, "has nobody to try again" in again.err) == (1, True), "said before it asks"
 
 
-def test_a_scheduled_letter_waits_for_its_moment(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+def test_a_scheduled_letter_waits_for_its_moment(
+    newsletter: Run, mail: FaultServer, tmp_path: Path
+) -> None:
     (tmp_path / "letter.md").write_text(LETTER)
     newsletter("subscriber", "add", "r@example.com", "--confirmed", "--because", "x")
     assert newsletter("campaign", "send", "letter.md", "--at", "soon", "--yes").code == 2
-    assert newsletter("campaign", "send", "letter.md", "--at", "2099-01-01 09:00", "--yes").code == 0
+    assert (
+        newsletter("campaign", "send", "letter.md", "--at", "2099-01-01 09:00", "--yes").code == 0
+    )
     newsletter("worker", "--once")
     assert mail.accepted == []
     assert newsletter("campaign", "cancel", "1", "--yes").code == 0
@@ -126,7 +160,9 @@ def test_a_scheduled_letter_waits_for_its_moment(newsletter: Run, mail: FaultSer
     assert mail.accepted == []
 
 
-def test_p01_a_server_that_is_down_is_one_line(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+def test_p01_a_server_that_is_down_is_one_line(
+    newsletter: Run, mail: FaultServer, tmp_path: Path
+) -> None:
     (tmp_path / "letter.md").write_text(LETTER)
     newsletter("subscriber", "add", "r@example.com", "--confirmed", "--because", "x")
     mail.script["CONNECT"] = always(b"421 Busy\r\n")
@@ -145,7 +181,9 @@ def test_p01_a_server_that_is_down_is_one_line(newsletter: Run, mail: FaultServe
      ("---\nsubject: [\n---\nhi", "line 2: cannot be read"), ("---\nsubject: x\nlist: other\n---\nhi", "no list other"),
      ("---\nsubject: x\n---\n" + "{% for i in range(999) %}" * 3 + "x" + "{% endfor %}" * 3, "no deeper")],
 )  # fmt: skip
-def test_letters_that_cannot_be_sent_say_why(newsletter: Run, tmp_path: Path, text: str, said: str) -> None:
+def test_letters_that_cannot_be_sent_say_why(
+    newsletter: Run, tmp_path: Path, text: str, said: str
+) -> None:
     (tmp_path / "letter.md").write_text(text)
     found = newsletter("campaign", "send", "letter.md", "--yes")
     assert found.code == 1
@@ -169,21 +207,46 @@ def test_people(newsletter: Run) -> None:
     assert newsletter("subscriber", "show", "ana@example.com").code == 1
 
 
-def test_importing_a_column_of_addresses(newsletter: Run, tmp_path: Path, mail: FaultServer) -> None:
+def test_importing_a_column_of_addresses(
+    newsletter: Run, tmp_path: Path, mail: FaultServer
+) -> None:
     newsletter("suppression", "add", "never@example.com")
     file = tmp_path / "readers.csv"
     file.write_bytes(
         "\ufeffEmail;Name\r\nana@example.com;Ana\r\nBOB@example.com;\r\nbob@EXAMPLE.com;x\r\nnonsense;y\r\nnever@example.com;n\r\n\r\n".encode()
     )
     counted = json.loads(
-        newsletter("subscriber", "import", str(file), "--confirmed", "--because", "2019", "--dry-run", "--json").out
+        newsletter(
+            "subscriber",
+            "import",
+            str(file),
+            "--confirmed",
+            "--because",
+            "2019",
+            "--dry-run",
+            "--json",
+        ).out
     )
     assert newsletter("subscriber", "ls").out == ""
-    done = json.loads(newsletter("subscriber", "import", str(file), "--confirmed", "--because", "2019", "--json").out)
+    done = json.loads(
+        newsletter(
+            "subscriber", "import", str(file), "--confirmed", "--because", "2019", "--json"
+        ).out
+    )
     assert done == counted | {"dry_run": False}
-    assert (done["rows"], done["new"], done["duplicate"], done["suppressed"], done["rejected"]) == (5, 2, 1, 1, 1)
+    assert (done["rows"], done["new"], done["duplicate"], done["suppressed"], done["rejected"]) == (
+        5,
+        2,
+        1,
+        1,
+        1,
+    )
     assert "line 5" in done["problems"][0]
-    again = json.loads(newsletter("subscriber", "import", str(file), "--confirmed", "--because", "2019", "--json").out)
+    again = json.loads(
+        newsletter(
+            "subscriber", "import", str(file), "--confirmed", "--because", "2019", "--json"
+        ).out
+    )
     assert (again["new"], again["duplicate"]) == (0, 4)
     newsletter("worker", "--once")
     assert mail.accepted == []
@@ -192,11 +255,15 @@ def test_importing_a_column_of_addresses(newsletter: Run, tmp_path: Path, mail: 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "cp1252"])
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
-def test_c04_tables_of_every_kind(newsletter: Run, tmp_path: Path, encoding: str, mark: str) -> None:
+def test_c04_tables_of_every_kind(
+    newsletter: Run, tmp_path: Path, encoding: str, mark: str
+) -> None:
     file = tmp_path / "readers.csv"
     rows = [["Name", "E-Mail"], ["Jürgen", "j@example.com"], ["Zoë", "z@example.com"]]
     file.write_bytes("\n".join(mark.join(row) for row in rows).encode(encoding))
-    done = json.loads(newsletter("subscriber", "import", str(file), "--confirmed", "--because", "x", "--json").out)
+    done = json.loads(
+        newsletter("subscriber", "import", str(file), "--confirmed", "--because", "x", "--json").out
+    )
     assert (done["rows"], done["new"]) == (2, 2)
     assert "Jürgen" in newsletter("subscriber", "ls").out
 
@@ -212,15 +279,22 @@ def test_an_import_says_what_became_of_every_column(newsletter: Run, tmp_path: P
     (tmp_path / "y.csv").write_text("email,block\nc@example.com,B12\n")
     stopped = newsletter("subscriber", "import", "y.csv")
     assert (stopped.code, stopped.out) == (1, "")
-    assert "line 2: 'B12' in the column 'block' is not understood (nothing was imported" in stopped.err
+    assert (
+        "line 2: 'B12' in the column 'block' is not understood (nothing was imported" in stopped.err
+    )
     assert newsletter("subscriber", "import", "y.csv", "--column", "Block=ignore").code == 0
     for wrong in ("block", "block=maybe", "=ignore"):
         assert newsletter("subscriber", "import", "y.csv", "--column", wrong).code == 2
-    assert "its columns: email, block" in newsletter("subscriber", "import", "y.csv", "--column", "blok=ignore").err
+    assert (
+        "its columns: email, block"
+        in newsletter("subscriber", "import", "y.csv", "--column", "blok=ignore").err
+    )
 
 
 def test_standard_input_is_imported(newsletter: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"email,name\na@example.com,Ana\n")))
+    monkeypatch.setattr(
+        "sys.stdin", io.TextIOWrapper(io.BytesIO(b"email,name\na@example.com,Ana\n"))
+    )
     said = newsletter("subscriber", "import", "-", "--confirmed", "--because", "x")
     assert (said.code, said.out.split(":")[0]) == (0, "standard input")
     assert "a@example.com" in newsletter("subscriber", "ls").out
@@ -249,15 +323,22 @@ def test_subscriber_edit_corrects_what_a_subscriber_can(newsletter: Run) -> None
     assert "by phone" in shown
     assert newsletter("subscriber", "show", "ana@example.com").code == 1
     assert "on a break" not in newsletter("subscriber", "show", "bob@example.com").out
-    assert newsletter("subscriber", "edit", "bob@example.com", "--address", "x@example.com").code == 2
+    assert (
+        newsletter("subscriber", "edit", "bob@example.com", "--address", "x@example.com").code == 2
+    )
     assert newsletter("subscriber", "edit", "bob@example.com", "--answer", "city").code == 2
     assert newsletter("subscriber", "edit", "bob@example.com").code == 2
     gone = newsletter("subscriber", "edit", "bob@example.com", "--unsubscribe")
     assert gone.out == "bob@example.com is unsubscribed from slow-letters. A goodbye is mailed.\n"
-    assert "Nobody is mailed" in newsletter("subscriber", "edit", "bob@example.com", "--unsubscribe").out
+    assert (
+        "Nobody is mailed"
+        in newsletter("subscriber", "edit", "bob@example.com", "--unsubscribe").out
+    )
 
 
-def test_without_a_word_imported_rows_wait(newsletter: Run, tmp_path: Path, mail: FaultServer) -> None:
+def test_without_a_word_imported_rows_wait(
+    newsletter: Run, tmp_path: Path, mail: FaultServer
+) -> None:
     file = tmp_path / "readers.csv"
     file.write_text("ana@example.com\nbob@example.com\n")
     assert newsletter("subscriber", "import", str(file)).code == 0
@@ -267,19 +348,35 @@ def test_without_a_word_imported_rows_wait(newsletter: Run, tmp_path: Path, mail
 
 
 @pytest.mark.parametrize("content", [b"", b"\n\n", b"name,city\nAna,Berlin\n"])
-def test_what_is_no_list_of_addresses_is_refused(newsletter: Run, tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_list_of_addresses_is_refused(
+    newsletter: Run, tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "x.csv").write_bytes(content)
     assert newsletter("subscriber", "import", "x.csv", "--confirmed", "--because", "x").code == 1
 
 
 def test_lists(newsletter: Run) -> None:
     assert (
-        newsletter("list", "add", "second", "--from", "Bob <bob@example.com>", "--cadences", "weekly monthly").code == 0
+        newsletter(
+            "list",
+            "add",
+            "second",
+            "--from",
+            "Bob <bob@example.com>",
+            "--cadences",
+            "weekly monthly",
+        ).code
+        == 0
     )
     assert newsletter("list", "add", "second", "--from", "Bob <bob@example.com>").code == 1
     assert newsletter("list", "add", "confirm", "--from", "Bob <bob@example.com>").code == 1
     assert newsletter("list", "edit", "second", "--hour", "25").code == 1
-    assert newsletter("list", "edit", "second", "--hour", "7", "--day", "fri", "--timezone", "Europe/Berlin").code == 0
+    assert (
+        newsletter(
+            "list", "edit", "second", "--hour", "7", "--day", "fri", "--timezone", "Europe/Berlin"
+        ).code
+        == 0
+    )
     shown = json.loads(newsletter("list", "show", "second", "--json").out)
     assert (shown["hour"], shown["day"], shown["timezone"], shown["cadences"]) == (
         7,
@@ -299,7 +396,9 @@ def test_the_form_to_paste_needs_no_script(newsletter: Run) -> None:
 
 
 def test_feed_read(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "feed.xml").write_bytes(rss(item("A", date="Tue, 24 Nov 2026 09:00:00 GMT"), item("B"), title="T"))
+    (tmp_path / "feed.xml").write_bytes(
+        rss(item("A", date="Tue, 24 Nov 2026 09:00:00 GMT"), item("B"), title="T")
+    )
     found = json.loads(run("feed", "read", "feed.xml", "--json").out)
     assert found["title"] == "T"
     assert found["entries"][0] == {
@@ -317,11 +416,15 @@ def test_feed_read(run: Run, tmp_path: Path) -> None:
 
 
 def test_the_fates_of_entries(newsletter: Run, blog: FeedsServer) -> None:
-    blog.page("/feed.xml", rss(item("B"), item("A"), item("Old"), title="Slow Letters", link=blog.url))
+    blog.page(
+        "/feed.xml", rss(item("B"), item("A"), item("Old"), title="Slow Letters", link=blog.url)
+    )
     said = newsletter("feed", "check")
     assert "2 new, 1 known, 0 held, 0 withdrawn" in said.out
     assert "A: ready (goes out with the next mail)" in said.out
-    rows = {row["title"]: str(row["id"]) for row in json.loads(newsletter("entry", "ls", "--json").out)}
+    rows = {
+        row["title"]: str(row["id"]) for row in json.loads(newsletter("entry", "ls", "--json").out)
+    }
     assert newsletter("entry", "hold", rows["A"], rows["B"]).out.count("held") == 2
     assert newsletter("entry", "release", "--held").out.count("ready") == 2
     assert newsletter("entry", "release", "--held").out == "Nothing is held.\n"
@@ -339,7 +442,10 @@ def test_the_fates_of_entries(newsletter: Run, blog: FeedsServer) -> None:
 def test_what_is_taken_from_a_feed(newsletter: Run, blog: FeedsServer) -> None:
     [found] = json.loads(newsletter("feed", "ls", "--json").out)
     assert (found["leaves_out"], found["page_pictures"]) == ([], False)
-    assert "all but shorts" in newsletter("feed", "edit", str(found["id"]), "--no-shorts", "--page-pictures").out
+    assert (
+        "all but shorts"
+        in newsletter("feed", "edit", str(found["id"]), "--no-shorts", "--page-pictures").out
+    )
     [found] = json.loads(newsletter("feed", "ls", "--json").out)
     assert (found["leaves_out"], found["page_pictures"]) == (["shorts"], True)
     assert newsletter("feed", "edit", str(found["id"])).code == 2
@@ -476,7 +582,9 @@ def test_a_page_and_a_mail_of_ones_own_win(newsletter: Run, tmp_path: Path) -> N
         assert f"{name}\n" in newsletter("templates", "ls").out
         assert "is yours now" in newsletter("templates", "eject", name).out
         assert f"{name}  (yours)" in newsletter("templates", "ls").out
-        assert {"name": name, "yours": True} in json.loads(newsletter("templates", "ls", "--json").out)
+        assert {"name": name, "yours": True} in json.loads(
+            newsletter("templates", "ls", "--json").out
+        )
         assert newsletter("templates", "eject", name).code == 1
         file = tmp_path / "templates" / name
         file.write_text("Mine alone")
@@ -485,5 +593,7 @@ def test_a_page_and_a_mail_of_ones_own_win(newsletter: Run, tmp_path: Path) -> N
     letter.write_text(LETTER)
     newsletter("campaign", "new", str(letter))
     assert "Mine alone" in newsletter("campaign", "preview", "1").out
-    with create_app(load_settings(tmp_path / "newsletter.toml", environ={})).test_client() as client:
+    with create_app(
+        load_settings(tmp_path / "newsletter.toml", environ={})
+    ).test_client() as client:
         assert "Mine alone" in client.get("/").get_data(as_text=True)

@@ -18,7 +18,17 @@ LIST = "slow-letters"
 def test_fields_are_added_shown_and_removed(newsletter: Run) -> None:
     assert newsletter("field", "ls").out == ""
     assert newsletter("field", "add", "town", "--label", "Your town").out == "town: text\n"
-    choice = ["--kind", "choice", "--label", "Why?", "--choice", "Sleep", "--choice", "Work", "--required"]
+    choice = [
+        "--kind",
+        "choice",
+        "--label",
+        "Why?",
+        "--choice",
+        "Sleep",
+        "--choice",
+        "Work",
+        "--required",
+    ]
     assert newsletter("field", "add", "why", *choice).out == "why: choice, required\n"
     [town, why] = json.loads(newsletter("field", "ls", "--json").out)
     assert (town["name"], town["kind"], town["required"]) == ("town", "text", False)
@@ -38,7 +48,11 @@ def test_fields_are_added_shown_and_removed(newsletter: Run) -> None:
         (["email", "--label", "x"], 1, "none of the form's own names"),
         (["town", "--label", " "], 1, "label: say what the form shows"),
         (["town", "--label", "x", "--choice", "a"], 1, "only a choice has them"),
-        (["why", "--kind", "choice", "--label", "x", "--choice", "a", "--choice", "a"], 1, "two or more different"),
+        (
+            ["why", "--kind", "choice", "--label", "x", "--choice", "a", "--choice", "a"],
+            1,
+            "two or more different",
+        ),
         (["town", "--label", "x", "--kind", "colour"], 2, "colour"),
         (["town"], 2, "--label"),
         (["town", "--label", "x", "--list", "nope"], 1, "there is no list nope"),
@@ -57,7 +71,9 @@ def test_a_field_is_there_once(newsletter: Run) -> None:
 
 
 def test_proof_tells_the_whole_story(newsletter: Run, mail: FaultServer) -> None:
-    newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "by phone, in May")
+    newsletter(
+        "subscriber", "add", "ana@example.com", "--confirmed", "--because", "by phone, in May"
+    )
     newsletter("subscriber", "add", "bob@example.com")
     newsletter("list", "confirmations", LIST, "--release", "--yes")
     newsletter("worker", "--once")
@@ -66,10 +82,19 @@ def test_proof_tells_the_whole_story(newsletter: Run, mail: FaultServer) -> None
     assert "was added by the author" in told
     assert "note: by phone, in May" in told
     asked = newsletter("subscriber", "proof", "bob@example.com").out
-    for line in ("asked to subscribe", "Message-ID: d.", "Yes, send me Slow Letters by e-mail.", "confirm, sent: "):
+    for line in (
+        "asked to subscribe",
+        "Message-ID: d.",
+        "Yes, send me Slow Letters by e-mail.",
+        "confirm, sent: ",
+    ):
         assert line in asked
     found = json.loads(newsletter("subscriber", "proof", "Bob@Example.com", "--json").out)
-    assert (found["email"], found["standing"], found["suppressed"]) == ("bob@example.com", {LIST: "pending"}, False)
+    assert (found["email"], found["standing"], found["suppressed"]) == (
+        "bob@example.com",
+        {LIST: "pending"},
+        False,
+    )
     [event] = found["events"]
     assert re.fullmatch("[0-9a-f]{64}", event["wording_version"])
     assert event["message_id"] in str(parsed(mail.accepted[0][2])["Message-ID"])
@@ -79,17 +104,26 @@ def test_proof_tells_the_whole_story(newsletter: Run, mail: FaultServer) -> None
 
 
 def test_confirmations_that_are_held_back(newsletter: Run, mail: FaultServer) -> None:
-    assert newsletter("list", "confirmations", LIST).out == f"{LIST}: 0 confirmations held back; 200 more may go now.\n"
+    assert (
+        newsletter("list", "confirmations", LIST).out
+        == f"{LIST}: 0 confirmations held back; 200 more may go now.\n"
+    )
     newsletter("subscriber", "add", "bob@example.com")
     assert "1 confirmation held back" in newsletter("list", "confirmations", LIST).out
     assert newsletter("list", "confirmations", LIST, "--release", "--drop").code == 2
     unasked = newsletter("list", "confirmations", LIST, "--drop")
     assert (unasked.code, "--yes" in unasked.err) == (2, True)
-    assert newsletter("list", "confirmations", LIST, "--drop", "--yes").out == "Dropped: 1 confirmation.\n"
+    assert (
+        newsletter("list", "confirmations", LIST, "--drop", "--yes").out
+        == "Dropped: 1 confirmation.\n"
+    )
     newsletter("worker", "--once")
     assert mail.accepted == []
     newsletter("subscriber", "add", "eva@example.com")
-    assert newsletter("list", "confirmations", LIST, "--release", "--yes").out == "Let go: 1 confirmation.\n"
+    assert (
+        newsletter("list", "confirmations", LIST, "--release", "--yes").out
+        == "Let go: 1 confirmation.\n"
+    )
     newsletter("worker", "--once")
     assert [to for _, to, _ in mail.accepted] == ["eva@example.com"]
     assert newsletter("list", "confirmations", "nope").code == 1

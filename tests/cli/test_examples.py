@@ -44,8 +44,16 @@ def examples() -> list[str]:
 
 def written(example: str) -> str:
     """An example as a whole letter."""
-    head = "" if example.startswith("---\n") else "---\nsubject: An example\n---\n\nHello, here it is.\n\n"
-    return head + example + "\n\nTwenty words more, so that nobody takes this for a picture without a word beside it.\n"
+    head = (
+        ""
+        if example.startswith("---\n")
+        else "---\nsubject: An example\n---\n\nHello, here it is.\n\n"
+    )
+    return (
+        head
+        + example
+        + "\n\nTwenty words more, so that nobody takes this for a picture without a word beside it.\n"
+    )
 
 
 @pytest.fixture
@@ -66,7 +74,9 @@ def test_there_are_examples() -> None:
     assert any("resource(" in example for example in examples())
 
 
-def test_every_example_goes_through_every_command(installation: Run, mail: FaultServer, tmp_path: Path) -> None:
+def test_every_example_goes_through_every_command(
+    installation: Run, mail: FaultServer, tmp_path: Path
+) -> None:
     for number, example in enumerate(examples()):
         (tmp_path / f"{number}.md").write_text(written(example))
         for command, verb, *options in DOORS:
@@ -77,7 +87,9 @@ def test_every_example_goes_through_every_command(installation: Run, mail: Fault
 
 
 @pytest.mark.parametrize("where", [*FIELDS, "subject", "preheader"])
-def test_resource_works_wherever_it_stands(installation: Run, mail: FaultServer, tmp_path: Path, where: str) -> None:
+def test_resource_works_wherever_it_stands(
+    installation: Run, mail: FaultServer, tmp_path: Path, where: str
+) -> None:
     body = FIELDS.get(where, "Hello.")
     head = f"{where}: 'See {FIELDS['free']}'\n" if where in ("subject", "preheader") else ""
     subject = "" if where == "subject" else "subject: A gift\n"
@@ -89,18 +101,29 @@ def test_resource_works_wherever_it_stands(installation: Run, mail: FaultServer,
     assert installation("worker", "--once").code == 0
     letters = [data for _, to, data in mail.accepted if to == "ana@example.com"]
     assert len(letters) == 1
-    assert re.search(rb"resources/[\w=\r\n-]+\.guide\.", letters[0].replace(b"=\r\n", b"")), "a link of Ana's own"
+    assert re.search(rb"resources/[\w=\r\n-]+\.guide\.", letters[0].replace(b"=\r\n", b"")), (
+        "a link of Ana's own"
+    )
 
 
-def test_a_letter_that_no_command_takes_is_refused_by_the_preflight(installation: Run, tmp_path: Path) -> None:
-    (tmp_path / "bad.md").write_text("---\nsubject: x\n---\n{{ resource('no-' ~ 'such') }} for you\n")
+def test_a_letter_that_no_command_takes_is_refused_by_the_preflight(
+    installation: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.md").write_text(
+        "---\nsubject: x\n---\n{{ resource('no-' ~ 'such') }} for you\n"
+    )
     assert installation("campaign", "preflight", "bad.md", "--offline").code == 1
     said = installation("campaign", "send", "bad.md", "--yes", "--offline", "--anyway")
     assert (said.code, "there is no resource" in said.err) == (1, True)
 
 
-def test_the_examples_of_a_digests_words(installation: Run, blog: FeedsServer, mail: FaultServer) -> None:
-    words = re.findall(r'newsletter digest intro "([^"]+)"', "".join(page.read_text() for page in DOCS.glob("*.md")))
+def test_the_examples_of_a_digests_words(
+    installation: Run, blog: FeedsServer, mail: FaultServer
+) -> None:
+    words = re.findall(
+        r'newsletter digest intro "([^"]+)"',
+        "".join(page.read_text() for page in DOCS.glob("*.md")),
+    )
     assert words
     blog.page("/feed.xml", rss(item("New"), item("Old"), title="Slow Letters", link=blog.url))
     assert installation("feed", "check").code == 0
@@ -110,4 +133,6 @@ def test_the_examples_of_a_digests_words(installation: Run, blog: FeedsServer, m
         dry = installation("digest", "send", "--dry-run")
         assert (dry.code, "1 entry to 2 readers" in dry.out) == (0, True), dry.out
     assert installation("digest", "send", "--yes", "--detach").code == 0
-    assert not [to for _, to, _ in mail.accepted if to != "me@example.org"], "a dry run mails nobody"
+    assert not [to for _, to, _ in mail.accepted if to != "me@example.org"], (
+        "a dry run mails nobody"
+    )

@@ -42,7 +42,9 @@ def within(name: str, command: click.Command) -> Iterator[tuple[str, click.Comma
         yield from within(f"{name} {sub}", found)
 
 
-@pytest.mark.parametrize(("name", "command"), list(commands()), ids=[name for name, _ in commands()])
+@pytest.mark.parametrize(
+    ("name", "command"), list(commands()), ids=[name for name, _ in commands()]
+)
 def test_every_command_has_help_and_an_example_of_itself(name: str, command: click.Command) -> None:
     assert command.help
     assert "Example" in (command.epilog or "")
@@ -66,7 +68,9 @@ def test_functions_are_short() -> None:
     assert sorted(sizes)[len(sizes) // 2] < 10
 
 
-def spawned(*words: str, cwd: Path | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
+def spawned(
+    *words: str, cwd: Path | None = None, **environ: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", "from newsletter.cli import main; main()", *words],
         capture_output=True, text=True, cwd=cwd, env={**os.environ, **environ}, timeout=60, check=False,
@@ -75,7 +79,9 @@ def spawned(*words: str, cwd: Path | None = None, **environ: str) -> subprocess.
 
 @pytest.mark.any_database
 @pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_help_is_there_before_one_wonders(run: Run, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+def test_help_is_there_before_one_wonders(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
     """CPU time, so that a busy machine does not count; no database or mail engine is loaded for it, and yet it is the
     same as where they are."""
     code = (
@@ -86,7 +92,11 @@ def test_help_is_there_before_one_wonders(run: Run, monkeypatch: pytest.MonkeyPa
     words = [command] if command else []
     environ = {**os.environ, "COLUMNS": "80"}
     found = subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=True, env=environ
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environ,
     )
     said = found.stdout
     seconds, loaded = said.splitlines()[-1].split(" ", 1)
@@ -129,7 +139,9 @@ def test_a_typing_mistake_is_one_line_with_the_mend(run: Run, words: list[str], 
     ],
     ids=lambda words: " ".join(words)[:20] if isinstance(words, list) else None,
 )  # fmt: skip
-def test_what_is_too_large_or_hostile_is_one_short_line(newsletter: Run, words: list[str], code: int) -> None:
+def test_what_is_too_large_or_hostile_is_one_short_line(
+    newsletter: Run, words: list[str], code: int
+) -> None:
     found = newsletter(*words)
     assert (found.code, found.err.count("\n")) == (code, 1 if code else 0)
     assert "mistake of ours" not in found.err
@@ -151,7 +163,9 @@ def test_nobody_listens_or_nothing_can_be_written(
 ) -> None:
     newsletter("subscriber", "add", "a@example.com", "--confirmed", "--because", "x")
     command = f"{sys.executable} -c 'from newsletter.cli import main; main()' {shell}"
-    found = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    found = subprocess.run(
+        command, shell=True, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
     assert (found.returncode, found.stderr.count("\n")) == (code, 1 if said else 0), found.stderr
     assert said in found.stderr
     assert "mistake of ours" not in found.stderr
@@ -160,20 +174,30 @@ def test_nobody_listens_or_nothing_can_be_written(
 def test_completion() -> None:
     for shell in ("bash", "zsh", "fish"):
         assert "_NEWSLETTER_COMPLETE" in spawned("completion", shell).stdout
-    environ = {"_NEWSLETTER_COMPLETE": "bash_complete", "COMP_WORDS": "newsletter subscriber im", "COMP_CWORD": "2"}
+    environ = {
+        "_NEWSLETTER_COMPLETE": "bash_complete",
+        "COMP_WORDS": "newsletter subscriber im",
+        "COMP_CWORD": "2",
+    }
     assert spawned(**environ).stdout.split() == ["plain,import"]
     environ |= {"COMP_WORDS": "newsletter st", "COMP_CWORD": "1"}
     assert spawned(**environ).stdout.split() == ["plain,status"]
 
 
 @pytest.mark.any_database
-def test_completion_knows_names_and_is_silent_where_there_are_none(newsletter: Run, tmp_path: Path) -> None:
+def test_completion_knows_names_and_is_silent_where_there_are_none(
+    newsletter: Run, tmp_path: Path
+) -> None:
     newsletter("list", "add", "second", "--from", "Ana <ana@example.com>")
     (tmp_path / "letter.md").write_text("---\nsubject: Going slowly\n---\n\nA letter.\n")
     newsletter("campaign", "new", "letter.md", "--list", "second")
 
     def completed(words: str, **environ: str) -> list[str]:
-        asked = {"_NEWSLETTER_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        asked = {
+            "_NEWSLETTER_COMPLETE": "bash_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(words.count(" ")),
+        }
         found = spawned(cwd=tmp_path, **asked, **environ)
         assert (found.returncode, found.stderr) == (0, "")
         return found.stdout.split()
@@ -183,7 +207,11 @@ def test_completion_knows_names_and_is_silent_where_there_are_none(newsletter: R
     assert completed("newsletter explain campaign ") == ["plain,1"]
     assert completed("newsletter campaign show let") == ["file,let"]
     assert completed("newsletter subscriber ls --status p") == ["plain,pending"]
-    for url in ("postgresql+psycopg://x@127.0.0.1:1/x", "sqlite:////nowhere/x.db", f"sqlite:///{tmp_path}/letter.md"):
+    for url in (
+        "postgresql+psycopg://x@127.0.0.1:1/x",
+        "sqlite:////nowhere/x.db",
+        f"sqlite:///{tmp_path}/letter.md",
+    ):
         assert completed("newsletter list show s", NEWSLETTER_DATABASE_URL=url) == []
     (tmp_path / "newsletter.toml").write_text("nonsense")
     assert completed("newsletter list show s") == []
@@ -241,7 +269,9 @@ def test_tables_and_texts_fit_on_a_terminal(newsletter: Run, tmp_path: Path) -> 
 
 def test_import_shows_a_bar_on_a_terminal(newsletter: Run, tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("email\n" + "".join(f"r{n}@example.com\n" for n in range(2500)))
-    shown = on_a_terminal("subscriber", "import", "x.csv", "--confirmed", "--because", "x", cwd=tmp_path)
+    shown = on_a_terminal(
+        "subscriber", "import", "x.csv", "--confirmed", "--because", "x", cwd=tmp_path
+    )
     assert shown.count("\r█") + shown.count("\r░") >= 1
     assert "2,500 rows = 2,500 new" in shown
     listed = on_a_terminal("subscriber", "ls", cwd=tmp_path)
@@ -250,7 +280,9 @@ def test_import_shows_a_bar_on_a_terminal(newsletter: Run, tmp_path: Path) -> No
     assert len(json.loads(newsletter("subscriber", "ls", "--json").out)) == 2500
 
 
-def test_the_bar_counts_the_letter_and_nothing_else(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
+def test_the_bar_counts_the_letter_and_nothing_else(
+    newsletter: Run, mail: FaultServer, tmp_path: Path
+) -> None:
     newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "by phone")
     newsletter("subscriber", "add", "bob@example.com")
     (tmp_path / "letter.md").write_text("---\nsubject: Going slowly\n---\n\nA letter.\n")
@@ -271,8 +303,19 @@ def test_sparkline() -> None:
     assert sparkline((0, 0)) == "··"
 
 
-def test_status_and_explain_say_what_is_so(newsletter: Run, mail: FaultServer, tmp_path: Path) -> None:
-    newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "by phone", "--name", "Ana")
+def test_status_and_explain_say_what_is_so(
+    newsletter: Run, mail: FaultServer, tmp_path: Path
+) -> None:
+    newsletter(
+        "subscriber",
+        "add",
+        "ana@example.com",
+        "--confirmed",
+        "--because",
+        "by phone",
+        "--name",
+        "Ana",
+    )
     newsletter("subscriber", "add", "bob@example.com")
     (tmp_path / "letter.md").write_text("---\nsubject: Going slowly\n---\n\nA letter.\n")
     assert newsletter("campaign", "send", "letter.md", "--yes").code == 0

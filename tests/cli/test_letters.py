@@ -37,7 +37,9 @@ def readers(newsletter: Run, tmp_path: Path) -> Run:
     return newsletter
 
 
-def test_a_letter_from_nothing_to_the_report(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
+def test_a_letter_from_nothing_to_the_report(
+    readers: Run, mail: FaultServer, tmp_path: Path
+) -> None:
     begun = readers("campaign", "new", "letters/on-pauses.md")
     assert (begun.code, "is begun" in begun.out) == (0, True)
     file = tmp_path / "letters" / "on-pauses.md"
@@ -47,9 +49,21 @@ def test_a_letter_from_nothing_to_the_report(readers: Run, mail: FaultServer, tm
     (tmp_path / "letters" / "tree.jpg").write_bytes(picture())
     made = json.loads(readers("campaign", "new", "letters/on-pauses.md", "--json").out)
     assert (made["id"], made["status"], made["recipients"]) == (1, "draft", 0)
-    assert readers("campaign", "new", "letters/on-pauses.md").out.startswith("Campaign 1 is a draft")
+    assert readers("campaign", "new", "letters/on-pauses.md").out.startswith(
+        "Campaign 1 is a draft"
+    )
     said = readers(
-        "campaign", "preview", "1", "--html", "x.html", "--text", "x.txt", "--eml", "x.eml", "--as", "ana@example.com"
+        "campaign",
+        "preview",
+        "1",
+        "--html",
+        "x.html",
+        "--text",
+        "x.txt",
+        "--eml",
+        "x.eml",
+        "--as",
+        "ana@example.com",
     )
     assert said.code == 0, said.err
     assert "Dear Ana," in (tmp_path / "x.html").read_text()
@@ -57,13 +71,21 @@ def test_a_letter_from_nothing_to_the_report(readers: Run, mail: FaultServer, tm
     assert "[Picture: A tree]" in (tmp_path / "x.txt").read_text()
     assert email.message_from_bytes((tmp_path / "x.eml").read_bytes())["To"] == "ana@example.com"
     assert readers("campaign", "preflight", "1", "--offline").code == 0
-    assert readers("campaign", "test", "1", "--to", "me@example.org", "--as", "ben@example.com").code == 0
+    assert (
+        readers("campaign", "test", "1", "--to", "me@example.org", "--as", "ben@example.com").code
+        == 0
+    )
     [(_, to, data)] = mail.accepted
     assert (to, parsed(data)["Subject"]) == ("me@example.org", "[Test] Going slowly")
     assert "Dear Ben," in body(parsed(data))
     sent = readers("campaign", "send", "1", "--yes", "--offline")
     assert sent.code == 0, sent.err
-    for word in ("What: “Going slowly”", "3 active subscribers of slow-letters", "When: now", "3 sent"):
+    for word in (
+        "What: “Going slowly”",
+        "3 active subscribers of slow-letters",
+        "When: now",
+        "3 sent",
+    ):
         assert word in sent.out
     report = json.loads(readers("campaign", "report", "1", "--json").out)
     assert (report["sent"], report["status"], len(report["deliveries"])) == (3, "sent", 3)
@@ -83,11 +105,18 @@ def test_send_wants_a_yes(readers: Run, mail: FaultServer) -> None:
 
 
 def test_a_segment_is_counted_before_it_is_used(readers: Run, mail: FaultServer) -> None:
-    said = readers("campaign", "send", "letter.md", "--segment", 'cadence == "daily"', "--yes", "--offline")
+    said = readers(
+        "campaign", "send", "letter.md", "--segment", 'cadence == "daily"', "--yes", "--offline"
+    )
     assert '1 active subscriber of slow-letters, those with cadence == "daily"' in said.out
     assert [to for _, to, _ in mail.accepted] == ["ben@example.com"]
-    assert json.loads(readers("campaign", "show", "1", "--json").out)["segment"] == 'cadence == "daily"'
-    wrong = readers("campaign", "send", "letter.md", "--segment", "cadenze == 'daily'", "--yes", "--offline")
+    assert (
+        json.loads(readers("campaign", "show", "1", "--json").out)["segment"]
+        == 'cadence == "daily"'
+    )
+    wrong = readers(
+        "campaign", "send", "letter.md", "--segment", "cadenze == 'daily'", "--yes", "--offline"
+    )
     assert (wrong.code, "did you mean cadence" in wrong.err) == (1, True)
 
 
@@ -110,7 +139,9 @@ def test_a_file_and_a_number_are_the_same_wherever_a_draft_is_meant(
     readers: Run, mail: FaultServer, tmp_path: Path
 ) -> None:
     for verb in ("edit", "show", "report", "pause", "cancel"):
-        said = readers("campaign", verb, "letter.md", *(["--subject", "x"] if verb == "edit" else []))
+        said = readers(
+            "campaign", verb, "letter.md", *(["--subject", "x"] if verb == "edit" else [])
+        )
         assert (said.code, said.err.count("\n")) == (1, 1)
         assert "`newsletter campaign new letter.md` makes a draft of it" in said.err
     assert "there is no file no.md" in readers("campaign", "show", "no.md").err
@@ -125,11 +156,19 @@ def test_a_file_and_a_number_are_the_same_wherever_a_draft_is_meant(
     other = readers("campaign", "edit", "1", "--subject", "Slowest")
     assert "has changed since the draft was made of it" in other.err
     assert (tmp_path / "letter.md").read_text() == LETTER
-    assert readers("campaign", "send", "letter.md", "--at", "2099-07-01 9:00", "--yes", "--offline").code == 0
+    assert (
+        readers(
+            "campaign", "send", "letter.md", "--at", "2099-07-01 9:00", "--yes", "--offline"
+        ).code
+        == 0
+    )
     (tmp_path / "letter.md").write_text(LETTER + "PS: one more thing.\n")
     twice = readers("campaign", "send", "letter.md", "--yes", "--offline")
     assert (twice.code, mail.accepted) == (1, [])
-    assert "this letter is campaign 1 already (`newsletter campaign edit 1` changes one that waits" in twice.err
+    assert (
+        "this letter is campaign 1 already (`newsletter campaign edit 1` changes one that waits"
+        in twice.err
+    )
     assert readers("campaign", "edit", "letter.md", "--file", "letter.md").code == 0
     assert "PS: one more thing." in readers("campaign", "preview", "1").out
     assert readers("campaign", "pause", "letter.md").out == "Campaign 1 is paused.\n"
@@ -159,7 +198,9 @@ def test_what_is_bad_stops_a_letter(readers: Run, mail: FaultServer, tmp_path: P
 
 
 def test_two_subjects(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
-    (tmp_path / "two.md").write_text(LETTER.replace("preheader", "subject_b: What a pause is\nshare: 60\npreheader"))
+    (tmp_path / "two.md").write_text(
+        LETTER.replace("preheader", "subject_b: What a pause is\nshare: 60\npreheader")
+    )
     assert readers("campaign", "test", "two.md", "--to", "me@example.org").code == 0
     assert {parsed(data)["Subject"] for _, _, data in mail.accepted} == {
         "[Test] Going slowly",
@@ -181,7 +222,10 @@ def test_a_series(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
     for name in ("01-hello", "02-boundaries"):
         (tmp_path / "welcome" / f"{name}.md").write_text(LETTER.replace("Going slowly", name))
     assert readers("series", "ls").out == ""
-    assert "Letter 1 of slow-letters: “01-hello”, at once." in readers("series", "add", "welcome/01-hello.md").out
+    assert (
+        "Letter 1 of slow-letters: “01-hello”, at once."
+        in readers("series", "add", "welcome/01-hello.md").out
+    )
     assert "after 3d" in readers("series", "add", "welcome/02-boundaries.md", "--after", "3d").out
     assert readers("series", "add", "welcome/02-boundaries.md", "--after", "9d").code == 1
     assert readers("series", "add", "welcome/02-boundaries.md", "--after", "soon").code == 1
@@ -198,8 +242,14 @@ def test_a_series(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
     assert "“New”" in readers("series", "edit", "2", "--subject", "New").out
     assert readers("series", "edit", "2").code == 2
     assert "Dear friend" in readers("series", "preview", "welcome/02-boundaries.md").out
-    assert "“New”, after 4d" in readers("series", "edit", "welcome/02-boundaries.md", "--after", "4d").out
-    assert "no series has a letter of letter.md" in readers("series", "test", "letter.md", "--to", "me@example.org").err
+    assert (
+        "“New”, after 4d"
+        in readers("series", "edit", "welcome/02-boundaries.md", "--after", "4d").out
+    )
+    assert (
+        "no series has a letter of letter.md"
+        in readers("series", "test", "letter.md", "--to", "me@example.org").err
+    )
     assert readers("series", "remove", "2").code == 2
     assert readers("series", "remove", "2", "--yes").code == 0
     assert readers("series", "show", "2").code == 2
@@ -214,13 +264,21 @@ def test_what_is_not_there(readers: Run, words: list[str]) -> None:
 
 
 WORDS = "When somebody asks you for something there is a small moment in which nothing has been decided. "
-HEADINGS = ("Before you answer", "The body knows first", "What silence is not", "A week of pauses", "When it is hard")
+HEADINGS = (
+    "Before you answer",
+    "The body knows first",
+    "What silence is not",
+    "A week of pauses",
+    "When it is hard",
+)
 
 
 def test_a_letter_of_real_length(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
     """2,500 words, five headings, three pictures: looked at, tried, sent, reported; and its text reads well aloud."""
     body_ = "".join(
-        f"## {title}\n\n" + (WORDS * 10 + "\n\n") * 3 + f"![Picture of {title}]({number % 3}.jpg)\n\n"
+        f"## {title}\n\n"
+        + (WORDS * 10 + "\n\n") * 3
+        + f"![Picture of {title}]({number % 3}.jpg)\n\n"
         for number, title in enumerate(HEADINGS)
     )
     source = f"---\nsubject: What a pause is for\npreheader: It is no reward\n---\n\nDear {{{{ subscriber.name or 'friend' }}}},\n\n{body_}[Book a talk](https://example.org/book){{.button}}\n\nAna[^1]\n\n[^1]: Written by [hand](https://example.org/hand).\n"
@@ -229,23 +287,32 @@ def test_a_letter_of_real_length(readers: Run, mail: FaultServer, tmp_path: Path
     for number in range(3):
         (tmp_path / f"{number}.jpg").write_bytes(picture(size=(1600, 900 + 200 * number)))
     assert readers("campaign", "new", "long.md").code == 0
-    shown = readers("campaign", "preview", "1", "--html", "long.html", "--text", "long.txt", "--eml", "long.eml")
+    shown = readers(
+        "campaign", "preview", "1", "--html", "long.html", "--text", "long.txt", "--eml", "long.eml"
+    )
     assert shown.code == 0
     assert readers("campaign", "preflight", "1", "--offline").code == 0
     assert readers("campaign", "test", "1", "--to", "me@example.org").code == 0
     assert readers("campaign", "send", "1", "--yes", "--offline").code == 0
-    assert "Everybody" in readers("campaign", "report", "1").out or "0 failed" in readers("campaign", "report", "1").out
+    assert (
+        "Everybody" in readers("campaign", "report", "1").out
+        or "0 failed" in readers("campaign", "report", "1").out
+    )
     message = next(parsed(data) for _, to, data in mail.accepted if to == "ana@example.com")
     html, text = body(message, "html"), body(message)
     assert len(html.encode()) < 102 * 1024
     assert [html.count(f"{title}</h2>") for title in HEADINGS] == [1] * 5
     addresses = set(
-        re.findall(r'src="(https://news\.example\.com/slow-letters/archive/media/[0-9a-f]{32}\.jpg)"', html)
+        re.findall(
+            r'src="(https://news\.example\.com/slow-letters/archive/media/[0-9a-f]{32}\.jpg)"', html
+        )
     )
     assert len(addresses) == 3
     assert len(re.findall(r'width="536"', html)) >= 5
     for title in HEADINGS:
-        assert f"\n\n\n{title}\n\n{WORDS[:20]}" in text, "a heading stands alone, with air before it"
+        assert f"\n\n\n{title}\n\n{WORDS[:20]}" in text, (
+            "a heading stands alone, with air before it"
+        )
         assert f"[Picture: Picture of {title}]" in text
     assert text.startswith("Dear Ana,\n\n")
     assert "Book a talk: https://example.org/book\n" in text
@@ -255,7 +322,9 @@ def test_a_letter_of_real_length(readers: Run, mail: FaultServer, tmp_path: Path
         < text.index("Links\n\n[1] https://example.org/hand")
         < text.index("\n-- \n" if "\n-- \n" in text else "\n--\n")
     )
-    assert not re.search(r"[*#`{}]|\]\(", text.split("\n--\n")[0].replace("[Picture", "")), "no signs of Markdown"
+    assert not re.search(r"[*#`{}]|\]\(", text.split("\n--\n")[0].replace("[Picture", "")), (
+        "no signs of Markdown"
+    )
 
 
 def test_tags_come_from_files_and_by_hand_and_leave_as_they_came(
@@ -265,17 +334,32 @@ def test_tags_come_from_files_and_by_hand_and_leave_as_they_came(
         'email,name,tags\ncleo@example.com,Cleo,"Berlin, VIP"\ndora@example.com,Dora,\n'
     )
     for _ in range(2):
-        assert readers("subscriber", "import", "people.csv", "--confirmed", "--because", "x").code == 0
-    assert readers("subscriber", "edit", "ana@example.com", "--tag", "berlin", "--tag", "old").code == 0
+        assert (
+            readers("subscriber", "import", "people.csv", "--confirmed", "--because", "x").code == 0
+        )
+    assert (
+        readers("subscriber", "edit", "ana@example.com", "--tag", "berlin", "--tag", "old").code
+        == 0
+    )
     assert readers("subscriber", "edit", "ana@example.com", "--untag", "OLD").code == 0
     assert readers("subscriber", "edit", "ana@example.com", "--tag", "a,b").code == 1
     assert "tags: berlin" in readers("subscriber", "show", "ana@example.com").out
-    assert json.loads(readers("subscriber", "show", "cleo@example.com", "--json").out)["tags"] == ["berlin", "vip"]
+    assert json.loads(readers("subscriber", "show", "cleo@example.com", "--json").out)["tags"] == [
+        "berlin",
+        "vip",
+    ]
     readers("campaign", "send", "letter.md", "--segment", '"berlin" in tags', "--yes", "--offline")
     assert sorted(to for _, to, _ in mail.accepted) == ["ana@example.com", "cleo@example.com"]
     assert readers("subscriber", "ls", "--tag", "Berlin", "--count").out == "2\n"
-    assert readers("subscriber", "ls", "--segment", '"vip" in tags').out.startswith("cleo@example.com")
-    assert readers("subscriber", "ls", "--segment", 'cadence == "daily" or name == "Dora"', "--count").out == "2\n"
+    assert readers("subscriber", "ls", "--segment", '"vip" in tags').out.startswith(
+        "cleo@example.com"
+    )
+    assert (
+        readers(
+            "subscriber", "ls", "--segment", 'cadence == "daily" or name == "Dora"', "--count"
+        ).out
+        == "2\n"
+    )
     assert "did you mean tags" in readers("subscriber", "ls", "--segment", '"vip" in tag').err
     assert readers("subscriber", "export", "out.csv").code == 0
     rows = list(csv.DictReader((tmp_path / "out.csv").read_text("utf-8").splitlines()))

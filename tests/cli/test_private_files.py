@@ -74,14 +74,24 @@ def test_a4_every_file_with_personal_data_is_private_at_its_creation(
     umask: None, run: Run, blog: FeedsServer, tmp_path: Path
 ) -> None:
     with Watch(tmp_path) as watch:
-        said = run("init", blog.url, "--from", "Ana <ana@news.example.com>", "--address", "1 Main Street", "--yes")
+        said = run(
+            "init",
+            blog.url,
+            "--from",
+            "Ana <ana@news.example.com>",
+            "--address",
+            "1 Main Street",
+            "--yes",
+        )
         assert said.code == 0, said.err
         run("subscriber", "add", "ana@example.com")
         blog.page("/feed.xml", rss(item("Old"), item("New"), title="Slow Letters", link=blog.url))
         run("list", "edit", "slow-letters", "--grace", "0")
         run("feed", "check")
         (tmp_path / "letter.md").write_text(LETTER)
-        with sqlite3.connect(tmp_path / "newsletter.db") as held:  # side files stay as long as it is open
+        with sqlite3.connect(
+            tmp_path / "newsletter.db"
+        ) as held:  # side files stay as long as it is open
             held.execute("SELECT count(*) FROM subscribers").fetchone()
             for words in WRITES[:-2]:
                 said = run(*words)
@@ -118,11 +128,16 @@ def test_a4_doctor_names_what_others_can_read(newsletter: Run, tmp_path: Path) -
         (tmp_path / name).chmod(0o644)
     check = looked_at(newsletter)
     assert check["verdict"] == "bad"
-    assert all(name in check["hint"] for name in ("newsletter.db ", "newsletter.db.before-restore", "newsletter.toml"))
+    assert all(
+        name in check["hint"]
+        for name in ("newsletter.db ", "newsletter.db.before-restore", "newsletter.toml")
+    )
 
 
 def looked_at(newsletter: Run) -> dict[str, str]:
-    [check] = [check for check in json.loads(newsletter("doctor", "--json").out) if check["id"] == "files"]
+    [check] = [
+        check for check in json.loads(newsletter("doctor", "--json").out) if check["id"] == "files"
+    ]
     return dict(check)
 
 
@@ -158,6 +173,10 @@ def _is_other(node: ast.Call) -> bool:
 
 
 def _opens_to_write(node: ast.Call) -> bool:
-    modes = [arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+    modes = [
+        arg.value
+        for arg in node.args
+        if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+    ]
     is_open = isinstance(node.func, ast.Attribute) and node.func.attr == "open"
     return is_open and any(set(mode) <= set("wxab+t") and mode for mode in modes)

@@ -27,11 +27,15 @@ def test_feeds_are_paused_resumed_and_removed(newsletter: Run, blog: FeedsServer
 
 def test_topics_are_made_ordered_and_removed(newsletter: Run) -> None:
     assert (
-        "1 Sleep: sleep, rest" in newsletter("topic", "add", "Sleep", "--category", "sleep", "--category", "rest").out
+        "1 Sleep: sleep, rest"
+        in newsletter("topic", "add", "Sleep", "--category", "sleep", "--category", "rest").out
     )
     assert "nothing belongs to it yet" in newsletter("topic", "add", "Work").out
     newsletter("topic", "order", "Work", "Sleep")
-    assert [row["name"] for row in json.loads(newsletter("topic", "ls", "--json").out)] == ["Work", "Sleep"]
+    assert [row["name"] for row in json.loads(newsletter("topic", "ls", "--json").out)] == [
+        "Work",
+        "Sleep",
+    ]
     assert newsletter("topic", "order", "Nothing").code == 1
     assert newsletter("topic", "remove", "Work", "--yes").code == 0
     assert newsletter("topic", "remove", "Work", "--yes").code == 1
@@ -58,18 +62,23 @@ def test_an_erased_address_is_suppressed_until_the_author_lifts_it(newsletter: R
     assert "Erased" in newsletter("subscriber", "erase", "ana@example.com", "--yes").out
     assert newsletter("subscriber", "show", "ana@example.com").code == 1
     assert "ana@" not in newsletter("suppression", "ls").out
-    again = newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "she wrote")
+    again = newsletter(
+        "subscriber", "add", "ana@example.com", "--confirmed", "--because", "she wrote"
+    )
     assert again.code == 1
     assert newsletter("suppression", "remove", "ana@example.com", "--yes").code == 0
     assert newsletter("suppression", "remove", "ana@example.com", "--yes").code == 1
     assert newsletter("suppression", "add", "bad@example.com").code == 0
-    assert json.loads(newsletter("suppression", "ls", "--json").out)[0]["email"] == "bad@example.com"
+    assert (
+        json.loads(newsletter("suppression", "ls", "--json").out)[0]["email"] == "bad@example.com"
+    )
 
 
 def test_resources_are_kept_and_removed(newsletter: Run, tmp_path: Path) -> None:
     (tmp_path / "guide.pdf").write_bytes(b"%PDF-1.4")
     assert (
-        '{{ resource("guide") }}' in newsletter("resource", "add", str(tmp_path / "guide.pdf"), "--title", "Guide").out
+        '{{ resource("guide") }}'
+        in newsletter("resource", "add", str(tmp_path / "guide.pdf"), "--title", "Guide").out
     )
     assert newsletter("resource", "add", str(tmp_path / "none.pdf")).code == 2
     assert "Guide" in newsletter("resource", "ls").out

@@ -34,7 +34,9 @@ def file(tmp_path: Path) -> Path:
 
 
 def start(app: Flask, file: Path) -> subprocess.Popen[str]:
-    return start_program(file.parent, program_environment(app), "subscriber", "import", str(file), "--json")
+    return start_program(
+        file.parent, program_environment(app), "subscriber", "import", str(file), "--json"
+    )
 
 
 def count(app: Flask) -> int:

@@ -13,7 +13,14 @@ from sqlalchemy import func, select
 
 from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import db, transaction
-from newsletter.models import Campaign, Delivery, MailingList, Step, StepTaken, Subscription
+from newsletter.models import (
+    Campaign,
+    Delivery,
+    MailingList,
+    SeriesLetter,
+    SeriesLetterSent,
+    Subscription,
+)
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION
 from tests.crash.test_processes import check_everybody, server, start
@@ -35,7 +42,13 @@ def people(app: Flask, clock: Clock) -> int:
     with app.app_context(), transaction() as session:
         mailing_list = add_list(session)
         for number in range(READERS):
-            add_reader(session, mailing_list, f"r{number}@example.com", name=f"Reader {number}", now=clock.now)
+            add_reader(
+                session,
+                mailing_list,
+                f"r{number}@example.com",
+                name=f"Reader {number}",
+                now=clock.now,
+            )
         return mailing_list.id
 
 
@@ -47,7 +60,9 @@ def killed(app: Flask, server: FaultServer, dice: random.Random) -> None:
     finish(process)
 
 
-def test_r01_a_scheduled_letter_killed_on_its_way(app: Flask, server: FaultServer, people: int) -> None:
+def test_r01_a_scheduled_letter_killed_on_its_way(
+    app: Flask, server: FaultServer, people: int
+) -> None:
     with app.app_context():
         env = app.extensions[EXTENSION]
         at = env.now + timedelta(seconds=1)
@@ -59,7 +74,11 @@ def test_r01_a_scheduled_letter_killed_on_its_way(app: Flask, server: FaultServe
         killed(app, server, dice)
         with app.app_context():
             row = db.session.get_one(Campaign, campaign)
-            assert (row.status, row.recipients) in (("scheduled", 0), ("sending", READERS), ("sent", READERS))
+            assert (row.status, row.recipients) in (
+                ("scheduled", 0),
+                ("sending", READERS),
+                ("sent", READERS),
+            )
             assert db.session.scalar(select(func.count()).select_from(Delivery)) == row.recipients
             db.session.remove()
     for _ in range(2):
@@ -68,11 +87,18 @@ def test_r01_a_scheduled_letter_killed_on_its_way(app: Flask, server: FaultServe
     assert all("Dear Reader" in body(parsed(data)) for _, _, data in server.accepted[:5])
 
 
-def test_r01_a_step_of_a_series_killed_on_its_way(app: Flask, server: FaultServer, clock: Clock, people: int) -> None:
+def test_r01_a_step_of_a_series_killed_on_its_way(
+    app: Flask, server: FaultServer, clock: Clock, people: int
+) -> None:
     with app.app_context(), transaction() as session:
         mailing_list = session.get_one(MailingList, people)
-        step = Step(
-            list_id=mailing_list.id, after_seconds=0, subject="x", source=LETTER, digest="x", created_at=clock.now
+        step = SeriesLetter(
+            list_id=mailing_list.id,
+            after_seconds=0,
+            subject="x",
+            source=LETTER,
+            digest="x",
+            created_at=clock.now,
         )
         session.add(step)
         for row in session.scalars(select(Subscription)):
@@ -82,8 +108,10 @@ def test_r01_a_step_of_a_series_killed_on_its_way(app: Flask, server: FaultServe
     for _ in range(kills):
         killed(app, server, dice)
         with app.app_context():
-            taken = db.session.scalar(select(func.count()).select_from(StepTaken))
-            assert taken == db.session.scalar(select(func.count()).select_from(Delivery)), "both or neither"
+            taken = db.session.scalar(select(func.count()).select_from(SeriesLetterSent))
+            assert taken == db.session.scalar(select(func.count()).select_from(Delivery)), (
+                "both or neither"
+            )
             db.session.remove()
     for _ in range(2):
         finish(start(app, server, "worker", "--once"))
@@ -91,6 +119,6 @@ def test_r01_a_step_of_a_series_killed_on_its_way(app: Flask, server: FaultServe
     assert len(copies) == READERS
     assert sum(copies.values()) - READERS <= 2 * kills
     with app.app_context():
-        assert db.session.scalar(select(func.count()).select_from(StepTaken)) == READERS
+        assert db.session.scalar(select(func.count()).select_from(SeriesLetterSent)) == READERS
         assert set(db.session.scalars(select(Delivery.status))) == {"sent"}
         db.session.remove()

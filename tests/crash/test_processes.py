@@ -81,7 +81,9 @@ def campaign(app: Flask, clock: Clock, readers: int) -> int:
 
 def start(app: Flask, server: FaultServer, *command: str, **more: str) -> subprocess.Popen[str]:
     """Start a command on the database of `app`, with `server` for its mail."""
-    environment = program_environment(app, NEWSLETTER_SMTP__URL=f"smtp://127.0.0.1:{server.port}", **more)
+    environment = program_environment(
+        app, NEWSLETTER_SMTP__URL=f"smtp://127.0.0.1:{server.port}", **more
+    )
     folder = Path(str(app.extensions[EXTENSION].settings.folder))
     return start_program(folder, environment, *command)
 
@@ -101,15 +103,21 @@ def totals(app: Flask, campaign: int) -> tuple[str, outbox.Totals]:
         return found
 
 
-def check_everybody(app: Flask, server: FaultServer, campaign: int, *, kills: int, readers: int = READERS) -> None:
+def check_everybody(
+    app: Flask, server: FaultServer, campaign: int, *, kills: int, readers: int = READERS
+) -> None:
     copies = Counter(recipient for _, recipient, _ in server.accepted)
     ids: dict[str, set[str]] = {}
     for _, recipient, data in server.accepted:
         if copies[recipient] > 1:
             ids.setdefault(recipient, set()).add(str(parsed(data)["Message-ID"]))
     assert len(copies) == readers, "missing"
-    assert sum(copies.values()) - readers <= 2 * CONNECTIONS * kills, "at most two messages a connection and kill"
-    assert all(len(found) == 1 for found in ids.values()), "a second copy has the first one's Message-ID"
+    assert sum(copies.values()) - readers <= 2 * CONNECTIONS * kills, (
+        "at most two messages a connection and kill"
+    )
+    assert all(len(found) == 1 for found in ids.values()), (
+        "a second copy has the first one's Message-ID"
+    )
     status, found = totals(app, campaign)
     assert status == "sent"
     assert found.sent == readers
@@ -117,12 +125,16 @@ def check_everybody(app: Flask, server: FaultServer, campaign: int, *, kills: in
 
 
 @pytest.mark.parametrize("readers", [1000])
-def test_r01_killed_and_killed_again(app: Flask, server: FaultServer, campaign: int, readers: int) -> None:
+def test_r01_killed_and_killed_again(
+    app: Flask, server: FaultServer, campaign: int, readers: int
+) -> None:
     dice = random.Random(5)
     kills = 0
     while kills < 2:
         process = start(app, server, "worker", "--once")
-        wait_until_accepted(server, min(len(server.accepted) + dice.randint(20, 200), readers), process)
+        wait_until_accepted(
+            server, min(len(server.accepted) + dice.randint(20, 200), readers), process
+        )
         process.kill()
         finish(process)
         kills += 1
@@ -155,7 +167,9 @@ def slowly(talk: Conversation, line: str) -> bytes:
 
 
 @pytest.mark.parametrize("readers", [700])
-def test_r03_two_workers_share_the_work(app: Flask, server: FaultServer, campaign: int, readers: int) -> None:
+def test_r03_two_workers_share_the_work(
+    app: Flask, server: FaultServer, campaign: int, readers: int
+) -> None:
     server.script["END"] = slowly
     workers = [start(app, server, "worker", "--once") for _ in range(2)]
     outputs = [finish(process) for process in workers]
@@ -175,11 +189,16 @@ def put_to_sleep(app: Flask, process: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGSTOP)
         try:
             if local:
-                with closing(sqlite3.connect(str(url.database), timeout=0.3)) as connection, connection:
+                with (
+                    closing(sqlite3.connect(str(url.database), timeout=0.3)) as connection,
+                    connection,
+                ):
                     connection.execute("UPDATE leases SET expires_at = 1")
             else:
                 options = {"options": "-c lock_timeout=300"}
-                with create_engine(url, connect_args=options, poolclass=NullPool).begin() as connection:
+                with create_engine(
+                    url, connect_args=options, poolclass=NullPool
+                ).begin() as connection:
                     connection.execute(update(Lease).values(expires_at=1))
             return
         except (sqlite3.OperationalError, OperationalError):
@@ -229,7 +248,9 @@ def test_r01_killed_at_any_moment_while_another_goes_on(
 
 
 @pytest.mark.any_database
-def test_p11_a_bad_network_and_kills(app: Flask, server: FaultServer, clock: Clock, campaign: int) -> None:
+def test_p11_a_bad_network_and_kills(
+    app: Flask, server: FaultServer, clock: Clock, campaign: int
+) -> None:
     """One in twenty connections dropped, one in ten refused for now; nobody is missed, and copies stay within bounds."""
     dice = random.Random(11)
     lost = [0]
@@ -327,7 +348,9 @@ def test_s02_behind_a_proxy_each_visitor_is_one(app: Flask, server: FaultServer)
 def sign_up(port: int, email: str, visitor: str) -> int:
     """Through a proxy that says who asks. The status."""
     headers = {"Content-Type": "application/json", "X-Forwarded-For": visitor}
-    request = Request(f"http://127.0.0.1:{port}/blog/subscribe", json.dumps({"email": email}).encode(), headers)
+    request = Request(
+        f"http://127.0.0.1:{port}/blog/subscribe", json.dumps({"email": email}).encode(), headers
+    )
     try:
         with urlopen(request, timeout=10) as answer:
             return int(answer.status)

@@ -98,7 +98,12 @@ def test_w2_a_running_worker_is_named_and_nothing_is_replaced(house: House) -> N
     }
     command = [sys.executable, "-c", "from newsletter.cli import main; main()", "worker"]
     worker = subprocess.Popen(
-        command, env=environ, cwd=house.file.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        env=environ,
+        cwd=house.file.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     try:
         assert worker.stdout is not None
@@ -111,5 +116,7 @@ def test_w2_a_running_worker_is_named_and_nothing_is_replaced(house: House) -> N
         worker.terminate()
         worker.communicate(timeout=30)
     assert worker.returncode == 0
-    assert not house.file.with_name("newsletter.db-wal").exists(), "the last process empties the log"
+    assert not house.file.with_name("newsletter.db-wal").exists(), (
+        "the last process empties the log"
+    )
     assert house.restore().kept

@@ -15,7 +15,7 @@ from newsletter.db.session import db, transaction
 from newsletter.errors import TransportError
 from newsletter.mail.smtp.classify import Cause, Verdict
 from newsletter.mail.smtp.types import Outcome, Outgoing, Pull
-from newsletter.models import Delivery, Rest, SenderState, Subscriber
+from newsletter.models import Delivery, DomainBackoff, SenderState, Subscriber
 from newsletter.services import sender_state
 from newsletter.services.campaigns import campaigns, explain_delivery
 from newsletter.services.operations import cleanup
@@ -45,7 +45,9 @@ def spread(*domains: str) -> None:
     """Give the recipients their mailboxes at several domains, in turn."""
     with transaction() as session:
         for number, row in enumerate(session.scalars(select(Subscriber).order_by(Subscriber.id))):
-            row.email = row.email_key = f"{row.email.partition('@')[0]}@{domains[number % len(domains)]}"
+            row.email = row.email_key = (
+                f"{row.email.partition('@')[0]}@{domains[number % len(domains)]}"
+            )
 
 
 def states() -> dict[str, SenderState]:
@@ -76,7 +78,7 @@ def test_b22_a_quota_fails_nobody_and_the_rest_waits_for_the_window(
     assert f"sending rests until 2026-11-24 10:00 UTC because sink says: {text}" in sent.problem
     assert totals(campaign) == outbox.Totals(recipients=30, sent=15, waiting=15)
     assert db.session.scalars(select(Delivery.attempts).where(Delivery.attempts > 0)).all() == []
-    assert db.session.scalars(select(Rest)).all() == [], "no domain of readers is blamed"
+    assert db.session.scalars(select(DomainBackoff)).all() == [], "no domain of readers is blamed"
     assert campaigns.show(campaign).status == "sending"
     clock.forward(timedelta(minutes=10))
     assert sending.send_due(env).sent == 0
@@ -91,12 +93,16 @@ def test_b22_a_quota_fails_nobody_and_the_rest_waits_for_the_window(
     assert "smtp.max_per_hour" in body(notice)
 
 
-def test_b22_a_confirmation_waits_and_is_not_lost(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_b22_a_confirmation_waits_and_is_not_lost(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     with transaction() as session:
         mailing_list = add_list(session)
         waiting = add_reader(session, mailing_list, "new@example.com", status="pending")
         context = {"round": waiting.round}
-        outbox.enqueue(session, mail="confirm", subscription_id=waiting.id, now=env.now, context=context)
+        outbox.enqueue(
+            session, mail="confirm", subscription_id=waiting.id, now=env.now, context=context
+        )
     sink.script = lambda o: refusal(o, 550, "5.4.5", "Daily user sending limit exceeded.")
     for _ in range(300):
         sending.send_due(env)
@@ -139,7 +145,9 @@ def test_another_server_goes_on_where_one_has_no_quota_left(env: Environment, si
     campaign = make_campaign(30)
     sink.others = True
     sink.script = lambda o: (
-        None if sink.rested or o.id % 2 else refusal(o, 452, "4.5.3", "Your sending limit was exceeded", "MAIL")
+        None
+        if sink.rested or o.id % 2
+        else refusal(o, 452, "4.5.3", "Your sending limit was exceeded", "MAIL")
     )
     sending.send_due(env)
     assert sink.rested == [] or set(sink.rested) == {"sink"}
@@ -181,7 +189,9 @@ class Limited(Waiting):
             self.window.popleft()
         if len(self.window) >= self.rate:
             self.refused += 1
-            return refusal(outgoing, 454, "", "Throttling failure: Maximum sending rate exceeded.", "END")
+            return refusal(
+                outgoing, 454, "", "Throttling failure: Maximum sending rate exceeded.", "END"
+            )
         self.window.append(self.clock.now)
         return None
 
@@ -200,7 +210,7 @@ def test_b24_the_pace_is_felt_out_and_nobody_is_blamed(env: Environment, clock: 
     assert server.refused < 60
     rate = 900 / (clock.now - begun).total_seconds()
     assert rate > 7, "half of what the server takes, at least"
-    assert db.session.scalars(select(Rest)).all() == []
+    assert db.session.scalars(select(DomainBackoff)).all() == []
     assert db.session.scalars(select(Delivery.attempts).where(Delivery.attempts > 0)).all() == []
     [notice] = server.to(AUTHOR)
     assert notice["Subject"] == "Slow Letters: Your mail server wants mail more slowly"
@@ -208,7 +218,9 @@ def test_b24_the_pace_is_felt_out_and_nobody_is_blamed(env: Environment, clock: 
     assert "smtp.max_per_second = " in body(notice)
 
 
-def test_b24_the_pace_is_remembered_over_restarts_and_climbs(env: Environment, clock: Clock) -> None:
+def test_b24_the_pace_is_remembered_over_restarts_and_climbs(
+    env: Environment, clock: Clock
+) -> None:
     make_campaign(1)
     pace = Pace(env)
     for _ in range(20):
@@ -236,9 +248,13 @@ def test_b24_the_pace_is_remembered_over_restarts_and_climbs(env: Environment, c
     assert Pace(env).rate == pytest.approx(0.1)
 
 
-def test_a_server_that_takes_nothing_at_any_pace_is_left_alone(env: Environment, clock: Clock) -> None:
+def test_a_server_that_takes_nothing_at_any_pace_is_left_alone(
+    env: Environment, clock: Clock
+) -> None:
     campaign, sink = make_campaign(60), Waiting(clock)
-    sink.script = lambda o: refusal(o, 454, "", "Throttling failure: Maximum sending rate exceeded.", "MAIL")
+    sink.script = lambda o: refusal(
+        o, 454, "", "Throttling failure: Maximum sending rate exceeded.", "MAIL"
+    )
     for _ in range(100):
         sending.send_due(env, transport=sink)
         clock.forward(timedelta(seconds=2))
@@ -258,18 +274,26 @@ def test_refusals_of_all_domains_alike_are_about_no_domain(env: Environment) -> 
     assert [rests.until(f"d{number}.example") for number in range(6)] == [None] * 6
     other = Rests(env)
     for number in range(12):
-        other.note("taken.example" if number % 2 else "fine.example", sent, "", campaign_id=campaign)
+        other.note(
+            "taken.example" if number % 2 else "fine.example", sent, "", campaign_id=campaign
+        )
         other.note("strict.example", us, "no", campaign_id=campaign)
     assert other.until("strict.example") is not None
 
 
-def test_what_a_domain_refuses_for_our_sake_never_fails(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_what_a_domain_refuses_for_our_sake_never_fails(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     campaign = make_campaign(8)
     with transaction() as session:
         session.execute(
-            update(Subscriber).where(Subscriber.email == "reader3@example.com").values(email="reader3@strict.example")
+            update(Subscriber)
+            .where(Subscriber.email == "reader3@example.com")
+            .values(email="reader3@strict.example")
         )
-    sink.script = lambda o: refusal(o, 550, "5.7.1", "Blocked by policy") if "strict" in o.recipient else None
+    sink.script = lambda o: (
+        refusal(o, 550, "5.7.1", "Blocked by policy") if "strict" in o.recipient else None
+    )
     for _ in range(60):
         sending.send_due(env)
         clock.forward(timedelta(hours=3))
@@ -288,7 +312,9 @@ def test_a_content_that_one_recipient_refuses_fails_there_in_the_end(
     env: Environment, sink: Sink, clock: Clock
 ) -> None:
     campaign = make_campaign(10)
-    sink.script = lambda o: refusal(o, 554, "5.6.0", "Rejected", "END") if o.recipient.startswith("reader3@") else None
+    sink.script = lambda o: (
+        refusal(o, 554, "5.6.0", "Rejected", "END") if o.recipient.startswith("reader3@") else None
+    )
     sending.send_due(env)
     clock.forward(timedelta(hours=1))
     sending.send_due(env)
@@ -296,7 +322,9 @@ def test_a_content_that_one_recipient_refuses_fails_there_in_the_end(
     assert status(campaign) == "sent"
 
 
-def test_h10_a_message_over_size_pauses_its_campaign_and_fails_nobody(env: Environment, sink: Sink) -> None:
+def test_h10_a_message_over_size_pauses_its_campaign_and_fails_nobody(
+    env: Environment, sink: Sink
+) -> None:
     from newsletter.mail.smtp.protocol import Conversation
 
     small = make_campaign(30)
@@ -309,14 +337,19 @@ def test_h10_a_message_over_size_pauses_its_campaign_and_fails_nobody(env: Envir
     sink.script = script
     sending.send_due(env)
     assert status(small) == "paused"
-    assert "and the server takes 100 at most. Make the message smaller." in campaigns.show(small).reason
+    assert (
+        "and the server takes 100 at most. Make the message smaller."
+        in campaigns.show(small).reason
+    )
     found = totals(small)
     assert (found.failed, found.waiting) == (0, 30)
     assert db.session.scalars(select(Delivery.attempts).where(Delivery.attempts > 0)).all() == []
 
 
 @pytest.mark.parametrize("times", [2, 3])
-def test_a_server_rests_after_three_refusals_and_not_before(env: Environment, sink: Sink, times: int) -> None:
+def test_a_server_rests_after_three_refusals_and_not_before(
+    env: Environment, sink: Sink, times: int
+) -> None:
     make_campaign(20)
     sink.others, left = True, [times]
 
@@ -329,13 +362,17 @@ def test_a_server_rests_after_three_refusals_and_not_before(env: Environment, si
     assert len(sink.rested) == (1 if times == 3 else 0)
 
 
-def test_u10_everybody_knows_that_the_mail_server_is_down(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_u10_everybody_knows_that_the_mail_server_is_down(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     campaign = make_campaign(5)
     error = TransportError("mail.example:587", "connection refused")
     error.rests_for = 600.0
     sink.script = lambda o: error
     assert sending.send_due(env).problem == "mail.example:587: connection refused"
-    sentence = "sending rests until 2026-11-24 09:10 UTC because mail.example:587 says: connection refused"
+    sentence = (
+        "sending rests until 2026-11-24 09:10 UTC because mail.example:587 says: connection refused"
+    )
     assert [state.sentence for state in statuses.look(env).sending] == [sentence]
     assert [state.sentence for state in campaigns.report(env, campaign).sending] == [sentence]
     assert sentence in explain_delivery.explain(env, campaign, "reader3@example.com").verdict
@@ -354,14 +391,17 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
 
 
 @pytest.mark.parametrize("settings", [{"max_per_hour": 10}], indirect=True)
-def test_u10_a_ceiling_that_is_reached_is_a_state(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_u10_a_ceiling_that_is_reached_is_a_state(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     campaign = make_campaign(15)
     sending.send_due(env)
     [state] = statuses.look(env).sending
     assert (state.cause, state.why) == ("ceiling", "smtp.max_per_hour (10) is reached")
     assert env.now < state.until <= env.now + timedelta(hours=1, minutes=4)
     assert (
-        "smtp.max_per_hour (10) is reached" in explain_delivery.explain(env, campaign, "reader14@example.com").verdict
+        "smtp.max_per_hour (10) is reached"
+        in explain_delivery.explain(env, campaign, "reader14@example.com").verdict
     )
     clock.now = state.until
     sending.send_due(env)
@@ -369,7 +409,9 @@ def test_u10_a_ceiling_that_is_reached_is_a_state(env: Environment, sink: Sink, 
 
 
 @pytest.mark.parametrize("settings", [{"max_per_second": 2}], indirect=True)
-def test_nobody_waits_longer_than_a_second_before_looking_again(env: Environment, clock: Clock) -> None:
+def test_nobody_waits_longer_than_a_second_before_looking_again(
+    env: Environment, clock: Clock
+) -> None:
     """Single mails are looked for meanwhile; and what was taken back goes next."""
     make_campaign(6)
     sink = Waiting(clock)
@@ -382,8 +424,10 @@ def test_nobody_waits_longer_than_a_second_before_looking_again(env: Environment
 def test_healthz_says_that_sending_rests(client: FlaskClient) -> None:
     env = client.application.extensions[EXTENSION]
     with client.application.app_context():
-        sender_state.SenderStates(env).note("server", "connection refused", until=env.now + timedelta(minutes=5))
+        sender_state.SenderStates(env).note(
+            "server", "connection refused", until=env.now + timedelta(minutes=5)
+        )
     answer = client.get("/healthz").json
     assert answer is not None
-    assert answer["sending"] == "rests"
+    assert answer["sending"] == "domain_backoffs"
     assert "refused" not in str(answer), "a provider's words are nobody's business"

@@ -10,7 +10,15 @@ from sqlalchemy.exc import DBAPIError
 
 from newsletter.db.session import db, transaction
 from newsletter.errors import Conflict
-from newsletter.models import ConsentEvent, Counter, Mailbox, Subscriber, Subscription, SubscriptionRequest, Wording
+from newsletter.models import (
+    ConsentEvent,
+    ConsentText,
+    Counter,
+    Mailbox,
+    Subscriber,
+    Subscription,
+    SubscriptionRequest,
+)
 from newsletter.services import consent, suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.lists import lists
@@ -25,7 +33,13 @@ from newsletter.services.subscribers import privacy, subscriptions
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_list, add_reader
 
-FORM = Evidence("form", page="https://blog.example.com/a-post", ip="192.0.2.77", user_agent="A browser", form="page")
+FORM = Evidence(
+    "form",
+    page="https://blog.example.com/a-post",
+    ip="192.0.2.77",
+    user_agent="A browser",
+    form="page",
+)
 LINK = Evidence("link", ip="198.51.100.4")
 
 
@@ -36,7 +50,9 @@ def blog(env: Environment) -> None:
         add_list(session, "other", title="The other one")
 
 
-def ask(env: Environment, email: str = "ana@example.com", slug: str = "blog", **values: object) -> None:
+def ask(
+    env: Environment, email: str = "ana@example.com", slug: str = "blog", **values: object
+) -> None:
     signup.subscribe(env, slug, SignUp(email, **values), FORM)  # type: ignore[arg-type]
 
 
@@ -58,7 +74,10 @@ def count(model: type) -> int:
 
 def counted(*mails: tuple[Allowance, timedelta], asked: int = 0) -> LockedMailbox:
     """A mailbox that got these mails so long after `START`."""
-    rows = [CountedMail(allowance, int((START + at).timestamp()), 7 + n) for n, (allowance, at) in enumerate(mails)]
+    rows = [
+        CountedMail(allowance, int((START + at).timestamp()), 7 + n)
+        for n, (allowance, at) in enumerate(mails)
+    ]
     return LockedMailbox("hash", asked, tuple(rows))
 
 
@@ -70,11 +89,15 @@ def test_when_a_mailbox_may_be_written_to() -> None:
     assert not one.allows(asked, START + timedelta(hours=23, minutes=59), confirmed=True)
     assert one.allows(asked, START + day, confirmed=False)
     assert not counted(asked=3).allows(asked, START + timedelta(days=300), confirmed=False)
-    assert counted(asked=3).allows(asked, START, confirmed=True), "an active subscriber is no stranger"
+    assert counted(asked=3).allows(asked, START, confirmed=True), (
+        "an active subscriber is no stranger"
+    )
     both = counted((link, moment), (link, timedelta(hours=1)), (asked, moment))
     assert not both.allows(link, START + timedelta(hours=2))
     assert both.allows(link, START + day)
-    assert both.allows(own, START + timedelta(hours=2)), "what others cause does not use up the subscriber's own"
+    assert both.allows(own, START + timedelta(hours=2)), (
+        "what others cause does not use up the subscriber's own"
+    )
     three = counted(*[(own, moment)] * 3)
     assert not three.allows(own, START + timedelta(hours=2))
     assert three.allows(link, START) and three.allows(asked, START, confirmed=False)
@@ -84,7 +107,9 @@ def test_a_mail_that_no_server_took_does_not_count_but_not_without_end() -> None
     asked = Allowance.ASKED
     once = counted((asked, timedelta(0)), asked=1)
     assert not once.without(set()).allows(asked, START, confirmed=False)
-    assert not once.without({8}).allows(asked, START, confirmed=False), "another mail's failure is not this one's"
+    assert not once.without({8}).allows(asked, START, confirmed=False), (
+        "another mail's failure is not this one's"
+    )
     again = once.without({7})
     assert (again.asked, again.allows(asked, START, confirmed=False)) == (0, True)
     thrice = counted(*[(asked, timedelta(0))] * 3, asked=3).without({7, 8, 9})
@@ -92,7 +117,9 @@ def test_a_mail_that_no_server_took_does_not_count_but_not_without_end() -> None
     assert thrice.allows(asked, START + timedelta(days=1), confirmed=False)
 
 
-def test_s01_three_mails_ever_even_after_the_sign_up_is_forgotten(env: Environment, clock: Clock, sink: Sink) -> None:
+def test_s01_three_mails_ever_even_after_the_sign_up_is_forgotten(
+    env: Environment, clock: Clock, sink: Sink
+) -> None:
     for _ in range(60):
         ask(env, "victim@example.com")
         sending.send_due(env)
@@ -107,12 +134,16 @@ def test_s01_three_mails_ever_even_after_the_sign_up_is_forgotten(env: Environme
     assert len(mails(env, sink)) == 3
 
 
-def test_s01_another_list_is_no_way_around_it_and_no_sign_up_is_lost(env: Environment, sink: Sink) -> None:
+def test_s01_another_list_is_no_way_around_it_and_no_sign_up_is_lost(
+    env: Environment, sink: Sink
+) -> None:
     ask(env, slug="blog")
     ask(env, slug="other")
     assert mails(env, sink) == ["Please confirm: Slow Letters"]
     subscriptions.confirm(env, link(sink), LINK)
-    assert "Please confirm: The other one" in mails(env, sink), "its owner is there: now the other list asks too"
+    assert "Please confirm: The other one" in mails(env, sink), (
+        "its owner is there: now the other list asks too"
+    )
     subscriptions.confirm(env, link(sink), LINK)
     statuses = set(db.session.scalars(select(Subscription.status)))
     assert statuses == {"active"}
@@ -130,9 +161,13 @@ def test_an_address_that_only_waits_in_an_import_is_not_asked(env: Environment, 
     assert not any("The other one" in subject for subject in mails(env, sink))
 
 
-def test_who_left_and_asks_again_in_vain_has_left_again(env: Environment, clock: Clock, sink: Sink) -> None:
+def test_who_left_and_asks_again_in_vain_has_left_again(
+    env: Environment, clock: Clock, sink: Sink
+) -> None:
     with transaction() as session:
-        reader = add_reader(session, lists.find(session, "blog"), "ana@example.com", status="unsubscribed")
+        reader = add_reader(
+            session, lists.find(session, "blog"), "ana@example.com", status="unsubscribed"
+        )
         reader.confirmed_at = reader.unsubscribed_at = START
     ask(env)
     clock.forward(timedelta(days=15))
@@ -140,7 +175,9 @@ def test_who_left_and_asks_again_in_vain_has_left_again(env: Environment, clock:
     assert list(db.session.scalars(select(Subscription.status))) == ["unsubscribed"]
 
 
-def test_the_record_holds_wording_page_time_and_message(env: Environment, clock: Clock, sink: Sink) -> None:
+def test_the_record_holds_wording_page_time_and_message(
+    env: Environment, clock: Clock, sink: Sink
+) -> None:
     forms.add("blog", "workshops", "consent", "Workshops, twice a year.")
     ask(env, answers={"workshops": "1"})
     sending.send_due(env)
@@ -158,7 +195,10 @@ def test_the_record_holds_wording_page_time_and_message(env: Environment, clock:
     assert f"<{asked.message_id}>" == sink.messages[0]["Message-ID"]
     assert confirmed.message_id == asked.message_id
     assert confirmed.at - asked.at == timedelta(hours=1)
-    assert [(mail.mail, mail.status) for mail in found.mails] == [("confirm", "sent"), ("welcome", "sent")]
+    assert [(mail.mail, mail.status) for mail in found.mails] == [
+        ("confirm", "sent"),
+        ("welcome", "sent"),
+    ]
     assert found.answers == {"blog": {"workshops": True}}
 
 
@@ -172,11 +212,13 @@ def test_what_a_form_of_last_year_said_is_what_is_recorded(env: Environment) -> 
     assert old.wording is not None and old.wording.text == pasted.wording()
     assert unknown.wording is not None and unknown.wording.text == "Something quite different."
     assert nonsense.wording_hash == unknown.wording_hash
-    assert count(Wording) == 2
+    assert count(ConsentText) == 2
 
 
 def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock: Clock) -> None:
-    for number, ip in enumerate(("192.0.2.77", "2001:db8:1:2:3::4", "::ffff:203.0.113.9", "nonsense", "")):
+    for number, ip in enumerate(
+        ("192.0.2.77", "2001:db8:1:2:3::4", "::ffff:203.0.113.9", "nonsense", "")
+    ):
         signup.subscribe(env, "blog", SignUp(f"r{number}@example.com"), Evidence("form", ip=ip))
     with transaction() as session:  # confirmed, so that it stays
         for row in session.scalars(select(Subscription)):
@@ -190,7 +232,14 @@ def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock:
         cleanup.tidy(env)
         db.session.rollback()
         cut = list(db.session.scalars(select(ConsentEvent.ip).order_by(ConsentEvent.id)))
-        assert cut == ["192.0.2.0/24", "2001:db8:1:2::/64", "203.0.113.0/24", "", "", "198.51.100.4"]
+        assert cut == [
+            "192.0.2.0/24",
+            "2001:db8:1:2::/64",
+            "203.0.113.0/24",
+            "",
+            "",
+            "198.51.100.4",
+        ]
 
 
 def test_a_request_for_somebody_active_changes_nothing_of_hers(env: Environment) -> None:
@@ -207,20 +256,26 @@ def test_a_request_for_somebody_active_changes_nothing_of_hers(env: Environment)
 def test_s03_nothing_stays_of_what_was_done_for_show(env: Environment) -> None:
     suppressions.add(env, "never@example.com", reason="complaint")
     ask(env, "never@example.com")
-    emptied = (Subscriber, Subscription, SubscriptionRequest, ConsentEvent, Wording)
+    emptied = (Subscriber, Subscription, SubscriptionRequest, ConsentEvent, ConsentText)
     assert [count(model) for model in emptied] == [0] * 5
     assert count(Counter) == 5
     [row] = db.session.scalars(select(Mailbox))
-    assert (row.asked, row.mails) == (0, []), "a keyed hash stays of whatever is typed, known or not"
+    assert (row.asked, row.mails) == (0, []), (
+        "a keyed hash stays of whatever is typed, known or not"
+    )
 
 
 @pytest.mark.parametrize(
-    "change", ["kind = 'confirmed'", "at = at", "wording_hash = NULL", "note = ''", "ip = '', page = 'x'"]
+    "change",
+    ["kind = 'confirmed'", "at = at", "wording_hash = NULL", "note = ''", "ip = '', page = 'x'"],
 )
 def test_evidence_is_only_ever_added(env: Environment, change: str) -> None:
     """The database itself refuses; only an address is cut, and only a whole reader is erased."""
     ask(env)
-    for wrong in (f"UPDATE consent_events SET {change}", "UPDATE wordings SET text = 'something else'"):
+    for wrong in (
+        f"UPDATE consent_events SET {change}",
+        "UPDATE consent_texts SET text = 'something else'",
+    ):
         with pytest.raises((DBAPIError, Conflict), match=r"append.only"), transaction() as session:
             session.execute(text(wrong))
     with transaction() as session:

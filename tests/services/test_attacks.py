@@ -31,7 +31,10 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
     """An editor, and a post for each attack: in its text, title, author, picture, and the title of its feed."""
     with transaction() as session:
         mailing_list = add_list(
-            session, digest_show="full", digest_sections="feed", site_url="https://blog.example.com/"
+            session,
+            digest_show="full",
+            digest_sections="feed",
+            site_url="https://blog.example.com/",
         )
         add_feed(session, mailing_list)
         add_feed(session, mailing_list, "https://other.example.com/feed").title = plain(ALL[0])
@@ -39,9 +42,15 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
         feeds = session.scalars(select(Feed)).all()
         for number, payload in enumerate(ALL):
             entry = add_entry(session, feeds[number % 2], f"{number}")
-            entry.content_html = entry.summary_html = payload.encode("utf-8", "ignore").decode().replace("\0", "")
+            entry.content_html = entry.summary_html = (
+                payload.encode("utf-8", "ignore").decode().replace("\0", "")
+            )
             # What feeds/parse.py makes of a title and an author before they are stored.
-            entry.title, entry.author, entry.image_alt = plain(payload), plain(payload, limit=200), plain(payload)
+            entry.title, entry.author, entry.image_alt = (
+                plain(payload),
+                plain(payload, limit=200),
+                plain(payload),
+            )
             entry.image = (
                 "https://blog.example.com/x.jpg"
                 if number % 2
@@ -50,7 +59,10 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
     session = db.session()
     mailing_list = session.scalars(select(MailingList)).one()
     there = candidates(session, mailing_list.id, after=0, through=mailing_list.entry_seq)
-    yield Editor(env, session, view(env, mailing_list), style_of(session, mailing_list), ALL[-1]), there
+    yield (
+        Editor(env, session, view(env, mailing_list), style_of(session, mailing_list), ALL[-1]),
+        there,
+    )
     session.rollback()
 
 
@@ -61,7 +73,9 @@ def test_there_are_enough_of_them_and_the_check_sees_them() -> None:
 
 
 @pytest.mark.any_database
-def test_e07_nothing_in_the_mail_of_one_post_is_active(posts: tuple[Editor, list[Candidate]]) -> None:
+def test_e07_nothing_in_the_mail_of_one_post_is_active(
+    posts: tuple[Editor, list[Candidate]],
+) -> None:
     editor, there = posts
     for entry, payload in zip(there, ALL, strict=True):
         made = editor.render([entry])
@@ -71,7 +85,9 @@ def test_e07_nothing_in_the_mail_of_one_post_is_active(posts: tuple[Editor, list
 
 
 @pytest.mark.any_database
-def test_e07_nothing_in_digests_or_the_archive_is_active(posts: tuple[Editor, list[Candidate]]) -> None:
+def test_e07_nothing_in_digests_or_the_archive_is_active(
+    posts: tuple[Editor, list[Candidate]],
+) -> None:
     editor, there = posts
     for start in range(0, len(there), 24):
         some = there[start : start + 24]

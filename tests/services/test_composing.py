@@ -14,7 +14,15 @@ from newsletter.db.session import db, transaction
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.feeds.parse import parse
 from newsletter.mail.render import MailContent, Renderer
-from newsletter.models import Campaign, Edition, Entry, Feed, MailingList, Period, Subscription
+from newsletter.models import (
+    Campaign,
+    DigestPeriod,
+    Edition,
+    Entry,
+    Feed,
+    MailingList,
+    Subscription,
+)
 from newsletter.models.campaigns import WEB
 from newsletter.services.campaigns import archive, campaigns, explain_delivery
 from newsletter.services.digests import due as digests
@@ -39,16 +47,22 @@ def blog(env: Environment) -> int:
         return mailing_list.id
 
 
-def publish(*titles: str, clock: Clock | None = None, categories: tuple[str, ...] = (), feed: int = 0) -> None:
+def publish(
+    *titles: str, clock: Clock | None = None, categories: tuple[str, ...] = (), feed: int = 0
+) -> None:
     with transaction() as session:
         found = session.scalars(select(Feed).order_by(Feed.id)).all()[feed]
         for title in titles:
-            add_entry(session, found, title, now=clock.now if clock else START).categories = list(categories)
+            add_entry(session, found, title, now=clock.now if clock else START).categories = list(
+                categories
+            )
 
 
 def join(email: str, cadence: str = "weekly", *wanted: str) -> None:
     with transaction() as session:
-        reader = add_reader(session, session.scalars(select(MailingList)).one(), email, cadence=cadence)
+        reader = add_reader(
+            session, session.scalars(select(MailingList)).one(), email, cadence=cadence
+        )
         topics.choose_topics(session, reader, wanted)
 
 
@@ -86,7 +100,9 @@ def test_readers_get_their_topics_and_what_belongs_to_none(
 def test_a_feed_may_be_a_topic(env: Environment, blog: int, sink: Sink) -> None:
     with transaction() as session:
         first = session.scalars(select(Feed)).one().id
-        second = add_feed(session, session.scalars(select(MailingList)).one(), "https://video.example.com/feed").id
+        second = add_feed(
+            session, session.scalars(select(MailingList)).one(), "https://video.example.com/feed"
+        ).id
     topics.add(None, "Videos", feeds=[str(second)])
     topics.add(None, "Words", feeds=[str(first)])
     join("ana@example.com", "instant", "Videos")
@@ -96,7 +112,9 @@ def test_a_feed_may_be_a_topic(env: Environment, blog: int, sink: Sink) -> None:
     assert subjects(sink, "ana@example.com") == ["A video"]
 
 
-def test_why_a_digest_was_not_for_her(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_why_a_digest_was_not_for_her(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     topics.add(None, "Sleep", categories=["sleep"])
     topics.add(None, "Breath", categories=["breath"])
     join("here@example.com")
@@ -106,21 +124,28 @@ def test_why_a_digest_was_not_for_her(env: Environment, blog: int, clock: Clock,
     tick(env)
     subscribers.add(env, "later@example.com", because="asked")
     with transaction() as session:
-        for reader in session.scalars(select(Subscription).where(Subscription.cadence == "instant")):
+        for reader in session.scalars(
+            select(Subscription).where(Subscription.cadence == "instant")
+        ):
             reader.cadence = "weekly"
     clock.now = MONDAY_8
     tick(env)
     number = max(campaign.id for campaign in db.session.scalars(select(Campaign)))
     said = {
-        name: explain_delivery.explain(env, number, f"{name}@example.com") for name in ("here", "sleep", "had", "later")
+        name: explain_delivery.explain(env, number, f"{name}@example.com")
+        for name in ("here", "sleep", "had", "later")
     }
     assert said["here"].got
     assert "topics that she did not choose" in said["sleep"].verdict
     assert said["had"].verdict == "everything in it had come to her before"
-    assert "was there before she joined" in said["later"].verdict, "she joined before the digest, after the post"
+    assert "was there before she joined" in said["later"].verdict, (
+        "she joined before the digest, after the post"
+    )
 
 
-def test_nothing_of_her_topics_is_settled_and_not_looked_at_for_ever(env: Environment, blog: int, sink: Sink) -> None:
+def test_nothing_of_her_topics_is_settled_and_not_looked_at_for_ever(
+    env: Environment, blog: int, sink: Sink
+) -> None:
     topics.add(None, "Sleep", categories=["sleep"])
     topics.add(None, "Breath", categories=["breath"])
     join("ana@example.com", "instant", "Sleep")
@@ -128,7 +153,7 @@ def test_nothing_of_her_topics_is_settled_and_not_looked_at_for_ever(env: Enviro
     for _ in range(3):
         tick(env)
     assert sink.accepted == []
-    assert db.session.scalars(select(Period)).all() == []
+    assert db.session.scalars(select(DigestPeriod)).all() == []
     assert [row.cursor for row in db.session.scalars(select(Subscription))] == [1]
 
 
@@ -137,7 +162,11 @@ def test_choosing_topics(env: Environment, blog: int) -> None:
     join("ana@example.com")
     with transaction() as session:
         reader = session.scalars(select(Subscription)).one()
-        assert [offer.name for offer in topics.topics_of(session, reader.list_id)] == ["Sleep", "Breath", "Food"]
+        assert [offer.name for offer in topics.topics_of(session, reader.list_id)] == [
+            "Sleep",
+            "Breath",
+            "Food",
+        ]
         assert topics.choose_topics(session, reader, ["food", str(offers[0])])
         assert reader.topics == f"{offers[0]},{offers[2]}"
         assert not topics.choose_topics(session, reader, [offers[2], offers[0]])
@@ -158,20 +187,26 @@ def test_choosing_topics(env: Environment, blog: int) -> None:
 # ── patience ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_three_posts_or_fourteen_days(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_three_posts_or_fourteen_days(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     lists.edit(env, "blog", {"min_entries": "3", "max_wait": "14"})
     join("weekly@example.com")
     join("daily@example.com", "daily")
     join("now@example.com", "instant")
     publish("One")
     tick(env)
-    assert subjects(sink, "now@example.com") == ["One"], "who wants everything at once does not wait"
+    assert subjects(sink, "now@example.com") == ["One"], (
+        "who wants everything at once does not wait"
+    )
     days = []
     for day in range(20):
         clock.now = START + timedelta(days=day)
         tick(env)
         days.append((len(sink.to("daily@example.com")), len(sink.to("weekly@example.com"))))
-    assert days.index((0, 1)) == 13, "Monday after next; a week later it would have waited for 20 days"
+    assert days.index((0, 1)) == 13, (
+        "Monday after next; a week later it would have waited for 20 days"
+    )
     assert days.index((1, 1)) == 14
     publish("Two", "Three", "Four", clock=clock)
     clock.forward(timedelta(days=1))
@@ -184,13 +219,21 @@ def test_waiting_is_said(env: Environment, blog: int, clock: Clock, sink: Sink) 
     join("ana@example.com")
     publish("One")
     found = explain_list.explain(env)
-    assert next(row for row in found.outlooks if row.cadence == "weekly").verdict == "waits: 1 of 3 entries"
+    assert (
+        next(row for row in found.outlooks if row.cadence == "weekly").verdict
+        == "waits: 1 of 3 entries"
+    )
     assert found.entries[0].course == "waits"
     [mine] = explain_subscriber.explain_reader(env, None, "ana@example.com")
     assert mine.verdict == "for more: 1 of 3 entries; goes on Mon 07 Dec, 08:00 at the latest"
     clock.now = MONDAY_8
     tick(env)
-    assert "1 reader waits for more" in db.session.scalars(select(Period).where(Period.cadence == "weekly")).one().why
+    assert (
+        "1 reader waits for more"
+        in db.session.scalars(select(DigestPeriod).where(DigestPeriod.cadence == "weekly"))
+        .one()
+        .why
+    )
     digests.send_now(env)
     sending.send_due(env)
     assert subjects(sink, "ana@example.com") == ["One"], "by hand it waits for nothing"
@@ -218,7 +261,9 @@ def test_a_long_sleep_is_one_digest_with_a_ceiling_and_the_rest_in_the_archive(
     assert len(html.encode()) < 90_000
 
 
-def test_the_archive_lists_each_post_once(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_the_archive_lists_each_post_once(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("weekly@example.com")
     join("instant@example.com", "instant")
     for title in ("One", "Two"):
@@ -226,21 +271,32 @@ def test_the_archive_lists_each_post_once(env: Environment, blog: int, clock: Cl
         digests.send_now(env, cadence="instant")
     digests.send_now(env, cadence="weekly")
     sending.send_due(env)
-    assert [mailing.subject for mailing in lists.mailings("blog")] == ["Two", "One"], "the weekly one repeats"
+    assert [mailing.subject for mailing in lists.mailings("blog")] == ["Two", "One"], (
+        "the weekly one repeats"
+    )
     gathered = max(row.id for row in campaigns.ls())
-    assert "One" in archive.page(env, "blog", campaign_handle(gathered)), "its mails lead to its page"
+    assert "One" in archive.page(env, "blog", campaign_handle(gathered)), (
+        "its mails lead to its page"
+    )
     intros.write(env, None, "Back from the sea", "weekly")
     publish("Three")
     digests.send_now(env, cadence="instant")
     digests.send_now(env, cadence="weekly")
     sending.send_due(env)
-    assert [mailing.subject for mailing in lists.mailings("blog")] == ["Three", "Three", "Two", "One"], "words are new"
+    assert [mailing.subject for mailing in lists.mailings("blog")] == [
+        "Three",
+        "Three",
+        "Two",
+        "One",
+    ], "words are new"
 
 
 # ── an author's words and order ────────────────────────────────────────────────────────────────────
 
 
-def test_an_intro_is_carried_once_by_each_rhythm(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_an_intro_is_carried_once_by_each_rhythm(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("weekly@example.com")
     join("daily@example.com", "daily")
     assert {intro.cadence for intro in intros.write(env, None, "Back **from** the sea")} == {
@@ -264,7 +320,9 @@ def test_an_intro_is_carried_once_by_each_rhythm(env: Environment, blog: int, cl
 
 def test_sections_and_order(env: Environment, blog: int, sink: Sink) -> None:
     with transaction() as session:
-        channel = add_feed(session, session.scalars(select(MailingList)).one(), "https://video.example.com/feed")
+        channel = add_feed(
+            session, session.scalars(select(MailingList)).one(), "https://video.example.com/feed"
+        )
         channel.title = "My channel"
     join("ana@example.com", "instant")
     lists.edit(env, "blog", {"order": "oldest"})
@@ -273,7 +331,10 @@ def test_sections_and_order(env: Environment, blog: int, sink: Sink) -> None:
     publish("Video one", feed=1)
     tick(env)
     text = body(sink.messages[0])
-    places = [text.index(part) for part in ("== My channel", "* Video one", "== Blog", "* Word one", "* Word two")]
+    places = [
+        text.index(part)
+        for part in ("== My channel", "* Video one", "== Blog", "* Word one", "* Word two")
+    ]
     assert places == sorted(places)
     assert digest_options.section(None, "none", []) == []
     with pytest.raises(NotFound):
@@ -287,7 +348,10 @@ def test_excerpt_or_full_text_as_set(env: Environment, blog: int, sink: Sink) ->
         feed = session.scalars(select(Feed)).one()
         for name in ("One", "Two"):
             entry = add_entry(session, feed, name)
-            entry.content_html, entry.summary_html = f"<p>All of {name}</p>", f"<p>A taste of {name}</p>"
+            entry.content_html, entry.summary_html = (
+                f"<p>All of {name}</p>",
+                f"<p>A taste of {name}</p>",
+            )
     for show, expected in (("full", "All of"), ("excerpt", "A taste of"), ("auto", "A taste of")):
         lists.edit(env, "blog", {"show": show})
         made = digests.preview(env, None, "instant")
@@ -324,23 +388,29 @@ def test_e10_an_entry_held_while_a_digest_is_made_stops_it(
     assert subjects(sink, "ana@example.com") == ["Two"]
 
 
-def test_skipped_after_numbering_costs_no_period(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_skipped_after_numbering_costs_no_period(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("ana@example.com", "instant")
     publish("One")
     entries.skip(entries.ls()[0].id)
     for _ in range(3):
         tick(env)
         clock.forward(timedelta(minutes=1))
-    assert db.session.scalars(select(Period)).all() == []
+    assert db.session.scalars(select(DigestPeriod)).all() == []
 
 
-def test_the_archive_shows_all_and_nothing_of_a_reader(app: Flask, clock: Clock, sink: Sink) -> None:
+def test_the_archive_shows_all_and_nothing_of_a_reader(
+    app: Flask, clock: Clock, sink: Sink
+) -> None:
     env = app.extensions[EXTENSION]
     with app.app_context():
         with transaction() as session:
             mailing_list = add_list(session)
             add_entry(session, add_feed(session, mailing_list), "One")
-            add_reader(session, mailing_list, "ana@example.com", name="Ana Reader", cadence="instant")
+            add_reader(
+                session, mailing_list, "ana@example.com", name="Ana Reader", cadence="instant"
+            )
         tick(env)
         campaign = db.session.scalars(select(Campaign)).one().handle
         entry = db.session.scalars(select(Entry)).one()
@@ -354,5 +424,11 @@ def test_the_archive_shows_all_and_nothing_of_a_reader(app: Flask, clock: Clock,
     assert f"/blog/archive/{campaign}" in body(sink.messages[0], "html")
     for shown in (page, found.content_html):
         assert "All about One." in shown
-        for personal in ("Ana Reader", "ana@example.com", "/unsubscribe/", "/preferences/", "Unsubscribe"):
+        for personal in (
+            "Ana Reader",
+            "ana@example.com",
+            "/unsubscribe/",
+            "/preferences/",
+            "Unsubscribe",
+        ):
             assert personal not in shown

@@ -77,7 +77,9 @@ def test_a_sign_up_that_breaks_another_constraint_is_not_answered_with_check_you
         add_list(session).cadences = ["weekly", "hourly"]
         add_list(session, "other")
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    response = client.post("/blog/subscribe", json={"email": "new@example.com", "cadence": "hourly"})
+    response = client.post(
+        "/blog/subscribe", json={"email": "new@example.com", "cadence": "hourly"}
+    )
     assert response.status_code == 500
     with app.app_context():
         assert db.session.scalar(select(Subscriber.id)) is None

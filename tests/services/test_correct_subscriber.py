@@ -41,11 +41,16 @@ def people(env: Environment) -> None:
 
 def rows() -> dict[tuple[str, str], Subscription]:
     db.session.rollback()
-    return {(row.subscriber.email, row.mailing_list.slug): row for row in db.session.scalars(select(Subscription))}
+    return {
+        (row.subscriber.email, row.mailing_list.slug): row
+        for row in db.session.scalars(select(Subscription))
+    }
 
 
 def events() -> list[tuple[str, str, str]]:
-    query = select(ConsentEvent.kind, ConsentEvent.source, ConsentEvent.note).order_by(ConsentEvent.id)
+    query = select(ConsentEvent.kind, ConsentEvent.source, ConsentEvent.note).order_by(
+        ConsentEvent.id
+    )
     return [(row[0], row[1], row[2]) for row in db.session.execute(query)]
 
 
@@ -63,17 +68,36 @@ def test_everything_that_a_subscriber_can_change(env: Environment) -> None:
     assert (shown.name, shown.language) == ("Ana", "de")
     found = rows()
     ana, untouched, bob = found[ANA, "blog"], found[ANA, "news"], found[BOB, "blog"]
-    assert (ana.cadence, ana.paused_until, ana.answers) == ("monthly", until, {"city": "Iași", "size": "M"})
+    assert (ana.cadence, ana.paused_until, ana.answers) == (
+        "monthly",
+        until,
+        {"city": "Iași", "size": "M"},
+    )
     assert [offer.name for offer in topics.chosen_topics(db.session, ana)] == ["Yoga"]  # type: ignore[arg-type]
-    assert (untouched.cadence, untouched.paused_until, untouched.topics, untouched.answers) == ("weekly", None, "", {})
-    assert (bob.cadence, bob.topics, bob.subscriber.name, bob.subscriber.language) == ("weekly", "", "Bob", "")
+    assert (untouched.cadence, untouched.paused_until, untouched.topics, untouched.answers) == (
+        "weekly",
+        None,
+        "",
+        {},
+    )
+    assert (bob.cadence, bob.topics, bob.subscriber.name, bob.subscriber.language) == (
+        "weekly",
+        "",
+        "Bob",
+        "",
+    )
     note = "weekly → monthly; paused until 2026-12-24; topics: yoga; city: Iași; size: M"
     assert events() == [("changed", "author", note)]
     assert nobody_is_mailed()
     back = Correction(language="", slug="blog", resume=True, all_topics=True, answers={"city": ""})
     assert correct(env, ANA, back).language == ""
     ana = rows()[ANA, "blog"]
-    assert (ana.paused_until, ana.topics, ana.answers, ana.cadence) == (None, "", {"size": "M"}, "monthly")
+    assert (ana.paused_until, ana.topics, ana.answers, ana.cadence) == (
+        None,
+        "",
+        {"size": "M"},
+        "monthly",
+    )
     assert correct(env, ANA, back).subscriptions
     assert len(events()) == 3, "an answer is noted each time; what was so already is not"
 
@@ -113,7 +137,9 @@ def test_where_anything_is_wrong_nothing_changes(
     assert events() == []
 
 
-def test_a_consent_is_taken_back_freely_and_given_with_how_the_author_knows(env: Environment) -> None:
+def test_a_consent_is_taken_back_freely_and_given_with_how_the_author_knows(
+    env: Environment,
+) -> None:
     correct(env, ANA, Correction(slug="blog", answers={"photos": "yes"}, because="signed on paper"))
     assert rows()[ANA, "blog"].answers == {"photos": True}
     assert events() == [("changed", "author", "photos: True; signed on paper")]
@@ -125,7 +151,10 @@ def test_a_new_address_is_moved_on_the_authors_word(env: Environment) -> None:
     suppressions.add(env, ANA, reason="bounce")
     shown = correct(env, ANA, Correction(address="Ana.New@Example.com", because="told me by phone"))
     assert shown.email == "Ana.New@example.com"
-    assert {key for key in rows() if key[0] == shown.email} == {(shown.email, "blog"), (shown.email, "news")}
+    assert {key for key in rows() if key[0] == shown.email} == {
+        (shown.email, "blog"),
+        (shown.email, "news"),
+    }
     note = f"{ANA} → {shown.email}; told me by phone"
     assert events() == [("moved", "author", note)] * 2
     assert nobody_is_mailed()
@@ -149,7 +178,9 @@ def test_who_complained_is_not_written_to_at_another_address(env: Environment) -
 def test_a_request_that_waits_is_not_confirmed_from_the_old_mailbox(env: Environment) -> None:
     for address in ("late@example.com", "other@example.com"):
         subscribe(env, "blog", SignUp(address), Evidence("form"))
-    correct(env, "late@example.com", Correction(address="late.new@example.com", because="a spelling"))
+    correct(
+        env, "late@example.com", Correction(address="late.new@example.com", because="a spelling")
+    )
     waiting = select(Subscriber.email).join(Subscription).join(SubscriptionRequest)
     assert set(db.session.scalars(waiting)) == {"other@example.com"}
     assert rows()["late.new@example.com", "blog"].status == "pending"

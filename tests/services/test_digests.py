@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
 from newsletter.errors import Refused
-from newsletter.models import Campaign, Entry, Feed, MailingList, Period, Subscription
+from newsletter.models import Campaign, DigestPeriod, Entry, Feed, MailingList, Subscription
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber
 from newsletter.services.lists import lists
@@ -46,7 +46,13 @@ def publish(*titles: str, clock: Clock | None = None) -> None:
 
 def join(email: str, cadence: str = "weekly", cursor: int = 0) -> None:
     with transaction() as session:
-        add_reader(session, session.scalars(select(MailingList)).one(), email, cadence=cadence, cursor=cursor)
+        add_reader(
+            session,
+            session.scalars(select(MailingList)).one(),
+            email,
+            cadence=cadence,
+            cursor=cursor,
+        )
 
 
 def tick(env: Environment) -> None:
@@ -54,7 +60,9 @@ def tick(env: Environment) -> None:
     sending.send_due(env)
 
 
-def test_a_weekly_digest_goes_out_at_its_hour_and_once(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_a_weekly_digest_goes_out_at_its_hour_and_once(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("ana@example.com")
     publish("One", "Two", "Three")
     tick(env)
@@ -80,7 +88,9 @@ def test_instant_readers_wait_for_nothing(env: Environment, blog: int, sink: Sin
     assert sink.messages[0]["Subject"] == "One"
 
 
-def test_nothing_new_nothing_sent_and_said_so(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_nothing_new_nothing_sent_and_said_so(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("ana@example.com")
     clock.now = MONDAY_8
     tick(env)
@@ -94,7 +104,9 @@ def test_nothing_new_nothing_sent_and_said_so(env: Environment, blog: int, clock
     assert sink.accepted == [], "what comes after the hour waits for the next"
 
 
-def test_r08_three_weeks_asleep_are_one_digest(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_r08_three_weeks_asleep_are_one_digest(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("ana@example.com", "daily")
     for day in range(3):
         publish(f"Day {day}")
@@ -104,7 +116,9 @@ def test_r08_three_weeks_asleep_are_one_digest(env: Environment, blog: int, cloc
     assert all(f"Day {day}" in body(sink.messages[0]) for day in range(3))
 
 
-def test_a_new_schedule_catches_up_on_nothing(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_a_new_schedule_catches_up_on_nothing(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("ana@example.com", "daily")
     publish("One")
     lists.edit(env, "blog", {"hour": "7"})
@@ -120,7 +134,9 @@ def test_a_new_schedule_catches_up_on_nothing(env: Environment, blog: int, clock
     assert len(sink.accepted) == 1, "the day has had its digest"
 
 
-def test_readers_are_owed_what_came_after_they_joined(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_readers_are_owed_what_came_after_they_joined(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("early@example.com")
     publish("One")
     subscribers.add(env, "late@example.com", because="asked")
@@ -131,7 +147,9 @@ def test_readers_are_owed_what_came_after_they_joined(env: Environment, blog: in
     assert [message["Subject"] for message in sink.to("late@example.com")] == ["Two"]
 
 
-def test_switching_loses_and_repeats_nothing(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_switching_loses_and_repeats_nothing(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("ana@example.com", "weekly")
     publish("One")
     correct(env, "ana@example.com", Correction(cadence="instant"))
@@ -143,7 +161,9 @@ def test_switching_loses_and_repeats_nothing(env: Environment, blog: int, clock:
     assert [message["Subject"] for message in sink.messages] == ["One", "Two"]
 
 
-def test_a_break_ends_with_what_was_missed(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_a_break_ends_with_what_was_missed(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("ana@example.com", "daily")
     with transaction() as session:
         session.scalars(select(Subscription)).one().paused_until = clock.now + timedelta(days=10)
@@ -157,7 +177,9 @@ def test_a_break_ends_with_what_was_missed(env: Environment, blog: int, clock: C
     assert [message["Subject"] for message in sink.messages] == ["One"]
 
 
-def test_skipped_and_held_entries_stay_at_home(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_skipped_and_held_entries_stay_at_home(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("ana@example.com")
     publish("One", "Two", "Three")
     found = {entry.title: entry.id for entry in entries.ls()}
@@ -196,7 +218,7 @@ def test_r03_two_composers_make_one_digest(app: Flask, clock: Clock) -> None:
         thread.join()
     with app.app_context():
         assert len(db.session.scalars(select(Campaign)).all()) == 1
-        weekly = select(Period).where(Period.cadence == "weekly")
+        weekly = select(DigestPeriod).where(DigestPeriod.cadence == "weekly")
         assert len(db.session.scalars(weekly).all()) == 1
 
 
@@ -208,7 +230,9 @@ def test_m07_a_broken_template_sends_nothing_and_loses_nothing(
     publish("One", "Two")
     own = env.settings.folder / "templates" / "emails" / "digest"
     own.mkdir(parents=True)
-    (own / "html.html").write_text("{% extends 'layout.html' %}\n{% block body %}{{ nothing.here }}{% endblock %}")
+    (own / "html.html").write_text(
+        "{% extends 'layout.html' %}\n{% block body %}{{ nothing.here }}{% endblock %}"
+    )
     clock.now = MONDAY_8
     with transaction() as session:
         other = add_list(session, "other")
@@ -250,7 +274,9 @@ def test_m09_a_digest_stays_below_what_gmail_shows(env: Environment, blog: int, 
 
 
 @pytest.mark.any_database
-def test_m09_not_even_the_longest_titles_and_addresses_are_too_much(env: Environment, blog: int, sink: Sink) -> None:
+def test_m09_not_even_the_longest_titles_and_addresses_are_too_much(
+    env: Environment, blog: int, sink: Sink
+) -> None:
     join("ana@example.com", "instant")
     with transaction() as session:
         feed = session.scalars(select(Feed)).one()
@@ -286,7 +312,9 @@ def test_preview_and_send_now(env: Environment, blog: int, sink: Sink) -> None:
     digests.send_now(env)
     sending.send_due(env)
     assert len(sink.accepted) == 1
-    assert not any(row.recipients for row in digests.send_now(env)), "O01: a second time finds nothing"
+    assert not any(row.recipients for row in digests.send_now(env)), (
+        "O01: a second time finds nothing"
+    )
 
 
 def test_explain_a_reader(env: Environment, blog: int, clock: Clock) -> None:
@@ -297,10 +325,14 @@ def test_explain_a_reader(env: Environment, blog: int, clock: Clock) -> None:
     )
     clock.now = MONDAY_8
     tick(env)
-    assert explain_subscriber.explain_reader(env, None, "ana@example.com")[0].verdict.startswith("settled")
+    assert explain_subscriber.explain_reader(env, None, "ana@example.com")[0].verdict.startswith(
+        "settled"
+    )
 
 
-def test_r07_a_zone_that_is_gone_means_utc(env: Environment, blog: int, clock: Clock, sink: Sink) -> None:
+def test_r07_a_zone_that_is_gone_means_utc(
+    env: Environment, blog: int, clock: Clock, sink: Sink
+) -> None:
     join("ana@example.com")
     publish("One")
     with transaction() as session:

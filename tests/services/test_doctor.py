@@ -56,11 +56,15 @@ def well(dns: FakeDns) -> None:
     }  # fmt: skip
 
 
-def test_all_is_well(env: Environment, reader: object, clock: Clock, fake_dns: FakeDns, fake_fetch: FakeFetch) -> None:
+def test_all_is_well(
+    env: Environment, reader: object, clock: Clock, fake_dns: FakeDns, fake_fetch: FakeFetch
+) -> None:
     assert checks(env)["clock"].verdict == "bad"
     clock.now = datetime.now(UTC)
     well(fake_dns)
-    fake_fetch.pages["https://news.example.com/robots.txt"] = b"User-agent: *\nDisallow: /unsubscribe/\n"
+    fake_fetch.pages["https://news.example.com/robots.txt"] = (
+        b"User-agent: *\nDisallow: /unsubscribe/\n"
+    )
     found = checks(env)
     assert {id_: check.verdict for id_, check in found.items() if check.verdict != "good"} == {
         "bounces": "warn", "feeds": "warn", "worker": "warn",
@@ -68,20 +72,37 @@ def test_all_is_well(env: Environment, reader: object, clock: Clock, fake_dns: F
     assert "1 of 10 look-ups" in found["spf"].what
     assert "2048 bits" in found["dkim"].what
     assert "p=quarantine holds" in found["dmarc"].what
-    assert {"settings", "database", "migrations", "disk", "clock", "base_url", "one_click", "rdns", "mx"} <= set(found)
+    assert {
+        "settings",
+        "database",
+        "migrations",
+        "disk",
+        "clock",
+        "base_url",
+        "one_click",
+        "rdns",
+        "mx",
+    } <= set(found)
 
 
-def test_what_is_missing_comes_with_the_record_to_publish(env: Environment, reader: object, fake_dns: FakeDns) -> None:
+def test_what_is_missing_comes_with_the_record_to_publish(
+    env: Environment, reader: object, fake_dns: FakeDns
+) -> None:
     found = checks(env, selector="news")
     assert {found[id_].verdict for id_ in ("spf", "dkim", "dmarc", "mx", "helo")} == {"bad"}
     assert found["spf"].record == f'{DOMAIN}. TXT "v=spf1 mx ~all"'
     assert found["dkim"].record.startswith(f'news._domainkey.{DOMAIN}. TXT "v=DKIM1')
-    assert found["dmarc"].record == f'_dmarc.{DOMAIN}. TXT "v=DMARC1; p=none; rua=mailto:dmarc@{DOMAIN}"'
+    assert (
+        found["dmarc"].record
+        == f'_dmarc.{DOMAIN}. TXT "v=DMARC1; p=none; rua=mailto:dmarc@{DOMAIN}"'
+    )
     assert all(found[id_].why for id_ in ("spf", "dkim", "dmarc", "mx", "helo"))
     assert checks(env)["dkim"].verdict == "unknown"
 
 
-def test_without_a_network_nothing_is_called_wrong(env: Environment, reader: object, fake_dns: FakeDns) -> None:
+def test_without_a_network_nothing_is_called_wrong(
+    env: Environment, reader: object, fake_dns: FakeDns
+) -> None:
     fake_dns.silent = True
     found = checks(env)
     assert {found[id_].verdict for id_ in ("spf", "dkim", "dmarc", "mx", "rdns")} == {"unknown"}
@@ -108,7 +129,9 @@ def test_names_that_lead_elsewhere_and_mail_that_goes_nowhere(
         ("d=provider.example; s=x; h=From", "signed by provider.example"), ("", "signed by nobody"),
     ],
 )  # fmt: skip
-def test_a_sample_of_sent_mail(env: Environment, reader: object, fake_dns: FakeDns, signature: str, said: str) -> None:
+def test_a_sample_of_sent_mail(
+    env: Environment, reader: object, fake_dns: FakeDns, signature: str, said: str
+) -> None:
     well(fake_dns)
     header = f"DKIM-Signature: v=1; {signature}; b=x\r\n" if signature else ""
     found = checks(env, sample=f"{header}From: ana@{DOMAIN}\r\n\r\nBody".encode())
@@ -116,12 +139,16 @@ def test_a_sample_of_sent_mail(env: Environment, reader: object, fake_dns: FakeD
     assert (found["dkim"].verdict == "good") == (not said or "leaves" in said)
 
 
-def test_an_address_that_is_not_ours(env: Environment, reader: object, fake_fetch: FakeFetch) -> None:
+def test_an_address_that_is_not_ours(
+    env: Environment, reader: object, fake_fetch: FakeFetch
+) -> None:
     url = "https://news.example.com/robots.txt"
     assert "cannot be reached" in checks(env)["one_click"].what
     fake_fetch.pages[url] = b"User-agent: *\n"
     assert "not this program" in checks(env)["one_click"].what
-    moved = Fetched(url="https://www.news.example.com/robots.txt", status=200, body=b"Disallow: /unsubscribe/")
+    moved = Fetched(
+        url="https://www.news.example.com/robots.txt", status=200, body=b"Disallow: /unsubscribe/"
+    )
     fake_fetch.pages[url] = moved
     assert "redirects" in checks(env)["one_click"].what
 
@@ -140,7 +167,9 @@ def send(env: Environment, sink: Sink) -> int:
     return number
 
 
-def test_why_she_did_not_get_it(env: Environment, reader: Callable[..., None], sink: Sink, clock: Clock) -> None:
+def test_why_she_did_not_get_it(
+    env: Environment, reader: Callable[..., None], sink: Sink, clock: Clock
+) -> None:
     clock.forward(timedelta(hours=1))
     for name in ("got", "gone", "never", "bounced", "barred"):
         reader(f"{name}@example.com", status={"never": "pending"}.get(name, "active"))
@@ -173,9 +202,13 @@ def test_why_she_did_not_get_it(env: Environment, reader: Callable[..., None], s
         ("late", "joined after"), ("stranger", "does not subscribe"),
     ):  # fmt: skip
         assert text in said[name].verdict, name
-    assert said["bounced"].verdict.startswith("it was refused for good. It said"), "at the first try: none is counted"
+    assert said["bounced"].verdict.startswith("it was refused for good. It said"), (
+        "at the first try: none is counted"
+    )
     assert "her message: sent" in [what for _, what in said["got"].facts]
-    assert [told.what for told in history.show(env, "got@example.com").events][-1].endswith("” sent")
+    assert [told.what for told in history.show(env, "got@example.com").events][-1].endswith(
+        "” sent"
+    )
     with pytest.raises(NotFound):
         explain_delivery.explain(env, 99, "got@example.com")
 
@@ -183,11 +216,16 @@ def test_why_she_did_not_get_it(env: Environment, reader: Callable[..., None], s
 def test_why_not_yet(env: Environment, reader: Callable[..., None], sink: Sink) -> None:
     reader("a@example.com")
     number = letters.send(env, letters.parse(LETTER), at=env.now + timedelta(days=1))
-    assert explain_delivery.explain(env, number, "a@example.com").verdict == "the campaign is scheduled: nobody got it"
+    assert (
+        explain_delivery.explain(env, number, "a@example.com").verdict
+        == "the campaign is scheduled: nobody got it"
+    )
     assert explain_delivery.explain(env, number, "a@example.com").got is None
 
 
-def test_status_at_one_look(env: Environment, reader: Callable[..., None], sink: Sink, clock: Clock) -> None:
+def test_status_at_one_look(
+    env: Environment, reader: Callable[..., None], sink: Sink, clock: Clock
+) -> None:
     reader("old@example.com", now=clock.now - timedelta(days=90))
     reader("new@example.com", now=clock.now - timedelta(days=2))
     reader("today@example.com")
@@ -197,7 +235,12 @@ def test_status_at_one_look(env: Environment, reader: Callable[..., None], sink:
     found = status.look(env)
     [blog] = found.lists
     assert (blog.active, blog.pending, blog.unsubscribed) == (3, 1, 0)
-    assert (blog.growth.joined[-1], blog.growth.joined[-3], sum(blog.growth.joined), blog.growth.left) == (1, 1, 2, 0)
+    assert (
+        blog.growth.joined[-1],
+        blog.growth.joined[-3],
+        sum(blog.growth.joined),
+        blog.growth.left,
+    ) == (1, 1, 2, 0)
     assert blog.last is not None
     assert (blog.last.id, blog.last.totals.sent, blog.under_way) == (number, 3, ())
     assert [coming.cadence for coming in blog.coming] == ["weekly"]

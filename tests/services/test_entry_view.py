@@ -25,17 +25,21 @@ def shown(content: str, summary: str = "", image: str = "", *, whole: bool = Fal
 @pytest.mark.parametrize(("content", "summary", "excerpt"), [
     (f"<p>Would you like letters?</p>{FORM}<p>See you.</p>", "Would you like letters? Your address DailyWeekly Go See you.",
      "Would you like letters? See you."),
-    ("<p>Three things</p><ul><li>Rest</li><li>Walk</li></ul>", "Three things Rest Walk", "Three things · Rest · Walk"),
+    ("<p>Three things</p><ul><li>DomainBackoff</li><li>Walk</li></ul>", "Three things DomainBackoff Walk", "Three things · DomainBackoff · Walk"),
     ("<p>All of it, from the start to the end.</p>", "What I learned by the sea.", "What I learned by the sea."),
     ("<p>One two three four five six. Seven.</p><p>Behind more.</p>", "One two three four five six.", "One two three four five six. …"),
     ("", "Only a summary", "Only a summary"), ("<p>Only content</p>", "", "Only content"),
 ])  # fmt: skip
-def test_a_summary_that_is_the_start_of_the_content_gives_way_to_it(content: str, summary: str, excerpt: str) -> None:
+def test_a_summary_that_is_the_start_of_the_content_gives_way_to_it(
+    content: str, summary: str, excerpt: str
+) -> None:
     assert shown(content, summary).excerpt == excerpt
 
 
 def test_an_emoji_is_no_picture_beside_a_title() -> None:
-    assert shown("<p>x</p>", image="https://s.w.org/images/core/emoji/15/72x72/1f642.png").image == ""
+    assert (
+        shown("<p>x</p>", image="https://s.w.org/images/core/emoji/15/72x72/1f642.png").image == ""
+    )
     assert shown("<p>x</p>", image="https://b.org/meadow.jpg").image == "https://b.org/meadow.jpg"
 
 

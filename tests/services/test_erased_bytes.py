@@ -39,10 +39,16 @@ def file(env: Environment) -> Iterator[Path]:
 def holding(file: Path, address: str) -> list[str]:
     """The files that hold an address somewhere."""
     wanted = address.encode()
-    return [part.name for part in (file, *files.side_files(file)) if part.exists() and wanted in part.read_bytes()]
+    return [
+        part.name
+        for part in (file, *files.side_files(file))
+        if part.exists() and wanted in part.read_bytes()
+    ]
 
 
-def test_b8_an_erased_address_is_in_no_page_and_not_in_the_log(env: Environment, file: Path) -> None:
+def test_b8_an_erased_address_is_in_no_page_and_not_in_the_log(
+    env: Environment, file: Path
+) -> None:
     assert holding(file, ERASED)
     privacy.erase_address(env, ERASED)
     assert holding(file, ERASED) == []
@@ -55,7 +61,9 @@ def test_b8_neither_is_a_removed_one(env: Environment, file: Path) -> None:
     assert holding(file, OTHER)
 
 
-def test_b8_a_reader_in_the_way_delays_it_to_the_next_tidying(env: Environment, file: Path, clock: Clock) -> None:
+def test_b8_a_reader_in_the_way_delays_it_to_the_next_tidying(
+    env: Environment, file: Path, clock: Clock
+) -> None:
     with closing(sqlite3.connect(file)) as slow:
         slow.execute("BEGIN")
         slow.execute("SELECT count(*) FROM subscribers").fetchone()
@@ -97,6 +105,11 @@ def test_b41_a_look_by_another_user_is_refused_and_leaves_nothing() -> None:
         folder.chmod(0o777)
         file = folder / "newsletter.db"
         file.touch(0o644)
-        said = subprocess.run([sys.executable, "-c", LOOK, str(file)], capture_output=True, text=True, check=False)
-        assert f"{file} belongs to root and cannot be written by this user (run this command as root)" in said.stdout
+        said = subprocess.run(
+            [sys.executable, "-c", LOOK, str(file)], capture_output=True, text=True, check=False
+        )
+        assert (
+            f"{file} belongs to root and cannot be written by this user (run this command as root)"
+            in said.stdout
+        )
         assert [part.name for part in folder.iterdir()] == ["newsletter.db"]

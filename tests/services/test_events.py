@@ -57,7 +57,9 @@ def test_an_event_goes_with_its_subscription(env: Environment, subscriptions: li
     assert about() == subscriptions[1:]
 
 
-def test_old_events_are_deleted_and_young_ones_stay(env: Environment, subscriptions: list[int]) -> None:
+def test_old_events_are_deleted_and_young_ones_stay(
+    env: Environment, subscriptions: list[int]
+) -> None:
     with transaction() as session:
         old = NewEvent(
             EventKind.CAMPAIGN_FINISHED,

@@ -29,7 +29,11 @@ LONG = f"https://www.youtube.com/feeds/videos.xml?playlist_id=UULF{'a' * 22}"
 
 def video(name: str, *, date: str = "2026-11-24T09:30:00+00:00", short: bool = False) -> str:
     number = name.ljust(11, "_")
-    link = f"https://www.youtube.com/shorts/{number}" if short else f"https://www.youtube.com/watch?v={number}"
+    link = (
+        f"https://www.youtube.com/shorts/{number}"
+        if short
+        else f"https://www.youtube.com/watch?v={number}"
+    )
     return (
         f"<entry><id>yt:video:{number}</id><yt:videoId>{number}</yt:videoId><title>{name}</title>"
         f'<link rel="alternate" href="{link}"/><published>{date}</published><media:group>'
@@ -46,7 +50,10 @@ def tube(*videos: str) -> bytes:
 
 
 def watch(name: str, said: str) -> tuple[str, bytes]:
-    return f"https://www.youtube.com/watch?v={name.ljust(11, '_')}", f"<script>{said}</script>".encode()
+    return (
+        f"https://www.youtube.com/watch?v={name.ljust(11, '_')}",
+        f"<script>{said}</script>".encode(),
+    )
 
 
 @pytest.fixture
@@ -59,7 +66,9 @@ def mailing_list(env: Environment) -> int:
 
 def fates() -> dict[str, str]:
     db.session.rollback()
-    return {entry.title: entry.fate for entry in db.session.scalars(select(Entry).order_by(Entry.id))}
+    return {
+        entry.title: entry.fate for entry in db.session.scalars(select(Entry).order_by(Entry.id))
+    }
 
 
 def poll(env: Environment, clock: Clock) -> list[polling.PollResult]:
@@ -69,7 +78,13 @@ def poll(env: Environment, clock: Clock) -> list[polling.PollResult]:
 
 @pytest.mark.parametrize(
     "address",
-    ["https://www.youtube.com/@ana", "@ana", "youtube.com/@ana", f"https://m.youtube.com/channel/{CHANNEL}", TUBE],
+    [
+        "https://www.youtube.com/@ana",
+        "@ana",
+        "youtube.com/@ana",
+        f"https://m.youtube.com/channel/{CHANNEL}",
+        TUBE,
+    ],
 )
 def test_a_channel_has_many_addresses_and_one_feed(
     env: Environment, mailing_list: int, fake_fetch: FakeFetch, address: str
@@ -88,11 +103,16 @@ def test_a_channel_has_many_addresses_and_one_feed(
 def test_long_videos_alone_have_a_feed_of_their_own(
     env: Environment, mailing_list: int, fake_fetch: FakeFetch, clock: Clock
 ) -> None:
-    fake_fetch.pages |= {TUBE: tube(video("Old"), video("Short", short=True)), LONG: tube(video("Old"))}
+    fake_fetch.pages |= {
+        TUBE: tube(video("Old"), video("Short", short=True)),
+        LONG: tube(video("Old")),
+    }
     assert feeds.add(env, TUBE, leaves_out=["shorts", "live"]).url == LONG
     del fake_fetch.pages[LONG]
     feeds.remove(LONG)
-    assert feeds.add(env, TUBE, leaves_out=["shorts", "live"]).url == TUBE, "a channel may have none"
+    assert feeds.add(env, TUBE, leaves_out=["shorts", "live"]).url == TUBE, (
+        "a channel may have none"
+    )
 
 
 def test_kinds_of_videos_can_be_left_out(
@@ -101,11 +121,17 @@ def test_kinds_of_videos_can_be_left_out(
     fake_fetch.pages[TUBE] = tube(video("Old"))
     added = feeds.add(env, TUBE)
     feeds.edit(str(added.id), leaves_out={"shorts": True, "live": True})
-    fake_fetch.pages |= dict([watch("Live", '"isLiveContent":true'), watch("Long", '"isLiveContent":false')])
-    fake_fetch.pages[TUBE] = tube(video("Long"), video("Live"), video("Short", short=True), video("Old"))
+    fake_fetch.pages |= dict(
+        [watch("Live", '"isLiveContent":true'), watch("Long", '"isLiveContent":false')]
+    )
+    fake_fetch.pages[TUBE] = tube(
+        video("Long"), video("Live"), video("Short", short=True), video("Old")
+    )
     poll(env, clock)
     assert fates() == {"Old": "skipped", "Short": "skipped", "Live": "skipped", "Long": "ready"}
-    assert [entry.why for entry in entries.ls() if entry.title == "Short"] == ["this feed leaves out shorts"]
+    assert [entry.why for entry in entries.ls() if entry.title == "Short"] == [
+        "this feed leaves out shorts"
+    ]
     feeds.edit(str(added.id), leaves_out={"shorts": False})
     fake_fetch.pages[TUBE] = tube(video("Short2", short=True), video("Long"))
     poll(env, clock)
@@ -115,19 +141,25 @@ def test_kinds_of_videos_can_be_left_out(
 def test_a_premiere_waits_until_it_is_public(
     env: Environment, mailing_list: int, fake_fetch: FakeFetch, clock: Clock
 ) -> None:
-    fake_fetch.pages |= dict([watch("First", '"isUpcoming":true'), watch("Second", '"isUpcoming":true')])
+    fake_fetch.pages |= dict(
+        [watch("First", '"isUpcoming":true'), watch("Second", '"isUpcoming":true')]
+    )
     fake_fetch.pages[TUBE] = tube(video("First"), video("Old"))
     feeds.add(env, TUBE)
     fake_fetch.pages[TUBE] = tube(video("Second"), video("First"), video("Old"))
     poll(env, clock)
-    assert fates() == {"Old": "skipped"}, "neither is there yet, whether or not it was there when the feed was added"
+    assert fates() == {"Old": "skipped"}, (
+        "neither is there yet, whether or not it was there when the feed was added"
+    )
     fake_fetch.pages |= dict([watch("First", "public"), watch("Second", '"liveBroadcastDetails"')])
     poll(env, clock)
     assert fates() == {"Old": "skipped", "First": "ready", "Second": "ready"}
 
 
 def embedding(name: str, text: str = "With the video") -> str:
-    return f'<p>{text}</p><iframe src="https://www.youtube.com/embed/{name.ljust(11, "_")}"></iframe>'
+    return (
+        f'<p>{text}</p><iframe src="https://www.youtube.com/embed/{name.ljust(11, "_")}"></iframe>'
+    )
 
 
 @pytest.mark.parametrize("first", ["post", "video"])
@@ -160,7 +192,9 @@ def test_another_days_video_is_another_story(
     feeds.add(env, URL)
     feeds.add(env, TUBE)
     fake_fetch.pages[TUBE] = tube(video("Story", date="2026-11-20T09:30:00+00:00"))
-    fake_fetch.pages[URL] = rss(item("Post", body=embedding("Story"), date="Tue, 24 Nov 2026 09:00:00 GMT"))
+    fake_fetch.pages[URL] = rss(
+        item("Post", body=embedding("Story"), date="Tue, 24 Nov 2026 09:00:00 GMT")
+    )
     poll(env, clock)
     assert fates() == {"Old": "skipped", "Post": "ready", "Story": "ready"}
 
@@ -171,7 +205,10 @@ def test_a_withdrawn_post_gives_its_video_back(
     fake_fetch.pages |= {URL: rss(item("Old")), TUBE: tube()}
     feeds.add(env, URL)
     feeds.add(env, TUBE)
-    fake_fetch.pages |= {URL: rss(item("Post", body=embedding("Story")), item("Old")), TUBE: tube(video("Story"))}
+    fake_fetch.pages |= {
+        URL: rss(item("Post", body=embedding("Story")), item("Old")),
+        TUBE: tube(video("Story")),
+    }
     poll(env, clock)
     fake_fetch.pages[URL] = rss(item("Old"))
     poll(env, clock)
@@ -188,25 +225,46 @@ def test_a_page_in_two_feeds_of_a_list_is_one_story(
     feeds.add(env, category)
     fake_fetch.pages[URL] = rss(item("New", link=link), item("Old"))
     poll(env, clock)
-    fake_fetch.pages[category] = rss(item("New", link=f"{link}?utm_source=rss", guid="9"), item("Mine"))
+    fake_fetch.pages[category] = rss(
+        item("New", link=f"{link}?utm_source=rss", guid="9"), item("Mine")
+    )
     poll(env, clock)
     said = {entry.why for entry in entries.ls(fate="skipped")}
-    [first] = [entry.id for entry in entries.ls() if entry.title == "New" and entry.fate != "skipped"]
-    assert said == {"was there already when the feed was added", f"the same page as entry {first}, of another feed"}
+    [first] = [
+        entry.id for entry in entries.ls() if entry.title == "New" and entry.fate != "skipped"
+    ]
+    assert said == {
+        "was there already when the feed was added",
+        f"the same page as entry {first}, of another feed",
+    }
     assert [entry.title for entry in entries.ls(fate="ready")] == ["Mine", "New"]
     fake_fetch.pages[URL] = rss(item("Old"))
     poll(env, clock)
-    assert [(entry.id, entry.title) for entry in entries.ls(fate="ready")] == [(first + 2, "New"), (first + 1, "Mine")]
+    assert [(entry.id, entry.title) for entry in entries.ls(fate="ready")] == [
+        (first + 2, "New"),
+        (first + 1, "Mine"),
+    ]
 
 
 @pytest.mark.parametrize("removed", [URL, "https://blog.example.com/rest/feed.xml"])
 @pytest.mark.parametrize("when", ["before", "between", "after"])
 def test_a_feed_that_is_removed_leaves_a_shared_story_to_the_other(
-    env: Environment, mailing_list: int, fake_fetch: FakeFetch, clock: Clock, sink: Sink, when: str, removed: str
+    env: Environment,
+    mailing_list: int,
+    fake_fetch: FakeFetch,
+    clock: Clock,
+    sink: Sink,
+    when: str,
+    removed: str,
 ) -> None:
     """Nobody gets it twice, and nobody misses it, whichever feed goes, before or after it was mailed to some."""
     with transaction() as session:
-        add_reader(session, session.get_one(MailingList, mailing_list), "instant@example.com", cadence="instant")
+        add_reader(
+            session,
+            session.get_one(MailingList, mailing_list),
+            "instant@example.com",
+            cadence="instant",
+        )
     category = "https://blog.example.com/rest/feed.xml"
     fake_fetch.pages |= {URL: rss(item("Old")), category: rss()}
     feeds.add(env, URL)
@@ -222,7 +280,9 @@ def test_a_feed_that_is_removed_leaves_a_shared_story_to_the_other(
     assert len(sink.to("instant@example.com")) == len(sink.to("weekly@example.com")) == 1
     [left] = [entry for entry in entries.ls() if entry.title == "New"]
     assert left.fate == "sent"
-    said = {row.title: row for row in explain_subscriber.explain_reader(env, None, "weekly@example.com")}
+    said = {
+        row.title: row for row in explain_subscriber.explain_reader(env, None, "weekly@example.com")
+    }
     assert said["New"].course == "sent"
 
 
@@ -233,7 +293,10 @@ def test_a_post_that_links_to_a_page_of_another_feed_is_its_own_story(
     fake_fetch.pages |= {URL: rss(), second: rss()}
     feeds.add(env, URL)
     feeds.add(env, second)
-    fake_fetch.pages |= {URL: rss(item("New", link=link)), second: rss(item("Read this", link=link, guid="9"))}
+    fake_fetch.pages |= {
+        URL: rss(item("New", link=link)),
+        second: rss(item("Read this", link=link, guid="9")),
+    }
     poll(env, clock)
     assert fates() == {"New": "ready", "Read this": "ready"}
 
@@ -256,7 +319,9 @@ def test_a_link_that_entries_share_makes_no_story_of_them(
 
 def pictures() -> dict[str, tuple[str, str]]:
     with reading() as session:
-        return {entry.title: (entry.image, entry.image_alt) for entry in session.scalars(select(Entry))}
+        return {
+            entry.title: (entry.image, entry.image_alt) for entry in session.scalars(select(Entry))
+        }
 
 
 def test_wordpress_names_the_featured_image(
@@ -266,15 +331,24 @@ def test_wordpress_names_the_featured_image(
     feeds.add(env, URL)
     media = {"source_url": "https://blog.example.com/lake.jpg", "alt_text": "A lake"}
     answer = json.dumps({"_embedded": {"wp:featuredmedia": [media]}}).encode()
-    fake_fetch.pages["https://blog.example.com/wp-json/wp/v2/posts/7?_embed=wp:featuredmedia"] = answer
-    new = [item("New", guid="https://blog.example.com/?p=7"), item("Shy", guid="https://blog.example.com/?p=8")]
+    fake_fetch.pages["https://blog.example.com/wp-json/wp/v2/posts/7?_embed=wp:featuredmedia"] = (
+        answer
+    )
+    new = [
+        item("New", guid="https://blog.example.com/?p=7"),
+        item("Shy", guid="https://blog.example.com/?p=8"),
+    ]
     fake_fetch.pages[URL] = rss(*new, item("Old"))
     poll(env, clock)
     assert pictures()["New"] == ("https://blog.example.com/lake.jpg", "A lake")
     assert pictures()["Shy"] == ("", "")
-    fake_fetch.pages[URL] = rss(item("New", guid="https://blog.example.com/?p=7", body="<p>Edited</p>"), item("Old"))
+    fake_fetch.pages[URL] = rss(
+        item("New", guid="https://blog.example.com/?p=7", body="<p>Edited</p>"), item("Old")
+    )
     poll(env, clock)
-    assert pictures()["New"] == ("https://blog.example.com/lake.jpg", "A lake"), "an edit does not take it away"
+    assert pictures()["New"] == ("https://blog.example.com/lake.jpg", "A lake"), (
+        "an edit does not take it away"
+    )
 
 
 def test_pages_are_asked_for_pictures_when_wanted(
@@ -284,7 +358,9 @@ def test_pages_are_asked_for_pictures_when_wanted(
     added = feeds.add(env, URL, page_pictures=True)
     page = b'<meta property="og:image" content="/pictures/a.jpg"><meta property="og:image:alt" content="Fog">'
     fake_fetch.pages["https://blog.example.com/new/"] = page
-    fake_fetch.pages["https://blog.example.com/evil/"] = b'<meta property="og:image" content="javascript:alert(1)">'
+    fake_fetch.pages["https://blog.example.com/evil/"] = (
+        b'<meta property="og:image" content="javascript:alert(1)">'
+    )
     fake_fetch.pages[URL] = rss(item("New"), item("Evil"), item("Old"))
     poll(env, clock)
     assert pictures()["New"] == ("https://blog.example.com/pictures/a.jpg", "Fog")
@@ -333,7 +409,9 @@ def test_e01_the_author_is_asked_about_held_entries(
     fake_fetch.pages[URL] = rss(item("Old"))
     feeds.add(env, URL)
     for again in range(3):
-        fake_fetch.pages[URL] = rss(*(item(f"Moved {again} {n}", guid=f"x{again}{n}") for n in range(40)))
+        fake_fetch.pages[URL] = rss(
+            *(item(f"Moved {again} {n}", guid=f"x{again}{n}") for n in range(40))
+        )
         poll(env, clock)
         sending.send_due(env)
     [message] = sink.messages

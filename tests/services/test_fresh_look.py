@@ -58,7 +58,9 @@ class WordPress:
         self.fetch.pages[URL] = lambda etag, modified: self.answer(1, etag, modified)
         for page in range(2, 9):
             address = f"{URL}?paged={page}"
-            self.fetch.pages[address] = lambda etag, modified, page=page: self.answer(page, etag, modified)
+            self.fetch.pages[address] = lambda etag, modified, page=page: self.answer(
+                page, etag, modified
+            )
 
     def publish(self, title: str, text: str = "", **values: object) -> Post:
         self.clock.forward(timedelta(seconds=1))
@@ -68,7 +70,9 @@ class WordPress:
 
     def answer(self, page: int, etag: str | None, modified: str | None) -> Fetched:
         url = URL if page == 1 or not self.knows_pages else f"{URL}?paged={page}"
-        shown = sorted((post for post in self.posts if post.status == "publish"), key=lambda post: post.date)[::-1]
+        shown = sorted(
+            (post for post in self.posts if post.status == "publish"), key=lambda post: post.date
+        )[::-1]
         newest = format_datetime(shown[0].date) if shown else format_datetime(START)
         own = f'"{hashlib.md5(newest.encode()).hexdigest()}"'
         if etag == own and modified == newest:
@@ -82,7 +86,9 @@ class WordPress:
             f'content/"><channel><title>Blog</title><link>https://blog.example.com</link>'
             f"<generator>{self.generator}</generator>{items}</channel></rss>"
         )
-        return Fetched(url, 200, document.encode(), "application/rss+xml", etag=own, last_modified=newest)
+        return Fetched(
+            url, 200, document.encode(), "application/rss+xml", etag=own, last_modified=newest
+        )
 
     @staticmethod
     def _item(post: Post) -> str:
@@ -122,7 +128,9 @@ def tick(env: Environment) -> None:
 
 def fates(slug: str = "blog") -> dict[str, str]:
     db.session.rollback()
-    rows = db.session.scalars(select(Entry).join(Feed).where(Entry.fate != "skipped").order_by(Entry.id))
+    rows = db.session.scalars(
+        select(Entry).join(Feed).where(Entry.fate != "skipped").order_by(Entry.id)
+    )
     return {entry.title: entry.fate for entry in rows if entry.feed.mailing_list.slug == slug}
 
 
@@ -137,7 +145,10 @@ def test_w1_what_is_taken_back_in_the_grace_time_is_not_mailed(
     assert fates() == {"Mistake": "ready", "Newer": "ready"}
     mistake.status = status
     clock.forward(timedelta(minutes=5))
-    assert [result.unchanged for result in polling.poll_due(env) if result.url == URL] in ([], [True])
+    assert [result.unchanged for result in polling.poll_due(env) if result.url == URL] in (
+        [],
+        [True],
+    )
     clock.forward(timedelta(minutes=6))
     tick(env)
     [message] = sink.to("instant@example.com")
@@ -155,14 +166,18 @@ def test_w1_a_feed_that_was_asked_a_moment_ago_is_looked_at_again(
     mistake.status = "draft"
     clock.forward(timedelta(seconds=5))
     made = digests.send_now(env, "blog", "instant", dry_run=True)
-    assert [(row.entries, row.recipients) for row in made] == [(2, 1)], "a dry run says what would be mailed"
+    assert [(row.entries, row.recipients) for row in made] == [(2, 1)], (
+        "a dry run says what would be mailed"
+    )
     digests.send_now(env, "blog", "instant")
     sending.send_due(env)
     [message] = sink.to("instant@example.com")
     assert ("Newest" in body(message), "Mistake" in body(message)) == (True, False)
 
 
-def test_w1_what_was_corrected_is_mailed_corrected(env: Environment, blog: WordPress, clock: Clock, sink: Sink) -> None:
+def test_w1_what_was_corrected_is_mailed_corrected(
+    env: Environment, blog: WordPress, clock: Clock, sink: Sink
+) -> None:
     wrong = blog.publish("Post", "Wrong")
     blog.publish("Newer")
     tick(env)
@@ -214,7 +229,9 @@ def test_w11_further_pages_bring_nothing_older_than_what_was_known(
     assert {"Old0", "Old1"}.isdisjoint(fates())
 
 
-def test_w11_more_than_plausible_is_held_and_nothing_is_lost(env: Environment, blog: WordPress, sink: Sink) -> None:
+def test_w11_more_than_plausible_is_held_and_nothing_is_lost(
+    env: Environment, blog: WordPress, sink: Sink
+) -> None:
     for number in range(14):
         blog.publish(f"New{number}")
     tick(env)
@@ -225,7 +242,13 @@ def test_w11_more_than_plausible_is_held_and_nothing_is_lost(env: Environment, b
 
 @pytest.mark.parametrize("wordpress", [True, False])
 def test_w11_a_gap_that_no_page_closes_is_held_and_said(
-    env: Environment, blog: WordPress, clock: Clock, sink: Sink, fake_fetch: FakeFetch, *, wordpress: bool
+    env: Environment,
+    blog: WordPress,
+    clock: Clock,
+    sink: Sink,
+    fake_fetch: FakeFetch,
+    *,
+    wordpress: bool,
 ) -> None:
     blog.knows_pages = False
     blog.generator = "https://wordpress.org/?v=6.8" if wordpress else "Hugo"
@@ -328,7 +351,9 @@ def test_b11_a_post_that_some_have_had_is_owed_to_nobody_while_it_is_protected(
 def test_h8_a_robot_check_is_named_with_its_mend(
     env: Environment, blog: WordPress, clock: Clock, fake_fetch: FakeFetch
 ) -> None:
-    fake_fetch.pages[URL] = FeedUnavailable(URL, "a robot check stands before the feed", status=403, hint="exempt it")
+    fake_fetch.pages[URL] = FeedUnavailable(
+        URL, "a robot check stands before the feed", status=403, hint="exempt it"
+    )
     polling.poll_due(env)
     view = next(view for view in feeds.ls("blog") if view.url == URL)
     assert view.error == "a robot check stands before the feed: exempt it"

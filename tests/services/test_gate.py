@@ -44,7 +44,9 @@ def with_ceiling(env: Environment, free: int) -> Environment:
 
 def ask(env: Environment, *numbers: int) -> None:
     for number in numbers:
-        signup.subscribe(env, "blog", SignUp(f"r{number}@example.com"), Evidence("form", ip="192.0.2.1"))
+        signup.subscribe(
+            env, "blog", SignUp(f"r{number}@example.com"), Evidence("form", ip="192.0.2.1")
+        )
 
 
 def confirmations(sink: Sink) -> list[str]:
@@ -61,10 +63,14 @@ def test_how_much_room_there_is() -> None:
     assert room(mailed=0, confirmed=0, free=200) == 200
     assert room(mailed=200, confirmed=0, free=200) == 0
     assert room(mailed=200, confirmed=10, free=200) == 50
-    assert room(mailed=5000, confirmed=2000, free=200) == 5200, "half of them confirm: a good day, not a flood"
+    assert room(mailed=5000, confirmed=2000, free=200) == 5200, (
+        "half of them confirm: a good day, not a flood"
+    )
 
 
-def test_a_flood_with_few_answers_is_held_and_the_author_told(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_a_flood_with_few_answers_is_held_and_the_author_told(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     env = with_ceiling(env, 10)
     ask(env, *range(30))
     sending.send_due(env)
@@ -112,7 +118,9 @@ def test_the_author_decides_what_becomes_of_it(env: Environment, sink: Sink) -> 
 
 def test_the_author_decides_by_network_domain_and_puzzle(env: Environment, sink: Sink) -> None:
     env = with_ceiling(env, 1)
-    for number, ip in enumerate(("192.0.2.1", "192.0.2.9", "198.51.100.1", "2001:db8:1:2::3", "2001:db8:1:9::3")):
+    for number, ip in enumerate(
+        ("192.0.2.1", "192.0.2.9", "198.51.100.1", "2001:db8:1:2::3", "2001:db8:1:9::3")
+    ):
         domain = "example.net" if number == 1 else "example.com"
         signup.subscribe(env, "blog", SignUp(f"r{number}@{domain}"), Evidence("form", ip=ip))
     with transaction() as session:
@@ -120,7 +128,9 @@ def test_the_author_decides_by_network_domain_and_puzzle(env: Environment, sink:
     signup.subscribe(env, "other", SignUp("else@example.com"), Evidence("form", ip="192.0.2.1"))
     sending.send_due(env)
     assert len(confirmations(sink)) == 1
-    held = {(origin.network, origin.domain): origin.count for origin in flood_control.origins("blog")}
+    held = {
+        (origin.network, origin.domain): origin.count for origin in flood_control.origins("blog")
+    }
     assert held == {
         ("192.0.2.0/24", "example.net"): 1, ("198.51.100.0/24", "example.com"): 1, ("2001:db8:1::/48", "example.com"): 2,
     }  # fmt: skip
@@ -129,23 +139,33 @@ def test_the_author_decides_by_network_domain_and_puzzle(env: Environment, sink:
     assert flood_control.release(env, "blog", Selection(domains=("example.net",))) == 1
     sending.send_due(env)
     assert confirmations(sink)[1:] == ["r1@example.net"]
-    assert (flood_control.standing(env, "blog").waiting, flood_control.standing(env, "other").waiting) == (1, 1)
+    assert (
+        flood_control.standing(env, "blog").waiting,
+        flood_control.standing(env, "other").waiting,
+    ) == (1, 1)
 
 
 def test_b6_a_flood_does_not_close_the_form_for_others(env: Environment, sink: Sink) -> None:
     """From one network and from many: whoever comes from elsewhere, or has solved a puzzle, is asked all the same."""
     env = with_ceiling(env, 10)
     ask(env, *range(100))
-    signup.subscribe(env, "blog", SignUp("elsewhere@example.org"), Evidence("form", ip="198.51.100.7"))
+    signup.subscribe(
+        env, "blog", SignUp("elsewhere@example.org"), Evidence("form", ip="198.51.100.7")
+    )
     sending.send_due(env)
     assert "elsewhere@example.org" in confirmations(sink)
     assert len(confirmations(sink)) == 10
     for number in range(40):
         signup.subscribe(
-            env, "blog", SignUp(f"bot{number}@bots{number % 3}.example"), Evidence("form", ip=f"10.{number}.0.1")
+            env,
+            "blog",
+            SignUp(f"bot{number}@bots{number % 3}.example"),
+            Evidence("form", ip=f"10.{number}.0.1"),
         )
     sending.send_due(env)
-    assert len(confirmations(sink)) == 15, "half as many are kept for networks that have hardly asked"
+    assert len(confirmations(sink)) == 15, (
+        "half as many are kept for networks that have hardly asked"
+    )
     solved = SignUp("person@example.org", altcha=solve(env.puzzles.make(env.now)))
     signup.subscribe(env, "blog", solved, Evidence("form", ip="10.200.0.1"))
     sending.send_due(env)
@@ -159,7 +179,9 @@ def test_the_free_allowance_is_shared_by_all_lists(env: Environment, sink: Sink)
         for slug in ("second", "third"):
             add_list(session, slug)
     for number, slug in enumerate(["blog", "second", "third"] * 10):
-        signup.subscribe(env, slug, SignUp(f"r{number}@example.com"), Evidence("form", ip="192.0.2.1"))
+        signup.subscribe(
+            env, slug, SignUp(f"r{number}@example.com"), Evidence("form", ip="192.0.2.1")
+        )
     sending.send_due(env)
     assert len(confirmations(sink)) == 10
 
@@ -168,27 +190,44 @@ def waiting(id_: int, network: str, domain: str = "a.org", *, proven: bool = Fal
     return Waiting(id_, 1, domain, network, proven)
 
 
-def chosen(held: list[Waiting], used: Usage | None = None, *, confirmed: int = 0, free: int = 4) -> list[int]:
+def chosen(
+    held: list[Waiting], used: Usage | None = None, *, confirmed: int = 0, free: int = 4
+) -> list[int]:
     return [each.id for each, _ in choose(held, used or Usage(), confirmed=confirmed, free=free)]
 
 
 def test_who_goes_first() -> None:
     flood = [waiting(number, "x") for number in range(50)]
-    assert chosen([*flood, waiting(97, "y"), waiting(98, "z"), waiting(99, "x", proven=True)]) == [99, 97, 98, 0, 1], (
-        "four, and one that is kept"
-    )
+    assert chosen([*flood, waiting(97, "y"), waiting(98, "z"), waiting(99, "x", proven=True)]) == [
+        99,
+        97,
+        98,
+        0,
+        1,
+    ], "four, and one that is kept"
     by_domain = [waiting(1, "a"), waiting(2, "b"), waiting(3, "c", "b.org"), waiting(4, "d")]
-    assert chosen(by_domain, free=2) == [1, 3, 2], "the second of a domain waits for the first of another"
+    assert chosen(by_domain, free=2) == [1, 3, 2], (
+        "the second of a domain waits for the first of another"
+    )
     assert chosen(flood, confirmed=2, free=4) == list(range(14))
 
 
 def test_what_is_kept_when_all_is_used() -> None:
     used = Usage(total=4, networks=Counter({"x": 4}), domains=Counter({"a.org": 1}))
-    assert chosen([waiting(1, "x"), waiting(2, "y"), waiting(3, "z"), waiting(4, "w")], used) == [2, 3]
+    assert chosen([waiting(1, "x"), waiting(2, "y"), waiting(3, "z"), waiting(4, "w")], used) == [
+        2,
+        3,
+    ]
     used = Usage(total=4, networks=Counter({"x": 4}), domains=Counter({"a.org": 5}))
-    assert chosen([waiting(1, "y"), waiting(2, "y", "b.org")], used) == [2], "one domain gets a part of it only"
+    assert chosen([waiting(1, "y"), waiting(2, "y", "b.org")], used) == [2], (
+        "one domain gets a part of it only"
+    )
     used = Usage(total=4, networks=Counter({"x": 9, "y": 8}))
-    proven = [waiting(1, "x", proven=True), waiting(2, "y", proven=True), waiting(3, "y", proven=True)]
+    proven = [
+        waiting(1, "x", proven=True),
+        waiting(2, "y", proven=True),
+        waiting(3, "y", proven=True),
+    ]
     assert chosen(proven, used) == [2], "a robot can solve puzzles too"
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select
 
 from newsletter.db.session import reading, transaction
-from newsletter.models import MailingList, Period
+from newsletter.models import DigestPeriod, MailingList
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber
 from newsletter.services.lists import lists
@@ -99,7 +99,9 @@ def test_the_author_hears_that_instant_mails_wait_for_corrections(
 
 
 def instant(env: Environment) -> str:
-    return next(row.verdict for row in explain_list.explain(env).outlooks if row.cadence == "instant")
+    return next(
+        row.verdict for row in explain_list.explain(env).outlooks if row.cadence == "instant"
+    )
 
 
 def test_what_is_withdrawn_in_time_is_mailed_to_nobody(
@@ -114,7 +116,9 @@ def test_what_is_withdrawn_in_time_is_mailed_to_nobody(
         tick(env)
     assert sink.accepted == []
     with reading() as session:
-        instant = select(func.count()).select_from(Period).where(Period.cadence == "instant")
+        instant = (
+            select(func.count()).select_from(DigestPeriod).where(DigestPeriod.cadence == "instant")
+        )
         assert (session.scalar(instant) or 0) <= 1, "no instant digest is tried again and again"
 
 
@@ -144,7 +148,12 @@ def test_e06_a_feed_that_is_empty_for_one_digest_costs_other_rhythms_nothing(
     env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
 ) -> None:
     with transaction() as session:
-        add_reader(session, session.scalars(select(MailingList)).one(), "daily@example.com", cadence="daily")
+        add_reader(
+            session,
+            session.scalars(select(MailingList)).one(),
+            "daily@example.com",
+            cadence="daily",
+        )
     blog.pages[URL] = rss(post("Once"), item("Old"))
     tick(env)
     clock.forward(timedelta(minutes=11))
@@ -167,24 +176,38 @@ def test_e06_what_is_missing_just_when_a_digest_is_made_reaches_its_readers_late
     clock.forward(timedelta(minutes=11))
     tick(env)
     assert len(sink.to("instant@example.com")) == 1
-    blog.pages[URL] = rss(item("Other"), item("Old"))  # without it, and with another, so that a digest is made
+    blog.pages[URL] = rss(
+        item("Other"), item("Old")
+    )  # without it, and with another, so that a digest is made
     clock.forward(timedelta(days=6))
     tick(env)
     with transaction() as session:
-        add_reader(session, session.scalars(select(MailingList)).one(), "late@example.com", cursor=9).joined_seq = 9
+        add_reader(
+            session, session.scalars(select(MailingList)).one(), "late@example.com", cursor=9
+        ).joined_seq = 9
     blog.pages[URL] = rss(item("Other"), post("Once"), item("Old"))
     clock.forward(timedelta(days=7))
     tick(env)
     tick(env)
     first, second = (body(message) for message in sink.to("weekly@example.com"))
-    assert ("Other" in first, "Once" in first, "Once" in second, "Other" in second) == (True, False, True, False)
-    told = {row.title: row for row in explain_subscriber.explain_reader(env, None, "instant@example.com")}
+    assert ("Other" in first, "Once" in first, "Once" in second, "Other" in second) == (
+        True,
+        False,
+        True,
+        False,
+    )
+    told = {
+        row.title: row
+        for row in explain_subscriber.explain_reader(env, None, "instant@example.com")
+    }
     assert told["New"].course == "sent"
     assert [body(message).count("Once") for message in sink.to("instant@example.com")] == [1, 0]
     assert sink.to("late@example.com") == [], "it was there before her time"
 
 
-def test_without_grace_nothing_waits(env: Environment, blog: FakeFetch, clock: Clock, sink: Sink) -> None:
+def test_without_grace_nothing_waits(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
     with transaction() as session:
         session.scalars(select(MailingList)).one().grace_minutes = 0
     blog.pages[URL] = rss(post("Now"), item("Old"))
@@ -192,7 +215,9 @@ def test_without_grace_nothing_waits(env: Environment, blog: FakeFetch, clock: C
     assert len(sink.to("instant@example.com")) == 1
 
 
-def test_send_now_waits_for_nothing(env: Environment, blog: FakeFetch, clock: Clock, sink: Sink) -> None:
+def test_send_now_waits_for_nothing(
+    env: Environment, blog: FakeFetch, clock: Clock, sink: Sink
+) -> None:
     blog.pages[URL] = rss(post("Now"), item("Old"))
     polling.poll_due(env)
     digests.send_now(env, cadence="instant")

@@ -18,7 +18,14 @@ from sqlalchemy import func, select
 
 from newsletter.db.session import db, reading, transaction
 from newsletter.errors import DatabaseError, Refused
-from newsletter.models import ConsentEvent, Delivery, MailingList, Subscriber, Subscription, Suppression
+from newsletter.models import (
+    ConsentEvent,
+    Delivery,
+    MailingList,
+    Subscriber,
+    Subscription,
+    Suppression,
+)
 from newsletter.services import suppressions, tags
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.lists import lists, topics
@@ -40,7 +47,9 @@ def blog(env: Environment) -> None:
         add_list(session)
 
 
-def load(env: Environment, tmp_path: Path, content: str, name: str = "x.csv", **options: object) -> Imported:
+def load(
+    env: Environment, tmp_path: Path, content: str, name: str = "x.csv", **options: object
+) -> Imported:
     (tmp_path / name).write_text(content)
     return import_file(env, tmp_path / name, **({"slug": "blog"} | options))  # type: ignore[arg-type]
 
@@ -65,7 +74,9 @@ BECOMES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "content", "platform", "words"), FILES, ids=[file[0] for file in FILES])
+@pytest.mark.parametrize(
+    ("name", "content", "platform", "words"), FILES, ids=[file[0] for file in FILES]
+)
 def test_c01_c02_c06_every_platform_and_again(
     env: Environment, tmp_path: Path, name: str, content: str, platform: str, words: dict[str, str]
 ) -> None:
@@ -78,7 +89,12 @@ def test_c01_c02_c06_every_platform_and_again(
     assert done.active == sum(BECOMES[word] == "active" for word in words.values())
     before = exporting_text()
     again = load(env, tmp_path, content, name, because="by hand")
-    assert (again.new, again.updated, again.duplicate, again.active) == (0, 0, len(words), done.active)
+    assert (again.new, again.updated, again.duplicate, again.active) == (
+        0,
+        0,
+        len(words),
+        done.active,
+    )
     assert exporting_text() == before
     assert db.session.scalar(select(func.count(Delivery.id))) == 0
 
@@ -89,7 +105,9 @@ def exporting_text() -> str:
     return out.getvalue()
 
 
-def test_c07_without_a_word_only_those_who_are_said_to_have_agreed_are_active(env: Environment, tmp_path: Path) -> None:
+def test_c07_without_a_word_only_those_who_are_said_to_have_agreed_are_active(
+    env: Environment, tmp_path: Path
+) -> None:
     done = load(env, tmp_path, "email,subscribed_at\na@example.com,2021-02-04\nb@example.com,\n")
     assert standing() == {"a@example.com": "active", "b@example.com": "pending"}
     assert (done.silent, done.active, done.pending) == (1, 1, 1)
@@ -116,8 +134,14 @@ def test_c03_who_is_suppressed_here_stays_so(env: Environment, tmp_path: Path) -
     assert balanced(done)
 
 
-def test_who_bounced_or_complained_elsewhere_is_never_mailed_here(env: Environment, tmp_path: Path) -> None:
-    load(env, tmp_path, "email,status\na@example.com,cleaned\nb@example.com,complained\nc@example.com,unsubscribed\n")
+def test_who_bounced_or_complained_elsewhere_is_never_mailed_here(
+    env: Environment, tmp_path: Path
+) -> None:
+    load(
+        env,
+        tmp_path,
+        "email,status\na@example.com,cleaned\nb@example.com,complained\nc@example.com,unsubscribed\n",
+    )
     assert {row.email: row.reason for row in suppressions.ls()} == {
         "a@example.com": "bounce", "b@example.com": "complaint",
     }  # fmt: skip
@@ -128,7 +152,9 @@ def test_the_strictest_row_of_an_address_wins_in_any_order(
     env: Environment, tmp_path: Path, order: tuple[int, int]
 ) -> None:
     rows = ["A@example.com,subscribed", "a@EXAMPLE.com,unsubscribed"]
-    done = load(env, tmp_path, "email,status\n" + "\n".join(rows[at] for at in order) + "\n", because="x")
+    done = load(
+        env, tmp_path, "email,status\n" + "\n".join(rows[at] for at in order) + "\n", because="x"
+    )
     assert standing() == {"A@example.com" if order[0] == 0 else "a@example.com": "unsubscribed"}
     assert (done.rows, done.new, balanced(done)) == (2, 1, True)
 
@@ -197,7 +223,9 @@ def test_c05_totals_balance_over_many_batches(
 def test_c04_what_is_wrong_is_said_by_line(env: Environment, tmp_path: Path) -> None:
     rows = '"a@example.com\nnonsense,active\n,active\nb@example.com,odd\ni\0i@example.com,active\n'
     done = load(env, tmp_path, f"email,status\n{rows}", because="x")
-    assert [problem.split(":")[0] for problem in done.problems] == [f"line {number}" for number in range(2, 7)]
+    assert [problem.split(":")[0] for problem in done.problems] == [
+        f"line {number}" for number in range(2, 7)
+    ]
     assert "never closed" in done.problems[0]
     assert "kept as pending" in done.problems[3]
     assert standing() == {"b@example.com": "pending"}
@@ -259,7 +287,10 @@ def test_c08_what_a_reader_chose_and_answered_goes_along(env: Environment, tmp_p
         mine = lists.find(session, "blog")
         her = add_reader(session, mine, "a@example.com", cadence="monthly")
         her.subscriber.language = "ro"
-        her.paused_until, her.answers = START + timedelta(days=90), {"city": "Iași", "size": 3, "agrees": True}
+        her.paused_until, her.answers = (
+            START + timedelta(days=90),
+            {"city": "Iași", "size": 3, "agrees": True},
+        )
         topics.choose_topics(session, her, ["walks; slow", "=Sums"])
         add_reader(session, mine, "b@example.com")
     file = tmp_path / "out.csv"
@@ -284,12 +315,20 @@ def test_c08_what_a_reader_chose_and_answered_goes_along(env: Environment, tmp_p
 
 def without_evidence(text: str) -> list[dict[str, str]]:
     rows = list(csv.DictReader(io.StringIO(text)))
-    return [{name: cell for name, cell in row.items() if not name.startswith("consent_")} for row in rows]
+    return [
+        {name: cell for name, cell in row.items() if not name.startswith("consent_")}
+        for row in rows
+    ]
 
 
-def test_c04_whatever_stands_in_a_file_that_looks_like_ours(env: Environment, tmp_path: Path) -> None:
+def test_c04_whatever_stands_in_a_file_that_looks_like_ours(
+    env: Environment, tmp_path: Path
+) -> None:
     header = "email,list,status,cadence,name,language,consent_source,consent_note,consent_ip,tags,topics,answers,created_at\n"
-    long, hostile = "x" * 5000, '{""a\\u0000"": ""b\\u0000"", ""c"": [1], ""d"": null, ""e"": true, ""f"": 1e999}'
+    long, hostile = (
+        "x" * 5000,
+        '{""a\\u0000"": ""b\\u0000"", ""c"": [1], ""d"": null, ""e"": true, ""f"": 1e999}',
+    )
     rows = [
         f'a@example.com,blog,active,hourly,{long},{long},{long},{long},{long},{long},{long},"{hostile}",never',
         'b@example.com,blog,active,weekly,a\0b,d\0e,im\0port,n\0te,1\0,t\0g,top\0ic,"[1]",2024-01-01',
@@ -298,7 +337,12 @@ def test_c04_whatever_stands_in_a_file_that_looks_like_ours(env: Environment, tm
     ]
     done = load(env, tmp_path, header + "\n".join(rows) + "\n", slug=None)
     assert (done.platform, done.active, done.rejected, balanced(done)) == ("newsletter", 4, 0, True)
-    answers = dict(row for row in db.session.execute(select(Subscriber.email, Subscription.answers).join(Subscription)))
+    answers = dict(
+        row
+        for row in db.session.execute(
+            select(Subscriber.email, Subscription.answers).join(Subscription)
+        )
+    )
     assert answers["a@example.com"] == {"a": "b", "e": True}
     assert answers["b@example.com"] == answers["c@example.com"] == answers["d@example.com"] == {}
     db.session.rollback()
@@ -311,11 +355,16 @@ def test_a_list_that_is_not_there_is_said(env: Environment, tmp_path: Path) -> N
     done = load(env, tmp_path, content, slug=None)
     assert (done.rejected, done.problems) == (1, ["line 2: there is no list 'other'"])
     told = load(env, tmp_path, content)
-    assert (told.rejected, told.problems) == (1, ["line 2: it is of the list 'other', and --list reads blog alone"])
+    assert (told.rejected, told.problems) == (
+        1,
+        ["line 2: it is of the list 'other', and --list reads blog alone"],
+    )
     assert len(standing()) == 1
 
 
-def test_c09_a_file_that_cannot_be_written_leaves_nothing_half(env: Environment, tmp_path: Path) -> None:
+def test_c09_a_file_that_cannot_be_written_leaves_nothing_half(
+    env: Environment, tmp_path: Path
+) -> None:
     from newsletter.errors import NewsletterError
 
     with pytest.raises(NewsletterError, match="cannot be written"):
@@ -362,17 +411,32 @@ def test_d02_a_full_disk_in_the_middle_says_how_to_go_on(
 
 def test_who_left_elsewhere_did_not_leave_here(env: Environment, tmp_path: Path) -> None:
     load(env, tmp_path, "email,status\nhere@a.example,subscribed\n", because="asked")
-    load(env, tmp_path, "email,status\nx@a.example,unsubscribed\ny@a.example,complained\nz@a.example,bounced\n")
+    load(
+        env,
+        tmp_path,
+        "email,status\nx@a.example,unsubscribed\ny@a.example,complained\nz@a.example,bounced\n",
+    )
     suppressions.add(env, "here@a.example", reason="bounce")
     subscribers.unsubscribe(env, "here@a.example", "blog")
     found = status.look(env)
     assert found.lists[0].unsubscribed == 4
-    assert (found.lists[0].growth.left, found.bounces, found.complaints) == (1, 1, 0), "she alone was a reader here"
+    assert (found.lists[0].growth.left, found.bounces, found.complaints) == (1, 1, 0), (
+        "she alone was a reader here"
+    )
 
 
-def test_h5_more_cells_than_the_header_are_said_with_the_line(env: Environment, tmp_path: Path) -> None:
-    done = load(env, tmp_path, "email,name,unsubscribed\na@example.com,Coach, Ana,,x\nb@example.com,B,\n", because="x")
-    assert done.problems == ["line 2: it has 2 more cells than the header; they were not read; kept as pending"]
+def test_h5_more_cells_than_the_header_are_said_with_the_line(
+    env: Environment, tmp_path: Path
+) -> None:
+    done = load(
+        env,
+        tmp_path,
+        "email,name,unsubscribed\na@example.com,Coach, Ana,,x\nb@example.com,B,\n",
+        because="x",
+    )
+    assert done.problems == [
+        "line 2: it has 2 more cells than the header; they were not read; kept as pending"
+    ]
     assert standing() == {"a@example.com": "pending", "b@example.com": "active"}
     done = load(env, tmp_path, "email,name\nc@example.com,Cy,more\n", because="x")
     assert done.problems == ["line 2: it has 1 more cells than the header; they were not read"]
@@ -388,11 +452,17 @@ def test_b35_an_opt_out_that_is_not_understood_stops_the_import_before_anything_
         load(env, tmp_path, content, because="x")
     assert standing() == {}
     done = load(env, tmp_path, content, because="x", choices={"hasoptedoutofemail": "opt-out"})
-    assert (done.active, done.unsubscribed, standing()["last@example.com"]) == (50, 1, "unsubscribed")
+    assert (done.active, done.unsubscribed, standing()["last@example.com"]) == (
+        50,
+        1,
+        "unsubscribed",
+    )
     assert done.columns == {"email": "address", "HasOptedOutOfEmail": "opt-out"}
 
 
-def test_b35_whoever_is_here_already_leaves_by_such_a_column(env: Environment, tmp_path: Path) -> None:
+def test_b35_whoever_is_here_already_leaves_by_such_a_column(
+    env: Environment, tmp_path: Path
+) -> None:
     load(env, tmp_path, "email\na@example.com\nb@example.com\n", because="x")
     load(env, tmp_path, "email,EMAIL_BLACKLISTED\na@example.com,true\n", because="x")
     assert standing() == {"a@example.com": "unsubscribed", "b@example.com": "active"}
@@ -401,8 +471,15 @@ def test_b35_whoever_is_here_already_leaves_by_such_a_column(env: Environment, t
     assert (again.suppressed, standing()["a@example.com"]) == (1, "unsubscribed")
 
 
-def test_whoever_was_erased_here_does_not_come_back_in_a_file_of_ours(env: Environment, tmp_path: Path) -> None:
-    load(env, tmp_path, "email,status\na@example.com,bounced\nb@example.com,subscribed\n", because="x")
+def test_whoever_was_erased_here_does_not_come_back_in_a_file_of_ours(
+    env: Environment, tmp_path: Path
+) -> None:
+    load(
+        env,
+        tmp_path,
+        "email,status\na@example.com,bounced\nb@example.com,subscribed\n",
+        because="x",
+    )
     content = exporting_text()
     privacy.erase_address(env, "a@example.com")
     done = load(env, tmp_path, content, slug=None)
@@ -410,7 +487,9 @@ def test_whoever_was_erased_here_does_not_come_back_in_a_file_of_ours(env: Envir
     assert standing() == {"b@example.com": "active"}
 
 
-def test_u5_nobody_joins_a_list_that_the_file_does_not_name(env: Environment, tmp_path: Path) -> None:
+def test_u5_nobody_joins_a_list_that_the_file_does_not_name(
+    env: Environment, tmp_path: Path
+) -> None:
     with transaction() as session:
         add_list(session, "news")
     load(env, tmp_path, "email\na@example.com\nb@example.com\n", because="x")
@@ -432,7 +511,9 @@ def test_u5_nobody_joins_a_list_that_the_file_does_not_name(env: Environment, tm
 def test_u5_a_plain_table_may_name_lists_too(env: Environment, tmp_path: Path) -> None:
     with transaction() as session:
         add_list(session, "news")
-    content = "email,list\na@example.com,news\nb@example.com,blog\nc@example.com,other\nd@example.com,\n"
+    content = (
+        "email,list\na@example.com,news\nb@example.com,blog\nc@example.com,other\nd@example.com,\n"
+    )
     done = load(env, tmp_path, content, because="x", slug=None)
     assert on_lists() == {("a@example.com", "news"), ("b@example.com", "blog")}
     assert done.problems == [
@@ -444,7 +525,11 @@ def test_u5_a_plain_table_may_name_lists_too(env: Environment, tmp_path: Path) -
 
 def on_lists() -> set[tuple[str, str]]:
     db.session.rollback()
-    query = select(Subscriber.email, MailingList.slug).join(Subscription.subscriber).join(Subscription.mailing_list)
+    query = (
+        select(Subscriber.email, MailingList.slug)
+        .join(Subscription.subscriber)
+        .join(Subscription.mailing_list)
+    )
     return {(str(row[0]), str(row[1])) for row in db.session.execute(query)}
 
 
@@ -465,18 +550,22 @@ def test_u5_language_and_cadence_of_somebody_known(env: Environment, tmp_path: P
         because="x",
     )
     with transaction() as session:
-        own = session.scalars(select(Subscription).join(Subscriber).where(Subscriber.email == "own@example.com")).one()
+        own = session.scalars(
+            select(Subscription).join(Subscriber).where(Subscriber.email == "own@example.com")
+        ).one()
         own.subscriber.language = "fr"
         note_consent(session, own.id, "changed", Evidence("link", note="daily → weekly"), START)
-    content = (
-        "email,cadence,language\na@example.com,monthly,de-AT\nown@example.com,monthly,de\nc@example.com,hourly,xx\n"
-    )
+    content = "email,cadence,language\na@example.com,monthly,de-AT\nown@example.com,monthly,de\nc@example.com,hourly,xx\n"
     planned = load(env, tmp_path, content, because="x", dry_run=True)
     done = load(env, tmp_path, content, because="x")
     assert asdict(planned) == asdict(done)
     assert (done.updated, done.duplicate) == (1, 2)
-    assert done.problems == ["line 4: the cadence 'hourly' is none of instant, daily, weekly, monthly"]
-    rows = db.session.execute(select(Subscriber.email, Subscriber.language, Subscription.cadence).join(Subscription))
+    assert done.problems == [
+        "line 4: the cadence 'hourly' is none of instant, daily, weekly, monthly"
+    ]
+    rows = db.session.execute(
+        select(Subscriber.email, Subscriber.language, Subscription.cadence).join(Subscription)
+    )
     assert {tuple(row) for row in rows} == {
         ("a@example.com", "de", "monthly"), ("own@example.com", "fr", "weekly"), ("c@example.com", "", "weekly"),
     }  # fmt: skip
@@ -487,10 +576,26 @@ def test_u5_language_and_cadence_of_somebody_known(env: Environment, tmp_path: P
 def test_a_name_that_is_added_is_that_persons_alone(env: Environment, tmp_path: Path) -> None:
     """Kills the change that would give one name, language or status to everybody in the database."""
     load(env, tmp_path, "email,name,language\nz@example.com,Zoë,ro\n", because="x")
-    load(env, tmp_path, "email,status\n" + "".join(f"r{at}@example.com,pending\n" for at in range(4)))
-    load(env, tmp_path, "email,name,language\nr1@example.com,One,\nr2@example.com,,de\nr3@example.com,Three,fr\n")
-    load(env, tmp_path, "email,status,cadence\nr1@example.com,subscribed,daily\nr2@example.com,unsubscribed,\n")
-    query = select(Subscriber.email, Subscriber.name, Subscriber.language, Subscription.status, Subscription.cadence)
+    load(
+        env, tmp_path, "email,status\n" + "".join(f"r{at}@example.com,pending\n" for at in range(4))
+    )
+    load(
+        env,
+        tmp_path,
+        "email,name,language\nr1@example.com,One,\nr2@example.com,,de\nr3@example.com,Three,fr\n",
+    )
+    load(
+        env,
+        tmp_path,
+        "email,status,cadence\nr1@example.com,subscribed,daily\nr2@example.com,unsubscribed,\n",
+    )
+    query = select(
+        Subscriber.email,
+        Subscriber.name,
+        Subscriber.language,
+        Subscription.status,
+        Subscription.cadence,
+    )
     assert {tuple(row) for row in db.session.execute(query.join(Subscription))} == {
         ("z@example.com", "Zoë", "ro", "active", "weekly"), ("r0@example.com", "", "", "pending", "weekly"),
         ("r1@example.com", "One", "", "active", "daily"), ("r2@example.com", "", "de", "unsubscribed", "weekly"),
@@ -499,14 +604,23 @@ def test_a_name_that_is_added_is_that_persons_alone(env: Environment, tmp_path: 
     db.session.rollback()
 
 
-def test_tags_and_suppressions_of_an_import_are_that_persons_alone(env: Environment, tmp_path: Path) -> None:
+def test_tags_and_suppressions_of_an_import_are_that_persons_alone(
+    env: Environment, tmp_path: Path
+) -> None:
     load(env, tmp_path, "email,tags\na@example.com,x\nb@example.com,\n", because="x")
     load(env, tmp_path, "email,tags,bounced\nb@example.com,y,\nc@example.com,,true\n", because="x")
     with reading() as session:
         ids = {row.email: row.id for row in session.scalars(select(Subscriber))}
-        assert tags.of(session, list(ids.values())) == {ids["a@example.com"]: ("x",), ids["b@example.com"]: ("y",)}
+        assert tags.of(session, list(ids.values())) == {
+            ids["a@example.com"]: ("x",),
+            ids["b@example.com"]: ("y",),
+        }
     assert [row.email for row in suppressions.ls()] == ["c@example.com"]
-    assert standing() == {"a@example.com": "active", "b@example.com": "active", "c@example.com": "unsubscribed"}
+    assert standing() == {
+        "a@example.com": "active",
+        "b@example.com": "active",
+        "c@example.com": "unsubscribed",
+    }
 
 
 def test_who_left_elsewhere_makes_no_growth_here(env: Environment, tmp_path: Path) -> None:
@@ -521,7 +635,9 @@ def test_who_left_elsewhere_makes_no_growth_here(env: Environment, tmp_path: Pat
     assert status.look(env).lists[0].growth.left == 0
     load(env, tmp_path, "email,status\ngone@a.example,unsubscribed\n")
     found = status.look(env).lists[0]
-    assert (found.growth.left, sum(found.growth.joined)) == (1, 2), "this one was active here until today"
+    assert (found.growth.left, sum(found.growth.joined)) == (1, 2), (
+        "this one was active here until today"
+    )
 
 
 def test_suppressed_subscribers_are_not_counted_as_active(env: Environment, tmp_path: Path) -> None:
@@ -536,7 +652,9 @@ def test_suppressed_subscribers_are_not_counted_as_active(env: Environment, tmp_
     assert {row.slug: row.active for row in lists.ls()} == {"blog": 2, "news": 0}
 
 
-def test_x1_anything_but_an_ordinary_file_is_written_through(env: Environment, tmp_path: Path) -> None:
+def test_x1_anything_but_an_ordinary_file_is_written_through(
+    env: Environment, tmp_path: Path
+) -> None:
     load(env, tmp_path, "email\na@example.com\n", because="x")
     (tmp_path / "folder").mkdir()
     (tmp_path / "link.csv").symlink_to("folder/target.csv")

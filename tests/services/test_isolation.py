@@ -32,7 +32,9 @@ def add_mail_that_cannot_be_made(env: Environment, email: str = "victim@example.
         other = add_list(session, "other")
         reader = add_reader(session, other, email)
         context = {"resource": "é"}
-        return outbox.enqueue(session, mail="resource", subscription_id=reader.id, now=env.now, context=context)
+        return outbox.enqueue(
+            session, mail="resource", subscription_id=reader.id, now=env.now, context=context
+        )
 
 
 def delivery(id_: int) -> Delivery:
@@ -77,25 +79,40 @@ def test_many_of_them_during_a_letter_cost_nobody_a_doubt(env: Environment, sink
     campaign = make_campaign(60)
     for number in range(5):
         with transaction() as session:
-            reader = session.scalars(select(Subscription).order_by(Subscription.id).offset(number)).first()
+            reader = session.scalars(
+                select(Subscription).order_by(Subscription.id).offset(number)
+            ).first()
             assert reader is not None
-            outbox.enqueue(session, mail="resource", subscription_id=reader.id, now=env.now, context={"resource": "é"})
+            outbox.enqueue(
+                session,
+                mail="resource",
+                subscription_id=reader.id,
+                now=env.now,
+                context={"resource": "é"},
+            )
     sending.send_due(env)
     assert totals(campaign) == outbox.Totals(recipients=60, sent=60)
     assert len(sink.accepted) == 60
     assert db.session.scalars(select(Lease)).all() == []
 
 
-def test_a_letter_that_cannot_be_composed_for_anybody_pauses_and_fails_nobody(env: Environment, sink: Sink) -> None:
+def test_a_letter_that_cannot_be_composed_for_anybody_pauses_and_fails_nobody(
+    env: Environment, sink: Sink
+) -> None:
     broken = make_campaign(20)
     with transaction() as session:
-        session.execute(update(Edition).where(Edition.campaign_id == broken).values(fields={"broken": True}))
+        session.execute(
+            update(Edition).where(Edition.campaign_id == broken).values(fields={"broken": True})
+        )
         reader = add_reader(session, add_list(session, "second"), "x@example.com")
         outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
     sent = sending.send_due(env)
     assert sent.sent == 1, "the goodbye"
     assert status(broken) == "paused"
-    assert "5 messages in a row could not be composed. The last: Internal error:" in campaigns.show(broken).reason
+    assert (
+        "5 messages in a row could not be composed. The last: Internal error:"
+        in campaigns.show(broken).reason
+    )
     found = totals(broken)
     assert (found.failed, found.waiting, found.doubted) == (0, 20, 0)
     assert db.session.scalar(select(func.count()).where(Delivery.attempts > 0)) == 5
@@ -124,7 +141,9 @@ def test_an_unforeseen_error_of_the_wire_doubts_what_was_offered_and_nothing_els
 def test_what_goes_wrong_at_the_gate_keeps_no_letter_waiting(env: Environment, sink: Sink) -> None:
     campaign = make_campaign(3)
     with transaction() as session:
-        reader = add_reader(session, add_list(session, "other"), "new@odd.example", status="pending")
+        reader = add_reader(
+            session, add_list(session, "other"), "new@odd.example", status="pending"
+        )
         outbox.enqueue(session, mail="confirm", subscription_id=reader.id, now=env.now, held=True)
 
     def broken(domains: object) -> dict[str, str]:
@@ -153,7 +172,10 @@ def test_u21_a_database_that_fails_says_what_was_sent(
     with pytest.raises(DatabaseError) as caught:
         sending.send_due(env)
     assert "no room" in str(caught.value)
-    assert "4 messages were sent and recorded; what became of 4 more could not be written down" in str(caught.value)
+    assert (
+        "4 messages were sent and recorded; what became of 4 more could not be written down"
+        in str(caught.value)
+    )
     assert len(sink.accepted) == 8, "it stops at once (D05)"
 
 

@@ -14,7 +14,9 @@ from newsletter.db.session import db, transaction
 HELD = 0.34  # SQLite itself looks after 0.33 and 0.43 seconds
 
 
-def test_a_writer_comes_in_as_soon_as_another_process_lets_go(app: Flask, database_kind: str) -> None:
+def test_a_writer_comes_in_as_soon_as_another_process_lets_go(
+    app: Flask, database_kind: str
+) -> None:
     if database_kind != "sqlite":
         return  # its writers do not lock each other out
     with app.app_context():

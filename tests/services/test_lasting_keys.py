@@ -30,8 +30,12 @@ def with_key(settings: Settings, key: str, *fallbacks: str) -> Settings:
     return Settings.model_validate(values)
 
 
-@pytest.mark.parametrize("keeps_old", [True, False], ids=["old key kept for a while", "old key dropped at once"])
-def test_a9_what_was_erased_and_suppressed_stays_so_through_two_rotations(env: Environment, keeps_old: bool) -> None:
+@pytest.mark.parametrize(
+    "keeps_old", [True, False], ids=["old key kept for a while", "old key dropped at once"]
+)
+def test_a9_what_was_erased_and_suppressed_stays_so_through_two_rotations(
+    env: Environment, keeps_old: bool
+) -> None:
     with transaction() as session:
         mailing_list = add_list(session)
         for name in ("erased", "complained", "other"):
@@ -50,7 +54,9 @@ def test_a9_what_was_erased_and_suppressed_stays_so_through_two_rotations(env: E
             file = env.settings.folder / "old.csv"
             file.write_text("email\nerased@example.com\ncomplained@example.com\nnew@example.com\n")
             import_subscribers.import_file(later, file, slug="blog", because="they asked me")
-            signup.subscribe(later, "blog", SignUp("erased@example.com"), Evidence("form", ip="192.0.2.1"))
+            signup.subscribe(
+                later, "blog", SignUp("erased@example.com"), Evidence("form", ip="192.0.2.1")
+            )
             assert active() == {"new@example.com", "other@example.com"}
             assert suppressions.add(later, "erased@example.com") is False
             db.session.remove()
@@ -59,7 +65,11 @@ def test_a9_what_was_erased_and_suppressed_stays_so_through_two_rotations(env: E
 
 
 def active() -> set[str]:
-    query = select(Subscriber.email_key).join(Subscriber.subscriptions).where(Subscription.status == "active")
+    query = (
+        select(Subscriber.email_key)
+        .join(Subscriber.subscriptions)
+        .where(Subscription.status == "active")
+    )
     return set(db.session.scalars(query)) - {"complained@example.com"}
 
 
@@ -67,7 +77,9 @@ def test_a_lasting_key_is_made_once_and_never_signs(env: Environment) -> None:
     with transaction() as session:
         session.execute(delete(LastingKey))
     with reading() as session:
-        assert suppressions.hashes(env, "a@example.com") != suppressions.hashes(env, "a@example.com")
+        assert suppressions.hashes(env, "a@example.com") != suppressions.hashes(
+            env, "a@example.com"
+        )
     with pytest.raises(ZeroDivisionError), transaction():
         undone = suppressions.hashes(env, "a@example.com")
         raise ZeroDivisionError
@@ -95,7 +107,10 @@ def test_hashes_of_every_lasting_key_are_recognised(env: Environment) -> None:
 def test_u17_a_foreign_key_is_noticed_and_a_rotated_one_is_remembered(env: Environment) -> None:
     assert installation.note_key(env) == "new"
     assert installation.note_key(env) == "same"
-    assert installation.find_key_state(replace(env, settings=with_key(env.settings, KEYS[0]))) == "foreign"
+    assert (
+        installation.find_key_state(replace(env, settings=with_key(env.settings, KEYS[0])))
+        == "foreign"
+    )
     rotated = replace(env, settings=with_key(env.settings, KEYS[1], env.settings.signing_keys[0]))
     assert installation.note_key(rotated) == "rotated"
     assert installation.find_key_state(rotated) == "same"

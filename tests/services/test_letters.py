@@ -18,7 +18,15 @@ from sqlalchemy import func, select
 from newsletter.authoring.letter_file import parse_letter, with_lines
 from newsletter.db.session import db, transaction
 from newsletter.errors import FeedUnavailable, InvalidInput, NotFound, Refused
-from newsletter.models import Campaign, Delivery, Edition, MailingList, Picture, Subscription, Suppression
+from newsletter.models import (
+    Campaign,
+    Delivery,
+    Edition,
+    MailingList,
+    Picture,
+    Subscription,
+    Suppression,
+)
 from newsletter.services import resources, tags
 from newsletter.services.audience import segments
 from newsletter.services.campaigns import campaigns
@@ -38,7 +46,9 @@ TEXT = "---\nsubject: Going slowly\npreheader: A pause\n---\n\nDear {{ subscribe
 def people(env: Environment) -> dict[str, int]:
     """A list in Berlin's time with five readers; their subscription ids by first letter."""
     with transaction() as session:
-        mailing_list = add_list(session, timezone="Europe/Berlin", site_url="https://blog.example.com")
+        mailing_list = add_list(
+            session, timezone="Europe/Berlin", site_url="https://blog.example.com"
+        )
         found = {}
         for name, cadence, tagged, day, language in (
             ("Ana", "weekly", ["berlin"], 1, "de"), ("Ben", "daily", ["berlin", "vip"], 2, "en"), ("", "weekly", [], 3, ""),
@@ -97,7 +107,12 @@ def test_who_is_not_mailed(env: Environment, people: dict[str, int]) -> None:
         session.get_one(Subscription, people["b"]).status = "pending"
         session.get_one(Subscription, people["c"]).paused_until = env.now + timedelta(days=1)
         session.add(
-            Suppression(email_hash=keyed_hash("k", "d"), email_key="d@example.com", reason="manual", created_at=env.now)
+            Suppression(
+                email_hash=keyed_hash("k", "d"),
+                email_key="d@example.com",
+                reason="manual",
+                created_at=env.now,
+            )
         )
     assert whom(env, people, "") == "e"
 
@@ -105,7 +120,9 @@ def test_who_is_not_mailed(env: Environment, people: dict[str, int]) -> None:
 def test_each_reader_gets_her_own_letter_and_the_archive_nobodys(
     env: Environment, people: dict[str, int], sink: Sink
 ) -> None:
-    campaign_id = letters.send(env, parse_letter(with_lines(TEXT, {"subject": "For {{ subscriber.name or 'you' }}"})))
+    campaign_id = letters.send(
+        env, parse_letter(with_lines(TEXT, {"subject": "For {{ subscriber.name or 'you' }}"}))
+    )
     assert sending.send_due(env).sent == 5
     assert Counter(outgoing.recipient for outgoing in sink.accepted).most_common(1)[0][1] == 1
     [ana] = sink.to("a@x.example.org")
@@ -119,7 +136,9 @@ def test_each_reader_gets_her_own_letter_and_the_archive_nobodys(
     assert "Dear Ana" not in public.html
 
 
-def test_what_a_reader_is_called_today_counts(env: Environment, people: dict[str, int], sink: Sink) -> None:
+def test_what_a_reader_is_called_today_counts(
+    env: Environment, people: dict[str, int], sink: Sink
+) -> None:
     letters.send(env, parse_letter(TEXT))
     with transaction() as session:
         session.get_one(Subscription, people["a"]).subscriber.name = "Anna"
@@ -131,15 +150,23 @@ def test_m07_a_field_that_is_missing_for_one_stops_it_for_all(
     env: Environment, people: dict[str, int], sink: Sink
 ) -> None:
     letter = parse_letter("---\nsubject: x\n---\nDear {{ subscriber.name }}, hello.\n")
-    with pytest.raises(Refused, match=r"1 of 5 readers cannot get this letter: line \d+: subscriber.name is not set"):
+    with pytest.raises(
+        Refused,
+        match=r"1 of 5 readers cannot get this letter: line \d+: subscriber.name is not set",
+    ):
         letters.send(env, letter)
     assert db.session.scalar(select(func.count()).select_from(Campaign)) == 0
     found = {
-        check.id: check for check in preflight.examine(env, drafts.drafted(env, letter, None, None, ""), offline=True)
+        check.id: check
+        for check in preflight.examine(
+            env, drafts.drafted(env, letter, None, None, ""), offline=True
+        )
     }
     assert found["fields"].verdict == "bad"
     assert "c@example.com" in found["fields"].hint
-    named = parse_letter('---\nsubject: x\nsegment: name != ""\n---\nDear {{ subscriber.name }}, hello.\n')
+    named = parse_letter(
+        '---\nsubject: x\nsegment: name != ""\n---\nDear {{ subscriber.name }}, hello.\n'
+    )
     letters.send(env, named)
     assert sending.send_due(env).sent == 4
 
@@ -165,12 +192,16 @@ def test_m07_a_scheduled_letter_looks_again_when_its_moment_comes(
     assert sending.send_due(env).sent == 4
 
 
-def test_a_letter_is_sent_once_by_content_and_by_number(env: Environment, people: dict[str, int]) -> None:
+def test_a_letter_is_sent_once_by_content_and_by_number(
+    env: Environment, people: dict[str, int]
+) -> None:
     letter = parse_letter(TEXT)
     first = letters.send(env, letter)
     with pytest.raises(Refused, match=f"campaign {first} already"):
         letters.send(env, letter)
-    draft = drafts.drafted(env, parse_letter(with_lines(TEXT, {"subject": "Other"})), None, None, "")
+    draft = drafts.drafted(
+        env, parse_letter(with_lines(TEXT, {"subject": "Other"})), None, None, ""
+    )
     second = letters.dispatch(env, draft)
     again = drafts.look(env, second)
     with pytest.raises(Refused, match="sending already"):
@@ -178,7 +209,9 @@ def test_a_letter_is_sent_once_by_content_and_by_number(env: Environment, people
     assert letters.send(env, letter, again=True) not in (first, second)
 
 
-def test_two_commands_at_once_send_one_letter(app: Flask, env: Environment, people: dict[str, int]) -> None:
+def test_two_commands_at_once_send_one_letter(
+    app: Flask, env: Environment, people: dict[str, int]
+) -> None:
     said: list[str] = []
 
     def command() -> None:
@@ -229,7 +262,9 @@ def test_a_draft_remembers_its_file_and_its_pictures(
     assert db.session.scalar(select(func.count()).select_from(Picture)) == 1
 
 
-def test_a_picture_that_is_not_there_is_said_at_once(env: Environment, people: dict[str, int], tmp_path: Path) -> None:
+def test_a_picture_that_is_not_there_is_said_at_once(
+    env: Environment, people: dict[str, int], tmp_path: Path
+) -> None:
     (tmp_path / "x.md").write_text(TEXT + "![a](no.jpg)")
     with pytest.raises(InvalidInput, match="there is no such picture"):
         drafts.new(env, tmp_path / "x.md")
@@ -238,7 +273,9 @@ def test_a_picture_that_is_not_there_is_said_at_once(env: Environment, people: d
         drafts.new(env, tmp_path / "x.md")
 
 
-def test_pictures_come_from_the_letters_folder_alone(env: Environment, people: dict[str, int], tmp_path: Path) -> None:
+def test_pictures_come_from_the_letters_folder_alone(
+    env: Environment, people: dict[str, int], tmp_path: Path
+) -> None:
     """A letter that somebody sent must not carry one's own files to everybody, whatever leads to them."""
     folder, secret = tmp_path / "letters", tmp_path / "secret.jpg"
     (folder / "deep").mkdir(parents=True)
@@ -260,7 +297,9 @@ def test_pictures_come_from_the_letters_folder_alone(env: Environment, people: d
             drafts.look(env, folder / "x.md")
         assert said in str(refused.value)
         assert len(str(refused.value)) < 300
-    (folder / "x.md").write_text(TEXT + "![a](deep/tree.jpg) ![b](inside.jpg) ![c](./deep/../deep/tree.jpg)")
+    (folder / "x.md").write_text(
+        TEXT + "![a](deep/tree.jpg) ![b](inside.jpg) ![c](./deep/../deep/tree.jpg)"
+    )
     assert len(drafts.look(env, folder / "x.md").prepared.names) == 3
 
 
@@ -289,9 +328,15 @@ def test_a_video_is_shown_from_here(
     assert "https://news.example.com/blog/archive/media/" in html
 
 
-def test_a_draft_is_edited_until_it_is_sent(env: Environment, people: dict[str, int], clock: Clock, sink: Sink) -> None:
+def test_a_draft_is_edited_until_it_is_sent(
+    env: Environment, people: dict[str, int], clock: Clock, sink: Sink
+) -> None:
     campaign_id = letters.send(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
-    drafts.edit(env, campaign_id, parse_letter(with_lines(TEXT, {"segment": '"berlin" in tags', "subject": "New"})))
+    drafts.edit(
+        env,
+        campaign_id,
+        parse_letter(with_lines(TEXT, {"segment": '"berlin" in tags', "subject": "New"})),
+    )
     later = env.now + timedelta(hours=3)
     drafts.edit(env, campaign_id, parse_letter(drafts.text_of(campaign_id)[0]), at=later)
     clock.forward(timedelta(hours=2))
@@ -307,7 +352,9 @@ def test_a_draft_is_edited_until_it_is_sent(env: Environment, people: dict[str, 
         drafts.look(env, 99)
 
 
-def test_a_moment_nobody_is_left_for(env: Environment, people: dict[str, int], clock: Clock) -> None:
+def test_a_moment_nobody_is_left_for(
+    env: Environment, people: dict[str, int], clock: Clock
+) -> None:
     campaign_id = letters.send(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
     with transaction() as session:
         for row in session.scalars(select(Subscription)):
@@ -321,10 +368,14 @@ def test_a_moment_nobody_is_left_for(env: Environment, people: dict[str, int], c
 
 # ── two subjects ───────────────────────────────────────────────────────────────────────────────────
 
-TWO = with_lines(TEXT, {"subject": "A: {{ subscriber.name or 'you' }}", "subject_b": "B", "share": "40%"})
+TWO = with_lines(
+    TEXT, {"subject": "A: {{ subscriber.name or 'you' }}", "subject_b": "B", "share": "40%"}
+)
 
 
-def test_two_subjects_are_tried_and_the_better_one_goes_to_the_rest(env: Environment, sink: Sink) -> None:
+def test_two_subjects_are_tried_and_the_better_one_goes_to_the_rest(
+    env: Environment, sink: Sink
+) -> None:
     with transaction() as session:
         mailing_list = add_list(session)
         for number in range(20):
@@ -349,14 +400,21 @@ def test_two_subjects_are_tried_and_the_better_one_goes_to_the_rest(env: Environ
     assert Counter(str(message["Subject"]) for message in sink.messages) == {"A: you": 4, "B": 17}
     assert max(Counter(outgoing.recipient for outgoing in sink.accepted).values()) == 1
     shown = campaigns.show(campaign_id)
-    assert (shown.status, shown.totals.recipients, shown.totals.sent, shown.subject) == ("sent", 21, 21, "B")
+    assert (shown.status, shown.totals.recipients, shown.totals.sent, shown.subject) == (
+        "sent",
+        21,
+        21,
+        "B",
+    )
     assert shown.totals.balanced
     assert campaigns.content(campaign_id).subject == "B"
     with pytest.raises(Refused):
         letters.pick(env, campaign_id, "a")
 
 
-def test_a_pick_while_both_are_still_on_their_way(env: Environment, people: dict[str, int], sink: Sink) -> None:
+def test_a_pick_while_both_are_still_on_their_way(
+    env: Environment, people: dict[str, int], sink: Sink
+) -> None:
     campaign_id = letters.send(env, parse_letter(TWO))
     letters.pick(env, campaign_id, "a")
     sending.send_due(env)
@@ -374,12 +432,16 @@ def test_one_subject_is_nothing_to_pick_from(env: Environment, people: dict[str,
 
 def checks(env: Environment, text: str, *, offline: bool = False) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for check in preflight.examine(env, drafts.drafted(env, parse_letter(text), None, None, ""), offline=offline):
+    for check in preflight.examine(
+        env, drafts.drafted(env, parse_letter(text), None, None, ""), offline=offline
+    ):
         found.setdefault(check.id, []).append(f"{check.verdict}: {check.what}")
     return found
 
 
-def test_a_good_letter_passes(env: Environment, people: dict[str, int], fake_fetch: FakeFetch) -> None:
+def test_a_good_letter_passes(
+    env: Environment, people: dict[str, int], fake_fetch: FakeFetch
+) -> None:
     fake_fetch.pages["https://blog.example.com/a"] = b"x"
     found = checks(env, TEXT + "[a](https://blog.example.com/a)")
     assert all(said.startswith("good") for row in found.values() for said in row), found
@@ -410,7 +472,9 @@ def test_a_good_letter_passes(env: Environment, people: dict[str, int], fake_fet
 def test_m09_what_is_wrong_with_a_letter(
     env: Environment, people: dict[str, int], text: str, id_: str, said: str
 ) -> None:
-    assert any(row.startswith(said) for row in checks(env, TEXT + text)[id_]), checks(env, TEXT + text)
+    assert any(row.startswith(said) for row in checks(env, TEXT + text)[id_]), checks(
+        env, TEXT + text
+    )
 
 
 def test_links_of_every_right_kind_pass(env: Environment, people: dict[str, int]) -> None:
@@ -419,8 +483,12 @@ def test_links_of_every_right_kind_pass(env: Environment, people: dict[str, int]
     assert [said for id_ in ("links", "html", "pictures") for said in found.get(id_, [])] == []
 
 
-def test_m09_a_letter_that_grows_without_end_is_refused(env: Environment, people: dict[str, int]) -> None:
-    table = "|".join("h" * 40) + "\n" + "|".join("-" * 40) + "\n" + ("|".join("c" * 40) + "\n") * 3000
+def test_m09_a_letter_that_grows_without_end_is_refused(
+    env: Environment, people: dict[str, int]
+) -> None:
+    table = (
+        "|".join("h" * 40) + "\n" + "|".join("-" * 40) + "\n" + ("|".join("c" * 40) + "\n") * 3000
+    )
     quotes = "\n\n".join(["&&&&&&&& " * 30] * 1000)
     for text, said in ((table, "100,000 parts"), (quotes, "1 MB of HTML")):
         began = time.process_time()
@@ -429,7 +497,9 @@ def test_m09_a_letter_that_grows_without_end_is_refused(env: Environment, people
         assert time.process_time() - began < 10
 
 
-def test_m09_ten_thousand_links_are_looked_over_in_seconds(env: Environment, people: dict[str, int]) -> None:
+def test_m09_ten_thousand_links_are_looked_over_in_seconds(
+    env: Environment, people: dict[str, int]
+) -> None:
     many = "".join(f"[a](/{number}) ![](https://x.org/{number}.png)\n" for number in range(5000))
     began = time.process_time()
     found = checks(env, TEXT + many, offline=True)
@@ -445,10 +515,16 @@ def test_links_are_asked_at_once_and_not_for_ever(
         raise FeedUnavailable(url, "404", status=404)
 
     monkeypatch.setattr(link_check, "ASK_FOR", 0.2)
-    text = TEXT + " ".join(f"https://x.org/{number}" for number in range(120)) + " https://x.org/1 https://x.org/slow"
+    text = (
+        TEXT
+        + " ".join(f"https://x.org/{number}" for number in range(120))
+        + " https://x.org/1 https://x.org/slow"
+    )
     draft = drafts.drafted(env, parse_letter(text), None, None, "")
     told: list[tuple[int, int]] = []
-    found = preflight.examine(replace(env, fetch=slow), draft, progress=lambda done, total: told.append((done, total)))
+    found = preflight.examine(
+        replace(env, fetch=slow), draft, progress=lambda done, total: told.append((done, total))
+    )
     assert told[-1] == (100, 100)
     said = [check.what for check in found if check.id == "links"]
     assert any("… and 90 more" in row for row in said), said
@@ -460,33 +536,53 @@ def test_links_are_asked_at_once_and_not_for_ever(
     [("BUY THIS BOOK", "capitals"), ("Now!! Really", "shouts"), ("A limited time offer", "limited time"), ("Re: your order", "answer"),
      ("x" * 90, "90 characters"), ("100% yours", "100%")],
 )  # fmt: skip
-def test_subjects_that_look_like_spam(env: Environment, people: dict[str, int], subject: str, said: str) -> None:
-    assert any(said in row for row in checks(env, with_lines(TEXT, {"subject": subject}), offline=True)["subject"])
+def test_subjects_that_look_like_spam(
+    env: Environment, people: dict[str, int], subject: str, said: str
+) -> None:
+    assert any(
+        said in row
+        for row in checks(env, with_lines(TEXT, {"subject": subject}), offline=True)["subject"]
+    )
 
 
 def test_a_letter_without_words(env: Environment, people: dict[str, int]) -> None:
     text = "---\nsubject: x\n---\n![a](https://blog.example.com/p.png)\n"
     assert checks(env, text, offline=True)["text"] == ["bad: the letter has no text"]
-    assert checks(env, text + "Hello there.", offline=True)["text"] == ["warn: 2 words beside pictures"]
+    assert checks(env, text + "Hello there.", offline=True)["text"] == [
+        "warn: 2 words beside pictures"
+    ]
 
 
-def test_offline_asks_nobody(env: Environment, people: dict[str, int], fake_fetch: FakeFetch) -> None:
-    checks(env, TEXT + "[a](https://blog.example.com/dead) https://youtu.be/abcdefghijk", offline=True)
+def test_offline_asks_nobody(
+    env: Environment, people: dict[str, int], fake_fetch: FakeFetch
+) -> None:
+    checks(
+        env, TEXT + "[a](https://blog.example.com/dead) https://youtu.be/abcdefghijk", offline=True
+    )
     assert [url for url, _, _ in fake_fetch.requests if "dead" in url] == []
 
 
-def test_a_sender_nobody_vouches_for(env: Environment, people: dict[str, int], fake_dns: FakeDns) -> None:
+def test_a_sender_nobody_vouches_for(
+    env: Environment, people: dict[str, int], fake_dns: FakeDns
+) -> None:
     fake_dns.records = {("slow.org", "TXT"): ["google-verification=x"]}
     with transaction() as session:
         session.scalars(select(MailingList)).one().from_email = "ana@news.slow.org"
     found = checks(env, TEXT)["from"]
     assert "no SPF" in found[0]
     assert "no DMARC" in found[1]
-    fake_dns.records |= {("news.slow.org", "TXT"): ["v=spf1 mx -all"], ("_dmarc.slow.org", "TXT"): ["v=DMARC1; p=none"]}
-    assert checks(env, TEXT)["from"] == ["good: news.slow.org has SPF and DMARC; `newsletter doctor` looks closer"]
+    fake_dns.records |= {
+        ("news.slow.org", "TXT"): ["v=spf1 mx -all"],
+        ("_dmarc.slow.org", "TXT"): ["v=DMARC1; p=none"],
+    }
+    assert checks(env, TEXT)["from"] == [
+        "good: news.slow.org has SPF and DMARC; `newsletter doctor` looks closer"
+    ]
 
 
-def test_editions_of_a_plain_letter_carry_no_fields(env: Environment, people: dict[str, int]) -> None:
+def test_editions_of_a_plain_letter_carry_no_fields(
+    env: Environment, people: dict[str, int]
+) -> None:
     """What costs nothing must cost nothing: no reader is looked up for a letter that is the same for all."""
     letters.send(env, parse_letter("---\nsubject: x\n---\nHello all.\n"))
     rows = list(db.session.scalars(select(Edition)))
@@ -506,9 +602,12 @@ def test_files_for_subscribers_are_linked_for_each_reader(
     resources.add(env, tmp_path / "guide.pdf", name="guide")
     campaign_id = letters.send(env, letter)
     sending.send_due(env)
-    [ana], [ben], [nameless] = (sink.to(f"{who}") for who in ("a@x.example.org", "b@x.example.org", "c@example.com"))
+    [ana], [ben], [nameless] = (
+        sink.to(f"{who}") for who in ("a@x.example.org", "b@x.example.org", "c@example.com")
+    )
     links = [
-        re.findall(r"https://news\.example\.com/resources/[\w.-]+", body(message)) for message in (ana, ben, nameless)
+        re.findall(r"https://news\.example\.com/resources/[\w.-]+", body(message))
+        for message in (ana, ben, nameless)
     ]
     assert [len(found) for found in links] == [1, 1, 0]
     assert links[0] != links[1]

@@ -101,7 +101,11 @@ class Life:
 
     def switch(self) -> None:
         if self.everyone:
-            correct(self.env, self.dice.choice(self.everyone), Correction(cadence=self.dice.choice(CADENCES)))
+            correct(
+                self.env,
+                self.dice.choice(self.everyone),
+                Correction(cadence=self.dice.choice(CADENCES)),
+            )
 
     def pause(self) -> None:
         if self.everyone:
@@ -135,14 +139,22 @@ class Life:
     def vanish(self, share: float = 0.3) -> None:
         """The feed loses some of what it had, mailed or not."""
         with transaction() as session:
-            there = session.scalars(select(Entry).where(Entry.withdrawn_at.is_(None), Entry.by_hand.is_(False))).all()
-            lost = [entry.id for entry in there if entry.fate in ("ready", "sent") and self.dice.random() < share]
+            there = session.scalars(
+                select(Entry).where(Entry.withdrawn_at.is_(None), Entry.by_hand.is_(False))
+            ).all()
+            lost = [
+                entry.id
+                for entry in there
+                if entry.fate in ("ready", "sent") and self.dice.random() < share
+            ]
             store.withdrawn(self.env, session, lost)
 
     def reappear(self, share: float = 0.5) -> None:
         """Some of it is there again: what nobody had is new for everybody who reads now, the rest for whom it was."""
         with transaction() as session:
-            for entry in session.scalars(select(Entry).where(Entry.withdrawn_at.is_not(None)).order_by(Entry.id)).all():
+            for entry in session.scalars(
+                select(Entry).where(Entry.withdrawn_at.is_not(None)).order_by(Entry.id)
+            ).all():
                 if self.dice.random() < share:
                     if entry.fate == "skipped":
                         self._owe(entry.title)
@@ -169,7 +181,9 @@ class Life:
         broken = (
             replace(self.env, clock=Brittle(self.clock, self.dice.randint(1, 12)))
             if self.dice.random() < 0.6
-            else replace(self.env, renderer=BrittleRenderer(self.env.renderer, self.dice.randint(1, 4)))
+            else replace(
+                self.env, renderer=BrittleRenderer(self.env.renderer, self.dice.randint(1, 4))
+            )
         )
         try:
             self.dice.choice([digests.compose_due, digests.send_now])(broken)  # type: ignore[operator]
@@ -206,15 +220,22 @@ class Life:
         for outgoing, message in zip(self.sink.accepted, self.sink.messages, strict=True):
             if message["List-ID"] and "Welcome" not in message["Subject"]:
                 text = body(message)
-                found[outgoing.recipient].update(title for title in self.topics_of if f"{title}\n" in text)
+                found[outgoing.recipient].update(
+                    title for title in self.topics_of if f"{title}\n" in text
+                )
         return found
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_each_entry_once_to_each_reader(env: Environment, clock: Clock, sink: Sink, seed: int) -> None:
+def test_each_entry_once_to_each_reader(
+    env: Environment, clock: Clock, sink: Sink, seed: int
+) -> None:
     dice = random.Random(seed)
     with transaction() as session:
-        add_feed(session, add_list(session, timezone=dice.choice(["UTC", "Europe/Berlin", "America/Sao_Paulo"])))
+        add_feed(
+            session,
+            add_list(session, timezone=dice.choice(["UTC", "Europe/Berlin", "America/Sao_Paulo"])),
+        )
     if seed % 2:
         lists.edit(env, "blog", {"min_entries": "3", "max_wait": "14", "monthday": "31"})
     for name in TOPICS:

@@ -40,10 +40,14 @@ def lose_replies(sink: Sink, recipient: str = ODD) -> list[Outgoing]:
 def row_of(campaign_id: int, email: str) -> Delivery:
     db.session.rollback()
     query = select(Delivery).join(Subscription).join(Subscriber)
-    return db.session.scalars(query.where(Delivery.campaign_id == campaign_id, Subscriber.email == email)).one()
+    return db.session.scalars(
+        query.where(Delivery.campaign_id == campaign_id, Subscriber.email == email)
+    ).one()
 
 
-def run_for(env: Environment, clock: Clock, length: timedelta, step: timedelta = timedelta(minutes=1)) -> None:
+def run_for(
+    env: Environment, clock: Clock, length: timedelta, step: timedelta = timedelta(minutes=1)
+) -> None:
     ends = env.now + length
     while env.now < ends:
         sending.send_due(env)
@@ -67,16 +71,26 @@ def test_p08_a_lost_reply_follows_retry_after_with_the_same_message_id(
         assert target * 0.75 <= wait <= target * 1.3 + timedelta(minutes=1)
     assert len({_message_id(outgoing) for outgoing in lost}) == 1
     row = row_of(campaign, ODD)
-    assert (row.status, row.due_at, row.doubts, row.lost_replies, row.attempts) == ("in_doubt", None, 5, 5, 0)
+    assert (row.status, row.due_at, row.doubts, row.lost_replies, row.attempts) == (
+        "in_doubt",
+        None,
+        5,
+        5,
+        0,
+    )
     assert status(campaign) == "sent", "nothing waits any more"
     assert totals(campaign) == outbox.Totals(recipients=3, sent=2, in_doubt=1, doubted=1)
 
 
 def _message_id(outgoing: Outgoing) -> bytes:
-    return next(line for line in outgoing.data.split(b"\r\n") if line.lower().startswith(b"message-id:"))
+    return next(
+        line for line in outgoing.data.split(b"\r\n") if line.lower().startswith(b"message-id:")
+    )
 
 
-def test_after_patience_it_stays_in_doubt_and_never_fails(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_after_patience_it_stays_in_doubt_and_never_fails(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     campaign = make_campaign(3)
     lose_replies(sink)
     clock.forward(timedelta(days=3))
@@ -99,12 +113,18 @@ def test_a_doubt_that_is_refused_for_now_afterwards_does_not_become_a_failure(
     assert (totals(campaign).failed, status(campaign)) == (0, "sent")
 
 
-def test_retry_offers_it_once_more_and_starts_counting_anew(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_retry_offers_it_once_more_and_starts_counting_anew(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     campaign = make_campaign(3)
     lose_replies(sink)
     run_for(env, clock, timedelta(hours=9))
     [left] = campaigns.report(env, campaign).deliveries
-    assert (left.email, left.status, campaigns.report(env, campaign).left_in_doubt) == (ODD, "in_doubt", 1)
+    assert (left.email, left.status, campaigns.report(env, campaign).left_in_doubt) == (
+        ODD,
+        "in_doubt",
+        1,
+    )
     told = explain_delivery.explain(env, campaign, ODD)
     assert (told.got, told.hint) == (None, "newsletter campaign retry")
     assert "nobody knows: the reply was lost 5 times" in told.verdict
@@ -200,12 +220,16 @@ def test_while_one_is_alone_in_flight_nothing_else_is(
 
     watch.deliver = deliver  # type: ignore[method-assign]
     assert sending.send_due(env, transport=watch).sent == 11
-    assert {recipient: size for recipient, size in sizes if recipient in suspects} == dict.fromkeys(suspects, 1)
+    assert {recipient: size for recipient, size in sizes if recipient in suspects} == dict.fromkeys(
+        suspects, 1
+    )
     assert max(size for _, size in sizes) > 1, "all the others go together"
 
 
 @pytest.mark.parametrize("single", [True, False])
-def test_who_lived_through_it_is_cleared(env: Environment, sink: Sink, clock: Clock, *, single: bool) -> None:
+def test_who_lived_through_it_is_cleared(
+    env: Environment, sink: Sink, clock: Clock, *, single: bool
+) -> None:
     """A refusal, or a lost reply, of a message that was alone: the worker did not die of it."""
     campaign = make_campaign(2)
     with transaction() as session:
@@ -214,7 +238,9 @@ def test_who_lived_through_it_is_cleared(env: Environment, sink: Sink, clock: Cl
         row_id = (
             single_id
             if single
-            else session.scalars(select(Delivery.id).where(Delivery.campaign_id == campaign)).all()[0]
+            else session.scalars(select(Delivery.id).where(Delivery.campaign_id == campaign)).all()[
+                0
+            ]
         )
         suspect = update(Delivery).where(Delivery.id == row_id)
         session.execute(suspect.values(status="in_doubt", crashes=2, doubts=2, due_at=env.now))
@@ -225,7 +251,9 @@ def test_who_lived_through_it_is_cleared(env: Environment, sink: Sink, clock: Cl
     assert (row.crashes, row.attempts) == (0, 1)
 
 
-def test_an_innocent_neighbour_is_never_set_aside(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_an_innocent_neighbour_is_never_set_aside(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     """Twenty deaths, each at another message: everybody gets it, whoever was in flight how often."""
     campaign = make_campaign(60)
     kills = 0

@@ -28,18 +28,31 @@ def interleaved(env: Environment) -> tuple[int, int, int]:
     first = make_campaign(3)
     with transaction() as session:
         mailing_list = add_list(session, "other")
-        readers = [add_reader(session, mailing_list, f"other{number}@example.com") for number in range(3)]
+        readers = [
+            add_reader(session, mailing_list, f"other{number}@example.com") for number in range(3)
+        ]
         second = Campaign(
-            list_id=mailing_list.id, kind="letter", status="sending", subject="x", seed="y", created_at=START
+            list_id=mailing_list.id,
+            kind="letter",
+            status="sending",
+            subject="x",
+            seed="y",
+            created_at=START,
         )
         session.add(second)
         session.flush()
-        query = select(Subscription.id, Subscription.cursor).where(Subscription.list_id == mailing_list.id)
+        query = select(Subscription.id, Subscription.cursor).where(
+            Subscription.list_id == mailing_list.id
+        )
         outbox.freeze(session, second, query, mail="letter", now=START)
-        held = outbox.enqueue(session, mail="confirm", subscription_id=readers[0].id, now=START, held=True)
+        held = outbox.enqueue(
+            session, mail="confirm", subscription_id=readers[0].id, now=START, held=True
+        )
         blog = session.get_one(MailingList, session.get_one(Campaign, first).list_id)
         late = [add_reader(session, blog, f"late{number}@example.com") for number in range(2)]
-        more = select(Subscription.id, Subscription.cursor).where(Subscription.id.in_([row.id for row in late]))
+        more = select(Subscription.id, Subscription.cursor).where(
+            Subscription.id.in_([row.id for row in late])
+        )
         outbox.freeze(session, session.get_one(Campaign, first), more, mail="letter", now=START)
         return first, second.id, held
 
@@ -52,7 +65,10 @@ def test_giving_a_slice_back_touches_no_row_of_others(env: Environment) -> None:
         assert held.first_id < held_id < held.last_id
         outbox.release(session, held, now=env.now)
     db.session.rollback()
-    due = {row.id: row.due_at for row in db.session.scalars(select(Delivery).where(Delivery.campaign_id == second))}
+    due = {
+        row.id: row.due_at
+        for row in db.session.scalars(select(Delivery).where(Delivery.campaign_id == second))
+    }
     assert set(due.values()) == {None}
     assert db.session.get_one(Delivery, held_id).due_at is None, "the confirmation is held still"
     mine = db.session.scalars(select(Delivery.due_at).where(Delivery.campaign_id == first)).all()
@@ -67,11 +83,15 @@ def test_what_a_dead_worker_held_puts_nobody_else_in_doubt(env: Environment) -> 
         session.execute(update(Lease).values(through_id=held.last_id))
         assert outbox.recover(session, now=env.now, alive=lambda worker: False) == 5
     db.session.rollback()
-    others = select(Delivery.status).where((Delivery.campaign_id == second) | (Delivery.id == held_id))
+    others = select(Delivery.status).where(
+        (Delivery.campaign_id == second) | (Delivery.id == held_id)
+    )
     assert set(db.session.scalars(others)) == {"queued"}
 
 
-def test_a_campaign_paused_before_its_slice_is_taken_ends_no_run(env: Environment, sink: Sink) -> None:
+def test_a_campaign_paused_before_its_slice_is_taken_ends_no_run(
+    env: Environment, sink: Sink
+) -> None:
     """Between "what is due" and "give me a slice" somebody pauses: there is no slice, and no error."""
     first, second, _ = interleaved(env)
     campaigns.pause(first)
@@ -82,7 +102,9 @@ def test_a_campaign_paused_before_its_slice_is_taken_ends_no_run(env: Environmen
 
 
 @pytest.mark.parametrize("decided", ["cancelled", "paused"])
-def test_a_campaign_that_is_decided_about_at_the_last_moment_is_not_called_sent(env: Environment, decided: str) -> None:
+def test_a_campaign_that_is_decided_about_at_the_last_moment_is_not_called_sent(
+    env: Environment, decided: str
+) -> None:
     """Somebody cancels or pauses it between the look and the transaction that would call it sent."""
     first = make_campaign(2)
     with transaction() as session:
@@ -113,7 +135,9 @@ def test_waiting_and_next_due_count_what_waits_and_nothing_else(env: Environment
     first, second, _ = interleaved(env)
     with transaction() as session:
         assert (outbox.waiting(session), outbox.next_due(session)) == (0, None)
-        rows = session.scalars(select(Delivery).where(Delivery.campaign_id == first).order_by(Delivery.id)).all()
+        rows = session.scalars(
+            select(Delivery).where(Delivery.campaign_id == first).order_by(Delivery.id)
+        ).all()
         rows[0].due_at = env.now + timedelta(minutes=30)
         rows[1].due_at, rows[1].lease_id = env.now + timedelta(minutes=10), 77
         rows[2].status, rows[2].finished_at = "sent", env.now
@@ -122,7 +146,9 @@ def test_waiting_and_next_due_count_what_waits_and_nothing_else(env: Environment
         other.due_at = env.now + timedelta(minutes=20)
         session.flush()
         assert outbox.waiting(session) == 3
-        assert outbox.next_due(session) == env.now + timedelta(minutes=20), "what a worker holds is not the next"
+        assert outbox.next_due(session) == env.now + timedelta(minutes=20), (
+            "what a worker holds is not the next"
+        )
 
 
 def test_a_test_mail_is_its_own_lists(env: Environment, sink: Sink) -> None:
@@ -130,7 +156,9 @@ def test_a_test_mail_is_its_own_lists(env: Environment, sink: Sink) -> None:
         add_list(session, "first", title="First", from_email="one@one.example")
         add_list(session, "second", title="Second", from_email="two@two.example")
         add_list(session, "third", title="Third", from_email="three@three.example")
-    outcome = trial.send_test(env, "second", MailContent("Hello", "text", "<p>text</p>"), to="me@example.com")
+    outcome = trial.send_test(
+        env, "second", MailContent("Hello", "text", "<p>text</p>"), to="me@example.com"
+    )
     assert outcome.result == "accepted"
     [sent] = sink.accepted
     message = parsed(sent.data)
@@ -145,7 +173,9 @@ def test_a_run_of_one_campaign_leaves_the_others_alone(env: Environment, sink: S
     first, second, _ = interleaved(env)
     assert sending.send_due(env, campaign_id=first).sent == 5
     db.session.rollback()
-    assert set(db.session.scalars(select(Delivery.status).where(Delivery.campaign_id == second))) == {"queued"}
+    assert set(
+        db.session.scalars(select(Delivery.status).where(Delivery.campaign_id == second))
+    ) == {"queued"}
     assert status(first) == "sent"
     assert status(second) == "sending"
     assert {o.recipient for o in sink.accepted} & set(

@@ -23,7 +23,10 @@ DAY = timedelta(days=1)
 def blog(env: Environment) -> int:
     """A list with an instant and a weekly subscriber, beside another whose entries are numbered alike; its id."""
     with transaction() as session:
-        mailing_list, other = add_list(session), add_list(session, "other", from_email="ben@news.example.com")
+        mailing_list, other = (
+            add_list(session),
+            add_list(session, "other", from_email="ben@news.example.com"),
+        )
         for each in (mailing_list, other):
             feed = add_feed(session, each, f"https://{each.slug}.example.com/feed")
             add_reader(session, each, f"instant@{each.slug}.example.com", cadence="instant")
@@ -57,7 +60,11 @@ def test_candidates_are_those_of_the_list_between_two_numbers(env: Environment, 
 @pytest.mark.parametrize(
     ("found", "published", "since"),
     [
-        (START, START - 900 * DAY, START),  # back-dated: it could not have gone out before it was found
+        (
+            START,
+            START - 900 * DAY,
+            START,
+        ),  # back-dated: it could not have gone out before it was found
         (START - 10 * DAY, START - 2 * DAY, START - 2 * DAY),  # it waited for its date
         (START - 3 * DAY, None, START - 3 * DAY),
     ],
@@ -69,7 +76,9 @@ def test_an_entry_waits_since_it_was_found_and_its_date_had_come(
         entry = session.query(Entry).filter(Entry.title == "Blog Two").one()
         entry.found_at, entry.published_at = found, published
     with transaction() as session:
-        waiting = {each.id: each.since for each in plan.candidates(session, blog, after=0, through=9)}
+        waiting = {
+            each.id: each.since for each in plan.candidates(session, blog, after=0, through=9)
+        }
     assert waiting[the("Blog Two").id] == since
     assert waiting[the("Blog One").id] == START
 

@@ -53,7 +53,9 @@ def test_a_confirmation_waits_for_no_ceiling(env: Environment, sink: Sink) -> No
     assert len(sink.accepted) == 6
 
 
-@pytest.mark.parametrize("settings", [{"max_per_second": 4}, {"max_per_second": 0.5}], indirect=True)
+@pytest.mark.parametrize(
+    "settings", [{"max_per_second": 4}, {"max_per_second": 0.5}], indirect=True
+)
 @pytest.mark.any_database
 def test_so_many_a_second_in_any_second(env: Environment, clock: Clock) -> None:
     pace, rate = Pace(env), env.settings.smtp.max_per_second
@@ -79,7 +81,9 @@ def test_old_counts_are_thrown_away(env: Environment, sink: Sink, clock: Clock) 
         assert session.scalars(select(Counter).where(Counter.name == "pace/hour")).all() == []
 
 
-@pytest.mark.parametrize("settings", [{"max_per_domain": {"slow.example": Ceiling(3, 3600)}}], indirect=True)
+@pytest.mark.parametrize(
+    "settings", [{"max_per_domain": {"slow.example": Ceiling(3, 3600)}}], indirect=True
+)
 def test_a_domains_ceiling_holds_nobody_else_up(env: Environment, sink: Sink, clock: Clock) -> None:
     campaign = make_campaign(20, names="reader{}@slow.example")
     with transaction() as session:

@@ -31,7 +31,12 @@ def blog(env: Environment) -> None:
     with transaction() as session:
         made = add_list(session)
         for name in ("stays", "silent", "left", "break"):
-            add_reader(session, made, f"{name}@example.com", status="unsubscribed" if name == "left" else "active")
+            add_reader(
+                session,
+                made,
+                f"{name}@example.com",
+                status="unsubscribed" if name == "left" else "active",
+            )
         on_break = session.scalars(select(Subscription).order_by(Subscription.id.desc())).first()
         assert on_break is not None
         on_break.paused_until = env.now + timedelta(days=60)
@@ -49,12 +54,20 @@ def token(sink: Sink, address: str, purpose: str = "stay") -> str:
 
 def standing() -> dict[str, str]:
     db.session.rollback()
-    return {row.subscriber.email.split("@")[0]: row.status for row in db.session.scalars(select(Subscription))}
+    return {
+        row.subscriber.email.split("@")[0]: row.status
+        for row in db.session.scalars(select(Subscription))
+    }
 
 
-def test_who_answers_stays_and_the_silent_are_let_go(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_who_answers_stays_and_the_silent_are_let_go(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     campaign_id = ask(env, sink, days=14, note="It has been three years.")
-    assert sorted(str(each["To"]) for each in sink.messages) == ["silent@example.com", "stays@example.com"]
+    assert sorted(str(each["To"]) for each in sink.messages) == [
+        "silent@example.com",
+        "stays@example.com",
+    ]
     [mail] = sink.to("stays@example.com")
     assert "It has been three years." in body(mail)
     assert "It has been three years." in body(mail, "html")
@@ -66,7 +79,12 @@ def test_who_answers_stays_and_the_silent_are_let_go(env: Environment, sink: Sin
     assert standing()["silent"] == "active"
     clock.forward(timedelta(days=2))
     cleanup.tidy(env)
-    assert standing() == {"stays": "active", "silent": "unsubscribed", "left": "unsubscribed", "break": "active"}
+    assert standing() == {
+        "stays": "active",
+        "silent": "unsubscribed",
+        "left": "unsubscribed",
+        "break": "active",
+    }
     sending.send_due(env)
     assert len(sink.messages) == 2, "no goodbye: the mails end by themselves"
     found = reconfirmation.standing_of(campaign_id)
@@ -81,7 +99,9 @@ def test_who_answers_stays_and_the_silent_are_let_go(env: Environment, sink: Sin
         reconfirmation.stay(env, token(sink, "silent@example.com"), LINK)
 
 
-def test_a_link_that_is_looked_at_answers_nothing(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_a_link_that_is_looked_at_answers_nothing(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     ask(env, sink)
     shown, answered = reconfirmation.look(env, token(sink, "silent@example.com"))
     assert (shown.status, answered) == ("active", False)
@@ -124,7 +144,10 @@ def test_only_those_who_never_confirmed(env: Environment, sink: Sink) -> None:
         row = session.scalars(select(Subscription).order_by(Subscription.id).limit(1)).one()
         consent.note_consent(session, row.id, "confirmed", LINK, env.now)
     ask(env, sink, unproven=True)
-    assert sorted(str(each["To"]) for each in sink.messages) == ["added@example.com", "silent@example.com"]
+    assert sorted(str(each["To"]) for each in sink.messages) == [
+        "added@example.com",
+        "silent@example.com",
+    ]
 
 
 def test_refusals(env: Environment, sink: Sink) -> None:

@@ -42,7 +42,9 @@ def plan_of(question: Callable[[Session], object]) -> list[str]:
     """How SQLite answers the statements that read deliveries."""
     asked: list[tuple[str, Any]] = []
 
-    def note(connection: Any, cursor: Any, statement: str, values: Any, context: Any, many: bool) -> None:
+    def note(
+        connection: Any, cursor: Any, statement: str, values: Any, context: Any, many: bool
+    ) -> None:
         if "deliveries" in statement and statement.startswith("SELECT"):
             asked.append((statement, values))
 
@@ -66,7 +68,9 @@ def plan_of(question: Callable[[Session], object]) -> list[str]:
 def test_nothing_walks_over_all_deliveries(env: Environment, question: str) -> None:
     make_campaign(3)
     plan = plan_of(QUESTIONS[question])
-    assert not [line for line in plan if line.startswith("SCAN deliveries") and "INDEX" not in line], plan
+    assert not [
+        line for line in plan if line.startswith("SCAN deliveries") and "INDEX" not in line
+    ], plan
     if question in ("single mails", "retries", "doubts"):
         assert any("ix_deliveries_due_at" in line for line in plan), plan
     if question == "the gate":

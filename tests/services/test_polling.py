@@ -43,7 +43,9 @@ def poll(env: Environment, clock: Clock, fake_fetch: FakeFetch, *items: str) -> 
 
 def fates() -> dict[str, str]:
     db.session.rollback()
-    return {entry.title: entry.fate for entry in db.session.scalars(select(Entry).order_by(Entry.id))}
+    return {
+        entry.title: entry.fate for entry in db.session.scalars(select(Entry).order_by(Entry.id))
+    }
 
 
 def row() -> Feed:
@@ -89,13 +91,17 @@ def test_what_is_no_feed_is_not_added(env: Environment, fake_fetch: FakeFetch) -
     assert feeds.ls() == []
 
 
-def test_a_new_entry_is_found_once(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
+def test_a_new_entry_is_found_once(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
     assert poll(env, clock, fake_fetch, item("New"), item("Old")).new == 1
     assert poll(env, clock, fake_fetch, item("New"), item("Old")).new == 0
     assert fates() == {"Old": "skipped", "New": "ready"}
 
 
-def test_not_before_it_is_due(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
+def test_not_before_it_is_due(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
     before = len(fake_fetch.requests)
     assert polling.poll_due(env) == []
     assert len(fake_fetch.requests) == before
@@ -112,7 +118,9 @@ def test_e02_an_edit_is_kept_and_not_mailed_again(
         item("New, corrected", guid="1", link="https://blog.example.com/new", body="<p>Right</p>"),
     )
     assert fates() == {"Old": "skipped", "New, corrected": "ready"}
-    assert "Right" in db.session.scalars(select(Entry.content_html).order_by(Entry.id.desc())).first()  # type: ignore[operator]
+    assert (
+        "Right" in db.session.scalars(select(Entry.content_html).order_by(Entry.id.desc())).first()
+    )  # type: ignore[operator]
 
 
 def test_e01_a_changed_id_with_a_known_link_is_the_same(
@@ -143,7 +151,9 @@ def test_e02_a_reused_id_for_another_post_is_new(
     assert poll(env, clock, fake_fetch, item("Two", guid="1")).new == 0
 
 
-def test_e06_leaving_and_returning_is_old(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
+def test_e06_leaving_and_returning_is_old(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
     poll(env, clock, fake_fetch, item("New"))
     poll(env, clock, fake_fetch)
     assert poll(env, clock, fake_fetch, item("Old"), item("New")).new == 0
@@ -163,7 +173,9 @@ def test_e04_back_dated_goes_out_and_the_future_waits(
     assert fates()["Future"] == "ready"
 
 
-def test_e01_a_flood_is_held(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
+def test_e01_a_flood_is_held(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
     result = poll(env, clock, fake_fetch, *(item(f"Moved {n}", guid=f"x{n}") for n in range(40)))
     assert result.held == 40
     assert "moved" in entries.ls(fate="held")[0].why
@@ -171,7 +183,9 @@ def test_e01_a_flood_is_held(env: Environment, feed: int, clock: Clock, fake_fet
     assert list(fates().values()).count("ready") == 1
 
 
-def test_fates_can_be_changed(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
+def test_fates_can_be_changed(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
     poll(env, clock, fake_fetch, item("New"))
     [new] = [entry for entry in entries.ls() if entry.title == "New"]
     assert entries.hold(new.id).fate == "held"
@@ -194,7 +208,9 @@ def test_validators_are_kept_and_now_and_then_left_out(
     fake_fetch.pages[URL] = answer(200, rss(item("Old")), etag='"1"', last_modified="then")
     clock.forward(timedelta(hours=1))
     polling.poll_due(env)
-    fake_fetch.pages[URL] = lambda etag, modified: answer(304) if etag else answer(200, rss(item("New")), etag='"1"')
+    fake_fetch.pages[URL] = lambda etag, modified: (
+        answer(304) if etag else answer(200, rss(item("New")), etag='"1"')
+    )
     clock.forward(timedelta(hours=1))
     assert polling.poll_due(env)[0].unchanged
     assert fake_fetch.requests[-1] == (URL, '"1"', "then")
@@ -202,7 +218,9 @@ def test_validators_are_kept_and_now_and_then_left_out(
     assert polling.poll_due(env)[0].new == 1
 
 
-def test_f09_failures_back_off_and_recover(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
+def test_f09_failures_back_off_and_recover(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
     waits = []
     fake_fetch.pages[URL] = FeedUnavailable(URL, "answers 500", status=500)
     for _ in range(8):
@@ -246,7 +264,9 @@ def test_f03_a_permanent_move_is_believed_the_third_time(
     assert row().url == new
 
 
-def test_f03_a_forbidden_move_is_never_stored(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
+def test_f03_a_forbidden_move_is_never_stored(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
     fake_fetch.pages[URL] = FeedForbidden("http://10.0.0.1/", "leads into a private network")
     for _ in range(4):
         clock.now = row().next_poll_at
@@ -264,12 +284,16 @@ def test_f07_f10_a_broken_answer_changes_nothing(
     assert fates() == {"Old": "skipped"}
 
 
-def test_f12_one_bad_feed_holds_up_no_other(env: Environment, clock: Clock, fake_fetch: FakeFetch) -> None:
+def test_f12_one_bad_feed_holds_up_no_other(
+    env: Environment, clock: Clock, fake_fetch: FakeFetch
+) -> None:
     urls = [f"https://blog{n}.example.com/feed" for n in range(30)]
     with transaction() as session:
         mailing_list = add_list(session)
         for url in urls:
-            session.add(Feed(list_id=mailing_list.id, url=url, next_poll_at=clock.now, created_at=clock.now))
+            session.add(
+                Feed(list_id=mailing_list.id, url=url, next_poll_at=clock.now, created_at=clock.now)
+            )
     for url in urls:
         fake_fetch.pages[url] = rss(item("Post", link=url + "/post"))
 
@@ -318,7 +342,9 @@ def test_r03_two_workers_poll_a_feed_once(app: Flask, clock: Clock, fake_fetch: 
     assert len(fake_fetch.requests) - before == len(results) == 1
 
 
-def test_feeds_are_paused_resumed_and_removed(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
+def test_feeds_are_paused_resumed_and_removed(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
     feeds.pause(str(feed))
     clock.forward(timedelta(days=2))
     assert polling.poll_due(env) == []
@@ -400,10 +426,19 @@ def test_what_the_author_decides_no_poll_changes(
 def test_before_composing_the_feeds_are_asked_once_more(
     env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
 ) -> None:
-    poll(env, clock, fake_fetch, item("Wrong", guid="1", link="https://blog.example.com/x"), item("Gone"), item("Old"))
+    poll(
+        env,
+        clock,
+        fake_fetch,
+        item("Wrong", guid="1", link="https://blog.example.com/x"),
+        item("Gone"),
+        item("Old"),
+    )
     list_id = row().list_id
     clock.forward(timedelta(minutes=5))
-    fake_fetch.pages[URL] = rss(item("Right", guid="1", link="https://blog.example.com/x"), item("Old"))
+    fake_fetch.pages[URL] = rss(
+        item("Right", guid="1", link="https://blog.example.com/x"), item("Old")
+    )
     polling.refresh(env, list_id)
     assert fates() == {"Old": "skipped", "Gone": "skipped", "Right": "ready"}
     fake_fetch.pages[URL] = FeedUnavailable(URL, "answers 500", status=500)
@@ -416,7 +451,9 @@ def test_before_composing_the_feeds_are_asked_once_more(
     assert fates()["Right"] == "ready"
 
 
-def test_instant_mails_wait_for_corrections(env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch) -> None:
+def test_instant_mails_wait_for_corrections(
+    env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
     poll(env, clock, fake_fetch, item("New"), item("Old"))
     [entry] = ids("New")
     with transaction() as session:
@@ -430,7 +467,9 @@ def test_instant_mails_wait_for_corrections(env: Environment, feed: int, clock: 
     entries.release(entry.id)
     with reading() as session:
         mailing_list = session.get_one(MailingList, entry.list_id)
-        assert plan.matured(session, mailing_list, clock.now) == 2, "what is released by hand waits no longer"
+        assert plan.matured(session, mailing_list, clock.now) == 2, (
+            "what is released by hand waits no longer"
+        )
 
 
 def test_an_answer_that_says_the_same_is_not_read_again(
@@ -438,6 +477,8 @@ def test_an_answer_that_says_the_same_is_not_read_again(
 ) -> None:
     poll(env, clock, fake_fetch, item("New"), item("Old"))
     clock.forward(timedelta(hours=1))
-    fake_fetch.pages[URL] = rss(item("New"), item("Old"), extra="<!-- cached --><lastBuildDate>now</lastBuildDate>")
+    fake_fetch.pages[URL] = rss(
+        item("New"), item("Old"), extra="<!-- cached --><lastBuildDate>now</lastBuildDate>"
+    )
     assert polling.poll_due(env)[0].unchanged
     assert polling.check(env, feed).changed == 2, "unless the author asks"

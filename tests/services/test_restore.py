@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import DatabaseError, Refused
-from newsletter.models import Campaign, LastingKey, MailingList, Subscriber, Subscription, WorkerRow
+from newsletter.models import Campaign, LastingKey, MailingList, Subscriber, Subscription, Worker
 from newsletter.services import installation, suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.operations import database
@@ -27,7 +27,7 @@ from newsletter.services.runtime import Environment, utcnow
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import privacy, subscriptions
 from newsletter.settings import Settings
-from newsletter.worker import Worker
+from newsletter.worker import WorkerProcess
 from tests.fakes import START, Clock, Sink
 from tests.house import House
 from tests.people import add_list, add_reader
@@ -71,7 +71,10 @@ def test_a8_who_left_since_the_backup_stays_gone(house: House, clock: Clock) -> 
         "unsubscribed", "unknown", "active", "active",
     ]  # fmt: skip
     with reading() as session:
-        barred = [suppressions.suppressed(house.env, session, f"{name}@example.com") for name in ("bob", "cid", "dan")]
+        barred = [
+            suppressions.suppressed(house.env, session, f"{name}@example.com")
+            for name in ("bob", "cid", "dan")
+        ]
     assert barred == [True, True, False]
 
 
@@ -82,8 +85,12 @@ def test_a_yes_that_is_newer_than_the_withdrawal_counts(house: House, clock: Clo
     database.backup(house.settings.database_url, older)
     clock.forward(timedelta(hours=1))
     with transaction() as session:
-        query = select(Subscription).join(Subscriber).where(Subscriber.email_key == "ana@example.com")
-        subscriptions.resume(session, session.scalars(query).one(), "resubscribed", BY_HAND, clock.now)
+        query = (
+            select(Subscription).join(Subscriber).where(Subscriber.email_key == "ana@example.com")
+        )
+        subscriptions.resume(
+            session, session.scalars(query).one(), "resubscribed", BY_HAND, clock.now
+        )
     house.backup()
     house.close()
     older.replace(house.file)
@@ -94,14 +101,19 @@ def test_a_yes_that_is_newer_than_the_withdrawal_counts(house: House, clock: Clo
 def test_a_changed_address_is_not_mailed_at_its_old_place(house: House) -> None:
     house.backup()
     with transaction() as session:
-        ana = session.scalars(select(Subscriber).where(Subscriber.email_key == "ana@example.com")).one()
+        ana = session.scalars(
+            select(Subscriber).where(Subscriber.email_key == "ana@example.com")
+        ).one()
         ana.email = ana.email_key = "ana@example.org"
         ana.subscriptions[0].handle = "newer-handle"
     assert house.restore().merged.moved == 1
     assert house.status("ana@example.com") == "unknown"
     assert house.status("ana@example.org") == "active"
     with reading() as session:
-        assert session.scalar(select(Subscription.status).where(Subscription.handle == "newer-handle")) == "active"
+        assert (
+            session.scalar(select(Subscription.status).where(Subscription.handle == "newer-handle"))
+            == "active"
+        )
 
 
 def test_another_installation_is_matched_by_list_and_address(house: House, clock: Clock) -> None:
@@ -145,12 +157,19 @@ def add_campaign(session: Session, status: str) -> None:
     mailing_list = session.scalars(select(MailingList)).first()
     assert mailing_list is not None
     row = Campaign(
-        list_id=mailing_list.id, kind="letter", status=status, subject="Going slowly", seed="s", created_at=START
+        list_id=mailing_list.id,
+        kind="letter",
+        status=status,
+        subject="Going slowly",
+        seed="s",
+        created_at=START,
     )
     session.add(row)
 
 
-def test_u4_a_restored_installation_mails_nothing_until_it_is_released(house: House, clock: Clock) -> None:
+def test_u4_a_restored_installation_mails_nothing_until_it_is_released(
+    house: House, clock: Clock
+) -> None:
     with transaction() as session:
         for status in ("draft", "scheduled", "sending", "paused", "sent"):
             add_campaign(session, status)
@@ -164,7 +183,7 @@ def test_u4_a_restored_installation_mails_nothing_until_it_is_released(house: Ho
         statuses = session.scalars(select(Campaign.status).order_by(Campaign.id)).all()
     assert statuses == ["draft", "paused", "paused", "paused", "sent"]
     clock.forward(timedelta(days=40))
-    worker = Worker(house.app)
+    worker = WorkerProcess(house.app)
     assert "newsletter db release" in worker.once().problem
     worker.gate()
     assert house.sink.accepted == []
@@ -216,9 +235,20 @@ def newer(file: Path) -> None:
 
 @pytest.mark.parametrize(
     "state",
-    [break_nothing, remove, leave_a_log_behind, empty, corrupt, corrupt_in_the_middle, no_tables, newer],
+    [
+        break_nothing,
+        remove,
+        leave_a_log_behind,
+        empty,
+        corrupt,
+        corrupt_in_the_middle,
+        no_tables,
+        newer,
+    ],
 )
-def test_u2_restore_works_whatever_state_the_database_is_in(house: House, state: Callable[[Path], None]) -> None:
+def test_u2_restore_works_whatever_state_the_database_is_in(
+    house: House, state: Callable[[Path], None]
+) -> None:
     house.backup()
     house.close()
     state(house.file)
@@ -233,7 +263,9 @@ def test_u2_restore_works_whatever_state_the_database_is_in(house: House, state:
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in house.file.parent.iterdir())
     if restored.kept and state in (corrupt, corrupt_in_the_middle):
         assert before is not None
-        assert restored.kept.read_bytes()[100:] == before[100:], "but for the counters in its header"
+        assert restored.kept.read_bytes()[100:] == before[100:], (
+            "but for the counters in its header"
+        )
         assert restored.merged.unread
 
 
@@ -354,7 +386,9 @@ def test_u17_a_foreign_key_is_said(house: House) -> None:
     installation.note_key(house.env)
     house.backup()
     assert not house.restore().foreign_key
-    house.settings = Settings.model_validate(house.settings.model_dump() | {"secret_key": "another-key-0123456789-xyz"})
+    house.settings = Settings.model_validate(
+        house.settings.model_dump() | {"secret_key": "another-key-0123456789-xyz"}
+    )
     assert house.restore().foreign_key
 
 
@@ -373,7 +407,9 @@ time.sleep(60)
 def test_w2_a_database_in_use_is_not_replaced(house: House) -> None:
     house.backup()
     house.close()
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(house.file)], stdout=subprocess.PIPE, text=True)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(house.file)], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "open\n"
@@ -388,10 +424,10 @@ def test_w2_a_database_in_use_is_not_replaced(house: House) -> None:
 def test_a_worker_of_another_machine_is_asked_to_end(house: House) -> None:
     house.backup()
     with transaction() as session:
-        session.add(WorkerRow(name="elsewhere/pid:[1]:7:8:boot", ticked_at=utcnow()))
+        session.add(Worker(name="elsewhere/pid:[1]:7:8:boot", ticked_at=utcnow()))
     with pytest.raises(Refused, match="a worker on elsewhere"):
         house.restore()
     house.open()
     with transaction() as session:
-        session.query(WorkerRow).update({"ticked_at": utcnow() - timedelta(minutes=3)})
+        session.query(Worker).update({"ticked_at": utcnow() - timedelta(minutes=3)})
     assert house.restore().kept

@@ -15,7 +15,16 @@ from newsletter import outbox
 from newsletter.db.session import DirectConnection, db, transaction
 from newsletter.mail.message import slot
 from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply
-from newsletter.models import Campaign, Delivery, Edition, Lease, Rest, Subscriber, Subscription, Suppression
+from newsletter.models import (
+    Campaign,
+    Delivery,
+    DomainBackoff,
+    Edition,
+    Lease,
+    Subscriber,
+    Subscription,
+    Suppression,
+)
 from newsletter.services.campaigns import campaigns
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION, Environment
@@ -52,7 +61,9 @@ def make_campaign(readers: int, *, names: str = "reader{}@example.com") -> int:
                 html=f'<p>Dear {slot("name")}, <a href="{link}">bye</a></p>',
             )
         )
-        readers_query = select(Subscription.id, Subscription.cursor).where(Subscription.list_id == mailing_list.id)
+        readers_query = select(Subscription.id, Subscription.cursor).where(
+            Subscription.list_id == mailing_list.id
+        )
         outbox.freeze(session, campaign, readers_query, mail="letter", now=mailing_list.created_at)
         return campaign.id
 
@@ -67,7 +78,9 @@ def status(campaign_id: int) -> str:
     return db.session.get_one(Campaign, campaign_id).status
 
 
-def refusal(outgoing: Outgoing, code: int, enhanced: str, text: str, stage: str = "RCPT") -> Outcome:
+def refusal(
+    outgoing: Outgoing, code: int, enhanced: str, text: str, stage: str = "RCPT"
+) -> Outcome:
     return Outcome(outgoing.id, "refused", stage, Reply(code, enhanced, text), "sink")  # type: ignore[arg-type]
 
 
@@ -100,27 +113,41 @@ def test_r09_who_unsubscribed_a_moment_ago_is_not_mailed(env: Environment, sink:
         session.delete(readers[2].subscriber)
         email = readers[3].subscriber.email_key
         session.add(
-            Suppression(email_hash=keyed_hash("k", email), email_key=email, reason="complaint", created_at=env.now)
+            Suppression(
+                email_hash=keyed_hash("k", email),
+                email_key=email,
+                reason="complaint",
+                created_at=env.now,
+            )
         )
     sending.send_due(env)
-    assert {outgoing.recipient for outgoing in sink.accepted} == {"reader0@example.com", "reader4@example.com"}
+    assert {outgoing.recipient for outgoing in sink.accepted} == {
+        "reader0@example.com",
+        "reader4@example.com",
+    }
     assert totals(campaign) == outbox.Totals(recipients=5, sent=2, cancelled=3)
     assert status(campaign) == "sent"
 
 
 def test_p05_one_dead_address_fails_alone(env: Environment, sink: Sink) -> None:
     campaign = make_campaign(10)
-    sink.script = lambda o: refusal(o, 550, "5.1.1", "No such user") if o.recipient.startswith("reader3@") else None
+    sink.script = lambda o: (
+        refusal(o, 550, "5.1.1", "No such user") if o.recipient.startswith("reader3@") else None
+    )
     sending.send_due(env)
     assert totals(campaign) == outbox.Totals(recipients=10, sent=9, failed=1)
     assert status(campaign) == "sent"
     failed = outbox.rows(db.session(), db.session.get_one(Campaign, campaign), status="failed")
-    assert [(row.email, row.code, row.text) for row in failed] == [("reader3@example.com", 550, "No such user")]
+    assert [(row.email, row.code, row.text) for row in failed] == [
+        ("reader3@example.com", 550, "No such user")
+    ]
 
 
 def test_p03_refused_for_now_is_tried_again(env: Environment, sink: Sink, clock: Clock) -> None:
     campaign = make_campaign(4)
-    sink.script = lambda o: refusal(o, 451, "4.7.1", "Greylisted") if o.recipient.startswith("reader2@") else None
+    sink.script = lambda o: (
+        refusal(o, 451, "4.7.1", "Greylisted") if o.recipient.startswith("reader2@") else None
+    )
     sending.send_due(env)
     assert totals(campaign) == outbox.Totals(recipients=4, sent=3, waiting=1)
     assert status(campaign) == "sending"
@@ -133,7 +160,9 @@ def test_p03_refused_for_now_is_tried_again(env: Environment, sink: Sink, clock:
 
 def test_patience_ends(env: Environment, sink: Sink, clock: Clock) -> None:
     campaign = make_campaign(2)
-    sink.script = lambda o: refusal(o, 451, "4.3.0", "Later") if o.recipient.startswith("reader1@") else None
+    sink.script = lambda o: (
+        refusal(o, 451, "4.3.0", "Later") if o.recipient.startswith("reader1@") else None
+    )
     for _ in range(30):
         sending.send_due(env)
         clock.forward(timedelta(hours=9))
@@ -151,7 +180,9 @@ def test_p06_refused_for_everyone_pauses_and_marks_nobody(env: Environment, sink
     assert (found.failed, found.waiting) == (0, 30)
     sink.script = lambda o: None
     sending.send_due(env)
-    assert [message["Subject"] for message in sink.messages] == ["Slow Letters: A mailing has paused itself"]
+    assert [message["Subject"] for message in sink.messages] == [
+        "Slow Letters: A mailing has paused itself"
+    ]
 
 
 def test_p08_a_lost_reply_is_in_doubt_and_sent_again_with_the_same_id(
@@ -232,12 +263,16 @@ def test_r05_a_message_that_kills_its_worker_is_set_aside(
         except Killed:
             db.session.remove()
         clock.forward(timedelta(minutes=5))
-    assert totals(campaign) == outbox.Totals(recipients=12, sent=11, failed=1, doubted=totals(campaign).doubted)
+    assert totals(campaign) == outbox.Totals(
+        recipients=12, sent=11, failed=1, doubted=totals(campaign).doubted
+    )
     aside = outbox.rows(db.session(), db.session.get_one(Campaign, campaign), status="failed")
     assert [(row.email, row.text) for row in aside] == [("reader5@example.com", outbox.SET_ASIDE)]
 
 
-def test_p02_a_conversation_that_ended_costs_nobody_an_attempt(env: Environment, sink: Sink) -> None:
+def test_p02_a_conversation_that_ended_costs_nobody_an_attempt(
+    env: Environment, sink: Sink
+) -> None:
     campaign = make_campaign(6)
     ended: list[int] = []
 
@@ -303,7 +338,9 @@ def test_r04_a_lease_taken_over_ends_the_old_ones_work(env: Environment, sink: S
     assert status(campaign) == "sent"
 
 
-def test_pausing_by_hand_stops_within_moments(env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pausing_by_hand_stops_within_moments(
+    env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
     campaign = make_campaign(40)
     monkeypatch.setattr("newsletter.services.sending.work_queue.FRESH_SECONDS", 0.0)
 
@@ -315,14 +352,20 @@ def test_pausing_by_hand_stops_within_moments(env: Environment, sink: Sink, monk
     sending.send_due(env)
     assert 8 < len(sink.accepted) <= 14
     found = totals(campaign)
-    assert (status(campaign), found.sent, found.waiting) == ("paused", len(sink.accepted), 40 - len(sink.accepted))
+    assert (status(campaign), found.sent, found.waiting) == (
+        "paused",
+        len(sink.accepted),
+        40 - len(sink.accepted),
+    )
     sink.script = lambda o: None
     campaigns.resume(campaign)
     sending.send_due(env)
     assert totals(campaign) == outbox.Totals(recipients=40, sent=40)
 
 
-def test_cancelling_ends_it_for_good(env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelling_ends_it_for_good(
+    env: Environment, sink: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
     campaign = make_campaign(40)
     monkeypatch.setattr("newsletter.services.sending.work_queue.FRESH_SECONDS", 0.0)
 
@@ -350,7 +393,9 @@ def test_a_letter_leaves_readers_on_a_break_alone(env: Environment, sink: Sink) 
     assert [outgoing.recipient for outgoing in sink.accepted] == ["here@example.com"]
 
 
-def test_a_domain_that_refuses_us_rests_and_nobody_is_marked(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_a_domain_that_refuses_us_rests_and_nobody_is_marked(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     """5.7.x from one domain, while others take mail: it is left alone for a while, and no attempt is counted."""
     campaign = make_campaign(60)
     with transaction() as session:
@@ -369,7 +414,7 @@ def test_a_domain_that_refuses_us_rests_and_nobody_is_marked(env: Environment, s
     assert status(campaign) == "sending"
     assert totals(campaign) == outbox.Totals(recipients=60, sent=40, waiting=20)
     assert len(asked) <= 3 + sink.group
-    assert [row.domain for row in db.session.scalars(select(Rest))] == ["strict.example"]
+    assert [row.domain for row in db.session.scalars(select(DomainBackoff))] == ["strict.example"]
     assert db.session.scalars(select(Delivery.attempts).where(Delivery.attempts > 0)).all() == []
     sink.script = lambda outgoing: None
     assert sending.send_due(env).sent == 1, "the author is told"
@@ -380,7 +425,7 @@ def test_a_domain_that_refuses_us_rests_and_nobody_is_marked(env: Environment, s
     clock.forward(timedelta(minutes=30))
     assert sending.send_due(env).sent == 20
     assert status(campaign) == "sent"
-    assert db.session.scalars(select(Rest)).all() == []
+    assert db.session.scalars(select(DomainBackoff)).all() == []
 
 
 def test_one_domain_in_a_row_does_not_pause_a_campaign(env: Environment, sink: Sink) -> None:
@@ -391,7 +436,9 @@ def test_one_domain_in_a_row_does_not_pause_a_campaign(env: Environment, sink: S
             row.email = row.email_key = row.email.replace("example.com", "strict.example")
     sink.group = 10
     sink.script = lambda outgoing: (
-        refusal(outgoing, 550, "5.7.1", "Blocked by policy") if outgoing.recipient.endswith("@strict.example") else None
+        refusal(outgoing, 550, "5.7.1", "Blocked by policy")
+        if outgoing.recipient.endswith("@strict.example")
+        else None
     )
     sending.send_due(env)
     assert (status(campaign), totals(campaign).sent) == ("sending", 40)
@@ -411,16 +458,24 @@ def test_after_a_restart_of_the_machine_all_that_was_held_is_in_doubt(
         sending.send_due(env)
     db.session.remove()
     with transaction() as session:
-        outbox.recover(session, now=env.now, alive=lambda worker: False, forgetful=lambda worker: True)
+        outbox.recover(
+            session, now=env.now, alive=lambda worker: False, forgetful=lambda worker: True
+        )
     found = totals(campaign)
     assert (found.sent, found.in_doubt) == (16, 24)
 
 
-def test_an_envelope_names_its_message_where_bounces_have_an_address(app: Flask, sink: Sink) -> None:
+def test_an_envelope_names_its_message_where_bounces_have_an_address(
+    app: Flask, sink: Sink
+) -> None:
     with app.app_context():
         env: Environment = app.extensions[EXTENSION]
         settings = env.settings.model_copy(
-            update={"bounces": env.settings.bounces.model_copy(update={"address": "back@news.example.com"})}
+            update={
+                "bounces": env.settings.bounces.model_copy(
+                    update={"address": "back@news.example.com"}
+                )
+            }
         )
         make_campaign(2)
         sending.send_due(replace(env, settings=settings))
@@ -471,7 +526,9 @@ def test_a_lease_is_kept_while_a_server_takes_its_time(
     assert min(left) > 1
 
 
-def test_d01_outcomes_wait_while_a_backup_holds_the_database(app: Flask, database_kind: str) -> None:
+def test_d01_outcomes_wait_while_a_backup_holds_the_database(
+    app: Flask, database_kind: str
+) -> None:
     """Half a minute, as D01 has it, and no longer than a lease."""
     if database_kind != "sqlite":
         return  # its writers do not lock each other out
@@ -482,7 +539,9 @@ def test_d01_outcomes_wait_while_a_backup_holds_the_database(app: Flask, databas
     assert 30_000 < patience < LEASE_SECONDS * 1000
 
 
-def test_a_message_at_which_the_server_always_hangs_up_is_given_up(env: Environment, sink: Sink, clock: Clock) -> None:
+def test_a_message_at_which_the_server_always_hangs_up_is_given_up(
+    env: Environment, sink: Sink, clock: Clock
+) -> None:
     """A server that is down costs nobody anything; one that ends the conversation at this very message does, in the end."""
     campaign = make_campaign(2)
     stages = iter(["CONNECT", "RCPT", "RCPT"])
@@ -490,7 +549,9 @@ def test_a_message_at_which_the_server_always_hangs_up_is_given_up(env: Environm
     def script(outgoing: Outgoing) -> Outcome | None:
         if not outgoing.recipient.startswith("reader1@"):
             return None
-        return Outcome(outgoing.id, "unsent", next(stages, "RCPT"), Reply(421, "4.3.2", "Closing"), "sink")  # type: ignore[arg-type]
+        return Outcome(
+            outgoing.id, "unsent", next(stages, "RCPT"), Reply(421, "4.3.2", "Closing"), "sink"
+        )  # type: ignore[arg-type]
 
     sink.script = script
     clock.forward(timedelta(days=3))

@@ -89,7 +89,8 @@ def world(env: Environment, clock: Clock, fake_fetch: FakeFetch, sink: Sink) -> 
 def post(number: int, **values: str) -> str:
     """A post as this blog writes them; its body does not name it."""
     return item(
-        f"Post{number}", **{"body": "<p>Words.</p>", "date": f"Tue, 24 Nov 2026 0{number % 8}:00:00 GMT", **values}
+        f"Post{number}",
+        **{"body": "<p>Words.</p>", "date": f"Tue, 24 Nov 2026 0{number % 8}:00:00 GMT", **values},
     )  # type: ignore[arg-type]
 
 
@@ -99,7 +100,12 @@ OLD = (post(2), post(1))
 def moved_platform(world: World) -> None:
     world.says(post(3), *OLD)
     moved = [
-        item(f"Post{n}", link=f"https://new.example.org/{n}", guid=f"new-{n}", date=f"Tue, 24 Nov 2026 0{n}:00:00 GMT")
+        item(
+            f"Post{n}",
+            link=f"https://new.example.org/{n}",
+            guid=f"new-{n}",
+            date=f"Tue, 24 Nov 2026 0{n}:00:00 GMT",
+        )
         for n in (4, 3, 2, 1)
     ]
     world.says(*moved)
@@ -125,7 +131,12 @@ def http_to_https_and_tracking(world: World) -> None:
     world.says(post(3, link="https://blog.example.com/post3"), *OLD)
     world.says(post(3, link="https://blog.example.com/post3/?utm_source=rss&utm_medium=feed"), *OLD)
     world.says(
-        post(3, link="https://www.blog.example.com/post3/?utm_source=x", guid="https://blog.example.com/post3"), *OLD
+        post(
+            3,
+            link="https://www.blog.example.com/post3/?utm_source=x",
+            guid="https://blog.example.com/post3",
+        ),
+        *OLD,
     )
     assert world.got("i") == ["Post3"]
 
@@ -146,7 +157,11 @@ def shrunk_and_back(world: World) -> None:
 
 def back_dated(world: World) -> None:
     world.says(*OLD, post(3, date="Mon, 05 Jan 2015 10:00:00 GMT"))
-    world.says(post(4, date="Mon, 02 Nov 2026 10:00:00 GMT"), *OLD, post(3, date="Mon, 05 Jan 2015 10:00:00 GMT"))
+    world.says(
+        post(4, date="Mon, 02 Nov 2026 10:00:00 GMT"),
+        *OLD,
+        post(3, date="Mon, 05 Jan 2015 10:00:00 GMT"),
+    )
     assert world.got("i") == ["Post3", "Post4"]
 
 
@@ -234,7 +249,11 @@ def unchanged_though_it_changed(world: World) -> None:
     news = [rss(post(3), *OLD)]
 
     def answer(etag: str | None, since: str | None) -> Fetched:
-        return Fetched(URL, 304, b"", etag='"1"') if etag else Fetched(URL, 200, news[0], "application/xml", etag='"1"')
+        return (
+            Fetched(URL, 304, b"", etag='"1"')
+            if etag
+            else Fetched(URL, 200, news[0], "application/xml", etag='"1"')
+        )
 
     world.fails(answer)
     news[0] = rss(post(4), post(3), *OLD)
@@ -270,7 +289,9 @@ def switching_rhythm(world: World) -> None:
 def pausing(world: World) -> None:
     with transaction() as session:
         mine = session.scalars(select(MailingList)).one()
-        add_reader(session, mine, "p@example.com", cadence="instant").paused_until = world.clock.now + 5 * DAY
+        add_reader(session, mine, "p@example.com", cadence="instant").paused_until = (
+            world.clock.now + 5 * DAY
+        )
     world.says(post(3), *OLD, after=DAY)
     world.says(post(4), post(3), *OLD, after=DAY)
     assert world.got("p") == []
@@ -311,7 +332,9 @@ def nothing_but_titles(world: World) -> None:
 def withdrawn_and_back_for_others(world: World) -> None:
     world.says(post(3), *OLD)
     assert world.got("i") == ["Post3"]
-    world.says(post(4), *OLD, after=7 * DAY)  # 3 is missing when the daily and weekly digests are made
+    world.says(
+        post(4), *OLD, after=7 * DAY
+    )  # 3 is missing when the daily and weekly digests are made
     world.says(post(4), post(3), *OLD, after=8 * DAY)
     assert [world.got(who) for who in "idw"] == [["Post4"], ["Post4", "Post3"], ["Post4", "Post3"]]
 
@@ -334,7 +357,9 @@ def the_night_the_clocks_change(world: World) -> None:
         mine = session.scalars(select(MailingList)).one()
         mine.timezone, mine.send_hour = "Europe/Berlin", 2
     for year, month, day in ((2027, 3, 28), (2027, 10, 31)):
-        world.clock.now = world.clock.now.replace(year=year, month=month, day=day - 1, hour=12, minute=0)
+        world.clock.now = world.clock.now.replace(
+            year=year, month=month, day=day - 1, hour=12, minute=0
+        )
         world.passes(HOUR)
         world.got("d")
         world.says(post(month), *OLD, after=11 * HOUR)
@@ -353,5 +378,7 @@ SEQUENCES: list[Callable[[World], None]] = [
 
 
 @pytest.mark.parametrize("sequence", SEQUENCES, ids=lambda sequence: sequence.__name__)
-def test_each_sequence_mails_exactly_what_it_should(world: World, sequence: Callable[[World], None]) -> None:
+def test_each_sequence_mails_exactly_what_it_should(
+    world: World, sequence: Callable[[World], None]
+) -> None:
     sequence(world)

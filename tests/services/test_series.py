@@ -16,7 +16,14 @@ from sqlalchemy import func, select
 from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import db, transaction
 from newsletter.errors import NotFound, Refused
-from newsletter.models import Delivery, MailingList, Step, StepTaken, Subscription, Tag
+from newsletter.models import (
+    Delivery,
+    MailingList,
+    SeriesLetter,
+    SeriesLetterSent,
+    Subscription,
+    Tag,
+)
 from newsletter.schedule import SeriesStep, next_of_series
 from newsletter.services import tags
 from newsletter.services.consent import Evidence
@@ -30,7 +37,9 @@ from tests.people import add_list, add_reader
 DAY = timedelta(days=1)
 
 
-def write(folder: Path, name: str, text: str = "Hello {{ subscriber.name or 'you' }}, read on.") -> Path:
+def write(
+    folder: Path, name: str, text: str = "Hello {{ subscriber.name or 'you' }}, read on."
+) -> Path:
     file = folder / f"{name}.md"
     file.write_text(f"---\nsubject: {name}\n---\n{text}\n")
     return file
@@ -73,11 +82,26 @@ def test_a_new_reader_gets_each_letter_once_and_in_order(
     env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
 ) -> None:
     sign_up(env)
-    assert days(env, clock, sink, 12) == [["hello"], [], [], ["boundaries"], [], [], [], ["pauses"], [], [], [], []]
+    assert days(env, clock, sink, 12) == [
+        ["hello"],
+        [],
+        [],
+        ["boundaries"],
+        [],
+        [],
+        [],
+        ["pauses"],
+        [],
+        [],
+        [],
+        [],
+    ]
     assert "Hello Ana, read on." in body(sink.messages[0])
     assert "List-Unsubscribe" in sink.messages[0]
     assert [row.readers for row in series.ls()] == [1, 1, 1]
-    assert db.session.scalar(select(Subscription.series_due_at)) is None, "nobody is looked at again in vain"
+    assert db.session.scalar(select(Subscription.series_due_at)) is None, (
+        "nobody is looked at again in vain"
+    )
 
 
 def test_without_a_welcome_letter_the_built_in_one_goes_out(
@@ -90,10 +114,14 @@ def test_without_a_welcome_letter_the_built_in_one_goes_out(
     assert days(env, clock, sink, 4) == [["Welcome to Slow Letters"], [], ["later"], []]
 
 
-def test_it_stops_when_the_reader_leaves(env: Environment, steps: dict[str, int], clock: Clock, sink: Sink) -> None:
+def test_it_stops_when_the_reader_leaves(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
     reader = sign_up(env)
     days(env, clock, sink, 2)
-    subscriptions.unsubscribe(env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form"))
+    subscriptions.unsubscribe(
+        env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form")
+    )
     assert days(env, clock, sink, 9) == [["You have left Slow Letters"], *[[]] * 8]
 
 
@@ -101,9 +129,13 @@ def test_who_leaves_while_a_letter_waits_does_not_get_it(
     env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
 ) -> None:
     reader = sign_up(env)
-    subscriptions.unsubscribe(env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form"))
+    subscriptions.unsubscribe(
+        env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form")
+    )
     assert days(env, clock, sink, 1) == [["You have left Slow Letters"]]
-    assert db.session.scalar(select(Delivery.status).where(Delivery.mail == "series")) == "cancelled"
+    assert (
+        db.session.scalar(select(Delivery.status).where(Delivery.mail == "series")) == "cancelled"
+    )
 
 
 def test_who_takes_it_back_goes_on_where_it_stopped(
@@ -115,7 +147,10 @@ def test_who_takes_it_back_goes_on_where_it_stopped(
     subscriptions.unsubscribe(env, token, Evidence("form"))
     assert days(env, clock, sink, 1) == [["You have left Slow Letters"]]
     subscriptions.undo(env, token, Evidence("form"))
-    assert functools.reduce(operator.iadd, days(env, clock, sink, 9), []) == ["boundaries", "pauses"]
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 9), []) == [
+        "boundaries",
+        "pauses",
+    ]
 
 
 def test_who_comes_back_later_gets_none_again(
@@ -123,14 +158,19 @@ def test_who_comes_back_later_gets_none_again(
 ) -> None:
     reader = sign_up(env)
     days(env, clock, sink, 5)
-    subscriptions.unsubscribe(env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form"))
+    subscriptions.unsubscribe(
+        env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form")
+    )
     days(env, clock, sink, 30)
     with transaction() as session:
         row = session.get_one(Subscription, reader.id)
         row.status, row.round = "pending", row.round + 1
         token = env.tokens.sign("confirm", f"{row.handle}.{row.round}", env.now)
     subscriptions.confirm(env, token, Evidence("form"))
-    assert functools.reduce(operator.iadd, days(env, clock, sink, 12), []) == ["Welcome to Slow Letters", "pauses"]
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 12), []) == [
+        "Welcome to Slow Letters",
+        "pauses",
+    ]
 
 
 def test_a_changed_series_restarts_nobody(
@@ -141,7 +181,9 @@ def test_a_changed_series_restarts_nobody(
     series.add(env, write(tmp_path, "in between"), 5 * DAY)
     series.add(env, write(tmp_path, "once past"), 15 * DAY)
     series.add(env, write(tmp_path, "still ahead"), 25 * DAY)
-    series.edit(env, steps["hello"], letter=parse_letter("---\nsubject: hello again\n---\nNew words.\n"))
+    series.edit(
+        env, steps["hello"], letter=parse_letter("---\nsubject: hello again\n---\nNew words.\n")
+    )
     series.edit(env, steps["boundaries"], after=22 * DAY)
     series.remove(env, steps["pauses"])
     assert functools.reduce(operator.iadd, days(env, clock, sink, 20), []) == ["still ahead"]
@@ -155,11 +197,16 @@ def test_a_changed_series_restarts_nobody(
     ]
 
 
-def test_a_letter_that_moved_comes_once(env: Environment, steps: dict[str, int], clock: Clock, sink: Sink) -> None:
+def test_a_letter_that_moved_comes_once(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
     sign_up(env)
     days(env, clock, sink, 2)
     series.edit(env, steps["pauses"], after=1 * DAY)
-    assert functools.reduce(operator.iadd, days(env, clock, sink, 12), []) == ["pauses", "boundaries"]
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 12), []) == [
+        "pauses",
+        "boundaries",
+    ]
     assert sum(series.advance_due(env) for _ in range(3)) == 0
 
 
@@ -191,7 +238,10 @@ def test_a_break_is_kept(env: Environment, steps: dict[str, int], clock: Clock, 
     with transaction() as session:
         session.get_one(Subscription, reader.id).paused_until = env.now + 9 * DAY
     assert functools.reduce(operator.iadd, days(env, clock, sink, 9), []) == []
-    assert functools.reduce(operator.iadd, days(env, clock, sink, 9), []) == ["boundaries", "pauses"]
+    assert functools.reduce(operator.iadd, days(env, clock, sink, 9), []) == [
+        "boundaries",
+        "pauses",
+    ]
 
 
 def test_imported_readers_and_those_of_old_get_no_series(
@@ -202,7 +252,9 @@ def test_imported_readers_and_those_of_old_get_no_series(
     assert functools.reduce(operator.iadd, days(env, clock, sink, 10), []) == []
 
 
-def test_many_readers_are_taken_in_batches(env: Environment, steps: dict[str, int], clock: Clock, sink: Sink) -> None:
+def test_many_readers_are_taken_in_batches(
+    env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
+) -> None:
     with transaction() as session:
         mailing_list = session.scalars(select(MailingList)).one()
         for number in range(series.BATCH + 5):
@@ -210,7 +262,7 @@ def test_many_readers_are_taken_in_batches(env: Environment, steps: dict[str, in
             row.series_at = row.series_due_at = env.now
     assert series.advance_due(env) == series.BATCH + 5
     assert series.advance_due(env) == 0
-    assert db.session.scalar(select(func.count()).select_from(StepTaken)) == series.BATCH + 5
+    assert db.session.scalar(select(func.count()).select_from(SeriesLetterSent)) == series.BATCH + 5
 
 
 def test_what_cannot_be_a_series(env: Environment, steps: dict[str, int], tmp_path: Path) -> None:
@@ -236,7 +288,9 @@ def test_a_letter_taken_out_while_it_waits_is_not_sent(
     assert db.session.scalar(select(Delivery.status)) == "failed"
 
 
-def test_a_letter_of_a_series_is_looked_over_as_any_other(env: Environment, steps: dict[str, int]) -> None:
+def test_a_letter_of_a_series_is_looked_over_as_any_other(
+    env: Environment, steps: dict[str, int]
+) -> None:
     found = preflight.examine(env, series.look(env, steps["boundaries"]), offline=True)
     assert {check.id for check in found} >= {"fields", "subject", "size"}
     assert not [check for check in found if check.verdict == "bad"]
@@ -258,7 +312,9 @@ def step(id_: int, after: int, since: int = -100, *, removed: bool = False) -> S
         ([step(1, 0, removed=True), step(2, 3)], {1: 5}, (2, 8)), ([step(5, 3), step(4, 3)], {4: 3}, (5, 3)),
     ],
 )  # fmt: skip
-def test_which_letter_is_next(steps: list[SeriesStep], taken: dict[int, int], expected: tuple[int, int] | None) -> None:
+def test_which_letter_is_next(
+    steps: list[SeriesStep], taken: dict[int, int], expected: tuple[int, int] | None
+) -> None:
     had = {id_: START + day * DAY for id_, day in taken.items()}
     found = next_of_series(steps, begun=START, taken=had)
     assert found == ((expected[0], START + expected[1] * DAY) if expected else None)
@@ -269,8 +325,8 @@ def test_the_schema_keeps_it_to_once(env: Environment, steps: dict[str, int], cl
 
     reader = sign_up(env)
     with pytest.raises(Conflict), transaction() as session:
-        session.add(StepTaken(subscription_id=reader.id, step_id=steps["hello"], at=env.now))
-    assert isinstance(db.session.scalars(select(Step.created_at)).first(), datetime)
+        session.add(SeriesLetterSent(subscription_id=reader.id, step_id=steps["hello"], at=env.now))
+    assert isinstance(db.session.scalars(select(SeriesLetter.created_at)).first(), datetime)
 
 
 def test_whoever_is_forgotten_leaves_no_trace_here(
@@ -282,10 +338,12 @@ def test_whoever_is_forgotten_leaves_no_trace_here(
         tags.add(session, reader.subscriber_id, ["berlin"])
     told = privacy.export(env, env.tokens.sign("export", reader.handle, env.now))
     assert told["tags"] == ["berlin"]
-    assert [row["subject"] for row in told["subscriptions"][0]["letters_of_the_series"]] == ["hello"]
+    assert [row["subject"] for row in told["subscriptions"][0]["letters_of_the_series"]] == [
+        "hello"
+    ]
     privacy.erase_address(env, "ana@example.com")
     assert db.session.scalars(select(Tag)).all() == []
-    assert db.session.scalars(select(StepTaken)).all() == []
+    assert db.session.scalars(select(SeriesLetterSent)).all() == []
     assert days(env, clock, sink, 9) == [[]] * 9
 
 
@@ -312,9 +370,7 @@ def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
 
     def rewrite() -> None:
         step = dice.choice(list(there))
-        text = (
-            f"---\nsubject: {next(s.subject for s in series.ls() if s.id == step)}\n---\nOther words {next(names)}.\n"
-        )
+        text = f"---\nsubject: {next(s.subject for s in series.ls() if s.id == step)}\n---\nOther words {next(names)}.\n"
         series.edit(env, step, letter=parse_letter(text))
 
     def remove() -> None:
@@ -326,7 +382,9 @@ def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
     def join() -> None:
         slug, email = dice.choice(["blog", "other"]), f"r{next(names)}@example.com"
         with transaction() as session:
-            mailing_list = session.scalars(select(MailingList).where(MailingList.slug == slug)).one()
+            mailing_list = session.scalars(
+                select(MailingList).where(MailingList.slug == slug)
+            ).one()
             reader = add_reader(session, mailing_list, email, status="pending", now=env.now)
             token = env.tokens.sign("confirm", f"{reader.handle}.{reader.round}", env.now)
             people[email] = (reader.id, reader.handle, slug)
@@ -360,7 +418,13 @@ def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
         assert not [to for to, subject in got if subject.startswith("letter ") and to in resting]
         clock.forward(DAY)
     letters = Counter((str(m["To"]), str(m["Subject"])) for m in sink.messages)
-    assert max(count for (_, subject), count in letters.items() if subject.startswith("letter ")) == 1
+    assert (
+        max(count for (_, subject), count in letters.items() if subject.startswith("letter ")) == 1
+    )
     of_list = {step.subject: step.list for step in series.ls()}
-    assert not [to for to, subject in letters if subject in of_list and of_list[subject] != people[to][2]]
-    assert len([1 for _, subject in letters if subject.startswith("letter ")]) > 2, "it was not about nothing"
+    assert not [
+        to for to, subject in letters if subject in of_list and of_list[subject] != people[to][2]
+    ]
+    assert len([1 for _, subject in letters if subject.startswith("letter ")]) > 2, (
+        "it was not about nothing"
+    )

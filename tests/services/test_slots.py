@@ -73,10 +73,15 @@ def handles(env: Environment, tmp_path: Path) -> dict[str, str]:
 def personal(message: EmailMessage, email: str, handle: str) -> dict[str, int]:
     """How often something of a subscriber stands in a mail, by part."""
     parts = {kind: body(message, kind) for kind in ("plain", "html")}
-    return {kind: len(re.findall(f"{re.escape(email)}|{re.escape(handle)}", text)) for kind, text in parts.items()}
+    return {
+        kind: len(re.findall(f"{re.escape(email)}|{re.escape(handle)}", text))
+        for kind, text in parts.items()
+    }
 
 
-def digest_of(env: Environment, fetch: FakeFetch, clock: Clock, sink: Sink, text: str) -> dict[str, EmailMessage]:
+def digest_of(
+    env: Environment, fetch: FakeFetch, clock: Clock, sink: Sink, text: str
+) -> dict[str, EmailMessage]:
     """The digest that a feed comes to which says `text` everywhere, by address."""
     url = f"{URL}?{len(fetch.pages)}"
     fetch.pages[url] = b"<rss version='2.0'><channel><title>x</title></channel></rss>"
@@ -89,7 +94,10 @@ def digest_of(env: Environment, fetch: FakeFetch, clock: Clock, sink: Sink, text
     sink.accepted.clear()
     digests.send_now(env)
     sending.send_due(env)
-    return {outgoing.recipient: message for outgoing, message in zip(sink.accepted, sink.messages, strict=True)}
+    return {
+        outgoing.recipient: message
+        for outgoing, message in zip(sink.accepted, sink.messages, strict=True)
+    }
 
 
 def test_nothing_in_a_feed_becomes_a_place_for_something_personal(
@@ -99,20 +107,30 @@ def test_nothing_in_a_feed_becomes_a_place_for_something_personal(
     assert set(usual) == set(handles)
     expected = {email: personal(message, email, handles[email]) for email, message in usual.items()}
     assert all(count > 0 for parts in expected.values() for count in parts.values())
-    slots = {slot for edition in db.session.scalars(select(Edition)) for slot in SLOT_PATTERN.findall(edition.html)}
+    slots = {
+        slot
+        for edition in db.session.scalars(select(Edition))
+        for slot in SLOT_PATTERN.findall(edition.html)
+    }
     db.session.rollback()
     for text in IMITATIONS:
         hostile = digest_of(env, fake_fetch, clock, sink, text)
         assert set(hostile) == set(handles), text
         for email, message in hostile.items():
             assert personal(message, email, handles[email]) == expected[email], text
-            assert not re.search(r"resources/[^\s\"<>]*\.guide\.", body(message) + body(message, "html")), text
+            assert not re.search(
+                r"resources/[^\s\"<>]*\.guide\.", body(message) + body(message, "html")
+            ), text
     editions = db.session.scalars(select(Edition)).all()
     assert len(editions) > len(IMITATIONS)
-    assert {slot for edition in editions for slot in SLOT_PATTERN.findall(edition.html + edition.text)} == slots
+    assert {
+        slot for edition in editions for slot in SLOT_PATTERN.findall(edition.html + edition.text)
+    } == slots
     assert all(not re.search("[\ue000\ue001]", edition.subject) for edition in editions)
     db.session.rollback()
-    assert not re.search(r"\.guide\.|\ue000", "".join(row.html for row in archive.newest(env, "blog", limit=100)))
+    assert not re.search(
+        r"\.guide\.|\ue000", "".join(row.html for row in archive.newest(env, "blog", limit=100))
+    )
 
 
 @pytest.mark.any_database
@@ -130,11 +148,15 @@ def test_an_address_is_replaced_in_no_kind_of_mail(
         session.scalars(select(MailingList)).one().postal_address = address
         for mail in ("welcome", "already", "goodbye", "link"):
             outbox.enqueue(session, mail=mail, subscription_id=subscriptions[0].id, now=env.now)
-    letters.send(env, letters.parse(f"---\nsubject: See {address}\n---\n<{address}> and {address}\n"))
+    letters.send(
+        env, letters.parse(f"---\nsubject: See {address}\n---\n<{address}> and {address}\n")
+    )
     sending.send_due(env)
     assert len(sink.messages) == 6
     for message in sink.messages:
         for part in (body(message), body(message, "html"), str(message["Subject"])):
             own = re.findall(r"/resources/[\w-]+\.guide\.", part)
-            assert len(own) == (1 if "welcome" in str(message["Feedback-ID"]) and part != message["Subject"] else 0)
+            assert len(own) == (
+                1 if "welcome" in str(message["Feedback-ID"]) and part != message["Subject"] else 0
+            )
     assert all(address in body(message) for message in sink.messages if message["Feedback-ID"])

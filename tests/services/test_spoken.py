@@ -42,7 +42,11 @@ def blog(env: Environment) -> int:
     with transaction() as session:
         mailing_list = add_list(session, language="de", title="Langsame Post")
         add_feed(session, mailing_list)
-        for name, language in [*((each, each) for each in LANGUAGES), ("none", ""), ("pt", "pt-BR")]:
+        for name, language in [
+            *((each, each) for each in LANGUAGES),
+            ("none", ""),
+            ("pt", "pt-BR"),
+        ]:
             reader = add_reader(session, mailing_list, f"{name}@example.com", cadence="instant")
             reader.subscriber.language = language
         return mailing_list.id
@@ -71,7 +75,9 @@ def mails(sink: Sink) -> dict[str, EmailMessage]:
 def speak(language: str) -> None:
     """Another language for the reader who had none."""
     with transaction() as session:
-        session.scalars(select(Subscriber).where(Subscriber.email == "none@example.com")).one().language = language
+        session.scalars(
+            select(Subscriber).where(Subscriber.email == "none@example.com")
+        ).one().language = language
 
 
 def test_a_digest_speaks_each_readers_language(env: Environment, blog: int, sink: Sink) -> None:
@@ -98,7 +104,10 @@ def test_a_digest_speaks_each_readers_language(env: Environment, blog: int, sink
     arabic = body(found["ar"], "html")
     assert '<html lang="ar" dir="rtl">' in arabic
     assert '<h2 lang="de"' in arabic, "what the author wrote is read out in the author's language"
-    assert 'lang="de"' in body(found["pt"], "html") and 'lang="de"' not in body(found["de"], "html").split("<h1")[1]
+    assert (
+        'lang="de"' in body(found["pt"], "html")
+        and 'lang="de"' not in body(found["de"], "html").split("<h1")[1]
+    )
 
 
 def test_a_single_post_and_its_archive(env: Environment, blog: int, sink: Sink) -> None:
@@ -112,17 +121,25 @@ def test_a_single_post_and_its_archive(env: Environment, blog: int, sink: Sink) 
     assert campaigns.ls()[0].subject == "Eins"
 
 
-def test_editions_are_made_for_the_languages_of_their_readers_only(env: Environment, blog: int, sink: Sink) -> None:
+def test_editions_are_made_for_the_languages_of_their_readers_only(
+    env: Environment, blog: int, sink: Sink
+) -> None:
     with transaction() as session:
-        for each in session.scalars(select(Subscriber).where(Subscriber.language.in_(["ar", "es", "fr", "ro"]))):
+        for each in session.scalars(
+            select(Subscriber).where(Subscriber.language.in_(["ar", "es", "fr", "ro"]))
+        ):
             each.language = "EN-gb"
     publish("Eins")
     digests.compose_due(env)
-    found = db.session.execute(select(Edition.cursor, Edition.language).order_by(Edition.cursor, Edition.language))
+    found = db.session.execute(
+        select(Edition.cursor, Edition.language).order_by(Edition.cursor, Edition.language)
+    )
     assert found.all() == [(-1, ""), (0, ""), (0, "en")]
 
 
-def test_who_changes_her_language_after_composing_gets_what_there_is(env: Environment, blog: int, sink: Sink) -> None:
+def test_who_changes_her_language_after_composing_gets_what_there_is(
+    env: Environment, blog: int, sink: Sink
+) -> None:
     publish("Eins")
     digests.compose_due(env)
     speak("ar")
@@ -157,8 +174,12 @@ def test_each_edition_is_compiled_once_for_each_language(
 
 def test_readers_of_one_choice_and_several_languages_are_one_share() -> None:
     entry = Candidate(1, 1, 1, frozenset(), START, START)
-    found = decide([entry], [Group(0, "", 3), Group(0, "", 2, "fr"), Group(0, "7", 1, "ar")], Patience())
-    assert [(share.entries, share.readers, share.languages) for share in found.shares] == [((1,), 6, ("", "ar", "fr"))]
+    found = decide(
+        [entry], [Group(0, "", 3), Group(0, "", 2, "fr"), Group(0, "7", 1, "ar")], Patience()
+    )
+    assert [(share.entries, share.readers, share.languages) for share in found.shares] == [
+        ((1,), 6, ("", "ar", "fr"))
+    ]
 
 
 def test_preview_in_a_language(env: Environment, blog: int) -> None:
@@ -175,21 +196,30 @@ def test_preview_in_a_language(env: Environment, blog: int) -> None:
 LETTER = "---\nsubject: Ein Brief{second}\n---\nHallo {{{{ subscriber.name or 'du' }}}}.\n\n![Ein Baum](https://x.example/a.png)\n"
 
 
-def test_a_letters_frame_speaks_each_readers_language(env: Environment, blog: int, sink: Sink) -> None:
+def test_a_letters_frame_speaks_each_readers_language(
+    env: Environment, blog: int, sink: Sink
+) -> None:
     campaign_id = letters.send(env, parse_letter(LETTER.format(second="")))
     sending.send_due(env)
     for name, message in mails(sink).items():
         assert message["Subject"] == "Ein Brief"
         assert UNSUBSCRIBE[name] in body(message) and UNSUBSCRIBE[name] in body(message, "html")
         assert "Hallo du." in body(message)
-    assert "[Bild: Ein Baum]" in body(mails(sink)["de"]) and "[Picture: Ein Baum]" in body(mails(sink)["en"])
+    assert "[Bild: Ein Baum]" in body(mails(sink)["de"]) and "[Picture: Ein Baum]" in body(
+        mails(sink)["en"]
+    )
     assert '<html lang="de"' in archive.page(env, "blog", campaign_id)
 
 
 def test_two_subjects_and_six_languages(env: Environment, blog: int, sink: Sink) -> None:
-    campaign_id = letters.send(env, parse_letter(LETTER.format(second="\nsubject_b: Oder so\nshare: 50")))
+    campaign_id = letters.send(
+        env, parse_letter(LETTER.format(second="\nsubject_b: Oder so\nshare: 50"))
+    )
     sending.send_due(env)
-    assert [each.subject for each in campaigns.show(campaign_id).subjects] == ["Ein Brief", "Oder so"]
+    assert [each.subject for each in campaigns.show(campaign_id).subjects] == [
+        "Ein Brief",
+        "Oder so",
+    ]
     letters.pick(env, campaign_id, "b")
     sending.send_due(env)
     found = mails(sink)
@@ -198,7 +228,9 @@ def test_two_subjects_and_six_languages(env: Environment, blog: int, sink: Sink)
     assert {str(message["Subject"]) for message in found.values()} == {"Ein Brief", "Oder so"}
 
 
-def test_a_request_to_stay_and_a_series(env: Environment, blog: int, sink: Sink, tmp_path: Path) -> None:
+def test_a_request_to_stay_and_a_series(
+    env: Environment, blog: int, sink: Sink, tmp_path: Path
+) -> None:
     reconfirmation.send(env, "blog", note="Lange her.", days=14)
     sending.send_due(env)
     for name, message in mails(sink).items():
@@ -223,7 +255,9 @@ def test_a_request_to_stay_and_a_series(env: Environment, blog: int, sink: Sink,
         assert UNSUBSCRIBE[re.sub(r".*<|@.*", "", str(message["To"]))] in body(message)
 
 
-def test_editions_of_before_are_in_the_lists_language(env: Environment, blog: int, sink: Sink) -> None:
+def test_editions_of_before_are_in_the_lists_language(
+    env: Environment, blog: int, sink: Sink
+) -> None:
     """What was composed before the upgrade goes out as it is."""
     publish("Eins")
     digests.compose_due(env)

@@ -16,13 +16,13 @@ from newsletter.db.session import db, transaction
 from newsletter.html.sanitize import lines, plain
 from newsletter.models import (
     ConsentEvent,
+    ConsentText,
     MailingList,
     Subscriber,
     Subscription,
     Suppression,
     Tag,
     Topic,
-    Wording,
 )
 from newsletter.services.consent import remember
 from newsletter.services.digests.selection import packed
@@ -40,8 +40,12 @@ LISTS = ("blog", "news", "third")
 TOPICS = ("Yoga", "Walks; slow", "=Sums", 'The "best"', "a,b")
 
 texts = st.text(alphabet=st.characters(codec="utf-8"), max_size=40)
-names = st.one_of(st.sampled_from(['x \\" y', "'=1", "=HYPERLINK(1)", '"', "Zoë; =Z", "a,b\\"]), texts)
-moments = st.datetimes(datetime(1995, 1, 1), datetime(2090, 1, 1)).map(lambda at: at.replace(tzinfo=UTC))
+names = st.one_of(
+    st.sampled_from(['x \\" y', "'=1", "=HYPERLINK(1)", '"', "Zoë; =Z", "a,b\\"]), texts
+)
+moments = st.datetimes(datetime(1995, 1, 1), datetime(2090, 1, 1)).map(
+    lambda at: at.replace(tzinfo=UTC)
+)
 maybe = st.one_of(st.none(), moments)
 events = st.fixed_dictionaries(
     {
@@ -105,7 +109,9 @@ def test_everything_exported_comes_back_equal(
     count = export_subscribers.to_file(file)
     before, text = rows_of_everything(), file.read_text()
     again = import_file(lists, file)
-    assert (again.new, again.updated, again.rejected, again.rows) == (0, 0, 0, count), again.problems
+    assert (again.new, again.updated, again.rejected, again.rows) == (0, 0, 0, count), (
+        again.problems
+    )
     assert rows_of_everything() == before
     forget_everybody()
     planned = import_file(lists, file, dry_run=True)
@@ -129,7 +135,9 @@ def forget_everybody() -> None:
             session.execute(delete(model))
 
 
-def fill(env: Environment, everybody: list[dict[str, Any]], others: list[tuple[str, datetime, str]]) -> None:
+def fill(
+    env: Environment, everybody: list[dict[str, Any]], others: list[tuple[str, datetime, str]]
+) -> None:
     with transaction() as session:
         ids = {row.slug: row.id for row in session.scalars(select(MailingList))}
         chosen = {(row.list_id, row.name): row.id for row in session.scalars(select(Topic))}
@@ -141,18 +149,28 @@ def fill(env: Environment, everybody: list[dict[str, Any]], others: list[tuple[s
             )  # fmt: skip
             session.add(subscriber)
             session.flush()
-            session.add_all(Tag(subscriber_id=subscriber.id, tag=tag) for tag in clean(person["tags"]))
+            session.add_all(
+                Tag(subscriber_id=subscriber.id, tag=tag) for tag in clean(person["tags"])
+            )
             if person["suppressed"]:
                 suppress(env, email.lower(), person["suppressed"], START, "x; =1")
             for slug, values in sorted(person["subscriptions"].items()):
-                wanted = {chosen[ids[slug], name] for name in values["topics"] if (ids[slug], name) in chosen}
+                wanted = {
+                    chosen[ids[slug], name]
+                    for name in values["topics"]
+                    if (ids[slug], name) in chosen
+                }
                 everything = len(wanted) == len(TOPICS)
-                add_subscription(subscriber, ids[slug], values, "" if everything else packed(wanted))
+                add_subscription(
+                    subscriber, ids[slug], values, "" if everything else packed(wanted)
+                )
         for number, (reason, at, note) in enumerate(others):
             suppress(env, f"s{number}@example.com", reason, at, note)
 
 
-def add_subscription(subscriber: Subscriber, list_id: int, values: dict[str, Any], topic_ids: str) -> None:
+def add_subscription(
+    subscriber: Subscriber, list_id: int, values: dict[str, Any], topic_ids: str
+) -> None:
     """A subscription in one of the states that there are: an active one is confirmed and has not left."""
     status = values["status"]
     subscription = Subscription(
@@ -165,8 +183,13 @@ def add_subscription(subscriber: Subscriber, list_id: int, values: dict[str, Any
     )  # fmt: skip
     db.session.add(subscription)
     db.session.flush()
-    for event in values["events"] or [{"kind": "imported", "at": START, "source": "import", "wording": ""}]:
-        fields = {name: plain(value, limit=300) if isinstance(value, str) else value for name, value in event.items()}
+    for event in values["events"] or [
+        {"kind": "imported", "at": START, "source": "import", "wording": ""}
+    ]:
+        fields = {
+            name: plain(value, limit=300) if isinstance(value, str) else value
+            for name, value in event.items()
+        }
         wording = lines(event["wording"], limit=5000)
         fields["wording_hash"] = remember(db.session, wording, event["at"]) if wording else None  # type: ignore[arg-type]
         del fields["wording"]
@@ -201,12 +224,12 @@ def rows_of_everything() -> tuple[list[Any], list[Any], list[Any], list[Any]]:
         select(
             Subscriber.email, MailingList.slug, ConsentEvent.kind, ConsentEvent.at, ConsentEvent.source, ConsentEvent.form,
             ConsentEvent.page, ConsentEvent.ip, ConsentEvent.user_agent, ConsentEvent.message_id, ConsentEvent.note,
-            Wording.text,
+            ConsentText.text,
         )
         .join(Subscription, Subscription.id == ConsentEvent.subscription_id)
         .join(Subscription.subscriber)
         .join(Subscription.mailing_list)
-        .outerjoin(Wording, Wording.hash == ConsentEvent.wording_hash)
+        .outerjoin(ConsentText, ConsentText.hash == ConsentEvent.wording_hash)
         .order_by(ConsentEvent.id)
     )  # fmt: skip
     barred = select(

@@ -64,11 +64,15 @@ def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment
     signup.subscribe(env, "blog", SignUp("typed@example.com"), Evidence("form", ip="192.0.2.1"))
     suppressions.add(env, "complained@example.com", reason="complaint")
     file = env.settings.folder / "all.csv"
-    file.write_text("email\nleft@example.com\ntyped@example.com\nCOMPLAINED@example.com\nnew@example.com\n")
+    file.write_text(
+        "email\nleft@example.com\ntyped@example.com\nCOMPLAINED@example.com\nnew@example.com\n"
+    )
     done = import_subscribers.import_file(env, file, slug="blog", because="an old list")
     assert (done.rows, done.new, done.duplicate) == (4, 1, 3)
     assert not any("@" in problem for problem in done.problems)
-    statuses = {row.subscriber.email: row.status for row in db.session.scalars(select(Subscription))}
+    statuses = {
+        row.subscriber.email: row.status for row in db.session.scalars(select(Subscription))
+    }
     assert statuses == {
         "left@example.com": "unsubscribed",
         "typed@example.com": "pending",

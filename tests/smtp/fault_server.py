@@ -86,12 +86,16 @@ class FaultServer:
             return b"220 fault.example ESMTP\r\n"
         if command in ("EHLO", "HELO"):
             lines = ["fault.example", *self.ehlo]
-            return "".join(f"250{'-' if n < len(lines) - 1 else ' '}{x}\r\n" for n, x in enumerate(lines)).encode()
+            return "".join(
+                f"250{'-' if n < len(lines) - 1 else ' '}{x}\r\n" for n, x in enumerate(lines)
+            ).encode()
         if command == "RCPT" and not talk.open:
             return b"503 5.5.1 Need MAIL\r\n"
         if command == "DATA":
             return b"354 Go on\r\n" if talk.recipient else b"554 5.5.1 No valid recipients\r\n"
-        return {"QUIT": b"221 Bye\r\n", "AUTH": b"235 2.7.0 Welcome\r\n"}.get(command, b"250 2.0.0 Ok\r\n")
+        return {"QUIT": b"221 Bye\r\n", "AUTH": b"235 2.7.0 Welcome\r\n"}.get(
+            command, b"250 2.0.0 Ok\r\n"
+        )
 
     def _converse(self, connection: socket.socket, talk: Conversation) -> None:
         reader = connection.makefile("rb")
@@ -118,11 +122,20 @@ class FaultServer:
                 reader, talk.secure = connection.makefile("rb"), True
                 continue
             chunk = reader.read(int(line.split(" ")[1])) if command == "BDAT" else b""
-            answer = self._chunk(talk, line, chunk) if command == "BDAT" else self._answer(talk, command, line)
+            answer = (
+                self._chunk(talk, line, chunk)
+                if command == "BDAT"
+                else self._answer(talk, command, line)
+            )
             self._note(talk, command, line, answer)
             if not say(answer) or command == "QUIT":
                 return
-            if command == "DATA" and answer and answer.startswith(b"354") and not self._data(talk, reader, say):
+            if (
+                command == "DATA"
+                and answer
+                and answer.startswith(b"354")
+                and not self._data(talk, reader, say)
+            ):
                 return
 
     def _note(self, talk: Conversation, command: str, line: str, answer: bytes | None) -> None:
@@ -135,7 +148,9 @@ class FaultServer:
         elif command == "RSET":
             talk.open, talk.recipient = False, ""
 
-    def _data(self, talk: Conversation, reader: object, say: Callable[[bytes | None], bool]) -> bool:
+    def _data(
+        self, talk: Conversation, reader: object, say: Callable[[bytes | None], bool]
+    ) -> bool:
         lines = []
         while (line := reader.readline(1_000_000)) not in (b".\r\n", b""):  # type: ignore[attr-defined]
             lines.append(line[1:] if line.startswith(b".") else line)

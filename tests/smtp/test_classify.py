@@ -46,7 +46,9 @@ def test_only_a_dead_address_may_be_suppressed(cause: Cause, line: str) -> None:
     ("code", "status"),
     [(550, "5.1.1"), (554, "5.7.1"), (454, ""), (452, ""), (550, "5.4.5"), (451, "4.7.1")],
 )
-def test_what_is_about_us_is_charged_to_nobody_whatever_its_code(cause: Cause, code: int, status: str) -> None:
+def test_what_is_about_us_is_charged_to_nobody_whatever_its_code(
+    cause: Cause, code: int, status: str
+) -> None:
     if cause in (Cause.POLICY, Cause.PROTOCOL):  # known by their codes alone
         return
     for line in replies(cause):
@@ -61,7 +63,9 @@ def test_what_is_about_us_is_charged_to_nobody_whatever_its_code(cause: Cause, c
 
 @pytest.mark.parametrize("stage", ["CONNECT", "MAIL"])
 @pytest.mark.parametrize(("cause", "line"), LINES, ids=lambda value: str(value)[:70])
-def test_a_refused_sender_or_connection_is_never_about_a_recipient(stage: Stage, cause: Cause, line: str) -> None:
+def test_a_refused_sender_or_connection_is_never_about_a_recipient(
+    stage: Stage, cause: Cause, line: str
+) -> None:
     verdict = judge(read_reply(line)._replace(stage=stage))
     assert verdict.about != "recipient"
     assert not verdict.suppressible
@@ -189,9 +193,14 @@ def test_how_long_a_server_asks_to_wait(words: str, wait: timedelta | None) -> N
 
 
 def test_a_verdict_names_the_setting_that_helps() -> None:
-    assert judge(read_reply("454 Throttling failure: Maximum sending rate exceeded.")).setting == "smtp.max_per_second"
+    assert (
+        judge(read_reply("454 Throttling failure: Maximum sending rate exceeded.")).setting
+        == "smtp.max_per_second"
+    )
     assert "smtp.max_per_hour" in judge(read_reply("550 Daily user sending limit exceeded")).setting
-    assert judge(read_reply("421 Too many concurrent SMTP connections")).setting == "smtp.connections"
+    assert (
+        judge(read_reply("421 Too many concurrent SMTP connections")).setting == "smtp.connections"
+    )
     assert judge(read_reply("550 5.1.1 User unknown")).setting == ""
 
 
@@ -209,7 +218,9 @@ def test_552_is_about_the_message(stage: Stage, status: str, words: str) -> None
     )
 
 
-@pytest.mark.parametrize("line", ["550 5.1.8 domain does not exist", "550 5.1.7 address does not exist"])
+@pytest.mark.parametrize(
+    "line", ["550 5.1.8 domain does not exist", "550 5.1.7 address does not exist"]
+)
 def test_a_status_about_the_sender_is_about_no_recipient(line: str) -> None:
     assert judge(read_reply(line)).cause is Cause.SENDER
 
@@ -235,7 +246,9 @@ PROVIDERS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("rule", [*RULES, *LOOSE_RULES], ids=lambda rule: f"{rule.cause}-{rule.patterns[0][:20]}")
+@pytest.mark.parametrize(
+    "rule", [*RULES, *LOOSE_RULES], ids=lambda rule: f"{rule.cause}-{rule.patterns[0][:20]}"
+)
 def test_every_rule_names_its_source(rule: Rule) -> None:
     assert len(rule.source) > 20
     assert any(name in rule.source for name in (*PROVIDERS, "RFC"))

@@ -24,7 +24,9 @@ MESSAGES = int(os.environ.get("POSTFIX_MESSAGES", "400"))
 
 pytestmark = [pytest.mark.postfix, pytest.mark.xdist_group("postfix")]
 
-POSTFIX = shutil.which("postfix") or (shutil.which("postfix", path="/usr/sbin") if Path("/usr/sbin").exists() else None)
+POSTFIX = shutil.which("postfix") or (
+    shutil.which("postfix", path="/usr/sbin") if Path("/usr/sbin").exists() else None
+)
 
 
 @pytest.fixture
@@ -93,9 +95,14 @@ def test_postfix_takes_list_mail_without_a_warning(postfix: tuple[int, Path]) ->
     ]  # fmt: skip
     waiting = iter(messages)
     carrier = SmtpTransport(
-        [parse_server(f"smtp://127.0.0.1:{port}")], timeout=20, hello="news.example.com", connections=4
+        [parse_server(f"smtp://127.0.0.1:{port}")],
+        timeout=20,
+        hello="news.example.com",
+        connections=4,
     )
-    outcomes = [outcome for group in carrier.deliver(lambda: next(waiting, None)) for outcome in group]
+    outcomes = [
+        outcome for group in carrier.deliver(lambda: next(waiting, None)) for outcome in group
+    ]
     assert [outcome.result for outcome in outcomes] == ["accepted"] * MESSAGES
     assert all("queued as" in outcome.reply.text for outcome in outcomes)
     ends = time.monotonic() + 20 + MESSAGES / 50
@@ -103,5 +110,9 @@ def test_postfix_takes_list_mail_without_a_warning(postfix: tuple[int, Path]) ->
         time.sleep(0.2)
     said = log.read_text()
     assert said.count("status=sent") == MESSAGES
-    said = re.sub(r".*warning: file system clock is .*", "", said)  # a shared machine's, not the mail's
-    assert [line for line in said.splitlines() if re.search(r"warning|error|fatal|panic", line)] == []
+    said = re.sub(
+        r".*warning: file system clock is .*", "", said
+    )  # a shared machine's, not the mail's
+    assert [
+        line for line in said.splitlines() if re.search(r"warning|error|fatal|panic", line)
+    ] == []

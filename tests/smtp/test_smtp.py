@@ -27,7 +27,9 @@ def outgoing(number: int) -> Outgoing:
     return Outgoing(number, "ana@example.com", f"r{number}@example.com", DATA)
 
 
-def transport(server: FaultServer, *, timeout: float = 2, scheme: str = "smtp", **options: object) -> SmtpTransport:
+def transport(
+    server: FaultServer, *, timeout: float = 2, scheme: str = "smtp", **options: object
+) -> SmtpTransport:
     url = f"{scheme}://127.0.0.1:{server.port}"
     return SmtpTransport([parse_server(url)], timeout=timeout, hello="news.example.com", **options)  # type: ignore[arg-type]
 
@@ -45,7 +47,9 @@ def servers() -> Iterator[list[FaultServer]]:
         server.close()
 
 
-def make(servers: list[FaultServer], script: dict[str, Line] | None = None, **options: object) -> FaultServer:
+def make(
+    servers: list[FaultServer], script: dict[str, Line] | None = None, **options: object
+) -> FaultServer:
     servers.append(FaultServer(script, **options))  # type: ignore[arg-type]
     return servers[-1]
 
@@ -71,25 +75,34 @@ def test_a_connection_is_changed_now_and_then(servers: list[FaultServer]) -> Non
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA", "END"])
 @pytest.mark.parametrize("reply", [b"450 4.2.1 Later\r\n", b"550 5.1.1 No\r\n"])
-def test_p05_a_refusal_concerns_one_message_only(servers: list[FaultServer], stage: str, reply: bytes) -> None:
+def test_p05_a_refusal_concerns_one_message_only(
+    servers: list[FaultServer], stage: str, reply: bytes
+) -> None:
     good = b"354 Go on\r\n" if stage == "DATA" else b"250 2.0.0 Ok\r\n"
     server = make(servers, {stage: first(1, reply, good)})
     outcomes = deliver(transport(server), 3)
     assert results(outcomes) == ["refused", "accepted", "accepted"]
     assert (outcomes[0].stage, outcomes[0].reply.code) == (stage, int(reply[:3]))
-    assert [recipient for _, recipient, _ in server.accepted] == ["r2@example.com", "r3@example.com"]
+    assert [recipient for _, recipient, _ in server.accepted] == [
+        "r2@example.com",
+        "r3@example.com",
+    ]
     assert len(server.conversations) == 1
 
 
 @pytest.mark.parametrize("stage", ["MAIL", "RCPT", "DATA"])
-def test_p07_a_conversation_that_ends_early_is_no_attempt(servers: list[FaultServer], stage: str) -> None:
+def test_p07_a_conversation_that_ends_early_is_no_attempt(
+    servers: list[FaultServer], stage: str
+) -> None:
     good = b"354 Go on\r\n" if stage == "DATA" else b"250 2.0.0 Ok\r\n"
     server = make(servers, {stage: first(1, None, good)})
     assert results(deliver(transport(server), 3)) == ["unsent", "accepted", "accepted"]
 
 
 @pytest.mark.parametrize("answer", [None, b""], ids=["drop", "hang"])
-def test_p08_a_lost_answer_to_the_dot_is_in_doubt(servers: list[FaultServer], answer: bytes | None) -> None:
+def test_p08_a_lost_answer_to_the_dot_is_in_doubt(
+    servers: list[FaultServer], answer: bytes | None
+) -> None:
     server = make(servers, {"END": first(1, answer, b"250 Ok\r\n")})
     outcomes = deliver(transport(server, timeout=0.5), 3)
     assert results(outcomes) == ["in_doubt", "accepted", "accepted"]
@@ -128,7 +141,9 @@ def test_p09_answers_that_make_no_sense(servers: list[FaultServer], reply: bytes
 
 @pytest.mark.parametrize("command", ["CONNECT", "EHLO"])
 @pytest.mark.parametrize("drop", [b"250-\r\n" * 20, b"x" * 10], ids=["lines", "letters"])
-def test_p09_an_opening_without_an_end(servers: list[FaultServer], command: str, drop: bytes) -> None:
+def test_p09_an_opening_without_an_end(
+    servers: list[FaultServer], command: str, drop: bytes
+) -> None:
     def drip(talk: Conversation, text: str) -> bytes | None:
         while True:
             time.sleep(0.02)
@@ -150,12 +165,16 @@ def test_p06_refusals_are_handed_over_as_they_come(
     too_big = make(servers, ehlo=("PIPELINING", "SIZE 10"))
     for server in (everybody, too_big):
         waiting = iter([outgoing(number) for number in range(1, 200)])
-        groups = list(transport(server, connections=4).deliver(lambda waiting=waiting: next(waiting, None)))  # type: ignore[misc]
+        groups = list(
+            transport(server, connections=4).deliver(lambda waiting=waiting: next(waiting, None))
+        )  # type: ignore[misc]
         assert sum(map(len, groups)) == 199
         assert max(map(len, groups)) <= 2 * 4
 
 
-def test_p02_a_server_that_turns_further_connections_away_gets_fewer(servers: list[FaultServer]) -> None:
+def test_p02_a_server_that_turns_further_connections_away_gets_fewer(
+    servers: list[FaultServer],
+) -> None:
     """It lets everybody in, and says 421 to all as long as they are more than two."""
     server = make(servers)
 
@@ -171,7 +190,12 @@ def test_p02_a_server_that_turns_further_connections_away_gets_fewer(servers: li
 
 def test_p09_answers_in_several_lines_and_letters(servers: list[FaultServer]) -> None:
     server = make(
-        servers, {"RCPT": first(1, "550-5.1.1 Größe\r\n550 5.1.1 \x07unbekannt\r\n".encode("latin-1"), b"250 Ok\r\n")}
+        servers,
+        {
+            "RCPT": first(
+                1, "550-5.1.1 Größe\r\n550 5.1.1 \x07unbekannt\r\n".encode("latin-1"), b"250 Ok\r\n"
+            )
+        },
     )
     [outcome, _] = deliver(transport(server), 2)
     assert (outcome.reply.code, outcome.reply.enhanced) == (550, "5.1.1")
@@ -194,7 +218,9 @@ def test_p10_quit_may_fail(servers: list[FaultServer]) -> None:
     ],
     ids=["554", "421", "drop", "other"],
 )
-def test_p01_a_server_that_will_not_talk(servers: list[FaultServer], script: dict[str, Line]) -> None:
+def test_p01_a_server_that_will_not_talk(
+    servers: list[FaultServer], script: dict[str, Line]
+) -> None:
     server = make(servers, script)
     carrier = transport(server, timeout=0.5)
     waiting, outcomes = iter([outgoing(1), outgoing(2)]), []
@@ -227,7 +253,9 @@ def test_a_server_that_is_down_rests_and_the_next_takes_over(servers: list[Fault
     assert len(down.conversations) == 6
 
 
-def test_servers_are_used_in_turn_and_one_that_refuses_us_can_be_rested(servers: list[FaultServer]) -> None:
+def test_servers_are_used_in_turn_and_one_that_refuses_us_can_be_rested(
+    servers: list[FaultServer],
+) -> None:
     one, other = make(servers), make(servers)
     both = [parse_server(f"smtp://127.0.0.1:{server.port}") for server in (one, other)]
     carrier = SmtpTransport(both, timeout=1, hello="x", connections=2)
@@ -244,14 +272,18 @@ def test_servers_are_used_in_turn_and_one_that_refuses_us_can_be_rested(servers:
 
 def test_more_connections_are_opened_only_as_they_are_needed(servers: list[FaultServer]) -> None:
     server = make(servers)
-    carrier = SmtpTransport([parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=4)
+    carrier = SmtpTransport(
+        [parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=4
+    )
     deliver(carrier, 1)
     assert len(server.conversations) == 1
     deliver(carrier, 60)
     assert len(server.conversations) == 5
 
 
-def test_a_server_that_wants_no_more_connections_keeps_those_it_has(servers: list[FaultServer]) -> None:
+def test_a_server_that_wants_no_more_connections_keeps_those_it_has(
+    servers: list[FaultServer],
+) -> None:
     open_now: list[int] = []
 
     def greet(talk: Conversation, line: str) -> bytes:
@@ -259,7 +291,9 @@ def test_a_server_that_wants_no_more_connections_keeps_those_it_has(servers: lis
         return b"220 Hello\r\n" if len(open_now) <= 2 else b"421 4.7.0 Too many connections\r\n"
 
     server = make(servers, {"CONNECT": greet, "END": slow})
-    carrier = SmtpTransport([parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=2, hello="x", connections=6)
+    carrier = SmtpTransport(
+        [parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=2, hello="x", connections=6
+    )
     assert results(deliver(carrier, 60)) == ["accepted"] * 60
     assert {talk.number for talk in server.conversations if talk.count} <= set(open_now[:2])
 
@@ -271,9 +305,13 @@ def slow(talk: Conversation, line: str) -> bytes:
 
 def test_chunks_arrive_as_they_are(servers: list[FaultServer]) -> None:
     server = make(
-        servers, {"RCPT": first(3, b"550 5.1.1 No\r\n", b"250 Ok\r\n")}, ehlo=("PIPELINING", "CHUNKING", "DSN")
+        servers,
+        {"RCPT": first(3, b"550 5.1.1 No\r\n", b"250 Ok\r\n")},
+        ehlo=("PIPELINING", "CHUNKING", "DSN"),
     )
-    carrier = SmtpTransport([parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=2)
+    carrier = SmtpTransport(
+        [parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=2
+    )
     found = deliver(carrier, 50)
     assert sorted(results(found)) == ["accepted"] * 47 + ["refused"] * 3
     assert {data for _, _, data in server.accepted} == {DATA}
@@ -285,7 +323,9 @@ def test_what_is_accepted_and_not_handed_over_stays_within_two_a_connection(
     servers: list[FaultServer], ehlo: tuple[str, ...]
 ) -> None:
     server = make(servers, ehlo=ehlo)
-    carrier = SmtpTransport([parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=3)
+    carrier = SmtpTransport(
+        [parse_server(f"smtp://127.0.0.1:{server.port}")], timeout=1, hello="x", connections=3
+    )
     waiting = iter([outgoing(number) for number in range(1, 301)])
     known, most = 0, 0
     for group in carrier.deliver(lambda: next(waiting, None)):
@@ -330,10 +370,14 @@ def certificate(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("scheme", ["smtps", "smtp+starttls", "smtp"])
-def test_p01_certificates_are_verified(servers: list[FaultServer], certificate: Path, scheme: str) -> None:
+def test_p01_certificates_are_verified(
+    servers: list[FaultServer], certificate: Path, scheme: str
+) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    server = make(servers, context=context, implicit=scheme == "smtps", ehlo=("STARTTLS", "AUTH PLAIN"))
+    server = make(
+        servers, context=context, implicit=scheme == "smtps", ehlo=("STARTTLS", "AUTH PLAIN")
+    )
     with pytest.raises(TransportError, match="certificate"):
         deliver(transport(server, scheme=scheme), 1)
     assert server.accepted == []
@@ -343,7 +387,9 @@ def test_p01_certificates_are_verified(servers: list[FaultServer], certificate: 
     assert server.conversations[-1].secure
 
 
-def test_p01_a_wrong_password_is_one_line_without_it(servers: list[FaultServer], certificate: Path) -> None:
+def test_p01_a_wrong_password_is_one_line_without_it(
+    servers: list[FaultServer], certificate: Path
+) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     script = {"AUTH": always(b"535 5.7.8 Bad credentials pa55word\r\n")}
@@ -378,7 +424,9 @@ def test_a_token_instead_of_a_password(servers: list[FaultServer], certificate: 
 def test_waiting_is_no_end(servers: list[FaultServer]) -> None:
     server = make(servers)
     waiting = iter([outgoing(1), 0.01, 0.01, outgoing(2), None])
-    found = [outcome for group in transport(server).deliver(lambda: next(waiting)) for outcome in group]
+    found = [
+        outcome for group in transport(server).deliver(lambda: next(waiting)) for outcome in group
+    ]
     assert results(found) == ["accepted", "accepted"]
 
 
@@ -399,7 +447,9 @@ def test_a_caller_hears_something_while_a_server_takes_its_time(
 
 
 @pytest.mark.parametrize("command", ["CONNECT", "EHLO"])
-def test_p01_a_server_that_says_nothing_is_called_once(servers: list[FaultServer], command: str) -> None:
+def test_p01_a_server_that_says_nothing_is_called_once(
+    servers: list[FaultServer], command: str
+) -> None:
     server = make(servers, {command: always(b"")})
     with pytest.raises(TransportError, match="no answer in time"):
         deliver(transport(server, timeout=0.3), 1)
@@ -425,7 +475,14 @@ def test_a_wrong_address_is_refused(url: str) -> None:
         ("RCPT", 550, "5.1.1", "User unknown", "recipient", True),
         ("RCPT", 550, "5.1.10", "Null MX", "recipient", True),
         ("RCPT", 550, "", "No such user here", "recipient", True),
-        ("RCPT", 550, "5.5.0", "Requested action not taken: mailbox unavailable", "recipient", True),
+        (
+            "RCPT",
+            550,
+            "5.5.0",
+            "Requested action not taken: mailbox unavailable",
+            "recipient",
+            True,
+        ),
         ("RCPT", 550, "5.4.1", "Recipient address rejected: Access denied", "recipient", True),
         ("RCPT", 552, "5.2.2", "Mailbox full", "recipient", False),
         ("RCPT", 552, "", "Too many recipients", "temporary", False),
@@ -444,17 +501,23 @@ def test_a_wrong_address_is_refused(url: str) -> None:
         ("DATA", 503, "5.5.1", "Bad sequence", "us", False),
     ],
 )
-def test_b01_what_a_reply_means(stage: str, code: int, enhanced: str, text: str, kind: str, suppressible: bool) -> None:
+def test_b01_what_a_reply_means(
+    stage: str, code: int, enhanced: str, text: str, kind: str, suppressible: bool
+) -> None:
     verdict = judge(Outcome(1, "refused", stage, Reply(code, enhanced, text), "x"))  # type: ignore[arg-type]
     assert (verdict.kind, verdict.suppressible) == (kind, suppressible)
 
 
-REFUSED_CONNECTION = b"432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending\r\n"
+REFUSED_CONNECTION = (
+    b"432 4.3.2 Concurrent connections limit exceeded. Visit https://aka.ms/concurrent_sending\r\n"
+)
 
 
 @pytest.mark.parametrize("stage", ["CONNECT", "MAIL", "RCPT", "END"])
 @pytest.mark.parametrize(
-    "ehlo", [("PIPELINING",), ("PIPELINING", "CHUNKING"), ()], ids=["pipelining", "chunking", "none"]
+    "ehlo",
+    [("PIPELINING",), ("PIPELINING", "CHUNKING"), ()],
+    ids=["pipelining", "chunking", "none"],
 )
 def test_b23_a_refused_connection_teaches_the_limit_and_costs_no_message(
     servers: list[FaultServer], stage: str, ehlo: tuple[str, ...]
@@ -500,7 +563,9 @@ def test_h10_a_message_over_size_is_not_offered(servers: list[FaultServer]) -> N
     server = make(servers, ehlo=("PIPELINING", "SIZE 40"))
     [outcome] = deliver(transport(server), 1)
     assert (outcome.result, outcome.stage, outcome.reply.code) == ("unsent", "SIZE", 552)
-    assert outcome.reply.text == f"the message has {len(DATA)} octets, and the server takes 40 at most"
+    assert (
+        outcome.reply.text == f"the message has {len(DATA)} octets, and the server takes 40 at most"
+    )
     assert "MAIL" not in server.conversations[0].commands
 
 
@@ -525,7 +590,9 @@ def test_b29_the_servers_own_words_on_auth_are_told(
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    server = make(servers, {"AUTH": always(said)}, ehlo=("AUTH PLAIN",), context=context, implicit=True)
+    server = make(
+        servers, {"AUTH": always(said)}, ehlo=("AUTH PLAIN",), context=context, implicit=True
+    )
     there = parse_server(f"smtps://me%40x.org:pa55word@127.0.0.1:{server.port}")
     with pytest.raises(TransportError) as caught:
         deliver(SmtpTransport([there], timeout=1, hello="x", ca_file=str(certificate)), 1)
@@ -533,7 +600,9 @@ def test_b29_the_servers_own_words_on_auth_are_told(
     assert "pa55word" not in str(caught.value)
 
 
-def test_a_password_that_auth_cannot_carry_is_not_spelled_out(servers: list[FaultServer], certificate: Path) -> None:
+def test_a_password_that_auth_cannot_carry_is_not_spelled_out(
+    servers: list[FaultServer], certificate: Path
+) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     server = make(servers, ehlo=("AUTH PLAIN",), context=context, implicit=True)
@@ -569,7 +638,10 @@ def test_p1_a_servers_words_cannot_touch_a_terminal(harmful: str) -> None:
     assert shown == one_line(f"a{harmful}b")
     assert all(unicodedata.category(sign) not in ("Cc", "Cf", "Zl", "Zp") for sign in shown)
     assert shown[0] + shown[-1] == "ab"
-    assert one_line("Größe überschritten – 大きすぎます".encode()) == "Größe überschritten – 大きすぎます"
+    assert (
+        one_line("Größe überschritten – 大きすぎます".encode())
+        == "Größe überschritten – 大きすぎます"
+    )
     assert len(one_line("x" * 10_000)) == 500
 
 

@@ -55,7 +55,10 @@ def test_s09_what_is_no_text_is_no_address(typed: object) -> None:
 
 
 def test_s08_twins_share_a_key() -> None:
-    keys = {parse_address(typed).key for typed in ("User@EXAMPLE.com", "user@example.com", "USER@Example.Com")}
+    keys = {
+        parse_address(typed).key
+        for typed in ("User@EXAMPLE.com", "user@example.com", "USER@Example.Com")
+    }
     assert keys == {"user@example.com"}
     assert parse_address("a.b@example.com").key != parse_address("ab@example.com").key
 
@@ -75,7 +78,12 @@ def test_a_masked_address_shows_little() -> None:
     assert mask("nonsense") == "…"
 
 
-@given(st.from_regex(r"[A-Za-z0-9._+-]{1,70}@[A-Za-z0-9.-]{1,12}\.(com|test|x1|invalid|-a|xn--p1ai)", fullmatch=True))
+@given(
+    st.from_regex(
+        r"[A-Za-z0-9._+-]{1,70}@[A-Za-z0-9.-]{1,12}\.(com|test|x1|invalid|-a|xn--p1ai)",
+        fullmatch=True,
+    )
+)
 def test_s07_the_short_way_gives_the_verdict_of_the_long_one(typed: str) -> None:
     try:
         long_way = _validated(typed).ascii_email

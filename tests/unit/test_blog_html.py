@@ -77,7 +77,10 @@ def test_frames_films_and_sounds_leave_a_named_link_in_both_parts(posts: dict[st
         ("▶ walk.mp4", "https://blog.test/wp-content/uploads/2026/11/walk.mp4"),
         ("↗ Where we meet (maps.example)", "https://maps.example/embed?q=Berlin"),
     ):
-        assert re.search(rf'href="{re.escape(url)}[^"]*">(?:<img[^<>]*><br>)?<strong>{re.escape(name)}</strong>', html)
+        assert re.search(
+            rf'href="{re.escape(url)}[^"]*">(?:<img[^<>]*><br>)?<strong>{re.escape(name)}</strong>',
+            html,
+        )
         assert f"{name} <{url}" in text
     assert "i.ytimg.com/vi/dQw4w9WgXcQ" in html
     assert not re.search(r"<(?:iframe|audio|video|source)", html)
@@ -112,7 +115,10 @@ def test_frames_that_nobody_sees_leave_nothing(frame: str) -> None:
 
 
 def test_forms_go_with_their_words(posts: dict[str, str]) -> None:
-    assert html_to_text(posts["The form in a post"]) == "Would you like letters like these?\n\nSee you soon."
+    assert (
+        html_to_text(posts["The form in a post"])
+        == "Would you like letters like these?\n\nSee you soon."
+    )
     assert posts["Protected: For members"] == ""
 
 
@@ -138,7 +144,9 @@ def test_buttons_and_files_stay_links(posts: dict[str, str]) -> None:
     assert "Download" not in text
 
 
-def test_headings_quotes_captions_and_code_are_told_apart_in_the_text(posts: dict[str, str]) -> None:
+def test_headings_quotes_captions_and_code_are_told_apart_in_the_text(
+    posts: dict[str, str],
+) -> None:
     text = html_to_text(posts["A list, a quote, a caption"])
     assert "[A meadow in fog]\nThe meadow behind the house" in text
     assert "> Be quick, but do not hurry\n>\n> John Wooden" in text
@@ -148,7 +156,7 @@ def test_headings_quotes_captions_and_code_are_told_apart_in_the_text(posts: dic
 
 
 def test_an_excerpt_keeps_its_parts_apart(posts: dict[str, str]) -> None:
-    said = "Three things · Breathe · Walk · slowly · Rest · Be quick, but do not hurry · Slow is smooth"
+    said = "Three things · Breathe · Walk · slowly · DomainBackoff · Be quick, but do not hurry · Slow is smooth"
     assert excerpt(posts["A list, a quote, a caption"]) == said
     assert excerpt("<h2>Only</h2>") == "Only"
     assert excerpt("<p>" + "word " * 80 + "</p>", words=3) == "word word word …"

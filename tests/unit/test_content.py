@@ -67,7 +67,8 @@ def test_e07_no_entity_fills_a_slot() -> None:
     """A feed that writes the marks of a slot as entities must not get a reader's address into its links."""
     mark = "&#xE000;email&#57345;"
     html = clean_html(
-        f'<p>{mark}<a href="https://e.example/?{mark}">x</a><img src="https://e.example/{mark}">', base_url=BASE
+        f'<p>{mark}<a href="https://e.example/?{mark}">x</a><img src="https://e.example/{mark}">',
+        base_url=BASE,
     )
     assert "\ue000" not in html
     assert "\ue001" not in html
@@ -128,26 +129,37 @@ def test_e07_pictures_that_only_count_are_dropped(tag: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "size", ['width="100%"', 'style="width:100%"', 'style="width:10.5em"', 'width="20000"', 'width="auto"']
+    "size",
+    ['width="100%"', 'style="width:100%"', 'style="width:10.5em"', 'width="20000"', 'width="auto"'],
 )
 def test_pictures_of_another_size_are_kept(size: str) -> None:
     assert (
-        clean_html(f'<img src="a.jpg" {size}>', base_url="https://x.org/") == '<img alt="" src="https://x.org/a.jpg">'
+        clean_html(f'<img src="a.jpg" {size}>', base_url="https://x.org/")
+        == '<img alt="" src="https://x.org/a.jpg">'
     )
 
 
-@pytest.mark.parametrize("link", ["//javascript:alert(1)", "https://x.org:port/", "https://x.org:99999/"])
+@pytest.mark.parametrize(
+    "link", ["//javascript:alert(1)", "https://x.org:port/", "https://x.org:99999/"]
+)
 def test_e08_a_port_is_a_number_or_the_link_is_none(link: str) -> None:
     assert clean_html(f'<a href="{link}">x</a>', base_url=BASE) == "<a>x</a>"
 
 
 def test_pictures_keep_their_size_and_no_style() -> None:
-    html = clean_html('<img src="a.jpg" style="width:100%;border:1px" width=300px height="200" alt="A">', base_url=BASE)
-    assert html == '<img width="300" height="200" src="https://blog.example.com/post/a.jpg" alt="A">'
+    html = clean_html(
+        '<img src="a.jpg" style="width:100%;border:1px" width=300px height="200" alt="A">',
+        base_url=BASE,
+    )
+    assert (
+        html == '<img width="300" height="200" src="https://blog.example.com/post/a.jpg" alt="A">'
+    )
 
 
 def test_an_embedded_video_becomes_a_picture_with_a_link() -> None:
-    html = clean_html('<iframe src="https://www.youtube.com/embed/dQw4w9WgXcQ?rel=0"></iframe>', base_url=BASE)
+    html = clean_html(
+        '<iframe src="https://www.youtube.com/embed/dQw4w9WgXcQ?rel=0"></iframe>', base_url=BASE
+    )
     assert 'href="https://www.youtube.com/watch?v=dQw4w9WgXcQ"' in html
     assert "i.ytimg.com/vi/dQw4w9WgXcQ" in html
     assert "▶ YouTube</strong></a>" in html
@@ -170,7 +182,9 @@ def test_m01_m06_plain_text_ends_no_header() -> None:
     assert plain(None) == ""
 
 
-@pytest.mark.parametrize("grapheme", ["e\u0301", "👩\u200d👩\u200d👧", "👍\U0001f3fd", "🇩🇪", "❤\ufe0f"])
+@pytest.mark.parametrize(
+    "grapheme", ["e\u0301", "👩\u200d👩\u200d👧", "👍\U0001f3fd", "🇩🇪", "❤\ufe0f"]
+)
 def test_m10_shortening_splits_no_grapheme(grapheme: str) -> None:
     text = "ab" + grapheme * 5
     for limit in range(3, len(text)):

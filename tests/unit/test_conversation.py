@@ -18,7 +18,9 @@ DATA = b"Subject: x\r\n\r\nHello\r\n"
 
 
 def message(number: int, recipient: str = "", data: bytes = DATA) -> Outgoing:
-    return Outgoing(number, "ana@example.com", recipient or f"r{number}@example.com", data, f"d.{number}.ab=")
+    return Outgoing(
+        number, "ana@example.com", recipient or f"r{number}@example.com", data, f"d.{number}.ab="
+    )
 
 
 def envelope(number: int) -> bytes:
@@ -69,7 +71,9 @@ def test_without_pipelining_one_command_at_a_time() -> None:
     assert talk.advance(None) == DATA + b".\r\n"
 
 
-@pytest.mark.parametrize("answers", [b"250 ok\r\n550 no\r\n554 none\r\n", b"450 no\r\n503 x\r\n503 x\r\n"])
+@pytest.mark.parametrize(
+    "answers", [b"250 ok\r\n550 no\r\n554 none\r\n", b"450 no\r\n503 x\r\n503 x\r\n"]
+)
 def test_p05_after_a_refusal_the_next_begins_clean(answers: bytes) -> None:
     talk = Conversation("x", GROUPED)
     talk.advance(message(1))
@@ -195,7 +199,9 @@ def test_chunking_sends_a_transaction_at_once_and_two_ahead() -> None:
     assert talk.advance(message(2)) == b"RSET\r\n" + head % 2 + bdat, "it may follow a refusal"
     assert not talk.room
     assert talk.exposed == 2
-    talk.hear(b"250 ok\r\n550 5.1.1 no\r\n503 no recipients\r\n250 reset\r\n250 ok\r\n250 ok\r\n250 taken\r\n")
+    talk.hear(
+        b"250 ok\r\n550 5.1.1 no\r\n503 no recipients\r\n250 reset\r\n250 ok\r\n250 ok\r\n250 taken\r\n"
+    )
     assert results(talk) == [(1, "refused", "RCPT"), (2, "accepted", "END")]
 
 
@@ -261,7 +267,10 @@ def test_no_answer_in_time_to_a_group_makes_the_next_conversation_slower() -> No
     talk.give_up()
     assert talk.confused
     assert results(talk) == [(1, "unsent", "MAIL")]
-    assert Conversation("x", GROUPED, grouped=False).advance(message(1)) == b"MAIL FROM:<ana@example.com>\r\n"
+    assert (
+        Conversation("x", GROUPED, grouped=False).advance(message(1))
+        == b"MAIL FROM:<ana@example.com>\r\n"
+    )
 
 
 ANSWERS = st.sampled_from(

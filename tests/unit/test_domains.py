@@ -73,7 +73,10 @@ def test_spf_follows_a_redirect_to_its_end_and_never_in_a_circle() -> None:
 
 
 def test_spf_more_than_ten_hosts_of_an_mx_are_an_error() -> None:
-    ask = dns(("a.example", "TXT", "v=spf1 mx -all"), *(("a.example", "MX", f"1 m{n}.example") for n in range(11)))
+    ask = dns(
+        ("a.example", "TXT", "v=spf1 mx -all"),
+        *(("a.example", "MX", f"1 m{n}.example") for n in range(11)),
+    )
     assert "11 MX" in spf.examine("a.example", ask).problems[0]
 
 
@@ -103,7 +106,12 @@ def test_spf_two_records_are_none_and_a_swarm_of_includes_ends() -> None:
     ask = dns(("a.example", "TXT", "v=spf1 -all"), ("a.example", "TXT", "v=spf1 ~all"))
     assert "2 SPF records" in spf.examine("a.example", ask).problems[0]
     names = [f"n{number}.example" for number in range(40)]
-    swarm = FakeDns({(name, "TXT"): ["v=spf1 " + " ".join(f"include:{other}" for other in names)] for name in names})
+    swarm = FakeDns(
+        {
+            (name, "TXT"): ["v=spf1 " + " ".join(f"include:{other}" for other in names)]
+            for name in names
+        }
+    )
     found = spf.examine("n0.example", swarm)
     assert "more than" in "; ".join(found.problems)
     assert len(swarm.asked) < 200
@@ -171,10 +179,17 @@ def test_dkim_keys() -> None:
         ("tiny._domainkey.a.example", "TXT", f"p={public_key(512)}"),
         ("gone._domainkey.a.example", "TXT", "v=DKIM1; p="),
         ("test._domainkey.a.example", "TXT", f"v=DKIM1; t=s:y; p={public_key(2048)}"),
-        ("ed._domainkey.a.example", "TXT", "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="),
+        (
+            "ed._domainkey.a.example",
+            "TXT",
+            "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+        ),
         ("default._domainkey.a.example", "TXT", f"v=DKIM1; p={public_key(2048)}"),
     )
-    keys = {name: dkim.examine("a.example", name, ask) for name in ("good", "ed", "short", "tiny", "gone", "test")}
+    keys = {
+        name: dkim.examine("a.example", name, ask)
+        for name in ("good", "ed", "short", "tiny", "gone", "test")
+    }
     said = {name: key.problems + key.notes for name, key in keys.items()}
     assert said["good"] == said["ed"] == []
     assert "1024 bits" in said["short"][0]
@@ -184,7 +199,9 @@ def test_dkim_keys() -> None:
     assert dkim.examine("a.example", "none", ask).record == ""
     assert [key.selector for key in dkim.usual("a.example", ask)] == ["default"]
     ask.records["mail._domainkey.a.example", "TXT"] = ["v=DKIM1; p="]
-    assert [key.selector for key in dkim.usual("a.example", ask)] == ["default"], "what a rotation leaves behind"
+    assert [key.selector for key in dkim.usual("a.example", ask)] == ["default"], (
+        "what a rotation leaves behind"
+    )
 
 
 @pytest.mark.parametrize(
@@ -211,7 +228,9 @@ def test_a_sample_shows_who_signed_it_and_what() -> None:
         b"From: Ana <ana@a.example>\r\nSubject: x\r\n\r\nBody"
     )
     assert found.sender == "a.example"
-    assert found.signatures == (dkim.Signature("a.example", "mail", ("from", "to", "subject", "list-unsubscribe")),)
+    assert found.signatures == (
+        dkim.Signature("a.example", "mail", ("from", "to", "subject", "list-unsubscribe")),
+    )
     assert dkim.sample(b"\xff\x00nonsense").signatures == ()
     assert dkim.sample(b"DKIM-Signature: d=a.example; s=\x1b[2Jx\r\n\r\n").signatures == ()
 
@@ -259,7 +278,9 @@ def test_a_real_answer_over_the_wire() -> None:
                 asked.append(key[0])
                 answer = dns.message.make_response(query)
                 if key in answers:
-                    answer.answer.append(dns.rrset.from_text(key[0], 60, "IN", key[1], answers[key]))
+                    answer.answer.append(
+                        dns.rrset.from_text(key[0], 60, "IN", key[1], answers[key])
+                    )
                 else:
                     answer.set_rcode(dns.rcode.NXDOMAIN)
                 server.sendto(answer.to_wire(), address)

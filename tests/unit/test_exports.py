@@ -24,7 +24,9 @@ from newsletter.import_formats.types import Person
 from tests.platforms import FILES
 
 
-def read(tmp_path: Path, content: bytes | str, name: str = "x.csv", told: str | None = None) -> list[Person | Row]:
+def read(
+    tmp_path: Path, content: bytes | str, name: str = "x.csv", told: str | None = None
+) -> list[Person | Row]:
     file = tmp_path / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with opened(file, told) as found:
@@ -35,7 +37,9 @@ def people(tmp_path: Path, content: bytes | str, name: str = "x.csv") -> dict[st
     return {row.email: row for row in read(tmp_path, content, name) if isinstance(row, Person)}
 
 
-@pytest.mark.parametrize(("name", "content", "platform", "words"), FILES, ids=[file[0] for file in FILES])
+@pytest.mark.parametrize(
+    ("name", "content", "platform", "words"), FILES, ids=[file[0] for file in FILES]
+)
 def test_c01_c02_the_exports_of_every_platform(
     tmp_path: Path, name: str, content: str, platform: str, words: dict[str, str]
 ) -> None:
@@ -49,11 +53,19 @@ def test_c01_c02_the_exports_of_every_platform(
     assert len(rows) == len(words)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
+)
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
-def test_c04_encodings_delimiters_and_line_ends(tmp_path: Path, encoding: str, end: str, mark: str) -> None:
-    table = [['"Name"', '"E-Mail"'], ["Jürgen", "j@example.com"], [f'"Zoë{mark} ""Z"""', "z@example.com"]]
+def test_c04_encodings_delimiters_and_line_ends(
+    tmp_path: Path, encoding: str, end: str, mark: str
+) -> None:
+    table = [
+        ['"Name"', '"E-Mail"'],
+        ["Jürgen", "j@example.com"],
+        [f'"Zoë{mark} ""Z"""', "z@example.com"],
+    ]
     found = people(tmp_path, end.join(mark.join(row) for row in table).encode(encoding))
     assert {email: person.name for email, person in found.items()} == {
         "j@example.com": "Jürgen", "z@example.com": 'Zoë "Z"' if mark == "\t" else f'Zoë{mark} "Z"',
@@ -61,7 +73,9 @@ def test_c04_encodings_delimiters_and_line_ends(tmp_path: Path, encoding: str, e
 
 
 def test_c04_what_excel_wrote_on_a_mac(tmp_path: Path) -> None:
-    found = people(tmp_path, "Name;E-Mail\rJürgen Müßig;j@example.com\rZoë;z@example.com\r".encode("mac_roman"))
+    found = people(
+        tmp_path, "Name;E-Mail\rJürgen Müßig;j@example.com\rZoë;z@example.com\r".encode("mac_roman")
+    )
     assert [person.name for person in found.values()] == ["Jürgen Müßig", "Zoë"]
 
 
@@ -111,23 +125,32 @@ def test_c04_a_hundred_thousand_open_quotation_marks_are_no_trap(tmp_path: Path)
         (b"%PDF-1.7", "PDF"), (b"\x1f\x8b", "compressed"), (b"sep=;\n", "empty"),
     ],
 )  # fmt: skip
-def test_what_is_no_table_of_subscribers_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+def test_what_is_no_table_of_subscribers_is_refused(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
     with pytest.raises(Refused, match=said):
         read(tmp_path, content)
 
 
 def test_a_header_is_found_below_a_title_and_by_what_is_under_it(tmp_path: Path) -> None:
-    assert set(people(tmp_path, "My readers,,\n,,\nName,E-mail,City\nAna,a@example.com,Berlin\n")) == {"a@example.com"}
+    assert set(
+        people(tmp_path, "My readers,,\n,,\nName,E-mail,City\nAna,a@example.com,Berlin\n")
+    ) == {"a@example.com"}
     assert set(people(tmp_path, "Who,Contact\nAna,a@example.com\nBob,b@example.com\n")) == {
         "a@example.com",
         "b@example.com",
     }
     assert set(people(tmp_path, "Email,Email status\na@example.com,ok\n")) == {"a@example.com"}
-    assert set(people(tmp_path, "Ana,a@example.com\nBob,b@example.com\n")) == {"a@example.com", "b@example.com"}
+    assert set(people(tmp_path, "Ana,a@example.com\nBob,b@example.com\n")) == {
+        "a@example.com",
+        "b@example.com",
+    }
 
 
 def test_a_place_is_no_status(tmp_path: Path) -> None:
-    found = people(tmp_path, "email,city,state\na@example.com,LA,California\nb@example.com,NY,unsubscribed\n")
+    found = people(
+        tmp_path, "email,city,state\na@example.com,LA,California\nb@example.com,NY,unsubscribed\n"
+    )
     assert [found[email].word for email in ("a@example.com", "b@example.com")] == ["silent", "no"]
 
 
@@ -150,7 +173,10 @@ def test_c02_a_status_counts_without_a_header(tmp_path: Path) -> None:
 
 
 def test_c04_a_line_of_megabytes_is_one_row_and_what_it_holds_is_nobody(tmp_path: Path) -> None:
-    rows = read(tmp_path, "email,name\na@example.com," + "z@example.com,x " * 200_000 + "\nb@example.com,Bob\n")
+    rows = read(
+        tmp_path,
+        "email,name\na@example.com," + "z@example.com,x " * 200_000 + "\nb@example.com,Bob\n",
+    )
     assert [row.line for row in rows] == [2, 3]
     assert isinstance(rows[0], Row)
     assert "too long" in rows[0].problem
@@ -158,13 +184,19 @@ def test_c04_a_line_of_megabytes_is_one_row_and_what_it_holds_is_nobody(tmp_path
 
 
 def test_in_a_file_of_nobody_knows_whose_active_is_no_consent(tmp_path: Path) -> None:
-    found = people(tmp_path, "email,status\na@example.com,active\nb@example.com,subscribed\nc@example.com,Bounced\n")
+    found = people(
+        tmp_path,
+        "email,status\na@example.com,active\nb@example.com,subscribed\nc@example.com,Bounced\n",
+    )
     assert [found[f"{letter}@example.com"].word for letter in "abc"] == ["silent", "yes", "bounced"]
 
 
 def test_evidence_is_kept(tmp_path: Path) -> None:
     person = people(tmp_path, FILES[0][1], "subscribed.csv")["a@example.com"]
-    assert person.note == "Mailchimp: asked 2018-02-12 10:54 UTC, confirmed 2018-02-12 10:55 UTC, subscribed"
+    assert (
+        person.note
+        == "Mailchimp: asked 2018-02-12 10:54 UTC, confirmed 2018-02-12 10:55 UTC, subscribed"
+    )
     assert person.consented_at == datetime(2018, 2, 12, 10, 55, tzinfo=UTC)
     assert person.created_at == datetime(2018, 2, 12, 10, 54, 27, tzinfo=UTC)
     assert (person.name, person.ip, person.tags) == ("Ana Coach", "1.2.3.5", ("Editors", "Vip"))
@@ -213,15 +245,23 @@ def header_and_rows(*rows: str) -> str:
     return "\n".join(rows) + "\n"
 
 
-@pytest.mark.parametrize("name", ["mailchimp_unsubscribed.csv", "Unsubscribed members.csv", "unsubscribers.csv"])
+@pytest.mark.parametrize(
+    "name", ["mailchimp_unsubscribed.csv", "Unsubscribed members.csv", "unsubscribers.csv"]
+)
 def test_c02_a_file_named_for_those_who_left_makes_nobody_active(tmp_path: Path, name: str) -> None:
     content = header_and_rows("email,status,subscribed_at", "a@example.com,active,2020-01-01")
     assert people(tmp_path, content, name)["a@example.com"].word == "no"
-    assert people(tmp_path, content, "subscribed_members_export_1.csv")["a@example.com"].word == "yes"
+    assert (
+        people(tmp_path, content, "subscribed_members_export_1.csv")["a@example.com"].word == "yes"
+    )
 
 
 def test_c02_of_two_columns_with_one_name_the_stricter_counts(tmp_path: Path) -> None:
-    rows = ("email,status,status", "a@example.com,subscribed,unsubscribed", "b@example.com,cleaned,subscribed")
+    rows = (
+        "email,status,status",
+        "a@example.com,subscribed,unsubscribed",
+        "b@example.com,cleaned,subscribed",
+    )
     found = people(tmp_path, header_and_rows(*rows))
     assert [found[email].word for email in ("a@example.com", "b@example.com")] == ["no", "bounced"]
 
@@ -239,8 +279,15 @@ def test_c02_status_words_of_other_languages(tmp_path: Path, said: str, word: st
 
 
 def test_a_table_in_the_middle_of_which_its_header_comes_again(tmp_path: Path) -> None:
-    rows = read(tmp_path, "email,status\na@example.com,subscribed\nemail,status\n\0\0\0\0\nb@example.com,subscribed\n")
-    assert [row.email for row in rows if isinstance(row, Person)] == ["a@example.com", "email", "b@example.com"]
+    rows = read(
+        tmp_path,
+        "email,status\na@example.com,subscribed\nemail,status\n\0\0\0\0\nb@example.com,subscribed\n",
+    )
+    assert [row.email for row in rows if isinstance(row, Person)] == [
+        "a@example.com",
+        "email",
+        "b@example.com",
+    ]
 
 
 # ── archives and workbooks ─────────────────────────────────────────────────────────────────────────
@@ -266,7 +313,9 @@ def workbook(*sheets: list[list[object]]) -> bytes:
     return out.getvalue()
 
 
-def every(tmp_path: Path, content: bytes, name: str) -> tuple[dict[str, str], list[str], tuple[str, ...]]:
+def every(
+    tmp_path: Path, content: bytes, name: str
+) -> tuple[dict[str, str], list[str], tuple[str, ...]]:
     """What the rows of all tables in a file say, which tables were read, and which were not."""
     (tmp_path / name).write_bytes(content)
     words, names, passed = {}, [], ()
@@ -279,7 +328,9 @@ def every(tmp_path: Path, content: bytes, name: str) -> tuple[dict[str, str], li
 
 def test_c01_the_archive_of_an_audience_is_read_whole(tmp_path: Path) -> None:
     parts = {name: content for name, content, platform, _ in FILES if platform == "mailchimp"}
-    words, names, passed = every(tmp_path, archive(**parts, **{"__MACOSX__._cleaned.csv": b"\0\5"}), "audience.zip")
+    words, names, passed = every(
+        tmp_path, archive(**parts, **{"__MACOSX__._cleaned.csv": b"\0\5"}), "audience.zip"
+    )
     assert len(names) == len(parts)
     assert (set(words), passed) == ({"a@example.com", "b@example.com", "c@example.com"}, ())
 
@@ -287,7 +338,9 @@ def test_c01_the_archive_of_an_audience_is_read_whole(tmp_path: Path) -> None:
 def test_c01_who_opened_which_mail_is_no_subscriber(tmp_path: Path) -> None:
     content = next(content for _, content, platform, _ in FILES if platform == "substack")
     opens = "post_id,timestamp,email\n1,2024-01-01,gone@example.com\n"
-    found = every(tmp_path, archive(**{"email_list.csv": content, "posts__1.opens.csv": opens}), "export.zip")
+    found = every(
+        tmp_path, archive(**{"email_list.csv": content, "posts__1.opens.csv": opens}), "export.zip"
+    )
     assert "gone@example.com" not in found[0]
     assert found[1:] == (["email_list.csv"], ("1.opens.csv",))
     with pytest.raises(Refused, match="several tables of addresses"):
@@ -303,7 +356,9 @@ def test_c01_a_workbook_is_read_by_its_first_sheet_with_addresses(tmp_path: Path
         [None, None, None, None],
         [5, "=1+1", True, 2.0],
     ]
-    words, names, passed = every(tmp_path, workbook([["notes"]], people_there, [["c@example.com"]]), "readers.xlsx")
+    words, names, passed = every(
+        tmp_path, workbook([["notes"]], people_there, [["c@example.com"]]), "readers.xlsx"
+    )
     assert words == {"a@example.com": "yes", "b@example.com": "no", "": "unknown"}
     assert (names, passed) == (["sheet 2 (Sheet1)"], ("sheet 1 (Sheet)", "sheet 3 (Sheet2)"))
     assert every(tmp_path, workbook([["c@example.com"]], []), "one.xlsx")[1:] == ([""], ())
@@ -323,7 +378,9 @@ def test_c01_a_workbook_is_read_by_its_first_sheet_with_addresses(tmp_path: Path
     ],
     ids=["no table", "cut off", "no workbook", "broken inside", "many"],
 )  # fmt: skip
-def test_archives_that_cannot_be_read_are_refused(tmp_path: Path, content: bytes, said: str) -> None:
+def test_archives_that_cannot_be_read_are_refused(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
     with pytest.raises(Refused, match=said):
         every(tmp_path, content, "x.zip")
 
@@ -331,7 +388,11 @@ def test_archives_that_cannot_be_read_are_refused(tmp_path: Path, content: bytes
 def test_what_an_archive_holds_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = archive(**{"a.csv": "email\n" + "a@example.com\n" * 100_000})
     with pytest.raises(Refused, match="holds far more than its size"):
-        every(tmp_path, archive(**{"a.csv": "email\na@example.com\n" + "\n" * (17 << 20)}), "lines.zip")
+        every(
+            tmp_path,
+            archive(**{"a.csv": "email\na@example.com\n" + "\n" * (17 << 20)}),
+            "lines.zip",
+        )
     monkeypatch.setattr(unpacking, "FLOOR", 1000)
     with pytest.raises(Refused, match="holds far more than its size"):
         every(tmp_path, bomb, "bomb.zip")
@@ -349,7 +410,10 @@ def sheets(content: str, *, times: int = 1) -> bytes:
     book.save(packed)
     space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
     sheet = f'<worksheet xmlns="{space}"><sheetData>{content}</sheetData></worksheet>'
-    with zipfile.ZipFile(packed) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+    with (
+        zipfile.ZipFile(packed) as source,
+        zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
         for name in source.namelist():
             data = source.read(name)
             if name == "xl/_rels/workbook.xml.rels":
@@ -368,28 +432,47 @@ ADDRESS = '<row r="1"><c r="A1" t="inlineStr"><is><t>a@example.com</t></is></c><
         '<row r="1048576"><c r="A1048576"><v>1</v></c></row>',
         f"<row>{'<c><v>1</v></c>' * 100}</row>" * 2000,
         f"<!--{'x' * 300_000}-->",
-        "".join(f'<row><c t="inlineStr"><is><t>{"x" * 1000}</t></is></c></row>' for _ in range(300)),
+        "".join(
+            f'<row><c t="inlineStr"><is><t>{"x" * 1000}</t></is></c></row>' for _ in range(300)
+        ),
     ],
-    ids=["wide rows", "a gap of a million rows", "many cells", "one member as many sheets", "many characters"],
+    ids=[
+        "wide rows",
+        "a gap of a million rows",
+        "many cells",
+        "one member as many sheets",
+        "many characters",
+    ],
 )
 def test_p3_a_small_workbook_cannot_keep_the_program_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str
 ) -> None:
     """Each would run for minutes without bounds; here the bounds are a tenth, so that the test is quick."""
-    for name, value in (("FLOOR", 1 << 20), ("CELLS_IN_ALL", 2_000_000), ("FILLED_AT_LEAST", 100_000)):
+    for name, value in (
+        ("FLOOR", 1 << 20),
+        ("CELLS_IN_ALL", 2_000_000),
+        ("FILLED_AT_LEAST", 100_000),
+    ):
         monkeypatch.setattr(unpacking, name, value)
     with pytest.raises(Refused, match="too large to be read as a workbook"):
         every(tmp_path, sheets(ADDRESS + content, times=5), "bomb.xlsx")
 
 
 def test_p3_an_ordinary_workbook_is_far_from_the_bounds(tmp_path: Path) -> None:
-    rows: list[list[object]] = [["Email", "Name"], *([f"r{at}@example.com", f"Name {at}"] for at in range(3000))]
+    rows: list[list[object]] = [
+        ["Email", "Name"],
+        *([f"r{at}@example.com", f"Name {at}"] for at in range(3000)),
+    ]
     assert len(every(tmp_path, workbook(rows), "readers.xlsx")[0]) == 3000
 
 
 def test_names_in_an_archive_lead_nowhere_and_move_no_cursor(tmp_path: Path) -> None:
     hostile = archive(
-        **{"../../\x1b[2Jevil.csv": "email\na@example.com\n", "b.csv": "x\n1\n", f"{'n' * 300}.csv": "x\n"}
+        **{
+            "../../\x1b[2Jevil.csv": "email\na@example.com\n",
+            "b.csv": "x\n1\n",
+            f"{'n' * 300}.csv": "x\n",
+        }
     )
     words, names, _ = every(tmp_path, hostile, "x.zip")
     assert words == {"a@example.com": "silent"}
@@ -398,20 +481,35 @@ def test_names_in_an_archive_lead_nowhere_and_move_no_cursor(tmp_path: Path) -> 
 
 
 def test_h2_the_standard_is_tried_first(tmp_path: Path) -> None:
-    rows = ['a@example.com,"x \\"" y",1', 'b@example.com,"ends with \\",2', 'c@example.com,"say ""hi""",3']
+    rows = [
+        'a@example.com,"x \\"" y",1',
+        'b@example.com,"ends with \\",2',
+        'c@example.com,"say ""hi""",3',
+    ]
     found = people(tmp_path, "email,name,n\n" + "\n".join(rows) + "\n")
     assert [person.name for person in found.values()] == ['x \\" y', "ends with \\", 'say "hi"']
 
 
 def test_h2_another_dialect_holds_for_the_whole_file(tmp_path: Path) -> None:
-    rows = ['a@example.com,"says \\"hi\\", twice",1', 'b@example.com,"a ""b"" c:\\x",2', 'c@example.com,"x \\"\\" y",3']
+    rows = [
+        'a@example.com,"says \\"hi\\", twice",1',
+        'b@example.com,"a ""b"" c:\\x",2',
+        'c@example.com,"x \\"\\" y",3',
+    ]
     found = people(tmp_path, "email,name,n\n" + "\n".join(rows) + "\n")
-    assert [person.name for person in found.values()] == ['says "hi", twice', 'a "b" c:\\x', 'x "" y']
+    assert [person.name for person in found.values()] == [
+        'says "hi", twice',
+        'a "b" c:\\x',
+        'x "" y',
+    ]
 
 
 def test_h2_never_for_a_file_of_ours(tmp_path: Path) -> None:
     header = "email,list,status,cadence,name"
-    rows = ['a@example.com,blog,active,weekly,"x \\"" y"', 'b@example.com,blog,active,weekly,"bad \\" one, two"']
+    rows = [
+        'a@example.com,blog,active,weekly,"x \\"" y"',
+        'b@example.com,blog,active,weekly,"bad \\" one, two"',
+    ]
     found = people(tmp_path, header + "\n" + "\n".join(rows) + "\n")
     assert found["a@example.com"].name == 'x \\" y'
 
@@ -422,7 +520,9 @@ def test_h5_more_cells_than_the_header_are_counted(tmp_path: Path) -> None:
     assert {email: (person.extra, person.word) for email, person in found.items()} == {
         "a@example.com": (2, "unknown"), "b@example.com": (0, "silent"), "c@example.com": (0, "silent"),
     }  # fmt: skip
-    assert people(tmp_path, "email,name\na@example.com,Coach, Ana\n")["a@example.com"].word == "silent"
+    assert (
+        people(tmp_path, "email,name\na@example.com,Coach, Ana\n")["a@example.com"].word == "silent"
+    )
 
 
 def test_h6_the_columns_that_were_found_are_named(tmp_path: Path) -> None:

@@ -8,7 +8,11 @@ from hypothesis import strategies as st
 
 from newsletter.feeds.dates import read_date
 
-NOON, MORNING, DAY = "2024-03-04T12:00:00+00:00", "2024-03-04T09:00:00+00:00", "2024-03-04T00:00:00+00:00"
+NOON, MORNING, DAY = (
+    "2024-03-04T12:00:00+00:00",
+    "2024-03-04T09:00:00+00:00",
+    "2024-03-04T00:00:00+00:00",
+)
 
 
 @pytest.mark.parametrize(

@@ -125,11 +125,18 @@ def loopback(host: str, port: int, *rest: object) -> list[tuple[Any, ...]]:
 
 
 def fetcher(certificate: Path, **options: Any) -> Fetcher:
-    values = {"deadline": DEADLINE, "read_timeout": 20.0, "connect_timeout": 20.0, "resolve": loopback} | options
+    values = {
+        "deadline": DEADLINE,
+        "read_timeout": 20.0,
+        "connect_timeout": 20.0,
+        "resolve": loopback,
+    } | options
     return Fetcher(user_agent="tests", allow_private=True, ca_certs=str(certificate), **values)
 
 
-def test_the_deadline_holds_over_tls_in_every_phase(slow_server: TlsServer, certificate: Path) -> None:
+def test_the_deadline_holds_over_tls_in_every_phase(
+    slow_server: TlsServer, certificate: Path
+) -> None:
     begun = time.monotonic()
     with pytest.raises(FeedUnavailable):
         fetcher(certificate)(f"https://blog.example:{slow_server.port}/feed")
@@ -169,7 +176,9 @@ def test_a_whole_answer_over_tls_is_read(certificate: Path) -> None:
             wrapped.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(feed) + feed)
 
     server = TlsServer(certificate, serve)
-    assert fetcher(certificate, deadline=20.0)(f"https://blog.example:{server.port}/feed").body == feed
+    assert (
+        fetcher(certificate, deadline=20.0)(f"https://blog.example:{server.port}/feed").body == feed
+    )
     server.close()
 
 
@@ -195,5 +204,7 @@ def test_no_resolver_keeps_the_process_from_ending() -> None:
         "try:\n    fetch('http://blog.example/')\n"
         "except FeedUnavailable as error:\n    print(error.reason)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=60, text=True, check=True
+    )
     assert done.stdout.strip() == "took too long to answer"

@@ -35,7 +35,11 @@ def fetcher(**options: Any) -> Fetcher:
 
 def test_a_feed_is_fetched(server: FeedsServer) -> None:
     url = server.page(
-        "/feed", FEED, ETag='"1"', Last_Modified="Tue, 24 Nov 2026 09:00:00 GMT", Cache_Control="max-age=900"
+        "/feed",
+        FEED,
+        ETag='"1"',
+        Last_Modified="Tue, 24 Nov 2026 09:00:00 GMT",
+        Cache_Control="max-age=900",
     )
     found = fetcher()(url)
     assert (found.status, found.body, found.etag, found.max_age) == (200, FEED, '"1"', 900)
@@ -85,7 +89,10 @@ def test_f02_private_addresses_are_refused(host: str) -> None:
 
 def test_f02_a_name_that_leads_into_a_private_network_is_refused(server: FeedsServer) -> None:
     def resolve(host: str, port: int, *rest: object) -> list[tuple[Any, ...]]:
-        answers = {"evil.example": ["93.184.216.34", "127.0.0.1"], "nat.example": ["64:ff9b::a00:1"]}[host]
+        answers = {
+            "evil.example": ["93.184.216.34", "127.0.0.1"],
+            "nat.example": ["64:ff9b::a00:1"],
+        }[host]
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in answers]
 
     for host in ("evil.example", "nat.example"):
@@ -116,9 +123,13 @@ class Internet:
     def resolve(self, host: str, port: int, *rest: int) -> list[tuple[Any, ...]]:
         if host == "rebinding.example":  # public when it is asked first, private ever after
             self.rebinds += 1
-            return socket.getaddrinfo("93.184.216.34" if self.rebinds == 1 else "127.0.0.1", port, *rest)
+            return socket.getaddrinfo(
+                "93.184.216.34" if self.rebinds == 1 else "127.0.0.1", port, *rest
+            )
         names = self.PUBLIC.get(host)
-        return [found for name in names or [host] for found in socket.getaddrinfo(name, port, *rest)]
+        return [
+            found for name in names or [host] for found in socket.getaddrinfo(name, port, *rest)
+        ]
 
     def connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
         self.connected.append(address[0])
@@ -139,16 +150,22 @@ class Internet:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("hops", [0, 4])
-def test_f02_f03_no_hop_leads_into_a_private_network(server: FeedsServer, target: str, hops: int) -> None:
+def test_f02_f03_no_hop_leads_into_a_private_network(
+    server: FeedsServer, target: str, hops: int
+) -> None:
     world = Internet(server)
     world.rebinds = 1
     for hop in range(hops):
-        server.answers[f"/{hop}"] = redirect((301, 302, 307, 308)[hop], f"http://six.example/{hop + 1}")
+        server.answers[f"/{hop}"] = redirect(
+            (301, 302, 307, 308)[hop], f"http://six.example/{hop + 1}"
+        )
     server.answers[f"/{hops}"] = redirect(302, target)
     strict = fetcher(allow_private=False, resolve=world.resolve, connect=world.connect)
     with pytest.raises(FeedError):
         strict("http://public.example/0")
-    assert len(world.connected) == len(server.requests) == hops + 1, "nothing but the hops before was asked"
+    assert len(world.connected) == len(server.requests) == hops + 1, (
+        "nothing but the hops before was asked"
+    )
 
 
 def test_a_host_is_reached_where_one_of_its_addresses_is_dead(server: FeedsServer) -> None:
@@ -246,7 +263,9 @@ def test_f06_a_slow_answer_ends_at_the_deadline(server: FeedsServer, answer: Any
 
 def test_f06_endless_and_enormous(server: FeedsServer) -> None:
     server.answers["/endless"] = drip(b"x" * 65536, 0, HEAD + b"\r\n")
-    server.answers["/headers"] = raw(HEAD + b"".join(b"X-%d: %b\r\n" % (n, b"y" * 8000) for n in range(200)) + b"\r\n")
+    server.answers["/headers"] = raw(
+        HEAD + b"".join(b"X-%d: %b\r\n" % (n, b"y" * 8000) for n in range(200)) + b"\r\n"
+    )
     for path in ("/endless", "/headers"):
         with pytest.raises(FeedUnavailable):
             fetcher(max_bytes=300_000, deadline=5)(server.url + path)
@@ -279,7 +298,9 @@ def test_f07_half_an_answer_is_no_answer(server: FeedsServer, data: bytes) -> No
         ("", None),
     ],
 )
-def test_f09_retry_after_within_reason(server: FeedsServer, value: str, seconds: int | None) -> None:
+def test_f09_retry_after_within_reason(
+    server: FeedsServer, value: str, seconds: int | None
+) -> None:
     server.answers["/busy"] = status(503, "Busy", Retry_After=value)
     with pytest.raises(FeedUnavailable) as caught:
         fetcher()(server.url + "/busy")
@@ -391,9 +412,13 @@ def test_b17_a_robot_check_is_named_with_what_mends_it(
     "page",
     [
         rss(
-            item("On captchas", body="<p>Checking your browser: g-recaptcha, _Incapsula_Resource, just a moment...</p>")
+            item(
+                "On captchas",
+                body="<p>Checking your browser: g-recaptcha, _Incapsula_Resource, just a moment...</p>",
+            )
         ),
-        b"<!doctype html><html><head><link rel=alternate></head>" + b"<p>captcha, cf-turnstile</p>" * 500,
+        b"<!doctype html><html><head><link rel=alternate></head>"
+        + b"<p>captcha, cf-turnstile</p>" * 500,
     ],
 )
 def test_b17_a_blog_about_robot_checks_is_none(server: FeedsServer, page: bytes) -> None:
@@ -415,12 +440,16 @@ def test_h8_no_words_of_a_library_reach_anybody(server: FeedsServer, answer: byt
         fetcher(deadline=5)(server.url + "/feed")
     except FeedUnavailable as error:
         assert not re.search(
-            r"Error|Exception|\(\W|IncompleteRead|bytes|HTTPConnection|object at|0x|\\|\x1b", str(error)
+            r"Error|Exception|\(\W|IncompleteRead|bytes|HTTPConnection|object at|0x|\\|\x1b",
+            str(error),
         )
 
 
 def test_p4_a_content_type_is_printable(server: FeedsServer) -> None:
-    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\x00; charset=utf-8\x1b\r\nContent-Length: %d\r\n\r\n" % len(FEED)
+    head = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\x00; charset=utf-8\x1b\r\nContent-Length: %d\r\n\r\n"
+        % len(FEED)
+    )
     server.answers["/feed"] = raw(head + FEED)
     try:
         assert fetcher()(server.url + "/feed").content_type == "text/xml; charset=utf-8"
@@ -442,10 +471,16 @@ def test_p6_networks_that_nobody_reaches_are_not_public(address: str) -> None:
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("missing", [1, 200])
-def test_f07_half_a_feed_never_counts_as_whole(server: FeedsServer, missing: int, *, packed: bool) -> None:
+def test_f07_half_a_feed_never_counts_as_whole(
+    server: FeedsServer, missing: int, *, packed: bool
+) -> None:
     """Not even if all but the last byte is there, or all that is compressed."""
     body = gzip.compress(FEED) if packed else FEED
-    head = HEAD + (b"Content-Encoding: gzip\r\n" if packed else b"") + b"Content-Length: %d\r\n" % (len(body) + missing)
+    head = (
+        HEAD
+        + (b"Content-Encoding: gzip\r\n" if packed else b"")
+        + b"Content-Length: %d\r\n" % (len(body) + missing)
+    )
     for path, connection in (("/close", b"Connection: close\r\n"), ("/open", b"")):
         server.answers[path] = raw(head + connection + b"\r\n" + body)
         with pytest.raises(FeedUnavailable, match="before it was complete"):

@@ -28,7 +28,19 @@ def test_tags_and_their_attributes() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["<a ", "<meta ", "<!--", "<a b='", "<![", "</", "&", "<script>", "<link rel=alternate ", "<a b=\"'", "x=y "],
+    [
+        "<a ",
+        "<meta ",
+        "<!--",
+        "<a b='",
+        "<![",
+        "</",
+        "&",
+        "<script>",
+        "<link rel=alternate ",
+        "<a b=\"'",
+        "x=y ",
+    ],
 )
 def test_f06_no_page_trips_us_or_takes_long(piece: str) -> None:
     page = (piece * (1_000_000 // len(piece))).encode()
@@ -57,7 +69,8 @@ def test_a_page_cannot_lead_anywhere_but_to_the_web() -> None:
 def wordpress_page(*feeds: tuple[str, str]) -> bytes:
     """A page with its feeds (title, address), in the order in which WordPress names them."""
     links = (
-        f'<link rel="alternate" type="application/rss+xml" title="{title}" href="{url}" />' for title, url in feeds
+        f'<link rel="alternate" type="application/rss+xml" title="{title}" href="{url}" />'
+        for title, url in feeds
     )
     return f"<!DOCTYPE html><html><head>{''.join(links)}</head></html>".encode()
 
@@ -79,7 +92,9 @@ COMMENTS = ("Blog &raquo; Kommentar-Feed", f"{SITE}/comments/feed/")
 )
 def test_a_page_of_a_category_leads_to_the_feed_of_that_category(page: str, own: str) -> None:
     fetch = FakeFetch()
-    fetch.pages[SITE + page] = Fetched(SITE + page, 200, wordpress_page(MAIN, COMMENTS, ("Tea", SITE + own)))
+    fetch.pages[SITE + page] = Fetched(
+        SITE + page, 200, wordpress_page(MAIN, COMMENTS, ("Tea", SITE + own))
+    )
     fetch.pages[MAIN[1]] = rss(item("Everything"))
     address = (SITE + own).replace("&#038;", "&")
     fetch.pages[address] = Fetched(address, 200, rss(item("Tea")))
@@ -108,10 +123,14 @@ def test_a_new_blog_in_a_folder_has_an_empty_feed() -> None:
 def featured(fetch: FakeFetch, *, link: str, guid: str, answer: object) -> str:
     """The picture that is found for a post of a WordPress whose interface gives `answer`."""
     body = rss(
-        item("Post", link=link, guid=guid), extra="<generator>https://wordpress.org/?v=6.8</generator>", link=SITE
+        item("Post", link=link, guid=guid),
+        extra="<generator>https://wordpress.org/?v=6.8</generator>",
+        link=SITE,
     )
     feed = parse(body, url=MAIN[1])
-    fetch.pages[f"{SITE}/wp-json/wp/v2/posts?slug=tea-time&_embed=wp:featuredmedia"] = json.dumps(answer).encode()
+    fetch.pages[f"{SITE}/wp-json/wp/v2/posts?slug=tea-time&_embed=wp:featuredmedia"] = json.dumps(
+        answer
+    ).encode()
     [entry] = feed.entries
     site = wordpress_site(feed)
     assert worth_a_look(entry, MAIN[1], page_pictures=False, wordpress=site)
@@ -119,8 +138,14 @@ def featured(fetch: FakeFetch, *, link: str, guid: str, answer: object) -> str:
 
 
 def media(**sizes: int) -> dict[str, object]:
-    details = {name: {"width": width, "source_url": f"{SITE}/{name}.jpg"} for name, width in sizes.items()}
-    return {"source_url": f"{SITE}/original.jpg", "alt_text": "Tea", "media_details": {"width": 4000, "sizes": details}}
+    details = {
+        name: {"width": width, "source_url": f"{SITE}/{name}.jpg"} for name, width in sizes.items()
+    }
+    return {
+        "source_url": f"{SITE}/original.jpg",
+        "alt_text": "Tea",
+        "media_details": {"width": 4000, "sizes": details},
+    }
 
 
 @pytest.mark.parametrize(
@@ -131,17 +156,24 @@ def media(**sizes: int) -> dict[str, object]:
         ({}, "original"),
     ],
 )
-def test_a_post_published_in_one_step_has_its_featured_image(sizes: dict[str, int], picture: str) -> None:
+def test_a_post_published_in_one_step_has_its_featured_image(
+    sizes: dict[str, int], picture: str
+) -> None:
     """Its id is its address then, and names no number. Another post has the same name elsewhere."""
     link = f"{SITE}/2026/tea-time/"
     answer = [
-        {"link": f"{SITE}/2019/tea-time/", "_embedded": {"wp:featuredmedia": [{"source_url": f"{SITE}/wrong.jpg"}]}},
+        {
+            "link": f"{SITE}/2019/tea-time/",
+            "_embedded": {"wp:featuredmedia": [{"source_url": f"{SITE}/wrong.jpg"}]},
+        },
         {"link": link, "_embedded": {"wp:featuredmedia": [media(**sizes)]}},
     ]
     assert featured(FakeFetch(), link=link, guid=link, answer=answer) == f"{SITE}/{picture}.jpg"
 
 
-@pytest.mark.parametrize("answer", [[], {}, None, [{"link": 1}], "x", [{"link": f"{SITE}/2026/tea-time/"}]])
+@pytest.mark.parametrize(
+    "answer", [[], {}, None, [{"link": 1}], "x", [{"link": f"{SITE}/2026/tea-time/"}]]
+)
 def test_an_interface_that_says_nothing_of_use_costs_nothing(answer: object) -> None:
     link = f"{SITE}/2026/tea-time/"
     assert featured(FakeFetch(), link=link, guid=link, answer=answer) == ""
@@ -149,6 +181,9 @@ def test_an_interface_that_says_nothing_of_use_costs_nothing(answer: object) -> 
 
 def test_only_a_wordpress_is_asked_for_featured_images() -> None:
     link = f"{SITE}/2026/tea-time/"
-    feed = parse(rss(item("Post", link=link, guid=link), extra="<generator>Hugo</generator>", link=SITE), url=MAIN[1])
+    feed = parse(
+        rss(item("Post", link=link, guid=link), extra="<generator>Hugo</generator>", link=SITE),
+        url=MAIN[1],
+    )
     assert wordpress_site(feed) == ""
     assert not worth_a_look(feed.entries[0], MAIN[1], page_pictures=False, wordpress="")

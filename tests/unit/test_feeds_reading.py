@@ -46,8 +46,12 @@ def is_alive(process: int) -> bool:
 
 
 def test_one_process_reads_many_feeds_to_the_same_end(reader: FeedReader) -> None:
-    plain = rss(item("Größe", date="Tue, 24 Nov 2026 09:00:00 GMT"), item("B", body="<p>x\u2028\n</p>"))
-    assert reader.read(plain, url=URL, content_type="text/xml") == parse(plain, url=URL, content_type="text/xml")
+    plain = rss(
+        item("Größe", date="Tue, 24 Nov 2026 09:00:00 GMT"), item("B", body="<p>x\u2028\n</p>")
+    )
+    assert reader.read(plain, url=URL, content_type="text/xml") == parse(
+        plain, url=URL, content_type="text/xml"
+    )
     first = process_id(reader)
     many = rss(*(item(f"Post {number}") for number in range(1200)))
     assert reader.read(many, url=URL) == parse(many, url=URL)
@@ -101,7 +105,9 @@ def test_processor_time_is_limited_for_each_feed_apart() -> None:
         "reader._limit_time()\n"
         "while True: pass\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, timeout=120, check=False
+    )
     assert done.returncode == -signal.SIGXCPU, done.stderr
 
 
@@ -111,7 +117,9 @@ def test_a_process_that_was_killed_is_replaced(reader: FeedReader) -> None:
     assert reader.read(rss(item("B")), url=URL).entries[0].title == "B"
 
 
-def test_a_process_is_replaced_after_so_many_feeds(reader: FeedReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_is_replaced_after_so_many_feeds(
+    reader: FeedReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(isolated, "FEEDS", 2)
     seen = []
     for _ in range(4):
@@ -121,7 +129,9 @@ def test_a_process_is_replaced_after_so_many_feeds(reader: FeedReader, monkeypat
     assert not is_alive(seen[0])
 
 
-def test_a_process_that_reads_nothing_is_ended(reader: FeedReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_reads_nothing_is_ended(
+    reader: FeedReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(isolated, "IDLE", 0.3)
     reader.read(rss(item("A")), url=URL)
     with reader._lock:
@@ -134,7 +144,9 @@ def test_a_process_that_reads_nothing_is_ended(reader: FeedReader, monkeypatch: 
     assert not is_alive(process._process.pid)
 
 
-def test_this_process_goes_on_while_a_hostile_feed_is_read(reader: FeedReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_this_process_goes_on_while_a_hostile_feed_is_read(
+    reader: FeedReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Reading holds no lock of the interpreter: other threads run, and this process uses next to no time."""
     reader.read(rss(item("A")), url=URL)
     monkeypatch.setattr(isolated, "SECONDS_IN_ALL", 2.0)
@@ -164,7 +176,11 @@ def test_a_reader_knows_no_secrets_and_ends_with_its_parent(tmp_path: Path) -> N
     )
     environ = {**os.environ, "NEWSLETTER_SECRET_KEY": "do-not-hand-on-0123456789"}
     parent = subprocess.Popen(
-        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environ, text=True
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environ,
+        text=True,
     )
     with parent:
         assert parent.stdout is not None

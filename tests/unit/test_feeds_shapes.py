@@ -22,7 +22,9 @@ def test_each_feed_says_what_it_says(name: str) -> None:
         with pytest.raises(NotAFeed):
             parse(body, url=url)
     else:
-        assert [[entry.title, entry.link] for entry in parse(body, url=url).entries] == EXPECTED[name]
+        assert [[entry.title, entry.link] for entry in parse(body, url=url).entries] == EXPECTED[
+            name
+        ]
 
 
 def test_every_feed_is_tried() -> None:

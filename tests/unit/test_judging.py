@@ -15,8 +15,28 @@ from tests.smtp.replies import read_reply
 
 pytestmark = pytest.mark.any_database
 
-PATIENCE = Patience((timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)), timedelta(hours=48))
-ROW = Row(7, "digest", 1, 0, 0, 0, START, {}, 1, "h", 1, "active", "weekly", "ann@example.org", None, "en", None)
+PATIENCE = Patience(
+    (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)), timedelta(hours=48)
+)
+ROW = Row(
+    7,
+    "digest",
+    1,
+    0,
+    0,
+    0,
+    START,
+    {},
+    1,
+    "h",
+    1,
+    "active",
+    "weekly",
+    "ann@example.org",
+    None,
+    "en",
+    None,
+)
 
 
 def mark(reply: str, *, hours: int = 0) -> Mark:

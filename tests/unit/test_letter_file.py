@@ -62,7 +62,9 @@ def test_every_editor_s_file_is_the_same_letter(data: bytes, tmp_path: Path) -> 
         (b"---\nsubject: a\nsegment: cadenze == 'daily'\n---\nHello\n", "did you mean cadence"),
     ],
 )  # fmt: skip
-def test_m07_what_is_wrong_with_a_file_is_said_in_one_line(data: bytes, said: str, tmp_path: Path) -> None:
+def test_m07_what_is_wrong_with_a_file_is_said_in_one_line(
+    data: bytes, said: str, tmp_path: Path
+) -> None:
     began = time.monotonic()
     with pytest.raises(NewsletterError) as refused:
         read(data, tmp_path)
@@ -77,10 +79,20 @@ def test_values_are_texts_whatever_yaml_makes_of_them() -> None:
     letter = parse_letter(
         '---\nsubject: "a: b"\npreheader: >\n  long\n  words\n# noted\nshare: 30%\nsubject_b: c\n---\nHello\n---\nx\n'
     )
-    assert (letter.subject, letter.preheader, letter.share, letter.line) == ("a: b", "long words", 30, 10)
+    assert (letter.subject, letter.preheader, letter.share, letter.line) == (
+        "a: b",
+        "long words",
+        30,
+        10,
+    )
     assert letter.markdown == "Hello\n---\nx\n"
     again = parse_letter(with_lines(letter.text, {"subject": "yes", "preheader": ""}))
-    assert (again.subject, again.preheader, again.subject_b, again.markdown) == ("yes", "", "c", letter.markdown)
+    assert (again.subject, again.preheader, again.subject_b, again.markdown) == (
+        "yes",
+        "",
+        "c",
+        letter.markdown,
+    )
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

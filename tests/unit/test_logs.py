@@ -12,7 +12,9 @@ from newsletter.logs import DiscreetFormatter, Discreetly, discreet
 
 
 def test_t15_neither_addresses_nor_links_are_logged() -> None:
-    said = discreet("Key (email)=(ana.b+c@example.com) at /unsubscribe/abc-DEF_1.xyz?x=1 and /confirm/tok.en")
+    said = discreet(
+        "Key (email)=(ana.b+c@example.com) at /unsubscribe/abc-DEF_1.xyz?x=1 and /confirm/tok.en"
+    )
     assert said == "Key (email)=(a…@example.com) at /unsubscribe/…?x=1 and /confirm/…"
 
 
@@ -21,9 +23,14 @@ def test_t15_what_others_format_is_discreet_too() -> None:
     access = logging.Logger("access")
     access.addHandler(logging.StreamHandler(said))
     access.addFilter(Discreetly())
-    access.info('%(h)s "GET %(U)s" "%(f)s"', {"h": "::1", "U": "/confirm/tok.en-1", "f": "/preferences/an.other"})
+    access.info(
+        '%(h)s "GET %(U)s" "%(f)s"',
+        {"h": "::1", "U": "/confirm/tok.en-1", "f": "/preferences/an.other"},
+    )
     access.info("POST /hooks/bounces/some-provider/s3cret 200")
-    assert said.getvalue() == ('::1 "GET /confirm/…" "/preferences/…"\nPOST /hooks/bounces/some-provider/… 200\n')
+    assert said.getvalue() == (
+        '::1 "GET /confirm/…" "/preferences/…"\nPOST /hooks/bounces/some-provider/… 200\n'
+    )
 
 
 @pytest.mark.parametrize("kind", PATHS)
@@ -32,7 +39,9 @@ def test_t15_no_kind_of_link_is_forgotten(kind: str) -> None:
 
 
 def test_s13_one_line_an_event_and_no_control_characters() -> None:
-    record = logging.LogRecord("x", logging.ERROR, "", 1, "feed %s: %s", ("a\r\nFAKE line", "\x1b[31mred"), None)
+    record = logging.LogRecord(
+        "x", logging.ERROR, "", 1, "feed %s: %s", ("a\r\nFAKE line", "\x1b[31mred"), None
+    )
     said = DiscreetFormatter("%(message)s").format(record)
     assert "\n" not in said
     assert "\x1b" not in said
@@ -43,7 +52,9 @@ def test_tracebacks_are_discreet_too() -> None:
     try:
         raise ValueError("no ana@example.com here")
     except ValueError as error:
-        record = logging.LogRecord("x", logging.ERROR, "", 1, "failed", (), (ValueError, error, error.__traceback__))
+        record = logging.LogRecord(
+            "x", logging.ERROR, "", 1, "failed", (), (ValueError, error, error.__traceback__)
+        )
     said = DiscreetFormatter("%(message)s").format(record)
     assert "Traceback" in said
     assert "ana@" not in said

@@ -21,7 +21,13 @@ def html(source: str) -> str:
 
 
 def text(source: str, *, language: str = "en", addresses_at_end: bool = True) -> str:
-    return render(source, base_url=BASE, pictures=PICTURES, language=language, addresses_at_end=addresses_at_end).text
+    return render(
+        source,
+        base_url=BASE,
+        pictures=PICTURES,
+        language=language,
+        addresses_at_end=addresses_at_end,
+    ).text
 
 
 @pytest.mark.parametrize(
@@ -36,8 +42,21 @@ def text(source: str, *, language: str = "en", addresses_at_end: bool = True) ->
 def test_nothing_but_our_own_tags(source: str) -> None:
     found = html(source)
     tags = set(re.findall(r"<(/?\w+)", found))
-    assert {tag.lstrip("/") for tag in tags} <= {"p", "a", "img", "table", "tbody", "tr", "td", "em", "strong", "br"}
-    attributes = {name for tag in re.findall(r"<\w[^>]*>", found) for name in re.findall(r'([\w-]+)="', tag)}
+    assert {tag.lstrip("/") for tag in tags} <= {
+        "p",
+        "a",
+        "img",
+        "table",
+        "tbody",
+        "tr",
+        "td",
+        "em",
+        "strong",
+        "br",
+    }
+    attributes = {
+        name for tag in re.findall(r"<\w[^>]*>", found) for name in re.findall(r'([\w-]+)="', tag)
+    }
     assert attributes <= {
         "href",
         "src",

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 from newsletter.errors import InvalidInput
 from newsletter.html.sanitize import plain
 from newsletter.mail.headers import Sender, list_headers, single_headers
-from newsletter.mail.message import Draft, compile_message, fill, mailbox, quoted_printable, slot, unstructured, urls
+from newsletter.mail.message import (
+    Draft,
+    compile_message,
+    fill,
+    mailbox,
+    quoted_printable,
+    slot,
+    unstructured,
+    urls,
+)
 
 LONG_URL = "https://news.example.com/unsubscribe/" + "a1B2-_" * 30
 VALUES = {
@@ -58,13 +67,17 @@ def body_of(part: EmailMessage) -> str:
     return str(part.get_content()).replace("\r\n", "\n").rstrip("\n")
 
 
-texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ue000\ue001\0\r"), max_size=300)
+texts = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\ue000\ue001\0\r"), max_size=300
+)
 names = texts.map(lambda text: plain(text, limit=200))
 
 
 @settings(max_examples=60, deadline=None)
 @given(texts, texts, names, names, names)
-def test_any_message_reads_back_as_it_was_meant(text: str, html: str, name: str, subject: str, title: str) -> None:
+def test_any_message_reads_back_as_it_was_meant(
+    text: str, html: str, name: str, subject: str, title: str
+) -> None:
     """M01, M03, M05, M10, P12."""
     text = f"Dear {slot('name')}\n{text}{slot('unsubscribe_url')}{text}\n.\n"
     html = f'<p>{html}{slot("name")}<a href="{slot("unsubscribe_url")}">{html}'
@@ -107,7 +120,9 @@ def test_the_headers_of_the_contract_are_all_there() -> None:
 
 
 def test_h19_a_confirmation_says_nothing_of_lists() -> None:
-    data = compile_message(Draft(single_headers(SENDER, "Please confirm"), "x", "x")).build({**VALUES, "name": ""})
+    data = compile_message(Draft(single_headers(SENDER, "Please confirm"), "x", "x")).build(
+        {**VALUES, "name": ""}
+    )
     assert b"List-" not in data
     assert b"Auto-Submitted: auto-generated\r\n" in data
     assert b"To: jurgen@example.com\r\n" in data
@@ -137,7 +152,8 @@ def test_m04_an_address_beyond_ascii_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", ["https://x.org/a b", "https://x.org/<b>", "https://x.org/ü", "https://x.org/" + "a" * 900]
+    "bad",
+    ["https://x.org/a b", "https://x.org/<b>", "https://x.org/ü", "https://x.org/" + "a" * 900],
 )
 def test_an_address_that_no_list_header_can_carry_is_refused(bad: str) -> None:
     with pytest.raises(InvalidInput):
@@ -178,7 +194,11 @@ def test_m_no_header_line_is_longer_than_it_may_be(length: int) -> None:
     for text in ("x" * length, f"a {'y' * length} b", " ".join(["z" * length] * 3)):
         data = compile_message(Draft(headers(text, text), "t", "<p>t</p>")).build(VALUES)
         head = data.partition(b"\r\n\r\n")[0]
-        own = [line for line in head.split(b"\r\n") if b"xx" in line or b"yy" in line or b"zz" in line or b"=?" in line]
+        own = [
+            line
+            for line in head.split(b"\r\n")
+            if b"xx" in line or b"yy" in line or b"zz" in line or b"=?" in line
+        ]
         assert own
         assert max(map(len, own)) <= 100
         assert str(email.message_from_bytes(data, policy=email.policy.default)["Subject"]) == text

@@ -35,7 +35,9 @@ def test_what_is_said_is_what_is_meant(said: str, local: str) -> None:
 
 
 def test_hours_that_pass_are_not_the_clocks() -> None:
-    night = datetime(2027, 3, 28, 0, 30, tzinfo=UTC)  # half past one in Berlin; half an hour later it is three
+    night = datetime(
+        2027, 3, 28, 0, 30, tzinfo=UTC
+    )  # half past one in Berlin; half an hour later it is three
     assert parse_moment("in 3 hours", zone=BERLIN, now=night, hour=8) == night + timedelta(hours=3)
     assert parse_moment("in 1 hour", zone=BERLIN, now=night, hour=8) == night + timedelta(hours=1)
 

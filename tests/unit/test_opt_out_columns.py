@@ -14,7 +14,9 @@ from newsletter.import_formats.reader import opened
 from newsletter.import_formats.types import Person
 
 
-def read_words(tmp_path: Path, content: str, name: str = "x.csv", **options: object) -> dict[str, str]:
+def read_words(
+    tmp_path: Path, content: str, name: str = "x.csv", **options: object
+) -> dict[str, str]:
     file = tmp_path / name
     file.write_text(content)
     with opened(file, **options) as table:  # type: ignore[arg-type]
@@ -57,7 +59,9 @@ OUT = [
 
 
 @pytest.mark.parametrize(("column", "value"), OUT, ids=[column for column, _ in OUT])
-def test_a_yes_in_an_opt_out_column_makes_nobody_active(tmp_path: Path, column: str, value: str) -> None:
+def test_a_yes_in_an_opt_out_column_makes_nobody_active(
+    tmp_path: Path, column: str, value: str
+) -> None:
     assert word_for(tmp_path, column, value) in ("no", "bounced", "blocked", "complained")
     assert word_for(tmp_path, column.upper(), value) in ("no", "bounced", "blocked", "complained")
     for no in ("", "0", "false", "No", "nein", "non", "NULL", "[]", "-"):
@@ -83,7 +87,9 @@ def test_the_name_says_why(tmp_path: Path, column: str, word: str) -> None:
         ("bounced", "-3"), ("opted out", "pending"),
     ],
 )  # fmt: skip
-def test_what_is_not_understood_stops_the_import_and_says_where(tmp_path: Path, column: str, value: str) -> None:
+def test_what_is_not_understood_stops_the_import_and_says_where(
+    tmp_path: Path, column: str, value: str
+) -> None:
     with pytest.raises(Refused) as stopped:
         word_for(tmp_path, column, value)
     assert f"line 3: {value!r} in the column {column!r} is not understood" in str(stopped.value)
@@ -154,7 +160,9 @@ def test_a_files_own_name_counts(tmp_path: Path, name: str, word: str) -> None:
 
 
 def test_the_name_of_the_column_of_addresses_counts(tmp_path: Path) -> None:
-    assert read_words(tmp_path, "Bounced address,name\na@example.com,Ana\n") == {"a@example.com": "bounced"}
+    assert read_words(tmp_path, "Bounced address,name\na@example.com,Ana\n") == {
+        "a@example.com": "bounced"
+    }
     assert read_words(tmp_path, "Unsubscribed Email\na@example.com\n") == {"a@example.com": "no"}
 
 
@@ -174,7 +182,9 @@ def test_every_column_is_named_with_what_became_of_it(tmp_path: Path) -> None:
 
 
 def test_the_strictest_column_of_a_row_wins(tmp_path: Path) -> None:
-    rows = "a@example.com,subscribed,2020-01-01,FALSE,x\nb@example.com,subscribed,2020-01-01,TRUE,\n"
+    rows = (
+        "a@example.com,subscribed,2020-01-01,FALSE,x\nb@example.com,subscribed,2020-01-01,TRUE,\n"
+    )
     content = f"email,status,subscribed at,HasOptedOutOfEmail,Spam\n{rows}"
     assert read_words(tmp_path, content) == {"a@example.com": "complained", "b@example.com": "no"}
 
@@ -188,7 +198,9 @@ def test_a_status_of_several_words_is_read_by_its_strictest(tmp_path: Path) -> N
         "Opted Out (Marketing)",
         "gold",
     ]
-    content = "email,Email permission status\n" + "".join(f"r{at}@example.com,{row}\n" for at, row in enumerate(rows))
+    content = "email,Email permission status\n" + "".join(
+        f"r{at}@example.com,{row}\n" for at, row in enumerate(rows)
+    )
     assert list(read_words(tmp_path, content).values()) == [
         "no",
         "bounced",

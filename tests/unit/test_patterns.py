@@ -59,7 +59,13 @@ def runs(pattern: str, length: int) -> Iterator[str]:
     own = literals(pattern)
     joined = "".join(own)
     prefixes = list(dict.fromkeys(["", *own, *(f"{text} " for text in own), joined]))
-    for unit in [*UNITS, *own, *(f"{text} " for text in own), *(f"{text}a" for text in own), joined]:
+    for unit in [
+        *UNITS,
+        *own,
+        *(f"{text} " for text in own),
+        *(f"{text}a" for text in own),
+        joined,
+    ]:
         run = (unit * (length // max(1, len(unit)) + 1))[:length] if unit else ""
         for prefix in prefixes:
             yield prefix + run
@@ -132,11 +138,17 @@ class Uses(ast.NodeVisitor):
         self.generic_visit(node)
 
 
-FILES = sorted(file for file in PACKAGE.rglob("*.py") if "migrations" not in file.parts and "demo" not in file.parts)
+FILES = sorted(
+    file
+    for file in PACKAGE.rglob("*.py")
+    if "migrations" not in file.parts and "demo" not in file.parts
+)
 
 
 def module_of(file: Path) -> str:
-    return ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    return ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
 
 
 def compiled(value: object, depth: int = 0) -> Iterator[re.Pattern[Any]]:
@@ -169,8 +181,14 @@ def patterns() -> Iterator[tuple[str, re.Pattern[Any], frozenset[str]]]:
                 yield f"{name}:{variable}{number or ''}", pattern, methods
         for line, method, argument in uses[file].inline:
             pieces = list(ast.walk(argument))
-            dynamic = [piece for piece in pieces if not isinstance(piece, (ast.Constant, ast.JoinedStr))]
-            text = "".join(str(piece.value) for piece in pieces if isinstance(piece, ast.Constant) and piece.value)
+            dynamic = [
+                piece for piece in pieces if not isinstance(piece, (ast.Constant, ast.JoinedStr))
+            ]
+            text = "".join(
+                str(piece.value)
+                for piece in pieces
+                if isinstance(piece, ast.Constant) and piece.value
+            )
             if isinstance(argument, ast.Constant):
                 yield f"{name}:{line}", re.compile(argument.value), frozenset({method})
             else:
@@ -201,8 +219,12 @@ def test_patterns_are_found() -> None:
 
 
 @pytest.mark.parametrize(("name", "pattern", "methods"), ALL, ids=[name for name, *_ in ALL])
-def test_no_pattern_takes_more_than_linear_time(name: str, pattern: re.Pattern[Any], methods: frozenset[str]) -> None:
-    source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+def test_no_pattern_takes_more_than_linear_time(
+    name: str, pattern: re.Pattern[Any], methods: frozenset[str]
+) -> None:
+    source = (
+        pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    )
     work = used(pattern, methods)
     for short, long in zip(runs(source, SHORT), runs(source, LONG), strict=True):
         linear = is_linear(work, as_given(pattern, short), as_given(pattern, long))
@@ -217,5 +239,6 @@ def test_the_guard_sees_a_pattern_that_is_planted(planted: str) -> None:
     pattern = re.compile(planted)
     work = used(pattern, frozenset({"search"}))
     assert not all(
-        is_linear(work, short, long) for short, long in zip(runs(planted, SHORT), runs(planted, LONG), strict=True)
+        is_linear(work, short, long)
+        for short, long in zip(runs(planted, SHORT), runs(planted, LONG), strict=True)
     )

@@ -17,14 +17,26 @@ from newsletter.mail.templating.merge_fields import NOBODY, Filler, Personal, ab
 from newsletter.mail.templating.placeholders import Marks
 from tests.fakes import body, parsed
 
-ANA = about(name="Ana", email="ana@x.org", cadence="weekly", language="de", tags=["berlin"], joined=date(2026, 1, 2))
+ANA = about(
+    name="Ana",
+    email="ana@x.org",
+    cadence="weekly",
+    language="de",
+    tags=["berlin"],
+    joined=date(2026, 1, 2),
+)
 NAMELESS = about(name="", email="b@x.org", cadence="daily", language="", tags=[], joined=None)
 
 
 def letter(source: str, subject: str = "S") -> tuple[MailContent, Personal | None]:
     marks = Marks()
     said, marked = marks.take(subject, where="subject"), marks.take(source, where="letter", line=4)
-    found = render(marked, base_url="https://b.org/", prepare=marks.link, addresses_at_end=not marks.conditional)
+    found = render(
+        marked,
+        base_url="https://b.org/",
+        prepare=marks.link,
+        addresses_at_end=not marks.conditional,
+    )
     html = f"<html><head><title>{said}</title></head><body><div>{marks.loosen(found.html)}</div></body></html>"
     return marks.settle(MailContent(said, found.text + "\n", html))
 
@@ -38,14 +50,19 @@ def read(source: str, reader: object = ANA, subject: str = "S") -> tuple[str, st
     content, personal = letter(source, subject)
     values = Filler(Personal.of_json(personal.as_json()))(given(reader)) if personal else {}
     message = parsed(
-        compile_message(Draft([unstructured("Subject", content.subject)], content.text, content.html)).build(values)
+        compile_message(
+            Draft([unstructured("Subject", content.subject)], content.text, content.html)
+        ).build(values)
     )
     assert body(message, "html").rstrip("\n") == fill(content.html, values)
     return str(message["Subject"]), body(message).strip(), body(message, "html").strip()
 
 
 def test_a_name_or_friend() -> None:
-    source, subject = 'Dear **{{ subscriber.name or "friend" }}**,', 'For {{ subscriber.name|default("you") }}'
+    source, subject = (
+        'Dear **{{ subscriber.name or "friend" }}**,',
+        'For {{ subscriber.name|default("you") }}',
+    )
     assert read(source, ANA, subject)[:2] == ("For Ana", "Dear Ana,")
     assert read(source, NAMELESS, subject)[:2] == ("For you", "Dear friend,")
     assert "<strong>friend</strong>" in read(source, NAMELESS)[2]
@@ -81,25 +98,50 @@ def test_loops_filters_and_variables() -> None:
         read("{% set who = subscriber.name or 'you' %}{{ who }}, since {{ subscriber.joined }}")[1]
         == "Ana, since 2026-01-02"
     )
-    assert read("{{ subscriber.joined.year }} {# unseen #}{% raw %}{{ x }}{% endraw %}")[1] == "2026 {{ x }}"
+    assert (
+        read("{{ subscriber.joined.year }} {# unseen #}{% raw %}{{ x }}{% endraw %}")[1]
+        == "2026 {{ x }}"
+    )
 
 
 def test_links_of_ones_own() -> None:
-    _subject, text, html = read('[the guide]({{ resource("guide") }}) [x](https://x.org/?n={{ subscriber.name }})')
+    _subject, text, html = read(
+        '[the guide]({{ resource("guide") }}) [x](https://x.org/?n={{ subscriber.name }})'
+    )
     assert 'href="https://r.org/guide"' in html
     assert "[1] https://r.org/guide" in text
     odd = about(name='a b&"<', email="x@y.org", cadence="daily", language="", tags=[], joined=None)
-    assert 'href="https://x.org/?n=a%20b%26%22%3C"' in read("[x](https://x.org/?n={{ subscriber.name }})", odd)[2]
-    bad = about(name="javascript:alert(1)", email="x@y.org", cadence="daily", language="", tags=[], joined=None)
+    assert (
+        'href="https://x.org/?n=a%20b%26%22%3C"'
+        in read("[x](https://x.org/?n={{ subscriber.name }})", odd)[2]
+    )
+    bad = about(
+        name="javascript:alert(1)",
+        email="x@y.org",
+        cadence="daily",
+        language="",
+        tags=[],
+        joined=None,
+    )
     with pytest.raises(TemplateProblem, match="https"):
         read("[x]({{ subscriber.name }})", bad)
 
 
 @pytest.mark.parametrize(
-    "name", ["{{ config }}", "{% include 'x' %}", "<script>x</script>", "\x1eA\ue000email\ue001", "*b*", "[x](y)"]
+    "name",
+    [
+        "{{ config }}",
+        "{% include 'x' %}",
+        "<script>x</script>",
+        "\x1eA\ue000email\ue001",
+        "*b*",
+        "[x](y)",
+    ],
 )
 def test_m08_what_a_reader_is_called_is_never_a_template(name: str) -> None:
-    reader = about(name=name, email="x@y.org", cadence="daily", language="", tags=[name], joined=None)
+    reader = about(
+        name=name, email="x@y.org", cadence="daily", language="", tags=[name], joined=None
+    )
     subject, text, html = read(
         "{{ subscriber.name }} {% if subscriber.tags %}{{ subscriber.tags[0] }}{% endif %}",
         reader,
@@ -114,7 +156,14 @@ def test_m08_what_a_reader_is_called_is_never_a_template(name: str) -> None:
 
 
 def test_m01_a_name_ends_no_header() -> None:
-    reader = about(name="A\r\nBcc: x@y.org\u2028z", email="x@y.org", cadence="daily", language="", tags=[], joined=None)
+    reader = about(
+        name="A\r\nBcc: x@y.org\u2028z",
+        email="x@y.org",
+        cadence="daily",
+        language="",
+        tags=[],
+        joined=None,
+    )
     assert "\n" not in read("x", reader, "{{ subscriber.name }}")[0]
 
 

@@ -12,7 +12,9 @@ from newsletter.authoring.images import SHARP, fit_for_mail
 from newsletter.errors import InvalidInput
 
 
-def picture(kind: str = "JPEG", size: tuple[int, int] = (2000, 1000), mode: str = "RGB", **more: object) -> bytes:
+def picture(
+    kind: str = "JPEG", size: tuple[int, int] = (2000, 1000), mode: str = "RGB", **more: object
+) -> bytes:
     out = io.BytesIO()
     Image.new(mode, size, (120, 90, 60, 128)[: len(mode)]).save(out, kind, **more)
     return out.getvalue()
@@ -76,10 +78,17 @@ def test_colours_are_those_of_a_screen() -> None:
     assert (printed.mode, printed.format) == ("RGB", "JPEG")
     deep = io.BytesIO()
     Image.new("I;16", (4, 4), 32768).save(deep, "PNG")
-    assert opened(fit_for_mail(deep.getvalue(), called="x").data).getpixel((0, 0)) == (128, 128, 128)
+    assert opened(fit_for_mail(deep.getvalue(), called="x").data).getpixel((0, 0)) == (
+        128,
+        128,
+        128,
+    )
     linear = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     for profile in (b"nonsense", linear):
-        assert fit_for_mail(picture(size=(40, 40), icc_profile=profile), called="x").media_type == "image/jpeg"
+        assert (
+            fit_for_mail(picture(size=(40, 40), icc_profile=profile), called="x").media_type
+            == "image/jpeg"
+        )
 
 
 def test_a_large_photo_is_opened_small() -> None:

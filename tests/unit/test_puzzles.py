@@ -44,7 +44,9 @@ def test_a_key_can_be_replaced() -> None:
     assert Puzzles(["another-key-0123456789"]).check(SOLVED, START) is None
 
 
-@pytest.mark.parametrize("part", ["cost", "nonce", "data", "keyPrefix", "keySignature", "algorithm"])
+@pytest.mark.parametrize(
+    "part", ["cost", "nonce", "data", "keyPrefix", "keySignature", "algorithm"]
+)
 def test_no_part_of_a_puzzle_can_be_made_easier(part: str) -> None:
     sent = json.loads(base64.b64decode(SOLVED))
     sent["challenge"]["parameters"][part] = {"cost": 1, "data": {"made": 1}}.get(part, "00")
@@ -69,8 +71,16 @@ def test_nonsense_is_no_solution(sent: object) -> None:
 JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)  # fmt: skip
 
 
-@given(parameters=st.dictionaries(st.sampled_from(sorted(MADE["parameters"])), JSON), signature=JSON, solution=JSON)
-def test_no_payload_crashes_the_check(parameters: object, signature: object, solution: object) -> None:
-    whole = {"challenge": {"parameters": {**MADE["parameters"], **parameters}, "signature": signature}}  # type: ignore[dict-item]
+@given(
+    parameters=st.dictionaries(st.sampled_from(sorted(MADE["parameters"])), JSON),
+    signature=JSON,
+    solution=JSON,
+)
+def test_no_payload_crashes_the_check(
+    parameters: object, signature: object, solution: object
+) -> None:
+    whole = {
+        "challenge": {"parameters": {**MADE["parameters"], **parameters}, "signature": signature}
+    }  # type: ignore[dict-item]
     payload = base64.b64encode(json.dumps({**whole, "solution": solution}).encode()).decode()
     assert PUZZLES.check(payload, START) is None

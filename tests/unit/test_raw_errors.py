@@ -14,7 +14,11 @@ import pytest
 from newsletter import errors
 
 PACKAGE = Path(__file__).parents[2] / "newsletter"
-OWN = {name for name, value in vars(errors).items() if isinstance(value, type)} | {"LeaseLost", "Conflict", "_Invalid"}
+OWN = {name for name, value in vars(errors).items() if isinstance(value, type)} | {
+    "LeaseLost",
+    "Conflict",
+    "_Invalid",
+}
 FILES = sorted(PACKAGE.rglob("*.py"))
 WANTED = {
     "authoring/front_matter.py": "asks which mistake it is; the message is ours",
@@ -54,10 +58,14 @@ def uses_words(handler: ast.ExceptHandler) -> bool:
     """Whether a handler makes text of the exception itself, or of its class."""
     words = {"str", "repr", "type"}
     for node in ast.walk(handler):
-        if not any(isinstance(child, ast.Name) and child.id == handler.name for child in ast.walk(node)):
+        if not any(
+            isinstance(child, ast.Name) and child.id == handler.name for child in ast.walk(node)
+        ):
             continue
         if isinstance(node, ast.FormattedValue):
-            attribute = isinstance(node.value, ast.Attribute) and isinstance(node.value.value, ast.Name)
+            attribute = isinstance(node.value, ast.Attribute) and isinstance(
+                node.value.value, ast.Name
+            )
             if not attribute:
                 return True
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in words:
@@ -67,7 +75,9 @@ def uses_words(handler: ast.ExceptHandler) -> bool:
 
 def raw(file: Path) -> list[int]:
     tree = ast.parse(file.read_text())
-    handlers = [node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name]
+    handlers = [
+        node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and node.name
+    ]
     return [node.lineno for node in handlers if uses_words(node) and not caught(node) <= OWN]
 
 

@@ -61,7 +61,10 @@ def test_n7_domains_that_do_not_answer_switch_the_check_off_for_nobody() -> None
     found = judge(SilentZones({("null.org", "MX"): ["0 "]} | WORLD))
     for number in range(3 * SILENT_AFTER):
         assert found([f"{number}.silent.org"]) == {}
-    assert found(["null.org", "another.silent.org", "nowhere.org"]) == {"null.org": NULL, "nowhere.org": NOWHERE}
+    assert found(["null.org", "another.silent.org", "nowhere.org"]) == {
+        "null.org": NULL,
+        "nowhere.org": NOWHERE,
+    }
 
 
 def test_n7_a_resolver_that_gives_up_after_some_silence_is_used_for_one_domain() -> None:

@@ -37,7 +37,9 @@ def test_latest(cadence: Cadence, now: str, key: str, due: str) -> None:
 def test_the_31st_is_the_last_of_the_month() -> None:
     schedule = Schedule(OSLO, hour=8, monthday=31)
     assert latest_period("monthly", schedule, utc("2027-02-28T12:00")).key == "2027-02"
-    assert next_period("monthly", schedule, utc("2027-02-28T12:00")).due_at == utc("2027-03-31T06:00")
+    assert next_period("monthly", schedule, utc("2027-02-28T12:00")).due_at == utc(
+        "2027-03-31T06:00"
+    )
 
 
 @pytest.mark.parametrize(("start", "days"), [("2027-03-26T00:00", 5), ("2026-10-23T00:00", 5)])
@@ -54,7 +56,11 @@ def test_r07_one_digest_a_day_when_the_clocks_change(start: str, days: int) -> N
     assert keys == sorted(keys), "and none comes back"
 
 
-@given(st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)), st.sampled_from(SCHEDULED), st.integers(0, 23))
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2040, 1, 1)),
+    st.sampled_from(SCHEDULED),
+    st.integers(0, 23),
+)
 def test_latest_and_next_meet(naive: datetime, cadence: Cadence, hour: int) -> None:
     schedule, now = Schedule(OSLO, hour=hour, weekday=3, monthday=31), naive.replace(tzinfo=UTC)
     latest, following = latest_period(cadence, schedule, now), next_period(cadence, schedule, now)
@@ -66,17 +72,25 @@ def test_latest_and_next_meet(naive: datetime, cadence: Cadence, hour: int) -> N
 def test_polling_backs_off_to_a_day() -> None:
     now = utc("2026-11-24T12:00")
     waits = [
-        next_poll(now, failures=failures, max_age=None, retry_after=None, jitter=0) - now for failures in range(12)
+        next_poll(now, failures=failures, max_age=None, retry_after=None, jitter=0) - now
+        for failures in range(12)
     ]
     assert waits[0] == timedelta(minutes=15)
     assert waits[1] == timedelta(minutes=30)
     assert waits[-1] == timedelta(days=1)
-    assert next_poll(now, failures=0, max_age=7200, retry_after=None, jitter=0) - now == timedelta(hours=2)
-    assert next_poll(now, failures=1, max_age=None, retry_after=10**9, jitter=0) - now == timedelta(days=1)
+    assert next_poll(now, failures=0, max_age=7200, retry_after=None, jitter=0) - now == timedelta(
+        hours=2
+    )
+    assert next_poll(now, failures=1, max_age=None, retry_after=10**9, jitter=0) - now == timedelta(
+        days=1
+    )
 
 
 def test_retries_wait_longer_each_time_and_never_less_than_they_should() -> None:
-    now, waits = utc("2026-11-24T12:00"), (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1))
+    now, waits = (
+        utc("2026-11-24T12:00"),
+        (timedelta(minutes=1), timedelta(minutes=5), timedelta(hours=1)),
+    )
     found = [next_try(now, attempts=n, waits=waits, jitter=0.5) - now for n in range(1, 6)]
     assert found == [*waits, timedelta(hours=1), timedelta(hours=1)]
     assert next_try(now, attempts=1, waits=waits, jitter=0) - now == timedelta(seconds=48)

@@ -11,8 +11,15 @@ from newsletter.errors import InvalidInput
 
 
 def test_a_segment_is_read_into_a_tree() -> None:
-    assert parse_segment('cadence == "weekly" and "berlin" in tags and joined > "2026-01-01"') == Joined(
-        "and", (Comparison("cadence", "==", "weekly"), Tagged("berlin"), Comparison("joined", ">", date(2026, 1, 1)))
+    assert parse_segment(
+        'cadence == "weekly" and "berlin" in tags and joined > "2026-01-01"'
+    ) == Joined(
+        "and",
+        (
+            Comparison("cadence", "==", "weekly"),
+            Tagged("berlin"),
+            Comparison("joined", ">", date(2026, 1, 1)),
+        ),
     )
     assert parse_segment('not (name == "" or "vip" not in tags)') == Not(
         Joined("or", (Comparison("name", "==", ""), Not(Tagged("vip"))))

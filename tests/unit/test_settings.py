@@ -56,7 +56,10 @@ def test_the_environment_wins(tmp_path: Path) -> None:
     assert settings.smtp.connections == 9
     assert settings.signing_keys == ("another-secret-of-32-characters!", KEY, KEY[::-1])
     assert settings.feeds.allow_private_addresses is True
-    assert [url.get_secret_value() for url in settings.smtp.url] == ["smtps://a:b@one.example", "smtp://two.example:25"]
+    assert [url.get_secret_value() for url in settings.smtp.url] == [
+        "smtps://a:b@one.example",
+        "smtp://two.example:25",
+    ]
     assert settings.smtp.retry_after == (timedelta(minutes=2), timedelta(hours=1))
 
 
@@ -115,7 +118,9 @@ def test_a_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
 
 
 def test_a_file_in_place_of_a_table(tmp_path: Path) -> None:
-    assert "smtp" in problems(write(tmp_path, f'secret_key = "{KEY}"\nsmtp = 3'), {"NEWSLETTER_SMTP__TIMEOUT": "5s"})
+    assert "smtp" in problems(
+        write(tmp_path, f'secret_key = "{KEY}"\nsmtp = 3'), {"NEWSLETTER_SMTP__TIMEOUT": "5s"}
+    )
 
 
 def test_a_value_in_place_of_a_table(tmp_path: Path) -> None:
@@ -165,11 +170,14 @@ def test_b26_every_host_is_folded_to_what_the_wire_carries(tmp_path: Path, key: 
 
 def test_b26_a_setting_that_holds_a_host_is_known_to_this_test() -> None:
     signup = {key for key in keys() if key.startswith("signup.")} - set(HOSTS)
-    assert set(keys()) - set(HOSTS) - NO_HOST - signup == set(), "does the new setting hold a host? Fold it, and add it"
+    assert set(keys()) - set(HOSTS) - NO_HOST - signup == set(), (
+        "does the new setting hold a host? Fold it, and add it"
+    )
 
 
 @pytest.mark.parametrize(
-    "host", ["https://bü cher.test", "https://-ü-.test", "https://xn--ü.test", "https://a.test/bücher"]
+    "host",
+    ["https://bü cher.test", "https://-ü-.test", "https://xn--ü.test", "https://a.test/bücher"],
 )
 def test_b26_what_the_wire_cannot_carry_is_refused(tmp_path: Path, host: str) -> None:
     assert "base_url" in problems(write(tmp_path, f'secret_key = "{KEY}"\nbase_url = "{host}"'))

@@ -41,7 +41,10 @@ def dated(day: int) -> str:
 
 def test_e01_a_move_that_changes_ids_and_links_is_seen_through() -> None:
     old = [item(f"Post {n}", date=dated(n)) for n in range(10)]
-    moved = [item(f"Post {n}", date=dated(n), link=f"https://new.example/{n}", guid=f"g{n}") for n in range(10)]
+    moved = [
+        item(f"Post {n}", date=dated(n), link=f"https://new.example/{n}", guid=f"g{n}")
+        for n in range(10)
+    ]
     decision = decide(known(*old), entries(*moved), MOMENT)
     assert (decision.new, len(decision.seen), decision.gone) == ((), 10, ())
 
@@ -56,23 +59,31 @@ def test_e01_old_posts_that_turn_up_together_are_held() -> None:
     """An archive opened, a feed made longer. One or two back-dated posts go out."""
     old = known(item("Old", date=dated(1)))
     few = decide(
-        old, entries(item("Old", date=dated(1)), *(item(f"P{n}", date=dated(40 + n)) for n in range(3))), MOMENT
+        old,
+        entries(item("Old", date=dated(1)), *(item(f"P{n}", date=dated(40 + n)) for n in range(3))),
+        MOMENT,
     )
     assert {new.fate for new in few.new} == {"ready"}
     many = decide(
-        old, entries(item("Old", date=dated(1)), *(item(f"P{n}", date=dated(40 + n)) for n in range(4))), MOMENT
+        old,
+        entries(item("Old", date=dated(1)), *(item(f"P{n}", date=dated(40 + n)) for n in range(4))),
+        MOMENT,
     )
     assert {new.fate for new in many.new} == {"held"}
 
 
 @pytest.mark.parametrize("deleted", [(4,), (0, 4), (9,), (3, 4, 5, 6, 7)])
-def test_e10_what_slides_into_the_window_of_a_deleted_post_is_not_mailed(deleted: tuple[int, ...]) -> None:
+def test_e10_what_slides_into_the_window_of_a_deleted_post_is_not_mailed(
+    deleted: tuple[int, ...],
+) -> None:
     """A blog shows its last ten posts, and takes some of them back."""
     blog = [item(f"Post {n}", date=dated(n)) for n in range(20)]
     left = [text for n, text in enumerate(blog) if n not in deleted]
     full = replace(MOMENT, window=10)
     decision = decide(known(*blog[:10]), entries(item("New", date=dated(0)), *left[:9]), full)
-    assert {new.entry.title: new.fate for new in decision.new if new.fate != "skipped"} == {"New": "ready"}
+    assert {new.entry.title: new.fate for new in decision.new if new.fate != "skipped"} == {
+        "New": "ready"
+    }
     assert len(decision.new) == len(deleted)
     decision = decide(known(*blog[:10]), entries(*left[:10]), full)
     assert [new.fate for new in decision.new] == ["skipped"] * len(deleted)
@@ -83,7 +94,9 @@ def test_e04_what_is_back_dated_behind_all_others_goes_out(left: int) -> None:
     """Whatever was taken out of the feed before."""
     blog = [item(f"Post {n}", date=dated(n)) for n in range(5)]
     moment = replace(MOMENT, window=left)
-    decision = decide(known(*blog), entries(*blog[-left:], item("Long ago", date=dated(900))), moment)
+    decision = decide(
+        known(*blog), entries(*blog[-left:], item("Long ago", date=dated(900))), moment
+    )
     assert [new.fate for new in decision.new] == ["ready"]
 
 
@@ -91,11 +104,16 @@ def test_e10_a_name_that_was_bought_mails_nothing() -> None:
     blog = [item(f"Post {n}") for n in range(12)]
     casino = [item(f"Win {n}", link=f"https://casino.example/{n}", guid=f"c{n}") for n in range(2)]
     assert {new.fate for new in decide(known(*blog), entries(*casino), MOMENT).new} == {"held"}
-    assert {new.fate for new in decide(known(*blog), entries(*casino, blog[0]), MOMENT).new} == {"ready"}
+    assert {new.fate for new in decide(known(*blog), entries(*casino, blog[0]), MOMENT).new} == {
+        "ready"
+    }
 
 
 def test_a_title_that_many_entries_bear_tells_of_no_move() -> None:
-    thoughts = [item("Thought of the day", link=f"https://blog.example.com/{n}", guid=f"g{n}") for n in range(14)]
+    thoughts = [
+        item("Thought of the day", link=f"https://blog.example.com/{n}", guid=f"g{n}")
+        for n in range(14)
+    ]
     decision = decide(known(*thoughts[3:13]), entries(*thoughts[:10]), MOMENT)
     assert [new.fate for new in decision.new] == ["ready"] * 3
 
@@ -103,20 +121,27 @@ def test_a_title_that_many_entries_bear_tells_of_no_move() -> None:
 def test_e04_posts_that_are_only_late_are_believed() -> None:
     """Written some days ago, published together today: newer than all that was known."""
     old = known(item("Old", date=dated(30)))
-    late = entries(*(item(f"P{n}", date=dated(2 + n)) for n in range(8)), item("Old", date=dated(30)))
+    late = entries(
+        *(item(f"P{n}", date=dated(2 + n)) for n in range(8)), item("Old", date=dated(30))
+    )
     assert {new.fate for new in decide(old, late, MOMENT).new} == {"ready"}
 
 
 def test_r08_a_busy_week_without_a_worker_is_believed() -> None:
     since = Moment(BEFORE + timedelta(days=5), BEFORE)
-    week = [item(f"P{n}", date=(BEFORE + timedelta(hours=n)).strftime("%a, %d %b %Y %H:00:00 GMT")) for n in range(30)]
+    week = [
+        item(f"P{n}", date=(BEFORE + timedelta(hours=n)).strftime("%a, %d %b %Y %H:00:00 GMT"))
+        for n in range(30)
+    ]
     assert {new.fate for new in decide(known(item("Old")), entries(*week), since).new} == {"ready"}
 
 
 @pytest.mark.parametrize("link", ["https://blog.example.com/", "https://blog.example.com/daily/"])
 def test_e03_a_link_that_all_entries_share_tells_none_apart(link: str) -> None:
     old = known(item("A", guid="1", link=link), item("B", guid="2", link=link))
-    decision = decide(old, entries(item("C", guid="3", link=link), item("A", guid="1", link=link)), MOMENT)
+    decision = decide(
+        old, entries(item("C", guid="3", link=link), item("A", guid="1", link=link)), MOMENT
+    )
     assert titles(decision) == ["C"]
 
 
@@ -131,20 +156,33 @@ def test_e02_title_and_slug_edited_together_is_an_edit() -> None:
 
 
 def test_e05_the_newest_are_the_newest_by_date() -> None:
-    upside_down = entries(item("A", date=dated(3)), item("B", date=dated(2)), item("C", date=dated(1)))
+    upside_down = entries(
+        item("A", date=dated(3)), item("B", date=dated(2)), item("C", date=dated(1))
+    )
     decision = decide([], upside_down, Moment(BEFORE, None, backlog=2))
-    assert {new.entry.title: new.fate for new in decision.new} == {"A": "skipped", "B": "ready", "C": "ready"}
+    assert {new.entry.title: new.fate for new in decision.new} == {
+        "A": "skipped",
+        "B": "ready",
+        "C": "ready",
+    }
 
 
 def test_e10_a_pinned_post_withdraws_nothing() -> None:
     """It stands first though it is old; what the newest pushed out is not withdrawn."""
-    old = known(item("Pin", date=dated(90)), item("B", date=dated(2)), item("A", date=dated(3)), fate="ready")
+    old = known(
+        item("Pin", date=dated(90)),
+        item("B", date=dated(2)),
+        item("A", date=dated(3)),
+        fate="ready",
+    )
     seen = entries(item("Pin", date=dated(90)), item("C", date=dated(0)), item("B", date=dated(2)))
     assert decide(old, seen, MOMENT).gone == ()
 
 
 def test_e10_found_missing_in_the_middle() -> None:
-    old = known(*(item(title, date=dated(day)) for day, title in enumerate("DCBA", 1)), fate="ready")
+    old = known(
+        *(item(title, date=dated(day)) for day, title in enumerate("DCBA", 1)), fate="ready"
+    )
     seen = entries(item("E", date=dated(0)), item("D", date=dated(1)), item("B", date=dated(3)))
     assert decide(old, seen, MOMENT).gone == (3,), "C was taken back; A has only been pushed out"
     taken_back = [replace(entry, withdrawn=True) if entry.id == 3 else entry for entry in old]
@@ -168,7 +206,12 @@ class Blog:
     def write(self) -> None:
         self.written += 1
         name, day = str(self.written), self.random.choice(["", dated(300 - self.written)])
-        post = {"title": f"Post {name}", "guid": f"id-{name}", "link": f"https://blog.example.com/{name}", "date": day}
+        post = {
+            "title": f"Post {name}",
+            "guid": f"id-{name}",
+            "link": f"https://blog.example.com/{name}",
+            "date": day,
+        }
         self.posts.insert(0, post | {"key": name})
 
     def change(self) -> None:
@@ -191,16 +234,25 @@ class Blog:
         if self.random.random() < 0.2:
             self.random.shuffle(shown)
         names = ("title", "guid", "link", "date", "body")
-        return entries(*(item(**{name: post[name] for name in names if name in post}) for post in shown))
+        return entries(
+            *(item(**{name: post[name] for name in names if name in post}) for post in shown)
+        )
 
     def poll(self, *, first: bool = False) -> None:
         before, self.now = self.now, self.now + timedelta(hours=1)
         decision = decide(
-            self.stored, self.feed(), Moment(self.now, None if first else before, site_key="blog.example.com")
+            self.stored,
+            self.feed(),
+            Moment(self.now, None if first else before, site_key="blog.example.com"),
         )
         rows = {entry.id: entry for entry in self.stored}
         for number, seen in decision.seen:
-            changes = {"link_key": seen.link_key, "title": seen.title, "published": seen.published, "withdrawn": False}
+            changes = {
+                "link_key": seen.link_key,
+                "title": seen.title,
+                "published": seen.published,
+                "withdrawn": False,
+            }
             rows[number] = replace(rows[number], **changes)
         for number in decision.gone:
             rows[number] = replace(rows[number], withdrawn=True)
@@ -208,7 +260,9 @@ class Blog:
             number = len(rows) + 1
             entry = new.entry
             assert new.identity not in {row.identity for row in rows.values()}
-            rows[number] = Known(number, new.identity, entry.link_key, entry.title, entry.published, new.fate)
+            rows[number] = Known(
+                number, new.identity, entry.link_key, entry.title, entry.published, new.fate
+            )
             if new.fate == "ready":
                 self.went_out[entry.link_key.rsplit("/", 1)[-1]] += 1
         self.stored = list(rows.values())
@@ -237,7 +291,10 @@ def test_whatever_happens_to_a_blog_each_post_is_new_once(seed: int) -> None:
 def test_e01_a_few_vanished_titles_are_a_small_move(moved: int, fate: str) -> None:
     """Part of a blog gets new addresses and ids; the rest stays. Two of a kind happen."""
     blog = [item(f"Post {n}") for n in range(8)]
-    renamed = [item(f"Post {n}", link=f"https://blog.example.com/new/{n}", guid=f"g{n}") for n in range(moved)]
+    renamed = [
+        item(f"Post {n}", link=f"https://blog.example.com/new/{n}", guid=f"g{n}")
+        for n in range(moved)
+    ]
     decision = decide(known(*blog), entries(*renamed, *blog[moved:]), MOMENT)
     assert [new.fate for new in decision.new] == [fate] * moved
 
@@ -261,12 +318,15 @@ def test_e10_a_late_post_at_the_end_of_a_full_window_goes_out(day: int, fate: st
 @pytest.mark.parametrize(("minutes", "fate"), [(9, "ready"), (10, "ready"), (11, "new")])
 def test_e04_a_clock_that_is_a_little_ahead_delays_nothing(minutes: int, fate: str) -> None:
     date = (MOMENT.now + timedelta(minutes=minutes)).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    decision = decide(known(item("Old")), entries(item("Soon", date=date), item("Other"), item("Old")), MOMENT)
+    decision = decide(
+        known(item("Old")), entries(item("Soon", date=date), item("Other"), item("Old")), MOMENT
+    )
     assert {new.entry.title: new.fate for new in decision.new} == {"Soon": fate, "Other": "ready"}
 
 
 @pytest.mark.parametrize(
-    ("window", "count", "fate"), [(10, 10, "held"), (3, 3, "held"), (3, 2, "ready"), (20, 2, "ready")]
+    ("window", "count", "fate"),
+    [(10, 10, "held"), (3, 3, "held"), (3, 2, "ready"), (20, 2, "ready")],
 )
 def test_w11_a_window_without_anything_known_is_a_gap(window: int, count: int, fate: str) -> None:
     old = known(*(item(f"Old {n}", date=dated(20 + n)) for n in range(window)))
@@ -285,4 +345,6 @@ def test_w11_one_known_entry_closes_the_gap_unless_it_is_pinned(place: int) -> N
     new = [item(f"New {n}", date=dated(n)) for n in range(10)]
     new.insert(place, item("Old 3", date=dated(23)))
     later = Moment(BEFORE + timedelta(days=5), BEFORE, site_key="blog.example.com", window=11)
-    assert {each.fate for each in decide(old, entries(*new), later).new} == {"held" if place == 0 else "ready"}
+    assert {each.fate for each in decide(old, entries(*new), later).new} == {
+        "held" if place == 0 else "ready"
+    }

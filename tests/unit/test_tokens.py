@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from newsletter.errors import LinkExpired, LinkInvalid
 from newsletter.link_purposes import PATHS, LinkPurpose, LinkScope
-from newsletter.tokens import References, Tokens, keyed_hash, new_handle, random_message_id, return_path
+from newsletter.tokens import (
+    References,
+    Tokens,
+    keyed_hash,
+    new_handle,
+    random_message_id,
+    return_path,
+)
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 OLD, NEW = "an-old-key-0123456789abcdef", "a-new-key-0123456789abcdef"
@@ -40,7 +47,9 @@ def test_t01_a_damaged_token_opens_nothing(data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["flip", "cut", "append", "case"]))
     match kind:
         case "flip":
-            damaged = token[:position] + ("A" if token[position] != "A" else "B") + token[position + 1 :]
+            damaged = (
+                token[:position] + ("A" if token[position] != "A" else "B") + token[position + 1 :]
+            )
         case "cut":
             damaged = token[:position]
         case "append":
@@ -53,7 +62,9 @@ def test_t01_a_damaged_token_opens_nothing(data: st.DataObject) -> None:
         tokens.open("preferences", damaged, NOW)
 
 
-@pytest.mark.parametrize("junk", ["", "a", "x" * 10_000, "\0", "a\0b.c", "ü.ü", "..", "....", "é" * 50, "a b.c", "%00"])
+@pytest.mark.parametrize(
+    "junk", ["", "a", "x" * 10_000, "\0", "a\0b.c", "ü.ü", "..", "....", "é" * 50, "a b.c", "%00"]
+)
 def test_t01_junk_opens_nothing(junk: str) -> None:
     with pytest.raises(LinkInvalid):
         Tokens([NEW]).open("unsubscribe", junk, NOW)
@@ -64,7 +75,9 @@ def test_the_last_character_of_a_signature_counts() -> None:
     tokens = Tokens([NEW])
     token = tokens.sign("unsubscribe", "handle", NOW)
     twins = [
-        token[:-1] + c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_" if c != token[-1]
+        token[:-1] + c
+        for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        if c != token[-1]
     ]
     opened = []
     for twin in twins:
@@ -107,7 +120,9 @@ def test_a_reference_names_one_delivery_and_is_read_back(delivery: int, other_ke
     reference = References(KEY).name_delivery(delivery)
     assert reference == References(KEY).name_delivery(delivery)
     assert References(KEY).find_delivery(reference) == delivery
-    assert References(KEY).find_delivery(reference.upper()) == delivery, "mail systems fold local parts"
+    assert References(KEY).find_delivery(reference.upper()) == delivery, (
+        "mail systems fold local parts"
+    )
     assert References(b"x" + other_key).find_delivery(reference) is None
     assert re.fullmatch("[a-z2-7]{24}", reference)
 
@@ -131,7 +146,9 @@ def test_a_message_without_a_delivery_has_an_id_of_its_own() -> None:
 
 
 @given(
-    st.sampled_from(LinkPurpose), st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)), st.text("ab-_", max_size=9)
+    st.sampled_from(LinkPurpose),
+    st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)),
+    st.text("ab-_", max_size=9),
 )
 def test_no_token_ends_or_begins_with_what_mail_programs_leave_out(
     purpose: LinkPurpose, now: datetime, rest: str

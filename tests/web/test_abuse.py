@@ -53,9 +53,16 @@ def handle(app: Flask) -> str:
 
 
 @pytest.mark.any_database
-def test_s01_a_thousand_sign_ups_of_one_victim(app: Flask, client: FlaskClient, sink: Sink, clock: Clock) -> None:
+def test_s01_a_thousand_sign_ups_of_one_victim(
+    app: Flask, client: FlaskClient, sink: Sink, clock: Clock
+) -> None:
     """From as many addresses, at every entrance, under every spelling: one mail that day, three ever."""
-    spellings = ("victim@example.com", "Victim@Example.COM", "VICTIM@example.com", " victim@example.com ")
+    spellings = (
+        "victim@example.com",
+        "Victim@Example.COM",
+        "VICTIM@example.com",
+        " victim@example.com ",
+    )
     said: dict[str, set[tuple[int, bytes]]] = {}
     got = []
     for day, times in enumerate((1000, 24, 24, 24, 24)):
@@ -64,7 +71,9 @@ def test_s01_a_thousand_sign_ups_of_one_victim(app: Flask, client: FlaskClient, 
                 spellings[number % 4],
                 {"REMOTE_ADDR": f"10.{day * 10 + number % 5}.{number % 250}.{number // 250}"},
             )
-            entrance = ("form", "json", "embed", "link")[number % 4 if number % 8 < 4 else (number + 1) % 4]
+            entrance = ("form", "json", "embed", "link")[
+                number % 4 if number % 8 < 4 else (number + 1) % 4
+            ]
             answer = _ask(client, entrance, email, place)
             said.setdefault(entrance, set()).add((answer.status_code, answer.data))
         with app.app_context():
@@ -78,7 +87,9 @@ def test_s01_a_thousand_sign_ups_of_one_victim(app: Flask, client: FlaskClient, 
         assert db.session.query(Subscription).filter(Subscription.status == "pending").count() == 1
 
 
-def _ask(client: FlaskClient, entrance: str, email: str, place: dict[str, str] | None = None) -> TestResponse:
+def _ask(
+    client: FlaskClient, entrance: str, email: str, place: dict[str, str] | None = None
+) -> TestResponse:
     place = place or {}
     match entrance:
         case "form":
@@ -107,20 +118,30 @@ def _five(app: Flask) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("entrance", ["form", "json", "embed", "link"])
-def test_s03_the_same_bytes_and_headers_at_every_entrance(app: Flask, client: FlaskClient, entrance: str) -> None:
+def test_s03_the_same_bytes_and_headers_at_every_entrance(
+    app: Flask, client: FlaskClient, entrance: str
+) -> None:
     raise_ceilings(app)
     emails = _five(app)
     for _ in range(2):  # what was new has been asked for now
         said = []
         for email in emails.values():
             answer = _ask(client, entrance, email)
-            said.append((answer.status, answer.data, [each for each in answer.headers.items() if each[0] != "Date"]))
+            said.append(
+                (
+                    answer.status,
+                    answer.data,
+                    [each for each in answer.headers.items() if each[0] != "Date"],
+                )
+            )
         assert all(each == said[0] for each in said), said
 
 
 @pytest.mark.any_database
 @pytest.mark.parametrize("entrance", ["form", "json", "embed", "link"])
-def test_s04_the_same_time_at_every_entrance(app: Flask, client: FlaskClient, entrance: str) -> None:
+def test_s04_the_same_time_at_every_entrance(
+    app: Flask, client: FlaskClient, entrance: str
+) -> None:
     """Interleaved, so that whatever else the machine does meets all five alike. A mail within the request, or a way out
     before the database, would be off by far more."""
     raise_ceilings(app)
@@ -145,21 +166,33 @@ def _urlencoded(fields: dict[str, str]) -> dict[str, object]:
     return {"data": urlencode(fields, errors="surrogatepass"), "content_type": URLENCODED}
 
 
-def _everywhere(client: FlaskClient, handle: str, clock: Clock, text: str, number: int) -> Iterator[TestResponse]:
+def _everywhere(
+    client: FlaskClient, handle: str, clock: Clock, text: str, number: int
+) -> Iterator[TestResponse]:
     """The string in every field of the sign-up, by turns as form and as JSON, and at one of the other entrances."""
     tokens = Tokens([SECRET])
     fields = dict.fromkeys(FIELDS, text)
-    good = {"email": f"r{number}@example.com", "cadence": "weekly", "website": "", "stamp": "", "why": "", "more": "on"}
+    good = {
+        "email": f"r{number}@example.com",
+        "cadence": "weekly",
+        "website": "",
+        "stamp": "",
+        "why": "",
+        "more": "on",
+    }
     match number % 4:
         case 0:
-            yield client.post("/blog/subscribe", **_urlencoded({**fields, "email": text, "topics": text}))
+            yield client.post(
+                "/blog/subscribe", **_urlencoded({**fields, "email": text, "topics": text})
+            )
         case 1:
             yield client.post("/blog/embed", **_urlencoded({**fields, **good}))
         case 2:
             yield client.post("/blog/subscribe", json={**fields, **good, "topics": []})
         case 3:
             yield client.post(
-                "/blog/subscribe", json={"email": text, text: text, "topics": [text], "name": {text: text}}
+                "/blog/subscribe",
+                json={"email": text, text: text, "topics": [text], "name": {text: text}},
             )
     own = f"/preferences/{tokens.sign('account', handle, clock.now)}"
     leave = f"/unsubscribe/{tokens.sign('unsubscribe', handle, clock.now)}"
@@ -168,12 +201,18 @@ def _everywhere(client: FlaskClient, handle: str, clock: Clock, text: str, numbe
         case 0:
             yield client.post(
                 own,
-                **_urlencoded(dict.fromkeys(("name", "language", "cadence-blog", "break-blog", "topics-blog"), text)),
+                **_urlencoded(
+                    dict.fromkeys(
+                        ("name", "language", "cadence-blog", "break-blog", "topics-blog"), text
+                    )
+                ),
             )
         case 1:
             yield client.post(own, **_urlencoded({"address": text}))
         case 2:
-            yield client.post("/link", **_urlencoded({"email": text, "resource": text, "language": text}))
+            yield client.post(
+                "/link", **_urlencoded({"email": text, "resource": text, "language": text})
+            )
         case 3:
             yield client.post("/link", **_urlencoded({"token": text, "purpose": "preferences"}))
             yield client.post("/link", **_urlencoded({"token": "x" * 20, "purpose": text}))
@@ -185,11 +224,27 @@ def _everywhere(client: FlaskClient, handle: str, clock: Clock, text: str, numbe
             yield client.get(f"/blog/?language={path}&theme={path}&{path}={path}")
         case 6:
             yield client.get(f"/{path}/")
-            yield client.get(f"/unsubscribe/{path}", headers={"Accept-Language": "de;q=x, " + ascii(text)[:300]})
+            yield client.get(
+                f"/unsubscribe/{path}", headers={"Accept-Language": "de;q=x, " + ascii(text)[:300]}
+            )
         case 7:
-            for header in ("Referer", "User-Agent", "Accept-Language", "Range", "Content-Type", "If-None-Match"):
-                seen = text[:500].encode("utf-8", "replace").decode("latin-1").translate(dict.fromkeys((10, 13)))
-                yield client.post("/blog/embed", **{**_urlencoded({"email": "x"}), "headers": {header: seen}})
+            for header in (
+                "Referer",
+                "User-Agent",
+                "Accept-Language",
+                "Range",
+                "Content-Type",
+                "If-None-Match",
+            ):
+                seen = (
+                    text[:500]
+                    .encode("utf-8", "replace")
+                    .decode("latin-1")
+                    .translate(dict.fromkeys((10, 13)))
+                )
+                yield client.post(
+                    "/blog/embed", **{**_urlencoded({"email": "x"}), "headers": {header: seen}}
+                )
 
 
 def test_s09_s10_s11_500_naughty_strings_in_every_field(
@@ -206,7 +261,9 @@ def test_s09_s10_s11_500_naughty_strings_in_every_field(
                 assert b"<script>alert" not in answer.data
     assert odd == []
     with app.app_context():
-        assert db.session.query(Subscriber).filter(Subscriber.email.contains("r")).count() > 100, "most were taken"
+        assert db.session.query(Subscriber).filter(Subscriber.email.contains("r")).count() > 100, (
+            "most were taken"
+        )
 
 
 # ── bodies ─────────────────────────────────────────────────────────────────────────────────────────
@@ -222,7 +279,9 @@ def _paths(app: Flask) -> list[tuple[str, str]]:
             else dict.fromkeys(rule.arguments, "1")
         )
         assert path is not None
-        found += [(method, path[1]) for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})]
+        found += [
+            (method, path[1]) for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+        ]
     assert len(found) > 25
     return [*found, ("POST", "/"), ("POST", "/nothing/here"), ("PUT", "/link")]
 
@@ -236,10 +295,14 @@ LARGE = {
 
 @pytest.mark.any_database
 @pytest.mark.parametrize("content_type", LARGE)
-def test_s09_ten_megabytes_at_every_route(app: Flask, client: FlaskClient, content_type: str) -> None:
+def test_s09_ten_megabytes_at_every_route(
+    app: Flask, client: FlaskClient, content_type: str
+) -> None:
     begun = time.thread_time()
     for method, path in _paths(app):
-        answer = client.open(path, method=method, data=LARGE[content_type], content_type=content_type)
+        answer = client.open(
+            path, method=method, data=LARGE[content_type], content_type=content_type
+        )
         assert answer.status_code == 413, (method, path, answer.status_code)
     assert time.thread_time() - begun < 10
 
@@ -259,16 +322,22 @@ ODD = [
 
 @pytest.mark.any_database
 @pytest.mark.parametrize(("body", "content_type"), ODD, ids=range(len(ODD)))
-def test_s09_odd_bodies_at_every_route(app: Flask, client: FlaskClient, body: bytes, content_type: str) -> None:
+def test_s09_odd_bodies_at_every_route(
+    app: Flask, client: FlaskClient, body: bytes, content_type: str
+) -> None:
     for method, path in _paths(app):
-        answer = client.open(path, method=method, data=body, content_type=content_type, buffered=True)
+        answer = client.open(
+            path, method=method, data=body, content_type=content_type, buffered=True
+        )
         assert answer.status_code < 500 or path == "/healthz", (method, path, answer.status_code)
         assert b"Traceback" not in answer.data
 
 
 @pytest.mark.any_database
 def test_s09_chunked_and_lying_bodies_through_the_real_server(app: Flask) -> None:
-    server = create_server(app, host="127.0.0.1", port=0, threads=2, max_request_body_size=1_000_000)
+    server = create_server(
+        app, host="127.0.0.1", port=0, threads=2, max_request_body_size=1_000_000
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     try:
@@ -353,13 +422,19 @@ def test_t01_t02_t03_t05_tampered_tokens_on_every_route_and_method(
     tokens = Tokens([SECRET])
     now = clock.now
     with app.app_context(), transaction() as session:
-        bob = add_reader(session, session.query(MailingList).one(), "bob@example.com", status="pending").handle
+        bob = add_reader(
+            session, session.query(MailingList).one(), "bob@example.com", status="pending"
+        ).handle
     before = state(app)
     for kind in PAGES:
-        good = tokens.sign(kind, (bob if kind in ("confirm", "never") else handle) + PAYLOADS.get(kind, ""), now)
+        good = tokens.sign(
+            kind, (bob if kind in ("confirm", "never") else handle) + PAYLOADS.get(kind, ""), now
+        )
         bad = [each for each in _spellings(good) if each != good]
         bad += [
-            tokens.sign(other, handle + PAYLOADS.get(kind, ""), now) for other in LinkPurpose if other.path != kind.path
+            tokens.sign(other, handle + PAYLOADS.get(kind, ""), now)
+            for other in LinkPurpose
+            if other.path != kind.path
         ]
         if kind.lifetime:
             bad.append(tokens.sign(kind, bob + PAYLOADS.get(kind, ""), now - timedelta(days=400)))
@@ -373,7 +448,9 @@ def test_t01_t02_t03_t05_tampered_tokens_on_every_route_and_method(
                 if method == "OPTIONS":
                     assert answer.status_code in (200, 308, 400, 404)
                 else:
-                    assert 400 <= answer.status_code < 500 or (answer.status_code == 308 and token != good), (
+                    assert 400 <= answer.status_code < 500 or (
+                        answer.status_code == 308 and token != good
+                    ), (
                         kind,
                         token,
                         method,
@@ -382,7 +459,10 @@ def test_t01_t02_t03_t05_tampered_tokens_on_every_route_and_method(
         for method in ("PUT", "PATCH", "DELETE"):
             assert client.open(f"/{kind.path}/{good}", method=method).status_code == 405
         for method in ("GET", "HEAD", "OPTIONS"):
-            client.open(f"/{kind.path}/{good}?id={bob}&email=bob@example.com&subscriber=2&token={bob}", method=method)
+            client.open(
+                f"/{kind.path}/{good}?id={bob}&email=bob@example.com&subscriber=2&token={bob}",
+                method=method,
+            )
     assert state(app) == before
 
 
@@ -393,7 +473,10 @@ def test_t03_nothing_in_the_query_chooses_whom_a_post_is_for(
     with app.app_context(), transaction() as session:
         add_reader(session, session.query(MailingList).one(), "bob@example.com")
     token = Tokens([SECRET]).sign("unsubscribe", handle, clock.now)
-    client.post(f"/unsubscribe/{token}?email=bob@example.com&id=2", data={"email": "bob@example.com", "id": "2"})
+    client.post(
+        f"/unsubscribe/{token}?email=bob@example.com&id=2",
+        data={"email": "bob@example.com", "id": "2"},
+    )
     with app.app_context():
         found = {each.subscriber.email: each.status for each in db.session.query(Subscription)}
     assert found == {"ana@example.com": "unsubscribed", "bob@example.com": "active"}
@@ -403,11 +486,15 @@ def test_t03_nothing_in_the_query_chooses_whom_a_post_is_for(
 
 
 @pytest.mark.any_database
-@pytest.mark.parametrize("path", ["/blog", "//blog//", "/blog/archive", "/blog?language=de", "//evil.example/%2e%2e"])
+@pytest.mark.parametrize(
+    "path", ["/blog", "//blog//", "/blog/archive", "/blog?language=de", "//evil.example/%2e%2e"]
+)
 def test_a_slash_too_few_or_too_many_leads_nowhere_else(client: FlaskClient, path: str) -> None:
     """The router builds its redirect from the Host header."""
     for method in ("GET", "HEAD", "POST"):
-        answer = client.open(path, method=method, headers={"Host": "evil.example"}, base_url="http://evil.example")
+        answer = client.open(
+            path, method=method, headers={"Host": "evil.example"}, base_url="http://evil.example"
+        )
         target = answer.headers.get("Location", "/")
         assert target.startswith("/") and not target.startswith("//"), target
         assert "evil.example" not in answer.get_data(as_text=True)

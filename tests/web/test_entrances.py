@@ -47,7 +47,16 @@ class Redis:
 
     def start(self) -> None:
         assert REDIS is not None
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
+        options = [
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--dir",
+            str(self.folder),
+        ]
         self.process = subprocess.Popen([REDIS, *options], stdout=subprocess.DEVNULL)
         for _ in range(200):
             try:
@@ -102,7 +111,9 @@ def dispose(app: Flask) -> None:
 
 def sign_up(client: FlaskClient, name: str, ip: str = "192.0.2.7") -> int:
     headers = {"X-Forwarded-For": ip}
-    return client.post("/blog/subscribe", data={"email": f"{name}@example.com"}, headers=headers).status_code
+    return client.post(
+        "/blog/subscribe", data={"email": f"{name}@example.com"}, headers=headers
+    ).status_code
 
 
 @pytest.fixture
@@ -119,20 +130,28 @@ def looks() -> Iterator[list[str]]:
     event.remove(Engine, "before_cursor_execute", note)
 
 
-def test_a_flood_does_not_reach_the_database(process: Callable[[], FlaskClient], looks: list[str]) -> None:
+def test_a_flood_does_not_reach_the_database(
+    process: Callable[[], FlaskClient], looks: list[str]
+) -> None:
     first, second = process(), process()
     answers = [sign_up((first, second)[number % 2], f"v{number}") for number in range(10)]
     assert answers == [303] * PER_IP + [429] * (10 - PER_IP)
-    assert len(looks) == FRONT, "what came after that was turned away by Redis, whichever process it met"
+    assert len(looks) == FRONT, (
+        "what came after that was turned away by Redis, whichever process it met"
+    )
     assert sign_up(second, "real", "198.51.100.1") == 303
     for path in ("/blog/embed", "/link"):
-        refused = second.post(path, data={"email": "x@example.com"}, headers={"X-Forwarded-For": "192.0.2.7"})
+        refused = second.post(
+            path, data={"email": "x@example.com"}, headers={"X-Forwarded-For": "192.0.2.7"}
+        )
         assert refused.status_code == 429
         assert int(refused.headers["Retry-After"]) > 0
     assert len(looks) == FRONT + 1
 
 
-def test_a_whole_ipv6_network_counts_as_one(process: Callable[[], FlaskClient], looks: list[str]) -> None:
+def test_a_whole_ipv6_network_counts_as_one(
+    process: Callable[[], FlaskClient], looks: list[str]
+) -> None:
     client = process()
     for number in range(10):
         sign_up(client, f"v{number}", f"2001:db8:1:2::{number}")
@@ -152,7 +171,9 @@ def test_whoever_has_a_link_is_never_turned_away(process: Callable[[], FlaskClie
     headers = {"X-Forwarded-For": "192.0.2.7"}
     assert client.get("/blog/", headers=headers).status_code == 200
     for _ in range(2 * FRONT):
-        gone = client.post(f"/unsubscribe/{token}", data={"List-Unsubscribe": "One-Click"}, headers=headers)
+        gone = client.post(
+            f"/unsubscribe/{token}", data={"List-Unsubscribe": "One-Click"}, headers=headers
+        )
         assert gone.status_code == 200
 
 
@@ -179,7 +200,9 @@ def test_without_redis_the_database_decides(
 
 
 @pytest.mark.any_database
-def test_a_redis_that_hangs_costs_one_short_wait(process: Callable[[], FlaskClient], redis: Redis) -> None:
+def test_a_redis_that_hangs_costs_one_short_wait(
+    process: Callable[[], FlaskClient], redis: Redis
+) -> None:
     client = process()
     assert sign_up(client, "before") == 303
     redis.process.send_signal(signal.SIGSTOP)
@@ -201,9 +224,13 @@ def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
 
 
 @pytest.mark.any_database
-def test_libraries_that_are_not_installed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_libraries_that_are_not_installed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "flask_limiter", None)
-    wanted = Settings.model_validate(settings.model_dump() | {"web": {"redis": "redis://127.0.0.1/0"}})
+    wanted = Settings.model_validate(
+        settings.model_dump() | {"web": {"redis": "redis://127.0.0.1/0"}}
+    )
     with pytest.raises(SettingsError, match=r"newsletter\[redis\]"):
         create_app(wanted)
 

@@ -35,10 +35,14 @@ def numbers() -> dict[str, int]:
         last: dict[str, int] = {}
         for table in Base.metadata.sorted_tables:
             if "id" in table.c:
-                sequence = connection.scalar(text(f"SELECT pg_get_serial_sequence('{table.name}', 'id')"))
+                sequence = connection.scalar(
+                    text(f"SELECT pg_get_serial_sequence('{table.name}', 'id')")
+                )
                 if sequence is None:  # its one row has a number of its own
                     continue
-                called = connection.execute(text(f"SELECT last_value, is_called FROM {sequence}")).one()
+                called = connection.execute(
+                    text(f"SELECT last_value, is_called FROM {sequence}")
+                ).one()
                 last[table.name] = called.last_value if called.is_called else 0
         return last
 
@@ -66,8 +70,15 @@ def addresses(app: Flask, clock: Clock) -> dict[str, list[str]]:
         with transaction() as session:
             blog = add_list(session)
             add_reader(session, add_list(session, "talks", title="Long Talks"), "eve@else.example")
-            made = {state: [f"{state}{number}@{state}{number}.example" for number in range(3)] for state in STATES}
-            for state, status in (("pending", "pending"), ("active", "active"), ("left", "unsubscribed")):
+            made = {
+                state: [f"{state}{number}@{state}{number}.example" for number in range(3)]
+                for state in STATES
+            }
+            for state, status in (
+                ("pending", "pending"),
+                ("active", "active"),
+                ("left", "unsubscribed"),
+            ):
                 for email in made[state]:
                     reader = add_reader(session, blog, email, status=status)
                     if status == "unsubscribed":
@@ -87,7 +98,12 @@ REQUESTS: dict[str, Callable[[FlaskClient, str], object]] = {
 @pytest.mark.parametrize("request_kind", REQUESTS)
 @pytest.mark.parametrize("again", [False, True])
 def test_a_request_uses_up_the_same_whoever_it_is_about(
-    app: Flask, client: FlaskClient, clock: Clock, addresses: dict[str, list[str]], request_kind: str, again: bool
+    app: Flask,
+    client: FlaskClient,
+    clock: Clock,
+    addresses: dict[str, list[str]],
+    request_kind: str,
+    again: bool,
 ) -> None:
     send = REQUESTS[request_kind]
     for state in STATES:

@@ -37,7 +37,16 @@ from tests.fakes import START, Clock, Sink, body
 from tests.people import add_list, add_reader
 
 ANA, NEW = "ana.privat@example.com", "ana.neu@newhome.example"
-OTHERS = ("Long Talks", "talks", "Burnout Recovery", "burnout", "Short Walks", "walks", "else.example", "Ana Geheim")
+OTHERS = (
+    "Long Talks",
+    "talks",
+    "Burnout Recovery",
+    "burnout",
+    "Short Walks",
+    "walks",
+    "else.example",
+    "Ana Geheim",
+)
 """What a link about the subscription of `blog` must not name."""
 MAILED = [purpose for purpose in LinkPurpose if purpose is not LinkPurpose.FORM]
 IN_EVERY_MAIL = [purpose for purpose in MAILED if purpose.scope is LinkScope.SUBSCRIPTION]
@@ -55,10 +64,18 @@ class World:
     def handle(self, slug: str) -> str:
         with self.app.app_context():
             query = select(Subscription.handle).join(MailingList).join(Subscriber)
-            return db.session.scalars(query.where(MailingList.slug == slug, Subscriber.name == "Ana Geheim")).one()
+            return db.session.scalars(
+                query.where(MailingList.slug == slug, Subscriber.name == "Ana Geheim")
+            ).one()
 
     def payload(self, purpose: LinkPurpose, handle: str) -> str:
-        rest = {"confirm": "1", "never": "1", "stay": "campaign-one", "resources": "guide", "address": "x"}
+        rest = {
+            "confirm": "1",
+            "never": "1",
+            "stay": "campaign-one",
+            "resources": "guide",
+            "address": "x",
+        }
         return f"{handle}.{rest[purpose]}" if purpose in rest else handle
 
     def link(self, purpose: LinkPurpose, handle: str) -> str:
@@ -69,13 +86,22 @@ class World:
         skipped = {"counters", "workers", *without}
         with self.app.app_context():
             names = [name for name in inspect(db.engine).get_table_names() if name not in skipped]
-            return {name: sorted(map(str, db.session.execute(text(f'SELECT * FROM "{name}"')).all())) for name in names}
+            return {
+                name: sorted(map(str, db.session.execute(text(f'SELECT * FROM "{name}"')).all()))
+                for name in names
+            }
 
     def of_others(self) -> list[tuple[object, ...]]:
         """All that the scope of a link about `blog` does not reach."""
         with self.app.app_context():
-            rows = select(*Subscription.__table__.c).join(MailingList).where(MailingList.slug != "blog")
-            subscriptions = [tuple(row) for row in db.session.execute(rows.order_by(Subscription.id))]
+            rows = (
+                select(*Subscription.__table__.c)
+                .join(MailingList)
+                .where(MailingList.slug != "blog")
+            )
+            subscriptions = [
+                tuple(row) for row in db.session.execute(rows.order_by(Subscription.id))
+            ]
             people = db.session.execute(select(*Subscriber.__table__.c).order_by(Subscriber.id))
             return subscriptions + [tuple(row) for row in people]
 
@@ -85,7 +111,9 @@ class World:
             env = self.app.extensions[EXTENSION]
             mark = hashes(env, NEW)[0][:16]
             with transaction() as session:
-                ana = session.scalars(select(Subscriber).where(Subscriber.name == "Ana Geheim")).one()
+                ana = session.scalars(
+                    select(Subscriber).where(Subscriber.name == "Ana Geheim")
+                ).one()
                 ana.new_email = ana.new_email_key = NEW
                 handle = ana.subscriptions[0].handle
             token = env.tokens.sign(LinkPurpose.ADDRESS, f"{handle}.{mark}", env.now)
@@ -93,7 +121,9 @@ class World:
 
     def address(self) -> str:
         with self.app.app_context():
-            return db.session.scalars(select(Subscriber.email).where(Subscriber.name == "Ana Geheim")).one()
+            return db.session.scalars(
+                select(Subscriber.email).where(Subscriber.name == "Ana Geheim")
+            ).one()
 
     def statuses(self) -> dict[str, str]:
         with self.app.app_context():
@@ -120,7 +150,9 @@ def world(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> World:
             add_reader(session, blog, "bob@example.com")
             others = (
                 add_list(session, "talks", title="Long Talks"),
-                add_list(session, "burnout", title="Burnout Recovery", from_email="dr@else.example"),
+                add_list(
+                    session, "burnout", title="Burnout Recovery", from_email="dr@else.example"
+                ),
                 add_list(session, "walks", title="Short Walks"),
             )
             for number, other in enumerate(others):
@@ -142,7 +174,7 @@ def world(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> World:
         guide.write_bytes(b"%PDF-1.7 guide")
         resources.add(env, guide, title="Guide")
         for slug in ("blog", "talks"):
-            topics.add(slug, "Rest", categories=["rest"])
+            topics.add(slug, "DomainBackoff", categories=["rest"])
             topics.add(slug, "Work", categories=["work"])
     return World(app, client, clock, sink)
 
@@ -150,10 +182,24 @@ def world(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> World:
 def fields(world: World) -> dict[str, str]:
     """Everything that any form of ours sends, as it would do most harm."""
     names = set(
-        re.findall(r'name="([^"]+)"', world.client.get(world.link(LinkPurpose.ACCOUNT, world.handle("blog"))).text)
+        re.findall(
+            r'name="([^"]+)"',
+            world.client.get(world.link(LinkPurpose.ACCOUNT, world.handle("blog"))).text,
+        )
     )
-    assert {"name", "language", "address", "export", "erase", "end_all", "cadence-talks", "leave-talks"} <= names
-    values = dict.fromkeys(names, "1") | {name: "daily" for name in names if name.startswith("cadence-")}
+    assert {
+        "name",
+        "language",
+        "address",
+        "export",
+        "erase",
+        "end_all",
+        "cadence-talks",
+        "leave-talks",
+    } <= names
+    values = dict.fromkeys(names, "1") | {
+        name: "daily" for name in names if name.startswith("cadence-")
+    }
     values |= {name: "2026-12-24" for name in names if name.startswith("pause-")}
     return values | {
         "name": "Mallory", "language": "ro", "address": "mallory@example.com", "all": "1", "join-walks": "1",
@@ -162,7 +208,9 @@ def fields(world: World) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("purpose", IN_EVERY_MAIL)
-def test_a_link_about_a_subscription_shows_and_changes_nothing_else(world: World, purpose: LinkPurpose) -> None:
+def test_a_link_about_a_subscription_shows_and_changes_nothing_else(
+    world: World, purpose: LinkPurpose
+) -> None:
     """Anybody may hold it: mails are forwarded."""
     url, typed, before = world.link(purpose, world.handle("blog")), fields(world), world.of_others()
     pages = [world.client.get(url, buffered=True)]
@@ -173,7 +221,10 @@ def test_a_link_about_a_subscription_shows_and_changes_nothing_else(world: World
     for page in pages:
         assert page.status_code < 500
         for word in (*OTHERS, ANA):
-            assert not re.search(rf"\b{re.escape(word)}\b", page.get_data(as_text=True)), (purpose, word)
+            assert not re.search(rf"\b{re.escape(word)}\b", page.get_data(as_text=True)), (
+                purpose,
+                word,
+            )
     assert world.of_others() == before
     world.send()
     assert {outgoing.recipient for outgoing in world.sink.accepted} <= {ANA}
@@ -182,12 +233,18 @@ def test_a_link_about_a_subscription_shows_and_changes_nothing_else(world: World
 def test_every_other_purpose_is_mailed_on_request_and_soon_over() -> None:
     rest = {purpose for purpose in LinkPurpose if purpose.scope is LinkScope.SUBSCRIBER}
     assert rest == {"account", "export", "erase", "address", "address-undo"}
-    assert {purpose for purpose in rest if (purpose.lifetime or timedelta.max) > timedelta(days=1)} == {"address-undo"}
+    assert {
+        purpose for purpose in rest if (purpose.lifetime or timedelta.max) > timedelta(days=1)
+    } == {"address-undo"}
 
 
-@pytest.mark.parametrize("purpose", [purpose for purpose in MAILED if purpose is not LinkPurpose.UNSUBSCRIBE])
+@pytest.mark.parametrize(
+    "purpose", [purpose for purpose in MAILED if purpose is not LinkPurpose.UNSUBSCRIBE]
+)
 @pytest.mark.parametrize("slug", ["blog", "walks"])
-def test_after_a_move_links_of_old_mails_end_on_a_general_page(world: World, purpose: LinkPurpose, slug: str) -> None:
+def test_after_a_move_links_of_old_mails_end_on_a_general_page(
+    world: World, purpose: LinkPurpose, slug: str
+) -> None:
     url, typed = world.link(purpose, world.handle(slug)), fields(world)
     world.move()
     before = world.state()
@@ -201,8 +258,13 @@ def test_after_a_move_links_of_old_mails_end_on_a_general_page(world: World, pur
     assert world.state() == before
 
 
-def test_after_a_move_an_old_unsubscribe_link_ends_its_subscription_and_shows_nothing(world: World) -> None:
-    url, general = world.link(LinkPurpose.UNSUBSCRIBE, world.handle("blog")), world.client.get("/unsubscribe/zzzzzzzz")
+def test_after_a_move_an_old_unsubscribe_link_ends_its_subscription_and_shows_nothing(
+    world: World,
+) -> None:
+    url, general = (
+        world.link(LinkPurpose.UNSUBSCRIBE, world.handle("blog")),
+        world.client.get("/unsubscribe/zzzzzzzz"),
+    )
     world.move()
     before = world.client.get(url)
     page = before.get_data(as_text=True)
@@ -216,7 +278,12 @@ def test_after_a_move_an_old_unsubscribe_link_ends_its_subscription_and_shows_no
     ended = world.client.post(url)
     assert 'name="undo"' not in ended.get_data(as_text=True)
     assert 'name="reason"' not in ended.get_data(as_text=True)
-    assert world.statuses() == {"blog": "unsubscribed", "talks": "active", "burnout": "active", "walks": "pending"}
+    assert world.statuses() == {
+        "blog": "unsubscribed",
+        "talks": "active",
+        "burnout": "active",
+        "walks": "pending",
+    }
     assert world.client.get(url).data == before.data, "nor does it say how the subscription stands"
     assert world.client.post(url).data == ended.data
     assert world.client.post(url, data={"undo": "1"}).status_code == 404
@@ -228,7 +295,12 @@ def test_after_a_move_one_click_works_in_an_old_mail(world: World) -> None:
     world.move()
     answer = world.client.post(url, data={"List-Unsubscribe": "One-Click"})
     assert (answer.status_code, answer.data) == (200, b"Unsubscribed.\n")
-    assert world.statuses() == {"blog": "active", "talks": "unsubscribed", "burnout": "active", "walks": "pending"}
+    assert world.statuses() == {
+        "blog": "active",
+        "talks": "unsubscribed",
+        "burnout": "active",
+        "walks": "pending",
+    }
 
 
 @pytest.mark.any_database
@@ -238,7 +310,9 @@ def test_an_expired_link_from_before_a_move_has_nothing_mailed(world: World) -> 
     world.send()
     mailed = len(world.sink.accepted)
     world.clock.forward(timedelta(days=31))
-    answer = world.client.post("/link", data={"token": url.rpartition("/")[2], "purpose": "preferences"})
+    answer = world.client.post(
+        "/link", data={"token": url.rpartition("/")[2], "purpose": "preferences"}
+    )
     assert answer.status_code == 200
     world.send()
     assert len(world.sink.accepted) == mailed
@@ -250,7 +324,9 @@ def undo_link(world: World) -> str:
     message = world.sink.to(ANA)[-1]
     for kind in ("plain", "html"):
         for word in ("newhome", "ana.neu", "a…@"):
-            assert word not in body(message, kind), "the old mailbox learns nothing of the new address"
+            assert word not in body(message, kind), (
+                "the old mailbox learns nothing of the new address"
+            )
         links = set(re.findall(r"https://news\.example\.com(/[\w-]+/[\w.-]+)", body(message, kind)))
         assert len(links) == 1, "nor has it a link to anything else"
     return links.pop()
@@ -272,13 +348,19 @@ def test_the_old_mailbox_may_take_a_move_back_for_a_week(world: World) -> None:
         assert "was taken back" in world.client.post(url).get_data(as_text=True)
     assert world.address() == ANA
     back = {slug: world.handle(slug) for slug in before}
-    assert len({*before.values(), *moved.values(), *back.values()}) == 3 * len(before), "and all links are new again"
+    assert len({*before.values(), *moved.values(), *back.values()}) == 3 * len(before), (
+        "and all links are new again"
+    )
     world.send()
     left = body(world.sink.to(NEW)[-1])
     assert "no longer come here" in left
-    assert "https://news.example.com" not in left, "whoever moved it cannot move it again from there"
+    assert "https://news.example.com" not in left, (
+        "whoever moved it cannot move it again from there"
+    )
     with world.app.app_context():
-        bob = db.session.scalars(select(Subscription).join(Subscriber).where(Subscriber.email == "bob@example.com"))
+        bob = db.session.scalars(
+            select(Subscription).join(Subscriber).where(Subscriber.email == "bob@example.com")
+        )
         retired = set(db.session.scalars(select(RetiredHandle.subscription_id)))
         assert bob.one().id not in retired
 
@@ -361,6 +443,8 @@ def test_no_token_of_any_purpose_reaches_the_record(world: World, purpose: LinkP
     token = page.rpartition("/")[2]
     data = {"email": "new@example.com", "page": page, "form": "iframe"}
     world.client.post("/blog/subscribe", data=data, headers={"Referer": page})
-    world.client.post(world.link(LinkPurpose.UNSUBSCRIBE, world.handle("blog")), headers={"Referer": page})
+    world.client.post(
+        world.link(LinkPurpose.UNSUBSCRIBE, world.handle("blog")), headers={"Referer": page}
+    )
     for rows in world.state().values():
         assert token not in "".join(rows)

@@ -25,7 +25,9 @@ def handle(app: Flask) -> str:
     with app.app_context(), transaction() as session:
         mailing_list = add_list(session)
         mailing_list.entry_seq = 7
-        return add_reader(session, mailing_list, "ana@example.com", status="pending", name="Ana").handle
+        return add_reader(
+            session, mailing_list, "ana@example.com", status="pending", name="Ana"
+        ).handle
 
 
 def standing(app: Flask) -> str:
@@ -49,7 +51,9 @@ def confirmed(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> str
     return token("unsubscribe", handle, clock)
 
 
-def test_t09_looking_changes_nothing(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_t09_looking_changes_nothing(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     for purpose in ("confirm", "unsubscribe", "preferences"):
         url = f"/{purpose}/{token(purpose, handle, clock)}"
         for method in ("get", "head", "options"):
@@ -61,7 +65,9 @@ def test_t09_looking_changes_nothing(app: Flask, client: FlaskClient, handle: st
     assert queued(app) == []
 
 
-def test_confirming_starts_with_what_comes_next(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_confirming_starts_with_what_comes_next(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     confirmed(app, client, handle, clock)
     with app.app_context():
         subscription = db.session.scalars(select(Subscription)).one()
@@ -76,7 +82,9 @@ def test_t04_twice_is_once(app: Flask, client: FlaskClient, handle: str, clock: 
     assert queued(app) == ["welcome"]
 
 
-def test_t04_an_old_confirmation_never_resubscribes(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_t04_an_old_confirmation_never_resubscribes(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     old = f"/confirm/{token('confirm', handle, clock)}"
     leave = confirmed(app, client, handle, clock)
     client.post(f"/unsubscribe/{leave}")
@@ -90,7 +98,9 @@ def test_t04_an_old_confirmation_never_resubscribes(app: Flask, client: FlaskCli
     assert standing(app) == "pending"
 
 
-def test_t05_an_expired_link_offers_the_way_on(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_t05_an_expired_link_offers_the_way_on(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     url = f"/confirm/{token('confirm', handle, clock)}"
     clock.forward(timedelta(days=8))
     for answer in (client.get(url), client.post(url)):
@@ -129,22 +139,31 @@ def test_t01_junk_is_one_uniform_page(client: FlaskClient, purpose: str, junk: s
         assert answers[0].data == client.get(f"/{purpose}/zzzzzzzzzzzz").data
 
 
-def test_t03_only_what_is_signed_counts(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_t03_only_what_is_signed_counts(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     with app.app_context(), transaction() as session:
         from newsletter.models import MailingList
 
-        other = add_reader(session, session.scalars(select(MailingList)).one(), "bob@example.com").handle
+        other = add_reader(
+            session, session.scalars(select(MailingList)).one(), "bob@example.com"
+        ).handle
     url = f"/unsubscribe/{token('unsubscribe', handle, clock)}"
     client.post(
-        f"{url}?subscriber={other}&email=bob@example.com&id=2", data={"handle": other, "email": "bob@example.com"}
+        f"{url}?subscriber={other}&email=bob@example.com&id=2",
+        data={"handle": other, "email": "bob@example.com"},
     )
     with app.app_context():
         found = {s.handle: s.status for s in db.session.scalars(select(Subscription))}
     assert found == {handle: "unsubscribed", other: "active"}
 
 
-@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data"])
-def test_t10_one_click(app: Flask, client: FlaskClient, handle: str, clock: Clock, content_type: str) -> None:
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "multipart/form-data"]
+)
+def test_t10_one_click(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock, content_type: str
+) -> None:
     leave = confirmed(app, client, handle, clock)
     data = {"List-Unsubscribe": "One-Click"}
     for _ in range(3):
@@ -166,14 +185,18 @@ def test_undo(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> Non
     assert standing(app) == "active"
 
 
-def test_undo_subscribes_nobody_who_never_confirmed(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_undo_subscribes_nobody_who_never_confirmed(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     leave = token("unsubscribe", handle, clock)
     client.post(f"/unsubscribe/{leave}")
     client.post(f"/unsubscribe/{leave}", data={"undo": "1"})
     assert standing(app) == "unsubscribed"
 
 
-def test_t06_unsubscribing_works_for_years(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_t06_unsubscribing_works_for_years(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     leave = confirmed(app, client, handle, clock)
     clock.forward(timedelta(days=800))
     assert client.post(f"/unsubscribe/{leave}").status_code == 200
@@ -204,7 +227,11 @@ def test_link_says_the_same_to_everybody(
     confirmed(app, client, handle, clock)
     known = client.post("/link", data={"email": "ANA@example.com"})
     unknown = client.post("/link", data={"email": "nobody@example.com"})
-    assert (known.status_code, known.data) == (unknown.status_code, unknown.data) == (200, unknown.data)
+    assert (
+        (known.status_code, known.data)
+        == (unknown.status_code, unknown.data)
+        == (200, unknown.data)
+    )
     with app.app_context():
         sending.send_due(app.extensions[EXTENSION])
     assert [str(message["Subject"]) for message in sink.messages] == [
@@ -217,7 +244,9 @@ def test_link_says_the_same_to_everybody(
 
 
 @pytest.mark.any_database
-def test_t15_personal_pages_are_kept_by_nobody(client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_t15_personal_pages_are_kept_by_nobody(
+    client: FlaskClient, handle: str, clock: Clock
+) -> None:
     for purpose in ("confirm", "unsubscribe", "preferences"):
         headers = client.get(f"/{purpose}/{token(purpose, handle, clock)}").headers
         assert headers["Cache-Control"] == "no-store"
@@ -235,7 +264,9 @@ def test_t11_a_foreign_page_cannot_change_preferences(
 
 
 @pytest.mark.any_database
-def test_r06_a_clock_that_jumps_expires_nobody(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_r06_a_clock_that_jumps_expires_nobody(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     leave = confirmed(app, client, handle, clock)
     clock.forward(timedelta(days=-20_000))
     assert client.get(f"/unsubscribe/{leave}").status_code == 200
@@ -250,7 +281,9 @@ def test_t05_the_way_on_from_an_expired_confirmation_works(
     client.post("/link", data={"email": "ana@example.com"})
     with app.app_context():
         sending.send_due(app.extensions[EXTENSION])
-    assert [str(message["Subject"]) for message in sink.messages] == ["Please confirm: Slow Letters"]
+    assert [str(message["Subject"]) for message in sink.messages] == [
+        "Please confirm: Slow Letters"
+    ]
     url = body(sink.messages[0]).split("https://news.example.com")[1].split()[0]
     assert client.post(url).status_code == 200
     assert standing(app) == "active"

@@ -31,7 +31,11 @@ def test_a_letters_picture_and_page(app: Flask, client: FlaskClient, tmp_path: P
         handle = campaign_handle(letters.dispatch(env, draft))
         sending.send_due(env)
     answer = client.get(f"/blog/archive/media/{name}")
-    assert (answer.status_code, answer.mimetype, answer.data[:2]) == (200, "image/jpeg", b"\xff\xd8")
+    assert (answer.status_code, answer.mimetype, answer.data[:2]) == (
+        200,
+        "image/jpeg",
+        b"\xff\xd8",
+    )
     assert "immutable" in answer.headers["Cache-Control"]
     assert answer.headers["Content-Security-Policy"] == "default-src 'none'"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -49,7 +53,9 @@ def test_what_went_to_some_readers_is_not_for_everybody(app: Flask, client: Flas
         env = app.extensions[EXTENSION]
         with transaction() as session:
             add_reader(session, add_list(session), "zoe@example.com", name="Zoe", cadence="daily")
-        between_us = letters.parse('---\nsubject: Between us\nsegment: cadence == "daily"\n---\nHello.\n')
+        between_us = letters.parse(
+            '---\nsubject: Between us\nsegment: cadence == "daily"\n---\nHello.\n'
+        )
         handle = campaign_handle(letters.send(env, between_us))
         sending.send_due(env)
     assert client.get(f"/blog/archive/{handle}").status_code == 404

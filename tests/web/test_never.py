@@ -30,7 +30,9 @@ def asked(app: Flask, client: FlaskClient, sink: Sink, email: str = "ana@example
     with app.app_context():
         sending.send_due(app.extensions[EXTENSION])
     text = body(sink.messages[-1])
-    assert text.index("/confirm/") < text.index("/never/"), "the first link is the one that most want"
+    assert text.index("/confirm/") < text.index("/never/"), (
+        "the first link is the one that most want"
+    )
     assert f"{BASE}/never/" in body(sink.messages[-1], "html")
     return text.split(f"{BASE}/never/")[1].split()[0]
 
@@ -48,10 +50,16 @@ def test_h19_one_post_and_she_is_never_written_to_again(
     for _ in range(2):
         assert client.post(f"/never/{token}").status_code == 200
     with app.app_context():
-        counts = [db.session.query(table).count() for table in (Subscriber, Subscription, ConsentEvent)]
+        counts = [
+            db.session.query(table).count() for table in (Subscriber, Subscription, ConsentEvent)
+        ]
         assert counts == [0, 0, 0]
         row = db.session.query(Suppression).one()
-        assert (row.reason, row.email_key, row.note) == ("erased", None, "said that it was not she who asked")
+        assert (row.reason, row.email_key, row.note) == (
+            "erased",
+            None,
+            "said that it was not she who asked",
+        )
     for day in range(5):
         clock.forward(timedelta(days=day))
         assert client.post("/blog/subscribe", data={"email": "Ana@example.com"}).status_code == 303
@@ -60,7 +68,9 @@ def test_h19_one_post_and_she_is_never_written_to_again(
     assert len(sink.accepted) == 1
 
 
-def test_h19_a_reader_of_something_else_loses_nothing(app: Flask, client: FlaskClient, sink: Sink) -> None:
+def test_h19_a_reader_of_something_else_loses_nothing(
+    app: Flask, client: FlaskClient, sink: Sink
+) -> None:
     """The mail may have been forwarded: it ends no account."""
     with app.app_context(), transaction() as session:
         add_reader(session, add_list(session, "talks"), "ana@example.com")
@@ -80,7 +90,11 @@ def test_h19_who_has_confirmed_since_is_not_forgotten_by_an_old_mail(
     token = asked(app, client, sink)
     confirm = body(sink.messages[-1]).split(f"{BASE}/confirm/")[1].split()[0]
     client.post(f"/confirm/{confirm}")
-    assert client.get(f"/never/{token}").status_code == client.post(f"/never/{token}").status_code == 410
+    assert (
+        client.get(f"/never/{token}").status_code
+        == client.post(f"/never/{token}").status_code
+        == 410
+    )
     with app.app_context():
         assert db.session.query(Subscription).one().status == "active"
         assert db.session.query(MailingList).count() == 1

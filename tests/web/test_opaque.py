@@ -54,9 +54,13 @@ def number_rows_apart() -> None:
             if "id" not in table.c or not isinstance(table.c.id.type, Integer):
                 continue
             if connection.dialect.name == "postgresql":
-                connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {first})"))
+                connection.execute(
+                    text(f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), {first})")
+                )
             elif table.dialect_options["sqlite"]["autoincrement"]:
-                connection.execute(text(f"INSERT INTO sqlite_sequence VALUES ('{table.name}', {first})"))
+                connection.execute(
+                    text(f"INSERT INTO sqlite_sequence VALUES ('{table.name}', {first})")
+                )
 
 
 def row_numbers() -> set[str]:
@@ -65,7 +69,9 @@ def row_numbers() -> set[str]:
     with db.engine.connect() as connection:
         for table in Base.metadata.sorted_tables:
             if "id" in table.c and isinstance(table.c.id.type, Integer):
-                numbers |= {number for number in connection.scalars(select(table.c.id)) if number > FIRST_ID}
+                numbers |= {
+                    number for number in connection.scalars(select(table.c.id)) if number > FIRST_ID
+                }
     assert len(numbers) > 30
     return {spelled for number in numbers for spelled in (str(number), f"{number:x}")}
 
@@ -85,9 +91,11 @@ def every_mail(env: Environment, folder: Path, clock: Clock) -> None:
             add_entry(session, feed, title)
         for mail, context in SINGLE.items():
             reader = bob if mail == "confirm" else ana
-            outbox.enqueue(session, mail=mail, subscription_id=reader.id, now=env.now, context=context)
+            outbox.enqueue(
+                session, mail=mail, subscription_id=reader.id, now=env.now, context=context
+            )
         notifications.tell(env, session, blog, "A notice", ["Something happened."], [])
-    topics.add("blog", "Rest", categories=["rest"])
+    topics.add("blog", "DomainBackoff", categories=["rest"])
     topics.add("blog", "Work", categories=["work"])
     step = folder / "step.md"
     step.write_text("---\nsubject: First step\n---\nHello.\n")
@@ -95,16 +103,28 @@ def every_mail(env: Environment, folder: Path, clock: Clock) -> None:
     with transaction() as session:
         series.begin(session, session.get_one(Subscription, ana.id), env.now)
     digests.send_now(env, slug="blog", cadence="instant")
-    letters.send(env, letters.parse('---\nsubject: A letter\nlist: blog\n---\nA [file]({{ resource("guide") }}).\n'))
+    letters.send(
+        env,
+        letters.parse(
+            '---\nsubject: A letter\nlist: blog\n---\nA [file]({{ resource("guide") }}).\n'
+        ),
+    )
     reconfirmation.send(env, "blog")
     sending.send_due(env)
 
 
 def links_in(html: str) -> Iterator[str]:
     """Every address of ours on a page or in a mail."""
-    for link in re.findall(r'(?:href|src|action)="([^"]*)"', html) + re.findall(rf"{re.escape(BASE)}/[^\s\"<>]*", html):
+    for link in re.findall(r'(?:href|src|action)="([^"]*)"', html) + re.findall(
+        rf"{re.escape(BASE)}/[^\s\"<>]*", html
+    ):
         if link.startswith((BASE, "/")) and not link.startswith("//"):
-            yield urlsplit(link.replace("&amp;", "&"))._replace(scheme="", netloc="", fragment="").geturl() or "/"
+            yield (
+                urlsplit(link.replace("&amp;", "&"))
+                ._replace(scheme="", netloc="", fragment="")
+                .geturl()
+                or "/"
+            )
 
 
 def test_no_number_of_a_row_leaves_the_program(
@@ -115,7 +135,9 @@ def test_no_number_of_a_row_leaves_the_program(
         number_rows_apart()
         every_mail(env, tmp_path, clock)
         kinds = set(db.session.scalars(select(Delivery.mail).where(Delivery.status == "sent")))
-        folders = {folder.name for folder in (template_folder() / "emails").iterdir() if folder.is_dir()}
+        folders = {
+            folder.name for folder in (template_folder() / "emails").iterdir() if folder.is_dir()
+        }
         assert kinds == (folders - {"post"}) | {"digest", "series"}, "a mail of each kind was sent"
         numbers = row_numbers()
 
@@ -152,7 +174,16 @@ def test_no_number_of_a_row_leaves_the_program(
             check(f"the page {path}", page)
             waiting |= set(links_in(page)) - visited
     opened = {path.split("/")[1] for path in visited}
-    assert {"preferences", "unsubscribe", "confirm", "never", "stay", "export", "erase", "address"} <= opened
+    assert {
+        "preferences",
+        "unsubscribe",
+        "confirm",
+        "never",
+        "stay",
+        "export",
+        "erase",
+        "address",
+    } <= opened
     assert any(re.fullmatch(r"/blog/archive/[\w-]{12}", path) for path in visited)
 
 
@@ -165,7 +196,11 @@ def test_the_export_of_a_subscriber_has_no_number_of_a_row(
         every_mail(env, tmp_path, clock)
         clock.forward(timedelta(days=31))
         reconfirmation.settle(env)
-        query = select(Subscription.handle).join(Subscriber).where(Subscriber.email == "ana@example.com")
+        query = (
+            select(Subscription.handle)
+            .join(Subscriber)
+            .where(Subscriber.email == "ana@example.com")
+        )
         token = env.tokens.sign("export", db.session.scalars(query).one(), env.now)
         numbers = row_numbers()
     exported = client.post(f"/export/{token}").get_data(as_text=True)
@@ -173,7 +208,9 @@ def test_the_export_of_a_subscriber_has_no_number_of_a_row(
     assert not [number for number in numbers if number in exported]
 
 
-def test_a_message_is_found_by_its_reference(app: Flask, sink: Sink, clock: Clock, tmp_path: Path) -> None:
+def test_a_message_is_found_by_its_reference(
+    app: Flask, sink: Sink, clock: Clock, tmp_path: Path
+) -> None:
     """Whoever reads returned mail finds the delivery, whatever becomes of `secret_key`."""
     with app.app_context():
         env = app.extensions[EXTENSION]
@@ -186,4 +223,9 @@ def test_a_message_is_found_by_its_reference(app: Flask, sink: Sink, clock: Cloc
                 assert outgoing.sender == f"bounces+{local}@news.example.com"
                 assert outgoing.envelope_id == local
         campaign = db.session.scalars(select(Campaign).where(Campaign.kind == "letter")).one()
-        assert db.session.scalars(select(MailingList.slug).where(MailingList.id == campaign.list_id)).one() == "blog"
+        assert (
+            db.session.scalars(
+                select(MailingList.slug).where(MailingList.id == campaign.list_id)
+            ).one()
+            == "blog"
+        )

@@ -54,7 +54,9 @@ ASKED = [
 
 
 @pytest.mark.parametrize(("method", "path", "kind"), ASKED)
-def test_s09_the_json_routes_are_as_described(blog: Flask, method: str, path: str, kind: str) -> None:
+def test_s09_the_json_routes_are_as_described(
+    blog: Flask, method: str, path: str, kind: str
+) -> None:
     @given(case=SCHEMA[path][method].as_strategy(generation_mode=GenerationMode(kind)))
     @settings(
         max_examples=40, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)

@@ -58,17 +58,31 @@ def mailing(slug: str) -> None:
 
 
 CHANGES: list[tuple[Callable[[Flask], object], str, tuple[str, ...]]] = [
-    (lambda app: lists.edit(app.extensions[EXTENSION], "blog", {"title": "Slower"}), "Slower", PATHS),
-    (lambda app: lists.edit(app.extensions[EXTENSION], "blog", {"consent": "I do"}), "I do", PATHS[1:]),
+    (
+        lambda app: lists.edit(app.extensions[EXTENSION], "blog", {"title": "Slower"}),
+        "Slower",
+        PATHS,
+    ),
+    (
+        lambda app: lists.edit(app.extensions[EXTENSION], "blog", {"consent": "I do"}),
+        "I do",
+        PATHS[1:],
+    ),
     (lambda app: forms.add("blog", "city", "text", "Your city"), "Your city", PATHS[1:]),
     (lambda app: topics.add("blog", "Sleep"), "Sleep", PATHS[1:]),
     (lambda app: mailing("blog"), "A walk", ("/blog/",)),
 ]
 
 
-@pytest.mark.parametrize(("change", "words", "paths"), CHANGES, ids=[words for _, words, _ in CHANGES])
+@pytest.mark.parametrize(
+    ("change", "words", "paths"), CHANGES, ids=[words for _, words, _ in CHANGES]
+)
 def test_what_another_worker_changes_is_seen_at_once(
-    settings: Settings, client: FlaskClient, change: Callable[[Flask], object], words: str, paths: tuple[str, ...]
+    settings: Settings,
+    client: FlaskClient,
+    change: Callable[[Flask], object],
+    words: str,
+    paths: tuple[str, ...],
 ) -> None:
     other = create_app(settings)
     for path in PATHS:
@@ -89,7 +103,14 @@ def test_what_a_command_changes_is_seen_at_once(settings: Settings, client: Flas
         "NEWSLETTER_SECRET_KEY": SECRET,
         "NEWSLETTER_DATABASE_URL": settings.database_url,
     }
-    command = [Path(sys.executable).with_name("newsletter"), "list", "edit", "blog", "--title", "Slower"]
+    command = [
+        Path(sys.executable).with_name("newsletter"),
+        "list",
+        "edit",
+        "blog",
+        "--title",
+        "Slower",
+    ]
     subprocess.run(command, env=environ, check=True, capture_output=True, cwd=settings.folder)
     for path in PATHS:
         assert "Slow Letters" in before[path]
@@ -111,26 +132,36 @@ def test_nothing_of_a_visitor_is_remembered(app: Flask, client: FlaskClient, clo
     assert "ana@nowhere" not in shown(client, "/blog/embed")
     tokens = Tokens([SECRET])
     stamps = [page.split('name="stamp" value="')[1].split('"')[0] for page in (first, second)]
-    made = [tokens.signed_at("form", stamp) for stamp in stamps if tokens.open("form", stamp, clock.now)]
+    made = [
+        tokens.signed_at("form", stamp) for stamp in stamps if tokens.open("form", stamp, clock.now)
+    ]
     assert made[1] - made[0] == timedelta(minutes=5)
-    assert app.extensions[REMEMBERED].cache_info().currsize == 2, "with and without a page that it is framed in"
+    assert app.extensions[REMEMBERED].cache_info().currsize == 2, (
+        "with and without a page that it is framed in"
+    )
 
 
 @pytest.mark.any_database
-def test_languages_themes_and_mounts_are_pages_of_their_own(app: Flask, client: FlaskClient) -> None:
+def test_languages_themes_and_mounts_are_pages_of_their_own(
+    app: Flask, client: FlaskClient
+) -> None:
     for _ in range(2):
         assert '<html lang="en"' in shown(client, "/blog/embed")
         assert '<html lang="de"' in shown(client, "/blog/embed", **{"Accept-Language": "de"})
         assert 'data-theme="dark"' in shown(client, "/blog/embed?theme=dark")
         assert 'data-theme="' not in shown(client, "/blog/embed")
-        mounted = client.get("/blog/embed", environ_overrides={"SCRIPT_NAME": "/news"}).get_data(as_text=True)
+        mounted = client.get("/blog/embed", environ_overrides={"SCRIPT_NAME": "/news"}).get_data(
+            as_text=True
+        )
         assert 'href="/news/static/style.css"' in mounted
     assert client.get("/blog/").headers["Vary"] == "Accept-Language"
     assert client.get("/blog/").headers["Cache-Control"] == "private, no-cache"
 
 
 @pytest.mark.any_database
-def test_each_application_has_its_own_templates(settings: Settings, client: FlaskClient, tmp_path: Path) -> None:
+def test_each_application_has_its_own_templates(
+    settings: Settings, client: FlaskClient, tmp_path: Path
+) -> None:
     shown(client, "/")
     own = tmp_path / "other" / "templates" / "pages"
     own.mkdir(parents=True)

@@ -61,7 +61,11 @@ def test_the_file_with_the_right_headers(client: FlaskClient, handle: str, clock
     assert "noindex" in answer.headers["X-Robots-Tag"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     head = client.head(link(handle, clock), buffered=True)
-    assert (head.status_code, head.headers["Content-Length"], head.data) == (200, str(len(BYTES)), b"")
+    assert (head.status_code, head.headers["Content-Length"], head.data) == (
+        200,
+        str(len(BYTES)),
+        b"",
+    )
 
 
 @pytest.mark.any_database
@@ -75,10 +79,17 @@ def test_ranges(client: FlaskClient, handle: str, clock: Clock) -> None:
     assert (beyond.status_code, beyond.headers["Content-Range"]) == (416, f"bytes */{len(BYTES)}")
     etag = answer.headers["ETag"]
     assert client.get(url, buffered=True, headers={"If-None-Match": etag}).status_code == 304
-    assert client.get(url, buffered=True, headers={"Range": "bytes=0-9", "If-Range": '"another"'}).status_code == 200
+    assert (
+        client.get(
+            url, buffered=True, headers={"Range": "bytes=0-9", "If-Range": '"another"'}
+        ).status_code
+        == 200
+    )
 
 
-@pytest.mark.parametrize("asked", ["lines=0-1", "bytes=a-b", "bytes=5-2", "bytes=0-0,5-6", "bytes", ""])
+@pytest.mark.parametrize(
+    "asked", ["lines=0-1", "bytes=a-b", "bytes=5-2", "bytes=0-0,5-6", "bytes", ""]
+)
 @pytest.mark.any_database
 def test_what_is_no_single_range_of_bytes_gets_the_whole_file(
     client: FlaskClient, handle: str, clock: Clock, asked: str
@@ -88,7 +99,9 @@ def test_what_is_no_single_range_of_bytes_gets_the_whole_file(
 
 
 @pytest.mark.any_database
-def test_only_for_who_is_subscribed(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
+def test_only_for_who_is_subscribed(
+    app: Flask, client: FlaskClient, handle: str, clock: Clock
+) -> None:
     url = link(handle, clock)
     with app.app_context(), transaction() as session:
         session.scalars(select(Subscription)).one().status = "unsubscribed"
@@ -146,7 +159,9 @@ def test_the_bare_address_mails_readers_theirs_and_strangers_nothing(
     assert f"{BASE}/resources/" in body(sink.messages[0])
 
 
-def test_a_letter_gives_each_reader_a_link_of_her_own(app: Flask, client: FlaskClient, handle: str, sink: Sink) -> None:
+def test_a_letter_gives_each_reader_a_link_of_her_own(
+    app: Flask, client: FlaskClient, handle: str, sink: Sink
+) -> None:
     with app.app_context():
         env = app.extensions[EXTENSION]
         with transaction() as session:
@@ -166,16 +181,22 @@ def test_a_letter_gives_each_reader_a_link_of_her_own(app: Flask, client: FlaskC
             found.add(token)
             assert client.get(f"/resources/{token}", buffered=True).data == BYTES
             assert f"{address}.pdf" in text
-            assert re.search(rf"{address}(?![\w.-])", text), "an address that somebody wrote is left alone"
+            assert re.search(rf"{address}(?![\w.-])", text), (
+                "an address that somebody wrote is left alone"
+            )
     assert len(found) == 2
     page = client.get(f"/blog/archive/{campaign}").get_data(as_text=True)
-    assert f'{BASE}/resources/guide"' in page, "the archive shows the address that stands for everybody's"
+    assert f'{BASE}/resources/guide"' in page, (
+        "the archive shows the address that stands for everybody's"
+    )
     for token in found:
         assert token not in page
 
 
 @pytest.mark.any_database
-def test_the_welcome_mail_may_link_one(app: Flask, client: FlaskClient, handle: str, sink: Sink) -> None:
+def test_the_welcome_mail_may_link_one(
+    app: Flask, client: FlaskClient, handle: str, sink: Sink
+) -> None:
     from newsletter import outbox
 
     with app.app_context():

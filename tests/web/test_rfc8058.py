@@ -58,7 +58,10 @@ def letter(app: Flask, sink: Sink, handles: list[str]) -> bytes:
     with app.app_context():
         env = app.extensions[EXTENSION]
         letters.send(
-            env, letters.parse("---\nsubject: Going slowly\n---\nDear reader, [read](https://blog.example/).\n")
+            env,
+            letters.parse(
+                "---\nsubject: Going slowly\n---\nDear reader, [read](https://blog.example/).\n"
+            ),
         )
         sending.send_due(env)
     [message] = sink.accepted
@@ -70,15 +73,24 @@ def header(message: bytes, name: str) -> list[str]:
     head = message.split(b"\r\n\r\n", 1)[0].decode("ascii")
     unfolded = re.sub(r"\r\n[ \t]+", " ", head)
     return [
-        line.split(":", 1)[1].strip() for line in unfolded.split("\r\n") if line.lower().startswith(f"{name}:".lower())
+        line.split(":", 1)[1].strip()
+        for line in unfolded.split("\r\n")
+        if line.lower().startswith(f"{name}:".lower())
     ]
 
 
 def state(app: Flask) -> dict[str, list[str]]:
     """Everything in the database but counters of how often somebody asked."""
     with app.app_context():
-        tables = [name for name in inspect(db.engine).get_table_names() if name not in ("counters", "workers")]
-        return {name: sorted(map(str, db.session.execute(text(f'SELECT * FROM "{name}"')).all())) for name in tables}
+        tables = [
+            name
+            for name in inspect(db.engine).get_table_names()
+            if name not in ("counters", "workers")
+        ]
+        return {
+            name: sorted(map(str, db.session.execute(text(f'SELECT * FROM "{name}"')).all()))
+            for name in tables
+        }
 
 
 # ── the header, and what a mail program does with it ───────────────────────────────────────────────
@@ -87,7 +99,9 @@ def state(app: Flask) -> dict[str, list[str]]:
 def test_rfc8058_section_3_1_the_header(letter: bytes) -> None:
     [unsubscribe] = header(letter, "List-Unsubscribe")
     uris = re.findall(r"<([^<>\s]+)>", unsubscribe)
-    assert re.sub(r"<[^<>\s]+>|,| ", "", unsubscribe) == "", "nothing stands outside the brackets (RFC 2369 §2)"
+    assert re.sub(r"<[^<>\s]+>|,| ", "", unsubscribe) == "", (
+        "nothing stands outside the brackets (RFC 2369 §2)"
+    )
     assert uris[0].startswith("https://"), "the first is the one that is preferred"
     assert len([uri for uri in uris if uri.startswith("https:")]) == 1
     assert header(letter, "List-Unsubscribe-Post") == ["List-Unsubscribe=One-Click"]
@@ -103,8 +117,12 @@ def body_of(letter: bytes) -> str:
     return body(parsed(letter))
 
 
-@pytest.mark.parametrize("content_type", ["application/x-www-form-urlencoded", "multipart/form-data"])
-def test_rfc8058_section_3_2_the_post(app: Flask, client: FlaskClient, letter: bytes, content_type: str) -> None:
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "multipart/form-data"]
+)
+def test_rfc8058_section_3_2_the_post(
+    app: Flask, client: FlaskClient, letter: bytes, content_type: str
+) -> None:
     """No cookie, no Referer, no Origin; no redirect; at once; as often as it comes."""
     url = re.findall(r"<(https:[^<>]+)>", header(letter, "List-Unsubscribe")[0])[0]
     for _ in range(2):
@@ -135,7 +153,9 @@ def test_a_get_of_the_same_address_asks(app: Flask, client: FlaskClient, letter:
 def test_mails_of_no_list_carry_no_one_click(app: Flask, sink: Sink, handles: list[str]) -> None:
     for message in every_mail(app, sink):
         subject = str(message["Subject"])
-        assert (message["List-Unsubscribe-Post"] is not None) == subject.startswith("Welcome"), subject
+        assert (message["List-Unsubscribe-Post"] is not None) == subject.startswith("Welcome"), (
+            subject
+        )
 
 
 # ── scanners ───────────────────────────────────────────────────────────────────────────────────────
@@ -148,7 +168,9 @@ def every_mail(app: Flask, sink: Sink) -> list[EmailMessage]:
             active, pending = session.query(Subscription).order_by(Subscription.id)
             for mail, context in SINGLE.items():
                 reader = pending if mail == "confirm" else active
-                outbox.enqueue(session, mail=mail, subscription_id=reader.id, now=env.now, context=context)
+                outbox.enqueue(
+                    session, mail=mail, subscription_id=reader.id, now=env.now, context=context
+                )
         sending.send_due(env)
     assert len(sink.accepted) >= len(SINGLE)
     return sink.messages
@@ -165,7 +187,9 @@ def links(app: Flask, sink: Sink) -> Iterator[str]:
     for message in sink.messages:
         for kind in ("plain", "html"):
             found |= set(re.findall(re.escape(BASE) + r"(/[^\s\"<>)]*)", body(message, kind)))
-        found |= set(re.findall(re.escape(BASE) + r"(/[^\s<>]*)", str(message["List-Unsubscribe"] or "")))
+        found |= set(
+            re.findall(re.escape(BASE) + r"(/[^\s<>]*)", str(message["List-Unsubscribe"] or ""))
+        )
     assert {link.split("/")[1] for link in found} >= set(PATHS)
     yield from sorted(found)
 
@@ -183,7 +207,9 @@ def test_t09_scanners_that_get_and_head_every_link_change_nothing(
                 assert answer.status_code < 500, link
                 if method == "get":
                     page = answer.get_data(as_text=True)
-                    assert "<script" not in page or 'class="signup"' in page, "only the form of strangers has one"
+                    assert "<script" not in page or 'class="signup"' in page, (
+                        "only the form of strangers has one"
+                    )
                     assert 'http-equiv="refresh"' not in page.lower()
                     assert "ana@example.com" not in page, link
                     assert answer.headers["Referrer-Policy"] == "same-origin"
@@ -219,19 +245,27 @@ def test_t01_t02_t03_cut_crossed_and_swapped_tokens_open_nothing(
         "address": f"{handles[0]}.mark",
         "resources": f"{handles[0]}.guide",
     }
-    good = {kind: tokens.sign(kind, payloads.get(kind, handles[0]), clock.now) for kind in LinkPurpose}
+    good = {
+        kind: tokens.sign(kind, payloads.get(kind, handles[0]), clock.now) for kind in LinkPurpose
+    }
     theirs = {kind: tokens.sign(kind, handles[1], clock.now) for kind in LinkPurpose}
     before = state(app)
     for kind in PAGES:
         bad = {mutilated(good[kind], chance) for _ in range(60)}
         bad |= {good[other] for other in LinkPurpose if other.path != kind.path}
-        bad |= {mine + "." + other for mine, other in zip(good[kind].split("."), theirs[kind].split("."), strict=False)}
+        bad |= {
+            mine + "." + other
+            for mine, other in zip(good[kind].split("."), theirs[kind].split("."), strict=False)
+        }
         bad |= {".".join([*good[kind].split(".")[:-1], theirs[kind].split(".")[-1]])}
         bad |= {Tokens(["another key that is long enough"]).sign(kind, handles[0], clock.now)}
         for token in sorted(bad - {good[kind]}):
             for answer in (
                 client.get(f"/{kind.path}/{token}"),
-                client.post(f"/{kind.path}/{token}", data={"List-Unsubscribe": "One-Click", "undo": "1", "name": "x"}),
+                client.post(
+                    f"/{kind.path}/{token}",
+                    data={"List-Unsubscribe": "One-Click", "undo": "1", "name": "x"},
+                ),
                 client.post("/link", data={"token": token, "purpose": kind}),
             ):
                 assert 400 <= answer.status_code < 500, (kind, token, answer.status_code)
@@ -250,12 +284,17 @@ def test_t05_expired_tokens_are_gone_and_change_nothing(
         lifetime = kind.lifetime
         if lifetime is None:
             continue
-        payload = {"confirm": f"{handles[1]}.1", "never": f"{handles[1]}.1", "address": f"{handles[0]}.mark"}.get(
-            kind, handles[0]
-        )
+        payload = {
+            "confirm": f"{handles[1]}.1",
+            "never": f"{handles[1]}.1",
+            "address": f"{handles[0]}.mark",
+        }.get(kind, handles[0])
         old = tokens.sign(kind, payload, made)
         clock.now = made + lifetime + timedelta(minutes=11)
-        for answer in (client.get(f"/{kind.path}/{old}"), client.post(f"/{kind.path}/{old}", data={"export": "1"})):
+        for answer in (
+            client.get(f"/{kind.path}/{old}"),
+            client.post(f"/{kind.path}/{old}", data={"export": "1"}),
+        ):
             assert answer.status_code in (405, 410), kind
             assert "example.com" not in answer.get_data(as_text=True)
         clock.now = made - timedelta(minutes=11)

@@ -86,7 +86,9 @@ def by_import(app: Flask, address: str) -> bool:
     with file.open("w", encoding="utf-8", errors="surrogatepass", newline="") as out:
         csv.writer(out).writerows([("email", "name"), (address, "Ana")])
     with app.app_context():
-        done = import_file(app.extensions[EXTENSION], file, slug="blog", because="asked", dry_run=True)
+        done = import_file(
+            app.extensions[EXTENSION], file, slug="blog", because="asked", dry_run=True
+        )
     assert done.rows == 1
     return done.rejected == 0
 
@@ -97,7 +99,12 @@ def test_s07_s08_the_same_verdict_at_every_entrance(app: Flask) -> None:
     raise_ceilings(app)
     odd = {}
     for address in dict.fromkeys(GOOD + BAD + addresses.GOOD + addresses.BAD):
-        said = [by_form(app, address), by_json(app, address), by_command(app, address), by_import(app, address)]
+        said = [
+            by_form(app, address),
+            by_json(app, address),
+            by_command(app, address),
+            by_import(app, address),
+        ]
         if said != [address in GOOD or address in addresses.GOOD] * 4:
             odd[address[:80]] = said
     assert odd == {}

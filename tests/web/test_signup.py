@@ -87,7 +87,9 @@ def test_what_is_wrong_stands_beside_its_field(client: FlaskClient) -> None:
 
 def test_topics_are_chosen_in_the_form(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
-        sleep, breath, _food = (topics.add("blog", name).id for name in ("Sleep", "Breath", "Food & drink"))
+        sleep, breath, _food = (
+            topics.add("blog", name).id for name in ("Sleep", "Breath", "Food & drink")
+        )
         for kind in ("form", "script"):
             snippet = embed_form(app.extensions[EXTENSION], "blog", kind)  # type: ignore[arg-type]
             assert snippet.count('type="checkbox" name="topics"') == 3
@@ -101,11 +103,27 @@ def test_topics_are_chosen_in_the_form(app: Flask, client: FlaskClient) -> None:
         rows = db.session.execute(select(Subscriber.email, Subscription.topics).join(Subscription))
         chosen = {email.partition("@")[0]: unpacked(said) for email, said in rows}
     both = unpacked(packed({sleep, breath}))
-    assert chosen == {"form": both, "frame": unpacked(packed({breath})), "json": both, "none": unpacked("")}
+    assert chosen == {
+        "form": both,
+        "frame": unpacked(packed({breath})),
+        "json": both,
+        "none": unpacked(""),
+    }
 
 
 @pytest.mark.parametrize(
-    "wrong", [["Sleep", "Cars"], [1], [["Sleep"]], {"a": 1}, {}, 5, 0, False, ["\0", "\ud800"] * 900 + ["x"]]
+    "wrong",
+    [
+        ["Sleep", "Cars"],
+        [1],
+        [["Sleep"]],
+        {"a": 1},
+        {},
+        5,
+        0,
+        False,
+        ["\0", "\ud800"] * 900 + ["x"],
+    ],
 )
 @pytest.mark.any_database
 def test_topics_that_are_not_offered(app: Flask, client: FlaskClient, wrong: object) -> None:
@@ -114,8 +132,13 @@ def test_topics_that_are_not_offered(app: Flask, client: FlaskClient, wrong: obj
         topics.add("blog", "Breath")
     answer = client.post(URL, json={"email": "ana@example.com", "topics": wrong})
     assert (answer.status_code, set(answer.json["errors"])) == (422, {"topics"})
-    assert client.post("/blog/embed", json={"email": "ana@example.com", "topics": wrong}).status_code == 422
-    page = client.post(URL, data={"email": "ana@example.com", "topics": ["Sleep", "Cars"]}).get_data(as_text=True)
+    assert (
+        client.post("/blog/embed", json={"email": "ana@example.com", "topics": wrong}).status_code
+        == 422
+    )
+    page = client.post(
+        URL, data={"email": "ana@example.com", "topics": ["Sleep", "Cars"]}
+    ).get_data(as_text=True)
     assert 'id="topics-error"' in page
     assert 'value="Sleep" checked' in page
 
@@ -127,7 +150,9 @@ def test_s09_odd_addresses_of_pages_are_not_found(client: FlaskClient, path: str
 
 def test_s06_no_such_list(client: FlaskClient) -> None:
     for slug in ("nothing", "confirm", "1"):
-        assert client.post(f"/{slug}/subscribe", data={"email": "ana@example.com"}).status_code == 404
+        assert (
+            client.post(f"/{slug}/subscribe", data={"email": "ana@example.com"}).status_code == 404
+        )
 
 
 def prepare(app: Flask, kind: str) -> str:
@@ -153,7 +178,9 @@ def raise_ceilings(app: Flask) -> None:
     env = app.extensions[EXTENSION]
     high = {"per_ip": 10**6, "per_network": 10**6, "per_list": 10**6, "overall": 10**6}
     signup = env.settings.signup.model_copy(update=high)
-    app.extensions[EXTENSION] = replace(env, settings=env.settings.model_copy(update={"signup": signup}))
+    app.extensions[EXTENSION] = replace(
+        env, settings=env.settings.model_copy(update={"signup": signup})
+    )
 
 
 KINDS = ["new", "pending", "active", "unsubscribed", "suppressed"]
@@ -263,7 +290,9 @@ def test_s01_a_victim_gets_one_mail_a_day_and_three_in_all(
     assert count(app, Subscription) == count(app, Subscriber) == 1
 
 
-def test_an_active_reader_is_told_so_once_a_day(app: Flask, client: FlaskClient, sink: Sink) -> None:
+def test_an_active_reader_is_told_so_once_a_day(
+    app: Flask, client: FlaskClient, sink: Sink
+) -> None:
     prepare(app, "active")
     for _ in range(5):
         client.post(URL, data={"email": "active@example.com"})
@@ -276,13 +305,19 @@ def test_s02_one_network_cannot_flood(app: Flask, client: FlaskClient, sink: Sin
     refused = client.post(URL, json={"email": "x@example.com"})
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) > 0
-    elsewhere = client.post(URL, data={"email": "real@example.com"}, environ_base={"REMOTE_ADDR": "192.0.2.7"})
+    elsewhere = client.post(
+        URL, data={"email": "real@example.com"}, environ_base={"REMOTE_ADDR": "192.0.2.7"}
+    )
     assert elsewhere.status_code == 303
 
 
 def test_s02_a_whole_ipv6_network_counts_as_one(client: FlaskClient) -> None:
     codes = [
-        client.post(URL, data={"email": f"v{n}@example.com"}, environ_base={"REMOTE_ADDR": f"2001:db8:1:2::{n}"})
+        client.post(
+            URL,
+            data={"email": f"v{n}@example.com"},
+            environ_base={"REMOTE_ADDR": f"2001:db8:1:2::{n}"},
+        )
         for n in range(1, 24)
     ]
     assert codes[-1].status_code == 429
@@ -292,7 +327,9 @@ def test_s14_robots_see_the_same_page_and_get_nothing(
     app: Flask, client: FlaskClient, sink: Sink, clock: Clock
 ) -> None:
     trapped = client.post(URL, data={"email": "bot@example.com", "website": "https://spam.example"})
-    stamp = client.get("/blog/").get_data(as_text=True).split('name="stamp" value="')[1].split('"')[0]
+    stamp = (
+        client.get("/blog/").get_data(as_text=True).split('name="stamp" value="')[1].split('"')[0]
+    )
     fast = client.post(URL, data={"email": "fast@example.com", "stamp": stamp})
     forged = client.post(URL, data={"email": "forged@example.com", "stamp": stamp[:-2] + "xx"})
     assert {answer.status_code for answer in (trapped, fast, forged)} == {303}
@@ -319,7 +356,9 @@ NASTY = [
 
 
 @pytest.mark.parametrize("text", NASTY)
-@pytest.mark.parametrize("field", ["email", "name", "cadence", "language", "website", "stamp", "unknown"])
+@pytest.mark.parametrize(
+    "field", ["email", "name", "cadence", "language", "website", "stamp", "unknown"]
+)
 def test_s09_s10_nasty_text_in_any_field(client: FlaskClient, field: str, text: str) -> None:
     fields = {"email": "ana@example.com", field: text}
     answer = client.post(URL, data=json.dumps(fields), content_type="application/json")
@@ -357,7 +396,12 @@ def test_s09_bodies_that_are_none(client: FlaskClient, data: bytes, content_type
 @pytest.mark.any_database
 def test_s11_what_others_typed_is_text(app: Flask, client: FlaskClient) -> None:
     with app.app_context(), transaction() as session:
-        add_list(session, "evil", title="<script>alert(1)</script>", description='"><img src=x onerror=alert(1)>')
+        add_list(
+            session,
+            "evil",
+            title="<script>alert(1)</script>",
+            description='"><img src=x onerror=alert(1)>',
+        )
     for path in ("/", "/evil/", "/evil/check-your-inbox", "/evil/archive/"):
         page = client.get(path).get_data(as_text=True)
         assert "<script>" not in page
@@ -367,7 +411,8 @@ def test_s11_what_others_typed_is_text(app: Flask, client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/blog/", "/blog/check-your-inbox", "/link", "/confirm/x", "/nothing/", "/healthz"]
+    "path",
+    ["/", "/blog/", "/blog/check-your-inbox", "/link", "/confirm/x", "/nothing/", "/healthz"],
 )
 @pytest.mark.any_database
 def test_s12_every_answer_is_hardened(client: FlaskClient, path: str) -> None:
@@ -389,10 +434,14 @@ def test_the_first_page_is_light(client: FlaskClient) -> None:
         script = answer.data
     assert len(page) + len(sheet) + len(script) < 30_000
     assert page.count(b"<script") == 1
-    assert b'<script type="module" src="/static/signup.js"></script>' in page, "nothing inline, nothing of others"
+    assert b'<script type="module" src="/static/signup.js"></script>' in page, (
+        "nothing inline, nothing of others"
+    )
 
 
-@pytest.mark.parametrize("path", ["//evil.example", "//evil.example/..", "/\\evil.example", "///evil.example", "/blog"])
+@pytest.mark.parametrize(
+    "path", ["//evil.example", "//evil.example/..", "/\\evil.example", "///evil.example", "/blog"]
+)
 @pytest.mark.any_database
 def test_t12_no_redirect_leads_elsewhere(client: FlaskClient, path: str) -> None:
     answer = client.get("/?next=//evil.example", environ_overrides={"PATH_INFO": path})
@@ -405,11 +454,16 @@ def test_t12_no_redirect_leads_elsewhere(client: FlaskClient, path: str) -> None
 
 @pytest.mark.parametrize("host", ["a" * 64, "..", "a..b", "x" * 64 + ".example"])
 @pytest.mark.any_database
-def test_a_host_that_nobody_has_is_refused(client: FlaskClient, caplog: pytest.LogCaptureFixture, host: str) -> None:
+def test_a_host_that_nobody_has_is_refused(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture, host: str
+) -> None:
     for path in ("/", "/blog/", "/nothing", "/healthz", "/confirm/x"):
         answer = client.get(path, headers={"Host": host})
         assert (answer.status_code, answer.headers["X-Content-Type-Options"]) == (400, "nosniff")
-    assert client.post(URL, data={"email": "ana@example.com"}, headers={"Host": host}).status_code == 400
+    assert (
+        client.post(URL, data={"email": "ana@example.com"}, headers={"Host": host}).status_code
+        == 400
+    )
     assert not caplog.records
 
 
@@ -426,7 +480,9 @@ def test_t14_the_host_header_changes_no_link(app: Flask, client: FlaskClient, si
 
 
 @pytest.mark.any_database
-def test_d01_a_busy_database_is_said_so(app: Flask, client: FlaskClient, database_kind: str) -> None:
+def test_d01_a_busy_database_is_said_so(
+    app: Flask, client: FlaskClient, database_kind: str
+) -> None:
     if database_kind != "sqlite":
         return
     import sqlite3

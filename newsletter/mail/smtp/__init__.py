@@ -1,1 +1,4 @@
-"""Speak SMTP: choose a server, connect, send messages, judge the replies. Knows no database."""
+"""Speak SMTP: choose a server, connect, send messages, judge the replies.
+
+Knows no database.
+"""

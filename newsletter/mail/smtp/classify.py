@@ -1,4 +1,6 @@
-"""Judge SMTP replies: what caused a refusal, whom it concerns, and what may follow from it. Pure.
+"""Judge SMTP replies: what caused a refusal, whom it concerns, and what may follow from it.
+
+Pure.
 
 The class digit is the server's opinion, the rest says why (RFC 3463 section 3): 5.7.1 is about the
 sender, 5.1.1 about the recipient, 5.3.4 about the message. Texts come first, because providers put
@@ -232,7 +234,11 @@ def _match_recipient_denied(status: str, plain: str) -> Cause | None:
     """
     if status == "5.4.1" and "recipient address rejected" in plain and "access denied" in plain:
         return Cause.MAILBOX
-    if status == "5.1.0" and plain.rstrip(" @.").endswith("address rejected") and "sender" not in plain:
+    if (
+        status == "5.1.0"
+        and plain.rstrip(" @.").endswith("address rejected")
+        and "sender" not in plain
+    ):
         return Cause.MAILBOX
     return None
 

@@ -1,4 +1,7 @@
-"""Write the commands of a message's envelope: MAIL and RCPT with the extensions a server offers. Pure."""
+"""Write the commands of a message's envelope: MAIL and RCPT with the extensions a server offers.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ _XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 
 def envelope(outgoing: Outgoing, offers: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """Return MAIL and RCPT with SIZE (RFC 1870), SMTPUTF8 (RFC 6531) and DSN (RFC 3461) where they are offered."""
+    """Return MAIL and RCPT with SIZE (RFC 1870), SMTPUTF8 (RFC 6531) and DSN (RFC 3461) where they
+    are offered.
+    """
     sender, recipient = outgoing.sender, outgoing.recipient
     mail = f"MAIL FROM:<{sender}>"
     rcpt = f"RCPT TO:<{recipient}>"
@@ -27,7 +32,9 @@ def envelope(outgoing: Outgoing, offers: Mapping[str, str]) -> tuple[bytes, byte
 
 
 def is_writable(address: str) -> bool:
-    """Whether a command can carry an address: no space, no bracket, and octets, which a lone surrogate has not."""
+    """Tell whether a command can carry an address: no space, no bracket, and octets, which a lone
+    surrogate has not.
+    """
     try:
         return bool(_ADDRESS.fullmatch(address) and address.encode())
     except UnicodeEncodeError:
@@ -35,5 +42,7 @@ def is_writable(address: str) -> bool:
 
 
 def xtext(value: str) -> str:
-    """Encode `value` as xtext (RFC 3461 section 4): ASCII without spaces, ``+`` and ``=``, which are written in hex."""
+    """Encode `value` as xtext (RFC 3461 section 4): ASCII without spaces, ``+`` and ``=``, which
+    are written in hex.
+    """
     return _XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", value)

@@ -1,7 +1,9 @@
-"""Opens a conversation with an SMTP server: connect, greeting, TLS, AUTH. Blocks; what follows is conversation.py's.
+"""Opens a conversation with an SMTP server: connect, greeting, TLS, AUTH.
 
-The standard library speaks here: none of it happens per message. TLS is always verified (smtplib alone would not), and
-a password never travels in the clear.
+Blocks; what follows is conversation.py's.
+
+The standard library speaks here: none of it happens per message. TLS is always verified (smtplib
+alone would not), and a password never travels in the clear.
 """
 
 from __future__ import annotations
@@ -25,12 +27,16 @@ KNOCKS = 3
 
 
 class HungUp(TransportError):
-    """The server refused or ended the conversation at once: it may be busy, and willing a moment later."""
+    """The server refused or ended the conversation at once: it may be busy, and willing a moment
+    later.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A connection ready for transactions, and what the server offers (EHLO keyword in lower case → value)."""
+    """A connection ready for transactions, and what the server offers (EHLO keyword in lower case →
+    value).
+    """
 
     server: Server
     sock: socket.socket
@@ -38,7 +44,9 @@ class Opened:
 
 
 class _Ear(io.RawIOBase):
-    """Hears one reply at a time: so long and so much of it at most, however slowly or endlessly it comes (P09)."""
+    """Hears one reply at a time: so long and so much of it at most, however slowly or endlessly it
+    comes (P09).
+    """
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
         self._sock = sock
@@ -46,7 +54,7 @@ class _Ear(io.RawIOBase):
         self.listen()
 
     def listen(self) -> None:
-        """Begins with a reply."""
+        """Begin with a reply."""
         self._until = time.monotonic() + self._timeout
         self._left = REPLY_AT_MOST
 
@@ -81,8 +89,13 @@ class _PatientOverTLS(_Patient, smtplib.SMTP_SSL):
     """The same, with TLS from the first octet."""
 
 
-def knock(server: Server, tls: Callable[[], ssl.SSLContext], *, timeout: float, hello: str) -> Opened:
-    """An open connection, if need be at the third call. Raises `TransportError`."""
+def knock(
+    server: Server, tls: Callable[[], ssl.SSLContext], *, timeout: float, hello: str
+) -> Opened:
+    """An open connection, if need be at the third call.
+
+    Raises `TransportError`.
+    """
     for number in range(1, KNOCKS):
         try:
             return _open(server, tls, timeout, hello)
@@ -108,16 +121,24 @@ def _open(server: Server, tls: Callable[[], ssl.SSLContext], timeout: float, hel
     except (ConnectionError, smtplib.SMTPServerDisconnected) as error:
         _fail(server, reason(error), "is smtp.url right, and is the server up?", kind=HungUp)
     except UnicodeEncodeError:
-        _fail(server, "the user or the password has letters that AUTH cannot carry", "check smtp.url")
+        _fail(
+            server, "the user or the password has letters that AUTH cannot carry", "check smtp.url"
+        )
     except ssl.SSLCertVerificationError as error:
-        _fail(server, f"its certificate cannot be trusted: {error.verify_message}", "or set smtp.ca_file")
+        _fail(
+            server,
+            f"its certificate cannot be trusted: {error.verify_message}",
+            "or set smtp.ca_file",
+        )
     except (OSError, smtplib.SMTPException, ValueError) as error:
         _fail(server, reason(error), "is smtp.url right, and is the server up?")
     finally:
         smtp.close()
 
 
-def _fail(server: Server, why: str, hint: str = "", *, kind: type[TransportError] = TransportError) -> NoReturn:
+def _fail(
+    server: Server, why: str, hint: str = "", *, kind: type[TransportError] = TransportError
+) -> NoReturn:
     raise kind(server.name, why, hint=hint) from None
 
 
@@ -129,8 +150,14 @@ def _refused_login(server: Server, code: int, said: bytes | str) -> NoReturn:
     if code == 421:
         _fail(server, f"said {code} {words}", kind=HungUp)
     if 400 <= code < 500:
-        _fail(server, f"cannot check the user and password for now. It says: {code} {words}", "it is asked again")
-    _fail(server, f"does not accept the user and password. It says: {code} {words}", "check smtp.url")
+        _fail(
+            server,
+            f"cannot check the user and password for now. It says: {code} {words}",
+            "it is asked again",
+        )
+    _fail(
+        server, f"does not accept the user and password. It says: {code} {words}", "check smtp.url"
+    )
 
 
 def _shake_hands(smtp: smtplib.SMTP, server: Server, tls: Callable[[], ssl.SSLContext]) -> None:
@@ -145,16 +172,25 @@ def _shake_hands(smtp: smtplib.SMTP, server: Server, tls: Callable[[], ssl.SSLCo
         smtp.ehlo_or_helo_if_needed()
         encrypted = True
     elif not encrypted and server.scheme == "smtp+starttls":
-        _fail(server, "offers no STARTTLS", "smtp+starttls:// asks for it; somebody may be in between")
+        _fail(
+            server, "offers no STARTTLS", "smtp+starttls:// asks for it; somebody may be in between"
+        )
     if server.user:
         if not encrypted:
-            _fail(server, "offers no TLS, and a password is not sent in the clear", "use smtps:// or another port")
+            _fail(
+                server,
+                "offers no TLS, and a password is not sent in the clear",
+                "use smtps:// or another port",
+            )
         _log_in(smtp, server)
 
 
 def _log_in(smtp: smtplib.SMTP, server: Server) -> None:
     if server.xoauth2:
-        smtp.auth("XOAUTH2", lambda challenge=None: f"user={server.user}\1auth=Bearer {server.password}\1\1")
+        smtp.auth(
+            "XOAUTH2",
+            lambda challenge=None: f"user={server.user}\1auth=Bearer {server.password}\1\1",
+        )
     else:
         smtp.login(server.user, server.password)
 
@@ -170,7 +206,7 @@ def _detached(smtp: smtplib.SMTP, server: Server) -> Opened:
 
 
 def hang_up(sock: socket.socket) -> None:
-    """Says goodbye and closes; how that goes is of no interest (P10)."""
+    """Say goodbye and closes; how that goes is of no interest (P10)."""
     with suppress(OSError, ValueError):
         sock.settimeout(2)
         sock.sendall(b"QUIT\r\n")

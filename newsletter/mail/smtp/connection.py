@@ -1,4 +1,6 @@
-"""A socket that never blocks, and the conversation on it: octets are moved here, and nothing is decided."""
+"""A socket that never blocks, and the conversation on it: octets are moved here, and nothing is
+decided.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,10 @@ _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Connection:
-    """A socket that never blocks, and what is said on it. `unknown`: outcomes not yet handed to the caller."""
+    """A socket that never blocks, and what is said on it.
+
+    `unknown`: outcomes not yet handed to the caller.
+    """
 
     def __init__(self, opened: Opened, conversation: Conversation, timeout: float) -> None:
         self.sock = opened.sock
@@ -31,13 +36,13 @@ class Connection:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def write(self, data: bytes) -> None:
-        """Writes what the socket takes now, and keeps the rest."""
+        """Write what the socket takes now, and keeps the rest."""
         self.backlog = memoryview(bytes(self.backlog) + data if self.backlog else data)
         self.deadline = time.monotonic() + self.timeout
         self.flush()
 
     def flush(self) -> None:
-        """Writes more of what was kept."""
+        """Write more of what was kept."""
         try:
             while self.backlog:
                 count = self.sock.send(self.backlog)
@@ -52,7 +57,10 @@ class Connection:
             self.conversation.end(reason(error))
 
     def read(self) -> None:
-        """Hears what has come, and writes what follows from it at once. Only a whole answer renews the patience."""
+        """Hears what has come, and writes what follows from it at once.
+
+        Only a whole answer renews the patience.
+        """
         talk, answers = self.conversation, self.conversation.answers
         try:
             while not talk.over and (data := self.sock.recv(READ_AT_MOST)):

@@ -1,4 +1,5 @@
-"""One loop over several connections: messages are asked for where there is room, outcomes are handed over in groups.
+"""One loop over several connections: messages are asked for where there is room, outcomes are
+handed over in groups.
 
 Runs in the caller's own thread; only opening a connection, which blocks, has threads of its own.
 """
@@ -22,7 +23,9 @@ from newsletter.mail.smtp.servers import Server, Servers
 from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply
 
 UNKNOWN_AT_MOST = 2
-"""So many messages of a connection may have an outcome, or be on their way, and not yet be handed to the caller."""
+"""So many messages of a connection may have an outcome, or be on their way, and not yet be handed
+to the caller.
+"""
 GOODBYE_SECONDS = 2.0
 LONG_SECONDS = 0.004
 BEAT_SECONDS = 10.0
@@ -33,7 +36,13 @@ class Wire:
     """One call of `deliver`."""
 
     def __init__(
-        self, servers: Servers, opener: Callable[[Server], Opened], pull: Pull, *, connections: int, timeout: float
+        self,
+        servers: Servers,
+        opener: Callable[[Server], Opened],
+        pull: Pull,
+        *,
+        connections: int,
+        timeout: float,
     ) -> None:
         self._servers = servers
         self._open = opener
@@ -49,7 +58,9 @@ class Wire:
         self._held_up = False
         self._opening: Tally[str] = Tally()
         self._refused: dict[str, TransportError] = {}
-        self._arrivals: queue.SimpleQueue[tuple[Server, Opened | TransportError]] = queue.SimpleQueue()
+        self._arrivals: queue.SimpleQueue[tuple[Server, Opened | TransportError]] = (
+            queue.SimpleQueue()
+        )
         self._error: TransportError | None = None
         self._look_at = 0.0
         self._heard_at = time.monotonic()
@@ -62,7 +73,10 @@ class Wire:
         self._selector.register(self._ear, selectors.EVENT_READ, None)
 
     def run(self) -> Generator[list[Outcome], None, None]:
-        """Until nothing is left. Outcomes are handed over when a connection may not go on before, or all is quiet."""
+        """Until nothing is left.
+
+        Outcomes are handed over when a connection may not go on before, or all is quiet.
+        """
         while True:
             self._go_on()
             if self._held_up:
@@ -75,7 +89,9 @@ class Wire:
                 yield from self._hand_over()
         if self._error is not None:
             said = Reply(0, "", self._error.reason)
-            self._found += [Outcome(one.id, "unsent", "CONNECT", said, self._error.host) for one in self._parked]
+            self._found += [
+                Outcome(one.id, "unsent", "CONNECT", said, self._error.host) for one in self._parked
+            ]
         if self._found:
             yield from self._hand_over()
         if self._error is not None:
@@ -83,7 +99,7 @@ class Wire:
         self._say_goodbye()
 
     def _go_on(self) -> None:
-        """Lets every connection write what it can, and opens more where messages wait."""
+        """Let every connection write what it can, and opens more where messages wait."""
         for connection in tuple(self._connections):
             self._feed(connection)
         self._open_more()
@@ -123,7 +139,9 @@ class Wire:
         return None
 
     def _hand_over(self) -> Generator[list[Outcome], None, None]:
-        """The outcomes found so far; whoever takes them has written them down before the loop goes on."""
+        """The outcomes found so far; whoever takes them has written them down before the loop goes
+        on.
+        """
         found, self._found, self._held_up = self._found, [], False
         self._heard_at = time.monotonic()
         yield found
@@ -132,30 +150,37 @@ class Wire:
             connection.unknown = 0
 
     def _linger(self) -> float:
-        """Seconds to wait for more before outcomes are handed over: none, unless the caller takes long over each group
-        (a disk that is slow to flush), so that larger ones are worth a wait."""
+        """Seconds to wait for more before outcomes are handed over: none, unless the caller takes
+        long over each group (a disk that is slow to flush), so that larger ones are worth a wait.
+        """
         return self._caller_took / 4 if self._caller_took > LONG_SECONDS else 0.0
 
     def _overslept(self) -> bool:
-        """Whether the caller must hear from us before more is offered: this process was halted for a while, and others
-        may have taken its work over (R04)."""
+        """Tell whether the caller must hear from us before more is offered: this process was halted
+        for a while, and others may have taken its work over (R04).
+        """
         return time.monotonic() - self._heard_at > 2 * BEAT_SECONDS
 
     def _silent(self) -> bool:
         return time.monotonic() - self._heard_at >= BEAT_SECONDS
 
     def _finished(self) -> bool:
-        """Whether nothing is on its way and nothing will come."""
+        """Tell whether nothing is on its way and nothing will come."""
         if any(connection.conversation.working for connection in self._connections):
             return False
-        return (self._exhausted and not self._parked) or (self._error is not None and not self._connections)
+        return (self._exhausted and not self._parked) or (
+            self._error is not None and not self._connections
+        )
 
     def _open_more(self) -> None:
-        """Opens connections for messages that no open one has room for."""
+        """Open connections for messages that no open one has room for."""
         most = min(self._most, max(self._servers.capacity(self._most), 1))
         while len(self._parked) < most - len(self._connections) and (message := self._ask()):
             self._parked.append(message)
-        while self._opening.total() < len(self._parked) and len(self._connections) + self._opening.total() < self._most:
+        while (
+            self._opening.total() < len(self._parked)
+            and len(self._connections) + self._opening.total() < self._most
+        ):
             server = self._servers.pick(self._full)
             if server is None:
                 if not (self._opening.total() or self._connections):
@@ -165,9 +190,9 @@ class Wire:
             threading.Thread(target=self._dial, args=(server,), daemon=True).start()
 
     def _full(self, server: Server) -> bool:
-        return server.name in self._refused or self._open_to(server) + self._opening[server.name] >= self._servers.most(
-            server, self._most
-        )
+        return server.name in self._refused or self._open_to(server) + self._opening[
+            server.name
+        ] >= self._servers.most(server, self._most)
 
     def _dial(self, server: Server) -> None:
         """In a thread of its own: opens a connection and rings the bell."""
@@ -202,7 +227,9 @@ class Wire:
         return sum(connection.server == server for connection in self._connections)
 
     def _turned_away(self, server: Server, error: TransportError) -> None:
-        """A server that carries some of ours wants no further connection; one that carries none rests."""
+        """A server that carries some of ours wants no further connection; one that carries none
+        rests.
+        """
         if still_open := self._open_to(server):
             self._servers.refused_connection(server, still_open)
         else:
@@ -221,7 +248,7 @@ class Wire:
         self._selector.register(connection.sock, connection.watched, connection)
 
     def _settle(self, connection: Connection) -> None:
-        """Takes the outcomes of a connection, and lets go of it once it is over."""
+        """Take the outcomes of a connection, and lets go of it once it is over."""
         talk = connection.conversation
         self._parked.extendleft(reversed(talk.returned))
         talk.returned = []
@@ -265,7 +292,10 @@ class Wire:
         self._settle(connection)
 
     def _listen(self, seconds: float) -> bool:
-        """Waits until something comes, `seconds` at most. Returns whether something did."""
+        """Wait until something comes, `seconds` at most.
+
+        Returns whether something did.
+        """
         events = self._selector.select(seconds)
         for key, mask in events:
             connection: Connection | None = key.data
@@ -283,7 +313,9 @@ class Wire:
     def _patience(self) -> float:
         """Seconds until something must be done even if nothing comes."""
         now = time.monotonic()
-        ends = [one.deadline for one in (*self._connections, *self._leaving) if one.conversation.busy]
+        ends = [
+            one.deadline for one in (*self._connections, *self._leaving) if one.conversation.busy
+        ]
         if self._ask_at > now and not self._exhausted:
             ends.append(self._ask_at)
         return max(0.0, min([*ends, self._heard_at + BEAT_SECONDS]) - now)
@@ -307,7 +339,7 @@ class Wire:
             self._listen(left)
 
     def close(self) -> None:
-        """Lets go of everything at once."""
+        """Let go of everything at once."""
         with self._lock:
             self._closed = True
         while not self._arrivals.empty():

@@ -1,9 +1,11 @@
-"""One conversation with an SMTP server, once it is open: which octets go next, and what those that come mean. Pure.
+"""One conversation with an SMTP server, once it is open: which octets go next, and what those that
+come mean. Pure.
 
-Where PIPELINING is offered, a message's content goes together with the next one's envelope (RFC 2920 §3.1): one round
-trip a message. Where CHUNKING is offered too, a whole transaction goes at once (BDAT, RFC 3030). Otherwise one command
-at a time. Every reply is looked at, a refused transaction is RSET before the next, and whatever the server does, each
-message given to `advance` comes back, in exactly one outcome or because it had not had its turn.
+Where PIPELINING is offered, a message's content goes together with the next one's envelope (RFC
+2920 §3.1): one round trip a message. Where CHUNKING is offered too, a whole transaction goes at
+once (BDAT, RFC 3030). Otherwise one command at a time. Every reply is looked at, a refused
+transaction is RSET before the next, and whatever the server does, each message given to `advance`
+comes back, in exactly one outcome or because it had not had its turn.
 """
 
 from __future__ import annotations
@@ -27,7 +29,10 @@ _NO_CHUNKS = (500, 502, 504)
 
 @dataclass(slots=True)
 class _Flight:
-    """A message on its way. `dot_at`: how much had been written in all once its content was; None before."""
+    """A message on its way.
+
+    `dot_at`: how much had been written in all once its content was; None before.
+    """
 
     outgoing: Outgoing
     refusal: tuple[Stage, Reply] | None = None
@@ -35,16 +40,19 @@ class _Flight:
 
 
 class Conversation:
-    """`written` and `flushed` count octets: handed out in all, and taken by the socket (the caller adds to it);
-    `answers` counts whole replies.
+    """`written` and `flushed` count octets: handed out in all, and taken by the socket (the caller
+    adds to it); `answers` counts whole replies.
 
-    `outcomes` collects what became of messages, for the caller to take. Once `over`, nothing more can be said; `why`
-    then tells people the reason, `returned` holds messages that had not had their turn (another connection's), and
-    `turned_away` says that it was ended with 421 before a message was taken. `unwelcome` holds the reply of a server
-    that takes no more connections: it is given no further message, and the one it said so to is returned.
+    `outcomes` collects what became of messages, for the caller to take. Once `over`, nothing more
+    can be said; `why` then tells people the reason, `returned` holds messages that had not had
+    their turn (another connection's), and `turned_away` says that it was ended with 421 before a
+    message was taken. `unwelcome` holds the reply of a server that takes no more connections: it is
+    given no further message, and the one it said so to is returned.
     """
 
-    def __init__(self, server: str, offers: Mapping[str, str], *, grouped: bool = True, chunks: bool = True) -> None:
+    def __init__(
+        self, server: str, offers: Mapping[str, str], *, grouped: bool = True, chunks: bool = True
+    ) -> None:
         self.server = server
         self._offers = offers
         self._grouped = grouped and "pipelining" in offers
@@ -69,25 +77,28 @@ class Conversation:
         self.turned_away = False
         self.unwelcome: Reply | None = None
 
-    # ── what may be done now ───────────────────────────────────────────────────────────────────────
+    # ── what may be done now
+    # ───────────────────────────────────────────────────────────────────────
 
     @property
     def ready(self) -> bool:
-        """Whether the server waits for a content."""
+        """Tell whether the server waits for a content."""
         return self._ready is not None
 
     @property
     def room(self) -> bool:
-        """Whether a further message may be given to `advance` now."""
+        """Tell whether a further message may be given to `advance` now."""
         if self.over or self.unwelcome or self._begun >= MESSAGES_A_CONNECTION:
             return False
         if self._chunks:
             return len(self._flights) < 2
-        return not self._flights or (self._grouped and self._ready is not None and len(self._flights) == 1)
+        return not self._flights or (
+            self._grouped and self._ready is not None and len(self._flights) == 1
+        )
 
     @property
     def exposes(self) -> bool:
-        """Whether the next `advance` would let the server accept a message."""
+        """Tell whether the next `advance` would let the server accept a message."""
         return self._chunks or self._ready is not None
 
     @property
@@ -97,25 +108,27 @@ class Conversation:
 
     @property
     def busy(self) -> bool:
-        """Whether an answer is due."""
+        """Tell whether an answer is due."""
         return bool(self._expected) and not self.over
 
     @property
     def working(self) -> bool:
-        """Whether a message has no outcome yet."""
+        """Tell whether a message has no outcome yet."""
         return bool(self._flights)
 
     @property
     def spent(self) -> bool:
-        """Whether it has carried what it may, and everything has its outcome."""
+        """Tell whether it has carried what it may, and everything has its outcome."""
         done = self._begun >= MESSAGES_A_CONNECTION or self.unwelcome is not None
         return done and not (self._flights or self._expected or self.over)
 
-    # ── what goes out ──────────────────────────────────────────────────────────────────────────────
+    # ── what goes out
+    # ──────────────────────────────────────────────────────────────────────────────
 
     def advance(self, following: Outgoing | None) -> bytes:
-        """The octets to write now: the content that the server waits for, if it does, and the beginning of `following`
-        (allowed while there is `room`)."""
+        """The octets to write now: the content that the server waits for, if it does, and the
+        beginning of `following` (allowed while there is `room`).
+        """
         pieces: list[bytes] = []
         if (flight := self._ready) is not None:
             self._ready = None
@@ -143,7 +156,8 @@ class Conversation:
             return []
         flight = _Flight(outgoing)
         commands = self._commands(outgoing)
-        # A transaction that goes out behind another which may yet be refused begins with RSET: it starts clean.
+        # A transaction that goes out behind another which may yet be refused begins with RSET: it
+        # starts clean.
         if not self._clean or (self._chunks and self._flights):
             commands.insert(0, ("RSET", b"RSET\r\n"))
         self._clean = True
@@ -176,15 +190,21 @@ class Conversation:
             return Outcome(outgoing.id, "unsent", "SIZE", Reply(552, "5.3.4", why), self.server)
         said = None
         if not outgoing.recipient.isascii() and "smtputf8" not in self._offers:
-            said = Reply(553, "5.6.7", "the address needs SMTPUTF8, which this server does not offer")
+            said = Reply(
+                553, "5.6.7", "the address needs SMTPUTF8, which this server does not offer"
+            )
         elif not is_writable(outgoing.recipient):
             said = Reply(553, "5.1.3", "the address cannot be written in a command")
         return Outcome(outgoing.id, "refused", "RCPT", said, self.server) if said else None
 
-    # ── what comes in ──────────────────────────────────────────────────────────────────────────────
+    # ── what comes in
+    # ──────────────────────────────────────────────────────────────────────────────
 
     def hear(self, data: bytes) -> bytes:
-        """Takes what the server sent. Returns the octets to write at once, if any."""
+        """Take what the server sent.
+
+        Returns the octets to write at once, if any.
+        """
         self._answers.feed(data)
         pieces: list[bytes] = []
         try:
@@ -199,7 +219,9 @@ class Conversation:
             self.end(str(error))
         return self._out(pieces)
 
-    def _understand(self, stage: Expected, flight: _Flight | None, code: int, said: bytes) -> list[bytes]:
+    def _understand(
+        self, stage: Expected, flight: _Flight | None, code: int, said: bytes
+    ) -> list[bytes]:
         """What follows from a reply: octets to write at once."""
         if stage == "QUIT":
             self.over = True
@@ -236,7 +258,8 @@ class Conversation:
             self._ready = flight
             return []
         if code == 354 and flight.refusal is not None and flight.refusal[0] == "RCPT":
-            # It wants a content although it refused the recipient: an empty one, for nobody (RFC 2920 §3.1).
+            # It wants a content although it refused the recipient: an empty one, for nobody (RFC
+            # 2920 §3.1).
             self._expected.appendleft(("VOID", flight))
             return [b".\r\n"]
         if code // 100 not in (4, 5):
@@ -252,7 +275,9 @@ class Conversation:
         if code // 100 == 2:
             self._flights.popleft()
             self._accepted = True
-            self.outcomes.append(Outcome(flight.outgoing.id, "accepted", "END", reply(code, said), self.server))
+            self.outcomes.append(
+                Outcome(flight.outgoing.id, "accepted", "END", reply(code, said), self.server)
+            )
             return []
         if code // 100 == 3:
             self._expected.appendleft(("END", flight))
@@ -285,8 +310,11 @@ class Conversation:
         self.end("no answer in time")
 
     def end(self, why: str, said: Reply | None = None) -> None:
-        """Nothing more can be said. What the server can have accepted is in doubt, the rest was not sent; `said` (421)
-        is its answer to the message whose turn it was, which is not in doubt then."""
+        """Nothing more can be said.
+
+        What the server can have accepted is in doubt, the rest was not sent; `said` (421) is its
+        answer to the message whose turn it was, which is not in doubt then.
+        """
         if self.over:
             return
         self.over, self.why = True, why

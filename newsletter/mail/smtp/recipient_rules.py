@@ -1,4 +1,6 @@
-"""Hold what servers write about recipients, their domains, and the message. Data only.
+"""Hold what servers write about recipients, their domains, and the message.
+
+Data only.
 
 Each rule names where its wording is documented. What patterns are matched against, and in which
 order, is in `reply_rules.py`.
@@ -20,7 +22,8 @@ _GAP = (
     r"(?:(?!messages?\b|(?<![a-z-])mails?\b|connection|session|delivery|server|certificate|"
     r"password|credential|command|policy|dns\b|route|subscription|sender|client).){0,45}?"
 )
-"""What may stand between a recipient and what is wrong with it: nothing else that could be meant."""
+"""What may stand between a recipient and what is wrong with it: nothing else that could be meant.
+"""
 
 MAILBOX_BUSY = Rule(
     Cause.MAILBOX_FULL,

@@ -1,4 +1,7 @@
-"""Hold what SMTP codes and enhanced status codes say where the text says nothing. Data only."""
+"""Hold what SMTP codes and enhanced status codes say where the text says nothing.
+
+Data only.
+"""
 
 from __future__ import annotations
 

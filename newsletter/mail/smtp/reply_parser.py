@@ -1,4 +1,6 @@
-"""What a server says, taken apart: octets to whole replies, a reply to code, enhanced status and text."""
+"""What a server says, taken apart: octets to whole replies, a reply to code, enhanced status and
+text.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,19 @@ from unicodedata import category
 from newsletter.mail.smtp.types import Reply
 
 LINE_AT_MOST, REPLY_AT_MOST = 8_192, 65_536
-"""Octets. A reply line may have 512 (RFC 5321 §4.5.3.1.5); real servers write longer ones."""
+"""Octets.
+
+A reply line may have 512 (RFC 5321 §4.5.3.1.5); real servers write longer ones.
+"""
 
 TEXT_AT_MOST = 500
 """Characters of a server's words that are kept, as many as the outbox has room for."""
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})[ \t]*")
 _HARMFUL = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-"""Categories of characters that move a terminal's cursor, turn the direction of writing, or cannot be seen."""
+"""Categories of characters that move a terminal's cursor, turn the direction of writing, or cannot
+be seen.
+"""
 
 
 class Nonsense(Exception):
@@ -31,11 +38,14 @@ class Answers:
         self._size = 0
 
     def feed(self, data: bytes) -> None:
-        """Takes what the server sent."""
+        """Take what the server sent."""
         self._buffer += data
 
     def next(self) -> tuple[int, bytes] | None:
-        """The next whole reply: its code, and what it says, lines joined by line feeds. Raises `Nonsense`."""
+        """The next whole reply: its code, and what it says, lines joined by line feeds.
+
+        Raises `Nonsense`.
+        """
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end]).rstrip(b"\r")
             del self._buffer[: end + 1]
@@ -63,7 +73,11 @@ def reply(code: int, said: bytes) -> Reply:
 
 def one_line(said: bytes | str) -> str:
     """Return what a server said as one line of visible characters, 500 at most."""
-    text = said[: 4 * TEXT_AT_MOST].decode("utf-8", "replace") if isinstance(said, bytes) else said[: 4 * TEXT_AT_MOST]
+    text = (
+        said[: 4 * TEXT_AT_MOST].decode("utf-8", "replace")
+        if isinstance(said, bytes)
+        else said[: 4 * TEXT_AT_MOST]
+    )
     if not (text.isascii() and text.isprintable()):
         text = "".join(" " if category(sign) in _HARMFUL else sign for sign in text)
     return " ".join(text.split())[:TEXT_AT_MOST]

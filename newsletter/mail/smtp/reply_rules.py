@@ -1,4 +1,6 @@
-"""Put the rules for the texts of SMTP replies in order. Data only.
+"""Put the rules for the texts of SMTP replies in order.
+
+Data only.
 
 The first rule that matches decides. Patterns are matched against text that `replies.normalize` has
 prepared: lower case, without accents, white space collapsed, e-mail addresses replaced by "@", host
@@ -90,8 +92,11 @@ MAILBOX_UNAVAILABLE = (
     r"(?:requested (?:mail )?action (?:not taken|aborted)\W{0,3})?mailbox (?:unavailable|name "
     r"not allowed|not available)"
 )
-"""RFC 5321 section 4.2.3 writes this for 450, 550 and 553. GMX and IONOS put it before every
-reason, Outlook.com says nothing else of an unknown user: it counts where nothing else is said."""
+"""RFC 5321 section 4.2.3 writes this for 450, 550 and 553.
+
+GMX and IONOS put it before every reason, Outlook.com says nothing else of an unknown user: it
+counts where nothing else is said.
+"""
 
 BOILERPLATE = (
     r"requested (?:mail )?action (?:not taken|aborted)|for explanation visit|transaction failed|"

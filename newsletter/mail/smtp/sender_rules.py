@@ -1,4 +1,6 @@
-"""Hold what servers write about us: quotas, pace, accounts, authentication, reputation. Data only.
+"""Hold what servers write about us: quotas, pace, accounts, authentication, reputation.
+
+Data only.
 
 Each rule names where its wording is documented. What patterns are matched against, and in which
 order, is in `reply_rules.py`.

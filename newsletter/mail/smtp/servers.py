@@ -1,4 +1,6 @@
-"""Where mail is handed over: the servers of `smtp.url`, used in turn; one that cannot be used rests for a while."""
+"""Where mail is handed over: the servers of `smtp.url`, used in turn; one that cannot be used rests
+for a while.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,10 @@ REST_FIRST, REST_AT_MOST = 5.0, 900.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server and how to talk to it: `scheme` is smtp, smtp+starttls or smtps. With `xoauth2` the password is an
-    access token."""
+    """A server and how to talk to it: `scheme` is smtp, smtp+starttls or smtps.
+
+    With `xoauth2` the password is an access token.
+    """
 
     scheme: str
     host: str
@@ -32,14 +36,24 @@ class Server:
 
 
 def parse_server(url: str) -> Server:
-    """The server of ``smtp://user:password@host:port``, ``smtp+starttls://…`` or ``smtps://…``, with ``?auth=xoauth2``
-    where the password is a token. Raises `ValueError`."""
+    """The server of ``smtp://user:password@host:port``, ``smtp+starttls://…`` or ``smtps://…``,
+    with ``?auth=xoauth2`` where the password is a token. Raises `ValueError`.
+    """
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
-        raise ValueError("must look like smtp://user:password@host:587, smtp+starttls://… or smtps://…")
+        raise ValueError(
+            "must look like smtp://user:password@host:587, smtp+starttls://… or smtps://…"
+        )
     port = parts.port or (587 if parts.scheme == "smtp" and parts.username else PORTS[parts.scheme])
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    return Server(parts.scheme, parts.hostname, port, user, password, parse_qs(parts.query).get("auth") == ["xoauth2"])
+    return Server(
+        parts.scheme,
+        parts.hostname,
+        port,
+        user,
+        password,
+        parse_qs(parts.query).get("auth") == ["xoauth2"],
+    )
 
 
 LIMIT_SECONDS = 600.0
@@ -64,9 +78,13 @@ class _Rest:
 
 
 class Servers:
-    """Whom to call next, and what has been learnt of whom: who rests, who loses track of grouped commands."""
+    """Whom to call next, and what has been learnt of whom: who rests, who loses track of grouped
+    commands.
+    """
 
-    def __init__(self, servers: Sequence[Server], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, servers: Sequence[Server], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._servers = list(servers)
         self._clock = clock
         self._turn = 0
@@ -85,18 +103,23 @@ class Servers:
         return None
 
     def awake(self, server: Server) -> bool:
-        """Whether a server may be used now."""
+        """Tell whether a server may be used now."""
         rest = self._resting.get(server.name)
         return rest is None or self._clock() >= rest.until
 
     def failed(self, server: Server, error: TransportError) -> None:
-        """Lets a server rest: 5 seconds at first, then twice as long each time, a quarter of an hour at most."""
+        """Let a server rest: 5 seconds at first, then twice as long each time, a quarter of an hour
+        at most.
+        """
         rest = self._resting.get(server.name)
         seconds = min(rest.seconds * 2, REST_AT_MOST) if rest else REST_FIRST
         self._resting[server.name] = _Rest(self._clock() + seconds, seconds, error)
 
     def refused(self, name: str, why: str) -> bool:
-        """Let a server rest that refuses us, where there is another that does not rest. Return whether there is."""
+        """Let a server rest that refuses us, where there is another that does not rest.
+
+        Return whether there is.
+        """
         others = any(other.name != name and self.awake(other) for other in self._servers)
         for server in self._servers:
             if server.name == name and others and self.awake(server):
@@ -104,7 +127,9 @@ class Servers:
         return others
 
     def most(self, server: Server, connections: int) -> int:
-        """How many connections to `server` may be open at once: `connections`, or fewer once it has refused one."""
+        """How many connections to `server` may be open at once: `connections`, or fewer once it has
+        refused one.
+        """
         limit = self._limits.get(server.name)
         if limit is None:
             return connections
@@ -131,6 +156,8 @@ class Servers:
         """What a server said last, where none of them is to be asked yet."""
         if any(self.awake(server) for server in self._servers):
             return None
-        first = min((self._resting[server.name] for server in self._servers), key=lambda rest: rest.until)
+        first = min(
+            (self._resting[server.name] for server in self._servers), key=lambda rest: rest.until
+        )
         first.error.rests_for = max(first.until - self._clock(), 0.0)
         return first.error

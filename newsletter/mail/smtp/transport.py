@@ -1,5 +1,8 @@
-"""Carries messages to SMTP servers. How: servers.py knows whom to call, opening.py how to get through, conversation.py
-what to say, connection.py how to say it, wire.py when."""
+"""Carries messages to SMTP servers.
+
+How: servers.py knows whom to call, opening.py how to get through, conversation.py what to say,
+connection.py how to say it, wire.py when.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ __all__ = ["Server", "SmtpTransport", "parse_server"]
 
 
 class SmtpTransport:
-    """Hands messages to `servers` in turn, over at most `connections` at once. `timeout`: seconds, for a reply."""
+    """Hands messages to `servers` in turn, over at most `connections` at once.
+
+    `timeout`: seconds, for a reply.
+    """
 
     def __init__(
         self,
@@ -47,7 +53,9 @@ class SmtpTransport:
         """See `Transport.deliver`."""
         if trouble := self._servers.trouble:
             raise trouble
-        wire = Wire(self._servers, self.open, pull, connections=self._connections, timeout=self._timeout)
+        wire = Wire(
+            self._servers, self.open, pull, connections=self._connections, timeout=self._timeout
+        )
         try:
             yield from wire.run()
         finally:
@@ -58,11 +66,17 @@ class SmtpTransport:
         return self._servers.refused(server, why)
 
     def open(self, server: Server) -> Opened:
-        """A connection ready for transactions. Raises `TransportError`."""
+        """A connection ready for transactions.
+
+        Raises `TransportError`.
+        """
         return knock(server, lambda: self._tls, timeout=self._timeout, hello=self._hello)
 
     def probe(self, *, timeout: float | None = None) -> dict[str, str]:
-        """What the first usable server offers (EHLO keyword → value), after TLS and AUTH. Raises `TransportError`."""
+        """What the first usable server offers (EHLO keyword → value), after TLS and AUTH.
+
+        Raises `TransportError`.
+        """
         self._timeout = timeout or self._timeout
         while (server := self._servers.pick()) is not None:
             try:

@@ -1,4 +1,7 @@
-"""What a message in flight is: what goes to a transport, and what comes back from it. Types only."""
+"""What a message in flight is: what goes to a transport, and what comes back from it.
+
+Types only.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,17 @@ from collections.abc import Callable, Generator
 from typing import Literal, NamedTuple, Protocol
 
 Stage = Literal["CONNECT", "SIZE", "MAIL", "RCPT", "DATA", "END"]
-"""Where a message's way ended. `SIZE`: the message is larger than the server says it takes, and was not offered."""
+"""Where a message's way ended.
+
+`SIZE`: the message is larger than the server says it takes, and was not offered.
+"""
 
 
 class Reply(NamedTuple):
-    """An SMTP reply. `code` is 0 where there was none; `enhanced` is the RFC 3463 status, "" where absent."""
+    """An SMTP reply.
+
+    `code` is 0 where there was none; `enhanced` is the RFC 3463 status, "" where absent.
+    """
 
     code: int
     enhanced: str
@@ -20,9 +29,10 @@ class Reply(NamedTuple):
 class Outgoing(NamedTuple):
     """One message to one recipient, ready for the wire.
 
-    `data`: CRLF line ends, ends in CRLF, 7-bit (but for the header of an address beyond ASCII, RFC 6532), and no line
-    starts with a dot (so that it is right for DATA and for BDAT alike). `sender` and `recipient` are bare addresses;
-    `envelope_id` names the message in a report of what became of it (RFC 3461 §4.4), ASCII, 100 characters at most.
+    `data`: CRLF line ends, ends in CRLF, 7-bit (but for the header of an address beyond ASCII, RFC
+    6532), and no line starts with a dot (so that it is right for DATA and for BDAT alike). `sender`
+    and `recipient` are bare addresses; `envelope_id` names the message in a report of what became
+    of it (RFC 3461 §4.4), ASCII, 100 characters at most.
     """
 
     id: int
@@ -37,7 +47,8 @@ class Outcome(NamedTuple):
 
     - ``accepted``: 250 after the final dot; the server has taken responsibility.
     - ``refused``: the server said no to this message; `reply` and `stage` say how.
-    - ``unsent``: never offered whole (connection refused or broken before the final dot); costs the recipient nothing.
+    - ``unsent``: never offered whole (connection refused or broken before the final dot); costs the
+      recipient nothing.
     - ``in_doubt``: the final dot was written and no reply came; the server may have taken it.
     """
 
@@ -49,7 +60,9 @@ class Outcome(NamedTuple):
 
 
 Pull = Callable[[], Outgoing | float | None]
-"""Asked whenever a connection has room: the next message, or seconds to wait before asking again, or None: no more."""
+"""Asked whenever a connection has room: the next message, or seconds to wait before asking again,
+or None: no more.
+"""
 
 
 class Transport(Protocol):
@@ -58,19 +71,21 @@ class Transport(Protocol):
     def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
         """Send what `pull` gives until it says None and every message has its outcome.
 
-        Yields outcomes in small groups as replies arrive; nothing is read from or written to a socket while the caller
-        handles a group, so what is accepted and not yet yielded never exceeds two messages a connection. A group is
-        empty where nothing has come for a while, so that the caller can say that he lives. Every message
-        pulled comes back in exactly one outcome. `pull` is never called again after None. Closing the iterator closes
-        the connections at once.
+        Yields outcomes in small groups as replies arrive; nothing is read from or written to a
+        socket while the caller handles a group, so what is accepted and not yet yielded never
+        exceeds two messages a connection. A group is empty where nothing has come for a while, so
+        that the caller can say that he lives. Every message pulled comes back in exactly one
+        outcome. `pull` is never called again after None. Closing the iterator closes the
+        connections at once.
 
-        Raises `TransportError` only where no server can be used at all, after every message pulled so far has had
-        its outcome.
+        Raises `TransportError` only where no server can be used at all, after every message pulled
+        so far has had its outcome.
         """
         ...
 
     def rest(self, server: str, why: str) -> bool:
-        """Leave `server` (as an `Outcome` names it) alone for a while because it refuses us, where there is another.
+        """Leave `server` (as an `Outcome` names it) alone for a while because it refuses us, where
+        there is another.
 
         Return whether there is another that can be used now.
         """

@@ -1,7 +1,9 @@
-"""What differs from reader to reader inside a letter: what it may know of him, and the template that fills its slots.
+"""What differs from reader to reader inside a letter: what it may know of him, and the template
+that fills its slots.
 
-A mail is rendered once; what is rendered for each reader is only what is his. It is the author's text alone that is
-read as Jinja (mail/templating/placeholders.py). What a reader is called never is (M08).
+A mail is rendered once; what is rendered for each reader is only what is his. It is the author's
+text alone that is read as Jinja (mail/templating/placeholders.py). What a reader is called never is
+(M08).
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/san
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a letter may know of its reader. What he has not said is an `Unset`."""
+    """What a letter may know of its reader.
+
+    What he has not said is an `Unset`.
+    """
 
     name: object
     email: object
@@ -44,7 +49,9 @@ def about(
     joined: date | None,
     public: bool = False,
 ) -> About:
-    """A reader as letters see him; with `public`, what is not known is left out instead of being an error."""
+    """A reader as letters see him; with `public`, what is not known is left out instead of being an
+    error.
+    """
     missing = LeftOut if public else Unset
 
     def known(field_name: str, value: object) -> object:
@@ -70,9 +77,10 @@ TEXT, HTML = (Sandbox(html=html, fields={About: FIELDS}) for html in (False, Tru
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """A letter's own slots: two templates (text, which also makes the subject; HTML) whose outputs, cut at a separator,
-    fill the slots in order; the constant stretches that stand inside conditions; and the line of the letter that each
-    line of a template comes from."""
+    """A letter's own slots: two templates (text, which also makes the subject; HTML) whose outputs,
+    cut at a separator, fill the slots in order; the constant stretches that stand inside
+    conditions; and the line of the letter that each line of a template comes from.
+    """
 
     text: str
     html: str
@@ -95,7 +103,10 @@ class Personal:
 
 
 class Filler:
-    """Makes a reader's values for a letter's own slots. Raises `TemplateProblem` where a template cannot be used."""
+    """Makes a reader's values for a letter's own slots.
+
+    Raises `TemplateProblem` where a template cannot be used.
+    """
 
     def __init__(self, personal: Personal) -> None:
         self._personal = personal
@@ -104,7 +115,10 @@ class Filler:
         self._html = _Part(HTML, personal.html, personal.html_lines, len(personal.html_slots))
 
     def __call__(self, known: Mapping[str, object]) -> dict[str, str]:
-        """The values for a reader of whom so much is known. Raises `TemplateProblem`."""
+        """The values for a reader of whom so much is known.
+
+        Raises `TemplateProblem`.
+        """
         personal = self._personal
         text = self._text.cut({**known, "part": personal.text_parts})
         html = self._html.cut({**known, "part": self._html_parts})
@@ -116,7 +130,15 @@ class Filler:
         return values
 
 
-_CANNOT = (TemplateError, ArithmeticError, TypeError, ValueError, AttributeError, LookupError, RecursionError)
+_CANNOT = (
+    TemplateError,
+    ArithmeticError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+)
 
 
 class _Part:
@@ -130,7 +152,10 @@ class _Part:
             raise self._problem(error) from None
 
     def cut(self, known: Mapping[str, object]) -> list[str]:
-        """What it writes, a piece for each slot. Raises `TemplateProblem`."""
+        """What it writes, a piece for each slot.
+
+        Raises `TemplateProblem`.
+        """
         try:
             found = self._template.render(known).split(SEPARATOR)
         except _CANNOT as error:

@@ -1,9 +1,10 @@
-"""An author's Jinja on its way through Markdown and templates: each tag gives place to a mark, and becomes a slot.
+"""An author's Jinja on its way through Markdown and templates: each tag gives place to a mark, and
+becomes a slot.
 
-A mark is a word of letters and digits that passes through Markdown, templates and style inlining unharmed. In the
-finished mail, each expression, and each whole ``{% if %}`` or ``{% for %}``, becomes one slot (mail/message.py), and
-all of them together one small template (mail/templating/merge_fields.py).
-Mistakes are found here, before anything is rendered.
+A mark is a word of letters and digits that passes through Markdown, templates and style inlining
+unharmed. In the finished mail, each expression, and each whole ``{% if %}`` or ``{% for %}``,
+becomes one slot (mail/message.py), and all of them together one small template
+(mail/templating/merge_fields.py). Mistakes are found here, before anything is rendered.
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from newsletter.mail.templating.policy import TAGS_AT_MOST, check, resources
 from newsletter.mail.templating.sandbox import TEXT_AT_MOST
 
 _AWAY = "https://field.invalid/"  # stands before a link that is a field, so that it passes for an address
-_VOID = frozenset({"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"})
+_VOID = frozenset(
+    {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+)
 
 
 def is_field(address: str) -> bool:
-    """Whether a link's address is made for each reader, wholly or in part."""
+    """Tell whether a link's address is made for each reader, wholly or in part."""
     return address.startswith(_AWAY) or bool(re.search(r"z[0-9a-f]{12}[vq]\d+x", address))
 
 
@@ -45,14 +48,17 @@ class Marks:
 
     @property
     def conditional(self) -> bool:
-        """Whether parts of the letter are for some readers only."""
+        """Tell whether parts of the letter are for some readers only."""
         return any(tag.startswith("{%") for tag, _ in self._tags)
 
     # ── before ──
 
     def take(self, text: str, *, where: str, line: int = 1) -> str:
-        """`text` with a mark in place of each tag. Raises `InvalidInput` for Jinja that no letter may hold, with the
-        number of its line (`line` is the first one's)."""
+        """`text` with a mark in place of each tag.
+
+        Raises `InvalidInput` for Jinja that no letter may hold, with the number of its line (`line`
+        is the first one's).
+        """
         if "{" not in text:
             return text
         try:
@@ -61,9 +67,13 @@ class Marks:
             check(tree, where, line)
             self.resources |= resources(tree)
         except TemplateSyntaxError as error:
-            raise InvalidInput({where: f"line {line + error.lineno - 1}: {error.message}"}) from None
+            raise InvalidInput(
+                {where: f"line {line + error.lineno - 1}: {error.message}"}
+            ) from None
         except RecursionError:
-            raise InvalidInput({where: "brackets stand too deep in one another between {{ and }}"}) from None
+            raise InvalidInput(
+                {where: "brackets stand too deep in one another between {{ and }}"}
+            ) from None
         # A tag on a line of its own stands between paragraphs, not inside one.
         return self._alone.sub(r"\n\1\n", marked)
 
@@ -76,7 +86,9 @@ class Marks:
                 closing = value.strip().lstrip("-+")
                 whole = "".join(tag) + closing
                 if len(whole) > TEXT_AT_MOST or len(self._tags) >= TAGS_AT_MOST:
-                    raise InvalidInput({where: f"line {first + line - 1}: there is too much between {{{{ and }}}}"})
+                    raise InvalidInput(
+                        {where: f"line {first + line - 1}: there is too much between {{{{ and }}}}"}
+                    )
                 yield self._mark("v" if closing == "}}" else "b", whole, first + line - 1)
                 tag = None
             elif tag is not None:
@@ -89,8 +101,9 @@ class Marks:
         return f"{self._nonce}{kind}{len(self._tags) - 1}x"
 
     def link(self, href: str) -> str:
-        """A link's address with the marks in it made fit for their place: at the start a whole address, further on a
-        part of one."""
+        """A link's address with the marks in it made fit for their place: at the start a whole
+        address, further on a part of one.
+        """
 
         def fit(found: re.Match[str]) -> str:
             if found[1] == "b":
@@ -101,7 +114,9 @@ class Marks:
         return self._found.sub(fit, href)
 
     def loosen(self, html: str) -> str:
-        """The body's `html`, with tags that stand on a line of their own taken out of the paragraphs Markdown made."""
+        """The body's `html`, with tags that stand on a line of their own taken out of the
+        paragraphs Markdown made.
+        """
         return re.sub(rf"<p>((?:{self._nonce}b\d+x\s*)+)</p>\n?", r"\1", html)
 
     # ── after ──
@@ -116,13 +131,21 @@ class Marks:
         body = self._slotted(self._closer(content.text), text, "text_")
         page = self._slotted(content.html, html, "html_")
         personal = Personal(
-            text.template, html.template, tuple(text.parts), tuple(html.parts), tuple(text.slots), tuple(html.slots),
-            tuple(text.lines), tuple(html.lines),
-        )  # fmt: skip
+            text.template,
+            html.template,
+            tuple(text.parts),
+            tuple(html.parts),
+            tuple(text.slots),
+            tuple(html.slots),
+            tuple(text.lines),
+            tuple(html.lines),
+        )
         return MailContent(subject, body, page), personal
 
     def _closer(self, text: str) -> str:
-        """`text` without the empty line after a tag that stands on its own: what is left out leaves no gap."""
+        """`text` without the empty line after a tag that stands on its own: what is left out leaves
+        no gap.
+        """
         return re.sub(rf"^((?:{self._nonce}b\d+x)+)\n+", r"\1", text, flags=re.M)
 
     def _slotted(self, text: str, pieces: _Pieces, prefix: str) -> str:
@@ -148,12 +171,16 @@ class Marks:
     def _tag(self, found: re.Match[str]) -> tuple[str, int]:
         tag, line = self._tags[int(found[2])]
         if found[1] in "uq":
-            return f"{{{{ ({tag[2:-2]})|{'field_link' if found[1] == 'u' else 'urlencode'} }}}}", line
+            return (
+                f"{{{{ ({tag[2:-2]})|{'field_link' if found[1] == 'u' else 'urlencode'} }}}}",
+                line,
+            )
         return tag, line
 
     def _balance(self, html: str) -> None:
-        """Sees to it that what a condition leaves out or a loop repeats is whole: its tags stand inside the same
-        element."""
+        """See to it that what a condition leaves out or a loop repeats is whole: its tags stand
+        inside the same element.
+        """
         opened: list[tuple[object, ...]] = []
         for found, place in _Places(self._found).of(html):
             if found[1] != "b":
@@ -162,7 +189,10 @@ class Marks:
             if word in ("if", "for", "with"):
                 opened.append(place)
             elif word != "set" and (not opened or opened[-1] != place):
-                self._refuse(found, "give {% if %}, {% else %} and {% endif %} lines of their own, or keep them in one")
+                self._refuse(
+                    found,
+                    "give {% if %}, {% else %} and {% endif %} lines of their own, or keep them in one",
+                )
             if word.startswith("end"):
                 opened.pop()
 
@@ -172,7 +202,9 @@ class Marks:
 
 @dataclass(slots=True)
 class _Pieces:
-    """A template being put together of the author's tags; constants are parameters, never part of its text."""
+    """A template being put together of the author's tags; constants are parameters, never part of
+    its text.
+    """
 
     template: str = ""
     parts: list[str] = field(default_factory=list)
@@ -190,7 +222,10 @@ class _Pieces:
         self.lines += [line] * (tag.count("\n") + 1)
 
     def close(self, prefix: str) -> str:
-        """Ends a slot's output. Returns the slot's name."""
+        """End a slot's output.
+
+        Returns the slot's name.
+        """
         self.template += SEPARATOR
         number, letters = len(self.slots), ""
         while number >= 0:

@@ -1,6 +1,8 @@
-"""What an author's Jinja may say: found out by reading it, before anything is rendered, so that a mistake has its line.
+"""What an author's Jinja may say: found out by reading it, before anything is rendered, so that a
+mistake has its line.
 
-mail/templating/sandbox.py keeps the same bounds once more where it runs, for what only a reader's values decide.
+mail/templating/sandbox.py keeps the same bounds once more where it runs, for what only a reader's
+values decide.
 """
 
 from __future__ import annotations
@@ -20,12 +22,19 @@ FUNCTIONS = ("resource",)
 DEEP = 10
 TAGS_AT_MOST = 1000
 _STATEMENTS = (nodes.If, nodes.For, nodes.Assign, nodes.With, nodes.Output)
-_REFUSED: dict[type[nodes.Node], str] = {nodes.Pow: "**", nodes.Dict: "{…: …}", nodes.NSRef: "namespace"}
+_REFUSED: dict[type[nodes.Node], str] = {
+    nodes.Pow: "**",
+    nodes.Dict: "{…: …}",
+    nodes.NSRef: "namespace",
+}
 _ATTRIBUTES = frozenset((*FIELDS, *sandbox.OF_TEXTS, *sandbox.OF_DAYS, *sandbox.OF_LOOPS))
 
 
 def check(tree: nodes.Template, where: str, line: int) -> None:
-    """Refuses what no letter may hold and what no reader can have. Raises `InvalidInput`; the first line is `line`."""
+    """Refuse what no letter may hold and what no reader can have.
+
+    Raises `InvalidInput`; the first line is `line`.
+    """
     _Check(tree, where, line).all()
 
 
@@ -70,7 +79,10 @@ class _Check:
         match node:
             case nodes.Name(name=name, ctx="load") if name not in self.known:
                 self._unknown(node, name, self.known)
-            case nodes.Getattr(node=whose, attr=attr) | nodes.Getitem(node=whose, arg=nodes.Const(value=str(attr))):
+            case (
+                nodes.Getattr(node=whose, attr=attr)
+                | nodes.Getitem(node=whose, arg=nodes.Const(value=str(attr)))
+            ):
                 self._attribute(node, whose, attr)
             case nodes.Filter(name=name) if name not in sandbox.FILTERS:
                 self._not_for_letters(node, f"the filter {name}", sandbox.FILTERS)
@@ -79,7 +91,10 @@ class _Check:
             case nodes.Const(value=value):
                 self._constant(node, value)
             case nodes.List(items=items) | nodes.Tuple(items=items, ctx="load"):
-                if any(isinstance(item, nodes.Name | nodes.List | nodes.Tuple | nodes.Concat) for item in items):
+                if any(
+                    isinstance(item, nodes.Name | nodes.List | nodes.Tuple | nodes.Concat)
+                    for item in items
+                ):
                     self._refuse(node, "a list holds texts, numbers and subscriber.… only")
             case nodes.Call(dyn_args=args, dyn_kwargs=kwargs) if args or kwargs:
                 self._refuse(node, "* and ** before arguments are not for letters")
@@ -88,7 +103,9 @@ class _Check:
 
     def _attribute(self, node: nodes.Node, whose: nodes.Node, attribute: str) -> None:
         if isinstance(whose, nodes.Name) and whose.name == "subscriber" and attribute not in FIELDS:
-            self._unknown(node, f"subscriber.{attribute}", {f"subscriber.{each}" for each in FIELDS})
+            self._unknown(
+                node, f"subscriber.{attribute}", {f"subscriber.{each}" for each in FIELDS}
+            )
         if attribute not in _ATTRIBUTES:
             self._not_for_letters(node, f".{attribute}", (f".{each}" for each in sandbox.OF_TEXTS))
 

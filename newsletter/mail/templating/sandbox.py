@@ -1,8 +1,9 @@
-"""Where an author's Jinja runs: no files, no attributes but those listed, and a ceiling on everything that can grow.
+"""Where an author's Jinja runs: no files, no attributes but those listed, and a ceiling on
+everything that can grow.
 
-A few filters and methods are let in by name, for a reader's fields need little. What they return, and what a loop goes
-through, is bounded where it arises; what a template writes is counted as it is written. Nothing is measured in seconds,
-so that a busy machine refuses no letter.
+A few filters and methods are let in by name, for a reader's fields need little. What they return,
+and what a loop goes through, is bounded where it arises; what a template writes is counted as it is
+written. Nothing is measured in seconds, so that a busy machine refuses no letter.
 """
 
 from __future__ import annotations
@@ -13,7 +14,15 @@ from functools import wraps
 from itertools import islice
 from typing import Any, cast
 
-from jinja2 import ChainableUndefined, StrictUndefined, TemplateError, Undefined, UndefinedError, nodes, pass_context
+from jinja2 import (
+    ChainableUndefined,
+    StrictUndefined,
+    TemplateError,
+    Undefined,
+    UndefinedError,
+    nodes,
+    pass_context,
+)
 from jinja2.filters import FILTERS as JINJAS
 from jinja2.runtime import Context, LoopContext, markup_join, str_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -26,29 +35,106 @@ NUMBER_AT_MOST = 10**15
 WRITTEN_AT_MOST = 2_000_000
 """Characters that one letter writes for one reader."""
 STEPS_AT_MOST = 20_000
-"""What a letter does for one reader. A step is a node of its template, each time it comes by; a filter is ten."""
+"""What a letter does for one reader.
+
+A step is a node of its template, each time it comes by; a filter is ten.
+"""
 
 FILTERS = (
-    "abs", "capitalize", "count", "d", "default", "e", "escape", "first", "float", "int", "join", "last", "length",
-    "lower", "max", "min", "replace", "reverse", "round", "sort", "string", "title", "trim", "truncate", "unique",
-    "upper", "urlencode", "wordcount",
-)  # fmt: skip
+    "abs",
+    "capitalize",
+    "count",
+    "d",
+    "default",
+    "e",
+    "escape",
+    "first",
+    "float",
+    "int",
+    "join",
+    "last",
+    "length",
+    "lower",
+    "max",
+    "min",
+    "replace",
+    "reverse",
+    "round",
+    "sort",
+    "string",
+    "title",
+    "trim",
+    "truncate",
+    "unique",
+    "upper",
+    "urlencode",
+    "wordcount",
+)
 TESTS = (
-    "defined", "undefined", "none", "string", "number", "even", "odd", "divisibleby", "in", "eq", "equalto", "==",
-    "ne", "!=", "lt", "lessthan", "<", "le", "<=", "gt", "greaterthan", ">", "ge", ">=", "lower", "upper", "true",
+    "defined",
+    "undefined",
+    "none",
+    "string",
+    "number",
+    "even",
+    "odd",
+    "divisibleby",
+    "in",
+    "eq",
+    "equalto",
+    "==",
+    "ne",
+    "!=",
+    "lt",
+    "lessthan",
+    "<",
+    "le",
+    "<=",
+    "gt",
+    "greaterthan",
+    ">",
+    "ge",
+    ">=",
+    "lower",
+    "upper",
+    "true",
     "false",
-)  # fmt: skip
+)
 OF_TEXTS = (
-    "capitalize", "casefold", "endswith", "lower", "lstrip", "removeprefix", "removesuffix", "replace", "rstrip",
-    "split", "startswith", "strip", "title", "upper",
-)  # fmt: skip
+    "capitalize",
+    "casefold",
+    "endswith",
+    "lower",
+    "lstrip",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rstrip",
+    "split",
+    "startswith",
+    "strip",
+    "title",
+    "upper",
+)
 OF_DAYS = ("day", "month", "year", "strftime", "weekday", "isoformat")
-OF_LOOPS = ("cycle", "first", "index", "index0", "last", "length", "nextitem", "previtem", "revindex", "revindex0")
+OF_LOOPS = (
+    "cycle",
+    "first",
+    "index",
+    "index0",
+    "last",
+    "length",
+    "nextitem",
+    "previtem",
+    "revindex",
+    "revindex0",
+)
 
 
 class Unset(Undefined):
-    """A field that a reader has not filled in: false, and replaced by ``or`` and ``default``; an error where it would
-    have to be written."""
+    """A field that a reader has not filled in: false, and replaced by ``or`` and ``default``; an
+    error where it would have to be written.
+    """
 
     @property
     def _undefined_message(self) -> str:
@@ -60,8 +146,10 @@ class Unset(Undefined):
 
 
 class LeftOut(ChainableUndefined):
-    """What is not known of a reader of the archive, nor anything that is asked of it: false, and replaced by ``or`` and
-    ``default``; where it is written by itself, an ellipsis stands, as a sentence must not end in the air."""
+    """What is not known of a reader of the archive, nor anything that is asked of it: false, and
+    replaced by ``or`` and ``default``; where it is written by itself, an ellipsis stands, as a
+    sentence must not end in the air.
+    """
 
     def __str__(self) -> str:
         return "…"
@@ -71,20 +159,29 @@ class LeftOut(ChainableUndefined):
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja for letters. `fields` are the attributes that each class of a reader's values has."""
+    """Jinja for letters.
+
+    `fields` are the attributes that each class of a reader's values has.
+    """
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(self, *, html: bool, fields: Mapping[type, Iterable[str]]) -> None:
         super().__init__(
-            autoescape=html, undefined=StrictUndefined, keep_trailing_newline=True, optimized=False, finalize=_written
+            autoescape=html,
+            undefined=StrictUndefined,
+            keep_trailing_newline=True,
+            optimized=False,
+            finalize=_written,
         )
         self.filters = {name: _bounded(JINJAS[name]) for name in FILTERS}
         self.filters |= {
             "round": _bounded(_round),
             "field_link": _link,
             "steps": _steps,
-            "together": _bounded(lambda parts: (markup_join if html else str_join)(map(_written, parts))),
+            "together": _bounded(
+                lambda parts: (markup_join if html else str_join)(map(_written, parts))
+            ),
         }
         self.tests = {name: self.tests[name] for name in TESTS}
         self.globals = {"range": range}
@@ -117,11 +214,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         numbers = all(isinstance(side, int | float) for side in (left, right))
         texts = operator == "+" and all(isinstance(side, str) for side in (left, right))
         if operator == "**" or not (numbers or texts):
-            raise TemplateError(f"{operator} is for numbers only" if operator != "**" else "** is not for letters")
+            raise TemplateError(
+                f"{operator} is for numbers only" if operator != "**" else "** is not for letters"
+            )
         return bounded(self.binop_table[operator](left, right))
 
     def ready(self, source: str) -> Template:
-        """A template that counts its steps. Raises `TemplateError`."""
+        """A template that counts its steps.
+
+        Raises `TemplateError`.
+        """
         try:
             return Template(self, source)
         except (RecursionError, MemoryError, SyntaxError, ValueError) as error:
@@ -137,7 +239,10 @@ class Template:
         self._cost, self._template = cost(tree), sandbox.from_string(tree)
 
     def render(self, known: Mapping[str, object]) -> str:
-        """What is written for a reader. Raises `TemplateError`, or what Python raises for what cannot be done."""
+        """What is written for a reader.
+
+        Raises `TemplateError`, or what Python raises for what cannot be done.
+        """
         left = _Left()
         left.take(self._cost)
         pieces = cast(Generator[str, None, None], self._template.generate(known, steps_left=left))
@@ -145,7 +250,9 @@ class Template:
         for piece in pieces:
             size += len(piece)
             if size > WRITTEN_AT_MOST:
-                pieces.throw(TemplateError("the letter grows too long"))  # where it was writing, which has a line
+                pieces.throw(
+                    TemplateError("the letter grows too long")
+                )  # where it was writing, which has a line
             out.append(piece)
         return "".join(out)
 
@@ -159,7 +266,9 @@ class _Left:
     def take(self, steps: int) -> None:
         self._steps -= steps
         if self._steps < 0:
-            raise TemplateError("too much to do for every reader; use fewer fields, loops and filters")
+            raise TemplateError(
+                "too much to do for every reader; use fewer fields, loops and filters"
+            )
 
 
 class _Counting(NodeTransformer):
@@ -186,11 +295,15 @@ def cost(node: nodes.Node) -> int:
     return (10 if heavy else 1) + sum(cost(child) for child in node.iter_child_nodes())
 
 
-# ── what may be in a value ─────────────────────────────────────────────────────────────────────────
+# ── what may be in a value
+# ─────────────────────────────────────────────────────────────────────────
 
 
 def bounded(value: Any) -> Any:
-    """`value`, if it is not too large; what is counted out is a list. Raises `TemplateError`."""
+    """`value`, if it is not too large; what is counted out is a list.
+
+    Raises `TemplateError`.
+    """
     if isinstance(value, str):
         if len(value) > TEXT_AT_MOST:
             raise TemplateError(f"a field grows longer than {TEXT_AT_MOST} characters")

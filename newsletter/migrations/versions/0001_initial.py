@@ -13,7 +13,9 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_consent_texts()
     _create_counters()
+    _create_domain_backoffs()
     _create_installation()
     _create_installation_keys()
     _create_lasting_keys()
@@ -21,29 +23,27 @@ def upgrade() -> None:
     _create_mailing_lists()
     _create_pictures()
     _create_resources()
-    _create_rests()
     _create_sender_states()
     _create_subscribers()
     _create_suppressions()
-    _create_wordings()
     _create_workers()
     _create_address_changes()
     _create_campaigns()
     _create_digest_intros()
     _create_feeds()
     _create_form_fields()
-    _create_steps()
+    _create_series_letters()
     _create_subscriber_tags()
     _create_subscriptions()
     _create_topics()
     _create_consent_events()
     _create_deliveries()
+    _create_digest_periods()
     _create_editions()
     _create_entries()
     _create_leases()
-    _create_periods()
     _create_retired_handles()
-    _create_steps_taken()
+    _create_series_letters_sent()
     _create_subscription_requests()
     _create_topic_sources()
     _create_campaign_entries()
@@ -53,6 +53,16 @@ def upgrade() -> None:
     _make_keys()
 
 
+def _create_consent_texts() -> None:
+    op.create_table(
+        "consent_texts",
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("first_used_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("hash", name=op.f("pk_consent_texts")),
+    )
+
+
 def _create_counters() -> None:
     op.create_table(
         "counters",
@@ -60,6 +70,17 @@ def _create_counters() -> None:
         sa.Column("starts_at", sa.BigInteger(), nullable=False),
         sa.Column("count", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("name", "starts_at", name=op.f("pk_counters")),
+    )
+
+
+def _create_domain_backoffs() -> None:
+    op.create_table(
+        "domain_backoffs",
+        sa.Column("domain", sa.String(length=255), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seconds", sa.Integer(), nullable=False),
+        sa.Column("why", sa.String(length=500), nullable=False),
+        sa.PrimaryKeyConstraint("domain", name=op.f("pk_domain_backoffs")),
     )
 
 
@@ -188,17 +209,6 @@ def _create_resources() -> None:
     )
 
 
-def _create_rests() -> None:
-    op.create_table(
-        "rests",
-        sa.Column("domain", sa.String(length=255), nullable=False),
-        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("seconds", sa.Integer(), nullable=False),
-        sa.Column("why", sa.String(length=500), nullable=False),
-        sa.PrimaryKeyConstraint("domain", name=op.f("pk_rests")),
-    )
-
-
 def _create_sender_states() -> None:
     op.create_table(
         "sender_states",
@@ -250,16 +260,6 @@ def _create_suppressions() -> None:
         sa.UniqueConstraint("email_hash", name=op.f("uq_suppressions_email_hash")),
     )
     op.create_index("ix_suppressions_email_key", "suppressions", ["email_key"], unique=False)
-
-
-def _create_wordings() -> None:
-    op.create_table(
-        "wordings",
-        sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
-        sa.Column("first_used_at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("hash", name=op.f("pk_wordings")),
-    )
 
 
 def _create_workers() -> None:
@@ -442,9 +442,9 @@ def _create_form_fields() -> None:
     )
 
 
-def _create_steps() -> None:
+def _create_series_letters() -> None:
     op.create_table(
-        "steps",
+        "series_letters",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("list_id", sa.Integer(), nullable=False),
         sa.Column("after_seconds", sa.Integer(), nullable=False),
@@ -458,13 +458,13 @@ def _create_steps() -> None:
         sa.ForeignKeyConstraint(
             ["list_id"],
             ["mailing_lists.id"],
-            name=op.f("fk_steps_list_id_mailing_lists"),
+            name=op.f("fk_series_letters_list_id_mailing_lists"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_steps")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_series_letters")),
         sqlite_autoincrement=True,
     )
-    op.create_index(op.f("ix_steps_list_id"), "steps", ["list_id"], unique=False)
+    op.create_index(op.f("ix_series_letters_list_id"), "series_letters", ["list_id"], unique=False)
 
 
 def _create_subscriber_tags() -> None:
@@ -585,8 +585,8 @@ def _create_consent_events() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["wording_hash"],
-            ["wordings.hash"],
-            name=op.f("fk_consent_events_wording_hash_wordings"),
+            ["consent_texts.hash"],
+            name=op.f("fk_consent_events_wording_hash_consent_texts"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_consent_events")),
         sqlite_autoincrement=True,
@@ -668,6 +668,36 @@ def _create_deliveries() -> None:
         unique=False,
         postgresql_where=sa.text("lease_id IS NOT NULL"),
         sqlite_where=sa.text("lease_id IS NOT NULL"),
+    )
+
+
+def _create_digest_periods() -> None:
+    op.create_table(
+        "digest_periods",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("list_id", sa.Integer(), nullable=False),
+        sa.Column("cadence", sa.String(length=10), nullable=False),
+        sa.Column("key", sa.String(length=40), nullable=False),
+        sa.Column("campaign_id", sa.Integer(), nullable=True),
+        sa.Column("why", sa.String(length=300), nullable=False),
+        sa.Column("composed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaigns.id"],
+            name=op.f("fk_digest_periods_campaign_id_campaigns"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["list_id"],
+            ["mailing_lists.id"],
+            name=op.f("fk_digest_periods_list_id_mailing_lists"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_digest_periods")),
+        sa.UniqueConstraint(
+            "list_id", "cadence", "key", name=op.f("uq_digest_periods_list_id_cadence_key")
+        ),
+        sqlite_autoincrement=True,
     )
 
 
@@ -771,36 +801,6 @@ def _create_leases() -> None:
     )
 
 
-def _create_periods() -> None:
-    op.create_table(
-        "periods",
-        sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("list_id", sa.Integer(), nullable=False),
-        sa.Column("cadence", sa.String(length=10), nullable=False),
-        sa.Column("key", sa.String(length=40), nullable=False),
-        sa.Column("campaign_id", sa.Integer(), nullable=True),
-        sa.Column("why", sa.String(length=300), nullable=False),
-        sa.Column("composed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["campaign_id"],
-            ["campaigns.id"],
-            name=op.f("fk_periods_campaign_id_campaigns"),
-            ondelete="SET NULL",
-        ),
-        sa.ForeignKeyConstraint(
-            ["list_id"],
-            ["mailing_lists.id"],
-            name=op.f("fk_periods_list_id_mailing_lists"),
-            ondelete="CASCADE",
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_periods")),
-        sa.UniqueConstraint(
-            "list_id", "cadence", "key", name=op.f("uq_periods_list_id_cadence_key")
-        ),
-        sqlite_autoincrement=True,
-    )
-
-
 def _create_retired_handles() -> None:
     op.create_table(
         "retired_handles",
@@ -823,22 +823,25 @@ def _create_retired_handles() -> None:
     )
 
 
-def _create_steps_taken() -> None:
+def _create_series_letters_sent() -> None:
     op.create_table(
-        "steps_taken",
+        "series_letters_sent",
         sa.Column("subscription_id", sa.Integer(), nullable=False),
         sa.Column("step_id", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
-            ["step_id"], ["steps.id"], name=op.f("fk_steps_taken_step_id_steps"), ondelete="CASCADE"
+            ["step_id"],
+            ["series_letters.id"],
+            name=op.f("fk_series_letters_sent_step_id_series_letters"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
             ["subscription_id"],
             ["subscriptions.id"],
-            name=op.f("fk_steps_taken_subscription_id_subscriptions"),
+            name=op.f("fk_series_letters_sent_subscription_id_subscriptions"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint("subscription_id", "step_id", name=op.f("pk_steps_taken")),
+        sa.PrimaryKeyConstraint("subscription_id", "step_id", name=op.f("pk_series_letters_sent")),
     )
 
 
@@ -869,8 +872,8 @@ def _create_subscription_requests() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["wording_hash"],
-            ["wordings.hash"],
-            name=op.f("fk_subscription_requests_wording_hash_wordings"),
+            ["consent_texts.hash"],
+            name=op.f("fk_subscription_requests_wording_hash_consent_texts"),
         ),
         sa.PrimaryKeyConstraint("subscription_id", "number", name=op.f("pk_subscription_requests")),
     )
@@ -1005,7 +1008,7 @@ APPEND_ONLY = {
     "consent_events": (
         "id, subscription_id, kind, at, source, form, wording_hash, page, user_agent, message_id, note"
     ),
-    "wordings": "hash, text, first_used_at",
+    "consent_texts": "hash, text, first_used_at",
     "events": (
         "id, at, kind, actor, reason, list_id, subscription_id, campaign_id, entry_id, consent_event_id"
     ),

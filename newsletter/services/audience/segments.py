@@ -31,12 +31,17 @@ _JOINED = func.coalesce(Subscription.confirmed_at, Subscription.created_at)
 
 
 def chosen(mailing_list: MailingList, segment: str, now: datetime) -> Select[int]:
-    """The subscriptions that a letter to (a segment of) a list goes to now. Raises `InvalidInput`."""
+    """The subscriptions that a letter to (a segment of) a list goes to now.
+
+    Raises `InvalidInput`.
+    """
     suppressed = exists().where(Suppression.email_key == Subscriber.email_key)
     query = (
         select(Subscription.id)
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-        .where(Subscription.list_id == mailing_list.id, Subscription.status == "active", ~suppressed)
+        .where(
+            Subscription.list_id == mailing_list.id, Subscription.status == "active", ~suppressed
+        )
         .where(or_(Subscription.paused_until.is_(None), Subscription.paused_until <= now))
     )
     term = parse_segment(segment)
@@ -45,11 +50,18 @@ def chosen(mailing_list: MailingList, segment: str, now: datetime) -> Select[int
 
 def counted(session: Session, mailing_list: MailingList, segment: str, now: datetime) -> int:
     """How many that are."""
-    return session.scalar(select(func.count()).select_from(chosen(mailing_list, segment, now).subquery())) or 0
+    return (
+        session.scalar(
+            select(func.count()).select_from(chosen(mailing_list, segment, now).subquery())
+        )
+        or 0
+    )
 
 
 def split(query: Select[int], *, first: int, seed: str) -> Select[Any]:
-    """`first` of the readers, drawn by lot, with 0 or 1 beside each in turn: who gets which subject."""
+    """`first` of the readers, drawn by lot, with 0 or 1 beside each in turn: who gets which
+    subject.
+    """
     inner = query.subquery()
     drawn = (inner.c.id * 7919 + int(seed[:6], 16)) % 1_000_003
     place = func.row_number().over(order_by=(drawn, inner.c.id)).label("place")
@@ -63,7 +75,8 @@ def everybody(query: Select[int], *, edition: int) -> Select[Any]:
     return select(inner.c.id, literal(edition))
 
 
-# ── segments ───────────────────────────────────────────────────────────────────────────────────────
+# ── segments
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _condition(term: Term, zone: ZoneInfo) -> ColumnElement[bool]:
@@ -102,7 +115,9 @@ def _key(address: str) -> str:
     try:
         return parse_address(address).key
     except InvalidInput:
-        raise InvalidInput({"segment": f'"{address.removeprefix("x@")}" is no address or domain'}) from None
+        raise InvalidInput(
+            {"segment": f'"{address.removeprefix("x@")}" is no address or domain'}
+        ) from None
 
 
 def _on_day(term: Comparison, zone: ZoneInfo) -> ColumnElement[bool]:
@@ -123,7 +138,8 @@ def _on_day(term: Comparison, zone: ZoneInfo) -> ColumnElement[bool]:
     return within if term.operator == "==" else not_(within)
 
 
-# ── what a letter knows of its reader ──────────────────────────────────────────────────────────────
+# ── what a letter knows of its reader
+# ──────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +155,19 @@ def known(session: Session, subscription_ids: Select[Any] | list[int]) -> list[K
     """The readers of these subscriptions."""
     query = (
         select(
-            Subscription.handle, Subscriber.id, Subscriber.name, Subscriber.email, Subscription.cadence,
-            Subscriber.language, _JOINED, MailingList.timezone,
+            Subscription.handle,
+            Subscriber.id,
+            Subscriber.name,
+            Subscriber.email,
+            Subscription.cadence,
+            Subscriber.language,
+            _JOINED,
+            MailingList.timezone,
         )
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .join(MailingList, MailingList.id == Subscription.list_id)
         .where(Subscription.id.in_(subscription_ids))
-    )  # fmt: skip
+    )
     rows = session.execute(query).all()
     tagged = tags.of(session, [row[1] for row in rows])
     return [
@@ -153,16 +175,23 @@ def known(session: Session, subscription_ids: Select[Any] | list[int]) -> list[K
             handle,
             email,
             about(
-                name=name, email=email, cadence=cadence, language=language, tags=tagged.get(subscriber_id, ()),
+                name=name,
+                email=email,
+                cadence=cadence,
+                language=language,
+                tags=tagged.get(subscriber_id, ()),
                 joined=joined.astimezone(zone_of(zone)).date(),
             ),
         )
         for handle, subscriber_id, name, email, cadence, language, joined, zone in rows
-    ]  # fmt: skip
+    ]
 
 
 def find(address: str, slug: str) -> Known:
-    """The subscriber of a list with this address, whatever the state of the subscription. Raises `NotFound`."""
+    """The subscriber of a list with this address, whatever the state of the subscription.
+
+    Raises `NotFound`.
+    """
     query = (
         select(Subscription.id)
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
@@ -177,7 +206,8 @@ def find(address: str, slug: str) -> Known:
 
 
 def given(env: Environment, reader: Known | None) -> dict[str, object]:
-    """Return the values that a letter's fields are filled from, for one subscriber or (None) for the archive.
+    """Return the values that a letter's fields are filled from, for one subscriber or (None) for
+    the archive.
 
     Nothing here reads the database: fields are also filled in inside a transaction.
     """
@@ -190,14 +220,19 @@ def given(env: Environment, reader: Known | None) -> dict[str, object]:
 
 
 class Acquaintance:
-    """What letters know of the readers of one run: a campaign's are read a page at a time, in the order of its rows."""
+    """What letters know of the readers of one run: a campaign's are read a page at a time, in the
+    order of its rows.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, Known] = {}
         self._read_at = float("-inf")
 
     def of(self, row: Row) -> Known:
-        """The reader of `row`. Raises `NotFound` where there is none any more."""
+        """The reader of `row`.
+
+        Raises `NotFound` where there is none any more.
+        """
         handle = str(row.handle)
         if handle not in self._known or clock.monotonic() - self._read_at > KNOWN_FOR:
             if row.campaign_id is None:
@@ -221,8 +256,13 @@ class Unfillable:
     example: str
 
 
-def unfillable(env: Environment, list_id: int, segment: str, personal: Personal | None) -> Unfillable | None:
-    """Whether every reader's fields can be filled in, found out by doing it. None where they can (M07)."""
+def unfillable(
+    env: Environment, list_id: int, segment: str, personal: Personal | None
+) -> Unfillable | None:
+    """Tell whether every reader's fields can be filled in, found out by doing it.
+
+    None where they can (M07).
+    """
     if personal is None:
         return None
     filler, count, why, example = Filler(personal), 0, "", ""
@@ -242,7 +282,11 @@ def _each(env: Environment, list_id: int, segment: str) -> Iterator[Known]:
     while True:
         with reading() as session:
             query = chosen(session.get_one(MailingList, list_id), segment, env.now)
-            ids = list(session.scalars(query.where(Subscription.id > after).order_by(Subscription.id).limit(PAGE)))
+            ids = list(
+                session.scalars(
+                    query.where(Subscription.id > after).order_by(Subscription.id).limit(PAGE)
+                )
+            )
             found = known(session, ids)
         yield from found
         if len(ids) < PAGE:

@@ -1,4 +1,6 @@
-"""What was mailed, for everybody: a page, and entries of the archive's own feed; with nothing of any reader in it."""
+"""What was mailed, for everybody: a page, and entries of the archive's own feed; with nothing of
+any reader in it.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +32,27 @@ class Archived:
 
 
 def page(env: Environment, slug: str, handle: str) -> str:
-    """One mailing as it was mailed, but for its reader: a whole page. Raises `NotFound`, for what went to a
-    segment, too: it was not for everybody."""
+    """One mailing as it was mailed, but for its reader: a whole page.
+
+    Raises `NotFound`, for what went to a segment, too: it was not for everybody.
+    """
     campaign_id = campaigns.find_by_handle(handle)
     shown = campaigns.show(campaign_id)
-    if shown.list != slug or shown.status not in ("sent", "sending") or shown.segment or shown.kind == "permission":
+    if (
+        shown.list != slug
+        or shown.status not in ("sent", "sending")
+        or shown.segment
+        or shown.kind == "permission"
+    ):
         raise NotFound("no such mailing")
     return fill(campaigns.content(campaign_id).html, _nobody(env, slug))
 
 
 def newest(env: Environment, slug: str, *, limit: int = 20) -> list[Archived]:
-    """The last mailings of a list, newest first. Raises `NotFound`."""
+    """The last mailings of a list, newest first.
+
+    Raises `NotFound`.
+    """
     found = []
     for mailing in lists.mailings(slug, limit=limit):
         html = _said(page(env, slug, mailing.handle), env.links.to("/"))
@@ -50,12 +62,19 @@ def newest(env: Environment, slug: str, *, limit: int = 20) -> list[Archived]:
 
 @lru_cache(maxsize=64)
 def _said(html: str, base_url: str) -> str:
-    """What a mail says, without its frame and styles. Kept: what was mailed never changes, and anybody may ask."""
+    """What a mail says, without its frame and styles.
+
+    Kept: what was mailed never changes, and anybody may ask.
+    """
     return clean_html(html.partition(BEGIN)[2].partition(END)[0] or html, base_url=base_url)
 
 
 def _nobody(env: Environment, slug: str) -> Mapping[str, str]:
     """What stands in the slots where there is no reader: links for everybody, and nothing else."""
     anybody = env.links.to("/link")
-    links = {"preferences_url": anybody, "unsubscribe_url": anybody, "list_url": env.links.mailing_list(slug)}
+    links = {
+        "preferences_url": anybody,
+        "unsubscribe_url": anybody,
+        "list_url": env.links.mailing_list(slug),
+    }
     return defaultdict(str, links)

@@ -24,7 +24,9 @@ from newsletter.vocabulary import CampaignStatus
 
 @dataclass(frozen=True, slots=True)
 class SubjectView:
-    """One of two subjects that are tried out: how many got it, and how many of them have left the list since."""
+    """One of two subjects that are tried out: how many got it, and how many of them have left the
+    list since.
+    """
 
     letter: str
     subject: str
@@ -54,14 +56,21 @@ class CampaignView:
 
     @property
     def undecided(self) -> bool:
-        """Whether it waits for its author to pick the better of two subjects, and for nothing else."""
+        """Tell whether it waits for its author to pick the better of two subjects, and for nothing
+        else.
+        """
         tried = self.status == "paused" and self.started_at is not None and not self.totals.waiting
-        return tried and bool(self.subjects) and not any(subject.picked for subject in self.subjects)
+        return (
+            tried and bool(self.subjects) and not any(subject.picked for subject in self.subjects)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """One recipient of a campaign in its report. `doubts`: so often a server may have taken the message unheard."""
+    """One recipient of a campaign in its report.
+
+    `doubts`: so often a server may have taken the message unheard.
+    """
 
     email: str
     status: str
@@ -74,8 +83,11 @@ class DeliveryView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignReport:
-    """A campaign, and everybody who has not got it (all recipients, if asked). `sending`: what keeps it
-    waiting; `left_in_doubt`: how many are not offered again unless the author retries."""
+    """A campaign, and everybody who has not got it (all recipients, if asked).
+
+    `sending`: what keeps it waiting; `left_in_doubt`: how many are not offered again unless the
+    author retries.
+    """
 
     campaign: CampaignView
     deliveries: tuple[DeliveryView, ...]
@@ -92,22 +104,33 @@ def ls(*, slug: str | None = None, limit: int = 50) -> list[CampaignView]:
 
 
 def show(campaign_id: int) -> CampaignView:
-    """One campaign. Raises `NotFound`."""
+    """One campaign.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         return _view(session, identify.found(session, campaign_id))
 
 
 def find_by_handle(handle: str) -> int:
-    """Return the id of the campaign that is known outside by `handle`. Raises `NotFound`."""
+    """Return the id of the campaign that is known outside by `handle`.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
-        campaign_id: int | None = session.scalar(select(Campaign.id).where(Campaign.handle == handle))
+        campaign_id: int | None = session.scalar(
+            select(Campaign.id).where(Campaign.handle == handle)
+        )
     if campaign_id is None:
         raise NotFound("no such mailing")
     return campaign_id
 
 
 def content(campaign_id: int) -> MailContent:
-    """What it says: its widest edition, with slots. Raises `NotFound`."""
+    """What it says: its widest edition, with slots.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         identify.found(session, campaign_id)
         query = (
@@ -148,30 +171,43 @@ def report(env: Environment, campaign_id: int, *, everybody: bool = False) -> Ca
 
 
 def pause(campaign_id: int) -> CampaignView:
-    """Stops sending within a second or two; nobody is lost."""
+    """Stop sending within a second or two; nobody is lost."""
     return _switch(
-        campaign_id, {CampaignStatus.SENDING, CampaignStatus.SCHEDULED}, CampaignStatus.PAUSED, "paused by hand"
+        campaign_id,
+        {CampaignStatus.SENDING, CampaignStatus.SCHEDULED},
+        CampaignStatus.PAUSED,
+        "paused by hand",
     )
 
 
 def resume(campaign_id: int) -> CampaignView:
-    """Goes on where it stopped. Raises `Refused` for a letter whose better subject has to be picked first."""
+    """Go on where it stopped.
+
+    Raises `Refused` for a letter whose better subject has to be picked first.
+    """
     with reading() as session:
         campaign = identify.found(session, campaign_id)
         undecided = campaign.subject_b and not campaign.picked and campaign.recipients
         if campaign.status == "paused" and undecided and outbox.worked_through(session, campaign):
-            raise Refused("both subjects are tried", hint=f"pick one: newsletter campaign pick {campaign_id} a")
+            raise Refused(
+                "both subjects are tried",
+                hint=f"pick one: newsletter campaign pick {campaign_id} a",
+            )
     return _switch(campaign_id, {CampaignStatus.PAUSED}, CampaignStatus.SENDING, "")
 
 
 def cancel(env: Environment, campaign_id: int) -> CampaignView:
-    """Ends a campaign for good: who has not got it will not."""
+    """End a campaign for good: who has not got it will not."""
     with transaction() as session:
         campaign = identify.locked(session, campaign_id)
         if campaign.status in ("sent", "cancelled"):
             raise Refused(f"campaign {campaign_id} is {campaign.status} already")
         outbox.cancel_campaign(session, campaign, now=env.now)
-        campaign.status, campaign.finished_at, campaign.reason = CampaignStatus.CANCELLED, env.now, "cancelled by hand"
+        campaign.status, campaign.finished_at, campaign.reason = (
+            CampaignStatus.CANCELLED,
+            env.now,
+            "cancelled by hand",
+        )
         campaign.leased_id = campaign.last_id
         return _view(session, campaign)
 
@@ -189,7 +225,9 @@ def retry(env: Environment, campaign_id: int) -> CampaignView:
         return _view(session, campaign)
 
 
-def _switch(campaign_id: int, allowed: set[CampaignStatus], status: CampaignStatus, reason: str) -> CampaignView:
+def _switch(
+    campaign_id: int, allowed: set[CampaignStatus], status: CampaignStatus, reason: str
+) -> CampaignView:
     with transaction() as session:
         campaign = identify.locked(session, campaign_id)
         if campaign.status not in allowed:
@@ -203,11 +241,21 @@ def _switch(campaign_id: int, allowed: set[CampaignStatus], status: CampaignStat
 def _view(session: Session, row: Campaign) -> CampaignView:
     session.flush()
     return CampaignView(
-        id=row.id, list=row.mailing_list.slug, kind=row.kind, subject=row.subject, status=row.status, reason=row.reason,
-        created_at=row.created_at, started_at=row.started_at, finished_at=row.finished_at,
-        scheduled_at=row.scheduled_at, segment=row.segment, subjects=_subjects(session, row),
-        timezone=row.mailing_list.timezone, totals=outbox.totals(session, row),
-    )  # fmt: skip
+        id=row.id,
+        list=row.mailing_list.slug,
+        kind=row.kind,
+        subject=row.subject,
+        status=row.status,
+        reason=row.reason,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        scheduled_at=row.scheduled_at,
+        segment=row.segment,
+        subjects=_subjects(session, row),
+        timezone=row.mailing_list.timezone,
+        totals=outbox.totals(session, row),
+    )
 
 
 def _subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
@@ -221,15 +269,27 @@ def _subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
         .order_by(Edition.cursor)
     ).all() or (row.subject, row.subject_b)
     return tuple(
-        SubjectView(letter, readable(subject), *counts.get(number, (0, 0)), picked=row.picked == letter)
+        SubjectView(
+            letter, readable(subject), *counts.get(number, (0, 0)), picked=row.picked == letter
+        )
         for number, (letter, subject) in enumerate(zip("ab", names, strict=False))
     )
 
 
 def as_json(row: CampaignView) -> dict[str, object]:
     """A campaign as programs read it."""
-    head = {"id": row.id, "list": row.list, "kind": row.kind, "subject": row.subject, "status": row.status}
-    more: dict[str, object] = {"reason": row.reason, "segment": row.segment, "started_at": row.started_at}
+    head = {
+        "id": row.id,
+        "list": row.list,
+        "kind": row.kind,
+        "subject": row.subject,
+        "status": row.status,
+    }
+    more: dict[str, object] = {
+        "reason": row.reason,
+        "segment": row.segment,
+        "started_at": row.started_at,
+    }
     more |= {"scheduled_at": row.scheduled_at, "finished_at": row.finished_at}
     if row.subjects:
         more["subjects"] = [asdict(subject) for subject in row.subjects]

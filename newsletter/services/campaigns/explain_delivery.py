@@ -1,4 +1,6 @@
-"""Answers "why did she not get it?": one campaign, one reader, and everything that stood in between."""
+"""Answers "why did she not get it?": one campaign, one reader, and everything that stood in
+between.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ from newsletter.models import (
     Campaign,
     CampaignEntry,
     ConsentEvent,
+    DigestPeriod,
     Entry,
-    Period,
     Subscriber,
     Subscription,
     Suppression,
@@ -44,19 +46,26 @@ class Reason:
 
 
 def explain(env: Environment, campaign_id: int, address: str) -> Reason:
-    """Why a reader got a campaign, or did not. Raises `NotFound`, `InvalidInput`."""
+    """Why a reader got a campaign, or did not.
+
+    Raises `NotFound`, `InvalidInput`.
+    """
     parsed = parse_address(address)
     with reading() as session:
         campaign = session.get(Campaign, campaign_id)
         if campaign is None:
-            raise NotFound(f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`")
+            raise NotFound(
+                f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`"
+            )
         subscription = session.scalar(
             select(Subscription)
             .join(Subscriber)
             .where(Subscriber.email_key == parsed.key, Subscription.list_id == campaign.list_id)
         )
         row = _delivery(session, campaign, subscription)
-        barred = session.scalar(select(Suppression).where(Suppression.email_hash.in_(hashes(env, parsed.key))))
+        barred = session.scalar(
+            select(Suppression).where(Suppression.email_hash.in_(hashes(env, parsed.key)))
+        )
         states = sender_state.read_states(session, env.now)
         got, verdict, hint = (
             _of_delivery(session, campaign, row, barred, states)
@@ -68,7 +77,9 @@ def explain(env: Environment, campaign_id: int, address: str) -> Reason:
         return Reason(campaign.id, campaign.subject, parsed.email, got, verdict, hint, zone, facts)
 
 
-def _delivery(session: Session, campaign: Campaign, subscription: Subscription | None) -> DeliveryRow | None:
+def _delivery(
+    session: Session, campaign: Campaign, subscription: Subscription | None
+) -> DeliveryRow | None:
     if subscription is None:
         return None
     rows = outbox.history(session, subscription.id)
@@ -94,7 +105,11 @@ def _of_delivery(
     if row.status == "cancelled":
         return False, f"it was taken back before it went: {row.text or 'cancelled'}", ""
     if barred is not None:
-        return False, f"the address is suppressed ({barred.reason}) since; it will be taken back", ""
+        return (
+            False,
+            f"the address is suppressed ({barred.reason}) since; it will be taken back",
+            "",
+        )
     if row.status == "in_doubt" and row.due_at is None:
         return (
             None,
@@ -128,7 +143,9 @@ def _of_reader(
     subscription: Subscription | None,
     barred: Suppression | None,
 ) -> tuple[bool | None, str, str]:
-    """Why no message was meant for her: the first reason that held when the recipients were written down."""
+    """Why no message was meant for her: the first reason that held when the recipients were written
+    down.
+    """
     if campaign.status in ("draft", "scheduled", "cancelled") and campaign.started_at is None:
         return (
             None if campaign.status != "cancelled" else False,
@@ -137,9 +154,17 @@ def _of_reader(
         )
     if barred is not None:
         since = f"{barred.created_at:%Y-%m-%d}"
-        return False, f"the address is suppressed since {since} ({barred.reason})", "newsletter suppression remove"
+        return (
+            False,
+            f"the address is suppressed since {since} ({barred.reason})",
+            "newsletter suppression remove",
+        )
     if subscription is None:
-        return False, f"she does not subscribe to {campaign.mailing_list.slug}", "was she removed? Is it this spelling?"
+        return (
+            False,
+            f"she does not subscribe to {campaign.mailing_list.slug}",
+            "was she removed? Is it this spelling?",
+        )
     began = campaign.started_at or campaign.created_at
     joined = subscription.confirmed_at
     if subscription.status == "pending":
@@ -155,8 +180,10 @@ def _of_reader(
     return False, _of_digest(session, campaign, subscription, began), ""
 
 
-def _of_digest(session: Session, campaign: Campaign, subscription: Subscription, began: datetime) -> str:
-    period = session.scalar(select(Period).where(Period.campaign_id == campaign.id))
+def _of_digest(
+    session: Session, campaign: Campaign, subscription: Subscription, began: datetime
+) -> str:
+    period = session.scalar(select(DigestPeriod).where(DigestPeriod.campaign_id == campaign.id))
     if period is not None and period.cadence != subscription.cadence:
         return f"it was the {period.cadence} digest, and she reads {subscription.cadence}"
     if subscription.paused_until and subscription.paused_until > began:
@@ -168,7 +195,9 @@ def _of_digest(session: Session, campaign: Campaign, subscription: Subscription,
 
 def _of_entries(session: Session, campaign: Campaign, subscription: Subscription) -> str:
     """Why nothing that a digest carries was hers to get."""
-    entry = select(CampaignEntry.entry_id, Entry.seq).join(Entry, Entry.id == CampaignEntry.entry_id)
+    entry = select(CampaignEntry.entry_id, Entry.seq).join(
+        Entry, Entry.id == CampaignEntry.entry_id
+    )
     carried = session.execute(entry.where(CampaignEntry.campaign_id == campaign.id)).all()
     new = {row.entry_id for row in carried if (row.seq or 0) > subscription.joined_seq}
     if carried and not new:
@@ -185,12 +214,16 @@ def _facts(
 ) -> tuple[tuple[datetime, str], ...]:
     found = [(campaign.created_at, "the campaign was made")]
     if campaign.started_at:
-        found.append((campaign.started_at, f"its recipients were written down: {campaign.recipients}"))
+        found.append(
+            (campaign.started_at, f"its recipients were written down: {campaign.recipients}")
+        )
     if campaign.finished_at:
         found.append((campaign.finished_at, f"the campaign was {campaign.status}"))
     if subscription is not None:
         noted = select(ConsentEvent).where(ConsentEvent.subscription_id == subscription.id)
-        found += [(event.at, f"she: {event.kind} ({event.source})") for event in session.scalars(noted)]
+        found += [
+            (event.at, f"she: {event.kind} ({event.source})") for event in session.scalars(noted)
+        ]
     if row is not None and row.finished_at:
         found.append((row.finished_at, f"her message: {row.status}"))
     return tuple(sorted(found, key=lambda fact: fact[0]))

@@ -1,5 +1,6 @@
-"""Makes one digest: renders an edition for each set of entries that somebody is owed, freezes who gets which, and moves
-the cursors, in one transaction that the list's row serialises."""
+"""Makes one digest: renders an edition for each set of entries that somebody is owed, freezes who
+gets which, and moves the cursors, in one transaction that the list's row serialises.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,15 @@ from newsletter import outbox
 from newsletter.db.session import reading, rehearsal, transaction
 from newsletter.errors import Conflict
 from newsletter.mail.render import MailContent
-from newsletter.models import Campaign, CampaignEntry, Edition, Entry, MailingList, Period, Subscription
+from newsletter.models import (
+    Campaign,
+    CampaignEntry,
+    DigestPeriod,
+    Edition,
+    Entry,
+    MailingList,
+    Subscription,
+)
 from newsletter.models.campaigns import WEB
 from newsletter.schedule import Period as Moment
 from newsletter.services.digests import intros
@@ -29,13 +38,18 @@ NOTHING_NEW = "nothing new since the last one"
 
 
 class _TakenCareOf(Exception):
-    """Something has changed meanwhile (another worker composed, an entry was held): nothing of ours is kept."""
+    """Something has changed meanwhile (another worker composed, an entry was held): nothing of ours
+    is kept.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A digest whose moment has come. `following` is the next one of its rhythm; None where it does not wait. `hasty`:
-    instant mails do not wait for corrections either."""
+    """A digest whose moment has come.
+
+    `following` is the next one of its rhythm; None where it does not wait. `hasty`: instant mails
+    do not wait for corrections either.
+    """
 
     list_id: int
     cadence: Cadence
@@ -46,7 +60,10 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A digest that was composed, or (`campaign_id` None) was not, and why. `problem`: it will be tried again."""
+    """A digest that was composed, or (`campaign_id` None) was not, and why.
+
+    `problem`: it will be tried again.
+    """
 
     list: str
     cadence: str
@@ -69,18 +86,23 @@ class _Mail:
 
 
 def compose(env: Environment, due: Due, *, rehearse: bool = False) -> Composed | None:
-    """Compose one digest; None where another worker has done it, or something it carries was changed, meanwhile.
+    """Compose one digest; None where another worker has done it, or something it carries was
+    changed, meanwhile.
 
     With `rehearse` everything is done and rolled back.
     """
     with reading() as session:
         mailing_list = session.get_one(MailingList, due.list_id)
-        found = plan(env, session, mailing_list, due.cadence, following=due.following, hasty=due.hasty)
+        found = plan(
+            env, session, mailing_list, due.cadence, following=due.following, hasty=due.hasty
+        )
         mails = _render(env, session, found) if found.decision.shares else []
     try:
         with rehearsal() if rehearse else transaction() as session:
             session.execute(
-                update(MailingList).where(MailingList.id == due.list_id).values(entry_seq=MailingList.entry_seq)
+                update(MailingList)
+                .where(MailingList.id == due.list_id)
+                .values(entry_seq=MailingList.entry_seq)
             )
             if session.scalar(select(dealt_with(due.list_id, due.cadence, due.key))):
                 return None
@@ -89,13 +111,15 @@ def compose(env: Environment, due: Due, *, rehearse: bool = False) -> Composed |
     except _TakenCareOf:
         return None
     except Conflict as conflict:
-        if conflict.constraint != "uq_periods_list_id_cadence_key":
+        if conflict.constraint != "uq_digest_periods_list_id_cadence_key":
             raise
         return None  # another worker has composed this period
 
 
 def _render(env: Environment, session: Session, found: Plan) -> list[_Mail]:
-    """What a plan comes to: the page in the archive, and a mail for each of its shares in each of its languages."""
+    """What a plan comes to: the page in the archive, and a mail for each of its shares in each of
+    its languages.
+    """
     editor = Editor(env, session, found.list, found.style, found.intro.text if found.intro else "")
     everything = chosen(found, found.decision.entries)
     mails = [_Mail(WEB, tuple(sorted(found.decision.entries)), "", editor.web(everything))]
@@ -113,7 +137,9 @@ def chosen(found: Plan, ids: Collection[int]) -> list[Candidate]:
 
 
 def _settle(env: Environment, session: Session, found: Plan) -> None:
-    """Moves on the cursors of those whom nothing of what there is concerns, so that they are not looked at again."""
+    """Move on the cursors of those whom nothing of what there is concerns, so that they are not
+    looked at again.
+    """
     if found.decision.settled:
         those = settled(found, env.now).subquery()
         session.execute(
@@ -124,8 +150,12 @@ def _settle(env: Environment, session: Session, found: Plan) -> None:
         )
 
 
-def _freeze(env: Environment, session: Session, found: Plan, due: Due, mails: list[_Mail]) -> Composed | None:
-    period = Period(list_id=due.list_id, cadence=due.cadence, key=due.key, why="", composed_at=env.now)
+def _freeze(
+    env: Environment, session: Session, found: Plan, due: Due, mails: list[_Mail]
+) -> Composed | None:
+    period = DigestPeriod(
+        list_id=due.list_id, cadence=due.cadence, key=due.key, why="", composed_at=env.now
+    )
     if not mails:
         if due.cadence == "instant":
             return None
@@ -138,7 +168,9 @@ def _freeze(env: Environment, session: Session, found: Plan, due: Due, mails: li
         raise _TakenCareOf
     session.execute(
         update(Subscription)
-        .where(Subscription.id.in_(outbox.recipients(campaign)), Subscription.cursor < found.through)
+        .where(
+            Subscription.id.in_(outbox.recipients(campaign)), Subscription.cursor < found.through
+        )
         .values(cursor=found.through)
         .execution_options(synchronize_session=False)
     )
@@ -149,14 +181,21 @@ def _freeze(env: Environment, session: Session, found: Plan, due: Due, mails: li
     period.campaign_id = campaign.id
     period.why = f"{_entries(len(ids))} to {_readers(count)}{_besides(found)}"
     session.add(period)
-    return Composed(found.list.slug, due.cadence, campaign.id, campaign.subject, len(ids), count, "")
+    return Composed(
+        found.list.slug, due.cadence, campaign.id, campaign.subject, len(ids), count, ""
+    )
 
 
 def _campaign(env: Environment, session: Session, found: Plan, mails: list[_Mail]) -> Campaign:
     campaign = Campaign(
-        list_id=found.list.id, kind="digest", status="sending", subject=mails[0].content.subject,
-        seed=secrets.token_hex(16), created_at=env.now, started_at=env.now,
-    )  # fmt: skip
+        list_id=found.list.id,
+        kind="digest",
+        status="sending",
+        subject=mails[0].content.subject,
+        seed=secrets.token_hex(16),
+        created_at=env.now,
+        started_at=env.now,
+    )
     session.add(campaign)
     session.flush()
     page = env.links.archive(found.list.slug, campaign.handle)
@@ -164,25 +203,39 @@ def _campaign(env: Environment, session: Session, found: Plan, mails: list[_Mail
         made = addressed(mail.content, page)
         session.add(
             Edition(
-                campaign_id=campaign.id, cursor=mail.number, language=mail.language, entries=list(mail.entries),
-                subject=made.subject, text=made.text, html=made.html,
+                campaign_id=campaign.id,
+                cursor=mail.number,
+                language=mail.language,
+                entries=list(mail.entries),
+                subject=made.subject,
+                text=made.text,
+                html=made.html,
             )
-        )  # fmt: skip
+        )
     return campaign
 
 
 def _known(session: Session, entries: Collection[int]) -> bool:
-    """Whether all of these were in the archive before."""
-    mailed = select(CampaignEntry.entry_id).join(Campaign).where(Campaign.status.in_(("sending", "sent")))
+    """Tell whether all of these were in the archive before."""
+    mailed = (
+        select(CampaignEntry.entry_id)
+        .join(Campaign)
+        .where(Campaign.status.in_(("sending", "sent")))
+    )
     known = mailed.where(CampaignEntry.entry_id.in_(entries)).distinct()
     return len(session.scalars(known).all()) == len(entries)
 
 
 def _carry(session: Session, found: Plan, campaign: Campaign) -> list[int]:
-    """Notes what the campaign carries. An entry that was held, skipped or numbered anew since it was read stops it."""
+    """Note what the campaign carries.
+
+    An entry that was held, skipped or numbered anew since it was read stops it.
+    """
     ids = [entry.id for entry in chosen(found, found.decision.entries)]
     carried = update(Entry).where(Entry.id.in_(ids), owed(), Entry.seq <= found.through)
-    result = session.execute(carried.values(fate="sent", why="").execution_options(synchronize_session=False))
+    result = session.execute(
+        carried.values(fate="sent", why="").execution_options(synchronize_session=False)
+    )
     if result.rowcount != len(ids):  # type: ignore[attr-defined]
         raise _TakenCareOf
     session.add_all(
@@ -217,5 +270,7 @@ def _readers(count: int) -> str:
 
 
 def dealt_with(list_id: int, cadence: str, key: str) -> ColumnElement[bool]:
-    """Whether a period has had its digest."""
-    return exists().where(Period.list_id == list_id, Period.cadence == cadence, Period.key == key)
+    """Tell whether a period has had its digest."""
+    return exists().where(
+        DigestPeriod.list_id == list_id, DigestPeriod.cadence == cadence, DigestPeriod.key == key
+    )

@@ -1,7 +1,7 @@
 """Digests: which of them are due, how the next would look, and sending it without waiting.
 
-A reader is owed the entries numbered after his cursor, as far as they belong to his topics: each once, whatever he
-switches to.
+A reader is owed the entries numbered after his cursor, as far as they belong to his topics: each
+once, whatever he switches to.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from newsletter.i18n import LANGUAGES, known
 from newsletter.mail.render import MailContent
 from newsletter.models import MailingList, Subscription
 from newsletter.schedule import CADENCES, latest_period, next_period
-from newsletter.services.digests.compose import NOTHING_NEW, Composed, Due, chosen, compose, dealt_with
+from newsletter.services.digests.compose import (
+    NOTHING_NEW,
+    Composed,
+    Due,
+    chosen,
+    compose,
+    dealt_with,
+)
 from newsletter.services.digests.layout import Editor, addressed
 from newsletter.services.digests.plan import candidates, matured, plan, readers
 from newsletter.services.polling import poll as polling
@@ -27,15 +34,27 @@ from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
-__all__ = ["NOTHING_NEW", "Composed", "Preview", "cadences", "compose_due", "plan_now", "preview", "send_now"]
+__all__ = [
+    "NOTHING_NEW",
+    "Composed",
+    "Preview",
+    "cadences",
+    "compose_due",
+    "plan_now",
+    "preview",
+    "send_now",
+]
 
 NOBODY = "nobody reads at this rhythm"
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A digest as it would be if it were composed now: the edition with most entries. `editions` counts them all;
-    `languages` says how many readers get theirs in which language other than the list's."""
+    """A digest as it would be if it were composed now: the edition with most entries.
+
+    `editions` counts them all; `languages` says how many readers get theirs in which language other
+    than the list's.
+    """
 
     subject: str
     text: str
@@ -48,7 +67,8 @@ class Preview:
     content: MailContent
 
 
-# ── by the clock ───────────────────────────────────────────────────────────────────────────────────
+# ── by the clock
+# ───────────────────────────────────────────────────────────────────────────────────
 
 
 def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list[Composed]:
@@ -57,7 +77,10 @@ def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list
     Begin no more once `stop` says that the process is to end.
     """
     with reading() as session:
-        lists = [(row.id, row.slug, cadences(session, row)) for row in session.scalars(select(MailingList))]
+        lists = [
+            (row.id, row.slug, cadences(session, row))
+            for row in session.scalars(select(MailingList))
+        ]
     found: list[Composed] = []
     for list_id, slug, offered in lists:
         for due in _due(env, list_id, offered):
@@ -75,7 +98,9 @@ def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list
 
 def cadences(session: Session, mailing_list: MailingList) -> list[Cadence]:
     """Those offered, and those that readers still have though they are not offered any more."""
-    kept = select(Subscription.cadence).where(Subscription.list_id == mailing_list.id, Subscription.status == "active")
+    kept = select(Subscription.cadence).where(
+        Subscription.list_id == mailing_list.id, Subscription.status == "active"
+    )
     used = set(session.scalars(kept.distinct())) | set(mailing_list.cadences)
     return [cadence for cadence in CADENCES if cadence in used]
 
@@ -88,11 +113,19 @@ def _due(env: Environment, list_id: int, offered: list[Cadence]) -> Iterator[Due
             schedule, since = mailing_list.schedule, mailing_list.schedule_since
             if cadence == "instant":
                 through = matured(session, mailing_list, env.now)
-                behind = exists().where(readers(list_id, cadence, env.now), Subscription.cursor < through)
-                found = Due(list_id, cadence, _moment_key(env, through)) if session.scalar(select(behind)) else None
+                behind = exists().where(
+                    readers(list_id, cadence, env.now), Subscription.cursor < through
+                )
+                found = (
+                    Due(list_id, cadence, _moment_key(env, through))
+                    if session.scalar(select(behind))
+                    else None
+                )
             else:
                 period = latest_period(cadence, schedule, env.now)
-                done = period.due_at <= since or session.scalar(select(dealt_with(list_id, cadence, period.key)))
+                done = period.due_at <= since or session.scalar(
+                    select(dealt_with(list_id, cadence, period.key))
+                )
                 following = next_period(cadence, schedule, env.now)
                 found = None if done else Due(list_id, cadence, period.key, following)
         if found:
@@ -100,21 +133,30 @@ def _due(env: Environment, list_id: int, offered: list[Cadence]) -> Iterator[Due
 
 
 def _moment_key(env: Environment, through: int) -> str:
-    """The name of a digest that belongs to no period. Readers come back from a break at any time and are owed the same
-    entries then, so the number alone would not do; that nobody is mailed twice is the cursors' doing."""
+    """The name of a digest that belongs to no period.
+
+    Readers come back from a break at any time and are owed the same entries then, so the number
+    alone would not do; that nobody is mailed twice is the cursors' doing.
+    """
     return f"{through}@{env.now:%Y%m%dT%H%M%S%f}"
 
 
-# ── by hand ────────────────────────────────────────────────────────────────────────────────────────
+# ── by hand
+# ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def preview(
     env: Environment, slug: str | None = None, cadence: Cadence | None = None, *, language: str = ""
 ) -> Preview:
-    """The next digest as it would go out now, in the list's language or another one. Raises `Refused` where there is
-    nothing to show, or no such language."""
+    """The next digest as it would go out now, in the list's language or another one.
+
+    Raises `Refused` where there is nothing to show, or no such language.
+    """
     if language and not known(language):
-        raise Refused(f"{language} is none of the languages spoken here", hint=f"say one of {', '.join(LANGUAGES)}")
+        raise Refused(
+            f"{language} is none of the languages spoken here",
+            hint=f"say one of {', '.join(LANGUAGES)}",
+        )
     with reading() as session:
         mailing_list = find_list(session, slug)
         rhythm: Cadence = cadence or mailing_list.default_cadence
@@ -124,22 +166,37 @@ def preview(
         entries = (
             chosen(found, shares[0].entries)
             if shares
-            else candidates(session, mailing_list.id, after=0, through=found.through, fates=("ready",))
+            else candidates(
+                session, mailing_list.id, after=0, through=found.through, fates=("ready",)
+            )
         )
         if not entries:
-            raise Refused(f"{mailing_list.slug}: {NOTHING_NEW}", hint="`newsletter digest explain` says more")
-        editor = Editor(env, session, found.list, found.style, found.intro.text if found.intro else "")
+            raise Refused(
+                f"{mailing_list.slug}: {NOTHING_NEW}", hint="`newsletter digest explain` says more"
+            )
+        editor = Editor(
+            env, session, found.list, found.style, found.intro.text if found.intro else ""
+        )
         made = addressed(editor.render(entries, language), found.list.archive_url)
         speaking: Counter[str] = Counter()
         for group in (group for share in shares for group in share.groups if group.language):
             speaking[group.language] += group.readers
     return Preview(
-        made.subject, made.text, made.html, len(entries), found.decision.readers, len(shares), dict(speaking),
-        found.list.id, made,
-    )  # fmt: skip
+        made.subject,
+        made.text,
+        made.html,
+        len(entries),
+        found.decision.readers,
+        len(shares),
+        dict(speaking),
+        found.list.id,
+        made,
+    )
 
 
-def plan_now(env: Environment, slug: str | None = None, cadence: Cadence | None = None) -> list[Composed]:
+def plan_now(
+    env: Environment, slug: str | None = None, cadence: Cadence | None = None
+) -> list[Composed]:
     """Count what `send_now` would send to whom, for a question to be asked; renders nothing."""
     with reading() as session:
         list_id = find_list(session, slug).id
@@ -147,24 +204,35 @@ def plan_now(env: Environment, slug: str | None = None, cadence: Cadence | None 
 
 
 def send_now(
-    env: Environment, slug: str | None = None, cadence: Cadence | None = None, *, dry_run: bool = False
+    env: Environment,
+    slug: str | None = None,
+    cadence: Cadence | None = None,
+    *,
+    dry_run: bool = False,
 ) -> list[Composed]:
-    """Compose what is owed now, without waiting for its hour or for more; for one `cadence`, or for all.
+    """Compose what is owed now, without waiting for its hour or for more; for one `cadence`, or for
+    all.
 
     With `dry_run` the feeds are not asked, and everything else is done and rolled back.
     """
     with reading() as session:
         list_id = find_list(session, slug).id
-    polling.refresh(env, list_id)  # a dry run, too, says what would be mailed, not what was known before
+    polling.refresh(
+        env, list_id
+    )  # a dry run, too, says what would be mailed, not what was known before
     digests = []
     for outlook, due in _plan_now(env, list_id, cadence):
         composed = compose(env, due, rehearse=dry_run) if due else outlook
         if composed:
-            digests.append(replace(composed, campaign_id=None, why="") if due and dry_run else composed)
+            digests.append(
+                replace(composed, campaign_id=None, why="") if due and dry_run else composed
+            )
     return digests
 
 
-def _plan_now(env: Environment, list_id: int, cadence: Cadence | None) -> list[tuple[Composed, Due | None]]:
+def _plan_now(
+    env: Environment, list_id: int, cadence: Cadence | None
+) -> list[tuple[Composed, Due | None]]:
     """What would be sent for each cadence, with what to compose where that is anything."""
     with reading() as session:
         mailing_list = session.get_one(MailingList, list_id)

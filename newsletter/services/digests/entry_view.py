@@ -22,28 +22,41 @@ STILLS = re.compile(r"https://i\.ytimg\.com/vi/")
 VIDEO_HEIGHT = 402
 """Of YouTube's still pictures (4:3) at the width of a mail."""
 CUT_BY_BLOGS = 50
-"""Words. A summary of so many was cut by the blog (WordPress: 55); a shorter one ends where its author ended it."""
+"""Words.
+
+A summary of so many was cut by the blog (WordPress: 55); a shorter one ends where its author ended
+it.
+"""
 CUTS = (60_000, 40_000, 25_000, 12_000, 5_000)
 """How much of one long post is kept, in bytes before styles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How much of an entry is shown: all its text (cut to `limit` bytes), or `words` of an excerpt (0: its title)."""
+    """How much of an entry is shown: all its text (cut to `limit` bytes), or `words` of an excerpt
+    (0: its title).
+    """
 
     whole: bool = False
     limit: int = 0
     words: int = 0
 
 
-WHOLE, EXCERPT, SHORT, TITLE = Form(whole=True), Form(words=EXCERPT_WORDS), Form(words=SHORT_WORDS), Form()
+WHOLE, EXCERPT, SHORT, TITLE = (
+    Form(whole=True),
+    Form(words=EXCERPT_WORDS),
+    Form(words=SHORT_WORDS),
+    Form(),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class EntryMail:
-    """An entry as the digest's templates see it (`entries[n].…`). `html` and `text` are empty where an excerpt does;
-    `image_height` is 0 where it is not known; `plays` says that the image is a still picture of a video; `direction` is
-    ``ltr`` or ``rtl``."""
+    """An entry as the digest's templates see it (`entries[n].…`).
+
+    `html` and `text` are empty where an excerpt does; `image_height` is 0 where it is not known;
+    `plays` says that the image is a still picture of a video; `direction` is ``ltr`` or ``rtl``.
+    """
 
     title: str
     link: str
@@ -71,7 +84,10 @@ class SectionMail:
 
 
 class Presenter:
-    """An entry, cleaned once, however often and in whatever form it is shown. `language` is its blog's."""
+    """An entry, cleaned once, however often and in whatever form it is shown.
+
+    `language` is its blog's.
+    """
 
     def __init__(self, entry: Entry, *, zone: ZoneInfo, language: str, site_url: str) -> None:
         self.entry = entry
@@ -105,12 +121,16 @@ class Presenter:
         return excerpt(content, words=EXCERPT_WORDS if count >= CUT_BY_BLOGS else count) or summary
 
     def present(self, form: Form, *, language: str, level: int = 2) -> EntryMail:
-        """The entry in one of its forms, its title a heading of this level, for readers of `language`."""
+        """The entry in one of its forms, its title a heading of this level, for readers of
+        `language`.
+        """
         entry, everything = self.entry, self.html(level) if form.whole else ""
         html = cut_html(everything, form.limit) if form.limit else everything
         own_picture = "<img" in html and not entry.video_id
         shown = "" if form == TITLE or own_picture else _worth_showing(entry.image)
-        title = plain(entry.title) or first_words(self.start, 8) or say(Text("A new post"), language)
+        title = (
+            plain(entry.title) or first_words(self.start, 8) or say(Text("A new post"), language)
+        )
         return EntryMail(
             title=title,
             link=absolute_link(entry.link, base_url="") or "",
@@ -119,7 +139,9 @@ class Presenter:
             excerpt=first_words(self.start, EXCERPT_WORDS if form.whole else form.words),
             image=shown,
             # No brackets in an attribute: a mail program's parser may be worse than a browser's.
-            image_alt=(plain(entry.image_alt, limit=300) or title).replace("<", "‹").replace(">", "›"),
+            image_alt=(plain(entry.image_alt, limit=300) or title)
+            .replace("<", "‹")
+            .replace(">", "›"),
             image_height=VIDEO_HEIGHT if STILLS.match(shown) else 0,
             author=plain(entry.author, limit=200),
             date_text=day(entry.published_at, language, self.zone) if entry.published_at else "",
@@ -144,8 +166,9 @@ def _worth_showing(image: str) -> str:
 
 
 def _starts_alike(summary: str, content: str) -> bool:
-    """Whether a summary is only the beginning of the content, without what set its parts apart: then the content itself
-    makes the better one."""
+    """Tell whether a summary is only the beginning of the content, without what set its parts
+    apart: then the content itself makes the better one.
+    """
     first, *others = (
         re.sub(r"\W+", " ", text).split()[:5]
         for text in (
@@ -158,7 +181,9 @@ def _starts_alike(summary: str, content: str) -> bool:
 
 
 def written(text: str, language: str) -> str:
-    """Which way a text is written, by its first letter that says so (UAX 9, rule P2); else as `language` is."""
+    """Which way a text is written, by its first letter that says so (UAX 9, rule P2); else as
+    `language` is.
+    """
     for character in text:
         kind = bidirectional(character)
         if kind == "L":

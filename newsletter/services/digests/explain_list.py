@@ -1,5 +1,6 @@
-"""Answers the author's "why?" for a list: when the next digests go out, to whom and with what; and what becomes of each
-entry: it goes, it waits, it never will, and why."""
+"""Answers the author's "why?" for a list: when the next digests go out, to whom and with what; and
+what becomes of each entry: it goes, it waits, it never will, and why.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +15,10 @@ from newsletter.db.session import reading
 from newsletter.models import (
     Campaign,
     CampaignEntry,
+    DigestPeriod,
     Entry,
     Feed,
     MailingList,
-    Period,
     Subscription,
 )
 from newsletter.schedule import Period as Moment
@@ -36,8 +37,9 @@ Course = Literal["goes", "waits", "sent", "never"]
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One rhythm of a list: its next moment (None: as soon as something is ready), and what stands for it or against
-    it, in words."""
+    """One rhythm of a list: its next moment (None: as soon as something is ready), and what stands
+    for it or against it, in words.
+    """
 
     cadence: str
     next_at: datetime | None
@@ -60,7 +62,10 @@ class EntryOutlook:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A list's digests. `problems` are what keeps all of them: no feed, a failing one."""
+    """A list's digests.
+
+    `problems` are what keeps all of them: no feed, a failing one.
+    """
 
     list: str
     timezone: str
@@ -71,8 +76,10 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class _Rhythm:
-    """What the next digest of one cadence decides. `moment` None: at once; `unripe`: what its readers would get if no
-    corrections were waited for."""
+    """What the next digest of one cadence decides.
+
+    `moment` None: at once; `unripe`: what its readers would get if no corrections were waited for.
+    """
 
     cadence: Cadence
     moment: Moment | None
@@ -82,34 +89,58 @@ class _Rhythm:
 
 
 def explain(env: Environment, slug: str | None = None) -> Explanation:
-    """Each rhythm of a list: what the next digest carries, or why none goes out; and the fate of the last entries."""
+    """Each rhythm of a list: what the next digest carries, or why none goes out; and the fate of
+    the last entries.
+    """
     with reading() as session:
         mailing_list = find_list(session, slug)
-        rhythms = [_rhythm(env, session, mailing_list, each) for each in cadences(session, mailing_list)]
+        rhythms = [
+            _rhythm(env, session, mailing_list, each) for each in cadences(session, mailing_list)
+        ]
         outlooks = tuple(_outlook(env, session, mailing_list, rhythm) for rhythm in rhythms)
-        query = select(Entry).where(Entry.list_id == mailing_list.id).order_by(Entry.id.desc()).limit(LAST)
-        entries = tuple(_entry(env, session, mailing_list, rhythms, entry) for entry in session.scalars(query).all())
+        query = (
+            select(Entry)
+            .where(Entry.list_id == mailing_list.id)
+            .order_by(Entry.id.desc())
+            .limit(LAST)
+        )
+        entries = tuple(
+            _entry(env, session, mailing_list, rhythms, entry)
+            for entry in session.scalars(query).all()
+        )
         problems = _problems(session, mailing_list)
         return Explanation(mailing_list.slug, mailing_list.timezone, outlooks, entries, problems)
 
 
-def _rhythm(env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence) -> _Rhythm:
+def _rhythm(
+    env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence
+) -> _Rhythm:
     moment = following = None
     if cadence != "instant":
         moment = next_period(cadence, mailing_list.schedule, env.now)
         following = next_period(cadence, mailing_list.schedule, moment.due_at)
     found = plan(env, session, mailing_list, cadence, following=following, hasty=False)
-    whole = plan(env, session, mailing_list, cadence) if found.through < mailing_list.entry_seq else None
-    here = (Subscription.list_id == mailing_list.id, Subscription.status == "active", Subscription.cadence == cadence)
+    whole = (
+        plan(env, session, mailing_list, cadence)
+        if found.through < mailing_list.entry_seq
+        else None
+    )
+    here = (
+        Subscription.list_id == mailing_list.id,
+        Subscription.status == "active",
+        Subscription.cadence == cadence,
+    )
     count = session.scalar(select(func.count()).where(*here)) or 0
     return _Rhythm(cadence, moment, found.decision, count, whole.decision if whole else Decision())
 
 
-def _outlook(env: Environment, session: Session, mailing_list: MailingList, rhythm: _Rhythm) -> Outlook:
+def _outlook(
+    env: Environment, session: Session, mailing_list: MailingList, rhythm: _Rhythm
+) -> Outlook:
     last = session.scalars(
-        select(Period)
-        .where(Period.list_id == mailing_list.id, Period.cadence == rhythm.cadence)
-        .order_by(Period.id.desc())
+        select(DigestPeriod)
+        .where(DigestPeriod.list_id == mailing_list.id, DigestPeriod.cadence == rhythm.cadence)
+        .order_by(DigestPeriod.id.desc())
     ).first()
     return Outlook(
         rhythm.cadence,
@@ -144,14 +175,20 @@ def _readers(count: int, kind: str = "") -> str:
 
 
 def _ripe_at(env: Environment, session: Session, mailing_list: MailingList, through: int) -> str:
-    """When the last entry up to a number is waited for no more; instant mails keep the order of numbers."""
+    """When the last entry up to a number is waited for no more; instant mails keep the order of
+    numbers.
+    """
     here = (Entry.list_id == mailing_list.id, Entry.matures_at > env.now, Entry.seq <= through)
     at = session.scalar(select(func.max(Entry.matures_at)).where(*here, owed()))
     return f", until {_clock(mailing_list, at)}" if at else ""
 
 
 def _entry(
-    env: Environment, session: Session, mailing_list: MailingList, rhythms: list[_Rhythm], entry: Entry
+    env: Environment,
+    session: Session,
+    mailing_list: MailingList,
+    rhythms: list[_Rhythm],
+    entry: Entry,
 ) -> EntryOutlook:
     course, verdict = _course(env, session, mailing_list, rhythms, entry)
     past = _mailed(session, entry)
@@ -163,28 +200,47 @@ def _entry(
 
 
 def _course(
-    env: Environment, session: Session, mailing_list: MailingList, rhythms: list[_Rhythm], entry: Entry
+    env: Environment,
+    session: Session,
+    mailing_list: MailingList,
+    rhythms: list[_Rhythm],
+    entry: Entry,
 ) -> tuple[Course, str]:
     if settled := kept(entry):
         return settled
     goes = {rhythm.cadence: _getting(rhythm.decision, entry) for rhythm in rhythms}
     parts = [f"{count} {cadence}" for cadence, count in goes.items() if count]
-    said = [f"goes to {_joined(parts)} {'reader' if sum(goes.values()) == 1 else 'readers'}"] if parts else []
-    later = 0 if goes.get(Cadence.INSTANT) else sum(_getting(rhythm.unripe, entry) for rhythm in rhythms)
+    said = (
+        [f"goes to {_joined(parts)} {'reader' if sum(goes.values()) == 1 else 'readers'}"]
+        if parts
+        else []
+    )
+    later = (
+        0
+        if goes.get(Cadence.INSTANT)
+        else sum(_getting(rhythm.unripe, entry) for rhythm in rhythms)
+    )
     if later:
         until = _ripe_at(env, session, mailing_list, entry.seq or 0).removeprefix(",")
         said.append(f"waits for corrections{until}: {_readers(later, 'instant ')}")
     if said:
         return "goes" if parts else "waits", "; ".join(said)
     if any(rhythm.decision.waiting for rhythm in rhythms):
-        return "waits", f"waits for more: a digest has {mailing_list.digest_min_entries} entries at least"
+        return (
+            "waits",
+            f"waits for more: a digest has {mailing_list.digest_min_entries} entries at least",
+        )
     return "never", "nobody is owed it: all readers joined later, or chose other topics"
 
 
 def kept(entry: Entry) -> tuple[Course, str] | None:
     """What keeps an entry from everybody, if anything does."""
     if entry.fate not in ("ready", "sent"):
-        said = entry.why if entry.why.startswith(entry.fate) else ": ".join(filter(None, (entry.fate, entry.why)))
+        said = (
+            entry.why
+            if entry.why.startswith(entry.fate)
+            else ": ".join(filter(None, (entry.fate, entry.why)))
+        )
         return "never" if entry.fate == "skipped" else "waits", said
     if entry.withdrawn_at is not None:
         return "never", "withdrawn: its feed does not have it any more"
@@ -194,7 +250,7 @@ def kept(entry: Entry) -> tuple[Course, str] | None:
 
 
 def unripe(env: Environment, mailing_list: MailingList, entry: Entry) -> tuple[Course, str] | None:
-    """Whether instant mails still wait for its author's second thoughts."""
+    """Tell whether instant mails still wait for its author's second thoughts."""
     if entry.matures_at is None or entry.matures_at <= env.now:
         return None
     return "waits", f"for corrections, until {_clock(mailing_list, entry.matures_at)}"
@@ -209,7 +265,11 @@ def _getting(decision: Decision, entry: Entry) -> int:
 
 
 def _mailed(session: Session, entry: Entry) -> str:
-    query = select(Campaign).join(CampaignEntry, CampaignEntry.campaign_id == Campaign.id).order_by(Campaign.id.desc())
+    query = (
+        select(Campaign)
+        .join(CampaignEntry, CampaignEntry.campaign_id == Campaign.id)
+        .order_by(Campaign.id.desc())
+    )
     campaigns = session.scalars(query.where(CampaignEntry.entry_id == entry.id).limit(5)).all()
     if not campaigns:
         return ""
@@ -224,9 +284,17 @@ def _joined(parts: list[str]) -> str:
 
 def _problems(session: Session, mailing_list: MailingList) -> tuple[str, ...]:
     feeds = session.scalars(select(Feed).where(Feed.list_id == mailing_list.id)).all()
-    found = [f"feed {feed.url}: {feed.error} ({feed.failures} times in a row)" for feed in feeds if feed.error]
+    found = [
+        f"feed {feed.url}: {feed.error} ({feed.failures} times in a row)"
+        for feed in feeds
+        if feed.error
+    ]
     found += [f"feed {feed.url} is {feed.status}" for feed in feeds if feed.status != "active"]
-    held = session.scalar(select(func.count()).where(Entry.list_id == mailing_list.id, Entry.fate.in_(("held", "new"))))
+    held = session.scalar(
+        select(func.count()).where(
+            Entry.list_id == mailing_list.id, Entry.fate.in_(("held", "new"))
+        )
+    )
     if not feeds:
         found.append("no feed: add one with `newsletter feed add`")
     if held:

@@ -21,7 +21,10 @@ from newsletter.services.suppressions import suppressed
 
 
 def explain_reader(env: Environment, slug: str | None, address: str) -> list[EntryOutlook]:
-    """The last entries of a list, and what becomes of each for one reader. Raises `NotFound`."""
+    """The last entries of a list, and what becomes of each for one reader.
+
+    Raises `NotFound`.
+    """
     key = parse_address(address).key
     with reading() as session:
         mailing_list = find_list(session, slug)
@@ -30,16 +33,28 @@ def explain_reader(env: Environment, slug: str | None, address: str) -> list[Ent
         if subscription is None:
             raise NotFound(f"this address does not subscribe to {mailing_list.slug}")
         reader = _Reader(env, session, mailing_list, subscription)
-        query = select(Entry).where(Entry.list_id == mailing_list.id).order_by(Entry.id.desc()).limit(LAST)
+        query = (
+            select(Entry)
+            .where(Entry.list_id == mailing_list.id)
+            .order_by(Entry.id.desc())
+            .limit(LAST)
+        )
         found = [(entry, *reader.course(entry)) for entry in session.scalars(query)]
-        return [EntryOutlook(entry.id, entry.title, entry.fate, course, why) for entry, course, why in found]
+        return [
+            EntryOutlook(entry.id, entry.title, entry.fate, course, why)
+            for entry, course, why in found
+        ]
 
 
 class _Reader:
     """One subscription, and what has been and would be composed for it."""
 
     def __init__(
-        self, env: Environment, session: Session, mailing_list: MailingList, subscription: Subscription
+        self,
+        env: Environment,
+        session: Session,
+        mailing_list: MailingList,
+        subscription: Subscription,
     ) -> None:
         self.env = env
         self.list = mailing_list
@@ -49,12 +64,21 @@ class _Reader:
         cadence = subscription.cadence
         instant = cadence == "instant"
         self.moment = None if instant else next_period(cadence, mailing_list.schedule, env.now)
-        following = next_period(cadence, mailing_list.schedule, self.moment.due_at) if self.moment else None
-        there = candidates(session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq)
+        following = (
+            next_period(cadence, mailing_list.schedule, self.moment.due_at) if self.moment else None
+        )
+        there = candidates(
+            session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq
+        )
         missed = session.scalar(
-            select(returned(session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq)).where(
-                Subscription.id == subscription.id
-            )
+            select(
+                returned(
+                    session,
+                    mailing_list.id,
+                    after=subscription.cursor,
+                    through=mailing_list.entry_seq,
+                )
+            ).where(Subscription.id == subscription.id)
         )
         group = Group(subscription.cursor, subscription.topics, 1, missed=missed or "")
         self.owed: dict[int, Candidate] = {entry.id: entry for entry in owed_by(group, there)}
@@ -91,7 +115,10 @@ class _Reader:
             return waits
         if self.decision.waiting:
             few, wanted = self.decision.few, self.list.digest_min_entries
-            return "waits", f"for more: {few} of {wanted} entries; goes {self._at(self._latest())} at the latest"
+            return (
+                "waits",
+                f"for more: {few} of {wanted} entries; goes {self._at(self._latest())} at the latest",
+            )
         when = f" {self._at(self.moment)}" if self.moment else ""
         return "goes", f"goes with the next {self.subscription.cadence} digest{when}"
 
@@ -113,7 +140,9 @@ def _editions(session: Session, subscription_id: int) -> dict[int, str]:
     """What was made for a subscription, by entry: with which campaign, and what became of it."""
     found: dict[int, str] = {}
     for campaign_id, number, status, at in outbox.editions(session, subscription_id):
-        own = select(Edition.entries).where(Edition.campaign_id == campaign_id, Edition.cursor == number)
+        own = select(Edition.entries).where(
+            Edition.campaign_id == campaign_id, Edition.cursor == number
+        )
         own = own.where(Edition.language == "")
         words = f"settled: campaign {campaign_id}, {status}" + (f" {at:%Y-%m-%d}" if at else "")
         found.update(dict.fromkeys(session.scalar(own) or [], words))

@@ -1,4 +1,6 @@
-"""What an author says at the head of the next digest: written once, carried once to the readers of each rhythm."""
+"""What an author says at the head of the next digest: written once, carried once to the readers of
+each rhythm.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,12 @@ class Intro:
     created_at: datetime
 
 
-def write(env: Environment, slug: str | None, text: str, cadence: Cadence | None = None) -> list[Intro]:
-    """Puts `text` at the head of the next digest of one cadence, or of each that is offered: every reader sees it once.
-    What waited there before is replaced. Raises `InvalidInput`."""
+def write(
+    env: Environment, slug: str | None, text: str, cadence: Cadence | None = None
+) -> list[Intro]:
+    """Put `text` at the head of the next digest of one cadence, or of each that is offered: every
+    reader sees it once. What waited there before is replaced. Raises `InvalidInput`.
+    """
     words = lines(text).strip()
     if not words or len(words) > INTRO_AT_MOST:
         raise InvalidInput({"text": f"write something, and at most {INTRO_AT_MOST} characters"})
@@ -40,13 +45,18 @@ def write(env: Environment, slug: str | None, text: str, cadence: Cadence | None
         mailing_list = find_list(session, slug)
         for each in [cadence] if cadence else mailing_list.cadences:
             _clear(session, mailing_list.id, each)
-            session.add(DigestIntro(list_id=mailing_list.id, cadence=each, text=words, created_at=env.now))
+            session.add(
+                DigestIntro(list_id=mailing_list.id, cadence=each, text=words, created_at=env.now)
+            )
         session.flush()
         return _waiting(session, mailing_list.id)
 
 
 def clear(slug: str | None, cadence: Cadence | None = None) -> int:
-    """Takes back what waits. Returns for how many rhythms."""
+    """Take back what waits.
+
+    Returns for how many rhythms.
+    """
     with transaction() as session:
         list_id = find_list(session, slug).id
         before = len(_waiting(session, list_id))
@@ -67,14 +77,21 @@ def find(session: Session, list_id: int, cadence: str) -> Intro | None:
 
 
 def carried(session: Session, intro: Intro) -> None:
-    """Notes that a digest carries it. What was written in its place meanwhile stays."""
+    """Note that a digest carries it.
+
+    What was written in its place meanwhile stays.
+    """
     session.execute(delete(DigestIntro).where(DigestIntro.id == intro.id))
 
 
 def _clear(session: Session, list_id: int, cadence: str) -> None:
-    session.execute(delete(DigestIntro).where(DigestIntro.list_id == list_id, DigestIntro.cadence == cadence))
+    session.execute(
+        delete(DigestIntro).where(DigestIntro.list_id == list_id, DigestIntro.cadence == cadence)
+    )
 
 
 def _waiting(session: Session, list_id: int) -> list[Intro]:
-    rows = session.scalars(select(DigestIntro).where(DigestIntro.list_id == list_id).order_by(DigestIntro.id))
+    rows = session.scalars(
+        select(DigestIntro).where(DigestIntro.list_id == list_id).order_by(DigestIntro.id)
+    )
     return [Intro(row.id, row.cadence, row.text, row.created_at) for row in rows]

@@ -32,9 +32,12 @@ from newsletter.services.sending.message_builder import ANY_READER, ListView
 
 SHOWN_AT_MOST = 25
 LINKED_AT_MOST = 50
-"""What one mail shows, and below that names with a link; the rest is counted, and in the archive."""
+"""What one mail shows, and below that names with a link; the rest is counted, and in the archive.
+"""
 ROOM = ((SHOWN_AT_MOST, LINKED_AT_MOST), (SHOWN_AT_MOST, 0), (10, 0), (2, 0))
-"""How many are shown and named, from what is usual to what fits with the longest titles and addresses."""
+"""How many are shown and named, from what is usual to what fits with the longest titles and
+addresses.
+"""
 ON_THE_WEB_AT_MOST = 500
 WEB_URL = slot("web_url")
 PREHEADER_AT_MOST = 150
@@ -42,7 +45,10 @@ PREHEADER_AT_MOST = 150
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a list's digests are made. `headings` pairs the id of a feed or topic with its name, in their order."""
+    """How a list's digests are made.
+
+    `headings` pairs the id of a feed or topic with its name, in their order.
+    """
 
     zone: ZoneInfo
     show: str
@@ -55,13 +61,21 @@ def style_of(session: Session, mailing_list: MailingList) -> Style:
     """The style its author set."""
     headings: list[tuple[int, str]] = []
     if mailing_list.digest_sections == "feed":
-        query = select(Feed.id, Feed.title, Feed.url).where(Feed.list_id == mailing_list.id).order_by(Feed.id)
+        query = (
+            select(Feed.id, Feed.title, Feed.url)
+            .where(Feed.list_id == mailing_list.id)
+            .order_by(Feed.id)
+        )
         headings = [(row.id, row.title or row.url) for row in session.execute(query)]
     elif mailing_list.digest_sections == "topic":
         named = select(Topic.id, Topic.name).where(Topic.list_id == mailing_list.id)
-        headings = [(row.id, row.name) for row in session.execute(named.order_by(Topic.position, Topic.id))]
+        headings = [
+            (row.id, row.name) for row in session.execute(named.order_by(Topic.position, Topic.id))
+        ]
     first = mailing_list.section_order
-    headings.sort(key=lambda heading: first.index(str(heading[0])) if str(heading[0]) in first else len(first))
+    headings.sort(
+        key=lambda heading: first.index(str(heading[0])) if str(heading[0]) in first else len(first)
+    )
     return Style(
         mailing_list.zone,
         mailing_list.digest_show,
@@ -73,7 +87,9 @@ def style_of(session: Session, mailing_list: MailingList) -> Style:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Entries in their places: what is shown by section (title, ids), what is only named, how many more there are."""
+    """Entries in their places: what is shown by section (title, ids), what is only named, how many
+    more there are.
+    """
 
     sections: tuple[tuple[str, tuple[int, ...]], ...]
     also: tuple[int, ...]
@@ -86,9 +102,15 @@ class Arrangement:
 
 
 def arrange(
-    entries: Sequence[Candidate], style: Style, *, ceiling: int = SHOWN_AT_MOST, linked: int = LINKED_AT_MOST
+    entries: Sequence[Candidate],
+    style: Style,
+    *,
+    ceiling: int = SHOWN_AT_MOST,
+    linked: int = LINKED_AT_MOST,
 ) -> Arrangement:
-    """The newest `ceiling` entries in the order set, under the headings set; what has no heading comes first."""
+    """The newest `ceiling` entries in the order set, under the headings set; what has no heading
+    comes first.
+    """
     newest = sorted(entries, key=lambda entry: (entry.date, entry.seq), reverse=True)
     shown, rest = newest[:ceiling], newest[ceiling:]
     if style.order == "oldest":
@@ -113,11 +135,17 @@ def _heading(entry: Candidate, style: Style) -> int:
 
 
 class Editor:
-    """Renders the editions of one digest, in the languages of those who get them: what the author wrote stays as it is.
-    Reads each entry once and cleans it once, however many editions carry it."""
+    """Renders the editions of one digest, in the languages of those who get them: what the author
+    wrote stays as it is. Reads each entry once and cleans it once, however many editions carry it.
+    """
 
     def __init__(
-        self, env: Environment, session: Session, mailing_list: ListView, style: Style, intro: str = ""
+        self,
+        env: Environment,
+        session: Session,
+        mailing_list: ListView,
+        style: Style,
+        intro: str = "",
     ) -> None:
         self.env = env
         self.session = session
@@ -128,11 +156,14 @@ class Editor:
         self._presenters: dict[int, Presenter] = {}
 
     def render(self, entries: Sequence[Candidate], language: str = "") -> MailContent:
-        """The mail for readers of `language` (else of the list's) who are owed `entries`; less of each where the HTML
-        would grow beyond what Gmail shows. Raises `TemplateProblem`."""
+        """The mail for readers of `language` (else of the list's) who are owed `entries`; less of
+        each where the HTML would grow beyond what Gmail shows. Raises `TemplateProblem`.
+        """
         shown = self.list.in_language(language)
         for ceiling, linked in ROOM:
-            content = self._fitted(shown, arrange(entries, self.style, ceiling=ceiling, linked=linked))
+            content = self._fitted(
+                shown, arrange(entries, self.style, ceiling=ceiling, linked=linked)
+            )
             if _fits(content):
                 break
         return content
@@ -157,7 +188,13 @@ class Editor:
         return self._rendered(self.list, placed, whole, shortened=False, web=True)
 
     def _rendered(
-        self, mailing_list: ListView, placed: Arrangement, forms: Sequence[Form], *, shortened: bool, web: bool = False
+        self,
+        mailing_list: ListView,
+        placed: Arrangement,
+        forms: Sequence[Form],
+        *,
+        shortened: bool,
+        web: bool = False,
     ) -> MailContent:
         self._load((*placed.shown, *placed.also))
         form = dict(zip(placed.shown, forms, strict=True))
@@ -165,19 +202,30 @@ class Editor:
         language = mailing_list.language
 
         def presented(keys: Sequence[int], level: int) -> tuple[EntryMail, ...]:
-            return tuple(self._presenters[key].present(form[key], language=language, level=level) for key in keys)
+            return tuple(
+                self._presenters[key].present(form[key], language=language, level=level)
+                for key in keys
+            )
 
         sections = [
-            SectionMail(title, presented(keys, 1 if single else 3 if title else 2)) for title, keys in placed.sections
+            SectionMail(title, presented(keys, 1 if single else 3 if title else 2))
+            for title, keys in placed.sections
         ]
         shown = [entry for section in sections for entry in section.entries]
         also = [self._presenters[key].present(TITLE, language=language) for key in placed.also]
         context = {
-            "list": mailing_list, "reader": ANY_READER, "web": web, "web_url": WEB_URL,
-            "intro_html": self.intro_html, "intro": html_to_text(self.intro_html) if self.intro_html else "",
-            "sections": sections, "entries": shown, "also": also, "more": placed.more,
+            "list": mailing_list,
+            "reader": ANY_READER,
+            "web": web,
+            "web_url": WEB_URL,
+            "intro_html": self.intro_html,
+            "intro": html_to_text(self.intro_html) if self.intro_html else "",
+            "sections": sections,
+            "entries": shown,
+            "also": also,
+            "more": placed.more,
             "shortened": shortened or any(entry.cut for entry in shown),
-        }  # fmt: skip
+        }
         mail = "post" if single else "digest"
         context["preheader"] = self._preheader(shown, single=single)
         return self.env.renderer.render(mail, context | ({"entry": shown[0]} if single else {}))
@@ -185,7 +233,9 @@ class Editor:
     def _preheader(self, shown: Sequence[EntryMail], *, single: bool) -> str:
         """What a list of mails shows beside the subject, without saying the same again."""
         if self.intro_html:
-            return shorten(html_to_text(self.intro_html, links=False).replace("\n", " "), PREHEADER_AT_MOST)
+            return shorten(
+                html_to_text(self.intro_html, links=False).replace("\n", " "), PREHEADER_AT_MOST
+            )
         if single:
             return shorten(shown[0].excerpt, PREHEADER_AT_MOST)
         rest = " · ".join(entry.title for entry in shown[2:]) or shown[0].excerpt
@@ -205,8 +255,9 @@ def _fits(content: MailContent) -> bool:
 
 
 def _steps(count: int, show: str) -> list[tuple[Form, ...]]:
-    """From what was asked for to titles alone: each step shows less than the one before, beginning with the last entry.
-    One post is cut before it becomes an excerpt."""
+    """From what was asked for to titles alone: each step shows less than the one before, beginning
+    with the last entry. One post is cut before it becomes an excerpt.
+    """
     whole = show == "full" or (show == "auto" and count == 1)
     forms = [WHOLE if whole else EXCERPT] * count
     steps = [tuple(forms)]
@@ -223,4 +274,8 @@ def _steps(count: int, show: str) -> list[tuple[Form, ...]]:
 
 def addressed(content: MailContent, web_url: str) -> MailContent:
     """`content` with the address of its page in the archive, which is known once the campaign is."""
-    return MailContent(content.subject, content.text.replace(WEB_URL, web_url), content.html.replace(WEB_URL, web_url))
+    return MailContent(
+        content.subject,
+        content.text.replace(WEB_URL, web_url),
+        content.html.replace(WEB_URL, web_url),
+    )

@@ -1,4 +1,7 @@
-"""What a digest would carry now, and to whom: read from the database for `owing.decide`. Changes nothing."""
+"""What a digest would carry now, and to whom: read from the database for `owing.decide`.
+
+Changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, String, and_, case, column, exists, func, literal, or_, select, values
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    case,
+    column,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    values,
+)
 from sqlalchemy import Integer as Whole
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.i18n import spoken
-from newsletter.models import CampaignEntry, Edition, Entry, MailingList, Subscriber, Subscription, Suppression
+from newsletter.models import (
+    CampaignEntry,
+    Edition,
+    Entry,
+    MailingList,
+    Subscriber,
+    Subscription,
+    Suppression,
+)
 from newsletter.models.campaigns import WEB
 from newsletter.models.feeds import FATES
 from newsletter.schedule import Period
@@ -30,7 +54,9 @@ from newsletter.vocabulary import Cadence
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A digest about to be composed: entries up to number `through`, who gets which, and what stands at its head."""
+    """A digest about to be composed: entries up to number `through`, who gets which, and what
+    stands at its head.
+    """
 
     list: ListView
     style: Style
@@ -52,8 +78,11 @@ def plan(
     following: Period | None = None,
     hasty: bool = True,
 ) -> Plan:
-    """The digest as it would be composed now. It waits for more entries only where `following`, the period after this
-    one, is given; and an instant mail for its entries to mature, unless it is `hasty`."""
+    """The digest as it would be composed now.
+
+    It waits for more entries only where `following`, the period after this one, is given; and an
+    instant mail for its entries to mature, unless it is `hasty`.
+    """
     patient = cadence == "instant" and not hasty
     through = matured(session, mailing_list, env.now) if patient else mailing_list.entry_seq
     behind = and_(readers(mailing_list.id, cadence, env.now), Subscription.cursor < through)
@@ -77,34 +106,57 @@ def plan(
 def patience(mailing_list: MailingList, following: Period | None) -> Patience:
     """How a list's scheduled digests wait."""
     due = following.due_at if following else None
-    return Patience(mailing_list.digest_min_entries, mailing_list.digest_max_wait, due, mailing_list.zone)
+    return Patience(
+        mailing_list.digest_min_entries, mailing_list.digest_max_wait, due, mailing_list.zone
+    )
 
 
 def _groups(
-    session: Session, mailing_list: MailingList, behind: ColumnElement[bool], missed: ColumnElement[str]
+    session: Session,
+    mailing_list: MailingList,
+    behind: ColumnElement[bool],
+    missed: ColumnElement[str],
 ) -> list[Group]:
     stand = (Subscription.cursor, Subscription.topics, missed.label("missed"), Subscriber.language)
-    each = select(*stand).join(Subscriber, Subscriber.id == Subscription.subscriber_id).where(behind).subquery()
+    each = (
+        select(*stand)
+        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+        .where(behind)
+        .subquery()
+    )
     by = (each.c.cursor, each.c.topics, each.c.missed, each.c.language)
     counted = session.execute(select(*by, func.count()).group_by(*by).order_by(*by))
     found: Counter[tuple[int, str, str, str]] = Counter()
     for cursor, chosen, again, language, count in counted:
         found[cursor, chosen, again, spoken(language, mailing_list.language)] += count
-    return [Group(cursor, chosen, count, language, again) for (cursor, chosen, again, language), count in found.items()]
+    return [
+        Group(cursor, chosen, count, language, again)
+        for (cursor, chosen, again, language), count in found.items()
+    ]
 
 
 def returned(session: Session, list_id: int, *, after: int, through: int) -> ColumnElement[str]:
-    """Which of the entries that were mailed, withdrawn and came back a subscription is owed, as SQL: ids with commas
-    behind them. Those that were numbered first after she joined, and that none of her editions carried."""
+    """Which of the entries that were mailed, withdrawn and came back a subscription is owed, as
+    SQL: ids with commas behind them. Those that were numbered first after she joined, and that none
+    of her editions carried.
+    """
     query = select(Entry.id, Entry.seq, Entry.first_seq).where(Entry.list_id == list_id, owed())
-    query = query.where(Entry.first_seq.is_not(None), Entry.seq > after, Entry.seq <= through).order_by(Entry.id)
+    query = query.where(
+        Entry.first_seq.is_not(None), Entry.seq > after, Entry.seq <= through
+    ).order_by(Entry.id)
     found: ColumnElement[str] = literal("")
     for entry_id, seq, first in session.execute(query).all():
         carried = select(Edition.campaign_id, Edition.cursor, Edition.entries).where(
-            Edition.campaign_id.in_(select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == entry_id)),
+            Edition.campaign_id.in_(
+                select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == entry_id)
+            ),
             Edition.cursor != WEB,
         )
-        had = {(campaign, number) for campaign, number, ids in session.execute(carried) if entry_id in ids}
+        had = {
+            (campaign, number)
+            for campaign, number, ids in session.execute(carried)
+            if entry_id in ids
+        }
         ahead = and_(Subscription.cursor < seq, Subscription.joined_seq < first, ~outbox.had(had))
         found = found + case((ahead, f"{entry_id},"), else_="")
     return found
@@ -117,9 +169,21 @@ def candidates(
     belongs = topics.topic_map(session, list_id)
     rows = session.execute(
         select(
-            Entry.id, Entry.seq, Entry.first_seq, Entry.categories, Entry.feed_id, Entry.found_at, Entry.published_at
+            Entry.id,
+            Entry.seq,
+            Entry.first_seq,
+            Entry.categories,
+            Entry.feed_id,
+            Entry.found_at,
+            Entry.published_at,
         )
-        .where(Entry.list_id == list_id, owed(), Entry.fate.in_(fates), Entry.seq > after, Entry.seq <= through)
+        .where(
+            Entry.list_id == list_id,
+            owed(),
+            Entry.fate.in_(fates),
+            Entry.seq > after,
+            Entry.seq <= through,
+        )
         .order_by(Entry.seq)
     )
     return [
@@ -152,10 +216,15 @@ def readers(list_id: int, cadence: str, now: datetime) -> ColumnElement[bool]:
 
 
 def matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
-    """The number up to which entries may go into instant mails: before the first that still waits for corrections, and
-    that one of their readers has not had."""
-    behind = exists().where(readers(mailing_list.id, "instant", now), Subscription.cursor < Entry.seq)
-    waits = select(func.min(Entry.seq)).where(Entry.list_id == mailing_list.id, owed(), Entry.matures_at > now, behind)
+    """The number up to which entries may go into instant mails: before the first that still waits
+    for corrections, and that one of their readers has not had.
+    """
+    behind = exists().where(
+        readers(mailing_list.id, "instant", now), Subscription.cursor < Entry.seq
+    )
+    waits = select(func.min(Entry.seq)).where(
+        Entry.list_id == mailing_list.id, owed(), Entry.matures_at > now, behind
+    )
     first = session.scalar(waits)
     return mailing_list.entry_seq if first is None else first - 1
 
@@ -170,11 +239,29 @@ def settled(found: Plan, now: datetime) -> Select[tuple[int, int]]:
     return _those_of(found, [found.decision.settled], now)
 
 
-def _those_of(found: Plan, groups: Sequence[Sequence[Group]], now: datetime) -> Select[tuple[int, int]]:
-    rows = {(group.cursor, group.topics, group.missed, number) for number, each in enumerate(groups) for group in each}
-    names = (column("cursor", Whole), column("topics", String), column("missed", String), column("edition", Whole))
+def _those_of(
+    found: Plan, groups: Sequence[Sequence[Group]], now: datetime
+) -> Select[tuple[int, int]]:
+    rows = {
+        (group.cursor, group.topics, group.missed, number)
+        for number, each in enumerate(groups)
+        for group in each
+    }
+    names = (
+        column("cursor", Whole),
+        column("topics", String),
+        column("missed", String),
+        column("edition", Whole),
+    )
     owed_ = values(*names, name="owed").data(sorted(rows)).cte()
-    stand = (Subscription.id, Subscription.cursor, Subscription.topics, found.missed.label("missed"))
-    each = select(*stand).join(Subscriber).where(readers(found.list.id, found.cadence, now)).subquery()
+    stand = (
+        Subscription.id,
+        Subscription.cursor,
+        Subscription.topics,
+        found.missed.label("missed"),
+    )
+    each = (
+        select(*stand).join(Subscriber).where(readers(found.list.id, found.cadence, now)).subquery()
+    )
     same = and_(*(each.c[name] == owed_.c[name] for name in ("cursor", "topics", "missed")))
     return select(each.c.id, owed_.c.edition).join(owed_, same)

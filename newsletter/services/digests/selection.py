@@ -1,7 +1,9 @@
-"""Who is owed which entries, and who waits for more: the decider of composing. Pure.
+"""Who is owed which entries, and who waits for more: the decider of composing.
 
-Readers who stand at the same cursor and chose the same topics are one group. Groups that are owed the same entries
-share an edition, so that a mail is made once however many get it.
+Pure.
+
+Readers who stand at the same cursor and chose the same topics are one group. Groups that are owed
+the same entries share an edition, so that a mail is made once however many get it.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from datetime import UTC, datetime, tzinfo
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An entry that may be mailed: its number, what it is about, since when it could have gone out, its own date.
-    `again`: it was mailed to some, and came back."""
+    """An entry that may be mailed: its number, what it is about, since when it could have gone out,
+    its own date. `again`: it was mailed to some, and came back.
+    """
 
     id: int
     seq: int
@@ -28,8 +31,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Readers at one `cursor` with one choice of `topics` (as `Subscription.topics` has it) who read one `language`
-    (empty: their list's). `missed` are the entries that came back which they were owed and have not had."""
+    """Readers at one `cursor` with one choice of `topics` (as `Subscription.topics` has it) who
+    read one `language` (empty: their list's). `missed` are the entries that came back which they
+    were owed and have not had.
+    """
 
     cursor: int
     topics: str
@@ -40,8 +45,9 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a scheduled digest waits: for `entries`, `days` at most, seen from the moments it and the next one are
-    due. `next_due` None: it does not wait."""
+    """How long a scheduled digest waits: for `entries`, `days` at most, seen from the moments it
+    and the next one are due. `next_due` None: it does not wait.
+    """
 
     entries: int = 1
     days: int = 14
@@ -49,7 +55,9 @@ class Patience:
     zone: tzinfo = UTC
 
     def waits(self, owed: Sequence[Candidate]) -> bool:
-        """Whether so few entries stay for the next time: not if one of them would then have waited too long."""
+        """Tell whether so few entries stay for the next time: not if one of them would then have
+        waited too long.
+        """
         if self.next_due is None or len(owed) >= self.entries:
             return False
         first = min(entry.since for entry in owed).astimezone(self.zone).date()
@@ -76,8 +84,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What composing does: editions to make, groups that are owed nothing of what there is (their cursors move on), and
-    groups that wait."""
+    """What composing does: editions to make, groups that are owed nothing of what there is (their
+    cursors move on), and groups that wait.
+    """
 
     shares: tuple[Share, ...] = ()
     settled: tuple[Group, ...] = ()
@@ -96,11 +105,18 @@ class Decision:
         return sum(share.readers for share in self.shares)
 
 
-def decide(candidates: Sequence[Candidate], groups: Sequence[Group], patience: Patience) -> Decision:
-    """Who gets what. `candidates` in the order of their numbers."""
+def decide(
+    candidates: Sequence[Candidate], groups: Sequence[Group], patience: Patience
+) -> Decision:
+    """Who gets what.
+
+    `candidates` in the order of their numbers.
+    """
     shares: dict[tuple[int, ...], list[Group]] = {}
     settled, waiting, few = [], [], 0
-    wanted = {chosen: wanted_by(chosen, candidates) for chosen in {group.topics for group in groups}}
+    wanted = {
+        chosen: wanted_by(chosen, candidates) for chosen in {group.topics for group in groups}
+    }
     for group in groups:
         owed = owed_by(group, wanted[group.topics])
         if not owed:
@@ -123,8 +139,9 @@ def owed_by(group: Group, wanted: Sequence[Candidate]) -> list[Candidate]:
 
 
 def wanted_by(chosen: str, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """What a choice of topics lets through: everything where none was made; else what belongs to one of them, and what
-    belongs to no topic at all, which is for everybody."""
+    """What a choice of topics lets through: everything where none was made; else what belongs to
+    one of them, and what belongs to no topic at all, which is for everybody.
+    """
     if not chosen:
         return list(candidates)
     topics = set(unpacked(chosen))
@@ -151,4 +168,6 @@ class TopicMap:
     def of(self, categories: Collection[str], feed_id: int) -> frozenset[int]:
         """The topics of one entry."""
         found = self.feeds.get(feed_id, frozenset())
-        return found.union(*(self.categories.get(name.casefold(), frozenset()) for name in categories))
+        return found.union(
+            *(self.categories.get(name.casefold(), frozenset()) for name in categories)
+        )

@@ -1,7 +1,7 @@
 """Letters before they are sent: a Markdown file becomes a draft, is looked at, changed.
 
-A draft keeps the file's text and the pictures it named, and is rendered afresh until it is scheduled or sent
-(services/letters/send.py); from then on its editions are what every reader gets.
+A draft keeps the file's text and the pictures it named, and is rendered afresh until it is
+scheduled or sent (services/letters/send.py); from then on its editions are what every reader gets.
 """
 
 from __future__ import annotations
@@ -41,8 +41,11 @@ Spoken = Mapping[str, tuple[Version, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A letter as it would go out now. `campaign_id` is None where it is a file that is no campaign yet; `status` then
-    is ``file``. `recipients` counts the readers it would go to; `twin` is a campaign that had this very letter."""
+    """A letter as it would go out now.
+
+    `campaign_id` is None where it is a file that is no campaign yet; `status` then is ``file``.
+    `recipients` counts the readers it would go to; `twin` is a campaign that had this very letter.
+    """
 
     prepared: Prepared
     campaign_id: int | None
@@ -63,28 +66,41 @@ class Draft:
 
 
 def read_file(file: Path) -> Letter:
-    """The letter in `file`. Raises `NotFound`, `Refused` for what is no text, `InvalidInput` by line or key."""
+    """The letter in `file`.
+
+    Raises `NotFound`, `Refused` for what is no text, `InvalidInput` by line or key.
+    """
     return parse_letter(text_in(file), folder=file.resolve().parent)
 
 
 def text_in(file: Path) -> str:
-    """The text of `file`. Raises `NotFound`, `Refused`."""
+    """The text of `file`.
+
+    Raises `NotFound`, `Refused`.
+    """
     try:
         if file.exists() and not file.is_file():
             raise Refused(f"{file} is no file")
         with file.open("rb") as opened:
             data = opened.read(4 * LETTER_AT_MOST + 1)
     except FileNotFoundError:
-        raise NotFound(f"there is no file {file}", hint=f"`newsletter campaign new {file}` makes one") from None
+        raise NotFound(
+            f"there is no file {file}", hint=f"`newsletter campaign new {file}` makes one"
+        ) from None
     except (OSError, ValueError) as error:
-        raise Refused(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+        raise Refused(
+            f"{file} cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
     if len(data) > 4 * LETTER_AT_MOST:
         raise Refused(f"{file} is too long for a letter: more than {LETTER_AT_MOST} characters")
     return decoded(data)
 
 
 def begin_file(file: Path) -> None:
-    """Writes a file to start from, which is no draft yet. Never overwrites. Raises `Refused`."""
+    """Write a file to start from, which is no draft yet.
+
+    Never overwrites. Raises `Refused`.
+    """
     subject = file.stem.replace("-", " ").replace("_", " ").strip().capitalize() or "A letter"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -94,12 +110,18 @@ def begin_file(file: Path) -> None:
         raise Refused(f"{file} cannot be written: {error.strerror}") from None
 
 
-# ── drafts ─────────────────────────────────────────────────────────────────────────────────────────
+# ── drafts
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def look(env: Environment, which: int | Path, slug: str | None = None, *, offline: bool = False) -> Draft:
-    """A letter as it would go out now: a file's, or a draft's by its number. Raises `NotFound`, `InvalidInput`,
-    `TemplateProblem`; `Refused` for a campaign that is no letter."""
+def look(
+    env: Environment, which: int | Path, slug: str | None = None, *, offline: bool = False
+) -> Draft:
+    """A letter as it would go out now: a file's, or a draft's by its number.
+
+    Raises `NotFound`, `InvalidInput`, `TemplateProblem`; `Refused` for a campaign that is no
+    letter.
+    """
     if isinstance(which, Path):
         return drafted(env, read_file(which), slug, None, str(which.resolve()), offline=offline)
     with reading() as session:
@@ -111,15 +133,27 @@ def look(env: Environment, which: int | Path, slug: str | None = None, *, offlin
 
 def _letter_of(campaign: Campaign) -> Letter:
     if campaign.kind != "letter" or not campaign.source.startswith("---\n"):
-        raise Refused(f"campaign {campaign.id} is no letter that could be looked at again", hint="see `campaign show`")
-    return parse_letter(campaign.source, folder=Path(campaign.file).parent if campaign.file else None)
+        raise Refused(
+            f"campaign {campaign.id} is no letter that could be looked at again",
+            hint="see `campaign show`",
+        )
+    return parse_letter(
+        campaign.source, folder=Path(campaign.file).parent if campaign.file else None
+    )
 
 
 def drafted(
-    env: Environment, letter: Letter, slug: str | None, campaign_id: int | None, file: str,
-    *, kept: dict[str, str] | None = None, status: str = "file", offline: bool = False,
+    env: Environment,
+    letter: Letter,
+    slug: str | None,
+    campaign_id: int | None,
+    file: str,
+    *,
+    kept: dict[str, str] | None = None,
+    status: str = "file",
+    offline: bool = False,
     archived: bool = True,
-) -> Draft:  # fmt: skip
+) -> Draft:
     with reading() as session:
         mailing_list = find_list(session, slug or letter.slug)
         count = segments.counted(session, mailing_list, letter.segment, env.now)
@@ -132,38 +166,60 @@ def drafted(
 
 
 def new(env: Environment, file: Path, slug: str | None = None) -> tuple[int, Draft]:
-    """Makes a draft of a file, or brings the one that was made of it up to date. Returns its number, and how it looks.
+    """Make a draft of a file, or brings the one that was made of it up to date.
+
+    Returns its number, and how it looks.
 
     Raises as `look`.
     """
     draft = look(env, file, slug)
     with transaction() as session:
-        campaign = identify.draft_of(session, draft.prepared.list.id, draft.file) or blank(env, session, draft)
+        campaign = identify.draft_of(session, draft.prepared.list.id, draft.file) or blank(
+            env, session, draft
+        )
         fill(env, session, campaign, draft.prepared, draft.file)
         return campaign.id, draft
 
 
 def blank(env: Environment, session: Session, draft: Draft) -> Campaign:
     campaign = Campaign(
-        list_id=draft.prepared.list.id, kind="letter", status="draft", subject="", seed=secrets.token_hex(16),
+        list_id=draft.prepared.list.id,
+        kind="letter",
+        status="draft",
+        subject="",
+        seed=secrets.token_hex(16),
         created_at=env.now,
-    )  # fmt: skip
+    )
     session.add(campaign)
     return campaign
 
 
-def fill(env: Environment, session: Session, campaign: Campaign, prepared: Prepared, file: str) -> None:
+def fill(
+    env: Environment, session: Session, campaign: Campaign, prepared: Prepared, file: str
+) -> None:
     letter = prepared.letter
     rendering.keep(session, env, prepared.fresh)
     campaign.subject = prepared.versions[0].page.subject
-    campaign.preheader, campaign.source, campaign.digest = letter.preheader, letter.text, letter.digest
+    campaign.preheader, campaign.source, campaign.digest = (
+        letter.preheader,
+        letter.text,
+        letter.digest,
+    )
     campaign.file, campaign.pictures, campaign.segment = file[:1000], prepared.names, letter.segment
     campaign.subject_b, campaign.share = letter.subject_b, letter.share
     session.flush()
 
 
-def edit(env: Environment, campaign_id: int, letter: Letter, *, file: str = "", at: datetime | None = None) -> Draft:
-    """Replaces a draft's text, or a scheduled letter's that has not started; with `at`, when it goes out.
+def edit(
+    env: Environment,
+    campaign_id: int,
+    letter: Letter,
+    *,
+    file: str = "",
+    at: datetime | None = None,
+) -> Draft:
+    """Replace a draft's text, or a scheduled letter's that has not started; with `at`, when it goes
+    out.
 
     Raises `Refused` where it is too late, else as `look`.
     """
@@ -172,7 +228,9 @@ def edit(env: Environment, campaign_id: int, letter: Letter, *, file: str = "", 
         slug, kept, status = campaign.mailing_list.slug, campaign.pictures, campaign.status
         file = file or campaign.file
     if letter.slug not in (None, slug):
-        raise Refused(f"campaign {campaign_id} is of the list {slug}", hint="make a new one for another list")
+        raise Refused(
+            f"campaign {campaign_id} is of the list {slug}", hint="make a new one for another list"
+        )
     draft = drafted(env, letter, slug, campaign_id, file, kept=kept, status=status)
     made = in_every_language(env, draft.prepared)
     with transaction() as session:
@@ -186,8 +244,11 @@ def edit(env: Environment, campaign_id: int, letter: Letter, *, file: str = "", 
 
 
 def take_to_file(file: str, before: str, after: str) -> bool | None:
-    """Writes a draft's new text into the file it was made of. False where that has changed meanwhile, None where there
-    is none any more: nothing is written then. Raises `Refused`."""
+    """Write a draft's new text into the file it was made of.
+
+    False where that has changed meanwhile, None where there is none any more: nothing is written
+    then. Raises `Refused`.
+    """
     path = Path(file)
     if not file or not path.is_file():
         return None
@@ -207,26 +268,44 @@ def take_to_file(file: str, before: str, after: str) -> bool | None:
 
 
 def text_of(campaign_id: int) -> tuple[str, str]:
-    """A letter's text and the file it was made of. Raises `NotFound`, `Refused` where it cannot be changed any more."""
+    """A letter's text and the file it was made of.
+
+    Raises `NotFound`, `Refused` where it cannot be changed any more.
+    """
     with reading() as session:
         campaign = identify.changeable(identify.found(session, campaign_id))
         return campaign.source, campaign.file
 
 
 def narrowed(env: Environment, draft: Draft, segment: str) -> Draft:
-    """The same letter for another segment of its list. Raises `InvalidInput`."""
+    """The same letter for another segment of its list.
+
+    Raises `InvalidInput`.
+    """
     old = draft.prepared
-    letter = parse_letter(with_lines(old.letter.text, {"segment": segment}), folder=old.letter.folder)
+    letter = parse_letter(
+        with_lines(old.letter.text, {"segment": segment}), folder=old.letter.folder
+    )
     return drafted(
-        env, letter, draft.slug, draft.campaign_id, draft.file, kept=old.names, status=draft.status, offline=True
+        env,
+        letter,
+        draft.slug,
+        draft.campaign_id,
+        draft.file,
+        kept=old.names,
+        status=draft.status,
+        offline=True,
     )
 
 
 def in_every_language(env: Environment, prepared: Prepared) -> Spoken:
-    """A letter's versions by language, "" for the list's own: who is there to read it is known only when it starts.
-    Renders, which reads the database; not to be done inside a transaction."""
+    """A letter's versions by language, "" for the list's own: who is there to read it is known only
+    when it starts. Renders, which reads the database; not to be done inside a transaction.
+    """
     others = {spoken(language, prepared.list.language) for language in LANGUAGES} - {""}
-    return {"": prepared.versions} | {other: rendering.in_language(env, prepared, other) for other in others}
+    return {"": prepared.versions} | {
+        other: rendering.in_language(env, prepared, other) for other in others
+    }
 
 
 def write_editions(env: Environment, session: Session, campaign: Campaign, made: Spoken) -> None:
@@ -241,9 +320,19 @@ def write_editions(env: Environment, session: Session, campaign: Campaign, made:
 
 
 def _edition(
-    campaign_id: int, number: int, content: MailContent, personal: Personal | None, *, language: str = ""
+    campaign_id: int,
+    number: int,
+    content: MailContent,
+    personal: Personal | None,
+    *,
+    language: str = "",
 ) -> Edition:
     return Edition(
-        campaign_id=campaign_id, cursor=number, language=language, subject=content.subject, text=content.text,
-        html=content.html, fields=personal.as_json() if personal else None,
-    )  # fmt: skip
+        campaign_id=campaign_id,
+        cursor=number,
+        language=language,
+        subject=content.subject,
+        text=content.text,
+        html=content.html,
+        fields=personal.as_json() if personal else None,
+    )

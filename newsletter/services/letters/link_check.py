@@ -1,4 +1,7 @@
-"""Where a letter's links and pictures lead: part of its preflight. Every finding has its line in the author's file."""
+"""Where a letter's links and pictures lead: part of its preflight.
+
+Every finding has its line in the author's file.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ HEAVY = 3_000_000
 """Bytes of pictures in one letter that somebody on a train waits for."""
 NOT_FOUND = 404
 _WHOLE = ("http://", "https://", "mailto:", "tel:")
-_CODE = re.compile(r"(?<!`)(`+)(?!`).{0,20000}?(?<!`)\1(?!`)", re.S)  # bounded: a run without an end costs little
+_CODE = re.compile(
+    r"(?<!`)(`+)(?!`).{0,20000}?(?<!`)\1(?!`)", re.S
+)  # bounded: a run without an end costs little
 _HTML = re.compile(
     r"<(?:!--|(?:a|b|i|p|u|h[1-6]|br|hr|div|img|span|font|center|table|t[rdh]|ul|ol|li|strong|em|iframe|script|"
     r"style|video|button|blockquote)(?=[\s/>]))[^>\n]{0,40}>?",
@@ -40,12 +45,32 @@ def look_at_pictures(env: Environment, draft: Draft) -> Iterator[Check]:
     """Pictures nobody can see or hear described, or that tell others who looks."""
     said, shown = _Saying(draft.prepared.letter), draft.prepared.shown
     bare = [one.written for one in shown if not one.alt.strip()]
-    yield from said("alt", "warn", bare, "has no description", "write ![what it shows](…): many never see pictures")
+    yield from said(
+        "alt",
+        "warn",
+        bare,
+        "has no description",
+        "write ![what it shows](…): many never see pictures",
+    )
     lost = [one.written for one in shown if not one.url]
-    yield from said("pictures", "bad", lost, "is left out: no mail can show it", "use a file, or an https address")
+    yield from said(
+        "pictures",
+        "bad",
+        lost,
+        "is left out: no mail can show it",
+        "use a file, or an https address",
+    )
     given = [one for one in shown if one.url and one.written not in draft.prepared.names]
-    guessed = {one.written: f" → {one.url}" for one in given if not one.written.lower().startswith(_WHOLE)}
-    yield from said("pictures", "warn", guessed, "is no whole address", "use a file beside the letter, or https://…")
+    guessed = {
+        one.written: f" → {one.url}" for one in given if not one.written.lower().startswith(_WHOLE)
+    }
+    yield from said(
+        "pictures",
+        "warn",
+        guessed,
+        "is no whole address",
+        "use a file beside the letter, or https://…",
+    )
     own = {urlsplit(url).hostname for url in (env.settings.base_url, draft.prepared.list.site_url)}
     foreign = [one.written for one in shown if one.url and urlsplit(one.url).hostname not in own]
     hint = "its server sees who opens the letter; put the file beside it instead"
@@ -57,39 +82,60 @@ def look_at_pictures(env: Environment, draft: Draft) -> Iterator[Check]:
 
 
 def look_at_links(env: Environment, draft: Draft) -> Iterator[Check]:
-    """Links that lead nowhere, or not surely where they should, and what looks like one and is none."""
+    """Link that lead nowhere, or not surely where they should, and what looks like one and is none."""
     said = _Saying(draft.prepared.letter)
     links = {link.written: link for link in draft.prepared.links if not is_field(link.url)}.values()
     lost = [link.written for link in links if not link.url]
     hint = "write an address that begins with https:// or mailto:"
-    yield from said("links", "bad", lost, "is no address a mail can carry: its words stay, the link does not", hint)
+    yield from said(
+        "links",
+        "bad",
+        lost,
+        "is no address a mail can carry: its words stay, the link does not",
+        hint,
+    )
     given = [link for link in links if link.url and not link.written.lower().startswith(_WHOLE)]
     relative = {link.written: f" → {link.url}" for link in given}
-    yield from said("links", "warn", relative, "is no whole address", "write https://…, so that it is as you mean it")
+    yield from said(
+        "links",
+        "warn",
+        relative,
+        "is no whole address",
+        "write https://…, so that it is as you mean it",
+    )
     broken = [link.written for link in links if not _writable(link.url)]
     yield from said("links", "bad", broken, "is no mail address", "write mailto:you@example.org")
     yield from _not_understood(draft.prepared.letter)
 
 
 class _Saying:
-    """Makes checks of addresses in a letter: each once, with its line, up to a number that can be read."""
+    """Makes checks of addresses in a letter: each once, with its line, up to a number that can be
+    read.
+    """
 
     def __init__(self, letter: Letter) -> None:
         self._letter = letter
 
     def __call__(
-        self, id_: str, verdict: Verdict, found: Mapping[str, str] | Iterable[str], what: str, hint: str
+        self,
+        id_: str,
+        verdict: Verdict,
+        found: Mapping[str, str] | Iterable[str],
+        what: str,
+        hint: str,
     ) -> Iterator[Check]:
         """`found` are addresses as written; as a mapping, with what is said behind each."""
         each = dict(found) if isinstance(found, Mapping) else dict.fromkeys(found, "")
         for written in list(each)[:SAID_AT_MOST]:
-            yield Check(id_, verdict, f"{self._letter.where(written)}{each[written]} {what}".strip(), hint)
+            yield Check(
+                id_, verdict, f"{self._letter.where(written)}{each[written]} {what}".strip(), hint
+            )
         if (more := len(each) - SAID_AT_MOST) > 0:
             yield Check(id_, verdict, f"… and {more} more", hint)
 
 
 def _writable(url: str) -> bool:
-    """Whether a mailto link names addresses; any other is not asked here."""
+    """Tell whether a mailto link names addresses; any other is not asked here."""
     if not url.lower().startswith("mailto:"):
         return True
     try:
@@ -101,7 +147,10 @@ def _writable(url: str) -> bool:
 
 
 def _not_understood(letter: Letter) -> Iterator[Check]:
-    """HTML, which readers would see as it is written. Code may show it."""
+    """HTML, which readers would see as it is written.
+
+    Code may show it.
+    """
     source = _CODE.sub(lambda found: "\n" * found[0].count("\n"), letter.markdown)
     found = list(_HTML.finditer(source))
     for one in found[:SAID_AT_MOST]:
@@ -122,30 +171,50 @@ def look_for_left_overs(env: Environment, draft: Draft) -> Iterator[Check]:
     yield from _Saying(letter)("links", "warn", found, "is not understood as a link", hint)
 
 
-# ── asking ─────────────────────────────────────────────────────────────────────────────────────────
+# ── asking
+# ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def ask_links(env: Environment, draft: Draft, progress: Progress) -> Iterator[Check]:
-    """Asks for every address once, as the feeds' fetcher asks: bounded, and never a private network."""
-    written = {link.url.partition("#")[0]: link.written for link in draft.prepared.links if not is_field(link.url)}
-    written |= {one.url: one.written for one in draft.prepared.shown if one.written not in draft.prepared.names}
+    """Ask for every address once, as the feeds' fetcher asks: bounded, and never a private network."""
+    written = {
+        link.url.partition("#")[0]: link.written
+        for link in draft.prepared.links
+        if not is_field(link.url)
+    }
+    written |= {
+        one.url: one.written
+        for one in draft.prepared.shown
+        if one.written not in draft.prepared.names
+    }
     # Our own pages may not be served yet, or not to this machine.
     own = f"{env.settings.base_url}/"
     wanted = [url for url in written if url.startswith("http") and not url.startswith(own)]
     said = _ask_all(env, wanted[:LINKS_AT_MOST], progress)
     saying = _Saying(draft.prepared.letter)
-    dead = {written[url]: f" is dead: {why}" for url, (verdict, why) in said.items() if verdict == "dead"}
+    dead = {
+        written[url]: f" is dead: {why}"
+        for url, (verdict, why) in said.items()
+        if verdict == "dead"
+    }
     yield from saying("links", "warn", dead, "", "mend it, or take it out")
     unsure = {
-        written[url]: f" could not be checked: {why}" for url, (verdict, why) in said.items() if verdict == "unsure"
+        written[url]: f" could not be checked: {why}"
+        for url, (verdict, why) in said.items()
+        if verdict == "unsure"
     }
     yield from saying("links", "warn", unsure, "", "open it yourself")
     if len(wanted) > LINKS_AT_MOST:
         yield Check(
-            "links", "warn", f"only {LINKS_AT_MOST} of {len(wanted)} links were asked", "open the others yourself"
+            "links",
+            "warn",
+            f"only {LINKS_AT_MOST} of {len(wanted)} links were asked",
+            "open the others yourself",
         )
     if said and not dead and not unsure:
-        yield Check("links", "good", f"{len(said)} links answer" if len(said) > 1 else "the link answers")
+        yield Check(
+            "links", "good", f"{len(said)} links answer" if len(said) > 1 else "the link answers"
+        )
 
 
 def _ask_all(env: Environment, wanted: list[str], progress: Progress) -> dict[str, tuple[str, str]]:
@@ -166,7 +235,7 @@ def _ask_all(env: Environment, wanted: list[str], progress: Progress) -> dict[st
 
 
 def _asked(env: Environment, url: str) -> tuple[str, str]:
-    """Whether an address is alive, dead, or will not tell a program."""
+    """Tell whether an address is alive, dead, or will not tell a program."""
     try:
         env.fetch(url)
     except FeedUnavailable as error:

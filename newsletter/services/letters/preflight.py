@@ -1,4 +1,6 @@
-"""A last look at a letter before it goes: what would go wrong, what would look bad, whom it would reach."""
+"""A last look at a letter before it goes: what would go wrong, what would look bad, whom it would
+reach.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,10 @@ from newsletter.services.letters.link_check import Progress
 from newsletter.services.runtime import Environment
 
 CUT_AT = 102 * 1024
-"""Bytes. Gmail shows that much of a mail's HTML, and hides the rest with its link to unsubscribe."""
+"""Bytes.
+
+Gmail shows that much of a mail's HTML, and hides the rest with its link to unsubscribe.
+"""
 FEW_WORDS = 20
 SUBJECT_AT_MOST = 70
 _LOUD = re.compile(
@@ -33,15 +38,28 @@ RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.n
 
 
 def examine(
-    env: Environment, draft: Draft, *, offline: bool = False, progress: Progress = lambda done, total: None
+    env: Environment,
+    draft: Draft,
+    *,
+    offline: bool = False,
+    progress: Progress = lambda done, total: None,
 ) -> list[Check]:
-    """Every check of a letter, in the order in which they matter. `offline`: nobody else's server is asked; `progress`
-    is told how many links have answered."""
+    """Every check of a letter, in the order in which they matter.
+
+    `offline`: nobody else's server is asked; `progress` is told how many links have answered.
+    """
     parts: list[Callable[[Environment, Draft], Iterator[Check]]] = [
-        _recipients, _fields, _again, _rehearsal, _subject, _text, _size,
-        link_check.look_at_pictures, link_check.look_at_links,
+        _recipients,
+        _fields,
+        _again,
+        _rehearsal,
+        _subject,
+        _text,
+        _size,
+        link_check.look_at_pictures,
+        link_check.look_at_links,
         link_check.look_for_left_overs,
-    ]  # fmt: skip
+    ]
     if not offline:
         parts += [lambda env, draft: link_check.ask_links(env, draft, progress), _sender]
     return [*(check for part in parts for check in part(env, draft)), *_notes(draft)]
@@ -52,13 +70,17 @@ def _recipients(env: Environment, draft: Draft) -> Iterator[Check]:
         return
     segment = draft.prepared.letter.segment
     many = "" if draft.recipients == 1 else "s"
-    whom = f"{draft.recipients} reader{many} of {draft.slug}" + (f" with {segment}" if segment else "")
+    whom = f"{draft.recipients} reader{many} of {draft.slug}" + (
+        f" with {segment}" if segment else ""
+    )
     if draft.recipients:
         yield Check("recipients", "good", whom)
     else:
         yield Check("recipients", "bad", whom, "nobody would get it")
     if not draft.prepared.list.postal_address:
-        hint = f"newsletter list edit {draft.slug} --address …; the law of many countries asks for it"
+        hint = (
+            f"newsletter list edit {draft.slug} --address …; the law of many countries asks for it"
+        )
         yield Check("address", "warn", "the list has no postal address", hint)
 
 
@@ -88,7 +110,9 @@ def _again(env: Environment, draft: Draft) -> Iterator[Check]:
 
 def _rehearsal(env: Environment, draft: Draft) -> Iterator[Check]:
     """Run the command itself, up to where it would be kept: what it would refuse is refused here."""
-    rehearse = {"series": series.rehearse, "file": letters.rehearse, "draft": letters.rehearse}.get(draft.status)
+    rehearse = {"series": series.rehearse, "file": letters.rehearse, "draft": letters.rehearse}.get(
+        draft.status
+    )
     try:
         if rehearse:
             rehearse(env, draft)
@@ -134,10 +158,15 @@ def _text(env: Environment, draft: Draft) -> Iterator[Check]:
     words = len(re.findall(r"\w{2,}", re.sub(r"\[[^\]]*\]|https?://\S+", "", _body(env, draft))))
     if not words:
         yield Check(
-            "text", "bad", "the letter has no text", "pictures alone are spam to filters and nothing to the blind"
+            "text",
+            "bad",
+            "the letter has no text",
+            "pictures alone are spam to filters and nothing to the blind",
         )
     elif words < FEW_WORDS and draft.prepared.shown:
-        yield Check("text", "warn", f"{words} words beside pictures", "say in words what the pictures say")
+        yield Check(
+            "text", "warn", f"{words} words beside pictures", "say in words what the pictures say"
+        )
 
 
 def _body(env: Environment, draft: Draft) -> str:
@@ -150,7 +179,12 @@ def _size(env: Environment, draft: Draft) -> Iterator[Check]:
     size = max(len(version.content.html.encode()) for version in draft.prepared.versions)
     what = f"{size / 1024:.0f} KB of HTML"
     if size >= CUT_AT:
-        yield Check("size", "bad", what, "Gmail cuts it off at 102 KB, and the link to unsubscribe with it: shorten it")
+        yield Check(
+            "size",
+            "bad",
+            what,
+            "Gmail cuts it off at 102 KB, and the link to unsubscribe with it: shorten it",
+        )
     elif size > HTML_BUDGET:
         yield Check("size", "warn", what, "close to the 102 KB at which Gmail cuts a mail off")
     else:
@@ -158,27 +192,41 @@ def _size(env: Environment, draft: Draft) -> Iterator[Check]:
 
 
 def _sender(env: Environment, draft: Draft) -> Iterator[Check]:
-    """Whether the domain in From says who may send for it. `doctor` looks at the rest."""
+    """Tell whether the domain in From says who may send for it.
+
+    `doctor` looks at the rest.
+    """
     domain = draft.prepared.list.from_email.rpartition("@")[2]
     if _reserved(domain):
         return
     try:
-        policy, senders = dmarc.examine(domain, env.resolver).record, spf.examine(domain, env.resolver).record
+        policy, senders = (
+            dmarc.examine(domain, env.resolver).record,
+            spf.examine(domain, env.resolver).record,
+        )
     except CouldNotAsk as error:
-        yield Check("from", "warn", f"{domain} could not be checked: {error.message}", "ask again later")
+        yield Check(
+            "from", "warn", f"{domain} could not be checked: {error.message}", "ask again later"
+        )
         return
     if not senders:
         hint = f'publish TXT {domain} "v=spf1 … -all"; `newsletter doctor` says more'
-        yield Check("from", "warn", f"{domain} has no SPF record: nobody vouches for your server", hint)
+        yield Check(
+            "from", "warn", f"{domain} has no SPF record: nobody vouches for your server", hint
+        )
     if not policy:
         hint = f'publish TXT _dmarc.{domain} "v=DMARC1; p=none; rua=mailto:{draft.prepared.list.from_email}"'
-        yield Check("from", "warn", f"{domain} has no DMARC record: Gmail and Yahoo ask for one", hint)
+        yield Check(
+            "from", "warn", f"{domain} has no DMARC record: Gmail and Yahoo ask for one", hint
+        )
     if senders and policy:
         yield Check("from", "good", f"{domain} has SPF and DMARC; `newsletter doctor` looks closer")
 
 
 def _reserved(domain: str) -> bool:
-    """Whether a domain is one of those kept for examples and tests (RFC 2606, RFC 6761): no DNS knows it."""
+    """Tell whether a domain is one of those kept for examples and tests (RFC 2606, RFC 6761): no
+    DNS knows it.
+    """
     return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)
 
 

@@ -1,7 +1,8 @@
-"""A letter made ready for its list: pictures fitted, Markdown and templates rendered, fields turned into slots.
+"""A letter made ready for its list: pictures fitted, Markdown and templates rendered, fields turned
+into slots.
 
-Sends nothing and writes nothing but pictures (`keep`); the campaign or the series that the letter belongs to is its
-caller's.
+Sends nothing and writes nothing but pictures (`keep`); the campaign or the series that the letter
+belongs to is its caller's.
 """
 
 from __future__ import annotations
@@ -35,13 +36,17 @@ from newsletter.services.sending.message_builder import ANY_READER, ListView
 
 VIDEO = "video:"
 HTML_AT_MOST = 1_000_000
-"""Characters. Ten times what Gmail shows; styling more than that takes minutes."""
+"""Characters.
+
+Ten times what Gmail shows; styling more than that takes minutes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One subject of a letter, rendered: with slots for every reader's links and fields (`personal` fills these), and
-    as a `page` for the archive, with nothing of any reader."""
+    """One subject of a letter, rendered: with slots for every reader's links and fields (`personal`
+    fills these), and as a `page` for the archive, with nothing of any reader.
+    """
 
     content: MailContent
     personal: Personal | None
@@ -51,7 +56,10 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A letter ready for its list. `versions` are one, or two where it tries out two subjects."""
+    """A letter ready for its list.
+
+    `versions` are one, or two where it tries out two subjects.
+    """
 
     list: ListView
     letter: Letter
@@ -88,7 +96,9 @@ class Prepared:
 
 @dataclass(slots=True)
 class Gathered:
-    """What a letter's versions need: its pictures in their places, and its address in the archive, if it has one."""
+    """What a letter's versions need: its pictures in their places, and its address in the archive,
+    if it has one.
+    """
 
     web_url: str
     placed: dict[str, Placed] = field(default_factory=dict)
@@ -106,12 +116,14 @@ def prepare(
     offline: bool = False,
     archived: bool = True,
 ) -> Prepared:
-    """`letter` rendered for a list. `kept` names pictures that were stored before, for those that are not in its folder
-    any more; `offline` asks nobody for a video's still picture; one that is not `archived` (of a series),
-    or goes to a segment, has no link to a page.
+    """`letter` rendered for a list.
 
-    Raises `InvalidInput` (a picture that is not there, Jinja that cannot be), `NotFound` (a resource that is not
-    there), `TemplateProblem`.
+    `kept` names pictures that were stored before, for those that are not in its folder any more;
+    `offline` asks nobody for a video's still picture; one that is not `archived` (of a series), or
+    goes to a segment, has no link to a page.
+
+    Raises `InvalidInput` (a picture that is not there, Jinja that cannot be), `NotFound` (a
+    resource that is not there), `TemplateProblem`.
     """
     web_url = WEB_URL if archived and not letter.segment else ""
     gathered = _gather(env, mailing_list, letter, kept or {}, offline=offline, web_url=web_url)
@@ -126,9 +138,13 @@ def _others(letter: Letter) -> list[Letter]:
 
 
 def in_language(env: Environment, prepared: Prepared, language: str) -> tuple[Version, ...]:
-    """The versions of a letter for readers of another language: what stands around the author's words is in it."""
+    """The versions of a letter for readers of another language: what stands around the author's
+    words is in it.
+    """
     shown, letter = prepared.list.in_language(language), prepared.letter
-    return tuple(_version(env, shown, one, prepared.gathered)[0] for one in (letter, *_others(letter)))
+    return tuple(
+        _version(env, shown, one, prepared.gathered)[0] for one in (letter, *_others(letter))
+    )
 
 
 def _version(
@@ -148,29 +164,56 @@ def _version(
         language=mailing_list.language,
     )
     if len(body.html) > HTML_AT_MOST:
-        raise Refused(f"the letter becomes {len(body.html) / 1_000_000:.0f} MB of HTML, which no mail program shows")
-    told = {"subject": subject, "preheader": preheader, "html": marks.loosen(body.html), "text": body.text}
-    context = {"list": mailing_list, "reader": ANY_READER, "letter": told, "web_url": gathered.web_url}
+        raise Refused(
+            f"the letter becomes {len(body.html) / 1_000_000:.0f} MB of HTML, which no mail program shows"
+        )
+    told = {
+        "subject": subject,
+        "preheader": preheader,
+        "html": marks.loosen(body.html),
+        "text": body.text,
+    }
+    context = {
+        "list": mailing_list,
+        "reader": ANY_READER,
+        "letter": told,
+        "web_url": gathered.web_url,
+    }
     content, personal = marks.settle(env.renderer.render("letter", {**context, "web": False}))
     page, own = marks.settle(env.renderer.render("letter", {**context, "web": True}))
     archive = mailing_list.archive_url
-    return Version(content, personal, _for(env, page, own, None, archive), archive), body.links, body.pictures
+    return (
+        Version(content, personal, _for(env, page, own, None, archive), archive),
+        body.links,
+        body.pictures,
+    )
 
 
-# ── pictures ───────────────────────────────────────────────────────────────────────────────────────
+# ── pictures
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _gather(
-    env: Environment, mailing_list: ListView, letter: Letter, kept: Mapping[str, str], *, offline: bool, web_url: str
+    env: Environment,
+    mailing_list: ListView,
+    letter: Letter,
+    kept: Mapping[str, str],
+    *,
+    offline: bool,
+    web_url: str,
 ) -> Gathered:
     found = Gathered(web_url)
     for written in wanted_pictures(letter.markdown):
         if written.startswith(VIDEO):
-            fitted = kept.get(written) or (None if offline else _still(env, written.removeprefix(VIDEO), found))
+            fitted = kept.get(written) or (
+                None if offline else _still(env, written.removeprefix(VIDEO), found)
+            )
         elif local(written):
             fitted = _local(letter, written) or kept.get(written)
             if fitted is None:
-                raise InvalidInput({letter.where(written): "there is no such picture beside the letter"})
+                raise InvalidInput(
+                    {letter.where(written): "there is no such picture beside the letter"}
+                )
         else:
             continue
         if isinstance(fitted, Fitted) and fitted.stilled:
@@ -182,14 +225,19 @@ def _gather(
 
 
 def local(written: str) -> bool:
-    """Whether a picture lies beside the letter."""
+    """Tell whether a picture lies beside the letter."""
     parts = urlsplit(written)
-    return bool(written) and not (parts.scheme or parts.netloc or written.startswith(("/", "#", "?")))
+    return bool(written) and not (
+        parts.scheme or parts.netloc or written.startswith(("/", "#", "?"))
+    )
 
 
 def _local(letter: Letter, written: str) -> Fitted | None:
-    """A picture beside the letter; None where there is none. What lies outside its folder is not opened, whatever leads
-    there: a letter from somebody else must not carry one's own files to everybody."""
+    """A picture beside the letter; None where there is none.
+
+    What lies outside its folder is not opened, whatever leads there: a letter from somebody else
+    must not carry one's own files to everybody.
+    """
     if letter.folder is None:
         return None
     called = letter.where(written)
@@ -205,11 +253,15 @@ def _local(letter: Letter, written: str) -> Fitted | None:
         with file.open("rb") as opened:
             return fit_for_mail(opened.read(BYTES_AT_MOST + 1), called=called)
     except (OSError, ValueError, RuntimeError) as error:
-        raise InvalidInput({called: f"cannot be read: {getattr(error, 'strerror', None) or error}"}) from None
+        raise InvalidInput(
+            {called: f"cannot be read: {getattr(error, 'strerror', None) or error}"}
+        ) from None
 
 
 def _still(env: Environment, video: str, found: Gathered) -> Fitted | None:
-    """A video's still picture, to be served from here: opening a letter tells the video's host nothing."""
+    """A video's still picture, to be served from here: opening a letter tells the video's host
+    nothing.
+    """
     try:
         return fit_for_mail(env.fetch(video_picture(video)).body, called=video)
     except (FeedError, InvalidInput) as error:
@@ -217,7 +269,9 @@ def _still(env: Environment, video: str, found: Gathered) -> Fitted | None:
         return None
 
 
-def _place(env: Environment, mailing_list: ListView, found: Gathered, written: str, fitted: Fitted | str) -> None:
+def _place(
+    env: Environment, mailing_list: ListView, found: Gathered, written: str, fitted: Fitted | str
+) -> None:
     if isinstance(fitted, Fitted):
         found.fresh.append(fitted)
         name, width = fitted.name, fitted.width
@@ -233,11 +287,20 @@ def _width(name: str) -> int:
 
 
 def keep(session: Session, env: Environment, pictures: Sequence[Fitted]) -> None:
-    """Stores pictures; each content once. In the caller's transaction."""
+    """Store pictures; each content once.
+
+    In the caller's transaction.
+    """
     wanted = {picture.name: picture for picture in pictures}
     there = set(session.scalars(select(Picture.name).where(Picture.name.in_(wanted))))
     session.add_all(
-        Picture(name=one.name, media_type=one.media_type, width=one.width, data=one.data, created_at=env.now)
+        Picture(
+            name=one.name,
+            media_type=one.media_type,
+            width=one.width,
+            data=one.data,
+            created_at=env.now,
+        )
         for name, one in wanted.items()
         if name not in there
     )
@@ -245,14 +308,19 @@ def keep(session: Session, env: Environment, pictures: Sequence[Fitted]) -> None
 
 
 def store(env: Environment, pictures: Sequence[Fitted]) -> None:
-    """Stores pictures for what is looked at elsewhere: a mail sent for a test, a file opened in a browser."""
+    """Store pictures for what is looked at elsewhere: a mail sent for a test, a file opened in a
+    browser.
+    """
     if pictures:
         with transaction() as session:
             keep(session, env, pictures)
 
 
 def picture(name: str) -> Fitted:
-    """A stored picture. Raises `NotFound`."""
+    """A stored picture.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         found = session.get(Picture, name)
         if found is None:
@@ -260,7 +328,8 @@ def picture(name: str) -> Fitted:
         return Fitted(found.name, found.media_type, found.width, found.data)
 
 
-# ── looking at it ──────────────────────────────────────────────────────────────────────────────────
+# ── looking at it
+# ──────────────────────────────────────────────────────────────────────────────────
 
 
 def personal_of(kept: Mapping[str, Any] | None) -> Personal | None:
@@ -269,16 +338,24 @@ def personal_of(kept: Mapping[str, Any] | None) -> Personal | None:
 
 
 def filled(env: Environment, version: Version, reader: Known | None) -> MailContent:
-    """A version with its fields filled in for a reader, or for nobody in particular; slots for links stay."""
+    """A version with its fields filled in for a reader, or for nobody in particular; slots for
+    links stay.
+    """
     return _for(env, version.content, version.personal, reader, version.archive_url)
 
 
 def _for(
-    env: Environment, content: MailContent, personal: Personal | None, reader: Known | None, web_url: str
+    env: Environment,
+    content: MailContent,
+    personal: Personal | None,
+    reader: Known | None,
+    web_url: str,
 ) -> MailContent:
     values = _Own(Filler(personal)(segments.given(env, reader)) if personal else {})
     values["web_url"] = web_url
-    return MailContent(fill(content.subject, values), fill(content.text, values), fill(content.html, values))
+    return MailContent(
+        fill(content.subject, values), fill(content.text, values), fill(content.html, values)
+    )
 
 
 class _Own(dict[str, str]):

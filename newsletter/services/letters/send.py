@@ -1,7 +1,8 @@
-"""Sends letters: once, now or at their moment, to a list or a segment; of two subjects first to those who try them.
+"""Sends letters: once, now or at their moment, to a list or a segment; of two subjects first to
+those who try them.
 
-Who gets a letter is decided when it starts, and a field that cannot be filled in for somebody stops it before anybody
-has got it.
+Who gets a letter is decided when it starts, and a field that cannot be filled in for somebody stops
+it before anybody has got it.
 """
 
 from __future__ import annotations
@@ -30,42 +31,68 @@ from newsletter.vocabulary import CampaignStatus
 parse = parse_letter
 
 REHEARSED_AT_MOST = 200_000
-"""Characters of HTML. What is larger, no mail program shows whole; it is rehearsed in its list's language only, because
-rendering it in all of them takes half a minute."""
+"""Characters of HTML.
+
+What is larger, no mail program shows whole; it is rehearsed in its list's language only, because
+rendering it in all of them takes half a minute.
+"""
 
 
 def send(
-    env: Environment, letter: Letter, slug: str | None = None, *, at: datetime | None = None, again: bool = False
+    env: Environment,
+    letter: Letter,
+    slug: str | None = None,
+    *,
+    at: datetime | None = None,
+    again: bool = False,
 ) -> int:
-    """Sends a letter that is no draft yet, as `dispatch` does. Returns its campaign's number."""
+    """Send a letter that is no draft yet, as `dispatch` does.
+
+    Returns its campaign's number.
+    """
     return dispatch(env, drafts.drafted(env, letter, slug, None, ""), at=at, again=again)
 
 
-def dispatch(env: Environment, draft: Draft, *, at: datetime | None = None, again: bool = False) -> int:
-    """Schedules a letter for `at`, or freezes who gets it now, for any worker to send. Returns the campaign's number.
+def dispatch(
+    env: Environment, draft: Draft, *, at: datetime | None = None, again: bool = False
+) -> int:
+    """Schedule a letter for `at`, or freezes who gets it now, for any worker to send.
 
-    Raises `Refused` where this very letter went to this list before (and not `again`), where it was sent already,
-    nobody would get it, or a field cannot be filled in for somebody.
+    Returns the campaign's number.
+
+    Raises `Refused` where this very letter went to this list before (and not `again`), where it was
+    sent already, nobody would get it, or a field cannot be filled in for somebody.
     """
     if not draft.recipients and at is None:
-        raise Refused(f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed")
+        raise Refused(
+            f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed"
+        )
     _require_fields(env, draft)
     versions = drafts.in_every_language(env, draft.prepared)
     with transaction() as session:
-        # One letter of a list at a time: two commands at once must not both find that it was not sent yet.
+        # One letter of a list at a time: two commands at once must not both find that it was not
+        # sent yet.
         mailing_list = session.get_one(MailingList, draft.prepared.list.id, with_for_update=True)
-        session.execute(update(MailingList).where(MailingList.id == mailing_list.id).values(slug=mailing_list.slug))
+        session.execute(
+            update(MailingList)
+            .where(MailingList.id == mailing_list.id)
+            .values(slug=mailing_list.slug)
+        )
         campaign = _to_send(env, session, draft)
         if not again:
             _require_new(session, draft, campaign)
         if not _queue(env, session, campaign, draft, versions, at):
-            raise Refused(f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed")
+            raise Refused(
+                f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed"
+            )
         return campaign.id
 
 
 def rehearse(env: Environment, draft: Draft) -> None:
-    """Schedule or start a letter as `dispatch` does, and roll it back: whatever `dispatch` would raise about the letter
-    is raised here. Whom it goes to, and whether it went before, are checks of their own (letters/preflight.py)."""
+    """Schedule or start a letter as `dispatch` does, and roll it back: whatever `dispatch` would
+    raise about the letter is raised here. Whom it goes to, and whether it went before, are checks
+    of their own (letters/preflight.py).
+    """
     own: Spoken = {"": draft.prepared.versions}
     large = len(draft.prepared.content.html) > REHEARSED_AT_MOST
     versions = own if large else drafts.in_every_language(env, draft.prepared)
@@ -79,7 +106,10 @@ def _require_new(session: Session, draft: Draft, campaign: Campaign) -> None:
     """Raise `Refused` where the list has had this letter, or this file waits to be sent already."""
     twin = identify.twin_of(session, campaign.list_id, draft.prepared.letter, campaign.id)
     if twin is not None:
-        raise Refused(f"this letter is campaign {twin.id} already ({twin.status})", hint="change it, or say --again")
+        raise Refused(
+            f"this letter is campaign {twin.id} already ({twin.status})",
+            hint="change it, or say --again",
+        )
     waiting = identify.waiting_of(session, campaign.list_id, draft.file, campaign.id)
     if waiting is not None:
         raise Refused(
@@ -89,9 +119,16 @@ def _require_new(session: Session, draft: Draft, campaign: Campaign) -> None:
 
 
 def _queue(
-    env: Environment, session: Session, campaign: Campaign, draft: Draft, versions: Spoken, at: datetime | None
+    env: Environment,
+    session: Session,
+    campaign: Campaign,
+    draft: Draft,
+    versions: Spoken,
+    at: datetime | None,
 ) -> bool:
-    """Write everything about a letter and schedule it, or start it where `at` is None; False where nobody gets it."""
+    """Write everything about a letter and schedule it, or start it where `at` is None; False where
+    nobody gets it.
+    """
     drafts.fill(env, session, campaign, draft.prepared, draft.file)
     drafts.write_editions(env, session, campaign, versions)
     campaign.status, campaign.scheduled_at = CampaignStatus.SCHEDULED, at
@@ -100,28 +137,41 @@ def _queue(
 
 def _to_send(env: Environment, session: Session, draft: Draft) -> Campaign:
     if draft.campaign_id is None:
-        campaign = identify.draft_of(session, draft.prepared.list.id, draft.file) or drafts.blank(env, session, draft)
+        campaign = identify.draft_of(session, draft.prepared.list.id, draft.file) or drafts.blank(
+            env, session, draft
+        )
         session.flush()
         return campaign
     campaign = identify.locked(session, draft.campaign_id)
     if campaign.status != "draft":
-        raise Refused(f"campaign {campaign.id} is {campaign.status} already", hint="a letter is sent once")
+        raise Refused(
+            f"campaign {campaign.id} is {campaign.status} already", hint="a letter is sent once"
+        )
     return campaign
 
 
 def _require_fields(env: Environment, draft: Draft) -> None:
     for version in draft.prepared.versions:
-        problem = segments.unfillable(env, draft.prepared.list.id, draft.prepared.letter.segment, version.personal)
+        problem = segments.unfillable(
+            env, draft.prepared.list.id, draft.prepared.letter.segment, version.personal
+        )
         if problem:
-            raise Refused(f"{problem.count} of {draft.recipients} readers cannot get this letter: {problem.why}")
+            raise Refused(
+                f"{problem.count} of {draft.recipients} readers cannot get this letter: {problem.why}"
+            )
 
 
 def start_due(env: Environment) -> list[int]:
-    """Starts the letters whose moment has come; one whose fields cannot be filled in for somebody is paused before
-    anybody gets it. Returns the numbers of those started."""
+    """Start the letters whose moment has come; one whose fields cannot be filled in for somebody is
+    paused before anybody gets it. Returns the numbers of those started.
+    """
     with reading() as session:
         due = list(
-            session.scalars(select(Campaign.id).where(Campaign.status == "scheduled", Campaign.scheduled_at <= env.now))
+            session.scalars(
+                select(Campaign.id).where(
+                    Campaign.status == "scheduled", Campaign.scheduled_at <= env.now
+                )
+            )
         )
     return [campaign_id for campaign_id in due if _start_one(env, campaign_id)]
 
@@ -130,7 +180,9 @@ def _start_one(env: Environment, campaign_id: int) -> bool:
     problem = _why_not_now(env, campaign_id)
     with transaction() as session:
         campaign = identify.locked(session, campaign_id)
-        if campaign.status != "scheduled" or (campaign.scheduled_at and campaign.scheduled_at > env.now):
+        if campaign.status != "scheduled" or (
+            campaign.scheduled_at and campaign.scheduled_at > env.now
+        ):
             return False
         if problem:
             campaign.status, campaign.reason = CampaignStatus.PAUSED, problem[:500]
@@ -163,12 +215,17 @@ def _why_not_now(env: Environment, campaign_id: int) -> str:
 
 
 def _start(env: Environment, session: Session, campaign: Campaign) -> int:
-    """Freezes who gets the letter; of two subjects only those who try them out. Returns how many."""
+    """Freeze who gets the letter; of two subjects only those who try them out.
+
+    Returns how many.
+    """
     mailing_list = session.get_one(MailingList, campaign.list_id)
     chosen = segments.chosen(mailing_list, campaign.segment, env.now)
     campaign.status, campaign.started_at, campaign.reason = CampaignStatus.SENDING, env.now, ""
     if not campaign.subject_b:
-        return outbox.freeze(session, campaign, segments.everybody(chosen, edition=0), mail="letter", now=env.now)
+        return outbox.freeze(
+            session, campaign, segments.everybody(chosen, edition=0), mail="letter", now=env.now
+        )
     total = segments.counted(session, mailing_list, campaign.segment, env.now)
     first = min(total, max(2, -(-total * campaign.share // 100)))
     drawn = segments.split(chosen, first=first, seed=campaign.seed)
@@ -176,7 +233,9 @@ def _start(env: Environment, session: Session, campaign: Campaign) -> int:
 
 
 def pick(env: Environment, campaign_id: int, which: str) -> int:
-    """Sends the better of two subjects (``a`` or ``b``) to everybody who has had neither. Returns how many that are.
+    """Send the better of two subjects (``a`` or ``b``) to everybody who has had neither.
+
+    Returns how many that are.
 
     Raises `Refused` where there is nothing to pick (any more).
     """
@@ -185,15 +244,23 @@ def pick(env: Environment, campaign_id: int, which: str) -> int:
         raise Refused(f"campaign {campaign_id} has one subject only")
     with transaction() as session:
         campaign = identify.locked(session, campaign_id)
-        if campaign.picked or campaign.started_at is None or campaign.status not in ("sending", "paused"):
+        if (
+            campaign.picked
+            or campaign.started_at is None
+            or campaign.status not in ("sending", "paused")
+        ):
             picked = f", and {campaign.picked} was picked" if campaign.picked else ""
             raise Refused(f"campaign {campaign_id} is {campaign.status}{picked}")
         mailing_list = session.get_one(MailingList, campaign.list_id)
         campaign.picked, campaign.status, campaign.reason = which, CampaignStatus.SENDING, ""
         page = env.links.archive(draft.slug, campaign.handle)
         _show(session, campaign, addressed(draft.prepared.versions[edition].page, page))
-        rest = segments.chosen(mailing_list, campaign.segment, env.now).where(outbox.without(campaign))
-        more = outbox.freeze(session, campaign, segments.everybody(rest, edition=edition), mail="letter", now=env.now)
+        rest = segments.chosen(mailing_list, campaign.segment, env.now).where(
+            outbox.without(campaign)
+        )
+        more = outbox.freeze(
+            session, campaign, segments.everybody(rest, edition=edition), mail="letter", now=env.now
+        )
         if not more and outbox.worked_through(session, campaign):
             campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now
         return more
@@ -203,12 +270,16 @@ def undecided(env: Environment, campaign_id: int) -> int:
     """How many readers would get the better subject now."""
     with reading() as session:
         campaign = identify.found(session, campaign_id)
-        rest = segments.chosen(campaign.mailing_list, campaign.segment, env.now).where(outbox.without(campaign))
+        rest = segments.chosen(campaign.mailing_list, campaign.segment, env.now).where(
+            outbox.without(campaign)
+        )
         return session.scalar(select(func.count()).select_from(rest.subquery())) or 0
 
 
 def _show(session: Session, campaign: Campaign, page: MailContent) -> None:
-    """Shows `page` in the archive from now on."""
-    shown = session.scalars(select(Edition).where(Edition.campaign_id == campaign.id, Edition.cursor == WEB)).one()
+    """Show `page` in the archive from now on."""
+    shown = session.scalars(
+        select(Edition).where(Edition.campaign_id == campaign.id, Edition.cursor == WEB)
+    ).one()
     campaign.subject = shown.subject = page.subject
     shown.text, shown.html = page.text, page.html

@@ -1,7 +1,9 @@
-"""A list's series: the letters every new reader gets, each once and in order, from the welcome on, until he leaves.
+"""A list's series: the letters every new reader gets, each once and in order, from the welcome on,
+until he leaves.
 
-Due-ness is a column: `series_due_at` says when to look at a reader again, and is set to now for those whom a change of
-the series may concern. What he has had is written down in the same transaction that queues it.
+Due-ness is a column: `series_due_at` says when to look at a reader again, and is set to now for
+those whom a change of the series may concern. What he has had is written down in the same
+transaction that queues it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from newsletter.db.session import reading, rehearsal, transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.mail.render import MailContent
 from newsletter.mail.templating.merge_fields import Personal
-from newsletter.models import MailingList, Step, StepTaken, Subscription
+from newsletter.models import MailingList, SeriesLetter, SeriesLetterSent, Subscription
 from newsletter.schedule import SeriesStep, next_of_series
 from newsletter.services.letters import drafts, rendering
 from newsletter.services.letters.drafts import Draft
@@ -33,7 +35,10 @@ LOOK_AGAIN = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A letter of a series. `readers` counts those for whom it was queued."""
+    """A letter of a series.
+
+    `readers` counts those for whom it was queued.
+    """
 
     id: int
     list: str
@@ -43,10 +48,13 @@ class StepView:
     file: str
 
 
-# ── the author's verbs ─────────────────────────────────────────────────────────────────────────────
+# ── the author's verbs
+# ─────────────────────────────────────────────────────────────────────────────
 
 
-def look(env: Environment, which: int | Path, slug: str | None = None, *, offline: bool = False) -> Draft:
+def look(
+    env: Environment, which: int | Path, slug: str | None = None, *, offline: bool = False
+) -> Draft:
     """A letter of a series as it would go out now: by its number, or a file that may become one."""
     if isinstance(which, Path):
         return drafts.look(env, which, slug, offline=offline)
@@ -59,26 +67,38 @@ def look(env: Environment, which: int | Path, slug: str | None = None, *, offlin
             step.mailing_list.slug,
             step.file,
         )
-    return drafts.drafted(env, letter, slug, None, file, kept=kept, status="series", offline=offline, archived=False)
+    return drafts.drafted(
+        env, letter, slug, None, file, kept=kept, status="series", offline=offline, archived=False
+    )
 
 
 def add(env: Environment, file: Path, after: timedelta, slug: str | None = None) -> StepView:
-    """Adds a letter to a list's series. Whoever's moment for it is over already does not get it.
+    """Add a letter to a list's series.
 
-    Raises `Refused` where the list has this letter, or (`after` 0) a welcome letter, already; else as `look`.
+    Whoever's moment for it is over already does not get it.
+
+    Raises `Refused` where the list has this letter, or (`after` 0) a welcome letter, already; else
+    as `look`.
     """
     draft = drafts.look(env, file, slug)
     letter = _plain_letter(draft.prepared.letter)
     with transaction() as session:
         for other in _steps(session, draft.prepared.list.id):
-            if other.removed_at is None and (other.digest == letter.digest or not (after or other.after_seconds)):
+            if other.removed_at is None and (
+                other.digest == letter.digest or not (after or other.after_seconds)
+            ):
                 what = "this letter" if other.digest == letter.digest else "a welcome letter"
-                raise Refused(f"{draft.slug} has {what} already: {other.id}", hint=f"newsletter series edit {other.id}")
+                raise Refused(
+                    f"{draft.slug} has {what} already: {other.id}",
+                    hint=f"newsletter series edit {other.id}",
+                )
         return _view(session, _append(env, session, draft, after))
 
 
-def _append(env: Environment, session: Session, draft: Draft, after: timedelta) -> Step:
-    step = Step(list_id=draft.prepared.list.id, created_at=env.now, subject="", source="", digest="")
+def _append(env: Environment, session: Session, draft: Draft, after: timedelta) -> SeriesLetter:
+    step = SeriesLetter(
+        list_id=draft.prepared.list.id, created_at=env.now, subject="", source="", digest=""
+    )
     step.after_seconds = int(after.total_seconds())
     session.add(step)
     _fill(env, session, step, draft)
@@ -87,7 +107,9 @@ def _append(env: Environment, session: Session, draft: Draft, after: timedelta) 
 
 
 def rehearse(env: Environment, draft: Draft) -> None:
-    """Add a letter to its series as `add` does, and roll it back: whatever `add` would raise is raised here."""
+    """Add a letter to its series as `add` does, and roll it back: whatever `add` would raise is
+    raised here.
+    """
     _plain_letter(draft.prepared.letter)
     with rehearsal() as session:
         _append(env, session, draft, timedelta(days=1))
@@ -96,12 +118,13 @@ def rehearse(env: Environment, draft: Draft) -> None:
 def _plain_letter(letter: Letter) -> Letter:
     if letter.subject_b or letter.segment:
         raise Refused(
-            "a letter of a series has one subject and goes to every new reader", hint="take the other lines out"
+            "a letter of a series has one subject and goes to every new reader",
+            hint="take the other lines out",
         )
     return letter
 
 
-def _fill(env: Environment, session: Session, step: Step, draft: Draft) -> None:
+def _fill(env: Environment, session: Session, step: SeriesLetter, draft: Draft) -> None:
     rendering.keep(session, env, draft.prepared.fresh)
     step.subject = draft.prepared.versions[0].page.subject
     step.source, step.digest = draft.prepared.letter.text, draft.prepared.letter.digest
@@ -110,13 +133,20 @@ def _fill(env: Environment, session: Session, step: Step, draft: Draft) -> None:
 
 
 def edit(
-    env: Environment, step_id: int, *, letter: Letter | None = None, file: str = "", after: timedelta | None = None
+    env: Environment,
+    step_id: int,
+    *,
+    letter: Letter | None = None,
+    file: str = "",
+    after: timedelta | None = None,
 ) -> StepView:
-    """Changes a letter's text or its moment: for those who have not had it; nobody gets it again."""
+    """Change a letter's text or its moment: for those who have not had it; nobody gets it again."""
     with reading() as session:
         step = _find(session, step_id)
         slug, kept, file = step.mailing_list.slug, step.pictures, file or step.file
-    draft = drafts.drafted(env, _plain_letter(letter), slug, None, file, kept=kept) if letter else None
+    draft = (
+        drafts.drafted(env, _plain_letter(letter), slug, None, file, kept=kept) if letter else None
+    )
     with transaction() as session:
         step = _find(session, step_id)
         if draft:
@@ -129,7 +159,10 @@ def edit(
 
 
 def remove(env: Environment, step_id: int) -> StepView:
-    """Takes a letter out of its series; what waits in the outbox is not sent. That somebody had it stays on record."""
+    """Take a letter out of its series; what waits in the outbox is not sent.
+
+    That somebody had it stays on record.
+    """
     with transaction() as session:
         step = _find(session, step_id)
         step.removed_at = env.now
@@ -138,22 +171,29 @@ def remove(env: Environment, step_id: int) -> StepView:
 
 def ls(slug: str | None = None) -> list[StepView]:
     """A list's series, or every list's, in order."""
-    query = select(Step).join(MailingList).where(Step.removed_at.is_(None))
-    query = query.order_by(MailingList.slug, Step.after_seconds, Step.id)
+    query = select(SeriesLetter).join(MailingList).where(SeriesLetter.removed_at.is_(None))
+    query = query.order_by(MailingList.slug, SeriesLetter.after_seconds, SeriesLetter.id)
     with reading() as session:
         return [
-            _view(session, step) for step in session.scalars(query.where(MailingList.slug == slug) if slug else query)
+            _view(session, step)
+            for step in session.scalars(query.where(MailingList.slug == slug) if slug else query)
         ]
 
 
 def show(step_id: int) -> StepView:
-    """One letter of a series. Raises `NotFound`."""
+    """One letter of a series.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         return _view(session, _find(session, step_id))
 
 
 def number_of(which: int | Path, slug: str | None = None) -> int:
-    """The number of the letter made of a file; a number is itself. Raises `NotFound`, `Refused` for several."""
+    """The number of the letter made of a file; a number is itself.
+
+    Raises `NotFound`, `Refused` for several.
+    """
     if not isinstance(which, Path):
         return which
     found = [row.id for row in ls(slug) if row.file == str(which.resolve())[:1000]]
@@ -161,7 +201,9 @@ def number_of(which: int | Path, slug: str | None = None) -> int:
         return found[0]
     if found:
         raise Refused(f"{which} is letter {' and '.join(map(str, found))}", hint="say which number")
-    raise NotFound(f"no series has a letter of {which}", hint=f"`newsletter series add {which}` adds it")
+    raise NotFound(
+        f"no series has a letter of {which}", hint=f"`newsletter series add {which}` adds it"
+    )
 
 
 def text_of(step_id: int) -> tuple[str, str]:
@@ -171,37 +213,59 @@ def text_of(step_id: int) -> tuple[str, str]:
         return step.source, step.file
 
 
-def _look_again(session: Session, step: Step, *, since: datetime, now: datetime) -> None:
+def _look_again(session: Session, step: SeriesLetter, *, since: datetime, now: datetime) -> None:
     """Has every reader looked at again whose moment for `step` lies after `since`."""
     begun = Subscription.series_at >= since - timedelta(seconds=step.after_seconds)
-    concerned = update(Subscription).where(Subscription.list_id == step.list_id, Subscription.status == "active", begun)
-    session.execute(concerned.values(series_due_at=now).execution_options(synchronize_session=False))
-
-
-def _steps(session: Session, list_id: int) -> list[Step]:
-    return list(session.scalars(select(Step).where(Step.list_id == list_id).order_by(Step.after_seconds, Step.id)))
-
-
-def _find(session: Session, step_id: int) -> Step:
-    found = session.get(Step, step_id)
-    if found is None or found.removed_at is not None:
-        raise NotFound(f"there is no letter {step_id} in a series", hint="see `newsletter series ls`")
-    return found
-
-
-def _view(session: Session, step: Step) -> StepView:
-    count = session.scalar(select(func.count()).where(StepTaken.step_id == step.id)) or 0
-    return StepView(
-        step.id, step.mailing_list.slug, timedelta(seconds=step.after_seconds), step.subject, count, step.file
+    concerned = update(Subscription).where(
+        Subscription.list_id == step.list_id, Subscription.status == "active", begun
+    )
+    session.execute(
+        concerned.values(series_due_at=now).execution_options(synchronize_session=False)
     )
 
 
-# ── what becomes of it ─────────────────────────────────────────────────────────────────────────────
+def _steps(session: Session, list_id: int) -> list[SeriesLetter]:
+    return list(
+        session.scalars(
+            select(SeriesLetter)
+            .where(SeriesLetter.list_id == list_id)
+            .order_by(SeriesLetter.after_seconds, SeriesLetter.id)
+        )
+    )
 
 
-def content(env: Environment, step_id: int, language: str = "") -> tuple[MailContent, Personal | None]:
-    """A letter of a series as it is mailed to readers of `language`. Raises `NotFound` where it was removed
-    meanwhile."""
+def _find(session: Session, step_id: int) -> SeriesLetter:
+    found = session.get(SeriesLetter, step_id)
+    if found is None or found.removed_at is not None:
+        raise NotFound(
+            f"there is no letter {step_id} in a series", hint="see `newsletter series ls`"
+        )
+    return found
+
+
+def _view(session: Session, step: SeriesLetter) -> StepView:
+    count = session.scalar(select(func.count()).where(SeriesLetterSent.step_id == step.id)) or 0
+    return StepView(
+        step.id,
+        step.mailing_list.slug,
+        timedelta(seconds=step.after_seconds),
+        step.subject,
+        count,
+        step.file,
+    )
+
+
+# ── what becomes of it
+# ─────────────────────────────────────────────────────────────────────────────
+
+
+def content(
+    env: Environment, step_id: int, language: str = ""
+) -> tuple[MailContent, Personal | None]:
+    """A letter of a series as it is mailed to readers of `language`.
+
+    Raises `NotFound` where it was removed meanwhile.
+    """
     with reading() as session:
         step = _find(session, step_id)
         letter, kept, shown = parse_letter(step.source), step.pictures, view(env, step.mailing_list)
@@ -211,15 +275,22 @@ def content(env: Environment, step_id: int, language: str = "") -> tuple[MailCon
 
 
 def begin(session: Session, subscription: Subscription, now: datetime) -> bool:
-    """Begins the series for a reader who has just confirmed. Returns whether its welcome letter was queued. In the
-    caller's transaction."""
+    """Begin the series for a reader who has just confirmed.
+
+    Returns whether its welcome letter was queued. In the caller's transaction.
+    """
     subscription.series_at = now
     taken = _taken(session, [subscription]).get(subscription.id, {})
-    return _advance(session, subscription, _moments(_steps(session, subscription.list_id)), taken, now)
+    return _advance(
+        session, subscription, _moments(_steps(session, subscription.list_id)), taken, now
+    )
 
 
 def advance_due(env: Environment) -> int:
-    """Queues every letter of a series whose moment has come. Returns how many."""
+    """Queue every letter of a series whose moment has come.
+
+    Returns how many.
+    """
     queued = 0
     while True:
         with transaction() as session:
@@ -230,7 +301,10 @@ def advance_due(env: Environment) -> int:
                 .limit(BATCH)
                 .with_for_update(skip_locked=True)
             ).all()
-            steps = {list_id: _moments(_steps(session, list_id)) for list_id in {row.list_id for row in due}}
+            steps = {
+                list_id: _moments(_steps(session, list_id))
+                for list_id in {row.list_id for row in due}
+            }
             taken = _taken(session, due)
             for row in due:
                 queued += _advance(session, row, steps[row.list_id], taken.get(row.id, {}), env.now)
@@ -238,15 +312,24 @@ def advance_due(env: Environment) -> int:
             return queued
 
 
-def _moments(steps: Sequence[Step]) -> list[SeriesStep]:
+def _moments(steps: Sequence[SeriesLetter]) -> list[SeriesStep]:
     return [
-        SeriesStep(step.id, timedelta(seconds=step.after_seconds), step.created_at, removed=step.removed_at is not None)
+        SeriesStep(
+            step.id,
+            timedelta(seconds=step.after_seconds),
+            step.created_at,
+            removed=step.removed_at is not None,
+        )
         for step in steps
     ]
 
 
-def _taken(session: Session, subscriptions: Sequence[Subscription]) -> dict[int, dict[int, datetime]]:
-    query = select(StepTaken).where(StepTaken.subscription_id.in_([row.id for row in subscriptions]))
+def _taken(
+    session: Session, subscriptions: Sequence[Subscription]
+) -> dict[int, dict[int, datetime]]:
+    query = select(SeriesLetterSent).where(
+        SeriesLetterSent.subscription_id.in_([row.id for row in subscriptions])
+    )
     found: dict[int, dict[int, datetime]] = {}
     for row in session.scalars(query):
         found.setdefault(row.subscription_id, {})[row.step_id] = row.at
@@ -254,9 +337,16 @@ def _taken(session: Session, subscriptions: Sequence[Subscription]) -> dict[int,
 
 
 def _advance(
-    session: Session, reader: Subscription, steps: Sequence[SeriesStep], taken: dict[int, datetime], now: datetime
+    session: Session,
+    reader: Subscription,
+    steps: Sequence[SeriesStep],
+    taken: dict[int, datetime],
+    now: datetime,
 ) -> bool:
-    """Queues a reader's next letter if it is due, and notes when to look again. Returns whether one was queued."""
+    """Queue a reader's next letter if it is due, and notes when to look again.
+
+    Returns whether one was queued.
+    """
     if reader.series_at is None or reader.status != "active":
         reader.series_due_at = None
         return False
@@ -267,12 +357,16 @@ def _advance(
     if reader.paused_until is not None and reader.paused_until > now:
         reader.series_due_at = reader.paused_until
         return False
-    if outbox.waits(session, reader.id, "series"):  # in order: not before the one before it has gone
+    if outbox.waits(
+        session, reader.id, "series"
+    ):  # in order: not before the one before it has gone
         reader.series_due_at = now + LOOK_AGAIN
         return False
     taken = {**taken, found[0]: now}
-    session.add(StepTaken(subscription_id=reader.id, step_id=found[0], at=now))
-    outbox.enqueue(session, mail="series", subscription_id=reader.id, now=now, context={"step": found[0]})
+    session.add(SeriesLetterSent(subscription_id=reader.id, step_id=found[0], at=now))
+    outbox.enqueue(
+        session, mail="series", subscription_id=reader.id, now=now, context={"step": found[0]}
+    )
     following = next_of_series(steps, begun=reader.series_at, taken=taken)
     reader.series_due_at = following[1] if following else None
     return True

@@ -1,4 +1,6 @@
-"""How an author writes down what digests look like and when they are worth sending, as columns of the list."""
+"""How an author writes down what digests look like and when they are worth sending, as columns of
+the list.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ DAYS_AT_MOST = 366
 
 
 def column(name: str, text: str) -> dict[str, object]:
-    """One setting as its column. Raises `ValueError` with what is wrong."""
+    """One setting as its column.
+
+    Raises `ValueError` with what is wrong.
+    """
     match name:
         case "min_entries":
             return {"digest_min_entries": _number(text, 1, ENTRIES_AT_MOST)}
@@ -51,8 +56,10 @@ def _one_of(text: str, words: Sequence[str]) -> str:
 
 
 def section(slug: str | None, kind: str, first: Sequence[str]) -> list[str]:
-    """Puts digests under the headings of feeds or topics (or none), those named `first` at the top. Returns all the
-    headings in order. Raises `InvalidInput`, `NotFound`."""
+    """Put digests under the headings of feeds or topics (or none), those named `first` at the top.
+
+    Returns all the headings in order. Raises `InvalidInput`, `NotFound`.
+    """
     if kind not in SECTIONS:
         raise InvalidInput({"sections": f"is none of {', '.join(SECTIONS)}"})
     with transaction() as session:
@@ -68,4 +75,6 @@ def _named(name: str, headings: Sequence[tuple[int, str]]) -> str:
     for key, title in headings:
         if wanted in (str(key), title.casefold()):
             return str(key)
-    raise NotFound(f"there is no heading {name}", hint="one of: " + ", ".join(title for _, title in headings))
+    raise NotFound(
+        f"there is no heading {name}", hint="one of: " + ", ".join(title for _, title in headings)
+    )

@@ -31,8 +31,13 @@ _MAILINGS = (
     select(Campaign.handle, Campaign.subject, Campaign.started_at)
     .join(MailingList)
     .where(MailingList.slug == bindparam("slug"))
-    .where(Campaign.started_at.is_not(None), or_(Campaign.status == "sent", Campaign.status == "sending"))
-    .where(Campaign.segment == "", Campaign.kind != "permission")  # what was for some is not for everybody
+    .where(
+        Campaign.started_at.is_not(None),
+        or_(Campaign.status == "sent", Campaign.status == "sending"),
+    )
+    .where(
+        Campaign.segment == "", Campaign.kind != "permission"
+    )  # what was for some is not for everybody
     .where(Campaign.repeats.is_(False))
     .order_by(Campaign.id.desc())
     .limit(bindparam("limit", type_=Integer))
@@ -42,8 +47,11 @@ _SCHEDULE = {"send_hour", "send_weekday", "send_monthday", "timezone"}
 
 @dataclass(frozen=True, slots=True)
 class ListView:
-    """A list and its settings. `weekday` by name; `active` and `pending` count subscriptions; suppressed
-    addresses are not among the active."""
+    """A list and its settings.
+
+    `weekday` by name; `active` and `pending` count subscriptions; suppressed addresses are not
+    among the active.
+    """
 
     slug: str
     title: str
@@ -85,21 +93,31 @@ class Mailing:
 
 
 def add(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
-    """Makes a list. `values` as in `edit`; `from` is required. Raises `InvalidInput`, `Refused`."""
+    """Make a list.
+
+    `values` as in `edit`; `from` is required. Raises `InvalidInput`, `Refused`.
+    """
     if not _SLUG.fullmatch(slug) or slug in RESERVED_SLUGS:
         raise InvalidInput({"slug": "use a–z, 0–9 and hyphens, and no name of a page of ours"})
     columns: dict[str, Any] = checked({"title": slug.replace("-", " ").title(), **values})
     if "from_email" not in columns:
         raise InvalidInput({"from": 'say who writes, like --from "Ana <ana@example.org>"'})
     offered = columns.pop("cadences", None) or list(CADENCES)
-    default = columns.pop("default_cadence", None) or ("weekly" if "weekly" in offered else offered[0])
+    default = columns.pop("default_cadence", None) or (
+        "weekly" if "weekly" in offered else offered[0]
+    )
     if default not in offered:
         raise InvalidInput({"cadence": f"{default} is not among those offered"})
     with transaction() as session:
         if session.scalar(select(MailingList.id).where(MailingList.slug == slug)) is not None:
             raise Refused(f"there is a list {slug} already", hint="choose another name")
         made = MailingList(
-            slug=slug, cadences=offered, default_cadence=default, schedule_since=env.now, created_at=env.now, **columns
+            slug=slug,
+            cadences=offered,
+            default_cadence=default,
+            schedule_since=env.now,
+            created_at=env.now,
+            **columns,
         )
         session.add(made)
         session.flush()
@@ -107,9 +125,11 @@ def add(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
 
 
 def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
-    """Changes what is given: title, description, site_url, from, reply_to, address, language, timezone, cadence,
-    cadences, hour, day, monthday, grace, min_entries, max_wait, show, order, sections, color, font, radius, logo,
-    consent. A changed schedule catches up on nothing in the past."""
+    """Change what is given: title, description, site_url, from, reply_to, address, language,
+    timezone, cadence, cadences, hour, day, monthday, grace, min_entries, max_wait, show, order,
+    sections, color, font, radius, logo, consent. A changed schedule catches up on nothing in the
+    past.
+    """
     columns = checked(values)
     with transaction() as session:
         found = find(session, slug)
@@ -128,23 +148,32 @@ def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
 def ls() -> list[ListView]:
     """Every list."""
     with reading() as session:
-        return [_view(session, row) for row in session.scalars(select(MailingList).order_by(MailingList.id))]
+        return [
+            _view(session, row)
+            for row in session.scalars(select(MailingList).order_by(MailingList.id))
+        ]
 
 
 def zones() -> dict[str, str]:
     """The time zone of each list, by its slug."""
     with reading() as session:
-        return {row.slug: row.timezone for row in session.execute(select(MailingList.slug, MailingList.timezone))}
+        return {
+            row.slug: row.timezone
+            for row in session.execute(select(MailingList.slug, MailingList.timezone))
+        }
 
 
 def show(slug: str) -> ListView:
-    """One list. Raises `NotFound`."""
+    """One list.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         return _view(session, find(session, slug))
 
 
 def remove(slug: str) -> ListView:
-    """Removes a list with its feeds, subscriptions and campaigns."""
+    """Remove a list with its feeds, subscriptions and campaigns."""
     with transaction() as session:
         found = find(session, slug)
         shown = _view(session, found)
@@ -165,7 +194,10 @@ def mailings_of(session: Session, slug: str, *, limit: int) -> tuple[Mailing, ..
 
 
 def find(session: Session, slug: str) -> MailingList:
-    """A list by its slug. Raises `NotFound`."""
+    """A list by its slug.
+
+    Raises `NotFound`.
+    """
     found: MailingList | None = session.scalar(select(MailingList).where(MailingList.slug == slug))
     if found is None:
         raise NotFound(f"there is no list {slug}", hint="see `newsletter list ls`")
@@ -173,7 +205,10 @@ def find(session: Session, slug: str) -> MailingList:
 
 
 def checked(values: Mapping[str, object]) -> dict[str, Any]:
-    """Settings as an author writes them, as columns. Raises `InvalidInput` with all that is wrong."""
+    """Settings as an author writes them, as columns.
+
+    Raises `InvalidInput` with all that is wrong.
+    """
     columns: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for name, value in values.items():
@@ -181,7 +216,11 @@ def checked(values: Mapping[str, object]) -> dict[str, Any]:
             try:
                 columns.update(_column(name, value))
             except (InvalidInput, ValueError, ZoneInfoNotFoundError, OSError) as error:
-                problems[name] = next(iter(error.fields.values())) if isinstance(error, InvalidInput) else str(error)
+                problems[name] = (
+                    next(iter(error.fields.values()))
+                    if isinstance(error, InvalidInput)
+                    else str(error)
+                )
     if problems:
         raise InvalidInput(problems)
     return columns
@@ -192,7 +231,10 @@ def _column(name: str, value: object) -> dict[str, object]:
     match name:
         case "from":
             display, email = parseaddr(text)
-            return {"from_name": plain(display, limit=200), "from_email": parse_address(email, field=name).email}
+            return {
+                "from_name": plain(display, limit=200),
+                "from_email": parse_address(email, field=name).email,
+            }
         case "reply_to":
             return {"reply_to": parse_address(text, field=name).email if text else ""}
         case "address":
@@ -212,7 +254,10 @@ def _column(name: str, value: object) -> dict[str, object]:
         case "cadence":
             return {"default_cadence": _cadence(text)}
         case "cadences":
-            return {"cadences": [_cadence(word) for word in text.replace(",", " ").split()] or list(CADENCES)}
+            return {
+                "cadences": [_cadence(word) for word in text.replace(",", " ").split()]
+                or list(CADENCES)
+            }
         case "hour":
             return {"send_hour": _within(text, 0, 23)}
         case "day":
@@ -246,7 +291,9 @@ def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"{text or 'that'} is no time zone; use a name like Europe/Berlin") from None
+        raise ValueError(
+            f"{text or 'that'} is no time zone; use a name like Europe/Berlin"
+        ) from None
     return text
 
 
@@ -270,7 +317,9 @@ def _within(text: str, low: int, high: int) -> int:
 
 def _view(session: Session, row: MailingList) -> ListView:
     query = select(Subscription.status, func.count()).where(Subscription.list_id == row.id)
-    counts = {status: int(count) for status, count in session.execute(query.group_by(Subscription.status))}
+    counts = {
+        status: int(count) for status, count in session.execute(query.group_by(Subscription.status))
+    }
     active = counts.get(SubscriptionStatus.ACTIVE, 0) - count_suppressed(session, row.id)
     return ListView(
         slug=row.slug,

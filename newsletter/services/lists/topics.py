@@ -25,7 +25,10 @@ TOPICS_AT_MOST = 40
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A topic as a form offers it. `field` is the name of its checkbox's value."""
+    """A topic as a form offers it.
+
+    `field` is the name of its checkbox's value.
+    """
 
     id: int
     name: str
@@ -42,7 +45,8 @@ class TopicView:
     readers: int
 
 
-# ── for readers ────────────────────────────────────────────────────────────────────────────────────
+# ── for readers
+# ────────────────────────────────────────────────────────────────────────────────────
 
 
 def topics_of(session: Session, list_id: int) -> tuple[Offer, ...]:
@@ -51,7 +55,10 @@ def topics_of(session: Session, list_id: int) -> tuple[Offer, ...]:
 
 
 def offered(slug: str) -> tuple[Offer, ...]:
-    """The same, for a door. Raises `NotFound`."""
+    """The same, for a door.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         return topics_of(session, find_list(session, slug).id)
 
@@ -64,8 +71,11 @@ def chosen_topics(session: Session, subscription: Subscription) -> tuple[Offer, 
 
 
 def choose_topics(session: Session, subscription: Subscription, wanted: Iterable[object]) -> bool:
-    """Sets a reader's topics, by id or name, and says whether that changed anything. All or none of them: everything,
-    also what will be added. What is owed already goes by the new choice. Raises `InvalidInput` for an unknown one."""
+    """Set a reader's topics, by id or name, and says whether that changed anything.
+
+    All or none of them: everything, also what will be added. What is owed already goes by the new
+    choice. Raises `InvalidInput` for an unknown one.
+    """
     chosen = choice(topics_of(session, subscription.list_id), wanted)
     changed = subscription.topics != chosen
     subscription.topics = chosen
@@ -73,8 +83,13 @@ def choose_topics(session: Session, subscription: Subscription, wanted: Iterable
 
 
 def choice(offers: Sequence[Offer], wanted: Iterable[object]) -> str:
-    """What a form says, as it is stored (`Subscription.topics`). Raises `InvalidInput`."""
-    known = {str(offer.id): offer.id for offer in offers} | {offer.name.casefold(): offer.id for offer in offers}
+    """What a form says, as it is stored (`Subscription.topics`).
+
+    Raises `InvalidInput`.
+    """
+    known = {str(offer.id): offer.id for offer in offers} | {
+        offer.name.casefold(): offer.id for offer in offers
+    }
     words = [plain(word, limit=80).casefold() for word in wanted]
     if any(word not in known for word in words if word):
         raise InvalidInput({"topics": Text("Please choose one of those offered.")})
@@ -83,18 +98,27 @@ def choice(offers: Sequence[Offer], wanted: Iterable[object]) -> str:
 
 
 def listed(said: object) -> list[object]:
-    """The topics a form or JSON names, one by one: nothing, one, or a list. Raises `InvalidInput`."""
+    """The topics a form or JSON names, one by one: nothing, one, or a list.
+
+    Raises `InvalidInput`.
+    """
     found = list(said) if isinstance(said, list | tuple) else [] if said in (None, "") else [said]
     if not all(isinstance(each, str) for each in found):
         raise InvalidInput({"topics": Text("Please choose one of those offered.")})
     return found
 
 
-# ── for authors ────────────────────────────────────────────────────────────────────────────────────
+# ── for authors
+# ────────────────────────────────────────────────────────────────────────────────────
 
 
-def add(slug: str | None, name: str, *, categories: Sequence[str] = (), feeds: Sequence[str] = ()) -> TopicView:
-    """Makes a topic, or adds categories and feeds (by number or address) to one. Raises `InvalidInput`, `NotFound`."""
+def add(
+    slug: str | None, name: str, *, categories: Sequence[str] = (), feeds: Sequence[str] = ()
+) -> TopicView:
+    """Make a topic, or adds categories and feeds (by number or address) to one.
+
+    Raises `InvalidInput`, `NotFound`.
+    """
     title = plain(name, limit=80)
     if not title or title.isdecimal():
         raise InvalidInput({"name": "give the topic a name"})
@@ -113,7 +137,11 @@ def add(slug: str | None, name: str, *, categories: Sequence[str] = (), feeds: S
 
 
 def _extend(
-    session: Session, mailing_list: MailingList, topic: Topic, categories: Sequence[str], feeds: Sequence[str]
+    session: Session,
+    mailing_list: MailingList,
+    topic: Topic,
+    categories: Sequence[str],
+    feeds: Sequence[str],
 ) -> None:
     names = {source.category for source in topic.sources} | {None}
     numbers = {source.feed_id for source in topic.sources}
@@ -123,14 +151,19 @@ def _extend(
     for which in feeds:
         feed = find_feed(session, which)
         if feed.list_id != mailing_list.id:
-            raise NotFound(f"{mailing_list.slug} has no feed {which}", hint="see `newsletter feed ls`")
+            raise NotFound(
+                f"{mailing_list.slug} has no feed {which}", hint="see `newsletter feed ls`"
+            )
         if feed.id not in numbers:
             topic.sources.append(TopicSource(feed_id=feed.id))
             numbers.add(feed.id)
 
 
 def remove(slug: str | None, name: str) -> int:
-    """Removes a topic. Returns how many readers had chosen nothing else, and so get everything again."""
+    """Remove a topic.
+
+    Returns how many readers had chosen nothing else, and so get everything again.
+    """
     with transaction() as session:
         mailing_list = find_list(session, slug)
         topic = _find(session, mailing_list, name)
@@ -145,12 +178,16 @@ def remove(slug: str | None, name: str) -> int:
 
 
 def order(slug: str | None, names: Sequence[str]) -> list[TopicView]:
-    """Puts the topics named first, in that order; the others follow as they were."""
+    """Put the topics named first, in that order; the others follow as they were."""
     with transaction() as session:
         mailing_list = find_list(session, slug)
         first = [_find(session, mailing_list, name).id for name in names]
         topics = _ordered(session, mailing_list.id)
-        topics.sort(key=lambda topic: first.index(topic.id) if topic.id in first else len(first) + topic.position)
+        topics.sort(
+            key=lambda topic: (
+                first.index(topic.id) if topic.id in first else len(first) + topic.position
+            )
+        )
         for position, topic in enumerate(topics):
             topic.position = position
         session.flush()

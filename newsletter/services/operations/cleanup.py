@@ -22,17 +22,28 @@ WAITING_AT_ONCE = 500
 
 
 def tidy(env: Environment) -> None:
-    """Deletes unconfirmed subscriptions after 14 days, with subscribers who are left with none (who had left before
-    and asked again in vain has left again), and old counters; cuts old evidence's IP addresses to their network."""
+    """Delete unconfirmed subscriptions after 14 days, with subscribers who are left with none (who
+    had left before and asked again in vain has left again), and old counters; cuts old evidence's
+    IP addresses to their network.
+    """
     now = env.now
     with transaction() as session:
-        old = (Subscription.status == "pending", Subscription.confirmation_at < now - UNCONFIRMED_FOR)
+        old = (
+            Subscription.status == "pending",
+            Subscription.confirmation_at < now - UNCONFIRMED_FOR,
+        )
         session.execute(delete(Subscription).where(*old, Subscription.confirmed_at.is_(None)))
         session.execute(update(Subscription).where(*old).values(status="unsubscribed"))
-        session.execute(delete(SubscriptionRequest).where(SubscriptionRequest.created_at < now - UNCONFIRMED_FOR))
+        session.execute(
+            delete(SubscriptionRequest).where(
+                SubscriptionRequest.created_at < now - UNCONFIRMED_FOR
+            )
+        )
         mailboxes.delete_old_mailboxes(session, now)
         alone = ~exists(select(Subscription.id).where(Subscription.subscriber_id == Subscriber.id))
-        session.execute(delete(Subscriber).where(alone, Subscriber.created_at < now - UNCONFIRMED_FOR))
+        session.execute(
+            delete(Subscriber).where(alone, Subscriber.created_at < now - UNCONFIRMED_FOR)
+        )
         address_change.tidy(env, session)
         delete_old_events(session, now)
         before = (now - COUNTERS_FOR).timestamp()

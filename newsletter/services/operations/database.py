@@ -47,7 +47,9 @@ def upgrade(url: str) -> None:
     try:
         command.upgrade(_config(url), "head")
     except DBAPIError as error:
-        raise DatabaseError(f"the database cannot be upgraded: {reason(error)}", hint=_where(url)) from None
+        raise DatabaseError(
+            f"the database cannot be upgraded: {reason(error)}", hint=_where(url)
+        ) from None
     except CommandError as error:
         raise wrong_revision(_revision_at(url)) from error
 
@@ -63,20 +65,29 @@ def _where(url: str) -> str:
 
 
 def revision() -> str | None:
-    """The revision the database is at, None where it holds no tables of ours. Raises `DatabaseError`."""
+    """The revision the database is at, None where it holds no tables of ours.
+
+    Raises `DatabaseError`.
+    """
     try:
         with db.engine.connect() as connection:
             return MigrationContext.configure(connection).get_current_revision()
     except (DBAPIError, sqlite3.DatabaseError) as error:
         said = reason(error) if isinstance(error, DBAPIError) else str(error)
-        raise DatabaseError(f"the database cannot be opened: {said}", hint=_where(str(db.engine.url))) from None
+        raise DatabaseError(
+            f"the database cannot be opened: {said}", hint=_where(str(db.engine.url))
+        ) from None
 
 
 def require_current() -> None:
-    """Refuses to work on a database that is missing, older or newer than the program, or broken (D06)."""
+    """Refuse to work on a database that is missing, older or newer than the program, or broken
+    (D06).
+    """
     file = db.engine.url.database
     if db.engine.dialect.name == "sqlite" and file and not Path(file).exists():
-        raise DatabaseError(f"there is no database at {file}", hint=f"`newsletter init` makes one; or {UPGRADE}")
+        raise DatabaseError(
+            f"there is no database at {file}", hint=f"`newsletter init` makes one; or {UPGRADE}"
+        )
     found = revision()
     if found == newest():
         return
@@ -93,8 +104,12 @@ def wrong_revision(revision: str, *, subject: str = "the database") -> DatabaseE
             hint="export your subscribers with that version, then import them with this one",
         )
     if revision in known_revisions():
-        return DatabaseError(f"{subject} is older than this program", hint=f"back it up, then {UPGRADE}")
-    return DatabaseError(f"{subject} belongs to a newer version of newsletter", hint="install that version")
+        return DatabaseError(
+            f"{subject} is older than this program", hint=f"back it up, then {UPGRADE}"
+        )
+    return DatabaseError(
+        f"{subject} belongs to a newer version of newsletter", hint="install that version"
+    )
 
 
 def known_revisions() -> set[str]:
@@ -112,7 +127,10 @@ def close() -> None:
 
 
 def sqlite_file(url: str) -> Path:
-    """Return the file of an SQLite database. Raises `Refused` for PostgreSQL, which has tools of its own."""
+    """Return the file of an SQLite database.
+
+    Raises `Refused` for PostgreSQL, which has tools of its own.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         plain = "DATABASE" if parsed.password else url.replace("+psycopg", "", 1)
@@ -122,9 +140,11 @@ def sqlite_file(url: str) -> Path:
 
 
 def backup(url: str, target: Path) -> None:
-    """Write a consistent copy of an SQLite database of any revision, while it is in use, to a new file.
+    """Write a consistent copy of an SQLite database of any revision, while it is in use, to a new
+    file.
 
-    Raises `Refused` where `target` exists, `DatabaseError` where there is nothing to copy or no room.
+    Raises `Refused` where `target` exists, `DatabaseError` where there is nothing to copy or no
+    room.
     """
     source = sqlite_file(url)
     if target.exists():
@@ -140,4 +160,6 @@ def backup(url: str, target: Path) -> None:
         part.rename(target)
     except (OSError, sqlite3.Error) as error:
         part.unlink(missing_ok=True)
-        raise DatabaseError(f"the copy could not be written: {error}", hint="is there space left?") from None
+        raise DatabaseError(
+            f"the copy could not be written: {error}", hint="is there space left?"
+        ) from None

@@ -12,27 +12,58 @@ from newsletter.services.checks import Check, Verdict
 from newsletter.services.runtime import Environment
 
 FREE = frozenset(
-    {"gmail.com", "googlemail.com", "yahoo.com", "outlook.com", "hotmail.com", "live.com", "gmx.de", "gmx.net",
-     "web.de",     "icloud.com", "me.com", "aol.com", "proton.me", "protonmail.com"}
-)  # fmt: skip
+    {
+        "gmail.com",
+        "googlemail.com",
+        "yahoo.com",
+        "outlook.com",
+        "hotmail.com",
+        "live.com",
+        "gmx.de",
+        "gmx.net",
+        "web.de",
+        "icloud.com",
+        "me.com",
+        "aol.com",
+        "proton.me",
+        "protonmail.com",
+    }
+)
 LOCAL = ("localhost", "127.0.0.1", "::1")
-WHY_SPF = "Gmail, Yahoo and Microsoft refuse mail from domains that neither SPF nor DKIM vouches for"
-WHY_DKIM = "Gmail, Yahoo and Microsoft want bulk mail signed by its domain; DMARC and one-click rest on it"
+WHY_SPF = (
+    "Gmail, Yahoo and Microsoft refuse mail from domains that neither SPF nor DKIM vouches for"
+)
+WHY_DKIM = (
+    "Gmail, Yahoo and Microsoft want bulk mail signed by its domain; DMARC and one-click rest on it"
+)
 WHY_DMARC = "Gmail, Yahoo and Microsoft refuse bulk mail from a domain without a policy"
 WHY_MX = "receivers doubt a sender who cannot be answered, and bounces get lost"
 WHY_RDNS = "Gmail and others refuse mail from an address whose name does not lead back to it"
 # What providers ask to be included, by the host that takes the mail.
 INCLUDES = {
-    "amazonaws.com": "amazonses.com", "mailgun.org": "mailgun.org", "sendgrid.net": "sendgrid.net",
-    "postmarkapp.com": "spf.mtasv.net", "mailjet.com": "spf.mailjet.com", "brevo.com": "spf.brevo.com",
-    "sendinblue.com": "spf.brevo.com", "gmail.com": "_spf.google.com", "google.com": "_spf.google.com",
-    "office365.com": "spf.protection.outlook.com", "fastmail.com": "spf.messagingengine.com",
-    "migadu.com": "spf.migadu.com", "mailbox.org": "mailbox.org", "zoho.com": "zoho.com", "zoho.eu": "zoho.eu",
-    "mandrillapp.com": "spf.mandrillapp.com", "sparkpostmail.com": "_spf.sparkpostmail.com",
-}  # fmt: skip
+    "amazonaws.com": "amazonses.com",
+    "mailgun.org": "mailgun.org",
+    "sendgrid.net": "sendgrid.net",
+    "postmarkapp.com": "spf.mtasv.net",
+    "mailjet.com": "spf.mailjet.com",
+    "brevo.com": "spf.brevo.com",
+    "sendinblue.com": "spf.brevo.com",
+    "gmail.com": "_spf.google.com",
+    "google.com": "_spf.google.com",
+    "office365.com": "spf.protection.outlook.com",
+    "fastmail.com": "spf.messagingengine.com",
+    "migadu.com": "spf.migadu.com",
+    "mailbox.org": "mailbox.org",
+    "zoho.com": "zoho.com",
+    "zoho.eu": "zoho.eu",
+    "mandrillapp.com": "spf.mandrillapp.com",
+    "sparkpostmail.com": "_spf.sparkpostmail.com",
+}
 
 
-def sender(env: Environment, domain: str, *, selector: str = "", sample: dkim.Sample | None = None) -> Iterator[Check]:
+def sender(
+    env: Environment, domain: str, *, selector: str = "", sample: dkim.Sample | None = None
+) -> Iterator[Check]:
     """Every check of a domain that a list is sent from."""
     if domain in FREE:
         hint = "write from an address of a domain of your own"
@@ -41,7 +72,10 @@ def sender(env: Environment, domain: str, *, selector: str = "", sample: dkim.Sa
         return
     if reserved(domain):
         yield Check(
-            "from", "warn", f"{domain} is a name for examples; nobody can answer it", "use a domain of your own"
+            "from",
+            "warn",
+            f"{domain} is a name for examples; nobody can answer it",
+            "use a domain of your own",
         )
         return
     ask = env.resolver
@@ -56,7 +90,9 @@ def asked(id_: str, domain: str, look: Callable[[], Iterator[Check]]) -> Iterato
     try:
         yield from list(look())
     except CouldNotAsk as error:
-        yield Check(id_, "unknown", f"{domain}: could not ask: {error.message}", "look again with a network")
+        yield Check(
+            id_, "unknown", f"{domain}: could not ask: {error.message}", "look again with a network"
+        )
 
 
 def servers(env: Environment) -> list[str]:
@@ -83,7 +119,14 @@ def _spf(env: Environment, domain: str, ask: Resolver) -> Iterator[Check]:
 def _spf_terms(env: Environment) -> str:
     terms = []
     for host in servers(env):
-        known = next((include for end, include in INCLUDES.items() if host == end or host.endswith(f".{end}")), None)
+        known = next(
+            (
+                include
+                for end, include in INCLUDES.items()
+                if host == end or host.endswith(f".{end}")
+            ),
+            None,
+        )
         terms.append(f"include:{known}" if known else "mx" if host in LOCAL else f"a:{host}")
     return " ".join(dict.fromkeys(terms))
 
@@ -95,7 +138,9 @@ def _dkim(domain: str, selector: str, sample: dkim.Sample | None, ask: Resolver)
     keys = [dkim.examine(domain, selector, ask)] if selector else dkim.usual(domain, ask)
     keys = [key for key in keys if key.record] or keys
     if not keys:
-        hint = "say which it is: --selector NAME; or --sample MAIL.eml, a mail of yours as it arrived"
+        hint = (
+            "say which it is: --selector NAME; or --sample MAIL.eml, a mail of yours as it arrived"
+        )
         yield Check("dkim", "unknown", f"{domain}: no key at a usual selector", hint, WHY_DKIM)
     for key in keys:
         yield _key(domain, key)
@@ -106,7 +151,12 @@ def _key(domain: str, key: dkim.Key) -> Check:
     if not key.record:
         record = f'{name}. TXT "v=DKIM1; k=rsa; p=(the public key of your mail server or provider)"'
         return Check(
-            "dkim", "bad", f"there is no key at {name}", "publish what your server signs with", WHY_DKIM, record
+            "dkim",
+            "bad",
+            f"there is no key at {name}",
+            "publish what your server signs with",
+            WHY_DKIM,
+            record,
         )
     if wrong := key.problems + key.notes:
         verdict: Verdict = "bad" if key.problems else "warn"
@@ -115,19 +165,33 @@ def _key(domain: str, key: dkim.Key) -> Check:
 
 
 def _sampled(domain: str, sample: dkim.Sample, ask: Resolver) -> Iterator[Check]:
-    """What a mail that was sent shows: signed for this domain, with a key that is there, over the one-click headers."""
-    ours = [each for each in sample.signatures if each.domain and dmarc.aligned(each.domain, domain, ask)]
+    """What a mail that was sent shows: signed for this domain, with a key that is there, over the
+    one-click headers.
+    """
+    ours = [
+        each
+        for each in sample.signatures
+        if each.domain and dmarc.aligned(each.domain, domain, ask)
+    ]
     if not ours:
         others = ", ".join(each.domain for each in sample.signatures) or "nobody"
         hint = f"have your server or provider sign as {domain}"
-        yield Check("dkim", "bad", f"the sample is signed by {others}, not by {domain}", hint, WHY_DKIM)
+        yield Check(
+            "dkim", "bad", f"the sample is signed by {others}, not by {domain}", hint, WHY_DKIM
+        )
     for signature in ours:
         yield _key(signature.domain, dkim.examine(signature.domain, signature.selector, ask))
         missing = [name for name in dkim.MUST_SIGN if name not in signature.signed]
         if missing:
             hint = "tell the signer to cover both List-Unsubscribe headers"
             why = "without it Gmail shows no button to unsubscribe, and readers press spam (RFC 8058 §3.1)"
-            yield Check("dkim_headers", "bad", f"the sample's signature leaves out {', '.join(missing)}", hint, why)
+            yield Check(
+                "dkim_headers",
+                "bad",
+                f"the sample's signature leaves out {', '.join(missing)}",
+                hint,
+                why,
+            )
 
 
 def _dmarc(domain: str, ask: Resolver) -> Iterator[Check]:
@@ -135,27 +199,47 @@ def _dmarc(domain: str, ask: Resolver) -> Iterator[Check]:
     record = f'_dmarc.{domain}. TXT "v=DMARC1; p=none; rua=mailto:dmarc@{domain}"'
     if not found.record:
         said = "; ".join(found.problems) or f"{domain} has no DMARC policy"
-        yield Check("dmarc", "bad", said, "publish one; p=none is enough to begin with", WHY_DMARC, record)
+        yield Check(
+            "dmarc", "bad", said, "publish one; p=none is enough to begin with", WHY_DMARC, record
+        )
     elif found.problems:
         yield Check(
-            "dmarc", "warn", f"_dmarc.{found.at}: {'; '.join(found.problems)}", f"mend {found.record}", WHY_DMARC
+            "dmarc",
+            "warn",
+            f"_dmarc.{found.at}: {'; '.join(found.problems)}",
+            f"mend {found.record}",
+            WHY_DMARC,
         )
     else:
         yield Check("dmarc", "good", f"_dmarc.{found.at}: p={found.policy} holds for {domain}")
 
 
 def mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:
-    """Whether mail to a domain can arrive."""
+    """Tell whether mail to a domain can arrive."""
     found = ask(domain, "MX")
     if found and all(null(entry) for entry in found):
-        yield Check(id_, "bad", f"{domain} says that it takes no mail (null MX)", "use an address that is read", WHY_MX)
+        yield Check(
+            id_,
+            "bad",
+            f"{domain} says that it takes no mail (null MX)",
+            "use an address that is read",
+            WHY_MX,
+        )
     elif found:
         yield Check(id_, "good", f"{domain}: mail goes to {found[0].split()[-1]}")
     elif ask(domain, "A") or ask(domain, "AAAA"):
-        yield Check(id_, "warn", f"{domain} has no MX record; mail goes to the host itself", "publish one", WHY_MX)
+        yield Check(
+            id_,
+            "warn",
+            f"{domain} has no MX record; mail goes to the host itself",
+            "publish one",
+            WHY_MX,
+        )
     else:
         record = f"{domain}. MX 10 mail.{domain}."
-        yield Check(id_, "bad", f"mail to {domain} goes nowhere", "publish where it goes", WHY_MX, record)
+        yield Check(
+            id_, "bad", f"mail to {domain} goes nowhere", "publish where it goes", WHY_MX, record
+        )
 
 
 def names(env: Environment, host: str) -> Iterator[Check]:
@@ -163,7 +247,11 @@ def names(env: Environment, host: str) -> Iterator[Check]:
     if host in LOCAL or not env.settings.smtp.url:
         return
     if not any(server in LOCAL for server in servers(env)):
-        yield Check("rdns", "good", "your provider's servers carry the mail; their names are the provider's business")
+        yield Check(
+            "rdns",
+            "good",
+            "your provider's servers carry the mail; their names are the provider's business",
+        )
         return
     yield from asked("rdns", host, lambda: _rdns(host, env.resolver))
 
@@ -172,7 +260,14 @@ def _rdns(host: str, ask: Resolver) -> Iterator[Check]:
     addresses = [*ask(host, "A"), *ask(host, "AAAA")]
     if not addresses:
         hint = "the server on this machine greets others with this name: publish its address"
-        yield Check("helo", "bad", f"{host} has no address", hint, WHY_RDNS, f"{host}. A (this machine's address)")
+        yield Check(
+            "helo",
+            "bad",
+            f"{host} has no address",
+            hint,
+            WHY_RDNS,
+            f"{host}. A (this machine's address)",
+        )
         return
     for address in addresses:
         back = ask(address, "PTR")
@@ -181,6 +276,12 @@ def _rdns(host: str, ask: Resolver) -> Iterator[Check]:
             yield Check("rdns", "bad", f"{address} has no name", hint, WHY_RDNS)
         elif not any(address in ask(name, "AAAA" if ":" in address else "A") for name in back):
             hint = f"publish {address} for {back[0]}, or have the address named {host}"
-            yield Check("rdns", "bad", f"{address} is named {back[0]}, which leads elsewhere", hint, WHY_RDNS)
+            yield Check(
+                "rdns",
+                "bad",
+                f"{address} is named {back[0]}, which leads elsewhere",
+                hint,
+                WHY_RDNS,
+            )
         else:
             yield Check("rdns", "good", f"{address} and {back[0]} lead to each other")

@@ -33,11 +33,21 @@ SMTP_SECONDS = 10.0
 
 
 def examine(env: Environment, *, selector: str = "", sample: bytes | None = None) -> list[Check]:
-    """Every check, in the order in which they matter. `selector` and `sample` (a mail that was sent) say how mail is
-    signed, for DKIM. Raises nothing for what is wrong: that is what it is for."""
+    """Every check, in the order in which they matter.
+
+    `selector` and `sample` (a mail that was sent) say how mail is signed, for DKIM. Raises nothing
+    for what is wrong: that is what it is for.
+    """
     parts: tuple[Callable[[Environment], Iterator[Check]], ...] = (
-        _settings, _database, _files, _disk, _clock, _base_url, _lists, _smtp,
-    )  # fmt: skip
+        _settings,
+        _database,
+        _files,
+        _disk,
+        _clock,
+        _base_url,
+        _lists,
+        _smtp,
+    )
     found = [check for part in parts for check in part(env)]
     signed = dkim.sample(sample) if sample is not None else None
     for domain in _domains():
@@ -51,7 +61,9 @@ def _settings(env: Environment) -> Iterator[Check]:
     yield Check("settings", "good", f"read from {env.settings.folder}")
     if installation.find_key_state(env) == "foreign":
         why = "nobody can unsubscribe by the mails they have, or confirm"
-        yield Check("secret_key", "bad", installation.FOREIGN_KEY, installation.FOREIGN_KEY_HINT, why)
+        yield Check(
+            "secret_key", "bad", installation.FOREIGN_KEY, installation.FOREIGN_KEY_HINT, why
+        )
     else:
         yield Check("secret_key", "good", "signs this installation's links")
     if hold := installation.find_hold():
@@ -65,23 +77,41 @@ def _database(env: Environment) -> Iterator[Check]:
 
 
 def _files(env: Environment) -> Iterator[Check]:
-    """Look for files with personal data, or with the key that opens every link, that others can read."""
+    """Look for files with personal data, or with the key that opens every link, that others can
+    read.
+    """
     files = [env.settings.folder / DEFAULT_FILE]
     url = make_url(env.settings.database_url)
     if url.get_backend_name() == "sqlite":
         database = Path(str(url.database))
-        files += [database, *side_files(database), *sorted(database.parent.glob(f"{database.name}.before-restore*"))]
+        files += [
+            database,
+            *side_files(database),
+            *sorted(database.parent.glob(f"{database.name}.before-restore*")),
+        ]
     exposed = [str(file) for file in files if is_exposed(file)]
     if exposed:
-        why = "every address is in the database, and the settings hold the key that opens every link"
-        yield Check("files", "bad", f"others can read {', '.join(exposed)}", f"chmod 600 {' '.join(exposed)}", why)
+        why = (
+            "every address is in the database, and the settings hold the key that opens every link"
+        )
+        yield Check(
+            "files",
+            "bad",
+            f"others can read {', '.join(exposed)}",
+            f"chmod 600 {' '.join(exposed)}",
+            why,
+        )
     else:
         yield Check("files", "good", "only their owner can read them")
 
 
 def _disk(env: Environment) -> Iterator[Check]:
     url = make_url(env.settings.database_url)
-    folder = Path(url.database or ".").parent if url.get_backend_name() == "sqlite" else env.settings.folder
+    folder = (
+        Path(url.database or ".").parent
+        if url.get_backend_name() == "sqlite"
+        else env.settings.folder
+    )
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
@@ -104,7 +134,9 @@ def _clock(env: Environment) -> Iterator[Check]:
     off = abs(env.now.timestamp() - theirs)
     if off > CLOCK_OFF.total_seconds():
         why = "links would expire, and digests go out, at the wrong time"
-        yield Check("clock", "bad", f"it differs from the database's by {off:.0f} s", "set both by NTP", why)
+        yield Check(
+            "clock", "bad", f"it differs from the database's by {off:.0f} s", "set both by NTP", why
+        )
     else:
         yield Check("clock", "good", f"{env.now:%Y-%m-%d %H:%M:%S} UTC, as the database has it")
 
@@ -114,18 +146,26 @@ def _base_url(env: Environment) -> Iterator[Check]:
     why = "mail programs offer their button to unsubscribe only for https (RFC 8058 §3.1)"
     if parts.hostname in dns_checks.LOCAL:
         yield Check(
-            "base_url", "warn", "readers cannot open localhost", "set base_url to your public https address", why
+            "base_url",
+            "warn",
+            "readers cannot open localhost",
+            "set base_url to your public https address",
+            why,
         )
         return
     if parts.scheme != "https":
-        yield Check("base_url", "bad", "links in mails are not https", "set base_url to https://…", why)
+        yield Check(
+            "base_url", "bad", "links in mails are not https", "set base_url to https://…", why
+        )
         return
     yield Check("base_url", "good", url)
     yield from _reachable(env, url)
 
 
 def _reachable(env: Environment, url: str) -> Iterator[Check]:
-    """Whether the address in our mails leads here: from the outside as far as that can be seen from inside."""
+    """Tell whether the address in our mails leads here: from the outside as far as that can be seen
+    from inside.
+    """
     why = "every link in every mail begins with it, and one-click unsubscription must not be redirected (RFC 8058 §3.2)"
     hint = "does the name lead to this machine, is its certificate right, and does `newsletter serve` run behind it?"
     try:
@@ -134,7 +174,13 @@ def _reachable(env: Environment, url: str) -> Iterator[Check]:
         yield Check("one_click", "bad", f"{url} cannot be reached: {error.reason}", hint, why)
         return
     if answer.url != f"{url}/robots.txt":
-        yield Check("one_click", "bad", f"{url} redirects to {answer.url}", "set base_url to where it ends", why)
+        yield Check(
+            "one_click",
+            "bad",
+            f"{url} redirects to {answer.url}",
+            "set base_url to where it ends",
+            why,
+        )
     elif b"Disallow: /unsubscribe/" not in answer.body:
         yield Check("one_click", "bad", f"{url} answers, but it is not this program", hint, why)
     else:
@@ -150,11 +196,17 @@ def _lists(env: Environment) -> Iterator[Check]:
         if not row.postal_address:
             hint = f'newsletter list edit {row.slug} --address "…"'
             yield Check(
-                "postal_address", "warn", f"{row.slug} has no postal address", hint, "the law wants it in every mail"
+                "postal_address",
+                "warn",
+                f"{row.slug} has no postal address",
+                hint,
+                "the law wants it in every mail",
             )
         if row.zone.key != row.timezone:
             hint = f"newsletter list edit {row.slug} --timezone …; until then its hours are UTC"
-            yield Check("timezone", "bad", f"{row.slug}: this machine does not know {row.timezone}", hint)
+            yield Check(
+                "timezone", "bad", f"{row.slug}: this machine does not know {row.timezone}", hint
+            )
 
 
 def _domains() -> list[str]:
@@ -170,21 +222,43 @@ def _smtp(env: Environment) -> Iterator[Check]:
     try:
         offers = transport.probe(timeout=SMTP_SECONDS)
     except TransportError as error:
-        yield Check("smtp", "bad", error.message, error.hint, "until then nothing is sent; it all waits in the queue")
+        yield Check(
+            "smtp",
+            "bad",
+            error.message,
+            error.hint,
+            "until then nothing is sent; it all waits in the queue",
+        )
         return
-    yield Check("smtp", "good", "connects, and takes the user and password" if _has_user(env) else "connects")
+    yield Check(
+        "smtp",
+        "good",
+        "connects, and takes the user and password" if _has_user(env) else "connects",
+    )
     size = offers.get("size", "")
     if "pipelining" in offers:
         yield Check("pipelining", "good", "is offered")
     else:
-        yield Check("pipelining", "warn", "is not offered", why="each message waits for each answer: sending is slower")
+        yield Check(
+            "pipelining",
+            "warn",
+            "is not offered",
+            why="each message waits for each answer: sending is slower",
+        )
     if size.isdecimal() and 0 < int(size) < 1_000_000:
-        yield Check("size", "warn", f"the server takes {int(size):,} bytes a message", "a digest may be larger")
+        yield Check(
+            "size",
+            "warn",
+            f"the server takes {int(size):,} bytes a message",
+            "a digest may be larger",
+        )
     else:
         yield Check(
             "size",
             "good",
-            f"up to {int(size):,} bytes a message" if size.isdecimal() and int(size) else "no limit said",
+            f"up to {int(size):,} bytes a message"
+            if size.isdecimal() and int(size)
+            else "no limit said",
         )
 
 
@@ -200,10 +274,18 @@ def _bounces(env: Environment) -> Iterator[Check]:
     address = env.settings.bounces.address
     if not address:
         hint = "set bounces.address to a mailbox of your own, and bounces.mailbox to read it"
-        yield Check("bounces", "warn", "returned mail is not read", hint, "addresses that are gone go on being mailed")
+        yield Check(
+            "bounces",
+            "warn",
+            "returned mail is not read",
+            hint,
+            "addresses that are gone go on being mailed",
+        )
         return
     domain = address.rpartition("@")[2]
-    yield from dns_checks.asked("bounces", domain, lambda: dns_checks.mx(domain, env.resolver, id_="bounces"))
+    yield from dns_checks.asked(
+        "bounces", domain, lambda: dns_checks.mx(domain, env.resolver, id_="bounces")
+    )
 
 
 def _feeds(env: Environment) -> Iterator[Check]:
@@ -221,7 +303,9 @@ def _feeds(env: Environment) -> Iterator[Check]:
 def _worker(env: Environment) -> Iterator[Check]:
     ticked = workers.last_tick()
     if ticked is None or env.now - ticked > SILENT:
-        yield Check("worker", "warn", "no worker is running", "newsletter serve, or newsletter worker")
+        yield Check(
+            "worker", "warn", "no worker is running", "newsletter serve, or newsletter worker"
+        )
     else:
         yield Check("worker", "good", "is running")
 

@@ -68,7 +68,9 @@ def _with_open_file(inodes: dict[Inode, str]) -> Iterator[int]:
 
 def _leads_to(link: Path, inodes: dict[Inode, str], names: set[str]) -> bool:
     try:
-        if link.readlink().name not in names:  # nothing else is touched: a dead network share would block
+        if (
+            link.readlink().name not in names
+        ):  # nothing else is touched: a dead network share would block
             return False
         stat = link.stat()
     except OSError:
@@ -90,7 +92,9 @@ def _with_lock(inodes: dict[Inode, str]) -> Iterator[int]:
 
 
 def command_of(pid: int) -> str:
-    """Return the command line of a process, cut to a length for messages; "" where it cannot be read."""
+    """Return the command line of a process, cut to a length for messages; "" where it cannot be
+    read.
+    """
     try:
         words = (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
     except OSError:

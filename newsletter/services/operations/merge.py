@@ -1,4 +1,5 @@
-"""Take over what must only grow when a restore replaces a database: who has left, was suppressed or was erased.
+"""Take over what must only grow when a restore replaces a database: who has left, was suppressed or
+was erased.
 
 Reads the replaced database by the names of its columns, so that one of another revision serves as
 far as it has them; writes into the restored one, which is not in use yet.
@@ -34,7 +35,9 @@ Old = dict[str, Any]
 
 @dataclass(slots=True)
 class Merged:
-    """How much was taken over; `unread` is the reason why something of the replaced database could not be."""
+    """How much was taken over; `unread` is the reason why something of the replaced database could
+    not be.
+    """
 
     left: int = 0
     suppressed: int = 0
@@ -44,9 +47,14 @@ class Merged:
 
 
 class Merger:
-    """Takes over from the database `old` into `session`. `signing_keys` made hashes before lasting keys were there."""
+    """Takes over from the database `old` into `session`.
 
-    def __init__(self, session: Session, old: sqlite3.Connection, signing_keys: Sequence[str], now: datetime) -> None:
+    `signing_keys` made hashes before lasting keys were there.
+    """
+
+    def __init__(
+        self, session: Session, old: sqlite3.Connection, signing_keys: Sequence[str], now: datetime
+    ) -> None:
         self.session, self.old, self.now = session, old, now
         self.signing_keys = signing_keys
         self.merged = Merged()
@@ -57,8 +65,12 @@ class Merger:
     def __call__(self) -> Merged:
         """Take over everything that can be read; what cannot be stops nothing else."""
         steps: tuple[Callable[[], None], ...] = (
-            self._take_keys, self._suppress, self._erase, self._move, self._unsubscribe,
-        )  # fmt: skip
+            self._take_keys,
+            self._suppress,
+            self._erase,
+            self._move,
+            self._unsubscribe,
+        )
         for step in steps:
             try:
                 step()
@@ -67,11 +79,16 @@ class Merger:
                 self.merged.unread = self.merged.unread or " ".join(str(error).split())[:200]
         return self.merged
 
-    # ── keys ───────────────────────────────────────────────────────────────────────────────────────
+    # ── keys
+    # ───────────────────────────────────────────────────────────────────────────────────────
 
     def _take_keys(self) -> None:
-        """Keep the keys of the replaced database, so that the hashes which it alone knows are recognised."""
-        self.old_keys = [row["key"] for row in self._rows("lasting_keys", ["id", "key"]) if row["key"]]
+        """Keep the keys of the replaced database, so that the hashes which it alone knows are
+        recognised.
+        """
+        self.old_keys = [
+            row["key"] for row in self._rows("lasting_keys", ["id", "key"]) if row["key"]
+        ]
         self.same = bool(set(self.old_keys) & set(self.keys))
         for key in self.old_keys:
             if key not in self.keys:
@@ -79,13 +96,16 @@ class Merger:
                 self.keys.append(key)
         self.old_keys = self.old_keys or list(self.signing_keys)
 
-    # ── suppressions and erasures ──────────────────────────────────────────────────────────────────
+    # ── suppressions and erasures
+    # ──────────────────────────────────────────────────────────────────
 
     def _suppress(self) -> None:
         columns = ["email_hash", "email_key", "reason", "note", "created_at"]
         for rows in _batches(self._rows("suppressions", columns)):
             by_hash = {row["email_hash"]: row for row in rows}
-            ours = {row.email_hash: row for row in self._suppressions(Suppression.email_hash, by_hash)}
+            ours = {
+                row.email_hash: row for row in self._suppressions(Suppression.email_hash, by_hash)
+            }
             keys = {row["email_key"] for row in rows if row["email_key"]}
             known = {row.email_key for row in self._suppressions(Suppression.email_key, keys)}
             for email_hash, row in by_hash.items():
@@ -103,7 +123,9 @@ class Merger:
 
     def _add_suppression(self, row: Old) -> None:
         email_key = row["email_key"]
-        hashes = [keyed_hash(key, email_key) for key in self.keys] if email_key else [row["email_hash"]]
+        hashes = (
+            [keyed_hash(key, email_key) for key in self.keys] if email_key else [row["email_hash"]]
+        )
         if self._suppressions(Suppression.email_hash, hashes):
             return
         self.session.add(
@@ -139,12 +161,19 @@ class Merger:
         """Keep a hash that our own keys recognise."""
         hashes = [keyed_hash(key, email_key) for key in self.keys]
         if not self._suppressions(Suppression.email_hash, hashes):
-            self.session.add(Suppression(email_hash=hashes[0], reason=SuppressionReason.ERASED, created_at=self.now))
+            self.session.add(
+                Suppression(
+                    email_hash=hashes[0], reason=SuppressionReason.ERASED, created_at=self.now
+                )
+            )
 
-    # ── addresses ──────────────────────────────────────────────────────────────────────────────────
+    # ── addresses
+    # ──────────────────────────────────────────────────────────────────────────────────
 
     def _move(self) -> None:
-        """Take over changes of address, confirmed or asked for, and the names in the links of newer mails."""
+        """Take over changes of address, confirmed or asked for, and the names in the links of newer
+        mails.
+        """
         if not self.same:
             return
         columns = ["id", "created_at", "handle", "email", "email_key", "new_email", "new_email_key"]
@@ -155,7 +184,10 @@ class Merger:
                 if subscriber is None or subscriber.created_at != _moment(row["created_at"]):
                     continue
                 subscriber.handle = row["handle"] or subscriber.handle
-                subscriber.new_email, subscriber.new_email_key = row["new_email"], row["new_email_key"]
+                subscriber.new_email, subscriber.new_email_key = (
+                    row["new_email"],
+                    row["new_email_key"],
+                )
                 if row["email_key"] and row["email_key"] != subscriber.email_key:
                     self._change_address(subscriber, row)
             self.session.flush()
@@ -171,10 +203,20 @@ class Merger:
             note_consent(self.session, subscription.id, "moved", TAKEN_OVER, self.now)
         self.merged.moved += 1
 
-    # ── subscriptions ──────────────────────────────────────────────────────────────────────────────
+    # ── subscriptions
+    # ──────────────────────────────────────────────────────────────────────────────
 
     def _unsubscribe(self) -> None:
-        columns = ["id", "created_at", "handle", "status", "unsubscribed_at", "round", "list_id", "subscriber_id"]
+        columns = [
+            "id",
+            "created_at",
+            "handle",
+            "status",
+            "unsubscribed_at",
+            "round",
+            "list_id",
+            "subscriber_id",
+        ]
         for rows in _batches(self._rows("subscriptions", columns)):
             pairs = list(self._matched(rows))
             for row, subscription in pairs:
@@ -191,12 +233,16 @@ class Merger:
                         self._end(subscription, left_at or self.now, row["round"] or 1)
 
     def _matched(self, rows: list[Old]) -> Iterator[tuple[Old, Subscription]]:
-        """Pair rows with the restored subscriptions: by number within one installation, else by list and address."""
+        """Pair rows with the restored subscriptions: by number within one installation, else by
+        list and address.
+        """
         if self.same:
             ours = self._by_id(Subscription, rows)
             for row in rows:
                 subscription = ours.get(row["id"])
-                if subscription is not None and subscription.created_at == _moment(row["created_at"]):
+                if subscription is not None and subscription.created_at == _moment(
+                    row["created_at"]
+                ):
                     yield row, subscription
             return
         slugs = dict(self._pairs("SELECT id, slug FROM mailing_lists"))
@@ -204,7 +250,9 @@ class Merger:
         query = select(Subscription).join(Subscription.subscriber).join(Subscription.mailing_list)
         known = {
             (subscription.mailing_list.slug, subscription.subscriber.email_key): subscription
-            for subscription in self.session.scalars(query.where(Subscriber.email_key.in_(people.values())))
+            for subscription in self.session.scalars(
+                query.where(Subscriber.email_key.in_(people.values()))
+            )
         }
         for row in rows:
             pair = (slugs.get(row["list_id"], ""), people.get(row["subscriber_id"], ""))
@@ -213,7 +261,9 @@ class Merger:
 
     def _addresses(self, ids: set[Any]) -> dict[Any, str]:
         marks = ",".join("?" * len(ids))
-        return dict(self._pairs(f"SELECT id, email_key FROM subscribers WHERE id IN ({marks})", *ids))  # noqa: S608 (marks)
+        return dict(
+            self._pairs(f"SELECT id, email_key FROM subscribers WHERE id IN ({marks})", *ids)  # noqa: S608
+        )
 
     def _by_id(self, model: Any, rows: list[Old]) -> dict[int, Any]:
         query = select(model).where(model.id.in_([row["id"] for row in rows]))
@@ -234,10 +284,13 @@ class Merger:
         note_consent(self.session, subscription.id, "unsubscribed", TAKEN_OVER, self.now)
         self.merged.left += 1
 
-    # ── the replaced database ──────────────────────────────────────────────────────────────────────
+    # ── the replaced database
+    # ──────────────────────────────────────────────────────────────────────
 
     def _rows(self, table: str, columns: list[str]) -> Iterator[Old]:
-        """Read the columns that `table` has; the others are None, and a table that is missing has no rows."""
+        """Read the columns that `table` has; the others are None, and a table that is missing has
+        no rows.
+        """
         there = {name for _, name, *_ in self.old.execute(f"PRAGMA table_info({table})")}
         names = [name for name in columns if name in there]
         if not names:

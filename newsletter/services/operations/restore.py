@@ -1,8 +1,8 @@
 """Put a backup in the place of an SQLite database, whatever state that is in.
 
-The order keeps either the old or the new state at every moment: check the file, prepare a private copy
-of it beside the database (newest revision, merged, held), lock the old database, keep a copy of it,
-rename. Everything that can fail comes before the rename.
+The order keeps either the old or the new state at every moment: check the file, prepare a private
+copy of it beside the database (newest revision, merged, held), lock the old database, keep a copy
+of it, rename. Everything that can fail comes before the rename.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from newsletter import outbox
 from newsletter.db.session import Base
 from newsletter.errors import DatabaseError, Refused
 from newsletter.files import PRIVATE, open_private, side_files
-from newsletter.models import Installation, WorkerRow
+from newsletter.models import Installation, Worker
 from newsletter.services import installation, workers
 from newsletter.services.operations import database
 from newsletter.services.operations.file_users import command_of, find_users, is_open_here
@@ -42,7 +42,10 @@ HELD_BECAUSE = "restored from a backup"
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did. `kept` is the copy of the database that was replaced, if there was one."""
+    """What a restore did.
+
+    `kept` is the copy of the database that was replaced, if there was one.
+    """
 
     kept: Path | None
     merged: Merged
@@ -73,11 +76,14 @@ def restore(settings: Settings, file: Path) -> Restored:
             kept = _keep(target, old)
             _swap(staged, target)
     except (OSError, sqlite3.Error) as error:
-        raise DatabaseError(f"the backup cannot be restored: {error}", hint="nothing was changed") from error
+        raise DatabaseError(
+            f"the backup cannot be restored: {error}", hint="nothing was changed"
+        ) from error
     return Restored(kept, *restored)
 
 
-# ── the file ───────────────────────────────────────────────────────────────────────────────────────
+# ── the file
+# ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def _check_file(file: Path, target: Path) -> None:
@@ -85,14 +91,18 @@ def _check_file(file: Path, target: Path) -> None:
     if not file.is_file():
         raise Refused(f"{file} is not a file", hint="name a file that `newsletter db backup` made")
     if target.exists() and file.samefile(target):
-        raise Refused(f"{file} is the database itself", hint="name a file that `newsletter db backup` made")
+        raise Refused(
+            f"{file} is the database itself", hint="name a file that `newsletter db backup` made"
+        )
     try:
         with file.open("rb") as opened:
             head = opened.read(len(MAGIC))
     except OSError as error:
         raise Refused(f"{file} cannot be read: {error.strerror}") from None
     if head != MAGIC:
-        raise Refused(f"{file} is not an SQLite database", hint="name a file that `newsletter db backup` made")
+        raise Refused(
+            f"{file} is not an SQLite database", hint="name a file that `newsletter db backup` made"
+        )
 
 
 def _stage(file: Path, staged: Path) -> None:
@@ -115,7 +125,10 @@ def _check_contents(file: Path, staged: Path) -> None:
     except sqlite3.Error as error:
         raise Refused(f"{file} is damaged: {error}", hint="try an older backup") from None
     if revision is None:
-        raise Refused(f"{file} is not a database of newsletter", hint="name a file that `newsletter db backup` made")
+        raise Refused(
+            f"{file} is not a database of newsletter",
+            hint="name a file that `newsletter db backup` made",
+        )
     if revision not in database.known_revisions():
         reason = database.wrong_revision(revision, subject=str(file))
         raise Refused(reason.message, hint=reason.hint)
@@ -127,7 +140,10 @@ def _check_contents(file: Path, staged: Path) -> None:
 
 
 def _revision(connection: sqlite3.Connection) -> str | None:
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    tables = {
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    }
     if not {"alembic_version", "mailing_lists", "subscribers"} <= tables:
         return None
     row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
@@ -141,10 +157,14 @@ def _missing(connection: sqlite3.Connection) -> Iterator[str]:
         if not columns:
             yield f"table {table.name}"
         else:
-            yield from (f"column {table.name}.{name}" for name in sorted(set(table.columns.keys()) - columns))
+            yield from (
+                f"column {table.name}.{name}"
+                for name in sorted(set(table.columns.keys()) - columns)
+            )
 
 
-# ── the database that is replaced ──────────────────────────────────────────────────────────────────
+# ── the database that is replaced
+# ──────────────────────────────────────────────────────────────────
 
 
 def _require_unused(target: Path) -> None:
@@ -156,7 +176,8 @@ def _require_unused(target: Path) -> None:
 
 @contextmanager
 def _locked(target: Path) -> Iterator[sqlite3.Connection | None]:
-    """Hold the old database so that nobody opens it meanwhile; yield None where there is none that can be read.
+    """Hold the old database so that nobody opens it meanwhile; yield None where there is none that
+    can be read.
 
     Its write-ahead log is moved into it, and its side files are gone then.
     """
@@ -171,7 +192,9 @@ def _locked(target: Path) -> Iterator[sqlite3.Connection | None]:
             busy = error.sqlite_errorcode in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
             if busy and not used_here:
                 _require_unused(target)
-                raise Refused(f"{target} is in use by another process", hint="stop it, then restore again") from None
+                raise Refused(
+                    f"{target} is in use by another process", hint="stop it, then restore again"
+                ) from None
         except sqlite3.DatabaseError:  # damaged: what can be read of it is taken over
             pass
         _require_no_worker(connection, target)
@@ -179,7 +202,9 @@ def _locked(target: Path) -> Iterator[sqlite3.Connection | None]:
 
 
 def _lock(connection: sqlite3.Connection) -> None:
-    """Take the lock that is kept until the connection is closed (sqlite.org/pragma.html, locking_mode)."""
+    """Take the lock that is kept until the connection is closed (sqlite.org/pragma.html,
+    locking_mode).
+    """
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")
     connection.execute("PRAGMA journal_mode=DELETE")
     connection.execute("BEGIN EXCLUSIVE")
@@ -199,13 +224,20 @@ def _require_no_worker(connection: sqlite3.Connection, target: Path) -> None:
         if workers.is_here(name):
             if workers.alive(name):  # one that holds no connection at this moment
                 pid = workers.pid_of(name)
-                raise Refused(f"{target} has a running worker: process {pid} ({command_of(pid)})", hint="stop it first")
+                raise Refused(
+                    f"{target} has a running worker: process {pid} ({command_of(pid)})",
+                    hint="stop it first",
+                )
         elif utcnow() - datetime.fromisoformat(ticked_at).replace(tzinfo=UTC) < SILENT_FOR:
             machine = name.partition("/")[0]
-            raise Refused(f"a worker on {machine} has used {target} in the last two minutes", hint="stop it first")
+            raise Refused(
+                f"a worker on {machine} has used {target} in the last two minutes",
+                hint="stop it first",
+            )
 
 
-# ── preparing, keeping, swapping ───────────────────────────────────────────────────────────────────
+# ── preparing, keeping, swapping
+# ───────────────────────────────────────────────────────────────────
 
 
 def _prepare(
@@ -217,25 +249,34 @@ def _prepare(
         session.connection(execution_options={"writes": True})
         merged = Merger(session, old, settings.signing_keys, now)() if old else Merged()
         paused = installation.hold(session, HELD_BECAUSE, now)
-        session.execute(delete(WorkerRow))
+        session.execute(delete(Worker))
         waiting = outbox.waiting(session)
         stored = session.get_one(Installation, 1).key_fingerprint
     engine.dispose()
     with closing(sqlite3.connect(staged)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE")
     _sync(staged)
-    return merged, paused, waiting, installation.key_state(stored, settings.signing_keys) == "foreign"
+    return (
+        merged,
+        paused,
+        waiting,
+        installation.key_state(stored, settings.signing_keys) == "foreign",
+    )
 
 
 def _own_like(staged: Path, target: Path) -> None:
-    """Give the new file to the owner of the old one, or of the folder: root restores for the service's user."""
+    """Give the new file to the owner of the old one, or of the folder: root restores for the
+    service's user.
+    """
     stat = (target if target.exists() else target.parent).stat()
     if os.geteuid() == 0:
         os.chown(staged, stat.st_uid, stat.st_gid)
 
 
 def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
-    """Copy the old database, under a name that nothing has; damaged ones byte by byte, with their log."""
+    """Copy the old database, under a name that nothing has; damaged ones byte by byte, with their
+    log.
+    """
     if old is None:
         return None
     kept = _free_name(target)
@@ -256,7 +297,10 @@ def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
 
 
 def _free_name(target: Path) -> Path:
-    names = [f"{target.name}.before-restore", *(f"{target.name}.before-restore.{n}" for n in range(2, 10_000))]
+    names = [
+        f"{target.name}.before-restore",
+        *(f"{target.name}.before-restore.{n}" for n in range(2, 10_000)),
+    ]
     return next(name for name in map(target.with_name, names) if not name.exists())
 
 
@@ -268,7 +312,9 @@ def _swap(staged: Path, target: Path) -> None:
     """
     left = os.open(target, os.O_RDWR) if target.exists() else None
     try:
-        for side_file in side_files(target):  # of a damaged database; SQLite would add its log to the new one
+        for side_file in side_files(
+            target
+        ):  # of a damaged database; SQLite would add its log to the new one
             side_file.unlink(missing_ok=True)
         staged.replace(target)
         folder = os.open(target.parent, os.O_RDONLY)

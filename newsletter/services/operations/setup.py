@@ -1,4 +1,7 @@
-"""`init`: writes the settings of a new installation. Never overwrites any."""
+"""`init`: writes the settings of a new installation.
+
+Never overwrites any.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ from newsletter.errors import Refused
 from newsletter.files import open_private
 
 TEMPLATE = """\
-# Settings of newsletter. The whole list: docs/settings.md. The environment wins: NEWSLETTER_SMTP__URL and so on.
+# Settings of newsletter. The whole list: docs/settings.md. The environment wins:
+# NEWSLETTER_SMTP__URL and so on.
 
 secret_key = {secret_key}    # signs every link in every mail: keep it, and keep it to yourself
 base_url = {base_url}    # how readers reach you; https in production
@@ -32,7 +36,10 @@ class NewSettings:
 
 
 def write_settings(file: Path, values: NewSettings) -> None:
-    """Makes the settings file, readable by its owner only. Raises `Refused` where it exists."""
+    """Make the settings file, readable by its owner only.
+
+    Raises `Refused` where it exists.
+    """
     text = TEMPLATE.format(
         secret_key=json.dumps(secrets.token_urlsafe(32)),
         base_url=json.dumps(values.base_url, ensure_ascii=False),
@@ -43,6 +50,8 @@ def write_settings(file: Path, values: NewSettings) -> None:
         with open_private(file, "x") as out:
             out.write(text)
     except FileExistsError:
-        raise Refused(f"{file} exists already", hint="nothing was changed; work in another folder") from None
+        raise Refused(
+            f"{file} exists already", hint="nothing was changed; work in another folder"
+        ) from None
     except OSError as error:
         raise Refused(f"{file} cannot be written: {error.strerror}") from None

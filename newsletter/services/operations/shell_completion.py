@@ -1,7 +1,7 @@
 """The names of lists and mailings for a shell's Tab key, straight from an SQLite file.
 
-A shell waits a third of a second: no settings are checked and no engine is started. Where anything is wrong, and for
-any other database, there are no names, and nothing is said.
+A shell waits a third of a second: no settings are checked and no engine is started. Where anything
+is wrong, and for any other database, there are no names, and nothing is said.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ _CAMPAIGNS = "SELECT CAST(id AS TEXT), subject FROM campaigns ORDER BY id DESC L
 
 
 def lists(config: Path | None) -> list[tuple[str, str]]:
-    """Slug and title of each list of the installation that `config`, or the environment, or the folder names."""
+    """Slug and title of each list of the installation that `config`, or the environment, or the
+    folder names.
+    """
     return _asked(config, _LISTS)
 
 
@@ -40,10 +42,17 @@ def _asked(config: Path | None, query: str) -> list[tuple[str, str]]:
 
 
 def _database(config: Path | None) -> Path:
-    """The SQLite file. Raises `ValueError` where it is another database."""
+    """The SQLite file.
+
+    Raises `ValueError` where it is another database.
+    """
     file = config or Path(os.environ.get("NEWSLETTER_CONFIG") or "newsletter.toml")
     said = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-    url = os.environ.get("NEWSLETTER_DATABASE_URL") or said.get("database_url") or "sqlite:///newsletter.db"
+    url = (
+        os.environ.get("NEWSLETTER_DATABASE_URL")
+        or said.get("database_url")
+        or "sqlite:///newsletter.db"
+    )
     kind, found, path = str(url).partition("sqlite:///")
     if kind or not found:
         raise ValueError(url)

@@ -1,4 +1,6 @@
-"""One look at a list: its readers and how they grow, what goes out next, what is being sent, what is wrong."""
+"""One look at a list: its readers and how they grow, what goes out next, what is being sent, what
+is wrong.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,9 @@ DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The last 30 days, today last: how many became readers a day, and how many of them and the others left.
-    Who had left already where she was imported from did not leave here."""
+    """The last 30 days, today last: how many became readers a day, and how many of them and the
+    others left. Who had left already where she was imported from did not leave here.
+    """
 
     joined: tuple[int, ...]
     left: int
@@ -55,7 +58,10 @@ class Mailing:
 
 @dataclass(frozen=True, slots=True)
 class ListStatus:
-    """A list at one look. `failing`: its feeds that cannot be read, each with the reason."""
+    """A list at one look.
+
+    `failing`: its feeds that cannot be read, each with the reason.
+    """
 
     list: str
     title: str
@@ -74,9 +80,11 @@ class ListStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """An installation at one look. `ticked_at`: when a worker was last seen; bounces and complaints of 30 days;
-    `hold`: nothing is mailed, and why; `sending`: why mail leaves slowly
-    or not at all."""
+    """An installation at one look.
+
+    `ticked_at`: when a worker was last seen; bounces and complaints of 30 days; `hold`: nothing is
+    mailed, and why; `sending`: why mail leaves slowly or not at all.
+    """
 
     now: datetime
     lists: tuple[ListStatus, ...]
@@ -90,7 +98,10 @@ class Status:
 
 
 def look(env: Environment, slug: str | None = None) -> Status:
-    """Everything at one look; of one list, if asked. Raises `NotFound`."""
+    """Everything at one look; of one list, if asked.
+
+    Raises `NotFound`.
+    """
     outlooks = {}
     with reading() as session:
         query = select(MailingList).order_by(MailingList.id)
@@ -102,31 +113,53 @@ def look(env: Environment, slug: str | None = None) -> Status:
         found = tuple(_list(env, session, row, outlooks[row.slug]) for row in rows)
         recent = Suppression.created_at > env.now - timedelta(days=DAYS)
         reasons = select(Suppression.reason, func.count()).where(recent, ~_gone_before())
-        barred = {reason: int(count) for reason, count in session.execute(reasons.group_by(Suppression.reason))}
+        barred = {
+            reason: int(count)
+            for reason, count in session.execute(reasons.group_by(Suppression.reason))
+        }
         waiting, next_due = outbox.waiting(session), outbox.next_due(session)
         states = sender_state.read_states(session, env.now)
-    bounces, complaints = barred.get(SuppressionReason.BOUNCE, 0), barred.get(SuppressionReason.COMPLAINT, 0)
+    bounces, complaints = (
+        barred.get(SuppressionReason.BOUNCE, 0),
+        barred.get(SuppressionReason.COMPLAINT, 0),
+    )
     hold = installation.find_hold()
-    return Status(env.now, found, waiting, next_due, bounces, complaints, workers.last_tick(), hold, states)
+    return Status(
+        env.now, found, waiting, next_due, bounces, complaints, workers.last_tick(), hold, states
+    )
 
 
 def _gone_before() -> Exists:
-    """Of a suppressed address: that it never was active here: it was barred elsewhere, and no mail of ours returned."""
-    own = (Subscriber.email_key == Suppression.email_key, Subscription.subscriber_id == Subscriber.id)
-    return exists().where(*own, Subscription.status == "unsubscribed", Subscription.confirmed_at.is_(None))
+    """Of a suppressed address: that it never was active here: it was barred elsewhere, and no mail
+    of ours returned.
+    """
+    own = (
+        Subscriber.email_key == Suppression.email_key,
+        Subscription.subscriber_id == Subscriber.id,
+    )
+    return exists().where(
+        *own, Subscription.status == "unsubscribed", Subscription.confirmed_at.is_(None)
+    )
 
 
 def _list(
     env: Environment, session: Session, row: MailingList, outlooks: tuple[explain_list.Outlook, ...]
 ) -> ListStatus:
     counted = select(Subscription.status, func.count()).where(Subscription.list_id == row.id)
-    count = {status: int(number) for status, number in session.execute(counted.group_by(Subscription.status))}
+    count = {
+        status: int(number)
+        for status, number in session.execute(counted.group_by(Subscription.status))
+    }
     suppressed = suppressions.count_suppressed(session, row.id)
     feeds = session.scalars(select(Feed).where(Feed.list_id == row.id)).all()
     under_way = select(Campaign).where(
         Campaign.list_id == row.id, Campaign.status.in_(("scheduled", "sending", "paused"))
     )
-    last = select(Campaign).where(Campaign.list_id == row.id, Campaign.status == "sent").order_by(Campaign.id.desc())
+    last = (
+        select(Campaign)
+        .where(Campaign.list_id == row.id, Campaign.status == "sent")
+        .order_by(Campaign.id.desc())
+    )
     latest = session.scalars(last.limit(1)).first()
     return ListStatus(
         list=row.slug,
@@ -137,17 +170,25 @@ def _list(
         unsubscribed=count.get(SubscriptionStatus.UNSUBSCRIBED, 0),
         suppressed=suppressed,
         growth=_growth(env, session, row),
-        coming=tuple(Coming(each.cadence, each.next_at, each.verdict) for each in outlooks if each.readers),
-        under_way=tuple(_mailing(session, each) for each in session.scalars(under_way.order_by(Campaign.id))),
+        coming=tuple(
+            Coming(each.cadence, each.next_at, each.verdict) for each in outlooks if each.readers
+        ),
+        under_way=tuple(
+            _mailing(session, each) for each in session.scalars(under_way.order_by(Campaign.id))
+        ),
         last=_mailing(session, latest) if latest else None,
         feeds=len(feeds),
-        failing=tuple(f"{feed.url}: {feed.error} ({feed.failures} times)" for feed in feeds if feed.error),
+        failing=tuple(
+            f"{feed.url}: {feed.error} ({feed.failures} times)" for feed in feeds if feed.error
+        ),
     )
 
 
 def _mailing(session: Session, row: Campaign) -> Mailing:
     at = row.scheduled_at if row.status == "scheduled" else row.finished_at or row.started_at
-    return Mailing(row.id, row.kind, row.subject, row.status, row.reason, at, outbox.totals(session, row))
+    return Mailing(
+        row.id, row.kind, row.subject, row.status, row.reason, at, outbox.totals(session, row)
+    )
 
 
 def _growth(env: Environment, session: Session, row: MailingList) -> Growth:
@@ -156,11 +197,18 @@ def _growth(env: Environment, session: Session, row: MailingList) -> Growth:
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -2, -1)]
     starts = [datetime.combine(day, time(), row.zone).astimezone(UTC) for day in days]
     joined = [
-        func.sum(case((and_(Subscription.confirmed_at >= begin, Subscription.confirmed_at < end), 1), else_=0))
+        func.sum(
+            case(
+                (and_(Subscription.confirmed_at >= begin, Subscription.confirmed_at < end), 1),
+                else_=0,
+            )
+        )
         for begin, end in pairwise(starts)
     ]
     here = Subscription.confirmed_at.is_not(None)
     left = func.sum(case((and_(Subscription.unsubscribed_at >= starts[0], here), 1), else_=0))
     recent = or_(Subscription.confirmed_at >= starts[0], Subscription.unsubscribed_at >= starts[0])
-    counted = session.execute(select(left, *joined).where(Subscription.list_id == row.id, recent)).one()
+    counted = session.execute(
+        select(left, *joined).where(Subscription.list_id == row.id, recent)
+    ).one()
     return Growth(tuple(int(number or 0) for number in counted[1:]), int(counted[0] or 0))

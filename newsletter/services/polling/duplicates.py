@@ -1,5 +1,6 @@
-"""One story, told once: a video of the list that a post of the same day embeds is shown in the post, not beside it; a
-page that several feeds of the list lead to is mailed from the first."""
+"""One story, told once: a video of the list that a post of the same day embeds is shown in the
+post, not beside it; a page that several feeds of the list lead to is mailed from the first.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +20,26 @@ LOOK_BACK = timedelta(days=3)
 
 
 def join(env: Environment, session: Session, list_id: int) -> None:
-    """Finds posts and videos that are one story among what was found of late. What a reader has had already she has
-    had; where the video was mailed before its post came, the post goes out as well: its words are new."""
-    undecided = and_(Entry.by_hand.is_(False), Entry.withdrawn_at.is_(None), Entry.fate.in_(("new", "ready", "sent")))
+    """Find posts and videos that are one story among what was found of late.
+
+    What a reader has had already she has had; where the video was mailed before its post came, the
+    post goes out as well: its words are new.
+    """
+    undecided = and_(
+        Entry.by_hand.is_(False),
+        Entry.withdrawn_at.is_(None),
+        Entry.fate.in_(("new", "ready", "sent")),
+    )
     lately = and_(Entry.list_id == list_id, Entry.found_at > env.now - LOOK_BACK, undecided)
     _pages(session, list_id, lately)
-    videos = session.scalars(select(Entry).where(lately, Entry.video_id != "", Entry.shown_in_id.is_(None))).all()
+    videos = session.scalars(
+        select(Entry).where(lately, Entry.video_id != "", Entry.shown_in_id.is_(None))
+    ).all()
     if not videos:
         return
-    posts = session.scalars(select(Entry).where(lately, Entry.video_id == "").order_by(Entry.id)).all()
+    posts = session.scalars(
+        select(Entry).where(lately, Entry.video_id == "").order_by(Entry.id)
+    ).all()
     embedded = {post.id: video_ids(post.content_html or post.summary_html) for post in posts}
     for video in videos:
         for post in posts:
@@ -37,27 +49,39 @@ def join(env: Environment, session: Session, list_id: int) -> None:
 
 
 def _pages(session: Session, list_id: int, lately: ColumnElement[bool]) -> None:
-    """Finds what waits in one feed and is, or was, mailed from another: a blog's feed and that of one of its
-    categories. A link that entries of one feed share tells none of them apart."""
+    """Find what waits in one feed and is, or was, mailed from another: a blog's feed and that of
+    one of its categories. A link that entries of one feed share tells none of them apart.
+    """
     feeds = session.scalars(select(Feed.id).where(Feed.list_id == list_id)).all()
     if len(feeds) < 2:
         return
-    waits = and_(lately, Entry.fate.in_(("new", "ready")), Entry.link_key != "", Entry.shown_in_id.is_(None))
+    waits = and_(
+        lately, Entry.fate.in_(("new", "ready")), Entry.link_key != "", Entry.shown_in_id.is_(None)
+    )
     for entry in session.scalars(select(Entry).where(waits).order_by(Entry.id)).all():
         linked = and_(Entry.feed_id.in_(feeds), Entry.link_key == entry.link_key)
         there = session.scalars(select(Entry).where(linked).order_by(Entry.id)).all()
-        first = next((each for each in there if each.id != entry.id and _stands(each) and _alike(each, entry)), None)
+        first = next(
+            (
+                each
+                for each in there
+                if each.id != entry.id and _stands(each) and _alike(each, entry)
+            ),
+            None,
+        )
         if first and first.id < entry.id and len({each.feed_id for each in there}) == len(there):
             _show(entry, first, f"the same page as entry {first.id}, of another feed")
 
 
 def _alike(one: Entry, other: Entry) -> bool:
-    """Whether entries of one page say the same: others may only link to it, with words of their own."""
+    """Tell whether entries of one page say the same: others may only link to it, with words of
+    their own.
+    """
     return one.title == other.title or one.identity == other.identity
 
 
 def _stands(entry: Entry) -> bool:
-    """Whether an entry is, or was, to be mailed by itself."""
+    """Tell whether an entry is, or was, to be mailed by itself."""
     return entry.fate != "skipped" and entry.withdrawn_at is None and entry.shown_in_id is None
 
 
@@ -72,8 +96,12 @@ def _when(entry: Entry) -> datetime:
 
 
 def part(env: Environment, session: Session, post_ids: list[int]) -> None:
-    """Lets go out by itself what was shown in posts that were withdrawn; not a page that was mailed already."""
-    for entry in session.scalars(select(Entry).where(Entry.shown_in_id.in_(post_ids), Entry.by_hand.is_(False))):
+    """Let go out by itself what was shown in posts that were withdrawn; not a page that was mailed
+    already.
+    """
+    for entry in session.scalars(
+        select(Entry).where(Entry.shown_in_id.in_(post_ids), Entry.by_hand.is_(False))
+    ):
         post = session.get_one(Entry, entry.shown_in_id)
         if post.fate == "sent" and post.link_key == entry.link_key:
             continue
@@ -83,12 +111,15 @@ def part(env: Environment, session: Session, post_ids: list[int]) -> None:
 
 
 def pass_on(session: Session, feed_id: int) -> None:
-    """Gives the place of a feed's entries to what was shown in them and is in another feed: whoever has had the story
-    has had it, and who is owed it still is."""
+    """Give the place of a feed's entries to what was shown in them and is in another feed: whoever
+    has had the story has had it, and who is owed it still is.
+    """
     shown = aliased(Entry)
     query = select(Entry, shown).join(shown, shown.shown_in_id == Entry.id).order_by(shown.id)
     heirs: dict[int, Entry] = {}
-    for entry, heir in session.execute(query.where(Entry.feed_id == feed_id, shown.feed_id != feed_id)).all():
+    for entry, heir in session.execute(
+        query.where(Entry.feed_id == feed_id, shown.feed_id != feed_id)
+    ).all():
         if entry.id in heirs:
             heir.shown_in_id = heirs[entry.id].id
             continue
@@ -100,8 +131,10 @@ def pass_on(session: Session, feed_id: int) -> None:
 
 
 def _carried_instead(session: Session, before: int, after: int) -> None:
-    """Notes in what was mailed that it carried another entry."""
-    campaigns = session.scalars(select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == before)).all()
+    """Note in what was mailed that it carried another entry."""
+    campaigns = session.scalars(
+        select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == before)
+    ).all()
     known = select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == after)
     session.execute(
         update(CampaignEntry)

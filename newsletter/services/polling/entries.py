@@ -31,17 +31,22 @@ class EntryView:
 
 
 def owed() -> ColumnElement[bool]:
-    """Which entries readers may be owed, by their numbers: ready or sent to others, and not withdrawn meanwhile, nor
-    shown in another entry."""
-    return and_(Entry.fate.in_(("ready", "sent")), Entry.withdrawn_at.is_(None), Entry.shown_in_id.is_(None))
+    """Which entries readers may be owed, by their numbers: ready or sent to others, and not
+    withdrawn meanwhile, nor shown in another entry.
+    """
+    return and_(
+        Entry.fate.in_(("ready", "sent")), Entry.withdrawn_at.is_(None), Entry.shown_in_id.is_(None)
+    )
 
 
-def make_ready(session: Session, entry: Entry, why: str = "", *, grace_from: datetime | None = None) -> None:
-    """Gives an entry its list's next number: from now on readers are owed it; those of instant mails once the list's
-    grace period is over, if one begins now (`grace_from`).
+def make_ready(
+    session: Session, entry: Entry, why: str = "", *, grace_from: datetime | None = None
+) -> None:
+    """Give an entry its list's next number: from now on readers are owed it; those of instant mails
+    once the list's grace period is over, if one begins now (`grace_from`).
 
-    The list's row is locked until the caller commits, so that numbers become visible in their order and no digest can
-    pass over one that is still being written.
+    The list's row is locked until the caller commits, so that numbers become visible in their order
+    and no digest can pass over one that is still being written.
     """
     entry.seq, grace = session.execute(
         update(MailingList)
@@ -54,7 +59,7 @@ def make_ready(session: Session, entry: Entry, why: str = "", *, grace_from: dat
 
 
 def regrace(env: Environment, session: Session, mailing_list: MailingList, minutes: int) -> None:
-    """Lets what waits for corrections wait so long instead, from when it began."""
+    """Let what waits for corrections wait so long instead, from when it began."""
     more = timedelta(minutes=minutes - mailing_list.grace_minutes)
     waiting = select(Entry).where(Entry.list_id == mailing_list.id, Entry.matures_at > env.now)
     for entry in session.scalars(waiting):
@@ -62,21 +67,27 @@ def regrace(env: Environment, session: Session, mailing_list: MailingList, minut
 
 
 def owe_again(session: Session, entry: Entry) -> None:
-    """Gives an entry that some have had a new number, for digests may have passed over the one it had: those who were
-    there then and have not had it are owed it (`planning.returned`)."""
+    """Give an entry that some have had a new number, for digests may have passed over the one it
+    had: those who were there then and have not had it are owed it (`planning.returned`).
+    """
     first = entry.first_seq or entry.seq
     make_ready(session, entry, "is in its feed again: goes to whoever has not had it")
     entry.fate, entry.first_seq = EntryStatus.SENT, first
 
 
 def promote_due(env: Environment) -> int:
-    """Makes ready what was dated in the future and is not any more. Returns how many."""
+    """Make ready what was dated in the future and is not any more.
+
+    Returns how many.
+    """
     with reading() as session:
         ids = session.scalars(_waiting(env)).all()
     if not ids:
         return 0
     with transaction() as session:
-        due = session.scalars(select(Entry).where(Entry.id.in_(_waiting(env))).order_by(Entry.published_at)).all()
+        due = session.scalars(
+            select(Entry).where(Entry.id.in_(_waiting(env))).order_by(Entry.published_at)
+        ).all()
         for entry in due:
             make_ready(session, entry)
         return len(due)
@@ -89,11 +100,19 @@ def _waiting(env: Environment):  # type: ignore[no-untyped-def] # a Select
 
 
 def ls(
-    *, slug: str | None = None, fate: str | None = None, feed_id: int | None = None, limit: int | None = 50
+    *,
+    slug: str | None = None,
+    fate: str | None = None,
+    feed_id: int | None = None,
+    limit: int | None = 50,
 ) -> list[EntryView]:
     """Entries, newest first."""
     query = select(Entry, Feed, MailingList).join(Feed, Feed.id == Entry.feed_id)
-    query = query.join(MailingList, MailingList.id == Entry.list_id).order_by(Entry.id.desc()).limit(limit)
+    query = (
+        query.join(MailingList, MailingList.id == Entry.list_id)
+        .order_by(Entry.id.desc())
+        .limit(limit)
+    )
     if slug:
         query = query.where(MailingList.slug == slug)
     if fate:
@@ -105,14 +124,19 @@ def ls(
 
 
 def show(entry_id: int) -> EntryView:
-    """One entry. Raises `NotFound`."""
+    """One entry.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         entry = _find(session, entry_id)
         return _view(entry, entry.feed, entry.feed.mailing_list)
 
 
 def skip(entry_id: int) -> EntryView:
-    """Never mails an entry that has not been mailed, even if its feed takes it back and brings it again."""
+    """Never mails an entry that has not been mailed, even if its feed takes it back and brings it
+    again.
+    """
     return _decide(
         entry_id,
         {EntryStatus.NEW, EntryStatus.HELD, EntryStatus.READY, EntryStatus.SKIPPED},
@@ -122,19 +146,22 @@ def skip(entry_id: int) -> EntryView:
 
 
 def hold(entry_id: int) -> EntryView:
-    """Keeps an entry back until it is released."""
+    """Keep an entry back until it is released."""
     return _decide(entry_id, {EntryStatus.NEW, EntryStatus.READY}, EntryStatus.HELD, "held by hand")
 
 
 def release(entry_id: int) -> EntryView:
-    """Lets a held or skipped entry go out with the next digest."""
+    """Let a held or skipped entry go out with the next digest."""
     return _decide(
-        entry_id, {EntryStatus.HELD, EntryStatus.SKIPPED, EntryStatus.NEW}, EntryStatus.READY, "released by hand"
+        entry_id,
+        {EntryStatus.HELD, EntryStatus.SKIPPED, EntryStatus.NEW},
+        EntryStatus.READY,
+        "released by hand",
     )
 
 
 def resend(entry_id: int) -> EntryView:
-    """Mails an entry once more to everybody."""
+    """Mail an entry once more to everybody."""
     return _decide(entry_id, {EntryStatus.SENT}, EntryStatus.READY, "to be sent again, by hand")
 
 
@@ -142,7 +169,10 @@ def _decide(entry_id: int, allowed: set[EntryStatus], fate: EntryStatus, why: st
     with transaction() as session:
         entry = _find(session, entry_id)
         if entry.fate not in allowed:
-            raise Refused(f"entry {entry_id} is {entry.fate}", hint="only " + " or ".join(sorted(allowed)) + " ones")
+            raise Refused(
+                f"entry {entry_id} is {entry.fate}",
+                hint="only " + " or ".join(sorted(allowed)) + " ones",
+            )
         if fate == EntryStatus.READY:
             make_ready(session, entry, why)
             entry.withdrawn_at = entry.shown_in_id = None

@@ -1,4 +1,7 @@
-"""The feeds of a list: add, look, pause, remove. What is read from them is polling's business."""
+"""The feeds of a list: add, look, pause, remove.
+
+What is read from them is polling's business.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,10 @@ from newsletter.vocabulary import FeedStatus
 
 @dataclass(frozen=True, slots=True)
 class FeedView:
-    """A feed as its author sees it. Times are None where it has not happened yet."""
+    """A feed as its author sees it.
+
+    Times are None where it has not happened yet.
+    """
 
     id: int
     list: str
@@ -40,7 +46,9 @@ class FeedView:
 
 @dataclass(frozen=True, slots=True)
 class AddedFeed:
-    """A feed that was added: how many entries were there already, and how many of them will be mailed."""
+    """A feed that was added: how many entries were there already, and how many of them will be
+    mailed.
+    """
 
     id: int
     url: str
@@ -59,9 +67,11 @@ def add(
     leaves_out: Collection[str] = (),
     page_pictures: bool = False,
 ) -> AddedFeed:
-    """Finds the feed behind `address` and adds it to a list. What is in it already is not mailed, but for the newest
-    `backlog` entries. `leaves_out` names kinds of videos (feeds/youtube.py). Raises `FeedError`, `NotFound`,
-    `Refused`."""
+    """Find the feed behind `address` and adds it to a list.
+
+    What is in it already is not mailed, but for the newest `backlog` entries. `leaves_out` names
+    kinds of videos (feeds/youtube.py). Raises `FeedError`, `NotFound`, `Refused`.
+    """
     with reading() as session:
         list_id = find_list(session, slug).id
     found = discover(address, env.fetch, leaves_out=leaves_out)
@@ -71,7 +81,8 @@ def add(
         known = session.scalars(select(Feed).where(Feed.list_id == list_id)).all()
         if any(feed.url in (found.feed_url, found.fetched.url) for feed in known):
             raise Refused(
-                f"{mailing_list.slug} has this feed already: {found.feed_url}", hint="see `newsletter feed ls`"
+                f"{mailing_list.slug} has this feed already: {found.feed_url}",
+                hint="see `newsletter feed ls`",
             )
         feed = Feed(
             list_id=list_id,
@@ -86,14 +97,21 @@ def add(
         session.add(feed)
         session.flush()
         waits = len(parsed.entries) < len(found.feed.entries)
-        store.store(env, session, feed, Reading(found.fetched, parsed, waits=waits), backlog=backlog)
+        store.store(
+            env, session, feed, Reading(found.fetched, parsed, waits=waits), backlog=backlog
+        )
         entries = len(parsed.entries)
-        return AddedFeed(feed.id, feed.url, feed.title, mailing_list.slug, entries, min(backlog, entries))
+        return AddedFeed(
+            feed.id, feed.url, feed.title, mailing_list.slug, entries, min(backlog, entries)
+        )
 
 
-def edit(which: str, *, leaves_out: Mapping[str, bool], page_pictures: bool | None = None) -> FeedView:
-    """Changes which kinds of videos a feed leaves out (kind → whether), and whether pages are asked for pictures. Holds
-    for what is found from now on."""
+def edit(
+    which: str, *, leaves_out: Mapping[str, bool], page_pictures: bool | None = None
+) -> FeedView:
+    """Change which kinds of videos a feed leaves out (kind → whether), and whether pages are asked
+    for pictures. Holds for what is found from now on.
+    """
     with transaction() as session:
         feed = find(session, which)
         feed.leaves_out = [kind for kind in KINDS if leaves_out.get(kind, kind in feed.leaves_out)]
@@ -106,16 +124,19 @@ def ls(slug: str | None = None) -> list[FeedView]:
     """Every feed, or those of one list."""
     with reading() as session:
         query = select(Feed).join(MailingList).order_by(Feed.id)
-        return [_view(feed) for feed in session.scalars(query.where(MailingList.slug == slug) if slug else query)]
+        return [
+            _view(feed)
+            for feed in session.scalars(query.where(MailingList.slug == slug) if slug else query)
+        ]
 
 
 def pause(which: str) -> FeedView:
-    """Stops asking a feed."""
+    """Stop asking a feed."""
     return _set_status(which, FeedStatus.PAUSED, None)
 
 
 def resume(env: Environment, which: str) -> FeedView:
-    """Asks a feed again, at once."""
+    """Ask a feed again, at once."""
     return _set_status(which, FeedStatus.ACTIVE, env.now)
 
 
@@ -130,7 +151,7 @@ def _set_status(which: str, status: FeedStatus, due: datetime | None) -> FeedVie
 
 
 def remove(which: str) -> FeedView:
-    """Forgets a feed and what was found in it, but for what another feed of its list has too."""
+    """Forget a feed and what was found in it, but for what another feed of its list has too."""
     with transaction() as session:
         feed = find(session, which)
         shown = _view(feed)
@@ -140,22 +161,35 @@ def remove(which: str) -> FeedView:
 
 
 def find(session: Session, which: str) -> Feed:
-    """A feed by number or address. Raises `NotFound`."""
+    """A feed by number or address.
+
+    Raises `NotFound`.
+    """
     number = int(which) if which.isdecimal() and len(which) < 10 else 0
-    found = session.scalars(select(Feed).where(or_(Feed.id == number, Feed.url == which)).limit(1)).one_or_none()
+    found = session.scalars(
+        select(Feed).where(or_(Feed.id == number, Feed.url == which)).limit(1)
+    ).one_or_none()
     if found is None:
         raise NotFound(f"there is no feed {which}", hint="see `newsletter feed ls`")
     return found
 
 
 def find_list(session: Session, slug: str | None) -> MailingList:
-    """The list named, or the only one there is. Raises `NotFound`, `Refused`."""
+    """The list named, or the only one there is.
+
+    Raises `NotFound`, `Refused`.
+    """
     lists = session.scalars(select(MailingList).order_by(MailingList.id)).all()
     chosen = [row for row in lists if slug in (None, row.slug)]
     if not lists:
-        raise NotFound("there is no mailing list yet", hint="`newsletter init` or `newsletter list add` makes one")
+        raise NotFound(
+            "there is no mailing list yet",
+            hint="`newsletter init` or `newsletter list add` makes one",
+        )
     if not chosen:
-        raise NotFound(f"there is no list {slug}", hint="lists: " + ", ".join(row.slug for row in lists))
+        raise NotFound(
+            f"there is no list {slug}", hint="lists: " + ", ".join(row.slug for row in lists)
+        )
     if len(chosen) > 1:
         raise Refused("which list?", hint="--list " + " | ".join(row.slug for row in lists))
     return chosen[0]
@@ -178,11 +212,17 @@ def _view(feed: Feed) -> FeedView:
 
 
 def checked(slug: str | None) -> str | None:
-    """A slug as it was given, None for every list. Raises `NotFound` where no list has it."""
+    """A slug as it was given, None for every list.
+
+    Raises `NotFound` where no list has it.
+    """
     return one_list(slug) if slug is not None else None
 
 
 def one_list(slug: str | None) -> str:
-    """The slug of the list named, or of the only one there is. Raises `NotFound`, `Refused`."""
+    """The slug of the list named, or of the only one there is.
+
+    Raises `NotFound`, `Refused`.
+    """
     with reading() as session:
         return find_list(session, slug).slug

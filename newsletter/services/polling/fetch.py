@@ -1,4 +1,7 @@
-"""What a feed says, and what the pages of its new entries add to it. Runs in threads of poll.py; stores nothing."""
+"""What a feed says, and what the pages of its new entries add to it.
+
+Runs in threads of poll.py; stores nothing.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ log = logging.getLogger("newsletter.feeds")
 UNFORESEEN = "cannot be read because of an error in this program, which its log describes"
 LOOKS_AT_MOST = 15
 LOOK_FOR = 15.0
-"""Seconds. A site that takes its time over pages does not hold up the next poll."""
+"""Seconds.
+
+A site that takes its time over pages does not hold up the next poll.
+"""
 
 _STAMPS = re.compile(
     rb"<lastBuildDate>[^<]{0,80}</lastBuildDate>|<!--[^<>]{0,500}-->|<media:(?:statistics|starRating)\b[^<>]{0,200}>"
@@ -57,9 +63,12 @@ class DueFeed:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a feed said; `parsed` is None where nothing changed. Once `paged`, further pages of it were asked, and
-    `window` is how many entries the first had. Once `looked`, the pages of new entries were asked too: some of them
-    wait until they are public (`waits`), some are of a kind that is left out (identity → kind)."""
+    """What a feed said; `parsed` is None where nothing changed.
+
+    Once `paged`, further pages of it were asked, and `window` is how many entries the first had.
+    Once `looked`, the pages of new entries were asked too: some of them wait until they are public
+    (`waits`), some are of a kind that is left out (identity → kind).
+    """
 
     fetched: Fetched
     parsed: ParsedFeed | None = None
@@ -71,12 +80,14 @@ class Reading:
 
 
 def ask(env: Environment, due: DueFeed) -> Reading | NewsletterError:
-    """Fetches and parses, in a thread of its own; whatever goes wrong is a value."""
+    """Fetch and parses, in a thread of its own; whatever goes wrong is a value."""
     try:
         fetched = env.fetch(due.url, etag=due.etag, last_modified=due.last_modified)
         if fetched.status == 304 or (due.body_digest and digest(fetched) == due.body_digest):
             return Reading(fetched)
-        return Reading(fetched, read(fetched.body, url=fetched.url, content_type=fetched.content_type))
+        return Reading(
+            fetched, read(fetched.body, url=fetched.url, content_type=fetched.content_type)
+        )
     except NewsletterError as error:
         return error
     except Exception:  # a bug of ours must not cost the other feeds their turn (F12)
@@ -85,8 +96,16 @@ def ask(env: Environment, due: DueFeed) -> Reading | NewsletterError:
 
 
 def strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry]:
-    """Entries we do not know whose pages are worth a look. A first reading mails nothing, so that none are then."""
-    if isinstance(found, NewsletterError) or found.parsed is None or found.looked or not due.read_before:
+    """Entries we do not know whose pages are worth a look.
+
+    A first reading mails nothing, so that none are then.
+    """
+    if (
+        isinstance(found, NewsletterError)
+        or found.parsed is None
+        or found.looked
+        or not due.read_before
+    ):
         return []
     site = wordpress_site(found.parsed)
     worth = [
@@ -97,22 +116,30 @@ def strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry]
     if not worth:
         return []
     with reading() as session:
-        rows = session.execute(select(Entry.identity, Entry.link_key).where(Entry.feed_id == due.id)).all()
+        rows = session.execute(
+            select(Entry.identity, Entry.link_key).where(Entry.feed_id == due.id)
+        ).all()
     known = {key for row in rows for key in row}
-    return [entry for entry in worth if entry.identity not in known and entry.link_key not in known][:LOOKS_AT_MOST]
+    return [
+        entry for entry in worth if entry.identity not in known and entry.link_key not in known
+    ][:LOOKS_AT_MOST]
 
 
 def look_at(
     env: Environment, due: DueFeed, found: Reading | NewsletterError, entries: list[ParsedEntry]
 ) -> Reading | NewsletterError:
-    """Asks the pages of strange entries, in a thread; whatever goes wrong leaves them as they are."""
+    """Ask the pages of strange entries, in a thread; whatever goes wrong leaves them as they are."""
     assert isinstance(found, Reading)
     assert found.parsed is not None
     ends_at, site = time.monotonic() + LOOK_FOR, wordpress_site(found.parsed)
     try:
         looked = {
             entry.identity: look(
-                entry, env.fetch, leaves_out=due.leaves_out, page_pictures=due.page_pictures, wordpress=site
+                entry,
+                env.fetch,
+                leaves_out=due.leaves_out,
+                page_pictures=due.page_pictures,
+                wordpress=site,
             )
             for entry in entries
             if time.monotonic() < ends_at
@@ -132,6 +159,8 @@ def look_at(
 
 
 def digest(fetched: Fetched) -> str:
-    """What tells an answer from the last one, but for stamps of time and counts of views that say nothing new."""
+    """What tells an answer from the last one, but for stamps of time and counts of views that say
+    nothing new.
+    """
     said = f"{__version__} {fetched.url} {fetched.content_type}\n".encode()
     return sha256(said + _STAMPS.sub(b"", fetched.body)).hexdigest()

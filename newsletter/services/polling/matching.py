@@ -1,4 +1,6 @@
-"""Which entries of a feed are new, and which have gone: the decider of polling. Pure.
+"""Which entries of a feed are new, and which have gone: the decider of polling.
+
+Pure.
 
 docs/feeds.md states its rules for authors.
 """
@@ -25,12 +27,17 @@ LATE = timedelta(days=1)
 RENAMED = 3
 """and fewer than so many that carry the titles of entries which have vanished."""
 GAP_FROM = 3
-"""So many new entries and nothing that was known are a gap: more may have come and gone between two readings. A feed
-that shows its last post or two never shows what was known."""
+"""So many new entries and nothing that was known are a gap: more may have come and gone between two
+readings. A feed that shows its last post or two never shows what was known.
+"""
 GREW = 5
-"""Entries from which a feed that shows more than before may be full all the same, so that older ones have left it."""
+"""Entries from which a feed that shows more than before may be full all the same, so that older
+ones have left it.
+"""
 FULL = 10
-"""Entries that a feed of a blog shows at least before older ones leave it; what to expect where nothing was known."""
+"""Entries that a feed of a blog shows at least before older ones leave it; what to expect where
+nothing was known.
+"""
 SLID_IN = "older than all that was known: came into the feed when others were taken out of it"
 
 
@@ -49,7 +56,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """An entry to be stored, with its fate (`ready`, `new`: not before its date, `held`, `skipped`) and why."""
+    """An entry to be stored, with its fate (`ready`, `new`: not before its date, `held`, `skipped`)
+    and why.
+    """
 
     identity: str
     entry: ParsedEntry
@@ -59,8 +68,9 @@ class New:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a poll changes: `new` in the feed's order; `seen`, what is there now of each known entry (by its number);
-    `gone`, the numbers of those that were taken back."""
+    """What a poll changes: `new` in the feed's order; `seen`, what is there now of each known entry
+    (by its number); `gone`, the numbers of those that were taken back.
+    """
 
     new: tuple[New, ...]
     seen: tuple[tuple[int, ParsedEntry], ...]
@@ -69,9 +79,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a feed was read: `before` is the last time it was (None: never). Of a first reading the newest `backlog`
-    entries are mailed. `site_key` is the site's address, folded, which tells no entry from another; `window`, how many
-    entries the feed had then."""
+    """When a feed was read: `before` is the last time it was (None: never).
+
+    Of a first reading the newest `backlog` entries are mailed. `site_key` is the site's address,
+    folded, which tells no entry from another; `window`, how many entries the feed had then.
+    """
 
     now: datetime
     before: datetime | None
@@ -81,15 +93,21 @@ class Moment:
 
 
 def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Moment) -> Decision:
-    """Tells new entries from known ones, and finds those that were withdrawn.
+    """Tell new entries from known ones, and finds those that were withdrawn.
 
-    Known is what has a known identity, unless link, title and date all say it is another; else what has the link, or
-    the title and date, of an entry that has vanished. Nothing is judged by its date: a back-dated entry goes out once
-    like any other (E04).
+    Known is what has a known identity, unless link, title and date all say it is another; else what
+    has the link, or the title and date, of an entry that has vanished. Nothing is judged by its
+    date: a back-dated entry goes out once like any other (E04).
     """
-    entries = list({entry.identity: entry for entry in reversed(entries)}.values())[::-1]  # of twins, the first
+    entries = list({entry.identity: entry for entry in reversed(entries)}.values())[
+        ::-1
+    ]  # of twins, the first
     matched = _match(known, entries, moment.site_key)
-    seen = tuple((found.id, entry) for entry, found in zip(entries, matched, strict=True) if found is not None)
+    seen = tuple(
+        (found.id, entry)
+        for entry, found in zip(entries, matched, strict=True)
+        if found is not None
+    )
     new = [entry for entry, found in zip(entries, matched, strict=True) if found is None]
     present = {number for number, _ in seen}
     vanished = [entry for entry in known if entry.id not in present]
@@ -99,7 +117,9 @@ def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Momen
     slid = _slid_in(end, known, vanished) if len(entries) <= moment.window else []
     new = [entry for entry in new if entry not in slid]
     judged = [(entry, "skipped", SLID_IN) for entry in slid]
-    storm = _storm(new, len(entries), known, vanished, moment) or (_gap_reason(len(new)) if gap else "")
+    storm = _storm(new, len(entries), known, vanished, moment) or (
+        _gap_reason(len(new)) if gap else ""
+    )
     judged = [*_fates(new, storm, moment), *judged]
     fates = tuple(
         New(_renewed(entry) if entry.identity in used else entry.identity, entry, fate, why)
@@ -109,12 +129,16 @@ def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Momen
 
 
 def reaches(known: Sequence[Known], entries: Sequence[ParsedEntry], site_key: str) -> bool:
-    """Return whether `entries` reach back to what was known: nothing can lie between that they do not show."""
+    """Return whether `entries` reach back to what was known: nothing can lie between that they do
+    not show.
+    """
     return bool(known) and not _is_apart(_match(known, entries, site_key), entries)
 
 
 def may_page(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Moment) -> bool:
-    """Return whether to ask further pages of a feed: where there is a gap that no move of the blog explains."""
+    """Return whether to ask further pages of a feed: where there is a gap that no move of the blog
+    explains.
+    """
     matched = _match(known, entries, moment.site_key)
     if not known:
         return moment.before is not None and len(entries) >= FULL
@@ -129,16 +153,27 @@ def may_page(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Mom
 def without_older(
     known: Sequence[Known], entries: Sequence[ParsedEntry], first: int, site_key: str
 ) -> Sequence[ParsedEntry]:
-    """Return `entries` without those that further pages have behind the last that was known: they are older, and not
-    what the pages were asked for. The `first` so many are the feed's own."""
+    """Return `entries` without those that further pages have behind the last that was known: they
+    are older, and not what the pages were asked for. The `first` so many are the feed's own.
+    """
     matched = _match(known, entries, site_key)
-    last = max((place for place, found in enumerate(matched) if found is not None), default=len(entries) - 1)
+    last = max(
+        (place for place, found in enumerate(matched) if found is not None),
+        default=len(entries) - 1,
+    )
     return entries[: max(first, last + 1)]
 
 
-def _is_gap(matched: Sequence[Known | None], entries: Sequence[ParsedEntry], moment: Moment) -> bool:
+def _is_gap(
+    matched: Sequence[Known | None], entries: Sequence[ParsedEntry], moment: Moment
+) -> bool:
     full = len(entries) <= moment.window or len(entries) >= GREW
-    return bool(moment.window) and full and matched.count(None) >= GAP_FROM and _is_apart(matched, entries)
+    return (
+        bool(moment.window)
+        and full
+        and matched.count(None) >= GAP_FROM
+        and _is_apart(matched, entries)
+    )
 
 
 def _is_apart(matched: Sequence[Known | None], entries: Sequence[ParsedEntry]) -> bool:
@@ -149,7 +184,9 @@ def _is_apart(matched: Sequence[Known | None], entries: Sequence[ParsedEntry]) -
 
 
 def _is_pinned(place: int, new: Sequence[int], entries: Sequence[ParsedEntry]) -> bool:
-    """An entry that stands before all new ones, in a feed that has its newest first, though it is older than they."""
+    """An entry that stands before all new ones, in a feed that has its newest first, though it is
+    older than they.
+    """
     dates = [entry.published for entry in entries if entry.published is not None]
     falls = sum(1 for one, other in itertools.pairwise(dates) if one > other)
     date = entries[place].published
@@ -170,8 +207,13 @@ def _renewed(entry: ParsedEntry) -> str:
     return f"{entry.identity[:390]}#{entry.link_key}"[:500]
 
 
-def _match(known: Sequence[Known], entries: Sequence[ParsedEntry], site_key: str) -> list[Known | None]:
-    """The known entry that each of `entries` is, if it is one. The strongest evidence is heard first."""
+def _match(
+    known: Sequence[Known], entries: Sequence[ParsedEntry], site_key: str
+) -> list[Known | None]:
+    """The known entry that each of `entries` is, if it is one.
+
+    The strongest evidence is heard first.
+    """
     by_identity = {entry.identity: entry for entry in known}
     matched: list[Known | None] = []
     for entry in entries:
@@ -179,11 +221,18 @@ def _match(known: Sequence[Known], entries: Sequence[ParsedEntry], site_key: str
         another = same is not None and _another(same, entry)
         matched.append(by_identity.get(_renewed(entry)) if another else same)
     taken = {entry.id for entry in matched if entry is not None}
-    for key_of in (lambda entry: entry.link_key if entry.link_key != site_key else "", _title_and_date):
+    for key_of in (
+        lambda entry: entry.link_key if entry.link_key != site_key else "",
+        _title_and_date,
+    ):
         left = [entry for entry in known if entry.id not in taken]
         tells = _telling(left, known, entries, key_of)
         for position, entry in enumerate(entries):
-            if matched[position] is None and (same := tells.get(key_of(entry))) and same.id not in taken:
+            if (
+                matched[position] is None
+                and (same := tells.get(key_of(entry)))
+                and same.id not in taken
+            ):
                 matched[position] = same
                 taken.add(same.id)
     return matched
@@ -195,24 +244,39 @@ def _telling(
     entries: Sequence[ParsedEntry],
     key_of: Callable[[Known | ParsedEntry], str],
 ) -> dict[str, Known]:
-    """Those `left` by a key that tells entries apart: not shared by several that are there at once, nor by several that
-    were known."""
-    before, now = Counter(key_of(entry) for entry in known), Counter(key_of(entry) for entry in entries)
+    """Those `left` by a key that tells entries apart: not shared by several that are there at once,
+    nor by several that were known.
+    """
+    before, now = (
+        Counter(key_of(entry) for entry in known),
+        Counter(key_of(entry) for entry in entries),
+    )
     keys = {key_of(entry): entry for entry in left}
     return {key: entry for key, entry in keys.items() if key and before[key] == 1 and now[key] == 1}
 
 
 def _title_and_date(entry: Known | ParsedEntry) -> str:
-    return f"{entry.title}\n{entry.published.isoformat()}" if entry.title and entry.published else ""
+    return (
+        f"{entry.title}\n{entry.published.isoformat()}" if entry.title and entry.published else ""
+    )
 
 
 def _another(known: Known, entry: ParsedEntry) -> bool:
-    """Whether an id was used again for something else: another link and title, and not the same date (E02)."""
+    """Tell whether an id was used again for something else: another link and title, and not the
+    same date (E02).
+    """
     dated_alike = known.published is not None and known.published == entry.published
-    return bool(entry.link_key) and known.link_key != entry.link_key and known.title != entry.title and not dated_alike
+    return (
+        bool(entry.link_key)
+        and known.link_key != entry.link_key
+        and known.title != entry.title
+        and not dated_alike
+    )
 
 
-def _fates(new: Sequence[ParsedEntry], storm: str, moment: Moment) -> Iterator[tuple[ParsedEntry, str, str]]:
+def _fates(
+    new: Sequence[ParsedEntry], storm: str, moment: Moment
+) -> Iterator[tuple[ParsedEntry, str, str]]:
     newest = set(map(id, _newest(new, moment.backlog)))
     for entry in new:
         if moment.before is None and id(entry) not in newest:
@@ -232,34 +296,63 @@ def _unknown_at_the_end(matched: Sequence[Known | None]) -> int:
     return next((place for place, found in enumerate(reversed(matched)) if found is not None), 0)
 
 
-def _slid_in(end: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]) -> list[ParsedEntry]:
-    """Those at the `end` of a feed, behind all that was known and older, that came into its window because as many were
-    taken out of it: a blog shows its last ten posts, and one of them is deleted. (A feed that grows by them has been
-    given back-dated ones.)"""
+def _slid_in(
+    end: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]
+) -> list[ParsedEntry]:
+    """Those at the `end` of a feed, behind all that was known and older, that came into its window
+    because as many were taken out of it: a blog shows its last ten posts, and one of them is
+    deleted. (A feed that grows by them has been given back-dated ones.)
+    """
     dates = [entry.published for entry in known if entry.published is not None]
-    older = [entry for entry in end if dates and entry.published is not None and entry.published < min(dates)]
+    older = [
+        entry
+        for entry in end
+        if dates and entry.published is not None and entry.published < min(dates)
+    ]
     room = sum(1 for entry in vanished if not entry.withdrawn)
     return older if len(older) == len(end) <= room else []
 
 
 def _newest(entries: Sequence[ParsedEntry], count: int) -> list[ParsedEntry]:
     """The newest `count`: by their dates where all have one, else the first in the feed."""
-    dated = [(entry.published, -place, entry) for place, entry in enumerate(entries) if entry.published is not None]
-    ordered = [entry for *_, entry in sorted(dated, reverse=True)] if len(dated) == len(entries) else list(entries)
+    dated = [
+        (entry.published, -place, entry)
+        for place, entry in enumerate(entries)
+        if entry.published is not None
+    ]
+    ordered = (
+        [entry for *_, entry in sorted(dated, reverse=True)]
+        if len(dated) == len(entries)
+        else list(entries)
+    )
     return ordered[:count]
 
 
 def _storm(
-    new: Sequence[ParsedEntry], count: int, known: Sequence[Known], vanished: Sequence[Known], moment: Moment
+    new: Sequence[ParsedEntry],
+    count: int,
+    known: Sequence[Known],
+    vanished: Sequence[Known],
+    moment: Moment,
 ) -> str:
-    """Why so many new entries cannot be right (a move, all ids changed, an archive opened), or "" (E01)."""
+    """Why so many new entries cannot be right (a move, all ids changed, an archive opened), or ""
+    (E01).
+    """
     if moment.before is None:
         return ""
     days = max(1, (moment.now - moment.before).days)
     if _another_site(new, known, vanished):
         return f"all {len(new)} entries of this feed are of another site now: has the blog moved? release or skip them"
-    dates = [entry.published for entry in known if entry.published is not None and entry.published <= moment.before]
-    old = sum(1 for entry in new if dates and entry.published is not None and entry.published < max(dates) - LATE)
+    dates = [
+        entry.published
+        for entry in known
+        if entry.published is not None and entry.published <= moment.before
+    ]
+    old = sum(
+        1
+        for entry in new
+        if dates and entry.published is not None and entry.published < max(dates) - LATE
+    )
     crowd = len(new) > PLAUSIBLE * days and len(new) * 2 > count
     if crowd or old > OLD_NEWS or _renamed(new, known, vanished) >= RENAMED:
         return f"{len(new)} new entries at once: has the blog moved? release or skip them"
@@ -273,9 +366,16 @@ def _renamed(new: Sequence[ParsedEntry], known: Sequence[Known], vanished: Seque
     return sum(1 for entry in new if entry.title in titles)
 
 
-def _another_site(new: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]) -> bool:
-    """Whether nothing that was known is left, and all there is leads elsewhere: a name that lapsed and was bought."""
-    before, now = ({entry.link_key.split("/")[0] for entry in entries if entry.link_key} for entries in (known, new))
+def _another_site(
+    new: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]
+) -> bool:
+    """Tell whether nothing that was known is left, and all there is leads elsewhere: a name that
+    lapsed and was bought.
+    """
+    before, now = (
+        {entry.link_key.split("/")[0] for entry in entries if entry.link_key}
+        for entries in (known, new)
+    )
     return len(vanished) == len(known) and bool(before) and bool(now) and before.isdisjoint(now)
 
 
@@ -285,8 +385,10 @@ def _gone(
     seen: Sequence[tuple[int, ParsedEntry]],
     entries: Sequence[ParsedEntry],
 ) -> tuple[int, ...]:
-    """Entries taken back: not in the feed, though what stands at its end is older, so that its window still reaches
-    them. A feed without entries has none; an entry that returns is found again by its identity."""
+    """Entries taken back: not in the feed, though what stands at its end is older, so that its
+    window still reaches them. A feed without entries has none; an entry that returns is found again
+    by its identity.
+    """
     candidates = [entry for entry in vanished if not entry.withdrawn and entry.fate != "skipped"]
     if not entries:
         return tuple(entry.id for entry in candidates)
@@ -296,6 +398,10 @@ def _gone(
 
 
 def _older(one: Known, other: Known) -> bool:
-    if one.published is not None and other.published is not None and one.published != other.published:
+    if (
+        one.published is not None
+        and other.published is not None
+        and one.published != other.published
+    ):
         return one.published < other.published
     return one.id < other.id

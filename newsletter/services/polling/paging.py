@@ -1,8 +1,8 @@
 """Look behind the first page of a feed where posts may lie between it and what was known.
 
-A feed shows its last ten posts or so. When more were published since it was read, the oldest of them have left it, and
-only its further pages still have them: RFC 5005 section 3 names them, and WordPress has them at `?paged=2`. Runs in
-threads of poll.py; stores nothing.
+A feed shows its last ten posts or so. When more were published since it was read, the oldest of
+them have left it, and only its further pages still have them: RFC 5005 section 3 names them, and
+WordPress has them at `?paged=2`. Runs in threads of poll.py; stores nothing.
 """
 
 from __future__ import annotations
@@ -28,11 +28,13 @@ PAGE_FOR = 30.0
 """Seconds after which no further page is asked."""
 
 
-def page_on(env: Environment, due: DueFeed, reading: Reading, known: Sequence[Known], site_key: str) -> Reading:
+def page_on(
+    env: Environment, due: DueFeed, reading: Reading, known: Sequence[Known], site_key: str
+) -> Reading:
     """Return `reading` with the entries of further pages, until they reach what was known.
 
-    Where they do not, or there are none, the decider holds what is new (matching.py). Whatever goes wrong costs no more
-    than the further pages.
+    Where they do not, or there are none, the decider holds what is new (matching.py). Whatever goes
+    wrong costs no more than the further pages.
     """
     assert reading.parsed is not None
     first = reading.parsed
@@ -41,7 +43,12 @@ def page_on(env: Environment, due: DueFeed, reading: Reading, known: Sequence[Kn
     except Exception:
         log.exception("the further pages of feed %s cannot be read", due.id)
         return replace(reading, paged=True)
-    return replace(reading, parsed=replace(first, entries=tuple(entries)), window=len(first.entries), paged=True)
+    return replace(
+        reading,
+        parsed=replace(first, entries=tuple(entries)),
+        window=len(first.entries),
+        paged=True,
+    )
 
 
 def _further(

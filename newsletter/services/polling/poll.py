@@ -1,6 +1,9 @@
-"""Asks the feeds that are due, and stores what they say. Claims in the database, fetches in threads that do not touch
-it but to look what is known (fetch.py), stores each feed (store.py) in a transaction of its own: one slow or
-broken feed holds up none of the others."""
+"""Asks the feeds that are due, and stores what they say.
+
+Claims in the database, fetches in threads that do not touch it but to look what is known
+(fetch.py), stores each feed (store.py) in a transaction of its own: one slow or broken feed holds
+up none of the others.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +48,14 @@ def never() -> bool:
     return False
 
 
-def poll_due(env: Environment, *, eager: bool = False, limit: int = 500, stop: Stop = never) -> list[PollResult]:
-    """Poll every feed that is due; with `eager`, also those that only their usual quarter of an hour keeps waiting.
+def poll_due(
+    env: Environment, *, eager: bool = False, limit: int = 500, stop: Stop = never
+) -> list[PollResult]:
+    """Poll every feed that is due; with `eager`, also those that only their usual quarter of an
+    hour keeps waiting.
 
-    Once `stop` says so, no more are asked, and those that have not answered are left for the next worker.
+    Once `stop` says so, no more are asked, and those that have not answered are left for the next
+    worker.
     """
     return list(_poll(env, _claim(env, limit, eager=eager), stop))
 
@@ -61,15 +68,18 @@ def check(env: Environment, feed_id: int) -> PollResult:
 
 
 def refresh(env: Environment, list_id: int, *, stop: Stop = never) -> list[PollResult]:
-    """Bring a list's entries up to date before they are composed: ask its feeds once more, and for everything.
+    """Bring a list's entries up to date before they are composed: ask its feeds once more, and for
+    everything.
 
-    What was corrected is corrected then, what was withdrawn is not owed any more (`entries.owed`). A server that says
-    "nothing changed" is not asked for that: WordPress says so after a post was taken back, while a newer one stands.
-    Nor does it matter when a feed was asked last. A feed that cannot be read now, or could not be read the last time,
-    leaves everything as it was.
+    What was corrected is corrected then, what was withdrawn is not owed any more (`entries.owed`).
+    A server that says "nothing changed" is not asked for that: WordPress says so after a post was
+    taken back, while a newer one stands. Nor does it matter when a feed was asked last. A feed that
+    cannot be read now, or could not be read the last time, leaves everything as it was.
     """
     with reading() as session:
-        query = select(Feed).where(Feed.list_id == list_id, Feed.status == "active", Feed.failures == 0)
+        query = select(Feed).where(
+            Feed.list_id == list_id, Feed.status == "active", Feed.failures == 0
+        )
         due = [_due(env, feed).whole for feed in session.scalars(query)]
     results = list(_poll(env, due, stop))
     promote_due(env)
@@ -77,13 +87,19 @@ def refresh(env: Environment, list_id: int, *, stop: Stop = never) -> list[PollR
 
 
 def _claim(env: Environment, limit: int, *, eager: bool) -> list[DueFeed]:
-    """Takes due feeds by moving them on: an UPDATE that hits the row with the time we saw, or not at all."""
+    """Take due feeds by moving them on: an UPDATE that hits the row with the time we saw, or not at
+    all.
+    """
     now = env.now
     with reading() as session:
         due_by = now + POLL_EVERY * 1.2 if eager else now
         ripe = or_(Feed.next_poll_at <= now, and_(Feed.next_poll_at <= due_by, Feed.failures == 0))
-        query = select(Feed).where(Feed.status == "active", ripe).order_by(Feed.next_poll_at, Feed.id)
-        seen = [(feed.next_poll_at, _due(env, feed)) for feed in session.scalars(query.limit(limit))]
+        query = (
+            select(Feed).where(Feed.status == "active", ripe).order_by(Feed.next_poll_at, Feed.id)
+        )
+        seen = [
+            (feed.next_poll_at, _due(env, feed)) for feed in session.scalars(query.limit(limit))
+        ]
     if not seen:
         return []
     with transaction() as session:
@@ -136,8 +152,12 @@ def _poll(env: Environment, due: Sequence[DueFeed], stop: Stop = never) -> Itera
     _give_back(env, [*waiting, *running.values()])
 
 
-def _further(env: Environment, due: DueFeed, found: Reading | NewsletterError) -> Future[Any] | None:
-    """Start what else has to be asked before an answer can be stored: further pages of the feed, pages of entries."""
+def _further(
+    env: Environment, due: DueFeed, found: Reading | NewsletterError
+) -> Future[Any] | None:
+    """Start what else has to be asked before an answer can be stored: further pages of the feed,
+    pages of entries.
+    """
     if isinstance(found, NewsletterError) or found.parsed is None or not due.read_before:
         return None
     if not found.paged:

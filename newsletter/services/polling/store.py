@@ -1,5 +1,6 @@
-"""Writes down what a feed said: new entries with their fates, what known ones say now, what was withdrawn and what came
-back. Within the caller's transaction."""
+"""Writes down what a feed said: new entries with their fates, what known ones say now, what was
+withdrawn and what came back. Within the caller's transaction.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +36,9 @@ TRYING_OUT_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What came of asking: `new`, `changed` (known ones), `held` and `gone` count entries; `error` is one line, "" when
-    all went well."""
+    """What came of asking: `new`, `changed` (known ones), `held` and `gone` count entries; `error`
+    is one line, "" when all went well.
+    """
 
     feed_id: int
     url: str
@@ -48,8 +50,10 @@ class PollResult:
     error: str = ""
 
 
-def store(env: Environment, session: Session, feed: Feed, found: Reading, *, backlog: int = 0) -> PollResult:
-    """Writes down what a feed said, within the caller's transaction."""
+def store(
+    env: Environment, session: Session, feed: Feed, found: Reading, *, backlog: int = 0
+) -> PollResult:
+    """Write down what a feed said, within the caller's transaction."""
     now, fetched = env.now, found.fetched
     result = PollResult(feed.id, feed.url, unchanged=True)
     if found.parsed is not None:
@@ -66,35 +70,54 @@ def store(env: Environment, session: Session, feed: Feed, found: Reading, *, bac
         feed.next_poll_at = now + TRYING_OUT_EVERY
     else:
         jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
-        feed.next_poll_at = next_poll(now, failures=0, max_age=fetched.max_age, retry_after=None, jitter=jitter)
+        feed.next_poll_at = next_poll(
+            now, failures=0, max_age=fetched.max_age, retry_after=None, jitter=jitter
+        )
     _moved(session, feed, fetched)
     return result
 
 
 def _moved(session: Session, feed: Feed, fetched: Fetched) -> None:
-    """Takes a permanent redirect at its word once it has said the same three times."""
+    """Take a permanent redirect at its word once it has said the same three times."""
     target = fetched.permanent_url or ""
-    feed.moved_seen = feed.moved_seen + 1 if target and target == feed.moved_to else int(bool(target))
+    feed.moved_seen = (
+        feed.moved_seen + 1 if target and target == feed.moved_to else int(bool(target))
+    )
     feed.moved_to = target
     if feed.moved_seen >= MOVED_AFTER:
-        twin = session.scalar(select(Feed.id).where(Feed.list_id == feed.list_id, Feed.url == target))
+        twin = session.scalar(
+            select(Feed.id).where(Feed.list_id == feed.list_id, Feed.url == target)
+        )
         if twin is None:
             feed.url, feed.moved_to, feed.moved_seen = target, "", 0
 
 
 def _entries(
-    env: Environment, session: Session, feed: Feed, found: Reading, parsed: ParsedFeed, *, backlog: int
+    env: Environment,
+    session: Session,
+    feed: Feed,
+    found: Reading,
+    parsed: ParsedFeed,
+    *,
+    backlog: int,
 ) -> PollResult:
     known, asked = stored(session, feed.id), _author_was_asked(session, feed)
     moment = replace(moment_of(env, feed, parsed), backlog=backlog)
-    feed.entries_at_once = (len(parsed.entries) if found.window is None else found.window) or feed.entries_at_once
+    feed.entries_at_once = (
+        len(parsed.entries) if found.window is None else found.window
+    ) or feed.entries_at_once
     decided = matching.decide(known, parsed.entries, moment)
     changed, locked = _seen(env, session, known, decided.seen)
     gone = withdrawn(env, session, decided.gone)
     # Oldest first, so that what is ready is numbered in the order it was written.
-    fates = [_add(env, session, feed, new, _left_out(feed, new, found)).fate for new in reversed(decided.new)]
+    fates = [
+        _add(env, session, feed, new, _left_out(feed, new, found)).fate
+        for new in reversed(decided.new)
+    ]
     duplicates.join(env, session, feed.list_id)
-    reasons = [new.why for new in decided.new if new.fate == EntryStatus.HELD] + [PROTECTED] * locked
+    reasons = [new.why for new in decided.new if new.fate == EntryStatus.HELD] + [
+        PROTECTED
+    ] * locked
     if reasons and not asked:
         notifications.entries_held(env, session, feed, reasons)
     return PollResult(
@@ -114,25 +137,44 @@ def moment_of(env: Environment, feed: Feed, parsed: ParsedFeed) -> matching.Mome
 
 
 def _author_was_asked(session: Session, feed: Feed) -> bool:
-    """Whether entries of this feed are held already: one question at a time."""
+    """Tell whether entries of this feed are held already: one question at a time."""
     held = exists().where(Entry.feed_id == feed.id, Entry.fate == "held", Entry.by_hand.is_(False))
     return bool(session.scalar(select(held)))
 
 
 def stored(session: Session, feed_id: int) -> list[matching.Known]:
     """Return what is known of a feed's entries, in the order in which they were found."""
-    columns = (Entry.id, Entry.identity, Entry.link_key, Entry.title, Entry.published_at, Entry.fate)
-    query = select(*columns, Entry.withdrawn_at.is_not(None)).where(Entry.feed_id == feed_id).order_by(Entry.id)
+    columns = (
+        Entry.id,
+        Entry.identity,
+        Entry.link_key,
+        Entry.title,
+        Entry.published_at,
+        Entry.fate,
+    )
+    query = (
+        select(*columns, Entry.withdrawn_at.is_not(None))
+        .where(Entry.feed_id == feed_id)
+        .order_by(Entry.id)
+    )
     return [matching.Known(*row) for row in session.execute(query)]
 
 
 def _seen(
-    env: Environment, session: Session, known: Sequence[matching.Known], seen: Sequence[tuple[int, ParsedEntry]]
+    env: Environment,
+    session: Session,
+    known: Sequence[matching.Known],
+    seen: Sequence[tuple[int, ParsedEntry]],
 ) -> tuple[int, int]:
-    """Take over what entries say now: the corrected text goes to whoever has not had it yet, and an id that changed is
-    what the entry is known by from now on. Return how many there are, and how many have become password-protected."""
+    """Take over what entries say now: the corrected text goes to whoever has not had it yet, and an
+    id that changed is what the entry is known by from now on. Return how many there are, and how
+    many have become password-protected.
+    """
     used = {entry.identity for entry in known}
-    rows = {entry.id: entry for entry in session.scalars(select(Entry).where(Entry.id.in_([id_ for id_, _ in seen])))}
+    rows = {
+        entry.id: entry
+        for entry in session.scalars(select(Entry).where(Entry.id.in_([id_ for id_, _ in seen])))
+    }
     locked = 0
     for number, sighted in seen:
         entry = rows[number]
@@ -150,9 +192,12 @@ def _seen(
 
 
 def _lock(env: Environment, session: Session, entry: Entry) -> bool:
-    """Keep an entry back that needs a password now, with the text it had. Return whether it has become held by that.
+    """Keep an entry back that needs a password now, with the text it had.
 
-    What was protected when the author released it is their decision."""
+    Return whether it has become held by that.
+
+    What was protected when the author released it is their decision.
+    """
     if is_protected(entry.title, entry.content_html, entry.summary_html) or entry.fate not in (
         EntryStatus.READY,
         EntryStatus.NEW,
@@ -167,21 +212,29 @@ def _lock(env: Environment, session: Session, entry: Entry) -> bool:
 
 
 def returned(env: Environment, session: Session, entry: Entry) -> None:
-    """Owes what is in its feed again to everybody; what was mailed already, to whoever has not had it."""
+    """Owe what is in its feed again to everybody; what was mailed already, to whoever has not had
+    it.
+    """
     entry.withdrawn_at = None
     if entry.by_hand or entry.shown_in_id is not None:
         return
     if entry.fate == "sent":
         owe_again(session, entry)
-    elif entry.fate == "skipped" and entry.published_at is not None and entry.published_at > env.now + matching.AHEAD:
+    elif (
+        entry.fate == "skipped"
+        and entry.published_at is not None
+        and entry.published_at > env.now + matching.AHEAD
+    ):
         entry.fate, entry.why = EntryStatus.NEW, WAITS
     elif entry.fate == "skipped":
         make_ready(session, entry, "is in its feed again", grace_from=env.now)
 
 
 def withdrawn(env: Environment, session: Session, numbers: Sequence[int]) -> int:
-    """Takes back what its feed has taken back, but for what the author has decided by hand."""
-    rows = session.scalars(select(Entry).where(Entry.id.in_(numbers), Entry.by_hand.is_(False))).all()
+    """Take back what its feed has taken back, but for what the author has decided by hand."""
+    rows = session.scalars(
+        select(Entry).where(Entry.id.in_(numbers), Entry.by_hand.is_(False))
+    ).all()
     for entry in rows:
         entry.withdrawn_at = env.now
         if entry.fate in ("ready", "new"):
@@ -197,7 +250,11 @@ def withdrawn(env: Environment, session: Session, numbers: Sequence[int]) -> int
 def _left_out(feed: Feed, new: matching.New, found: Reading) -> str:
     """The kind of video that an entry is, if it is one that its feed leaves out."""
     known = found.left_out.get(new.entry.identity)
-    return known or (youtube.left_out(new.entry.link, youtube.Video(), feed.leaves_out) if new.entry.video_id else "")
+    return known or (
+        youtube.left_out(new.entry.link, youtube.Video(), feed.leaves_out)
+        if new.entry.video_id
+        else ""
+    )
 
 
 def _add(env: Environment, session: Session, feed: Feed, new: matching.New, left_out: str) -> Entry:
@@ -220,7 +277,9 @@ def _add(env: Environment, session: Session, feed: Feed, new: matching.New, left
 
 
 def _update(entry: Entry, sighted: ParsedEntry) -> None:
-    """What was mailed stays as it was mailed in its campaign's editions; here is what goes out from now on."""
+    """What was mailed stays as it was mailed in its campaign's editions; here is what goes out from
+    now on.
+    """
     entry.link_key, entry.link, entry.title = sighted.link_key, sighted.link, sighted.title
     entry.author, entry.published_at = sighted.author, sighted.published
     entry.summary_html, entry.content_html = sighted.summary_html, sighted.content_html

@@ -1,1 +1,3 @@
-"""Send what is due: take messages from the outbox, build them, hand them to SMTP, record the outcome."""
+"""Send what is due: take messages from the outbox, build them, hand them to SMTP, record the
+outcome.
+"""

@@ -1,7 +1,9 @@
-"""Recipients' domains that refuse us for our own sake (policy, reputation): campaigns leave them alone for a while.
+"""Recipients' domains that refuse us for our own sake (policy, reputation): campaigns leave them
+alone for a while.
 
-Nobody is marked for it. What rests is known to every worker, and forgotten once the domain takes a message again. A
-refusal is about a domain only while the others take mail: what all of them are told alike is about us.
+Nobody is marked for it. What rests is known to every worker, and forgotten once the domain takes a
+message again. A refusal is about a domain only while the others take mail: what all of them are
+told alike is about us.
 """
 
 from __future__ import annotations
@@ -15,14 +17,16 @@ from sqlalchemy import delete, select
 
 from newsletter.db.session import reading, transaction
 from newsletter.mail.smtp.classify import Verdict
-from newsletter.models import Campaign, Rest
+from newsletter.models import Campaign, DomainBackoff
 from newsletter.services import notifications
 from newsletter.services.runtime import Environment
 
 STREAK = 3
 """So many refusals in a row, while other domains take mail, let a domain rest."""
 RECENT = 50
-"""Outcomes of other domains that are looked at: at least half of them must be messages that were taken."""
+"""Outcomes of other domains that are looked at: at least half of them must be messages that were
+taken.
+"""
 REST_FIRST, REST_AT_MOST = timedelta(minutes=15), timedelta(hours=4)
 FRESH_SECONDS = 5.0
 
@@ -41,13 +45,17 @@ class Rests:
         """When a domain may be written to again; None where it may be now."""
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             with reading() as session:
-                self._until = {row.domain: row.until for row in session.scalars(select(Rest))}
+                self._until = {
+                    row.domain: row.until for row in session.scalars(select(DomainBackoff))
+                }
             self._read_at = time.monotonic()
         until = self._until.get(domain)
         return until if until is not None and until > self.env.now else None
 
     def note(self, domain: str, verdict: Verdict, why: str, *, campaign_id: int) -> None:
-        """Learns what became of a message of a campaign, and lets its domain rest where that follows."""
+        """Learns what became of a message of a campaign, and lets its domain rest where that
+        follows.
+        """
         if verdict.kind == "sent":
             self._recent.append((domain, True))
             self._streaks[domain] = 0
@@ -66,11 +74,13 @@ class Rests:
     def _rest(self, domain: str, why: str, campaign_id: int) -> None:
         self._streaks[domain] = 0
         with transaction() as session:
-            found = session.get(Rest, domain)
+            found = session.get(DomainBackoff, domain)
             if found is None:
-                found = Rest(domain=domain, seconds=0, until=self.env.now, why="")
+                found = DomainBackoff(domain=domain, seconds=0, until=self.env.now, why="")
                 session.add(found)
-                notifications.domain_rests(self.env, session, session.get_one(Campaign, campaign_id), domain, why)
+                notifications.domain_rests(
+                    self.env, session, session.get_one(Campaign, campaign_id), domain, why
+                )
             seconds = max(found.seconds * 2, int(REST_FIRST.total_seconds()))
             found.seconds = min(seconds, int(REST_AT_MOST.total_seconds()))
             found.until, found.why = self.env.now + timedelta(seconds=found.seconds), why[:500]
@@ -79,4 +89,4 @@ class Rests:
     def _forget(self, domain: str) -> None:
         del self._until[domain]
         with transaction() as session:
-            session.execute(delete(Rest).where(Rest.domain == domain))
+            session.execute(delete(DomainBackoff).where(DomainBackoff.domain == domain))

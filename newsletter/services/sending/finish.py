@@ -11,7 +11,7 @@ from newsletter.vocabulary import CampaignStatus
 
 
 def pause(env: Environment, campaign_id: int, why: str) -> None:
-    """Stops a campaign that is being sent, with the reason, and tells its author."""
+    """Stop a campaign that is being sent, with the reason, and tells its author."""
     with transaction() as session:
         campaign = session.get_one(Campaign, campaign_id)
         if campaign.status == "sending":
@@ -20,7 +20,9 @@ def pause(env: Environment, campaign_id: int, why: str) -> None:
 
 
 def close(env: Environment, campaign_id: int) -> None:
-    """Calls a campaign sent once nobody is left to be mailed; pauses it instead where nobody at all could be."""
+    """Call a campaign sent once nobody is left to be mailed; pauses it instead where nobody at all
+    could be.
+    """
     with reading() as session:
         campaign = session.get_one(Campaign, campaign_id)
         if campaign.status != "sending" or not outbox.worked_through(session, campaign):
@@ -30,7 +32,9 @@ def close(env: Environment, campaign_id: int) -> None:
         if campaign.status != "sending" or not outbox.worked_through(session, campaign):
             return
         totals = outbox.totals(session, campaign)
-        if totals.waiting or not totals.balanced:  # who was left in doubt waits for nothing (outbox.worked_through)
+        if (
+            totals.waiting or not totals.balanced
+        ):  # who was left in doubt waits for nothing (outbox.worked_through)
             return
         if totals.failed and not (totals.sent or totals.in_doubt):
             last = outbox.rows(session, campaign, status="failed", limit=1)[0]
@@ -40,6 +44,8 @@ def close(env: Environment, campaign_id: int) -> None:
             return
         if campaign.subject_b and not campaign.picked:
             campaign.status = CampaignStatus.PAUSED
-            campaign.reason = f"both subjects are tried; pick one: newsletter campaign pick {campaign_id} a"
+            campaign.reason = (
+                f"both subjects are tried; pick one: newsletter campaign pick {campaign_id} a"
+            )
             return
         campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now

@@ -1,6 +1,8 @@
-"""Learn from what servers say beyond the message at hand: about the sender, its pace, a campaign, a domain, a server.
+"""Learn from what servers say beyond the message at hand: about the sender, its pace, a campaign, a
+domain, a server.
 
-One object for each run. What it learns is kept by throttle.py, sender_state.py and domain_backoff.py.
+One object for each run. What it learns is kept by throttle.py, sender_state.py and
+domain_backoff.py.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from newsletter.services.sending.throttle import Pace
 from newsletter.services.sending.work_queue import Supply
 
 SERVER_STREAK = 3
-"""So many refusals in a row of a sender, or of us, let a server rest where there is another, else the whole sender."""
+"""So many refusals in a row of a sender, or of us, let a server rest where there is another, else
+the whole sender.
+"""
 
 
 class Lessons:
@@ -38,7 +42,9 @@ class Lessons:
         self.refusals: Tally[str] = Tally()
 
     def learn(self, row: Row, verdict: Verdict, outcome: Outcome) -> None:
-        """Learn what an outcome says beyond its own message: about the sender, the campaign, a domain, a server."""
+        """Learn what an outcome says beyond its own message: about the sender, the campaign, a
+        domain, a server.
+        """
         server, why, list_id = outcome.server, outcome.reply.text, row.list_id
         if verdict.kind == "sent":
             self.pace.taken()
@@ -54,19 +60,29 @@ class Lessons:
             self._learn_of_campaign(row, row.campaign_id, verdict, outcome)
 
     def _rest(self, server: str, verdict: Verdict, list_id: int | None) -> None:
-        """Leave a server alone that takes no mail from us, where there is another; else everybody rests."""
+        """Leave a server alone that takes no mail from us, where there is another; else everybody
+        rests.
+        """
         self.refusals[server] = 0
         if not self.transport.rest(server, verdict.why):
             self.states.refused(verdict, server, list_id=list_id)
 
-    def _learn_of_campaign(self, row: Row, campaign_id: int, verdict: Verdict, outcome: Outcome) -> None:
+    def _learn_of_campaign(
+        self, row: Row, campaign_id: int, verdict: Verdict, outcome: Outcome
+    ) -> None:
         if outcome.stage == "SIZE":
-            self.pause(campaign_id, f"{outcome.server}: {outcome.reply.text}. Make the message smaller.")
+            self.pause(
+                campaign_id, f"{outcome.server}: {outcome.reply.text}. Make the message smaller."
+            )
             return
         domain = domain_of(row)
         if outcome.stage != "MAIL":
             self.rests.note(domain, verdict, outcome.reply.text, campaign_id=campaign_id)
-        why = self.breaker(campaign_id).note(verdict, outcome.reply.text) if not self.rests.until(domain) else None
+        why = (
+            self.breaker(campaign_id).note(verdict, outcome.reply.text)
+            if not self.rests.until(domain)
+            else None
+        )
         if why:
             self.pause(campaign_id, why)
         if outcome.stage == "MAIL" and self.refusals[outcome.server] >= SERVER_STREAK:

@@ -1,4 +1,6 @@
-"""From a row of the outbox to bytes: what a mail is told about its list and its reader, and the headers it carries."""
+"""From a row of the outbox to bytes: what a mail is told about its list and its reader, and the
+headers it carries.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,9 @@ from newsletter.services.runtime import Environment
 from newsletter.tokens import return_path
 
 WITH_RESOURCES = ("welcome",)
-"""Mails whose templates may call ``resource("guide")``; of the others, nobody has confirmed the address yet, or the
-mail is about one thing only."""
+"""Mails whose templates may call ``resource("guide")``; of the others, nobody has confirmed the
+address yet, or the mail is about one thing only.
+"""
 
 CADENCE_TEXT = {
     "instant": Text("whenever there is something new"),
@@ -44,7 +47,10 @@ CADENCE_TEXT = {
 
 @dataclass(frozen=True, slots=True)
 class ListView:
-    """What templates know of their list (`list.…`). `language` is the mail's, `own_language` its author's."""
+    """What templates know of their list (`list.…`).
+
+    `language` is the mail's, `own_language` its author's.
+    """
 
     id: int
     slug: str
@@ -69,7 +75,9 @@ class ListView:
 
 @dataclass(frozen=True, slots=True)
 class ReaderView:
-    """What a mail's templates may know of its reader (`reader.…`): values in a single mail, slots in a campaign."""
+    """What a mail's templates may know of its reader (`reader.…`): values in a single mail, slots
+    in a campaign.
+    """
 
     name: str
     preferences_url: str
@@ -100,8 +108,13 @@ def view(env: Environment, mailing_list: MailingList) -> ListView:
     )
 
 
-def compile_for_list(env: Environment, mailing_list: ListView, content: MailContent, *, stream: str) -> CompiledMessage:
-    """A mail to a list, to be filled in for each reader. `stream` names the kind of mail for Feedback-ID."""
+def compile_for_list(
+    env: Environment, mailing_list: ListView, content: MailContent, *, stream: str
+) -> CompiledMessage:
+    """A mail to a list, to be filled in for each reader.
+
+    `stream` names the kind of mail for Feedback-ID.
+    """
     host = urlsplit(env.settings.base_url).hostname or "localhost"
     headers = list_headers(
         sender_of(mailing_list),
@@ -126,8 +139,9 @@ NO_VALUES: Mapping[str, str] = {}
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A message but for its readers, and what makes each reader's values of its own slots, if it has any. `campaign` is
-    the handle of its campaign, empty in a letter of a series."""
+    """A message but for its readers, and what makes each reader's values of its own slots, if it
+    has any. `campaign` is the handle of its campaign, empty in a letter of a series.
+    """
 
     message: CompiledMessage
     sender: Sender
@@ -136,8 +150,11 @@ class _Compiled:
 
 
 class Composer:
-    """Makes the messages of one run, each in its reader's language. Compiles each edition and each letter of a series
-    once for each language; renders other single mails one by one. `steps` finds a series' letter by its number."""
+    """Makes the messages of one run, each in its reader's language.
+
+    Compiles each edition and each letter of a series once for each language; renders other single
+    mails one by one. `steps` finds a series' letter by its number.
+    """
 
     def __init__(self, env: Environment, steps: Steps) -> None:
         self.env = env
@@ -150,27 +167,37 @@ class Composer:
             self._references = outbox.references(session)
 
     def compose(self, row: Row) -> Outgoing:
-        """The message of `row`. Raises `TemplateProblem`, or `InvalidInput` for what no header can carry."""
+        """The message of `row`.
+
+        Raises `TemplateProblem`, or `InvalidInput` for what no header can carry.
+        """
         if row.campaign_id is None:
             return self._single(row)
         key = (row.campaign_id, row.cursor, known(row.language))
         found = self._compiled.get(key) or self._edition(key)
-        return self._outgoing(row, found.sender, found.message, self._own(found, row), campaign=found.campaign)
+        return self._outgoing(
+            row, found.sender, found.message, self._own(found, row), campaign=found.campaign
+        )
 
     def _own(self, found: _Compiled, row: Row) -> dict[str, str]:
         """The values of a letter's own slots."""
         return found.filler(given(self.env, self._readers.of(row))) if found.filler else {}
 
     def _edition(self, key: tuple[int, int, str]) -> _Compiled:
-        """An edition in a language; in the list's where there is none: a reader may have changed hers since it was
-        made."""
+        """An edition in a language; in the list's where there is none: a reader may have changed
+        hers since it was made.
+        """
         campaign_id, cursor, language = key
         with reading() as session:
             found = session.execute(
                 select(Campaign, Edition, MailingList)
                 .join(Edition, Edition.campaign_id == Campaign.id)
                 .join(MailingList, MailingList.id == Campaign.list_id)
-                .where(Campaign.id == campaign_id, Edition.cursor == cursor, Edition.language.in_({language, ""}))
+                .where(
+                    Campaign.id == campaign_id,
+                    Edition.cursor == cursor,
+                    Edition.language.in_({language, ""}),
+                )
                 .order_by(Edition.language.desc())
             ).first()
             if found is None:
@@ -184,7 +211,9 @@ class Composer:
             kind, handle, kept = campaign.kind, campaign.handle, edition.fields
         compiled = compile_for_list(self.env, shown, content, stream=kind)
         filler = Filler(Personal.of_json(kept)) if kept else None
-        self._compiled[key] = self._compiled[own] = _Compiled(compiled, sender_of(shown), handle, filler)
+        self._compiled[key] = self._compiled[own] = _Compiled(
+            compiled, sender_of(shown), handle, filler
+        )
         return self._compiled[key]
 
     def _step(self, row: Row) -> Outgoing:
@@ -195,7 +224,9 @@ class Composer:
         if key not in self._compiled:
             content, personal = self._steps(key[1], key[2])
             compiled = compile_for_list(self.env, shown, content, stream="series")
-            self._compiled[key] = _Compiled(compiled, sender_of(shown), "", Filler(personal) if personal else None)
+            self._compiled[key] = _Compiled(
+                compiled, sender_of(shown), "", Filler(personal) if personal else None
+            )
         found = self._compiled[key]
         return self._outgoing(row, found.sender, found.message, self._own(found, row))
 
@@ -204,11 +235,18 @@ class Composer:
             return self._notice(row)
         if row.mail == "series":
             return self._step(row)
-        now, handle, context, links = self.env.now, str(row.handle), row.context or {}, self.env.links
+        now, handle, context, links = (
+            self.env.now,
+            str(row.handle),
+            row.context or {},
+            self.env.links,
+        )
         shown = self._list(row.list_id or 0).in_language(context.get("language") or row.language)
         reader = ReaderView(
             name=row.name or "",
-            preferences_url=links.account(handle, now) if row.mail == "link" else links.preferences(handle, now),
+            preferences_url=links.account(handle, now)
+            if row.mail == "link"
+            else links.preferences(handle, now),
             unsubscribe_url=self.env.links.unsubscribe(handle, now),
         )
         content = self.env.renderer.render(
@@ -250,17 +288,26 @@ class Composer:
     def _linker(self, handle: str) -> Callable[[str], str]:
         """Make a mail's ``resource("guide")``, which returns the subscriber's own link."""
         now = self.env.now
-        return resources.linker(resources.names(), lambda name: self.env.links.resource_of(handle, name, now))
+        return resources.linker(
+            resources.names(), lambda name: self.env.links.resource_of(handle, name, now)
+        )
 
     def _notice(self, row: Row) -> Outgoing:
-        """A mail to the list's author, who need not be a reader of it. It speaks English, as commands do."""
+        """A mail to the list's author, who need not be a reader of it.
+
+        It speaks English, as commands do.
+        """
         context = row.context or {}
         shown = self._list(int(context["list_id"])).in_language(SOURCE)
         content = self.env.renderer.render(row.mail, {"list": shown, "notice": context})
-        compiled = compile_message(Draft(single_headers(sender_of(shown), content.subject), content.text, content.html))
+        compiled = compile_message(
+            Draft(single_headers(sender_of(shown), content.subject), content.text, content.html)
+        )
         sender, to = sender_of(shown), str(context["to"])
         values = {"name": "", "email": to, "date": mail_date(self.env.now)}
-        data = compiled.build({**values, "message_id": self._references.message_id(row.id, sender.domain)})
+        data = compiled.build(
+            {**values, "message_id": self._references.message_id(row.id, sender.domain)}
+        )
         return Outgoing(row.id, sender.email, to, data)
 
     def _list(self, list_id: int) -> ListView:
@@ -280,7 +327,8 @@ class Composer:
     ) -> Outgoing:
         now, handle = self.env.now, str(row.handle)
         email = str((row.context or {}).get("to") or row.email)
-        # What a visitor typed as a name is not repeated in a confirmation: it would make a relay for spam.
+        # What a visitor typed as a name is not repeated in a confirmation: it would make a relay
+        # for spam.
         shown = row.mail in ("digest", "letter", "permission", "series", "welcome")
         reference = self._references.name_delivery(row.id)
         values = {

@@ -1,4 +1,7 @@
-"""Deciders of sending: may this reader be mailed, and what is written down after a verdict. Pure."""
+"""Deciders of sending: may this reader be mailed, and what is written down after a verdict.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,13 @@ DEAD_STREAK = 20
 OUR_FAULT = 3
 """What is refused for our sake waits as long as after so many refusals, and counts none."""
 TOO_FAST = timedelta(seconds=10)
-"""What was refused because mail left too fast waits so long, and up to twice as long: the pace is lower then."""
+"""What was refused because mail left too fast waits so long, and up to twice as long: the pace is
+lower then.
+"""
 LOST_REPLIES = 5
-"""After so many lost replies a message is not offered again unless its author says so: each may have been a copy."""
+"""After so many lost replies a message is not offered again unless its author says so: each may
+have been a copy.
+"""
 ONCE_A_DAY = timedelta(days=1)
 """What is refused for our sake for longer than `smtp.patience` is tried so often."""
 
@@ -42,7 +49,9 @@ def why_not(row: Row) -> str | None:
         return f"suppressed: {row.suppressed}"
     if row.campaign_id is not None or row.mail in ("welcome", "series"):
         return None if row.status == "active" else f"the subscription is {row.status}"
-    if row.mail == "confirm" and (row.status != "pending" or row.round != (row.context or {}).get("round")):
+    if row.mail == "confirm" and (
+        row.status != "pending" or row.round != (row.context or {}).get("round")
+    ):
         return "the request was answered or replaced"
     return None
 
@@ -83,12 +92,24 @@ def too_large(row: Row, why: str, *, due_at: datetime) -> Mark:
     return Mark(row.id, "failed", None, why) if row.campaign_id is None else later(row, due_at, why)
 
 
-def mark(row: Row, outcome: Outcome, verdict: Verdict, *, now: datetime, patience: Patience, jitter: float) -> Mark:
+def mark(
+    row: Row,
+    outcome: Outcome,
+    verdict: Verdict,
+    *,
+    now: datetime,
+    patience: Patience,
+    jitter: float,
+) -> Mark:
     """What to write down of `row` after its outcome was judged."""
-    return _mark(row, outcome, verdict, now, patience, jitter)._replace(offered=outcome.stage != "CONNECT")
+    return _mark(row, outcome, verdict, now, patience, jitter)._replace(
+        offered=outcome.stage != "CONNECT"
+    )
 
 
-def _mark(row: Row, outcome: Outcome, verdict: Verdict, now: datetime, patience: Patience, jitter: float) -> Mark:
+def _mark(
+    row: Row, outcome: Outcome, verdict: Verdict, now: datetime, patience: Patience, jitter: float
+) -> Mark:
     code, text = outcome.reply.code or None, verdict.why or outcome.reply.text
     match verdict.kind:
         case "sent":
@@ -102,18 +123,32 @@ def _mark(row: Row, outcome: Outcome, verdict: Verdict, now: datetime, patience:
             return Mark(row.id, "failed", code, outcome.reply.text, attempts=1)
         case "content" if row.attempts or row.campaign_id is None:
             return Mark(row.id, "failed", code, outcome.reply.text, attempts=1)
-        case "content":  # the server may say so to everybody; then the campaign pauses before the second try
+        case (
+            "content"
+        ):  # the server may say so to everybody; then the campaign pauses before the second try
             due_at = next_try(now, attempts=OUR_FAULT, waits=patience.waits, jitter=jitter)
-            return _until(row, Mark(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at), patience)
+            return _until(
+                row, Mark(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at), patience
+            )
         case "us":  # nobody is to blame but us, however long that lasts: patience is not asked
             due_at = now + _our_wait(row, verdict, now, patience, jitter)
-            return Mark(row.id, "in_doubt" if row.doubts else "queued", code, outcome.reply.text, due_at=due_at)
+            return Mark(
+                row.id,
+                "in_doubt" if row.doubts else "queued",
+                code,
+                outcome.reply.text,
+                due_at=due_at,
+            )
         case "temporary" | "unknown":
             due_at = next_try(now, attempts=row.attempts + 1, waits=patience.waits, jitter=jitter)
-            return _until(row, Mark(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at), patience)
+            return _until(
+                row, Mark(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at), patience
+            )
 
 
-def _our_wait(row: Row, verdict: Verdict, now: datetime, patience: Patience, jitter: float) -> timedelta:
+def _our_wait(
+    row: Row, verdict: Verdict, now: datetime, patience: Patience, jitter: float
+) -> timedelta:
     """How long a message waits that was refused for our sake: seconds where we were only too fast."""
     if verdict.cause in (Cause.PACE, Cause.CONNECTIONS):
         return TOO_FAST * (1 + jitter)
@@ -123,7 +158,9 @@ def _our_wait(row: Row, verdict: Verdict, now: datetime, patience: Patience, jit
 
 
 def _until(row: Row, again: Mark, patience: Patience) -> Mark:
-    """`again`, unless patience would be over by then: then it failed, or stays in doubt if it may have been taken."""
+    """`again`, unless patience would be over by then: then it failed, or stays in doubt if it may
+    have been taken.
+    """
     if again.due_at is not None and again.due_at <= row.created_at + patience.total:
         return again
     if row.doubts:
@@ -133,8 +170,9 @@ def _until(row: Row, again: Mark, patience: Patience) -> Mark:
 
 @dataclass(slots=True)
 class Breaker:
-    """Trips when a campaign is refused for everyone: `STREAK` refusals in a row that no recipient is to blame for, or
-    a fifth of the first 200 addresses dead."""
+    """Trips when a campaign is refused for everyone: `STREAK` refusals in a row that no recipient
+    is to blame for, or a fifth of the first 200 addresses dead.
+    """
 
     streak: int = 0
     dead_streak: int = 0
@@ -155,7 +193,9 @@ class Breaker:
         if ours or gone:
             self.last = text
         if self.streak >= STREAK or self.dead_streak >= DEAD_STREAK:
-            return f"{max(self.streak, self.dead_streak)} messages in a row were refused: {self.last}"
+            return (
+                f"{max(self.streak, self.dead_streak)} messages in a row were refused: {self.last}"
+            )
         if 50 <= self.seen <= 200 and self.dead * 5 > self.seen:
             return f"{self.dead} of the first {self.seen} addresses are dead; is this list what you think it is?"
         return None

@@ -1,8 +1,9 @@
-"""Sends what is due: takes rows from the supply, composes messages, hands them to the transport, judges what became
-of them. Decides nothing itself: who may be mailed and what a reply means is retry.py's and mail/smtp/classify.py's.
+"""Sends what is due: takes rows from the supply, composes messages, hands them to the transport,
+judges what became of them. Decides nothing itself: who may be mailed and what a reply means is
+retry.py's and mail/smtp/classify.py's.
 
-A run ends when nothing is due or no server takes mail, never because of one row: what cannot be composed is put off,
-and said. Refusals about us are learnt by lessons.py.
+A run ends when nothing is due or no server takes mail, never because of one row: what cannot be
+composed is put off, and said. Refusals about us are learnt by lessons.py.
 """
 
 from __future__ import annotations
@@ -36,7 +37,10 @@ UNSENT_AT_MOST = 20
 """So many messages in a row that a server would not even listen to end the run."""
 
 PACE_PATIENCE = 5.0
-"""Seconds. A run does not wait longer than that for a ceiling (smtp.max_per_hour and its like) to make room."""
+"""Seconds.
+
+A run does not wait longer than that for a ceiling (smtp.max_per_hour and its like) to make room.
+"""
 REST_AFTER_UNHEARD = timedelta(minutes=1)
 """What is said of a server that keeps ending the conversation is shown for so long."""
 MARKS_AT_MOST = 200
@@ -45,7 +49,10 @@ MARKS_AT_MOST = 200
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a run has done so far. `deferred` were refused for now; `problem` says why the run ended early."""
+    """What a run has done so far.
+
+    `deferred` were refused for now; `problem` says why the run ended early.
+    """
 
     sent: int = 0
     failed: int = 0
@@ -75,17 +82,26 @@ def send_due(
     stop: Stop = never,
     transport: Transport | None = None,
 ) -> Sent:
-    """Sends all that is due now: single mails first, then campaigns (one of them only, if `campaign_id` is given).
+    """Send all that is due now: single mails first, then campaigns (one of them only, if
+    `campaign_id` is given).
 
-    Ends when nothing is due, when `stop()` says so (messages in flight get their outcome first), or when no server can
-    be used (`Sent.problem`). Raises `DatabaseError` where an outcome cannot be recorded: nothing more is sent then.
-    Sends nothing while mail is held after a restore.
+    Ends when nothing is due, when `stop()` says so (messages in flight get their outcome first), or
+    when no server can be used (`Sent.problem`). Raises `DatabaseError` where an outcome cannot be
+    recorded: nothing more is sent then. Sends nothing while mail is held after a restore.
     """
     if hold := installation.find_hold():
-        return Sent(problem=f"nothing is mailed: {hold.because}; `{installation.RELEASE}` lets mail leave")
+        return Sent(
+            problem=f"nothing is mailed: {hold.because}; `{installation.RELEASE}` lets mail leave"
+        )
     _open_gate(env)
     pace = Pace(env)
-    run = Run(env, Supply(env, campaign_id=campaign_id, bulk=pace.wait() < PACE_PATIENCE), pace, progress, stop)
+    run = Run(
+        env,
+        Supply(env, campaign_id=campaign_id, bulk=pace.wait() < PACE_PATIENCE),
+        pace,
+        progress,
+        stop,
+    )
     return run(transport or env.transport())
 
 
@@ -102,7 +118,9 @@ def _open_gate(env: Environment) -> None:
 class Run:
     """One run of sending."""
 
-    def __init__(self, env: Environment, supply: Supply, pace: Pace, progress: Progress, stop: Stop) -> None:
+    def __init__(
+        self, env: Environment, supply: Supply, pace: Pace, progress: Progress, stop: Stop
+    ) -> None:
         self.env = env
         self.supply = supply
         self.pace = pace
@@ -142,15 +160,19 @@ class Run:
 
     def _exchange(self) -> None:
         """Hand messages over and take outcomes, until nothing is left."""
-        # Closed at once, whatever happens: nothing more is sent whose outcome could not be written down (D05).
+        # Closed at once, whatever happens: nothing more is sent whose outcome could not be written
+        # down (D05).
         with closing(self.transport.deliver(self.pull)) as outcomes:
             for group in outcomes:
                 self._take(group)
-                if self.supply.lost:  # what is on its way is another worker's now: not a word more of it
+                if (
+                    self.supply.lost
+                ):  # what is on its way is another worker's now: not a word more of it
                     break
 
     def _cut_short(self, error: DatabaseError) -> DatabaseError:
-        """The error of a database that failed while mail was being sent, with what is true of the run.
+        """The error of a database that failed while mail was being sent, with what is true of the
+        run.
 
         What is known and not written down is tried once more: a lock may be gone by now.
         """
@@ -158,22 +180,30 @@ class Run:
         with suppress(DatabaseError):
             self._doubt_what_flies(error.message)
             self.supply.give_back(all_known=True)
-            return DatabaseError(error.message, hint=f"{self.counts['sent']} messages were sent and recorded")
+            return DatabaseError(
+                error.message, hint=f"{self.counts['sent']} messages were sent and recorded"
+            )
         unknown = sum(len(line.marks) for line in self.supply.lines)
         hint = f"{recorded} messages were sent and recorded; what became of {unknown} more could not be written down"
         return DatabaseError(error.message, hint=hint)
 
     def _abandon(self, error: Exception) -> None:
-        """End a run for an error that nobody foresaw: what a server may have taken is in doubt, and nothing else."""
+        """End a run for an error that nobody foresaw: what a server may have taken is in doubt, and
+        nothing else.
+        """
         log.error("sending was cut short: %s", place_of(error))
         self.problem = f"Internal error while sending: {place_of(error)}. Please report it."
-        self.states.note(sender_state.COMPOSING, self.problem, until=self.env.now + sender_state.SHOWN_FOR)
+        self.states.note(
+            sender_state.COMPOSING, self.problem, until=self.env.now + sender_state.SHOWN_FOR
+        )
         self._doubt_what_flies(self.problem)
 
     def _doubt_what_flies(self, why: str) -> None:
         for line in self.supply.lines:
             for row in line.flying.values():
-                line.marks.append(retry.lost(row, why, now=self.env.now, patience=self.patience, jitter=0.5))
+                line.marks.append(
+                    retry.lost(row, why, now=self.env.now, patience=self.patience, jitter=0.5)
+                )
             line.flying.clear()
 
     @property
@@ -205,7 +235,7 @@ class Run:
         return None
 
     def _put_off(self, line: Line, row: Row) -> bool:
-        """Whether a campaign's message waits because its recipient's domain rests."""
+        """Tell whether a campaign's message waits because its recipient's domain rests."""
         until = self.lessons.rests.until(domain_of(row)) if line.campaign_id is not None else None
         if until is not None:
             until += timedelta(seconds=random.uniform(0, 60))  # noqa: S311 (spreads load, guards nothing)
@@ -213,8 +243,11 @@ class Run:
         return until is not None
 
     def _paced(self, line: Line, row: Row, wait: float) -> float:
-        """Takes a row back until there is room for it. Seconds to wait, one at most: single mails are looked for
-        meanwhile. Where the wait is long, campaigns are left for a later run."""
+        """Take a row back until there is room for it.
+
+        Seconds to wait, one at most: single mails are looked for meanwhile. Where the wait is long,
+        campaigns are left for a later run.
+        """
         self.supply.put_back(line, row)
         if wait >= PACE_PATIENCE:
             self.supply.end_bulk()
@@ -226,7 +259,9 @@ class Run:
         """Let everybody know which setting keeps the rest of the mail waiting."""
         wait, why = self.pace.full()
         if wait >= PACE_PATIENCE:
-            self.states.note(sender_state.CEILING, why, until=self.env.now + timedelta(seconds=wait))
+            self.states.note(
+                sender_state.CEILING, why, until=self.env.now + timedelta(seconds=wait)
+            )
 
     def _offer(self, line: Line, row: Row) -> Outgoing | None:
         """The message of a row, once it is noted that it may be offered; None where it cannot go."""
@@ -245,21 +280,27 @@ class Run:
         return outgoing
 
     def _not_composed(self, line: Line, row: Row, error: Exception) -> None:
-        """Put off, or fail, a row whose message cannot be made, and say so; no other row is touched.
+        """Put off, or fail, a row whose message cannot be made, and say so; no other row is
+        touched.
 
-        What we know to be wrong (`NewsletterError`) stays wrong: that row fails. Anything else is our own error.
+        What we know to be wrong (`NewsletterError`) stays wrong: that row fails. Anything else is
+        our own error.
         """
         if isinstance(error, NewsletterError):
             why, mark = str(error), Mark(row.id, "failed", None, str(error))
             said = type(error).__name__  # its text may name a subscriber
         else:
             why = said = f"Internal error: {place_of(error)}"
-            mark = retry.not_composed(row, why, now=self.env.now, patience=self.patience, jitter=0.5)
+            mark = retry.not_composed(
+                row, why, now=self.env.now, patience=self.patience, jitter=0.5
+            )
         log.error("the %s mail %d cannot be composed: %s", row.mail, row.id, said)
         self._note(line, mark)
         note = f"the {row.mail} mail {row.id}: {said}"
         self.states.note(sender_state.COMPOSING, note, until=self.env.now + sender_state.SHOWN_FOR)
-        if row.campaign_id is not None and (reason := self.lessons.breaker(row.campaign_id).note_not_composed(why)):
+        if row.campaign_id is not None and (
+            reason := self.lessons.breaker(row.campaign_id).note_not_composed(why)
+        ):
             self.lessons.pause(row.campaign_id, reason)
 
     def _note(self, line: Line, mark: Mark) -> None:
@@ -270,13 +311,19 @@ class Run:
             self.supply.write()
 
     def _take(self, outcomes: list[Outcome]) -> None:
-        """Judges a group of outcomes and writes it down before anything more is sent."""
-        learnt = [(row, verdict, outcome) for outcome in outcomes for row, verdict in [self._judged(outcome)]]
+        """Judge a group of outcomes and writes it down before anything more is sent."""
+        learnt = [
+            (row, verdict, outcome)
+            for outcome in outcomes
+            for row, verdict in [self._judged(outcome)]
+        ]
         if outcomes and self.unheard >= UNSENT_AT_MOST:
             server = outcomes[-1].server
             self.problem = f"{server}: the server keeps ending the conversation"
             until = self.env.now + REST_AFTER_UNHEARD
-            self.states.note(sender_state.SERVER, "it keeps ending the conversation", until=until, server=server)
+            self.states.note(
+                sender_state.SERVER, "it keeps ending the conversation", until=until, server=server
+            )
         self.supply.write()
         self.unwritten = 0
         for row, verdict, outcome in learnt:

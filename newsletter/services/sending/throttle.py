@@ -1,7 +1,8 @@
-"""How fast mail may leave: so many a second, an hour, a day, and to one domain; a new sender's ramp. Over every worker
-and restart: it is counted in the database.
+"""How fast mail may leave: so many a second, an hour, a day, and to one domain; a new sender's
+ramp. Over every worker and restart: it is counted in the database.
 
-A window slides: what counts is how many messages went in the last second, hour or day, whenever that began.
+A window slides: what counts is how many messages went in the last second, hour or day, whenever
+that began.
 
 Where a server says that mail comes too fast, its pace is learnt: half of what it took, then a
 little more every ten seconds, until it says so again. What was learnt is a row (`SenderState`).
@@ -28,13 +29,18 @@ BUCKETS = 20
 LEARNT = "pace"
 """The cause of the row that holds the learnt pace."""
 SLOWEST, FASTEST = 0.1, 200.0
-"""Messages per second. A learnt pace is never lower, and forgotten once it has climbed higher."""
+"""Messages per second.
+
+A learnt pace is never lower, and forgotten once it has climbed higher.
+"""
 MEASURED_FOR = 10.0
 """Seconds over which the pace is measured that a server took before it refused one."""
 CLIMB_EVERY, CLIMB_BY = timedelta(seconds=10), 1.05
 """A learnt pace grows so often by so much: twice as fast after two and a half minutes."""
 ONE_EVENT = timedelta(seconds=2)
-"""Refusals within this time are of messages that were on their way together: the pace is halved once."""
+"""Refusals within this time are of messages that were on their way together: the pace is halved
+once.
+"""
 FRESH_SECONDS = 5.0
 """Seconds after which what other workers have learnt is read again."""
 _LOCK = "pace/lock"
@@ -67,8 +73,10 @@ def _second(name: str, rate: float) -> Window:
 
 
 class Turn(NamedTuple):
-    """What the next message is told: `wait` seconds, and so does every other; or, where only its recipient's domain is
-    full, `later`: it goes by itself in so many seconds, and others may go now."""
+    """What the next message is told: `wait` seconds, and so does every other; or, where only its
+    recipient's domain is full, `later`: it goes by itself in so many seconds, and others may go
+    now.
+    """
 
     wait: float = 0.0
     later: float = 0.0
@@ -125,7 +133,9 @@ class Pace:
             self._keep(rate * CLIMB_BY)
 
     def refused(self, server: str, why: str, *, list_id: int | None) -> bool:
-        """Halve the pace because `server` says that mail comes too fast. The author of `list_id` is told once.
+        """Halve the pace because `server` says that mail comes too fast.
+
+        The author of `list_id` is told once.
 
         Return False if it could not be any slower.
         """
@@ -166,24 +176,32 @@ class Pace:
         self._rate = rate if rate <= FASTEST else None
 
     def _a_day(self) -> int | None:
-        """The ceiling of today: `smtp.warmup` doubles it for each day since the first message, up to `max_per_day`."""
+        """The ceiling of today: `smtp.warmup` doubles it for each day since the first message, up
+        to `max_per_day`.
+        """
         smtp = self.env.settings.smtp
         if not smtp.warmup:
             return smtp.max_per_day
         with reading() as session:
-            began = session.scalar(select(func.min(Counter.starts_at)).where(Counter.name == _WARMUP))
+            began = session.scalar(
+                select(func.min(Counter.starts_at)).where(Counter.name == _WARMUP)
+            )
         days = 0 if began is None else max(0, self._now() - began) // 86_400_000
         warm = smtp.warmup << min(days, 30)
         return min(warm, smtp.max_per_day) if smtp.max_per_day else warm
 
     def take(self, *, single: bool, domain: str) -> Turn:
-        """Counts one message to `domain`, or says how long it has to wait and counts nothing. A `single` mail (a
-        confirmation) is counted and never waits."""
+        """Count one message to `domain`, or says how long it has to wait and counts nothing.
+
+        A `single` mail (a confirmation) is counted and never waits.
+        """
         windows, theirs = self.windows, self._window(domain)
         if not windows and theirs is None:
             return AT_ONCE
         with transaction() as session:
-            counters.count(session, _LOCK, now=0, seconds=1)  # one worker at a time from here to the commit
+            counters.count(
+                session, _LOCK, now=0, seconds=1
+            )  # one worker at a time from here to the commit
             if not single:
                 if wait := max((self._left(session, window) for window in windows), default=0.0):
                     self._waited = True
@@ -197,17 +215,25 @@ class Pace:
         now = self._now()
         for window in windows:
             counters.count(session, window.name, now=now, seconds=window.bucket)
-        if self.env.settings.smtp.warmup and not session.scalar(select(exists().where(Counter.name == _WARMUP))):
+        if self.env.settings.smtp.warmup and not session.scalar(
+            select(exists().where(Counter.name == _WARMUP))
+        ):
             session.add(Counter(name=_WARMUP, starts_at=now, count=1))
 
     def _window(self, domain: str) -> Window | None:
         if not self._domains:
             return None
         found = self._domains.get(domain) or self._domains.get("*")
-        return Window(f"pace/domain/{domain}"[:120], found.seconds * 1000, found.most) if found else None
+        return (
+            Window(f"pace/domain/{domain}"[:120], found.seconds * 1000, found.most)
+            if found
+            else None
+        )
 
     def _queue(self, domain: str, window: Window) -> float:
-        """Seconds behind those that were put off before: they come back as fast as there is room for them."""
+        """Seconds behind those that were put off before: they come back as fast as there is room
+        for them.
+        """
         place = self._put_off.get(domain, 0)
         self._put_off[domain] = place + 1
         return place * window.length / 1000 / window.most
@@ -221,7 +247,9 @@ class Pace:
             return max(self._left(session, window) for window in windows)
 
     def full(self) -> tuple[float, str]:
-        """The ceiling of the settings that has no room for longest: seconds, and its name; 0.0 where all have room."""
+        """The ceiling of the settings that has no room for longest: seconds, and its name; 0.0
+        where all have room.
+        """
         if not self._ceilings:
             return 0.0, ""
         with reading() as session:

@@ -14,9 +14,13 @@ from newsletter.tokens import random_message_id
 
 
 def example(env: Environment, slug: str, content: MailContent, *, to: str) -> tuple[str, bytes]:
-    """The sender's address and a whole message that says `content`, to one address; its links lead to the list."""
+    """The sender's address and a whole message that says `content`, to one address; its links lead
+    to the list.
+    """
     with reading() as session:
-        shown = view(env, session.scalars(select(MailingList).where(MailingList.slug == slug)).one())
+        shown = view(
+            env, session.scalars(select(MailingList).where(MailingList.slug == slug)).one()
+        )
     values = {
         "name": "",
         "email": to,
@@ -30,8 +34,17 @@ def example(env: Environment, slug: str, content: MailContent, *, to: str) -> tu
 
 
 def send_test(env: Environment, slug: str, content: MailContent, *, to: str) -> Outcome:
-    """Sends `content` to one address now, past the outbox and marked as a test. Raises `TransportError`."""
-    sender, data = example(env, slug, MailContent(f"[Test] {content.subject}", content.text, content.html), to=to)
+    """Send `content` to one address now, past the outbox and marked as a test.
+
+    Raises `TransportError`.
+    """
+    sender, data = example(
+        env, slug, MailContent(f"[Test] {content.subject}", content.text, content.html), to=to
+    )
     waiting = iter([Outgoing(0, sender, to, data)])
-    [outcome] = [outcome for group in env.transport().deliver(lambda: next(waiting, None)) for outcome in group]
+    [outcome] = [
+        outcome
+        for group in env.transport().deliver(lambda: next(waiting, None))
+        for outcome in group
+    ]
     return outcome

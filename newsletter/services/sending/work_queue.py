@@ -1,7 +1,8 @@
-"""Which delivery goes next: single mails before bulk, slice after slice, each reader's state read moments before.
+"""Which delivery goes next: single mails before bulk, slice after slice, each reader's state read
+moments before.
 
-Holds the leases of one run. Every method that writes is a transaction of its own, committed before it returns, because
-the promise it records must stand before a message is offered to a server.
+Holds the leases of one run. Every method that writes is a transaction of its own, committed before
+it returns, because the promise it records must stand before a message is offered to a server.
 """
 
 from __future__ import annotations
@@ -20,18 +21,22 @@ from newsletter.services.runtime import Environment
 LEASE_SECONDS, RENEW_SECONDS = 60, 15
 PAGE = 100
 FRESH_SECONDS = 1.0
-"""A reader's state is read again when it is older than this; single mails are looked for as often."""
+"""A reader's state is read again when it is older than this; single mails are looked for as often.
+"""
 ALONE_WAIT = 0.01
 AHEAD = 4
-"""So many messages a connection may be offered before the next outcomes are written down: two that may be accepted by
-then, their successors, whose envelope goes with them, and as many that outcomes make room for."""
+"""So many messages a connection may be offered before the next outcomes are written down: two that
+may be accepted by then, their successors, whose envelope goes with them, and as many that outcomes
+make room for.
+"""
 
 
 @dataclass(slots=True)
 class Line:
-    """A lease being worked through: `rows` read and not yet offered, `flying` offered and without an outcome, `marks`
-    not yet written down. A line that is `alone` holds one message that was in flight at a crash before: nothing else is
-    in flight while it is."""
+    """A lease being worked through: `rows` read and not yet offered, `flying` offered and without
+    an outcome, `marks` not yet written down. A line that is `alone` holds one message that was in
+    flight at a crash before: nothing else is in flight while it is.
+    """
 
     held: Held
     campaign_id: int | None
@@ -53,12 +58,14 @@ class Line:
 
     @property
     def done(self) -> bool:
-        """Whether nothing of it is left to do."""
+        """Tell whether nothing of it is left to do."""
         return self.ended and not (self.rows or self.flying or self.marks)
 
 
 class Supply:
-    """The rows of one run, in the order they are to go; of one campaign only, if `campaign_id` is given."""
+    """The rows of one run, in the order they are to go; of one campaign only, if `campaign_id` is
+    given.
+    """
 
     def __init__(self, env: Environment, *, campaign_id: int | None, bulk: bool = True) -> None:
         self.env = env
@@ -73,17 +80,29 @@ class Supply:
         self._looked_at = float("-inf")
 
     def recover(self) -> int:
-        """Takes over what dead workers held. Returns how many rows are in doubt because of it."""
+        """Take over what dead workers held.
+
+        Returns how many rows are in doubt because of it.
+        """
         with transaction() as session:
-            local = session.get_bind().dialect.name == "sqlite"  # a server's commits are on its disk
+            local = (
+                session.get_bind().dialect.name == "sqlite"
+            )  # a server's commits are on its disk
             forgetful = workers.before_restart if local else lambda _: False
-            return outbox.recover(session, now=self.env.now, alive=workers.alive, forgetful=forgetful)
+            return outbox.recover(
+                session, now=self.env.now, alive=workers.alive, forgetful=forgetful
+            )
 
     def next(self) -> tuple[Line, Row] | float | None:
         """The row to offer next and its line; seconds to wait first; or None where nothing is due."""
         if any(line.alone and line.flying for line in self.lines):
             return ALONE_WAIT
-        line = self._begun(single=True) or self._new_singles() or self._begun(single=False) or self._new_bulk()
+        line = (
+            self._begun(single=True)
+            or self._new_singles()
+            or self._begun(single=False)
+            or self._new_bulk()
+        )
         if line is None:
             return None
         if line.alone and any(other.flying for other in self.lines):
@@ -99,12 +118,17 @@ class Supply:
         return None
 
     def _filled(self, line: Line) -> bool:
-        """Whether `line` has a row to offer; reads on, or reads again what has grown old. A campaign that was paused or
-        cancelled meanwhile has none."""
+        """Tell whether `line` has a row to offer; reads on, or reads again what has grown old.
+
+        A campaign that was paused or cancelled meanwhile has none.
+        """
         now = time.monotonic()
         if line.ended or (line.rows and now - line.read_at < FRESH_SECONDS):
             return bool(line.rows)
-        line.rows, line.read_at = deque(self.ledger.read(line.held, after_id=line.after_id, limit=PAGE)), now
+        line.rows, line.read_at = (
+            deque(self.ledger.read(line.held, after_id=line.after_id, limit=PAGE)),
+            now,
+        )
         line.ended = not line.rows
         return bool(line.rows)
 
@@ -118,12 +142,12 @@ class Supply:
         return found
 
     def put_back(self, line: Line, row: Row) -> None:
-        """Takes back a row that was not offered after all."""
+        """Take back a row that was not offered after all."""
         line.rows.appendleft(row)
         line.after_id = row.id - 1
 
     def end_bulk(self) -> None:
-        """Offers single mails only from now on."""
+        """Offer single mails only from now on."""
         self.bulk = False
         for line in self.lines:
             if line.campaign_id is not None:
@@ -162,18 +186,25 @@ class Supply:
 
     def _slice(self, campaign_id: int) -> Line | None:
         with transaction() as session:
-            held = outbox.lease_slice(session, campaign_id, worker=self.worker, seconds=LEASE_SECONDS)
+            held = outbox.lease_slice(
+                session, campaign_id, worker=self.worker, seconds=LEASE_SECONDS
+            )
         return self._line(held, campaign_id, alone=False)
 
     def _line(self, held: Held | None, campaign_id: int | None, *, alone: bool) -> Line | None:
         if held is None:
             return None
-        line = Line(held, campaign_id, alone, after_id=held.first_id - 1, through_id=held.through_id)
+        line = Line(
+            held, campaign_id, alone, after_id=held.first_id - 1, through_id=held.through_id
+        )
         self.lines.append(line)
         return line if self._filled(line) else None
 
     def allow(self, line: Line, row: Row) -> bool:
-        """Notes that `row` may be offered, before it is. False where another worker has taken the lease over."""
+        """Note that `row` may be offered, before it is.
+
+        False where another worker has taken the lease over.
+        """
         if row.id <= line.through_id:
             return True
         through_id = max(row.id, line.horizon(self.ahead))
@@ -186,9 +217,15 @@ class Supply:
         return True
 
     def write(self) -> None:
-        """Writes down the marks of every line, in one transaction, and gives back the leases that are done."""
-        groups = [(line.held, line.horizon(self.ahead), line.marks) for line in self.lines if line.marks]
-        lost = self.ledger.record(groups, now=self.env.now, seconds=LEASE_SECONDS) if groups else set()
+        """Write down the marks of every line, in one transaction, and gives back the leases that
+        are done.
+        """
+        groups = [
+            (line.held, line.horizon(self.ahead), line.marks) for line in self.lines if line.marks
+        ]
+        lost = (
+            self.ledger.record(groups, now=self.env.now, seconds=LEASE_SECONDS) if groups else set()
+        )
         for line in self.lines:
             if line.marks:
                 line.through_id, line.renewed_at = line.horizon(self.ahead), time.monotonic()
@@ -197,7 +234,11 @@ class Supply:
                 self._drop(line)
             elif time.monotonic() - line.renewed_at > RENEW_SECONDS and not line.lost:
                 self._renew(line)
-        ended = [line for line in self.lines if line.ended and not (line.lost or line.rows or line.flying)]
+        ended = [
+            line
+            for line in self.lines
+            if line.ended and not (line.lost or line.rows or line.flying)
+        ]
         if ended:
             with transaction() as session:
                 for line in ended:
@@ -205,7 +246,7 @@ class Supply:
         self.lines = [line for line in self.lines if not line.done]
 
     def _renew(self, line: Line) -> None:
-        """Keeps a lease while a server takes its time."""
+        """Keep a lease while a server takes its time."""
         try:
             self.ledger.advance(line.held, through_id=line.through_id, seconds=LEASE_SECONDS)
             line.renewed_at = time.monotonic()
@@ -218,8 +259,11 @@ class Supply:
         line.rows.clear()
 
     def give_back(self, *, all_known: bool) -> None:
-        """Gives back every lease: what was not offered is due again for whoever looks next. Unless the outcome of `all`
-        that was offered is known, those with messages on their way run out by themselves, and these are in doubt."""
+        """Give back every lease: what was not offered is due again for whoever looks next.
+
+        Unless the outcome of `all` that was offered is known, those with messages on their way run
+        out by themselves, and these are in doubt.
+        """
         for line in self.lines:
             line.rows.clear()
             if all_known:
@@ -228,7 +272,7 @@ class Supply:
         self.write()
 
     def drop_campaign(self, campaign_id: int) -> None:
-        """Offers no more of a campaign that was paused."""
+        """Offer no more of a campaign that was paused."""
         for line in self.lines:
             if line.campaign_id == campaign_id:
                 line.rows.clear()

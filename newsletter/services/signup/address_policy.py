@@ -1,4 +1,7 @@
-"""Which addresses are taken: one verdict for the form, JSON, commands and imports. Asks no DNS."""
+"""Which addresses are taken: one verdict for the form, JSON, commands and imports.
+
+Asks no DNS.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,41 @@ from newsletter.services.runtime import Environment
 
 ROLES = frozenset(
     {
-        "abuse", "abuse-report", "bounce", "bounces", "devnull", "do-not-reply", "donotreply", "fbl", "honeypot",
-        "hostmaster", "mailer-daemon", "no-reply", "nobody", "noc", "noreply", "postmaster", "security", "spam",
-        "spamtrap", "spam-trap", "usenet", "uucp",
+        "abuse",
+        "abuse-report",
+        "bounce",
+        "bounces",
+        "devnull",
+        "do-not-reply",
+        "donotreply",
+        "fbl",
+        "honeypot",
+        "hostmaster",
+        "mailer-daemon",
+        "no-reply",
+        "nobody",
+        "noc",
+        "noreply",
+        "postmaster",
+        "security",
+        "spam",
+        "spamtrap",
+        "spam-trap",
+        "usenet",
+        "uucp",
     }
-)  # fmt: skip
-"""Addresses of a function (RFC 2142): whoever reads them did not ask, and some feed block lists. `info@` and the like
-are not among them: they are many a small firm's only address."""
+)
+"""Addresses of a function (RFC 2142): whoever reads them did not ask, and some feed block lists.
+
+`info@` and the like are not among them: they are many a small firm's only address.
+"""
 
 
 def accepted(env: Environment, typed: object, *, field: str = "email") -> Address:
-    """The address that was typed, if this installation takes it. Raises `InvalidInput` under `field`."""
+    """The address that was typed, if this installation takes it.
+
+    Raises `InvalidInput` under `field`.
+    """
     address = parse_address(typed, field=field)
     if why := refused(env, address):
         raise InvalidInput({field: why})
@@ -33,16 +60,20 @@ def refused(env: Environment, address: Address) -> str:
     settings = env.settings.signup
     local, _, domain = address.key.rpartition("@")
     if settings.refuse_role_addresses and local.partition("+")[0] in ROLES:
-        return Text("This is the address of a function, not of a person. Please use one of your own.")
+        return Text(
+            "This is the address of a function, not of a person. Please use one of your own."
+        )
     if settings.refuse_disposable and _within(domain, _disposable()):
-        return Text("This is an address for a few minutes. Please use one that you will still read next month.")
+        return Text(
+            "This is an address for a few minutes. Please use one that you will still read next month."
+        )
     if _within(domain, settings.refuse_domains):
         return Text("Addresses of this domain are not taken here. Please use another one.")
     return ""
 
 
 def _within(domain: str, listed: frozenset[str] | tuple[str, ...]) -> bool:
-    """Whether a domain, or one above it, is listed."""
+    """Tell whether a domain, or one above it, is listed."""
     labels = domain.split(".")
     return any(".".join(labels[at:]) in listed for at in range(len(labels) - 1))
 

@@ -1,7 +1,9 @@
-"""Double opt-in: write to an address that somebody typed into a form, and hear its owner's word. The only place that
-queues a confirmation and the only one that confirms a request.
+"""Double opt-in: write to an address that somebody typed into a form, and hear its owner's word.
 
-Each request is a row of its own: the link in its mail confirms what that request said, whoever asks meanwhile.
+The only place that queues a confirmation and the only one that confirms a request.
+
+Each request is a row of its own: the link in its mail confirms what that request said, whoever asks
+meanwhile.
 """
 
 from __future__ import annotations
@@ -21,19 +23,30 @@ from newsletter.html.sanitize import lines
 from newsletter.models import Subscriber, Subscription, SubscriptionRequest
 from newsletter.services.consent import WORDING_AT_MOST, Evidence, note_consent, version
 from newsletter.services.counters import places
-from newsletter.services.mailboxes import Allowance, LockedMailbox, forget_unanswered, lock_mailbox, record_mail
+from newsletter.services.mailboxes import (
+    Allowance,
+    LockedMailbox,
+    forget_unanswered,
+    lock_mailbox,
+    record_mail,
+)
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import refused
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import SubscriptionStatus
 
 # Past the ORM: a sign-up is what everybody may do, as often as they like.
-_subscribers, _subscriptions = cast(Table, Subscriber.__table__), cast(Table, Subscription.__table__)
+_subscribers, _subscriptions = (
+    cast(Table, Subscriber.__table__),
+    cast(Table, Subscription.__table__),
+)
 _requests = cast(Table, SubscriptionRequest.__table__)
 _SUBSCRIBER = (
     select(
         _subscribers.c.id,
-        exists().where(_subscriptions.c.subscriber_id == _subscribers.c.id, _subscriptions.c.status == "active"),
+        exists().where(
+            _subscriptions.c.subscriber_id == _subscribers.c.id, _subscriptions.c.status == "active"
+        ),
     )
     .where(_subscribers.c.email_key == bindparam("key"))
     .with_for_update(of=_subscribers)
@@ -42,8 +55,14 @@ _SUBSCRIPTION = select(
     _subscriptions.c.id,
     _subscriptions.c.status,
     _subscriptions.c.round,
-    exists().where(_requests.c.subscription_id == _subscriptions.c.id, _requests.c.number == _subscriptions.c.round),
-).where(_subscriptions.c.list_id == bindparam("list"), _subscriptions.c.subscriber_id == bindparam("subscriber"))
+    exists().where(
+        _requests.c.subscription_id == _subscriptions.c.id,
+        _requests.c.number == _subscriptions.c.round,
+    ),
+).where(
+    _subscriptions.c.list_id == bindparam("list"),
+    _subscriptions.c.subscriber_id == bindparam("subscriber"),
+)
 _CHANGED = update(_subscriptions).where(_subscriptions.c.id == bindparam("which"))
 _NUMBERS = text(
     "SELECT name, seq FROM sqlite_sequence "
@@ -55,9 +74,11 @@ _KEEP_NUMBER = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What somebody asked for, and for which address: what the form said and holds. `sender` is the list's address,
-    `agreed` maps the author's consent fields that were ticked to their wording, `proven` tells that a puzzle was
-    solved."""
+    """What somebody asked for, and for which address: what the form said and holds.
+
+    `sender` is the list's address, `agreed` maps the author's consent fields that were ticked to
+    their wording, `proven` tells that a puzzle was solved.
+    """
 
     list_id: int
     sender: str
@@ -75,8 +96,9 @@ class Request:
 
 
 class Standing(NamedTuple):
-    """What is known of an address on a list: ids, where there are any, the subscription's state, and whether the
-    address subscribes to anything (`confirmed`)."""
+    """What is known of an address on a list: ids, where there are any, the subscription's state,
+    and whether the address subscribes to anything (`confirmed`).
+    """
 
     subscriber_id: int | None = None
     confirmed: bool = False
@@ -87,17 +109,18 @@ class Standing(NamedTuple):
 
     @property
     def new(self) -> bool:
-        """Whether nothing waits to be confirmed yet, and nobody subscribes."""
+        """Tell whether nothing waits to be confirmed yet, and nobody subscribes."""
         return self.subscription_id is None or self.status == "unsubscribed"
 
 
 def ask(env: Environment, session: Session, request: Request, *, barred: bool = False) -> None:
-    """Take a request down and queue what its address gets for it: a confirmation, or word that it is subscribed
-    already; nothing where its mailbox had enough (then a confirmation is owed until it confirms another list), or it is
-    `barred` or one that is never written to. Nobody but its owner changes an active subscription.
+    """Take a request down and queue what its address gets for it: a confirmation, or word that it
+    is subscribed already; nothing where its mailbox had enough (then a confirmation is owed until
+    it confirms another list), or it is `barred` or one that is never written to. Nobody but its
+    owner changes an active subscription.
 
-    Whoever asks, the same is read and the same is written; what is not his is written for nobody, and taken back, so
-    that the time says nothing either (S04).
+    Whoever asks, the same is read and the same is written; what is not his is written for nobody,
+    and taken back, so that the time says nothing either (S04).
     """
     standing, mailbox = _standing(session, request), lock_mailbox(env, session, request.email_key)
     barred = barred or bool(refused(env, Address(request.email, request.email_key)))
@@ -114,7 +137,10 @@ STEPS = frozenset({"subscriber", "subscription", "change", "queue", "note", "req
 
 
 def _steps(standing: Standing, *, asks: bool) -> Set[str]:
-    """Those that a request comes to. Pure."""
+    """Those that a request comes to.
+
+    Pure.
+    """
     steps = {"queue", "note", "count"} if asks else set()
     if standing.status == "active":
         return steps
@@ -130,7 +156,12 @@ class _Pen:
     """Writes a request down, step by step."""
 
     def __init__(
-        self, env: Environment, session: Session, request: Request, standing: Standing, mailbox: LockedMailbox
+        self,
+        env: Environment,
+        session: Session,
+        request: Request,
+        standing: Standing,
+        mailbox: LockedMailbox,
     ) -> None:
         self.session, self.request, self.mailbox, self.now = session, request, mailbox, env.now
         self.connection = session.connection()
@@ -138,7 +169,10 @@ class _Pen:
         self.number = standing.round + (standing.new or standing.has_request)
 
     def write(self, steps: Set[str], standing: Standing) -> Standing:
-        """Do these `steps`, the others having been done to `standing`. Returns what there is then."""
+        """Do these `steps`, the others having been done to `standing`.
+
+        Returns what there is then.
+        """
         if not steps:
             return standing
         subscriber, subscription = standing.subscriber_id, standing.subscription_id
@@ -154,13 +188,20 @@ class _Pen:
         if "note" in steps:
             asked = self.request
             note_consent(
-                self.session, subscription, "requested", asked.evidence, self.now, wording=asked.wording,
+                self.session,
+                subscription,
+                "requested",
+                asked.evidence,
+                self.now,
+                wording=asked.wording,
                 message_id=sent,
-            )  # fmt: skip
+            )
         if "request" in steps:
             self._insert_request(subscription, delivery, sent)
         if "count" in steps:
-            counted = self.mailbox.with_mail(Allowance.ASKED, delivery or 0, self.now, confirmed=self.confirmed)
+            counted = self.mailbox.with_mail(
+                Allowance.ASKED, delivery or 0, self.now, confirmed=self.confirmed
+            )
             record_mail(self.session, counted, self.now)
         return standing._replace(subscriber_id=subscriber, subscription_id=subscription)
 
@@ -177,10 +218,15 @@ class _Pen:
     def _insert_subscription(self, subscriber: int | None) -> int:
         request = self.request
         values = {
-            "list_id": request.list_id, "subscriber_id": subscriber, "status": "pending", "round": self.number,
-            "cadence": request.cadence, "topics": request.topics, "answers": request.answers,
+            "list_id": request.list_id,
+            "subscriber_id": subscriber,
+            "status": "pending",
+            "round": self.number,
+            "cadence": request.cadence,
+            "topics": request.topics,
+            "answers": request.answers,
             "confirmation_at": self.now,
-        }  # fmt: skip
+        }
         return self._insert(_subscriptions, values)
 
     def _insert(self, table: Table, values: dict[str, Any]) -> int:
@@ -190,19 +236,35 @@ class _Pen:
     def _insert_request(self, subscription: int, delivery: int | None, sent: str) -> None:
         request = self.request
         row = {
-            "subscription_id": subscription, "number": self.number, "cadence": request.cadence,
-            "topics": request.topics, "name": request.name, "language": request.language, "answers": request.answers,
-            "agreed": request.agreed, "delivery_id": delivery, "message_id": sent,
-            "wording_hash": version(lines(request.wording, limit=WORDING_AT_MOST)) if request.wording else None,
-            "network": places(request.evidence.ip)[1], "proven": request.proven, "created_at": self.now,
-        }  # fmt: skip
+            "subscription_id": subscription,
+            "number": self.number,
+            "cadence": request.cadence,
+            "topics": request.topics,
+            "name": request.name,
+            "language": request.language,
+            "answers": request.answers,
+            "agreed": request.agreed,
+            "delivery_id": delivery,
+            "message_id": sent,
+            "wording_hash": version(lines(request.wording, limit=WORDING_AT_MOST))
+            if request.wording
+            else None,
+            "network": places(request.evidence.ip)[1],
+            "proven": request.proven,
+            "created_at": self.now,
+        }
         self.connection.execute(insert(_requests), row)
 
     def _queue(self, subscription: int) -> tuple[int, str]:
         if self.active:
             return _queue(self.session, "already", subscription, {}, self.request.sender, self.now)
         return _queue_confirmation(
-            self.session, subscription, self.number, self.request.language, self.request.sender, self.now
+            self.session,
+            subscription,
+            self.number,
+            self.request.language,
+            self.request.sender,
+            self.now,
         )
 
 
@@ -210,8 +272,8 @@ class _Pen:
 def taken_back(session: Session) -> Iterator[None]:
     """Undo a piece of work at its end, but for the row numbers that it used up.
 
-    Whether work is kept or undone depends on who is known here, so the next number must not tell. PostgreSQL never
-    gives a number back; SQLite would.
+    Whether work is kept or undone depends on who is known here, so the next number must not tell.
+    PostgreSQL never gives a number back; SQLite would.
     """
     connection = session.connection()
     savepoint = connection.begin_nested()
@@ -234,7 +296,11 @@ def _standing(session: Session, request: Request) -> Standing:
     subscription = connection.execute(
         _SUBSCRIPTION, {"list": request.list_id, "subscriber": subscriber or 0}
     ).one_or_none()
-    return Standing(subscriber, confirmed, *subscription) if subscription else Standing(subscriber, confirmed)
+    return (
+        Standing(subscriber, confirmed, *subscription)
+        if subscription
+        else Standing(subscriber, confirmed)
+    )
 
 
 def _queue_confirmation(
@@ -247,24 +313,39 @@ def _queue_confirmation(
 
 
 def _queue(
-    session: Session, mail: str, subscription_id: int, context: dict[str, Any], sender: str, now: datetime
+    session: Session,
+    mail: str,
+    subscription_id: int,
+    context: dict[str, Any],
+    sender: str,
+    now: datetime,
 ) -> tuple[int, str]:
-    """Queue a mail. Returns its id and the Message-ID that it will have."""
+    """Queue a mail.
+
+    Returns its id and the Message-ID that it will have.
+    """
     queued = outbox.enqueue(
-        session, mail=mail, subscription_id=subscription_id, now=now, context=context,
+        session,
+        mail=mail,
+        subscription_id=subscription_id,
+        now=now,
+        context=context,
         held=mail == "confirm",
-    )  # fmt: skip
+    )
     return queued, outbox.references(session).message_id(queued, sender.rpartition("@")[2])
 
 
-# ── the owner's word ───────────────────────────────────────────────────────────────────────────────
+# ── the owner's word
+# ───────────────────────────────────────────────────────────────────────────────
 
 
 def lock_owner(session: Session, handle: str) -> None:
-    """Lock the subscriber of the subscription of this `handle`, before anything else of theirs is changed.
+    """Lock the subscriber of the subscription of this `handle`, before anything else of theirs is
+    changed.
 
-    Whatever changes a subscriber locks in one order, so that two requests never wait for each other: a visitor's
-    ceilings, the subscriber, their subscriptions, their own counters, their mailbox.
+    Whatever changes a subscriber locks in one order, so that two requests never wait for each
+    other: a visitor's ceilings, the subscriber, their subscriptions, their own counters, their
+    mailbox.
     """
     owner = select(Subscriber.id).join(Subscription).where(Subscription.handle == handle)
     session.scalar(owner.with_for_update(of=Subscriber))
@@ -275,7 +356,11 @@ def is_current(session: Session, subscription: Subscription, number: str) -> boo
     """Tell whether a subscription's request of this `number` can still be answered."""
     if number == str(subscription.round):
         return True
-    return number.isdecimal() and len(number) < 10 and find_request(session, subscription.id, int(number)) is not None
+    return (
+        number.isdecimal()
+        and len(number) < 10
+        and find_request(session, subscription.id, int(number)) is not None
+    )
 
 
 def find_request(session: Session, subscription_id: int, number: int) -> SubscriptionRequest | None:
@@ -283,11 +368,14 @@ def find_request(session: Session, subscription_id: int, number: int) -> Subscri
     return session.get(SubscriptionRequest, (subscription_id, number))
 
 
-def accept_request(env: Environment, session: Session, subscription: Subscription, number: int, by: Evidence) -> None:
-    """Make a pending subscription active as the request of this `number` has it, and note the evidence.
+def accept_request(
+    env: Environment, session: Session, subscription: Subscription, number: int, by: Evidence
+) -> None:
+    """Make a pending subscription active as the request of this `number` has it, and note the
+    evidence.
 
-    A subscription that was never asked for in a form (an import's) has no request, and stays as it is. Every other
-    request of the subscription is void from now on.
+    A subscription that was never asked for in a form (an import's) has no request, and stays as it
+    is. Every other request of the subscription is void from now on.
     """
     request, now = find_request(session, subscription.id, number), env.now
     wording, sent = "", ""
@@ -295,13 +383,20 @@ def accept_request(env: Environment, session: Session, subscription: Subscriptio
         _apply(subscription, request)
         wording, sent = request.wording.text if request.wording else "", request.message_id
         for name, text in request.agreed.items():
-            agreed = Evidence(by.source, page=by.page, ip=by.ip, user_agent=by.user_agent, note=name)
+            agreed = Evidence(
+                by.source, page=by.page, ip=by.ip, user_agent=by.user_agent, note=name
+            )
             note_consent(session, subscription.id, "agreed", agreed, now, wording=text)
-    subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = SubscriptionStatus.ACTIVE, now, None
+    subscription.status, subscription.confirmed_at, subscription.unsubscribed_at = (
+        SubscriptionStatus.ACTIVE,
+        now,
+        None,
+    )
     note_consent(session, subscription.id, "confirmed", by, now, wording=wording, message_id=sent)
     session.execute(
         delete(SubscriptionRequest).where(
-            SubscriptionRequest.subscription_id == subscription.id, SubscriptionRequest.number != number
+            SubscriptionRequest.subscription_id == subscription.id,
+            SubscriptionRequest.number != number,
         )
     )
 
@@ -319,20 +414,29 @@ def _apply(subscription: Subscription, request: SubscriptionRequest) -> None:
 
 
 def drop_requests(session: Session, subscription: Subscription) -> None:
-    """Forget what was asked for: the subscription has ended, and no link of an earlier mail opens it again."""
-    session.execute(delete(SubscriptionRequest).where(SubscriptionRequest.subscription_id == subscription.id))
+    """Forget what was asked for: the subscription has ended, and no link of an earlier mail opens
+    it again.
+    """
+    session.execute(
+        delete(SubscriptionRequest).where(SubscriptionRequest.subscription_id == subscription.id)
+    )
 
 
 def ask_for_others(env: Environment, session: Session, subscriber: Subscriber) -> None:
-    """Forget what was counted against an address whose owner has confirmed, and no other's. If it waits for a
-    confirmation of another list, it gets that now."""
+    """Forget what was counted against an address whose owner has confirmed, and no other's.
+
+    If it waits for a confirmation of another list, it gets that now.
+    """
     forget_unanswered(env, session, subscriber.email_key)
     ask_withheld(env, session, subscriber, Allowance.OWN)
 
 
-def ask_withheld(env: Environment, session: Session, subscriber: Subscriber, allowance: Allowance) -> None:
-    """Mail a confirmation that was withheld, to an address whose owner has confirmed something, if it may get one more
-    mail today."""
+def ask_withheld(
+    env: Environment, session: Session, subscriber: Subscriber, allowance: Allowance
+) -> None:
+    """Mail a confirmation that was withheld, to an address whose owner has confirmed something, if
+    it may get one more mail today.
+    """
     withheld = _find_withheld(session, subscriber)
     mailbox = lock_mailbox(env, session, subscriber.email_key)
     if withheld is None or not mailbox.allows(allowance, env.now):
@@ -347,7 +451,9 @@ def ask_withheld(env: Environment, session: Session, subscriber: Subscriber, all
 
 
 def find_waiting(session: Session, *, limit: int) -> Sequence[Subscriber]:
-    """Find subscribers of something who wait for a confirmation of another list that was not mailed."""
+    """Find subscribers of something who wait for a confirmation of another list that was not
+    mailed.
+    """
     other = aliased(Subscription)
     query = (
         select(Subscriber)
@@ -366,7 +472,9 @@ def find_waiting(session: Session, *, limit: int) -> Sequence[Subscriber]:
 
 
 def _find_withheld(session: Session, subscriber: Subscriber) -> SubscriptionRequest | None:
-    """Find the oldest request of a subscriber that was not mailed, on a list that did not ask otherwise."""
+    """Find the oldest request of a subscriber that was not mailed, on a list that did not ask
+    otherwise.
+    """
     row: SubscriptionRequest | None = session.scalar(
         select(SubscriptionRequest)
         .join(Subscription)

@@ -1,10 +1,12 @@
-"""The gate that every mail to a stranger passes on its way out: its domain must take mail, and no flood may be on.
+"""The gate that every mail to a stranger passes on its way out: its domain must take mail, and no
+flood may be on.
 
-All lists together have so many mails free (`signup.free_confirmations` in six hours), and earn five more with each
-subscriber who confirms. A post that everybody talks about pays for itself; a robot with a list of strangers stops at
-once, and the author is told. So that a flood does not close the form to everyone, half as many more are kept for
-visitors whose browser solved a puzzle, and as many for networks that have hardly asked. What waits is lost for nobody:
-it goes as soon as there is room, or when the author says so.
+All lists together have so many mails free (`signup.free_confirmations` in six hours), and earn five
+more with each subscriber who confirms. A post that everybody talks about pays for itself; a robot
+with a list of strangers stops at once, and the author is told. So that a flood does not close the
+form to everyone, half as many more are kept for visitors whose browser solved a puzzle, and as many
+for networks that have hardly asked. What waits is lost for nobody: it goes as soon as there is
+room, or when the author says so.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ EARNED = 5
 NEWCOMER = 3
 """A network that has had fewer mails than this in the window may use what is kept for newcomers."""
 PROVEN_AT_MOST = 9
-"""Visitors with a puzzle's solution may use what is kept for them up to so many mails for one network: a robot can
-solve puzzles too."""
+"""Visitors with a puzzle's solution may use what is kept for them up to so many mails for one
+network: a robot can solve puzzles too.
+"""
 SHARE_OF_DOMAIN = 2
 """One recipient domain gets at most one in so many of what is kept."""
 AT_ONCE = 500
@@ -57,7 +60,9 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A list's gate as its author sees it: `room` mails may go now over all lists, `waiting` are held."""
+    """A list's gate as its author sees it: `room` mails may go now over all lists, `waiting` are
+    held.
+    """
 
     waiting: int
     room: int
@@ -65,8 +70,9 @@ class Standing:
 
 @dataclass(slots=True)
 class Usage:
-    """How many mails went in the window: `total`, of them from what is kept for newcomers and for the proven, by the
-    visitors' network and by recipient domain."""
+    """How many mails went in the window: `total`, of them from what is kept for newcomers and for
+    the proven, by the visitors' network and by recipient domain.
+    """
 
     total: int = 0
     newcomers: int = 0
@@ -76,13 +82,19 @@ class Usage:
 
 
 def room(*, mailed: int, confirmed: int, free: int) -> int:
-    """How many more may go, after so many went and were answered in the window. Pure."""
+    """How many more may go, after so many went and were answered in the window.
+
+    Pure.
+    """
     return max(0, free + EARNED * confirmed - mailed)
 
 
-def choose(waiting: Iterable[Waiting], used: Usage, *, confirmed: int, free: int) -> list[tuple[Waiting, str]]:
-    """Choose what may go now: first the proven, then whoever's network, then whoever's domain had least, then the
-    oldest. Returns each with the allowance it uses: ``all``, ``proven`` or ``new``. Counts it in `used`. Pure.
+def choose(
+    waiting: Iterable[Waiting], used: Usage, *, confirmed: int, free: int
+) -> list[tuple[Waiting, str]]:
+    """Choose what may go now: first the proven, then whoever's network, then whoever's domain had
+    least, then the oldest. Returns each with the allowance it uses: ``all``, ``proven`` or ``new``.
+    Counts it in `used`. Pure.
     """
     heap = [(_rank(each, used), each.id, each) for each in waiting]
     heapq.heapify(heap)
@@ -127,7 +139,9 @@ def _domain(each: Waiting) -> str:
 
 
 def open_gate(env: Environment) -> Passed:
-    """Lets go what may go. Every worker and every sender calls this; what two of them find is let go once.
+    """Let go what may go.
+
+    Every worker and every sender calls this; what two of them find is let go once.
 
     Asks DNS, outside any transaction, and tells authors of a flood.
     """
@@ -160,7 +174,9 @@ def _pass(env: Environment, waiting: Sequence[Waiting], done: Passed) -> None:
         still = _still_held(session, ids)
         rest = [each for each in waiting if each.id in still]
         idle = not _choose(env, session, rest)
-    if refused or not idle:  # else nothing is written: while a flood is held, the gate looks every second
+    if (
+        refused or not idle
+    ):  # else nothing is written: while a flood is held, the gate looks every second
         with transaction() as session:
             for why, dropped in refused.items():
                 for part in _parts(dropped):
@@ -178,7 +194,9 @@ def _pass(env: Environment, waiting: Sequence[Waiting], done: Passed) -> None:
             done.held[each.list_id] = done.held.get(each.list_id, 0) + 1
 
 
-def _choose(env: Environment, session: Session, waiting: Sequence[Waiting]) -> list[tuple[Waiting, str]]:
+def _choose(
+    env: Environment, session: Session, waiting: Sequence[Waiting]
+) -> list[tuple[Waiting, str]]:
     used, confirmed = _usage(env, session, waiting)
     return choose(waiting, used, confirmed=confirmed, free=env.settings.signup.free_confirmations)
 
@@ -211,7 +229,10 @@ def _usage(env: Environment, session: Session, waiting: Sequence[Waiting]) -> tu
     """What went in the window, as far as `waiting` needs it; and how many were confirmed."""
     since = int((env.now - WINDOW).timestamp())
     networks = {f"mailed/net/{each.network}": each.network for each in waiting}
-    domains = {f"mailed/domain/{counters.domain_name(f'@{each.domain}')}": _domain(each) for each in waiting}
+    domains = {
+        f"mailed/domain/{counters.domain_name(f'@{each.domain}')}": _domain(each)
+        for each in waiting
+    }
     names = ["mailed/all", "mailed/new", "mailed/proven", "confirmed/all", *networks, *domains]
     counts = counters.count_since(session, names, since=since)
     used = Usage(counts["mailed/all"], counts["mailed/new"], counts["mailed/proven"])
@@ -239,7 +260,7 @@ def count_confirmed(env: Environment, session: Session) -> None:
 
 
 def _tell(env: Environment, list_id: int, count: int) -> None:
-    """Tells the author of a flood, once a day as long as it lasts."""
+    """Tell the author of a flood, once a day as long as it lasts."""
     with transaction() as session:
         row = session.get_one(MailingList, list_id, with_for_update=True)
         if row.flood_told_at is not None and env.now - row.flood_told_at < TOLD_EVERY:
@@ -251,15 +272,19 @@ def _tell(env: Environment, list_id: int, count: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which held mails are meant: those of all of these `networks` and `domains` that are named, and with `proven` only
-    those whose visitors brought a puzzle's solution. Nothing said: all."""
+    """Which held mails are meant: those of all of these `networks` and `domains` that are named,
+    and with `proven` only those whose visitors brought a puzzle's solution. Nothing said: all.
+    """
 
     networks: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     proven: bool = False
 
     def holds(self, each: Waiting) -> bool:
-        """Whether a held mail is meant. Pure."""
+        """Tell whether a held mail is meant.
+
+        Pure.
+        """
         return (
             (not self.networks or each.network in self.networks)
             and (not self.domains or (each.domain or "") in self.domains)
@@ -272,7 +297,9 @@ EVERYTHING = Selection()
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Held mails that came from one network for one recipient domain, `proven` of them with a puzzle's solution."""
+    """Held mails that came from one network for one recipient domain, `proven` of them with a
+    puzzle's solution.
+    """
 
     network: str
     domain: str
@@ -281,16 +308,24 @@ class Origin:
 
 
 def standing(env: Environment, slug: str) -> Standing:
-    """How a list's gate stands. Raises `NotFound`."""
+    """How a list's gate stands.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         found = find(session, slug)
         used, confirmed = _usage(env, session, ())
         free = env.settings.signup.free_confirmations
-        return Standing(held.held_of(session, found.id), room(mailed=used.total, confirmed=confirmed, free=free))
+        return Standing(
+            held.held_of(session, found.id), room(mailed=used.total, confirmed=confirmed, free=free)
+        )
 
 
 def origins(slug: str, selection: Selection = EVERYTHING) -> list[Origin]:
-    """Count where a list's held mails come from, most first. Raises `NotFound`."""
+    """Count where a list's held mails come from, most first.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         waiting = _waiting(session, slug, selection)
     counts = Counter((each.network, each.domain or "") for each in waiting)
@@ -299,15 +334,19 @@ def origins(slug: str, selection: Selection = EVERYTHING) -> list[Origin]:
 
 
 def release(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
-    """Let go what waits for a list, flood or not. Returns how many. Raises `NotFound`."""
+    """Let go what waits for a list, flood or not.
+
+    Returns how many. Raises `NotFound`.
+    """
     with transaction() as session:
         ids = [each.id for each in _waiting(session, slug, selection)]
         return sum(held.let_go(session, part, now=env.now) for part in _parts(ids))
 
 
 def drop(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
-    """Never send what waits for a list; the sign-ups are forgotten as any that nobody confirmed, and asking once more
-    sends again. Returns how many. Raises `NotFound`."""
+    """Never send what waits for a list; the sign-ups are forgotten as any that nobody confirmed,
+    and asking once more sends again. Returns how many. Raises `NotFound`.
+    """
     why = "dropped by the author in a flood"
     with transaction() as session:
         ids = [each.id for each in _waiting(session, slug, selection)]

@@ -25,7 +25,20 @@ from newsletter.urls import RESERVED_SLUGS
 TRAP = "website"
 """The field that only robots see."""
 OWN_NAMES = frozenset(
-    {"email", "name", "cadence", "language", "topics", "stamp", "altcha", "form", "wording", "page", "list", TRAP}
+    {
+        "email",
+        "name",
+        "cadence",
+        "language",
+        "topics",
+        "stamp",
+        "altcha",
+        "form",
+        "wording",
+        "page",
+        "list",
+        TRAP,
+    }
 )
 """What the form's own fields are called."""
 FIELDS_AT_MOST = 20
@@ -35,9 +48,20 @@ _TICKED = ("1", "on", "true", "yes")
 _table = cast(Table, MailingList.__table__)
 _columns: list[Any] = [
     _table.c[name]
-    for name in ("id", "slug", "title", "description", "from_name", "from_email", "site_url", "language", "cadences",
-                 "default_cadence", "consent_text")
-]  # fmt: skip
+    for name in (
+        "id",
+        "slug",
+        "title",
+        "description",
+        "from_name",
+        "from_email",
+        "site_url",
+        "language",
+        "cadences",
+        "default_cadence",
+        "consent_text",
+    )
+]
 _EVERY = select(*_columns).order_by(_table.c.id)
 _ONE = select(
     *_columns,
@@ -59,7 +83,10 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a page needs to know of a list to show its form. Counts nothing, so that it costs the same for any list."""
+    """What a page needs to know of a list to show its form.
+
+    Counts nothing, so that it costs the same for any list.
+    """
 
     list_id: int
     slug: str
@@ -82,13 +109,19 @@ class Form:
 
 
 def show(slug: str) -> Form:
-    """A list's form. Raises `NotFound`."""
+    """A list's form.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         return _form(session, slug)
 
 
 def front(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[Mailing, ...]]:
-    """What a list's own page shows: its form, and the latest mailings. Raises `NotFound`."""
+    """What a list's own page shows: its form, and the latest mailings.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         return _form(session, slug), mailings_of(session, slug, limit=mailings)
 
@@ -100,8 +133,9 @@ def every() -> tuple[Form, ...]:
 
 
 def print_out(env: Environment, slug: str, language: str = "") -> Form:
-    """A list's form, to be pasted elsewhere: its wording is kept, so that it is known when somebody agrees to it a
-    year from now. Raises `NotFound`."""
+    """A list's form, to be pasted elsewhere: its wording is kept, so that it is known when somebody
+    agrees to it a year from now. Raises `NotFound`.
+    """
     with transaction() as session:
         found = _form(session, slug)
         remember(session, found.wording(language), env.now)
@@ -109,39 +143,76 @@ def print_out(env: Environment, slug: str, language: str = "") -> Form:
 
 
 def _form(session: Session, slug: str) -> Form:
-    """Read for every visitor, hence past the ORM, and without asking for fields and topics that there are none of."""
-    row = None if slug in RESERVED_SLUGS else session.connection().execute(_ONE, {"slug": slug}).one_or_none()
+    """Read for every visitor, hence past the ORM, and without asking for fields and topics that
+    there are none of.
+    """
+    row = (
+        None
+        if slug in RESERVED_SLUGS
+        else session.connection().execute(_ONE, {"slug": slug}).one_or_none()
+    )
     if row is None:
         raise NotFound("there is no such list")
     fields = fields_of(session, row.id) if row.has_fields else ()
     return _shown(row, fields, topics_of(session, row.id) if row.has_topics else ())
 
 
-def _shown(row: Row[*tuple[Any, ...]], fields: tuple[Field, ...] = (), topics: tuple[Offer, ...] = ()) -> Form:
+def _shown(
+    row: Row[*tuple[Any, ...]], fields: tuple[Field, ...] = (), topics: tuple[Offer, ...] = ()
+) -> Form:
     return Form(
-        list_id=row.id, slug=row.slug, title=row.title, description=row.description, from_name=row.from_name,
-        from_email=row.from_email, site_url=row.site_url, language=row.language, cadences=tuple(row.cadences),
-        cadence=row.default_cadence, consent_text=row.consent_text, fields=fields, topics=topics,
-    )  # fmt: skip
+        list_id=row.id,
+        slug=row.slug,
+        title=row.title,
+        description=row.description,
+        from_name=row.from_name,
+        from_email=row.from_email,
+        site_url=row.site_url,
+        language=row.language,
+        cadences=tuple(row.cadences),
+        cadence=row.default_cadence,
+        consent_text=row.consent_text,
+        fields=fields,
+        topics=topics,
+    )
 
 
 def fields_of(session: Session, list_id: int) -> tuple[Field, ...]:
     """Read the author's own fields of a list, in their order."""
     query = select(FormField).where(FormField.list_id == list_id).order_by(FormField.id)
     return tuple(
-        Field(row.name, row.kind, row.label, tuple(row.choices), row.required) for row in session.scalars(query)
+        Field(row.name, row.kind, row.label, tuple(row.choices), row.required)
+        for row in session.scalars(query)
     )
 
 
 def ls(slug: str) -> tuple[Field, ...]:
-    """The author's own fields of a list, in their order. Raises `NotFound`."""
+    """The author's own fields of a list, in their order.
+
+    Raises `NotFound`.
+    """
     return show(slug).fields
 
 
-def add(slug: str, name: str, kind: str, label: str, choices: Sequence[str] = (), *, required: bool = False) -> Field:
-    """Adds a field. Raises `InvalidInput` by part, `NotFound`, `Refused`."""
+def add(
+    slug: str,
+    name: str,
+    kind: str,
+    label: str,
+    choices: Sequence[str] = (),
+    *,
+    required: bool = False,
+) -> Field:
+    """Add a field.
+
+    Raises `InvalidInput` by part, `NotFound`, `Refused`.
+    """
     field = Field(
-        name, kind, lines(label, limit=2000).strip(), tuple(plain(each, limit=200) for each in choices), required
+        name,
+        kind,
+        lines(label, limit=2000).strip(),
+        tuple(plain(each, limit=200) for each in choices),
+        required,
     )
     if problems := _wrong(field):
         raise InvalidInput(problems)
@@ -149,9 +220,13 @@ def add(slug: str, name: str, kind: str, label: str, choices: Sequence[str] = ()
         found = find(session, slug)
         there = fields_of(session, found.id)
         if name in {each.name for each in there}:
-            raise Refused(f"{slug} has a field {name} already", hint="remove it first, or choose another name")
+            raise Refused(
+                f"{slug} has a field {name} already", hint="remove it first, or choose another name"
+            )
         if len(there) >= FIELDS_AT_MOST:
-            raise Refused(f"{slug} has {FIELDS_AT_MOST} fields already", hint="nobody fills in so long a form")
+            raise Refused(
+                f"{slug} has {FIELDS_AT_MOST} fields already", hint="nobody fills in so long a form"
+            )
         session.add(
             FormField(
                 list_id=found.id,
@@ -168,12 +243,16 @@ def add(slug: str, name: str, kind: str, label: str, choices: Sequence[str] = ()
 def _wrong(field: Field) -> dict[str, str]:
     problems = {}
     if not _NAME.fullmatch(field.name) or field.name in OWN_NAMES:
-        problems["name"] = "use a–z, 0–9 and _, beginning with a letter, and none of the form's own names"
+        problems["name"] = (
+            "use a–z, 0–9 and _, beginning with a letter, and none of the form's own names"
+        )
     if field.kind not in FIELD_KINDS:
         problems["kind"] = f"is none of {', '.join(FIELD_KINDS)}"
     if not field.label:
         problems["label"] = "say what the form shows"
-    if field.kind == "choice" and (len(set(field.choices)) < 2 or len(set(field.choices)) != len(field.choices)):
+    if field.kind == "choice" and (
+        len(set(field.choices)) < 2 or len(set(field.choices)) != len(field.choices)
+    ):
         problems["choices"] = "give two or more different ones"
     if field.kind != "choice" and field.choices:
         problems["choices"] = "only a choice has them"
@@ -181,28 +260,44 @@ def _wrong(field: Field) -> dict[str, str]:
 
 
 def remove(slug: str, name: str) -> None:
-    """Takes a field out of the form; what readers have answered stays. Raises `NotFound`."""
+    """Take a field out of the form; what readers have answered stays.
+
+    Raises `NotFound`.
+    """
     with transaction() as session:
-        query = select(FormField).join(MailingList).where(MailingList.slug == slug, FormField.name == name)
+        query = (
+            select(FormField)
+            .join(MailingList)
+            .where(MailingList.slug == slug, FormField.name == name)
+        )
         found = session.scalar(query)
         if found is None:
             raise NotFound(f"{slug} has no field {name}", hint="see `newsletter field ls`")
         session.delete(found)
 
 
-def answered(fields: Sequence[Field], values: Mapping[str, object]) -> tuple[dict[str, object], dict[str, str]]:
-    """What was filled into the author's fields, and what is wrong with it, by field. Pure."""
+def answered(
+    fields: Sequence[Field], values: Mapping[str, object]
+) -> tuple[dict[str, object], dict[str, str]]:
+    """What was filled into the author's fields, and what is wrong with it, by field.
+
+    Pure.
+    """
     answers: dict[str, object] = {}
     problems: dict[str, str] = {}
     for field in fields:
         value = values.get(field.name)
         try:
-            answer = _ticked(value) if field.kind in ("checkbox", "consent") else _written(field, value)
+            answer = (
+                _ticked(value) if field.kind in ("checkbox", "consent") else _written(field, value)
+            )
         except ValueError as error:
             problems[field.name] = error.args[0]
             continue
         if field.required and not answer:
-            problems[field.name] = Text("Please tick this.") if answer is False else Text("Please fill this in.")
+            problems[field.name] = (
+                Text("Please tick this.") if answer is False else Text("Please fill this in.")
+            )
         elif answer or answer is False:
             answers[field.name] = answer
     return answers, problems

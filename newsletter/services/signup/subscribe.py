@@ -1,4 +1,5 @@
-"""Asking for a subscription: the answer never depends on whether an address is known, nor does the time it takes.
+"""Asking for a subscription: the answer never depends on whether an address is known, nor does the
+time it takes.
 
 One transaction a sign-up: ceilings, request, queued mail. Asks no DNS and sends nothing.
 """
@@ -36,9 +37,12 @@ SAME_MOMENT = ("uq_subscribers_email_key", "uq_subscriptions_list_id_subscriber_
 
 @dataclass(frozen=True, slots=True)
 class SignUp:
-    """What a visitor filled in. `trap` is the field that only robots see, `stamp` the signed time of our own form,
-    `altcha` a puzzle's solution, `wording` the version of the text that was shown, `answers` the author's fields,
-    `topics` the names or ids of those chosen (none: all)."""
+    """What a visitor filled in.
+
+    `trap` is the field that only robots see, `stamp` the signed time of our own form, `altcha` a
+    puzzle's solution, `wording` the version of the text that was shown, `answers` the author's
+    fields, `topics` the names or ids of those chosen (none: all).
+    """
 
     email: object
     name: object = ""
@@ -65,8 +69,10 @@ class _Checked:
 
 
 def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) -> None:
-    """Asks for a subscription; the address must confirm it. Says nothing of whether it is known. Ceilings and required
-    fields are for visitors: the author fills in no form.
+    """Ask for a subscription; the address must confirm it.
+
+    Says nothing of whether it is known. Ceilings and required fields are for visitors: the author
+    fills in no form.
 
     Raises `NotFound` (no such list), `InvalidInput` (by field), `TooMany`.
     """
@@ -99,7 +105,9 @@ def _checked(env: Environment, form: Form, sign_up: SignUp, *, visitor: bool) ->
         problems.update(error.fields)
     cadence = sign_up.cadence or form.cadence
     if not isinstance(cadence, str) or cadence not in form.cadences:
-        problems["cadence"] = Text("Please choose one of those offered.", detail=f"({', '.join(form.cadences)})")
+        problems["cadence"] = Text(
+            "Please choose one of those offered.", detail=f"({', '.join(form.cadences)})"
+        )
     if not isinstance(sign_up.name, str | None):
         problems["name"] = Text("Please write text here.")
     elif len(sign_up.name or "") > NAME_AT_MOST:
@@ -119,7 +127,9 @@ def _checked(env: Environment, form: Form, sign_up: SignUp, *, visitor: bool) ->
 
 
 def _robot(env: Environment, sign_up: SignUp) -> bool:
-    """Whether the form was filled in by a program: the hidden field, or faster than anybody types (S14)."""
+    """Tell whether the form was filled in by a program: the hidden field, or faster than anybody
+    types (S14).
+    """
     if sign_up.trap:
         return True
     if not sign_up.stamp:
@@ -142,9 +152,11 @@ def _take_down(
     *,
     proven: bool,
 ) -> None:
-    """Writes a request down."""
+    """Write a request down."""
     agreed = {
-        each.name: each.label for each in form.fields if each.kind == "consent" and checked.answers.get(each.name)
+        each.name: each.label
+        for each in form.fields
+        if each.kind == "consent" and checked.answers.get(each.name)
     }
     request = Request(
         list_id=form.list_id,

@@ -1,7 +1,9 @@
-"""A subscriber's new address: asked for with a link to the account, confirmed at the new address, announced at the old.
+"""A subscriber's new address: asked for with a link to the account, confirmed at the new address,
+announced at the old.
 
-A change renews every handle, so that links in the old mailbox open nothing any more; they still end their subscription.
-The old mailbox learns nothing of the new address, and may take the change back for a week.
+A change renews every handle, so that links in the old mailbox open nothing any more; they still end
+their subscription. The old mailbox learns nothing of the new address, and may take the change back
+for a week.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ UNDO_KEPT_FOR = (LinkPurpose.ADDRESS_UNDO.lifetime or timedelta()) + timedelta(d
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of address as its page shows it: `waiting`, `done`, or `taken` by another subscriber.
+    """A change of address as its page shows it: `waiting`, `done`, or `taken` by another
+    subscriber.
 
     `masked` is the new address, empty where the old mailbox looks.
     """
@@ -56,13 +59,18 @@ class Move:
 
 
 def check(env: Environment, typed: object) -> Address:
-    """Return the new address that was typed, if a sign-up would take it. Raises `InvalidInput` under ``address``."""
+    """Return the new address that was typed, if a sign-up would take it.
+
+    Raises `InvalidInput` under ``address``.
+    """
     return accepted(env, typed, field="address")
 
 
-def ask(env: Environment, session: Session, subscription: Subscription, address: Address, ip: str) -> None:
-    """Note the new address and mail it a link, as a stranger's: it keeps to the ceilings and passes the gate of a
-    sign-up. The answer does not say whether anybody has it already. Raises `TooMany`.
+def ask(
+    env: Environment, session: Session, subscription: Subscription, address: Address, ip: str
+) -> None:
+    """Note the new address and mail it a link, as a stranger's: it keeps to the ceilings and passes
+    the gate of a sign-up. The answer does not say whether anybody has it already. Raises `TooMany`.
 
     The mail counts for the subscriber's own mailbox as well, which pays for the notice of the move.
     """
@@ -88,7 +96,9 @@ def ask(env: Environment, session: Session, subscription: Subscription, address:
             _queue(env, session, subscription, context, own, strange)
 
 
-def _lock_both(env: Environment, session: Session, own_key: str, new_key: str) -> tuple[LockedMailbox, LockedMailbox]:
+def _lock_both(
+    env: Environment, session: Session, own_key: str, new_key: str
+) -> tuple[LockedMailbox, LockedMailbox]:
     """Lock two mailboxes in one order, so that two requests never wait for each other."""
     locked = {key: lock_mailbox(env, session, key) for key in sorted({own_key, new_key})}
     return locked[own_key], locked[new_key]
@@ -103,7 +113,14 @@ def _queue(
     strange: LockedMailbox,
 ) -> None:
     now = env.now
-    id_ = outbox.enqueue(session, mail="address", subscription_id=subscription.id, now=now, context=context, held=True)
+    id_ = outbox.enqueue(
+        session,
+        mail="address",
+        subscription_id=subscription.id,
+        now=now,
+        context=context,
+        held=True,
+    )
     own = own.with_mail(Allowance.OWN, id_, now)
     if own.mailbox_hash == strange.mailbox_hash:  # another spelling of the same mailbox
         strange = own
@@ -113,14 +130,20 @@ def _queue(
 
 
 def look(env: Environment, token: str) -> Move:
-    """What a link asks to confirm. Raises `LinkError`."""
+    """What a link asks to confirm.
+
+    Raises `LinkError`.
+    """
     with reading() as session:
         subscription, mark, retired = _opened(env, session, token)
         return _shown(env, session, subscription, mark, retired=retired)
 
 
 def confirm(env: Environment, token: str, evidence: Evidence) -> Move:
-    """Moves the reader to the address that was confirmed; again changes nothing. Raises `LinkError`."""
+    """Move the reader to the address that was confirmed; again changes nothing.
+
+    Raises `LinkError`.
+    """
     try:
         with transaction() as session:
             subscription, mark, retired = _opened(env, session, token)
@@ -137,7 +160,9 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Move:
 
 
 def tidy(env: Environment, session: Session) -> None:
-    """Forgets addresses that nobody confirmed while the link was good, and those in mails about a move."""
+    """Forget addresses that nobody confirmed while the link was good, and those in mails about a
+    move.
+    """
     since = env.now - KEPT_FOR
     asked = (
         select(Subscription.subscriber_id)
@@ -151,14 +176,20 @@ def tidy(env: Environment, session: Session) -> None:
 
 
 def look_undo(env: Environment, token: str) -> Move:
-    """Return what a link from the old mailbox would take back. Raises `LinkError`."""
+    """Return what a link from the old mailbox would take back.
+
+    Raises `LinkError`.
+    """
     with reading() as session:
         change = _change(env, session, token)
         return _shown_undo(session, change)
 
 
 def undo(env: Environment, token: str, evidence: Evidence) -> Move:
-    """Move a subscriber back to the address that a change left; again changes nothing. Raises `LinkError`."""
+    """Move a subscriber back to the address that a change left; again changes nothing.
+
+    Raises `LinkError`.
+    """
     try:
         with transaction() as session:
             change = _change(env, session, token)
@@ -175,42 +206,69 @@ def undo(env: Environment, token: str, evidence: Evidence) -> Move:
 
 
 def renew_handles(session: Session, subscriber: Subscriber, now: datetime) -> None:
-    """Name a subscriber and their subscriptions anew, so that no link mailed until now opens anything of theirs.
+    """Name a subscriber and their subscriptions anew, so that no link mailed until now opens
+    anything of theirs.
 
     What the old handles named is kept: an old link to unsubscribe still ends its subscription.
     """
     subscriber.handle = new_handle()
     for subscription in subscriber.subscriptions:
-        retired = RetiredHandle(handle=subscription.handle, subscription_id=subscription.id, retired_at=now)
+        retired = RetiredHandle(
+            handle=subscription.handle, subscription_id=subscription.id, retired_at=now
+        )
         session.add(retired)
         subscription.handle = new_handle()
 
 
-def _move(env: Environment, session: Session, subscription: Subscription, evidence: Evidence) -> None:
+def _move(
+    env: Environment, session: Session, subscription: Subscription, evidence: Evidence
+) -> None:
     subscriber = subscription.subscriber
     change = AddressChange(
-        handle=new_handle(), subscriber_id=subscriber.id, list_id=subscription.list_id, old_email=subscriber.email,
-        old_email_key=subscriber.email_key, changed_at=env.now,
-    )  # fmt: skip
+        handle=new_handle(),
+        subscriber_id=subscriber.id,
+        list_id=subscription.list_id,
+        old_email=subscriber.email,
+        old_email_key=subscriber.email_key,
+        changed_at=env.now,
+    )
     session.add(change)
-    _readdress(env, session, subscriber, str(subscriber.new_email), str(subscriber.new_email_key), evidence)
+    _readdress(
+        env, session, subscriber, str(subscriber.new_email), str(subscriber.new_email_key), evidence
+    )
     context = {"to": change.old_email, "change": change.handle}
-    outbox.enqueue(session, mail="moved", subscription_id=subscription.id, now=env.now, context=context)
+    outbox.enqueue(
+        session, mail="moved", subscription_id=subscription.id, now=env.now, context=context
+    )
 
 
-def _take_back(env: Environment, session: Session, change: AddressChange, evidence: Evidence) -> None:
+def _take_back(
+    env: Environment, session: Session, change: AddressChange, evidence: Evidence
+) -> None:
     """Undo a change and every later one, and tell the mailbox that is left."""
     subscriber, left = change.subscriber, change.subscriber.email
     _readdress(env, session, subscriber, change.old_email, change.old_email_key, evidence)
-    later = (AddressChange.subscriber_id == subscriber.id, AddressChange.changed_at >= change.changed_at)
+    later = (
+        AddressChange.subscriber_id == subscriber.id,
+        AddressChange.changed_at >= change.changed_at,
+    )
     session.execute(update(AddressChange).where(*later).values(undone_at=env.now))
-    named = next((each for each in subscriber.subscriptions if each.list_id == change.list_id), None)
+    named = next(
+        (each for each in subscriber.subscriptions if each.list_id == change.list_id), None
+    )
     if named is not None:
-        outbox.enqueue(session, mail="moved", subscription_id=named.id, now=env.now, context={"to": left})
+        outbox.enqueue(
+            session, mail="moved", subscription_id=named.id, now=env.now, context={"to": left}
+        )
 
 
 def _readdress(
-    env: Environment, session: Session, subscriber: Subscriber, email: str, email_key: str, evidence: Evidence
+    env: Environment,
+    session: Session,
+    subscriber: Subscriber,
+    email: str,
+    email_key: str,
+    evidence: Evidence,
 ) -> None:
     before = subscriber.email
     subscriber.email, subscriber.email_key = email, email_key
@@ -224,7 +282,9 @@ def _readdress(
 
 
 def _opened(env: Environment, session: Session, token: str) -> tuple[Subscription, str, bool]:
-    """Find the subscription and the mark of a link, and whether its handle was retired since (as by this change)."""
+    """Find the subscription and the mark of a link, and whether its handle was retired since (as by
+    this change).
+    """
     try:
         _, subscription, mark = find_subscriber(env, session, LinkPurpose.ADDRESS, token, lock=True)
         retired = False
@@ -238,7 +298,9 @@ def _opened(env: Environment, session: Session, token: str) -> tuple[Subscriptio
     return subscription, mark, retired
 
 
-def _shown(env: Environment, session: Session, subscription: Subscription, mark: str, *, retired: bool) -> Move:
+def _shown(
+    env: Environment, session: Session, subscription: Subscription, mark: str, *, retired: bool
+) -> Move:
     subscriber = subscription.subscriber
     if _marked(env, subscriber.email_key, mark):
         state, address = "done", subscriber.email
@@ -248,7 +310,9 @@ def _shown(env: Environment, session: Session, subscription: Subscription, mark:
     else:
         raise LinkInvalid  # another address was named since
     mailing_list = subscription.mailing_list
-    return Move(state, mask(address), mailing_list.title, subscriber.language, mailing_list.language)
+    return Move(
+        state, mask(address), mailing_list.title, subscriber.language, mailing_list.language
+    )
 
 
 def _change(env: Environment, session: Session, token: str) -> AddressChange:
@@ -269,7 +333,9 @@ def _shown_undo(session: Session, change: AddressChange) -> Move:
 
 
 def _is_taken(session: Session, email_key: str) -> bool:
-    return session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key)) is not None
+    return (
+        session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key)) is not None
+    )
 
 
 def _marked(env: Environment, email_key: str, mark: str) -> bool:

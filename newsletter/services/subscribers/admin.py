@@ -54,9 +54,10 @@ class SubscriberView:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which subscribers: of one list, with a subscription of this status and cadence, whose address or name holds
-    `search`, known since `since`, with this `tag`; whom a letter to a `segment` would reach `at` this moment. Nothing
-    said: all."""
+    """Which subscribers: of one list, with a subscription of this status and cadence, whose address
+    or name holds `search`, known since `since`, with this `tag`; whom a letter to a `segment` would
+    reach `at` this moment. Nothing said: all.
+    """
 
     slug: str | None = None
     status: str | None = None
@@ -74,12 +75,20 @@ def ls(wanted: Wanted = Wanted(), *, limit: int = 100) -> list[SubscriberView]:
 
 
 def each(wanted: Wanted = Wanted()) -> Iterator[SubscriberView]:
-    """Every one of them, newest first, a page at a time. Raises `NotFound` (no such list)."""
+    """Every one of them, newest first, a page at a time.
+
+    Raises `NotFound` (no such list).
+    """
     before: int | None = None
     load = selectinload(Subscriber.subscriptions).selectinload(Subscription.mailing_list)
     while True:
         with reading() as session:
-            query = select(Subscriber).where(*_which(session, wanted)).order_by(Subscriber.id.desc()).limit(PAGE)
+            query = (
+                select(Subscriber)
+                .where(*_which(session, wanted))
+                .order_by(Subscriber.id.desc())
+                .limit(PAGE)
+            )
             query = query.where(Subscriber.id < before) if before else query
             rows = session.scalars(query.options(load)).all()
             page = [view(row) for row in rows]
@@ -92,7 +101,9 @@ def each(wanted: Wanted = Wanted()) -> Iterator[SubscriberView]:
 def count(wanted: Wanted = Wanted()) -> int:
     """How many there are."""
     with reading() as session:
-        return session.scalar(select(func.count(Subscriber.id)).where(*_which(session, wanted))) or 0
+        return (
+            session.scalar(select(func.count(Subscriber.id)).where(*_which(session, wanted))) or 0
+        )
 
 
 def _which(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
@@ -117,10 +128,18 @@ def _which(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
     if wanted.since:
         found.append(Subscriber.created_at >= wanted.since)
     if wanted.tag:
-        found.append(exists().where(Tag.subscriber_id == Subscriber.id, Tag.tag == wanted.tag.strip().lower()))
+        found.append(
+            exists().where(
+                Tag.subscriber_id == Subscriber.id, Tag.tag == wanted.tag.strip().lower()
+            )
+        )
     if wanted.segment and wanted.at:
         reached = segments.chosen(find_list(session, wanted.slug), wanted.segment, wanted.at)
-        found.append(exists().where(Subscription.subscriber_id == Subscriber.id, Subscription.id.in_(reached)))
+        found.append(
+            exists().where(
+                Subscription.subscriber_id == Subscriber.id, Subscription.id.in_(reached)
+            )
+        )
     return found
 
 
@@ -133,7 +152,9 @@ def add(
     cadence: str | None = None,
     because: str = "",
 ) -> SubscriberView:
-    """Adds a subscriber. With `because` (the author's word that he agreed) at once active; else he is asked to confirm.
+    """Add a subscriber.
+
+    With `because` (the author's word that he agreed) at once active; else he is asked to confirm.
 
     Raises `InvalidInput`, `Refused` where the address is suppressed or has left before.
     """
@@ -144,7 +165,15 @@ def add(
         subscribe(env, slug, SignUp(address, name=name, cadence=cadence or ""), Evidence("author"))
     else:
         with transaction() as session:
-            activate(env, session, slug, address, name=name, cadence=cadence, evidence=Evidence("author", note=because))
+            activate(
+                env,
+                session,
+                slug,
+                address,
+                name=name,
+                cadence=cadence,
+                evidence=Evidence("author", note=because),
+            )
     with reading() as session:
         found = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
         if found is None:
@@ -162,9 +191,12 @@ def activate(
     cadence: str | None = None,
     evidence: Evidence,
 ) -> str:
-    """Makes an address active on the author's word, mailing nobody. Returns ``new``, ``updated`` or ``known``.
+    """Make an address active on the author's word, mailing nobody.
 
-    Raises `InvalidInput`, `Refused` (suppressed, or unsubscribed: his own word stands above the author's).
+    Returns ``new``, ``updated`` or ``known``.
+
+    Raises `InvalidInput`, `Refused` (suppressed, or unsubscribed: his own word stands above the
+    author's).
     """
     known, subscription = _row(env, session, slug, address, name, cadence)
     if subscription.status == "active":
@@ -189,32 +221,46 @@ def _row(
     subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
     if subscriber is None:
         subscriber = Subscriber(
-            handle=new_handle(), email=parsed.email, email_key=parsed.key, name=plain(name, limit=200),
+            handle=new_handle(),
+            email=parsed.email,
+            email_key=parsed.key,
+            name=plain(name, limit=200),
             created_at=env.now,
-        )  # fmt: skip
+        )
         session.add(subscriber)
         session.flush()
     here = (Subscription.subscriber_id == subscriber.id, Subscription.list_id == mailing_list.id)
     known = session.scalar(select(Subscription).where(*here))
     if known is not None:
         if known.unsubscribed_at is not None:  # whatever somebody typed into a form since
-            raise Refused("this address has unsubscribed", hint="only its owner can subscribe again")
+            raise Refused(
+                "this address has unsubscribed", hint="only its owner can subscribe again"
+            )
         return True, known
     made = Subscription(
-        handle=new_handle(), list_id=mailing_list.id, subscriber_id=subscriber.id, status="pending",
-        cadence=cadence or mailing_list.default_cadence, created_at=env.now,
-    )  # fmt: skip
+        handle=new_handle(),
+        list_id=mailing_list.id,
+        subscriber_id=subscriber.id,
+        status="pending",
+        cadence=cadence or mailing_list.default_cadence,
+        created_at=env.now,
+    )
     session.add(made)
     session.flush()
     return False, made
 
 
 def unsubscribe(env: Environment, address: str, slug: str) -> bool:
-    """End one subscription on its owner's request, as their own click would. Returns whether it was active, and so a
-    goodbye is mailed. Raises `NotFound` where there is no such subscription."""
+    """End one subscription on its owner's request, as their own click would.
+
+    Returns whether it was active, and so a goodbye is mailed. Raises `NotFound` where there is no
+    such subscription.
+    """
     with transaction() as session:
         subscriber = find(session, address)
-        subscription = next((each for each in subscriber.subscriptions if each.mailing_list.slug == slug), None)
+        subscription = next(
+            (each for each in subscriber.subscriptions if each.mailing_list.slug == slug), None
+        )
         if subscription is None:
             raise NotFound(f"this address has no subscription to {slug}")
         was_active = subscription.status == "active"
@@ -223,18 +269,26 @@ def unsubscribe(env: Environment, address: str, slug: str) -> bool:
 
 
 def remove(env: Environment, address: str) -> SubscriberView:
-    """Forgets a subscriber: what waits for him is dropped, what was mailed stays counted. Raises `NotFound`."""
+    """Forget a subscriber: what waits for him is dropped, what was mailed stays counted.
+
+    Raises `NotFound`.
+    """
     with transaction() as session:
         found = find(session, address)
         shown = view(found)
-        outbox.cancel(session, [subscription.id for subscription in found.subscriptions], now=env.now)
+        outbox.cancel(
+            session, [subscription.id for subscription in found.subscriptions], now=env.now
+        )
         session.delete(found)
     checkpoint()
     return shown
 
 
 def find(session: Session, address: str) -> Subscriber:
-    """A subscriber by her address. Raises `InvalidInput`, `NotFound`."""
+    """A subscriber by her address.
+
+    Raises `InvalidInput`, `NotFound`.
+    """
     key = parse_address(address).key
     found: Subscriber | None = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
     if found is None:

@@ -1,7 +1,8 @@
-"""Correct a subscriber on their own word to the author: everything that subscribers can change themselves.
+"""Correct a subscriber on their own word to the author: everything that subscribers can change
+themselves.
 
-Nobody is made active here, and a consent is only taken back, or noted with how the author knows of it.
-What was chosen for a subscription is noted in its record of consent, on the author's word.
+Nobody is made active here, and a consent is only taken back, or noted with how the author knows of
+it. What was chosen for a subscription is noted in its record of consent, on the author's word.
 """
 
 from __future__ import annotations
@@ -37,9 +38,12 @@ PAUSE_AT_MOST = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What is to change; None and empty change nothing. `slug` is the one list that `cadence`, `pause`, `topics` and
-    `answers` are about, all of the subscriber's lists where it is None. `resume` ends a pause; no `topics` with
-    `all_topics` means every one. `because` is how the author knows, kept as evidence."""
+    """What is to change; None and empty change nothing.
+
+    `slug` is the one list that `cadence`, `pause`, `topics` and `answers` are about, all of the
+    subscriber's lists where it is None. `resume` ends a pause; no `topics` with `all_topics` means
+    every one. `because` is how the author knows, kept as evidence.
+    """
 
     name: str | None = None
     language: str | None = None
@@ -57,10 +61,12 @@ class Correction:
 
 
 def correct(env: Environment, address: str, correction: Correction) -> SubscriberView:
-    """Correct a subscriber. Nobody is mailed, and nothing changes where anything is wrong.
+    """Correct a subscriber.
 
-    Raises `NotFound` (no such subscriber, list, or subscription), `InvalidInput` by part, `Refused` (an address that is
-    taken or suppressed).
+    Nobody is mailed, and nothing changes where anything is wrong.
+
+    Raises `NotFound` (no such subscriber, list, or subscription), `InvalidInput` by part, `Refused`
+    (an address that is taken or suppressed).
     """
     try:
         with transaction() as session:
@@ -91,11 +97,20 @@ def _language(tag: str) -> str:
 
 
 def _chosen(subscriber: Subscriber, correction: Correction) -> list[Subscription]:
-    """The subscriptions that are meant. Raises `NotFound` where a list is named that is not among them."""
-    subscriptions = [each for each in subscriber.subscriptions if correction.slug in (None, each.mailing_list.slug)]
+    """The subscriptions that are meant.
+
+    Raises `NotFound` where a list is named that is not among them.
+    """
+    subscriptions = [
+        each
+        for each in subscriber.subscriptions
+        if correction.slug in (None, each.mailing_list.slug)
+    ]
     if correction.slug and not subscriptions:
         raise NotFound(f"this address has no subscription to {correction.slug}")
-    if len(subscriptions) > 1 and (correction.topics or correction.answers):  # each list has its own
+    if len(subscriptions) > 1 and (
+        correction.topics or correction.answers
+    ):  # each list has its own
         slugs = " | ".join(each.mailing_list.slug for each in subscriptions)
         raise Refused("which list?", hint=f"--list {slugs}")
     return subscriptions
@@ -127,33 +142,50 @@ def _correct_subscription(
         note_consent(session, subscription.id, "changed", Evidence("author", note=note), env.now)
 
 
-def _correct_answers(session: Session, subscription: Subscription, correction: Correction) -> list[str]:
-    """Set answers to fields of the list; a consent may be taken back, and given only with how the author knows."""
+def _correct_answers(
+    session: Session, subscription: Subscription, correction: Correction
+) -> list[str]:
+    """Set answers to fields of the list; a consent may be taken back, and given only with how the
+    author knows.
+    """
     if not correction.answers:
         return []
     slug = subscription.mailing_list.slug
     fields = {each.name: each for each in forms.fields_of(session, subscription.list_id)}
     if unknown := sorted(set(correction.answers) - set(fields)):
-        raise InvalidInput({"answer": f"{slug} has no field {unknown[0]}; see `newsletter field ls`"})
-    answers, problems = forms.answered([fields[name] for name in correction.answers], correction.answers)
+        raise InvalidInput(
+            {"answer": f"{slug} has no field {unknown[0]}; see `newsletter field ls`"}
+        )
+    answers, problems = forms.answered(
+        [fields[name] for name in correction.answers], correction.answers
+    )
     if problems:
         raise InvalidInput(problems)
     for name, value in answers.items():
         if fields[name].kind == "consent" and value and not correction.because:
-            raise InvalidInput({name: 'a consent is given by the subscriber; say how you know: --because "..."'})
+            raise InvalidInput(
+                {name: 'a consent is given by the subscriber; say how you know: --because "..."'}
+            )
     removed = set(correction.answers) - set(answers)
     merged = {name: value for name, value in subscription.answers.items() if name not in removed}
     subscription.answers = merged | answers
     return [f"{name}: {answers.get(name, '')}" for name in correction.answers]
 
 
-def _move(env: Environment, session: Session, subscriber: Subscriber, typed: str, because: str) -> None:
-    """Give a subscriber another address, on the author's word. A request that waits must be made anew: its mail lies in
-    the old mailbox. Whoever complained at the old address is not written to at another one."""
+def _move(
+    env: Environment, session: Session, subscriber: Subscriber, typed: str, because: str
+) -> None:
+    """Give a subscriber another address, on the author's word.
+
+    A request that waits must be made anew: its mail lies in the old mailbox. Whoever complained at
+    the old address is not written to at another one.
+    """
     if not because.strip():
         raise InvalidInput({"address": 'needs how you know that it is theirs: --because "..."'})
     address = accepted(env, typed, field="address")
-    reasons = select(Suppression.reason).where(Suppression.email_hash.in_(hashes(env, subscriber.email_key)))
+    reasons = select(Suppression.reason).where(
+        Suppression.email_hash.in_(hashes(env, subscriber.email_key))
+    )
     if set(session.scalars(reasons)) - {"bounce"} or suppressed(env, session, address.key):
         raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
     before = subscriber.email

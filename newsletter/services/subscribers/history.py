@@ -31,8 +31,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A subscriber with everything that happened: consent, changes and mails, oldest first. `suppressed` says why she
-    is never mailed, empty where she may be."""
+    """A subscriber with everything that happened: consent, changes and mails, oldest first.
+
+    `suppressed` says why she is never mailed, empty where she may be.
+    """
 
     subscriber: SubscriberView
     events: tuple[Told, ...]
@@ -41,10 +43,17 @@ class Story:
 
 
 def show(env: Environment, address: str) -> Story:
-    """One reader's whole story. Raises `NotFound`."""
+    """One reader's whole story.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         found = find(session, address)
-        events = [event for subscription in found.subscriptions for event in _events(env, session, subscription)]
+        events = [
+            event
+            for subscription in found.subscriptions
+            for event in _events(env, session, subscription)
+        ]
         query = select(Suppression).where(Suppression.email_hash.in_(hashes(env, found.email_key)))
         barred = session.scalars(query).first()
         why = f"{barred.reason} {barred.note}".strip() if barred else ""
@@ -54,25 +63,42 @@ def show(env: Environment, address: str) -> Story:
 
 def _events(env: Environment, session: Session, subscription: Subscription) -> Iterator[Told]:
     mailing_list = subscription.mailing_list
-    noted = select(ConsentEvent).where(ConsentEvent.subscription_id == subscription.id).order_by(ConsentEvent.id)
+    noted = (
+        select(ConsentEvent)
+        .where(ConsentEvent.subscription_id == subscription.id)
+        .order_by(ConsentEvent.id)
+    )
     for event in session.scalars(noted):
         yield Told(event.at, mailing_list.slug, mailing_list.timezone, _told(event))
-    subjects = {row.id: row.subject for row in session.execute(select(Campaign.id, Campaign.subject))}
+    subjects = {
+        row.id: row.subject for row in session.execute(select(Campaign.id, Campaign.subject))
+    }
     for row in outbox.history(session, subscription.id):
         at = row.finished_at or row.due_at or env.now
-        yield Told(at, mailing_list.slug, mailing_list.timezone, _mailed(row, subjects.get(row.campaign_id or 0, "")))
+        yield Told(
+            at,
+            mailing_list.slug,
+            mailing_list.timezone,
+            _mailed(row, subjects.get(row.campaign_id or 0, "")),
+        )
 
 
 def _told(event: ConsentEvent) -> str:
     """What she, or the author in her name, did; where, and on whose word."""
     where = f" on {event.page}" if event.page else ""
     wording = event.wording.text if event.wording else ""
-    note = next((f" ({text})" for text in (event.note, wording) if text and event.kind != "confirmed"), "")
+    note = next(
+        (f" ({text})" for text in (event.note, wording) if text and event.kind != "confirmed"), ""
+    )
     return f"{event.kind} by {event.source}{where}{note}"
 
 
 def _mailed(row: DeliveryRow, subject: str) -> str:
     what = f"{row.mail} {row.campaign_id} “{subject}”" if row.campaign_id else row.mail
-    said = f": {row.code or ''} {row.text}".replace(":  ", ": ") if row.text and row.status != "sent" else ""
+    said = (
+        f": {row.code or ''} {row.text}".replace(":  ", ": ")
+        if row.text and row.status != "sent"
+        else ""
+    )
     tries = f" after {row.attempts} tries" if row.attempts > 1 else ""
     return f"{what} {row.status}{tries}{said}"

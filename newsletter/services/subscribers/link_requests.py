@@ -1,6 +1,8 @@
-"""Mails a reader the link she asks for: to her preferences, to a confirmation, to a file, to her data, to be erased.
+"""Mails a reader the link she asks for: to her preferences, to a confirmation, to a file, to her
+data, to be erased.
 
-The mail goes to the address we know, whoever asks, and every answer is the same: no page opens what a mail must.
+The mail goes to the address we know, whoever asks, and every answer is the same: no page opens what
+a mail must.
 """
 
 from __future__ import annotations
@@ -18,7 +20,13 @@ from newsletter.addresses import Address, parse_address
 from newsletter.db.session import transaction
 from newsletter.errors import LinkExpired
 from newsletter.link_purposes import LinkPurpose, LinkScope
-from newsletter.models import MailingList, Subscriber, Subscription, SubscriptionRequest, Wording
+from newsletter.models import (
+    ConsentText,
+    MailingList,
+    Subscriber,
+    Subscription,
+    SubscriptionRequest,
+)
 from newsletter.services import counters, resources
 from newsletter.services.consent import Evidence, default_wording
 from newsletter.services.counters import ELSEWHERE, Visit
@@ -31,8 +39,10 @@ Kind = Literal["link", "export", "erase", "resource"]
 
 
 class Target(NamedTuple):
-    """Whom a link is asked for: what is known of an address, or of a link's subscription. Of a stranger, only the
-    address, and a list that could be theirs."""
+    """Whom a link is asked for: what is known of an address, or of a link's subscription.
+
+    Of a stranger, only the address, and a list that could be theirs.
+    """
 
     list_id: int
     sender: str
@@ -52,36 +62,61 @@ class Target(NamedTuple):
 
 
 _list_columns = (
-    MailingList.id, MailingList.from_email, MailingList.title, MailingList.language, MailingList.consent_text,
+    MailingList.id,
+    MailingList.from_email,
+    MailingList.title,
+    MailingList.language,
+    MailingList.consent_text,
     MailingList.default_cadence,
-)  # fmt: skip
+)
 _TARGET = (
     select(
-        *_list_columns, Subscriber.email, Subscriber.email_key, Subscriber.language, Subscription.status,
-        Subscription.id, Subscription.cadence, Subscription.answers, Subscription.topics, Subscription.round,
+        *_list_columns,
+        Subscriber.email,
+        Subscriber.email_key,
+        Subscriber.language,
+        Subscription.status,
+        Subscription.id,
+        Subscription.cadence,
+        Subscription.answers,
+        Subscription.topics,
+        Subscription.round,
     )
     .join(Subscription, Subscription.list_id == MailingList.id)
     .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-    .order_by((Subscription.status == "active").desc(), (Subscription.status == "pending").desc(), Subscription.id)
+    .order_by(
+        (Subscription.status == "active").desc(),
+        (Subscription.status == "pending").desc(),
+        Subscription.id,
+    )
     .limit(1)
-)  # fmt: skip
+)
 _BY_KEY = _TARGET.where(Subscriber.email_key == bindparam("key"))
 _BY_HANDLE = _TARGET.where(Subscription.handle == bindparam("handle"))
 _ANY_LIST = select(*_list_columns).order_by(MailingList.id).limit(1)
 _requests = SubscriptionRequest
-_LAST = select(
-    _requests.cadence, _requests.topics, _requests.name, _requests.language, _requests.answers, _requests.agreed,
-    _requests.proven, func.coalesce(Wording.text, "").label("wording"),
-).outerjoin(Wording, Wording.hash == _requests.wording_hash).where(
-    _requests.subscription_id == bindparam("which"), _requests.number == bindparam("number")
-)  # fmt: skip
+_LAST = (
+    select(
+        _requests.cadence,
+        _requests.topics,
+        _requests.name,
+        _requests.language,
+        _requests.answers,
+        _requests.agreed,
+        _requests.proven,
+        func.coalesce(ConsentText.text, "").label("wording"),
+    )
+    .outerjoin(ConsentText, ConsentText.hash == _requests.wording_hash)
+    .where(_requests.subscription_id == bindparam("which"), _requests.number == bindparam("number"))
+)
 
 
 def by_address(env: Environment, email: object, evidence: Evidence, *, resource: str = "") -> None:
-    """Mails a link to the preferences (or to `resource`), or to confirm where that was not done yet; nothing to
-    strangers. Raises `InvalidInput`, `NotFound` (no such resource), `TooMany`.
+    """Mail a link to the preferences (or to `resource`), or to confirm where that was not done yet;
+    nothing to strangers. Raises `InvalidInput`, `NotFound` (no such resource), `TooMany`.
 
-    Whoever asks, both are done; what is not hers is done for nobody, and taken back, so that the time says nothing.
+    Whoever asks, both are done; what is not hers is done for nobody, and taken back, so that the
+    time says nothing.
     """
     address = parse_address(email)
     _require_resource(resource)
@@ -95,20 +130,33 @@ def by_address(env: Environment, email: object, evidence: Evidence, *, resource:
         barred = suppressed(env, session, address.key)
         pending = target.status == "pending" and not barred
         ask(env, session, _renewed(session, target, evidence), barred=not pending)
-        hers = not barred and (target.status == "active" or (target.status == "unsubscribed" and not resource))
-        _queue(env, session, target, "resource" if resource else "link", Allowance.LINK, resource, hers=hers)
+        hers = not barred and (
+            target.status == "active" or (target.status == "unsubscribed" and not resource)
+        )
+        _queue(
+            env,
+            session,
+            target,
+            "resource" if resource else "link",
+            Allowance.LINK,
+            resource,
+            hers=hers,
+        )
 
 
 def _require_resource(name: str) -> None:
-    """Raise `NotFound` unless there is a resource of this name, or none is meant: what a visitor typed goes no further
-    than this."""
+    """Raise `NotFound` unless there is a resource of this name, or none is meant: what a visitor
+    typed goes no further than this.
+    """
     if name:
         resources.require([name])
 
 
 def by_token(env: Environment, purpose: LinkPurpose, token: str, evidence: Evidence) -> None:
-    """Mails what replaces a link that has expired: the same again to the same reader. Raises `LinkInvalid`,
-    `NotFound` (a resource that was removed), `TooMany`."""
+    """Mail what replaces a link that has expired: the same again to the same reader.
+
+    Raises `LinkInvalid`, `NotFound` (a resource that was removed), `TooMany`.
+    """
     try:
         payload = env.tokens.open(purpose, token, env.now)
     except LinkExpired as error:
@@ -123,14 +171,18 @@ def by_token(env: Environment, purpose: LinkPurpose, token: str, evidence: Evide
         counters.count_request(env, session, visit)
         target = _find_target_by_handle(session, handle)
         if target is not None:
-            # Links to her data were mailed to her alone; all others stand in mails that she may have forwarded.
+            # Links to her data were mailed to her alone; all others stand in mails that she may
+            # have forwarded.
             allowance = Allowance.OWN if purpose.scope is LinkScope.SUBSCRIBER else Allowance.LINK
             _send(env, session, target, kinds.get(purpose, "link"), allowance, evidence, resource)
 
 
-def for_reader(env: Environment, session: Session, subscription: Subscription, kind: Kind, *, own: bool) -> None:
-    """Mails a link that was asked for on a page of the reader's own; `own` tells that the page was opened with a link
-    that was mailed to her alone."""
+def for_reader(
+    env: Environment, session: Session, subscription: Subscription, kind: Kind, *, own: bool
+) -> None:
+    """Mail a link that was asked for on a page of the reader's own; `own` tells that the page was
+    opened with a link that was mailed to her alone.
+    """
     target = _find_target_by_handle(session, subscription.handle)
     allowance = Allowance.OWN if own else Allowance.LINK
     if target is not None:
@@ -165,7 +217,9 @@ def _queue(
     *,
     hers: bool,
 ) -> None:
-    """Queue a mail with a link, unless its mailbox had enough of them; what is not `hers` is undone."""
+    """Queue a mail with a link, unless its mailbox had enough of them; what is not `hers` is
+    undone.
+    """
     mailbox = lock_mailbox(env, session, target.email_key)
     context = {"resource": resource} if resource else None
     hers = hers and mailbox.allows(allowance, env.now)
@@ -185,7 +239,9 @@ def _write(
     mailbox: LockedMailbox,
     context: dict[str, str] | None,
 ) -> None:
-    id_ = outbox.enqueue(session, mail=kind, subscription_id=target.subscription_id, now=env.now, context=context)
+    id_ = outbox.enqueue(
+        session, mail=kind, subscription_id=target.subscription_id, now=env.now, context=context
+    )
     record_mail(session, mailbox.with_mail(allowance, id_, env.now), env.now)
 
 
@@ -205,17 +261,30 @@ def _find_target_by_handle(session: Session, handle: str) -> Target | None:
 
 
 def _renewed(session: Session, target: Target, evidence: Evidence) -> Request:
-    """Make the request that a confirmation is mailed for once more: as it was made last, or as the subscription is."""
-    last = session.connection().execute(_LAST, {"which": target.subscription_id or 0, "number": target.round})
+    """Make the request that a confirmation is mailed for once more: as it was made last, or as the
+    subscription is.
+    """
+    last = session.connection().execute(
+        _LAST, {"which": target.subscription_id or 0, "number": target.round}
+    )
     row = last.one_or_none()
     wording = default_wording(
-        consent_text=target.consent_text, title=target.title, language=target.language or target.list_language
+        consent_text=target.consent_text,
+        title=target.title,
+        language=target.language or target.list_language,
     )
     request = Request(
-        list_id=target.list_id, sender=target.sender, email=target.email, email_key=target.email_key,
-        cadence=target.cadence or target.default_cadence, wording=wording, evidence=evidence,
-        language=target.language, answers=dict(target.answers), topics=target.topics,
-    )  # fmt: skip
+        list_id=target.list_id,
+        sender=target.sender,
+        email=target.email,
+        email_key=target.email_key,
+        cadence=target.cadence or target.default_cadence,
+        wording=wording,
+        evidence=evidence,
+        language=target.language,
+        answers=dict(target.answers),
+        topics=target.topics,
+    )
     if row is None:
         return request
     values = {name: value for name, value in row._mapping.items() if name != "wording" or value}

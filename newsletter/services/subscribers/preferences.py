@@ -1,8 +1,9 @@
 """Preferences: what a link shows of a subscriber's subscriptions, and lets its holder change.
 
-Mails are forwarded, so a link in a mail is about that mail's own subscription: its cadence, topics, pause and
-end. Name, language, address, other lists, export and erasure need a link to the account: mailed on request, to the
-subscriber alone, and good for a day. Export and erasure are mailed as links of their own once more.
+Mails are forwarded, so a link in a mail is about that mail's own subscription: its cadence, topics,
+pause and end. Name, language, address, other lists, export and erasure need a link to the account:
+mailed on request, to the subscriber alone, and good for a day. Export and erasure are mailed as
+links of their own once more.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ class TopicChoice:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A list on the page: one that is subscribed to, was, or could be (`status` empty). `paused_until` is a date or
-    None; `topics` are empty where the list has none."""
+    """A list on the page: one that is subscribed to, was, or could be (`status` empty).
+
+    `paused_until` is a date or None; `topics` are empty where the list has none.
+    """
 
     slug: str
     title: str
@@ -64,10 +67,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the page shows. The address is masked: a forwarded mail must not give it away.
+    """What the page shows.
 
-    `own`: the link opens the account; else there is one choice, and `name` and `new_masked` are empty. `new_masked` is
-    an address that waits to be confirmed.
+    The address is masked: a forwarded mail must not give it away.
+
+    `own`: the link opens the account; else there is one choice, and `name` and `new_masked` are
+    empty. `new_masked` is an address that waits to be confirmed.
     """
 
     masked: str
@@ -88,7 +93,7 @@ class _Holder:
 
     @property
     def own(self) -> bool:
-        """Whether the link opens the whole account."""
+        """Tell whether the link opens the whole account."""
         return self.scope is LinkScope.SUBSCRIBER
 
     @property
@@ -102,15 +107,18 @@ class _Holder:
 
 
 def show(env: Environment, token: str) -> Preferences:
-    """Raises `LinkError`."""
+    """Raise `LinkError`."""
     with reading() as session:
         return _shown(session, _holder(env, session, token))
 
 
-def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Evidence) -> Preferences:
-    """Applies, as far as given, ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>``,
-    ``topics-<slug>`` (then each ``topic-<slug>-<name>`` that is given is chosen) of the link's subscription; with a
-    link to the account of every one, and ``join-<slug>``, ``end_all``, ``name`` and ``language``.
+def change(
+    env: Environment, token: str, wanted: Mapping[str, str], evidence: Evidence
+) -> Preferences:
+    """Applies, as far as given, ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty),
+    ``leave-<slug>``, ``topics-<slug>`` (then each ``topic-<slug>-<name>`` that is given is chosen)
+    of the link's subscription; with a link to the account of every one, and ``join-<slug>``,
+    ``end_all``, ``name`` and ``language``.
 
     Raises `LinkError`, `InvalidInput`; then nothing has changed.
     """
@@ -120,7 +128,14 @@ def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Ev
         counters.count_change(env, session, holder.subscription.id)
         subscriber = holder.subscriber
         for subscription in holder.subscriptions:
-            _apply(env, session, subscription, wanted, evidence, all_end=holder.own and bool(wanted.get("end_all")))
+            _apply(
+                env,
+                session,
+                subscription,
+                wanted,
+                evidence,
+                all_end=holder.own and bool(wanted.get("end_all")),
+            )
         if holder.own:
             if "language" in wanted:
                 subscriber.language = known(wanted["language"])
@@ -133,10 +148,11 @@ def change(env: Environment, token: str, wanted: Mapping[str, str], evidence: Ev
 
 
 def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Preferences:
-    """Mail the subscriber a link: to the account (``link``), to their data (``export``) or to be erased (``erase``).
+    """Mail the subscriber a link: to the account (``link``), to their data (``export``) or to be
+    erased (``erase``).
 
-    Whoever holds the page's link, the mail goes to the subscriber; a link from a mail asks for the account only. Raises
-    `LinkError`, `InvalidInput`.
+    Whoever holds the page's link, the mail goes to the subscriber; a link from a mail asks for the
+    account only. Raises `LinkError`, `InvalidInput`.
     """
     with transaction() as session:
         holder = _holder(env, session, token)
@@ -149,8 +165,10 @@ def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Prefere
 
 
 def move(env: Environment, token: str, address: object, ip: str) -> Preferences:
-    """Asks the new `address` to confirm that it is hers. Raises `LinkError`, `InvalidInput` under ``address``,
-    `TooMany`."""
+    """Ask the new `address` to confirm that it is hers.
+
+    Raises `LinkError`, `InvalidInput` under ``address``, `TooMany`.
+    """
     checked = address_change.check(env, address)
     counters.require_room(env, counters.Visit(counters.ELSEWHERE, ip, checked.key))
     with transaction() as session:
@@ -188,14 +206,20 @@ def _apply(
     if wanted.get(f"topics-{slug}"):
         prefix = f"topic-{slug}-"
         topics.choose_topics(
-            session, subscription, [key.removeprefix(prefix) for key in wanted if key.startswith(prefix)]
+            session,
+            subscription,
+            [key.removeprefix(prefix) for key in wanted if key.startswith(prefix)],
         )
 
 
 def _join(
-    env: Environment, session: Session, subscriber: Subscriber, wanted: Mapping[str, str], evidence: Evidence
+    env: Environment,
+    session: Session,
+    subscriber: Subscriber,
+    wanted: Mapping[str, str],
+    evidence: Evidence,
 ) -> None:
-    """Subscribes to more lists, at once: the link itself proves whose address it is."""
+    """Subscribe to more lists, at once: the link itself proves whose address it is."""
     there = {each.list_id: each for each in subscriber.subscriptions}
     for mailing_list in _of_her_senders(session, subscriber):
         if not wanted.get(f"join-{mailing_list.slug}"):
@@ -203,9 +227,13 @@ def _join(
         found = there.get(mailing_list.id)
         if found is None:
             found = Subscription(
-                handle=new_handle(), list_id=mailing_list.id, subscriber_id=subscriber.id, status="pending",
-                cadence=mailing_list.default_cadence, created_at=env.now,
-            )  # fmt: skip
+                handle=new_handle(),
+                list_id=mailing_list.id,
+                subscriber_id=subscriber.id,
+                status="pending",
+                cadence=mailing_list.default_cadence,
+                created_at=env.now,
+            )
             session.add(found)
             session.flush()
         if found.status != "active" and not resume(session, found, "confirmed", evidence, env.now):
@@ -213,8 +241,10 @@ def _join(
 
 
 def _of_her_senders(session: Session, subscriber: Subscriber) -> list[MailingList]:
-    """The lists of those who may write to her already, known by the domain they send from. Whoever else sends from
-    this installation is no business of hers (S06)."""
+    """The lists of those who may write to her already, known by the domain they send from.
+
+    Whoever else sends from this installation is no business of hers (S06).
+    """
     lists = session.scalars(select(MailingList).order_by(MailingList.id)).all()
     hers = {_domain(each.mailing_list) for each in subscriber.subscriptions}
     return [each for each in lists if _domain(each) in hers]
@@ -253,7 +283,9 @@ def _holder(env: Environment, session: Session, token: str) -> _Holder:
 def _shown(session: Session, holder: _Holder) -> Preferences:
     subscriber = holder.subscriber
     there = {each.list_id: each for each in holder.subscriptions if each.status != "pending"}
-    lists = _of_her_senders(session, subscriber) if holder.own else [holder.subscription.mailing_list]
+    lists = (
+        _of_her_senders(session, subscriber) if holder.own else [holder.subscription.mailing_list]
+    )
     return Preferences(
         masked=mask(subscriber.email),
         name=subscriber.name if holder.own else "",
@@ -265,7 +297,9 @@ def _shown(session: Session, holder: _Holder) -> Preferences:
     )
 
 
-def _choice(session: Session, mailing_list: MailingList, subscription: Subscription | None) -> Choice:
+def _choice(
+    session: Session, mailing_list: MailingList, subscription: Subscription | None
+) -> Choice:
     offers = topics.topics_of(session, mailing_list.id)
     chosen = topics.chosen_topics(session, subscription) if subscription else offers
     return Choice(

@@ -14,7 +14,14 @@ from newsletter.addresses import parse_address
 from newsletter.db.session import checkpoint, reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent, NotFound
 from newsletter.link_purposes import LinkPurpose
-from newsletter.models import ConsentEvent, Step, StepTaken, Subscriber, Subscription, Suppression
+from newsletter.models import (
+    ConsentEvent,
+    SeriesLetter,
+    SeriesLetterSent,
+    Subscriber,
+    Subscription,
+    Suppression,
+)
 from newsletter.services import tags
 from newsletter.services.consent import Evidence
 from newsletter.services.link_holders import find_retired, find_subscriber, find_subscription
@@ -26,14 +33,20 @@ from newsletter.services.suppressions import hashes
 
 
 def look(env: Environment, purpose: LinkPurpose, token: str) -> Standing | None:
-    """Whose link to her data this is; None where she was erased already. Raises `LinkError`."""
+    """Whose link to her data this is; None where she was erased already.
+
+    Raises `LinkError`.
+    """
     with reading() as session:
         found = _subscription(env, session, purpose, token)
         return standing(found, env.now) if found else None
 
 
 def export(env: Environment, token: str) -> dict[str, Any]:
-    """All that is known of the reader. Raises `LinkError`."""
+    """All that is known of the reader.
+
+    Raises `LinkError`.
+    """
     with reading() as session:
         found = _subscription(env, session, LinkPurpose.EXPORT, token)
         if found is None:
@@ -42,7 +55,9 @@ def export(env: Environment, token: str) -> dict[str, Any]:
 
 
 def everything(session: Session, subscriber: Subscriber) -> dict[str, Any]:
-    """A subscriber with each subscription, what she agreed to and what she was mailed; moments in ISO 8601."""
+    """A subscriber with each subscription, what she agreed to and what she was mailed; moments in
+    ISO 8601.
+    """
     return {
         "email": subscriber.email,
         "new_email_waiting_to_be_confirmed": subscriber.new_email,
@@ -55,12 +70,19 @@ def everything(session: Session, subscriber: Subscriber) -> dict[str, Any]:
 
 
 def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
-    events = select(ConsentEvent).where(ConsentEvent.subscription_id == subscription.id).order_by(ConsentEvent.id)
+    events = (
+        select(ConsentEvent)
+        .where(ConsentEvent.subscription_id == subscription.id)
+        .order_by(ConsentEvent.id)
+    )
     mails = outbox.history(session, subscription.id)
     return {
         "list": subscription.mailing_list.slug,
         "title": subscription.mailing_list.title,
-        **_columns(subscription, hidden={"id", "handle", "list_id", "subscriber_id", "round", "cursor", "joined_seq"}),
+        **_columns(
+            subscription,
+            hidden={"id", "handle", "list_id", "subscriber_id", "round", "cursor", "joined_seq"},
+        ),
         "topics": [offer.name for offer in topics.chosen_topics(session, subscription)],
         "consent": [
             {
@@ -70,14 +92,20 @@ def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
             for event in session.scalars(events)
         ],
         "letters_of_the_series": _series(session, subscription),
-        "mails": [{"mail": row.mail, "status": row.status, "at": _plain(row.finished_at)} for row in mails],
+        "mails": [
+            {"mail": row.mail, "status": row.status, "at": _plain(row.finished_at)} for row in mails
+        ],
     }
 
 
 def _series(session: Session, subscription: Subscription) -> list[dict[str, Any]]:
     """Which letters of the list's series she has had, and when they were queued."""
-    taken = select(Step.subject, StepTaken.at).join(Step, Step.id == StepTaken.step_id).order_by(StepTaken.at)
-    rows = session.execute(taken.where(StepTaken.subscription_id == subscription.id))
+    taken = (
+        select(SeriesLetter.subject, SeriesLetterSent.at)
+        .join(SeriesLetter, SeriesLetter.id == SeriesLetterSent.step_id)
+        .order_by(SeriesLetterSent.at)
+    )
+    rows = session.execute(taken.where(SeriesLetterSent.subscription_id == subscription.id))
     return [{"subject": subject, "at": _plain(at)} for subject, at in rows]
 
 
@@ -92,7 +120,10 @@ def _plain(value: Any) -> Any:
 
 
 def erase(env: Environment, token: str) -> Standing | None:
-    """Forgets the reader whose link this is; again is no error. Raises `LinkError`."""
+    """Forget the reader whose link this is; again is no error.
+
+    Raises `LinkError`.
+    """
     with transaction() as session:
         found = _subscription(env, session, LinkPurpose.ERASE, token)
         if found is None:
@@ -105,27 +136,38 @@ def erase(env: Environment, token: str) -> Standing | None:
 
 
 def erase_address(env: Environment, address: str) -> None:
-    """Forgets a subscriber on the author's word. Raises `NotFound`."""
+    """Forget a subscriber on the author's word.
+
+    Raises `NotFound`.
+    """
     key = parse_address(address).key
     with transaction() as session:
         found = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
         if found is None:
-            raise NotFound("there is no subscriber with this address", hint="`suppression add` bars one that never was")
+            raise NotFound(
+                "there is no subscriber with this address",
+                hint="`suppression add` bars one that never was",
+            )
         forget(env, session, found)
     checkpoint()
 
 
 def look_never(env: Environment, token: str) -> Standing | None:
-    """Which request this link is about; None where its owner has said that it was not she. Raises `LinkError`."""
+    """Which request this link is about; None where its owner has said that it was not she.
+
+    Raises `LinkError`.
+    """
     with reading() as session:
         found = _asked_for(env, session, token)
         return standing(found, env.now) if found else None
 
 
 def never(env: Environment, token: str, evidence: Evidence) -> Standing | None:
-    """Forgets whoever says that it was not she who asked: her address is never written to again, whoever types it in.
-    Of a reader of something else, who once confirmed, only the request goes: what lies in a mail must not end an
-    account. Returns the subscription that is left then; again is no error. Raises `LinkError`."""
+    """Forget whoever says that it was not she who asked: her address is never written to again,
+    whoever types it in. Of a reader of something else, who once confirmed, only the request goes:
+    what lies in a mail must not end an account. Returns the subscription that is left then; again
+    is no error. Raises `LinkError`.
+    """
     with transaction() as session:
         found = _asked_for(env, session, token)
         if found is None:
@@ -151,15 +193,25 @@ def _asked_for(env: Environment, session: Session, token: str) -> Subscription |
 
 
 def forget(env: Environment, session: Session, subscriber: Subscriber, *, note: str = "") -> None:
-    """Deletes a subscriber and all that hangs on her. What stays: a keyed hash, so that no import brings her back, and
-    counted rows of the outbox without anything of hers (O07)."""
-    known = session.scalars(select(Suppression).where(Suppression.email_hash.in_(hashes(env, subscriber.email_key))))
+    """Delete a subscriber and all that hangs on her.
+
+    What stays: a keyed hash, so that no import brings her back, and counted rows of the outbox
+    without anything of hers (O07).
+    """
+    known = session.scalars(
+        select(Suppression).where(Suppression.email_hash.in_(hashes(env, subscriber.email_key)))
+    )
     rows = list(known)
     for row in rows:
         row.email_key, row.note = None, ""
     if not rows:
         session.add(
-            Suppression(email_hash=hashes(env, subscriber.email_key)[0], reason="erased", note=note, created_at=env.now)
+            Suppression(
+                email_hash=hashes(env, subscriber.email_key)[0],
+                reason="erased",
+                note=note,
+                created_at=env.now,
+            )
         )
     delete_subscriber(session, subscriber, env.now)
 
@@ -172,7 +224,9 @@ def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -
     session.delete(subscriber)
 
 
-def _subscription(env: Environment, session: Session, purpose: LinkPurpose, token: str) -> Subscription | None:
+def _subscription(
+    env: Environment, session: Session, purpose: LinkPurpose, token: str
+) -> Subscription | None:
     """Find the subscription through which a link was mailed; None where its subscriber was erased."""
     try:
         return find_subscriber(env, session, purpose, token)[1]

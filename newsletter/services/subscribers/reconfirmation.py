@@ -1,7 +1,9 @@
-"""Asking for permission again: a campaign that asks its readers to confirm once more, and lets the silent go.
+"""Asking for permission again: a campaign that asks its readers to confirm once more, and lets the
+silent go.
 
-For lists whose consent is old, or was never given here (an import). Who does not answer within the time he was given,
-counted from when his mail was taken, is unsubscribed without another word; who was never reached stays what he is.
+For lists whose consent is old, or was never given here (an import). Who does not answer within the
+time he was given, counted from when his mail was taken, is unsubscribed without another word; who
+was never reached stays what he is.
 """
 
 from __future__ import annotations
@@ -60,8 +62,11 @@ class Answers:
     settled_at: datetime | None
 
 
-def prepare(env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False) -> Asking:
-    """The mail, and how many would get it now; with `unproven` only those who never confirmed by mail.
+def prepare(
+    env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False
+) -> Asking:
+    """The mail, and how many would get it now; with `unproven` only those who never confirmed by
+    mail.
 
     Raises `Refused`, `NotFound`, `TemplateProblem`.
     """
@@ -72,38 +77,66 @@ def prepare(env: Environment, slug: str | None, *, note: str = "", days: int = 3
         readers = _readers(mailing_list.id, env.now, unproven=unproven).subquery()
         count = session.scalar(select(func.count()).select_from(readers)) or 0
         shown = view(env, mailing_list)
-    said = {"reader": ANY_READER, "stay_url": slot("stay_url"), "days": days, "note": lines(note, limit=2000).strip()}
+    said = {
+        "reader": ANY_READER,
+        "stay_url": slot("stay_url"),
+        "days": days,
+        "note": lines(note, limit=2000).strip(),
+    }
 
     def rendered(language: str = "") -> MailContent:
         return env.renderer.render("permission", said | {"list": shown.in_language(language)})
 
     others = {spoken(language, shown.language) for language in LANGUAGES} - {""}
-    return Asking(shown.slug, count, rendered(), {language: rendered(language) for language in others})
+    return Asking(
+        shown.slug, count, rendered(), {language: rendered(language) for language in others}
+    )
 
 
-def send(env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False) -> int:
-    """Makes the campaign and freezes whom it asks. Returns its id.
+def send(
+    env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False
+) -> int:
+    """Make the campaign and freezes whom it asks.
 
-    Raises as `prepare`, and `Refused` where nobody is to be asked or another one of the list is not settled yet.
+    Returns its id.
+
+    Raises as `prepare`, and `Refused` where nobody is to be asked or another one of the list is not
+    settled yet.
     """
     asking = prepare(env, slug, note=note, days=days, unproven=unproven)
     if not asking.recipients:
         raise Refused(f"{asking.slug} has nobody to ask", hint="nobody was mailed")
     with transaction() as session:
         mailing_list = find_list(session, asking.slug)
-        open_one = (Campaign.list_id == mailing_list.id, Campaign.kind == "permission", Campaign.settled_at.is_(None))
-        twin = session.scalar(select(Campaign.id).where(*open_one, Campaign.status != "cancelled").with_for_update())
+        open_one = (
+            Campaign.list_id == mailing_list.id,
+            Campaign.kind == "permission",
+            Campaign.settled_at.is_(None),
+        )
+        twin = session.scalar(
+            select(Campaign.id).where(*open_one, Campaign.status != "cancelled").with_for_update()
+        )
         if twin is not None:
-            raise Refused(f"campaign {twin} asks already", hint=f"see `newsletter campaign answers {twin}`")
+            raise Refused(
+                f"campaign {twin} asks already", hint=f"see `newsletter campaign answers {twin}`"
+            )
         content, now = asking.content, env.now
         campaign = Campaign(
-            list_id=mailing_list.id, kind="permission", status="sending", subject=content.subject,
-            seed=secrets.token_hex(16), created_at=now, started_at=now, answer_by=now + timedelta(days=days),
-        )  # fmt: skip
+            list_id=mailing_list.id,
+            kind="permission",
+            status="sending",
+            subject=content.subject,
+            seed=secrets.token_hex(16),
+            created_at=now,
+            started_at=now,
+            answer_by=now + timedelta(days=days),
+        )
         session.add(campaign)
         session.flush()
         for language, said in {"": content, **asking.others}.items():
-            edition = Edition(campaign_id=campaign.id, language=language, subject=said.subject, text=said.text)
+            edition = Edition(
+                campaign_id=campaign.id, language=language, subject=said.subject, text=said.text
+            )
             edition.html = said.html
             session.add(edition)
         readers = _readers(mailing_list.id, now, unproven=unproven)
@@ -123,21 +156,29 @@ def _readers(list_id: int, now: datetime, *, unproven: bool):  # type: ignore[no
 
 
 def _answered(since: datetime) -> ColumnElement[bool]:
-    """Whether a subscription's owner has said yes since then, by a link from a mail."""
+    """Tell whether a subscription's owner has said yes since then, by a link from a mail."""
     return exists().where(
-        ConsentEvent.subscription_id == Subscription.id, ConsentEvent.kind.in_(STAYED), ConsentEvent.at >= since
+        ConsentEvent.subscription_id == Subscription.id,
+        ConsentEvent.kind.in_(STAYED),
+        ConsentEvent.at >= since,
     )
 
 
 def look(env: Environment, token: str) -> tuple[Standing, bool]:
-    """Whose link this is, and whether it was answered. Raises `LinkError`."""
+    """Whose link this is, and whether it was answered.
+
+    Raises `LinkError`.
+    """
     with reading() as session:
         campaign, subscription = _opened(env, session, token)
         return standing(subscription, env.now), _has_answered(session, campaign, subscription)
 
 
 def stay(env: Environment, token: str, evidence: Evidence) -> Standing:
-    """Notes that a reader would like to stay; again changes nothing. Raises `LinkError`."""
+    """Note that a reader would like to stay; again changes nothing.
+
+    Raises `LinkError`.
+    """
     with transaction() as session:
         campaign, subscription = _opened(env, session, token)
         if not _has_answered(session, campaign, subscription):
@@ -148,7 +189,15 @@ def stay(env: Environment, token: str, evidence: Evidence) -> Standing:
                 language=subscription.subscriber.language or mailing_list.language,
             )
             asked = _asked_by(session, campaign, subscription)
-            note_consent(session, subscription.id, "reaffirmed", evidence, env.now, wording=wording, message_id=asked)
+            note_consent(
+                session,
+                subscription.id,
+                "reaffirmed",
+                evidence,
+                env.now,
+                wording=wording,
+                message_id=asked,
+            )
         return standing(subscription, env.now)
 
 
@@ -163,7 +212,9 @@ def _opened(env: Environment, session: Session, token: str) -> tuple[Campaign, S
 
 
 def _has_answered(session: Session, campaign: Campaign, subscription: Subscription) -> bool:
-    query = select(Subscription.id).where(Subscription.id == subscription.id, _answered(_began(campaign)))
+    query = select(Subscription.id).where(
+        Subscription.id == subscription.id, _answered(_began(campaign))
+    )
     return session.scalar(query) is not None
 
 
@@ -174,17 +225,24 @@ def _began(campaign: Campaign) -> datetime:
 def _asked_by(session: Session, campaign: Campaign, subscription: Subscription) -> str:
     """The Message-ID of the mail that asked."""
     domain = campaign.mailing_list.from_email.rpartition("@")[2]
-    rows = [row.id for row in outbox.history(session, subscription.id) if row.campaign_id == campaign.id]
+    rows = [
+        row.id for row in outbox.history(session, subscription.id) if row.campaign_id == campaign.id
+    ]
     return outbox.references(session).message_id(rows[-1], domain) if rows else ""
 
 
 def settle(env: Environment) -> int:
-    """Lets those go whose time is over and who did not answer; for a worker. Returns how many there were."""
+    """Let those go whose time is over and who did not answer; for a worker.
+
+    Returns how many there were.
+    """
     with reading() as session:
         due = list(
             session.scalars(
                 select(Campaign.id).where(
-                    Campaign.kind == "permission", Campaign.settled_at.is_(None), Campaign.answer_by <= env.now
+                    Campaign.kind == "permission",
+                    Campaign.settled_at.is_(None),
+                    Campaign.answer_by <= env.now,
                 )
             )
         )
@@ -207,7 +265,11 @@ def _settle(env: Environment, campaign_id: int) -> int:
         for subscription in silent:
             subscription.status, subscription.unsubscribed_at = SubscriptionStatus.UNSUBSCRIBED, now
             note_consent(
-                session, subscription.id, "lapsed", Evidence("permission", note=f"campaign {campaign.handle}"), now
+                session,
+                subscription.id,
+                "lapsed",
+                Evidence("permission", note=f"campaign {campaign.handle}"),
+                now,
             )
         if not answers.open_after(session, campaign, moment):
             campaign.settled_at = now
@@ -215,15 +277,23 @@ def _settle(env: Environment, campaign_id: int) -> int:
 
 
 def standing_of(campaign_id: int) -> Answers:
-    """How a campaign stands. Raises `NotFound`."""
+    """How a campaign stands.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         campaign = session.get(Campaign, campaign_id)
         if campaign is None or campaign.kind != "permission":
-            raise NotFound(f"campaign {campaign_id} asks for no permission", hint="see `newsletter campaign ls`")
+            raise NotFound(
+                f"campaign {campaign_id} asks for no permission",
+                hint="see `newsletter campaign ls`",
+            )
         asked = Subscription.id.in_(
             answers.mailed_until(campaign, datetime.max.replace(tzinfo=_began(campaign).tzinfo))
         )
-        stayed = select(func.count()).select_from(Subscription).where(asked, _answered(_began(campaign)))
+        stayed = (
+            select(func.count()).select_from(Subscription).where(asked, _answered(_began(campaign)))
+        )
         gone = exists().where(
             ConsentEvent.subscription_id == Subscription.id,
             ConsentEvent.kind == "lapsed",

@@ -1,6 +1,7 @@
 """What a reader does with a signed link: confirm, leave, come back.
 
-Nothing is mailed here: what is to be mailed is queued in the same transaction as the change that causes it.
+Nothing is mailed here: what is to be mailed is queued in the same transaction as the change that
+causes it.
 """
 
 from __future__ import annotations
@@ -36,8 +37,9 @@ REASONS = ("often", "other", "never", "done")
 class Standing:
     """A subscription as the holder of a link to it may see it.
 
-    `slower` are the cadences it could have instead; `can_undo`: it was ended within a day. `retired`: the link lies in
-    a mailbox that its subscriber has left, and the page says nothing of how the subscription stands.
+    `slower` are the cadences it could have instead; `can_undo`: it was ended within a day.
+    `retired`: the link lies in a mailbox that its subscriber has left, and the page says nothing of
+    how the subscription stands.
     """
 
     list_id: int
@@ -54,7 +56,10 @@ class Standing:
 
 
 def look(env: Environment, token: str) -> Standing:
-    """Return what a link to unsubscribe is about. Raises `LinkError`."""
+    """Return what a link to unsubscribe is about.
+
+    Raises `LinkError`.
+    """
     with reading() as session:
         left_behind = find_retired(env, session, LinkPurpose.UNSUBSCRIBE, token)
         if left_behind:
@@ -63,13 +68,19 @@ def look(env: Environment, token: str) -> Standing:
 
 
 def look_confirm(env: Environment, token: str) -> Standing:
-    """Return what a link asks to confirm. Raises `LinkError`."""
+    """Return what a link asks to confirm.
+
+    Raises `LinkError`.
+    """
     with reading() as session:
         return standing(_requested(env, session, token)[0], env.now)
 
 
 def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
-    """Makes a subscription active; again is no error and changes nothing. Raises `LinkError`."""
+    """Make a subscription active; again is no error and changes nothing.
+
+    Raises `LinkError`.
+    """
     with transaction() as session:
         subscription, number = _requested(env, session, token)
         if subscription.status == "pending":
@@ -83,9 +94,12 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
 
 
 def unsubscribe(env: Environment, token: str, evidence: Evidence) -> Standing:
-    """End a subscription, at once and for good; again is no error. Raises `LinkError`.
+    """End a subscription, at once and for good; again is no error.
 
-    A link from a mail to an address that its subscriber has left ends the subscription as well, and shows nothing.
+    Raises `LinkError`.
+
+    A link from a mail to an address that its subscriber has left ends the subscription as well, and
+    shows nothing.
     """
     with transaction() as session:
         left_behind = find_retired(env, session, LinkPurpose.UNSUBSCRIBE, token, lock=True)
@@ -94,9 +108,14 @@ def unsubscribe(env: Environment, token: str, evidence: Evidence) -> Standing:
         return _retired_standing(subscription) if left_behind else standing(subscription, env.now)
 
 
-def leave(env: Environment, session: Session, subscription: Subscription, evidence: Evidence) -> None:
-    """Mark a subscription as ended and queue one goodbye; for those who never confirmed, silence. Its mailbox gets no
-    more goodbyes than it may get mails by links a day, but for those that the author causes."""
+def leave(
+    env: Environment, session: Session, subscription: Subscription, evidence: Evidence
+) -> None:
+    """Mark a subscription as ended and queue one goodbye; for those who never confirmed, silence.
+
+    Its mailbox gets no more goodbyes than it may get mails by links a day, but for those that the
+    author causes.
+    """
     if subscription.status == "unsubscribed":
         return
     was_active, now = subscription.status == "active", env.now
@@ -111,9 +130,12 @@ def leave(env: Environment, session: Session, subscription: Subscription, eviden
         queue_mail(env, session, subscription, "goodbye", Allowance.LINK)
 
 
-def undo(env: Environment, token: str, evidence: Evidence, *, cadence: str = "", break_: bool = False) -> Standing:
-    """Takes an unsubscription back, for a day and for whoever was active before it; at a slower `cadence`, or after a
-    `break_` of a month, where that is what was meant. Raises `LinkError`."""
+def undo(
+    env: Environment, token: str, evidence: Evidence, *, cadence: str = "", break_: bool = False
+) -> Standing:
+    """Take an unsubscription back, for a day and for whoever was active before it; at a slower
+    `cadence`, or after a `break_` of a month, where that is what was meant. Raises `LinkError`.
+    """
     with transaction() as session:
         subscription = _opened(env, session, token)
         counters.count_change(env, session, subscription.id)
@@ -128,7 +150,9 @@ def undo(env: Environment, token: str, evidence: Evidence, *, cadence: str = "",
 
 
 def _can_undo(subscription: Subscription, now: datetime) -> bool:
-    """An unsubscribe link works for ever, and may lie in a forwarded mail: it brings nobody back after a day."""
+    """An unsubscribe link works for ever, and may lie in a forwarded mail: it brings nobody back
+    after a day.
+    """
     left = subscription.unsubscribed_at
     known = subscription.status == "unsubscribed" and subscription.confirmed_at is not None
     return known and left is not None and now - left <= UNDO_FOR
@@ -140,10 +164,19 @@ def slower(subscription: Subscription) -> tuple[Cadence, ...]:
     return tuple(cadence for cadence in later if cadence in subscription.mailing_list.cadences)
 
 
-def resume(session: Session, subscription: Subscription, kind: str, evidence: Evidence, now: datetime) -> bool:
-    """Makes a subscription active on its reader's word; she is owed what comes from now on. Begins the list's
-    series for a new reader, or goes on with it. Returns whether its welcome letter was queued."""
-    subscription.status, subscription.unsubscribed_at, subscription.paused_until = SubscriptionStatus.ACTIVE, None, None
+def resume(
+    session: Session, subscription: Subscription, kind: str, evidence: Evidence, now: datetime
+) -> bool:
+    """Make a subscription active on its reader's word; she is owed what comes from now on.
+
+    Begins the list's series for a new reader, or goes on with it. Returns whether its welcome
+    letter was queued.
+    """
+    subscription.status, subscription.unsubscribed_at, subscription.paused_until = (
+        SubscriptionStatus.ACTIVE,
+        None,
+        None,
+    )
     subscription.confirmed_at = subscription.confirmed_at or now
     subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
     note_consent(session, subscription.id, kind, evidence, now)
@@ -154,16 +187,23 @@ def resume(session: Session, subscription: Subscription, kind: str, evidence: Ev
 
 
 def give_reason(env: Environment, token: str, reason: str, evidence: Evidence) -> Standing:
-    """Notes why she left, in one of the words of `REASONS`, once. Raises `LinkError`."""
+    """Note why she left, in one of the words of `REASONS`, once.
+
+    Raises `LinkError`.
+    """
     with transaction() as session:
         subscription = _opened(env, session, token)
         left = subscription.unsubscribed_at
         if reason in REASONS and subscription.status == "unsubscribed" and left is not None:
             said = exists().where(
-                ConsentEvent.subscription_id == subscription.id, ConsentEvent.kind == "reason", ConsentEvent.at >= left
+                ConsentEvent.subscription_id == subscription.id,
+                ConsentEvent.kind == "reason",
+                ConsentEvent.at >= left,
             )
             if not session.scalar(select(said)):
-                note_consent(session, subscription.id, "reason", replace(evidence, note=reason), env.now)
+                note_consent(
+                    session, subscription.id, "reason", replace(evidence, note=reason), env.now
+                )
         return standing(subscription, env.now)
 
 
@@ -173,9 +213,13 @@ def _opened(env: Environment, session: Session, token: str) -> Subscription:
 
 
 def _requested(env: Environment, session: Session, token: str) -> tuple[Subscription, int]:
-    """Find the subscription of a confirmation, and the number of the request it was mailed for (T04)."""
+    """Find the subscription of a confirmation, and the number of the request it was mailed for
+    (T04).
+    """
     subscription, number = find_subscription(env, session, LinkPurpose.CONFIRM, token, lock=True)
-    if subscription.status == "unsubscribed" or not double_opt_in.is_current(session, subscription, number):
+    if subscription.status == "unsubscribed" or not double_opt_in.is_current(
+        session, subscription, number
+    ):
         raise LinkSpent(subscription.mailing_list.slug)
     return subscription, int(number)
 
@@ -201,6 +245,15 @@ def _retired_standing(subscription: Subscription) -> Standing:
     """Describe a subscription to an old mailbox: only the list, which each of its mails named."""
     mailing_list = subscription.mailing_list
     return Standing(
-        list_id=mailing_list.id, slug=mailing_list.slug, title=mailing_list.title, status="", cadence="", cadences=(),
-        language="", list_language=mailing_list.language, slower=(), can_undo=False, retired=True,
-    )  # fmt: skip
+        list_id=mailing_list.id,
+        slug=mailing_list.slug,
+        title=mailing_list.title,
+        status="",
+        cadence="",
+        cadences=(),
+        language="",
+        list_language=mailing_list.language,
+        slower=(),
+        can_undo=False,
+        retired=True,
+    )

@@ -29,12 +29,12 @@ from newsletter.import_formats.platforms import OUR_COLUMNS
 from newsletter.import_formats.types import Event
 from newsletter.models import (
     ConsentEvent,
+    ConsentText,
     MailingList,
     Subscriber,
     Subscription,
     Suppression,
     Topic,
-    Wording,
 )
 from newsletter.services import tags
 from newsletter.services.digests.selection import unpacked
@@ -42,20 +42,26 @@ from newsletter.services.polling.feeds import find_list
 
 PAGE = 1000
 _SUPPRESSION = (
-    Suppression.reason.label("suppressed"), Suppression.created_at.label("suppressed_at"),
+    Suppression.reason.label("suppressed"),
+    Suppression.created_at.label("suppressed_at"),
     Suppression.note.label("suppressed_note"),
-)  # fmt: skip
+)
 _SUBSCRIBER = (
-    Subscriber.id.label("subscriber_id"), Subscriber.email, Subscriber.name, Subscriber.language,
+    Subscriber.id.label("subscriber_id"),
+    Subscriber.email,
+    Subscriber.name,
+    Subscriber.language,
     Subscriber.created_at.label("subscriber_since"),
-)  # fmt: skip
+)
 
 Cells = dict[str, object]
 """The cells of a row by the names of their columns."""
 
 
 def to_file(file: Path, *, slug: str | None = None, status: str | None = None) -> int:
-    """Write them to `file`. Returns how many rows.
+    """Write them to `file`.
+
+    Returns how many rows.
 
     An ordinary file appears in the place of what was there, readable by its owner only, once it is
     whole; a link is followed. Anything else (a pipe, a device) is written through.
@@ -81,7 +87,8 @@ def is_ordinary(file: Path) -> bool:
 
 def _is_written_through(file: Path) -> bool:
     """Tell whether this is no ordinary file, or one that another program holds open
-    (``/dev/stdout``)."""
+    (``/dev/stdout``).
+    """
     if str(file.absolute()).startswith(("/dev/", "/proc/")):
         return True
     try:
@@ -115,7 +122,9 @@ def _replace(file: Path, *, slug: str | None, status: str | None) -> int:
 
 def to_text(out: TextIO, *, slug: str | None = None, status: str | None = None) -> int:
     """Write them to `out`: of one list or one status where that is asked for, else everything.
-    Returns how many rows."""
+
+    Returns how many rows.
+    """
     write = csv.writer(out, lineterminator="\n").writerow
     write(OUR_COLUMNS)
     count = 0
@@ -135,7 +144,8 @@ def _cell(value: object) -> str:
 
 def _rows(slug: str | None, status: str | None) -> Iterator[Cells]:
     """Who is suppressed without being a subscriber comes first, so that nobody else in the file
-    brings them back."""
+    brings them back.
+    """
     if slug is None and status is None:
         yield from _pages(_suppressed_page)
         yield from _pages(_unlisted_page)
@@ -169,7 +179,8 @@ def _suppressed_page(session: Session, after: int) -> list[Cells]:
         .limit(PAGE)
     )
     return [
-        dict(row._mapping) | {"suppressed_hash": "" if row.email else row.email_hash} for row in session.execute(query)
+        dict(row._mapping) | {"suppressed_hash": "" if row.email else row.email_hash}
+        for row in session.execute(query)
     ]
 
 
@@ -191,9 +202,18 @@ def _unlisted_page(session: Session, after: int) -> list[Cells]:
 def _page(session: Session, after: int, slug: str | None, status: str | None) -> list[Cells]:
     query = (
         select(
-            Subscription.id, *_SUBSCRIBER, MailingList.slug.label("list"), Subscription.status, Subscription.cadence,
-            Subscription.paused_until, Subscription.created_at, Subscription.confirmed_at, Subscription.unsubscribed_at,
-            Subscription.topics, Subscription.answers, *_SUPPRESSION,
+            Subscription.id,
+            *_SUBSCRIBER,
+            MailingList.slug.label("list"),
+            Subscription.status,
+            Subscription.cadence,
+            Subscription.paused_until,
+            Subscription.created_at,
+            Subscription.confirmed_at,
+            Subscription.unsubscribed_at,
+            Subscription.topics,
+            Subscription.answers,
+            *_SUPPRESSION,
         )
         .join(Subscription.subscriber)
         .join(Subscription.mailing_list)
@@ -201,7 +221,7 @@ def _page(session: Session, after: int, slug: str | None, status: str | None) ->
         .where(Subscription.id > after)
         .order_by(Subscription.id)
         .limit(PAGE)
-    )  # fmt: skip
+    )
     if slug:
         query = query.where(Subscription.list_id == find_list(session, slug).id)
     if status:
@@ -210,29 +230,43 @@ def _page(session: Session, after: int, slug: str | None, status: str | None) ->
     tagged = tags.of(session, {row.subscriber_id for row in rows})
     names = {topic.id: topic.name for topic in session.execute(select(Topic.id, Topic.name))}
     events = _read_events(session, [row.id for row in rows])
-    return [_cells(row, ", ".join(tagged.get(row.subscriber_id, ())), names, events.get(row.id, [])) for row in rows]
+    return [
+        _cells(row, ", ".join(tagged.get(row.subscriber_id, ())), names, events.get(row.id, []))
+        for row in rows
+    ]
 
 
 def _read_events(session: Session, ids: list[int]) -> dict[int, list[Event]]:
-    """The record of consent of each of these subscriptions, oldest first, with the texts that
-    were agreed to."""
+    """The record of consent of each of these subscriptions, oldest first, with the texts that were
+    agreed to.
+    """
     query = (
-        select(ConsentEvent, Wording.text)
-        .outerjoin(Wording, Wording.hash == ConsentEvent.wording_hash)
+        select(ConsentEvent, ConsentText.text)
+        .outerjoin(ConsentText, ConsentText.hash == ConsentEvent.wording_hash)
         .where(ConsentEvent.subscription_id.in_(ids))
         .order_by(ConsentEvent.id)
     )
     events: dict[int, list[Event]] = {}
     for row, wording in session.execute(query):
         event = Event(
-            row.kind, row.at, row.source, row.form, row.page, row.ip, row.user_agent, row.message_id, row.note,
+            row.kind,
+            row.at,
+            row.source,
+            row.form,
+            row.page,
+            row.ip,
+            row.user_agent,
+            row.message_id,
+            row.note,
             wording or "",
-        )  # fmt: skip
+        )
         events.setdefault(row.subscription_id, []).append(event)
     return events
 
 
-def _cells(row: Row[*tuple[Any, ...]], tagged: str, names: dict[int, str], events: list[Event]) -> Cells:
+def _cells(
+    row: Row[*tuple[Any, ...]], tagged: str, names: dict[int, str], events: list[Event]
+) -> Cells:
     """The cells of a subscription; topics by their names, for elsewhere they have other numbers."""
     cells: Cells = dict(row._mapping)
     if events:

@@ -27,14 +27,19 @@ from newsletter.services.lists.topics import topics_of
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hashes
 from newsletter.services.transfer.import_known import Here, Known, read_known
-from newsletter.services.transfer.import_statements import insert_rows, update_subscribers, update_subscriptions
+from newsletter.services.transfer.import_statements import (
+    insert_rows,
+    update_subscribers,
+    update_subscriptions,
+)
 from newsletter.tokens import new_handle
 
 Key = tuple[str, str]
 """The key of an address, and the slug of a list."""
 Before = dict[int, Here | Known]
-"""What a dry run made of earlier batches, by the hash of what it is about: a million rows in
-little memory."""
+"""What a dry run made of earlier batches, by the hash of what it is about: a million rows in little
+memory.
+"""
 
 _subscribers = cast(Table, Subscriber.__table__)
 _subscriptions = cast(Table, Subscription.__table__)
@@ -44,8 +49,11 @@ _suppressions = cast(Table, Suppression.__table__)
 
 
 class Roster:
-    """The people of one batch, by the keys of their addresses. `before` is what a dry run made
-    of earlier batches, and is added to; `erased` are the hashes of erased people in the batch."""
+    """The people of one batch, by the keys of their addresses.
+
+    `before` is what a dry run made of earlier batches, and is added to; `erased` are the hashes of
+    erased people in the batch.
+    """
 
     def __init__(
         self,
@@ -93,11 +101,15 @@ class Roster:
 
     def corrects(self, person: Person, key: str, slug: str) -> bool:
         """Tell whether a row gives a name or a language that is missing, or, of somebody who has
-        chosen nothing here themselves, another language or cadence."""
+        chosen nothing here themselves, another language or cadence.
+        """
         known, here = self.known(key), self.here(key, slug)
         if person.name and not known.named:
             return True
-        return bool(self._new_language(person, known) or (here.status and self._new_cadence(person, known, here)))
+        return bool(
+            self._new_language(person, known)
+            or (here.status and self._new_cadence(person, known, here))
+        )
 
     def _new_language(self, person: Person, known: Known) -> str:
         language = _language(person)
@@ -118,7 +130,8 @@ class Roster:
         suppress: str = "",
     ) -> None:
         """Note what is to become of a person on a list; and, where it says so, never to mail the
-        address again."""
+        address again.
+        """
         here, key = self.here(address.key, slug), (address.key, slug)
         self.put_person(person, address)
         cadence = self._new_cadence(person, self.known(address.key), here)
@@ -130,9 +143,12 @@ class Roster:
         if suppress:
             self.suppress(person, address, suppress, note)
         after = Here(
-            status, status == "unsubscribed" or (status != "active" and (here.left or self._left_there(person))),
-            cadence or here.cadence or self._made.get(key, {}).get("cadence", ""), here.subscription_id,
-        )  # fmt: skip
+            status,
+            status == "unsubscribed"
+            or (status != "active" and (here.left or self._left_there(person))),
+            cadence or here.cadence or self._made.get(key, {}).get("cadence", ""),
+            here.subscription_id,
+        )
         self._known.here[key] = after
         if self._before is not None:
             self._before[hash(key)] = _share(replace(after, subscription_id=None))
@@ -147,23 +163,38 @@ class Roster:
         name, language = ("" if known.named else person.name), self._new_language(person, known)
         if key not in self._known.ids and key not in self._people:
             self._people[key] = {
-                "handle": new_handle(), "email": address.email, "email_key": key, "name": person.name,
-                "language": language, "created_at": person.since or person.created_at or self._env.now,
-            }  # fmt: skip
+                "handle": new_handle(),
+                "email": address.email,
+                "email_key": key,
+                "name": person.name,
+                "language": language,
+                "created_at": person.since or person.created_at or self._env.now,
+            }
         elif name or language:
             values = {"name": name} if name else {}
             values |= {"language": language} if language else {}
-            row = self._corrected.setdefault(self._known.ids[key], {}) if key in self._known.ids else self._people[key]
+            row = (
+                self._corrected.setdefault(self._known.ids[key], {})
+                if key in self._known.ids
+                else self._people[key]
+            )
             row.update(values)
         self._tag(key, self.find_new_tags(key, person.tags))
         self._remember(
             key,
-            replace(known, named=known.named or bool(person.name), language=language or known.language),
+            replace(
+                known, named=known.named or bool(person.name), language=language or known.language
+            ),
         )
 
     def put_subscriber(self, person: Person, address: Address) -> bool:
-        """Note a subscriber of nothing. Returns False where nothing is new."""
-        is_new = address.key not in self._known.ids and hash((address.key, "subscriber")) not in (self._before or {})
+        """Note a subscriber of nothing.
+
+        Returns False where nothing is new.
+        """
+        is_new = address.key not in self._known.ids and hash((address.key, "subscriber")) not in (
+            self._before or {}
+        )
         if (
             not is_new
             and not self.find_new_tags(address.key, person.tags)
@@ -194,23 +225,34 @@ class Roster:
         elif status == "unsubscribed":
             values |= {"unsubscribed_at": person.left_at or now}
         if here.subscription_id is not None:
-            self._changed.setdefault(here.subscription_id, {}).update(values, seq=mailing_list.entry_seq)
+            self._changed.setdefault(here.subscription_id, {}).update(
+                values, seq=mailing_list.entry_seq
+            )
             return
         row = self._made.setdefault(key, self._new_subscription(mailing_list, person))
         row.update(values)
 
     def _new_subscription(self, mailing_list: MailingList, person: Person) -> dict[str, Any]:
-        """What a subscription begins with. Of a file of ours the dates are its own; elsewhere
-        somebody who left was never here, and counts neither as joined nor as left (`status`)."""
+        """What a subscription begins with.
+
+        Of a file of ours the dates are its own; elsewhere somebody who left was never here, and
+        counts neither as joined nor as left (`status`).
+        """
         return {
-            "handle": new_handle(), "list_id": mailing_list.id,
-            "cadence": person.cadence if person.cadence in CADENCES else mailing_list.default_cadence,
-            "paused_until": person.paused_until, "created_at": person.created_at or self._env.now,
-            "cursor": mailing_list.entry_seq, "joined_seq": mailing_list.entry_seq,
-            "topics": self._topics(mailing_list, person), "answers": person.answers,
+            "handle": new_handle(),
+            "list_id": mailing_list.id,
+            "cadence": person.cadence
+            if person.cadence in CADENCES
+            else mailing_list.default_cadence,
+            "paused_until": person.paused_until,
+            "created_at": person.created_at or self._env.now,
+            "cursor": mailing_list.entry_seq,
+            "joined_seq": mailing_list.entry_seq,
+            "topics": self._topics(mailing_list, person),
+            "answers": person.answers,
             "confirmed_at": person.consented_at if person.ours else None,
             "unsubscribed_at": person.left_at if person.ours else None,
-        }  # fmt: skip
+        }
 
     def _set_cadence(self, key: Key, here: Here, cadence: str) -> None:
         if here.subscription_id is None:
@@ -252,15 +294,19 @@ class Roster:
     def suppress(self, person: Person, address: Address, reason: str, note: str) -> None:
         """Note that an address is never to be mailed again."""
         self._barred[address.key] = {
-            "email_hash": hashes(self._env, address.key)[0], "email_key": address.key, "reason": reason,
+            "email_hash": hashes(self._env, address.key)[0],
+            "email_key": address.key,
+            "reason": reason,
             "note": plain(person.suppressed_note if person.ours else note, limit=500),
             "created_at": person.suppressed_at or self._env.now,
-        }  # fmt: skip
+        }
         self._remember(address.key, replace(self.known(address.key), suppressed=True))
 
     def suppress_hash(self, person: Person) -> bool:
-        """Note somebody who was erased, of whom only the hash is left. Returns False where that
-        is known already."""
+        """Note somebody who was erased, of whom only the hash is left.
+
+        Returns False where that is known already.
+        """
         hashed = person.suppressed_hash
         if hashed in self._known.hashes or hash((hashed, "hash")) in (self._before or {}):
             return False
@@ -268,17 +314,25 @@ class Roster:
         if self._before is not None:
             self._before[hash((hashed, "hash"))] = _NOBODY
         self._barred[f"#{hashed}"] = {
-            "email_hash": hashed, "email_key": None, "reason": person.suppressed or "erased",
-            "note": person.suppressed_note, "created_at": person.suppressed_at or self._env.now,
-        }  # fmt: skip
+            "email_hash": hashed,
+            "email_key": None,
+            "reason": person.suppressed or "erased",
+            "note": person.suppressed_note,
+            "created_at": person.suppressed_at or self._env.now,
+        }
         return True
 
     def write(self) -> None:
-        """Write everything that was put, in the order of the addresses, so that two imports at
-        once wait for each other and do not lock each other out. Raises `Conflict` where somebody
-        was quicker."""
+        """Write everything that was put, in the order of the addresses, so that two imports at once
+        wait for each other and do not lock each other out. Raises `Conflict` where somebody was
+        quicker.
+        """
         returned = insert_rows(
-            self._session, _subscribers, [self._people[key] for key in sorted(self._people)], "id", "email_key"
+            self._session,
+            _subscribers,
+            [self._people[key] for key in sorted(self._people)],
+            "id",
+            "email_key",
         )
         ids = self._known.ids | {key: id_ for id_, key in returned}
         rows = [{"subscriber_id": ids[key[0]], **self._made[key]} for key in sorted(self._made)]
@@ -286,17 +340,25 @@ class Roster:
         new = {(subscriber_id, list_id): id_ for id_, subscriber_id, list_id in made}
         update_subscribers(self._session, self._corrected)
         update_subscriptions(self._session, self._changed)
-        tagged = [(ids[key], tag) for key in sorted(self._new_tags) for tag in sorted(self._new_tags[key])]
-        insert_rows(self._session, _tags, [{"subscriber_id": id_, "tag": tag} for id_, tag in tagged])
+        tagged = [
+            (ids[key], tag) for key in sorted(self._new_tags) for tag in sorted(self._new_tags[key])
+        ]
+        insert_rows(
+            self._session, _tags, [{"subscriber_id": id_, "tag": tag} for id_, tag in tagged]
+        )
         self._write_events(ids, new)
-        insert_rows(self._session, _suppressions, [self._barred[key] for key in sorted(self._barred)])
+        insert_rows(
+            self._session, _suppressions, [self._barred[key] for key in sorted(self._barred)]
+        )
 
     def _write_events(self, ids: dict[str, int], new: dict[tuple[int, int], int]) -> None:
         first: dict[str, datetime] = {}
         for _, event, wording in self._noted:
             if wording:
                 first[wording] = min(first.get(wording, event["at"]), event["at"])
-        versions = {wording: remember(self._session, wording, at) for wording, at in sorted(first.items())}
+        versions = {
+            wording: remember(self._session, wording, at) for wording, at in sorted(first.items())
+        }
         rows = []
         for key, event, wording in self._noted:
             known = self._known.here[key].subscription_id
@@ -312,15 +374,23 @@ def _language(person: Person) -> str:
 
 def _as_row(event: Event) -> dict[str, Any]:
     return {
-        "kind": event.kind, "at": event.at, "source": event.source, "form": event.form, "page": event.page,
-        "ip": event.ip, "user_agent": event.user_agent, "message_id": event.message_id, "note": event.note,
-    }  # fmt: skip
+        "kind": event.kind,
+        "at": event.at,
+        "source": event.source,
+        "form": event.form,
+        "page": event.page,
+        "ip": event.ip,
+        "user_agent": event.user_agent,
+        "message_id": event.message_id,
+        "note": event.note,
+    }
 
 
 _NOWHERE, _NOBODY = Here(), Known()
 _SHARED: dict[Here | Known, Here | Known] = {}
-"""One object for each thing that can be known, so that a dry run of a million rows remembers
-them in little memory."""
+"""One object for each thing that can be known, so that a dry run of a million rows remembers them
+in little memory.
+"""
 
 
 def _share(value: Here | Known) -> Here | Known:

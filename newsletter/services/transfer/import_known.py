@@ -14,14 +14,18 @@ from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hashes
 
 OWN_WORDS = ("confirmed", "reaffirmed", "resubscribed", "changed", "moved")
-"""What subscribers do themselves; where the source is not the author, they have chosen what
-stands here."""
+"""What subscribers do themselves; where the source is not the author, they have chosen what stands
+here.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of an address. `own`: they have chosen something here themselves, so that a
-    file does not change their language or cadence; `erased`: they asked to be forgotten."""
+    """What is known of an address.
+
+    `own`: they have chosen something here themselves, so that a file does not change their language
+    or cadence; `erased`: they asked to be forgotten.
+    """
 
     named: bool = False
     language: str = ""
@@ -32,8 +36,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """What is known of an address on a list. `status` is empty where nothing is; `left`:
-    unsubscribed once, and not confirmed since."""
+    """What is known of an address on a list.
+
+    `status` is empty where nothing is; `left`: unsubscribed once, and not confirmed since.
+    """
 
     status: str = ""
     left: bool = False
@@ -43,8 +49,9 @@ class Here:
 
 @dataclass(slots=True)
 class KnownPeople:
-    """The people of a batch as the database has them, by the keys of their addresses; `here`
-    also by list."""
+    """The people of a batch as the database has them, by the keys of their addresses; `here` also
+    by list.
+    """
 
     ids: dict[str, int]
     people: dict[str, Known]
@@ -56,9 +63,11 @@ class KnownPeople:
 def read_known(
     env: Environment, session: Session, keys: Sequence[str], suppressed_hashes: Sequence[str]
 ) -> KnownPeople:
-    """Read everything that decides what becomes of these addresses. `suppressed_hashes`: which
-    hashes of erased people the file holds; those that are here come back in
-    `KnownPeople.hashes`."""
+    """Read everything that decides what becomes of these addresses.
+
+    `suppressed_hashes`: which hashes of erased people the file holds; those that are here come back
+    in `KnownPeople.hashes`.
+    """
     columns = (Subscriber.id, Subscriber.email_key, Subscriber.name, Subscriber.language)
     rows = session.execute(select(*columns).where(Subscriber.email_key.in_(keys))).all()
     ids = {key: id_ for id_, key, _, _ in rows}
@@ -70,7 +79,9 @@ def read_known(
         for key in names.keys() | suppressed
     }
     tagged = tags.of(session, list(ids.values()))
-    present = session.scalars(select(Suppression.email_hash).where(Suppression.email_hash.in_(suppressed_hashes)))
+    present = session.scalars(
+        select(Suppression.email_hash).where(Suppression.email_hash.in_(suppressed_hashes))
+    )
     return KnownPeople(
         ids=ids,
         people=people,
@@ -82,13 +93,19 @@ def read_known(
 
 def _read_subscriptions(session: Session, keys: Sequence[str]) -> dict[tuple[str, str], Here]:
     columns = (
-        Subscriber.email_key, MailingList.slug, Subscription.id, Subscription.status, Subscription.unsubscribed_at,
+        Subscriber.email_key,
+        MailingList.slug,
+        Subscription.id,
+        Subscription.status,
+        Subscription.unsubscribed_at,
         Subscription.cadence,
-    )  # fmt: skip
+    )
     query = select(*columns).join(Subscription.subscriber).join(Subscription.mailing_list)
     return {
         (key, slug): Here(status, left_at is not None and status != "active", cadence, id_)
-        for key, slug, id_, status, left_at, cadence in session.execute(query.where(Subscriber.email_key.in_(keys)))
+        for key, slug, id_, status, left_at, cadence in session.execute(
+            query.where(Subscriber.email_key.in_(keys))
+        )
     }
 
 
@@ -104,9 +121,13 @@ def _read_own(session: Session, keys: Sequence[str]) -> set[str]:
     return set(session.scalars(query.distinct()))
 
 
-def _read_suppressed(env: Environment, session: Session, keys: Sequence[str]) -> tuple[set[str], set[str]]:
+def _read_suppressed(
+    env: Environment, session: Session, keys: Sequence[str]
+) -> tuple[set[str], set[str]]:
     """Read which of these addresses must never be mailed, and which of those were erased."""
     by_hash = {hashed: key for key in keys for hashed in hashes(env, key)}
     query = select(Suppression.email_hash, Suppression.email_key)
     rows = session.execute(query.where(Suppression.email_hash.in_(list(by_hash)))).all()
-    return {by_hash[hashed] for hashed, _ in rows}, {by_hash[hashed] for hashed, key in rows if key is None}
+    return {by_hash[hashed] for hashed, _ in rows}, {
+        by_hash[hashed] for hashed, key in rows if key is None
+    }

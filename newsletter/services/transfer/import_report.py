@@ -41,7 +41,8 @@ class Imported:
 
     def count(self, result: str, standing: str) -> None:
         """One row more: what was done with it, and what its person is now (empty where it was
-        rejected)."""
+        rejected).
+        """
         self.rows += 1
         setattr(self, result, getattr(self, result) + 1)
         if standing:

@@ -14,7 +14,9 @@ _subscribers = cast(Table, Subscriber.__table__)
 _subscriptions = cast(Table, Subscription.__table__)
 
 
-def insert_rows(session: Session, table: Table, rows: list[dict[str, Any]], *returning: str) -> Sequence[Any]:
+def insert_rows(
+    session: Session, table: Table, rows: list[dict[str, Any]], *returning: str
+) -> Sequence[Any]:
     """Insert rows, and return these columns of them."""
     if not rows:
         return []
@@ -42,7 +44,8 @@ def update_subscribers(session: Session, corrected: Mapping[int, dict[str, Any]]
 
 def update_subscriptions(session: Session, changed: Mapping[int, dict[str, Any]]) -> None:
     """Set what changes in each subscription, by their ids; `seq` is where its list stands now, and
-    whoever becomes active is owed what comes from now on."""
+    whoever becomes active is owed what comes from now on.
+    """
     statement = update(_subscriptions).where(_subscriptions.c.id == bindparam("row"))
     for id_, changes in sorted(changed.items()):
         values = dict(changes)

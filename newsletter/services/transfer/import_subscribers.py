@@ -1,5 +1,6 @@
-"""Subscribers out of a file of another program, or of our own. Streamed in batches, a transaction
-each.
+"""Subscribers out of a file of another program, or of our own.
+
+Streamed in batches, a transaction each.
 
 What was read already changes nothing when it is read again: an import that was killed is simply
 run once more. Nobody is mailed. A person's own word stands above any file, and the strictest
@@ -34,8 +35,8 @@ from newsletter.services.transfer.import_known import Here
 from newsletter.services.transfer.import_report import DUPLICATE, NEW, REJECTED, UPDATED, Imported
 
 BATCH = 4000
-"""Rows in a transaction: each dirties most of the large indexes once, however many there are in
-it."""
+"""Rows in a transaction: each dirties most of the large indexes once, however many there are in it.
+"""
 TRIES = 5
 SAME_MOMENT = (
     "uq_subscribers_email_key",
@@ -47,7 +48,8 @@ SAME_MOMENT = (
     "fk_consent_events_subscription_id_subscriptions",
 )
 """Constraints that a sign-up, an erasure or another import at the same moment breaks: the batch is
-tried again."""
+tried again.
+"""
 
 SUPPRESSED_FOR: dict[Word, str] = {
     "bounced": "bounce",
@@ -61,8 +63,11 @@ Progress = Callable[[Imported], None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What an import was asked for. `slug` is the list, empty where the file itself names lists;
-    `because` the author's word that all of them have agreed."""
+    """What an import was asked for.
+
+    `slug` is the list, empty where the file itself names lists; `because` the author's word that
+    all of them have agreed.
+    """
 
     slug: str
     because: str
@@ -97,7 +102,9 @@ def import_file(
         try:
             for table in opened:
                 names_lists = table.platform.name == OURS or "list" in table.uses.values()
-                order = Order(slug if slug else "" if names_lists else one_list(None), because, dry_run)
+                order = Order(
+                    slug if slug else "" if names_lists else one_list(None), because, dry_run
+                )
                 _read(env, order, table, done, before, progress)
         except DatabaseError as error:
             hint = f"{done.rows} rows were read; run it again when that is mended, it goes on from there"
@@ -131,12 +138,18 @@ def _batches(found: SubscriberFile) -> Iterator[list[Person | Row]]:
         yield batch
 
 
-def _take(env: Environment, order: Order, batch: list[Person | Row], done: Imported, before: Before) -> None:
-    """One batch in one transaction, or (dry) in none. Where a sign-up comes between, it is done
-    again."""
+def _take(
+    env: Environment, order: Order, batch: list[Person | Row], done: Imported, before: Before
+) -> None:
+    """One batch in one transaction, or (dry) in none.
+
+    Where a sign-up comes between, it is done again.
+    """
     parsed = [(row, _parse(env, row)) for row in batch]
     keys = [address.key for _, address in parsed if isinstance(address, Address) and address.key]
-    erased = [row.suppressed_hash for row in batch if isinstance(row, Person) and row.suppressed_hash]
+    erased = [
+        row.suppressed_hash for row in batch if isinstance(row, Person) and row.suppressed_hash
+    ]
     for tries in range(TRIES):
         try:
             scope: AbstractContextManager[Session] = reading() if order.dry_run else transaction()
@@ -151,13 +164,21 @@ def _take(env: Environment, order: Order, batch: list[Person | Row], done: Impor
                 raise
     for (row, _address), (result, standing, problem) in zip(parsed, results, strict=True):
         done.count(result, standing)
-        done.silent += isinstance(row, Person) and row.word == "silent" and bool(row.email) and result != REJECTED
+        done.silent += (
+            isinstance(row, Person)
+            and row.word == "silent"
+            and bool(row.email)
+            and result != REJECTED
+        )
         if problem:
             done.problem(row.line, problem)
 
 
 def _parse(env: Environment, row: Person | Row) -> Address | str:
-    """The row's address, or why it has none. Somebody who was erased has an empty one."""
+    """The row's address, or why it has none.
+
+    Somebody who was erased has an empty one.
+    """
     if isinstance(row, Row):
         return row.problem
     if not row.email.strip():
@@ -168,7 +189,9 @@ def _parse(env: Environment, row: Person | Row) -> Address | str:
         return str(next(iter(error.fields.values())))
 
 
-def _row(order: Order, roster: Roster, row: Person | Row, address: Address | str) -> tuple[str, str, str]:
+def _row(
+    order: Order, roster: Roster, row: Person | Row, address: Address | str
+) -> tuple[str, str, str]:
     """What was done with a row, what its person is now, and the problem if there is one."""
     if isinstance(address, str) or isinstance(row, Row):
         return REJECTED, "", str(address)
@@ -180,11 +203,17 @@ def _row(order: Order, roster: Roster, row: Person | Row, address: Address | str
     if problem:
         return REJECTED, "", problem
     here, known = roster.here(address.key, slug), roster.known(address.key)
-    again = row.ours and row.suppressed and not here.status and not known.erased  # suppressed there and here alike
+    again = (
+        row.ours and row.suppressed and not here.status and not known.erased
+    )  # suppressed there and here alike
     if known.suppressed and not again:
         return DUPLICATE, "suppressed", ""
-    status = decide(here, _target(row, order.because), left_after_all=_left_after_all(roster, here, row))
-    suppress = row.suppressed or (SUPPRESSED_FOR.get(row.word, "") if status == "unsubscribed" else "")
+    status = decide(
+        here, _target(row, order.because), left_after_all=_left_after_all(roster, here, row)
+    )
+    suppress = row.suppressed or (
+        SUPPRESSED_FOR.get(row.word, "") if status == "unsubscribed" else ""
+    )
     suppress = "" if known.suppressed else suppress
     problem = _tell_problem(roster, here, row, slug)
     same = status == here.status and not suppress and not roster.corrects(row, address.key, slug)
@@ -196,8 +225,7 @@ def _row(order: Order, roster: Roster, row: Person | Row, address: Address | str
 
 
 def _take_without_list(roster: Roster, row: Person, address: Address) -> tuple[str, str, str]:
-    """Take an address of a file of ours that is on no list: suppressed, or a subscriber of
-    nothing."""
+    """Take an address of a file of ours that is on no list: suppressed, or a subscriber of nothing."""
     known = roster.known(address.key)
     if known.suppressed:
         return DUPLICATE, "suppressed", ""
@@ -211,7 +239,8 @@ def _take_without_list(roster: Roster, row: Person, address: Address) -> tuple[s
 
 def _find_list(order: Order, roster: Roster, row: Person) -> tuple[str, str]:
     """The list a row is for, and the problem if there is none: nobody joins a list that the file
-    does not name."""
+    does not name.
+    """
     if not row.list:
         slug = order.slug or (next(iter(roster.lists)) if len(roster.lists) == 1 else "")
         return slug, "" if slug else "it names no list, and --list does not either"
@@ -248,7 +277,9 @@ def _target(row: Person, because: str) -> str:
 
 
 def decide(here: Here, target: str, *, left_after_all: bool = True) -> str:
-    """What becomes of a subscription that is `here` already, by a row that says `target`. Pure.
+    """What becomes of a subscription that is `here` already, by a row that says `target`.
+
+    Pure.
 
     Whoever has unsubscribed stays so, and whoever asks anew after that must confirm it herself.
     `left_after_all`: she has not said yes to us after the day on which, so the file, she left.
