@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
     ask,
@@ -26,17 +27,17 @@ from newsletter.cli.progress import send_and_show
 from newsletter.files import write_private
 from newsletter.i18n import LANGUAGES
 from newsletter.mail import message
-from newsletter.schedule import CADENCES
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber, intros
 from newsletter.services.lists import digest_options
+from newsletter.vocabulary import Cadence
 
 if TYPE_CHECKING:
     from newsletter.services.digests.compose import Composed
     from newsletter.services.digests.explain_list import EntryOutlook, Explanation
     from newsletter.services.runtime import Environment
 
-cadence_option = click.option("--cadence", type=click.Choice(CADENCES), help="One rhythm only.")
+cadence_option = click.option("--cadence", type=MemberChoice(Cadence), help="One cadence only.")
 SECTIONS = ("none", "feed", "topic")
 NEUTRAL = {
     "name": "",

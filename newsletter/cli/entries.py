@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
     ask,
@@ -21,12 +22,12 @@ from newsletter.cli.output import (
 from newsletter.errors import NewsletterError
 from newsletter.services.lists import lists
 from newsletter.services.polling import entries, feeds
+from newsletter.vocabulary import EntryStatus
 
 if TYPE_CHECKING:
     from newsletter.services.polling.entries import EntryView
     from newsletter.services.runtime import Environment
 
-FATES = ("new", "held", "ready", "skipped", "sent")
 _NAMES = ("id", "feed", "title", "link", "published", "fate", "why")
 
 
@@ -37,7 +38,7 @@ def entry() -> None:
 
 @entry.command(epilog="Example: newsletter entry ls --fate held")
 @list_option
-@click.option("--fate", type=click.Choice(FATES), help="Only those.")
+@click.option("--fate", type=MemberChoice(EntryStatus), help="Only those.")
 @click.option("--limit", default=50, show_default=True)
 @json_option
 @with_environment

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import as_json, json_option, list_option, say, table
 from newsletter.services.polling import feeds
 from newsletter.services.signup import forms
+from newsletter.vocabulary import FieldKind
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
-
-KINDS = ("text", "choice", "checkbox", "consent")
 
 
 @click.group()
@@ -28,7 +28,7 @@ def field() -> None:
 )
 @click.argument("name")
 @list_option
-@click.option("--kind", type=click.Choice(KINDS), default="text", show_default=True)
+@click.option("--kind", type=MemberChoice(FieldKind), default="text", show_default=True)
 @click.option(
     "--label",
     required=True,

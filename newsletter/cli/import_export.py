@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
+from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import as_json, bar, json_option, list_option, on_terminal, say
 from newsletter.import_formats.opt_out import CHOICES
 from newsletter.import_formats.platforms import PLATFORMS, key, named
 from newsletter.import_formats.row import NOT_READ
 from newsletter.services.polling import feeds
 from newsletter.services.transfer import export_subscribers, import_subscribers
+from newsletter.vocabulary import SubscriptionStatus
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
     from newsletter.services.transfer.import_report import Imported
 
-STATUSES = ("pending", "active", "unsubscribed")
 SOURCES = tuple(sorted(platform.name for platform in PLATFORMS))
 LINE_EVERY = 50_000
 PASSED_SHOWN = 5
@@ -203,7 +204,7 @@ def _report_columns(columns: dict[str, str]) -> None:
     "file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=False
 )
 @list_option
-@click.option("--status", type=click.Choice(STATUSES), help="Only these.")
+@click.option("--status", type=MemberChoice(SubscriptionStatus), help="Only these.")
 @with_environment
 def export(env: Environment, file: Path | None, slug: str | None, status: str | None) -> None:
     """Write everybody as CSV, with all that is known of them: to FILE, or to standard output.

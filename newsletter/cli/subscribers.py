@@ -12,7 +12,8 @@ import click
 
 from newsletter.cli.consent import proof
 from newsletter.cli.context import with_environment
-from newsletter.cli.import_export import STATUSES, export, import_, word_given
+from newsletter.cli.import_export import export, import_, word_given
+from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
     as_json_rows,
@@ -25,11 +26,11 @@ from newsletter.cli.output import (
     table,
     yes_option,
 )
-from newsletter.schedule import CADENCES
 from newsletter.services.polling import feeds
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers import history, privacy
 from newsletter.services.subscribers.correct import Correction, correct
+from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
@@ -56,9 +57,9 @@ def as_dict(row: SubscriberView) -> dict[str, object]:
 )
 @list_option
 @click.option(
-    "--status", type=click.Choice(STATUSES), help="Who has a subscription of this status."
+    "--status", type=MemberChoice(SubscriptionStatus), help="Who has a subscription of this status."
 )
-@click.option("--cadence", type=click.Choice(CADENCES), help="Who reads at this rhythm.")
+@click.option("--cadence", type=MemberChoice(Cadence), help="Who has this cadence.")
 @click.option("--search", default="", metavar="TEXT", help="Part of the address or the name.")
 @click.option(
     "--since",
@@ -158,7 +159,7 @@ def show(env: Environment, address: str, *, json_: bool) -> None:
 @click.argument("address")
 @list_option
 @click.option("--name", default="")
-@click.option("--cadence", type=click.Choice(CADENCES))
+@click.option("--cadence", type=MemberChoice(Cadence))
 @click.option(
     "--confirmed", is_flag=True, help="She has agreed already; --because says how you know."
 )
@@ -196,7 +197,7 @@ def add(
 @click.option(
     "--address", "new_address", metavar="ADDR", help="Their new address; needs --because."
 )
-@click.option("--cadence", type=click.Choice(CADENCES))
+@click.option("--cadence", type=MemberChoice(Cadence))
 @click.option(
     "--pause",
     type=click.DateTime(["%Y-%m-%d"]),
