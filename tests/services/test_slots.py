@@ -33,7 +33,7 @@ IMITATIONS = (
     *(f"\ue000{name}\ue001" for name in SLOTS),
     *(f"&#xE000;{name}&#57345;" for name in SLOTS),
     *(f"&amp;#xE000;{name}&amp;#xE001;" for name in SLOTS),
-    "{{ reader.unsubscribe_url }}", "{{ resource('guide') }}", "{% if true %}x{% endif %}", "{{ part[0] }}", "{email}",
+    "{{ subscriber.unsubscribe_url }}", "{{ resource('guide') }}", "{% if true %}x{% endif %}", "{{ part[0] }}", "{email}",
     "%(email)s", "$email", "*|EMAIL|*", "z0123456789abv0x", "https://field.invalid/z0123456789abu0x", "\x1e", "\n--\n",
     "<!-- content -->", "<!-- /content -->", f"{BASE}/resources/guide", f'<a href="{BASE}/resources/guide">x</a>',
     f'<img src="https://spy.example/p.gif?who={BASE}/resources/guide" width="600" height="400">',

@@ -215,7 +215,7 @@ class Editor:
         also = [self._presenters[key].present(TITLE, language=language) for key in placed.also]
         context = {
             "list": mailing_list,
-            "reader": ANY_READER,
+            "subscriber": ANY_READER,
             "web": web,
             "web_url": WEB_URL,
             "intro_html": self.intro_html,

@@ -175,7 +175,7 @@ def _version(
     }
     context = {
         "list": mailing_list,
-        "reader": ANY_READER,
+        "subscriber": ANY_READER,
         "letter": told,
         "web_url": gathered.web_url,
     }

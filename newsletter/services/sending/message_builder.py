@@ -75,7 +75,7 @@ class ListView:
 
 @dataclass(frozen=True, slots=True)
 class ReaderView:
-    """What a mail's templates may know of its reader (`reader.…`): values in a single mail, slots
+    """What a mail's templates may know of its reader (`subscriber.…`): values in a single mail, slots
     in a campaign.
     """
 
@@ -254,7 +254,7 @@ class Composer:
             {
                 "action_url": self._action(row, handle, now),
                 "list": shown,
-                "reader": reader,
+                "subscriber": reader,
                 "confirm_url": self.env.links.confirm(handle, row.round or 0, now),
                 "never_url": self.env.links.never(handle, row.round or 0, now),
                 "expires_days": (LinkPurpose.CONFIRM.lifetime or now - now).days,

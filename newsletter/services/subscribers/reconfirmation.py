@@ -78,7 +78,7 @@ def prepare(
         count = session.scalar(select(func.count()).select_from(readers)) or 0
         shown = view(env, mailing_list)
     said = {
-        "reader": ANY_READER,
+        "subscriber": ANY_READER,
         "stay_url": slot("stay_url"),
         "days": days,
         "note": lines(note, limit=2000).strip(),
