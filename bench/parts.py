@@ -12,10 +12,10 @@ from bench import world
 from newsletter import outbox
 from newsletter.db.session import db, transaction
 from newsletter.mail.headers import Sender, list_headers
-from newsletter.mail.message import Draft, compile_message
+from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.smtp.protocol import Conversation
 from newsletter.mail.smtp.types import Outgoing
-from newsletter.outbox import Ledger, Mark
+from newsletter.outbox import DeliveryUpdate, Ledger
 from newsletter.services.runtime import utcnow
 from newsletter.tokens import References, Tokens
 
@@ -29,7 +29,7 @@ def stages() -> Iterator[tuple[str, float]]:
         Sender("Ana", "ana@example.com"), "Going slowly", title="Slow", list_id="slow.example.com",
         help_url="https://x.org/", archive_url="https://x.org/archive/", feedback_id="a:b:c",
     )  # fmt: skip
-    compiled = compile_message(Draft(headers, world.plain(), world.html()))
+    compiled = compile_message(MessageDraft(headers, world.plain(), world.html()))
 
     def build() -> bytes:
         values = {
@@ -89,7 +89,8 @@ def _outbox() -> Iterator[tuple[str, float]]:
 
                 def record(group: int = group) -> None:
                     marks = [
-                        Mark(next(ids), "sent", 250, "Ok: queued as 4F9D") for _ in range(group)
+                        DeliveryUpdate(next(ids), "sent", 250, "Ok: queued as 4F9D")
+                        for _ in range(group)
                     ]
                     ledger.record([(held, held.last_id, marks)], now=utcnow(), seconds=60)
 

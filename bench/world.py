@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 from newsletter import outbox
 from newsletter.app import create_app
 from newsletter.db.session import Base, transaction
-from newsletter.mail.message import slot
+from newsletter.mail.message import make_slot
 from newsletter.models import Campaign, Edition, MailingList, Subscriber, Subscription
 from newsletter.services.operations.database import upgrade
 from newsletter.services.runtime import utcnow
@@ -83,14 +83,14 @@ def html() -> str:
     style = "margin:0 0 16px 0;font-size:16px;line-height:26px;color:#33322e"
     paragraph = f'<p style="{style}">{SENTENCE * 2}</p>\n'
     body = paragraph * (HTML_BYTES // len(paragraph))
-    foot = f'<p><a href="{slot("preferences_url")}">Preferences</a> <a href="{slot("unsubscribe_url")}">Bye</a></p>'
-    return f'<html lang="en"><body><p>Dear {slot("name")},</p>\n{body}<p>Yours, {slot("name")}</p>{foot}</body></html>'
+    foot = f'<p><a href="{make_slot("preferences_url")}">Preferences</a> <a href="{make_slot("unsubscribe_url")}">Bye</a></p>'
+    return f'<html lang="en"><body><p>Dear {make_slot("name")},</p>\n{body}<p>Yours, {make_slot("name")}</p>{foot}</body></html>'
 
 
 def plain() -> str:
     """The same in about 2.5 KB."""
     body = f"{SENTENCE}\n" * (TEXT_BYTES // len(SENTENCE))
-    return f"Dear {slot('name')},\n\n{body}\nPreferences: {slot('preferences_url')}\nBye: {slot('unsubscribe_url')}\n"
+    return f"Dear {make_slot('name')},\n\n{body}\nPreferences: {make_slot('preferences_url')}\nBye: {make_slot('unsubscribe_url')}\n"
 
 
 def add_campaign(list_id: int) -> int:

@@ -79,7 +79,7 @@ class WorkerProcess:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
 
-    def once(self) -> sending.Sent:
+    def once(self) -> sending.SendResult:
         """Does all that is due now, and ends: for cron."""
         with self.app.app_context():
             self.alive()

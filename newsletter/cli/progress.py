@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from newsletter.outbox import Totals
     from newsletter.services.campaigns.campaigns import CampaignView
     from newsletter.services.runtime import Environment
-    from newsletter.services.sending.run import Sent
+    from newsletter.services.sending.run import SendResult
 
 LINE_EVERY, DRAW_EVERY = 3.0, 0.1
 BAR = 16
@@ -26,7 +26,7 @@ BAR = 16
 class Show(Protocol):
     """Shows how far a run has come; the `last` time whatever the hurry."""
 
-    def __call__(self, sent: Sent, /, *, last: bool = False) -> None: ...
+    def __call__(self, sent: SendResult, /, *, last: bool = False) -> None: ...
 
 
 def send_and_show(env: Environment, campaign_ids: list[int]) -> int:
@@ -53,7 +53,7 @@ def _one(env: Environment, campaign_id: int) -> int:
     return _conclude(campaigns.show(campaign_id), sent, interrupted=interrupted.is_set())
 
 
-def _conclude(campaign: CampaignView, sent: Sent, *, interrupted: bool) -> int:
+def _conclude(campaign: CampaignView, sent: SendResult, *, interrupted: bool) -> int:
     found = campaign.totals
     if on_terminal():
         click.echo()
@@ -75,7 +75,7 @@ def _conclude(campaign: CampaignView, sent: Sent, *, interrupted: bool) -> int:
     return 0
 
 
-def _of_it(before: Totals, sent: Sent) -> int:
+def _of_it(before: Totals, sent: SendResult) -> int:
     """How many of a campaign's mails are sent.
 
     A worker takes along what else is due, like a goodbye; nobody is told of more than there are
@@ -89,7 +89,7 @@ def _bar(before: Totals) -> Show:
     begun = drawn = time.monotonic()
     waited = before.waiting + before.in_doubt
 
-    def show(sent: Sent, *, last: bool = False) -> None:
+    def show(sent: SendResult, *, last: bool = False) -> None:
         nonlocal drawn
         now = time.monotonic()
         if now - drawn < DRAW_EVERY and not last:
@@ -117,7 +117,7 @@ def _duration(seconds: float) -> str:
 def _lines(before: Totals) -> Show:
     said = time.monotonic()
 
-    def show(sent: Sent, *, last: bool = False) -> None:
+    def show(sent: SendResult, *, last: bool = False) -> None:
         nonlocal said
         if time.monotonic() - said >= LINE_EVERY:
             said = time.monotonic()

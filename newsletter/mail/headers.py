@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from newsletter.mail.message import Header, mailbox, slot, unstructured, urls, verbatim
+from newsletter.mail.message import (
+    Header,
+    mailbox_header,
+    make_slot,
+    text_header,
+    url_header,
+    verbatim_header,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +39,18 @@ def single_headers(sender: Sender, subject: str) -> list[Header]:
     a machine wrote it (RFC 3834 §5).
     """
     headers = [
-        mailbox("From", sender.name, sender.email),
-        mailbox("To", slot("name"), slot("email")),
-        unstructured("Subject", subject),
-        verbatim("Date", slot("date")),
-        verbatim("Message-ID", f"<{slot('message_id')}>"),
+        mailbox_header("From", sender.name, sender.email),
+        mailbox_header("To", make_slot("name"), make_slot("email")),
+        text_header("Subject", subject),
+        verbatim_header("Date", make_slot("date")),
+        verbatim_header("Message-ID", f"<{make_slot('message_id')}>"),
     ]
     if sender.reply_to:
-        headers.append(mailbox("Reply-To", "", sender.reply_to))
+        headers.append(mailbox_header("Reply-To", "", sender.reply_to))
     return [
         *headers,
-        verbatim("Auto-Submitted", "auto-generated"),
-        verbatim("X-Auto-Response-Suppress", "All"),
+        verbatim_header("Auto-Submitted", "auto-generated"),
+        verbatim_header("X-Auto-Response-Suppress", "All"),
     ]
 
 
@@ -63,19 +70,19 @@ def list_headers(
     return [
         *single_headers(sender, subject),
         mailbox_like("List-ID", title, list_id),
-        urls("List-Unsubscribe", slot("unsubscribe_url")),
-        verbatim("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
-        urls("List-Help", help_url),
-        urls("List-Archive", archive_url),
-        verbatim("List-Post", "NO"),
-        verbatim("Feedback-ID", feedback_id),
-        verbatim("Precedence", "bulk"),
+        url_header("List-Unsubscribe", make_slot("unsubscribe_url")),
+        verbatim_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+        url_header("List-Help", help_url),
+        url_header("List-Archive", archive_url),
+        verbatim_header("List-Post", "NO"),
+        verbatim_header("Feedback-ID", feedback_id),
+        verbatim_header("Precedence", "bulk"),
     ]
 
 
 def mailbox_like(name: str, phrase: str, identifier: str) -> Header:
     """``Phrase <identifier>`` where the identifier is no address (RFC 2919 §3)."""
-    made = mailbox(name, phrase, "x@x")
+    made = mailbox_header(name, phrase, "x@x")
     return Header(
         name,
         made.parts,

@@ -37,7 +37,7 @@ class Slot(NamedTuple):
     escaped: bool
 
 
-def slot(name: str) -> str:
+def make_slot(name: str) -> str:
     """The mark that stands for `name` in a text until each reader's value takes its place."""
     return f"\ue000{name}\ue001"
 
@@ -89,12 +89,12 @@ def _part_filler(part: str) -> Callable[[Values], str]:
     return lambda values: fill(part, values)
 
 
-def unstructured(name: str, value: str) -> Header:
+def text_header(name: str, value: str) -> Header:
     """Free text, like a subject: encoded-words where it is not plain ASCII (RFC 2047)."""
     return Header(name, (value,), lambda text: _words(name, text))
 
 
-def mailbox(name: str, display: str, address: str) -> Header:
+def mailbox_header(name: str, display: str, address: str) -> Header:
     """``Display Name <address>``.
 
     The address must be ASCII (RFC 6531 would need the whole path to allow more).
@@ -112,7 +112,7 @@ def mailbox(name: str, display: str, address: str) -> Header:
     return Header(name, (display, address), write)
 
 
-def urls(name: str, *addresses: str) -> Header:
+def url_header(name: str, *addresses: str) -> Header:
     """``<address>, <address>``, each written as it is and folded only in between (RFC 2369 §2)."""
 
     def write(*filled: str) -> str:
@@ -129,7 +129,7 @@ def urls(name: str, *addresses: str) -> Header:
     return Header(name, addresses, write)
 
 
-def verbatim(name: str, value: str) -> Header:
+def verbatim_header(name: str, value: str) -> Header:
     """An ASCII value that is written as it is (an id, a date, a keyword)."""
 
     def write(text: str) -> str:
@@ -256,7 +256,7 @@ def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class MessageDraft:
     """A message but for its readers: header fields, and both bodies, all of which may hold slots."""
 
     headers: Sequence[Header]
@@ -317,7 +317,7 @@ def _joined(chunks: Sequence[bytes | Fill | Slot]) -> list[bytes | Fill | Slot]:
     return out
 
 
-def compile_message(draft: Draft, *, boundary: str | None = None) -> CompiledMessage:
+def compile_message(draft: MessageDraft, *, boundary: str | None = None) -> CompiledMessage:
     """A ``multipart/alternative`` message, text before HTML (RFC 2046 §5.1.4), ready to be filled
     in.
 

@@ -45,12 +45,12 @@ class Theme:
         return max(0, self.radius - 4)
 
 
-def theme(color: str = "", font: str = "", radius: int = 10) -> Theme:
+def make_theme(color: str = "", font: str = "", radius: int = 10) -> Theme:
     """The theme of a list; what is not set, or nonsense, has a default."""
     accent = color.lower() if _COLOR.fullmatch(color) else ACCENT
     return Theme(
         accent=accent,
-        on_accent=PAPER if contrast(accent, PAPER) >= CONTRAST else "#111111",
+        on_accent=PAPER if contrast_ratio(accent, PAPER) >= CONTRAST else "#111111",
         link=legible(accent, PAPER),
         link_dark=legible(accent, NIGHT),
         font=FONTS.get(font, FONTS["system"]),
@@ -58,7 +58,7 @@ def theme(color: str = "", font: str = "", radius: int = 10) -> Theme:
     )
 
 
-def contrast(one: str, other: str) -> float:
+def contrast_ratio(one: str, other: str) -> float:
     """The contrast ratio of two colours, 1 to 21 (WCAG)."""
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
@@ -71,7 +71,7 @@ def legible(color: str, background: str) -> str:
         mixed = "#" + "".join(
             f"{round(part + (target - part) * step / 20):02x}" for part in _parts(color)
         )
-        if contrast(mixed, background) >= CONTRAST:
+        if contrast_ratio(mixed, background) >= CONTRAST:
             return mixed
     return mixed
 

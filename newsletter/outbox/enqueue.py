@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscription
-from newsletter.outbox.types import deliveries, of, unsettled
+from newsletter.outbox.types import deliveries, of_campaign_clause, unsettled_clause
 
 
 def enqueue(
@@ -91,19 +91,19 @@ def freeze(
     return int(count)
 
 
-def recipients(campaign: Campaign) -> Select[tuple[int]]:
+def recipients_query(campaign: Campaign) -> Select[tuple[int]]:
     """The subscriptions that a campaign was frozen for."""
-    return select(deliveries.c.subscription_id).where(of(campaign))
+    return select(deliveries.c.subscription_id).where(of_campaign_clause(campaign))
 
 
-def without(campaign: Campaign) -> ColumnElement[bool]:
+def without_delivery_clause(campaign: Campaign) -> ColumnElement[bool]:
     """Subscriptions that have no row in a campaign yet."""
     return ~exists().where(
         deliveries.c.campaign_id == campaign.id, deliveries.c.subscription_id == Subscription.id
     )
 
 
-def had(editions: Collection[tuple[int, int]]) -> ColumnElement[bool]:
+def had_edition_clause(editions: Collection[tuple[int, int]]) -> ColumnElement[bool]:
     """Subscriptions that one of these editions (campaign, number) was made for."""
     got = deliveries.c
     one_of = (
@@ -148,13 +148,13 @@ def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> i
 
     Returns how many there were.
     """
-    return _cancel(session, of(campaign), now, "the campaign was cancelled")
+    return _cancel(session, of_campaign_clause(campaign), now, "the campaign was cancelled")
 
 
 def _cancel(session: Session, which: Any, now: datetime, why: str) -> int:
     result = session.execute(
         update(deliveries)
-        .where(which, unsettled)
+        .where(which, unsettled_clause)
         .values(status="cancelled", text=why, due_at=None, lease_id=None, finished_at=now)
     )
     return cast("CursorResult[Any]", result).rowcount
@@ -169,7 +169,7 @@ def retry(session: Session, campaign: Campaign, *, now: datetime) -> int:
     left_in_doubt = and_(deliveries.c.status == "in_doubt", deliveries.c.due_at.is_(None))
     result = session.execute(
         update(deliveries)
-        .where(of(campaign), or_(deliveries.c.status == "failed", left_in_doubt))
+        .where(of_campaign_clause(campaign), or_(deliveries.c.status == "failed", left_in_doubt))
         .values(status="queued", due_at=now, finished_at=None, code=None, text=None, **counts)
     )
     return cast("CursorResult[Any]", result).rowcount

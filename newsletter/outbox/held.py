@@ -17,7 +17,7 @@ from newsletter.outbox.types import deliveries
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class HeldMail:
     """A mail at the gate; `list_id` and `domain` are None where its subscription is gone.
 
     `network` is that of the visitor who asked; `proven` tells that they brought a puzzle's
@@ -42,7 +42,7 @@ _UNTAKEN = select(deliveries.c.id).where(
 )
 
 
-def held(session: Session, *, after_id: int, limit: int) -> list[Waiting]:
+def list_held(session: Session, *, after_id: int, limit: int) -> list[HeldMail]:
     """Those that wait, oldest first."""
     query = (
         select(
@@ -63,7 +63,7 @@ def held(session: Session, *, after_id: int, limit: int) -> list[Waiting]:
     return [_waiting(row) for row in session.execute(query)]
 
 
-def _waiting(row: Row[*tuple[Any, ...]]) -> Waiting:
+def _waiting(row: Row[*tuple[Any, ...]]) -> HeldMail:
     """Make a row of `held`.
 
     A new address's mail says itself where it goes, and who asked.
@@ -72,10 +72,10 @@ def _waiting(row: Row[*tuple[Any, ...]]) -> Waiting:
     context = context or {}
     address = key and str(context.get("to") or key)
     domain = address and address.rpartition("@")[2]
-    return Waiting(id_, list_id, domain, network or str(context.get("network", "")), bool(proven))
+    return HeldMail(id_, list_id, domain, network or str(context.get("network", "")), bool(proven))
 
 
-def held_of(session: Session, list_id: int) -> int:
+def count_held(session: Session, list_id: int) -> int:
     """How many wait for one list."""
     query = (
         select(func.count())
@@ -86,7 +86,7 @@ def held_of(session: Session, list_id: int) -> int:
     return session.scalar(query) or 0
 
 
-def still_held(session: Session, ids: Sequence[int]) -> set[int]:
+def find_still_held(session: Session, ids: Sequence[int]) -> set[int]:
     """Those of these that wait still."""
     return set(session.scalars(select(deliveries.c.id).where(_HELD, deliveries.c.id.in_(ids))))
 

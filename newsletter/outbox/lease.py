@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign
 from newsletter.models.outbox import WAITING
-from newsletter.outbox.types import Held, deliveries, leases
+from newsletter.outbox.types import LeasedBatch, deliveries, leases
 
 SLICE = 500
 
 
-def lease_slice(session: Session, campaign_id: int, *, worker: str, seconds: int) -> Held | None:
+def lease_slice(
+    session: Session, campaign_id: int, *, worker: str, seconds: int
+) -> LeasedBatch | None:
     """The next slice of a campaign's deliveries, or None when all are taken or it is not being
     sent.
     """
@@ -42,7 +44,7 @@ def lease_due(
     campaign_id: int | None,
     limit: int,
     alone: bool = False,
-) -> Held | None:
+) -> LeasedBatch | None:
     """Rows that are due on their own: single mails (`campaign_id` None), or a campaign's retries.
 
     With `alone`, one that was in flight when a worker died: the caller offers it while nothing else
@@ -81,7 +83,7 @@ def _new_lease(
     last_id: int,
     *,
     alone: bool = False,
-) -> Held:
+) -> LeasedBatch:
     lease = session.execute(
         insert(leases)
         .values(
@@ -91,21 +93,21 @@ def _new_lease(
             through_id=first_id - 1,
             alone=alone,
             worker=worker,
-            expires_at=seconds_now(session) + seconds,
+            expires_at=seconds_now_clause(session) + seconds,
         )
         .returning(leases.c.id)
     ).scalar_one()
-    return Held(lease, campaign_id, first_id, last_id, first_id - 1)
+    return LeasedBatch(lease, campaign_id, first_id, last_id, first_id - 1)
 
 
-def seconds_now(session: Session) -> Any:
+def seconds_now_clause(session: Session) -> Any:
     """The database's own clock: workers need not agree on the time (R06)."""
     if session.get_bind().dialect.name == "sqlite":
         return literal_column("unixepoch()")
     return literal_column("CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)")
 
 
-def open_rows(held: Held) -> Any:
+def open_rows_clause(held: LeasedBatch) -> Any:
     """The rows of a lease that have no outcome yet."""
     if held.campaign_id is None:
         return and_(deliveries.c.lease_id == held.id, deliveries.c.status.in_(WAITING))

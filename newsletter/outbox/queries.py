@@ -5,20 +5,35 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, exists, func, or_, select
+from sqlalchemy import Select, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscriber, Subscription
-from newsletter.outbox.types import DeliveryRow, Totals, deliveries, leases, of, unsettled
+from newsletter.outbox.types import (
+    DeliveryRow,
+    Totals,
+    deliveries,
+    leases,
+    of_campaign_clause,
+    unsettled_clause,
+)
+from newsletter.vocabulary import DeliveryStatus
 
 
-def totals(session: Session, campaign: Campaign) -> Totals:
+def count_totals(session: Session, campaign: Campaign) -> Totals:
     """Where a campaign's recipients are now."""
     query = (
-        select(deliveries.c.status, func.count()).where(of(campaign)).group_by(deliveries.c.status)
+        select(deliveries.c.status, func.count())
+        .where(of_campaign_clause(campaign))
+        .group_by(deliveries.c.status)
     )
     count = {status: int(number) for status, number in session.execute(query)}
-    doubted = session.scalar(select(func.count()).where(of(campaign), deliveries.c.doubts > 0)) or 0
+    doubted = (
+        session.scalar(
+            select(func.count()).where(of_campaign_clause(campaign), deliveries.c.doubts > 0)
+        )
+        or 0
+    )
     return Totals(
         recipients=campaign.recipients,
         sent=count.get("sent", 0),
@@ -30,7 +45,7 @@ def totals(session: Session, campaign: Campaign) -> Totals:
     )
 
 
-def by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[int, int]]:
+def count_by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[int, int]]:
     """For each edition of a campaign how many were sent, and how many of those readers have left
     the list since.
     """
@@ -38,13 +53,13 @@ def by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[int, int
     query = (
         select(deliveries.c.cursor, func.count(), left)
         .outerjoin(Subscription, Subscription.id == deliveries.c.subscription_id)
-        .where(of(campaign), deliveries.c.status == "sent")
+        .where(of_campaign_clause(campaign), deliveries.c.status == "sent")
         .group_by(deliveries.c.cursor)
     )
     return {number: (int(sent), int(gone or 0)) for number, sent, gone in session.execute(query)}
 
 
-def worked_through(session: Session, campaign: Campaign) -> bool:
+def is_worked_through(session: Session, campaign: Campaign) -> bool:
     """Tell whether nobody is left to be mailed and no worker holds anything of it.
 
     Asks only small indexes.
@@ -56,7 +71,7 @@ def worked_through(session: Session, campaign: Campaign) -> bool:
     return not session.scalar(select(or_(held, due)))
 
 
-def due_campaigns(session: Session, *, now: datetime) -> list[int]:
+def find_due_campaigns(session: Session, *, now: datetime) -> list[int]:
     """Campaigns being sent that have something for a worker to do now, oldest first."""
     fresh = Campaign.leased_id < Campaign.last_id
     retries = exists().where(
@@ -73,7 +88,7 @@ def due_campaigns(session: Session, *, now: datetime) -> list[int]:
     )
 
 
-def following(campaign_id: int, first_id: int, *, limit: int) -> Select[Any]:
+def next_recipients_query(campaign_id: int, first_id: int, *, limit: int) -> Select[Any]:
     """The subscriptions of a campaign's next deliveries, from the one with `first_id` on."""
     own = (deliveries.c.campaign_id == campaign_id, deliveries.c.subscription_id.is_not(None))
     return (
@@ -84,7 +99,7 @@ def following(campaign_id: int, first_id: int, *, limit: int) -> Select[Any]:
     )
 
 
-def next_due(session: Session) -> datetime | None:
+def find_next_due(session: Session) -> datetime | None:
     """When the next message that waits for its time is due, if one does."""
     found: datetime | None = session.scalar(
         select(func.min(deliveries.c.due_at)).where(
@@ -94,30 +109,30 @@ def next_due(session: Session) -> datetime | None:
     return found
 
 
-def waits(session: Session, subscription_id: int, mail: str) -> bool:
+def is_waiting(session: Session, subscription_id: int, mail: str) -> bool:
     """Tell whether a mail of this kind to a subscription has not been sent yet."""
     row = exists().where(
-        deliveries.c.subscription_id == subscription_id, deliveries.c.mail == mail, unsettled
+        deliveries.c.subscription_id == subscription_id, deliveries.c.mail == mail, unsettled_clause
     )
     return bool(session.scalar(select(row)))
 
 
-def waiting(session: Session) -> int:
+def count_waiting(session: Session) -> int:
     """How many messages wait for their time or a worker, beside the slices of campaigns not begun."""
     return session.scalar(select(func.count()).where(deliveries.c.due_at.is_not(None))) or 0
 
 
-def rows(
+def list_deliveries(
     session: Session, campaign: Campaign, *, status: str | None = None, limit: int | None = None
 ) -> list[DeliveryRow]:
     """A campaign's deliveries in order, those of one `status` if asked."""
-    query = _reported().where(of(campaign)).order_by(deliveries.c.id).limit(limit)
+    query = _reported().where(of_campaign_clause(campaign)).order_by(deliveries.c.id).limit(limit)
     if status:
         query = query.where(deliveries.c.status == status)
     return [DeliveryRow(*row) for row in session.execute(query)]
 
 
-def history(session: Session, subscription_id: int) -> list[DeliveryRow]:
+def list_history(session: Session, subscription_id: int) -> list[DeliveryRow]:
     """Everything that was ever queued for one subscription, oldest first."""
     query = (
         _reported().where(deliveries.c.subscription_id == subscription_id).order_by(deliveries.c.id)
@@ -125,7 +140,9 @@ def history(session: Session, subscription_id: int) -> list[DeliveryRow]:
     return [DeliveryRow(*row) for row in session.execute(query)]
 
 
-def editions(session: Session, subscription_id: int) -> list[tuple[int, int, str, datetime | None]]:
+def list_editions(
+    session: Session, subscription_id: int
+) -> list[tuple[int, int, str, datetime | None]]:
     """Which editions were made for one subscription, oldest first: (campaign, number, status, when
     it was settled).
     """
@@ -159,4 +176,23 @@ def _reported() -> Select[Any]:
         .select_from(deliveries)
         .outerjoin(Subscription, Subscription.id == deliveries.c.subscription_id)
         .outerjoin(Subscriber, Subscriber.id == Subscription.subscriber_id)
+    )
+
+
+def mailed_until_query(campaign: Campaign, moment: datetime) -> Select[tuple[int | None]]:
+    """Select the subscriptions whose message of a campaign a server took at `moment` or before."""
+    sent = (
+        deliveries.c.status == DeliveryStatus.SENT,
+        deliveries.c.finished_at <= moment,
+    )
+    return select(deliveries.c.subscription_id).where(of_campaign_clause(campaign), *sent)
+
+
+def is_open_after(session: Session, campaign: Campaign, moment: datetime) -> bool:
+    """Tell whether a campaign has rows that wait, or that were sent after `moment`."""
+    late = and_(deliveries.c.status == DeliveryStatus.SENT, deliveries.c.finished_at > moment)
+    return bool(
+        session.scalar(
+            select(exists().where(of_campaign_clause(campaign), or_(unsettled_clause, late)))
+        )
     )

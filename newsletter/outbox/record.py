@@ -14,7 +14,7 @@ from typing import Any
 
 from newsletter.db.session import DirectConnection
 from newsletter.errors import LeaseLost
-from newsletter.outbox.types import Held, Mark, Row
+from newsletter.outbox.types import DeliveryUpdate, LeasedBatch, LeasedDelivery
 
 _ROWS = """
 SELECT d.id, d.mail, d.campaign_id, d.cursor, d.attempts, d.doubts, d.created_at, d.context,
@@ -74,7 +74,7 @@ class Ledger:
         """Let go of the database."""
         self._direct.close()
 
-    def read(self, held: Held, *, after_id: int, limit: int) -> list[Row]:
+    def read(self, held: LeasedBatch, *, after_id: int, limit: int) -> list[LeasedDelivery]:
         """The next rows of a lease, by id, each with its reader as he is now; none of a campaign
         that is not being sent any more.
         """
@@ -88,7 +88,7 @@ class Ledger:
         )
         return [_row(found) for found in found]
 
-    def advance(self, held: Held, *, through_id: int, seconds: int) -> None:
+    def advance(self, held: LeasedBatch, *, through_id: int, seconds: int) -> None:
         """Note that messages up to `through_id` may be offered now, and renews the lease.
 
         Raises `LeaseLost`.
@@ -97,12 +97,16 @@ class Ledger:
             if not self._renewed(connection, held, through_id, seconds):
                 raise LeaseLost
 
-    def _renewed(self, connection: Any, held: Held, through_id: int, seconds: int) -> bool:
+    def _renewed(self, connection: Any, held: LeasedBatch, through_id: int, seconds: int) -> bool:
         values = {"through": through_id, "seconds": seconds, "lease": held.id}
         return bool(connection.execute(self._advance, values).rowcount == 1)
 
     def record(
-        self, groups: Sequence[tuple[Held, int, Sequence[Mark]]], *, now: datetime, seconds: int
+        self,
+        groups: Sequence[tuple[LeasedBatch, int, Sequence[DeliveryUpdate]]],
+        *,
+        now: datetime,
+        seconds: int,
     ) -> set[int]:
         """Write outcomes down, in one transaction: of each lease its marks, and how far
         (`through_id`) it may go on.
@@ -125,7 +129,7 @@ class Ledger:
                     lost.add(held.id)
         return lost
 
-    def _sent(self, connection: Any, marks: Sequence[Mark], now: datetime) -> None:
+    def _sent(self, connection: Any, marks: Sequence[DeliveryUpdate], now: datetime) -> None:
         if not marks:
             return
         if self._direct.sqlite:
@@ -144,7 +148,7 @@ class Ledger:
             }
             connection.execute(self._direct.spelled(_SENT_ALL), values)
 
-    def _others(self, connection: Any, marks: Sequence[Mark], now: datetime) -> None:
+    def _others(self, connection: Any, marks: Sequence[DeliveryUpdate], now: datetime) -> None:
         moment = _moment if self._direct.sqlite else _as_it_is
         for mark in marks:
             values = {
@@ -162,16 +166,16 @@ class Ledger:
             connection.execute(self._mark, values)
 
 
-def _row(found: tuple[Any, ...]) -> Row:
+def _row(found: tuple[Any, ...]) -> LeasedDelivery:
     created_at, context = found[6], found[7]
     if isinstance(created_at, str):  # SQLite has no type for moments, and none for JSON
         created_at = datetime.fromisoformat(created_at).replace(tzinfo=UTC)
     if isinstance(context, str):
         context = json.loads(context)
-    return Row._make((*found[:6], created_at, context, *found[8:]))
+    return LeasedDelivery._make((*found[:6], created_at, context, *found[8:]))
 
 
-def _text(mark: Mark) -> str | None:
+def _text(mark: DeliveryUpdate) -> str | None:
     return mark.text[:TEXT_AT_MOST] if mark.text else None
 
 

@@ -11,8 +11,8 @@ from typing import Any, cast
 from sqlalchemy import CursorResult, and_, delete, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.outbox.lease import open_rows, seconds_now
-from newsletter.outbox.types import Held, deliveries, leases
+from newsletter.outbox.lease import open_rows_clause, seconds_now_clause
+from newsletter.outbox.types import LeasedBatch, deliveries, leases
 
 CRASHES_ALONE = 2
 """A message that was alone in flight so many times when its worker died is not offered again: it
@@ -21,9 +21,11 @@ may be the cause.
 SET_ASIDE = "set aside: the worker died twice while only this message was in flight"
 
 
-def release(session: Session, held: Held, *, now: datetime) -> None:
+def release(session: Session, held: LeasedBatch, *, now: datetime) -> None:
     """Give a lease back: what has no outcome was never offered, and is due again at once."""
-    session.execute(update(deliveries).where(open_rows(held)).values(lease_id=None, due_at=now))
+    session.execute(
+        update(deliveries).where(open_rows_clause(held)).values(lease_id=None, due_at=now)
+    )
     session.execute(delete(leases).where(leases.c.id == held.id))
 
 
@@ -41,7 +43,7 @@ def recover(
     Of a worker whose last notes may be lost (`forgetful`), all that it held may have been offered.
     """
     stale = session.execute(
-        select(leases, (leases.c.expires_at < seconds_now(session)).label("expired"))
+        select(leases, (leases.c.expires_at < seconds_now_clause(session)).label("expired"))
         .order_by(leases.c.id)
         .with_for_update(skip_locked=True)
     ).all()
@@ -49,20 +51,22 @@ def recover(
     for lease in stale:
         if lease.expired or not alive(lease.worker):
             through_id = lease.last_id if forgetful(lease.worker) else lease.through_id
-            held = Held(lease.id, lease.campaign_id, lease.first_id, lease.last_id, through_id)
+            held = LeasedBatch(
+                lease.id, lease.campaign_id, lease.first_id, lease.last_id, through_id
+            )
             doubts += _doubt(session, held, now, alone=lease.alone)
             release(session, held, now=now)
     return doubts
 
 
-def _doubt(session: Session, held: Held, now: datetime, *, alone: bool) -> int:
+def _doubt(session: Session, held: LeasedBatch, now: datetime, *, alone: bool) -> int:
     """Put in doubt what may have been offered.
 
     Return how many rows that were.
 
     `crashes` becomes 1 for what was in flight with others, and grows for what was in flight alone.
     """
-    offered = and_(open_rows(held), deliveries.c.id <= held.through_id)
+    offered = and_(open_rows_clause(held), deliveries.c.id <= held.through_id)
     crashed = {
         "crashes": deliveries.c.crashes + 1 if alone else 1,
         "doubts": deliveries.c.doubts + 1,

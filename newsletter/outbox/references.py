@@ -15,7 +15,7 @@ _KEY = select(InstallationKey.value).where(InstallationKey.name == "deliveries")
 _references: WeakKeyDictionary[Engine, References] = WeakKeyDictionary()
 
 
-def references(session: Session) -> References:
+def get_references(session: Session) -> References:
     """Return the names of this database's deliveries.
 
     Its key is read once a process: it never changes.

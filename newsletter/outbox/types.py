@@ -14,7 +14,7 @@ deliveries = cast(Table, Delivery.__table__)
 leases = cast(Table, Lease.__table__)
 
 
-unsettled: ColumnElement[bool] = or_(
+unsettled_clause: ColumnElement[bool] = or_(
     deliveries.c.status == "queued",
     and_(deliveries.c.status == "in_doubt", deliveries.c.due_at.is_not(None)),
 )
@@ -22,7 +22,7 @@ unsettled: ColumnElement[bool] = or_(
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class LeasedBatch:
     """A lease in a worker's hands.
 
     `through_id`: how far messages may have been offered.
@@ -35,7 +35,7 @@ class Held:
     through_id: int
 
 
-class Row(NamedTuple):
+class LeasedDelivery(NamedTuple):
     """A delivery to be made, with what its message and the last check before sending need."""
 
     id: int
@@ -58,7 +58,7 @@ class Row(NamedTuple):
     lost_replies: int = 0
 
 
-class Mark(NamedTuple):
+class DeliveryUpdate(NamedTuple):
     """What to write down of a delivery.
 
     `due_at`: when it is tried again (status stays open), else it is finished.
@@ -118,7 +118,7 @@ class DeliveryRow:
     finished_at: datetime | None
 
 
-def of(campaign: Campaign) -> ColumnElement[bool]:
+def of_campaign_clause(campaign: Campaign) -> ColumnElement[bool]:
     """A campaign's deliveries: its own stretch of ids, so that a million others are not looked at."""
     return and_(
         deliveries.c.campaign_id == campaign.id,

@@ -251,7 +251,7 @@ def _mails(session: Session, here: dict[int, str]) -> tuple[Mailed, ...]:
     return tuple(
         Mailed(slug, row.mail, row.status, row.finished_at, row.text or "")
         for subscription_id, slug in here.items()
-        for row in outbox.history(session, subscription_id)
+        for row in outbox.list_history(session, subscription_id)
         if row.campaign_id is None or row.mail == "permission"
     )
 

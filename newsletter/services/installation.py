@@ -128,7 +128,7 @@ def find_hold() -> Hold | None:
             session.scalar(select(func.count()).where(Campaign.status == CampaignStatus.PAUSED))
             or 0
         )
-        return Hold(row.held_at, row.held_because, outbox.waiting(session), int(paused))
+        return Hold(row.held_at, row.held_because, outbox.count_waiting(session), int(paused))
 
 
 def release() -> None:

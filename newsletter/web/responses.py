@@ -9,7 +9,7 @@ from werkzeug.routing import RequestRedirect
 
 from newsletter.i18n import Text
 from newsletter.services.consent import Evidence
-from newsletter.services.sending.message_builder import CADENCE_TEXT
+from newsletter.services.mail_context import CADENCE_TEXT
 from newsletter.web.locale import current, told
 
 blueprint = Blueprint("responses", __name__)

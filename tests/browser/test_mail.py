@@ -17,8 +17,8 @@ from newsletter.mail.message import fill
 from newsletter.models import Feed, MailingList
 from newsletter.services.digests.layout import Editor, style_of
 from newsletter.services.digests.plan import candidates
+from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import EXTENSION
-from newsletter.services.sending.message_builder import view
 from tests.attacks import payloads
 from tests.people import add_entry, add_feed, add_list
 
@@ -59,7 +59,7 @@ def editor(app: Flask, posts: list[str], **settings: object) -> tuple[Editor, li
     return Editor(
         app.extensions[EXTENSION],
         session,
-        view(app.extensions[EXTENSION], found),
+        make_list_context(app.extensions[EXTENSION], found),
         style_of(session, found),
     ), there
 

@@ -98,7 +98,7 @@ def wait_until_accepted(server: FaultServer, count: int, process: subprocess.Pop
 def totals(app: Flask, campaign: int) -> tuple[str, outbox.Totals]:
     with app.app_context():
         row = db.session.get_one(Campaign, campaign)
-        found = row.status, outbox.totals(db.session(), row)
+        found = row.status, outbox.count_totals(db.session(), row)
         db.session.remove()
         return found
 

@@ -22,8 +22,8 @@ from newsletter.services.operations import cleanup
 from newsletter.services.operations import status as statuses
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
-from newsletter.services.sending.domain_backoff import Rests
-from newsletter.services.sending.throttle import Pace
+from newsletter.services.sending.domain_backoff import DomainBackoffs
+from newsletter.services.sending.throttle import Throttle
 from newsletter.settings import Settings
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
@@ -222,11 +222,11 @@ def test_b24_the_pace_is_remembered_over_restarts_and_climbs(
     env: Environment, clock: Clock
 ) -> None:
     make_campaign(1)
-    pace = Pace(env)
+    pace = Throttle(env)
     for _ in range(20):
         pace.taken()
     pace.refused("mail:587", "Too fast", list_id=None)
-    again = Pace(env)
+    again = Throttle(env)
     assert again.rate == 10
     again.refused("mail:587", "Too fast", list_id=None)
     assert again.rate == 10, "what was on its way together halves it once"
@@ -245,7 +245,7 @@ def test_b24_the_pace_is_remembered_over_restarts_and_climbs(
     for _ in range(40):
         clock.forward(timedelta(seconds=3))
         again.refused("mail:587", "Too fast", list_id=None)
-    assert Pace(env).rate == pytest.approx(0.1)
+    assert Throttle(env).rate == pytest.approx(0.1)
 
 
 def test_a_server_that_takes_nothing_at_any_pace_is_left_alone(
@@ -266,13 +266,17 @@ def test_a_server_that_takes_nothing_at_any_pace_is_left_alone(
 
 def test_refusals_of_all_domains_alike_are_about_no_domain(env: Environment) -> None:
     campaign = make_campaign(1)
-    rests, us, sent = Rests(env), Verdict("us", "no", cause=Cause.REPUTATION), Verdict("sent", "ok")
+    rests, us, sent = (
+        DomainBackoffs(env),
+        Verdict("us", "no", cause=Cause.REPUTATION),
+        Verdict("sent", "ok"),
+    )
     for _ in range(5):
         rests.note("taken.example", sent, "", campaign_id=campaign)
     for number in range(30):
         rests.note(f"d{number % 6}.example", us, "no", campaign_id=campaign)
     assert [rests.until(f"d{number}.example") for number in range(6)] == [None] * 6
-    other = Rests(env)
+    other = DomainBackoffs(env)
     for number in range(12):
         other.note(
             "taken.example" if number % 2 else "fine.example", sent, "", campaign_id=campaign

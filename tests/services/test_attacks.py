@@ -9,13 +9,13 @@ from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
 from newsletter.html.sanitize import clean_html, plain
-from newsletter.mail.message import Draft, compile_message, fill
+from newsletter.mail.message import MessageDraft, compile_message, fill
 from newsletter.models import Feed, MailingList
 from newsletter.services.digests.layout import Editor, style_of
 from newsletter.services.digests.plan import candidates
 from newsletter.services.digests.selection import Candidate
+from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
-from newsletter.services.sending.message_builder import view
 from tests.attacks import active, payloads
 from tests.people import add_entry, add_feed, add_list
 
@@ -60,7 +60,13 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
     mailing_list = session.scalars(select(MailingList)).one()
     there = candidates(session, mailing_list.id, after=0, through=mailing_list.entry_seq)
     yield (
-        Editor(env, session, view(env, mailing_list), style_of(session, mailing_list), ALL[-1]),
+        Editor(
+            env,
+            session,
+            make_list_context(env, mailing_list),
+            style_of(session, mailing_list),
+            ALL[-1],
+        ),
         there,
     )
     session.rollback()
@@ -81,7 +87,7 @@ def test_e07_nothing_in_the_mail_of_one_post_is_active(
         made = editor.render([entry])
         assert active(fill(made.html, VALUES)) == [], payload
         fill(made.text, VALUES)
-        compile_message(Draft((), made.text, made.html)).build(VALUES)
+        compile_message(MessageDraft((), made.text, made.html)).build(VALUES)
 
 
 @pytest.mark.any_database

@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
 from newsletter.models import Delivery
-from newsletter.outbox.held import Waiting
+from newsletter.outbox.held import HeldMail
 from newsletter.services.consent import Evidence
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
@@ -186,12 +186,12 @@ def test_the_free_allowance_is_shared_by_all_lists(env: Environment, sink: Sink)
     assert len(confirmations(sink)) == 10
 
 
-def waiting(id_: int, network: str, domain: str = "a.org", *, proven: bool = False) -> Waiting:
-    return Waiting(id_, 1, domain, network, proven)
+def waiting(id_: int, network: str, domain: str = "a.org", *, proven: bool = False) -> HeldMail:
+    return HeldMail(id_, 1, domain, network, proven)
 
 
 def chosen(
-    held: list[Waiting], used: Usage | None = None, *, confirmed: int = 0, free: int = 4
+    held: list[HeldMail], used: Usage | None = None, *, confirmed: int = 0, free: int = 4
 ) -> list[int]:
     return [each.id for each, _ in choose(held, used or Usage(), confirmed=confirmed, free=free)]
 

@@ -148,9 +148,9 @@ def test_what_is_left_in_doubt_is_not_cancelled_and_holds_nothing_up(
     with transaction() as session:
         row = session.scalars(select(Delivery).where(Delivery.status == "in_doubt")).one()
         assert row.subscription_id is not None
-        assert not outbox.waits(session, row.subscription_id, "letter")
-        assert outbox.waiting(session) == 0
-        assert outbox.next_due(session) is None
+        assert not outbox.is_waiting(session, row.subscription_id, "letter")
+        assert outbox.count_waiting(session) == 0
+        assert outbox.find_next_due(session) is None
         assert outbox.cancel(session, [row.subscription_id], now=env.now) == 0
     assert row_of(campaign, ODD).status == "in_doubt"
 

@@ -134,7 +134,7 @@ def test_waiting_and_next_due_count_what_waits_and_nothing_else(env: Environment
     """`doctor` warns of a queue that stands still by these two."""
     first, second, _ = interleaved(env)
     with transaction() as session:
-        assert (outbox.waiting(session), outbox.next_due(session)) == (0, None)
+        assert (outbox.count_waiting(session), outbox.find_next_due(session)) == (0, None)
         rows = session.scalars(
             select(Delivery).where(Delivery.campaign_id == first).order_by(Delivery.id)
         ).all()
@@ -145,8 +145,8 @@ def test_waiting_and_next_due_count_what_waits_and_nothing_else(env: Environment
         assert other is not None
         other.due_at = env.now + timedelta(minutes=20)
         session.flush()
-        assert outbox.waiting(session) == 3
-        assert outbox.next_due(session) == env.now + timedelta(minutes=20), (
+        assert outbox.count_waiting(session) == 3
+        assert outbox.find_next_due(session) == env.now + timedelta(minutes=20), (
             "what a worker holds is not the next"
         )
 

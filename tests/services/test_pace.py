@@ -13,7 +13,7 @@ from newsletter.models import Counter, Subscriber, Subscription
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
-from newsletter.services.sending.throttle import Pace
+from newsletter.services.sending.throttle import Throttle
 from newsletter.setting_types import Ceiling
 from newsletter.settings import Settings
 from tests.fakes import Clock, Sink
@@ -58,7 +58,7 @@ def test_a_confirmation_waits_for_no_ceiling(env: Environment, sink: Sink) -> No
 )
 @pytest.mark.any_database
 def test_so_many_a_second_in_any_second(env: Environment, clock: Clock) -> None:
-    pace, rate = Pace(env), env.settings.smtp.max_per_second
+    pace, rate = Throttle(env), env.settings.smtp.max_per_second
     assert rate is not None
     taken = []
     for _ in range(400):

@@ -21,7 +21,7 @@ from tests.services.test_sending import make_campaign
 def ended(session: Session) -> object:
     campaign = session.get_one(Campaign, 1)
     campaign.leased_id = campaign.last_id
-    return outbox.worked_through(session, campaign)
+    return outbox.is_worked_through(session, campaign)
 
 
 CLAIM: dict[str, Any] = {"now": START, "worker": "m:1:1:b", "seconds": 60, "limit": 100}
@@ -29,12 +29,12 @@ QUESTIONS: dict[str, Callable[[Session], object]] = {
     "single mails": lambda session: outbox.lease_due(session, campaign_id=None, **CLAIM),
     "retries": lambda session: outbox.lease_due(session, campaign_id=1, **CLAIM),
     "doubts": lambda session: outbox.lease_due(session, campaign_id=1, alone=True, **CLAIM),
-    "campaigns": lambda session: outbox.due_campaigns(session, now=START),
-    "the gate": lambda session: held.held(session, after_id=0, limit=100),
-    "next": outbox.next_due,
-    "waiting": outbox.waiting,
+    "campaigns": lambda session: outbox.find_due_campaigns(session, now=START),
+    "the gate": lambda session: held.list_held(session, after_id=0, limit=100),
+    "next": outbox.find_next_due,
+    "waiting": outbox.count_waiting,
     "the end": ended,
-    "history": lambda session: outbox.history(session, 1),
+    "history": lambda session: outbox.list_history(session, 1),
 }
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from newsletter import outbox
 from newsletter.db.session import DirectConnection, db, transaction
-from newsletter.mail.message import slot
+from newsletter.mail.message import make_slot
 from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply
 from newsletter.models import (
     Campaign,
@@ -52,13 +52,13 @@ def make_campaign(readers: int, *, names: str = "reader{}@example.com") -> int:
         )
         session.add(campaign)
         session.flush()
-        link = slot("unsubscribe_url")
+        link = make_slot("unsubscribe_url")
         session.add(
             Edition(
                 campaign_id=campaign.id,
                 subject="Hello",
-                text=f"Dear {slot('name')}, bye: {link}\n",
-                html=f'<p>Dear {slot("name")}, <a href="{link}">bye</a></p>',
+                text=f"Dear {make_slot('name')}, bye: {link}\n",
+                html=f'<p>Dear {make_slot("name")}, <a href="{link}">bye</a></p>',
             )
         )
         readers_query = select(Subscription.id, Subscription.cursor).where(
@@ -70,7 +70,7 @@ def make_campaign(readers: int, *, names: str = "reader{}@example.com") -> int:
 
 def totals(campaign_id: int) -> outbox.Totals:
     db.session.rollback()
-    return outbox.totals(db.session(), db.session.get_one(Campaign, campaign_id))
+    return outbox.count_totals(db.session(), db.session.get_one(Campaign, campaign_id))
 
 
 def status(campaign_id: int) -> str:
@@ -137,7 +137,9 @@ def test_p05_one_dead_address_fails_alone(env: Environment, sink: Sink) -> None:
     sending.send_due(env)
     assert totals(campaign) == outbox.Totals(recipients=10, sent=9, failed=1)
     assert status(campaign) == "sent"
-    failed = outbox.rows(db.session(), db.session.get_one(Campaign, campaign), status="failed")
+    failed = outbox.list_deliveries(
+        db.session(), db.session.get_one(Campaign, campaign), status="failed"
+    )
     assert [(row.email, row.code, row.text) for row in failed] == [
         ("reader3@example.com", 550, "No such user")
     ]
@@ -266,7 +268,9 @@ def test_r05_a_message_that_kills_its_worker_is_set_aside(
     assert totals(campaign) == outbox.Totals(
         recipients=12, sent=11, failed=1, doubted=totals(campaign).doubted
     )
-    aside = outbox.rows(db.session(), db.session.get_one(Campaign, campaign), status="failed")
+    aside = outbox.list_deliveries(
+        db.session(), db.session.get_one(Campaign, campaign), status="failed"
+    )
     assert [(row.email, row.text) for row in aside] == [("reader5@example.com", outbox.SET_ASIDE)]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.mail.headers import Sender, list_headers
-from newsletter.mail.message import Draft, compile_message, slot
+from newsletter.mail.message import MessageDraft, compile_message, make_slot
 from newsletter.mail.smtp.transport import SmtpTransport, parse_server
 from newsletter.mail.smtp.types import Outgoing
 
@@ -85,8 +85,11 @@ def test_postfix_takes_list_mail_without_a_warning(postfix: tuple[int, Path]) ->
         Sender("Ana Müller", "ana@example.com"), "Größe und Ruhe", title="Slow Letters", list_id="slow.news.example.com",
         help_url="https://news.example.com/slow/", archive_url="https://news.example.com/slow/archive/", feedback_id="a:b:c",
     )  # fmt: skip
-    text = f"Dear {slot('name')}\n.\n..\nBye: {slot('unsubscribe_url')}\n" + "long line " * 300
-    compiled = compile_message(Draft(headers, text, f"<p>{text}</p>"))
+    text = (
+        f"Dear {make_slot('name')}\n.\n..\nBye: {make_slot('unsubscribe_url')}\n"
+        + "long line " * 300
+    )
+    compiled = compile_message(MessageDraft(headers, text, f"<p>{text}</p>"))
     messages = [
         Outgoing(number, "ana@example.com", f"r{number}@example.com", compiled.build(
             {"name": f"Jörg {number}", "email": f"r{number}@example.com", "date": "Tue, 24 Nov 2026 09:00:00 +0000",

@@ -15,7 +15,7 @@ import pytest
 
 from newsletter.errors import TransportError
 from newsletter.mail.smtp.classify import judge
-from newsletter.mail.smtp.reply_parser import one_line
+from newsletter.mail.smtp.reply_parser import to_one_line
 from newsletter.mail.smtp.transport import SmtpTransport, parse_server
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply
 from tests.smtp.fault_server import Conversation, FaultServer, Line, always, first
@@ -634,15 +634,15 @@ def test_a_password_that_auth_cannot_carry_is_not_spelled_out(
     ],
 )
 def test_p1_a_servers_words_cannot_touch_a_terminal(harmful: str) -> None:
-    shown = one_line(f"a{harmful}b".encode())
-    assert shown == one_line(f"a{harmful}b")
+    shown = to_one_line(f"a{harmful}b".encode())
+    assert shown == to_one_line(f"a{harmful}b")
     assert all(unicodedata.category(sign) not in ("Cc", "Cf", "Zl", "Zp") for sign in shown)
     assert shown[0] + shown[-1] == "ab"
     assert (
-        one_line("Größe überschritten – 大きすぎます".encode())
+        to_one_line("Größe überschritten – 大きすぎます".encode())
         == "Größe überschritten – 大きすぎます"
     )
-    assert len(one_line("x" * 10_000)) == 500
+    assert len(to_one_line("x" * 10_000)) == 500
 
 
 def test_p1_the_words_reach_people_clean_from_every_stage(servers: list[FaultServer]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.mail.smtp.commands import xtext
+from newsletter.mail.smtp.commands import encode_xtext
 from newsletter.mail.smtp.protocol import MESSAGES_A_CONNECTION, Conversation
 from newsletter.mail.smtp.types import Outgoing
 
@@ -242,7 +242,7 @@ def test_reports_of_delivery_are_asked_for_where_they_are_offered() -> None:
     said = talk.advance(message(1, "a+b=c@example.com"))
     assert b"MAIL FROM:<ana@example.com> RET=HDRS ENVID=d.1.ab+3D\r\n" in said
     assert b"NOTIFY=FAILURE,DELAY ORCPT=rfc822;a+2Bb+3Dc@example.com\r\n" in said
-    assert xtext("a b") == "a+20b"
+    assert encode_xtext("a b") == "a+20b"
 
 
 def test_a_connection_is_left_after_so_many_messages() -> None:

@@ -7,18 +7,18 @@ from datetime import timedelta
 import pytest
 
 from newsletter.mail.smtp.classify import judge
-from newsletter.outbox import Mark, Row
+from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.services.sending import retry
-from newsletter.services.sending.retry import STREAK, Breaker, Patience
+from newsletter.services.sending.retry import STREAK, CircuitBreaker, RetryPolicy
 from tests.fakes import START
 from tests.smtp.replies import read_reply
 
 pytestmark = pytest.mark.any_database
 
-PATIENCE = Patience(
+PATIENCE = RetryPolicy(
     (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)), timedelta(hours=48)
 )
-ROW = Row(
+ROW = LeasedDelivery(
     7,
     "digest",
     1,
@@ -39,7 +39,7 @@ ROW = Row(
 )
 
 
-def mark(reply: str, *, hours: int = 0) -> Mark:
+def mark(reply: str, *, hours: int = 0) -> DeliveryUpdate:
     """Write down what a row's message met `hours` after it was queued."""
     outcome = read_reply(reply)
     now = START + timedelta(hours=hours)
@@ -69,7 +69,7 @@ def test_a_dead_address_fails_at_once() -> None:
 
 
 def test_refusals_that_no_rule_knows_pause_a_campaign() -> None:
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     outcome = read_reply("550 nope")
     reasons = [breaker.note(judge(outcome), outcome.reply.text) for _ in range(STREAK)]
     assert reasons[:-1] == [None] * (STREAK - 1)

@@ -16,14 +16,14 @@ from newsletter.errors import InvalidInput
 from newsletter.html.sanitize import plain
 from newsletter.mail.headers import Sender, list_headers, single_headers
 from newsletter.mail.message import (
-    Draft,
+    MessageDraft,
     compile_message,
     fill,
-    mailbox,
+    mailbox_header,
+    make_slot,
     quoted_printable,
-    slot,
-    unstructured,
-    urls,
+    text_header,
+    url_header,
 )
 
 LONG_URL = "https://news.example.com/unsubscribe/" + "a1B2-_" * 30
@@ -79,10 +79,10 @@ def test_any_message_reads_back_as_it_was_meant(
     text: str, html: str, name: str, subject: str, title: str
 ) -> None:
     """M01, M03, M05, M10, P12."""
-    text = f"Dear {slot('name')}\n{text}{slot('unsubscribe_url')}{text}\n.\n"
-    html = f'<p>{html}{slot("name")}<a href="{slot("unsubscribe_url")}">{html}'
+    text = f"Dear {make_slot('name')}\n{text}{make_slot('unsubscribe_url')}{text}\n.\n"
+    html = f'<p>{html}{make_slot("name")}<a href="{make_slot("unsubscribe_url")}">{html}'
     values = {**VALUES, "name": name}
-    data = compile_message(Draft(headers(subject, title), text, html)).build(values)
+    data = compile_message(MessageDraft(headers(subject, title), text, html)).build(values)
     check_wire(data)
     message = email.message_from_bytes(data, policy=email.policy.default)
     plain_part, html_part = message.iter_parts()
@@ -99,14 +99,14 @@ def test_any_message_reads_back_as_it_was_meant(
 
 
 def test_m02_a_long_unsubscribe_link_arrives_as_it_is() -> None:
-    data = compile_message(Draft(headers(), "x", "x")).build(VALUES)
+    data = compile_message(MessageDraft(headers(), "x", "x")).build(VALUES)
     assert b"List-Unsubscribe: <" + LONG_URL.encode() + b">\r\n" in data
     assert b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in data
     assert data.count(b"List-Unsubscribe:") == 1
 
 
 def test_the_headers_of_the_contract_are_all_there() -> None:
-    data = compile_message(Draft(headers(), "x", "x")).build(VALUES)
+    data = compile_message(MessageDraft(headers(), "x", "x")).build(VALUES)
     found = email.message_from_bytes(data, policy=email.policy.default)
     for name in (
         "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Reply-To", "List-ID", "List-Unsubscribe",
@@ -120,7 +120,7 @@ def test_the_headers_of_the_contract_are_all_there() -> None:
 
 
 def test_h19_a_confirmation_says_nothing_of_lists() -> None:
-    data = compile_message(Draft(single_headers(SENDER, "Please confirm"), "x", "x")).build(
+    data = compile_message(MessageDraft(single_headers(SENDER, "Please confirm"), "x", "x")).build(
         {**VALUES, "name": ""}
     )
     assert b"List-" not in data
@@ -131,8 +131,10 @@ def test_h19_a_confirmation_says_nothing_of_lists() -> None:
 @pytest.mark.parametrize("bad", ["a\r\nBcc: x@example.com", "a\nb", "a\0b"])
 def test_m01_a_line_break_never_reaches_a_header(bad: str) -> None:
     with pytest.raises(InvalidInput):
-        compile_message(Draft([unstructured("Subject", bad)], "", ""))
-    compiled = compile_message(Draft([mailbox("To", slot("name"), slot("email"))], "", ""))
+        compile_message(MessageDraft([text_header("Subject", bad)], "", ""))
+    compiled = compile_message(
+        MessageDraft([mailbox_header("To", make_slot("name"), make_slot("email"))], "", "")
+    )
     with pytest.raises(InvalidInput):
         compiled.build({**VALUES, "name": bad})
     with pytest.raises(InvalidInput):
@@ -141,14 +143,14 @@ def test_m01_a_line_break_never_reaches_a_header(bad: str) -> None:
 
 def test_m01_an_encoded_word_that_decodes_to_a_line_break_stays_text() -> None:
     name = "=?utf-8?q?a=0D=0ABcc:_x=40example.com?="
-    data = compile_message(Draft(headers(name), "", "")).build({**VALUES, "name": name})
+    data = compile_message(MessageDraft(headers(name), "", "")).build({**VALUES, "name": name})
     assert b"Bcc:" not in data
     assert email.message_from_bytes(data, policy=email.policy.default)["Subject"] == name
 
 
 def test_m04_an_address_beyond_ascii_is_refused() -> None:
     with pytest.raises(InvalidInput):
-        compile_message(Draft([mailbox("To", "Jörg", "jörg@example.com")], "", ""))
+        compile_message(MessageDraft([mailbox_header("To", "Jörg", "jörg@example.com")], "", ""))
 
 
 @pytest.mark.parametrize(
@@ -157,11 +159,11 @@ def test_m04_an_address_beyond_ascii_is_refused() -> None:
 )
 def test_an_address_that_no_list_header_can_carry_is_refused(bad: str) -> None:
     with pytest.raises(InvalidInput):
-        compile_message(Draft([urls("List-Help", bad)], "", ""))
+        compile_message(MessageDraft([url_header("List-Help", bad)], "", ""))
 
 
 def test_m05_encoded_words_are_short_and_lines_folded() -> None:
-    data = compile_message(Draft([unstructured("Subject", "Größe " * 40)], "", "")).build({})
+    data = compile_message(MessageDraft([text_header("Subject", "Größe " * 40)], "", "")).build({})
     for word in re.findall(rb"=\?[^ ]*\?=", data):
         assert len(word) <= 75
     assert all(len(line) <= 76 for line in data.split(b"\r\n"))
@@ -177,13 +179,13 @@ def test_quoted_printable_keeps_every_line_short(text: str) -> None:
 
 
 def test_m06_a_lone_surrogate_stops_nothing() -> None:
-    data = compile_message(Draft([], "a\ud83db", "c\ud83dd")).build({})
+    data = compile_message(MessageDraft([], "a\ud83db", "c\ud83dd")).build({})
     check_wire(data)
 
 
 def test_p12_smuggling_bytes_stay_inside() -> None:
     evil = "x\n.\nMAIL FROM:<a@b.c>\r.\r\n.\r\ny"
-    data = compile_message(Draft(headers(), evil, evil)).build(VALUES)
+    data = compile_message(MessageDraft(headers(), evil, evil)).build(VALUES)
     check_wire(data)
     assert b"\r\n.\r\n" not in data
 
@@ -192,7 +194,7 @@ def test_p12_smuggling_bytes_stay_inside() -> None:
 def test_m_no_header_line_is_longer_than_it_may_be(length: int) -> None:
     """RFC 5322 section 2.1.1: 998 characters at most, however long a word is; about 78 where it can be."""
     for text in ("x" * length, f"a {'y' * length} b", " ".join(["z" * length] * 3)):
-        data = compile_message(Draft(headers(text, text), "t", "<p>t</p>")).build(VALUES)
+        data = compile_message(MessageDraft(headers(text, text), "t", "<p>t</p>")).build(VALUES)
         head = data.partition(b"\r\n\r\n")[0]
         own = [
             line

@@ -11,13 +11,18 @@ import pytest
 
 from newsletter.authoring.markdown import render
 from newsletter.errors import InvalidInput, TemplateProblem
-from newsletter.mail.message import Draft, compile_message, fill, unstructured
+from newsletter.mail.message import MessageDraft, compile_message, fill, text_header
 from newsletter.mail.render import MailContent
-from newsletter.mail.templating.merge_fields import NOBODY, Filler, Personal, about
+from newsletter.mail.templating.merge_fields import (
+    ARCHIVE_SUBSCRIBER,
+    Filler,
+    MergeTemplates,
+    make_subscriber_fields,
+)
 from newsletter.mail.templating.placeholders import Marks
 from tests.fakes import body, parsed
 
-ANA = about(
+ANA = make_subscriber_fields(
     name="Ana",
     email="ana@x.org",
     cadence="weekly",
@@ -25,10 +30,12 @@ ANA = about(
     tags=["berlin"],
     joined=date(2026, 1, 2),
 )
-NAMELESS = about(name="", email="b@x.org", cadence="daily", language="", tags=[], joined=None)
+NAMELESS = make_subscriber_fields(
+    name="", email="b@x.org", cadence="daily", language="", tags=[], joined=None
+)
 
 
-def letter(source: str, subject: str = "S") -> tuple[MailContent, Personal | None]:
+def letter(source: str, subject: str = "S") -> tuple[MailContent, MergeTemplates | None]:
     marks = Marks()
     said, marked = marks.take(subject, where="subject"), marks.take(source, where="letter", line=4)
     found = render(
@@ -48,10 +55,10 @@ def given(reader: object) -> dict[str, object]:
 def read(source: str, reader: object = ANA, subject: str = "S") -> tuple[str, str, str]:
     """Subject, text and HTML as one reader gets them, through real bytes."""
     content, personal = letter(source, subject)
-    values = Filler(Personal.of_json(personal.as_json()))(given(reader)) if personal else {}
+    values = Filler(MergeTemplates.of_json(personal.as_json()))(given(reader)) if personal else {}
     message = parsed(
         compile_message(
-            Draft([unstructured("Subject", content.subject)], content.text, content.html)
+            MessageDraft([text_header("Subject", content.subject)], content.text, content.html)
         ).build(values)
     )
     assert body(message, "html").rstrip("\n") == fill(content.html, values)
@@ -110,12 +117,14 @@ def test_links_of_ones_own() -> None:
     )
     assert 'href="https://r.org/guide"' in html
     assert "[1] https://r.org/guide" in text
-    odd = about(name='a b&"<', email="x@y.org", cadence="daily", language="", tags=[], joined=None)
+    odd = make_subscriber_fields(
+        name='a b&"<', email="x@y.org", cadence="daily", language="", tags=[], joined=None
+    )
     assert (
         'href="https://x.org/?n=a%20b%26%22%3C"'
         in read("[x](https://x.org/?n={{ subscriber.name }})", odd)[2]
     )
-    bad = about(
+    bad = make_subscriber_fields(
         name="javascript:alert(1)",
         email="x@y.org",
         cadence="daily",
@@ -139,7 +148,7 @@ def test_links_of_ones_own() -> None:
     ],
 )
 def test_m08_what_a_reader_is_called_is_never_a_template(name: str) -> None:
-    reader = about(
+    reader = make_subscriber_fields(
         name=name, email="x@y.org", cadence="daily", language="", tags=[name], joined=None
     )
     subject, text, html = read(
@@ -156,7 +165,7 @@ def test_m08_what_a_reader_is_called_is_never_a_template(name: str) -> None:
 
 
 def test_m01_a_name_ends_no_header() -> None:
-    reader = about(
+    reader = make_subscriber_fields(
         name="A\r\nBcc: x@y.org\u2028z",
         email="x@y.org",
         cadence="daily",
@@ -255,7 +264,7 @@ def test_the_archive_puts_an_ellipsis_for_what_is_not_known() -> None:
         'x{{ subscriber.joined.strftime("%B") }}{{ subscriber.name.upper()[:1] ~ subscriber.email + "" }}y'
     )
     assert personal is not None
-    assert fill(content.text, Filler(personal)(given(NOBODY))) == "x………y\n"
+    assert fill(content.text, Filler(personal)(given(ARCHIVE_SUBSCRIBER))) == "x………y\n"
 
 
 def test_loops_have_an_end() -> None:
@@ -269,4 +278,4 @@ def test_the_archive_reads_well_without_a_reader() -> None:
         'Dear {{ subscriber.name or "friend" }}{% if subscriber.tags %} tagged{% endif %} {{ subscriber.name }}'
     )
     assert personal is not None
-    assert fill(content.text, Filler(personal)(given(NOBODY))) == "Dear friend …\n"
+    assert fill(content.text, Filler(personal)(given(ARCHIVE_SUBSCRIBER))) == "Dear friend …\n"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from newsletter.html.accessible import tidy
 from newsletter.html.sanitize import clean_html
 from newsletter.html.truncate import cut_html
-from newsletter.mail.theme import CONTRAST, NIGHT, PAPER, contrast, theme
+from newsletter.mail.theme import CONTRAST, NIGHT, PAPER, contrast_ratio, make_theme
 
 BASE = "https://blog.example.com/"
 
@@ -100,12 +100,12 @@ def test_a_text_is_cut_between_words() -> None:
 
 @given(st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))
 def test_links_and_buttons_can_be_read_whatever_the_colour(color: str) -> None:
-    made = theme(color)
-    assert contrast(made.link, PAPER) >= CONTRAST
-    assert contrast(made.link_dark, NIGHT) >= CONTRAST
-    assert contrast(made.on_accent, made.accent) >= 4
+    made = make_theme(color)
+    assert contrast_ratio(made.link, PAPER) >= CONTRAST
+    assert contrast_ratio(made.link_dark, NIGHT) >= CONTRAST
+    assert contrast_ratio(made.on_accent, made.accent) >= 4
 
 
 def test_nonsense_has_defaults() -> None:
-    assert theme("red;}", "Comic Sans", 900) == theme("", "system", 24)
-    assert (theme(radius=2).small_radius, theme(radius=10).small_radius) == (0, 6)
+    assert make_theme("red;}", "Comic Sans", 900) == make_theme("", "system", 24)
+    assert (make_theme(radius=2).small_radius, make_theme(radius=10).small_radius) == (0, 6)

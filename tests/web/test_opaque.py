@@ -215,7 +215,7 @@ def test_a_message_is_found_by_its_reference(
     with app.app_context():
         env = app.extensions[EXTENSION]
         every_mail(env, tmp_path, clock)
-        references = outbox.references(db.session())
+        references = outbox.get_references(db.session())
         for outgoing, message in zip(sink.accepted, sink.messages, strict=True):
             local = str(message["Message-ID"]).strip("<>").partition("@")[0]
             assert references.find_delivery(local) == outgoing.id

@@ -14,7 +14,7 @@ _ADDRESS = re.compile(r"[^\s<>\x00-\x20\x7f]+")
 _XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 
-def envelope(outgoing: Outgoing, offers: Mapping[str, str]) -> tuple[bytes, bytes]:
+def write_envelope(outgoing: Outgoing, offers: Mapping[str, str]) -> tuple[bytes, bytes]:
     """Return MAIL and RCPT with SIZE (RFC 1870), SMTPUTF8 (RFC 6531) and DSN (RFC 3461) where they
     are offered.
     """
@@ -26,8 +26,8 @@ def envelope(outgoing: Outgoing, offers: Mapping[str, str]) -> tuple[bytes, byte
     if not recipient.isascii():
         mail += " BODY=8BITMIME SMTPUTF8"
     elif "dsn" in offers and outgoing.envelope_id:
-        mail += f" RET=HDRS ENVID={xtext(outgoing.envelope_id)}"
-        rcpt += f" NOTIFY=FAILURE,DELAY ORCPT=rfc822;{xtext(recipient)}"
+        mail += f" RET=HDRS ENVID={encode_xtext(outgoing.envelope_id)}"
+        rcpt += f" NOTIFY=FAILURE,DELAY ORCPT=rfc822;{encode_xtext(recipient)}"
     return f"{mail}\r\n".encode(), f"{rcpt}\r\n".encode()
 
 
@@ -41,7 +41,7 @@ def is_writable(address: str) -> bool:
         return False
 
 
-def xtext(value: str) -> str:
+def encode_xtext(value: str) -> str:
     """Encode `value` as xtext (RFC 3461 section 4): ASCII without spaces, ``+`` and ``=``, which
     are written in hex.
     """

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from newsletter.errors import TransportError
-from newsletter.mail.smtp.reply_parser import REPLY_AT_MOST, one_line
+from newsletter.mail.smtp.reply_parser import REPLY_AT_MOST, to_one_line
 from newsletter.mail.smtp.servers import Server
 
 KNOCKS = 3
@@ -33,7 +33,7 @@ class HungUp(TransportError):
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenConnection:
     """A connection ready for transactions, and what the server offers (EHLO keyword in lower case →
     value).
     """
@@ -89,9 +89,9 @@ class _PatientOverTLS(_Patient, smtplib.SMTP_SSL):
     """The same, with TLS from the first octet."""
 
 
-def knock(
+def connect(
     server: Server, tls: Callable[[], ssl.SSLContext], *, timeout: float, hello: str
-) -> Opened:
+) -> OpenConnection:
     """An open connection, if need be at the third call.
 
     Raises `TransportError`.
@@ -104,7 +104,9 @@ def knock(
     return _open(server, tls, timeout, hello)
 
 
-def _open(server: Server, tls: Callable[[], ssl.SSLContext], timeout: float, hello: str) -> Opened:
+def _open(
+    server: Server, tls: Callable[[], ssl.SSLContext], timeout: float, hello: str
+) -> OpenConnection:
     smtp: smtplib.SMTP
     if server.scheme == "smtps":
         smtp = _PatientOverTLS(local_hostname=hello, timeout=timeout, context=tls())
@@ -117,9 +119,11 @@ def _open(server: Server, tls: Callable[[], ssl.SSLContext], timeout: float, hel
         _refused_login(server, error.smtp_code, error.smtp_error)
     except smtplib.SMTPResponseException as error:
         kind = HungUp if error.smtp_code == 421 else TransportError
-        _fail(server, f"said {error.smtp_code} {one_line(error.smtp_error)}", kind=kind)
+        _fail(server, f"said {error.smtp_code} {to_one_line(error.smtp_error)}", kind=kind)
     except (ConnectionError, smtplib.SMTPServerDisconnected) as error:
-        _fail(server, reason(error), "is smtp.url right, and is the server up?", kind=HungUp)
+        _fail(
+            server, describe_failure(error), "is smtp.url right, and is the server up?", kind=HungUp
+        )
     except UnicodeEncodeError:
         _fail(
             server, "the user or the password has letters that AUTH cannot carry", "check smtp.url"
@@ -131,7 +135,7 @@ def _open(server: Server, tls: Callable[[], ssl.SSLContext], timeout: float, hel
             "or set smtp.ca_file",
         )
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        _fail(server, reason(error), "is smtp.url right, and is the server up?")
+        _fail(server, describe_failure(error), "is smtp.url right, and is the server up?")
     finally:
         smtp.close()
 
@@ -144,7 +148,7 @@ def _fail(
 
 def _refused_login(server: Server, code: int, said: bytes | str) -> NoReturn:
     """Say why a server does not let us in, in its own words, but for the user and password."""
-    words = one_line(said)
+    words = to_one_line(said)
     for secret in (server.password, server.user):
         words = words.replace(secret, "…") if secret else words
     if code == 421:
@@ -195,14 +199,14 @@ def _log_in(smtp: smtplib.SMTP, server: Server) -> None:
         smtp.login(server.user, server.password)
 
 
-def _detached(smtp: smtplib.SMTP, server: Server) -> Opened:
+def _detached(smtp: smtplib.SMTP, server: Server) -> OpenConnection:
     """The socket, taken out of smtplib's hands."""
     sock, offers = smtp.sock, dict(smtp.esmtp_features)
     if smtp.file is not None:
         smtp.file.close()
     smtp.file = smtp.sock = None
     assert sock is not None
-    return Opened(server, sock, offers)
+    return OpenConnection(server, sock, offers)
 
 
 def hang_up(sock: socket.socket) -> None:
@@ -214,7 +218,7 @@ def hang_up(sock: socket.socket) -> None:
     sock.close()
 
 
-def reason(error: Exception) -> str:
+def describe_failure(error: Exception) -> str:
     """What went wrong with a connection, in a few words."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
@@ -222,4 +226,4 @@ def reason(error: Exception) -> str:
         return "connection refused"
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return "the connection ended"
-    return one_line(str(error)) or type(error).__name__
+    return to_one_line(str(error)) or type(error).__name__

@@ -10,7 +10,7 @@ import ssl
 import time
 from contextlib import suppress
 
-from newsletter.mail.smtp.connect import Opened, reason
+from newsletter.mail.smtp.connect import OpenConnection, describe_failure
 from newsletter.mail.smtp.protocol import Conversation
 
 READ_AT_MOST = 65_536
@@ -23,7 +23,7 @@ class Connection:
     `unknown`: outcomes not yet handed to the caller.
     """
 
-    def __init__(self, opened: Opened, conversation: Conversation, timeout: float) -> None:
+    def __init__(self, opened: OpenConnection, conversation: Conversation, timeout: float) -> None:
         self.sock = opened.sock
         self.server = opened.server
         self.conversation = conversation
@@ -54,7 +54,7 @@ class Connection:
         except (OSError, ValueError) as error:
             with suppress(OSError, ValueError):  # the last answer may say why
                 self.conversation.hear(self.sock.recv(READ_AT_MOST))
-            self.conversation.end(reason(error))
+            self.conversation.end(describe_failure(error))
 
     def read(self) -> None:
         """Hears what has come, and writes what follows from it at once.
@@ -73,5 +73,5 @@ class Connection:
         except _LATER:
             return
         except (OSError, ValueError) as error:
-            talk.end(reason(error))
+            talk.end(describe_failure(error))
         talk.end("the connection ended")

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Generator
 
 from newsletter.errors import TransportError
-from newsletter.mail.smtp.connect import Opened, hang_up, reason
+from newsletter.mail.smtp.connect import OpenConnection, describe_failure, hang_up
 from newsletter.mail.smtp.connection import Connection
 from newsletter.mail.smtp.protocol import Conversation
 from newsletter.mail.smtp.servers import Server, Servers
@@ -32,13 +32,13 @@ BEAT_SECONDS = 10.0
 """A caller hears something at least that often, if only that nothing has come."""
 
 
-class Wire:
+class EventLoop:
     """One call of `deliver`."""
 
     def __init__(
         self,
         servers: Servers,
-        opener: Callable[[Server], Opened],
+        opener: Callable[[Server], OpenConnection],
         pull: Pull,
         *,
         connections: int,
@@ -58,7 +58,7 @@ class Wire:
         self._held_up = False
         self._opening: Tally[str] = Tally()
         self._refused: dict[str, TransportError] = {}
-        self._arrivals: queue.SimpleQueue[tuple[Server, Opened | TransportError]] = (
+        self._arrivals: queue.SimpleQueue[tuple[Server, OpenConnection | TransportError]] = (
             queue.SimpleQueue()
         )
         self._error: TransportError | None = None
@@ -197,17 +197,17 @@ class Wire:
     def _dial(self, server: Server) -> None:
         """In a thread of its own: opens a connection and rings the bell."""
         try:
-            made: Opened | TransportError = self._open(server)
+            made: OpenConnection | TransportError = self._open(server)
         except TransportError as error:
             made = error
         except Exception as error:  # whatever it is, the loop must hear of it
-            made = TransportError(server.name, reason(error))
+            made = TransportError(server.name, describe_failure(error))
         with self._lock:
             if not self._closed:
                 self._arrivals.put((server, made))
                 self._bell.send(b"\0")
                 return
-        if isinstance(made, Opened):
+        if isinstance(made, OpenConnection):
             hang_up(made.sock)
 
     def _arrive(self) -> None:
@@ -215,7 +215,7 @@ class Wire:
         while not self._arrivals.empty():
             server, made = self._arrivals.get()
             self._opening[server.name] -= 1
-            if isinstance(made, Opened):
+            if isinstance(made, OpenConnection):
                 self._admit(made)
             else:
                 self._refused[server.name] = made
@@ -235,7 +235,7 @@ class Wire:
         else:
             self._servers.failed(server, error)
 
-    def _admit(self, opened: Opened) -> None:
+    def _admit(self, opened: OpenConnection) -> None:
         name = opened.server.name
         talk = Conversation(
             name,
@@ -344,7 +344,7 @@ class Wire:
             self._closed = True
         while not self._arrivals.empty():
             _, made = self._arrivals.get()
-            if isinstance(made, Opened):
+            if isinstance(made, OpenConnection):
                 made.sock.close()
         for connection in (*self._connections, *self._leaving):
             connection.sock.close()

@@ -16,8 +16,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from newsletter.mail.smtp.classify import Cause, judge
-from newsletter.mail.smtp.commands import envelope, is_writable
-from newsletter.mail.smtp.reply_parser import Answers, Nonsense, one_line, reply
+from newsletter.mail.smtp.commands import is_writable, write_envelope
+from newsletter.mail.smtp.reply_parser import (
+    ProtocolError,
+    ReplyParser,
+    parse_reply,
+    to_one_line,
+)
 from newsletter.mail.smtp.types import Outcome, Outgoing, Reply, Stage
 
 MESSAGES_A_CONNECTION = 100
@@ -64,7 +69,7 @@ class Conversation:
         self._ready: _Flight | None = None
         self._clean = True
         self._begun = 0
-        self._answers = Answers()
+        self._answers = ReplyParser()
         self.written = self.flushed = 0
         self.outcomes: list[Outcome] = []
         self.returned: list[Outgoing] = []
@@ -176,7 +181,7 @@ class Conversation:
         return [line]
 
     def _commands(self, outgoing: Outgoing) -> list[tuple[Expected, bytes]]:
-        mail, rcpt = envelope(outgoing, self._offers)
+        mail, rcpt = write_envelope(outgoing, self._offers)
         content: tuple[Expected, bytes] = ("DATA", b"DATA\r\n")
         if self._chunks:
             content = ("END", b"BDAT %d LAST\r\n%b" % (len(outgoing.data), outgoing.data))
@@ -210,11 +215,11 @@ class Conversation:
         try:
             while not self.over and (found := self._answers.next()) is not None:
                 if not self._expected:
-                    raise Nonsense("an answer that nobody asked for")
+                    raise ProtocolError("an answer that nobody asked for")
                 self.answers += 1
                 stage, flight = self._expected.popleft()
                 pieces += self._understand(stage, flight, *found)
-        except Nonsense as error:
+        except ProtocolError as error:
             self.confused = True
             self.end(str(error))
         return self._out(pieces)
@@ -230,7 +235,7 @@ class Conversation:
         if code == 421:
             self._expected.appendleft((stage, flight))
             self.turned_away = not self._accepted
-            self.end(one_line(said), reply(code, said))
+            self.end(to_one_line(said), parse_reply(code, said))
             return []
         if stage == "END":
             return self._ended(flight, code, said)
@@ -245,8 +250,8 @@ class Conversation:
             return self._step(flight) if self._steps else []
         if code // 100 == 3 or stage == "RSET":
             self._expected.appendleft((stage, flight))
-            raise Nonsense("an answer out of turn")
-        flight.refusal = flight.refusal or (_STAGES.get(stage, stage), reply(code, said))  # type: ignore[arg-type]
+            raise ProtocolError("an answer out of turn")
+        flight.refusal = flight.refusal or (_STAGES.get(stage, stage), parse_reply(code, said))  # type: ignore[arg-type]
         if self._grouped:
             return []
         self._steps.clear()
@@ -264,8 +269,8 @@ class Conversation:
             return [b".\r\n"]
         if code // 100 not in (4, 5):
             self._expected.appendleft(("DATA", flight))
-            raise Nonsense("an answer out of turn")
-        flight.refusal = flight.refusal or ("DATA", reply(code, said))
+            raise ProtocolError("an answer out of turn")
+        flight.refusal = flight.refusal or ("DATA", parse_reply(code, said))
         return self._conclude(flight)
 
     def _ended(self, flight: _Flight, code: int, said: bytes) -> list[bytes]:
@@ -276,18 +281,18 @@ class Conversation:
             self._flights.popleft()
             self._accepted = True
             self.outcomes.append(
-                Outcome(flight.outgoing.id, "accepted", "END", reply(code, said), self.server)
+                Outcome(flight.outgoing.id, "accepted", "END", parse_reply(code, said), self.server)
             )
             return []
         if code // 100 == 3:
             self._expected.appendleft(("END", flight))
-            raise Nonsense("an answer out of turn")
+            raise ProtocolError("an answer out of turn")
         if self._chunks and code in _NO_CHUNKS:
             self.without_chunks = True
             self._expected.appendleft(("END", flight))
-            self.end(f"BDAT was offered and not understood: {code}", reply(421, said))
+            self.end(f"BDAT was offered and not understood: {code}", parse_reply(421, said))
             return []
-        flight.refusal = ("END", reply(code, said))
+        flight.refusal = ("END", parse_reply(code, said))
         return self._conclude(flight, clean=not self._chunks)
 
     def _conclude(self, flight: _Flight, *, clean: bool = False) -> list[bytes]:

@@ -25,11 +25,11 @@ be seen.
 """
 
 
-class Nonsense(Exception):
+class ProtocolError(Exception):
     """What came is no SMTP reply, or none that anybody asked for."""
 
 
-class Answers:
+class ReplyParser:
     """Collects what comes, in whatever pieces, and gives out whole replies."""
 
     def __init__(self) -> None:
@@ -51,27 +51,27 @@ class Answers:
             del self._buffer[: end + 1]
             code, mark = line[:3], line[3:4]
             if not code.isdigit() or not b"200" <= code < b"600" or mark not in (b" ", b"-", b""):
-                raise Nonsense("an answer that is no SMTP")
+                raise ProtocolError("an answer that is no SMTP")
             self._lines.append(line[4:])
             self._size += len(line) + 2
             if mark != b"-":
                 said, self._lines, self._size = b"\n".join(self._lines), [], 0
                 return int(code), said
             if self._size > REPLY_AT_MOST:
-                raise Nonsense("an answer without an end")
+                raise ProtocolError("an answer without an end")
         if len(self._buffer) > LINE_AT_MOST:
-            raise Nonsense("an answer without an end")
+            raise ProtocolError("an answer without an end")
         return None
 
 
-def reply(code: int, said: bytes) -> Reply:
+def parse_reply(code: int, said: bytes) -> Reply:
     """A reply taken apart: its enhanced status (RFC 3463) and the rest, as one harmless line."""
-    text = one_line(said)
+    text = to_one_line(said)
     found = _ENHANCED.match(text)
     return Reply(code, found[1], text[found.end() :]) if found else Reply(code, "", text)
 
 
-def one_line(said: bytes | str) -> str:
+def to_one_line(said: bytes | str) -> str:
     """Return what a server said as one line of visible characters, 500 at most."""
     text = (
         said[: 4 * TEXT_AT_MOST].decode("utf-8", "replace")

@@ -12,8 +12,8 @@ from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
 
 from newsletter.errors import TransportError
-from newsletter.mail.smtp.connect import Opened, hang_up, knock
-from newsletter.mail.smtp.event_loop import Wire
+from newsletter.mail.smtp.connect import OpenConnection, connect, hang_up
+from newsletter.mail.smtp.event_loop import EventLoop
 from newsletter.mail.smtp.servers import Server, Servers, parse_server
 from newsletter.mail.smtp.types import Outcome, Pull
 
@@ -53,7 +53,7 @@ class SmtpTransport:
         """See `Transport.deliver`."""
         if trouble := self._servers.trouble:
             raise trouble
-        wire = Wire(
+        wire = EventLoop(
             self._servers, self.open, pull, connections=self._connections, timeout=self._timeout
         )
         try:
@@ -65,12 +65,12 @@ class SmtpTransport:
         """See `Transport.rest`."""
         return self._servers.refused(server, why)
 
-    def open(self, server: Server) -> Opened:
+    def open(self, server: Server) -> OpenConnection:
         """A connection ready for transactions.
 
         Raises `TransportError`.
         """
-        return knock(server, lambda: self._tls, timeout=self._timeout, hello=self._hello)
+        return connect(server, lambda: self._tls, timeout=self._timeout, hello=self._hello)
 
     def probe(self, *, timeout: float | None = None) -> dict[str, str]:
         """What the first usable server offers (EHLO keyword → value), after TLS and AUTH.

@@ -25,7 +25,7 @@ SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/san
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class SubscriberFields:
     """What a letter may know of its reader.
 
     What he has not said is an `Unset`.
@@ -39,7 +39,7 @@ class About:
     joined: object
 
 
-def about(
+def make_subscriber_fields(
     *,
     name: str,
     email: str,
@@ -48,7 +48,7 @@ def about(
     tags: Sequence[str],
     joined: date | None,
     public: bool = False,
-) -> About:
+) -> SubscriberFields:
     """A reader as letters see him; with `public`, what is not known is left out instead of being an
     error.
     """
@@ -57,7 +57,7 @@ def about(
     def known(field_name: str, value: object) -> object:
         return value or missing(name=f"subscriber.{field_name}")
 
-    return About(
+    return SubscriberFields(
         name=known("name", plain(name, limit=200)),
         email=known("email", email),
         cadence=known("cadence", cadence),
@@ -67,16 +67,18 @@ def about(
     )
 
 
-NOBODY = about(name="", email="", cadence="", language="", tags=(), joined=None, public=True)
+ARCHIVE_SUBSCRIBER = make_subscriber_fields(
+    name="", email="", cadence="", language="", tags=(), joined=None, public=True
+)
 """The reader of the archive."""
 
 
-FIELDS = tuple(About.__slots__)
-TEXT, HTML = (Sandbox(html=html, fields={About: FIELDS}) for html in (False, True))
+FIELDS = tuple(SubscriberFields.__slots__)
+TEXT, HTML = (Sandbox(html=html, fields={SubscriberFields: FIELDS}) for html in (False, True))
 
 
 @dataclass(frozen=True, slots=True)
-class Personal:
+class MergeTemplates:
     """A letter's own slots: two templates (text, which also makes the subject; HTML) whose outputs,
     cut at a separator, fill the slots in order; the constant stretches that stand inside
     conditions; and the line of the letter that each line of a template comes from.
@@ -96,7 +98,7 @@ class Personal:
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
-    def of_json(cls, kept: Mapping[str, Any]) -> Personal:
+    def of_json(cls, kept: Mapping[str, Any]) -> MergeTemplates:
         """As it was kept."""
         lists = [tuple(kept.get(name, ())) for name in cls.__slots__[2:]]
         return cls(kept["text"], kept["html"], *lists)
@@ -108,7 +110,7 @@ class Filler:
     Raises `TemplateProblem` where a template cannot be used.
     """
 
-    def __init__(self, personal: Personal) -> None:
+    def __init__(self, personal: MergeTemplates) -> None:
         self._personal = personal
         self._html_parts = [Markup(part) for part in personal.html_parts]  # noqa: S704 (made by our own Markdown)
         self._text = _Part(TEXT, personal.text, personal.text_lines, len(personal.text_slots))

@@ -19,9 +19,9 @@ from typing import NoReturn
 from jinja2 import TemplateSyntaxError
 
 from newsletter.errors import InvalidInput
-from newsletter.mail.message import slot
+from newsletter.mail.message import make_slot
 from newsletter.mail.render import MailContent
-from newsletter.mail.templating.merge_fields import SEPARATOR, TEXT, Personal
+from newsletter.mail.templating.merge_fields import SEPARATOR, TEXT, MergeTemplates
 from newsletter.mail.templating.policy import TAGS_AT_MOST, check, resources
 from newsletter.mail.templating.sandbox import TEXT_AT_MOST
 
@@ -121,7 +121,7 @@ class Marks:
 
     # ── after ──
 
-    def settle(self, content: MailContent) -> tuple[MailContent, Personal | None]:
+    def settle(self, content: MailContent) -> tuple[MailContent, MergeTemplates | None]:
         """`content` with slots instead of marks, and what fills them (None where nothing does)."""
         if not self._tags:
             return content, None
@@ -130,7 +130,7 @@ class Marks:
         subject = self._slotted(content.subject, text, "subject_")
         body = self._slotted(self._closer(content.text), text, "text_")
         page = self._slotted(content.html, html, "html_")
-        personal = Personal(
+        personal = MergeTemplates(
             text.template,
             html.template,
             tuple(text.parts),
@@ -163,7 +163,7 @@ class Marks:
             if word in ("if", "for", "with"):
                 depth += 1
             elif not depth and word != "set":
-                out.append(slot(pieces.close(prefix)))
+                out.append(make_slot(pieces.close(prefix)))
         if depth:
             raise InvalidInput({"letter": "a template of yours shows a part of the letter only"})
         return "".join(out) + text[at:]

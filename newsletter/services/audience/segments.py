@@ -17,9 +17,15 @@ from newsletter.addresses import parse_address
 from newsletter.authoring.segment import Comparison, Joined, Not, OneOf, Tagged, Term, parse_segment
 from newsletter.db.session import reading
 from newsletter.errors import InvalidInput, NotFound, TemplateProblem
-from newsletter.mail.templating.merge_fields import NOBODY, About, Filler, Personal, about
+from newsletter.mail.templating.merge_fields import (
+    ARCHIVE_SUBSCRIBER,
+    Filler,
+    MergeTemplates,
+    SubscriberFields,
+    make_subscriber_fields,
+)
 from newsletter.models import MailingList, Subscriber, Subscription, Suppression, Tag
-from newsletter.outbox import Row
+from newsletter.outbox import LeasedDelivery
 from newsletter.schedule import zone_of
 from newsletter.services import resources, tags
 from newsletter.services.runtime import Environment
@@ -148,7 +154,7 @@ class Known:
 
     handle: str
     email: str
-    about: About
+    about: SubscriberFields
 
 
 def known(session: Session, subscription_ids: Select[Any] | list[int]) -> list[Known]:
@@ -174,7 +180,7 @@ def known(session: Session, subscription_ids: Select[Any] | list[int]) -> list[K
         Known(
             handle,
             email,
-            about(
+            make_subscriber_fields(
                 name=name,
                 email=email,
                 cadence=cadence,
@@ -212,7 +218,10 @@ def given(env: Environment, reader: Known | None) -> dict[str, object]:
     Nothing here reads the database: fields are also filled in inside a transaction.
     """
     if reader is None:
-        return {"subscriber": NOBODY, "resource": lambda name: env.links.resource(str(name))}
+        return {
+            "subscriber": ARCHIVE_SUBSCRIBER,
+            "resource": lambda name: env.links.resource(str(name)),
+        }
     return {
         "subscriber": reader.about,
         "resource": lambda name: env.links.resource_of(reader.handle, str(name), env.now),
@@ -228,7 +237,7 @@ class Acquaintance:
         self._known: dict[str, Known] = {}
         self._read_at = float("-inf")
 
-    def of(self, row: Row) -> Known:
+    def of(self, row: LeasedDelivery) -> Known:
         """The reader of `row`.
 
         Raises `NotFound` where there is none any more.
@@ -238,7 +247,7 @@ class Acquaintance:
             if row.campaign_id is None:
                 ids = select(Subscription.id).where(Subscription.handle == handle)
             else:
-                ids = outbox.following(row.campaign_id, row.id, limit=PAGE)
+                ids = outbox.next_recipients_query(row.campaign_id, row.id, limit=PAGE)
             with reading() as session:
                 self._known = {reader.handle: reader for reader in known(session, ids)}
             self._read_at = clock.monotonic()
@@ -257,7 +266,7 @@ class Unfillable:
 
 
 def unfillable(
-    env: Environment, list_id: int, segment: str, personal: Personal | None
+    env: Environment, list_id: int, segment: str, personal: MergeTemplates | None
 ) -> Unfillable | None:
     """Tell whether every reader's fields can be filled in, found out by doing it.
 

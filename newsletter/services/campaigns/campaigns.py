@@ -150,7 +150,7 @@ def report(env: Environment, campaign_id: int, *, everybody: bool = False) -> Ca
     with reading() as session:
         campaign = identify.found(session, campaign_id)
         domain = campaign.mailing_list.from_email.rpartition("@")[2]
-        references, rows = outbox.references(session), outbox.rows(session, campaign)
+        references, rows = outbox.get_references(session), outbox.list_deliveries(session, campaign)
         deliveries = tuple(
             DeliveryView(
                 row.email,
@@ -188,7 +188,11 @@ def resume(campaign_id: int) -> CampaignView:
     with reading() as session:
         campaign = identify.found(session, campaign_id)
         undecided = campaign.subject_b and not campaign.picked and campaign.recipients
-        if campaign.status == "paused" and undecided and outbox.worked_through(session, campaign):
+        if (
+            campaign.status == "paused"
+            and undecided
+            and outbox.is_worked_through(session, campaign)
+        ):
             raise Refused(
                 "both subjects are tried",
                 hint=f"pick one: newsletter campaign pick {campaign_id} a",
@@ -254,7 +258,7 @@ def _view(session: Session, row: Campaign) -> CampaignView:
         segment=row.segment,
         subjects=_subjects(session, row),
         timezone=row.mailing_list.timezone,
-        totals=outbox.totals(session, row),
+        totals=outbox.count_totals(session, row),
     )
 
 
@@ -262,7 +266,7 @@ def _subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
     """The two subjects of a letter that tries them out, and what readers did."""
     if not row.subject_b:
         return ()
-    counts = outbox.by_edition(session, row)
+    counts = outbox.count_by_edition(session, row)
     names = session.scalars(
         select(Edition.subject)
         .where(Edition.campaign_id == row.id, Edition.cursor >= 0, Edition.language == "")

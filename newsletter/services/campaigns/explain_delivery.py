@@ -82,7 +82,7 @@ def _delivery(
 ) -> DeliveryRow | None:
     if subscription is None:
         return None
-    rows = outbox.history(session, subscription.id)
+    rows = outbox.list_history(session, subscription.id)
     return next((row for row in rows if row.campaign_id == campaign.id), None)
 
 
@@ -97,7 +97,7 @@ def _of_delivery(
     said = f" It said: {row.code or ''} {row.text}".replace(":  ", ": ") if row.text else ""
     if row.status == "sent":
         domain = campaign.mailing_list.from_email.rpartition("@")[2]
-        name = outbox.references(session).message_id(row.id, domain)
+        name = outbox.get_references(session).message_id(row.id, domain)
         return True, f"her mail server took it.{said}", f"look in spam; its Message-ID is <{name}>"
     if row.status == "failed":
         tries = f" after {row.attempts} tries" if row.attempts > 1 else ""
@@ -202,7 +202,7 @@ def _of_entries(session: Session, campaign: Campaign, subscription: Subscription
     new = {row.entry_id for row in carried if (row.seq or 0) > subscription.joined_seq}
     if carried and not new:
         return "what is in it was there before she joined; the archive has it"
-    mailings = {row.campaign_id for row in outbox.history(session, subscription.id)}
+    mailings = {row.campaign_id for row in outbox.list_history(session, subscription.id)}
     mailed = select(CampaignEntry.entry_id).where(CampaignEntry.campaign_id.in_(mailings))
     if new <= set(session.scalars(mailed)):
         return "everything in it had come to her before"

@@ -169,7 +169,8 @@ def _freeze(
     session.execute(
         update(Subscription)
         .where(
-            Subscription.id.in_(outbox.recipients(campaign)), Subscription.cursor < found.through
+            Subscription.id.in_(outbox.recipients_query(campaign)),
+            Subscription.cursor < found.through,
         )
         .values(cursor=found.through)
         .execution_options(synchronize_session=False)

@@ -139,7 +139,7 @@ class _Reader:
 def _editions(session: Session, subscription_id: int) -> dict[int, str]:
     """What was made for a subscription, by entry: with which campaign, and what became of it."""
     found: dict[int, str] = {}
-    for campaign_id, number, status, at in outbox.editions(session, subscription_id):
+    for campaign_id, number, status, at in outbox.list_editions(session, subscription_id):
         own = select(Edition.entries).where(
             Edition.campaign_id == campaign_id, Edition.cursor == number
         )

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter.authoring import markdown
 from newsletter.html.sanitize import shorten
 from newsletter.html.to_text import html_to_text
-from newsletter.mail.message import slot
+from newsletter.mail.message import make_slot
 from newsletter.mail.render import HTML_BUDGET, MailContent
 from newsletter.models import Entry, Feed, MailingList, Topic
 from newsletter.services.digests.entry_view import (
@@ -27,8 +27,8 @@ from newsletter.services.digests.entry_view import (
     SectionMail,
 )
 from newsletter.services.digests.selection import Candidate
+from newsletter.services.mail_context import ANY_SUBSCRIBER, ListContext
 from newsletter.services.runtime import Environment
-from newsletter.services.sending.message_builder import ANY_READER, ListView
 
 SHOWN_AT_MOST = 25
 LINKED_AT_MOST = 50
@@ -39,7 +39,7 @@ ROOM = ((SHOWN_AT_MOST, LINKED_AT_MOST), (SHOWN_AT_MOST, 0), (10, 0), (2, 0))
 addresses.
 """
 ON_THE_WEB_AT_MOST = 500
-WEB_URL = slot("web_url")
+WEB_URL = make_slot("web_url")
 PREHEADER_AT_MOST = 150
 
 
@@ -143,7 +143,7 @@ class Editor:
         self,
         env: Environment,
         session: Session,
-        mailing_list: ListView,
+        mailing_list: ListContext,
         style: Style,
         intro: str = "",
     ) -> None:
@@ -168,7 +168,7 @@ class Editor:
                 break
         return content
 
-    def _fitted(self, shown: ListView, placed: Arrangement) -> MailContent:
+    def _fitted(self, shown: ListContext, placed: Arrangement) -> MailContent:
         """The first of `_steps` that fits, found by halving; the last, if none does."""
         steps = _steps(len(placed.shown), self.style.show)
         low, high = 0, len(steps) - 1
@@ -189,7 +189,7 @@ class Editor:
 
     def _rendered(
         self,
-        mailing_list: ListView,
+        mailing_list: ListContext,
         placed: Arrangement,
         forms: Sequence[Form],
         *,
@@ -215,7 +215,7 @@ class Editor:
         also = [self._presenters[key].present(TITLE, language=language) for key in placed.also]
         context = {
             "list": mailing_list,
-            "subscriber": ANY_READER,
+            "subscriber": ANY_SUBSCRIBER,
             "web": web,
             "web_url": WEB_URL,
             "intro_html": self.intro_html,

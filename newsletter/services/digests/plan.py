@@ -46,9 +46,9 @@ from newsletter.services.digests.intros import Intro
 from newsletter.services.digests.layout import Style, style_of
 from newsletter.services.digests.selection import Candidate, Decision, Group, Patience, decide
 from newsletter.services.lists import topics
+from newsletter.services.mail_context import ListContext, make_list_context
 from newsletter.services.polling.entries import owed
 from newsletter.services.runtime import Environment
-from newsletter.services.sending.message_builder import ListView, view
 from newsletter.vocabulary import Cadence
 
 
@@ -58,7 +58,7 @@ class Plan:
     stands at its head.
     """
 
-    list: ListView
+    list: ListContext
     style: Style
     cadence: Cadence
     through: int
@@ -92,7 +92,7 @@ def plan(
     groups = _groups(session, mailing_list, behind, missed)
     there = candidates(session, mailing_list.id, after=first, through=through)
     return Plan(
-        view(env, mailing_list),
+        make_list_context(env, mailing_list),
         style_of(session, mailing_list),
         cadence,
         through,
@@ -157,7 +157,11 @@ def returned(session: Session, list_id: int, *, after: int, through: int) -> Col
             for campaign, number, ids in session.execute(carried)
             if entry_id in ids
         }
-        ahead = and_(Subscription.cursor < seq, Subscription.joined_seq < first, ~outbox.had(had))
+        ahead = and_(
+            Subscription.cursor < seq,
+            Subscription.joined_seq < first,
+            ~outbox.had_edition_clause(had),
+        )
         found = found + case((ahead, f"{entry_id},"), else_="")
     return found
 

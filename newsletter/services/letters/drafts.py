@@ -23,7 +23,7 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.i18n import LANGUAGES, spoken
 from newsletter.mail.render import MailContent
-from newsletter.mail.templating.merge_fields import Personal
+from newsletter.mail.templating.merge_fields import MergeTemplates
 from newsletter.models import Campaign, Edition
 from newsletter.models.campaigns import WEB
 from newsletter.services.audience import segments
@@ -31,9 +31,9 @@ from newsletter.services.campaigns import identify
 from newsletter.services.digests.layout import addressed
 from newsletter.services.letters import rendering
 from newsletter.services.letters.rendering import Prepared, Version
+from newsletter.services.mail_context import make_list_context
 from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
-from newsletter.services.sending.message_builder import view
 
 Spoken = Mapping[str, tuple[Version, ...]]
 """A letter's versions by language."""
@@ -159,7 +159,7 @@ def drafted(
         count = segments.counted(session, mailing_list, letter.segment, env.now)
         twin = identify.twin_of(session, mailing_list.id, letter, campaign_id)
         twin = twin or identify.waiting_of(session, mailing_list.id, file, campaign_id or 0)
-        shown = view(env, mailing_list)
+        shown = make_list_context(env, mailing_list)
         twin_id = twin.id if twin else None
     prepared = rendering.prepare(env, shown, letter, kept, offline=offline, archived=archived)
     return Draft(prepared, campaign_id, status, count, twin_id, file)
@@ -323,7 +323,7 @@ def _edition(
     campaign_id: int,
     number: int,
     content: MailContent,
-    personal: Personal | None,
+    personal: MergeTemplates | None,
     *,
     language: str = "",
 ) -> Edition:

@@ -22,17 +22,17 @@ from newsletter.authoring.markdown import Link, Placed, Shown, render, wanted_pi
 from newsletter.db.session import reading, transaction
 from newsletter.errors import FeedError, InvalidInput, NotFound, Refused
 from newsletter.html.sanitize import video_picture
-from newsletter.mail.message import fill, slot
+from newsletter.mail.message import fill, make_slot
 from newsletter.mail.render import MailContent
-from newsletter.mail.templating.merge_fields import Filler, Personal
+from newsletter.mail.templating.merge_fields import Filler, MergeTemplates
 from newsletter.mail.templating.placeholders import Marks
 from newsletter.models import Picture
 from newsletter.services import resources
 from newsletter.services.audience import segments
 from newsletter.services.audience.segments import Known
 from newsletter.services.digests.layout import WEB_URL
+from newsletter.services.mail_context import ANY_SUBSCRIBER, ListContext
 from newsletter.services.runtime import Environment
-from newsletter.services.sending.message_builder import ANY_READER, ListView
 
 VIDEO = "video:"
 HTML_AT_MOST = 1_000_000
@@ -49,7 +49,7 @@ class Version:
     """
 
     content: MailContent
-    personal: Personal | None
+    personal: MergeTemplates | None
     page: MailContent
     archive_url: str
 
@@ -61,7 +61,7 @@ class Prepared:
     `versions` are one, or two where it tries out two subjects.
     """
 
-    list: ListView
+    list: ListContext
     letter: Letter
     versions: tuple[Version, ...]
     links: tuple[Link, ...]
@@ -89,7 +89,7 @@ class Prepared:
         return self.versions[0].content
 
     @property
-    def personal(self) -> Personal | None:
+    def personal(self) -> MergeTemplates | None:
         """What fills its first version's fields."""
         return self.versions[0].personal
 
@@ -109,7 +109,7 @@ class Gathered:
 
 def prepare(
     env: Environment,
-    mailing_list: ListView,
+    mailing_list: ListContext,
     letter: Letter,
     kept: Mapping[str, str] | None = None,
     *,
@@ -148,7 +148,7 @@ def in_language(env: Environment, prepared: Prepared, language: str) -> tuple[Ve
 
 
 def _version(
-    env: Environment, mailing_list: ListView, letter: Letter, gathered: Gathered
+    env: Environment, mailing_list: ListContext, letter: Letter, gathered: Gathered
 ) -> tuple[Version, tuple[Link, ...], tuple[Shown, ...]]:
     marks = Marks()
     subject = marks.take(letter.subject, where="subject", line=letter.line_of("subject"))
@@ -175,7 +175,7 @@ def _version(
     }
     context = {
         "list": mailing_list,
-        "subscriber": ANY_READER,
+        "subscriber": ANY_SUBSCRIBER,
         "letter": told,
         "web_url": gathered.web_url,
     }
@@ -195,7 +195,7 @@ def _version(
 
 def _gather(
     env: Environment,
-    mailing_list: ListView,
+    mailing_list: ListContext,
     letter: Letter,
     kept: Mapping[str, str],
     *,
@@ -270,7 +270,7 @@ def _still(env: Environment, video: str, found: Gathered) -> Fitted | None:
 
 
 def _place(
-    env: Environment, mailing_list: ListView, found: Gathered, written: str, fitted: Fitted | str
+    env: Environment, mailing_list: ListContext, found: Gathered, written: str, fitted: Fitted | str
 ) -> None:
     if isinstance(fitted, Fitted):
         found.fresh.append(fitted)
@@ -332,9 +332,9 @@ def picture(name: str) -> Fitted:
 # ──────────────────────────────────────────────────────────────────────────────────
 
 
-def personal_of(kept: Mapping[str, Any] | None) -> Personal | None:
+def personal_of(kept: Mapping[str, Any] | None) -> MergeTemplates | None:
     """An edition's fields, as they were kept."""
-    return Personal.of_json(kept) if kept else None
+    return MergeTemplates.of_json(kept) if kept else None
 
 
 def filled(env: Environment, version: Version, reader: Known | None) -> MailContent:
@@ -347,7 +347,7 @@ def filled(env: Environment, version: Version, reader: Known | None) -> MailCont
 def _for(
     env: Environment,
     content: MailContent,
-    personal: Personal | None,
+    personal: MergeTemplates | None,
     reader: Known | None,
     web_url: str,
 ) -> MailContent:
@@ -362,7 +362,7 @@ class _Own(dict[str, str]):
     """Values of a letter's own slots; any other slot stays as it is."""
 
     def __missing__(self, name: str) -> str:
-        return slot(name)
+        return make_slot(name)
 
 
 def standalone(env: Environment, html: str, prepared: Prepared) -> str:

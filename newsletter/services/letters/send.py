@@ -24,8 +24,8 @@ from newsletter.services.campaigns import identify
 from newsletter.services.digests.layout import addressed
 from newsletter.services.letters import drafts, rendering
 from newsletter.services.letters.drafts import Draft, Spoken
+from newsletter.services.mail_context import compile_for_list
 from newsletter.services.runtime import Environment
-from newsletter.services.sending.message_builder import compile_for_list
 from newsletter.vocabulary import CampaignStatus
 
 parse = parse_letter
@@ -256,12 +256,12 @@ def pick(env: Environment, campaign_id: int, which: str) -> int:
         page = env.links.archive(draft.slug, campaign.handle)
         _show(session, campaign, addressed(draft.prepared.versions[edition].page, page))
         rest = segments.chosen(mailing_list, campaign.segment, env.now).where(
-            outbox.without(campaign)
+            outbox.without_delivery_clause(campaign)
         )
         more = outbox.freeze(
             session, campaign, segments.everybody(rest, edition=edition), mail="letter", now=env.now
         )
-        if not more and outbox.worked_through(session, campaign):
+        if not more and outbox.is_worked_through(session, campaign):
             campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now
         return more
 
@@ -271,7 +271,7 @@ def undecided(env: Environment, campaign_id: int) -> int:
     with reading() as session:
         campaign = identify.found(session, campaign_id)
         rest = segments.chosen(campaign.mailing_list, campaign.segment, env.now).where(
-            outbox.without(campaign)
+            outbox.without_delivery_clause(campaign)
         )
         return session.scalar(select(func.count()).select_from(rest.subquery())) or 0
 

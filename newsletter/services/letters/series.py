@@ -21,13 +21,13 @@ from newsletter.authoring.letter_file import Letter, parse_letter
 from newsletter.db.session import reading, rehearsal, transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.mail.render import MailContent
-from newsletter.mail.templating.merge_fields import Personal
+from newsletter.mail.templating.merge_fields import MergeTemplates
 from newsletter.models import MailingList, SeriesLetter, SeriesLetterSent, Subscription
 from newsletter.schedule import SeriesStep, next_of_series
 from newsletter.services.letters import drafts, rendering
 from newsletter.services.letters.drafts import Draft
+from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
-from newsletter.services.sending.message_builder import view
 
 BATCH = 200
 LOOK_AGAIN = timedelta(minutes=10)
@@ -261,14 +261,18 @@ def _view(session: Session, step: SeriesLetter) -> StepView:
 
 def content(
     env: Environment, step_id: int, language: str = ""
-) -> tuple[MailContent, Personal | None]:
+) -> tuple[MailContent, MergeTemplates | None]:
     """A letter of a series as it is mailed to readers of `language`.
 
     Raises `NotFound` where it was removed meanwhile.
     """
     with reading() as session:
         step = _find(session, step_id)
-        letter, kept, shown = parse_letter(step.source), step.pictures, view(env, step.mailing_list)
+        letter, kept, shown = (
+            parse_letter(step.source),
+            step.pictures,
+            make_list_context(env, step.mailing_list),
+        )
         shown = shown.in_language(language)
     version = rendering.prepare(env, shown, letter, kept, offline=True, archived=False).versions[0]
     return version.content, version.personal
@@ -357,7 +361,7 @@ def _advance(
     if reader.paused_until is not None and reader.paused_until > now:
         reader.series_due_at = reader.paused_until
         return False
-    if outbox.waits(
+    if outbox.is_waiting(
         session, reader.id, "series"
     ):  # in order: not before the one before it has gone
         reader.series_due_at = now + LOOK_AGAIN

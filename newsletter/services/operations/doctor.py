@@ -130,7 +130,7 @@ def _disk(env: Environment) -> Iterator[Check]:
 def _clock(env: Environment) -> Iterator[Check]:
     """This machine's clock beside the database's, where that is another machine."""
     with reading() as session:
-        theirs = float(session.scalar(select(outbox.seconds_now(session))) or 0)
+        theirs = float(session.scalar(select(outbox.seconds_now_clause(session))) or 0)
     off = abs(env.now.timestamp() - theirs)
     if off > CLOCK_OFF.total_seconds():
         why = "links would expire, and digests go out, at the wrong time"
@@ -312,7 +312,7 @@ def _worker(env: Environment) -> Iterator[Check]:
 
 def _queue(env: Environment) -> Iterator[Check]:
     with reading() as session:
-        waiting, oldest = outbox.waiting(session), outbox.next_due(session)
+        waiting, oldest = outbox.count_waiting(session), outbox.find_next_due(session)
     late = oldest is not None and env.now - oldest > LATE
     hint = "is a worker running, and does the server take mail?" if late else ""
     yield Check("queue", "warn" if late else "good", f"{waiting} messages wait", hint)

@@ -250,7 +250,7 @@ def _prepare(
         merged = Merger(session, old, settings.signing_keys, now)() if old else Merged()
         paused = installation.hold(session, HELD_BECAUSE, now)
         session.execute(delete(Worker))
-        waiting = outbox.waiting(session)
+        waiting = outbox.count_waiting(session)
         stored = session.get_one(Installation, 1).key_fingerprint
     engine.dispose()
     with closing(sqlite3.connect(staged)) as connection:

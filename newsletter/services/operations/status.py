@@ -117,7 +117,7 @@ def look(env: Environment, slug: str | None = None) -> Status:
             reason: int(count)
             for reason, count in session.execute(reasons.group_by(Suppression.reason))
         }
-        waiting, next_due = outbox.waiting(session), outbox.next_due(session)
+        waiting, next_due = outbox.count_waiting(session), outbox.find_next_due(session)
         states = sender_state.read_states(session, env.now)
     bounces, complaints = (
         barred.get(SuppressionReason.BOUNCE, 0),
@@ -187,7 +187,7 @@ def _list(
 def _mailing(session: Session, row: Campaign) -> Mailing:
     at = row.scheduled_at if row.status == "scheduled" else row.finished_at or row.started_at
     return Mailing(
-        row.id, row.kind, row.subject, row.status, row.reason, at, outbox.totals(session, row)
+        row.id, row.kind, row.subject, row.status, row.reason, at, outbox.count_totals(session, row)
     )
 
 

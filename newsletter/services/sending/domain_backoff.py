@@ -31,7 +31,7 @@ REST_FIRST, REST_AT_MOST = timedelta(minutes=15), timedelta(hours=4)
 FRESH_SECONDS = 5.0
 
 
-class Rests:
+class DomainBackoffs:
     """What one run knows of resting domains."""
 
     def __init__(self, env: Environment) -> None:

@@ -25,19 +25,19 @@ def close(env: Environment, campaign_id: int) -> None:
     """
     with reading() as session:
         campaign = session.get_one(Campaign, campaign_id)
-        if campaign.status != "sending" or not outbox.worked_through(session, campaign):
+        if campaign.status != "sending" or not outbox.is_worked_through(session, campaign):
             return
     with transaction() as session:
         campaign = session.get_one(Campaign, campaign_id)
-        if campaign.status != "sending" or not outbox.worked_through(session, campaign):
+        if campaign.status != "sending" or not outbox.is_worked_through(session, campaign):
             return
-        totals = outbox.totals(session, campaign)
+        totals = outbox.count_totals(session, campaign)
         if (
             totals.waiting or not totals.balanced
-        ):  # who was left in doubt waits for nothing (outbox.worked_through)
+        ):  # who was left in doubt waits for nothing (outbox.is_worked_through)
             return
         if totals.failed and not (totals.sent or totals.in_doubt):
-            last = outbox.rows(session, campaign, status="failed", limit=1)[0]
+            last = outbox.list_deliveries(session, campaign, status="failed", limit=1)[0]
             campaign.status = CampaignStatus.PAUSED
             campaign.reason = f"it failed for every recipient: {last.text}"[:500]
             notifications.campaign_paused(env, session, campaign)

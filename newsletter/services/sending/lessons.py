@@ -12,15 +12,15 @@ from dataclasses import replace
 
 from newsletter.mail.smtp.classify import Cause, Verdict
 from newsletter.mail.smtp.types import Outcome, Transport
-from newsletter.outbox import Row
+from newsletter.outbox import LeasedDelivery
 from newsletter.services import sender_state
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import SenderStates
 from newsletter.services.sending import finish
-from newsletter.services.sending.domain_backoff import Rests
-from newsletter.services.sending.retry import Breaker
-from newsletter.services.sending.throttle import Pace
-from newsletter.services.sending.work_queue import Supply
+from newsletter.services.sending.domain_backoff import DomainBackoffs
+from newsletter.services.sending.retry import CircuitBreaker
+from newsletter.services.sending.throttle import Throttle
+from newsletter.services.sending.work_queue import WorkQueue
 
 SERVER_STREAK = 3
 """So many refusals in a row of a sender, or of us, let a server rest where there is another, else
@@ -31,17 +31,19 @@ the whole sender.
 class Lessons:
     """What one run learns from outcomes."""
 
-    def __init__(self, env: Environment, supply: Supply, pace: Pace, transport: Transport) -> None:
+    def __init__(
+        self, env: Environment, supply: WorkQueue, pace: Throttle, transport: Transport
+    ) -> None:
         self.env = env
         self.supply = supply
         self.pace = pace
         self.transport = transport
         self.states = SenderStates(env)
-        self.rests = Rests(env)
-        self.breakers: dict[int, Breaker] = {}
+        self.rests = DomainBackoffs(env)
+        self.breakers: dict[int, CircuitBreaker] = {}
         self.refusals: Tally[str] = Tally()
 
-    def learn(self, row: Row, verdict: Verdict, outcome: Outcome) -> None:
+    def learn(self, row: LeasedDelivery, verdict: Verdict, outcome: Outcome) -> None:
         """Learn what an outcome says beyond its own message: about the sender, the campaign, a
         domain, a server.
         """
@@ -68,7 +70,7 @@ class Lessons:
             self.states.refused(verdict, server, list_id=list_id)
 
     def _learn_of_campaign(
-        self, row: Row, campaign_id: int, verdict: Verdict, outcome: Outcome
+        self, row: LeasedDelivery, campaign_id: int, verdict: Verdict, outcome: Outcome
     ) -> None:
         if outcome.stage == "SIZE":
             self.pause(
@@ -88,9 +90,9 @@ class Lessons:
         if outcome.stage == "MAIL" and self.refusals[outcome.server] >= SERVER_STREAK:
             self.transport.rest(outcome.server, outcome.reply.text)
 
-    def breaker(self, campaign_id: int) -> Breaker:
+    def breaker(self, campaign_id: int) -> CircuitBreaker:
         """The count of a campaign's refusals in this run."""
-        return self.breakers.setdefault(campaign_id, Breaker())
+        return self.breakers.setdefault(campaign_id, CircuitBreaker())
 
     def pause(self, campaign_id: int, why: str) -> None:
         """Stop a campaign with the reason, and offer nothing more of it."""
@@ -98,6 +100,6 @@ class Lessons:
         finish.pause(self.env, campaign_id, why)
 
 
-def domain_of(row: Row) -> str:
+def domain_of(row: LeasedDelivery) -> str:
     """Where a row's recipient has her mailbox, in lower case."""
     return (row.email or "").rpartition("@")[2].lower()

@@ -5,30 +5,34 @@ headers it carries.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from email.utils import format_datetime
-from functools import lru_cache
-from urllib.parse import urlsplit
 
 from sqlalchemy import select
 
 from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
-from newsletter.html.sanitize import plain
-from newsletter.i18n import SOURCE, Text, known, say, spoken
+from newsletter.i18n import SOURCE, known, say, spoken
 from newsletter.link_purposes import LinkPurpose
-from newsletter.mail.headers import Sender, list_headers, single_headers
-from newsletter.mail.message import CompiledMessage, Draft, compile_message, slot
+from newsletter.mail.headers import Sender, single_headers
+from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
 from newsletter.mail.render import MailContent
 from newsletter.mail.smtp.types import Outgoing
-from newsletter.mail.templating.merge_fields import Filler, Personal
-from newsletter.mail.theme import Theme, theme
+from newsletter.mail.templating.merge_fields import Filler, MergeTemplates
 from newsletter.models import Campaign, Edition, MailingList
-from newsletter.outbox import Row
+from newsletter.outbox import LeasedDelivery
 from newsletter.services import resources
 from newsletter.services.audience.segments import Acquaintance, given
+from newsletter.services.mail_context import (
+    CADENCE_TEXT,
+    ListContext,
+    SubscriberContext,
+    compile_for_list,
+    format_mail_date,
+    make_list_context,
+    make_sender,
+)
 from newsletter.services.runtime import Environment
 from newsletter.tokens import return_path
 
@@ -37,103 +41,7 @@ WITH_RESOURCES = ("welcome",)
 address yet, or the mail is about one thing only.
 """
 
-CADENCE_TEXT = {
-    "instant": Text("whenever there is something new"),
-    "daily": Text("once a day, if there is something new"),
-    "weekly": Text("once a week, if there is something new"),
-    "monthly": Text("once a month, if there is something new"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ListView:
-    """What templates know of their list (`list.…`).
-
-    `language` is the mail's, `own_language` its author's.
-    """
-
-    id: int
-    slug: str
-    title: str
-    url: str
-    site_url: str
-    archive_url: str
-    from_name: str
-    from_email: str
-    reply_to: str
-    postal_address: str
-    language: str
-    own_language: str
-    color: str
-    logo_url: str
-    theme: Theme
-
-    def in_language(self, language: object) -> ListView:
-        """The list for a mail in `language`, if that is one of ours; else in the list's own."""
-        return replace(self, language=known(language) or self.own_language)
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderView:
-    """What a mail's templates may know of its reader (`subscriber.…`): values in a single mail, slots
-    in a campaign.
-    """
-
-    name: str
-    preferences_url: str
-    unsubscribe_url: str
-
-
-ANY_READER = ReaderView(slot("name"), slot("preferences_url"), slot("unsubscribe_url"))
-
-
-def view(env: Environment, mailing_list: MailingList) -> ListView:
-    """The list as templates see it."""
-    return ListView(
-        id=mailing_list.id,
-        slug=mailing_list.slug,
-        title=plain(mailing_list.title, limit=200),
-        url=env.links.mailing_list(mailing_list.slug),
-        site_url=mailing_list.site_url,
-        archive_url=env.links.archive(mailing_list.slug),
-        from_name=plain(mailing_list.from_name, limit=200),
-        from_email=mailing_list.from_email,
-        reply_to=mailing_list.reply_to,
-        postal_address=plain(mailing_list.postal_address, limit=500),
-        language=mailing_list.language,
-        own_language=mailing_list.language,
-        color=mailing_list.theme_color,
-        logo_url=mailing_list.logo_url,
-        theme=theme(mailing_list.theme_color, mailing_list.theme_font, mailing_list.theme_radius),
-    )
-
-
-def compile_for_list(
-    env: Environment, mailing_list: ListView, content: MailContent, *, stream: str
-) -> CompiledMessage:
-    """A mail to a list, to be filled in for each reader.
-
-    `stream` names the kind of mail for Feedback-ID.
-    """
-    host = urlsplit(env.settings.base_url).hostname or "localhost"
-    headers = list_headers(
-        sender_of(mailing_list),
-        content.subject,
-        title=mailing_list.title,
-        list_id=f"{mailing_list.slug}.{host}",
-        help_url=mailing_list.url,
-        archive_url=mailing_list.archive_url,
-        feedback_id=f"{mailing_list.slug}:{stream}:newsletter",
-    )
-    return compile_message(Draft(headers, content.text, content.html))
-
-
-def sender_of(mailing_list: ListView) -> Sender:
-    """Whom a list writes as."""
-    return Sender(mailing_list.from_name, mailing_list.from_email, mailing_list.reply_to)
-
-
-Steps = Callable[[int, str], tuple[MailContent, Personal | None]]
+Steps = Callable[[int, str], tuple[MailContent, MergeTemplates | None]]
 NO_VALUES: Mapping[str, str] = {}
 
 
@@ -149,7 +57,7 @@ class _Compiled:
     filler: Filler | None
 
 
-class Composer:
+class MessageBuilder:
     """Makes the messages of one run, each in its reader's language.
 
     Compiles each edition and each letter of a series once for each language; renders other single
@@ -161,12 +69,12 @@ class Composer:
         self._bounces = env.settings.bounces.address
         self._steps = steps
         self._compiled: dict[tuple[int, int, str], _Compiled] = {}
-        self._lists: dict[int, ListView] = {}
+        self._lists: dict[int, ListContext] = {}
         self._readers = Acquaintance()
         with reading() as session:
-            self._references = outbox.references(session)
+            self._references = outbox.get_references(session)
 
-    def compose(self, row: Row) -> Outgoing:
+    def compose(self, row: LeasedDelivery) -> Outgoing:
         """The message of `row`.
 
         Raises `TemplateProblem`, or `InvalidInput` for what no header can carry.
@@ -179,7 +87,7 @@ class Composer:
             row, found.sender, found.message, self._own(found, row), campaign=found.campaign
         )
 
-    def _own(self, found: _Compiled, row: Row) -> dict[str, str]:
+    def _own(self, found: _Compiled, row: LeasedDelivery) -> dict[str, str]:
         """The values of a letter's own slots."""
         return found.filler(given(self.env, self._readers.of(row))) if found.filler else {}
 
@@ -206,17 +114,17 @@ class Composer:
             own = (campaign_id, cursor, edition.language)
             if own in self._compiled:
                 return self._compiled.setdefault(key, self._compiled[own])
-            shown = view(self.env, mailing_list)
+            shown = make_list_context(self.env, mailing_list)
             content = MailContent(edition.subject, edition.text, edition.html)
             kind, handle, kept = campaign.kind, campaign.handle, edition.fields
         compiled = compile_for_list(self.env, shown, content, stream=kind)
-        filler = Filler(Personal.of_json(kept)) if kept else None
+        filler = Filler(MergeTemplates.of_json(kept)) if kept else None
         self._compiled[key] = self._compiled[own] = _Compiled(
-            compiled, sender_of(shown), handle, filler
+            compiled, make_sender(shown), handle, filler
         )
         return self._compiled[key]
 
-    def _step(self, row: Row) -> Outgoing:
+    def _step(self, row: LeasedDelivery) -> Outgoing:
         """A letter of a list's series."""
         context = row.context or {}
         shown = self._list(row.list_id or 0)
@@ -225,12 +133,12 @@ class Composer:
             content, personal = self._steps(key[1], key[2])
             compiled = compile_for_list(self.env, shown, content, stream="series")
             self._compiled[key] = _Compiled(
-                compiled, sender_of(shown), "", Filler(personal) if personal else None
+                compiled, make_sender(shown), "", Filler(personal) if personal else None
             )
         found = self._compiled[key]
         return self._outgoing(row, found.sender, found.message, self._own(found, row))
 
-    def _single(self, row: Row) -> Outgoing:
+    def _single(self, row: LeasedDelivery) -> Outgoing:
         if row.mail == "notice":
             return self._notice(row)
         if row.mail == "series":
@@ -242,7 +150,7 @@ class Composer:
             self.env.links,
         )
         shown = self._list(row.list_id or 0).in_language(context.get("language") or row.language)
-        reader = ReaderView(
+        reader = SubscriberContext(
             name=row.name or "",
             preferences_url=links.account(handle, now)
             if row.mail == "link"
@@ -262,14 +170,16 @@ class Composer:
             }
             | ({"resource": self._linker(handle)} if row.mail in WITH_RESOURCES else {}),
         )
-        draft = Draft(single_headers(sender_of(shown), content.subject), content.text, content.html)
+        draft = MessageDraft(
+            single_headers(make_sender(shown), content.subject), content.text, content.html
+        )
         if row.mail == "welcome":
             compiled = compile_for_list(self.env, shown, content, stream="welcome")
         else:
             compiled = compile_message(draft)
-        return self._outgoing(row, sender_of(shown), compiled)
+        return self._outgoing(row, make_sender(shown), compiled)
 
-    def _action(self, row: Row, handle: str, now: datetime) -> str:
+    def _action(self, row: LeasedDelivery, handle: str, now: datetime) -> str:
         """What the one button of a mail opens, where that is a link of its kind's own."""
         context = row.context or {}
         match row.mail:
@@ -292,7 +202,7 @@ class Composer:
             resources.names(), lambda name: self.env.links.resource_of(handle, name, now)
         )
 
-    def _notice(self, row: Row) -> Outgoing:
+    def _notice(self, row: LeasedDelivery) -> Outgoing:
         """A mail to the list's author, who need not be a reader of it.
 
         It speaks English, as commands do.
@@ -301,24 +211,28 @@ class Composer:
         shown = self._list(int(context["list_id"])).in_language(SOURCE)
         content = self.env.renderer.render(row.mail, {"list": shown, "notice": context})
         compiled = compile_message(
-            Draft(single_headers(sender_of(shown), content.subject), content.text, content.html)
+            MessageDraft(
+                single_headers(make_sender(shown), content.subject), content.text, content.html
+            )
         )
-        sender, to = sender_of(shown), str(context["to"])
-        values = {"name": "", "email": to, "date": mail_date(self.env.now)}
+        sender, to = make_sender(shown), str(context["to"])
+        values = {"name": "", "email": to, "date": format_mail_date(self.env.now)}
         data = compiled.build(
             {**values, "message_id": self._references.message_id(row.id, sender.domain)}
         )
         return Outgoing(row.id, sender.email, to, data)
 
-    def _list(self, list_id: int) -> ListView:
+    def _list(self, list_id: int) -> ListContext:
         if list_id not in self._lists:
             with reading() as session:
-                self._lists[list_id] = view(self.env, session.get_one(MailingList, list_id))
+                self._lists[list_id] = make_list_context(
+                    self.env, session.get_one(MailingList, list_id)
+                )
         return self._lists[list_id]
 
     def _outgoing(
         self,
-        row: Row,
+        row: LeasedDelivery,
         sender: Sender,
         compiled: CompiledMessage,
         own: Mapping[str, str] = NO_VALUES,
@@ -334,7 +248,7 @@ class Composer:
         values = {
             "name": row.name or "" if shown else "",
             "email": email,
-            "date": mail_date(now),
+            "date": format_mail_date(now),
             "message_id": f"{reference}@{sender.domain}",
             "unsubscribe_url": self.env.links.unsubscribe(handle, now),
             "preferences_url": self.env.links.preferences(handle, now),
@@ -344,13 +258,3 @@ class Composer:
             values["stay_url"] = self.env.links.stay(handle, campaign, now)
         envelope = return_path(self._bounces, reference) if self._bounces else sender.email
         return Outgoing(row.id, envelope, email, compiled.build(values), reference)
-
-
-def mail_date(now: datetime) -> str:
-    """RFC 5322 §3.3, in UTC."""
-    return _date_of_second(now.replace(microsecond=0))
-
-
-@lru_cache(maxsize=2)
-def _date_of_second(second: datetime) -> str:
-    return format_datetime(second)

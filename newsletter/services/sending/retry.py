@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from newsletter.mail.smtp.classify import Cause, Verdict
 from newsletter.mail.smtp.types import Outcome
-from newsletter.outbox import Mark, Row
+from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.schedule import next_try
 
 STREAK = 5
@@ -32,14 +32,14 @@ ONCE_A_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a refused message is tried again: after `waits`, until `total` is over."""
 
     waits: tuple[timedelta, ...]
     total: timedelta
 
 
-def why_not(row: Row) -> str | None:
+def why_not(row: LeasedDelivery) -> str | None:
     """Why a delivery must not go out now, as its reader stands this moment; None where it may."""
     if row.mail == "notice":
         return None
@@ -56,12 +56,14 @@ def why_not(row: Row) -> str | None:
     return None
 
 
-def later(row: Row, due_at: datetime, why: str) -> Mark:
+def later(row: LeasedDelivery, due_at: datetime, why: str) -> DeliveryUpdate:
     """What to write down of a row that is not offered yet; that costs it no attempt."""
-    return Mark(row.id, "in_doubt" if row.doubts else "queued", None, why, due_at=due_at)
+    return DeliveryUpdate(row.id, "in_doubt" if row.doubts else "queued", None, why, due_at=due_at)
 
 
-def not_composed(row: Row, why: str, *, now: datetime, patience: Patience, jitter: float) -> Mark:
+def not_composed(
+    row: LeasedDelivery, why: str, *, now: datetime, patience: RetryPolicy, jitter: float
+) -> DeliveryUpdate:
     """Postpone a message that could not be made for a reason that nobody foresaw.
 
     It is tried again as a refusal for now would be, because an upgrade may mend it.
@@ -70,7 +72,9 @@ def not_composed(row: Row, why: str, *, now: datetime, patience: Patience, jitte
     return _until(row, later(row, due_at, why)._replace(attempts=1), patience)
 
 
-def lost(row: Row, why: str, *, now: datetime, patience: Patience, jitter: float) -> Mark:
+def lost(
+    row: LeasedDelivery, why: str, *, now: datetime, patience: RetryPolicy, jitter: float
+) -> DeliveryUpdate:
     """Write down a message whose reply to the final dot was lost (RFC 5321 section 4.5.4.1).
 
     It is offered again after `patience.waits`. After `LOST_REPLIES` of them, or once patience is
@@ -81,26 +85,30 @@ def lost(row: Row, why: str, *, now: datetime, patience: Patience, jitter: float
     again: datetime | None = due_at
     if times >= LOST_REPLIES or due_at > row.created_at + patience.total:
         again = None
-    return Mark(row.id, "in_doubt", None, why, doubts=1, due_at=again, lost_replies=1)
+    return DeliveryUpdate(row.id, "in_doubt", None, why, doubts=1, due_at=again, lost_replies=1)
 
 
-def too_large(row: Row, why: str, *, due_at: datetime) -> Mark:
+def too_large(row: LeasedDelivery, why: str, *, due_at: datetime) -> DeliveryUpdate:
     """Write down a message that is larger than its server takes, and was therefore not offered.
 
     A campaign pauses for it and nobody of it fails; a mail of its own can only fail.
     """
-    return Mark(row.id, "failed", None, why) if row.campaign_id is None else later(row, due_at, why)
+    return (
+        DeliveryUpdate(row.id, "failed", None, why)
+        if row.campaign_id is None
+        else later(row, due_at, why)
+    )
 
 
 def mark(
-    row: Row,
+    row: LeasedDelivery,
     outcome: Outcome,
     verdict: Verdict,
     *,
     now: datetime,
-    patience: Patience,
+    patience: RetryPolicy,
     jitter: float,
-) -> Mark:
+) -> DeliveryUpdate:
     """What to write down of `row` after its outcome was judged."""
     return _mark(row, outcome, verdict, now, patience, jitter)._replace(
         offered=outcome.stage != "CONNECT"
@@ -108,31 +116,38 @@ def mark(
 
 
 def _mark(
-    row: Row, outcome: Outcome, verdict: Verdict, now: datetime, patience: Patience, jitter: float
-) -> Mark:
+    row: LeasedDelivery,
+    outcome: Outcome,
+    verdict: Verdict,
+    now: datetime,
+    patience: RetryPolicy,
+    jitter: float,
+) -> DeliveryUpdate:
     code, text = outcome.reply.code or None, verdict.why or outcome.reply.text
     match verdict.kind:
         case "sent":
-            return Mark(row.id, "sent", code, outcome.reply.text)
+            return DeliveryUpdate(row.id, "sent", code, outcome.reply.text)
         case "again":
             again = later(row, now, text)
             return again if outcome.stage == "CONNECT" else _until(row, again, patience)
         case "in_doubt":
             return lost(row, text, now=now, patience=patience, jitter=jitter)
         case "recipient":
-            return Mark(row.id, "failed", code, outcome.reply.text, attempts=1)
+            return DeliveryUpdate(row.id, "failed", code, outcome.reply.text, attempts=1)
         case "content" if row.attempts or row.campaign_id is None:
-            return Mark(row.id, "failed", code, outcome.reply.text, attempts=1)
+            return DeliveryUpdate(row.id, "failed", code, outcome.reply.text, attempts=1)
         case (
             "content"
         ):  # the server may say so to everybody; then the campaign pauses before the second try
             due_at = next_try(now, attempts=OUR_FAULT, waits=patience.waits, jitter=jitter)
             return _until(
-                row, Mark(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at), patience
+                row,
+                DeliveryUpdate(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at),
+                patience,
             )
         case "us":  # nobody is to blame but us, however long that lasts: patience is not asked
             due_at = now + _our_wait(row, verdict, now, patience, jitter)
-            return Mark(
+            return DeliveryUpdate(
                 row.id,
                 "in_doubt" if row.doubts else "queued",
                 code,
@@ -142,12 +157,14 @@ def _mark(
         case "temporary" | "unknown":
             due_at = next_try(now, attempts=row.attempts + 1, waits=patience.waits, jitter=jitter)
             return _until(
-                row, Mark(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at), patience
+                row,
+                DeliveryUpdate(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at),
+                patience,
             )
 
 
 def _our_wait(
-    row: Row, verdict: Verdict, now: datetime, patience: Patience, jitter: float
+    row: LeasedDelivery, verdict: Verdict, now: datetime, patience: RetryPolicy, jitter: float
 ) -> timedelta:
     """How long a message waits that was refused for our sake: seconds where we were only too fast."""
     if verdict.cause in (Cause.PACE, Cause.CONNECTIONS):
@@ -157,19 +174,19 @@ def _our_wait(
     return next_try(now, attempts=OUR_FAULT, waits=patience.waits, jitter=jitter) - now
 
 
-def _until(row: Row, again: Mark, patience: Patience) -> Mark:
+def _until(row: LeasedDelivery, again: DeliveryUpdate, patience: RetryPolicy) -> DeliveryUpdate:
     """`again`, unless patience would be over by then: then it failed, or stays in doubt if it may
     have been taken.
     """
     if again.due_at is not None and again.due_at <= row.created_at + patience.total:
         return again
     if row.doubts:
-        return Mark(row.id, "in_doubt", again.code, again.text, attempts=again.attempts)
-    return Mark(row.id, "failed", again.code, again.text, attempts=again.attempts)
+        return DeliveryUpdate(row.id, "in_doubt", again.code, again.text, attempts=again.attempts)
+    return DeliveryUpdate(row.id, "failed", again.code, again.text, attempts=again.attempts)
 
 
 @dataclass(slots=True)
-class Breaker:
+class CircuitBreaker:
     """Trips when a campaign is refused for everyone: `STREAK` refusals in a row that no recipient
     is to blame for, or a fifth of the first 200 addresses dead.
     """

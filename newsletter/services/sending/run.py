@@ -19,16 +19,16 @@ from functools import partial
 from newsletter.errors import DatabaseError, NewsletterError, TransportError, place_of
 from newsletter.mail.smtp.classify import Cause, Verdict, judge
 from newsletter.mail.smtp.types import Outcome, Outgoing, Transport
-from newsletter.outbox import Mark, Row
+from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.services import installation, sender_state
 from newsletter.services.letters import series
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import finish, retry
 from newsletter.services.sending.lessons import Lessons, domain_of
-from newsletter.services.sending.message_builder import Composer
-from newsletter.services.sending.retry import Patience
-from newsletter.services.sending.throttle import Pace
-from newsletter.services.sending.work_queue import Line, Supply
+from newsletter.services.sending.message_builder import MessageBuilder
+from newsletter.services.sending.retry import RetryPolicy
+from newsletter.services.sending.throttle import Throttle
+from newsletter.services.sending.work_queue import WorkLine, WorkQueue
 from newsletter.services.signup import flood_control
 
 log = logging.getLogger("newsletter.sending")
@@ -48,7 +48,7 @@ MARKS_AT_MOST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class SendResult:
     """What a run has done so far.
 
     `deferred` were refused for now; `problem` says why the run ended early.
@@ -61,7 +61,7 @@ class Sent:
     problem: str = ""
 
 
-Progress = Callable[[Sent], None]
+Progress = Callable[[SendResult], None]
 Stop = Callable[[], bool]
 
 
@@ -70,7 +70,7 @@ def never() -> bool:
     return False
 
 
-def unwatched(sent: Sent) -> None:
+def unwatched(sent: SendResult) -> None:
     """The `progress` of a run that nobody watches."""
 
 
@@ -81,7 +81,7 @@ def send_due(
     progress: Progress = unwatched,
     stop: Stop = never,
     transport: Transport | None = None,
-) -> Sent:
+) -> SendResult:
     """Send all that is due now: single mails first, then campaigns (one of them only, if
     `campaign_id` is given).
 
@@ -90,14 +90,14 @@ def send_due(
     recorded: nothing more is sent then. Sends nothing while mail is held after a restore.
     """
     if hold := installation.find_hold():
-        return Sent(
+        return SendResult(
             problem=f"nothing is mailed: {hold.because}; `{installation.RELEASE}` lets mail leave"
         )
     _open_gate(env)
-    pace = Pace(env)
+    pace = Throttle(env)
     run = Run(
         env,
-        Supply(env, campaign_id=campaign_id, bulk=pace.wait() < PACE_PATIENCE),
+        WorkQueue(env, campaign_id=campaign_id, bulk=pace.wait() < PACE_PATIENCE),
         pace,
         progress,
         stop,
@@ -119,21 +119,21 @@ class Run:
     """One run of sending."""
 
     def __init__(
-        self, env: Environment, supply: Supply, pace: Pace, progress: Progress, stop: Stop
+        self, env: Environment, supply: WorkQueue, pace: Throttle, progress: Progress, stop: Stop
     ) -> None:
         self.env = env
         self.supply = supply
         self.pace = pace
         self.progress = progress
         self.stop = stop
-        self.composer = Composer(env, partial(series.content, env))
-        self.patience = Patience(env.settings.smtp.retry_after, env.settings.smtp.patience)
+        self.composer = MessageBuilder(env, partial(series.content, env))
+        self.patience = RetryPolicy(env.settings.smtp.retry_after, env.settings.smtp.patience)
         self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
         self.unheard = 0
         self.unwritten = 0
         self.problem = ""
 
-    def __call__(self, transport: Transport) -> Sent:
+    def __call__(self, transport: Transport) -> SendResult:
         """Send until nothing is left to send."""
         self.transport = transport
         self.lessons = Lessons(self.env, self.supply, self.pace, transport)
@@ -141,7 +141,7 @@ class Run:
         with closing(self.supply.ledger):
             return self._run()
 
-    def _run(self) -> Sent:
+    def _run(self) -> SendResult:
         self.supply.recover()
         try:
             self._exchange()
@@ -207,9 +207,9 @@ class Run:
             line.flying.clear()
 
     @property
-    def so_far(self) -> Sent:
+    def so_far(self) -> SendResult:
         """The run in numbers."""
-        return Sent(problem=self.problem, **self.counts)
+        return SendResult(problem=self.problem, **self.counts)
 
     def pull(self) -> Outgoing | float | None:
         """The transport's question: the next message, or seconds to wait, or None: that is all."""
@@ -222,7 +222,7 @@ class Run:
                 return found
             line, row = found
             if why := retry.why_not(row):
-                self._note(line, Mark(row.id, "cancelled", None, why))
+                self._note(line, DeliveryUpdate(row.id, "cancelled", None, why))
             elif not self._put_off(line, row):
                 turn = self.pace.take(single=line.campaign_id is None, domain=domain_of(row))
                 if turn.later:
@@ -234,7 +234,7 @@ class Run:
                     return outgoing
         return None
 
-    def _put_off(self, line: Line, row: Row) -> bool:
+    def _put_off(self, line: WorkLine, row: LeasedDelivery) -> bool:
         """Tell whether a campaign's message waits because its recipient's domain rests."""
         until = self.lessons.rests.until(domain_of(row)) if line.campaign_id is not None else None
         if until is not None:
@@ -242,7 +242,7 @@ class Run:
             self._note(line, retry.later(row, until, "its domain refuses us for now"))
         return until is not None
 
-    def _paced(self, line: Line, row: Row, wait: float) -> float:
+    def _paced(self, line: WorkLine, row: LeasedDelivery, wait: float) -> float:
         """Take a row back until there is room for it.
 
         Seconds to wait, one at most: single mails are looked for meanwhile. Where the wait is long,
@@ -263,7 +263,7 @@ class Run:
                 sender_state.CEILING, why, until=self.env.now + timedelta(seconds=wait)
             )
 
-    def _offer(self, line: Line, row: Row) -> Outgoing | None:
+    def _offer(self, line: WorkLine, row: LeasedDelivery) -> Outgoing | None:
         """The message of a row, once it is noted that it may be offered; None where it cannot go."""
         if not self.supply.allow(line, row):
             return None
@@ -279,7 +279,7 @@ class Run:
         line.flying[row.id] = row
         return outgoing
 
-    def _not_composed(self, line: Line, row: Row, error: Exception) -> None:
+    def _not_composed(self, line: WorkLine, row: LeasedDelivery, error: Exception) -> None:
         """Put off, or fail, a row whose message cannot be made, and say so; no other row is
         touched.
 
@@ -287,7 +287,7 @@ class Run:
         our own error.
         """
         if isinstance(error, NewsletterError):
-            why, mark = str(error), Mark(row.id, "failed", None, str(error))
+            why, mark = str(error), DeliveryUpdate(row.id, "failed", None, str(error))
             said = type(error).__name__  # its text may name a subscriber
         else:
             why = said = f"Internal error: {place_of(error)}"
@@ -303,7 +303,7 @@ class Run:
         ):
             self.lessons.pause(row.campaign_id, reason)
 
-    def _note(self, line: Line, mark: Mark) -> None:
+    def _note(self, line: WorkLine, mark: DeliveryUpdate) -> None:
         line.marks.append(mark)
         kind = "deferred" if mark.due_at else mark.status
         self.counts[kind] += 1
@@ -330,7 +330,7 @@ class Run:
             self.lessons.learn(row, verdict, outcome)
         self.progress(self.so_far)
 
-    def _judged(self, outcome: Outcome) -> tuple[Row, Verdict]:
+    def _judged(self, outcome: Outcome) -> tuple[LeasedDelivery, Verdict]:
         """Judge one outcome, and note what is to be written down of it."""
         now = self.env.now
         line = next(line for line in self.supply.lines if outcome.id in line.flying)

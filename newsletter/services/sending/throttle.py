@@ -85,7 +85,7 @@ class Turn(NamedTuple):
 AT_ONCE = Turn()
 
 
-class Pace:
+class Throttle:
     """Asked before each message of a campaign; told of every other."""
 
     def __init__(self, env: Environment) -> None:

@@ -8,8 +8,12 @@ from newsletter.db.session import reading
 from newsletter.mail.render import MailContent
 from newsletter.mail.smtp.types import Outcome, Outgoing
 from newsletter.models import MailingList
+from newsletter.services.mail_context import (
+    compile_for_list,
+    format_mail_date,
+    make_list_context,
+)
 from newsletter.services.runtime import Environment
-from newsletter.services.sending.message_builder import compile_for_list, mail_date, view
 from newsletter.tokens import random_message_id
 
 
@@ -18,13 +22,13 @@ def example(env: Environment, slug: str, content: MailContent, *, to: str) -> tu
     to the list.
     """
     with reading() as session:
-        shown = view(
+        shown = make_list_context(
             env, session.scalars(select(MailingList).where(MailingList.slug == slug)).one()
         )
     values = {
         "name": "",
         "email": to,
-        "date": mail_date(env.now),
+        "date": format_mail_date(env.now),
         "message_id": random_message_id(shown.from_email.rpartition("@")[2]),
         "unsubscribe_url": shown.url,
         "preferences_url": shown.url,

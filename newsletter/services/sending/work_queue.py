@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import LeaseLost
-from newsletter.outbox import Held, Mark, Row
+from newsletter.outbox import DeliveryUpdate, LeasedBatch, LeasedDelivery
 from newsletter.services import workers
 from newsletter.services.runtime import Environment
 
@@ -32,20 +32,20 @@ make room for.
 
 
 @dataclass(slots=True)
-class Line:
+class WorkLine:
     """A lease being worked through: `rows` read and not yet offered, `flying` offered and without
     an outcome, `marks` not yet written down. A line that is `alone` holds one message that was in
     flight at a crash before: nothing else is in flight while it is.
     """
 
-    held: Held
+    held: LeasedBatch
     campaign_id: int | None
     alone: bool
     after_id: int
     through_id: int
-    rows: deque[Row] = field(default_factory=deque)
-    flying: dict[int, Row] = field(default_factory=dict)
-    marks: list[Mark] = field(default_factory=list)
+    rows: deque[LeasedDelivery] = field(default_factory=deque)
+    flying: dict[int, LeasedDelivery] = field(default_factory=dict)
+    marks: list[DeliveryUpdate] = field(default_factory=list)
     read_at: float = float("-inf")
     renewed_at: float = field(default_factory=time.monotonic)
     ended: bool = False
@@ -62,7 +62,7 @@ class Line:
         return self.ended and not (self.rows or self.flying or self.marks)
 
 
-class Supply:
+class WorkQueue:
     """The rows of one run, in the order they are to go; of one campaign only, if `campaign_id` is
     given.
     """
@@ -74,7 +74,7 @@ class Supply:
         self.worker = workers.identity()
         self.ledger = outbox.Ledger()
         self.ahead = AHEAD * env.settings.smtp.connections
-        self.lines: list[Line] = []
+        self.lines: list[WorkLine] = []
         self.lost = False
         self.campaigns: set[int] = set()
         self._looked_at = float("-inf")
@@ -93,7 +93,7 @@ class Supply:
                 session, now=self.env.now, alive=workers.alive, forgetful=forgetful
             )
 
-    def next(self) -> tuple[Line, Row] | float | None:
+    def next(self) -> tuple[WorkLine, LeasedDelivery] | float | None:
         """The row to offer next and its line; seconds to wait first; or None where nothing is due."""
         if any(line.alone and line.flying for line in self.lines):
             return ALONE_WAIT
@@ -111,13 +111,13 @@ class Supply:
         line.after_id = row.id
         return line, row
 
-    def _begun(self, *, single: bool) -> Line | None:
+    def _begun(self, *, single: bool) -> WorkLine | None:
         for line in self.lines:
             if (line.campaign_id is None) == single and self._filled(line):
                 return line
         return None
 
-    def _filled(self, line: Line) -> bool:
+    def _filled(self, line: WorkLine) -> bool:
         """Tell whether `line` has a row to offer; reads on, or reads again what has grown old.
 
         A campaign that was paused or cancelled meanwhile has none.
@@ -132,7 +132,7 @@ class Supply:
         line.ended = not line.rows
         return bool(line.rows)
 
-    def _new_singles(self) -> Line | None:
+    def _new_singles(self) -> WorkLine | None:
         if time.monotonic() - self._looked_at < FRESH_SECONDS:
             return None
         self._looked_at = time.monotonic()
@@ -141,7 +141,7 @@ class Supply:
             self._looked_at = float("-inf")
         return found
 
-    def put_back(self, line: Line, row: Row) -> None:
+    def put_back(self, line: WorkLine, row: LeasedDelivery) -> None:
         """Take back a row that was not offered after all."""
         line.rows.appendleft(row)
         line.after_id = row.id - 1
@@ -154,11 +154,11 @@ class Supply:
                 line.rows.clear()
                 line.ended = True
 
-    def _new_bulk(self) -> Line | None:
+    def _new_bulk(self) -> WorkLine | None:
         if not self.bulk:
             return None
         with reading() as session:
-            due = outbox.due_campaigns(session, now=self.env.now)
+            due = outbox.find_due_campaigns(session, now=self.env.now)
         for campaign_id in due:
             if self.only in (None, campaign_id):
                 self.campaigns.add(campaign_id)
@@ -171,7 +171,7 @@ class Supply:
                     return line
         return None
 
-    def _due(self, campaign_id: int | None, *, alone: bool) -> Line | None:
+    def _due(self, campaign_id: int | None, *, alone: bool) -> WorkLine | None:
         with transaction() as session:
             held = outbox.lease_due(
                 session,
@@ -184,23 +184,25 @@ class Supply:
             )
         return self._line(held, campaign_id, alone=alone)
 
-    def _slice(self, campaign_id: int) -> Line | None:
+    def _slice(self, campaign_id: int) -> WorkLine | None:
         with transaction() as session:
             held = outbox.lease_slice(
                 session, campaign_id, worker=self.worker, seconds=LEASE_SECONDS
             )
         return self._line(held, campaign_id, alone=False)
 
-    def _line(self, held: Held | None, campaign_id: int | None, *, alone: bool) -> Line | None:
+    def _line(
+        self, held: LeasedBatch | None, campaign_id: int | None, *, alone: bool
+    ) -> WorkLine | None:
         if held is None:
             return None
-        line = Line(
+        line = WorkLine(
             held, campaign_id, alone, after_id=held.first_id - 1, through_id=held.through_id
         )
         self.lines.append(line)
         return line if self._filled(line) else None
 
-    def allow(self, line: Line, row: Row) -> bool:
+    def allow(self, line: WorkLine, row: LeasedDelivery) -> bool:
         """Note that `row` may be offered, before it is.
 
         False where another worker has taken the lease over.
@@ -245,7 +247,7 @@ class Supply:
                     outbox.release(session, line.held, now=self.env.now)
         self.lines = [line for line in self.lines if not line.done]
 
-    def _renew(self, line: Line) -> None:
+    def _renew(self, line: WorkLine) -> None:
         """Keep a lease while a server takes its time."""
         try:
             self.ledger.advance(line.held, through_id=line.through_id, seconds=LEASE_SECONDS)
@@ -253,7 +255,7 @@ class Supply:
         except LeaseLost:
             self._drop(line)
 
-    def _drop(self, line: Line) -> None:
+    def _drop(self, line: WorkLine) -> None:
         self.lost = True
         line.lost = line.ended = True
         line.rows.clear()

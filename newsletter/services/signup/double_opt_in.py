@@ -332,7 +332,7 @@ def _queue(
         context=context,
         held=mail == "confirm",
     )
-    return queued, outbox.references(session).message_id(queued, sender.rpartition("@")[2])
+    return queued, outbox.get_references(session).message_id(queued, sender.rpartition("@")[2])
 
 
 # ── the owner's word

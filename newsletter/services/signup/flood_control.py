@@ -24,7 +24,7 @@ from newsletter.addresses import GMAIL
 from newsletter.db.session import reading, transaction
 from newsletter.models import MailingList
 from newsletter.outbox import held
-from newsletter.outbox.held import Waiting
+from newsletter.outbox.held import HeldMail
 from newsletter.services import counters, notifications
 from newsletter.services.lists.lists import find
 from newsletter.services.runtime import Environment
@@ -90,8 +90,8 @@ def room(*, mailed: int, confirmed: int, free: int) -> int:
 
 
 def choose(
-    waiting: Iterable[Waiting], used: Usage, *, confirmed: int, free: int
-) -> list[tuple[Waiting, str]]:
+    waiting: Iterable[HeldMail], used: Usage, *, confirmed: int, free: int
+) -> list[tuple[HeldMail, str]]:
     """Choose what may go now: first the proven, then whoever's network, then whoever's domain had
     least, then the oldest. Returns each with the allowance it uses: ``all``, ``proven`` or ``new``.
     Counts it in `used`. Pure.
@@ -110,11 +110,11 @@ def choose(
     return chosen
 
 
-def _rank(each: Waiting, used: Usage) -> tuple[bool, int, int]:
+def _rank(each: HeldMail, used: Usage) -> tuple[bool, int, int]:
     return not each.proven, used.networks[each.network], used.domains[_domain(each)]
 
 
-def _allowance(each: Waiting, used: Usage, *, confirmed: int, free: int) -> str:
+def _allowance(each: HeldMail, used: Usage, *, confirmed: int, free: int) -> str:
     if room(mailed=used.total, confirmed=confirmed, free=free):
         return "all"
     kept, from_network = free // 2, used.networks[each.network]
@@ -125,7 +125,7 @@ def _allowance(each: Waiting, used: Usage, *, confirmed: int, free: int) -> str:
     return "new" if used.newcomers < kept and from_network < NEWCOMER else ""
 
 
-def _use(each: Waiting, used: Usage, allowance: str) -> None:
+def _use(each: HeldMail, used: Usage, allowance: str) -> None:
     used.total += 1
     used.newcomers += allowance == "new"
     used.proven += allowance == "proven"
@@ -133,7 +133,7 @@ def _use(each: Waiting, used: Usage, allowance: str) -> None:
     used.domains[_domain(each)] += 1
 
 
-def _domain(each: Waiting) -> str:
+def _domain(each: HeldMail) -> str:
     domain = each.domain or ""
     return GMAIL[0] if domain in GMAIL else domain
 
@@ -155,21 +155,21 @@ def open_gate(env: Environment) -> Passed:
     return done
 
 
-def _held(session: Session) -> list[Waiting]:
-    found: list[Waiting] = []
+def _held(session: Session) -> list[HeldMail]:
+    found: list[HeldMail] = []
     while len(found) < HELD_AT_MOST:
-        page = held.held(session, after_id=found[-1].id if found else 0, limit=AT_ONCE)
+        page = held.list_held(session, after_id=found[-1].id if found else 0, limit=AT_ONCE)
         found += page
         if len(page) < AT_ONCE:
             break
     return found
 
 
-def _pass(env: Environment, waiting: Sequence[Waiting], done: Passed) -> None:
+def _pass(env: Environment, waiting: Sequence[HeldMail], done: Passed) -> None:
     refused = _refused(waiting, env.domains({each.domain for each in waiting if each.domain}))
     out = {id_ for ids in refused.values() for id_ in ids}
     ids = [each.id for each in waiting if each.id not in out]
-    chosen: list[tuple[Waiting, str]] = []
+    chosen: list[tuple[HeldMail, str]] = []
     with reading() as session:
         still = _still_held(session, ids)
         rest = [each for each in waiting if each.id in still]
@@ -195,13 +195,13 @@ def _pass(env: Environment, waiting: Sequence[Waiting], done: Passed) -> None:
 
 
 def _choose(
-    env: Environment, session: Session, waiting: Sequence[Waiting]
-) -> list[tuple[Waiting, str]]:
+    env: Environment, session: Session, waiting: Sequence[HeldMail]
+) -> list[tuple[HeldMail, str]]:
     used, confirmed = _usage(env, session, waiting)
     return choose(waiting, used, confirmed=confirmed, free=env.settings.signup.free_confirmations)
 
 
-def _refused(found: Sequence[Waiting], refusing: dict[str, str]) -> dict[str, list[int]]:
+def _refused(found: Sequence[HeldMail], refusing: dict[str, str]) -> dict[str, list[int]]:
     """Those that must not go, by reason."""
     refused: dict[str, list[int]] = {}
     for each in found:
@@ -222,10 +222,10 @@ def _lock(env: Environment, session: Session) -> None:
 
 def _still_held(session: Session, ids: list[int]) -> set[int]:
     """Those that no other worker let go meanwhile."""
-    return {id_ for part in _parts(ids) for id_ in held.still_held(session, part)}
+    return {id_ for part in _parts(ids) for id_ in held.find_still_held(session, part)}
 
 
-def _usage(env: Environment, session: Session, waiting: Sequence[Waiting]) -> tuple[Usage, int]:
+def _usage(env: Environment, session: Session, waiting: Sequence[HeldMail]) -> tuple[Usage, int]:
     """What went in the window, as far as `waiting` needs it; and how many were confirmed."""
     since = int((env.now - WINDOW).timestamp())
     networks = {f"mailed/net/{each.network}": each.network for each in waiting}
@@ -241,7 +241,7 @@ def _usage(env: Environment, session: Session, waiting: Sequence[Waiting]) -> tu
     return used, counts["confirmed/all"]
 
 
-def _count(env: Environment, session: Session, chosen: Sequence[tuple[Waiting, str]]) -> None:
+def _count(env: Environment, session: Session, chosen: Sequence[tuple[HeldMail, str]]) -> None:
     counts: Counter[str] = Counter()
     for each, allowance in chosen:
         counts[f"mailed/net/{each.network}"] += 1
@@ -280,7 +280,7 @@ class Selection:
     domains: tuple[str, ...] = ()
     proven: bool = False
 
-    def holds(self, each: Waiting) -> bool:
+    def holds(self, each: HeldMail) -> bool:
         """Tell whether a held mail is meant.
 
         Pure.
@@ -317,7 +317,8 @@ def standing(env: Environment, slug: str) -> Standing:
         used, confirmed = _usage(env, session, ())
         free = env.settings.signup.free_confirmations
         return Standing(
-            held.held_of(session, found.id), room(mailed=used.total, confirmed=confirmed, free=free)
+            held.count_held(session, found.id),
+            room(mailed=used.total, confirmed=confirmed, free=free),
         )
 
 
@@ -353,6 +354,6 @@ def drop(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
         return sum(held.drop(session, part, why, now=env.now) for part in _parts(ids))
 
 
-def _waiting(session: Session, slug: str, selection: Selection) -> list[Waiting]:
+def _waiting(session: Session, slug: str, selection: Selection) -> list[HeldMail]:
     list_id = find(session, slug).id
     return [each for each in _held(session) if each.list_id == list_id and selection.holds(each)]

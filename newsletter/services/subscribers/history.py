@@ -73,7 +73,7 @@ def _events(env: Environment, session: Session, subscription: Subscription) -> I
     subjects = {
         row.id: row.subject for row in session.execute(select(Campaign.id, Campaign.subject))
     }
-    for row in outbox.history(session, subscription.id):
+    for row in outbox.list_history(session, subscription.id):
         at = row.finished_at or row.due_at or env.now
         yield Told(
             at,

@@ -75,7 +75,7 @@ def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
         .where(ConsentEvent.subscription_id == subscription.id)
         .order_by(ConsentEvent.id)
     )
-    mails = outbox.history(session, subscription.id)
+    mails = outbox.list_history(session, subscription.id)
     return {
         "list": subscription.mailing_list.slug,
         "title": subscription.mailing_list.title,

@@ -21,15 +21,14 @@ from newsletter.errors import LinkInvalid, LinkSpent, NotFound, Refused
 from newsletter.html.sanitize import lines
 from newsletter.i18n import LANGUAGES, spoken
 from newsletter.link_purposes import LinkPurpose
-from newsletter.mail.message import slot
+from newsletter.mail.message import make_slot
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, ConsentEvent, Edition, Subscriber, Subscription, Suppression
-from newsletter.outbox import answers
 from newsletter.services.consent import Evidence, default_wording, note_consent
 from newsletter.services.link_holders import find_subscription
+from newsletter.services.mail_context import ANY_SUBSCRIBER, make_list_context
 from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
-from newsletter.services.sending.message_builder import ANY_READER, view
 from newsletter.services.subscribers.subscriptions import Standing, standing
 from newsletter.vocabulary import SubscriptionStatus
 
@@ -76,10 +75,10 @@ def prepare(
         mailing_list = find_list(session, slug)
         readers = _readers(mailing_list.id, env.now, unproven=unproven).subquery()
         count = session.scalar(select(func.count()).select_from(readers)) or 0
-        shown = view(env, mailing_list)
+        shown = make_list_context(env, mailing_list)
     said = {
-        "subscriber": ANY_READER,
-        "stay_url": slot("stay_url"),
+        "subscriber": ANY_SUBSCRIBER,
+        "stay_url": make_slot("stay_url"),
         "days": days,
         "note": lines(note, limit=2000).strip(),
     }
@@ -226,9 +225,11 @@ def _asked_by(session: Session, campaign: Campaign, subscription: Subscription) 
     """The Message-ID of the mail that asked."""
     domain = campaign.mailing_list.from_email.rpartition("@")[2]
     rows = [
-        row.id for row in outbox.history(session, subscription.id) if row.campaign_id == campaign.id
+        row.id
+        for row in outbox.list_history(session, subscription.id)
+        if row.campaign_id == campaign.id
     ]
-    return outbox.references(session).message_id(rows[-1], domain) if rows else ""
+    return outbox.get_references(session).message_id(rows[-1], domain) if rows else ""
 
 
 def settle(env: Environment) -> int:
@@ -257,7 +258,7 @@ def _settle(env: Environment, campaign_id: int) -> int:
         moment = now - (campaign.answer_by - _began(campaign))
         silent = session.scalars(
             select(Subscription).where(
-                Subscription.id.in_(answers.mailed_until(campaign, moment)),
+                Subscription.id.in_(outbox.mailed_until_query(campaign, moment)),
                 Subscription.status == "active",
                 ~_answered(_began(campaign)),
             )
@@ -271,7 +272,7 @@ def _settle(env: Environment, campaign_id: int) -> int:
                 Evidence("permission", note=f"campaign {campaign.handle}"),
                 now,
             )
-        if not answers.open_after(session, campaign, moment):
+        if not outbox.is_open_after(session, campaign, moment):
             campaign.settled_at = now
         return len(silent)
 
@@ -289,7 +290,9 @@ def standing_of(campaign_id: int) -> Answers:
                 hint="see `newsletter campaign ls`",
             )
         asked = Subscription.id.in_(
-            answers.mailed_until(campaign, datetime.max.replace(tzinfo=_began(campaign).tzinfo))
+            outbox.mailed_until_query(
+                campaign, datetime.max.replace(tzinfo=_began(campaign).tzinfo)
+            )
         )
         stayed = (
             select(func.count()).select_from(Subscription).where(asked, _answered(_began(campaign)))

@@ -1,0 +1,128 @@
+"""What templates know of a list and its subscriber, and a list's mail compiled for many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from newsletter.html.sanitize import plain
+from newsletter.i18n import Text, known
+from newsletter.mail.headers import Sender, list_headers
+from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message, make_slot
+from newsletter.mail.render import MailContent
+from newsletter.mail.theme import Theme, make_theme
+from newsletter.models import MailingList
+from newsletter.services.runtime import Environment
+from newsletter.vocabulary import Cadence
+
+CADENCE_TEXT: dict[str, Text] = {
+    Cadence.INSTANT: Text("whenever there is something new"),
+    Cadence.DAILY: Text("once a day, if there is something new"),
+    Cadence.WEEKLY: Text("once a week, if there is something new"),
+    Cadence.MONTHLY: Text("once a month, if there is something new"),
+}
+"""How often mail comes, as the end of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListContext:
+    """The attributes of `list` in mail templates.
+
+    `language` is the mail's, `own_language` the list's.
+    """
+
+    id: int
+    slug: str
+    title: str
+    url: str
+    site_url: str
+    archive_url: str
+    from_name: str
+    from_email: str
+    reply_to: str
+    postal_address: str
+    language: str
+    own_language: str
+    color: str
+    logo_url: str
+    theme: Theme
+
+    def in_language(self, language: object) -> ListContext:
+        """Return the list for a mail in `language`, or in the list's own if there is no such."""
+        return replace(self, language=known(language) or self.own_language)
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberContext:
+    """The attributes of `subscriber` in mail templates: values, or slots in a campaign."""
+
+    name: str
+    preferences_url: str
+    unsubscribe_url: str
+
+
+ANY_SUBSCRIBER = SubscriberContext(
+    make_slot("name"), make_slot("preferences_url"), make_slot("unsubscribe_url")
+)
+"""The subscriber of a mail that is rendered once and filled in for each recipient."""
+
+
+def make_list_context(env: Environment, mailing_list: MailingList) -> ListContext:
+    """Describe a list for mail templates."""
+    return ListContext(
+        id=mailing_list.id,
+        slug=mailing_list.slug,
+        title=plain(mailing_list.title, limit=200),
+        url=env.links.mailing_list(mailing_list.slug),
+        site_url=mailing_list.site_url,
+        archive_url=env.links.archive(mailing_list.slug),
+        from_name=plain(mailing_list.from_name, limit=200),
+        from_email=mailing_list.from_email,
+        reply_to=mailing_list.reply_to,
+        postal_address=plain(mailing_list.postal_address, limit=500),
+        language=mailing_list.language,
+        own_language=mailing_list.language,
+        color=mailing_list.theme_color,
+        logo_url=mailing_list.logo_url,
+        theme=make_theme(
+            mailing_list.theme_color, mailing_list.theme_font, mailing_list.theme_radius
+        ),
+    )
+
+
+def compile_for_list(
+    env: Environment, mailing_list: ListContext, content: MailContent, *, stream: str
+) -> CompiledMessage:
+    """Compile a mail to a list, to be filled in for each subscriber.
+
+    `stream` names the kind of mail in Feedback-ID.
+    """
+    host = urlsplit(env.settings.base_url).hostname or "localhost"
+    headers = list_headers(
+        make_sender(mailing_list),
+        content.subject,
+        title=mailing_list.title,
+        list_id=f"{mailing_list.slug}.{host}",
+        help_url=mailing_list.url,
+        archive_url=mailing_list.archive_url,
+        feedback_id=f"{mailing_list.slug}:{stream}:newsletter",
+    )
+    return compile_message(MessageDraft(headers, content.text, content.html))
+
+
+def make_sender(mailing_list: ListContext) -> Sender:
+    """Return the name and addresses that a list writes under."""
+    return Sender(mailing_list.from_name, mailing_list.from_email, mailing_list.reply_to)
+
+
+def format_mail_date(now: datetime) -> str:
+    """Format a moment as a Date header has it, in UTC (RFC 5322 section 3.3)."""
+    return _format_second(now.replace(microsecond=0))
+
+
+@lru_cache(maxsize=2)
+def _format_second(second: datetime) -> str:
+    return format_datetime(second)
