@@ -1,5 +1,3 @@
-"""A newsletter for a blog: sign-up, double opt-in, digests from its feeds, letters, one-click
-unsubscribe.
-"""
+"""A newsletter for a blog: sign-up, digests from its feeds, letters, one-click unsubscribe."""
 
 __version__ = "0.1.0"

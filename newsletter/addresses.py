@@ -34,7 +34,7 @@ class Address:
 
 
 def parse_address(text: object, *, field: str = "email") -> Address:
-    """The address a person typed.
+    """Parse an address that somebody typed.
 
     Raises `InvalidInput` under `field`.
 
@@ -43,26 +43,23 @@ def parse_address(text: object, *, field: str = "email") -> Address:
     to support it). Names under ``.test`` are names like any other (RFC 6761 §6.2), hence
     `test_environment`.
     """
-    typed = _typed(text, field)
+    typed = _read_typed(text, field)
     simple = _SIMPLE.fullmatch(typed)
     if simple and _is_domain(simple["domain"].lower()):
-        return _address(typed, field)
+        return _make_address(typed, field)
     try:
-        found = _validated(typed)
+        validated = _validate(typed)
     except (EmailNotValidError, UnicodeError) as error:
-        raise InvalidInput({field: _message(typed, error)}) from None
-    if found.ascii_email is None:
-        raise InvalidInput(
-            {
-                field: Text(
-                    "Addresses with letters beyond a–z before the @ cannot be reached from here yet."
-                )
-            }
+        raise InvalidInput({field: _describe_problem(typed, error)}) from None
+    if validated.ascii_email is None:
+        problem = Text(
+            "Addresses with letters beyond a–z before the @ cannot be reached from here yet."
         )
-    return _address(found.ascii_email, field)
+        raise InvalidInput({field: problem})
+    return _make_address(validated.ascii_email, field)
 
 
-def _validated(typed: str) -> ValidatedEmail:
+def _validate(typed: str) -> ValidatedEmail:
     return validate_email(
         typed,
         check_deliverability=False,
@@ -75,18 +72,18 @@ def _validated(typed: str) -> ValidatedEmail:
 
 @lru_cache(maxsize=4096)
 def _is_domain(name: str) -> bool:
-    """Tell whether the part after the @ is right as it stands.
+    """Tell whether `name` is a valid domain in its final form.
 
-    Most readers share a few of them, and this is what takes time: of a million addresses it is a
-    third.
+    Most subscribers share a few domains, and validating one is a third of the cost of an import:
+    hence the cache.
     """
     try:
-        return _validated(f"a@{name}").ascii_domain == name
+        return _validate(f"a@{name}").ascii_domain == name
     except (EmailNotValidError, UnicodeError):
         return False
 
 
-def _typed(text: object, field: str) -> str:
+def _read_typed(text: object, field: str) -> str:
     if not isinstance(text, str) or not text.strip():
         raise InvalidInput({field: Text("Please type your e-mail address.")})
     typed = text.strip(" \t")
@@ -95,7 +92,7 @@ def _typed(text: object, field: str) -> str:
     return unicodedata.normalize("NFC", typed)
 
 
-def _address(ascii_email: str, field: str) -> Address:
+def _make_address(ascii_email: str, field: str) -> Address:
     local, _, domain = ascii_email.rpartition("@")
     if len(local) > 64 or len(ascii_email) > MAX_LENGTH:
         raise InvalidInput({field: Text("This is too long for an e-mail address.")})
@@ -103,9 +100,8 @@ def _address(ascii_email: str, field: str) -> Address:
         raise InvalidInput(
             {field: Text("In an e-mail address, the part after the @ has a dot in it.")}
         )
-    if (
-        len(domain.rpartition(".")[2]) < 2
-    ):  # there is no such name at the root, and a typing error is likely
+    # No top-level domain has one letter; a typing error is likely.
+    if len(domain.rpartition(".")[2]) < 2:
         detail = "Its ending is too short."
         raise InvalidInput(
             {field: Text("This does not look like an e-mail address.", detail=detail)}
@@ -114,7 +110,7 @@ def _address(ascii_email: str, field: str) -> Address:
     return Address(f"{local}@{domain}", f"{local.lower()}@{domain}")
 
 
-def _message(typed: str, error: Exception) -> str:
+def _describe_problem(typed: str, error: Exception) -> str:
     if "@" not in typed:
         return Text("An e-mail address has an @ in it.")
     detail = "" if isinstance(error, UnicodeError) else str(error)[:200]
@@ -132,11 +128,12 @@ def fold_address(key: str) -> str:
     local, _, domain = key.rpartition("@")
     local = local.partition("+")[0] or local
     if domain in GMAIL:
-        local, domain = local.replace(".", "") or local, GMAIL[0]
+        local = local.replace(".", "") or local
+        domain = GMAIL[0]
     return f"{local}@{domain}"
 
 
 def mask(email: str) -> str:
-    """``a…@example.com``: enough to recognise one's own address, too little to learn another's."""
+    """Return ``a…@example.com``: an owner recognises the address, nobody else learns it."""
     local, _, domain = email.rpartition("@")
     return f"{local[:1]}…@{domain}" if local else "…"

@@ -1,9 +1,9 @@
-"""Proof of work (ALTCHA): makes a puzzle for a visitor's browser, and checks its solution.
+"""Make proof-of-work challenges (ALTCHA) for visitors' browsers, and check their solutions.
 
 Pure; gets `now`.
 
-A puzzle costs a person's machine part of a second and a robot that signs up thousands the
-thousandfold. Whether a solution was used before is the caller's to know: `Solved.nonce` names it.
+A challenge costs one visitor's machine part of a second, and a robot that signs up thousands as
+many seconds. The caller checks whether a solution was used before, by `Solved.nonce`.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from altcha import create_challenge, verify_solution
 
 ALGORITHM = "PBKDF2/SHA-256"
 COST = 2_000
-"""Iterations of a single try;"""
+"""Iterations of a single try."""
 TRIES = (400, 800)
-"""so many tries, at random: about 0.3 s on a laptop, 1 to 2 s on an old phone."""
+"""Tries, at random between the two: about 0.3 s on a laptop, 1 to 2 s on an old phone."""
 LIFETIME = timedelta(hours=2)
 PAYLOAD_AT_MOST = 4_000
+"""Characters of a solution; real ones have about 600."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +39,19 @@ class Solved:
 
 
 class Puzzles:
-    """Makes and checks puzzles.
+    """A maker and checker of challenges.
 
     `keys[0]` signs; the others still verify, so that a key can be replaced (T06).
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._keys = [_derived(key) for key in keys]
+        self._keys = [_derive_keys(key) for key in keys]
 
     def make(self, now: datetime) -> dict[str, Any]:
-        """A puzzle, as ALTCHA's widget reads it (protocol 2)."""
+        """Return a challenge as ALTCHA's widget reads it (protocol 2)."""
         counter = TRIES[0] + secrets.randbelow(TRIES[1] - TRIES[0])
         sign, key_sign = self._keys[0]
-        made = create_challenge(
+        challenge = create_challenge(
             ALGORITHM,
             cost=COST,
             counter=counter,
@@ -58,25 +59,25 @@ class Puzzles:
             hmac_secret=sign,
             hmac_key_secret=key_sign,
         )
-        return dict(made.to_dict())
+        return dict(challenge.to_dict())
 
     def check(self, payload: object, now: datetime) -> Solved | None:
-        """The puzzle that `payload` (base64 of JSON) solves; None for anything else.
+        """Return the challenge that `payload` (base64 of JSON) solves, or None.
 
-        Never raises.
+        Raises nothing, whatever `payload` is.
         """
         if not isinstance(payload, str) or not payload or len(payload) > PAYLOAD_AT_MOST:
             return None
         for sign, key_sign in self._keys:
             if verify_solution(payload, sign, hmac_key_secret=key_sign).verified:
-                return _solved(payload, now)
+                return _read_solution(payload, now)
         return None
 
 
-def _solved(payload: str, now: datetime) -> Solved | None:
-    """What a payload whose signature holds says.
+def _read_solution(payload: str, now: datetime) -> Solved | None:
+    """Read a payload whose signature holds, and check its age against `now`.
 
-    The library's expiry would live by the system's clock, not `now`.
+    The library's own expiry uses the system clock.
     """
     parameters = json.loads(base64.b64decode(payload))["challenge"]["parameters"]
     made_at = datetime.fromtimestamp(parameters["data"]["made"], UTC)
@@ -85,10 +86,8 @@ def _solved(payload: str, now: datetime) -> Solved | None:
     return Solved(parameters["nonce"], made_at)
 
 
-def _derived(key: str) -> tuple[bytes, bytes]:
-    """Keys of our own for puzzles and for their solutions, so that none of them can be taken for a
-    link's.
-    """
+def _derive_keys(key: str) -> tuple[bytes, bytes]:
+    """Derive separate keys for challenges and solutions, so that neither can sign a link."""
     return (
         hmac.digest(hashlib.sha256(key.encode()).digest(), b"newsletter.puzzle", "sha256"),
         hmac.digest(hashlib.sha256(key.encode()).digest(), b"newsletter.solution", "sha256"),

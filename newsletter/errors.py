@@ -1,11 +1,11 @@
-"""Everything this program raises on purpose.
+"""The errors that this program raises on purpose.
 
 ::
 
     NewsletterError             what, and a hint at the mend; exit code 1
     ├── SettingsError           newsletter.toml or NEWSLETTER_*: every mistake at once; exit code 2
     ├── DatabaseError           the database cannot be used, and what to do
-    ├── InvalidInput            what a person typed, by field
+    ├── InvalidInput            what somebody typed, by field
     ├── NotFound                no such list, subscriber, feed, campaign …
     ├── Refused                 understood, and not done, with the reason
     ├── TooMany                 a ceiling was reached; `retry_after` seconds
@@ -21,10 +21,11 @@
     ├── TemplateProblem         a mail template cannot be rendered; `template`, `line`
     ├── TransportError          an SMTP server cannot be used; nobody in the outbox is to blame
     └── LeaseLost               another worker has taken over what this one was sending
-    Conflict                    a broken constraint of the database, by its name; no door translates it
+    Conflict                    a broken constraint of the database, by its name; not translated
 
-Raised low, translated once at each door (`web/errors.py`, `cli/__init__.py`). In a batch a bad item becomes a recorded
-value and the loop goes on."""
+Raised low, translated once at each door (`web/errors.py`, `cli/__init__.py`). In a batch a bad item
+becomes a recorded value and the loop goes on.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ class Conflict(Exception):
 
 
 class InvalidInput(NewsletterError):
-    """What a person typed cannot be used; `fields` maps each field to its message."""
+    """Typed input that cannot be used; `fields` maps each field to its message."""
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {text}" for name, text in fields.items()))
@@ -124,8 +125,9 @@ class LinkExpired(LinkError):
 
 
 class LinkSpent(LinkError):
-    """A confirmation of a request that was answered otherwise since; `slug` is the list to ask
-    again.
+    """A confirmation of a request that was answered otherwise since.
+
+    `slug` is the list to ask again.
     """
 
     def __init__(self, slug: str) -> None:
@@ -151,8 +153,9 @@ class FeedGone(FeedError):
 
 
 class FeedUnavailable(FeedError):
-    """Not readable for now; `retry_after` seconds, where the server named them; `status` 0: no
-    answer.
+    """A feed that cannot be read for now.
+
+    `retry_after` is in seconds, where the server named it; `status` is 0 where nothing answered.
     """
 
     def __init__(

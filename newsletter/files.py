@@ -1,6 +1,4 @@
-"""Files that hold personal data: created so that only their owner can read them, whatever the
-umask.
-"""
+"""Create files with personal data so that only their owner can read them, whatever the umask."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from newsletter.errors import DatabaseError
 PRIVATE = 0o600
 """The mode of every file with personal data: its owner reads and writes it, nobody else."""
 SIDE_FILES = ("-wal", "-shm", "-journal")
-"""What SQLite keeps beside a database; it gives them the mode of the database."""
+"""Suffixes of the files that SQLite keeps beside a database, with the mode of the database."""
 
 
 def open_private(file: Path, mode: str = "w") -> IO[Any]:
@@ -28,9 +26,8 @@ def open_private(file: Path, mode: str = "w") -> IO[Any]:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | exclusive, PRIVATE)
     try:
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            with suppress(
-                PermissionError
-            ):  # somebody else's file, opened to us: its mode is theirs
+            # Another user's file that we may write keeps the mode its owner chose.
+            with suppress(PermissionError):
                 os.fchmod(descriptor, PRIVATE)
         binary = "b" in mode
         return os.fdopen(descriptor, "wb" if binary else "w", encoding=None if binary else "utf-8")
@@ -57,7 +54,7 @@ def is_exposed(file: Path) -> bool:
 
 
 def side_files(database: Path) -> list[Path]:
-    """Return the names of what SQLite may keep beside `database`."""
+    """Return the files that SQLite may keep beside `database`."""
     return [database.with_name(database.name + suffix) for suffix in SIDE_FILES]
 
 

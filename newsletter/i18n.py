@@ -1,9 +1,7 @@
-"""The languages that pages and mails speak: which one, which way it is written, its catalogue, its
-dates.
+"""Languages of pages and mails: choose one, translate texts, write dates.
 
-The texts in code and templates are English; `newsletter/translations` has a catalogue for each
-other language. The catalogues are read as they are, when a language is first spoken: there is
-nothing to compile, and nothing to forget.
+Texts in code and templates are English; `newsletter/translations` has a catalogue for each other
+language, read when the language is first used, without a compile step.
 """
 
 from __future__ import annotations
@@ -28,16 +26,16 @@ LANGUAGES = {
     "ro": "Română",
     "ar": "العربية",
 }
-"""What a language calls itself."""
+"""Each language by its tag, in its own name."""
 SOURCE = "en"
 FOLDER = Path(__file__).parent / "translations"
 
 
 class Text(str):
-    """Words for people that a door says in their language.
+    """A text that web pages and mails translate.
 
-    As a string it is the English; `detail` (from a library, say) has no translation and is left out
-    elsewhere.
+    As a string it is the English. `detail`, such as a library's message, has no translation and is
+    left out of other languages.
     """
 
     msgid: str
@@ -45,50 +43,47 @@ class Text(str):
 
     def __new__(cls, msgid: str, *, detail: str = "", **values: object) -> Text:
         english = msgid % values if values else msgid
-        found = super().__new__(cls, f"{english} {detail}".rstrip())
-        found.msgid, found.values = msgid, values
-        return found
+        text = super().__new__(cls, f"{english} {detail}".rstrip())
+        text.msgid = msgid
+        text.values = values
+        return text
 
 
 def say(text: str, language: str) -> str:
-    """`text` in `language`, where it is a `Text`; else as it is."""
-    spoken = known(language)
-    if not isinstance(text, Text) or spoken in ("", SOURCE):
+    """Translate `text` into `language` if it is a `Text`; return anything else as it is."""
+    tag = known(language)
+    if not isinstance(text, Text) or tag in ("", SOURCE):
         return str(text)
-    found = translations(spoken).gettext(text.msgid)
-    return found % text.values if text.values else found
+    translated = translations(tag).gettext(text.msgid)
+    return translated % text.values if text.values else translated
 
 
 def known(tag: object) -> str:
-    """The one of `LANGUAGES` that a tag like ``de-AT`` asks for, or ""."""
+    """Return the one of `LANGUAGES` that a tag like ``de-AT`` asks for, or ""."""
     first = str(tag or "").replace("_", "-").partition("-")[0].strip().lower()
     return first if first in LANGUAGES else ""
 
 
-def spoken(wanted: object, usual: str) -> str:
-    """In which other of `LANGUAGES` somebody is written to who wants `wanted`, where the `usual`
-    would do for most; "" where it does for her too.
-    """
-    found = known(wanted)
-    return "" if found == known(usual) else found
+def spoken(preferred: object, usual: str) -> str:
+    """Return the one of `LANGUAGES` that `preferred` asks for, or "" where that is `usual`."""
+    language = known(preferred)
+    return "" if language == known(usual) else language
 
 
 def direction(tag: str) -> str:
-    """Which way a language is written: ``ltr`` or ``rtl``."""
+    """Return the writing direction of a language: ``ltr`` or ``rtl``."""
     return "rtl" if _locale(tag).character_order == "right-to-left" else "ltr"
 
 
 def day(moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "long") -> str:
-    """A date as `tag`'s readers write it: ``24 November 2026``, or shorter with `style` ``medium``."""
+    """Write a date in the language `tag`: ``24 November 2026``; shorter with `style` ``medium``."""
     local = moment.astimezone(zone) if zone else moment
     return format_date(local, style, locale=_locale(tag))
 
 
 @cache
 def _locale(tag: str) -> Locale:
-    """The locale of a tag, or of its language; English of no particular country where there is
-    neither.
-    """
+    """Return the locale of a tag, or of its language, or else English of no country."""
     tag = "en_001" if tag == SOURCE else tag.replace("-", "_")
     for candidate in (tag, tag.partition("_")[0], "en_001"):
         try:
@@ -100,9 +95,7 @@ def _locale(tag: str) -> Locale:
 
 @cache
 def translations(language: str) -> NullTranslations:
-    """The catalogue of one of `LANGUAGES`; English, and any other, says what stands in code and
-    templates.
-    """
+    """Return the catalogue of a language; an empty one for English and for unknown languages."""
     file = FOLDER / language / "LC_MESSAGES" / "messages.po"
     if language == SOURCE or language not in LANGUAGES:
         return NullTranslations()

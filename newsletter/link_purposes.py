@@ -1,4 +1,4 @@
-"""Declare every kind of signed link once: what it is about, how long it works, and where it opens."""
+"""The kinds of signed links, each declared once: its scope, its lifetime and its page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum, StrEnum
 
 
 class LinkScope(Enum):
-    """What a link's holder may see and change.
+    """The data that the holder of a link may see and change.
 
     The handle in a link is always a subscription's, but for `LIST`.
     """
@@ -42,12 +42,10 @@ class LinkPurpose(StrEnum):
         """Make a member out of its declaration."""
         member = str.__new__(cls, value)
         member._value_ = value
-        member.scope, member.lifetime, member.path, member.renewable = (
-            scope,
-            lifetime,
-            path or value,
-            renewable,
-        )
+        member.scope = scope
+        member.lifetime = lifetime
+        member.path = path or value
+        member.renewable = renewable
         return member
 
     CONFIRM = "confirm", LinkScope.SUBSCRIPTION, timedelta(days=7), True

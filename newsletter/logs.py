@@ -1,6 +1,4 @@
-"""What is logged: one line an event where that is possible, and never an address or a link of a
-reader.
-"""
+"""Log to standard error, without the addresses and links of subscribers."""
 
 from __future__ import annotations
 
@@ -17,31 +15,30 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def discreet(text: str) -> str:
-    """`text` with addresses and signed links made unrecognisable, and control characters made
-    visible.
-    """
+    """Mask addresses and signed links in `text`, and make control characters visible."""
     text = _LINK.sub(r"/\1/…", _ADDRESS.sub(lambda match: mask(match[0]), text))
     return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 class DiscreetFormatter(logging.Formatter):
-    """Formats as usual, tracebacks included, and then removes what is nobody's business (S13, T15)."""
+    """A formatter that masks addresses and links in records and tracebacks (S13, T15)."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the library's name)
-        """One line, whatever line breaks a message brings along."""
+        """Format a record as one line, whatever line breaks its message has."""
         return super().formatMessage(record).replace("\n", " ")
 
     def format(self, record: logging.LogRecord) -> str:
-        """The whole record."""
+        """Format a record with its traceback, and mask it."""
         return discreet(super().format(record))
 
 
 class Discreetly(logging.Filter):
-    """The same for what others format themselves, like gunicorn its access log."""
+    """A filter that masks records which a library formats itself, as gunicorn its access log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Everything passes, made discreet."""
-        record.msg, record.args = discreet(record.getMessage()), ()
+        """Mask a record and let it pass."""
+        record.msg = discreet(record.getMessage())
+        record.args = ()
         return True
 
 

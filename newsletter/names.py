@@ -1,7 +1,4 @@
-"""Decide which names that visitors typed may stand in a mail.
-
-Pure.
-"""
+"""Decide which names that visitors typed may stand in a mail. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +12,10 @@ _NO_END_AFTER_DOT = re.compile(r"\.[^ .'-]")
 
 
 def clean_name(typed: str) -> str:
-    """Return a typed name as mails may show it; "" where it is none, so that no form carries text
-    or links to others.
+    """Return a typed name as mails may show it, or "".
 
-    A name has at most 60 letters, marks, spaces, ``'``, ``-`` and ``.``, and no letter directly
-    after a dot.
+    The rule keeps a sign-up form from carrying text or links to other people. A name has at most 60
+    letters, marks, spaces, ``'``, ``-`` and ``.``, and no letter directly after a dot.
     """
     if len(typed) > 4 * NAME_AT_MOST:
         return ""

@@ -1,5 +1,4 @@
-"""When things happen: which digest period is due, when a feed is polled next, when a refused
-message is tried again.
+"""Compute moments: digest periods, the next poll of a feed, the next try of a refused message.
 
 Pure: `now` and randomness are arguments, nothing sleeps and nothing is stored.
 """
@@ -9,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import assert_never
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from newsletter.vocabulary import Cadence
@@ -16,14 +16,17 @@ from newsletter.vocabulary import Cadence
 CADENCES = tuple(Cadence)
 """Every cadence, from the fastest to the slowest."""
 SCHEDULED = tuple(cadence for cadence in Cadence if cadence.scheduled)
+"""The cadences whose digests go out at a list's hour."""
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 POLL_EVERY = timedelta(minutes=15)
+"""The wait between two polls of a feed that answers."""
 POLL_AT_MOST = timedelta(days=1)
+"""The longest wait between two polls of a feed, however often it failed."""
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """A time zone; UTC where the machine does not know it any more (`doctor` says so)."""
+    """Return a time zone, or UTC if the machine does not know its name (`doctor` reports that)."""
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError):
@@ -32,7 +35,7 @@ def zone_of(name: str) -> ZoneInfo:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A list's hour.
+    """The local time at which a list's digests go out.
 
     `hour` 0–23 local, `weekday` 0–6 from Monday, `monthday` 1–31 (a month's last day at most).
     """
@@ -45,7 +48,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What one digest stands for: `key` names it, `due_at` is the moment it goes out (UTC)."""
+    """The stretch of time of one digest: `key` names it, and it goes out at `due_at` (UTC)."""
 
     cadence: Cadence
     key: str
@@ -53,37 +56,41 @@ class Period:
 
 
 def latest_period(cadence: Cadence, schedule: Schedule, now: datetime) -> Period:
-    """The last period of `cadence` whose moment is not after `now`."""
+    """Return the last period of `cadence` that is due at `now` or before."""
     day = now.astimezone(schedule.zone).date()
-    while (found := _period(cadence, schedule, day)) is None or found.due_at > now:
+    while (period := _period_on(cadence, schedule, day)) is None or period.due_at > now:
         day -= timedelta(days=1)
-    return found
+    return period
 
 
 def next_period(cadence: Cadence, schedule: Schedule, now: datetime) -> Period:
-    """The first period of `cadence` whose moment is after `now`."""
+    """Return the first period of `cadence` that is due after `now`."""
     day = now.astimezone(schedule.zone).date() - timedelta(days=1)
-    while (found := _period(cadence, schedule, day)) is None or found.due_at <= now:
+    while (period := _period_on(cadence, schedule, day)) is None or period.due_at <= now:
         day += timedelta(days=1)
-    return found
+    return period
 
 
-def _period(cadence: Cadence, schedule: Schedule, day: date) -> Period | None:
-    """The period whose moment lies on `day`, if one does."""
-    if cadence == "daily":
-        key = day.isoformat()
-    elif cadence == "weekly" and day.weekday() == schedule.weekday:
-        year, week, _ = day.isocalendar()
-        key = f"{year}-W{week:02}"
-    elif cadence == "monthly" and day.day == min(schedule.monthday, _last_day(day)):
-        key = f"{day.year}-{day.month:02}"
-    else:
-        return None
-    return Period(cadence, key, _moment(day, schedule))
+def _period_on(cadence: Cadence, schedule: Schedule, day: date) -> Period | None:
+    """Return the period that goes out on `day`, or None."""
+    match cadence:
+        case Cadence.DAILY:
+            key = day.isoformat()
+        case Cadence.WEEKLY:
+            year, week, weekday = day.isocalendar()
+            key = f"{year}-W{week:02}" if weekday - 1 == schedule.weekday else ""
+        case Cadence.MONTHLY:
+            is_day = day.day == min(schedule.monthday, _last_day(day))
+            key = f"{day.year}-{day.month:02}" if is_day else ""
+        case Cadence.INSTANT:
+            key = ""
+        case _:
+            assert_never(cadence)
+    return Period(cadence, key, _moment_on(day, schedule)) if key else None
 
 
-def _moment(day: date, schedule: Schedule) -> datetime:
-    """`hour` on `day` as UTC: one moment a day, whatever the clocks do.
+def _moment_on(day: date, schedule: Schedule) -> datetime:
+    """Return the list's hour on `day` as UTC: one moment a day, whatever the clocks do.
 
     An hour that does not exist (spring) means the same distance after midnight, an hour later on
     the clock; one that comes twice (autumn) means the first (PEP 495, fold=0).
@@ -99,7 +106,7 @@ def _last_day(day: date) -> int:
 def next_poll(
     now: datetime, *, failures: int, max_age: int | None, retry_after: int | None, jitter: float
 ) -> datetime:
-    """When to ask a feed again.
+    """Return the moment to poll a feed again.
 
     Every 15 minutes, or as seldom as its `max_age` (seconds) asks; doubled for each of its
     `failures` in a row; never before `retry_after` (seconds); a day at most. `jitter` in 0–1
@@ -115,8 +122,10 @@ def next_poll(
 def next_try(
     now: datetime, *, attempts: int, waits: Sequence[timedelta], jitter: float
 ) -> datetime:
-    """When a message that was refused for now is tried again after `attempts` tries:
-    `waits[attempts - 1]`, or the last of them (RFC 5321 §4.5.4.1), ±20 % by `jitter` in 0–1.
+    """Return the moment to try a refused message again after `attempts` tries.
+
+    The wait is `waits[attempts - 1]`, or the last of them (RFC 5321 section 4.5.4.1), ±20 % by
+    `jitter` in 0–1.
     """
     wait = waits[min(attempts, len(waits)) - 1]
     return now + wait * (0.8 + 0.4 * jitter)
@@ -124,9 +133,10 @@ def next_try(
 
 @dataclass(frozen=True, slots=True)
 class SeriesStep:
-    """A letter of a series, as far as its moment goes: it is due `after` the series began for a
-    reader, and owed to whoever's moment for it comes once it is there (`since`). A `removed` one is
-    owed to nobody.
+    """The place of a letter in a series.
+
+    It is due `after` the series began for a subscriber, and owed to those whose moment for it is
+    not before `since`, when it was added. A `removed` letter is owed to nobody.
     """
 
     id: int
@@ -136,20 +146,20 @@ class SeriesStep:
 
 
 def next_of_series(
-    steps: Sequence[SeriesStep], *, begun: datetime, taken: Mapping[int, datetime]
+    steps: Sequence[SeriesStep], *, begun: datetime, received: Mapping[int, datetime]
 ) -> tuple[int, datetime] | None:
-    """Which letter of a series a reader gets next, and when; None where there is none for him.
+    """Return the next letter of a series for a subscriber, with its moment, or None.
 
-    `taken` says which letters he has had, and when. Nothing that stands before one of them comes
-    any more, so that a changed series restarts nobody; and where something was late, what follows
-    keeps its distance.
+    `received` maps the ids of the letters they have had to the moments. Letters that stand before
+    one of those are left out, so that a changed series restarts for nobody. After a letter that was
+    late, the next one keeps its distance.
     """
     ordered = sorted(steps, key=lambda step: (step.after, step.id))
-    had = [number for number, step in enumerate(ordered) if step.id in taken]
+    had = [number for number, step in enumerate(ordered) if step.id in received]
     last = ordered[had[-1]] if had else None
     for step in ordered[had[-1] + 1 if had else 0 :]:
         due = begun + step.after
         if step.removed or due < step.since:
             continue
-        return step.id, max(due, taken[last.id] + (step.after - last.after)) if last else due
+        return step.id, max(due, received[last.id] + (step.after - last.after)) if last else due
     return None

@@ -1,6 +1,6 @@
-"""How a setting is written: lengths of time, ceilings, keys, addresses.
+"""Parse the values of settings: durations, ceilings, keys, addresses.
 
-Pure; what is wrong is a `ValueError` that says how it should look.
+Pure. A value that cannot be used raises `ValueError` with an example of the right form.
 """
 
 from __future__ import annotations
@@ -17,20 +17,23 @@ from pydantic import SecretStr
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+)\s*([smhd])")
 _WORDS_OF_EXAMPLES = re.compile(
-    "newsletter|change|default|development|example|insert|placeholder|replace|production|password|passwort|secret|"
+    "newsletter|change|default|development|example|insert|placeholder|replace|production|password|"
+    "passwort|secret|"
     "insecure|admin|letmein|qwerty|random|string|please|dev|test|your|here|with|this|key|me"
 )
-"""The words that example configurations put in the place of a key."""
-_KEY_AT_LEAST, _DISTINCT_AT_LEAST, _OWN_AT_LEAST = 16, 8, 6
-"""Characters: of a key, different ones in it, and those left when the words of examples are taken
-out.
-"""
+"""Words that example configurations put in the place of a key."""
+_KEY_AT_LEAST = 16
+"""Characters of a key."""
+_DISTINCT_AT_LEAST = 8
+"""Different characters in a key."""
+_RANDOM_AT_LEAST = 6
+"""Characters of a key that are left without the words of examples."""
 _RUN_AT_MOST = 0.7
-"""The share of characters that may repeat the one before or count on from it, as in 1234."""
+"""The share of characters that may repeat or follow the one before, as in 1234."""
 
 
 def duration(value: object) -> timedelta:
-    """``60``, ``"90 s"``, ``"15m"``, ``"48h"`` or ``"4d"`` as a timedelta.
+    """Parse ``60``, ``"90 s"``, ``"15m"``, ``"48h"`` or ``"4d"``.
 
     Raises `ValueError`.
     """
@@ -47,7 +50,7 @@ def duration(value: object) -> timedelta:
 
 
 def durations(value: object) -> tuple[timedelta, ...]:
-    """A row of lengths of time."""
+    """Parse several durations, separated by spaces or commas."""
     if isinstance(value, str):
         return tuple(duration(word) for word in value.replace(",", " ").split())
     if isinstance(value, list | tuple) and value:
@@ -56,7 +59,7 @@ def durations(value: object) -> tuple[timedelta, ...]:
 
 
 def words(value: object) -> object:
-    """Words with spaces or commas between, as a tuple; anything else as it is."""
+    """Split words at spaces and commas into a tuple; return anything else as it is."""
     return (
         tuple(re.split(r"[,\s]+", value.strip()))
         if isinstance(value, str) and value.strip()
@@ -65,7 +68,7 @@ def words(value: object) -> object:
 
 
 def secret(value: SecretStr) -> SecretStr:
-    """Accept a key that nobody guesses.
+    """Return a key if it is hard to guess.
 
     Raises `ValueError`.
     """
@@ -77,15 +80,15 @@ def secret(value: SecretStr) -> SecretStr:
 
 
 def _is_guessable(text: str) -> bool:
-    """Tell whether a key is short, repeats itself, counts, or consists of the words of an example."""
+    """Tell whether a key is short, repeats itself, counts, or consists of example words."""
     letters = re.sub(r"[\W_]", "", text)
     if len(text) < _KEY_AT_LEAST or len(set(text)) < _DISTINCT_AT_LEAST or not letters:
         return True
     repeats = any(_consists_of(letters[:size], letters) for size in range(1, _KEY_AT_LEAST))
-    own = re.sub(r"\d{1,4}$", "", _WORDS_OF_EXAMPLES.sub("", letters))
+    rest = re.sub(r"\d{1,4}$", "", _WORDS_OF_EXAMPLES.sub("", letters))
     steps = sum(abs(ord(after) - ord(before)) <= 1 for before, after in pairwise(letters))
     counts = len(letters) < 2 * _KEY_AT_LEAST and steps > _RUN_AT_MOST * len(letters)
-    return repeats or counts or len(own) < _OWN_AT_LEAST
+    return repeats or counts or len(rest) < _RANDOM_AT_LEAST
 
 
 def _consists_of(unit: str, text: str) -> bool:
@@ -93,10 +96,9 @@ def _consists_of(unit: str, text: str) -> bool:
 
 
 def ascii_host(host: str) -> str:
-    """Return a host as it stands on the wire: its A-label in lower case (RFC 5890), or the IP
-    address.
+    """Return the A-label of a host in lower case (RFC 5890), or its IP address.
 
-    Raises `ValueError` if it is no name of a host.
+    Raises `ValueError` if `host` cannot be the name of a host.
     """
     if host.isascii():
         return host.lower()
@@ -109,7 +111,7 @@ def ascii_host(host: str) -> str:
 
 
 def ascii_url(url: str) -> str:
-    """Return `url` with its host as it stands on the wire; the rest stays as it is written."""
+    """Return `url` with its host as an A-label; the rest stays as it is written."""
     parts = urlsplit(url)
     host = parts.hostname
     if host is None or host.isascii():
@@ -120,7 +122,7 @@ def ascii_url(url: str) -> str:
 
 
 def base_url(value: str) -> str:
-    """A web address, without a slash at its end, its host as an A-label."""
+    """Return a web address without a slash at its end, its host as an A-label."""
     value = ascii_url(value)
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -133,14 +135,14 @@ def base_url(value: str) -> str:
 
 
 def database_url(value: str) -> str:
-    """A database, with the driver that we use."""
+    """Return the URL of a database with the driver that this program uses."""
     if not re.match(r"(sqlite|postgresql(\+psycopg)?)://", value):
         raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
     return re.sub(r"^postgresql://", "postgresql+psycopg://", value)
 
 
 def smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-    """One server or several, their hosts as A-labels."""
+    """Return the URLs of one or more SMTP servers, their hosts as A-labels."""
     value = tuple(SecretStr(ascii_url(url.get_secret_value())) for url in value)
     for url in value:
         parts = urlsplit(url.get_secret_value())
@@ -162,7 +164,7 @@ def smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
 
 
 class Ceiling(NamedTuple):
-    """At most `most` in any `seconds`."""
+    """A ceiling: at most `most` in any `seconds`."""
 
     most: int
     seconds: int
@@ -173,17 +175,17 @@ _CEILING = re.compile(r"([1-9]\d*)/(second|minute|hour|day)")
 
 
 def ceiling(text: str) -> Ceiling:
-    """``500/hour``.
+    """Parse a ceiling such as ``500/hour``.
 
     Raises `ValueError`.
     """
-    if not (found := _CEILING.fullmatch(text.strip())):
+    if not (match := _CEILING.fullmatch(text.strip())):
         raise ValueError('a ceiling is a number a second, minute, hour or day, like "500/hour"')
-    return Ceiling(int(found[1]), _PERIODS[found[2]])
+    return Ceiling(int(match[1]), _PERIODS[match[2]])
 
 
 def domain_ceilings(value: object) -> object:
-    """``gmail.com=500/hour *=2000/hour`` as {domain: ceiling}."""
+    """Parse ``gmail.com=500/hour *=2000/hour`` into {domain: ceiling}."""
     if not isinstance(value, str):
         return value
     pairs = [word.partition("=") for word in value.replace(",", " ").split()]
@@ -193,7 +195,7 @@ def domain_ceilings(value: object) -> object:
 
 
 def domains(value: object) -> object:
-    """Domains with spaces or commas between, as A-labels in lower case."""
+    """Split domains at spaces and commas into A-labels in lower case."""
     listed = words(value)
     return (
         tuple(ascii_host(str(domain)) for domain in listed)
@@ -203,27 +205,27 @@ def domains(value: object) -> object:
 
 
 def warmup(value: object) -> object:
-    """``50/day doubling`` as 50."""
+    """Parse ``50/day doubling`` into 50."""
     if value is None or isinstance(value, int):
         return value
-    if not (found := re.fullmatch(r"([1-9]\d*)/day doubling", " ".join(str(value).split()))):
+    if not (match := re.fullmatch(r"([1-9]\d*)/day doubling", " ".join(str(value).split()))):
         raise ValueError('is written like "50/day doubling"')
-    return int(found[1])
+    return int(match[1])
 
 
 def return_address(value: str) -> str:
-    """An address that can grow by a message's reference, its domain as an A-label."""
+    """Return a return address to which a message's reference can be added, with an A-label."""
     local, at, domain = value.rpartition("@")
     value = f"{local}{at}{ascii_host(domain)}"
     # The local part grows by the reference of a message and may have 64 octets then (RFC 5321
-    # §4.5.3.1.1).
+    # section 4.5.3.1.1).
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
         raise ValueError("must be a plain address like bounces@news.example.com")
     return value
 
 
 def redis_url(value: SecretStr) -> SecretStr:
-    """One of Redis' own addresses, its host as an A-label."""
+    """Return the URL of a Redis server, its host as an A-label."""
     value = SecretStr(ascii_url(value.get_secret_value()))
     parts = urlsplit(value.get_secret_value())
     if not (

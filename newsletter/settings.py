@@ -1,7 +1,7 @@
 """Frozen `Settings` out of newsletter.toml and the NEWSLETTER_* environment.
 
 Reads the two sources, lays the environment over the file, and validates once, so that every mistake
-is reported at once with its key, its place and the mend. Opens no database and no connection.
+is reported at once with its key, its place and its remedy. Opens no database and no connection.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _Table(BaseModel):
 
 
 class Smtp(_Table):
-    """How mail leaves."""
+    """SMTP servers, their limits, and when a refused message is tried again."""
 
     url: Annotated[
         tuple[SecretStr, ...], BeforeValidator(words), AfterValidator(setting_types.smtp_urls)
@@ -65,20 +65,20 @@ class Smtp(_Table):
 
 
 class Bounces(_Table):
-    """Where returned mail is found."""
+    """The mailbox and the address of returned mail."""
 
     mailbox: SecretStr | None = None
     address: Annotated[str, AfterValidator(setting_types.return_address)] | None = None
 
 
 class Feeds(_Table):
-    """How feeds are fetched."""
+    """Limits on fetching feeds."""
 
     allow_private_addresses: bool = False
 
 
 class SignUp(_Table):
-    """Who may sign up, and how many an hour."""
+    """Ceilings and address checks of sign-ups. Ceilings are per hour."""
 
     per_ip: Positive = 20
     per_network: Positive = 60
@@ -95,14 +95,14 @@ class SignUp(_Table):
 
 
 class Web(_Table):
-    """What stands before the pages."""
+    """Proxies and shared stores in front of the pages."""
 
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     redis: Annotated[SecretStr, AfterValidator(setting_types.redis_url)] | None = None
 
 
 class Settings(_Table):
-    """Everything an installation is told from outside; what belongs to a list is in the database."""
+    """All settings of an installation; what belongs to a list is in the database."""
 
     secret_key: Secret
     secret_key_fallbacks: Annotated[tuple[Secret, ...], BeforeValidator(words)] = ()
@@ -119,14 +119,14 @@ class Settings(_Table):
 
     @property
     def signing_keys(self) -> tuple[str, ...]:
-        """The key that signs, then those that only verify."""
+        """Return the key that signs, followed by those that only verify."""
         return tuple(
             key.get_secret_value() for key in (self.secret_key, *self.secret_key_fallbacks)
         )
 
 
 def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
-    """Every setting's dotted name, in the order of the table in the docs."""
+    """Yield the dotted name of every setting, in the order of docs/settings.md."""
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Table):
             yield from keys(field.annotation, f"{prefix}{name}.")
@@ -135,10 +135,10 @@ def keys(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[str]:
 
 
 def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from `path`, else ``$NEWSLETTER_CONFIG``, else ``./newsletter.toml``, under the
-    environment.
+    """Load settings from a file, overridden by the environment.
 
-    Raises `SettingsError` with every mistake there is.
+    The file is `path`, else ``$NEWSLETTER_CONFIG``, else ``./newsletter.toml``. Raises
+    `SettingsError` with every problem.
     """
     environ = environ or {}
     chosen = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
@@ -233,7 +233,7 @@ def _did_you_mean(word: str, known: Any) -> str:
 
 
 def _beside(url: str, folder: Path) -> str:
-    """A relative SQLite path stands beside the settings file, wherever the command is run."""
+    """Resolve a relative SQLite path against the folder of the settings file."""
     prefix = "sqlite:///"
     name = url.removeprefix(prefix)
     if not url.startswith(prefix) or not name or name.startswith((":memory:", "/", "file:")):

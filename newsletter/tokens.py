@@ -1,8 +1,8 @@
-"""Signed links: one purpose each, one salt each; handles; and the references that name a message
-outside.
+"""Sign and verify links, make handles, and name messages to the outside.
 
-A token is `payload.signature`, or `payload.time.signature` where its purpose has a lifetime. What
-the payload names (a subscription's handle) is the caller's; nothing here knows the database.
+Each link purpose has a salt of its own. A token is `payload.signature`, or
+`payload.time.signature` where its purpose has a lifetime. What the payload names, such as a
+subscription's handle, is up to the caller; nothing here knows the database.
 """
 
 from __future__ import annotations
@@ -28,11 +28,10 @@ _HANDLE_BYTES = 9
 
 
 def new_handle() -> str:
-    """Make a public name for a row: 12 random URL-safe characters, with a letter or digit at both
-    ends.
+    """Make a public name for a row: 12 random URL-safe characters.
 
-    It says nothing of how many rows there are. Mail programs leave a hyphen at the end of an
-    address out of the link.
+    It does not tell how many rows there are. It begins and ends with a letter or digit, because
+    mail programs leave a hyphen at the end of an address out of the link.
     """
     while True:
         handle = secrets.token_urlsafe(_HANDLE_BYTES)
@@ -54,7 +53,7 @@ class _Mac(HMACAlgorithm):
 
 
 class _Signer(Signer):
-    """Derives the key of its purpose once, and not for each of a million links."""
+    """A signer that derives the key of its purpose once instead of for each link."""
 
     def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
         secret = secret_key or self.secret_keys[-1]
@@ -65,7 +64,7 @@ class _Signer(Signer):
 
 
 class Tokens:
-    """Signs and opens links.
+    """A signer and verifier of links.
 
     `keys[0]` signs; the others still verify, so that a key can be replaced (T06, T07).
     """
@@ -88,15 +87,15 @@ class Tokens:
         }
 
     def sign(self, purpose: LinkPurpose, payload: str, now: datetime) -> str:
-        """The token for `payload`, made at `now`."""
+        """Make the token for `payload` at `now`."""
         if self._lifetimes[purpose] is not None:
             payload = f"{payload}.{int(now.timestamp()):x}"
         return self._signers[purpose].sign(payload).decode("ascii")
 
     def open(self, purpose: LinkPurpose, token: str, now: datetime) -> str:
-        """The payload of `token`.
+        """Return the payload of `token`.
 
-        Raises `LinkInvalid`, or `LinkExpired` where only the time is over.
+        Raises `LinkInvalid`, or `LinkExpired` if only its lifetime is over.
         """
         if not _TOKEN.fullmatch(token):
             raise LinkInvalid
@@ -114,12 +113,12 @@ class Tokens:
         return payload
 
     def signed_at(self, purpose: LinkPurpose, token: str) -> datetime:
-        """When a token that opens was made; for purposes with a lifetime."""
+        """Return when a valid token was made; for purposes with a lifetime."""
         return datetime.fromtimestamp(int(token.rsplit(".", 2)[1], 16), UTC)
 
 
 class References:
-    """Names deliveries to the outside: in Message-IDs, return paths and envelope ids.
+    """Opaque names of deliveries for Message-IDs, return paths and envelope ids.
 
     A reference is 24 characters from a to z and 2 to 7, as mail systems that fold the case of a
     local part keep them. It holds a delivery's id, encrypted under a MAC of itself (a synthetic IV,
@@ -127,24 +126,27 @@ class References:
     count by them or make one up, and `find_delivery` reads it back.
     """
 
-    _MAC_BYTES, _ID_BYTES = 9, 6
+    _MAC_BYTES = 9
+    _ID_BYTES = 6
 
     def __init__(self, key: bytes) -> None:
-        self._mac_key, self._pad_key = (hmac.digest(key, use, "sha256") for use in (b"mac", b"pad"))
+        self._mac_key = hmac.digest(key, b"mac", "sha256")
+        self._pad_key = hmac.digest(key, b"pad", "sha256")
 
     def name_delivery(self, delivery: int) -> str:
-        """Name a delivery."""
+        """Return the reference of a delivery."""
         plain = delivery.to_bytes(self._ID_BYTES, "big")
         mac = self._authenticate(plain)
         return base64.b32encode(mac + self._encrypt(plain, mac)).decode("ascii").lower()
 
     def find_delivery(self, reference: str) -> int | None:
-        """Read a delivery's id back, in whatever case; None where the reference is none of ours."""
+        """Return the id of the delivery that a reference names, or None. Case is ignored."""
         try:
             raw = base64.b32decode(reference.upper())
         except ValueError:
             return None
-        mac, encrypted = raw[: self._MAC_BYTES], raw[self._MAC_BYTES :]
+        mac = raw[: self._MAC_BYTES]
+        encrypted = raw[self._MAC_BYTES :]
         plain = self._encrypt(encrypted, mac)
         genuine = len(encrypted) == self._ID_BYTES and hmac.compare_digest(
             mac, self._authenticate(plain)
@@ -152,8 +154,9 @@ class References:
         return int.from_bytes(plain, "big") if genuine else None
 
     def message_id(self, delivery: int, domain: str) -> str:
-        """Name a delivery's message, without angle brackets: the same however often it is sent (RFC
-        5322 section 3.6.4).
+        """Return the Message-ID of a delivery, without angle brackets.
+
+        It is the same however often the message is sent (RFC 5322 section 3.6.4).
         """
         return f"{self.name_delivery(delivery)}@{domain}"
 
@@ -166,23 +169,24 @@ class References:
 
 
 def random_message_id(domain: str) -> str:
-    """Make a Message-ID for a message that no delivery stands for, as a test."""
+    """Make a Message-ID for a message without a delivery, such as a test."""
     return f"{base64.b32encode(secrets.token_bytes(15)).decode('ascii').lower()}@{domain}"
 
 
 def return_path(address: str, reference: str) -> str:
-    """Make the envelope sender of one message (VERP), ``bounces+k3v9…@example.com``: a report of
-    its failure names it.
+    """Make the envelope sender of one message (VERP): ``bounces+k3v9…@example.com``.
 
-    `reference` is the local part of its Message-ID, which nobody can make up.
+    A report of a failed delivery is sent to it. `reference` is the local part of the Message-ID,
+    which cannot be guessed.
     """
     local, _, domain = address.rpartition("@")
     return f"{local}+{reference}@{domain}"
 
 
 def keyed_hash(key: str, value: str) -> str:
-    """HMAC-SHA256 of `value`, hex: for what must be recognised and never read back (an erased
-    address).
+    """Return the HMAC-SHA256 of `value` in hexadecimal digits.
+
+    For what must be recognised and cannot be read back, such as an erased address.
     """
     return hmac.digest(
         hashlib.sha256(b"newsletter.suppression" + key.encode()).digest(), value.encode(), "sha256"
@@ -190,7 +194,5 @@ def keyed_hash(key: str, value: str) -> str:
 
 
 def fingerprint(secret_key: str) -> str:
-    """Identify a signing key without revealing it: 16 hexadecimal digits, to compare with a stored
-    one.
-    """
+    """Return 16 hexadecimal digits that identify a signing key without revealing it."""
     return hmac.digest(secret_key.encode(), b"newsletter.fingerprint", "sha256")[:8].hex()

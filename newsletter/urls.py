@@ -1,6 +1,6 @@
-"""The address of everything a reader can open.
+"""Build the addresses of all public pages.
 
-Always under `base_url`, whatever host a request named (T14).
+They stand under `base_url`, whatever host a request named (T14).
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from newsletter.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Builds absolute URLs; the signed ones name a subscription by its handle."""
+    """A builder of absolute URLs. Signed ones name a subscription by its handle."""
 
     base_url: str
     tokens: Tokens
 
     def to(self, path: str) -> str:
-        """`path` (with its leading slash) on this installation."""
+        """Return the URL of `path`, which begins with a slash."""
         return self.base_url + path
 
     def mailing_list(self, slug: str) -> str:
-        """A list's own page."""
+        """Return the URL of a list's page."""
         return f"{self.base_url}/{slug}/"
 
     def archive(self, slug: str, campaign: str = "") -> str:
-        """Return the address of what was mailed: all of it, or one campaign, by its handle."""
+        """Return the URL of a list's archive, or of one campaign in it, by its handle."""
         return f"{self.base_url}/{slug}/archive/{campaign}"
 
     def picture(self, slug: str, name: str) -> str:
-        """A letter's picture."""
+        """Return the URL of a letter's image."""
         return f"{self.base_url}/{slug}/archive/media/{name}"
 
     def confirm(self, handle: str, round_: int, now: datetime) -> str:
@@ -76,13 +76,11 @@ class Links:
         return self._signed(LinkPurpose.ADDRESS_UNDO, change, now)
 
     def resource(self, name: str) -> str:
-        """What stands for a resource until a reader is known, and for everybody: a page that mails
-        readers theirs.
-        """
+        """Return the URL of a resource's page, which mails subscribers a link of their own."""
         return f"{self.base_url}/resources/{name}"
 
     def resource_of(self, handle: str, name: str, now: datetime) -> str:
-        """A resource, for one reader; 30 days."""
+        """Return a signed link to a resource for one subscription; it works for 30 days."""
         return self._signed(LinkPurpose.RESOURCE, f"{handle}.{name}", now)
 
     def _signed(self, purpose: LinkPurpose, payload: str, now: datetime) -> str:
@@ -106,4 +104,4 @@ RESERVED_SLUGS = frozenset(
         *PATHS,
     }
 )
-"""What no list may be called, because pages of that name are there already."""
+"""Names that no list may have, because pages have them."""

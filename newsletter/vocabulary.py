@@ -12,7 +12,7 @@ from typing import assert_never
 
 
 class Cadence(StrEnum):
-    """How often a subscriber receives a digest."""
+    """A choice of how often a subscriber receives a digest."""
 
     INSTANT = "instant"
     """As soon as an entry is ready and its grace time is over."""
@@ -33,7 +33,7 @@ class Cadence(StrEnum):
 
 
 class SubscriptionStatus(StrEnum):
-    """Where a subscription stands."""
+    """The state of a subscription."""
 
     PENDING = "pending"
     """Asked for and not confirmed: nothing but the confirmation is mailed."""
@@ -42,7 +42,7 @@ class SubscriptionStatus(StrEnum):
 
 
 class CampaignKind(StrEnum):
-    """What a campaign consists of."""
+    """The content of a campaign."""
 
     DIGEST = "digest"
     LETTER = "letter"
@@ -51,7 +51,7 @@ class CampaignKind(StrEnum):
 
 
 class CampaignStatus(StrEnum):
-    """Where a campaign stands."""
+    """The state of a campaign."""
 
     DRAFT = "draft"
     SCHEDULED = "scheduled"
@@ -62,7 +62,7 @@ class CampaignStatus(StrEnum):
 
 
 class FeedStatus(StrEnum):
-    """Whether a feed is polled."""
+    """The state of a feed."""
 
     ACTIVE = "active"
     PAUSED = "paused"
@@ -71,7 +71,7 @@ class FeedStatus(StrEnum):
 
 
 class EntryStatus(StrEnum):
-    """What becomes of an entry."""
+    """The state of an entry."""
 
     NEW = "new"
     """Found and not yet ready: it waits for its time."""
@@ -83,7 +83,7 @@ class EntryStatus(StrEnum):
 
 
 class DeliveryStatus(StrEnum):
-    """What became of one message to one subscriber."""
+    """The state of one message to one subscriber."""
 
     QUEUED = "queued"
     SENT = "sent"
@@ -95,7 +95,7 @@ class DeliveryStatus(StrEnum):
 
 
 class SuppressionReason(StrEnum):
-    """Why an address is never mailed."""
+    """The reason why an address receives no mail."""
 
     COMPLAINT = "complaint"
     BOUNCE = "bounce"
@@ -104,7 +104,7 @@ class SuppressionReason(StrEnum):
 
 
 class FieldKind(StrEnum):
-    """What kind of value a list's own form field takes."""
+    """The kind of value of a list's own form field."""
 
     TEXT = "text"
     CHOICE = "choice"
@@ -113,7 +113,7 @@ class FieldKind(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What happened to a subscription, campaign, entry or delivery; webhooks use these names."""
+    """A transition of a subscription, campaign or entry. Webhooks use these names."""
 
     SUBSCRIPTION_REQUESTED = "subscription.requested"
     SUBSCRIPTION_CONFIRMED = "subscription.confirmed"
@@ -135,7 +135,7 @@ class EventKind(StrEnum):
 
 
 class Actor(StrEnum):
-    """By whom something happened."""
+    """The cause of a transition."""
 
     SUBSCRIBER = "subscriber"
     AUTHOR = "author"

@@ -1,4 +1,4 @@
-"""Taking turns: threads that want the same thing get it in the order in which they asked."""
+"""A lock that threads of one process get in the order in which they asked for it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Turns:
-    """A lock that is handed on.
+class FairLock:
+    """A lock that passes to the thread that has waited longest.
 
-    A plain one goes to whoever is quickest: often to the thread that has just let go.
+    A plain lock goes to the quickest, often to the thread that has just released it.
     """
 
     def __init__(self) -> None:
@@ -20,10 +20,10 @@ class Turns:
         self._holder = 0
 
     @contextmanager
-    def mine(self, timeout: float) -> Iterator[None]:
-        """Wait for this thread's turn.
+    def hold(self, timeout: float) -> Iterator[None]:
+        """Hold the lock; wait at most `timeout` seconds for it.
 
-        Raises `TimeoutError`, and `RuntimeError` where it has it already.
+        Raises `TimeoutError`, and `RuntimeError` if this thread holds it already.
         """
         self._wait(threading.get_ident(), timeout)
         try:
@@ -48,7 +48,7 @@ class Turns:
         if bell.acquire(timeout=timeout):
             return
         with self._guard:
-            if self._holder == thread:  # it came while we gave up
+            if self._holder == thread:  # the lock was passed on while this thread gave up
                 return
             self._waiting.remove((thread, bell))
         raise TimeoutError

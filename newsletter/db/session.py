@@ -1,22 +1,21 @@
-"""The database: engine settings, column types, and the one way to write (`transaction`).
+"""The database engine, its column types, and the only way to write: `transaction`.
 
 Knows no table.
 
-SQLite: WAL, foreign keys on, writers wait for each other (within a process in the order they came,
-`db/fair_lock.py`; else by knocking, then by `busy_timeout`) and start with BEGIN IMMEDIATE, so that
-a write never fails half-way because another one came first. Every commit of a session reaches the
-disk (`synchronous=FULL`): a power cut must not bring back who has left. PostgreSQL: psycopg 3, READ
-COMMITTED.
+SQLite runs in WAL mode with foreign keys. Writers begin with BEGIN IMMEDIATE, so that no write
+fails half-way because of another one; within a process they wait in the order they came
+(db/fair_lock.py), across processes by trying again. Every commit of a session reaches the disk
+(`synchronous=FULL`): a power cut must not make anybody active again who has unsubscribed.
+PostgreSQL runs with psycopg 3 at READ COMMITTED.
 """
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from shutil import disk_usage
 from typing import Any
@@ -25,16 +24,10 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
     BigInteger,
-    DateTime,
     Dialect,
     Engine,
-    Index,
     Integer,
     MetaData,
-    PrimaryKeyConstraint,
-    Table,
-    TypeDecorator,
-    UniqueConstraint,
     event,
 )
 from sqlalchemy.engine import Connection
@@ -42,7 +35,9 @@ from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
-from newsletter.db.fair_lock import Turns
+from newsletter.db.column_types import UTCDateTime
+from newsletter.db.constraints import constraint_name
+from newsletter.db.fair_lock import FairLock
 from newsletter.errors import Conflict, DatabaseError
 from newsletter.files import prepare_database
 
@@ -58,56 +53,34 @@ PRAGMAS = (
     "synchronous=FULL",
     "secure_delete=ON",
 )
-"""What every connection to SQLite is set to.
-
-Deleted content is overwritten with zeros: erased is erased.
-"""
+"""Settings of every connection to SQLite. `secure_delete` overwrites deleted content with zeros."""
 
 CHECKPOINT_TIMEOUT_MS = 1_000
-"""Milliseconds that emptying the write-ahead log may wait for readers; the worker tries again every
-hour.
+"""Milliseconds to wait for other connections before the write-ahead log is emptied.
+
+The worker tries again every hour.
 """
 
 NOT_SAVED = "the last step was not saved; what was saved before it stands"
 DISK_FULL_BELOW = 1_000_000
-"""Octets.
+"""Octets of free space below which SQLite's "disk I/O error" means a full disk.
 
-With less room than this SQLite's "disk I/O error" means a full disk: its shared memory cannot grow.
+Its shared memory cannot grow then.
 """
 
-KNOCK_EVERY_MS, KNOCK_FOR_MS = 2, 2_000
+RETRY_EVERY_MS = 2
+"""Milliseconds between two tries to begin a write."""
+RETRY_FOR_MS = 2_000
+"""Milliseconds of such tries, before SQLite's own way of waiting takes over."""
 
-_turns = Turns()
+_writers = FairLock()
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
-"""A 64-bit key; SQLite's own row id is one by nature."""
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """A moment.
-
-    Refuses naive datetimes; always comes back aware, in UTC.
-    """
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a datetime without a zone cannot be stored")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+"""A 64-bit key. SQLite's row id has 64 bits as an Integer."""
 
 
 class Base(DeclarativeBase):
-    """Constraints are named by rule, so that migrations can find them again."""
+    """The base of all models. Constraints are named by rule, so that migrations find them."""
 
     metadata = MetaData(
         naming_convention={
@@ -128,9 +101,9 @@ db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
 
 def engine_options(url: str) -> dict[str, Any]:
-    """What SQLAlchemy's engine is made with, by database.
+    """Return the options of SQLAlchemy's engine for a database URL.
 
-    No error text shows a statement's values: they are people's addresses.
+    Error messages do not show the values of a statement, which may be addresses.
     """
     if url.startswith("sqlite"):
         return {"hide_parameters": True, "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}}
@@ -138,8 +111,10 @@ def engine_options(url: str) -> dict[str, Any]:
 
 
 @event.listens_for(Engine, "do_connect")
-def _open(dialect: Dialect, record: object, arguments: list[Any], keywords: dict[str, Any]) -> None:
-    """Let a new SQLite file be readable by its owner only, and leave that of another user alone."""
+def _create_private_file(
+    dialect: Dialect, record: object, arguments: list[Any], keywords: dict[str, Any]
+) -> None:
+    """Create a new SQLite file readable by its owner only; refuse that of another user."""
     file = arguments[0] if dialect.name == "sqlite" and arguments else ""
     if file and not keywords.get("uri") and not file.startswith((":memory:", "file:")):
         prepare_database(Path(file))
@@ -160,25 +135,26 @@ def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes")
         if not writes:
             connection.exec_driver_sql("BEGIN")
-        elif not _knock(connection.connection.driver_connection):
+        elif not _begin_promptly(connection.connection.driver_connection):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _knock(connection: Any) -> bool:
-    """Begin to write as soon as another process lets go, for a visitor waits: SQLite's own way of
-    waiting looks ever less often, at last every 100 ms, and misses its turn again and again. False
-    where it takes too long for that.
+def _begin_promptly(connection: Any) -> bool:
+    """Begin a write as soon as another process has ended its own; return False after a while.
+
+    SQLite's own way of waiting tries ever less often, at last every 100 ms, and can miss its turn
+    many times while a visitor waits.
     """
     [(patience,)] = connection.execute("PRAGMA busy_timeout").fetchall()
-    until = time.monotonic() + min(KNOCK_FOR_MS, patience) / 1000
-    connection.execute(f"PRAGMA busy_timeout={KNOCK_EVERY_MS}")
+    until = time.monotonic() + min(RETRY_FOR_MS, patience) / 1000
+    connection.execute(f"PRAGMA busy_timeout={RETRY_EVERY_MS}")
     try:
         while time.monotonic() < until:
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                    return False  # whoever asks the ordinary way is told what it is
+                    return False  # the ordinary BEGIN IMMEDIATE will report the cause
                 continue
             return True
         return False
@@ -188,8 +164,7 @@ def _knock(connection: Any) -> bool:
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """Run one write transaction on this thread's session: commit at the end, roll back on any
-    error.
+    """Run a write transaction on this thread's session: commit at the end, roll back on errors.
 
     Raises `DatabaseError` where the database is locked, full, read-only or gone, and `Conflict`
     with the name of the constraint where a change breaks one; nothing of it has been written then.
@@ -198,7 +173,7 @@ def transaction() -> Iterator[Session]:
     if session.new or session.dirty or session.deleted:
         raise RuntimeError("changes were made outside a transaction")
     session.rollback()  # ends a reading transaction that a query before this one began
-    with _turn():
+    with wait_for_turn():
         try:
             session.connection(execution_options={"writes": True})
             session.info["writes"] = True
@@ -207,8 +182,8 @@ def transaction() -> Iterator[Session]:
         except DBAPIError as error:
             session.rollback()
             if isinstance(error, IntegrityError):
-                raise Conflict(constraint_name(error)) from error
-            if not _is_of_the_database(error):
+                raise Conflict(constraint_name(error, Base.metadata)) from error
+            if not _concerns_database(error):
                 raise
             raise DatabaseError(
                 f"the database cannot be written: {reason(error)}", hint=NOT_SAVED
@@ -220,60 +195,16 @@ def transaction() -> Iterator[Session]:
             session.info.pop("writes", None)
 
 
-def constraint_name(error: IntegrityError) -> str:
-    """Return the name of the constraint that `error` reports, the same on SQLite and PostgreSQL.
-
-    A column that may not be NULL gives `nn_<table>_<column>`. SQLite does not say which foreign key
-    is broken: there it is `foreign_key`. What cannot be named is the driver's own message.
-    """
-    diagnostics = getattr(error.orig, "diag", None)
-    if diagnostics is not None:
-        if diagnostics.constraint_name:
-            return str(diagnostics.constraint_name)
-        return f"nn_{diagnostics.table_name}_{diagnostics.column_name}"
-    return _sqlite_constraint_name(str(error.orig))
-
-
-def _sqlite_constraint_name(message: str) -> str:
-    kind, _, subject = message.partition(" constraint failed: ")
-    if kind == "CHECK":
-        return subject
-    if kind == "NOT NULL":
-        return "nn_" + subject.replace(".", "_")
-    if kind == "UNIQUE":
-        columns = [name.split(".") for name in subject.split(", ")]
-        return _unique_name(columns[0][0], {column[-1] for column in columns})
-    if message.startswith("FOREIGN KEY"):
-        return "foreign_key"
-    table, _, rest = message.partition(" ")
-    return f"{table}_append_only" if rest == "is append-only" else message
-
-
-def _unique_name(table_name: str, columns: set[str]) -> str:
-    """Return the name of the unique constraint, primary key or index over exactly these columns."""
-    table = Base.metadata.tables.get(table_name)
-    for item in _unique_items(table) if table is not None else ():
-        if {column.name for column in item.columns} == columns:
-            return str(item.name or f"pk_{table_name}")
-    return f"uq_{table_name}_{'_'.join(sorted(columns))}"
-
-
-def _unique_items(table: Table) -> Iterator[PrimaryKeyConstraint | UniqueConstraint | Index]:
-    yield table.primary_key
-    yield from (item for item in table.constraints if isinstance(item, UniqueConstraint))
-    yield from (index for index in table.indexes if index.unique)
-
-
 class _RolledBack(Exception):
-    """Ends a rehearsal."""
+    """The end of a rehearsal."""
 
 
 @contextmanager
 def rehearsal() -> Iterator[Session]:
-    """Run a write transaction to its end and roll it back: a check that takes the path of the
-    command it checks.
+    """Run a write transaction to its end and roll it back.
 
-    Raises whatever the statements in it raise, and `DatabaseError` as `transaction` does.
+    A check takes the path of the command that it checks this way. Raises whatever its statements
+    raise, and `DatabaseError` as `transaction` does.
     """
     try:
         with transaction() as session:
@@ -285,16 +216,17 @@ def rehearsal() -> Iterator[Session]:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
-    """SQLite has one writer at a time, and lets the others look again after 1, 2, 5 … 100 ms,
-    whoever came first. So the threads of a process queue here; what is left to SQLite is to wait
-    for other processes.
+def wait_for_turn() -> Iterator[None]:
+    """Wait until no other thread of this process writes to SQLite, in the order of arrival.
+
+    SQLite has one writer at a time and serves waiting ones in no order. Raises `DatabaseError`
+    after `BUSY_TIMEOUT_MS`.
     """
     if db.engine.dialect.name != "sqlite":
         yield
         return
     try:
-        with _turns.mine(BUSY_TIMEOUT_MS / 1000):
+        with _writers.hold(BUSY_TIMEOUT_MS / 1000):
             yield
     except TimeoutError:
         raise DatabaseError(
@@ -304,103 +236,28 @@ def _turn() -> Iterator[None]:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A short look: nothing is held open afterwards, so that writers of SQLite are never kept
-    waiting by a reader.
+    """Read within a session whose transaction ends with the block, so that no writer has to wait.
 
-    Raises `DatabaseError` where the database cannot be read; `RuntimeError` inside a transaction,
-    which its end would undo.
+    Raises `DatabaseError` if the database cannot be read, and `RuntimeError` inside a
+    `transaction`, which the end of the block would roll back.
     """
     session = db.session()
     if session.info.get("writes"):
-        raise RuntimeError("a look inside a transaction would undo it")
+        raise RuntimeError("reading() inside a transaction would roll it back")
     try:
         yield session
     except DBAPIError as error:
-        if not _is_of_the_database(error):
+        if not _concerns_database(error):
             raise
         raise DatabaseError(f"the database cannot be read: {reason(error)}") from error
     finally:
         session.rollback()
 
 
-class DirectConnection:
-    """A driver connection of one worker's own, past session and ORM: for the statements that run
-    for every message.
-
-    On SQLite what it commits survives this process at once, and a power cut from the next commit of
-    any session on (`synchronous=NORMAL`): `boot` tells whether there was one. Opened at first use;
-    `:name` marks a parameter in either database. Every error of the database is raised as
-    `DatabaseError`, and nothing was written then.
-    """
-
-    def __init__(self) -> None:
-        self.sqlite = db.engine.dialect.name == "sqlite"
-        self._raw: Any = None
-        self._spellings: dict[str, str] = {}
-
-    @property
-    def _connection(self) -> Any:
-        if self._raw is None:
-            pooled = db.engine.raw_connection()
-            self._raw = pooled.driver_connection
-            pooled.detach()
-            if self.sqlite and boot():
-                self._raw.execute("PRAGMA synchronous=NORMAL")
-            elif not self.sqlite:
-                self._raw.autocommit = True
-        return self._raw
-
-    def close(self) -> None:
-        """Let go of it."""
-        if self._raw is not None:
-            self._raw.close()
-            self._raw = None
-
-    def spelled(self, statement: str) -> str:
-        """`statement` as the driver wants it."""
-        if self.sqlite:
-            return statement
-        if statement not in self._spellings:
-            self._spellings[statement] = re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement)
-        return self._spellings[statement]
-
-    def rows(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
-        """What a query finds."""
-        with self._translated():
-            return list(self._connection.execute(self.spelled(statement), values).fetchall())
-
-    @contextmanager
-    def transaction(self) -> Iterator[Any]:
-        """One write transaction on the driver's own connection, which it yields."""
-        with self._translated():
-            connection = self._connection
-            if self.sqlite:
-                with _turn():
-                    connection.execute("BEGIN IMMEDIATE")
-                    with connection:
-                        yield connection
-            else:
-                with connection.transaction():
-                    yield connection
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        dbapi = db.engine.dialect.dbapi
-        assert dbapi is not None
-        try:
-            yield
-        except dbapi.Error as error:
-            raise DatabaseError(
-                f"the database cannot be used: {_cause(error)}", hint=NOT_SAVED
-            ) from None
-
-
 def checkpoint() -> bool:
-    """Move the write-ahead log of SQLite into the database and empty it, with what was deleted from
-    the database.
+    """Move SQLite's write-ahead log, with what was deleted, into the database and empty it.
 
-    Returns False where readers were in the way for too long. Must not be called inside a
-    transaction.
+    Returns False if other connections kept it busy. Must not be called inside a transaction.
     """
     if db.engine.dialect.name != "sqlite":
         return True
@@ -418,30 +275,20 @@ def checkpoint() -> bool:
         pooled.close()
 
 
-def boot() -> str:
-    """What this machine calls the time since it was started; "" where it does not say."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    except OSError:
-        return ""
-
-
 def reason(error: DBAPIError) -> str:
-    """One line of what the driver said, without the statement and its values."""
-    return _cause(error.orig)
+    """Return the driver's message in one line, without the statement and its values."""
+    return describe_cause(error.orig)
 
 
-def _cause(error: BaseException | None) -> str:
-    """Name the cause of a driver's error: of a full disk SQLite may say no more than "disk I/O
-    error".
-    """
-    said = " ".join(str(error).split())[:200]
+def describe_cause(error: BaseException | None) -> str:
+    """Describe a driver's error; SQLite may report a full disk as no more than "disk I/O error"."""
+    message = " ".join(str(error).split())[:200]
     name = getattr(error, "sqlite_errorname", "")
     if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _disk_is_full()):
-        return f"the disk is full ({said})"
+        return f"the disk is full ({message})"
     if name.startswith("SQLITE_IOERR"):
-        return f"the disk, or its quota, refuses ({said})"
-    return said
+        return f"the disk, or its quota, refuses ({message})"
+    return message
 
 
 def _disk_is_full() -> bool:
@@ -452,8 +299,6 @@ def _disk_is_full() -> bool:
         return False
 
 
-def _is_of_the_database(error: DBAPIError) -> bool:
-    """Tell whether an error is about the database as a whole (full, gone, damaged) and not about
-    one statement.
-    """
+def _concerns_database(error: DBAPIError) -> bool:
+    """Tell whether an error is about the database as a whole (full, gone, damaged)."""
     return isinstance(error, OperationalError) or type(error) is SqlDatabaseError

@@ -6,8 +6,8 @@ from alembic import context
 from sqlalchemy import Connection, NullPool, create_engine
 
 from newsletter import models
-from newsletter.db.closed_set import ClosedSet
-from newsletter.db.session import Base, UTCDateTime
+from newsletter.db.column_types import ClosedSet, UTCDateTime
+from newsletter.db.session import Base
 
 target_metadata = Base.metadata
 assert models.Delivery.__table__ in target_metadata.tables.values()

@@ -1,4 +1,4 @@
-"""Campaigns: one mailing of a list each, what is in it, and for which period."""
+"""Campaigns of a list, their content, and the digest periods they stand for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, ForeignKey, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db.closed_set import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.feeds import Entry
 from newsletter.models.lists import MailingList
@@ -17,7 +17,7 @@ from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus
 
 
 class Campaign(Base):
-    """One mailing.
+    """A digest or letter that goes to many subscribers of a list.
 
     `handle` names it outside (its page in the archive); `seed` draws who gets which of two
     subjects. `first_id`–`last_id` are its deliveries, frozen in one transaction; `leased_id` is how
@@ -25,14 +25,14 @@ class Campaign(Base):
 
     Of a letter: `source` is its file's text, `file` where that lay, `pictures` its local pictures
     (source → name), `segment` who of the list gets it, `digest` tells one letter's content from
-    another's. With a `subject_b`, `share` percent of its readers get one of the two subjects each,
-    and the others wait for the `picked` one (a or b).
+    another's. With a `subject_b`, `share` percent of its recipients get one of the two subjects
+    each, and the others wait for the `picked` one (a or b).
 
     A digest `repeats` where it carries nothing that another had not, and no words of its author's:
     the archive has it, and does not list it.
 
-    A `permission` asks its readers to confirm again until `answer_by`; `settled_at`: when the
-    silent were let go.
+    A `permission` asks its recipients to confirm again until `answer_by`; `settled_at`: when the
+    subscriptions without an answer ended.
     """
 
     __tablename__ = "campaigns"
@@ -78,12 +78,14 @@ WEB = -1
 
 
 class Edition(Base):
-    """What one group of readers gets: those whose deliveries carry the same number, `cursor` (in a
-    letter 0, or 1 for its second subject); in each `language` that one of them reads, and in the
-    list's (""). Subject, text and HTML are finished but for the slots, and never change once
-    written. The number -1 (`WEB`) is the archive's: all that anybody got, and nothing of a reader.
-    `entries` holds the ids of what a digest's edition carries; `fields` makes each reader's values
-    of a letter's own slots (mail/templating/merge_fields.py).
+    """The content for one group of recipients, in one language.
+
+    A group's deliveries carry the same number, `cursor` (in a letter 0, or 1 for its second
+    subject). There is an edition in each `language` that one of them reads, and one in the list's
+    (""). Subject, text and HTML are finished but for the slots, and never change once written. The
+    number -1 (`WEB`) is the archive's: all that anybody received, and nothing personal. `entries`
+    holds the ids of a digest's entries; `fields` is the template for the values of a letter's own
+    slots (mail/templating/merge_fields.py).
     """
 
     __tablename__ = "editions"
@@ -120,7 +122,7 @@ class CampaignEntry(Base):
 
 
 class DigestPeriod(Base):
-    """A digest period that has been dealt with, once: by a campaign, or by nothing, and `why`."""
+    """A digest period that is settled: by a campaign, or by nothing, for the reason `why`."""
 
     __tablename__ = "digest_periods"
     __table_args__ = (UniqueConstraint("list_id", "cadence", "key"), {"sqlite_autoincrement": True})

@@ -1,4 +1,4 @@
-"""What happened, in order: one row for each transition of a subscription, campaign or entry."""
+"""Events: one row for each transition of a subscription, campaign or entry."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db.closed_set import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
 from newsletter.models.feeds import Entry

@@ -17,12 +17,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db.closed_set import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base
 from newsletter.models.lists import MailingList
 from newsletter.vocabulary import EntryStatus, FeedStatus
 
-FATES = ("new", "held", "ready", "skipped", "sent")
+FATES = tuple(EntryStatus)
 
 
 class Feed(Base):
@@ -71,7 +71,7 @@ class Feed(Base):
 class Entry(Base):
     """An item of a feed.
 
-    `fate` says what becomes of it, `why` in words; `seq` orders what readers are owed: a list's
+    `fate` says what becomes of it, `why` in words; `seq` orders what subscribers are owed: a list's
     next number, given when the entry becomes ready. `first_seq`: its number before its feed took it
     back and brought it again, for those who have not had it. `matures_at`: not in an instant mail
     before (empty: at once); `withdrawn_at`: since when its feed has it no more; `by_hand`: the

@@ -1,4 +1,4 @@
-"""What letters bring along: their pictures, and the letters of a series with who has had them."""
+"""Images of letters; the letters of a series, and who has received them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from newsletter.models.subscribers import Subscription
 
 
 class Picture(Base):
-    """A picture made fit for mail, named by its content, as the archive serves it.
+    """An image in its final size, named by its content.
 
-    In the database and not in a folder: every machine serves it, and a backup carries it.
+    It is in the database, so that every machine serves it and a backup holds it.
     """
 
     __tablename__ = "pictures"
@@ -29,9 +29,11 @@ class Picture(Base):
 
 
 class SeriesLetter(Base):
-    """A letter of a list's series: it goes to a reader `after_seconds` after the series began for
-    her. It is owed to whoever's moment for it comes after `created_at`. `source`, `file`,
-    `pictures`, `digest` as in a campaign.
+    """A letter of a list's series.
+
+    It goes to a subscriber `after_seconds` after the series began for them, and is owed to those
+    whose moment for it is not before `created_at`. `source`, `file`, `pictures` and `digest` are as
+    in a campaign.
     """
 
     __tablename__ = "series_letters"
@@ -52,7 +54,10 @@ class SeriesLetter(Base):
 
 
 class SeriesLetterSent(Base):
-    """That a reader's letter of the series was queued, once and for ever."""
+    """A letter of a series that was queued for a subscription.
+
+    Its key keeps it to once.
+    """
 
     __tablename__ = "series_letters_sent"
 

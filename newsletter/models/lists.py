@@ -8,16 +8,16 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db.closed_set import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base
 from newsletter.schedule import Schedule, zone_of
 from newsletter.vocabulary import Cadence, FieldKind
 
-FIELD_KINDS = ("text", "choice", "checkbox", "consent")
+FIELD_KINDS = tuple(FieldKind)
 
 
 class MailingList(Base):
-    """A newsletter: its sender, its rhythm, its texts.
+    """A newsletter: its sender, its cadences, its texts.
 
     `schedule_since`: moments before it are not caught up on.
 
@@ -72,7 +72,7 @@ class MailingList(Base):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The list's time zone; UTC where the machine does not know it any more (`doctor` says so)."""
+        """Return the list's time zone, or UTC if the machine does not know it."""
         return zone_of(self.timezone)
 
     @property

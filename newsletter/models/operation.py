@@ -1,4 +1,4 @@
-"""What workers and pages share to stay within limits and to be seen alive."""
+"""State that workers and pages share: counters, workers, keys, back-offs, holds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from newsletter.db.session import Base
 
 
 class Counter(Base):
-    """How often `name` happened in the window that begins at `starts_at` (since 1970, in seconds;
-    in milliseconds where the pace of sending is counted).
+    """A count of `name` in the window that begins at `starts_at`.
+
+    `starts_at` is in seconds since 1970, or in milliseconds for the pace of sending.
     """
 
     __tablename__ = "counters"
@@ -45,8 +46,9 @@ class Worker(Base):
 
 
 class DomainBackoff(Base):
-    """A recipients' domain that refuses us: campaigns leave it alone `until` then; `seconds` is how
-    long that is.
+    """A recipients' domain that refuses our mail: campaigns skip it `until` then.
+
+    `seconds` is the length of that back-off.
     """
 
     __tablename__ = "domain_backoffs"
@@ -58,8 +60,7 @@ class DomainBackoff(Base):
 
 
 class LastingKey(Base):
-    """A random key for hashes that must be recognised for as long as the installation lives:
-    suppressions, erasures.
+    """A random key for hashes that must be recognised for ever: suppressions and erasures.
 
     It is independent of `secret_key`, so that replacing that one forgets nothing. The oldest key
     makes new hashes. A restore adds the keys of the database that it replaces, so that the hashes

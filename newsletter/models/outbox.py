@@ -1,6 +1,6 @@
 """The outbox: one row per message, and who is working on which.
 
-Only newsletter/outbox.py writes here.
+Only newsletter/outbox/ writes here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from newsletter.db.closed_set import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
 from newsletter.models.subscribers import Subscription
@@ -35,10 +35,10 @@ class Delivery(Base):
     """One message to one subscription.
 
     `mail` names its templates. A campaign's rows are worked through in slices, by id, and written
-    once, when their outcome is known: while that lasts `due_at` is empty. What asks a stranger to
-    confirm has none while it is held at the gate. What is taken on its own (a confirmation, a
-    retry, a row left by a crash) has a `due_at`, and a `lease_id` while a worker holds it. One in
-    doubt without a `due_at` is not offered again until its author says so.
+    once, when their outcome is known: until then `due_at` is empty. A confirmation has none while
+    flood control holds it. A row that is sent on its own (a confirmation, a retry, a row left by a
+    crash) has a `due_at`, and a `lease_id` while a worker holds it. A row in doubt without a
+    `due_at` is not offered again until the author says so.
 
     `attempts` counts refusals for now, `doubts` how often a server may have taken it unheard,
     `lost_replies` how many of these were a lost reply to the final dot. `crashes`: 0, or 1 for what
@@ -97,11 +97,13 @@ class Delivery(Base):
 
 
 class Lease(Base):
-    """Deliveries that one worker holds until `expires_at` (seconds since 1970 by the database's
-    clock): the slice `first_id`–`last_id` of a campaign, or (campaign empty) the rows that carry
-    its id. Ids are never reused, so that the id is the fencing token. Rows up to `through_id` may
-    have been offered to a server. A lease that is `alone` holds one row, and while that is in
-    flight its worker has nothing else in flight.
+    """Deliveries that one worker holds until `expires_at`.
+
+    `expires_at` is in seconds since 1970 by the database's clock. The lease is for the slice
+    `first_id`–`last_id` of a campaign or, without a campaign, for the rows that carry its id. Ids
+    are never reused, so that the id is the fencing token. Rows up to `through_id` may have been
+    offered to a server. A lease that is `alone` holds one row, and its worker has nothing else in
+    flight.
     """
 
     __tablename__ = "leases"

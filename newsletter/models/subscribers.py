@@ -19,18 +19,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db.closed_set import ClosedSet, member_check
+from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.lists import MailingList
 from newsletter.vocabulary import Cadence, SubscriptionStatus, SuppressionReason
 
-STATUSES = tuple(SubscriptionStatus)
-
 
 class Subscriber(Base):
-    """One person's address.
+    """An address and its owner's name and language.
 
-    `email` is what is sent to, `email_key` what is unique; `new_email` waits to be confirmed.
+    `email` is what mail is sent to, `email_key` what is unique; `new_email` waits to be confirmed.
     """
 
     __tablename__ = "subscribers"
@@ -54,7 +52,7 @@ class Subscriber(Base):
 class Tag(Base):
     """A word the author has put on a subscriber (``berlin``), for segments.
 
-    Small letters, no spaces at its ends.
+    Lower case, without spaces at its ends.
     """
 
     __tablename__ = "subscriber_tags"
@@ -72,8 +70,8 @@ class Subscription(Base):
     `topics` holds the ids of those chosen, ascending, with commas between ("3,7"); empty means all
     of them. `round` is the number of the latest request (`SubscriptionRequest`), so that a
     confirmation link made before an unsubscription opens nothing any more. `cursor`: entries of the
-    list up to this sequence number are settled for this reader; `joined_seq`: up to this one they
-    were there before she was. `series_at`: when the list's series began for this reader;
+    list up to this sequence number are settled for this subscriber; `joined_seq`: entries up to
+    this one are older than the subscription. `series_at`: when the list's series began for it;
     `series_due_at`: when to look whether its next letter is due. `confirmation_at`: when the latest
     request was made. `answers`: what was filled into the author's own fields.
     """
@@ -133,7 +131,7 @@ class RetiredHandle(Base):
 
 
 class AddressChange(Base):
-    """A change of address that its old mailbox may still take back, by a link with this `handle`."""
+    """A change of address that the old mailbox may take back, by a link with this `handle`."""
 
     __tablename__ = "address_changes"
 
@@ -152,8 +150,9 @@ class AddressChange(Base):
 
 
 class ConsentText(Base):
-    """A text somebody agreed to, known by the SHA-256 of its content: it cannot change without
-    becoming another one; a trigger refuses to try.
+    """A text that somebody agreed to, keyed by the SHA-256 of its content.
+
+    Rows are append-only: a trigger refuses changes.
     """
 
     __tablename__ = "consent_texts"
@@ -164,10 +163,11 @@ class ConsentText(Base):
 
 
 class ConsentEvent(Base):
-    """Evidence, only ever added: what happened to a subscription, on whose word, with which
-    wording, on which page and through which form; `message_id` is the confirmation's. Of an event
-    nothing ever changes but its `ip`, which is cut to its network after a while: a trigger refuses
-    the rest (migrations/versions/0001_initial.py).
+    """Evidence of consent: what happened to a subscription, when, and on whose word.
+
+    It holds the consent text, the page and the form; `message_id` is the confirmation's. Rows are
+    append-only: a trigger refuses every change but that of `ip`, which is cut to its network after
+    a while (migrations/versions/0001_initial.py).
     """
 
     __tablename__ = "consent_events"
@@ -192,8 +192,7 @@ class ConsentEvent(Base):
 
 
 class SubscriptionRequest(Base):
-    """A request to subscribe, as somebody made it; it counts once the link in its own mail is
-    confirmed.
+    """A request to subscribe; it counts once the link in its own mail is confirmed.
 
     `number` counts a subscription's requests and stands in the link. `agreed` maps the author's
     consent fields that were ticked to their wording. `delivery_id` is the confirmation's (outbox),
@@ -243,7 +242,7 @@ class Mailbox(Base):
 class Suppression(Base):
     """An address never mailed again.
 
-    `email_key` is emptied when the person is erased; `email_hash` stays.
+    `email_key` is emptied when the subscriber is erased; `email_hash` stays.
     """
 
     __tablename__ = "suppressions"

@@ -1,6 +1,4 @@
-"""Topics: what an author's entries are about, where that is seen, and what the author says before
-the next digest.
-"""
+"""Topics of a list, their sources, and intros of the next digests."""
 
 from __future__ import annotations
 
@@ -9,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from newsletter.db.closed_set import ClosedSet
+from newsletter.db.column_types import ClosedSet
 from newsletter.db.session import Base
 from newsletter.models.feeds import Feed
 from newsletter.models.lists import MailingList
@@ -17,7 +15,7 @@ from newsletter.vocabulary import Cadence
 
 
 class Topic(Base):
-    """What readers of a list may choose among, in the order of `position`."""
+    """A topic that subscribers of a list may choose, in the order of `position`."""
 
     __tablename__ = "topics"
     __table_args__ = (UniqueConstraint("list_id", "name"), {"sqlite_autoincrement": True})
@@ -33,7 +31,7 @@ class Topic(Base):
 
 
 class TopicSource(Base):
-    """What belongs to a topic: entries of a `category` (in lower case), or all entries of a feed."""
+    """A source of a topic: entries of a `category` (in lower case), or all entries of a feed."""
 
     __tablename__ = "topic_sources"
     __table_args__ = (
@@ -50,9 +48,7 @@ class TopicSource(Base):
 
 
 class DigestIntro(Base):
-    """What the author wrote, in Markdown, for the next digest of one cadence; gone once that is
-    composed.
-    """
+    """The author's Markdown for the next digest of one cadence; deleted once it is composed."""
 
     __tablename__ = "digest_intros"
     __table_args__ = (UniqueConstraint("list_id", "cadence"), {"sqlite_autoincrement": True})

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from newsletter.db.session import DirectConnection
+from newsletter.db.direct import DirectConnection
 from newsletter.errors import LeaseLost
 from newsletter.outbox.types import DeliveryUpdate, LeasedBatch, LeasedDelivery
 
@@ -67,8 +67,8 @@ class Ledger:
             if self._direct.sqlite
             else "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)"
         )
-        self._advance = self._direct.spelled(_ADVANCE.format(now=clock))
-        self._mark = self._direct.spelled(_MARK)
+        self._advance = self._direct.translate(_ADVANCE.format(now=clock))
+        self._mark = self._direct.translate(_MARK)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -146,7 +146,7 @@ class Ledger:
                 "texts": [_text(mark) for mark in marks],
                 "now": now,
             }
-            connection.execute(self._direct.spelled(_SENT_ALL), values)
+            connection.execute(self._direct.translate(_SENT_ALL), values)
 
     def _others(self, connection: Any, marks: Sequence[DeliveryUpdate], now: datetime) -> None:
         moment = _moment if self._direct.sqlite else _as_it_is

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import delete, func, select
 
-from newsletter.db.session import boot, db, transaction
+from newsletter.db.direct import read_boot_id
+from newsletter.db.session import db, transaction
 from newsletter.models import Worker
 from newsletter.services.runtime import Environment
 
@@ -19,7 +20,7 @@ FORGET_AFTER = timedelta(days=1)
 def identity() -> str:
     """`machine:pid:start:boot`: names this process, and no later one that gets the same pid."""
     pid = os.getpid()
-    return f"{_machine()}:{pid}:{_started(pid)}:{boot()}"
+    return f"{_machine()}:{pid}:{_started(pid)}:{read_boot_id()}"
 
 
 def alive(worker: str) -> bool:
@@ -30,7 +31,7 @@ def alive(worker: str) -> bool:
     machine, pid, started, boot_ = worker.rsplit(":", 3)
     if machine != _machine():
         return True
-    return boot_ == boot() and _started(int(pid)) == started
+    return boot_ == read_boot_id() and _started(int(pid)) == started
 
 
 def is_name(text: str) -> bool:
@@ -53,7 +54,7 @@ def before_restart(worker: str) -> bool:
     """Tell whether a worker belongs to a time before this machine was started: its last notes may
     not have reached the disk.
     """
-    return worker.rsplit(":", 1)[1] != boot()
+    return worker.rsplit(":", 1)[1] != read_boot_id()
 
 
 def _machine() -> str:

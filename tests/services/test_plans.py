@@ -10,7 +10,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.db.session import DirectConnection, db, transaction
+from newsletter.db.direct import DirectConnection
+from newsletter.db.session import db, transaction
 from newsletter.models import Campaign
 from newsletter.outbox import held, record
 from newsletter.services.runtime import Environment

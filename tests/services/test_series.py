@@ -316,7 +316,7 @@ def test_which_letter_is_next(
     steps: list[SeriesStep], taken: dict[int, int], expected: tuple[int, int] | None
 ) -> None:
     had = {id_: START + day * DAY for id_, day in taken.items()}
-    found = next_of_series(steps, begun=START, taken=had)
+    found = next_of_series(steps, begun=START, received=had)
     assert found == ((expected[0], START + expected[1] * DAY) if expected else None)
 
 

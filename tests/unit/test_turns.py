@@ -1,4 +1,4 @@
-"""Turns are taken in the order in which threads asked for them."""
+"""FairLock are taken in the order in which threads asked for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from newsletter.db.fair_lock import Turns
+from newsletter.db.fair_lock import FairLock
 
 
 def thread(work: Callable[[], None]) -> threading.Thread:
@@ -17,7 +17,7 @@ def thread(work: Callable[[], None]) -> threading.Thread:
     return made
 
 
-def waits(turns: Turns, number: int) -> None:
+def waits(turns: FairLock, number: int) -> None:
     """Until so many threads wait."""
     until = time.monotonic() + 10
     while len(turns._waiting) < number:
@@ -26,36 +26,36 @@ def waits(turns: Turns, number: int) -> None:
 
 
 def test_first_come_first_served() -> None:
-    turns, order = Turns(), list[int]()
+    turns, order = FairLock(), list[int]()
 
     def work(number: int) -> None:
-        with turns.mine(10):
+        with turns.hold(10):
             order.append(number)
 
     threads = []
-    with turns.mine(10):
+    with turns.hold(10):
         for number in range(5):
             threads.append(thread(lambda number=number: work(number)))
             waits(turns, number + 1)
-    with turns.mine(10):
+    with turns.hold(10):
         assert order == list(range(5)), "whoever lets go does not come before those who wait"
     for each in threads:
         each.join()
 
 
 def test_who_has_waited_too_long_gives_up_and_blocks_nobody() -> None:
-    turns, gave_up, done = Turns(), threading.Event(), threading.Event()
+    turns, gave_up, done = FairLock(), threading.Event(), threading.Event()
 
     def impatient() -> None:
-        with pytest.raises(TimeoutError), turns.mine(0.05):
+        with pytest.raises(TimeoutError), turns.hold(0.05):
             raise AssertionError
         gave_up.set()
 
     def patient() -> None:
-        with turns.mine(10):
+        with turns.hold(10):
             done.set()
 
-    with turns.mine(10):
+    with turns.hold(10):
         threads = [thread(impatient)]
         waits(turns, 1)
         threads.append(thread(patient))
@@ -67,16 +67,16 @@ def test_who_has_waited_too_long_gives_up_and_blocks_nobody() -> None:
 
 
 def test_a_turn_within_a_turn_is_a_mistake_and_no_deadlock() -> None:
-    turns = Turns()
-    with turns.mine(10), pytest.raises(RuntimeError), turns.mine(10):
+    turns = FairLock()
+    with turns.hold(10), pytest.raises(RuntimeError), turns.hold(10):
         raise AssertionError
-    with turns.mine(0.1):
+    with turns.hold(0.1):
         pass
 
 
 def test_an_error_lets_go() -> None:
-    turns = Turns()
-    with pytest.raises(ValueError, match="x"), turns.mine(10):
+    turns = FairLock()
+    with pytest.raises(ValueError, match="x"), turns.hold(10):
         raise ValueError("x")
-    with turns.mine(0.1):
+    with turns.hold(0.1):
         pass

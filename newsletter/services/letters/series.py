@@ -354,7 +354,7 @@ def _advance(
     if reader.series_at is None or reader.status != "active":
         reader.series_due_at = None
         return False
-    found = next_of_series(steps, begun=reader.series_at, taken=taken)
+    found = next_of_series(steps, begun=reader.series_at, received=taken)
     if found is None or found[1] > now:
         reader.series_due_at = found[1] if found else None
         return False
@@ -371,6 +371,6 @@ def _advance(
     outbox.enqueue(
         session, mail="series", subscription_id=reader.id, now=now, context={"step": found[0]}
     )
-    following = next_of_series(steps, begun=reader.series_at, taken=taken)
+    following = next_of_series(steps, begun=reader.series_at, received=taken)
     reader.series_due_at = following[1] if following else None
     return True

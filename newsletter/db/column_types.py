@@ -1,13 +1,34 @@
-"""A column whose values are the members of a `StrEnum`, and its CHECK constraint."""
+"""Column types: moments in UTC, and members of a `StrEnum` with their CHECK constraint."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
-from sqlalchemy import CheckConstraint, Dialect, String, TypeDecorator
+from sqlalchemy import CheckConstraint, DateTime, Dialect, String, TypeDecorator
 
 E = TypeVar("E", bound=StrEnum)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """A moment in UTC. Naive datetimes are refused with `ValueError`."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a datetime without a zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class ClosedSet(TypeDecorator[E], Generic[E]):

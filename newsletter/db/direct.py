@@ -1,0 +1,91 @@
+"""A driver connection beside the ORM, for the statements that run for every message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from newsletter.db.session import NOT_SAVED, db, describe_cause, wait_for_turn
+from newsletter.errors import DatabaseError
+
+
+class DirectConnection:
+    """A driver connection of one worker, opened at first use, without session and ORM.
+
+    On SQLite a commit survives the end of this process at once, and a power cut from the next
+    commit of any session on (`synchronous=NORMAL`); `read_boot_id` tells whether there was one.
+    `:name` marks a parameter on both databases. Every error is raised as `DatabaseError`, and
+    nothing of the transaction was written then.
+    """
+
+    def __init__(self) -> None:
+        self.sqlite = db.engine.dialect.name == "sqlite"
+        self._raw: Any = None
+        self._translations: dict[str, str] = {}
+
+    @property
+    def _connection(self) -> Any:
+        if self._raw is None:
+            pooled = db.engine.raw_connection()
+            self._raw = pooled.driver_connection
+            pooled.detach()
+            if self.sqlite and read_boot_id():
+                self._raw.execute("PRAGMA synchronous=NORMAL")
+            elif not self.sqlite:
+                self._raw.autocommit = True
+        return self._raw
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._raw is not None:
+            self._raw.close()
+            self._raw = None
+
+    def translate(self, statement: str) -> str:
+        """Write the parameters of `statement` as the driver expects them."""
+        if self.sqlite:
+            return statement
+        if statement not in self._translations:
+            self._translations[statement] = re.sub(r"(?<!:):(\w+)", r"%(\1)s", statement)
+        return self._translations[statement]
+
+    def rows(self, statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
+        with self._errors_translated():
+            return list(self._connection.execute(self.translate(statement), values).fetchall())
+
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """Run a write transaction; yield the driver's connection."""
+        with self._errors_translated():
+            connection = self._connection
+            if self.sqlite:
+                with wait_for_turn():
+                    connection.execute("BEGIN IMMEDIATE")
+                    with connection:
+                        yield connection
+            else:
+                with connection.transaction():
+                    yield connection
+
+    @contextmanager
+    def _errors_translated(self) -> Iterator[None]:
+        dbapi = db.engine.dialect.dbapi
+        assert dbapi is not None
+        try:
+            yield
+        except dbapi.Error as error:
+            raise DatabaseError(
+                f"the database cannot be used: {describe_cause(error)}", hint=NOT_SAVED
+            ) from None
+
+
+def read_boot_id() -> str:
+    """Return the id of this machine's boot, or "" if it has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
