@@ -63,7 +63,7 @@ def application(folder: Path, url: str = "") -> Flask:
             session.connection().exec_driver_sql("UPDATE campaigns SET status = 'sent'")
             session.connection().exec_driver_sql("UPDATE deliveries SET status = 'sent'")
         for number in range(2, 400, 4):
-            suppressions.add(
+            suppressions.suppress(
                 app.extensions[EXTENSION], f"reader{number}@example.org", reason="complaint"
             )
         db.session.remove()

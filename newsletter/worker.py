@@ -40,7 +40,7 @@ class WorkerProcess:
     def __init__(self, app: Flask, *, poll_seconds: int = 15) -> None:
         self.app = app
         self.env: Environment = app.extensions[EXTENSION]
-        self.identity = workers.identity()
+        self.identity = workers.make_identity()
         self.stopping = threading.Event()
         self._transport: Transport | None = None
         self._problem = ""
@@ -112,7 +112,7 @@ class WorkerProcess:
 
     def alive(self) -> None:
         """Say that this worker lives."""
-        workers.tick(self.env, self.identity)
+        workers.record_tick(self.env, self.identity)
 
     def poll(self, *, eager: bool = False) -> None:
         """Feed that are due."""

@@ -12,7 +12,7 @@ from newsletter.cli.output import as_json, json_option, moment, say
 from newsletter.services import consent
 
 if TYPE_CHECKING:
-    from newsletter.services.consent import Mailed, Proof, Proved
+    from newsletter.services.consent import Proof, ProofEvent, ProofMail
     from newsletter.services.runtime import Environment
 
 KINDS = {
@@ -38,7 +38,7 @@ def proof(env: Environment, address: str, *, json_: bool) -> None:
     """The consent record of an address: who agreed to what, when, where, and what was mailed for
     it.
     """
-    found = consent.proof(env, address)
+    found = consent.get_proof(env, address)
     if json_:
         return as_json({"made_at": env.now, **asdict(found)})
     say(f"Consent record of {found.email}, made {moment(env.now)}")
@@ -63,7 +63,7 @@ def _standing(found: Proof) -> None:
             say(f"  {slug}, {name}: {answer}")
 
 
-def _event(event: Proved) -> None:
+def _event(event: ProofEvent) -> None:
     say(f"\n  {moment(event.at)}  {event.list}: {KINDS.get(event.kind, event.kind)}")
     for name, value in (
         ("through", event.source + (f", form “{event.form}”" if event.form else "")),
@@ -86,7 +86,7 @@ def _wordings(found: Proof) -> None:
         say(f"\n  {version}\n    {text}")
 
 
-def _mail(mail: Mailed) -> None:
+def _mail(mail: ProofMail) -> None:
     when = moment(mail.at) if mail.at else "not yet"
     said = f": {mail.reply}" if mail.reply else ""
     say(f"  {when}  {mail.list}: {mail.mail}, {mail.status}{said}")

@@ -86,7 +86,7 @@ def _report(restored: Restored) -> None:
 def hold(env: Environment, *, yes: bool) -> None:
     """Mail nothing, and pause every open campaign: after a restore with the tools of PostgreSQL."""
     ask("Pause every open campaign, and mail nothing until you release it?", yes=yes)
-    held = installation.hold_now(env, "held by hand")
+    held = installation.hold_installation(env, "held by hand")
     say(
         f"Nothing is mailed from now on: {some(held.waiting, 'message')} and {some(held.paused, 'campaign')} wait."
     )
@@ -104,7 +104,7 @@ def release(env: Environment, *, yes: bool) -> None:
             f"Mail {some(found.waiting, 'waiting message')}, and digests when they are due?",
             yes=yes,
         )
-    installation.release()
+    installation.release_mail()
     if found and found.paused:
         say(
             f"{some(found.paused, 'campaign')} stay paused: `newsletter campaign resume` or `cancel` each."

@@ -53,7 +53,7 @@ def add(
 
     Forms you have pasted are to be printed anew: `newsletter embed`.
     """
-    made = forms.add(feeds.one_list(slug), name, kind, label, choices, required=required)
+    made = forms.add_field(feeds.one_list(slug), name, kind, label, choices, required=required)
     say(f"{made.name}: {made.kind}{', required' if made.required else ''}")
 
 
@@ -63,7 +63,7 @@ def add(
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """The fields of a list's form, in their order."""
-    found = forms.ls(feeds.one_list(slug))
+    found = forms.list_fields(feeds.one_list(slug))
     if json_:
         return as_json([asdict(row) for row in found])
     rows = [
@@ -81,5 +81,5 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @with_environment
 def remove(env: Environment, name: str, slug: str | None) -> None:
     """Take a field out of the form; what readers have answered stays."""
-    forms.remove(feeds.one_list(slug), name)
+    forms.remove_field(feeds.one_list(slug), name)
     say(f"{name} is removed.")

@@ -106,7 +106,7 @@ def _make(
     database.upgrade(loaded.database_url)
     with create_app(loaded).app_context():
         try:
-            installation.note_key(environment())
+            installation.record_key(environment())
             _make_list(environment(), file, blog_url, slug, values)
         finally:
             database.close()

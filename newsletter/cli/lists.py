@@ -182,15 +182,19 @@ def confirmations(
     if release and drop:
         raise click.UsageError("say --release or --drop, not both")
     selection = flood_control.Selection(networks, tuple(name.lower() for name in domains), proven)
-    held = flood_control.origins(slug, selection)
+    held = flood_control.count_origins(slug, selection)
     count = some(sum(each.count for each in held), "confirmation")
     if release:
         ask(f"Send {count} held back?", yes=yes)
-        return say(f"Let go: {some(flood_control.release(env, slug, selection), 'confirmation')}.")
+        return say(
+            f"Let go: {some(flood_control.release_held(env, slug, selection), 'confirmation')}."
+        )
     if drop:
         ask(f"Drop {count} held back?", yes=yes)
-        return say(f"Dropped: {some(flood_control.drop(env, slug, selection), 'confirmation')}.")
-    room = flood_control.standing(env, slug).room
+        return say(
+            f"Dropped: {some(flood_control.drop_held(env, slug, selection), 'confirmation')}."
+        )
+    room = flood_control.read_gate(env, slug).room
     if json_:
         return as_json({"room": room, "held": [asdict(each) for each in held]})
     say(f"{slug}: {count} held back; {room} more may go now.")

@@ -84,7 +84,7 @@ def permission(
 @with_environment
 def answers(env: Environment, campaign_id: int, *, json_: bool) -> None:
     """Who stays, of those who were asked to confirm again."""
-    found = asking.standing_of(campaign_id)
+    found = asking.report_answers(campaign_id)
     if json_:
         return as_json(asdict(found))
     silent = found.asked - found.stayed - found.gone

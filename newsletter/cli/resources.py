@@ -41,7 +41,7 @@ def add(env: Environment, file: Path, title: str, name: str) -> None:
 
     Letters and the welcome mail link it with {{ resource("NAME") }}.
     """
-    added = resources.add(env, file, title=title, name=name)
+    added = resources.add_resource(env, file, title=title, name=name)
     say(f'Added. In a letter or the welcome mail: {{{{ resource("{added.name}") }}}}')
 
 
@@ -50,7 +50,7 @@ def add(env: Environment, file: Path, title: str, name: str) -> None:
 @with_environment
 def ls(env: Environment, *, json_: bool) -> None:
     """Every file, by name."""
-    found = resources.ls()
+    found = resources.list_resources()
     if json_:
         return as_json([asdict(row) for row in found])
     zone = common_zone(lists.zones().values())
@@ -72,5 +72,5 @@ def _size(size: int) -> str:
 def remove(env: Environment, name: str, *, yes: bool) -> None:
     """Take a file away; links to it open nothing any more."""
     ask(f"Remove {name}? Links in mails already sent will lead nowhere.", yes=yes)
-    resources.remove(env, name)
+    resources.remove_resource(env, name)
     say("Removed.")

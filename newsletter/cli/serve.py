@@ -42,7 +42,7 @@ def _application(ctx: click.Context) -> Flask:
     app = create_app(settings.load_settings(config, os.environ))
     with app.app_context():
         require_current()
-        if installation.note_key(environment()) == "foreign":
+        if installation.record_key(environment()) == "foreign":
             warn(f"{installation.FOREIGN_KEY} ({installation.FOREIGN_KEY_HINT})")
         if hold := installation.find_hold():
             warn(f"nothing is mailed: {hold.because}; `{installation.RELEASE}` lets mail leave")

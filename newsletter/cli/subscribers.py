@@ -29,7 +29,7 @@ from newsletter.cli.output import (
 from newsletter.services.polling import feeds
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers import history, privacy
-from newsletter.services.subscribers.correct import Correction, correct
+from newsletter.services.subscribers.correct import Correction, correct_subscriber
 from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 if TYPE_CHECKING:
@@ -91,25 +91,25 @@ def ls(
 ) -> None:
     """Subscribers, newest first."""
     came = since.replace(tzinfo=UTC) if since else None
-    wanted = subscribers.Wanted(
+    wanted = subscribers.SubscriberFilter(
         slug, status, cadence, search, came, tag, segment, at=env.now if segment else None
     )
     if counted:
-        return say(str(subscribers.count(wanted)))
+        return say(str(subscribers.count_subscribers(wanted)))
     most = (
         (SHOWN if on_terminal() and not json_ else 0) if limit is None else min(limit, sys.maxsize)
     )
-    found = islice(subscribers.each(wanted), most or None)
+    found = islice(subscribers.iterate_subscribers(wanted), most or None)
     if json_:
         return as_json_rows(as_dict(row) for row in found)
     rows = [(row.email, row.name, _subscriptions(row)) for row in found]
     table(
         ("address", "name", "subscriptions"),
         rows,
-        empty="Nobody yet." if wanted == subscribers.Wanted() else "Nobody.",
+        empty="Nobody yet." if wanted == subscribers.SubscriberFilter() else "Nobody.",
     )
     if on_terminal() and rows:
-        total = subscribers.count(wanted)
+        total = subscribers.count_subscribers(wanted)
         say(
             f"\n{len(rows):,} of {total:,}; --limit 0 shows all"
             if total > len(rows)
@@ -128,7 +128,7 @@ def _subscriptions(row: SubscriberView) -> str:
 @with_environment
 def show(env: Environment, address: str, *, json_: bool) -> None:
     """One reader's whole story: where she came from, what she agreed to, every mail and its fate."""
-    story = history.show(env, address)
+    story = history.get_history(env, address)
     if json_:
         events = [
             {"at": event.at, "list": event.list, "what": event.what} for event in story.events
@@ -180,7 +180,9 @@ def add(
     Without --confirmed she is asked to confirm by mail.
     """
     word_given(confirmed=confirmed, because=because)
-    found = subscribers.add(env, address, slug=slug, name=name, cadence=cadence, because=because)
+    found = subscribers.add_subscriber(
+        env, address, slug=slug, name=name, cadence=cadence, because=because
+    )
     done = "is subscribed" if confirmed else "will be asked to confirm"
     say(f"{found.email} {done}.")
 
@@ -260,7 +262,7 @@ def edit(
             "say what to change: --name, --language, --address, --cadence, ...; see --help"
         )
     if correction != list_only:
-        address = correct(env, address, correction).email
+        address = correct_subscriber(env, address, correction).email
     if unsubscribe:
         _unsubscribe(env, address, feeds.one_list(slug))
     else:
@@ -295,7 +297,7 @@ def _unsubscribe(env: Environment, address: str, slug: str) -> None:
 def remove(env: Environment, address: str, *, yes: bool) -> None:
     """Forget a reader; what waits for her is dropped."""
     ask(f"Remove {address} and her whole story?", yes=yes)
-    say(f"{subscribers.remove(env, address).email} is removed.")
+    say(f"{subscribers.remove_subscriber(env, address).email} is removed.")
 
 
 @subscriber.command(epilog="Example: newsletter subscriber erase ana@example.org")

@@ -35,7 +35,7 @@ def suppression() -> None:
 @with_environment
 def ls(env: Environment, *, json_: bool) -> None:
     """Everybody who is never mailed."""
-    found = suppressions.ls()
+    found = suppressions.list_suppressions()
     if json_:
         return as_json([asdict(row) for row in found])
     zone = common_zone(lists.zones().values())
@@ -54,7 +54,7 @@ def ls(env: Environment, *, json_: bool) -> None:
 @with_environment
 def add(env: Environment, address: str, note: str) -> None:
     """Never mail an address again, whatever happens."""
-    say("Added." if suppressions.add(env, address, note=note) else "It was there already.")
+    say("Added." if suppressions.suppress(env, address, note=note) else "It was there already.")
 
 
 @suppression.command(epilog="Example: newsletter suppression remove ana@example.org")
@@ -64,5 +64,5 @@ def add(env: Environment, address: str, note: str) -> None:
 def remove(env: Environment, address: str, *, yes: bool) -> None:
     """Let an address be mailed again; nobody is subscribed by it."""
     ask(f"Let {address} be mailed again?", yes=yes)
-    suppressions.remove(env, address)
+    suppressions.lift_suppression(env, address)
     say("Removed.")

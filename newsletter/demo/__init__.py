@@ -182,7 +182,7 @@ def _confirm(scene: Stage) -> str:
 
 
 def _standing() -> str:
-    [found] = subscribers.ls()
+    [found] = subscribers.list_subscribers()
     return found.subscriptions[0].status
 
 

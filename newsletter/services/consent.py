@@ -25,7 +25,7 @@ from newsletter.i18n import Text, say
 from newsletter.link_purposes import PATHS
 from newsletter.models import ConsentEvent, ConsentText, Subscriber
 from newsletter.services.runtime import Environment
-from newsletter.services.suppressions import suppressed
+from newsletter.services.suppressions import is_suppressed
 
 CUT_AT_ONCE = 500
 SIGNATURE_LENGTH = 32
@@ -64,22 +64,22 @@ def default_wording(*, consent_text: str, title: str, language: str) -> str:
     return lines(consent_text or say(words, language), limit=WORDING_AT_MOST)
 
 
-def version(text: str) -> str:
+def hash_wording(text: str) -> str:
     """A wording's name: the SHA-256 of its content."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def remember(session: Session, text: str, now: datetime) -> str:
+def store_wording(session: Session, text: str, now: datetime) -> str:
     """Keep a wording.
 
     Returns its version.
     """
-    found = version(text)
+    found = hash_wording(text)
     session.connection().execute(_REMEMBERED, {"hash": found, "text": text, "now": now})
     return found
 
 
-def worded(session: Session, shown: object, otherwise: str) -> str:
+def find_wording(session: Session, shown: object, otherwise: str) -> str:
     """The text a form showed: the one whose version it names, if we know it (a form pasted long ago
     goes on showing what the author has changed since), else the list's own of today.
     """
@@ -88,7 +88,7 @@ def worded(session: Session, shown: object, otherwise: str) -> str:
     return otherwise
 
 
-def without_secrets(url: str) -> str:
+def strip_secrets(url: str) -> str:
     """Cut a page's address to what the record needs: where it is, and of a page of ours behind a
     signed link only its purpose.
 
@@ -134,10 +134,10 @@ def note_consent(
         "at": now,
         "source": evidence.source,
         "form": plain(evidence.form, limit=40),
-        "wording_hash": remember(session, lines(wording, limit=WORDING_AT_MOST), now)
+        "wording_hash": store_wording(session, lines(wording, limit=WORDING_AT_MOST), now)
         if wording
         else None,
-        "page": plain(without_secrets(evidence.page), limit=500),
+        "page": plain(strip_secrets(evidence.page), limit=500),
         "ip": evidence.ip[:45],
         "user_agent": plain(evidence.user_agent, limit=300),
         "message_id": message_id,
@@ -147,7 +147,7 @@ def note_consent(
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class ProofEvent:
     """An event as a regulator reads it; `wording` is the text itself, `wording_version` the SHA-256
     of it.
     """
@@ -167,7 +167,7 @@ class Proved:
 
 
 @dataclass(frozen=True, slots=True)
-class Mailed:
+class ProofMail:
     """A mail that belongs to the record, and what the server said when it took it."""
 
     list: str
@@ -188,11 +188,11 @@ class Proof:
     suppressed: bool
     standing: dict[str, str] = field(default_factory=dict)
     answers: dict[str, dict[str, object]] = field(default_factory=dict)
-    events: tuple[Proved, ...] = ()
-    mails: tuple[Mailed, ...] = ()
+    events: tuple[ProofEvent, ...] = ()
+    mails: tuple[ProofMail, ...] = ()
 
 
-def proof(env: Environment, address: str) -> Proof:
+def get_proof(env: Environment, address: str) -> Proof:
     """The consent record of an address, oldest first.
 
     Raises `InvalidInput`, `NotFound`.
@@ -208,7 +208,7 @@ def proof(env: Environment, address: str) -> Proof:
         here = {row.id: row.mailing_list.slug for row in found.subscriptions}
         return Proof(
             email=found.email,
-            suppressed=suppressed(env, session, key),
+            suppressed=is_suppressed(env, session, key),
             standing={row.mailing_list.slug: row.status for row in found.subscriptions},
             answers={
                 row.mailing_list.slug: dict(row.answers)
@@ -220,7 +220,7 @@ def proof(env: Environment, address: str) -> Proof:
         )
 
 
-def _events(session: Session, here: dict[int, str]) -> tuple[Proved, ...]:
+def _events(session: Session, here: dict[int, str]) -> tuple[ProofEvent, ...]:
     query = (
         select(ConsentEvent)
         .options(joinedload(ConsentEvent.wording))
@@ -228,7 +228,7 @@ def _events(session: Session, here: dict[int, str]) -> tuple[Proved, ...]:
         .order_by(ConsentEvent.at, ConsentEvent.id)
     )
     return tuple(
-        Proved(
+        ProofEvent(
             list=here[row.subscription_id],
             kind=row.kind,
             at=row.at,
@@ -246,10 +246,10 @@ def _events(session: Session, here: dict[int, str]) -> tuple[Proved, ...]:
     )
 
 
-def _mails(session: Session, here: dict[int, str]) -> tuple[Mailed, ...]:
+def _mails(session: Session, here: dict[int, str]) -> tuple[ProofMail, ...]:
     """The mails that asked or greeted; what was mailed to the list is no part of the record."""
     return tuple(
-        Mailed(slug, row.mail, row.status, row.finished_at, row.text or "")
+        ProofMail(slug, row.mail, row.status, row.finished_at, row.text or "")
         for subscription_id, slug in here.items()
         for row in outbox.list_history(session, subscription_id)
         if row.campaign_id is None or row.mail == "permission"
@@ -266,7 +266,7 @@ def network(ip: str) -> str:
         return "unknown"
 
 
-def forget_addresses(session: Session, *, kept_for: timedelta, now: datetime) -> int:
+def shorten_old_addresses(session: Session, *, kept_for: timedelta, now: datetime) -> int:
     """Cut the IP addresses of old events to their network; so many at once.
 
     Returns how many there were.

@@ -41,23 +41,23 @@ _COUNTS = select(Counter.name, Counter.count).where(
 )
 
 
-def count(session: Session, name: str, *, now: int, seconds: int) -> int:
+def increment(session: Session, name: str, *, now: int, seconds: int) -> int:
     """Count one more of `name` in the window that holds `now` (seconds since 1970).
 
     Returns how many there are.
     """
-    return add(session, name, 1, now=now, seconds=seconds)
+    return add_count(session, name, 1, now=now, seconds=seconds)
 
 
-def add(session: Session, name: str, by: int, *, now: int, seconds: int) -> int:
+def add_count(session: Session, name: str, by: int, *, now: int, seconds: int) -> int:
     """Count `by` more of `name`.
 
     Returns how many there are.
     """
-    return count_all(session, [name], now - now % seconds, by=by)[name]
+    return increment_all(session, [name], now - now % seconds, by=by)[name]
 
 
-def count_all(
+def increment_all(
     session: Session, names: Sequence[str], starts_at: int, *, by: int = 1
 ) -> dict[str, int]:
     """Count `by` more of each, in one statement.
@@ -136,9 +136,9 @@ def count_request(env: Environment, session: Session, visit: Visit) -> bool:
     high: a flood of those without does not keep them out.
     """
     now = int(env.now.timestamp())
-    proven = visit.solved is not None and first_use(session, visit.solved)
+    proven = visit.solved is not None and use_up_solution(session, visit.solved)
     most = _ceilings(env, visit, proven=proven)
-    counts = count_all(session, list(most), now - now % HOUR)
+    counts = increment_all(session, list(most), now - now % HOUR)
     if any(counts[name] > ceiling for name, ceiling in most.items()):
         raise _too_many(now)
     return proven
@@ -148,7 +148,7 @@ def _ceilings(env: Environment, visit: Visit, *, proven: bool) -> dict[str, int]
     """Name what a request counts for, narrow before wide, with the ceiling of each."""
     ceilings = env.settings.signup
     kind, factor = ("proven", ceilings.proven_factor) if proven else ("signup", 1)
-    single, place = places(visit.ip)
+    single, place = network_names(visit.ip)
     most = {
         f"{kind}/ip/{single}": ceilings.per_ip,
         f"{kind}/net/{place}": ceilings.per_network,
@@ -182,11 +182,11 @@ def count_change(env: Environment, session: Session, subscription_id: int) -> No
     then the caller's transaction is undone.
     """
     now = int(env.now.timestamp())
-    if count(session, f"change/{subscription_id}", now=now, seconds=A_DAY) > CHANGES_PER_DAY:
+    if increment(session, f"change/{subscription_id}", now=now, seconds=A_DAY) > CHANGES_PER_DAY:
         raise TooMany("too many changes in one day", retry_after=A_DAY - now % A_DAY)
 
 
-def places(ip: str) -> tuple[str, str]:
+def network_names(ip: str) -> tuple[str, str]:
     """Where a visitor comes from, closely and widely: the address and its /24; of IPv6 the /64 and
     its /48, of which one customer may have all.
     """
@@ -198,10 +198,12 @@ def places(ip: str) -> tuple[str, str]:
     ) else place
 
 
-def first_use(session: Session, solved: Solved) -> bool:
+def use_up_solution(session: Session, solved: Solved) -> bool:
     """Tell whether a solution is used for the first time; it is used up by asking."""
     made = int(solved.made_at.timestamp())
     return (
-        count(session, f"puzzle/{solved.nonce}", now=made, seconds=int(LIFETIME.total_seconds()))
+        increment(
+            session, f"puzzle/{solved.nonce}", now=made, seconds=int(LIFETIME.total_seconds())
+        )
         == 1
     )

@@ -46,7 +46,7 @@ class Hold:
 # ─────────────────────────────────────────────────────────────────────────────
 
 
-def key_state(stored: str, signing_keys: tuple[str, ...]) -> KeyState:
+def compare_keys(stored: str, signing_keys: tuple[str, ...]) -> KeyState:
     """Compare the stored fingerprint with the keys of the settings.
 
     Pure.
@@ -63,10 +63,10 @@ def find_key_state(env: Environment) -> KeyState:
     """Tell whether `secret_key` is the key that this database knows; changes nothing."""
     with reading() as session:
         row = session.get(Installation, 1)
-        return key_state(row.key_fingerprint if row else "", env.settings.signing_keys)
+        return compare_keys(row.key_fingerprint if row else "", env.settings.signing_keys)
 
 
-def note_key(env: Environment) -> KeyState:
+def record_key(env: Environment) -> KeyState:
     """Remember the key that signs, where it is the first one or replaces one that the settings
     still know.
     """
@@ -86,7 +86,7 @@ def accept_key(env: Environment) -> None:
 # ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def hold(session: Session, because: str, now: datetime) -> int:
+def hold_mail(session: Session, because: str, now: datetime) -> int:
     """Hold everything that is due, and pause every open campaign.
 
     Returns how many campaigns were paused.
@@ -99,7 +99,7 @@ def hold(session: Session, because: str, now: datetime) -> int:
     return len(open_campaigns)
 
 
-def hold_now(env: Environment, because: str) -> Hold:
+def hold_installation(env: Environment, because: str) -> Hold:
     """Hold a running installation.
 
     Raises `Refused` where it is held already.
@@ -107,7 +107,7 @@ def hold_now(env: Environment, because: str) -> Hold:
     with transaction() as session:
         if is_held(session):
             raise Refused("mail is held already", hint=f"`{RELEASE}` lets it leave")
-        hold(session, because, env.now)
+        hold_mail(session, because, env.now)
     found = find_hold()
     assert found is not None
     return found
@@ -131,7 +131,7 @@ def find_hold() -> Hold | None:
         return Hold(row.held_at, row.held_because, outbox.count_waiting(session), int(paused))
 
 
-def release() -> None:
+def release_mail() -> None:
     """Let mail leave again; paused campaigns stay paused.
 
     Raises `Refused` where nothing is held.

@@ -23,7 +23,7 @@ from newsletter.addresses import fold_address
 from newsletter.models import Mailbox, Subscription
 from newsletter.outbox import held
 from newsletter.services.runtime import Environment
-from newsletter.services.suppressions import hashes
+from newsletter.services.suppressions import hash_address
 
 UNCONFIRMED_AT_MOST = 3
 """So many confirmations go to a mailbox that answers none of them; then silence."""
@@ -148,7 +148,7 @@ def lock_mailbox(env: Environment, session: Session, email_key: str) -> LockedMa
     The same statements for every address; a row stays behind for each, with nothing in it but the
     keyed hash.
     """
-    connection, known_as = session.connection(), hashes(env, fold_address(email_key))
+    connection, known_as = session.connection(), hash_address(env, fold_address(email_key))
     mailbox_hash = connection.execute(_KNOWN, {"hashes": known_as}).scalar() or known_as[0]
     asked, mails = connection.execute(_LOCK, {"hash": mailbox_hash, "now": env.now}).one()
     counted = tuple(
@@ -191,7 +191,7 @@ def forget_unanswered(env: Environment, session: Session, email_key: str) -> Non
 
     What went out today still counts.
     """
-    known_as = hashes(env, fold_address(email_key))
+    known_as = hash_address(env, fold_address(email_key))
     session.execute(update(Mailbox).where(Mailbox.mailbox_hash.in_(known_as)).values(asked=0))
 
 

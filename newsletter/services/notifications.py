@@ -20,7 +20,7 @@ FAILING_FOR = timedelta(days=1)
 FAILURES = 3
 
 
-def feed_fails(env: Environment, session: Session, feed: Feed) -> None:
+def notify_feed_failing(env: Environment, session: Session, feed: Feed) -> None:
     """Say that a feed has failed for a day, or is gone; once until it answers again."""
     since = feed.failing_since or env.now
     lasting = feed.failures >= FAILURES and env.now - since >= FAILING_FOR
@@ -41,7 +41,7 @@ def feed_fails(env: Environment, session: Session, feed: Feed) -> None:
             f"answers. It has failed {feed.failures} times since {since:%d %B %Y, %H:%M} UTC. To look at once:"
         )
         commands = [f"newsletter feed check {feed.id}"]
-    tell(
+    notify(
         env,
         session,
         feed.mailing_list,
@@ -51,7 +51,9 @@ def feed_fails(env: Environment, session: Session, feed: Feed) -> None:
     )
 
 
-def entries_held(env: Environment, session: Session, feed: Feed, reasons: Sequence[str]) -> None:
+def notify_entries_held(
+    env: Environment, session: Session, feed: Feed, reasons: Sequence[str]
+) -> None:
     """Ask whether entries that are held are to be mailed: one reason for each of them."""
     count = len(reasons)
     entries = f"{count} new entries" if count > 1 else "A new entry"
@@ -71,10 +73,10 @@ def entries_held(env: Environment, session: Session, feed: Feed, reasons: Sequen
         subject = f"{entries} {'are' if count > 1 else 'is'} held: password-protected"
     else:
         subject = f"{entries} {'are' if count > 1 else 'is'} held: has your blog moved?"
-    tell(env, session, feed.mailing_list, subject, paragraphs, commands)
+    notify(env, session, feed.mailing_list, subject, paragraphs, commands)
 
 
-def flood(env: Environment, session: Session, mailing_list: MailingList, count: int) -> None:
+def notify_flood(env: Environment, session: Session, mailing_list: MailingList, count: int) -> None:
     """Say that confirmations are held, because many sign up and few confirm."""
     paragraphs = [
         f"Unusually many addresses were typed into the form of {mailing_list.title}, and very few of them were "
@@ -90,10 +92,10 @@ def flood(env: Environment, session: Session, mailing_list: MailingList, count: 
         f"newsletter list confirmations {mailing_list.slug} --drop",
     ]
     subject = f"Many sign-ups for {mailing_list.title}, and few are confirmed"
-    tell(env, session, mailing_list, subject, paragraphs, commands)
+    notify(env, session, mailing_list, subject, paragraphs, commands)
 
 
-def campaign_paused(env: Environment, session: Session, campaign: Campaign) -> None:
+def notify_campaign_paused(env: Environment, session: Session, campaign: Campaign) -> None:
     """Say that a campaign has paused itself, and why."""
     paragraphs = [
         f"“{campaign.subject}” (campaign {campaign.id}) stopped by itself: {campaign.reason}",
@@ -103,10 +105,10 @@ def campaign_paused(env: Environment, session: Session, campaign: Campaign) -> N
         f"newsletter campaign report {campaign.id}",
         f"newsletter campaign resume {campaign.id}",
     ]
-    tell(env, session, campaign.mailing_list, "A mailing has paused itself", paragraphs, commands)
+    notify(env, session, campaign.mailing_list, "A mailing has paused itself", paragraphs, commands)
 
 
-def domain_rests(
+def notify_domain_resting(
     env: Environment, session: Session, campaign: Campaign, domain: str, why: str
 ) -> None:
     """Say that a domain refuses us for our own sake."""
@@ -115,7 +117,7 @@ def domain_rests(
         "Such refusals are about the sender (SPF, DKIM, DMARC, reputation) and not about your readers. They are tried "
         "again later, more and more seldom, and nobody is marked. What can be checked from here:",
     ]
-    tell(
+    notify(
         env,
         session,
         campaign.mailing_list,
@@ -125,7 +127,7 @@ def domain_rests(
     )
 
 
-def sender_rests(
+def notify_sender_resting(
     env: Environment,
     session: Session,
     mailing_list: MailingList,
@@ -145,7 +147,7 @@ def sender_rests(
         paragraphs.append(
             f"If your provider allows only so much, this setting keeps within it: {setting}."
         )
-    tell(
+    notify(
         env,
         session,
         mailing_list,
@@ -155,7 +157,7 @@ def sender_rests(
     )
 
 
-def pace_learnt(
+def notify_pace_learnt(
     env: Environment,
     session: Session,
     mailing_list: MailingList,
@@ -170,7 +172,7 @@ def pace_learnt(
         "If you know what your provider allows, say so, and no message is refused any more:",
     ]
     subject = "Your mail server wants mail more slowly"
-    tell(
+    notify(
         env,
         session,
         mailing_list,
@@ -180,7 +182,7 @@ def pace_learnt(
     )
 
 
-def tell(
+def notify(
     env: Environment,
     session: Session,
     mailing_list: MailingList,

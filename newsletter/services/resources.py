@@ -26,7 +26,7 @@ from newsletter.link_purposes import LinkPurpose
 from newsletter.models import Resource
 from newsletter.services.link_holders import find_subscription
 from newsletter.services.runtime import Environment
-from newsletter.services.suppressions import suppressed
+from newsletter.services.suppressions import is_suppressed
 
 FOLDER = "resources"
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
@@ -45,7 +45,7 @@ class ResourceView:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class ResourceFile:
     """A file in the hands of a subscriber: where its bytes lie, and what to say of them."""
 
     path: Path
@@ -55,7 +55,7 @@ class Opened:
     created_at: datetime
 
 
-def add(env: Environment, file: Path, *, title: str = "", name: str = "") -> ResourceView:
+def add_resource(env: Environment, file: Path, *, title: str = "", name: str = "") -> ResourceView:
     """Copy `file` and gives it a name, by default its own.
 
     Raises `Refused`, `InvalidInput` under ``name``.
@@ -106,13 +106,13 @@ def _stored(env: Environment, file: Path) -> tuple[str, int]:
     return digest, target.stat().st_size
 
 
-def ls() -> list[ResourceView]:
+def list_resources() -> list[ResourceView]:
     """Every resource, by name."""
     with reading() as session:
         return [_view(row) for row in session.scalars(select(Resource).order_by(Resource.name))]
 
 
-def remove(env: Environment, name: str) -> None:
+def remove_resource(env: Environment, name: str) -> None:
     """Take a resource away: links to it open nothing any more.
 
     Raises `NotFound`.
@@ -127,7 +127,7 @@ def remove(env: Environment, name: str) -> None:
         (env.settings.folder / FOLDER / digest).unlink(missing_ok=True)
 
 
-def names() -> frozenset[str]:
+def read_names() -> frozenset[str]:
     """Read the names of all resources.
 
     Not to be called inside a transaction.
@@ -136,13 +136,13 @@ def names() -> frozenset[str]:
         return frozenset(session.scalars(select(Resource.name)))
 
 
-def require(requested: Iterable[str]) -> None:
+def require_resources(requested: Iterable[str]) -> None:
     """Raise `NotFound` unless every name in `requested` is a resource's."""
-    for name in sorted(set(requested) - names()) if requested else ():
+    for name in sorted(set(requested) - read_names()) if requested else ():
         raise _missing(name)
 
 
-def linker(known: Collection[str], address: Callable[[str], str]) -> Callable[[str], str]:
+def make_linker(known: Collection[str], address: Callable[[str], str]) -> Callable[[str], str]:
     """Make the function that templates and letters call as ``resource("guide")``.
 
     `known` are the names that exist, read beforehand: a template never reads the database, whatever
@@ -159,7 +159,7 @@ def linker(known: Collection[str], address: Callable[[str], str]) -> Callable[[s
     return resource
 
 
-def open_(env: Environment, token: str) -> Opened:
+def open_resource(env: Environment, token: str) -> ResourceFile:
     """The file a subscriber's link names.
 
     Raises `LinkError`; `NotFound` where it was removed; `Refused` where she is subscribed no more.
@@ -167,14 +167,14 @@ def open_(env: Environment, token: str) -> Opened:
     with reading() as session:
         subscription, name = find_subscription(env, session, LinkPurpose.RESOURCE, token)
         row = _find(session, name)
-        if suppressed(env, session, subscription.subscriber.email_key):
+        if is_suppressed(env, session, subscription.subscriber.email_key):
             raise LinkInvalid
         if subscription.status != "active":
             raise Refused("this file is for subscribers")
         path = env.settings.folder / FOLDER / row.digest
         if not path.is_file():
             raise NotFound(f"the bytes of resource {name} are gone from {path}")
-        return Opened(path, row.filename, row.content_type, row.digest, row.created_at)
+        return ResourceFile(path, row.filename, row.content_type, row.digest, row.created_at)
 
 
 def _find(session: Session, name: str) -> Resource:

@@ -72,7 +72,7 @@ def read_states(session: Session, now: datetime) -> tuple[State, ...]:
     return tuple(sorted(states, key=lambda state: not state.stops))
 
 
-def rests(env: Environment) -> bool:
+def is_resting(env: Environment) -> bool:
     """Tell whether mail is waiting for its server or a ceiling now."""
     with reading() as session:
         return any(state.stops for state in read_states(session, env.now))
@@ -82,7 +82,7 @@ def _state(row: SenderState) -> State:
     return State(row.cause, row.until, row.why, row.server, row.since, row.rate, row.seconds)
 
 
-def forget_old(session: Session, now: datetime) -> None:
+def delete_old_states(session: Session, now: datetime) -> None:
     """Delete states that are long over; a learnt pace stays until it has climbed out of sight."""
     old = (SenderState.until < now - FORGOTTEN_AFTER, SenderState.rate.is_(None))
     session.execute(delete(SenderState).where(*old))
@@ -150,7 +150,7 @@ class SenderStates:
             if row.told_at is None and list_id is not None:
                 row.told_at = now
                 mailing_list, setting = session.get_one(MailingList, list_id), verdict.setting
-                notifications.sender_rests(
+                notifications.notify_sender_resting(
                     self.env,
                     session,
                     mailing_list,

@@ -39,12 +39,12 @@ class SuppressionView:
     created_at: datetime
 
 
-def hashes(env: Environment, email_key: str) -> list[str]:
+def hash_address(env: Environment, email_key: str) -> list[str]:
     """Hash an address with every lasting key; the first hash is the one to store."""
-    return [keyed_hash(key, email_key) for key in lasting_keys(env)]
+    return [keyed_hash(key, email_key) for key in read_lasting_keys(env)]
 
 
-def lasting_keys(env: Environment) -> tuple[str, ...]:
+def read_lasting_keys(env: Environment) -> tuple[str, ...]:
     """Return the keys of lasting hashes, oldest first.
 
     The migration makes the first one. Where it is missing a transaction makes it; a look gets one
@@ -65,10 +65,10 @@ def lasting_keys(env: Environment) -> tuple[str, ...]:
     return (new_key,)
 
 
-def suppressed(env: Environment, session: Session, email_key: str) -> bool:
+def is_suppressed(env: Environment, session: Session, email_key: str) -> bool:
     """Tell whether an address must never be mailed."""
     return bool(
-        session.connection().execute(_SUPPRESSED, {"hashes": hashes(env, email_key)}).scalar()
+        session.connection().execute(_SUPPRESSED, {"hashes": hash_address(env, email_key)}).scalar()
     )
 
 
@@ -84,18 +84,18 @@ def count_suppressed(session: Session, list_id: int) -> int:
     return session.scalar(query) or 0
 
 
-def add(env: Environment, address: str, *, reason: str = "manual", note: str = "") -> bool:
+def suppress(env: Environment, address: str, *, reason: str = "manual", note: str = "") -> bool:
     """Never mails `address` again, and drops what waits for it.
 
     Returns False where that was so already.
     """
     key = parse_address(address).key
     with transaction() as session:
-        if suppressed(env, session, key):
+        if is_suppressed(env, session, key):
             return False
         session.add(
             Suppression(
-                email_hash=hashes(env, key)[0],
+                email_hash=hash_address(env, key)[0],
                 email_key=key,
                 reason=reason,
                 note=note[:500],
@@ -107,7 +107,7 @@ def add(env: Environment, address: str, *, reason: str = "manual", note: str = "
         return True
 
 
-def remove(env: Environment, address: str) -> None:
+def lift_suppression(env: Environment, address: str) -> None:
     """Lift a suppression: the owner's word only.
 
     Nobody is subscribed by it. Raises `NotFound`.
@@ -115,13 +115,13 @@ def remove(env: Environment, address: str) -> None:
     key = parse_address(address).key
     with transaction() as session:
         found = session.execute(
-            delete(Suppression).where(Suppression.email_hash.in_(hashes(env, key)))
+            delete(Suppression).where(Suppression.email_hash.in_(hash_address(env, key)))
         )
         if found.rowcount == 0:  # type: ignore[attr-defined]
             raise NotFound("this address is not suppressed")
 
 
-def ls() -> list[SuppressionView]:
+def list_suppressions() -> list[SuppressionView]:
     """Every suppression, newest first."""
     with reading() as session:
         found = session.scalars(select(Suppression).order_by(Suppression.id.desc()))

@@ -12,7 +12,7 @@ from newsletter.html.sanitize import plain
 from newsletter.models import Tag
 
 
-def clean(words: Iterable[str]) -> tuple[str, ...]:
+def clean_tags(words: Iterable[str]) -> tuple[str, ...]:
     """Tag as they are kept: small letters, each once, in order.
 
     Raises `InvalidInput` for what cannot be one.
@@ -27,7 +27,7 @@ def clean(words: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
+def read_tags(session: Session, subscriber_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
     """Each subscriber's tags, in the order of the alphabet."""
     query = (
         select(Tag.subscriber_id, Tag.tag)
@@ -40,22 +40,22 @@ def of(session: Session, subscriber_ids: Collection[int]) -> dict[int, tuple[str
     return {subscriber_id: tuple(tags) for subscriber_id, tags in found.items()}
 
 
-def add(session: Session, subscriber_id: int, words: Iterable[str]) -> None:
+def add_tags(session: Session, subscriber_id: int, words: Iterable[str]) -> None:
     """Put tags on a subscriber, beside those that are there.
 
     In the caller's transaction.
     """
     known = set(session.scalars(select(Tag.tag).where(Tag.subscriber_id == subscriber_id)))
     session.add_all(
-        Tag(subscriber_id=subscriber_id, tag=tag) for tag in clean(words) if tag not in known
+        Tag(subscriber_id=subscriber_id, tag=tag) for tag in clean_tags(words) if tag not in known
     )
 
 
-def remove(session: Session, subscriber_id: int, words: Iterable[str]) -> None:
+def remove_tags(session: Session, subscriber_id: int, words: Iterable[str]) -> None:
     """Take tags off a subscriber.
 
     In the caller's transaction.
     """
     session.execute(
-        delete(Tag).where(Tag.subscriber_id == subscriber_id, Tag.tag.in_(clean(words)))
+        delete(Tag).where(Tag.subscriber_id == subscriber_id, Tag.tag.in_(clean_tags(words)))
     )

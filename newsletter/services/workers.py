@@ -17,13 +17,13 @@ from newsletter.services.runtime import Environment
 FORGET_AFTER = timedelta(days=1)
 
 
-def identity() -> str:
+def make_identity() -> str:
     """`machine:pid:start:boot`: names this process, and no later one that gets the same pid."""
     pid = os.getpid()
     return f"{_machine()}:{pid}:{_started(pid)}:{read_boot_id()}"
 
 
-def alive(worker: str) -> bool:
+def is_alive(worker: str) -> bool:
     """Tell whether a worker may still be running.
 
     Another machine's always may: its leases run out by themselves.
@@ -45,12 +45,12 @@ def is_here(worker: str) -> bool:
     return worker.rsplit(":", 3)[0] == _machine()
 
 
-def pid_of(worker: str) -> int:
+def parse_pid(worker: str) -> int:
     """Return the process number of a worker."""
     return int(worker.rsplit(":", 3)[1])
 
 
-def before_restart(worker: str) -> bool:
+def is_before_restart(worker: str) -> bool:
     """Tell whether a worker belongs to a time before this machine was started: its last notes may
     not have reached the disk.
     """
@@ -87,7 +87,7 @@ def _signalled(pid: int) -> str:
     return "up"
 
 
-def tick(env: Environment, worker: str) -> None:
+def record_tick(env: Environment, worker: str) -> None:
     """Note that this worker is alive, and forgets those that have long been silent."""
     now = env.now
     with transaction() as session:
@@ -95,6 +95,6 @@ def tick(env: Environment, worker: str) -> None:
         session.execute(delete(Worker).where(Worker.ticked_at < now - FORGET_AFTER))
 
 
-def last_tick() -> datetime | None:
+def find_last_tick() -> datetime | None:
     """When any worker last ticked."""
     return db.session.scalar(select(func.max(Worker.ticked_at)))

@@ -8,8 +8,8 @@ from newsletter.services.campaigns import archive as archiving
 from newsletter.services.letters import rendering
 from newsletter.services.lists import lists
 from newsletter.services.runtime import environment
-from newsletter.web.locale import speak
-from newsletter.web.responses import page
+from newsletter.web.locale import set_languages
+from newsletter.web.responses import render_page
 
 blueprint = Blueprint("archive", __name__)
 
@@ -22,8 +22,8 @@ FEED_LENGTH = 20
 def archive(slug: str) -> Response:
     """Every mailing of a list."""
     shown = lists.show(slug)
-    speak(mailing_list=shown.language)
-    return page("archive.html", list=shown, mailings=lists.mailings(slug, limit=500))
+    set_languages(mailing_list=shown.language)
+    return render_page("archive.html", list=shown, mailings=lists.mailings(slug, limit=500))
 
 
 @blueprint.get("/<slug>/archive/<handle>")

@@ -13,7 +13,7 @@ from flask import render_template
 from flask_babel import force_locale
 
 from newsletter.i18n import SOURCE, known
-from newsletter.services.consent import version
+from newsletter.services.consent import hash_wording
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.services.signup.forms import TRAP, Form
@@ -36,8 +36,8 @@ def embed_form(
     """The snippet for a list, in `language` or the list's, inside an application context; its
     wording is kept, so that it is known when somebody agrees to it. Raises `NotFound`.
     """
-    spoken = known(language or forms.show(slug).language) or SOURCE
-    form = forms.print_out(env, slug, spoken)
+    spoken = known(language or forms.get_form(slug).language) or SOURCE
+    form = forms.get_form_to_paste(env, slug, spoken)
     with force_locale(spoken):
         if kind == "link":
             html = render_template(
@@ -55,7 +55,7 @@ def _form(env: Environment, form: Form, wording: str, *, script: bool) -> str:
         "embed_form.html",
         list=form,
         wording=wording,
-        version=version(wording),
+        version=hash_wording(wording),
         action=env.links.to(f"/{form.slug}/subscribe"),
         trap=TRAP,
         script=env.links.to("/embed.js") if script else "",

@@ -19,8 +19,8 @@ from newsletter.errors import (
 )
 from newsletter.i18n import Text, say
 from newsletter.link_purposes import LinkPurpose
-from newsletter.web.locale import current, told
-from newsletter.web.responses import message, private
+from newsletter.web.locale import current_language, translate_errors
+from newsletter.web.responses import mark_private, render_message
 
 blueprint = Blueprint("errors", __name__)
 
@@ -36,7 +36,7 @@ def link_error(error: LinkError) -> Response:
         text = gettext(
             "It belongs to an earlier request. If you would like to subscribe, ask once more; it takes a minute."
         )
-        return message(
+        return render_message(
             410, gettext("This link is from an earlier request"), text, again=f"/{error.slug}/"
         )
     if isinstance(error, LinkExpired):
@@ -46,25 +46,25 @@ def link_error(error: LinkError) -> Response:
         token = (request.view_args or {}).get("token", "")
         renewable = error.purpose in {purpose for purpose in LinkPurpose if purpose.renewable}
         anew = {"token": token, "purpose": error.purpose} if renewable else {}
-        return message(410, gettext("This link has expired"), text, ask_link=True, **anew)
+        return render_message(410, gettext("This link has expired"), text, ask_link=True, **anew)
     text = gettext(
         "Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent."
     )
-    return message(404, gettext("This link does not work"), text, ask_link=True)
+    return render_message(404, gettext("This link does not work"), text, ask_link=True)
 
 
 @blueprint.app_errorhandler(NotFound)
 def not_found(error: NotFound) -> Response:
     """There is no such page."""
     text = gettext("There is no such page. Perhaps it has moved, or the address is mistyped.")
-    return message(404, gettext("Nothing here"), text)
+    return render_message(404, gettext("Nothing here"), text)
 
 
 @blueprint.app_errorhandler(TooMany)
 def too_many(error: TooMany) -> Response:
     """A ceiling was reached."""
     text = gettext("There were too many requests from here. Please try again in a while.")
-    answer = message(429, gettext("One moment, please"), text)
+    answer = render_message(429, gettext("One moment, please"), text)
     answer.headers["Retry-After"] = str(error.retry_after)
     return answer
 
@@ -72,8 +72,10 @@ def too_many(error: TooMany) -> Response:
 @blueprint.app_errorhandler(InvalidInput)
 def invalid(error: InvalidInput) -> Response:
     """What was typed cannot be used, on a page that has no better place to say so."""
-    return message(
-        422, gettext("Please check what you typed"), " ".join(told(error.fields).values())
+    return render_message(
+        422,
+        gettext("Please check what you typed"),
+        " ".join(translate_errors(error.fields).values()),
     )
 
 
@@ -82,7 +84,7 @@ def unavailable(error: DatabaseError) -> Response:
     """The database does not answer: nothing was stored, so the visitor is asked to come back."""
     log.error("%s", error)
     text = gettext("Something is busy on our side and nothing was saved. Please try again.")
-    answer = message(503, gettext("Back in a moment"), text)
+    answer = render_message(503, gettext("Back in a moment"), text)
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
@@ -99,8 +101,10 @@ def http_error(error: HTTPException) -> Response:
     """Flask's own refusals, in our words."""
     code = error.code or 500
     title = gettext("Nothing here") if code == 404 else gettext("That did not work")
-    answer = message(
-        code, title, say(REFUSALS.get(code, Text("The request cannot be understood.")), current())
+    answer = render_message(
+        code,
+        title,
+        say(REFUSALS.get(code, Text("The request cannot be understood.")), current_language()),
     )
     for name, value in error.get_headers():
         if name in ("Allow", "Content-Range"):
@@ -111,7 +115,7 @@ def http_error(error: HTTPException) -> Response:
 @blueprint.app_errorhandler(BadHost)
 def bad_host(error: BadHost) -> Response:
     """A host name that nobody has: without one, no page of ours can be put together."""
-    return private(Response("The request cannot be understood.\n", 400, mimetype="text/plain"))
+    return mark_private(Response("The request cannot be understood.\n", 400, mimetype="text/plain"))
 
 
 @blueprint.app_errorhandler(Exception)
@@ -119,4 +123,4 @@ def unexpected(error: Exception) -> Response:
     """A mistake of ours: in the log whole, on the page in one sentence."""
     log.exception("%s %s failed", request.method, request.url_rule or "an unknown page")
     text = gettext("That was our mistake, not yours. Please try again later.")
-    return message(500, gettext("Something went wrong"), text)
+    return render_message(500, gettext("Something went wrong"), text)

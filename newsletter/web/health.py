@@ -21,12 +21,12 @@ def healthz() -> Response:
     nothing is lost.
     """
     env = environment()
-    ticked = workers.last_tick()
+    ticked = workers.find_last_tick()
     silent = ticked is None or (env.now - ticked).total_seconds() > WORKER_SILENT_AFTER
     state = {
         "database": "ok",
         "worker": "silent" if silent else "ok",
-        "sending": "domain_backoffs" if sender_state.rests(env) else "ok",
+        "sending": "domain_backoffs" if sender_state.is_resting(env) else "ok",
     }
     answer = jsonify(state)
     answer.status_code = 503 if silent else 200

@@ -14,7 +14,7 @@ blueprint = Blueprint("home", __name__)
 @blueprint.get("/")
 def home() -> Response:
     """The lists of this sender."""
-    return public_page("home.html", slots={}, lists=forms.every())
+    return public_page("home.html", slots={}, lists=forms.list_forms())
 
 
 @blueprint.get("/<slug>/")

@@ -23,12 +23,12 @@ class _Catalogues(Domain):  # type: ignore[misc] # flask_babel carries no types
     """Our catalogues instead of compiled files."""
 
     def get_translations(self) -> NullTranslations:
-        return translations(current())
+        return translations(current_language())
 
 
 def install(app: Flask) -> None:
     """Let templates and `gettext` speak."""
-    babel = Babel(app, locale_selector=choose)
+    babel = Babel(app, locale_selector=choose_language)
     babel.domain_instance = _Catalogues()
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.filters["day"] = lambda moment, style="long": _day(moment, style)
@@ -37,24 +37,28 @@ def install(app: Flask) -> None:
 
 
 def _day(moment: datetime, style: str) -> str:
-    return day(moment, current(), style=style)
+    return day(moment, current_language(), style=style)
 
 
 def _words() -> dict[str, object]:
-    return {"language": current(), "direction": direction(current()), "languages": LANGUAGES}
+    return {
+        "language": current_language(),
+        "direction": direction(current_language()),
+        "languages": LANGUAGES,
+    }
 
 
-def current() -> str:
+def current_language() -> str:
     """The language of this answer: one of `LANGUAGES`."""
     return str(get_locale() or SOURCE)
 
 
-def told(fields: Mapping[str, str]) -> dict[str, str]:
+def translate_errors(fields: Mapping[str, str]) -> dict[str, str]:
     """What is wrong with each field, in the language of this answer."""
-    return {name: say(text, current()) for name, text in fields.items()}
+    return {name: say(text, current_language()) for name, text in fields.items()}
 
 
-def speak(*, reader: str = "", form: object = "", mailing_list: str = "") -> None:
+def set_languages(*, reader: str = "", form: object = "", mailing_list: str = "") -> None:
     """Note whom this answer is for: the languages of a reader, a form's field and a list, where
     they are known.
     """
@@ -64,24 +68,31 @@ def speak(*, reader: str = "", form: object = "", mailing_list: str = "") -> Non
     refresh()
 
 
-def asked() -> str:
+def find_requested_language() -> str:
     """What the visitor asks for: the form's language, else the browser's first that we speak, or
     "".
     """
-    return g.get("form_language", "") or known(request.args.get("language")) or browsers()
+    return (
+        g.get("form_language", "") or known(request.args.get("language")) or find_browser_language()
+    )
 
 
-def browsers() -> str:
+def find_browser_language() -> str:
     """The browser's first language that we speak, or ""."""
     tags = [tag for tag, quality in request.accept_languages[:TAGS_AT_MOST] if quality > 0]
     return next((found for tag in tags if (found := known(tag))), "")
 
 
-def choose() -> str:
+def choose_language() -> str:
     """One of `LANGUAGES`.
 
     Reads no body: an error about the body is told in this language too.
     """
     if not has_request_context():
         return SOURCE
-    return g.get("reader_language", "") or asked() or g.get("list_language", "") or SOURCE
+    return (
+        g.get("reader_language", "")
+        or find_requested_language()
+        or g.get("list_language", "")
+        or SOURCE
+    )

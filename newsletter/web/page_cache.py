@@ -15,7 +15,7 @@ from functools import lru_cache
 from flask import Flask, Response, current_app, render_template, request
 from markupsafe import escape
 
-from newsletter.web.locale import current
+from newsletter.web.locale import current_language
 from newsletter.web.responses import spoken
 
 AT_MOST = 500
@@ -32,7 +32,7 @@ def public_page(template: str, *, slots: Mapping[str, str], **shown: Hashable) -
     """
     remembered = current_app.extensions[REMEMBERED]
     pieces = remembered(
-        template, current(), request.script_root, tuple(slots), tuple(shown.items())
+        template, current_language(), request.script_root, tuple(slots), tuple(shown.items())
     )
     filled = [escape(slots[piece]) if number % 2 else piece for number, piece in enumerate(pieces)]
     return spoken(Response("".join(filled), mimetype="text/html"))

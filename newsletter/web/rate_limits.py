@@ -67,11 +67,11 @@ def _elsewhere() -> bool:
 
 
 def _address() -> str:
-    return counters.places(request.remote_addr or "")[0]
+    return counters.network_names(request.remote_addr or "")[0]
 
 
 def _network() -> str:
-    return f"net {counters.places(request.remote_addr or '')[1]}"
+    return f"net {counters.network_names(request.remote_addr or '')[1]}"
 
 
 def _turned_away(error: object) -> Response:

@@ -8,7 +8,7 @@ from flask_babel import gettext
 from newsletter.errors import Refused
 from newsletter.services import resources
 from newsletter.services.runtime import environment
-from newsletter.web.responses import message, page, private
+from newsletter.web.responses import mark_private, render_message, render_page
 
 blueprint = Blueprint("resources", __name__)
 
@@ -23,13 +23,13 @@ def resource(token: str) -> Response:
     of the file.
     """
     if "." not in token:
-        resources.require([token])
-        return private(page("resource.html", name=token, error="", typed=""))
+        resources.require_resources([token])
+        return mark_private(render_page("resource.html", name=token, error="", typed=""))
     try:
-        found = resources.open_(environment(), token)
+        found = resources.open_resource(environment(), token)
     except Refused:
         title = gettext("This file is for subscribers")
-        return message(
+        return render_message(
             403, title, gettext("Subscribe once more, and the link works again."), again="/"
         )
     _one_range_at_most()
@@ -44,7 +44,7 @@ def resource(token: str) -> Response:
         max_age=0,
     )
     answer.headers["Content-Security-Policy"] = FILE_POLICY
-    return private(answer)
+    return mark_private(answer)
 
 
 def _one_range_at_most() -> None:

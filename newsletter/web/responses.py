@@ -10,7 +10,7 @@ from werkzeug.routing import RequestRedirect
 from newsletter.i18n import Text
 from newsletter.services.consent import Evidence
 from newsletter.services.mail_context import CADENCE_TEXT
-from newsletter.web.locale import current, told
+from newsletter.web.locale import current_language, translate_errors
 
 blueprint = Blueprint("responses", __name__)
 
@@ -29,7 +29,10 @@ CADENCE_WORDS = {
 @blueprint.app_context_processor
 def words() -> dict[str, object]:
     """What templates call things."""
-    return {"cadence_words": told(CADENCE_WORDS), "cadence_text": told(CADENCE_TEXT)}
+    return {
+        "cadence_words": translate_errors(CADENCE_WORDS),
+        "cadence_text": translate_errors(CADENCE_TEXT),
+    }
 
 
 @blueprint.after_app_request
@@ -59,21 +62,21 @@ def stay_here(response: Response) -> Response:
     return response
 
 
-def private(response: Response) -> Response:
+def mark_private(response: Response) -> Response:
     """A page that is one person's: kept by no cache, found by no search engine."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
 
-def page(template: str, status: int = 200, **context: object) -> Response:
+def render_page(template: str, status: int = 200, **context: object) -> Response:
     """A rendered page."""
     return spoken(Response(render_template(template, **context), status, mimetype="text/html"))
 
 
 def spoken(answer: Response) -> Response:
     """An answer that depends on the visitor's language, and says so."""
-    answer.headers["Content-Language"] = current()
+    answer.headers["Content-Language"] = current_language()
     answer.headers["Vary"] = "Accept-Language"
     return answer
 
@@ -93,10 +96,10 @@ def wants_json() -> bool:
     return request.is_json or request.accept_mimetypes.best == "application/json"
 
 
-def message(status: int, title: str, text: str, **context: object) -> Response:
+def render_message(status: int, title: str, text: str, **context: object) -> Response:
     """A page of a few words, or the same as JSON."""
     if wants_json():
         answer = jsonify(error=text)
         answer.status_code = status
         return answer
-    return private(page("message.html", status, title=title, text=text, **context))
+    return mark_private(render_page("message.html", status, title=title, text=text, **context))

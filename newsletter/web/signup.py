@@ -22,15 +22,21 @@ from newsletter.errors import InvalidInput, NotFound
 from newsletter.html.sanitize import plain
 from newsletter.i18n import Text, known
 from newsletter.link_purposes import LinkPurpose
-from newsletter.services.consent import Evidence, version
+from newsletter.services.consent import Evidence, hash_wording
 from newsletter.services.runtime import environment
 from newsletter.services.signup import forms
 from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.forms import TRAP, Form
-from newsletter.services.signup.subscribe import SignUp
-from newsletter.web.locale import asked, browsers, current, speak, told
+from newsletter.services.signup.subscribe import Submission
+from newsletter.web.locale import (
+    current_language,
+    find_browser_language,
+    find_requested_language,
+    set_languages,
+    translate_errors,
+)
 from newsletter.web.page_cache import public_page
-from newsletter.web.responses import evidence, page, private, wants_json
+from newsletter.web.responses import evidence, mark_private, render_page, wants_json
 
 blueprint = Blueprint("signup", __name__)
 
@@ -55,16 +61,18 @@ def form_page(template: str, shown: Form, *, status: int = 200, **context: Any) 
     An empty form is the same for everybody but for its stamp and the page that it is framed in.
     """
     env = environment()
-    speak(mailing_list=shown.language)
-    wording, named = _agreed(shown, current())
-    typed, errors = context.pop("values", {}), told(context.pop("errors", {}))
+    set_languages(mailing_list=shown.language)
+    wording, named = _agreed(shown, current_language())
+    typed, errors = context.pop("values", {}), translate_errors(context.pop("errors", {}))
     stamp = typed.get("stamp") or env.tokens.sign(LinkPurpose.FORM, shown.slug, env.now)
     context.update(list=shown, wording=wording, version=named, trap=TRAP)
     own = {"stamp": stamp, "page": context.pop("page", "")}
     if typed or errors:
         first = "" if context.get("framed") else next(iter(errors), "")
         wrong = {name: _wrong(name, first=name == first) for name in errors}
-        answer = page(template, status, values=typed, errors=errors, wrong=wrong, **context, **own)
+        answer = render_page(
+            template, status, values=typed, errors=errors, wrong=wrong, **context, **own
+        )
     else:
         answer = public_page(
             template, slots={name: value for name, value in own.items() if value}, **context
@@ -79,7 +87,7 @@ def form_page(template: str, shown: Form, *, status: int = 200, **context: Any) 
 def _agreed(form: Form, language: str) -> tuple[str, str]:
     """What one agrees to, and its version."""
     wording = form.wording(language)
-    return wording, version(wording)
+    return wording, hash_wording(wording)
 
 
 def _wrong(name: str, *, first: bool) -> Markup:
@@ -95,7 +103,7 @@ def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
 
     Raises `NotFound`.
     """
-    shown, mailings = forms.front(slug)
+    shown, mailings = forms.get_list_page(slug)
     return form_page(
         "list.html",
         shown,
@@ -112,12 +120,12 @@ def subscribe(slug: str) -> AnyResponse:
     """Ask for a subscription: the same answer whoever the address belongs to (S03)."""
     values = _values()
     as_json = wants_json()
-    speak(form=values.get("language"))
+    set_languages(form=values.get("language"))
     try:
         _subscribe(slug, values)
     except InvalidInput as error:
         if as_json:
-            return _json({"errors": told(error.fields)}, 422)
+            return _json({"errors": translate_errors(error.fields)}, 422)
         return list_page(slug, status=422, values=_typed(values), errors=error.fields)
     if as_json:
         return _json({"status": "pending"}, 202)
@@ -128,7 +136,10 @@ def _in_its_language(slug: str) -> str:
     """What keeps the language of the form on the page after it, where the browser would be answered
     in another.
     """
-    wanted, otherwise = asked(), browsers() or forms.show(slug).language
+    wanted, otherwise = (
+        find_requested_language(),
+        find_browser_language() or forms.get_form(slug).language,
+    )
     return "" if wanted in ("", otherwise) else "?" + urlencode({"language": wanted})
 
 
@@ -136,11 +147,11 @@ def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
     odd = {name for name in TEXTS if not isinstance(values.get(name), str | None)}
     if odd:  # only JSON can say such a thing
         raise InvalidInput({name: Text("Please write text here.") for name in sorted(odd)})
-    sign_up = SignUp(
+    sign_up = Submission(
         email=values.get("email"),
         name=values.get("name"),
         cadence=values.get("cadence"),
-        language=asked(),
+        language=find_requested_language(),
         trap=values.get(TRAP),
         stamp=values.get("stamp"),
         altcha=values.get("altcha"),
@@ -193,16 +204,16 @@ def _json(body: object, status: int) -> Response:
 @blueprint.get("/<slug>/check-your-inbox")
 def check_your_inbox(slug: str) -> Response:
     """What comes next."""
-    shown = forms.show(slug)
-    speak(mailing_list=shown.language)
-    return private(page("check_your_inbox.html", list=shown))
+    shown = forms.get_form(slug)
+    set_languages(mailing_list=shown.language)
+    return mark_private(render_page("check_your_inbox.html", list=shown))
 
 
 @blueprint.get("/<slug>/embed")
 def embed(slug: str) -> Response:
     """The form for a frame on another site; `sent`: what comes next, in the same frame."""
     if "sent" in request.args:
-        return private(_framed(slug, sent=True))
+        return mark_private(_framed(slug, sent=True))
     return _framed(slug)
 
 
@@ -210,7 +221,7 @@ def embed(slug: str) -> Response:
 def subscribe_in_frame(slug: str) -> AnyResponse:
     """The same as `subscribe`, answered within the frame."""
     values = _values()
-    speak(form=values.get("language"))
+    set_languages(form=values.get("language"))
     try:
         _subscribe(slug, {**values, "form": "iframe"})
     except InvalidInput as error:
@@ -232,7 +243,7 @@ def _framed(slug: str, **context: Any) -> Response:
     context.update(
         action=_frame_of(slug), form="iframe", framed=True, theme=_theme(), page=embedder
     )
-    return form_page("embed.html", forms.show(slug), **context)
+    return form_page("embed.html", forms.get_form(slug), **context)
 
 
 def _theme() -> str:
@@ -247,7 +258,7 @@ def challenge(slug: str) -> Response:
 
     The same for every list; a wrong name is still a 404.
     """
-    forms.show(slug)
+    forms.get_form(slug)
     env = environment()
     return _json(env.puzzles.make(env.now), 200)
 

@@ -6,9 +6,9 @@ from flask import Blueprint, Response
 
 from newsletter.services.runtime import environment
 from newsletter.services.subscribers import reconfirmation
-from newsletter.services.subscribers.subscriptions import Standing
-from newsletter.web.locale import speak
-from newsletter.web.responses import evidence, page, private
+from newsletter.services.subscribers.subscriptions import LinkedSubscription
+from newsletter.web.locale import set_languages
+from newsletter.web.responses import evidence, mark_private, render_page
 
 blueprint = Blueprint("stay", __name__)
 
@@ -16,16 +16,16 @@ blueprint = Blueprint("stay", __name__)
 @blueprint.get("/stay/<path:token>")
 def stay_page(token: str) -> Response:
     """One button."""
-    standing, answered = reconfirmation.look(environment(), token)
+    standing, answered = reconfirmation.get_reconfirmation(environment(), token)
     return _shown(standing, answered=answered)
 
 
 @blueprint.post("/stay/<path:token>")
 def stay(token: str) -> Response:
     """Note that the reader stays; again changes nothing."""
-    return _shown(reconfirmation.stay(environment(), token, evidence("link")), answered=True)
+    return _shown(reconfirmation.reconfirm(environment(), token, evidence("link")), answered=True)
 
 
-def _shown(standing: Standing, *, answered: bool) -> Response:
-    speak(reader=standing.language, mailing_list=standing.list_language)
-    return private(page("stay.html", standing=standing, answered=answered))
+def _shown(standing: LinkedSubscription, *, answered: bool) -> Response:
+    set_languages(reader=standing.language, mailing_list=standing.list_language)
+    return mark_private(render_page("stay.html", standing=standing, answered=answered))

@@ -16,11 +16,11 @@ from newsletter.link_purposes import LinkPurpose
 from newsletter.services.runtime import environment
 from newsletter.services.subscribers import address_change, link_requests, privacy, subscriptions
 from newsletter.services.subscribers import preferences as prefs
-from newsletter.services.subscribers.address_change import Move
+from newsletter.services.subscribers.address_change import AddressChangeView
 from newsletter.services.subscribers.preferences import Preferences
-from newsletter.services.subscribers.subscriptions import Standing
-from newsletter.web.locale import speak, told
-from newsletter.web.responses import evidence, page, private
+from newsletter.services.subscribers.subscriptions import LinkedSubscription
+from newsletter.web.locale import set_languages, translate_errors
+from newsletter.web.responses import evidence, mark_private, render_page
 
 blueprint = Blueprint("subscriber_links", __name__)
 
@@ -37,7 +37,7 @@ REASON_WORDS = {
 @blueprint.get("/confirm/<path:token>")
 def confirm_page(token: str) -> Response:
     """One button."""
-    standing = subscriptions.look_confirm(environment(), token)
+    standing = subscriptions.get_request(environment(), token)
     return _told("confirmed.html" if standing.status == "active" else "confirm.html", standing)
 
 
@@ -50,23 +50,27 @@ def confirm(token: str) -> Response:
 @blueprint.get("/never/<path:token>")
 def never_page(token: str) -> Response:
     """One button: it was not me."""
-    return _never(privacy.look_never(environment(), token))
+    return _never(privacy.find_disputed_request(environment(), token))
 
 
 @blueprint.post("/never/<path:token>")
 def never(token: str) -> Response:
     """Forget whoever did not ask, for good; again changes nothing."""
-    return _never(privacy.never(environment(), token, evidence("link")))
+    return _never(privacy.dispute_request(environment(), token, evidence("link")))
 
 
-def _never(standing: Standing | None) -> Response:
-    return private(page("erased.html")) if standing is None else _told("never.html", standing)
+def _never(standing: LinkedSubscription | None) -> Response:
+    return (
+        mark_private(render_page("erased.html"))
+        if standing is None
+        else _told("never.html", standing)
+    )
 
 
 @blueprint.get("/unsubscribe/<path:token>")
 def unsubscribe_page(token: str) -> Response:
     """One button, and the way to less mail instead."""
-    standing = subscriptions.look(environment(), token)
+    standing = subscriptions.get_subscription(environment(), token)
     template = "unsubscribed.html" if standing.status == "unsubscribed" else "unsubscribe.html"
     return _told(template, standing, preferences=_preferences(standing, token))
 
@@ -81,10 +85,12 @@ def unsubscribe(token: str) -> Response:
     env, form = environment(), request.form
     if form.get("List-Unsubscribe") == "One-Click":
         subscriptions.unsubscribe(env, token, evidence("one-click"))
-        return private(Response("Unsubscribed.\n", mimetype="text/plain"))
+        return mark_private(Response("Unsubscribed.\n", mimetype="text/plain"))
     if form.get("undo"):
         cadence, break_ = form.get("cadence", ""), bool(form.get("break"))
-        standing = subscriptions.undo(env, token, evidence("link"), cadence=cadence, break_=break_)
+        standing = subscriptions.undo_unsubscribe(
+            env, token, evidence("link"), cadence=cadence, break_=break_
+        )
         return _told("resubscribed.html", standing, preferences=_preferences(standing, token))
     if form.get("reason"):
         standing = subscriptions.give_reason(env, token, form["reason"], evidence("link"))
@@ -94,22 +100,22 @@ def unsubscribe(token: str) -> Response:
 
 
 def _told(
-    template: str, standing: Standing, *, preferences: str = "", thanked: bool = False
+    template: str, standing: LinkedSubscription, *, preferences: str = "", thanked: bool = False
 ) -> Response:
     """A page about one subscription, in its reader's language."""
-    speak(reader=standing.language, mailing_list=standing.list_language)
-    return private(
-        page(
+    set_languages(reader=standing.language, mailing_list=standing.list_language)
+    return mark_private(
+        render_page(
             template,
             standing=standing,
             preferences=preferences,
             thanked=thanked,
-            reasons=told(REASON_WORDS),
+            reasons=translate_errors(REASON_WORDS),
         )
     )
 
 
-def _preferences(standing: Standing, token: str) -> str:
+def _preferences(standing: LinkedSubscription, token: str) -> str:
     """Return a link to the same subscription's preferences; none from a mailbox that its subscriber
     has left.
     """
@@ -122,7 +128,7 @@ def _preferences(standing: Standing, token: str) -> str:
 @blueprint.get("/preferences/<path:token>")
 def preferences_page(token: str) -> Response:
     """What the reader subscribes to."""
-    return _preferences_page(prefs.show(environment(), token))
+    return _preferences_page(prefs.get_preferences(environment(), token))
 
 
 @blueprint.post("/preferences/<path:token>")
@@ -135,59 +141,70 @@ def preferences(token: str) -> Response:
                 return _preferences_page(prefs.mail_link(env, token, kind), done="mailed")
         if "address" in form:
             return _preferences_page(
-                prefs.move(env, token, form["address"], request.remote_addr or ""), done="asked"
+                prefs.request_address_change(
+                    env, token, form["address"], request.remote_addr or ""
+                ),
+                done="asked",
             )
         return _preferences_page(
-            prefs.change(env, token, form.to_dict(), evidence("preferences")), done="saved"
+            prefs.change_preferences(env, token, form.to_dict(), evidence("preferences")),
+            done="saved",
         )
     except InvalidInput as error:
         return _preferences_page(
-            prefs.show(env, token), errors=error.fields, typed=form.get("address", "")
+            prefs.get_preferences(env, token), errors=error.fields, typed=form.get("address", "")
         )
 
 
 def _preferences_page(
     shown: Preferences, *, errors: Mapping[str, str] = NO_ERRORS, done: str = "", typed: str = ""
 ) -> Response:
-    speak(reader=shown.language, mailing_list=shown.list_language)
+    set_languages(reader=shown.language, mailing_list=shown.list_language)
     status = 422 if errors else 200
-    return private(
-        page("preferences.html", status, prefs=shown, errors=told(errors), done=done, typed=typed)
+    return mark_private(
+        render_page(
+            "preferences.html",
+            status,
+            prefs=shown,
+            errors=translate_errors(errors),
+            done=done,
+            typed=typed,
+        )
     )
 
 
 @blueprint.get("/address/<path:token>")
 def address_page(token: str) -> Response:
     """One button: the new address is mine."""
-    return _moved(address_change.look(environment(), token))
+    return _moved(address_change.get_change(environment(), token))
 
 
 @blueprint.post("/address/<path:token>")
 def address(token: str) -> Response:
     """Move the reader to her new address."""
-    return _moved(address_change.confirm(environment(), token, evidence("link")))
+    return _moved(address_change.confirm_change(environment(), token, evidence("link")))
 
 
-def _moved(found: Move) -> Response:
-    speak(reader=found.language, mailing_list=found.list_language)
-    return private(page("address.html", move=found))
+def _moved(found: AddressChangeView) -> Response:
+    set_languages(reader=found.language, mailing_list=found.list_language)
+    return mark_private(render_page("address.html", move=found))
 
 
 @blueprint.get("/address-undo/<path:token>")
 def address_undo_page(token: str) -> Response:
     """Ask whether a change of address shall be taken back."""
-    return _undone(address_change.look_undo(environment(), token))
+    return _undone(address_change.get_undo(environment(), token))
 
 
 @blueprint.post("/address-undo/<path:token>")
 def address_undo(token: str) -> Response:
     """Take a change of address back."""
-    return _undone(address_change.undo(environment(), token, evidence("link")))
+    return _undone(address_change.undo_change(environment(), token, evidence("link")))
 
 
-def _undone(move: Move) -> Response:
-    speak(mailing_list=move.list_language)
-    return private(page("address_undo.html", move=move))
+def _undone(move: AddressChangeView) -> Response:
+    set_languages(mailing_list=move.list_language)
+    return mark_private(render_page("address_undo.html", move=move))
 
 
 @blueprint.get("/export/<path:token>")
@@ -199,7 +216,7 @@ def export_page(token: str) -> Response:
 @blueprint.post("/export/<path:token>")
 def export(token: str) -> Response:
     """Everything we know of the reader, as a file."""
-    answer = private(jsonify(privacy.export(environment(), token)))
+    answer = mark_private(jsonify(privacy.export_data(environment(), token)))
     answer.headers["Content-Disposition"] = 'attachment; filename="my-newsletter-data.json"'
     return answer
 
@@ -215,21 +232,21 @@ def erase(token: str) -> Response:
     """Forget the reader."""
     standing = privacy.erase(environment(), token)
     if standing is not None:
-        speak(reader=standing.language, mailing_list=standing.list_language)
-    return private(page("erased.html"))
+        set_languages(reader=standing.language, mailing_list=standing.list_language)
+    return mark_private(render_page("erased.html"))
 
 
 def _asked(purpose: LinkPurpose, token: str, template: str) -> Response:
-    standing = privacy.look(environment(), purpose, token)
+    standing = privacy.find_linked_subscription(environment(), purpose, token)
     if standing is None:
-        return private(page("erased.html"))
+        return mark_private(render_page("erased.html"))
     return _told(template, standing)
 
 
 @blueprint.get("/link")
 def link_page() -> Response:
     """For those who lost theirs."""
-    return private(page("link.html", error="", typed="", resource=""))
+    return mark_private(render_page("link.html", error="", typed="", resource=""))
 
 
 @blueprint.post("/link")
@@ -239,21 +256,25 @@ def link() -> Response:
     """
     env, form = environment(), request.form
     typed, resource = form.get("email", ""), form.get("resource", "")
-    speak(form=form.get("language"))
+    set_languages(form=form.get("language"))
     try:
         if form.get("token"):
-            link_requests.by_token(
+            link_requests.renew_link(
                 env, _purpose(form.get("purpose", "")), form["token"], evidence("form")
             )
         else:
-            link_requests.by_address(env, typed, evidence("form"), resource=resource)
+            link_requests.mail_link_to_address(env, typed, evidence("form"), resource=resource)
     except InvalidInput as error:
-        return private(
-            page(
-                "link.html", 422, error=told(error.fields)["email"], typed=typed, resource=resource
+        return mark_private(
+            render_page(
+                "link.html",
+                422,
+                error=translate_errors(error.fields)["email"],
+                typed=typed,
+                resource=resource,
             )
         )
-    return private(page("link_sent.html"))
+    return mark_private(render_page("link_sent.html"))
 
 
 def _purpose(text: str) -> LinkPurpose:

@@ -68,14 +68,14 @@ def scene(app: Flask) -> Iterator[Scene]:
     with app.app_context(), transaction() as session:
         add_list(session)
     with app.app_context():
-        forms.add("blog", "town", "text", "Your town")
-        forms.add(
+        forms.add_field("blog", "town", "text", "Your town")
+        forms.add_field(
             "blog", "topic", "choice", "What brings you here?", ["Sleep", "Work", "Love & loss"]
         )
-        forms.add("blog", "printed", "checkbox", "On paper, too")
+        forms.add_field("blog", "printed", "checkbox", "On paper, too")
         for name in ("Sleep", "A long walk before breakfast, whatever the weather says"):
             topics.add("blog", name, categories=[name])
-        forms.add(
+        forms.add_field(
             "blog",
             "workshops",
             "consent",
@@ -325,7 +325,7 @@ NAMES = (
 def test_fields_may_have_any_name(scene: Scene, page: Page, kind: Kind) -> None:
     with scene.app.app_context():
         for name in NAMES:
-            forms.add("blog", name, "text", f"The {name}")
+            forms.add_field("blog", name, "text", f"The {name}")
     scene.paste("script")
     said = complaints(page)
     page.goto(scene.url + "/blog/" if kind == "page" else scene.blog.url + "/")

@@ -33,7 +33,7 @@ from newsletter.services import resources
 from newsletter.services.lists import topics
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import link_requests
-from newsletter.services.suppressions import hashes
+from newsletter.services.suppressions import hash_address
 from newsletter.tokens import new_handle
 from tests.browser.test_story import fits, shoot
 from tests.fakes import Sink, body
@@ -94,7 +94,7 @@ class Visit:
         with self.scene.app.app_context(), transaction() as session:
             found = session.get_one(Subscriber, self.subscriber)
             found.new_email = found.new_email_key = address
-            mark = hashes(self.scene.env, address)[0][:16]
+            mark = hash_address(self.scene.env, address)[0][:16]
         return self.link("address", f"{self.handle}.{mark}")
 
     def moved_from(self, address: str) -> str:
@@ -176,7 +176,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with demo.stage() as scene:
         demo.play(scene, lambda line: None)
         with scene.app.app_context():
-            resources.add(scene.env, file, title="Ten quiet minutes")
+            resources.add_resource(scene.env, file, title="Ten quiet minutes")
             for name in ("DomainBackoff", "Work"):
                 topics.add(SLUG, name, categories=[name])
         yield scene

@@ -43,7 +43,7 @@ def fits(page: Page) -> None:
 
 def standing(app: Flask) -> str:
     with app.app_context():
-        [found] = subscribers.ls()
+        [found] = subscribers.list_subscribers()
         return found.subscriptions[0].status
 
 

@@ -135,7 +135,7 @@ def test_an_account_that_may_not_send_rests_longer_each_time_and_is_told_once(
     sending.send_due(env)
     assert status(campaign) == "sent"
     assert len(sink.to(AUTHOR)) == 1
-    assert sender_state.rests(env) is False
+    assert sender_state.is_resting(env) is False
     clock.forward(timedelta(days=8))
     cleanup.tidy(env)
     assert states() == {}
@@ -380,7 +380,7 @@ def test_u10_everybody_knows_that_the_mail_server_is_down(
     assert [state.sentence for state in statuses.look(env).sending] == [sentence]
     assert [state.sentence for state in campaigns.report(env, campaign).sending] == [sentence]
     assert sentence in explain_delivery.explain(env, campaign, "reader3@example.com").verdict
-    assert sender_state.rests(env)
+    assert sender_state.is_resting(env)
     clock.forward(timedelta(minutes=1))
     sink.script = lambda o: None
     assert sending.send_due(env).sent == 5, "the transport knows when to ask again"

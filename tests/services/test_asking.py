@@ -28,7 +28,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.signup import forms
 from newsletter.services.signup import subscribe as signup
-from newsletter.services.signup.subscribe import SignUp
+from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import privacy, subscriptions
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_list, add_reader
@@ -53,7 +53,7 @@ def blog(env: Environment) -> None:
 def ask(
     env: Environment, email: str = "ana@example.com", slug: str = "blog", **values: object
 ) -> None:
-    signup.subscribe(env, slug, SignUp(email, **values), FORM)  # type: ignore[arg-type]
+    signup.subscribe(env, slug, Submission(email, **values), FORM)  # type: ignore[arg-type]
 
 
 def mails(env: Environment, sink: Sink) -> list[str]:
@@ -178,19 +178,19 @@ def test_who_left_and_asks_again_in_vain_has_left_again(
 def test_the_record_holds_wording_page_time_and_message(
     env: Environment, clock: Clock, sink: Sink
 ) -> None:
-    forms.add("blog", "workshops", "consent", "Workshops, twice a year.")
+    forms.add_field("blog", "workshops", "consent", "Workshops, twice a year.")
     ask(env, answers={"workshops": "1"})
     sending.send_due(env)
     clock.forward(timedelta(hours=1))
     subscriptions.confirm(env, link(sink), LINK)
     sending.send_due(env)
-    found = consent.proof(env, "ana@example.com")
+    found = consent.get_proof(env, "ana@example.com")
     asked, agreed, confirmed = found.events
     assert (asked.kind, agreed.kind, confirmed.kind) == ("requested", "agreed", "confirmed")
     assert asked.page == "https://blog.example.com/a-post"
     assert (asked.ip, asked.user_agent, asked.form) == ("192.0.2.77", "A browser", "page")
     assert asked.wording.startswith("Yes, send me Slow Letters")
-    assert asked.wording_version == consent.version(asked.wording) == confirmed.wording_version
+    assert asked.wording_version == consent.hash_wording(asked.wording) == confirmed.wording_version
     assert agreed.wording == "Workshops, twice a year."
     assert f"<{asked.message_id}>" == sink.messages[0]["Message-ID"]
     assert confirmed.message_id == asked.message_id
@@ -203,9 +203,9 @@ def test_the_record_holds_wording_page_time_and_message(
 
 
 def test_what_a_form_of_last_year_said_is_what_is_recorded(env: Environment) -> None:
-    pasted = forms.print_out(env, "blog")
+    pasted = forms.get_form_to_paste(env, "blog")
     lists.edit(env, "blog", {"consent": "Something quite different."})
-    ask(env, wording=consent.version(pasted.wording()))
+    ask(env, wording=consent.hash_wording(pasted.wording()))
     ask(env, "bob@example.com", wording="f" * 64)
     ask(env, "eve@example.com", wording=["no", "text"])
     old, unknown, nonsense = db.session.scalars(select(ConsentEvent).order_by(ConsentEvent.id))
@@ -219,7 +219,7 @@ def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock:
     for number, ip in enumerate(
         ("192.0.2.77", "2001:db8:1:2:3::4", "::ffff:203.0.113.9", "nonsense", "")
     ):
-        signup.subscribe(env, "blog", SignUp(f"r{number}@example.com"), Evidence("form", ip=ip))
+        signup.subscribe(env, "blog", Submission(f"r{number}@example.com"), Evidence("form", ip=ip))
     with transaction() as session:  # confirmed, so that it stays
         for row in session.scalars(select(Subscription)):
             row.status = "active"
@@ -227,7 +227,9 @@ def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock:
     cleanup.tidy(env)
     assert "192.0.2.77" in set(db.session.scalars(select(ConsentEvent.ip)))
     clock.forward(timedelta(days=2))
-    signup.subscribe(env, "blog", SignUp("new@example.com"), Evidence("form", ip="198.51.100.4"))
+    signup.subscribe(
+        env, "blog", Submission("new@example.com"), Evidence("form", ip="198.51.100.4")
+    )
     for _ in range(3):  # what is cut already is left alone
         cleanup.tidy(env)
         db.session.rollback()
@@ -246,7 +248,7 @@ def test_a_request_for_somebody_active_changes_nothing_of_hers(env: Environment)
     with transaction() as session:
         reader = add_reader(session, lists.find(session, "blog"), "ana@example.com", name="Ana")
         reader.answers = {"town": "Berlin"}
-    forms.add("blog", "town", "text", "Your town")
+    forms.add_field("blog", "town", "text", "Your town")
     ask(env, name="Mallory", cadence="monthly", answers={"town": "Nowhere"})
     db.session.rollback()
     [row] = db.session.scalars(select(Subscription))
@@ -254,7 +256,7 @@ def test_a_request_for_somebody_active_changes_nothing_of_hers(env: Environment)
 
 
 def test_s03_nothing_stays_of_what_was_done_for_show(env: Environment) -> None:
-    suppressions.add(env, "never@example.com", reason="complaint")
+    suppressions.suppress(env, "never@example.com", reason="complaint")
     ask(env, "never@example.com")
     emptied = (Subscriber, Subscription, SubscriptionRequest, ConsentEvent, ConsentText)
     assert [count(model) for model in emptied] == [0] * 5

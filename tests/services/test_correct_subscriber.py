@@ -15,9 +15,9 @@ from newsletter.services.consent import Evidence
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
-from newsletter.services.signup.subscribe import SignUp, subscribe
+from newsletter.services.signup.subscribe import Submission, subscribe
 from newsletter.services.subscribers.admin import unsubscribe
-from newsletter.services.subscribers.correct import Correction, correct
+from newsletter.services.subscribers.correct import Correction, correct_subscriber
 from tests.fakes import START
 from tests.people import add_list, add_reader
 
@@ -34,9 +34,9 @@ def people(env: Environment) -> None:
         other.subscriber_id = ana.subscriber_id
     for name in ("Yoga", "Walks"):
         topics.add("blog", name)
-    forms.add("blog", "city", "text", "Where do you live?")
-    forms.add("blog", "size", "choice", "Size?", ["S", "M"])
-    forms.add("blog", "photos", "consent", "You may show photos of me.")
+    forms.add_field("blog", "city", "text", "Where do you live?")
+    forms.add_field("blog", "size", "choice", "Size?", ["S", "M"])
+    forms.add_field("blog", "photos", "consent", "You may show photos of me.")
 
 
 def rows() -> dict[tuple[str, str], Subscription]:
@@ -64,7 +64,7 @@ def test_everything_that_a_subscriber_can_change(env: Environment) -> None:
         name="Ana", language="de-AT", slug="blog", cadence="monthly", pause_until=until, topics=["yoga"],
         answers={"city": "Iași", "size": "M"}, tag=["vip"],
     )  # fmt: skip
-    shown = correct(env, "ANA@example.com", wanted)
+    shown = correct_subscriber(env, "ANA@example.com", wanted)
     assert (shown.name, shown.language) == ("Ana", "de")
     found = rows()
     ana, untouched, bob = found[ANA, "blog"], found[ANA, "news"], found[BOB, "blog"]
@@ -90,7 +90,7 @@ def test_everything_that_a_subscriber_can_change(env: Environment) -> None:
     assert events() == [("changed", "author", note)]
     assert nobody_is_mailed()
     back = Correction(language="", slug="blog", resume=True, all_topics=True, answers={"city": ""})
-    assert correct(env, ANA, back).language == ""
+    assert correct_subscriber(env, ANA, back).language == ""
     ana = rows()[ANA, "blog"]
     assert (ana.paused_until, ana.topics, ana.answers, ana.cadence) == (
         None,
@@ -98,12 +98,12 @@ def test_everything_that_a_subscriber_can_change(env: Environment) -> None:
         {"size": "M"},
         "monthly",
     )
-    assert correct(env, ANA, back).subscriptions
+    assert correct_subscriber(env, ANA, back).subscriptions
     assert len(events()) == 3, "an answer is noted each time; what was so already is not"
 
 
 def test_without_a_list_the_cadence_of_all_of_them_changes(env: Environment) -> None:
-    correct(env, ANA, Correction(cadence="daily"))
+    correct_subscriber(env, ANA, Correction(cadence="daily"))
     cadences = {key: row.cadence for key, row in rows().items()}
     assert cadences == {(ANA, "blog"): "daily", (ANA, "news"): "daily", (BOB, "blog"): "weekly"}
 
@@ -130,9 +130,9 @@ def test_without_a_list_the_cadence_of_all_of_them_changes(env: Environment) -> 
 def test_where_anything_is_wrong_nothing_changes(
     env: Environment, wanted: Correction, error: type[NewsletterError], text: str
 ) -> None:
-    suppressions.add(env, "never@example.com")
+    suppressions.suppress(env, "never@example.com")
     with pytest.raises(error, match=text):
-        correct(env, ANA, wanted)
+        correct_subscriber(env, ANA, wanted)
     assert rows()[ANA, "blog"].subscriber.name == ""
     assert events() == []
 
@@ -140,16 +140,20 @@ def test_where_anything_is_wrong_nothing_changes(
 def test_a_consent_is_taken_back_freely_and_given_with_how_the_author_knows(
     env: Environment,
 ) -> None:
-    correct(env, ANA, Correction(slug="blog", answers={"photos": "yes"}, because="signed on paper"))
+    correct_subscriber(
+        env, ANA, Correction(slug="blog", answers={"photos": "yes"}, because="signed on paper")
+    )
     assert rows()[ANA, "blog"].answers == {"photos": True}
     assert events() == [("changed", "author", "photos: True; signed on paper")]
-    correct(env, ANA, Correction(slug="blog", answers={"photos": ""}))
+    correct_subscriber(env, ANA, Correction(slug="blog", answers={"photos": ""}))
     assert rows()[ANA, "blog"].answers == {"photos": False}
 
 
 def test_a_new_address_is_moved_on_the_authors_word(env: Environment) -> None:
-    suppressions.add(env, ANA, reason="bounce")
-    shown = correct(env, ANA, Correction(address="Ana.New@Example.com", because="told me by phone"))
+    suppressions.suppress(env, ANA, reason="bounce")
+    shown = correct_subscriber(
+        env, ANA, Correction(address="Ana.New@Example.com", because="told me by phone")
+    )
     assert shown.email == "Ana.New@example.com"
     assert {key for key in rows() if key[0] == shown.email} == {
         (shown.email, "blog"),
@@ -162,7 +166,9 @@ def test_a_new_address_is_moved_on_the_authors_word(env: Environment) -> None:
 
 def test_a_new_address_on_the_authors_word_renews_the_links(env: Environment) -> None:
     before = {key: row.handle for key, row in rows().items()}
-    shown = correct(env, ANA, Correction(address="ana.new@example.com", because="told me by phone"))
+    shown = correct_subscriber(
+        env, ANA, Correction(address="ana.new@example.com", because="told me by phone")
+    )
     after = {key: row.handle for key, row in rows().items()}
     for slug in ("blog", "news"):
         assert after[shown.email, slug] != before[ANA, slug]
@@ -170,15 +176,15 @@ def test_a_new_address_on_the_authors_word_renews_the_links(env: Environment) ->
 
 
 def test_who_complained_is_not_written_to_at_another_address(env: Environment) -> None:
-    suppressions.add(env, ANA, reason="complaint")
+    suppressions.suppress(env, ANA, reason="complaint")
     with pytest.raises(Refused, match="suppressed"):
-        correct(env, ANA, Correction(address="ana.new@example.com", because="x"))
+        correct_subscriber(env, ANA, Correction(address="ana.new@example.com", because="x"))
 
 
 def test_a_request_that_waits_is_not_confirmed_from_the_old_mailbox(env: Environment) -> None:
     for address in ("late@example.com", "other@example.com"):
-        subscribe(env, "blog", SignUp(address), Evidence("form"))
-    correct(
+        subscribe(env, "blog", Submission(address), Evidence("form"))
+    correct_subscriber(
         env, "late@example.com", Correction(address="late.new@example.com", because="a spelling")
     )
     waiting = select(Subscriber.email).join(Subscription).join(SubscriptionRequest)

@@ -20,7 +20,7 @@ from newsletter.services.polling import entries
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
-from newsletter.services.subscribers.correct import Correction, correct
+from newsletter.services.subscribers.correct import Correction, correct_subscriber
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
 
@@ -139,7 +139,7 @@ def test_readers_are_owed_what_came_after_they_joined(
 ) -> None:
     join("early@example.com")
     publish("One")
-    subscribers.add(env, "late@example.com", because="asked")
+    subscribers.add_subscriber(env, "late@example.com", because="asked")
     publish("Two")
     clock.now = MONDAY_8
     tick(env)
@@ -152,9 +152,9 @@ def test_switching_loses_and_repeats_nothing(
 ) -> None:
     join("ana@example.com", "weekly")
     publish("One")
-    correct(env, "ana@example.com", Correction(cadence="instant"))
+    correct_subscriber(env, "ana@example.com", Correction(cadence="instant"))
     tick(env)
-    correct(env, "ana@example.com", Correction(cadence="weekly"))
+    correct_subscriber(env, "ana@example.com", Correction(cadence="weekly"))
     publish("Two")
     clock.now = MONDAY_8
     tick(env)

@@ -182,7 +182,7 @@ def test_why_she_did_not_get_it(
             select(Subscription).join(Subscriber).where(Subscriber.email == "gone@example.com")
         ).one()
         leave(env, session, left, Evidence("author"))
-    suppressions.add(env, "barred@example.com", reason="complaint")
+    suppressions.suppress(env, "barred@example.com", reason="complaint")
     sink.script = lambda outgoing: (
         refusal(outgoing, 550, "5.1.1", "Nobody here") if "bounced" in outgoing.recipient else None
     )
@@ -206,7 +206,7 @@ def test_why_she_did_not_get_it(
         "at the first try: none is counted"
     )
     assert "her message: sent" in [what for _, what in said["got"].facts]
-    assert [told.what for told in history.show(env, "got@example.com").events][-1].endswith(
+    assert [told.what for told in history.get_history(env, "got@example.com").events][-1].endswith(
         "” sent"
     )
     with pytest.raises(NotFound):
@@ -231,7 +231,7 @@ def test_status_at_one_look(
     reader("today@example.com")
     reader("asked@example.com", status="pending")
     number = send(env, sink)
-    suppressions.add(env, "x@example.com", reason="bounce")
+    suppressions.suppress(env, "x@example.com", reason="bounce")
     found = status.look(env)
     [blog] = found.lists
     assert (blog.active, blog.pending, blog.unsubscribed) == (3, 1, 0)

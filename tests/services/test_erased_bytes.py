@@ -56,7 +56,7 @@ def test_b8_an_erased_address_is_in_no_page_and_not_in_the_log(
 
 
 def test_b8_neither_is_a_removed_one(env: Environment, file: Path) -> None:
-    admin.remove(env, ERASED)
+    admin.remove_subscriber(env, ERASED)
     assert holding(file, ERASED) == []
     assert holding(file, OTHER)
 

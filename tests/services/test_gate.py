@@ -22,8 +22,8 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.signup import flood_control
 from newsletter.services.signup import subscribe as signup
-from newsletter.services.signup.flood_control import Selection, Usage, choose, room
-from newsletter.services.signup.subscribe import SignUp
+from newsletter.services.signup.flood_control import Selection, Usage, choose, count_room
+from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import subscriptions
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list
@@ -45,7 +45,7 @@ def with_ceiling(env: Environment, free: int) -> Environment:
 def ask(env: Environment, *numbers: int) -> None:
     for number in numbers:
         signup.subscribe(
-            env, "blog", SignUp(f"r{number}@example.com"), Evidence("form", ip="192.0.2.1")
+            env, "blog", Submission(f"r{number}@example.com"), Evidence("form", ip="192.0.2.1")
         )
 
 
@@ -60,10 +60,10 @@ def confirm(env: Environment, sink: Sink, *addresses: str) -> None:
 
 
 def test_how_much_room_there_is() -> None:
-    assert room(mailed=0, confirmed=0, free=200) == 200
-    assert room(mailed=200, confirmed=0, free=200) == 0
-    assert room(mailed=200, confirmed=10, free=200) == 50
-    assert room(mailed=5000, confirmed=2000, free=200) == 5200, (
+    assert count_room(mailed=0, confirmed=0, free=200) == 200
+    assert count_room(mailed=200, confirmed=0, free=200) == 0
+    assert count_room(mailed=200, confirmed=10, free=200) == 50
+    assert count_room(mailed=5000, confirmed=2000, free=200) == 5200, (
         "half of them confirm: a good day, not a flood"
     )
 
@@ -81,7 +81,7 @@ def test_a_flood_with_few_answers_is_held_and_the_author_told(
     assert "20 confirmations" in body(notice)
     assert "newsletter list confirmations blog --release" in body(notice)
     assert not any(f"r{number}@" in body(notice) for number in range(30)), "it names nobody"
-    assert flood_control.standing(env, "blog") == flood_control.Standing(waiting=20, room=0)
+    assert flood_control.read_gate(env, "blog") == flood_control.GateState(waiting=20, room=0)
     confirm(env, sink, *confirmations(sink)[:2])
     sending.send_due(env)
     assert len(confirmations(sink)) == 20, "each who confirms allows five more"
@@ -105,15 +105,15 @@ def test_the_author_decides_what_becomes_of_it(env: Environment, sink: Sink) -> 
     env = with_ceiling(env, 5)
     ask(env, *range(12))
     sending.send_due(env)
-    assert flood_control.release(env, "blog") == 7
+    assert flood_control.release_held(env, "blog") == 7
     sending.send_due(env)
     assert len(confirmations(sink)) == 12
     ask(env, *range(20, 24))
     sending.send_due(env)
-    assert flood_control.drop(env, "blog") == 4
+    assert flood_control.drop_held(env, "blog") == 4
     sending.send_due(env)
     assert len(confirmations(sink)) == 12
-    assert flood_control.standing(env, "blog").waiting == 0
+    assert flood_control.read_gate(env, "blog").waiting == 0
 
 
 def test_the_author_decides_by_network_domain_and_puzzle(env: Environment, sink: Sink) -> None:
@@ -122,26 +122,27 @@ def test_the_author_decides_by_network_domain_and_puzzle(env: Environment, sink:
         ("192.0.2.1", "192.0.2.9", "198.51.100.1", "2001:db8:1:2::3", "2001:db8:1:9::3")
     ):
         domain = "example.net" if number == 1 else "example.com"
-        signup.subscribe(env, "blog", SignUp(f"r{number}@{domain}"), Evidence("form", ip=ip))
+        signup.subscribe(env, "blog", Submission(f"r{number}@{domain}"), Evidence("form", ip=ip))
     with transaction() as session:
         add_list(session, "other")
-    signup.subscribe(env, "other", SignUp("else@example.com"), Evidence("form", ip="192.0.2.1"))
+    signup.subscribe(env, "other", Submission("else@example.com"), Evidence("form", ip="192.0.2.1"))
     sending.send_due(env)
     assert len(confirmations(sink)) == 1
     held = {
-        (origin.network, origin.domain): origin.count for origin in flood_control.origins("blog")
+        (origin.network, origin.domain): origin.count
+        for origin in flood_control.count_origins("blog")
     }
     assert held == {
         ("192.0.2.0/24", "example.net"): 1, ("198.51.100.0/24", "example.com"): 1, ("2001:db8:1::/48", "example.com"): 2,
     }  # fmt: skip
-    assert flood_control.drop(env, "blog", Selection(networks=("2001:db8:1::/48",))) == 2
-    assert flood_control.release(env, "blog", Selection(proven=True)) == 0
-    assert flood_control.release(env, "blog", Selection(domains=("example.net",))) == 1
+    assert flood_control.drop_held(env, "blog", Selection(networks=("2001:db8:1::/48",))) == 2
+    assert flood_control.release_held(env, "blog", Selection(proven=True)) == 0
+    assert flood_control.release_held(env, "blog", Selection(domains=("example.net",))) == 1
     sending.send_due(env)
     assert confirmations(sink)[1:] == ["r1@example.net"]
     assert (
-        flood_control.standing(env, "blog").waiting,
-        flood_control.standing(env, "other").waiting,
+        flood_control.read_gate(env, "blog").waiting,
+        flood_control.read_gate(env, "other").waiting,
     ) == (1, 1)
 
 
@@ -150,7 +151,7 @@ def test_b6_a_flood_does_not_close_the_form_for_others(env: Environment, sink: S
     env = with_ceiling(env, 10)
     ask(env, *range(100))
     signup.subscribe(
-        env, "blog", SignUp("elsewhere@example.org"), Evidence("form", ip="198.51.100.7")
+        env, "blog", Submission("elsewhere@example.org"), Evidence("form", ip="198.51.100.7")
     )
     sending.send_due(env)
     assert "elsewhere@example.org" in confirmations(sink)
@@ -159,14 +160,14 @@ def test_b6_a_flood_does_not_close_the_form_for_others(env: Environment, sink: S
         signup.subscribe(
             env,
             "blog",
-            SignUp(f"bot{number}@bots{number % 3}.example"),
+            Submission(f"bot{number}@bots{number % 3}.example"),
             Evidence("form", ip=f"10.{number}.0.1"),
         )
     sending.send_due(env)
     assert len(confirmations(sink)) == 15, (
         "half as many are kept for networks that have hardly asked"
     )
-    solved = SignUp("person@example.org", altcha=solve(env.puzzles.make(env.now)))
+    solved = Submission("person@example.org", altcha=solve(env.puzzles.make(env.now)))
     signup.subscribe(env, "blog", solved, Evidence("form", ip="10.200.0.1"))
     sending.send_due(env)
     assert confirmations(sink)[15:] == ["person@example.org"]
@@ -180,7 +181,7 @@ def test_the_free_allowance_is_shared_by_all_lists(env: Environment, sink: Sink)
             add_list(session, slug)
     for number, slug in enumerate(["blog", "second", "third"] * 10):
         signup.subscribe(
-            env, slug, SignUp(f"r{number}@example.com"), Evidence("form", ip="192.0.2.1")
+            env, slug, Submission(f"r{number}@example.com"), Evidence("form", ip="192.0.2.1")
         )
     sending.send_due(env)
     assert len(confirmations(sink)) == 10
@@ -259,7 +260,7 @@ def test_a_domain_that_takes_no_mail_gets_none(env: Environment, sink: Sink) -> 
 
     env = replace(env, domains=judge)
     for address in ("a@null.example.net", "b@good.example.net"):
-        signup.subscribe(env, "blog", SignUp(address), Evidence("form"))
+        signup.subscribe(env, "blog", Submission(address), Evidence("form"))
     assert asked == [], "nothing is asked within the request"
     sending.send_due(env)
     assert confirmations(sink) == ["b@good.example.net"]

@@ -128,7 +128,7 @@ def test_tags_come_along_beside_those_she_has(env: Environment, tmp_path: Path) 
 
 
 def test_c03_who_is_suppressed_here_stays_so(env: Environment, tmp_path: Path) -> None:
-    suppressions.add(env, "never@example.com")
+    suppressions.suppress(env, "never@example.com")
     done = load(env, tmp_path, "email\nNever@example.com\n", because="x")
     assert (done.suppressed, done.duplicate, standing()) == (1, 1, {})
     assert balanced(done)
@@ -142,7 +142,7 @@ def test_who_bounced_or_complained_elsewhere_is_never_mailed_here(
         tmp_path,
         "email,status\na@example.com,cleaned\nb@example.com,complained\nc@example.com,unsubscribed\n",
     )
-    assert {row.email: row.reason for row in suppressions.ls()} == {
+    assert {row.email: row.reason for row in suppressions.list_suppressions()} == {
         "a@example.com": "bounce", "b@example.com": "complaint",
     }  # fmt: skip
 
@@ -188,7 +188,7 @@ def test_whoever_asked_anew_after_leaving_must_confirm_it_herself() -> None:
 
 def test_evidence_goes_with_her(env: Environment, tmp_path: Path) -> None:
     load(env, tmp_path, FILES[0][1], "subscribed.csv", because="moved from Mailchimp")
-    story = history.show(env, "a@example.com")
+    story = history.get_history(env, "a@example.com")
     assert "confirmed 2018-02-12 10:55 UTC" in story.events[0].what
     assert "moved from Mailchimp" in story.events[0].what
     event = db.session.scalars(select(ConsentEvent)).first()
@@ -277,7 +277,7 @@ def test_c08_our_own_export_comes_back_unchanged(env: Environment, tmp_path: Pat
     done = import_file(env, file, slug=None)
     assert (done.platform, done.new, balanced(done)) == ("newsletter", 4, True)
     assert exporting_text() == first
-    assert [row.reason for row in suppressions.ls()] == ["bounce"]
+    assert [row.reason for row in suppressions.list_suppressions()] == ["bounce"]
 
 
 def test_c08_what_a_reader_chose_and_answered_goes_along(env: Environment, tmp_path: Path) -> None:
@@ -416,7 +416,7 @@ def test_who_left_elsewhere_did_not_leave_here(env: Environment, tmp_path: Path)
         tmp_path,
         "email,status\nx@a.example,unsubscribed\ny@a.example,complained\nz@a.example,bounced\n",
     )
-    suppressions.add(env, "here@a.example", reason="bounce")
+    suppressions.suppress(env, "here@a.example", reason="bounce")
     subscribers.unsubscribe(env, "here@a.example", "blog")
     found = status.look(env)
     assert found.lists[0].unsubscribed == 4
@@ -466,7 +466,9 @@ def test_b35_whoever_is_here_already_leaves_by_such_a_column(
     load(env, tmp_path, "email\na@example.com\nb@example.com\n", because="x")
     load(env, tmp_path, "email,EMAIL_BLACKLISTED\na@example.com,true\n", because="x")
     assert standing() == {"a@example.com": "unsubscribed", "b@example.com": "active"}
-    assert [(row.email, row.reason) for row in suppressions.ls()] == [("a@example.com", "manual")]
+    assert [(row.email, row.reason) for row in suppressions.list_suppressions()] == [
+        ("a@example.com", "manual")
+    ]
     again = load(env, tmp_path, "email,EMAIL_BLACKLISTED\na@example.com,false\n", because="x")
     assert (again.suppressed, standing()["a@example.com"]) == (1, "unsubscribed")
 
@@ -611,11 +613,11 @@ def test_tags_and_suppressions_of_an_import_are_that_persons_alone(
     load(env, tmp_path, "email,tags,bounced\nb@example.com,y,\nc@example.com,,true\n", because="x")
     with reading() as session:
         ids = {row.email: row.id for row in session.scalars(select(Subscriber))}
-        assert tags.of(session, list(ids.values())) == {
+        assert tags.read_tags(session, list(ids.values())) == {
             ids["a@example.com"]: ("x",),
             ids["b@example.com"]: ("y",),
         }
-    assert [row.email for row in suppressions.ls()] == ["c@example.com"]
+    assert [row.email for row in suppressions.list_suppressions()] == ["c@example.com"]
     assert standing() == {
         "a@example.com": "active",
         "b@example.com": "active",
@@ -645,8 +647,8 @@ def test_suppressed_subscribers_are_not_counted_as_active(env: Environment, tmp_
     with transaction() as session:
         add_list(session, "news")
     load(env, tmp_path, "email\na@a.example\n", because="x", slug="news")
-    suppressions.add(env, "a@a.example")
-    suppressions.add(env, "elsewhere@a.example")
+    suppressions.suppress(env, "a@a.example")
+    suppressions.suppress(env, "elsewhere@a.example")
     counts = {row.list: (row.active, row.suppressed) for row in status.look(env).lists}
     assert counts == {"blog": (2, 1), "news": (0, 1)}
     assert {row.slug: row.active for row in lists.ls()} == {"blog": 2, "news": 0}

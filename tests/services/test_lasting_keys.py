@@ -15,7 +15,7 @@ from newsletter.services import installation, suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.signup import subscribe as signup
-from newsletter.services.signup.subscribe import SignUp
+from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import privacy
 from newsletter.services.transfer import import_subscribers
 from newsletter.settings import Settings
@@ -41,24 +41,24 @@ def test_a9_what_was_erased_and_suppressed_stays_so_through_two_rotations(
         for name in ("erased", "complained", "other"):
             add_reader(session, mailing_list, f"{name}@example.com")
     privacy.erase_address(env, "erased@example.com")
-    suppressions.add(env, "complained@example.com", reason="complaint")
+    suppressions.suppress(env, "complained@example.com", reason="complaint")
     for number in (1, 2):
         fallbacks = [KEYS[number - 1]] if keeps_old else []
         app = create_app(with_key(env.settings, KEYS[number], *fallbacks), clock=env.clock)
         with app.app_context():
             later: Environment = app.extensions[EXTENSION]
             with reading() as session:
-                assert suppressions.suppressed(later, session, "erased@example.com")
-                assert suppressions.suppressed(later, session, "complained@example.com")
-                assert not suppressions.suppressed(later, session, "other@example.com")
+                assert suppressions.is_suppressed(later, session, "erased@example.com")
+                assert suppressions.is_suppressed(later, session, "complained@example.com")
+                assert not suppressions.is_suppressed(later, session, "other@example.com")
             file = env.settings.folder / "old.csv"
             file.write_text("email\nerased@example.com\ncomplained@example.com\nnew@example.com\n")
             import_subscribers.import_file(later, file, slug="blog", because="they asked me")
             signup.subscribe(
-                later, "blog", SignUp("erased@example.com"), Evidence("form", ip="192.0.2.1")
+                later, "blog", Submission("erased@example.com"), Evidence("form", ip="192.0.2.1")
             )
             assert active() == {"new@example.com", "other@example.com"}
-            assert suppressions.add(later, "erased@example.com") is False
+            assert suppressions.suppress(later, "erased@example.com") is False
             db.session.remove()
             db.engine.dispose()
     assert db.session.query(Suppression).count() == 2
@@ -77,16 +77,20 @@ def test_a_lasting_key_is_made_once_and_never_signs(env: Environment) -> None:
     with transaction() as session:
         session.execute(delete(LastingKey))
     with reading() as session:
-        assert suppressions.hashes(env, "a@example.com") != suppressions.hashes(
+        assert suppressions.hash_address(env, "a@example.com") != suppressions.hash_address(
             env, "a@example.com"
         )
     with pytest.raises(ZeroDivisionError), transaction():
-        undone = suppressions.hashes(env, "a@example.com")
+        undone = suppressions.hash_address(env, "a@example.com")
         raise ZeroDivisionError
-    suppressions.add(env, "a@example.com")
+    suppressions.suppress(env, "a@example.com")
     with reading() as session:
         [key] = session.scalars(select(LastingKey.key))
-    assert suppressions.hashes(env, "a@example.com") == [keyed_hash(key, "a@example.com")] != undone
+    assert (
+        suppressions.hash_address(env, "a@example.com")
+        == [keyed_hash(key, "a@example.com")]
+        != undone
+    )
     assert key not in env.settings.signing_keys
 
 
@@ -98,27 +102,29 @@ def test_hashes_of_every_lasting_key_are_recognised(env: Environment) -> None:
             digest = keyed_hash(key, f"{name}@example.com")
             session.add(Suppression(email_hash=digest, reason="erased", created_at=env.now))
     with reading() as session:
-        known = [suppressions.suppressed(env, session, f"{name}@example.com") for name in "abc"]
+        known = [suppressions.is_suppressed(env, session, f"{name}@example.com") for name in "abc"]
     assert known == [True, True, False]
     with transaction():
-        assert suppressions.hashes(env, "c@example.com")[0] == keyed_hash("older", "c@example.com")
+        assert suppressions.hash_address(env, "c@example.com")[0] == keyed_hash(
+            "older", "c@example.com"
+        )
 
 
 def test_u17_a_foreign_key_is_noticed_and_a_rotated_one_is_remembered(env: Environment) -> None:
-    assert installation.note_key(env) == "new"
-    assert installation.note_key(env) == "same"
+    assert installation.record_key(env) == "new"
+    assert installation.record_key(env) == "same"
     assert (
         installation.find_key_state(replace(env, settings=with_key(env.settings, KEYS[0])))
         == "foreign"
     )
     rotated = replace(env, settings=with_key(env.settings, KEYS[1], env.settings.signing_keys[0]))
-    assert installation.note_key(rotated) == "rotated"
+    assert installation.record_key(rotated) == "rotated"
     assert installation.find_key_state(rotated) == "same"
     assert installation.find_key_state(env) == "foreign"
     with reading() as session:
         stored = session.get_one(Installation, 1).key_fingerprint
     assert all(stored not in key for key in env.settings.signing_keys)
-    assert installation.note_key(env) == "foreign"
+    assert installation.record_key(env) == "foreign"
     installation.accept_key(env)
     assert installation.find_key_state(env) == "same"
 
@@ -126,10 +132,10 @@ def test_u17_a_foreign_key_is_noticed_and_a_rotated_one_is_remembered(env: Envir
 def test_a_hold_is_taken_back_once(env: Environment) -> None:
     assert installation.find_hold() is None
     with pytest.raises(Refused):
-        installation.release()
-    hold = installation.hold_now(env, "restored")
+        installation.release_mail()
+    hold = installation.hold_installation(env, "restored")
     assert (hold.because, hold.at) == ("restored", env.now)
     with pytest.raises(Refused):
-        installation.hold_now(env, "again")
-    installation.release()
+        installation.hold_installation(env, "again")
+    installation.release_mail()
     assert installation.find_hold() is None

@@ -66,7 +66,7 @@ def people(env: Environment) -> dict[str, int]:
                 2026, 1, day, 23, 30, tzinfo=UTC
             )  # half past midnight of the next day in Berlin
             row.subscriber.language = language
-            tags.add(session, row.subscriber_id, tagged)
+            tags.add_tags(session, row.subscriber_id, tagged)
             found[letter] = row.id
         return found
 
@@ -599,7 +599,7 @@ def test_files_for_subscribers_are_linked_for_each_reader(
     with pytest.raises(NotFound, match="no resource guide"):
         letters.send(env, letter)
     (tmp_path / "guide.pdf").write_bytes(b"%PDF-1.7 slowly")
-    resources.add(env, tmp_path / "guide.pdf", name="guide")
+    resources.add_resource(env, tmp_path / "guide.pdf", name="guide")
     campaign_id = letters.send(env, letter)
     sending.send_due(env)
     [ana], [ben], [nameless] = (
@@ -611,5 +611,5 @@ def test_files_for_subscribers_are_linked_for_each_reader(
     ]
     assert [len(found) for found in links] == [1, 1, 0]
     assert links[0] != links[1]
-    assert resources.open_(env, links[0][0].rpartition("/")[2]).filename == "guide.pdf"
+    assert resources.open_resource(env, links[0][0].rpartition("/")[2]).filename == "guide.pdf"
     assert not re.search(r"resources/guide\.", campaigns.content(campaign_id).html)

@@ -23,7 +23,7 @@ from newsletter.services.polling import entries, store
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
-from newsletter.services.subscribers.correct import Correction, correct
+from newsletter.services.subscribers.correct import Correction, correct_subscriber
 from tests.fakes import Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list
 
@@ -77,7 +77,9 @@ class Life:
 
     def join(self) -> None:
         email = f"r{self.step}@example.com"
-        subscribers.add(self.env, email, because="asked", cadence=self.dice.choice(CADENCES))
+        subscribers.add_subscriber(
+            self.env, email, because="asked", cadence=self.dice.choice(CADENCES)
+        )
         wanted = set(self.dice.sample(TOPICS, self.dice.choice([0, 0, 1, 2])))
         with transaction() as session:
             topics.choose_topics(session, self._subscription(session, email), wanted)
@@ -101,7 +103,7 @@ class Life:
 
     def switch(self) -> None:
         if self.everyone:
-            correct(
+            correct_subscriber(
                 self.env,
                 self.dice.choice(self.everyone),
                 Correction(cadence=self.dice.choice(CADENCES)),

@@ -72,8 +72,8 @@ def test_who_answers_stays_and_the_silent_are_let_go(
     assert "It has been three years." in body(mail)
     assert "It has been three years." in body(mail, "html")
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    reconfirmation.stay(env, token(sink, "stays@example.com"), LINK)
-    reconfirmation.stay(env, token(sink, "stays@example.com"), LINK)
+    reconfirmation.reconfirm(env, token(sink, "stays@example.com"), LINK)
+    reconfirmation.reconfirm(env, token(sink, "stays@example.com"), LINK)
     clock.forward(timedelta(days=13))
     cleanup.tidy(env)
     assert standing()["silent"] == "active"
@@ -87,23 +87,26 @@ def test_who_answers_stays_and_the_silent_are_let_go(
     }
     sending.send_due(env)
     assert len(sink.messages) == 2, "no goodbye: the mails end by themselves"
-    found = reconfirmation.standing_of(campaign_id)
+    found = reconfirmation.report_answers(campaign_id)
     assert (found.asked, found.stayed, found.gone) == (2, 1, 1)
     assert found.settled_at is not None
-    yes, no = consent.proof(env, "stays@example.com"), consent.proof(env, "silent@example.com")
+    yes, no = (
+        consent.get_proof(env, "stays@example.com"),
+        consent.get_proof(env, "silent@example.com"),
+    )
     assert [event.kind for event in yes.events] == ["reaffirmed"]
     assert f"<{yes.events[0].message_id}>" == mail["Message-ID"]
     assert yes.events[0].wording
     assert [event.kind for event in no.events] == ["lapsed"]
     with pytest.raises(LinkSpent):
-        reconfirmation.stay(env, token(sink, "silent@example.com"), LINK)
+        reconfirmation.reconfirm(env, token(sink, "silent@example.com"), LINK)
 
 
 def test_a_link_that_is_looked_at_answers_nothing(
     env: Environment, sink: Sink, clock: Clock
 ) -> None:
     ask(env, sink)
-    shown, answered = reconfirmation.look(env, token(sink, "silent@example.com"))
+    shown, answered = reconfirmation.get_reconfirmation(env, token(sink, "silent@example.com"))
     assert (shown.status, answered) == ("active", False)
     clock.forward(timedelta(days=31))
     cleanup.tidy(env)
@@ -132,14 +135,14 @@ def test_who_is_mailed_late_has_as_long(env: Environment, sink: Sink, clock: Clo
     clock.forward(timedelta(days=5))
     cleanup.tidy(env)
     assert standing()["silent"] == "active"
-    assert reconfirmation.standing_of(campaign_id).settled_at is None
+    assert reconfirmation.report_answers(campaign_id).settled_at is None
     clock.forward(timedelta(days=6))
     cleanup.tidy(env)
     assert standing()["silent"] == "unsubscribed"
 
 
 def test_only_those_who_never_confirmed(env: Environment, sink: Sink) -> None:
-    subscribers.add(env, "added@example.com", slug="blog", because="on the phone")
+    subscribers.add_subscriber(env, "added@example.com", slug="blog", because="on the phone")
     with transaction() as session:
         row = session.scalars(select(Subscription).order_by(Subscription.id).limit(1)).one()
         consent.note_consent(session, row.id, "confirmed", LINK, env.now)
@@ -165,13 +168,13 @@ def test_t02_a_link_opens_only_what_it_was_made_for(env: Environment, sink: Sink
     ask(env, sink)
     stay, leave = token(sink, "stays@example.com"), token(sink, "stays@example.com", "unsubscribe")
     with pytest.raises(LinkInvalid):
-        reconfirmation.stay(env, leave, LINK)
+        reconfirmation.reconfirm(env, leave, LINK)
     with pytest.raises(LinkInvalid):
         subscriptions.unsubscribe(env, stay, LINK)
     handle = db.session.scalars(select(Subscription.handle)).first()
     for payload in (f"{handle}.999", f"{handle}.x", f"{handle}", "nobody.1"):
         with pytest.raises(LinkInvalid):
-            reconfirmation.stay(env, env.tokens.sign("stay", payload, env.now), LINK)
+            reconfirmation.reconfirm(env, env.tokens.sign("stay", payload, env.now), LINK)
 
 
 def test_it_is_in_no_archive(env: Environment, sink: Sink) -> None:

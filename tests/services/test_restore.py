@@ -63,7 +63,7 @@ def test_a8_who_left_since_the_backup_stays_gone(house: House, clock: Clock) -> 
     house.backup()
     clock.forward(timedelta(hours=1))
     leave(house.env, "ana@example.com")
-    suppressions.add(house.env, "bob@example.com", reason="complaint")
+    suppressions.suppress(house.env, "bob@example.com", reason="complaint")
     privacy.erase_address(house.env, "cid@example.com")
     restored = house.restore()
     assert (restored.merged.left, restored.merged.suppressed, restored.merged.erased) == (1, 2, 1)
@@ -72,7 +72,7 @@ def test_a8_who_left_since_the_backup_stays_gone(house: House, clock: Clock) -> 
     ]  # fmt: skip
     with reading() as session:
         barred = [
-            suppressions.suppressed(house.env, session, f"{name}@example.com")
+            suppressions.is_suppressed(house.env, session, f"{name}@example.com")
             for name in ("bob", "cid", "dan")
         ]
     assert barred == [True, True, False]
@@ -124,22 +124,22 @@ def test_another_installation_is_matched_by_list_and_address(house: House, clock
         session.query(Subscription).update({"id": Subscription.id + 1000})
     house.open()
     leave(house.env, "ana@example.com")
-    suppressions.add(house.env, "bob@example.com")
+    suppressions.suppress(house.env, "bob@example.com")
     privacy.erase_address(house.env, "cid@example.com")
     merged = house.restore().merged
     assert (merged.left, merged.suppressed, merged.erased, merged.unread) == (1, 2, 1, "")
     with reading() as session:
         keys = session.scalars(select(LastingKey.key).order_by(LastingKey.id)).all()
         assert (len(keys), keys[1]) == (2, "another")
-        assert suppressions.suppressed(house.env, session, "bob@example.com")
-        assert suppressions.suppressed(house.env, session, "cid@example.com")
-        assert not suppressions.suppressed(house.env, session, "dan@example.com")
+        assert suppressions.is_suppressed(house.env, session, "bob@example.com")
+        assert suppressions.is_suppressed(house.env, session, "cid@example.com")
+        assert not suppressions.is_suppressed(house.env, session, "dan@example.com")
 
 
 def test_an_older_schema_gives_what_it_has(house: House, clock: Clock) -> None:
     house.backup()
     leave(house.env, "ana@example.com")
-    suppressions.add(house.env, "bob@example.com")
+    suppressions.suppress(house.env, "bob@example.com")
     house.close()
     with closing(sqlite3.connect(house.file)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '0012'")
@@ -189,7 +189,7 @@ def test_u4_a_restored_installation_mails_nothing_until_it_is_released(
     assert house.sink.accepted == []
     with reading() as session:
         assert session.query(Campaign).count() == 5
-    installation.release()
+    installation.release_mail()
     assert sending.send_due(house.env).sent == 1
 
 
@@ -383,7 +383,7 @@ def test_a_backup_needs_no_current_schema(house: House) -> None:
 
 
 def test_u17_a_foreign_key_is_said(house: House) -> None:
-    installation.note_key(house.env)
+    installation.record_key(house.env)
     house.backup()
     assert not house.restore().foreign_key
     house.settings = Settings.model_validate(

@@ -20,7 +20,7 @@ from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
-from newsletter.services.subscribers.correct import Correction, correct
+from newsletter.services.subscribers.correct import Correction, correct_subscriber
 from tests.fakes import Clock, FakeFetch, Sink, body
 from tests.feeds_server import item, rss
 from tests.people import add_list, add_reader
@@ -278,8 +278,8 @@ def a_storm_of_errors(world: World) -> None:
 
 def switching_rhythm(world: World) -> None:
     world.says(post(3), *OLD)
-    correct(world.env, "i@example.com", Correction(cadence="weekly"))
-    correct(world.env, "w@example.com", Correction(cadence="instant"))
+    correct_subscriber(world.env, "i@example.com", Correction(cadence="weekly"))
+    correct_subscriber(world.env, "w@example.com", Correction(cadence="instant"))
     world.passes(HOUR)
     assert (world.got("i"), world.got("w")) == (["Post3"], ["Post3"])
     world.says(post(4), post(3), *OLD, after=8 * DAY)
@@ -301,7 +301,7 @@ def pausing(world: World) -> None:
 
 def joining_in_mid_week(world: World) -> None:
     world.says(post(3), *OLD, after=DAY)
-    subscribers.add(world.env, "n@example.com", because="asked", cadence="weekly")
+    subscribers.add_subscriber(world.env, "n@example.com", because="asked", cadence="weekly")
     world.says(post(4), post(3), *OLD, after=8 * DAY)
     assert (world.got("n"), world.got("w")) == (["Post4"], ["Post3 Post4"])
 

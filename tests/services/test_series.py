@@ -146,7 +146,7 @@ def test_who_takes_it_back_goes_on_where_it_stopped(
     token = env.tokens.sign("unsubscribe", reader.handle, env.now)
     subscriptions.unsubscribe(env, token, Evidence("form"))
     assert days(env, clock, sink, 1) == [["You have left Slow Letters"]]
-    subscriptions.undo(env, token, Evidence("form"))
+    subscriptions.undo_unsubscribe(env, token, Evidence("form"))
     assert functools.reduce(operator.iadd, days(env, clock, sink, 9), []) == [
         "boundaries",
         "pauses",
@@ -335,8 +335,8 @@ def test_whoever_is_forgotten_leaves_no_trace_here(
     reader = sign_up(env)
     days(env, clock, sink, 1)
     with transaction() as session:
-        tags.add(session, reader.subscriber_id, ["berlin"])
-    told = privacy.export(env, env.tokens.sign("export", reader.handle, env.now))
+        tags.add_tags(session, reader.subscriber_id, ["berlin"])
+    told = privacy.export_data(env, env.tokens.sign("export", reader.handle, env.now))
     assert told["tags"] == ["berlin"]
     assert [row["subject"] for row in told["subscriptions"][0]["letters_of_the_series"]] == [
         "hello"
@@ -398,7 +398,9 @@ def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
     def leave_or_return() -> None:
         _, handle, _ = dice.choice(list(people.values()))
         token = env.tokens.sign("unsubscribe", handle, env.now)
-        dice.choice([subscriptions.unsubscribe, subscriptions.undo])(env, token, Evidence("form"))
+        dice.choice([subscriptions.unsubscribe, subscriptions.undo_unsubscribe])(
+            env, token, Evidence("form")
+        )
 
     join()
     add()

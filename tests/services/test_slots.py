@@ -61,7 +61,7 @@ def feed_that_says(text: str) -> bytes:
 def handles(env: Environment, tmp_path: Path) -> dict[str, str]:
     """Two subscribers of a list whose digests have headings; a guide; the handles by address."""
     (tmp_path / "guide.pdf").write_bytes(b"%PDF-1.7")
-    resources.add(env, tmp_path / "guide.pdf", name="guide")
+    resources.add_resource(env, tmp_path / "guide.pdf", name="guide")
     with transaction() as session:
         mailing_list = add_list(session, digest_show="full", digest_sections="feed")
         return {

@@ -24,12 +24,12 @@ from newsletter.models import (
     Tag,
     Topic,
 )
-from newsletter.services.consent import remember
+from newsletter.services.consent import store_wording
 from newsletter.services.digests.selection import packed
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
-from newsletter.services.suppressions import hashes
-from newsletter.services.tags import clean
+from newsletter.services.suppressions import hash_address
+from newsletter.services.tags import clean_tags
 from newsletter.services.transfer import export_subscribers
 from newsletter.services.transfer.import_subscribers import import_file
 from newsletter.tokens import new_handle
@@ -150,7 +150,7 @@ def fill(
             session.add(subscriber)
             session.flush()
             session.add_all(
-                Tag(subscriber_id=subscriber.id, tag=tag) for tag in clean(person["tags"])
+                Tag(subscriber_id=subscriber.id, tag=tag) for tag in clean_tags(person["tags"])
             )
             if person["suppressed"]:
                 suppress(env, email.lower(), person["suppressed"], START, "x; =1")
@@ -191,7 +191,9 @@ def add_subscription(
             for name, value in event.items()
         }
         wording = lines(event["wording"], limit=5000)
-        fields["wording_hash"] = remember(db.session, wording, event["at"]) if wording else None  # type: ignore[arg-type]
+        fields["wording_hash"] = (
+            store_wording(db.session, wording, event["at"]) if wording else None
+        )  # type: ignore[arg-type]
         del fields["wording"]
         db.session.add(ConsentEvent(subscription_id=subscription.id, **fields))
         db.session.flush()
@@ -199,7 +201,7 @@ def add_subscription(
 
 def suppress(env: Environment, key: str, reason: str, at: datetime, note: str) -> None:
     row = Suppression(
-        email_hash=hashes(env, key)[0], email_key=None if reason == "erased" else key, reason=reason, created_at=at,
+        email_hash=hash_address(env, key)[0], email_key=None if reason == "erased" else key, reason=reason, created_at=at,
         note=note,
     )  # fmt: skip
     db.session.add(row)

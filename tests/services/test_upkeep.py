@@ -15,7 +15,7 @@ from newsletter.services.consent import Evidence
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import subscribe as signup
-from newsletter.services.signup.subscribe import SignUp
+from newsletter.services.signup.subscribe import Submission
 from newsletter.services.transfer import import_subscribers
 from tests.fakes import Clock
 from tests.people import add_list, add_reader
@@ -31,7 +31,9 @@ def test_who_never_confirmed_is_forgotten_after_a_fortnight(env: Environment, cl
         mailing_list = add_list(session)
         add_reader(session, mailing_list, "active@example.com")
         add_reader(session, mailing_list, "gone@example.com", status="unsubscribed")
-    signup.subscribe(env, "blog", SignUp("silent@example.com"), Evidence("form", ip="192.0.2.1"))
+    signup.subscribe(
+        env, "blog", Submission("silent@example.com"), Evidence("form", ip="192.0.2.1")
+    )
     file = env.settings.folder / "old.csv"
     file.write_text("email\nimported@example.com\n")
     import_subscribers.import_file(env, file, slug="blog", because="")
@@ -61,8 +63,8 @@ def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment
         left = add_reader(session, mailing_list, "left@example.com", status="unsubscribed")
         typed = add_reader(session, mailing_list, "typed@example.com", status="unsubscribed")
         left.unsubscribed_at = typed.unsubscribed_at = env.now
-    signup.subscribe(env, "blog", SignUp("typed@example.com"), Evidence("form", ip="192.0.2.1"))
-    suppressions.add(env, "complained@example.com", reason="complaint")
+    signup.subscribe(env, "blog", Submission("typed@example.com"), Evidence("form", ip="192.0.2.1"))
+    suppressions.suppress(env, "complained@example.com", reason="complaint")
     file = env.settings.folder / "all.csv"
     file.write_text(
         "email\nleft@example.com\ntyped@example.com\nCOMPLAINED@example.com\nnew@example.com\n"

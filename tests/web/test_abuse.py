@@ -43,9 +43,9 @@ def handle(app: Flask) -> str:
         with transaction() as session:
             handle = add_reader(session, add_list(session), "ana@example.com", name="Ana").handle
         topics.add("blog", "Sleep", categories=["sleep"])
-        forms.add("blog", "town", "text", "Your town")
-        forms.add("blog", "why", "choice", "Why?", ["Sleep", "Work"])
-        forms.add("blog", "more", "consent", "You may also write about workshops.")
+        forms.add_field("blog", "town", "text", "Your town")
+        forms.add_field("blog", "why", "choice", "Why?", ["Sleep", "Work"])
+        forms.add_field("blog", "more", "consent", "You may also write about workshops.")
     return handle
 
 
@@ -113,7 +113,7 @@ def _five(app: Flask) -> dict[str, str]:
             blog = session.query(MailingList).one()
             for kind in KINDS[1:4]:
                 add_reader(session, blog, f"{kind}@example.com", status=kind)
-        suppressions.add(app.extensions[EXTENSION], "suppressed@example.com")
+        suppressions.suppress(app.extensions[EXTENSION], "suppressed@example.com")
     return {kind: f"{kind}@example.com" for kind in KINDS}
 
 

@@ -228,7 +228,7 @@ def test_a_suppressed_new_address_is_not_written_to(
 
     url = own(app, client, sink)
     with app.app_context():
-        suppressions.add(app.extensions[EXTENSION], "eve@example.com")
+        suppressions.suppress(app.extensions[EXTENSION], "eve@example.com")
     assert client.post(url, data={"address": "eve@example.com"}).status_code == 200
     with app.app_context():
         sending.send_due(app.extensions[EXTENSION])

@@ -84,7 +84,7 @@ def addresses(app: Flask, clock: Clock) -> dict[str, list[str]]:
                     if status == "unsubscribed":
                         reader.confirmed_at, reader.unsubscribed_at = clock.now, clock.now
         for email in made["suppressed"]:
-            suppressions.add(app.extensions[EXTENSION], email)
+            suppressions.suppress(app.extensions[EXTENSION], email)
         assert db.session.scalars(select(MailingList.slug)).all()
     return made
 

@@ -30,7 +30,7 @@ from newsletter.services.operations import cleanup
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import address_change
-from newsletter.services.suppressions import hashes
+from newsletter.services.suppressions import hash_address
 from newsletter.tokens import Tokens
 from tests.conftest import SECRET
 from tests.fakes import START, Clock, Sink, body
@@ -109,7 +109,7 @@ class World:
         """Ana's address changes, as from her account."""
         with self.app.app_context():
             env = self.app.extensions[EXTENSION]
-            mark = hashes(env, NEW)[0][:16]
+            mark = hash_address(env, NEW)[0][:16]
             with transaction() as session:
                 ana = session.scalars(
                     select(Subscriber).where(Subscriber.name == "Ana Geheim")
@@ -117,7 +117,7 @@ class World:
                 ana.new_email = ana.new_email_key = NEW
                 handle = ana.subscriptions[0].handle
             token = env.tokens.sign(LinkPurpose.ADDRESS, f"{handle}.{mark}", env.now)
-            assert address_change.confirm(env, token, Evidence("link")).state == "done"
+            assert address_change.confirm_change(env, token, Evidence("link")).state == "done"
 
     def address(self) -> str:
         with self.app.app_context():
@@ -172,7 +172,7 @@ def world(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> World:
             )  # fmt: skip
         guide = env.settings.folder / "guide.pdf"
         guide.write_bytes(b"%PDF-1.7 guide")
-        resources.add(env, guide, title="Guide")
+        resources.add_resource(env, guide, title="Guide")
         for slug in ("blog", "talks"):
             topics.add(slug, "DomainBackoff", categories=["rest"])
             topics.add(slug, "Work", categories=["work"])

@@ -168,7 +168,7 @@ def test_six_mails_a_day_whatever_strangers_and_the_subscriber_do(
     folder = app.extensions[EXTENSION].settings.folder
     (folder / "guide.pdf").write_bytes(b"x")
     with app.app_context():
-        resources.add(app.extensions[EXTENSION], folder / "guide.pdf")
+        resources.add_resource(app.extensions[EXTENSION], folder / "guide.pdf")
     forwarded, leave = signed(app, "preferences", handle), signed(app, "unsubscribe", handle)
     for _ in range(2):
         before = len(sink.accepted)
@@ -391,7 +391,7 @@ def test_b3_what_the_author_dropped_does_not_count(
 ) -> None:
     sign_up(client, "ana@example.com")
     with app.app_context():
-        assert flood_control.drop(app.extensions[EXTENSION], "blog") == 1
+        assert flood_control.drop_held(app.extensions[EXTENSION], "blog") == 1
     sign_up(client, "ana@example.com")
     work(app)
     assert len(sink.to("ana@example.com")) == 1
@@ -432,8 +432,8 @@ THEIRS = {
 @pytest.fixture
 def fields(app: Flask) -> dict[str, str]:
     with app.app_context():
-        forms.add("blog", "town", "text", "Your town")
-        forms.add("blog", "partners", "consent", "Our partners may write to you.")
+        forms.add_field("blog", "town", "text", "Your town")
+        forms.add_field("blog", "partners", "consent", "Our partners may write to you.")
         return {name: str(topics.add("blog", name).id) for name in ("DomainBackoff", "Work")}
 
 
@@ -582,7 +582,7 @@ def test_a7_no_mail_repeats_what_a_visitor_typed(
     app: Flask, client: FlaskClient, sink: Sink, name: str
 ) -> None:
     with app.app_context():
-        forms.add("blog", "town", "text", "Your town")
+        forms.add_field("blog", "town", "text", "Your town")
     handle = active(app, "bob@example.com")
     assert (
         sign_up(
@@ -759,7 +759,7 @@ def five(app: Flask) -> None:
         with transaction() as session:
             for kind in KINDS[1:4]:
                 add_reader(session, lists.find(session, "blog"), f"{kind}@example.com", status=kind)
-        suppressions.add(env, "suppressed@example.com")
+        suppressions.suppress(env, "suppressed@example.com")
 
 
 @pytest.mark.parametrize("resource", ["", "guide"])
@@ -771,7 +771,7 @@ def test_n9_link_runs_the_same_statements_for_everybody(
     with app.app_context():
         folder = app.extensions[EXTENSION].settings.folder
         (folder / "guide.pdf").write_bytes(b"x")
-        resources.add(app.extensions[EXTENSION], folder / "guide.pdf")
+        resources.add_resource(app.extensions[EXTENSION], folder / "guide.pdf")
     client.post("/link", data={"email": "warm@example.com", "resource": resource})
     done: list[tuple[str, Tally[str]]] = []
     for turn in range(4):  # at first, and once there were enough mails

@@ -80,7 +80,7 @@ def every_mail(env: Environment, folder: Path, clock: Clock) -> None:
     """Queue and send a mail of each kind."""
     guide = folder / "guide.pdf"
     guide.write_bytes(b"%PDF-1.7 guide")
-    resources.add(env, guide, title="Guide")
+    resources.add_resource(env, guide, title="Guide")
     with transaction() as session:
         blog = add_list(session)
         ana = add_reader(session, blog, "ana@example.com", name="Ana", cadence="instant")
@@ -94,7 +94,7 @@ def every_mail(env: Environment, folder: Path, clock: Clock) -> None:
             outbox.enqueue(
                 session, mail=mail, subscription_id=reader.id, now=env.now, context=context
             )
-        notifications.tell(env, session, blog, "A notice", ["Something happened."], [])
+        notifications.notify(env, session, blog, "A notice", ["Something happened."], [])
     topics.add("blog", "DomainBackoff", categories=["rest"])
     topics.add("blog", "Work", categories=["work"])
     step = folder / "step.md"

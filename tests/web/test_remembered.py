@@ -68,7 +68,7 @@ CHANGES: list[tuple[Callable[[Flask], object], str, tuple[str, ...]]] = [
         "I do",
         PATHS[1:],
     ),
-    (lambda app: forms.add("blog", "city", "text", "Your city"), "Your city", PATHS[1:]),
+    (lambda app: forms.add_field("blog", "city", "text", "Your city"), "Your city", PATHS[1:]),
     (lambda app: topics.add("blog", "Sleep"), "Sleep", PATHS[1:]),
     (lambda app: mailing("blog"), "A walk", ("/blog/",)),
 ]

@@ -35,7 +35,9 @@ def handle(app: Flask, tmp_path: Path) -> str:
     with app.app_context():
         with transaction() as session:
             made = add_reader(session, add_list(session), "ana@example.com", name="Ana").handle
-        resources.add(app.extensions[EXTENSION], file, title="Ten quiet minutes", name="guide")
+        resources.add_resource(
+            app.extensions[EXTENSION], file, title="Ten quiet minutes", name="guide"
+        )
         return made
 
 
@@ -218,19 +220,19 @@ def test_adding_and_removing(env: Environment, tmp_path: Path) -> None:
     folder = env.settings.folder / "resources"
     twin = tmp_path / "Ein zweiter Guide.pdf"
     twin.write_bytes(BYTES)
-    assert resources.add(env, twin).name == "ein-zweiter-guide"
+    assert resources.add_resource(env, twin).name == "ein-zweiter-guide"
     assert len(list(folder.iterdir())) == 1, "the same bytes lie there once"
     assert folder.stat().st_mode & 0o77 == 0
     with pytest.raises(Refused, match="there is a resource guide already"):
-        resources.add(env, twin, name="guide")
+        resources.add_resource(env, twin, name="guide")
     with pytest.raises(InvalidInput):
-        resources.add(env, twin, name="../guide")
+        resources.add_resource(env, twin, name="../guide")
     with pytest.raises(NotFound):
-        resources.require(["nothing"])
-    resources.remove(env, "guide")
+        resources.require_resources(["nothing"])
+    resources.remove_resource(env, "guide")
     assert len(list(folder.iterdir())) == 1
-    resources.remove(env, "ein-zweiter-guide")
+    resources.remove_resource(env, "ein-zweiter-guide")
     assert list(folder.iterdir()) == []
     with pytest.raises(NotFound):
-        resources.remove(env, "guide")
+        resources.remove_resource(env, "guide")
     assert db.session.scalars(select(Subscription)).one()

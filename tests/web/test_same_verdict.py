@@ -75,7 +75,7 @@ def by_command(app: Flask, address: str) -> bool:
     """What the command hands on what it was given to."""
     with app.app_context():
         try:
-            subscribers.add(app.extensions[EXTENSION], address, slug="blog")
+            subscribers.add_subscriber(app.extensions[EXTENSION], address, slug="blog")
         except InvalidInput:
             return False
         return True
@@ -114,6 +114,6 @@ def test_the_author_adds_more_than_a_visitor_could(env: Environment) -> None:
     """Neither ceilings nor required fields are hers: she fills in no form."""
     with transaction() as session:
         add_list(session)
-    forms.add("blog", "town", "text", "Your town", required=True)
+    forms.add_field("blog", "town", "text", "Your town", required=True)
     for number in range(25):
-        subscribers.add(env, f"reader{number}@example.com", slug="blog")
+        subscribers.add_subscriber(env, f"reader{number}@example.com", slug="blog")

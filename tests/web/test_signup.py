@@ -160,7 +160,7 @@ def prepare(app: Flask, kind: str) -> str:
     email = f"{kind}@example.com"
     with app.app_context():
         if kind == "suppressed":
-            suppressions.add(app.extensions[EXTENSION], email, reason="complaint")
+            suppressions.suppress(app.extensions[EXTENSION], email, reason="complaint")
         elif kind != "new":
             with transaction() as session:
                 add_reader(session, _blog(session), email, status=kind)
@@ -525,7 +525,7 @@ def test_healthz_knows_the_worker(app: Flask, client: FlaskClient, clock: Clock)
 
     assert client.get("/healthz").status_code == 503
     with app.app_context():
-        workers.tick(app.extensions[EXTENSION], "w")
+        workers.record_tick(app.extensions[EXTENSION], "w")
     assert client.get("/healthz").json == {"database": "ok", "worker": "ok", "sending": "ok"}
     clock.forward(timedelta(minutes=10))
     assert client.get("/healthz").status_code == 503

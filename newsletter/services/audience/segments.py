@@ -175,7 +175,7 @@ def known(session: Session, subscription_ids: Select[Any] | list[int]) -> list[K
         .where(Subscription.id.in_(subscription_ids))
     )
     rows = session.execute(query).all()
-    tagged = tags.of(session, [row[1] for row in rows])
+    tagged = tags.read_tags(session, [row[1] for row in rows])
     return [
         Known(
             handle,
@@ -275,7 +275,7 @@ def unfillable(
     if personal is None:
         return None
     filler, count, why, example = Filler(personal), 0, "", ""
-    resource = resources.linker(resources.names(), env.links.resource)
+    resource = resources.make_linker(resources.read_names(), env.links.resource)
     for reader in _each(env, list_id, segment):
         try:
             filler({**given(env, reader), "resource": resource})

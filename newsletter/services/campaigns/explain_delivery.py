@@ -28,7 +28,7 @@ from newsletter.outbox import DeliveryRow
 from newsletter.services import sender_state
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
-from newsletter.services.suppressions import hashes
+from newsletter.services.suppressions import hash_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def explain(env: Environment, campaign_id: int, address: str) -> Reason:
         )
         row = _delivery(session, campaign, subscription)
         barred = session.scalar(
-            select(Suppression).where(Suppression.email_hash.in_(hashes(env, parsed.key)))
+            select(Suppression).where(Suppression.email_hash.in_(hash_address(env, parsed.key)))
         )
         states = sender_state.read_states(session, env.now)
         got, verdict, hint = (

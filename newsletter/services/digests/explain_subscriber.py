@@ -17,7 +17,7 @@ from newsletter.services.digests.plan import candidates, patience, returned
 from newsletter.services.digests.selection import Candidate, Group, decide, owed_by, wanted_by
 from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
-from newsletter.services.suppressions import suppressed
+from newsletter.services.suppressions import is_suppressed
 
 
 def explain_reader(env: Environment, slug: str | None, address: str) -> list[EntryOutlook]:
@@ -59,7 +59,7 @@ class _Reader:
         self.env = env
         self.list = mailing_list
         self.subscription = subscription
-        self.barred = suppressed(env, session, subscription.subscriber.email_key)
+        self.barred = is_suppressed(env, session, subscription.subscriber.email_key)
         self.mailed = _editions(session, subscription.id)
         cadence = subscription.cadence
         instant = cadence == "instant"

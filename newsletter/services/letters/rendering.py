@@ -154,7 +154,7 @@ def _version(
     subject = marks.take(letter.subject, where="subject", line=letter.line_of("subject"))
     preheader = marks.take(letter.preheader, where="preheader", line=letter.line_of("preheader"))
     source = marks.take(letter.markdown, where="letter", line=letter.line)
-    resources.require(marks.resources)  # whichever subscribers would be shown them
+    resources.require_resources(marks.resources)  # whichever subscribers would be shown them
     body = render(
         source,
         base_url=mailing_list.site_url or mailing_list.url,

@@ -44,25 +44,27 @@ def tidy(env: Environment) -> None:
         session.execute(
             delete(Subscriber).where(alone, Subscriber.created_at < now - UNCONFIRMED_FOR)
         )
-        address_change.tidy(env, session)
+        address_change.delete_old_changes(env, session)
         delete_old_events(session, now)
         before = (now - COUNTERS_FOR).timestamp()
         sent = Counter.name.startswith("pace/")  # counted in milliseconds
         kept = Counter.name == "warmup"  # when the first message went
         session.execute(delete(Counter).where(~sent, ~kept, Counter.starts_at < before))
         session.execute(delete(Counter).where(sent, Counter.starts_at < before * 1000))
-        sender_state.forget_old(session, now)
+        sender_state.delete_old_states(session, now)
     _ask_withheld(env)
     reconfirmation.settle(env)
     cut = consent.CUT_AT_ONCE
     while cut == consent.CUT_AT_ONCE:
         with transaction() as session:
-            cut = consent.forget_addresses(session, kept_for=env.settings.signup.keep_ip, now=now)
+            cut = consent.shorten_old_addresses(
+                session, kept_for=env.settings.signup.keep_ip, now=now
+            )
     checkpoint()
 
 
 def _ask_withheld(env: Environment) -> None:
     """Mail confirmations that were withheld because their mailboxes had enough that day, one a day."""
     with transaction() as session:
-        for subscriber in double_opt_in.find_waiting(session, limit=WAITING_AT_ONCE):
-            double_opt_in.ask_withheld(env, session, subscriber, Allowance.ASKED)
+        for subscriber in double_opt_in.find_withheld(session, limit=WAITING_AT_ONCE):
+            double_opt_in.queue_withheld(env, session, subscriber, Allowance.ASKED)

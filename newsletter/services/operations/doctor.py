@@ -301,7 +301,7 @@ def _feeds(env: Environment) -> Iterator[Check]:
 
 
 def _worker(env: Environment) -> Iterator[Check]:
-    ticked = workers.last_tick()
+    ticked = workers.find_last_tick()
     if ticked is None or env.now - ticked > SILENT:
         yield Check(
             "worker", "warn", "no worker is running", "newsletter serve, or newsletter worker"

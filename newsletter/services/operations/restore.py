@@ -222,8 +222,8 @@ def _require_no_worker(connection: sqlite3.Connection, target: Path) -> None:
         if not workers.is_name(name):
             continue
         if workers.is_here(name):
-            if workers.alive(name):  # one that holds no connection at this moment
-                pid = workers.pid_of(name)
+            if workers.is_alive(name):  # one that holds no connection at this moment
+                pid = workers.parse_pid(name)
                 raise Refused(
                     f"{target} has a running worker: process {pid} ({command_of(pid)})",
                     hint="stop it first",
@@ -248,7 +248,7 @@ def _prepare(
     with Session(engine) as session, session.begin():
         session.connection(execution_options={"writes": True})
         merged = Merger(session, old, settings.signing_keys, now)() if old else Merged()
-        paused = installation.hold(session, HELD_BECAUSE, now)
+        paused = installation.hold_mail(session, HELD_BECAUSE, now)
         session.execute(delete(Worker))
         waiting = outbox.count_waiting(session)
         stored = session.get_one(Installation, 1).key_fingerprint
@@ -260,7 +260,7 @@ def _prepare(
         merged,
         paused,
         waiting,
-        installation.key_state(stored, settings.signing_keys) == "foreign",
+        installation.compare_keys(stored, settings.signing_keys) == "foreign",
     )
 
 

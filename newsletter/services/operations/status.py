@@ -125,7 +125,15 @@ def look(env: Environment, slug: str | None = None) -> Status:
     )
     hold = installation.find_hold()
     return Status(
-        env.now, found, waiting, next_due, bounces, complaints, workers.last_tick(), hold, states
+        env.now,
+        found,
+        waiting,
+        next_due,
+        bounces,
+        complaints,
+        workers.find_last_tick(),
+        hold,
+        states,
     )
 
 

@@ -210,5 +210,5 @@ def _failed(env: Environment, session: Session, feed: Feed, error: NewsletterErr
         retry_after=retry_after,
         jitter=random.random(),  # noqa: S311
     )
-    notifications.feed_fails(env, session, feed)
+    notifications.notify_feed_failing(env, session, feed)
     return PollResult(feed.id, feed.url, error=feed.error)

@@ -119,7 +119,7 @@ def _entries(
         PROTECTED
     ] * locked
     if reasons and not asked:
-        notifications.entries_held(env, session, feed, reasons)
+        notifications.notify_entries_held(env, session, feed, reasons)
     return PollResult(
         feed.id,
         feed.url,

@@ -78,7 +78,7 @@ class DomainBackoffs:
             if found is None:
                 found = DomainBackoff(domain=domain, seconds=0, until=self.env.now, why="")
                 session.add(found)
-                notifications.domain_rests(
+                notifications.notify_domain_resting(
                     self.env, session, session.get_one(Campaign, campaign_id), domain, why
                 )
             seconds = max(found.seconds * 2, int(REST_FIRST.total_seconds()))

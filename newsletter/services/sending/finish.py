@@ -16,7 +16,7 @@ def pause(env: Environment, campaign_id: int, why: str) -> None:
         campaign = session.get_one(Campaign, campaign_id)
         if campaign.status == "sending":
             campaign.status, campaign.reason = CampaignStatus.PAUSED, why[:500]
-            notifications.campaign_paused(env, session, campaign)
+            notifications.notify_campaign_paused(env, session, campaign)
 
 
 def close(env: Environment, campaign_id: int) -> None:
@@ -40,7 +40,7 @@ def close(env: Environment, campaign_id: int) -> None:
             last = outbox.list_deliveries(session, campaign, status="failed", limit=1)[0]
             campaign.status = CampaignStatus.PAUSED
             campaign.reason = f"it failed for every recipient: {last.text}"[:500]
-            notifications.campaign_paused(env, session, campaign)
+            notifications.notify_campaign_paused(env, session, campaign)
             return
         if campaign.subject_b and not campaign.picked:
             campaign.status = CampaignStatus.PAUSED

@@ -198,8 +198,8 @@ class MessageBuilder:
     def _linker(self, handle: str) -> Callable[[str], str]:
         """Make a mail's ``resource("guide")``, which returns the subscriber's own link."""
         now = self.env.now
-        return resources.linker(
-            resources.names(), lambda name: self.env.links.resource_of(handle, name, now)
+        return resources.make_linker(
+            resources.read_names(), lambda name: self.env.links.resource_of(handle, name, now)
         )
 
     def _notice(self, row: LeasedDelivery) -> Outgoing:

@@ -156,7 +156,9 @@ class Throttle:
             if row.told_at is None and list_id is not None:
                 row.told_at = now
                 mailing_list = session.get_one(MailingList, list_id)
-                notifications.pace_learnt(self.env, session, mailing_list, server, why, slower)
+                notifications.notify_pace_learnt(
+                    self.env, session, mailing_list, server, why, slower
+                )
         self._rate = slower
         return True
 
@@ -199,7 +201,7 @@ class Throttle:
         if not windows and theirs is None:
             return AT_ONCE
         with transaction() as session:
-            counters.count(
+            counters.increment(
                 session, _LOCK, now=0, seconds=1
             )  # one worker at a time from here to the commit
             if not single:
@@ -214,7 +216,7 @@ class Throttle:
     def _count(self, session: Session, windows: Iterable[Window]) -> None:
         now = self._now()
         for window in windows:
-            counters.count(session, window.name, now=now, seconds=window.bucket)
+            counters.increment(session, window.name, now=now, seconds=window.bucket)
         if self.env.settings.smtp.warmup and not session.scalar(
             select(exists().where(Counter.name == _WARMUP))
         ):

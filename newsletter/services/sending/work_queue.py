@@ -71,7 +71,7 @@ class WorkQueue:
         self.env = env
         self.bulk = bulk
         self.only = campaign_id
-        self.worker = workers.identity()
+        self.worker = workers.make_identity()
         self.ledger = outbox.Ledger()
         self.ahead = AHEAD * env.settings.smtp.connections
         self.lines: list[WorkLine] = []
@@ -88,9 +88,9 @@ class WorkQueue:
             local = (
                 session.get_bind().dialect.name == "sqlite"
             )  # a server's commits are on its disk
-            forgetful = workers.before_restart if local else lambda _: False
+            forgetful = workers.is_before_restart if local else lambda _: False
             return outbox.recover(
-                session, now=self.env.now, alive=workers.alive, forgetful=forgetful
+                session, now=self.env.now, alive=workers.is_alive, forgetful=forgetful
             )
 
     def next(self) -> tuple[WorkLine, LeasedDelivery] | float | None:

@@ -44,18 +44,18 @@ ROLES = frozenset(
 """
 
 
-def accepted(env: Environment, typed: object, *, field: str = "email") -> Address:
+def accept_address(env: Environment, typed: object, *, field: str = "email") -> Address:
     """The address that was typed, if this installation takes it.
 
     Raises `InvalidInput` under `field`.
     """
     address = parse_address(typed, field=field)
-    if why := refused(env, address):
+    if why := find_refusal(env, address):
         raise InvalidInput({field: why})
     return address
 
 
-def refused(env: Environment, address: Address) -> str:
+def find_refusal(env: Environment, address: Address) -> str:
     """Why an address that is right is not taken, by the settings; empty where it is."""
     settings = env.settings.signup
     local, _, domain = address.key.rpartition("@")

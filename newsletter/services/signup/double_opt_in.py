@@ -21,8 +21,8 @@ from newsletter import outbox
 from newsletter.addresses import Address
 from newsletter.html.sanitize import lines
 from newsletter.models import Subscriber, Subscription, SubscriptionRequest
-from newsletter.services.consent import WORDING_AT_MOST, Evidence, note_consent, version
-from newsletter.services.counters import places
+from newsletter.services.consent import WORDING_AT_MOST, Evidence, hash_wording, note_consent
+from newsletter.services.counters import network_names
 from newsletter.services.mailboxes import (
     Allowance,
     LockedMailbox,
@@ -31,7 +31,7 @@ from newsletter.services.mailboxes import (
     record_mail,
 )
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.address_policy import refused
+from newsletter.services.signup.address_policy import find_refusal
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import SubscriptionStatus
 
@@ -73,7 +73,7 @@ _KEEP_NUMBER = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SignUpRequest:
     """What somebody asked for, and for which address: what the form said and holds.
 
     `sender` is the list's address, `agreed` maps the author's consent fields that were ticked to
@@ -95,7 +95,7 @@ class Request:
     proven: bool = False
 
 
-class Standing(NamedTuple):
+class KnownAddress(NamedTuple):
     """What is known of an address on a list: ids, where there are any, the subscription's state,
     and whether the address subscribes to anything (`confirmed`).
     """
@@ -113,7 +113,9 @@ class Standing(NamedTuple):
         return self.subscription_id is None or self.status == "unsubscribed"
 
 
-def ask(env: Environment, session: Session, request: Request, *, barred: bool = False) -> None:
+def record_request(
+    env: Environment, session: Session, request: SignUpRequest, *, barred: bool = False
+) -> None:
     """Take a request down and queue what its address gets for it: a confirmation, or word that it
     is subscribed already; nothing where its mailbox had enough (then a confirmation is owed until
     it confirms another list), or it is `barred` or one that is never written to. Nobody but its
@@ -123,12 +125,12 @@ def ask(env: Environment, session: Session, request: Request, *, barred: bool = 
     and taken back, so that the time says nothing either (S04).
     """
     standing, mailbox = _standing(session, request), lock_mailbox(env, session, request.email_key)
-    barred = barred or bool(refused(env, Address(request.email, request.email_key)))
+    barred = barred or bool(find_refusal(env, Address(request.email, request.email_key)))
     asks = not barred and mailbox.allows(Allowance.ASKED, env.now, confirmed=standing.confirmed)
     own = set() if barred else _steps(standing, asks=asks)
     after = _Pen(env, session, request, standing, mailbox).write(own, standing)
     nobody = replace(request, email_key=new_handle(), name="", language="")
-    with taken_back(session):
+    with rolled_back(session):
         _Pen(env, session, nobody, standing, mailbox).write(STEPS - own, after)
 
 
@@ -136,7 +138,7 @@ STEPS = frozenset({"subscriber", "subscription", "change", "queue", "note", "req
 """What taking a request down may consist of."""
 
 
-def _steps(standing: Standing, *, asks: bool) -> Set[str]:
+def _steps(standing: KnownAddress, *, asks: bool) -> Set[str]:
     """Those that a request comes to.
 
     Pure.
@@ -159,8 +161,8 @@ class _Pen:
         self,
         env: Environment,
         session: Session,
-        request: Request,
-        standing: Standing,
+        request: SignUpRequest,
+        standing: KnownAddress,
         mailbox: LockedMailbox,
     ) -> None:
         self.session, self.request, self.mailbox, self.now = session, request, mailbox, env.now
@@ -168,7 +170,7 @@ class _Pen:
         self.active, self.confirmed = standing.status == "active", standing.confirmed
         self.number = standing.round + (standing.new or standing.has_request)
 
-    def write(self, steps: Set[str], standing: Standing) -> Standing:
+    def write(self, steps: Set[str], standing: KnownAddress) -> KnownAddress:
         """Do these `steps`, the others having been done to `standing`.
 
         Returns what there is then.
@@ -246,10 +248,10 @@ class _Pen:
             "agreed": request.agreed,
             "delivery_id": delivery,
             "message_id": sent,
-            "wording_hash": version(lines(request.wording, limit=WORDING_AT_MOST))
+            "wording_hash": hash_wording(lines(request.wording, limit=WORDING_AT_MOST))
             if request.wording
             else None,
-            "network": places(request.evidence.ip)[1],
+            "network": network_names(request.evidence.ip)[1],
             "proven": request.proven,
             "created_at": self.now,
         }
@@ -269,7 +271,7 @@ class _Pen:
 
 
 @contextmanager
-def taken_back(session: Session) -> Iterator[None]:
+def rolled_back(session: Session) -> Iterator[None]:
     """Undo a piece of work at its end, but for the row numbers that it used up.
 
     Whether work is kept or undone depends on who is known here, so the next number must not tell.
@@ -289,7 +291,7 @@ def taken_back(session: Session) -> Iterator[None]:
             connection.execute(_KEEP_NUMBER, numbers)
 
 
-def _standing(session: Session, request: Request) -> Standing:
+def _standing(session: Session, request: SignUpRequest) -> KnownAddress:
     connection = session.connection()
     row = connection.execute(_SUBSCRIBER, {"key": request.email_key}).one_or_none()
     subscriber, confirmed = (row[0], bool(row[1])) if row else (None, False)
@@ -297,9 +299,9 @@ def _standing(session: Session, request: Request) -> Standing:
         _SUBSCRIPTION, {"list": request.list_id, "subscriber": subscriber or 0}
     ).one_or_none()
     return (
-        Standing(subscriber, confirmed, *subscription)
+        KnownAddress(subscriber, confirmed, *subscription)
         if subscription
-        else Standing(subscriber, confirmed)
+        else KnownAddress(subscriber, confirmed)
     )
 
 
@@ -422,22 +424,22 @@ def drop_requests(session: Session, subscription: Subscription) -> None:
     )
 
 
-def ask_for_others(env: Environment, session: Session, subscriber: Subscriber) -> None:
+def release_mailbox(env: Environment, session: Session, subscriber: Subscriber) -> None:
     """Forget what was counted against an address whose owner has confirmed, and no other's.
 
     If it waits for a confirmation of another list, it gets that now.
     """
     forget_unanswered(env, session, subscriber.email_key)
-    ask_withheld(env, session, subscriber, Allowance.OWN)
+    queue_withheld(env, session, subscriber, Allowance.OWN)
 
 
-def ask_withheld(
+def queue_withheld(
     env: Environment, session: Session, subscriber: Subscriber, allowance: Allowance
 ) -> None:
     """Mail a confirmation that was withheld, to an address whose owner has confirmed something, if
     it may get one more mail today.
     """
-    withheld = _find_withheld(session, subscriber)
+    withheld = _find_withheld_request(session, subscriber)
     mailbox = lock_mailbox(env, session, subscriber.email_key)
     if withheld is None or not mailbox.allows(allowance, env.now):
         return
@@ -450,7 +452,7 @@ def ask_withheld(
     record_mail(session, mailbox.with_mail(allowance, delivery, now), now)
 
 
-def find_waiting(session: Session, *, limit: int) -> Sequence[Subscriber]:
+def find_withheld(session: Session, *, limit: int) -> Sequence[Subscriber]:
     """Find subscribers of something who wait for a confirmation of another list that was not
     mailed.
     """
@@ -471,7 +473,7 @@ def find_waiting(session: Session, *, limit: int) -> Sequence[Subscriber]:
     return session.scalars(query).unique().all()
 
 
-def _find_withheld(session: Session, subscriber: Subscriber) -> SubscriptionRequest | None:
+def _find_withheld_request(session: Session, subscriber: Subscriber) -> SubscriptionRequest | None:
     """Find the oldest request of a subscriber that was not mailed, on a list that did not ask
     otherwise.
     """

@@ -50,7 +50,7 @@ NO_SUCH = "the subscriber was removed"
 
 
 @dataclass(slots=True)
-class Passed:
+class GateRun:
     """What the gate did: mails let go, dropped (their domain takes no mail), and held, by list."""
 
     let_go: int = 0
@@ -59,7 +59,7 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class GateState:
     """A list's gate as its author sees it: `room` mails may go now over all lists, `waiting` are
     held.
     """
@@ -81,7 +81,7 @@ class Usage:
     domains: Counter[str] = field(default_factory=Counter)
 
 
-def room(*, mailed: int, confirmed: int, free: int) -> int:
+def count_room(*, mailed: int, confirmed: int, free: int) -> int:
     """How many more may go, after so many went and were answered in the window.
 
     Pure.
@@ -115,7 +115,7 @@ def _rank(each: HeldMail, used: Usage) -> tuple[bool, int, int]:
 
 
 def _allowance(each: HeldMail, used: Usage, *, confirmed: int, free: int) -> str:
-    if room(mailed=used.total, confirmed=confirmed, free=free):
+    if count_room(mailed=used.total, confirmed=confirmed, free=free):
         return "all"
     kept, from_network = free // 2, used.networks[each.network]
     if used.domains[_domain(each)] >= free + kept // SHARE_OF_DOMAIN:
@@ -138,14 +138,14 @@ def _domain(each: HeldMail) -> str:
     return GMAIL[0] if domain in GMAIL else domain
 
 
-def open_gate(env: Environment) -> Passed:
+def open_gate(env: Environment) -> GateRun:
     """Let go what may go.
 
     Every worker and every sender calls this; what two of them find is let go once.
 
     Asks DNS, outside any transaction, and tells authors of a flood.
     """
-    done = Passed()
+    done = GateRun()
     with reading() as session:
         waiting = _held(session)
     if waiting:
@@ -165,7 +165,7 @@ def _held(session: Session) -> list[HeldMail]:
     return found
 
 
-def _pass(env: Environment, waiting: Sequence[HeldMail], done: Passed) -> None:
+def _pass(env: Environment, waiting: Sequence[HeldMail], done: GateRun) -> None:
     refused = _refused(waiting, env.domains({each.domain for each in waiting if each.domain}))
     out = {id_ for ids in refused.values() for id_ in ids}
     ids = [each.id for each in waiting if each.id not in out]
@@ -217,7 +217,9 @@ def _parts(ids: list[int]) -> Iterable[list[int]]:
 
 def _lock(env: Environment, session: Session) -> None:
     """Make other workers wait: what both count must not be used twice."""
-    counters.add(session, "mailed/all", 0, now=int(env.now.timestamp()), seconds=counters.HOUR)
+    counters.add_count(
+        session, "mailed/all", 0, now=int(env.now.timestamp()), seconds=counters.HOUR
+    )
 
 
 def _still_held(session: Session, ids: list[int]) -> set[int]:
@@ -251,12 +253,14 @@ def _count(env: Environment, session: Session, chosen: Sequence[tuple[HeldMail, 
             counts[f"mailed/{allowance}"] += 1
     now = int(env.now.timestamp())
     for name in sorted(counts):
-        counters.add(session, name, counts[name], now=now, seconds=counters.HOUR)
+        counters.add_count(session, name, counts[name], now=now, seconds=counters.HOUR)
 
 
 def count_confirmed(env: Environment, session: Session) -> None:
     """Count that somebody has confirmed, which allows more mails to others."""
-    counters.count(session, "confirmed/all", now=int(env.now.timestamp()), seconds=counters.HOUR)
+    counters.increment(
+        session, "confirmed/all", now=int(env.now.timestamp()), seconds=counters.HOUR
+    )
 
 
 def _tell(env: Environment, list_id: int, count: int) -> None:
@@ -267,7 +271,7 @@ def _tell(env: Environment, list_id: int, count: int) -> None:
             return
         row.flood_told_at = env.now
         log.warning("a flood of sign-ups on %s: %d confirmations are held", row.slug, count)
-        notifications.flood(env, session, row, count)
+        notifications.notify_flood(env, session, row, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +311,7 @@ class Origin:
     proven: int
 
 
-def standing(env: Environment, slug: str) -> Standing:
+def read_gate(env: Environment, slug: str) -> GateState:
     """How a list's gate stands.
 
     Raises `NotFound`.
@@ -316,13 +320,13 @@ def standing(env: Environment, slug: str) -> Standing:
         found = find(session, slug)
         used, confirmed = _usage(env, session, ())
         free = env.settings.signup.free_confirmations
-        return Standing(
+        return GateState(
             held.count_held(session, found.id),
-            room(mailed=used.total, confirmed=confirmed, free=free),
+            count_room(mailed=used.total, confirmed=confirmed, free=free),
         )
 
 
-def origins(slug: str, selection: Selection = EVERYTHING) -> list[Origin]:
+def count_origins(slug: str, selection: Selection = EVERYTHING) -> list[Origin]:
     """Count where a list's held mails come from, most first.
 
     Raises `NotFound`.
@@ -334,7 +338,7 @@ def origins(slug: str, selection: Selection = EVERYTHING) -> list[Origin]:
     return [Origin(*key, count, proven[key]) for key, count in counts.most_common()]
 
 
-def release(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
+def release_held(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
     """Let go what waits for a list, flood or not.
 
     Returns how many. Raises `NotFound`.
@@ -344,7 +348,7 @@ def release(env: Environment, slug: str, selection: Selection = EVERYTHING) -> i
         return sum(held.let_go(session, part, now=env.now) for part in _parts(ids))
 
 
-def drop(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
+def drop_held(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
     """Never send what waits for a list; the sign-ups are forgotten as any that nobody confirmed,
     and asking once more sends again. Returns how many. Raises `NotFound`.
     """

@@ -16,7 +16,7 @@ from newsletter.html.sanitize import lines, plain
 from newsletter.i18n import Text
 from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
-from newsletter.services.consent import default_wording, remember
+from newsletter.services.consent import default_wording, store_wording
 from newsletter.services.lists.lists import Mailing, find, mailings_of
 from newsletter.services.lists.topics import Offer, topics_of
 from newsletter.services.runtime import Environment
@@ -108,7 +108,7 @@ class Form:
         return default_wording(consent_text=self.consent_text, title=self.title, language=spoken)
 
 
-def show(slug: str) -> Form:
+def get_form(slug: str) -> Form:
     """A list's form.
 
     Raises `NotFound`.
@@ -117,7 +117,7 @@ def show(slug: str) -> Form:
         return _form(session, slug)
 
 
-def front(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[Mailing, ...]]:
+def get_list_page(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[Mailing, ...]]:
     """What a list's own page shows: its form, and the latest mailings.
 
     Raises `NotFound`.
@@ -126,19 +126,19 @@ def front(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[Mailing, ...]]:
         return _form(session, slug), mailings_of(session, slug, limit=mailings)
 
 
-def every() -> tuple[Form, ...]:
+def list_forms() -> tuple[Form, ...]:
     """Every list's form, without fields and topics: for the first page."""
     with reading() as session:
         return tuple(_shown(row) for row in session.connection().execute(_EVERY))
 
 
-def print_out(env: Environment, slug: str, language: str = "") -> Form:
+def get_form_to_paste(env: Environment, slug: str, language: str = "") -> Form:
     """A list's form, to be pasted elsewhere: its wording is kept, so that it is known when somebody
     agrees to it a year from now. Raises `NotFound`.
     """
     with transaction() as session:
         found = _form(session, slug)
-        remember(session, found.wording(language), env.now)
+        store_wording(session, found.wording(language), env.now)
         return found
 
 
@@ -153,7 +153,7 @@ def _form(session: Session, slug: str) -> Form:
     )
     if row is None:
         raise NotFound("there is no such list")
-    fields = fields_of(session, row.id) if row.has_fields else ()
+    fields = read_fields(session, row.id) if row.has_fields else ()
     return _shown(row, fields, topics_of(session, row.id) if row.has_topics else ())
 
 
@@ -177,7 +177,7 @@ def _shown(
     )
 
 
-def fields_of(session: Session, list_id: int) -> tuple[Field, ...]:
+def read_fields(session: Session, list_id: int) -> tuple[Field, ...]:
     """Read the author's own fields of a list, in their order."""
     query = select(FormField).where(FormField.list_id == list_id).order_by(FormField.id)
     return tuple(
@@ -186,15 +186,15 @@ def fields_of(session: Session, list_id: int) -> tuple[Field, ...]:
     )
 
 
-def ls(slug: str) -> tuple[Field, ...]:
+def list_fields(slug: str) -> tuple[Field, ...]:
     """The author's own fields of a list, in their order.
 
     Raises `NotFound`.
     """
-    return show(slug).fields
+    return get_form(slug).fields
 
 
-def add(
+def add_field(
     slug: str,
     name: str,
     kind: str,
@@ -218,7 +218,7 @@ def add(
         raise InvalidInput(problems)
     with transaction() as session:
         found = find(session, slug)
-        there = fields_of(session, found.id)
+        there = read_fields(session, found.id)
         if name in {each.name for each in there}:
             raise Refused(
                 f"{slug} has a field {name} already", hint="remove it first, or choose another name"
@@ -259,7 +259,7 @@ def _wrong(field: Field) -> dict[str, str]:
     return problems
 
 
-def remove(slug: str, name: str) -> None:
+def remove_field(slug: str, name: str) -> None:
     """Take a field out of the form; what readers have answered stays.
 
     Raises `NotFound`.
@@ -276,7 +276,7 @@ def remove(slug: str, name: str) -> None:
         session.delete(found)
 
 
-def answered(
+def parse_answers(
     fields: Sequence[Field], values: Mapping[str, object]
 ) -> tuple[dict[str, object], dict[str, str]]:
     """What was filled into the author's fields, and what is wrong with it, by field.

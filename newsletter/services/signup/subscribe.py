@@ -20,13 +20,13 @@ from newsletter.i18n import Text, known
 from newsletter.link_purposes import LinkPurpose
 from newsletter.names import clean_name
 from newsletter.services import counters, suppressions
-from newsletter.services.consent import Evidence, worded
+from newsletter.services.consent import Evidence, find_wording
 from newsletter.services.counters import Visit
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
-from newsletter.services.signup.address_policy import accepted
-from newsletter.services.signup.double_opt_in import Request, ask
+from newsletter.services.signup.address_policy import accept_address
+from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
 from newsletter.services.signup.forms import Form
 
 TOO_FAST = timedelta(seconds=2)
@@ -36,7 +36,7 @@ SAME_MOMENT = ("uq_subscribers_email_key", "uq_subscriptions_list_id_subscriber_
 
 
 @dataclass(frozen=True, slots=True)
-class SignUp:
+class Submission:
     """What a visitor filled in.
 
     `trap` is the field that only robots see, `stamp` the signed time of our own form, `altcha` a
@@ -68,7 +68,7 @@ class _Checked:
     topics: str = ""
 
 
-def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) -> None:
+def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Evidence) -> None:
     """Ask for a subscription; the address must confirm it.
 
     Says nothing of whether it is known. Ceilings and required fields are for visitors: the author
@@ -76,7 +76,7 @@ def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) 
 
     Raises `NotFound` (no such list), `InvalidInput` (by field), `TooMany`.
     """
-    form = forms.show(slug)
+    form = forms.get_form(slug)
     visitor = evidence.source != "author"
     form = form if visitor else replace(form, fields=())
     checked = _checked(env, form, sign_up, visitor=visitor)
@@ -96,11 +96,11 @@ def subscribe(env: Environment, slug: str, sign_up: SignUp, evidence: Evidence) 
         # The other request for this address has queued the mail.
 
 
-def _checked(env: Environment, form: Form, sign_up: SignUp, *, visitor: bool) -> _Checked:
+def _checked(env: Environment, form: Form, sign_up: Submission, *, visitor: bool) -> _Checked:
     problems: dict[str, str] = {}
     address = Address("", "")
     try:
-        address = accepted(env, sign_up.email)
+        address = accept_address(env, sign_up.email)
     except InvalidInput as error:
         problems.update(error.fields)
     cadence = sign_up.cadence or form.cadence
@@ -112,7 +112,7 @@ def _checked(env: Environment, form: Form, sign_up: SignUp, *, visitor: bool) ->
         problems["name"] = Text("Please write text here.")
     elif len(sign_up.name or "") > NAME_AT_MOST:
         problems["name"] = Text("Please use a shorter name.")
-    answers, wrong = forms.answered(form.fields, sign_up.answers)
+    answers, wrong = forms.parse_answers(form.fields, sign_up.answers)
     problems.update(wrong)
     chosen = ""
     try:
@@ -126,7 +126,7 @@ def _checked(env: Environment, form: Form, sign_up: SignUp, *, visitor: bool) ->
     return _Checked(address, name, known(sign_up.language), str(cadence), answers, chosen)
 
 
-def _robot(env: Environment, sign_up: SignUp) -> bool:
+def _robot(env: Environment, sign_up: Submission) -> bool:
     """Tell whether the form was filled in by a program: the hidden field, or faster than anybody
     types (S14).
     """
@@ -147,7 +147,7 @@ def _take_down(
     session: Session,
     form: Form,
     checked: _Checked,
-    sign_up: SignUp,
+    sign_up: Submission,
     evidence: Evidence,
     *,
     proven: bool,
@@ -158,13 +158,13 @@ def _take_down(
         for each in form.fields
         if each.kind == "consent" and checked.answers.get(each.name)
     }
-    request = Request(
+    request = SignUpRequest(
         list_id=form.list_id,
         sender=form.from_email,
         email=checked.address.email,
         email_key=checked.address.key,
         cadence=checked.cadence,
-        wording=worded(session, sign_up.wording, form.wording(checked.language)),
+        wording=find_wording(session, sign_up.wording, form.wording(checked.language)),
         evidence=evidence,
         name=checked.name,
         language=checked.language,
@@ -173,4 +173,6 @@ def _take_down(
         topics=checked.topics,
         proven=proven,
     )
-    ask(env, session, request, barred=suppressions.suppressed(env, session, checked.address.key))
+    record_request(
+        env, session, request, barred=suppressions.is_suppressed(env, session, checked.address.key)
+    )

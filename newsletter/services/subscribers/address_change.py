@@ -31,9 +31,9 @@ from newsletter.services.mailboxes import (
     record_mail,
 )
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.address_policy import accepted
-from newsletter.services.signup.double_opt_in import lock_owner, taken_back
-from newsletter.services.suppressions import hashes, suppressed
+from newsletter.services.signup.address_policy import accept_address
+from newsletter.services.signup.double_opt_in import lock_owner, rolled_back
+from newsletter.services.suppressions import hash_address, is_suppressed
 from newsletter.tokens import new_handle
 
 MARK_LENGTH = 16
@@ -44,7 +44,7 @@ UNDO_KEPT_FOR = (LinkPurpose.ADDRESS_UNDO.lifetime or timedelta()) + timedelta(d
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class AddressChangeView:
     """A change of address as its page shows it: `waiting`, `done`, or `taken` by another
     subscriber.
 
@@ -58,15 +58,15 @@ class Move:
     list_language: str
 
 
-def check(env: Environment, typed: object) -> Address:
+def check_address(env: Environment, typed: object) -> Address:
     """Return the new address that was typed, if a sign-up would take it.
 
     Raises `InvalidInput` under ``address``.
     """
-    return accepted(env, typed, field="address")
+    return accept_address(env, typed, field="address")
 
 
-def ask(
+def request_change(
     env: Environment, session: Session, subscription: Subscription, address: Address, ip: str
 ) -> None:
     """Note the new address and mail it a link, as a stranger's: it keeps to the ceilings and passes
@@ -81,17 +81,17 @@ def ask(
     lock_owner(session, subscription.handle)
     subscriber.new_email, subscriber.new_email_key = address.email, address.key
     own, strange = _lock_both(env, session, subscriber.email_key, address.key)
-    barred = suppressed(env, session, address.key)
+    barred = is_suppressed(env, session, address.key)
     may = not barred and own.allows(Allowance.OWN, env.now)
     may = strange.allows(Allowance.ASKED, env.now, confirmed=False) and may
     context = {
         "to": address.email,
-        "mark": hashes(env, address.key)[0][:MARK_LENGTH],
-        "network": counters.places(ip)[1],
+        "mark": hash_address(env, address.key)[0][:MARK_LENGTH],
+        "network": counters.network_names(ip)[1],
     }
     if may:
         _queue(env, session, subscription, context, own, strange)
-    with taken_back(session):
+    with rolled_back(session):
         if not may:
             _queue(env, session, subscription, context, own, strange)
 
@@ -129,7 +129,7 @@ def _queue(
     record_mail(session, strange.with_mail(Allowance.ASKED, id_, now, confirmed=False), now)
 
 
-def look(env: Environment, token: str) -> Move:
+def get_change(env: Environment, token: str) -> AddressChangeView:
     """What a link asks to confirm.
 
     Raises `LinkError`.
@@ -139,7 +139,7 @@ def look(env: Environment, token: str) -> Move:
         return _shown(env, session, subscription, mark, retired=retired)
 
 
-def confirm(env: Environment, token: str, evidence: Evidence) -> Move:
+def confirm_change(env: Environment, token: str, evidence: Evidence) -> AddressChangeView:
     """Move the reader to the address that was confirmed; again changes nothing.
 
     Raises `LinkError`.
@@ -156,10 +156,10 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Move:
         if conflict.constraint != "uq_subscribers_email_key":
             raise
         # Somebody has subscribed with the new address at this moment.
-        return look(env, token)
+        return get_change(env, token)
 
 
-def tidy(env: Environment, session: Session) -> None:
+def delete_old_changes(env: Environment, session: Session) -> None:
     """Forget addresses that nobody confirmed while the link was good, and those in mails about a
     move.
     """
@@ -175,7 +175,7 @@ def tidy(env: Environment, session: Session) -> None:
     outbox.scrub_old(session, ("address", "moved"), before=since)
 
 
-def look_undo(env: Environment, token: str) -> Move:
+def get_undo(env: Environment, token: str) -> AddressChangeView:
     """Return what a link from the old mailbox would take back.
 
     Raises `LinkError`.
@@ -185,7 +185,7 @@ def look_undo(env: Environment, token: str) -> Move:
         return _shown_undo(session, change)
 
 
-def undo(env: Environment, token: str, evidence: Evidence) -> Move:
+def undo_change(env: Environment, token: str, evidence: Evidence) -> AddressChangeView:
     """Move a subscriber back to the address that a change left; again changes nothing.
 
     Raises `LinkError`.
@@ -202,7 +202,7 @@ def undo(env: Environment, token: str, evidence: Evidence) -> Move:
         if conflict.constraint != "uq_subscribers_email_key":
             raise
         # Somebody has subscribed with the old address at this moment.
-        return look_undo(env, token)
+        return get_undo(env, token)
 
 
 def renew_handles(session: Session, subscriber: Subscriber, now: datetime) -> None:
@@ -300,7 +300,7 @@ def _opened(env: Environment, session: Session, token: str) -> tuple[Subscriptio
 
 def _shown(
     env: Environment, session: Session, subscription: Subscription, mark: str, *, retired: bool
-) -> Move:
+) -> AddressChangeView:
     subscriber = subscription.subscriber
     if _marked(env, subscriber.email_key, mark):
         state, address = "done", subscriber.email
@@ -310,7 +310,7 @@ def _shown(
     else:
         raise LinkInvalid  # another address was named since
     mailing_list = subscription.mailing_list
-    return Move(
+    return AddressChangeView(
         state, mask(address), mailing_list.title, subscriber.language, mailing_list.language
     )
 
@@ -319,17 +319,17 @@ def _change(env: Environment, session: Session, token: str) -> AddressChange:
     handle = env.tokens.open(LinkPurpose.ADDRESS_UNDO, token, env.now)
     query = select(AddressChange).where(AddressChange.handle == handle).with_for_update()
     change: AddressChange | None = session.scalar(query)
-    if change is None or suppressed(env, session, change.old_email_key):
+    if change is None or is_suppressed(env, session, change.old_email_key):
         raise LinkInvalid
     return change
 
 
-def _shown_undo(session: Session, change: AddressChange) -> Move:
+def _shown_undo(session: Session, change: AddressChange) -> AddressChangeView:
     if change.undone_at is not None or change.subscriber.email_key == change.old_email_key:
         state = "done"
     else:
         state = "taken" if _is_taken(session, change.old_email_key) else "waiting"
-    return Move(state, "", change.mailing_list.title, "", change.mailing_list.language)
+    return AddressChangeView(state, "", change.mailing_list.title, "", change.mailing_list.language)
 
 
 def _is_taken(session: Session, email_key: str) -> bool:
@@ -339,4 +339,4 @@ def _is_taken(session: Session, email_key: str) -> bool:
 
 
 def _marked(env: Environment, email_key: str, mark: str) -> bool:
-    return mark in (found[:MARK_LENGTH] for found in hashes(env, email_key))
+    return mark in (found[:MARK_LENGTH] for found in hash_address(env, email_key))

@@ -21,10 +21,10 @@ from newsletter.services.audience import segments
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.address_policy import accepted
-from newsletter.services.signup.subscribe import SignUp, subscribe
+from newsletter.services.signup.address_policy import accept_address
+from newsletter.services.signup.subscribe import Submission, subscribe
 from newsletter.services.subscribers.subscriptions import leave
-from newsletter.services.suppressions import suppressed
+from newsletter.services.suppressions import is_suppressed
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import SubscriptionStatus
 
@@ -53,7 +53,7 @@ class SubscriberView:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SubscriberFilter:
     """Which subscribers: of one list, with a subscription of this status and cadence, whose address
     or name holds `search`, known since `since`, with this `tag`; whom a letter to a `segment` would
     reach `at` this moment. Nothing said: all.
@@ -69,12 +69,14 @@ class Wanted:
     at: datetime | None = None
 
 
-def ls(wanted: Wanted = Wanted(), *, limit: int = 100) -> list[SubscriberView]:
+def list_subscribers(
+    wanted: SubscriberFilter = SubscriberFilter(), *, limit: int = 100
+) -> list[SubscriberView]:
     """Subscribers, newest first."""
-    return list(islice(each(wanted), limit))
+    return list(islice(iterate_subscribers(wanted), limit))
 
 
-def each(wanted: Wanted = Wanted()) -> Iterator[SubscriberView]:
+def iterate_subscribers(wanted: SubscriberFilter = SubscriberFilter()) -> Iterator[SubscriberView]:
     """Every one of them, newest first, a page at a time.
 
     Raises `NotFound` (no such list).
@@ -91,14 +93,14 @@ def each(wanted: Wanted = Wanted()) -> Iterator[SubscriberView]:
             )
             query = query.where(Subscriber.id < before) if before else query
             rows = session.scalars(query.options(load)).all()
-            page = [view(row) for row in rows]
+            page = [describe_subscriber(row) for row in rows]
             before = rows[-1].id if rows else None
         yield from page
         if before is None:
             return
 
 
-def count(wanted: Wanted = Wanted()) -> int:
+def count_subscribers(wanted: SubscriberFilter = SubscriberFilter()) -> int:
     """How many there are."""
     with reading() as session:
         return (
@@ -106,7 +108,7 @@ def count(wanted: Wanted = Wanted()) -> int:
         )
 
 
-def _which(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
+def _which(session: Session, wanted: SubscriberFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     here = [Subscription.subscriber_id == Subscriber.id]
     if wanted.slug:
@@ -143,7 +145,7 @@ def _which(session: Session, wanted: Wanted) -> list[ColumnElement[bool]]:
     return found
 
 
-def add(
+def add_subscriber(
     env: Environment,
     address: str,
     *,
@@ -160,9 +162,11 @@ def add(
     """
     with reading() as session:
         slug = find_list(session, slug).slug
-    parsed = accepted(env, address)
+    parsed = accept_address(env, address)
     if not because:
-        subscribe(env, slug, SignUp(address, name=name, cadence=cadence or ""), Evidence("author"))
+        subscribe(
+            env, slug, Submission(address, name=name, cadence=cadence or ""), Evidence("author")
+        )
     else:
         with transaction() as session:
             activate(
@@ -178,7 +182,7 @@ def add(
         found = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
         if found is None:
             raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
-        return view(found)
+        return describe_subscriber(found)
 
 
 def activate(
@@ -212,11 +216,11 @@ def _row(
     env: Environment, session: Session, slug: str, address: str, name: str, cadence: str | None
 ) -> tuple[bool, Subscription]:
     """The subscription of an address, made (pending) where there is none; and whether it was there."""
-    parsed = accepted(env, address)
+    parsed = accept_address(env, address)
     mailing_list = find_list(session, slug)
     if cadence and cadence not in CADENCES:
         raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
-    if suppressed(env, session, parsed.key):
+    if is_suppressed(env, session, parsed.key):
         raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
     subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
     if subscriber is None:
@@ -257,7 +261,7 @@ def unsubscribe(env: Environment, address: str, slug: str) -> bool:
     such subscription.
     """
     with transaction() as session:
-        subscriber = find(session, address)
+        subscriber = get_subscriber(session, address)
         subscription = next(
             (each for each in subscriber.subscriptions if each.mailing_list.slug == slug), None
         )
@@ -268,14 +272,14 @@ def unsubscribe(env: Environment, address: str, slug: str) -> bool:
         return was_active
 
 
-def remove(env: Environment, address: str) -> SubscriberView:
+def remove_subscriber(env: Environment, address: str) -> SubscriberView:
     """Forget a subscriber: what waits for him is dropped, what was mailed stays counted.
 
     Raises `NotFound`.
     """
     with transaction() as session:
-        found = find(session, address)
-        shown = view(found)
+        found = get_subscriber(session, address)
+        shown = describe_subscriber(found)
         outbox.cancel(
             session, [subscription.id for subscription in found.subscriptions], now=env.now
         )
@@ -284,7 +288,7 @@ def remove(env: Environment, address: str) -> SubscriberView:
     return shown
 
 
-def find(session: Session, address: str) -> Subscriber:
+def get_subscriber(session: Session, address: str) -> Subscriber:
     """A subscriber by her address.
 
     Raises `InvalidInput`, `NotFound`.
@@ -296,7 +300,7 @@ def find(session: Session, address: str) -> Subscriber:
     return found
 
 
-def view(row: Subscriber) -> SubscriberView:
+def describe_subscriber(row: Subscriber) -> SubscriberView:
     """A subscriber as her author sees her."""
     return SubscriberView(
         email=row.email,

@@ -25,11 +25,15 @@ from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
-from newsletter.services.signup.address_policy import accepted
+from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.double_opt_in import drop_requests
 from newsletter.services.subscribers.address_change import renew_handles
-from newsletter.services.subscribers.admin import SubscriberView, find, view
-from newsletter.services.suppressions import hashes, suppressed
+from newsletter.services.subscribers.admin import (
+    SubscriberView,
+    describe_subscriber,
+    get_subscriber,
+)
+from newsletter.services.suppressions import hash_address, is_suppressed
 from newsletter.vocabulary import Cadence
 
 PAUSE_AT_MOST = timedelta(days=366)
@@ -60,7 +64,7 @@ class Correction:
     because: str = ""
 
 
-def correct(env: Environment, address: str, correction: Correction) -> SubscriberView:
+def correct_subscriber(env: Environment, address: str, correction: Correction) -> SubscriberView:
     """Correct a subscriber.
 
     Nobody is mailed, and nothing changes where anything is wrong.
@@ -70,19 +74,19 @@ def correct(env: Environment, address: str, correction: Correction) -> Subscribe
     """
     try:
         with transaction() as session:
-            subscriber = find(session, address)
+            subscriber = get_subscriber(session, address)
             if correction.name is not None:
                 subscriber.name = plain(correction.name, limit=200)
             if correction.language is not None:
                 subscriber.language = _language(correction.language)
-            tags.add(session, subscriber.id, correction.tag)
-            tags.remove(session, subscriber.id, correction.untag)
+            tags.add_tags(session, subscriber.id, correction.tag)
+            tags.remove_tags(session, subscriber.id, correction.untag)
             for subscription in _chosen(subscriber, correction):
                 _correct_subscription(env, session, subscription, correction)
             if correction.address is not None:
                 _move(env, session, subscriber, correction.address, correction.because)
             session.flush()
-            return view(subscriber)
+            return describe_subscriber(subscriber)
     except Conflict as conflict:
         if conflict.constraint != "uq_subscribers_email_key":
             raise
@@ -151,12 +155,12 @@ def _correct_answers(
     if not correction.answers:
         return []
     slug = subscription.mailing_list.slug
-    fields = {each.name: each for each in forms.fields_of(session, subscription.list_id)}
+    fields = {each.name: each for each in forms.read_fields(session, subscription.list_id)}
     if unknown := sorted(set(correction.answers) - set(fields)):
         raise InvalidInput(
             {"answer": f"{slug} has no field {unknown[0]}; see `newsletter field ls`"}
         )
-    answers, problems = forms.answered(
+    answers, problems = forms.parse_answers(
         [fields[name] for name in correction.answers], correction.answers
     )
     if problems:
@@ -182,11 +186,11 @@ def _move(
     """
     if not because.strip():
         raise InvalidInput({"address": 'needs how you know that it is theirs: --because "..."'})
-    address = accepted(env, typed, field="address")
+    address = accept_address(env, typed, field="address")
     reasons = select(Suppression.reason).where(
-        Suppression.email_hash.in_(hashes(env, subscriber.email_key))
+        Suppression.email_hash.in_(hash_address(env, subscriber.email_key))
     )
-    if set(session.scalars(reasons)) - {"bounce"} or suppressed(env, session, address.key):
+    if set(session.scalars(reasons)) - {"bounce"} or is_suppressed(env, session, address.key):
         raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
     before = subscriber.email
     subscriber.email, subscriber.email_key = address.email, address.key

@@ -15,12 +15,16 @@ from newsletter.models import Campaign, ConsentEvent, Subscription, Suppression
 from newsletter.outbox import DeliveryRow
 from newsletter.services import tags
 from newsletter.services.runtime import Environment
-from newsletter.services.subscribers.admin import SubscriberView, find, view
-from newsletter.services.suppressions import hashes
+from newsletter.services.subscribers.admin import (
+    SubscriberView,
+    describe_subscriber,
+    get_subscriber,
+)
+from newsletter.services.suppressions import hash_address
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class HistoryItem:
     """One thing that happened to a reader on a list, whose clock has `timezone`."""
 
     at: datetime
@@ -30,38 +34,47 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class History:
     """A subscriber with everything that happened: consent, changes and mails, oldest first.
 
     `suppressed` says why she is never mailed, empty where she may be.
     """
 
     subscriber: SubscriberView
-    events: tuple[Told, ...]
+    events: tuple[HistoryItem, ...]
     suppressed: str
     tags: tuple[str, ...] = ()
 
 
-def show(env: Environment, address: str) -> Story:
+def get_history(env: Environment, address: str) -> History:
     """One reader's whole story.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        found = find(session, address)
+        found = get_subscriber(session, address)
         events = [
             event
             for subscription in found.subscriptions
             for event in _events(env, session, subscription)
         ]
-        query = select(Suppression).where(Suppression.email_hash.in_(hashes(env, found.email_key)))
+        query = select(Suppression).where(
+            Suppression.email_hash.in_(hash_address(env, found.email_key))
+        )
         barred = session.scalars(query).first()
         why = f"{barred.reason} {barred.note}".strip() if barred else ""
-        words = tags.of(session, [found.id]).get(found.id, ())
-        return Story(view(found), tuple(sorted(events, key=lambda event: event.at)), why, words)
+        words = tags.read_tags(session, [found.id]).get(found.id, ())
+        return History(
+            describe_subscriber(found),
+            tuple(sorted(events, key=lambda event: event.at)),
+            why,
+            words,
+        )
 
 
-def _events(env: Environment, session: Session, subscription: Subscription) -> Iterator[Told]:
+def _events(
+    env: Environment, session: Session, subscription: Subscription
+) -> Iterator[HistoryItem]:
     mailing_list = subscription.mailing_list
     noted = (
         select(ConsentEvent)
@@ -69,13 +82,13 @@ def _events(env: Environment, session: Session, subscription: Subscription) -> I
         .order_by(ConsentEvent.id)
     )
     for event in session.scalars(noted):
-        yield Told(event.at, mailing_list.slug, mailing_list.timezone, _told(event))
+        yield HistoryItem(event.at, mailing_list.slug, mailing_list.timezone, _told(event))
     subjects = {
         row.id: row.subject for row in session.execute(select(Campaign.id, Campaign.subject))
     }
     for row in outbox.list_history(session, subscription.id):
         at = row.finished_at or row.due_at or env.now
-        yield Told(
+        yield HistoryItem(
             at,
             mailing_list.slug,
             mailing_list.timezone,

@@ -32,8 +32,8 @@ from newsletter.services.consent import Evidence, default_wording
 from newsletter.services.counters import ELSEWHERE, Visit
 from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox, record_mail
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.double_opt_in import Request, ask, taken_back
-from newsletter.services.suppressions import suppressed
+from newsletter.services.signup.double_opt_in import SignUpRequest, record_request, rolled_back
+from newsletter.services.suppressions import is_suppressed
 
 Kind = Literal["link", "export", "erase", "resource"]
 
@@ -111,7 +111,9 @@ _LAST = (
 )
 
 
-def by_address(env: Environment, email: object, evidence: Evidence, *, resource: str = "") -> None:
+def mail_link_to_address(
+    env: Environment, email: object, evidence: Evidence, *, resource: str = ""
+) -> None:
     """Mail a link to the preferences (or to `resource`), or to confirm where that was not done yet;
     nothing to strangers. Raises `InvalidInput`, `NotFound` (no such resource), `TooMany`.
 
@@ -127,9 +129,9 @@ def by_address(env: Environment, email: object, evidence: Evidence, *, resource:
         target = _find_target(session, address)
         if target is None:  # there is no list
             return
-        barred = suppressed(env, session, address.key)
+        barred = is_suppressed(env, session, address.key)
         pending = target.status == "pending" and not barred
-        ask(env, session, _renewed(session, target, evidence), barred=not pending)
+        record_request(env, session, _renewed(session, target, evidence), barred=not pending)
         hers = not barred and (
             target.status == "active" or (target.status == "unsubscribed" and not resource)
         )
@@ -149,10 +151,10 @@ def _require_resource(name: str) -> None:
     typed goes no further than this.
     """
     if name:
-        resources.require([name])
+        resources.require_resources([name])
 
 
-def by_token(env: Environment, purpose: LinkPurpose, token: str, evidence: Evidence) -> None:
+def renew_link(env: Environment, purpose: LinkPurpose, token: str, evidence: Evidence) -> None:
     """Mail what replaces a link that has expired: the same again to the same reader.
 
     Raises `LinkInvalid`, `NotFound` (a resource that was removed), `TooMany`.
@@ -177,7 +179,7 @@ def by_token(env: Environment, purpose: LinkPurpose, token: str, evidence: Evide
             _send(env, session, target, kinds.get(purpose, "link"), allowance, evidence, resource)
 
 
-def for_reader(
+def mail_link_to_holder(
     env: Environment, session: Session, subscription: Subscription, kind: Kind, *, own: bool
 ) -> None:
     """Mail a link that was asked for on a page of the reader's own; `own` tells that the page was
@@ -198,10 +200,10 @@ def _send(
     evidence: Evidence,
     resource: str,
 ) -> None:
-    if suppressed(env, session, target.email_key):
+    if is_suppressed(env, session, target.email_key):
         return
     if target.status == "pending":
-        ask(env, session, _renewed(session, target, evidence))
+        record_request(env, session, _renewed(session, target, evidence))
         return
     hers = kind != "resource" or target.status == "active"
     _queue(env, session, target, kind, allowance, resource, hers=hers)
@@ -225,7 +227,7 @@ def _queue(
     hers = hers and mailbox.allows(allowance, env.now)
     if hers:
         _write(env, session, target, kind, allowance, mailbox, context)
-    with taken_back(session):
+    with rolled_back(session):
         if not hers:
             _write(env, session, target, kind, allowance, mailbox, context)
 
@@ -260,7 +262,7 @@ def _find_target_by_handle(session: Session, handle: str) -> Target | None:
     return Target(*row) if row is not None else None
 
 
-def _renewed(session: Session, target: Target, evidence: Evidence) -> Request:
+def _renewed(session: Session, target: Target, evidence: Evidence) -> SignUpRequest:
     """Make the request that a confirmation is mailed for once more: as it was made last, or as the
     subscription is.
     """
@@ -273,7 +275,7 @@ def _renewed(session: Session, target: Target, evidence: Evidence) -> Request:
         title=target.title,
         language=target.language or target.list_language,
     )
-    request = Request(
+    request = SignUpRequest(
         list_id=target.list_id,
         sender=target.sender,
         email=target.email,

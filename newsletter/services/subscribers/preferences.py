@@ -32,7 +32,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup import double_opt_in
 from newsletter.services.subscribers import address_change, link_requests
 from newsletter.services.subscribers.subscriptions import leave, resume
-from newsletter.services.suppressions import suppressed
+from newsletter.services.suppressions import is_suppressed
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import Cadence
 
@@ -106,13 +106,13 @@ class _Holder:
         return self.subscriber.subscriptions if self.own else [self.subscription]
 
 
-def show(env: Environment, token: str) -> Preferences:
+def get_preferences(env: Environment, token: str) -> Preferences:
     """Raise `LinkError`."""
     with reading() as session:
         return _shown(session, _holder(env, session, token))
 
 
-def change(
+def change_preferences(
     env: Environment, token: str, wanted: Mapping[str, str], evidence: Evidence
 ) -> Preferences:
     """Applies, as far as given, ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty),
@@ -160,22 +160,22 @@ def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Prefere
         counters.count_change(env, session, holder.subscription.id)
         if kind != "link" and not holder.own:
             raise InvalidInput({kind: NEEDS_ACCOUNT})
-        link_requests.for_reader(env, session, holder.subscription, kind, own=holder.own)
+        link_requests.mail_link_to_holder(env, session, holder.subscription, kind, own=holder.own)
         return _shown(session, holder)
 
 
-def move(env: Environment, token: str, address: object, ip: str) -> Preferences:
+def request_address_change(env: Environment, token: str, address: object, ip: str) -> Preferences:
     """Ask the new `address` to confirm that it is hers.
 
     Raises `LinkError`, `InvalidInput` under ``address``, `TooMany`.
     """
-    checked = address_change.check(env, address)
+    checked = address_change.check_address(env, address)
     counters.require_room(env, counters.Visit(counters.ELSEWHERE, ip, checked.key))
     with transaction() as session:
         holder = _holder(env, session, token)
         if not holder.own:
             raise InvalidInput({"address": NEEDS_ACCOUNT})
-        address_change.ask(env, session, holder.subscription, checked, ip)
+        address_change.request_change(env, session, holder.subscription, checked, ip)
         return _shown(session, holder)
 
 
@@ -275,7 +275,7 @@ def _holder(env: Environment, session: Session, token: str) -> _Holder:
     except LinkInvalid:
         _, subscription, _ = find_subscriber(env, session, LinkPurpose.ACCOUNT, token)
         scope = LinkPurpose.ACCOUNT.scope
-    if suppressed(env, session, subscription.subscriber.email_key):
+    if is_suppressed(env, session, subscription.subscriber.email_key):
         raise LinkInvalid
     return _Holder(subscription, scope)
 

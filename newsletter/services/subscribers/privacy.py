@@ -28,21 +28,27 @@ from newsletter.services.link_holders import find_retired, find_subscriber, find
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import is_current, lock_owner
-from newsletter.services.subscribers.subscriptions import Standing, leave, standing
-from newsletter.services.suppressions import hashes
+from newsletter.services.subscribers.subscriptions import (
+    LinkedSubscription,
+    describe_subscription,
+    leave,
+)
+from newsletter.services.suppressions import hash_address
 
 
-def look(env: Environment, purpose: LinkPurpose, token: str) -> Standing | None:
+def find_linked_subscription(
+    env: Environment, purpose: LinkPurpose, token: str
+) -> LinkedSubscription | None:
     """Whose link to her data this is; None where she was erased already.
 
     Raises `LinkError`.
     """
     with reading() as session:
         found = _subscription(env, session, purpose, token)
-        return standing(found, env.now) if found else None
+        return describe_subscription(found, env.now) if found else None
 
 
-def export(env: Environment, token: str) -> dict[str, Any]:
+def export_data(env: Environment, token: str) -> dict[str, Any]:
     """All that is known of the reader.
 
     Raises `LinkError`.
@@ -51,10 +57,10 @@ def export(env: Environment, token: str) -> dict[str, Any]:
         found = _subscription(env, session, LinkPurpose.EXPORT, token)
         if found is None:
             raise LinkInvalid
-        return everything(session, found.subscriber)
+        return collect_data(session, found.subscriber)
 
 
-def everything(session: Session, subscriber: Subscriber) -> dict[str, Any]:
+def collect_data(session: Session, subscriber: Subscriber) -> dict[str, Any]:
     """A subscriber with each subscription, what she agreed to and what she was mailed; moments in
     ISO 8601.
     """
@@ -63,7 +69,7 @@ def everything(session: Session, subscriber: Subscriber) -> dict[str, Any]:
         "new_email_waiting_to_be_confirmed": subscriber.new_email,
         "name": subscriber.name,
         "language": subscriber.language,
-        "tags": list(tags.of(session, [subscriber.id]).get(subscriber.id, ())),
+        "tags": list(tags.read_tags(session, [subscriber.id]).get(subscriber.id, ())),
         "created_at": subscriber.created_at.isoformat(),
         "subscriptions": [_told(session, each) for each in subscriber.subscriptions],
     }
@@ -119,7 +125,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def erase(env: Environment, token: str) -> Standing | None:
+def erase(env: Environment, token: str) -> LinkedSubscription | None:
     """Forget the reader whose link this is; again is no error.
 
     Raises `LinkError`.
@@ -129,8 +135,8 @@ def erase(env: Environment, token: str) -> Standing | None:
         if found is None:
             return None
         lock_owner(session, found.handle)
-        shown = standing(found, env.now)
-        forget(env, session, found.subscriber)
+        shown = describe_subscription(found, env.now)
+        erase_subscriber(env, session, found.subscriber)
     checkpoint()
     return shown
 
@@ -148,21 +154,21 @@ def erase_address(env: Environment, address: str) -> None:
                 "there is no subscriber with this address",
                 hint="`suppression add` bars one that never was",
             )
-        forget(env, session, found)
+        erase_subscriber(env, session, found)
     checkpoint()
 
 
-def look_never(env: Environment, token: str) -> Standing | None:
+def find_disputed_request(env: Environment, token: str) -> LinkedSubscription | None:
     """Which request this link is about; None where its owner has said that it was not she.
 
     Raises `LinkError`.
     """
     with reading() as session:
         found = _asked_for(env, session, token)
-        return standing(found, env.now) if found else None
+        return describe_subscription(found, env.now) if found else None
 
 
-def never(env: Environment, token: str, evidence: Evidence) -> Standing | None:
+def dispute_request(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription | None:
     """Forget whoever says that it was not she who asked: her address is never written to again,
     whoever types it in. Of a reader of something else, who once confirmed, only the request goes:
     what lies in a mail must not end an account. Returns the subscription that is left then; again
@@ -174,8 +180,8 @@ def never(env: Environment, token: str, evidence: Evidence) -> Standing | None:
             return None
         if any(each.confirmed_at for each in found.subscriber.subscriptions):
             leave(env, session, found, evidence)
-            return standing(found, env.now)
-        forget(env, session, found.subscriber, note="said that it was not she who asked")
+            return describe_subscription(found, env.now)
+        erase_subscriber(env, session, found.subscriber, note="said that it was not she who asked")
     checkpoint()
     return None
 
@@ -192,14 +198,18 @@ def _asked_for(env: Environment, session: Session, token: str) -> Subscription |
     return found
 
 
-def forget(env: Environment, session: Session, subscriber: Subscriber, *, note: str = "") -> None:
+def erase_subscriber(
+    env: Environment, session: Session, subscriber: Subscriber, *, note: str = ""
+) -> None:
     """Delete a subscriber and all that hangs on her.
 
     What stays: a keyed hash, so that no import brings her back, and counted rows of the outbox
     without anything of hers (O07).
     """
     known = session.scalars(
-        select(Suppression).where(Suppression.email_hash.in_(hashes(env, subscriber.email_key)))
+        select(Suppression).where(
+            Suppression.email_hash.in_(hash_address(env, subscriber.email_key))
+        )
     )
     rows = list(known)
     for row in rows:
@@ -207,7 +217,7 @@ def forget(env: Environment, session: Session, subscriber: Subscriber, *, note: 
     if not rows:
         session.add(
             Suppression(
-                email_hash=hashes(env, subscriber.email_key)[0],
+                email_hash=hash_address(env, subscriber.email_key)[0],
                 reason="erased",
                 note=note,
                 created_at=env.now,

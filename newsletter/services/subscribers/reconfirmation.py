@@ -29,7 +29,7 @@ from newsletter.services.link_holders import find_subscription
 from newsletter.services.mail_context import ANY_SUBSCRIBER, make_list_context
 from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
-from newsletter.services.subscribers.subscriptions import Standing, standing
+from newsletter.services.subscribers.subscriptions import LinkedSubscription, describe_subscription
 from newsletter.vocabulary import SubscriptionStatus
 
 SHORTEST = 7
@@ -40,7 +40,7 @@ STAYED = ("reaffirmed", "confirmed", "resubscribed")
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class PreparedReconfirmation:
     """What a campaign would be: how many would be asked, and the mail; `others` in other languages."""
 
     slug: str
@@ -50,7 +50,7 @@ class Asking:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class ReconfirmationReport:
     """How a campaign stands: `asked` were mailed, `stayed` have answered, `gone` were let go."""
 
     campaign: int
@@ -63,7 +63,7 @@ class Answers:
 
 def prepare(
     env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False
-) -> Asking:
+) -> PreparedReconfirmation:
     """The mail, and how many would get it now; with `unproven` only those who never confirmed by
     mail.
 
@@ -87,7 +87,7 @@ def prepare(
         return env.renderer.render("permission", said | {"list": shown.in_language(language)})
 
     others = {spoken(language, shown.language) for language in LANGUAGES} - {""}
-    return Asking(
+    return PreparedReconfirmation(
         shown.slug, count, rendered(), {language: rendered(language) for language in others}
     )
 
@@ -163,17 +163,19 @@ def _answered(since: datetime) -> ColumnElement[bool]:
     )
 
 
-def look(env: Environment, token: str) -> tuple[Standing, bool]:
+def get_reconfirmation(env: Environment, token: str) -> tuple[LinkedSubscription, bool]:
     """Whose link this is, and whether it was answered.
 
     Raises `LinkError`.
     """
     with reading() as session:
         campaign, subscription = _opened(env, session, token)
-        return standing(subscription, env.now), _has_answered(session, campaign, subscription)
+        return describe_subscription(subscription, env.now), _has_answered(
+            session, campaign, subscription
+        )
 
 
-def stay(env: Environment, token: str, evidence: Evidence) -> Standing:
+def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription:
     """Note that a reader would like to stay; again changes nothing.
 
     Raises `LinkError`.
@@ -197,7 +199,7 @@ def stay(env: Environment, token: str, evidence: Evidence) -> Standing:
                 wording=wording,
                 message_id=asked,
             )
-        return standing(subscription, env.now)
+        return describe_subscription(subscription, env.now)
 
 
 def _opened(env: Environment, session: Session, token: str) -> tuple[Campaign, Subscription]:
@@ -277,7 +279,7 @@ def _settle(env: Environment, campaign_id: int) -> int:
         return len(silent)
 
 
-def standing_of(campaign_id: int) -> Answers:
+def report_answers(campaign_id: int) -> ReconfirmationReport:
     """How a campaign stands.
 
     Raises `NotFound`.
@@ -302,7 +304,7 @@ def standing_of(campaign_id: int) -> Answers:
             ConsentEvent.kind == "lapsed",
             ConsentEvent.note == f"campaign {campaign.handle}",
         )
-        return Answers(
+        return ReconfirmationReport(
             campaign=campaign.id,
             asked=session.scalar(select(func.count()).select_from(Subscription).where(asked)) or 0,
             stayed=session.scalar(stayed) or 0,

@@ -34,7 +34,7 @@ REASONS = ("often", "other", "never", "done")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LinkedSubscription:
     """A subscription as the holder of a link to it may see it.
 
     `slower` are the cadences it could have instead; `can_undo`: it was ended within a day.
@@ -55,7 +55,7 @@ class Standing:
     retired: bool = False
 
 
-def look(env: Environment, token: str) -> Standing:
+def get_subscription(env: Environment, token: str) -> LinkedSubscription:
     """Return what a link to unsubscribe is about.
 
     Raises `LinkError`.
@@ -64,19 +64,19 @@ def look(env: Environment, token: str) -> Standing:
         left_behind = find_retired(env, session, LinkPurpose.UNSUBSCRIBE, token)
         if left_behind:
             return _retired_standing(left_behind[0])
-        return standing(_opened(env, session, token), env.now)
+        return describe_subscription(_opened(env, session, token), env.now)
 
 
-def look_confirm(env: Environment, token: str) -> Standing:
+def get_request(env: Environment, token: str) -> LinkedSubscription:
     """Return what a link asks to confirm.
 
     Raises `LinkError`.
     """
     with reading() as session:
-        return standing(_requested(env, session, token)[0], env.now)
+        return describe_subscription(_requested(env, session, token)[0], env.now)
 
 
-def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
+def confirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription:
     """Make a subscription active; again is no error and changes nothing.
 
     Raises `LinkError`.
@@ -89,11 +89,11 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> Standing:
             subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
             if not series.begin(session, subscription, env.now):
                 queue_mail(env, session, subscription, "welcome", Allowance.OWN)
-            double_opt_in.ask_for_others(env, session, subscription.subscriber)
-        return standing(subscription, env.now)
+            double_opt_in.release_mailbox(env, session, subscription.subscriber)
+        return describe_subscription(subscription, env.now)
 
 
-def unsubscribe(env: Environment, token: str, evidence: Evidence) -> Standing:
+def unsubscribe(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription:
     """End a subscription, at once and for good; again is no error.
 
     Raises `LinkError`.
@@ -105,7 +105,11 @@ def unsubscribe(env: Environment, token: str, evidence: Evidence) -> Standing:
         left_behind = find_retired(env, session, LinkPurpose.UNSUBSCRIBE, token, lock=True)
         subscription = left_behind[0] if left_behind else _opened(env, session, token)
         leave(env, session, subscription, evidence)
-        return _retired_standing(subscription) if left_behind else standing(subscription, env.now)
+        return (
+            _retired_standing(subscription)
+            if left_behind
+            else describe_subscription(subscription, env.now)
+        )
 
 
 def leave(
@@ -130,9 +134,9 @@ def leave(
         queue_mail(env, session, subscription, "goodbye", Allowance.LINK)
 
 
-def undo(
+def undo_unsubscribe(
     env: Environment, token: str, evidence: Evidence, *, cadence: str = "", break_: bool = False
-) -> Standing:
+) -> LinkedSubscription:
     """Take an unsubscription back, for a day and for whoever was active before it; at a slower
     `cadence`, or after a `break_` of a month, where that is what was meant. Raises `LinkError`.
     """
@@ -140,13 +144,13 @@ def undo(
         subscription = _opened(env, session, token)
         counters.count_change(env, session, subscription.id)
         if _can_undo(subscription, env.now):
-            if suppressions.suppressed(env, session, subscription.subscriber.email_key):
+            if suppressions.is_suppressed(env, session, subscription.subscriber.email_key):
                 raise LinkInvalid
             resume(session, subscription, "resubscribed", evidence, env.now)
-            if cadence in slower(subscription):
+            if cadence in slower_cadences(subscription):
                 subscription.cadence = Cadence(cadence)
             subscription.paused_until = env.now + BREAK if break_ else None
-        return standing(subscription, env.now)
+        return describe_subscription(subscription, env.now)
 
 
 def _can_undo(subscription: Subscription, now: datetime) -> bool:
@@ -158,7 +162,7 @@ def _can_undo(subscription: Subscription, now: datetime) -> bool:
     return known and left is not None and now - left <= UNDO_FOR
 
 
-def slower(subscription: Subscription) -> tuple[Cadence, ...]:
+def slower_cadences(subscription: Subscription) -> tuple[Cadence, ...]:
     """Return the cadences of its list that are slower than a subscription's own."""
     later = CADENCES[CADENCES.index(subscription.cadence) + 1 :]
     return tuple(cadence for cadence in later if cadence in subscription.mailing_list.cadences)
@@ -186,7 +190,9 @@ def resume(
     return False
 
 
-def give_reason(env: Environment, token: str, reason: str, evidence: Evidence) -> Standing:
+def give_reason(
+    env: Environment, token: str, reason: str, evidence: Evidence
+) -> LinkedSubscription:
     """Note why she left, in one of the words of `REASONS`, once.
 
     Raises `LinkError`.
@@ -204,7 +210,7 @@ def give_reason(env: Environment, token: str, reason: str, evidence: Evidence) -
                 note_consent(
                     session, subscription.id, "reason", replace(evidence, note=reason), env.now
                 )
-        return standing(subscription, env.now)
+        return describe_subscription(subscription, env.now)
 
 
 def _opened(env: Environment, session: Session, token: str) -> Subscription:
@@ -224,10 +230,10 @@ def _requested(env: Environment, session: Session, token: str) -> tuple[Subscrip
     return subscription, int(number)
 
 
-def standing(subscription: Subscription, now: datetime) -> Standing:
+def describe_subscription(subscription: Subscription, now: datetime) -> LinkedSubscription:
     """Describe a subscription to the holder of a link to it."""
     mailing_list = subscription.mailing_list
-    return Standing(
+    return LinkedSubscription(
         list_id=mailing_list.id,
         slug=mailing_list.slug,
         title=mailing_list.title,
@@ -236,15 +242,15 @@ def standing(subscription: Subscription, now: datetime) -> Standing:
         cadences=tuple(mailing_list.cadences),
         language=subscription.subscriber.language,
         list_language=mailing_list.language,
-        slower=slower(subscription),
+        slower=slower_cadences(subscription),
         can_undo=_can_undo(subscription, now),
     )
 
 
-def _retired_standing(subscription: Subscription) -> Standing:
+def _retired_standing(subscription: Subscription) -> LinkedSubscription:
     """Describe a subscription to an old mailbox: only the list, which each of its mails named."""
     mailing_list = subscription.mailing_list
-    return Standing(
+    return LinkedSubscription(
         list_id=mailing_list.id,
         slug=mailing_list.slug,
         title=mailing_list.title,

@@ -195,7 +195,7 @@ def _unlisted_page(session: Session, after: int) -> list[Cells]:
         .limit(PAGE)
     )
     rows = session.execute(query).all()
-    tagged = tags.of(session, {row.id for row in rows})
+    tagged = tags.read_tags(session, {row.id for row in rows})
     return [dict(row._mapping) | {"tags": ", ".join(tagged.get(row.id, ()))} for row in rows]
 
 
@@ -227,7 +227,7 @@ def _page(session: Session, after: int, slug: str | None, status: str | None) ->
     if status:
         query = query.where(Subscription.status == status)
     rows = session.execute(query).all()
-    tagged = tags.of(session, {row.subscriber_id for row in rows})
+    tagged = tags.read_tags(session, {row.subscriber_id for row in rows})
     names = {topic.id: topic.name for topic in session.execute(select(Topic.id, Topic.name))}
     events = _read_events(session, [row.id for row in rows])
     return [

@@ -21,11 +21,11 @@ from newsletter.import_formats.types import Event, Person
 from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression, Tag
 from newsletter.schedule import CADENCES
 from newsletter.services import tags
-from newsletter.services.consent import remember
+from newsletter.services.consent import store_wording
 from newsletter.services.digests.selection import packed
 from newsletter.services.lists.topics import topics_of
 from newsletter.services.runtime import Environment
-from newsletter.services.suppressions import hashes
+from newsletter.services.suppressions import hash_address
 from newsletter.services.transfer.import_known import Here, Known, read_known
 from newsletter.services.transfer.import_statements import (
     insert_rows,
@@ -96,7 +96,7 @@ class Roster:
 
     def find_new_tags(self, key: str, words: tuple[str, ...]) -> set[str]:
         """Which of these tags an address has not got yet."""
-        missing = set(tags.clean(words)) - self._known.tags.get(key, set())
+        missing = set(tags.clean_tags(words)) - self._known.tags.get(key, set())
         return {tag for tag in missing if hash((key, "tag", tag)) not in (self._before or {})}
 
     def corrects(self, person: Person, key: str, slug: str) -> bool:
@@ -294,7 +294,7 @@ class Roster:
     def suppress(self, person: Person, address: Address, reason: str, note: str) -> None:
         """Note that an address is never to be mailed again."""
         self._barred[address.key] = {
-            "email_hash": hashes(self._env, address.key)[0],
+            "email_hash": hash_address(self._env, address.key)[0],
             "email_key": address.key,
             "reason": reason,
             "note": plain(person.suppressed_note if person.ours else note, limit=500),
@@ -357,7 +357,8 @@ class Roster:
             if wording:
                 first[wording] = min(first.get(wording, event["at"]), event["at"])
         versions = {
-            wording: remember(self._session, wording, at) for wording, at in sorted(first.items())
+            wording: store_wording(self._session, wording, at)
+            for wording, at in sorted(first.items())
         }
         rows = []
         for key, event, wording in self._noted:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression
 from newsletter.services import tags
 from newsletter.services.runtime import Environment
-from newsletter.services.suppressions import hashes
+from newsletter.services.suppressions import hash_address
 
 OWN_WORDS = ("confirmed", "reaffirmed", "resubscribed", "changed", "moved")
 """What subscribers do themselves; where the source is not the author, they have chosen what stands
@@ -78,7 +78,7 @@ def read_known(
         key: Known(*names.get(key, (False, "")), key in chosen, key in suppressed, key in erased)
         for key in names.keys() | suppressed
     }
-    tagged = tags.of(session, list(ids.values()))
+    tagged = tags.read_tags(session, list(ids.values()))
     present = session.scalars(
         select(Suppression.email_hash).where(Suppression.email_hash.in_(suppressed_hashes))
     )
@@ -125,7 +125,7 @@ def _read_suppressed(
     env: Environment, session: Session, keys: Sequence[str]
 ) -> tuple[set[str], set[str]]:
     """Read which of these addresses must never be mailed, and which of those were erased."""
-    by_hash = {hashed: key for key in keys for hashed in hashes(env, key)}
+    by_hash = {hashed: key for key in keys for hashed in hash_address(env, key)}
     query = select(Suppression.email_hash, Suppression.email_key)
     rows = session.execute(query.where(Suppression.email_hash.in_(list(by_hash)))).all()
     return {by_hash[hashed] for hashed, _ in rows}, {

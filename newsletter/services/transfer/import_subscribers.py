@@ -29,7 +29,7 @@ from newsletter.import_formats.types import Person
 from newsletter.schedule import CADENCES
 from newsletter.services.polling.feeds import one_list
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.address_policy import accepted
+from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.transfer.import_batch import Before, Roster
 from newsletter.services.transfer.import_known import Here
 from newsletter.services.transfer.import_report import DUPLICATE, NEW, REJECTED, UPDATED, Imported
@@ -184,7 +184,11 @@ def _parse(env: Environment, row: Person | Row) -> Address | str:
     if not row.email.strip():
         return Address("", "") if row.suppressed_hash else "there is no address"
     try:
-        return parse_address(row.email) if row.ours and not row.list else accepted(env, row.email)
+        return (
+            parse_address(row.email)
+            if row.ours and not row.list
+            else accept_address(env, row.email)
+        )
     except InvalidInput as error:
         return str(next(iter(error.fields.values())))
 
