@@ -29,7 +29,7 @@ from newsletter.i18n import LANGUAGES
 from newsletter.mail import message
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber, intros
-from newsletter.services.lists import digest_options
+from newsletter.services.digests import sections as digest_sections
 from newsletter.vocabulary import Cadence
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _planned(planned: Sequence[Composed], cadence: str | None) -> None:
 def explain(env: Environment, address: str | None, slug: str | None, *, json_: bool) -> None:
     """Say what goes out next and why, or why not; for the list, or for one reader's address."""
     if address:
-        rows = explain_subscriber.explain_reader(env, slug, address)
+        rows = explain_subscriber.explain_entries(env, slug, address)
         return as_json([_entry(row) for row in rows]) if json_ else _entries(rows)
     found = explain_list.explain(env, slug)
     if json_:
@@ -204,11 +204,13 @@ def intro(
     show what waits.
     """
     if clear:
-        return say(f"Taken back: {intros.clear(slug, cadence)}")  # type: ignore[arg-type]
-    if text == "-":
-        text = sys.stdin.read()
-    found = intros.write(env, slug, text, cadence) if text is not None else intros.ls(slug)  # type: ignore[arg-type]
-    rows = [(row.cadence, row.text) for row in found]
+        return say(f"Taken back: {intros.clear_intros(slug, cadence)}")  # type: ignore[arg-type]
+    if text is None:
+        waiting = intros.list_intros(slug)
+    else:
+        words = sys.stdin.read() if text == "-" else text
+        waiting = intros.write_intro(env, slug, words, cadence)  # type: ignore[arg-type]
+    rows = [(row.cadence, row.text) for row in waiting]
     return table(
         ("rhythm", "the next digest begins with"),
         rows,
@@ -223,5 +225,5 @@ def intro(
 @with_environment
 def sections(env: Environment, kind: str, first: tuple[str, ...], slug: str | None) -> None:
     """Put digests under headings: the feeds or the topics, those named FIRST at the top; or none."""
-    headings = digest_options.section(slug, kind, first)
+    headings = digest_sections.arrange_sections(slug, kind, first)
     say("Headings: " + (", ".join(headings) or "none"))

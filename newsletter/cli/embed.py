@@ -8,7 +8,7 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import list_option
-from newsletter.services.polling import feeds
+from newsletter.services import lookup
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
@@ -45,6 +45,8 @@ def embed(
             "--theme goes with --kind iframe; the other kinds have your blog's own colours"
         )
     click.echo(
-        embed_form(env, feeds.one_list(slug), kind, language=language or "", theme=theme or ""),
+        embed_form(
+            env, lookup.get_list_slug(slug), kind, language=language or "", theme=theme or ""
+        ),
         nl=False,
     )

@@ -20,8 +20,9 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.errors import NewsletterError
+from newsletter.services import lookup
 from newsletter.services.lists import lists
-from newsletter.services.polling import entries, feeds
+from newsletter.services.polling import entries
 from newsletter.vocabulary import EntryStatus
 
 if TYPE_CHECKING:
@@ -44,10 +45,10 @@ def entry() -> None:
 @with_environment
 def ls(env: Environment, slug: str | None, fate: str | None, limit: int, *, json_: bool) -> None:
     """Entries, newest first."""
-    found = entries.ls(slug=feeds.checked(slug), fate=fate, limit=limit)
+    found = entries.ls(slug=lookup.check_slug(slug), fate=fate, limit=limit)
     if json_:
         return as_json([_json(row) for row in found])
-    zones = lists.zones()
+    zones = lists.list_time_zones()
     rows = [
         (row.id, moment(row.published, zones[row.list]), row.title, row.fate, row.why)
         for row in found
@@ -65,7 +66,7 @@ def show(env: Environment, entry_id: int, *, json_: bool) -> None:
     found = _json(entry)
     if json_:
         return as_json(found)
-    published = moment(entry.published, lists.zones()[entry.list])
+    published = moment(entry.published, lists.list_time_zones()[entry.list])
     return table(("what", "value"), list((found | {"published": published}).items()))
 
 
@@ -87,7 +88,9 @@ def _verb(name: str, text: str, *, question: str = "") -> None:
     ) -> int:
         if bool(entry_ids) == held:
             raise click.UsageError("name entries by their numbers, or say --held")
-        waiting = () if entry_ids else entries.ls(slug=feeds.checked(slug), fate="held", limit=None)
+        waiting = (
+            () if entry_ids else entries.ls(slug=lookup.check_slug(slug), fate="held", limit=None)
+        )
         chosen = list(entry_ids) or [row.id for row in waiting][::-1]
         if question:
             ask(question, yes=yes)

@@ -24,6 +24,7 @@ from newsletter.cli.output import (
 from newsletter.errors import NotFound
 from newsletter.feeds.youtube import KINDS
 from newsletter.html.sanitize import shorten
+from newsletter.services import lookup
 from newsletter.services.lists import lists
 from newsletter.services.polling import entries, feeds
 from newsletter.services.polling import poll as polling
@@ -121,10 +122,10 @@ def edit(env: Environment, which: str, *, page_pictures: bool | None, **kinds: b
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """All feeds, and how they are."""
-    found = feeds.ls(feeds.checked(slug))
+    found = feeds.ls(lookup.check_slug(slug))
     if json_:
         return as_json([asdict(row) for row in found])
-    zones = lists.zones()
+    zones = lists.list_time_zones()
     rows = [
         (row.id, row.list, row.url, row.status, moment(row.read_at, zones[row.list]), row.error)
         for row in found

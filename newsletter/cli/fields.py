@@ -10,7 +10,7 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import as_json, json_option, list_option, say, table
-from newsletter.services.polling import feeds
+from newsletter.services import lookup
 from newsletter.services.signup import forms
 from newsletter.vocabulary import FieldKind
 
@@ -53,7 +53,9 @@ def add(
 
     Forms you have pasted are to be printed anew: `newsletter embed`.
     """
-    made = forms.add_field(feeds.one_list(slug), name, kind, label, choices, required=required)
+    made = forms.add_field(
+        lookup.get_list_slug(slug), name, kind, label, choices, required=required
+    )
     say(f"{made.name}: {made.kind}{', required' if made.required else ''}")
 
 
@@ -63,7 +65,7 @@ def add(
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """The fields of a list's form, in their order."""
-    found = forms.list_fields(feeds.one_list(slug))
+    found = forms.list_fields(lookup.get_list_slug(slug))
     if json_:
         return as_json([asdict(row) for row in found])
     rows = [
@@ -81,5 +83,5 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @with_environment
 def remove(env: Environment, name: str, slug: str | None) -> None:
     """Take a field out of the form; what readers have answered stays."""
-    forms.remove_field(feeds.one_list(slug), name)
+    forms.remove_field(lookup.get_list_slug(slug), name)
     say(f"{name} is removed.")

@@ -15,7 +15,7 @@ from newsletter.cli.output import as_json, bar, json_option, list_option, on_ter
 from newsletter.import_formats.opt_out import CHOICES
 from newsletter.import_formats.platforms import PLATFORMS, key, named
 from newsletter.import_formats.row import NOT_READ
-from newsletter.services.polling import feeds
+from newsletter.services import lookup
 from newsletter.services.transfer import export_subscribers, import_subscribers
 from newsletter.vocabulary import SubscriptionStatus
 
@@ -83,7 +83,7 @@ def import_(
     done = import_subscribers.import_file(
         env,
         file,
-        slug=feeds.checked(slug),
+        slug=lookup.check_slug(slug),
         platform=platform,
         choices=choices,
         because=because,
@@ -215,7 +215,7 @@ def export(env: Environment, file: Path | None, slug: str | None, status: str | 
     A cell that a spreadsheet would take for a formula has an apostrophe before it; `import`
     takes it away again.
     """
-    slug = feeds.checked(slug)
+    slug = lookup.check_slug(slug)
     if file is None or str(file) == "-":
         export_subscribers.to_text(sys.stdout, slug=slug, status=status)
         return

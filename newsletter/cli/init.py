@@ -63,7 +63,7 @@ def init(
     yes: bool,
 ) -> None:
     """Set up: find the blog's feed, write newsletter.toml, make the database and the first list."""
-    from newsletter.services.lists.lists import checked
+    from newsletter.services.lists.lists import parse_settings
 
     asking = sys.stdin.isatty() and not yes
     if asking and not blog_url:
@@ -79,7 +79,7 @@ def init(
         address = click.prompt(
             "Your postal address (the law wants it in every mail)", default="", show_default=False
         )
-    checked({"from": sender, "timezone": timezone, "address": address})
+    parse_settings({"from": sender, "timezone": timezone, "address": address})
     file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
     setup.write_settings(file, setup.NewSettings(base_url, database, smtp))
     try:

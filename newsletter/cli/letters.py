@@ -33,13 +33,13 @@ from newsletter.cli.output import (
 )
 from newsletter.files import write_private
 from newsletter.mail import message
-from newsletter.services.audience import segments
+from newsletter.services.audience import merge_data
 from newsletter.services.campaigns import campaigns, identify
 from newsletter.services.letters import drafts, preflight, rendering
 from newsletter.services.sending import trial
 
 if TYPE_CHECKING:
-    from newsletter.services.audience.segments import Known
+    from newsletter.services.audience.merge_data import Recipient
     from newsletter.services.checks import Check
     from newsletter.services.letters.drafts import Draft
     from newsletter.services.runtime import Environment
@@ -70,9 +70,9 @@ def number_of(text: str, slug: str | None = None, *, to_change: bool = False) ->
     return identify.number_of(which_of(text), slug, to_change=to_change)
 
 
-def known_reader(env: Environment, draft: Draft, address: str | None) -> Known | None:
+def known_reader(env: Environment, draft: Draft, address: str | None) -> Recipient | None:
     """The subscriber of the letter's list with this address, if one is given."""
-    return segments.find(address, draft.slug) if address else None
+    return merge_data.get_recipient(address, draft.slug) if address else None
 
 
 # ── looking at it

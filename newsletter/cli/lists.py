@@ -93,7 +93,7 @@ def add(env: Environment, slug: str, **options: Any) -> None:
 @with_environment
 def ls(env: Environment, *, json_: bool) -> None:
     """All lists."""
-    found = lists.ls()
+    found = lists.list_lists()
     if json_:
         return as_json([lists.as_json(row) for row in found])
     rows = [

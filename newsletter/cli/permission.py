@@ -91,7 +91,7 @@ def answers(env: Environment, campaign_id: int, *, json_: bool) -> None:
     say(
         f"{found.asked} were asked: {found.stayed} stay, {silent} have not answered, {found.gone} were let go."
     )
-    zone = common_zone(lists.zones().values())
+    zone = common_zone(lists.list_time_zones().values())
     ended, ends = moment(found.settled_at, zone), moment(found.answer_by, zone)
     ended = f"It ended at {ended}." if ended else f"It ends {ends}."
     return say(ended)

@@ -53,7 +53,7 @@ def ls(env: Environment, *, json_: bool) -> None:
     found = resources.list_resources()
     if json_:
         return as_json([asdict(row) for row in found])
-    zone = common_zone(lists.zones().values())
+    zone = common_zone(lists.list_time_zones().values())
     rows = [
         (row.name, row.title, row.filename, _size(row.size), moment(row.created_at, zone))
         for row in found

@@ -25,8 +25,8 @@ from newsletter.cli.output import (
     table,
     yes_option,
 )
+from newsletter.services import lookup
 from newsletter.services.letters import series
-from newsletter.services.polling import feeds
 
 if TYPE_CHECKING:
     from newsletter.services.letters.series import StepView
@@ -84,7 +84,7 @@ def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bo
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """The letters in order, and how many readers have had each."""
-    found = series.ls(feeds.checked(slug))
+    found = series.ls(lookup.check_slug(slug))
     if json_:
         return as_json([_as_dict(row) for row in found])
     rows = [(row.id, row.list, _wait(row.after), row.subject, row.readers) for row in found]

@@ -26,7 +26,7 @@ from newsletter.cli.output import (
     table,
     yes_option,
 )
-from newsletter.services.polling import feeds
+from newsletter.services import lookup
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers import history, privacy
 from newsletter.services.subscribers.correct import Correction, correct_subscriber
@@ -249,7 +249,7 @@ def edit(
     """
     pause_until = pause.replace(tzinfo=UTC) if pause else None
     correction = Correction(
-        slug=feeds.checked(slug), address=new_address, pause_until=pause_until, **changes
+        slug=lookup.check_slug(slug), address=new_address, pause_until=pause_until, **changes
     )
     because, list_only = (
         correction.because,
@@ -264,7 +264,7 @@ def edit(
     if correction != list_only:
         address = correct_subscriber(env, address, correction).email
     if unsubscribe:
-        _unsubscribe(env, address, feeds.one_list(slug))
+        _unsubscribe(env, address, lookup.get_list_slug(slug))
     else:
         say("Done.")
 

@@ -38,7 +38,7 @@ def ls(env: Environment, *, json_: bool) -> None:
     found = suppressions.list_suppressions()
     if json_:
         return as_json([asdict(row) for row in found])
-    zone = common_zone(lists.zones().values())
+    zone = common_zone(lists.list_time_zones().values())
     rows = [
         (row.email or "(erased)", row.reason, row.note, moment(row.created_at, zone))
         for row in found

@@ -55,7 +55,7 @@ def add(
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """The topics in their order, and how many readers chose each by name."""
-    found = topics.ls(slug)
+    found = topics.list_topics(slug)
     if json_:
         names = ("id", "name", "categories", "feeds", "readers")
         return as_json([{name: getattr(row, name) for name in names} for row in found])

@@ -27,6 +27,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from newsletter.errors import TemplateProblem
 from newsletter.html.sanitize import plain, shorten
 from newsletter.i18n import SOURCE, direction, known, translations
+from newsletter.mail.message import make_slot
 
 HTML_BUDGET = 90_000
 """Bytes.
@@ -45,6 +46,19 @@ class MailContent:
     subject: str
     text: str
     html: str
+
+
+WEB_URL = make_slot("web_url")
+"""Stands for the address of a mail's page in the archive while that is not known yet."""
+
+
+def fill_web_url(content: MailContent, web_url: str) -> MailContent:
+    """Put the address of its page in the archive into a mail."""
+    return MailContent(
+        content.subject,
+        content.text.replace(WEB_URL, web_url),
+        content.html.replace(WEB_URL, web_url),
+    )
 
 
 _speaking: ContextVar[str] = ContextVar("speaking", default=SOURCE)

@@ -23,7 +23,7 @@ def archive(slug: str) -> Response:
     """Every mailing of a list."""
     shown = lists.show(slug)
     set_languages(mailing_list=shown.language)
-    return render_page("archive.html", list=shown, mailings=lists.mailings(slug, limit=500))
+    return render_page("archive.html", list=shown, mailings=lists.list_archived(slug, limit=500))
 
 
 @blueprint.get("/<slug>/archive/<handle>")

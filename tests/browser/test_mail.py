@@ -16,7 +16,7 @@ from newsletter.html.sanitize import plain
 from newsletter.mail.message import fill
 from newsletter.models import Feed, MailingList
 from newsletter.services.digests.layout import Editor, style_of
-from newsletter.services.digests.plan import candidates
+from newsletter.services.digests.plan import read_candidates
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import EXTENSION
 from tests.attacks import payloads
@@ -55,7 +55,7 @@ def editor(app: Flask, posts: list[str], **settings: object) -> tuple[Editor, li
                 entry.title = plain(post)
     session = db.session()
     found = session.scalars(select(MailingList)).one()
-    there = candidates(session, found.id, after=0, through=found.entry_seq)
+    there = read_candidates(session, found.id, after=0, through=found.entry_seq)
     return Editor(
         app.extensions[EXTENSION],
         session,

@@ -22,6 +22,7 @@ from newsletter.models import (
 from newsletter.services import consent, suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.lists import lists
+from newsletter.services.lookup import get_list
 from newsletter.services.mailboxes import Allowance, CountedMail, LockedMailbox
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
@@ -166,7 +167,7 @@ def test_who_left_and_asks_again_in_vain_has_left_again(
 ) -> None:
     with transaction() as session:
         reader = add_reader(
-            session, lists.find(session, "blog"), "ana@example.com", status="unsubscribed"
+            session, get_list(session, "blog"), "ana@example.com", status="unsubscribed"
         )
         reader.confirmed_at = reader.unsubscribed_at = START
     ask(env)
@@ -246,7 +247,7 @@ def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock:
 
 def test_a_request_for_somebody_active_changes_nothing_of_hers(env: Environment) -> None:
     with transaction() as session:
-        reader = add_reader(session, lists.find(session, "blog"), "ana@example.com", name="Ana")
+        reader = add_reader(session, get_list(session, "blog"), "ana@example.com", name="Ana")
         reader.answers = {"town": "Berlin"}
     forms.add_field("blog", "town", "text", "Your town")
     ask(env, name="Mallory", cadence="monthly", answers={"town": "Nowhere"})

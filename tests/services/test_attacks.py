@@ -12,7 +12,7 @@ from newsletter.html.sanitize import clean_html, plain
 from newsletter.mail.message import MessageDraft, compile_message, fill
 from newsletter.models import Feed, MailingList
 from newsletter.services.digests.layout import Editor, style_of
-from newsletter.services.digests.plan import candidates
+from newsletter.services.digests.plan import read_candidates
 from newsletter.services.digests.selection import Candidate
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
@@ -58,7 +58,7 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
             )
     session = db.session()
     mailing_list = session.scalars(select(MailingList)).one()
-    there = candidates(session, mailing_list.id, after=0, through=mailing_list.entry_seq)
+    there = read_candidates(session, mailing_list.id, after=0, through=mailing_list.entry_seq)
     yield (
         Editor(
             env,

@@ -26,8 +26,8 @@ from newsletter.models import (
 from newsletter.models.campaigns import WEB
 from newsletter.services.campaigns import archive, campaigns, explain_delivery
 from newsletter.services.digests import due as digests
-from newsletter.services.digests import explain_list, explain_subscriber, intros
-from newsletter.services.lists import digest_options, lists, topics
+from newsletter.services.digests import explain_list, explain_subscriber, intros, sections
+from newsletter.services.lists import lists, topics
 from newsletter.services.polling import entries
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
@@ -162,7 +162,7 @@ def test_choosing_topics(env: Environment, blog: int) -> None:
     join("ana@example.com")
     with transaction() as session:
         reader = session.scalars(select(Subscription)).one()
-        assert [offer.name for offer in topics.topics_of(session, reader.list_id)] == [
+        assert [offer.name for offer in topics.find_offers(session, reader.list_id)] == [
             "Sleep",
             "Breath",
             "Food",
@@ -170,14 +170,17 @@ def test_choosing_topics(env: Environment, blog: int) -> None:
         assert topics.choose_topics(session, reader, ["food", str(offers[0])])
         assert reader.topics == f"{offers[0]},{offers[2]}"
         assert not topics.choose_topics(session, reader, [offers[2], offers[0]])
-        assert [offer.name for offer in topics.chosen_topics(session, reader)] == ["Sleep", "Food"]
+        assert [offer.name for offer in topics.find_chosen_topics(session, reader)] == [
+            "Sleep",
+            "Food",
+        ]
         with pytest.raises(InvalidInput):
             topics.choose_topics(session, reader, ["nonsense"])
         topics.choose_topics(session, reader, offers)
         assert reader.topics == "", "all of them: also those to come"
         topics.choose_topics(session, reader, ["Food"])
     assert [row.name for row in topics.order(None, ["Food"])] == ["Food", "Sleep", "Breath"]
-    assert [row.readers for row in topics.ls()] == [1, 0, 0]
+    assert [row.readers for row in topics.list_topics()] == [1, 0, 0]
     assert topics.remove(None, "Food") == 1
     assert db.session.scalars(select(Subscription)).one().topics == ""
     with pytest.raises(NotFound):
@@ -224,7 +227,7 @@ def test_waiting_is_said(env: Environment, blog: int, clock: Clock, sink: Sink) 
         == "waits: 1 of 3 entries"
     )
     assert found.entries[0].course == "waits"
-    [mine] = explain_subscriber.explain_reader(env, None, "ana@example.com")
+    [mine] = explain_subscriber.explain_entries(env, None, "ana@example.com")
     assert mine.verdict == "for more: 1 of 3 entries; goes on Mon 07 Dec, 08:00 at the latest"
     clock.now = MONDAY_8
     tick(env)
@@ -271,19 +274,19 @@ def test_the_archive_lists_each_post_once(
         digests.send_now(env, cadence="instant")
     digests.send_now(env, cadence="weekly")
     sending.send_due(env)
-    assert [mailing.subject for mailing in lists.mailings("blog")] == ["Two", "One"], (
+    assert [mailing.subject for mailing in lists.list_archived("blog")] == ["Two", "One"], (
         "the weekly one repeats"
     )
     gathered = max(row.id for row in campaigns.ls())
     assert "One" in archive.page(env, "blog", campaign_handle(gathered)), (
         "its mails lead to its page"
     )
-    intros.write(env, None, "Back from the sea", "weekly")
+    intros.write_intro(env, None, "Back from the sea", "weekly")
     publish("Three")
     digests.send_now(env, cadence="instant")
     digests.send_now(env, cadence="weekly")
     sending.send_due(env)
-    assert [mailing.subject for mailing in lists.mailings("blog")] == [
+    assert [mailing.subject for mailing in lists.list_archived("blog")] == [
         "Three",
         "Three",
         "Two",
@@ -299,7 +302,7 @@ def test_an_intro_is_carried_once_by_each_rhythm(
 ) -> None:
     join("weekly@example.com")
     join("daily@example.com", "daily")
-    assert {intro.cadence for intro in intros.write(env, None, "Back **from** the sea")} == {
+    assert {intro.cadence for intro in intros.write_intro(env, None, "Back **from** the sea")} == {
         "instant", "daily", "weekly", "monthly",
     }  # fmt: skip
     publish("One")
@@ -312,10 +315,10 @@ def test_an_intro_is_carried_once_by_each_rhythm(
     clock.forward(timedelta(days=7))
     tick(env)
     assert "from the sea" not in body(sink.to("weekly@example.com")[1])
-    assert [intro.cadence for intro in intros.ls(None)] == ["instant", "monthly"]
-    assert intros.clear(None) == 2
+    assert [intro.cadence for intro in intros.list_intros(None)] == ["instant", "monthly"]
+    assert intros.clear_intros(None) == 2
     with pytest.raises(InvalidInput):
-        intros.write(env, None, "  ")
+        intros.write_intro(env, None, "  ")
 
 
 def test_sections_and_order(env: Environment, blog: int, sink: Sink) -> None:
@@ -326,7 +329,7 @@ def test_sections_and_order(env: Environment, blog: int, sink: Sink) -> None:
         channel.title = "My channel"
     join("ana@example.com", "instant")
     lists.edit(env, "blog", {"order": "oldest"})
-    assert digest_options.section(None, "feed", ["my channel"]) == ["My channel", "Blog"]
+    assert sections.arrange_sections(None, "feed", ["my channel"]) == ["My channel", "Blog"]
     publish("Word one", "Word two")
     publish("Video one", feed=1)
     tick(env)
@@ -336,9 +339,9 @@ def test_sections_and_order(env: Environment, blog: int, sink: Sink) -> None:
         for part in ("== My channel", "* Video one", "== Blog", "* Word one", "* Word two")
     ]
     assert places == sorted(places)
-    assert digest_options.section(None, "none", []) == []
+    assert sections.arrange_sections(None, "none", []) == []
     with pytest.raises(NotFound):
-        digest_options.section(None, "topic", ["Nonsense"])
+        sections.arrange_sections(None, "topic", ["Nonsense"])
 
 
 @pytest.mark.any_database

@@ -73,7 +73,7 @@ def test_everything_that_a_subscriber_can_change(env: Environment) -> None:
         until,
         {"city": "Iași", "size": "M"},
     )
-    assert [offer.name for offer in topics.chosen_topics(db.session, ana)] == ["Yoga"]  # type: ignore[arg-type]
+    assert [offer.name for offer in topics.find_chosen_topics(db.session, ana)] == ["Yoga"]  # type: ignore[arg-type]
     assert (untouched.cadence, untouched.paused_until, untouched.topics, untouched.answers) == (
         "weekly",
         None,

@@ -320,12 +320,12 @@ def test_preview_and_send_now(env: Environment, blog: int, sink: Sink) -> None:
 def test_explain_a_reader(env: Environment, blog: int, clock: Clock) -> None:
     join("ana@example.com")
     publish("One")
-    assert explain_subscriber.explain_reader(env, None, "ana@example.com")[0].verdict.startswith(
+    assert explain_subscriber.explain_entries(env, None, "ana@example.com")[0].verdict.startswith(
         "goes with the next weekly"
     )
     clock.now = MONDAY_8
     tick(env)
-    assert explain_subscriber.explain_reader(env, None, "ana@example.com")[0].verdict.startswith(
+    assert explain_subscriber.explain_entries(env, None, "ana@example.com")[0].verdict.startswith(
         "settled"
     )
 

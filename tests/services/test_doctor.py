@@ -35,10 +35,10 @@ def reader(env: Environment) -> Callable[..., Subscription]:
         add_list(session, from_email=f"ana@{DOMAIN}")
 
     def add(email: str, **values: object) -> None:
-        from newsletter.services.lists.lists import find
+        from newsletter.services.lookup import get_list
 
         with transaction() as session:
-            add_reader(session, find(session, "blog"), email, **values)  # type: ignore[arg-type]
+            add_reader(session, get_list(session, "blog"), email, **values)  # type: ignore[arg-type]
 
     return add  # type: ignore[return-value]
 

@@ -281,7 +281,8 @@ def test_a_feed_that_is_removed_leaves_a_shared_story_to_the_other(
     [left] = [entry for entry in entries.ls() if entry.title == "New"]
     assert left.fate == "sent"
     said = {
-        row.title: row for row in explain_subscriber.explain_reader(env, None, "weekly@example.com")
+        row.title: row
+        for row in explain_subscriber.explain_entries(env, None, "weekly@example.com")
     }
     assert said["New"].course == "sent"
 

@@ -198,7 +198,7 @@ def test_e06_what_is_missing_just_when_a_digest_is_made_reaches_its_readers_late
     )
     told = {
         row.title: row
-        for row in explain_subscriber.explain_reader(env, None, "instant@example.com")
+        for row in explain_subscriber.explain_entries(env, None, "instant@example.com")
     }
     assert told["New"].course == "sent"
     assert [body(message).count("Once") for message in sink.to("instant@example.com")] == [1, 0]

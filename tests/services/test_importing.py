@@ -29,6 +29,7 @@ from newsletter.models import (
 from newsletter.services import suppressions, tags
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.lists import lists, topics
+from newsletter.services.lookup import get_list
 from newsletter.services.operations import status
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers import admin as subscribers
@@ -161,9 +162,9 @@ def test_the_strictest_row_of_an_address_wins_in_any_order(
 
 def test_a_persons_own_later_yes_stands_above_a_file(env: Environment, tmp_path: Path) -> None:
     with transaction() as session:
-        from newsletter.services.lists.lists import find
+        from newsletter.services.lookup import get_list
 
-        mine = find(session, "blog")
+        mine = get_list(session, "blog")
         own = add_reader(session, mine, "own@example.com")
         note_consent(session, own.id, "confirmed", Evidence("form"), START - timedelta(days=30))
         add_reader(session, mine, "theirs@example.com")
@@ -284,7 +285,7 @@ def test_c08_what_a_reader_chose_and_answered_goes_along(env: Environment, tmp_p
     for name in ("Yoga", "Walks; slow", "=Sums"):
         topics.add("blog", name)
     with transaction() as session:
-        mine = lists.find(session, "blog")
+        mine = get_list(session, "blog")
         her = add_reader(session, mine, "a@example.com", cadence="monthly")
         her.subscriber.language = "ro"
         her.paused_until, her.answers = (
@@ -651,7 +652,7 @@ def test_suppressed_subscribers_are_not_counted_as_active(env: Environment, tmp_
     suppressions.suppress(env, "elsewhere@a.example")
     counts = {row.list: (row.active, row.suppressed) for row in status.look(env).lists}
     assert counts == {"blog": (2, 1), "news": (0, 1)}
-    assert {row.slug: row.active for row in lists.ls()} == {"blog": 2, "news": 0}
+    assert {row.slug: row.active for row in lists.list_lists()} == {"blog": 2, "news": 0}
 
 
 def test_x1_anything_but_an_ordinary_file_is_written_through(

@@ -73,7 +73,7 @@ def people(env: Environment) -> dict[str, int]:
 
 def whom(env: Environment, people: dict[str, int], segment: str) -> str:
     mailing_list = db.session.scalars(select(MailingList)).one()
-    ids = set(db.session.scalars(segments.chosen(mailing_list, segment, env.now)))
+    ids = set(db.session.scalars(segments.segment_query(mailing_list, segment, env.now)))
     return "".join(sorted(letter for letter, id_ in people.items() if id_ in ids))
 
 

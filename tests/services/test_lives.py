@@ -169,7 +169,7 @@ class Life:
         self.reappear(share=self.dice.choice([0.5, 1.0]))
 
     def introduce(self) -> None:
-        intros.write(self.env, None, "A word before")
+        intros.write_intro(self.env, None, "A word before")
 
     def by_hand(self) -> None:
         digests.send_now(self.env)

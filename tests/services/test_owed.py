@@ -10,7 +10,7 @@ from newsletter.db.session import db, transaction
 from newsletter.models import Entry, MailingList
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import plan
-from newsletter.services.digests.selection import Candidate, Patience
+from newsletter.services.digests.selection import Candidate, WaitRule
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from tests.fakes import START, Clock, Sink, body
@@ -41,7 +41,7 @@ def the(title: str) -> Entry:
 
 def titles(list_id: int, *, after: int, through: int) -> list[str]:
     with transaction() as session:
-        found = plan.candidates(session, list_id, after=after, through=through)
+        found = plan.read_candidates(session, list_id, after=after, through=through)
         return [session.get_one(Entry, candidate.id).title for candidate in found]
 
 
@@ -77,7 +77,7 @@ def test_an_entry_waits_since_it_was_found_and_its_date_had_come(
         entry.found_at, entry.published_at = found, published
     with transaction() as session:
         waiting = {
-            each.id: each.since for each in plan.candidates(session, blog, after=0, through=9)
+            each.id: each.since for each in plan.read_candidates(session, blog, after=0, through=9)
         }
     assert waiting[the("Blog Two").id] == since
     assert waiting[the("Blog One").id] == START
@@ -99,7 +99,7 @@ def test_the_longest_wait_counts_from_the_entry_that_waits_longest(
     turned: bool,
 ) -> None:
     """Not from the newest, nor from the one whose number comes first: the next digest is in seven days."""
-    patience = Patience(entries=3, days=14, next_due=START + 7 * DAY)
+    patience = WaitRule(entries=3, days=14, next_due=START + 7 * DAY)
     owed = [candidate(number, START - age * DAY) for number, age in enumerate(ages, 1)]
     assert patience.waits(owed[::-1] if turned else owed) is waits
 
@@ -112,7 +112,7 @@ def test_one_entry_that_waits_for_corrections_holds_back_none_before_it(
             entry = session.query(Entry).filter(Entry.title == title).one()
             entry.matures_at = START + timedelta(minutes=minutes)
         mailing_list = session.get_one(MailingList, blog)
-        assert plan.matured(session, mailing_list, START) == 2
+        assert plan.find_matured(session, mailing_list, START) == 2
     digests.compose_due(env)
     sending.send_due(env)
     [message] = sink.to("instant@blog.example.com")

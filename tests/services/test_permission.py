@@ -179,6 +179,6 @@ def test_t02_a_link_opens_only_what_it_was_made_for(env: Environment, sink: Sink
 
 def test_it_is_in_no_archive(env: Environment, sink: Sink) -> None:
     ask(env, sink)
-    assert not lists.mailings("blog")
+    assert not lists.list_archived("blog")
     assert db.session.scalars(select(Campaign.kind)).all() == ["permission"]
     assert db.session.scalars(select(MailingList.slug)).all() == ["blog"]

@@ -461,13 +461,13 @@ def test_instant_mails_wait_for_corrections(
         add_reader(session, mailing_list, "instant@example.com", cadence="instant")
     with reading() as session:
         mailing_list = session.get_one(MailingList, entry.list_id)
-        assert plan.matured(session, mailing_list, clock.now) == 0
-        assert plan.matured(session, mailing_list, clock.now + timedelta(minutes=10)) == 1
+        assert plan.find_matured(session, mailing_list, clock.now) == 0
+        assert plan.find_matured(session, mailing_list, clock.now + timedelta(minutes=10)) == 1
     entries.hold(entry.id)
     entries.release(entry.id)
     with reading() as session:
         mailing_list = session.get_one(MailingList, entry.list_id)
-        assert plan.matured(session, mailing_list, clock.now) == 2, (
+        assert plan.find_matured(session, mailing_list, clock.now) == 2, (
             "what is released by hand waits no longer"
         )
 

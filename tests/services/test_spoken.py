@@ -20,7 +20,7 @@ from newsletter.models import Edition, Feed, Subscriber, Subscription
 from newsletter.services.campaigns import archive, campaigns
 from newsletter.services.consent import Evidence
 from newsletter.services.digests import due as digests
-from newsletter.services.digests.selection import Candidate, Group, Patience, decide
+from newsletter.services.digests.selection import Candidate, SubscriberGroup, WaitRule, decide
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series
 from newsletter.services.runtime import Environment
@@ -175,7 +175,13 @@ def test_each_edition_is_compiled_once_for_each_language(
 def test_readers_of_one_choice_and_several_languages_are_one_share() -> None:
     entry = Candidate(1, 1, 1, frozenset(), START, START)
     found = decide(
-        [entry], [Group(0, "", 3), Group(0, "", 2, "fr"), Group(0, "7", 1, "ar")], Patience()
+        [entry],
+        [
+            SubscriberGroup(0, "", 3),
+            SubscriberGroup(0, "", 2, "fr"),
+            SubscriberGroup(0, "7", 1, "ar"),
+        ],
+        WaitRule(),
     )
     assert [(share.entries, share.readers, share.languages) for share in found.shares] == [
         ((1,), 6, ("", "ar", "fr"))

@@ -25,8 +25,8 @@ from newsletter.models import (
     Topic,
 )
 from newsletter.services.consent import store_wording
-from newsletter.services.digests.selection import packed
 from newsletter.services.lists import topics
+from newsletter.services.lists.topics import pack_topics
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hash_address
 from newsletter.services.tags import clean_tags
@@ -162,7 +162,7 @@ def fill(
                 }
                 everything = len(wanted) == len(TOPICS)
                 add_subscription(
-                    subscriber, ids[slug], values, "" if everything else packed(wanted)
+                    subscriber, ids[slug], values, "" if everything else pack_topics(wanted)
                 )
         for number, (reason, at, note) in enumerate(others):
             suppress(env, f"s{number}@example.com", reason, at, note)

@@ -32,7 +32,8 @@ from newsletter.models import (
 )
 from newsletter.names import clean_name
 from newsletter.services import resources, suppressions
-from newsletter.services.lists import lists, topics
+from newsletter.services.lists import topics
+from newsletter.services.lookup import get_list
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
@@ -77,7 +78,7 @@ def links(sink: Sink, to: str, page: str) -> list[str]:
 def active(app: Flask, email: str, slug: str = "blog", name: str = "") -> str:
     """An active subscription; its handle."""
     with app.app_context(), transaction() as session:
-        return add_reader(session, lists.find(session, slug), email, name=name).handle
+        return add_reader(session, get_list(session, slug), email, name=name).handle
 
 
 def signed(app: Flask, purpose: str, payload: str) -> str:
@@ -758,7 +759,7 @@ def five(app: Flask) -> None:
     with app.app_context():
         with transaction() as session:
             for kind in KINDS[1:4]:
-                add_reader(session, lists.find(session, "blog"), f"{kind}@example.com", status=kind)
+                add_reader(session, get_list(session, "blog"), f"{kind}@example.com", status=kind)
         suppressions.suppress(env, "suppressed@example.com")
 
 

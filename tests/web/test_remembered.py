@@ -17,6 +17,7 @@ from newsletter.app import create_app
 from newsletter.db.session import db, transaction
 from newsletter.models import Campaign
 from newsletter.services.lists import lists, topics
+from newsletter.services.lookup import get_list
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.signup import forms
 from newsletter.settings import Settings
@@ -43,7 +44,7 @@ def shown(client: FlaskClient, path: str, **headers: str) -> str:
 
 def mailing(slug: str) -> None:
     with transaction() as session:
-        found = lists.find(session, slug)
+        found = get_list(session, slug)
         session.add(
             Campaign(
                 list_id=found.id,

@@ -21,8 +21,8 @@ from sqlalchemy import event, func, select
 from newsletter.db.session import db, transaction
 from newsletter.models import ConsentEvent, Delivery, Subscriber, Subscription, SubscriptionRequest
 from newsletter.services import suppressions
-from newsletter.services.digests.selection import packed, unpacked
 from newsletter.services.lists import topics
+from newsletter.services.lists.topics import pack_topics, unpack_topics
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from newsletter.web.embed_snippets import embed_form
@@ -101,13 +101,13 @@ def test_topics_are_chosen_in_the_form(app: Flask, client: FlaskClient) -> None:
     client.post(URL, json={"email": "none@example.com", "topics": None})
     with app.app_context():
         rows = db.session.execute(select(Subscriber.email, Subscription.topics).join(Subscription))
-        chosen = {email.partition("@")[0]: unpacked(said) for email, said in rows}
-    both = unpacked(packed({sleep, breath}))
+        chosen = {email.partition("@")[0]: unpack_topics(said) for email, said in rows}
+    both = unpack_topics(pack_topics({sleep, breath}))
     assert chosen == {
         "form": both,
-        "frame": unpacked(packed({breath})),
+        "frame": unpack_topics(pack_topics({breath})),
         "json": both,
-        "none": unpacked(""),
+        "none": unpack_topics(""),
     }
 
 

@@ -54,7 +54,7 @@ def newest(env: Environment, slug: str, *, limit: int = 20) -> list[Archived]:
     Raises `NotFound`.
     """
     found = []
-    for mailing in lists.mailings(slug, limit=limit):
+    for mailing in lists.list_archived(slug, limit=limit):
         html = _said(page(env, slug, mailing.handle), env.links.to("/"))
         found.append(Archived(mailing.handle, mailing.subject, mailing.sent_at, html))
     return found

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, rehearsal, transaction
 from newsletter.errors import Conflict
-from newsletter.mail.render import MailContent
+from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import (
     Campaign,
     CampaignEntry,
@@ -27,9 +27,9 @@ from newsletter.models import (
 from newsletter.models.campaigns import WEB
 from newsletter.schedule import Period as Moment
 from newsletter.services.digests import intros
-from newsletter.services.digests.layout import Editor, addressed
-from newsletter.services.digests.plan import Plan, plan, recipients, settled
-from newsletter.services.digests.selection import Candidate, Decision
+from newsletter.services.digests.layout import Editor
+from newsletter.services.digests.plan import Plan, plan, recipients_query, settled_query
+from newsletter.services.digests.selection import Candidate, DigestDecision
 from newsletter.services.polling.entries import owed
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
@@ -104,7 +104,7 @@ def compose(env: Environment, due: Due, *, rehearse: bool = False) -> Composed |
                 .where(MailingList.id == due.list_id)
                 .values(entry_seq=MailingList.entry_seq)
             )
-            if session.scalar(select(dealt_with(due.list_id, due.cadence, due.key))):
+            if session.scalar(select(composed_clause(due.list_id, due.cadence, due.key))):
                 return None
             _settle(env, session, found)
             return _freeze(env, session, found, due, mails)
@@ -121,16 +121,16 @@ def _render(env: Environment, session: Session, found: Plan) -> list[_Mail]:
     its languages.
     """
     editor = Editor(env, session, found.list, found.style, found.intro.text if found.intro else "")
-    everything = chosen(found, found.decision.entries)
+    everything = select_candidates(found, found.decision.entries)
     mails = [_Mail(WEB, tuple(sorted(found.decision.entries)), "", editor.web(everything))]
     for number, share in enumerate(found.decision.shares):
         for language in share.languages:
-            content = editor.render(chosen(found, share.entries), language)
+            content = editor.render(select_candidates(found, share.entries), language)
             mails.append(_Mail(number, share.entries, language, content))
     return mails
 
 
-def chosen(found: Plan, ids: Collection[int]) -> list[Candidate]:
+def select_candidates(found: Plan, ids: Collection[int]) -> list[Candidate]:
     """The candidates with these ids, in the order of their numbers."""
     wanted = set(ids)
     return [entry for entry in found.candidates if entry.id in wanted]
@@ -141,7 +141,7 @@ def _settle(env: Environment, session: Session, found: Plan) -> None:
     looked at again.
     """
     if found.decision.settled:
-        those = settled(found, env.now).subquery()
+        those = settled_query(found, env.now).subquery()
         session.execute(
             update(Subscription)
             .where(Subscription.id.in_(select(those.c[0])))
@@ -163,7 +163,9 @@ def _freeze(
         session.add(period)
         return Composed(found.list.slug, due.cadence, None, "", 0, 0, period.why)
     campaign = _campaign(env, session, found, mails)
-    count = outbox.freeze(session, campaign, recipients(found, env.now), mail="digest", now=env.now)
+    count = outbox.freeze(
+        session, campaign, recipients_query(found, env.now), mail="digest", now=env.now
+    )
     if not count:
         raise _TakenCareOf
     session.execute(
@@ -178,7 +180,7 @@ def _freeze(
     campaign.repeats = not found.intro and _known(session, found.decision.entries)
     ids = _carry(session, found, campaign)
     if found.intro:
-        intros.carried(session, found.intro)
+        intros.delete_carried(session, found.intro)
     period.campaign_id = campaign.id
     period.why = f"{_entries(len(ids))} to {_readers(count)}{_besides(found)}"
     session.add(period)
@@ -201,7 +203,7 @@ def _campaign(env: Environment, session: Session, found: Plan, mails: list[_Mail
     session.flush()
     page = env.links.archive(found.list.slug, campaign.handle)
     for mail in mails:
-        made = addressed(mail.content, page)
+        made = fill_web_url(mail.content, page)
         session.add(
             Edition(
                 campaign_id=campaign.id,
@@ -232,7 +234,7 @@ def _carry(session: Session, found: Plan, campaign: Campaign) -> list[int]:
 
     An entry that was held, skipped or numbered anew since it was read stops it.
     """
-    ids = [entry.id for entry in chosen(found, found.decision.entries)]
+    ids = [entry.id for entry in select_candidates(found, found.decision.entries)]
     carried = update(Entry).where(Entry.id.in_(ids), owed(), Entry.seq <= found.through)
     result = session.execute(
         carried.values(fate="sent", why="").execution_options(synchronize_session=False)
@@ -257,7 +259,7 @@ def _besides(found: Plan) -> str:
     return f"; {_waiting(found.decision)}" if found.decision.waiting else ""
 
 
-def _waiting(decision: Decision) -> str:
+def _waiting(decision: DigestDecision) -> str:
     count = sum(group.readers for group in decision.waiting)
     return "1 reader waits for more" if count == 1 else f"{count} readers wait for more"
 
@@ -270,7 +272,7 @@ def _readers(count: int) -> str:
     return "1 reader" if count == 1 else f"{count} readers"
 
 
-def dealt_with(list_id: int, cadence: str, key: str) -> ColumnElement[bool]:
+def composed_clause(list_id: int, cadence: str, key: str) -> ColumnElement[bool]:
     """Tell whether a period has had its digest."""
     return exists().where(
         DigestPeriod.list_id == list_id, DigestPeriod.cadence == cadence, DigestPeriod.key == key

@@ -16,21 +16,21 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading
 from newsletter.errors import Refused, TemplateProblem
 from newsletter.i18n import LANGUAGES, known
-from newsletter.mail.render import MailContent
+from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import MailingList, Subscription
 from newsletter.schedule import CADENCES, latest_period, next_period
 from newsletter.services.digests.compose import (
     NOTHING_NEW,
     Composed,
     Due,
-    chosen,
     compose,
-    dealt_with,
+    composed_clause,
+    select_candidates,
 )
-from newsletter.services.digests.layout import Editor, addressed
-from newsletter.services.digests.plan import candidates, matured, plan, readers
+from newsletter.services.digests.layout import Editor
+from newsletter.services.digests.plan import find_matured, plan, read_candidates, readers_clause
+from newsletter.services.lookup import get_list
 from newsletter.services.polling import poll as polling
-from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
@@ -38,8 +38,8 @@ __all__ = [
     "NOTHING_NEW",
     "Composed",
     "Preview",
-    "cadences",
     "compose_due",
+    "list_cadences",
     "plan_now",
     "preview",
     "send_now",
@@ -78,7 +78,7 @@ def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list
     """
     with reading() as session:
         lists = [
-            (row.id, row.slug, cadences(session, row))
+            (row.id, row.slug, list_cadences(session, row))
             for row in session.scalars(select(MailingList))
         ]
     found: list[Composed] = []
@@ -96,7 +96,7 @@ def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list
     return found
 
 
-def cadences(session: Session, mailing_list: MailingList) -> list[Cadence]:
+def list_cadences(session: Session, mailing_list: MailingList) -> list[Cadence]:
     """Those offered, and those that readers still have though they are not offered any more."""
     kept = select(Subscription.cadence).where(
         Subscription.list_id == mailing_list.id, Subscription.status == "active"
@@ -112,9 +112,9 @@ def _due(env: Environment, list_id: int, offered: list[Cadence]) -> Iterator[Due
             mailing_list = session.get_one(MailingList, list_id)
             schedule, since = mailing_list.schedule, mailing_list.schedule_since
             if cadence == "instant":
-                through = matured(session, mailing_list, env.now)
+                through = find_matured(session, mailing_list, env.now)
                 behind = exists().where(
-                    readers(list_id, cadence, env.now), Subscription.cursor < through
+                    readers_clause(list_id, cadence, env.now), Subscription.cursor < through
                 )
                 found = (
                     Due(list_id, cadence, _moment_key(env, through))
@@ -124,7 +124,7 @@ def _due(env: Environment, list_id: int, offered: list[Cadence]) -> Iterator[Due
             else:
                 period = latest_period(cadence, schedule, env.now)
                 done = period.due_at <= since or session.scalar(
-                    select(dealt_with(list_id, cadence, period.key))
+                    select(composed_clause(list_id, cadence, period.key))
                 )
                 following = next_period(cadence, schedule, env.now)
                 found = None if done else Due(list_id, cadence, period.key, following)
@@ -158,15 +158,15 @@ def preview(
             hint=f"say one of {', '.join(LANGUAGES)}",
         )
     with reading() as session:
-        mailing_list = find_list(session, slug)
+        mailing_list = get_list(session, slug)
         rhythm: Cadence = cadence or mailing_list.default_cadence
         found = plan(env, session, mailing_list, rhythm)
         shares = found.decision.shares
         # Of a list that has no reader yet: what has not been mailed.
         entries = (
-            chosen(found, shares[0].entries)
+            select_candidates(found, shares[0].entries)
             if shares
-            else candidates(
+            else read_candidates(
                 session, mailing_list.id, after=0, through=found.through, fates=("ready",)
             )
         )
@@ -177,7 +177,7 @@ def preview(
         editor = Editor(
             env, session, found.list, found.style, found.intro.text if found.intro else ""
         )
-        made = addressed(editor.render(entries, language), found.list.archive_url)
+        made = fill_web_url(editor.render(entries, language), found.list.archive_url)
         speaking: Counter[str] = Counter()
         for group in (group for share in shares for group in share.groups if group.language):
             speaking[group.language] += group.readers
@@ -199,7 +199,7 @@ def plan_now(
 ) -> list[Composed]:
     """Count what `send_now` would send to whom, for a question to be asked; renders nothing."""
     with reading() as session:
-        list_id = find_list(session, slug).id
+        list_id = get_list(session, slug).id
     return [outlook for outlook, _ in _plan_now(env, list_id, cadence)]
 
 
@@ -216,7 +216,7 @@ def send_now(
     With `dry_run` the feeds are not asked, and everything else is done and rolled back.
     """
     with reading() as session:
-        list_id = find_list(session, slug).id
+        list_id = get_list(session, slug).id
     polling.refresh(
         env, list_id
     )  # a dry run, too, says what would be mailed, not what was known before
@@ -237,7 +237,7 @@ def _plan_now(
     with reading() as session:
         mailing_list = session.get_one(MailingList, list_id)
         name = mailing_list.slug
-        rhythms = [cadence] if cadence else cadences(session, mailing_list)
+        rhythms = [cadence] if cadence else list_cadences(session, mailing_list)
         plans = {each: plan(env, session, mailing_list, each) for each in rhythms}
     digests: list[tuple[Composed, Due | None]] = []
     for each, planned in plans.items():

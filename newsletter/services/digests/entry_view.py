@@ -32,7 +32,7 @@ CUTS = (60_000, 40_000, 25_000, 12_000, 5_000)
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class EntryForm:
     """How much of an entry is shown: all its text (cut to `limit` bytes), or `words` of an excerpt
     (0: its title).
     """
@@ -43,10 +43,10 @@ class Form:
 
 
 WHOLE, EXCERPT, SHORT, TITLE = (
-    Form(whole=True),
-    Form(words=EXCERPT_WORDS),
-    Form(words=SHORT_WORDS),
-    Form(),
+    EntryForm(whole=True),
+    EntryForm(words=EXCERPT_WORDS),
+    EntryForm(words=SHORT_WORDS),
+    EntryForm(),
 )
 
 
@@ -120,7 +120,7 @@ class Presenter:
         count = len(summary.split(" "))
         return excerpt(content, words=EXCERPT_WORDS if count >= CUT_BY_BLOGS else count) or summary
 
-    def present(self, form: Form, *, language: str, level: int = 2) -> EntryMail:
+    def present(self, form: EntryForm, *, language: str, level: int = 2) -> EntryMail:
         """The entry in one of its forms, its title a heading of this level, for readers of
         `language`.
         """
@@ -149,7 +149,7 @@ class Presenter:
             video=bool(entry.video_id),
             plays=bool(STILLS.match(shown)),
             cut=html != everything,
-            direction=written(f"{title} {self.start}", self.language),
+            direction=find_direction(f"{title} {self.start}", self.language),
         )
 
     @cached_property
@@ -180,7 +180,7 @@ def _starts_alike(summary: str, content: str) -> bool:
     return any(first == other[: len(first)] for other in others)
 
 
-def written(text: str, language: str) -> str:
+def find_direction(text: str, language: str) -> str:
     """Which way a text is written, by its first letter that says so (UAX 9, rule P2); else as
     `language` is.
     """

@@ -23,11 +23,11 @@ from newsletter.models import (
 )
 from newsletter.schedule import Period as Moment
 from newsletter.schedule import next_period
-from newsletter.services.digests.due import cadences
+from newsletter.services.digests.due import list_cadences
 from newsletter.services.digests.plan import plan
-from newsletter.services.digests.selection import Decision
+from newsletter.services.digests.selection import DigestDecision
+from newsletter.services.lookup import get_list
 from newsletter.services.polling.entries import owed
-from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
@@ -83,9 +83,9 @@ class _Rhythm:
 
     cadence: Cadence
     moment: Moment | None
-    decision: Decision
+    decision: DigestDecision
     readers: int
-    unripe: Decision
+    unripe: DigestDecision
 
 
 def explain(env: Environment, slug: str | None = None) -> Explanation:
@@ -93,9 +93,10 @@ def explain(env: Environment, slug: str | None = None) -> Explanation:
     the last entries.
     """
     with reading() as session:
-        mailing_list = find_list(session, slug)
+        mailing_list = get_list(session, slug)
         rhythms = [
-            _rhythm(env, session, mailing_list, each) for each in cadences(session, mailing_list)
+            _rhythm(env, session, mailing_list, each)
+            for each in list_cadences(session, mailing_list)
         ]
         outlooks = tuple(_outlook(env, session, mailing_list, rhythm) for rhythm in rhythms)
         query = (
@@ -131,7 +132,9 @@ def _rhythm(
         Subscription.cadence == cadence,
     )
     count = session.scalar(select(func.count()).where(*here)) or 0
-    return _Rhythm(cadence, moment, found.decision, count, whole.decision if whole else Decision())
+    return _Rhythm(
+        cadence, moment, found.decision, count, whole.decision if whole else DigestDecision()
+    )
 
 
 def _outlook(
@@ -166,7 +169,7 @@ def _verdict(env: Environment, session: Session, mailing_list: MailingList, rhyt
     return f"nothing goes out: nothing new for {_readers(rhythm.readers)}"
 
 
-def _new(decision: Decision, rhythm: _Rhythm) -> str:
+def _new(decision: DigestDecision, rhythm: _Rhythm) -> str:
     return f"{len(decision.entries)} new for {decision.readers} of {rhythm.readers} readers"
 
 
@@ -206,7 +209,7 @@ def _course(
     rhythms: list[_Rhythm],
     entry: Entry,
 ) -> tuple[Course, str]:
-    if settled := kept(entry):
+    if settled := find_obstacle(entry):
         return settled
     goes = {rhythm.cadence: _getting(rhythm.decision, entry) for rhythm in rhythms}
     parts = [f"{count} {cadence}" for cadence, count in goes.items() if count]
@@ -233,7 +236,7 @@ def _course(
     return "never", "nobody is owed it: all readers joined later, or chose other topics"
 
 
-def kept(entry: Entry) -> tuple[Course, str] | None:
+def find_obstacle(entry: Entry) -> tuple[Course, str] | None:
     """What keeps an entry from everybody, if anything does."""
     if entry.fate not in ("ready", "sent"):
         said = (
@@ -249,7 +252,9 @@ def kept(entry: Entry) -> tuple[Course, str] | None:
     return None
 
 
-def unripe(env: Environment, mailing_list: MailingList, entry: Entry) -> tuple[Course, str] | None:
+def find_grace(
+    env: Environment, mailing_list: MailingList, entry: Entry
+) -> tuple[Course, str] | None:
     """Tell whether instant mails still wait for its author's second thoughts."""
     if entry.matures_at is None or entry.matures_at <= env.now:
         return None
@@ -260,7 +265,7 @@ def _clock(mailing_list: MailingList, at: datetime) -> str:
     return f"{at.astimezone(mailing_list.zone):%H:%M %Z}"
 
 
-def _getting(decision: Decision, entry: Entry) -> int:
+def _getting(decision: DigestDecision, entry: Entry) -> int:
     return sum(share.readers for share in decision.shares if entry.id in share.entries)
 
 

@@ -12,22 +12,34 @@ from newsletter.errors import NotFound
 from newsletter.models import Edition, Entry, MailingList, Subscriber, Subscription
 from newsletter.schedule import Period as Moment
 from newsletter.schedule import next_period
-from newsletter.services.digests.explain_list import LAST, Course, EntryOutlook, kept, unripe
-from newsletter.services.digests.plan import candidates, patience, returned
-from newsletter.services.digests.selection import Candidate, Group, decide, owed_by, wanted_by
-from newsletter.services.polling.feeds import find_list
+from newsletter.services.digests.explain_list import (
+    LAST,
+    Course,
+    EntryOutlook,
+    find_grace,
+    find_obstacle,
+)
+from newsletter.services.digests.plan import read_candidates, returned_clause, wait_rule
+from newsletter.services.digests.selection import (
+    Candidate,
+    SubscriberGroup,
+    decide,
+    select_owed,
+    select_wanted,
+)
+from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import is_suppressed
 
 
-def explain_reader(env: Environment, slug: str | None, address: str) -> list[EntryOutlook]:
+def explain_entries(env: Environment, slug: str | None, address: str) -> list[EntryOutlook]:
     """The last entries of a list, and what becomes of each for one reader.
 
     Raises `NotFound`.
     """
     key = parse_address(address).key
     with reading() as session:
-        mailing_list = find_list(session, slug)
+        mailing_list = get_list(session, slug)
         own = (Subscriber.email_key == key, Subscription.list_id == mailing_list.id)
         subscription = session.scalar(select(Subscription).join(Subscriber).where(*own))
         if subscription is None:
@@ -67,12 +79,12 @@ class _Reader:
         following = (
             next_period(cadence, mailing_list.schedule, self.moment.due_at) if self.moment else None
         )
-        there = candidates(
+        there = read_candidates(
             session, mailing_list.id, after=subscription.cursor, through=mailing_list.entry_seq
         )
         missed = session.scalar(
             select(
-                returned(
+                returned_clause(
                     session,
                     mailing_list.id,
                     after=subscription.cursor,
@@ -80,10 +92,10 @@ class _Reader:
                 )
             ).where(Subscription.id == subscription.id)
         )
-        group = Group(subscription.cursor, subscription.topics, 1, missed=missed or "")
-        self.owed: dict[int, Candidate] = {entry.id: entry for entry in owed_by(group, there)}
-        self.wanted = owed_by(group, wanted_by(subscription.topics, there))
-        self.decision = decide(there, [group], patience(mailing_list, following))
+        group = SubscriberGroup(subscription.cursor, subscription.topics, 1, missed=missed or "")
+        self.owed: dict[int, Candidate] = {entry.id: entry for entry in select_owed(group, there)}
+        self.wanted = select_owed(group, select_wanted(subscription.topics, there))
+        self.decision = decide(there, [group], wait_rule(mailing_list, following))
 
     def course(self, entry: Entry) -> tuple[Course, str]:
         """What becomes of an entry for this reader."""
@@ -93,7 +105,7 @@ class _Reader:
             return "never", "the address is suppressed: see `newsletter suppression ls`"
         if self.subscription.status != "active":
             return "never", f"the subscription is {self.subscription.status}"
-        if settled := kept(entry):
+        if settled := find_obstacle(entry):
             return settled
         if entry.id not in self.owed:
             return "never", self._why_settled(entry)
@@ -111,7 +123,7 @@ class _Reader:
             return "never", "not among the topics she chose"
         if pause and pause > self.env.now:
             return "waits", f"on a break until {pause:%Y-%m-%d}"
-        if self.moment is None and (waits := unripe(self.env, self.list, entry)):
+        if self.moment is None and (waits := find_grace(self.env, self.list, entry)):
             return waits
         if self.decision.waiting:
             few, wanted = self.decision.few, self.list.digest_min_entries
@@ -128,7 +140,7 @@ class _Reader:
         moment = self.moment or next_period(cadence, self.list.schedule, self.env.now)
         while True:
             following = next_period(cadence, self.list.schedule, moment.due_at)
-            if not patience(self.list, following).waits(self.wanted):
+            if not wait_rule(self.list, following).waits(self.wanted):
                 return moment
             moment = following
 

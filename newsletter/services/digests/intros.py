@@ -15,7 +15,7 @@ from newsletter.errors import InvalidInput
 from newsletter.html.sanitize import lines
 from newsletter.models import DigestIntro
 from newsletter.schedule import CADENCES
-from newsletter.services.polling.feeds import find_list
+from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
@@ -32,7 +32,7 @@ class Intro:
     created_at: datetime
 
 
-def write(
+def write_intro(
     env: Environment, slug: str | None, text: str, cadence: Cadence | None = None
 ) -> list[Intro]:
     """Put `text` at the head of the next digest of one cadence, or of each that is offered: every
@@ -42,7 +42,7 @@ def write(
     if not words or len(words) > INTRO_AT_MOST:
         raise InvalidInput({"text": f"write something, and at most {INTRO_AT_MOST} characters"})
     with transaction() as session:
-        mailing_list = find_list(session, slug)
+        mailing_list = get_list(session, slug)
         for each in [cadence] if cadence else mailing_list.cadences:
             _clear(session, mailing_list.id, each)
             session.add(
@@ -52,31 +52,31 @@ def write(
         return _waiting(session, mailing_list.id)
 
 
-def clear(slug: str | None, cadence: Cadence | None = None) -> int:
+def clear_intros(slug: str | None, cadence: Cadence | None = None) -> int:
     """Take back what waits.
 
     Returns for how many rhythms.
     """
     with transaction() as session:
-        list_id = find_list(session, slug).id
+        list_id = get_list(session, slug).id
         before = len(_waiting(session, list_id))
         for each in [cadence] if cadence else CADENCES:
             _clear(session, list_id, each)
         return before - len(_waiting(session, list_id))
 
 
-def ls(slug: str | None) -> list[Intro]:
+def list_intros(slug: str | None) -> list[Intro]:
     """What waits."""
     with reading() as session:
-        return _waiting(session, find_list(session, slug).id)
+        return _waiting(session, get_list(session, slug).id)
 
 
-def find(session: Session, list_id: int, cadence: str) -> Intro | None:
+def find_intro(session: Session, list_id: int, cadence: str) -> Intro | None:
     """What the next digest of `cadence` begins with."""
     return next((intro for intro in _waiting(session, list_id) if intro.cadence == cadence), None)
 
 
-def carried(session: Session, intro: Intro) -> None:
+def delete_carried(session: Session, intro: Intro) -> None:
     """Note that a digest carries it.
 
     What was written in its place meanwhile stays.

@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter.authoring import markdown
 from newsletter.html.sanitize import shorten
 from newsletter.html.to_text import html_to_text
-from newsletter.mail.message import make_slot
-from newsletter.mail.render import HTML_BUDGET, MailContent
+from newsletter.mail.render import HTML_BUDGET, WEB_URL, MailContent
 from newsletter.models import Entry, Feed, MailingList, Topic
 from newsletter.services.digests.entry_view import (
     CUTS,
@@ -21,8 +20,8 @@ from newsletter.services.digests.entry_view import (
     SHORT,
     TITLE,
     WHOLE,
+    EntryForm,
     EntryMail,
-    Form,
     Presenter,
     SectionMail,
 )
@@ -39,12 +38,11 @@ ROOM = ((SHOWN_AT_MOST, LINKED_AT_MOST), (SHOWN_AT_MOST, 0), (10, 0), (2, 0))
 addresses.
 """
 ON_THE_WEB_AT_MOST = 500
-WEB_URL = make_slot("web_url")
 PREHEADER_AT_MOST = 150
 
 
 @dataclass(frozen=True, slots=True)
-class Style:
+class DigestStyle:
     """How a list's digests are made.
 
     `headings` pairs the id of a feed or topic with its name, in their order.
@@ -57,7 +55,7 @@ class Style:
     headings: tuple[tuple[int, str], ...]
 
 
-def style_of(session: Session, mailing_list: MailingList) -> Style:
+def style_of(session: Session, mailing_list: MailingList) -> DigestStyle:
     """The style its author set."""
     headings: list[tuple[int, str]] = []
     if mailing_list.digest_sections == "feed":
@@ -76,7 +74,7 @@ def style_of(session: Session, mailing_list: MailingList) -> Style:
     headings.sort(
         key=lambda heading: first.index(str(heading[0])) if str(heading[0]) in first else len(first)
     )
-    return Style(
+    return DigestStyle(
         mailing_list.zone,
         mailing_list.digest_show,
         mailing_list.digest_order,
@@ -103,7 +101,7 @@ class Arrangement:
 
 def arrange(
     entries: Sequence[Candidate],
-    style: Style,
+    style: DigestStyle,
     *,
     ceiling: int = SHOWN_AT_MOST,
     linked: int = LINKED_AT_MOST,
@@ -126,7 +124,7 @@ def arrange(
     return Arrangement(tuple(sections), also, max(0, len(rest) - linked))
 
 
-def _heading(entry: Candidate, style: Style) -> int:
+def _heading(entry: Candidate, style: DigestStyle) -> int:
     """The heading an entry stands under: its feed's, or that of the first of its topics; 0: none."""
     keys = [key for key, _ in style.headings]
     if style.sections == "feed":
@@ -144,7 +142,7 @@ class Editor:
         env: Environment,
         session: Session,
         mailing_list: ListContext,
-        style: Style,
+        style: DigestStyle,
         intro: str = "",
     ) -> None:
         self.env = env
@@ -191,7 +189,7 @@ class Editor:
         self,
         mailing_list: ListContext,
         placed: Arrangement,
-        forms: Sequence[Form],
+        forms: Sequence[EntryForm],
         *,
         shortened: bool,
         web: bool = False,
@@ -254,7 +252,7 @@ def _fits(content: MailContent) -> bool:
     return len(content.html.encode()) <= HTML_BUDGET
 
 
-def _steps(count: int, show: str) -> list[tuple[Form, ...]]:
+def _steps(count: int, show: str) -> list[tuple[EntryForm, ...]]:
     """From what was asked for to titles alone: each step shows less than the one before, beginning
     with the last entry. One post is cut before it becomes an excerpt.
     """
@@ -270,12 +268,3 @@ def _steps(count: int, show: str) -> list[tuple[Form, ...]]:
             forms[position] = form
             steps.append(tuple(forms))
     return steps
-
-
-def addressed(content: MailContent, web_url: str) -> MailContent:
-    """`content` with the address of its page in the archive, which is known once the campaign is."""
-    return MailContent(
-        content.subject,
-        content.text.replace(WEB_URL, web_url),
-        content.html.replace(WEB_URL, web_url),
-    )

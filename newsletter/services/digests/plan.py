@@ -20,7 +20,6 @@ from sqlalchemy import (
     exists,
     func,
     literal,
-    or_,
     select,
     values,
 )
@@ -36,15 +35,21 @@ from newsletter.models import (
     MailingList,
     Subscriber,
     Subscription,
-    Suppression,
 )
 from newsletter.models.campaigns import WEB
 from newsletter.models.feeds import FATES
 from newsletter.schedule import Period
+from newsletter.services.audience.mailable import mailable_clause
 from newsletter.services.digests import intros
 from newsletter.services.digests.intros import Intro
-from newsletter.services.digests.layout import Style, style_of
-from newsletter.services.digests.selection import Candidate, Decision, Group, Patience, decide
+from newsletter.services.digests.layout import DigestStyle, style_of
+from newsletter.services.digests.selection import (
+    Candidate,
+    DigestDecision,
+    SubscriberGroup,
+    WaitRule,
+    decide,
+)
 from newsletter.services.lists import topics
 from newsletter.services.mail_context import ListContext, make_list_context
 from newsletter.services.polling.entries import owed
@@ -59,11 +64,11 @@ class Plan:
     """
 
     list: ListContext
-    style: Style
+    style: DigestStyle
     cadence: Cadence
     through: int
     candidates: tuple[Candidate, ...]
-    decision: Decision
+    decision: DigestDecision
     intro: Intro | None
     missed: ColumnElement[str]
     """Which entries that came back each subscription is owed, as SQL (`returned`)."""
@@ -84,29 +89,29 @@ def plan(
     instant mail for its entries to mature, unless it is `hasty`.
     """
     patient = cadence == "instant" and not hasty
-    through = matured(session, mailing_list, env.now) if patient else mailing_list.entry_seq
-    behind = and_(readers(mailing_list.id, cadence, env.now), Subscription.cursor < through)
+    through = find_matured(session, mailing_list, env.now) if patient else mailing_list.entry_seq
+    behind = and_(readers_clause(mailing_list.id, cadence, env.now), Subscription.cursor < through)
     first = session.scalar(select(func.min(Subscription.cursor)).join(Subscriber).where(behind))
     first = through if first is None else first
-    missed = returned(session, mailing_list.id, after=first, through=through)
+    missed = returned_clause(session, mailing_list.id, after=first, through=through)
     groups = _groups(session, mailing_list, behind, missed)
-    there = candidates(session, mailing_list.id, after=first, through=through)
+    there = read_candidates(session, mailing_list.id, after=first, through=through)
     return Plan(
         make_list_context(env, mailing_list),
         style_of(session, mailing_list),
         cadence,
         through,
         tuple(there),
-        decide(there, groups, patience(mailing_list, following)),
-        intros.find(session, mailing_list.id, cadence),
+        decide(there, groups, wait_rule(mailing_list, following)),
+        intros.find_intro(session, mailing_list.id, cadence),
         missed,
     )
 
 
-def patience(mailing_list: MailingList, following: Period | None) -> Patience:
+def wait_rule(mailing_list: MailingList, following: Period | None) -> WaitRule:
     """How a list's scheduled digests wait."""
     due = following.due_at if following else None
-    return Patience(
+    return WaitRule(
         mailing_list.digest_min_entries, mailing_list.digest_max_wait, due, mailing_list.zone
     )
 
@@ -116,7 +121,7 @@ def _groups(
     mailing_list: MailingList,
     behind: ColumnElement[bool],
     missed: ColumnElement[str],
-) -> list[Group]:
+) -> list[SubscriberGroup]:
     stand = (Subscription.cursor, Subscription.topics, missed.label("missed"), Subscriber.language)
     each = (
         select(*stand)
@@ -130,12 +135,14 @@ def _groups(
     for cursor, chosen, again, language, count in counted:
         found[cursor, chosen, again, spoken(language, mailing_list.language)] += count
     return [
-        Group(cursor, chosen, count, language, again)
+        SubscriberGroup(cursor, chosen, count, language, again)
         for (cursor, chosen, again, language), count in found.items()
     ]
 
 
-def returned(session: Session, list_id: int, *, after: int, through: int) -> ColumnElement[str]:
+def returned_clause(
+    session: Session, list_id: int, *, after: int, through: int
+) -> ColumnElement[str]:
     """Which of the entries that were mailed, withdrawn and came back a subscription is owed, as
     SQL: ids with commas behind them. Those that were numbered first after she joined, and that none
     of her editions carried.
@@ -166,11 +173,11 @@ def returned(session: Session, list_id: int, *, after: int, through: int) -> Col
     return found
 
 
-def candidates(
+def read_candidates(
     session: Session, list_id: int, *, after: int, through: int, fates: Sequence[str] = FATES
 ) -> list[Candidate]:
     """The entries numbered after `after` and up to `through`, in the order of their numbers."""
-    belongs = topics.topic_map(session, list_id)
+    belongs = topics.build_topic_map(session, list_id)
     rows = session.execute(
         select(
             Entry.id,
@@ -205,26 +212,21 @@ def candidates(
     ]
 
 
-def readers(list_id: int, cadence: str, now: datetime) -> ColumnElement[bool]:
-    """Who is mailed: active, at this rhythm, not on a break, not suppressed."""
-    suppressed = exists().where(
-        Suppression.email_key == Subscriber.email_key, Subscriber.id == Subscription.subscriber_id
-    )
+def readers_clause(list_id: int, cadence: str, now: datetime) -> ColumnElement[bool]:
+    """Build the condition that a digest of one cadence may be mailed to a subscription now."""
     return and_(
         Subscription.list_id == list_id,
-        Subscription.status == "active",
         Subscription.cadence == cadence,
-        or_(Subscription.paused_until.is_(None), Subscription.paused_until <= now),
-        ~suppressed,
+        mailable_clause(now),
     )
 
 
-def matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
+def find_matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
     """The number up to which entries may go into instant mails: before the first that still waits
     for corrections, and that one of their readers has not had.
     """
     behind = exists().where(
-        readers(mailing_list.id, "instant", now), Subscription.cursor < Entry.seq
+        readers_clause(mailing_list.id, "instant", now), Subscription.cursor < Entry.seq
     )
     waits = select(func.min(Entry.seq)).where(
         Entry.list_id == mailing_list.id, owed(), Entry.matures_at > now, behind
@@ -233,18 +235,18 @@ def matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
     return mailing_list.entry_seq if first is None else first - 1
 
 
-def recipients(found: Plan, now: datetime) -> Select[tuple[int, int]]:
+def recipients_query(found: Plan, now: datetime) -> Select[tuple[int, int]]:
     """Who gets the digest, and which of its editions: (subscription id, number of the share)."""
     return _those_of(found, [share.groups for share in found.decision.shares], now)
 
 
-def settled(found: Plan, now: datetime) -> Select[tuple[int, int]]:
+def settled_query(found: Plan, now: datetime) -> Select[tuple[int, int]]:
     """Whom nothing of what there is concerns: (subscription id, 0)."""
     return _those_of(found, [found.decision.settled], now)
 
 
 def _those_of(
-    found: Plan, groups: Sequence[Sequence[Group]], now: datetime
+    found: Plan, groups: Sequence[Sequence[SubscriberGroup]], now: datetime
 ) -> Select[tuple[int, int]]:
     rows = {
         (group.cursor, group.topics, group.missed, number)
@@ -265,7 +267,10 @@ def _those_of(
         found.missed.label("missed"),
     )
     each = (
-        select(*stand).join(Subscriber).where(readers(found.list.id, found.cadence, now)).subquery()
+        select(*stand)
+        .join(Subscriber)
+        .where(readers_clause(found.list.id, found.cadence, now))
+        .subquery()
     )
     same = and_(*(each.c[name] == owed_.c[name] for name in ("cursor", "topics", "missed")))
     return select(each.c.id, owed_.c.edition).join(owed_, same)

@@ -9,9 +9,11 @@ the same entries share an edition, so that a mail is made once however many get 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+
+from newsletter.services.lists.topics import unpack_topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class SubscriberGroup:
     """Readers at one `cursor` with one choice of `topics` (as `Subscription.topics` has it) who
     read one `language` (empty: their list's). `missed` are the entries that came back which they
     were owed and have not had.
@@ -44,7 +46,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class WaitRule:
     """How long a scheduled digest waits: for `entries`, `days` at most, seen from the moments it
     and the next one are due. `next_due` None: it does not wait.
     """
@@ -69,7 +71,7 @@ class Share:
     """An edition to be made: the entries (ids, by their number) and the groups that get them."""
 
     entries: tuple[int, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[SubscriberGroup, ...]
 
     @property
     def readers(self) -> int:
@@ -83,14 +85,14 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class DigestDecision:
     """What composing does: editions to make, groups that are owed nothing of what there is (their
     cursors move on), and groups that wait.
     """
 
     shares: tuple[Share, ...] = ()
-    settled: tuple[Group, ...] = ()
-    waiting: tuple[Group, ...] = ()
+    settled: tuple[SubscriberGroup, ...] = ()
+    waiting: tuple[SubscriberGroup, ...] = ()
     few: int = field(default=0)
     """How many entries the longest of the waiting groups is owed."""
 
@@ -106,19 +108,19 @@ class Decision:
 
 
 def decide(
-    candidates: Sequence[Candidate], groups: Sequence[Group], patience: Patience
-) -> Decision:
+    candidates: Sequence[Candidate], groups: Sequence[SubscriberGroup], patience: WaitRule
+) -> DigestDecision:
     """Who gets what.
 
     `candidates` in the order of their numbers.
     """
-    shares: dict[tuple[int, ...], list[Group]] = {}
+    shares: dict[tuple[int, ...], list[SubscriberGroup]] = {}
     settled, waiting, few = [], [], 0
     wanted = {
-        chosen: wanted_by(chosen, candidates) for chosen in {group.topics for group in groups}
+        chosen: select_wanted(chosen, candidates) for chosen in {group.topics for group in groups}
     }
     for group in groups:
-        owed = owed_by(group, wanted[group.topics])
+        owed = select_owed(group, wanted[group.topics])
         if not owed:
             settled.append(group)
         elif patience.waits(owed):
@@ -128,46 +130,21 @@ def decide(
             shares.setdefault(tuple(entry.id for entry in owed), []).append(group)
     made = [Share(entries, tuple(readers)) for entries, readers in shares.items()]
     made.sort(key=lambda share: (-len(share.entries), share.entries))
-    return Decision(tuple(made), tuple(settled), tuple(waiting), few)
+    return DigestDecision(tuple(made), tuple(settled), tuple(waiting), few)
 
 
-def owed_by(group: Group, wanted: Sequence[Candidate]) -> list[Candidate]:
+def select_owed(group: SubscriberGroup, wanted: Sequence[Candidate]) -> list[Candidate]:
     """What a group has not had of what it wants."""
-    missed = set(unpacked(group.missed))
+    missed = set(unpack_topics(group.missed))
     ahead = wanted[bisect_right(wanted, group.cursor, key=lambda entry: entry.seq) :]
     return [entry for entry in ahead if not entry.again or entry.id in missed]
 
 
-def wanted_by(chosen: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+def select_wanted(chosen: str, candidates: Sequence[Candidate]) -> list[Candidate]:
     """What a choice of topics lets through: everything where none was made; else what belongs to
     one of them, and what belongs to no topic at all, which is for everybody.
     """
     if not chosen:
         return list(candidates)
-    topics = set(unpacked(chosen))
+    topics = set(unpack_topics(chosen))
     return [entry for entry in candidates if not entry.topics or entry.topics & topics]
-
-
-def packed(topics: Collection[int]) -> str:
-    """A choice of topics as it is stored: ids, ascending, with commas between."""
-    return ",".join(map(str, sorted(set(topics))))
-
-
-def unpacked(chosen: str) -> tuple[int, ...]:
-    """The ids in a stored choice, or in what a group missed."""
-    return tuple(int(part) for part in chosen.split(",") if part)
-
-
-@dataclass(frozen=True, slots=True)
-class TopicMap:
-    """Which topics an entry belongs to, by its categories (in lower case) and its feed."""
-
-    categories: Mapping[str, frozenset[int]]
-    feeds: Mapping[int, frozenset[int]]
-
-    def of(self, categories: Collection[str], feed_id: int) -> frozenset[int]:
-        """The topics of one entry."""
-        found = self.feeds.get(feed_id, frozenset())
-        return found.union(
-            *(self.categories.get(name.casefold(), frozenset()) for name in categories)
-        )

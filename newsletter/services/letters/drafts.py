@@ -22,17 +22,16 @@ from newsletter.authoring.markdown import LETTER_AT_MOST
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.i18n import LANGUAGES, spoken
-from newsletter.mail.render import MailContent
+from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.mail.templating.merge_fields import MergeTemplates
 from newsletter.models import Campaign, Edition
 from newsletter.models.campaigns import WEB
 from newsletter.services.audience import segments
 from newsletter.services.campaigns import identify
-from newsletter.services.digests.layout import addressed
 from newsletter.services.letters import rendering
 from newsletter.services.letters.rendering import Prepared, Version
+from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import make_list_context
-from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
 
 Spoken = Mapping[str, tuple[Version, ...]]
@@ -155,8 +154,8 @@ def drafted(
     archived: bool = True,
 ) -> Draft:
     with reading() as session:
-        mailing_list = find_list(session, slug or letter.slug)
-        count = segments.counted(session, mailing_list, letter.segment, env.now)
+        mailing_list = get_list(session, slug or letter.slug)
+        count = segments.count_segment(session, mailing_list, letter.segment, env.now)
         twin = identify.twin_of(session, mailing_list.id, letter, campaign_id)
         twin = twin or identify.waiting_of(session, mailing_list.id, file, campaign_id or 0)
         shown = make_list_context(env, mailing_list)
@@ -313,9 +312,9 @@ def write_editions(env: Environment, session: Session, campaign: Campaign, made:
     page = env.links.archive(campaign.mailing_list.slug, campaign.handle)
     for language, versions in made.items():
         for number, version in enumerate(versions):
-            content = addressed(version.content, page)
+            content = fill_web_url(version.content, page)
             session.add(_edition(campaign.id, number, content, version.personal, language=language))
-    session.add(_edition(campaign.id, WEB, addressed(made[""][0].page, page), None))
+    session.add(_edition(campaign.id, WEB, fill_web_url(made[""][0].page, page), None))
     session.flush()
 
 

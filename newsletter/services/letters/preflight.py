@@ -14,7 +14,7 @@ from newsletter.dns.resolver import CouldNotAsk
 from newsletter.errors import NewsletterError
 from newsletter.mail.message import SLOT_PATTERN
 from newsletter.mail.render import HTML_BUDGET
-from newsletter.services.audience import segments
+from newsletter.services.audience import merge_data
 from newsletter.services.checks import Check
 from newsletter.services.letters import drafts, link_check, rendering, series
 from newsletter.services.letters import send as letters
@@ -87,7 +87,9 @@ def _recipients(env: Environment, draft: Draft) -> Iterator[Check]:
 def _fields(env: Environment, draft: Draft) -> Iterator[Check]:
     for version in draft.prepared.versions:
         segment = draft.prepared.letter.segment
-        problem = segments.unfillable(env, draft.prepared.list.id, segment, version.personal)
+        problem = merge_data.find_merge_problem(
+            env, draft.prepared.list.id, segment, version.personal
+        )
         if problem:
             what = f"{problem.count} of {draft.recipients} readers cannot get it: {problem.why}"
             yield Check("fields", "bad", what, f"one of them is {problem.example}")

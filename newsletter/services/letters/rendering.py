@@ -23,14 +23,13 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import FeedError, InvalidInput, NotFound, Refused
 from newsletter.html.sanitize import video_picture
 from newsletter.mail.message import fill, make_slot
-from newsletter.mail.render import MailContent
+from newsletter.mail.render import WEB_URL, MailContent
 from newsletter.mail.templating.merge_fields import Filler, MergeTemplates
 from newsletter.mail.templating.placeholders import Marks
 from newsletter.models import Picture
 from newsletter.services import resources
-from newsletter.services.audience import segments
-from newsletter.services.audience.segments import Known
-from newsletter.services.digests.layout import WEB_URL
+from newsletter.services.audience import merge_data
+from newsletter.services.audience.merge_data import Recipient
 from newsletter.services.mail_context import ANY_SUBSCRIBER, ListContext
 from newsletter.services.runtime import Environment
 
@@ -337,7 +336,7 @@ def personal_of(kept: Mapping[str, Any] | None) -> MergeTemplates | None:
     return MergeTemplates.of_json(kept) if kept else None
 
 
-def filled(env: Environment, version: Version, reader: Known | None) -> MailContent:
+def filled(env: Environment, version: Version, reader: Recipient | None) -> MailContent:
     """A version with its fields filled in for a reader, or for nobody in particular; slots for
     links stay.
     """
@@ -348,10 +347,10 @@ def _for(
     env: Environment,
     content: MailContent,
     personal: MergeTemplates | None,
-    reader: Known | None,
+    reader: Recipient | None,
     web_url: str,
 ) -> MailContent:
-    values = _Own(Filler(personal)(segments.given(env, reader)) if personal else {})
+    values = _Own(Filler(personal)(merge_data.build_merge_values(env, reader)) if personal else {})
     values["web_url"] = web_url
     return MailContent(
         fill(content.subject, values), fill(content.text, values), fill(content.html, values)

@@ -16,12 +16,11 @@ from newsletter import outbox
 from newsletter.authoring.letter_file import Letter, parse_letter
 from newsletter.db.session import reading, rehearsal, transaction
 from newsletter.errors import InvalidInput, Refused, TemplateProblem
-from newsletter.mail.render import MailContent
+from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.models.campaigns import WEB
-from newsletter.services.audience import segments
+from newsletter.services.audience import merge_data, segments
 from newsletter.services.campaigns import identify
-from newsletter.services.digests.layout import addressed
 from newsletter.services.letters import drafts, rendering
 from newsletter.services.letters.drafts import Draft, Spoken
 from newsletter.services.mail_context import compile_for_list
@@ -152,7 +151,7 @@ def _to_send(env: Environment, session: Session, draft: Draft) -> Campaign:
 
 def _require_fields(env: Environment, draft: Draft) -> None:
     for version in draft.prepared.versions:
-        problem = segments.unfillable(
+        problem = merge_data.find_merge_problem(
             env, draft.prepared.list.id, draft.prepared.letter.segment, version.personal
         )
         if problem:
@@ -206,7 +205,9 @@ def _why_not_now(env: Environment, campaign_id: int) -> str:
         )
     for kept in fields:
         try:
-            problem = segments.unfillable(env, list_id, segment, rendering.personal_of(kept))
+            problem = merge_data.find_merge_problem(
+                env, list_id, segment, rendering.personal_of(kept)
+            )
         except (InvalidInput, TemplateProblem) as error:
             return str(error)
         if problem:
@@ -220,15 +221,15 @@ def _start(env: Environment, session: Session, campaign: Campaign) -> int:
     Returns how many.
     """
     mailing_list = session.get_one(MailingList, campaign.list_id)
-    chosen = segments.chosen(mailing_list, campaign.segment, env.now)
+    chosen = segments.segment_query(mailing_list, campaign.segment, env.now)
     campaign.status, campaign.started_at, campaign.reason = CampaignStatus.SENDING, env.now, ""
     if not campaign.subject_b:
         return outbox.freeze(
-            session, campaign, segments.everybody(chosen, edition=0), mail="letter", now=env.now
+            session, campaign, segments.edition_query(chosen, edition=0), mail="letter", now=env.now
         )
-    total = segments.counted(session, mailing_list, campaign.segment, env.now)
+    total = segments.count_segment(session, mailing_list, campaign.segment, env.now)
     first = min(total, max(2, -(-total * campaign.share // 100)))
-    drawn = segments.split(chosen, first=first, seed=campaign.seed)
+    drawn = segments.draw_query(chosen, first=first, seed=campaign.seed)
     return outbox.freeze(session, campaign, drawn, mail="letter", now=env.now)
 
 
@@ -254,12 +255,16 @@ def pick(env: Environment, campaign_id: int, which: str) -> int:
         mailing_list = session.get_one(MailingList, campaign.list_id)
         campaign.picked, campaign.status, campaign.reason = which, CampaignStatus.SENDING, ""
         page = env.links.archive(draft.slug, campaign.handle)
-        _show(session, campaign, addressed(draft.prepared.versions[edition].page, page))
-        rest = segments.chosen(mailing_list, campaign.segment, env.now).where(
+        _show(session, campaign, fill_web_url(draft.prepared.versions[edition].page, page))
+        rest = segments.segment_query(mailing_list, campaign.segment, env.now).where(
             outbox.without_delivery_clause(campaign)
         )
         more = outbox.freeze(
-            session, campaign, segments.everybody(rest, edition=edition), mail="letter", now=env.now
+            session,
+            campaign,
+            segments.edition_query(rest, edition=edition),
+            mail="letter",
+            now=env.now,
         )
         if not more and outbox.is_worked_through(session, campaign):
             campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now
@@ -270,7 +275,7 @@ def undecided(env: Environment, campaign_id: int) -> int:
     """How many readers would get the better subject now."""
     with reading() as session:
         campaign = identify.found(session, campaign_id)
-        rest = segments.chosen(campaign.mailing_list, campaign.segment, env.now).where(
+        rest = segments.segment_query(campaign.mailing_list, campaign.segment, env.now).where(
             outbox.without_delivery_clause(campaign)
         )
         return session.scalar(select(func.count()).select_from(rest.subquery())) or 0

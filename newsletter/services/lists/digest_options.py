@@ -7,11 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from newsletter.db.session import transaction
-from newsletter.errors import InvalidInput, NotFound
 from newsletter.mail.theme import FONTS, RADIUS_AT_MOST
-from newsletter.services.digests.layout import style_of
-from newsletter.services.polling.feeds import find_list
 
 SHOW = ("auto", "excerpt", "full")
 ORDER = ("newest", "oldest")
@@ -53,28 +49,3 @@ def _one_of(text: str, words: Sequence[str]) -> str:
     if text not in words:
         raise ValueError(f"is none of {', '.join(filter(None, words))}")
     return text
-
-
-def section(slug: str | None, kind: str, first: Sequence[str]) -> list[str]:
-    """Put digests under the headings of feeds or topics (or none), those named `first` at the top.
-
-    Returns all the headings in order. Raises `InvalidInput`, `NotFound`.
-    """
-    if kind not in SECTIONS:
-        raise InvalidInput({"sections": f"is none of {', '.join(SECTIONS)}"})
-    with transaction() as session:
-        mailing_list = find_list(session, slug)
-        mailing_list.digest_sections, mailing_list.section_order = kind, []
-        headings = style_of(session, mailing_list).headings
-        mailing_list.section_order = [_named(name, headings) for name in first]
-        return [title for _, title in style_of(session, mailing_list).headings]
-
-
-def _named(name: str, headings: Sequence[tuple[int, str]]) -> str:
-    wanted = name.strip().casefold()
-    for key, title in headings:
-        if wanted in (str(key), title.casefold()):
-            return str(key)
-    raise NotFound(
-        f"there is no heading {name}", hint="one of: " + ", ".join(title for _, title in headings)
-    )

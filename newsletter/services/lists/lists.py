@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading, transaction
-from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.errors import InvalidInput, Refused
 from newsletter.html.sanitize import plain
 from newsletter.models import Campaign, MailingList, Subscription
 from newsletter.schedule import CADENCES, WEEKDAYS
 from newsletter.services.lists import digest_options
+from newsletter.services.lookup import get_list
 from newsletter.services.polling import entries
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import count_suppressed
@@ -46,7 +47,7 @@ _SCHEDULE = {"send_hour", "send_weekday", "send_monthday", "timezone"}
 
 
 @dataclass(frozen=True, slots=True)
-class ListView:
+class ListSettings:
     """A list and its settings.
 
     `weekday` by name; `active` and `pending` count subscriptions; suppressed addresses are not
@@ -84,7 +85,7 @@ class ListView:
 
 
 @dataclass(frozen=True, slots=True)
-class Mailing:
+class ArchivedCampaign:
     """A campaign as the archive names it, by its handle."""
 
     handle: str
@@ -92,14 +93,14 @@ class Mailing:
     sent_at: datetime
 
 
-def add(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
+def add(env: Environment, slug: str, values: Mapping[str, object]) -> ListSettings:
     """Make a list.
 
     `values` as in `edit`; `from` is required. Raises `InvalidInput`, `Refused`.
     """
     if not _SLUG.fullmatch(slug) or slug in RESERVED_SLUGS:
         raise InvalidInput({"slug": "use a–z, 0–9 and hyphens, and no name of a page of ours"})
-    columns: dict[str, Any] = checked({"title": slug.replace("-", " ").title(), **values})
+    columns: dict[str, Any] = parse_settings({"title": slug.replace("-", " ").title(), **values})
     if "from_email" not in columns:
         raise InvalidInput({"from": 'say who writes, like --from "Ana <ana@example.org>"'})
     offered = columns.pop("cadences", None) or list(CADENCES)
@@ -124,15 +125,15 @@ def add(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
         return _view(session, made)
 
 
-def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
+def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListSettings:
     """Change what is given: title, description, site_url, from, reply_to, address, language,
     timezone, cadence, cadences, hour, day, monthday, grace, min_entries, max_wait, show, order,
     sections, color, font, radius, logo, consent. A changed schedule catches up on nothing in the
     past.
     """
-    columns = checked(values)
+    columns = parse_settings(values)
     with transaction() as session:
-        found = find(session, slug)
+        found = get_list(session, slug)
         if "grace_minutes" in columns:
             entries.regrace(env, session, found, columns["grace_minutes"])
         for name, value in columns.items():
@@ -145,7 +146,7 @@ def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListView:
         return _view(session, found)
 
 
-def ls() -> list[ListView]:
+def list_lists() -> list[ListSettings]:
     """Every list."""
     with reading() as session:
         return [
@@ -154,7 +155,7 @@ def ls() -> list[ListView]:
         ]
 
 
-def zones() -> dict[str, str]:
+def list_time_zones() -> dict[str, str]:
     """The time zone of each list, by its slug."""
     with reading() as session:
         return {
@@ -163,48 +164,39 @@ def zones() -> dict[str, str]:
         }
 
 
-def show(slug: str) -> ListView:
+def show(slug: str) -> ListSettings:
     """One list.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        return _view(session, find(session, slug))
+        return _view(session, get_list(session, slug))
 
 
-def remove(slug: str) -> ListView:
+def remove(slug: str) -> ListSettings:
     """Remove a list with its feeds, subscriptions and campaigns."""
     with transaction() as session:
-        found = find(session, slug)
+        found = get_list(session, slug)
         shown = _view(session, found)
         session.delete(found)
         return shown
 
 
-def mailings(slug: str, *, limit: int = 20) -> tuple[Mailing, ...]:
+def list_archived(slug: str, *, limit: int = 20) -> tuple[ArchivedCampaign, ...]:
     """What was mailed to a list, newest first."""
     with reading() as session:
-        return mailings_of(session, slug, limit=limit)
+        return find_archived(session, slug, limit=limit)
 
 
-def mailings_of(session: Session, slug: str, *, limit: int) -> tuple[Mailing, ...]:
+def find_archived(session: Session, slug: str, *, limit: int) -> tuple[ArchivedCampaign, ...]:
     """The same, within a transaction."""
     rows = session.connection().execute(_MAILINGS, {"slug": slug, "limit": limit})
-    return tuple(Mailing(handle, subject, at) for handle, subject, at in rows if at is not None)
+    return tuple(
+        ArchivedCampaign(handle, subject, at) for handle, subject, at in rows if at is not None
+    )
 
 
-def find(session: Session, slug: str) -> MailingList:
-    """A list by its slug.
-
-    Raises `NotFound`.
-    """
-    found: MailingList | None = session.scalar(select(MailingList).where(MailingList.slug == slug))
-    if found is None:
-        raise NotFound(f"there is no list {slug}", hint="see `newsletter list ls`")
-    return found
-
-
-def checked(values: Mapping[str, object]) -> dict[str, Any]:
+def parse_settings(values: Mapping[str, object]) -> dict[str, Any]:
     """Settings as an author writes them, as columns.
 
     Raises `InvalidInput` with all that is wrong.
@@ -315,13 +307,13 @@ def _within(text: str, low: int, high: int) -> int:
     return int(text)
 
 
-def _view(session: Session, row: MailingList) -> ListView:
+def _view(session: Session, row: MailingList) -> ListSettings:
     query = select(Subscription.status, func.count()).where(Subscription.list_id == row.id)
     counts = {
         status: int(count) for status, count in session.execute(query.group_by(Subscription.status))
     }
     active = counts.get(SubscriptionStatus.ACTIVE, 0) - count_suppressed(session, row.id)
-    return ListView(
+    return ListSettings(
         slug=row.slug,
         title=row.title,
         description=row.description,
@@ -353,6 +345,6 @@ def _view(session: Session, row: MailingList) -> ListView:
     )
 
 
-def as_json(shown: ListView) -> dict[str, object]:
+def as_json(shown: ListSettings) -> dict[str, object]:
     """A list as programs read it."""
     return asdict(shown)

@@ -5,7 +5,7 @@ A reader who chose none gets everything. What belongs to no topic is for everybo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, literal, select
@@ -16,15 +16,13 @@ from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.html.sanitize import plain
 from newsletter.i18n import Text
 from newsletter.models import MailingList, Subscription, Topic, TopicSource
-from newsletter.services.digests.selection import TopicMap, packed, unpacked
-from newsletter.services.polling.feeds import find as find_feed
-from newsletter.services.polling.feeds import find_list
+from newsletter.services.lookup import get_feed, get_list
 
 TOPICS_AT_MOST = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class TopicOffer:
     """A topic as a form offers it.
 
     `field` is the name of its checkbox's value.
@@ -45,28 +43,43 @@ class TopicView:
     readers: int
 
 
+@dataclass(frozen=True, slots=True)
+class TopicMap:
+    """Which topics an entry belongs to, by its categories (in lower case) and its feed."""
+
+    categories: Mapping[str, frozenset[int]]
+    feeds: Mapping[int, frozenset[int]]
+
+    def of(self, categories: Collection[str], feed_id: int) -> frozenset[int]:
+        """The topics of one entry."""
+        found = self.feeds.get(feed_id, frozenset())
+        return found.union(
+            *(self.categories.get(name.casefold(), frozenset()) for name in categories)
+        )
+
+
 # ── for readers
 # ────────────────────────────────────────────────────────────────────────────────────
 
 
-def topics_of(session: Session, list_id: int) -> tuple[Offer, ...]:
+def find_offers(session: Session, list_id: int) -> tuple[TopicOffer, ...]:
     """The topics readers of a list choose among, in the author's order; empty where there are none."""
-    return tuple(Offer(topic.id, topic.name) for topic in _ordered(session, list_id))
+    return tuple(TopicOffer(topic.id, topic.name) for topic in _ordered(session, list_id))
 
 
-def offered(slug: str) -> tuple[Offer, ...]:
+def offered(slug: str) -> tuple[TopicOffer, ...]:
     """The same, for a door.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        return topics_of(session, find_list(session, slug).id)
+        return find_offers(session, get_list(session, slug).id)
 
 
-def chosen_topics(session: Session, subscription: Subscription) -> tuple[Offer, ...]:
+def find_chosen_topics(session: Session, subscription: Subscription) -> tuple[TopicOffer, ...]:
     """What a reader chose; all of them where she chose none."""
-    offers = topics_of(session, subscription.list_id)
-    ids = set(unpacked(subscription.topics))
+    offers = find_offers(session, subscription.list_id)
+    ids = set(unpack_topics(subscription.topics))
     return tuple(offer for offer in offers if offer.id in ids) or offers
 
 
@@ -76,13 +89,13 @@ def choose_topics(session: Session, subscription: Subscription, wanted: Iterable
     All or none of them: everything, also what will be added. What is owed already goes by the new
     choice. Raises `InvalidInput` for an unknown one.
     """
-    chosen = choice(topics_of(session, subscription.list_id), wanted)
+    chosen = parse_choice(find_offers(session, subscription.list_id), wanted)
     changed = subscription.topics != chosen
     subscription.topics = chosen
     return changed
 
 
-def choice(offers: Sequence[Offer], wanted: Iterable[object]) -> str:
+def parse_choice(offers: Sequence[TopicOffer], wanted: Iterable[object]) -> str:
     """What a form says, as it is stored (`Subscription.topics`).
 
     Raises `InvalidInput`.
@@ -94,10 +107,10 @@ def choice(offers: Sequence[Offer], wanted: Iterable[object]) -> str:
     if any(word not in known for word in words if word):
         raise InvalidInput({"topics": Text("Please choose one of those offered.")})
     ids = {known[word] for word in words if word}
-    return "" if len(ids) == len(offers) else packed(ids)
+    return "" if len(ids) == len(offers) else pack_topics(ids)
 
 
-def listed(said: object) -> list[object]:
+def split_topics(said: object) -> list[object]:
     """The topics a form or JSON names, one by one: nothing, one, or a list.
 
     Raises `InvalidInput`.
@@ -123,7 +136,7 @@ def add(
     if not title or title.isdecimal():
         raise InvalidInput({"name": "give the topic a name"})
     with transaction() as session:
-        mailing_list = find_list(session, slug)
+        mailing_list = get_list(session, slug)
         topics = _ordered(session, mailing_list.id)
         topic = next((topic for topic in topics if topic.name.casefold() == title.casefold()), None)
         if topic is None:
@@ -149,7 +162,7 @@ def _extend(
         if category and category not in names:
             topic.sources.append(TopicSource(category=category))
     for which in feeds:
-        feed = find_feed(session, which)
+        feed = get_feed(session, which)
         if feed.list_id != mailing_list.id:
             raise NotFound(
                 f"{mailing_list.slug} has no feed {which}", hint="see `newsletter feed ls`"
@@ -165,14 +178,14 @@ def remove(slug: str | None, name: str) -> int:
     Returns how many readers had chosen nothing else, and so get everything again.
     """
     with transaction() as session:
-        mailing_list = find_list(session, slug)
+        mailing_list = get_list(session, slug)
         topic = _find(session, mailing_list, name)
         here = (Subscription.list_id == mailing_list.id, Subscription.topics != "")
         freed = 0
         for subscription in session.scalars(select(Subscription).where(*here)):
-            left = set(unpacked(subscription.topics)) - {topic.id}
+            left = set(unpack_topics(subscription.topics)) - {topic.id}
             freed += not left
-            subscription.topics = packed(left)
+            subscription.topics = pack_topics(left)
         session.delete(topic)
         return freed
 
@@ -180,7 +193,7 @@ def remove(slug: str | None, name: str) -> int:
 def order(slug: str | None, names: Sequence[str]) -> list[TopicView]:
     """Put the topics named first, in that order; the others follow as they were."""
     with transaction() as session:
-        mailing_list = find_list(session, slug)
+        mailing_list = get_list(session, slug)
         first = [_find(session, mailing_list, name).id for name in names]
         topics = _ordered(session, mailing_list.id)
         topics.sort(
@@ -194,13 +207,13 @@ def order(slug: str | None, names: Sequence[str]) -> list[TopicView]:
         return [_view(session, topic) for topic in topics]
 
 
-def ls(slug: str | None = None) -> list[TopicView]:
+def list_topics(slug: str | None = None) -> list[TopicView]:
     """A list's topics, in their order."""
     with reading() as session:
-        return [_view(session, topic) for topic in _ordered(session, find_list(session, slug).id)]
+        return [_view(session, topic) for topic in _ordered(session, get_list(session, slug).id)]
 
 
-def topic_map(session: Session, list_id: int) -> TopicMap:
+def build_topic_map(session: Session, list_id: int) -> TopicMap:
     """Which entries of a list belong to which topics."""
     categories: dict[str, set[int]] = {}
     feeds: dict[int, set[int]] = {}
@@ -239,3 +252,13 @@ def _view(session: Session, topic: Topic) -> TopicView:
         tuple(source.feed_id for source in topic.sources if source.feed_id is not None),
         count or 0,
     )
+
+
+def pack_topics(topics: Collection[int]) -> str:
+    """A choice of topics as it is stored: ids, ascending, with commas between."""
+    return ",".join(map(str, sorted(set(topics))))
+
+
+def unpack_topics(chosen: str) -> tuple[int, ...]:
+    """The ids in a stored choice, or in what a group missed."""
+    return tuple(int(part) for part in chosen.split(",") if part)

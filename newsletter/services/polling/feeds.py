@@ -9,15 +9,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from newsletter.db.session import reading, transaction
-from newsletter.errors import NotFound, Refused
+from newsletter.errors import Refused
 from newsletter.feeds.discover import discover
 from newsletter.feeds.enrich import without_upcoming
 from newsletter.feeds.youtube import KINDS
 from newsletter.models import Feed, MailingList
+from newsletter.services.lookup import get_feed, get_list
 from newsletter.services.polling import duplicates, store
 from newsletter.services.polling.fetch import Reading
 from newsletter.services.runtime import Environment
@@ -73,7 +73,7 @@ def add(
     kinds of videos (feeds/youtube.py). Raises `FeedError`, `NotFound`, `Refused`.
     """
     with reading() as session:
-        list_id = find_list(session, slug).id
+        list_id = get_list(session, slug).id
     found = discover(address, env.fetch, leaves_out=leaves_out)
     parsed = without_upcoming(found.feed, found.feed_url, env.fetch, now=env.now)
     with transaction() as session:
@@ -113,7 +113,7 @@ def edit(
     for pictures. Holds for what is found from now on.
     """
     with transaction() as session:
-        feed = find(session, which)
+        feed = get_feed(session, which)
         feed.leaves_out = [kind for kind in KINDS if leaves_out.get(kind, kind in feed.leaves_out)]
         if page_pictures is not None:
             feed.page_pictures = page_pictures
@@ -142,7 +142,7 @@ def resume(env: Environment, which: str) -> FeedView:
 
 def _set_status(which: str, status: FeedStatus, due: datetime | None) -> FeedView:
     with transaction() as session:
-        feed = find(session, which)
+        feed = get_feed(session, which)
         feed.status = status
         if due is not None:
             feed.next_poll_at, feed.failures, feed.error = due, 0, ""
@@ -153,46 +153,11 @@ def _set_status(which: str, status: FeedStatus, due: datetime | None) -> FeedVie
 def remove(which: str) -> FeedView:
     """Forget a feed and what was found in it, but for what another feed of its list has too."""
     with transaction() as session:
-        feed = find(session, which)
+        feed = get_feed(session, which)
         shown = _view(feed)
         duplicates.pass_on(session, feed.id)
         session.delete(feed)
         return shown
-
-
-def find(session: Session, which: str) -> Feed:
-    """A feed by number or address.
-
-    Raises `NotFound`.
-    """
-    number = int(which) if which.isdecimal() and len(which) < 10 else 0
-    found = session.scalars(
-        select(Feed).where(or_(Feed.id == number, Feed.url == which)).limit(1)
-    ).one_or_none()
-    if found is None:
-        raise NotFound(f"there is no feed {which}", hint="see `newsletter feed ls`")
-    return found
-
-
-def find_list(session: Session, slug: str | None) -> MailingList:
-    """The list named, or the only one there is.
-
-    Raises `NotFound`, `Refused`.
-    """
-    lists = session.scalars(select(MailingList).order_by(MailingList.id)).all()
-    chosen = [row for row in lists if slug in (None, row.slug)]
-    if not lists:
-        raise NotFound(
-            "there is no mailing list yet",
-            hint="`newsletter init` or `newsletter list add` makes one",
-        )
-    if not chosen:
-        raise NotFound(
-            f"there is no list {slug}", hint="lists: " + ", ".join(row.slug for row in lists)
-        )
-    if len(chosen) > 1:
-        raise Refused("which list?", hint="--list " + " | ".join(row.slug for row in lists))
-    return chosen[0]
 
 
 def _view(feed: Feed) -> FeedView:
@@ -209,20 +174,3 @@ def _view(feed: Feed) -> FeedView:
         leaves_out=tuple(feed.leaves_out),
         page_pictures=feed.page_pictures,
     )
-
-
-def checked(slug: str | None) -> str | None:
-    """A slug as it was given, None for every list.
-
-    Raises `NotFound` where no list has it.
-    """
-    return one_list(slug) if slug is not None else None
-
-
-def one_list(slug: str | None) -> str:
-    """The slug of the list named, or of the only one there is.
-
-    Raises `NotFound`, `Refused`.
-    """
-    with reading() as session:
-        return find_list(session, slug).slug

@@ -23,7 +23,7 @@ from newsletter.mail.templating.merge_fields import Filler, MergeTemplates
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import LeasedDelivery
 from newsletter.services import resources
-from newsletter.services.audience.segments import Acquaintance, given
+from newsletter.services.audience.merge_data import RecipientCache, build_merge_values
 from newsletter.services.mail_context import (
     CADENCE_TEXT,
     ListContext,
@@ -70,7 +70,7 @@ class MessageBuilder:
         self._steps = steps
         self._compiled: dict[tuple[int, int, str], _Compiled] = {}
         self._lists: dict[int, ListContext] = {}
-        self._readers = Acquaintance()
+        self._readers = RecipientCache()
         with reading() as session:
             self._references = outbox.get_references(session)
 
@@ -89,7 +89,11 @@ class MessageBuilder:
 
     def _own(self, found: _Compiled, row: LeasedDelivery) -> dict[str, str]:
         """The values of a letter's own slots."""
-        return found.filler(given(self.env, self._readers.of(row))) if found.filler else {}
+        return (
+            found.filler(build_merge_values(self.env, self._readers.of(row)))
+            if found.filler
+            else {}
+        )
 
     def _edition(self, key: tuple[int, int, str]) -> _Compiled:
         """An edition in a language; in the list's where there is none: a reader may have changed

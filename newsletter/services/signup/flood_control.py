@@ -26,7 +26,7 @@ from newsletter.models import MailingList
 from newsletter.outbox import held
 from newsletter.outbox.held import HeldMail
 from newsletter.services import counters, notifications
-from newsletter.services.lists.lists import find
+from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
 
 log = logging.getLogger("newsletter.gate")
@@ -317,7 +317,7 @@ def read_gate(env: Environment, slug: str) -> GateState:
     Raises `NotFound`.
     """
     with reading() as session:
-        found = find(session, slug)
+        found = get_list(session, slug)
         used, confirmed = _usage(env, session, ())
         free = env.settings.signup.free_confirmations
         return GateState(
@@ -359,5 +359,5 @@ def drop_held(env: Environment, slug: str, selection: Selection = EVERYTHING) ->
 
 
 def _waiting(session: Session, slug: str, selection: Selection) -> list[HeldMail]:
-    list_id = find(session, slug).id
+    list_id = get_list(session, slug).id
     return [each for each in _held(session) if each.list_id == list_id and selection.holds(each)]

@@ -17,8 +17,9 @@ from newsletter.i18n import Text
 from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
 from newsletter.services.consent import default_wording, store_wording
-from newsletter.services.lists.lists import Mailing, find, mailings_of
-from newsletter.services.lists.topics import Offer, topics_of
+from newsletter.services.lists.lists import ArchivedCampaign, find_archived
+from newsletter.services.lists.topics import TopicOffer, find_offers
+from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
 from newsletter.urls import RESERVED_SLUGS
 
@@ -100,7 +101,7 @@ class Form:
     cadence: str
     consent_text: str
     fields: tuple[Field, ...]
-    topics: tuple[Offer, ...] = ()
+    topics: tuple[TopicOffer, ...] = ()
 
     def wording(self, language: str = "") -> str:
         """What one agrees to, as the form says it in `language`, else in the list's."""
@@ -117,13 +118,13 @@ def get_form(slug: str) -> Form:
         return _form(session, slug)
 
 
-def get_list_page(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[Mailing, ...]]:
+def get_list_page(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[ArchivedCampaign, ...]]:
     """What a list's own page shows: its form, and the latest mailings.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        return _form(session, slug), mailings_of(session, slug, limit=mailings)
+        return _form(session, slug), find_archived(session, slug, limit=mailings)
 
 
 def list_forms() -> tuple[Form, ...]:
@@ -154,11 +155,11 @@ def _form(session: Session, slug: str) -> Form:
     if row is None:
         raise NotFound("there is no such list")
     fields = read_fields(session, row.id) if row.has_fields else ()
-    return _shown(row, fields, topics_of(session, row.id) if row.has_topics else ())
+    return _shown(row, fields, find_offers(session, row.id) if row.has_topics else ())
 
 
 def _shown(
-    row: Row[*tuple[Any, ...]], fields: tuple[Field, ...] = (), topics: tuple[Offer, ...] = ()
+    row: Row[*tuple[Any, ...]], fields: tuple[Field, ...] = (), topics: tuple[TopicOffer, ...] = ()
 ) -> Form:
     return Form(
         list_id=row.id,
@@ -217,7 +218,7 @@ def add_field(
     if problems := _wrong(field):
         raise InvalidInput(problems)
     with transaction() as session:
-        found = find(session, slug)
+        found = get_list(session, slug)
         there = read_fields(session, found.id)
         if name in {each.name for each in there}:
             raise Refused(

@@ -116,7 +116,7 @@ def _checked(env: Environment, form: Form, sign_up: Submission, *, visitor: bool
     problems.update(wrong)
     chosen = ""
     try:
-        chosen = topics.choice(form.topics, topics.listed(sign_up.topics))
+        chosen = topics.parse_choice(form.topics, topics.split_topics(sign_up.topics))
     except InvalidInput as error:
         problems.update(error.fields)
     if problems:

@@ -19,7 +19,7 @@ from newsletter.models import Subscriber, Subscription, Tag
 from newsletter.schedule import CADENCES
 from newsletter.services.audience import segments
 from newsletter.services.consent import Evidence, note_consent
-from newsletter.services.polling.feeds import find_list
+from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.subscribe import Submission, subscribe
@@ -112,7 +112,7 @@ def _which(session: Session, wanted: SubscriberFilter) -> list[ColumnElement[boo
     found: list[ColumnElement[bool]] = []
     here = [Subscription.subscriber_id == Subscriber.id]
     if wanted.slug:
-        here.append(Subscription.list_id == find_list(session, wanted.slug).id)
+        here.append(Subscription.list_id == get_list(session, wanted.slug).id)
     if wanted.status:
         here.append(Subscription.status == wanted.status)
     if wanted.cadence:
@@ -136,7 +136,7 @@ def _which(session: Session, wanted: SubscriberFilter) -> list[ColumnElement[boo
             )
         )
     if wanted.segment and wanted.at:
-        reached = segments.chosen(find_list(session, wanted.slug), wanted.segment, wanted.at)
+        reached = segments.segment_query(get_list(session, wanted.slug), wanted.segment, wanted.at)
         found.append(
             exists().where(
                 Subscription.subscriber_id == Subscriber.id, Subscription.id.in_(reached)
@@ -161,7 +161,7 @@ def add_subscriber(
     Raises `InvalidInput`, `Refused` where the address is suppressed or has left before.
     """
     with reading() as session:
-        slug = find_list(session, slug).slug
+        slug = get_list(session, slug).slug
     parsed = accept_address(env, address)
     if not because:
         subscribe(
@@ -217,7 +217,7 @@ def _row(
 ) -> tuple[bool, Subscription]:
     """The subscription of an address, made (pending) where there is none; and whether it was there."""
     parsed = accept_address(env, address)
-    mailing_list = find_list(session, slug)
+    mailing_list = get_list(session, slug)
     if cadence and cadence not in CADENCES:
         raise InvalidInput({"cadence": f"is none of {', '.join(CADENCES)}"})
     if is_suppressed(env, session, parsed.key):

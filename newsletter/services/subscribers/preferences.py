@@ -300,8 +300,8 @@ def _shown(session: Session, holder: _Holder) -> Preferences:
 def _choice(
     session: Session, mailing_list: MailingList, subscription: Subscription | None
 ) -> Choice:
-    offers = topics.topics_of(session, mailing_list.id)
-    chosen = topics.chosen_topics(session, subscription) if subscription else offers
+    offers = topics.find_offers(session, mailing_list.id)
+    chosen = topics.find_chosen_topics(session, subscription) if subscription else offers
     return Choice(
         slug=mailing_list.slug,
         title=mailing_list.title,

@@ -89,7 +89,7 @@ def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
             subscription,
             hidden={"id", "handle", "list_id", "subscriber_id", "round", "cursor", "joined_seq"},
         ),
-        "topics": [offer.name for offer in topics.chosen_topics(session, subscription)],
+        "topics": [offer.name for offer in topics.find_chosen_topics(session, subscription)],
         "consent": [
             {
                 **_columns(event, hidden={"id", "subscription_id"}),

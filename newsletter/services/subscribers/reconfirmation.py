@@ -12,7 +12,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
@@ -23,11 +23,12 @@ from newsletter.i18n import LANGUAGES, spoken
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.message import make_slot
 from newsletter.mail.render import MailContent
-from newsletter.models import Campaign, ConsentEvent, Edition, Subscriber, Subscription, Suppression
+from newsletter.models import Campaign, ConsentEvent, Edition, Subscriber, Subscription
+from newsletter.services.audience.mailable import mailable_clause
 from newsletter.services.consent import Evidence, default_wording, note_consent
 from newsletter.services.link_holders import find_subscription
+from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import ANY_SUBSCRIBER, make_list_context
-from newsletter.services.polling.feeds import find_list
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.subscriptions import LinkedSubscription, describe_subscription
 from newsletter.vocabulary import SubscriptionStatus
@@ -72,7 +73,7 @@ def prepare(
     if not SHORTEST <= days <= LONGEST:
         raise Refused(f"give readers {SHORTEST} to {LONGEST} days", hint="say --days 30")
     with reading() as session:
-        mailing_list = find_list(session, slug)
+        mailing_list = get_list(session, slug)
         readers = _readers(mailing_list.id, env.now, unproven=unproven).subquery()
         count = session.scalar(select(func.count()).select_from(readers)) or 0
         shown = make_list_context(env, mailing_list)
@@ -106,7 +107,7 @@ def send(
     if not asking.recipients:
         raise Refused(f"{asking.slug} has nobody to ask", hint="nobody was mailed")
     with transaction() as session:
-        mailing_list = find_list(session, asking.slug)
+        mailing_list = get_list(session, asking.slug)
         open_one = (
             Campaign.list_id == mailing_list.id,
             Campaign.kind == "permission",
@@ -144,12 +145,10 @@ def send(
 
 
 def _readers(list_id: int, now: datetime, *, unproven: bool):  # type: ignore[no-untyped-def] # a Select of (id, cursor)
-    barred = exists().where(Suppression.email_key == Subscriber.email_key)
     found = (
         select(Subscription.id, literal(0))
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-        .where(Subscription.list_id == list_id, Subscription.status == "active", ~barred)
-        .where(or_(Subscription.paused_until.is_(None), Subscription.paused_until <= now))
+        .where(Subscription.list_id == list_id, mailable_clause(now))
     )
     return found.where(~_answered(datetime.min.replace(tzinfo=now.tzinfo))) if unproven else found
 

@@ -37,8 +37,8 @@ from newsletter.models import (
     Topic,
 )
 from newsletter.services import tags
-from newsletter.services.digests.selection import unpacked
-from newsletter.services.polling.feeds import find_list
+from newsletter.services.lists.topics import unpack_topics
+from newsletter.services.lookup import get_list
 
 PAGE = 1000
 _SUPPRESSION = (
@@ -223,7 +223,7 @@ def _page(session: Session, after: int, slug: str | None, status: str | None) ->
         .limit(PAGE)
     )
     if slug:
-        query = query.where(Subscription.list_id == find_list(session, slug).id)
+        query = query.where(Subscription.list_id == get_list(session, slug).id)
     if status:
         query = query.where(Subscription.status == status)
     rows = session.execute(query).all()
@@ -276,5 +276,5 @@ def _cells(
             "consent_note": latest.note,
             "consent_ip": latest.ip,
         }
-    topics = write_names(names[each] for each in unpacked(row.topics) if each in names)
+    topics = write_names(names[each] for each in unpack_topics(row.topics) if each in names)
     return cells | {"tags": tagged, "topics": topics, "consent_events": write_events(events)}

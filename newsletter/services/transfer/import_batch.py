@@ -22,8 +22,7 @@ from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscriptio
 from newsletter.schedule import CADENCES
 from newsletter.services import tags
 from newsletter.services.consent import store_wording
-from newsletter.services.digests.selection import packed
-from newsletter.services.lists.topics import topics_of
+from newsletter.services.lists.topics import find_offers, pack_topics
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hash_address
 from newsletter.services.transfer.import_known import Here, Known, read_known
@@ -268,11 +267,11 @@ class Roster:
     def _topics(self, mailing_list: MailingList, person: Person) -> str:
         offers = self._offers(mailing_list.slug)
         ids = {offers[name.casefold()] for name in person.topics if name.casefold() in offers}
-        return "" if len(ids) == len(offers) else packed(ids)
+        return "" if len(ids) == len(offers) else pack_topics(ids)
 
     def _offers(self, slug: str) -> dict[str, int]:
         if slug not in self._offered:
-            topics = topics_of(self._session, self.lists[slug].id)
+            topics = find_offers(self._session, self.lists[slug].id)
             self._offered[slug] = {offer.name.casefold(): offer.id for offer in topics}
         return self._offered[slug]
 

@@ -27,7 +27,7 @@ from newsletter.import_formats.statuses import Word
 from newsletter.import_formats.table import Row
 from newsletter.import_formats.types import Person
 from newsletter.schedule import CADENCES
-from newsletter.services.polling.feeds import one_list
+from newsletter.services.lookup import get_list_slug
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.transfer.import_batch import Before, Roster
@@ -103,7 +103,7 @@ def import_file(
             for table in opened:
                 names_lists = table.platform.name == OURS or "list" in table.uses.values()
                 order = Order(
-                    slug if slug else "" if names_lists else one_list(None), because, dry_run
+                    slug if slug else "" if names_lists else get_list_slug(None), because, dry_run
                 )
                 _read(env, order, table, done, before, progress)
         except DatabaseError as error:
