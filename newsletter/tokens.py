@@ -8,12 +8,14 @@ subscription's handle, is up to the caller; nothing here knows the database.
 from __future__ import annotations
 
 import base64
+import binascii
 import hashlib
 import hmac
 import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from itsdangerous import BadSignature, HMACAlgorithm, Signer
 
@@ -25,6 +27,7 @@ LEEWAY = timedelta(minutes=10)
 
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{8,300}", re.ASCII)
 _HANDLE_BYTES = 9
+_UNSUBSCRIBE_LOCAL = re.compile(r"\+u\.([a-z2-7]{15})([a-z2-7]{16})$")
 
 
 def new_handle() -> str:
@@ -181,6 +184,42 @@ def return_path(address: str, reference: str) -> str:
     """
     local, _, domain = address.rpartition("@")
     return f"{local}+{reference}@{domain}"
+
+
+def unsubscribe_address(key: str, address: str, handle: str) -> str:
+    """Return the address whose mails end one subscription: ``bounces+u.<handle><MAC>@example.com``.
+
+    It is written in base32, because mail systems may change the case of a local part, and has at
+    most 58 octets before the @ (RFC 5321 section 4.5.3.1.1 allows 64). The MAC has 80 bits.
+    """
+    local, _, domain = address.rpartition("@")
+    code = base64.urlsafe_b64decode(handle)
+    signed = base64.b32encode(code).rstrip(b"=") + base64.b32encode(_sign_code(key, code))
+    return f"{local}+u.{signed.decode().lower()}@{domain}"
+
+
+def open_unsubscribe_address(keys: Sequence[str], address: str) -> str:
+    """Return the handle that an unsubscribe address names, "" where the address is none of ours."""
+    match = _UNSUBSCRIBE_LOCAL.search(address[:320].rpartition("@")[0].lower())
+    if match is None:
+        return ""
+    try:
+        code = base64.b32decode(match[1].upper() + "=")
+        mac = base64.b32decode(match[2].upper())
+    except binascii.Error:
+        return ""
+    if any(hmac.compare_digest(_sign_code(key, code), mac) for key in keys):
+        return base64.urlsafe_b64encode(code).decode()
+    return ""
+
+
+def _sign_code(key: str, code: bytes) -> bytes:
+    return hmac.digest(_derive_unsubscribe_key(key), code, "sha256")[:10]
+
+
+@cache
+def _derive_unsubscribe_key(key: str) -> bytes:
+    return hashlib.sha256(b"newsletter.unsubscribe-address" + key.encode()).digest()
 
 
 def keyed_hash(key: str, value: str) -> str:

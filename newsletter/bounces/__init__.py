@@ -7,7 +7,7 @@ automatic answers. Whether a report is to be believed, and what follows from it,
 elsewhere: `Evidence` holds what can prove that the report is about a message of ours.
 """
 
-from newsletter.bounces.read import read_bounce
+from newsletter.bounces.read import Report, read_bounce, read_message
 from newsletter.bounces.types import BounceClass, BounceResult, Evidence
 
-__all__ = ["BounceClass", "BounceResult", "Evidence", "read_bounce"]
+__all__ = ["BounceClass", "BounceResult", "Evidence", "Report", "read_bounce", "read_message"]

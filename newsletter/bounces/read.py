@@ -6,6 +6,7 @@ Pure.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.policy import compat32
 
@@ -70,13 +71,39 @@ _FINAL = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A returned message: its own Message-ID, what it says of whom, and what can prove it.
+
+    `results` is empty where it reports a failure that is not understood; `from_system` tells that a
+    mail system wrote it.
+    """
+
+    message_id: str
+    results: list[BounceResult]
+    evidence: Evidence
+    from_system: bool
+
+
 def read_bounce(data: bytes) -> list[BounceResult]:
     """Read a returned message; empty where it reports a failure that is not understood.
 
     Takes any bytes. Looks at the first `mime.BYTES_AT_MOST` of them, in bounded time.
     """
+    return read_message(data).results
+
+
+def read_message(data: bytes) -> Report:
+    """Read a returned message with what identifies and proves it, in bounded time."""
     message = parse(data)
     evidence = collect_evidence(message)
+    results = _read_results(message, evidence, data)
+    return Report(
+        message.get("message-id").strip("<> ")[:300], results, evidence, _is_bounce(message)
+    )
+
+
+def _read_results(message: Part, evidence: Evidence, data: bytes) -> list[BounceResult]:
     complaint = read_complaint(message, evidence)
     if complaint is not None:
         return complaint

@@ -6,23 +6,11 @@ Types only.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
+from newsletter.vocabulary import BounceClass
 
-class BounceClass(StrEnum):
-    """What a returned message means for its recipient."""
-
-    HARD = "hard"  # the address or its domain is dead
-    SOFT = "soft"  # it could not be delivered for a while
-    POLICY = "policy"  # refused for a rule, a reputation, a quota: about us
-    CONTENT = "content"  # refused for what the message is
-    SENDER = "sender"  # our sender address, account or commands are refused
-    COMPLAINT = "complaint"  # the recipient called it spam
-    UNSUBSCRIBE = "unsubscribe"  # asked by mail to end a subscription
-    REPLY = "reply"  # a person wrote back
-    AUTO_REPLY = "auto-reply"  # out of office, a challenge
-    IGNORE = "ignore"  # a delay, a receipt, a loop, foreign mail
+__all__ = ["BounceClass", "BounceResult", "Evidence"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,27 @@
-"""`newsletter bounce`: what returned mail means."""
+"""`newsletter bounce`: what returned mail means, and what follows from it."""
 
 from __future__ import annotations
 
-from typing import BinaryIO
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from newsletter.bounces import BounceResult, read_bounce
 from newsletter.bounces.mime import BYTES_AT_MOST
-from newsletter.cli.output import as_json, json_option, table
+from newsletter.cli.context import with_environment
+from newsletter.cli.output import as_json, common_zone, json_option, moment, table
+
+if TYPE_CHECKING:
+    from newsletter.services.runtime import Environment
+
+TEMPORARY_FAILURE = 75
+"""EX_TEMPFAIL (sysexits.h): a mail system keeps the message and pipes it in again later."""
+
+CHUNK = 64 * 1024
+"""Bytes that are read at once from a pipe."""
 
 
 @click.group()
@@ -40,3 +53,120 @@ def read(file: BinaryIO, *, json_: bool) -> None:
 def _row(result: BounceResult) -> tuple[str, str, str, str, str]:
     suppress = "yes" if result.suppress else "no"
     return result.recipient, result.bounce_class.value, suppress, result.status, result.reason
+
+
+class _PipeCommand(click.Command):
+    """Turn wrong usage into a temporary failure: exit code 2 would make a mail system return the message."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: object,
+    ) -> click.Context:
+        """Parse the arguments."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            click.echo(f"newsletter: {error.format_message()}", err=True)
+            raise click.exceptions.Exit(TEMPORARY_FAILURE) from None
+
+
+@bounce.command(
+    cls=_PipeCommand, epilog="Example (in /etc/aliases): bounces: |newsletter bounce process"
+)
+@click.argument("file", default="-")
+@click.option(
+    "--to",
+    "envelope_to",
+    multiple=True,
+    metavar="ADDRESS",
+    help="The envelope's recipient, if known.",
+)
+@click.pass_context
+def process(ctx: click.Context, file: str, envelope_to: tuple[str, ...]) -> int:
+    """Apply one returned message, from FILE or (`-`) a pipe.
+
+    Exit code 0: the message was applied, ignored, or kept for you (`bounce ls --unknown`). Exit code
+    75: the settings, the database or this program failed, and the mail system should try again.
+    """
+    try:
+        data = _read_whole(file)
+        with_environment(_apply)(data=data, envelope_to=envelope_to)
+    except click.exceptions.Exit as error:
+        return TEMPORARY_FAILURE if error.exit_code else 0
+    except Exception as error:  # whatever it is, the message must not be lost
+        if "--traceback" in sys.argv:
+            raise
+        click.echo(f"newsletter: the message was not processed: {_say(error)}", err=True)
+        return TEMPORARY_FAILURE
+    return 0
+
+
+def _say(error: Exception) -> str:
+    from newsletter.errors import NewsletterError
+
+    return (
+        " ".join(str(error).split())
+        if isinstance(error, NewsletterError | OSError)
+        else type(error).__name__
+    )
+
+
+def _read_whole(file: str) -> bytes:
+    """Read the beginning of a message, and the rest away: a mail system must not be cut off while it writes."""
+    stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 (closed below)
+    try:
+        data = stream.read(BYTES_AT_MOST)
+        while stream.read(CHUNK):
+            pass
+        return data
+    finally:
+        if file != "-":
+            stream.close()
+
+
+def _apply(env: Environment, data: bytes, envelope_to: tuple[str, ...]) -> None:
+    from newsletter.services.inbound import messages, readers
+    from newsletter.vocabulary import BounceSource
+
+    if not envelope_to:  # Postfix and Exim name the recipient in the environment of a pipe
+        envelope_to = tuple(
+            filter(None, (os.environ.get("ORIGINAL_RECIPIENT"), os.environ.get("RECIPIENT")))
+        )
+    messages.apply_message(env, data, BounceSource.PIPE, envelope_to=envelope_to)
+    readers.note_run(env, readers.PIPE)
+
+
+@bounce.command(epilog="Example: newsletter bounce ls --unknown")
+@click.option("--unknown", is_flag=True, help="Only what was not understood or not proved.")
+@click.option("--limit", default=100, show_default=True, help="How many at most, newest first.")
+@json_option
+@with_environment
+def ls(env: Environment, limit: int, *, unknown: bool, json_: bool) -> None:
+    """What came back, newest first."""
+    from newsletter.services.inbound import events
+    from newsletter.services.lists import lists
+
+    rows = events.ls(unknown=unknown, limit=limit)
+    if json_:
+        return as_json([row.as_json() for row in rows])
+    zone = common_zone(lists.list_time_zones().values())
+    cells = [
+        (row.id, moment(row.at, zone), row.email or row.recipient, row.bounce_class, row.effect, row.proof,
+         f"{row.status} {row.reason}".strip())
+        for row in rows
+    ]  # fmt: skip
+    heads = ("id", "when", "address", "class", "what followed", "proof", "what was said")
+    return table(heads, cells, empty="Nothing came back.")
+
+
+@bounce.command(epilog="Example: newsletter bounce show 17 > report.eml")
+@click.argument("event_id", type=int, metavar="ID")
+@with_environment
+def show(env: Environment, event_id: int) -> None:
+    """Write the beginning of a report that was not understood, as it was received."""
+    from newsletter.services.inbound import events
+
+    sys.stdout.buffer.write(events.read_content(event_id))

@@ -22,6 +22,7 @@ from newsletter.cli.output import (
 )
 from newsletter.cli.permission import answers, permission
 from newsletter.services.campaigns import campaigns
+from newsletter.services.inbound.events import Returned
 from newsletter.services.letters import send as letters
 
 if TYPE_CHECKING:
@@ -117,6 +118,12 @@ def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> Non
         f"{totals.recipients} recipients = {totals.sent} sent + {totals.failed} failed + {totals.cancelled} cancelled "
         f"+ {totals.waiting} waiting + {totals.in_doubt} in doubt"
     )
+    returned = shown.returned
+    if returned != Returned():
+        say(
+            f"{returned.bounced} came back, {returned.complained} were called spam, "
+            f"{returned.replied} were answered; `newsletter bounce ls` names them."
+        )
     if totals.doubted:
         say(
             f"{totals.doubted} were in doubt after a crash or a lost reply, and were sent once more with the same id."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -19,6 +21,7 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.services import suppressions
+from newsletter.services.inbound import release, suppression_file
 from newsletter.services.lists import lists
 
 if TYPE_CHECKING:
@@ -57,12 +60,47 @@ def add(env: Environment, address: str, note: str) -> None:
     say("Added." if suppressions.suppress(env, address, note=note) else "It was there already.")
 
 
-@suppression.command(epilog="Example: newsletter suppression remove ana@example.org")
+@suppression.command(
+    epilog='Example: newsletter suppression remove ana@example.org --because "her mailbox was full"'
+)
 @click.argument("address")
+@click.option("--because", default="", help="Why; it stays in the address' record.")
 @yes_option
 @with_environment
-def remove(env: Environment, address: str, *, yes: bool) -> None:
-    """Let an address be mailed again; nobody is subscribed by it."""
+def remove(env: Environment, address: str, because: str, *, yes: bool) -> None:
+    """Let an address be mailed again; nobody is subscribed by it.
+
+    After a bounce or a complaint its owner is asked by mail to confirm each subscription anew, and
+    gets nothing else until they do.
+    """
     ask(f"Let {address} be mailed again?", yes=yes)
-    suppressions.lift_suppression(env, address)
-    say("Removed.")
+    count = release.release(env, address, because=because)
+    say(f"Removed. Subscriptions to be confirmed anew: {count}." if count else "Removed.")
+
+
+@suppression.command("export", epilog="Example: newsletter suppression export suppressions.csv")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@with_environment
+def export_(env: Environment, file: Path | None) -> None:
+    """Write the whole list as CSV, to FILE or to standard output; of erased people only a hash."""
+    if file is None:
+        suppression_file.export(sys.stdout)
+        return
+    with file.open("w", encoding="utf-8", newline="") as out:
+        file.chmod(0o600)
+        count = suppression_file.export(out)
+    say(f"{count} suppressions are in {file}.")
+
+
+@suppression.command("import", epilog="Example: newsletter suppression import unsubscribed.csv")
+@click.argument("file", type=click.File("r", encoding="utf-8-sig"))
+@click.option("--note", default="", help="Why, for rows that do not say it.")
+@with_environment
+def import_(env: Environment, file: TextIO, note: str) -> None:
+    """Never mail the addresses of a CSV file: one of `suppression export`, or with a column `email`."""
+    result = suppression_file.import_file(env, file, note=note)
+    for line in result.refused:
+        say(f"not an address: {line}")
+    say(
+        f"{result.added} added, {result.known} were there already, {result.wrong} are no addresses."
+    )

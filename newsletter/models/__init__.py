@@ -1,5 +1,6 @@
 """The tables, by neighbourhood: columns and constraints, and no verbs."""
 
+from newsletter.models.bounces import BounceEvent, BounceReader, SeenMail
 from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, Edition
 from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed
@@ -32,6 +33,8 @@ from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
 __all__ = [
     "AddressChange",
+    "BounceEvent",
+    "BounceReader",
     "Campaign",
     "CampaignEntry",
     "ConsentEvent",
@@ -55,6 +58,7 @@ __all__ = [
     "Picture",
     "Resource",
     "RetiredHandle",
+    "SeenMail",
     "SenderState",
     "SeriesLetter",
     "SeriesLetterSent",

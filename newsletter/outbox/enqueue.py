@@ -112,17 +112,21 @@ def had_edition_clause(editions: Collection[tuple[int, int]]) -> ColumnElement[b
     return exists().where(got.subscription_id == Subscription.id, or_(false(), *one_of))
 
 
-def cancel(session: Session, subscription_ids: Sequence[int], *, now: datetime) -> int:
-    """Drop every waiting message to these subscriptions.
+def cancel(
+    session: Session,
+    subscription_ids: Sequence[int],
+    *,
+    now: datetime,
+    why: str = "the subscriber was removed",
+    except_id: int = 0,
+) -> int:
+    """Cancel every waiting message to these subscriptions but the delivery `except_id`.
 
     Returns how many there were.
     """
-    return _cancel(
-        session,
-        deliveries.c.subscription_id.in_(subscription_ids),
-        now,
-        "the subscriber was removed",
-    )
+    others = deliveries.c.id != except_id
+    which = and_(deliveries.c.subscription_id.in_(subscription_ids), others)
+    return _cancel(session, which, now, why)
 
 
 def scrub(session: Session, subscription_ids: Sequence[int]) -> None:

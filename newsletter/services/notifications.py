@@ -182,6 +182,19 @@ def notify_pace_learnt(
     )
 
 
+def notify_message_refused(
+    env: Environment, session: Session, campaign: Campaign, why: str
+) -> None:
+    """Say that servers refuse a campaign for what it is or for its sender."""
+    paragraphs = [
+        f"Messages of “{campaign.subject}” (campaign {campaign.id}) come back. A server says: {why}",
+        "That is about the message or its sender, not about your subscribers: nobody is marked for it. "
+        "Further reports about this campaign are counted and not mailed to you.",
+    ]
+    commands = [f"newsletter campaign report {campaign.id}", "newsletter doctor"]
+    notify(env, session, campaign.mailing_list, "A mailing is refused", paragraphs, commands)
+
+
 def notify(
     env: Environment,
     session: Session,

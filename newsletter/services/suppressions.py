@@ -22,6 +22,7 @@ from newsletter.errors import NotFound
 from newsletter.models import LastingKey, Subscriber, Subscription, Suppression
 from newsletter.services.runtime import Environment
 from newsletter.tokens import keyed_hash
+from newsletter.vocabulary import SuppressionReason
 
 _KEYS = select(LastingKey.key).order_by(LastingKey.id)
 _SUPPRESSED = select(
@@ -85,40 +86,83 @@ def count_suppressed(session: Session, list_id: int) -> int:
 
 
 def suppress(env: Environment, address: str, *, reason: str = "manual", note: str = "") -> bool:
-    """Never mails `address` again, and drops what waits for it.
+    """Suppress `address` and cancel what waits for it.
 
-    Returns False where that was so already.
+    Returns False where it was suppressed already.
     """
     key = parse_address(address).key
     with transaction() as session:
-        if is_suppressed(env, session, key):
-            return False
-        session.add(
-            Suppression(
-                email_hash=hash_address(env, key)[0],
-                email_key=key,
-                reason=reason,
-                note=note[:500],
-                created_at=env.now,
-            )
-        )
-        waiting = select(Subscription.id).join(Subscriber).where(Subscriber.email_key == key)
-        outbox.cancel(session, session.scalars(waiting).all(), now=env.now)
-        return True
+        return suppress_key(env, session, key, SuppressionReason(reason), note)
 
 
-def lift_suppression(env: Environment, address: str) -> None:
-    """Lift a suppression: the owner's word only.
+def suppress_key(
+    env: Environment,
+    session: Session,
+    email_key: str,
+    reason: SuppressionReason,
+    note: str = "",
+    *,
+    except_delivery: int = 0,
+) -> bool:
+    """Suppress an address and cancel what waits for it.
 
-    Nobody is subscribed by it. Raises `NotFound`.
+    The delivery `except_delivery` is left as it is: its outcome is being recorded. Returns False
+    where the address was suppressed already; a complaint replaces a bounce as the reason.
     """
-    key = parse_address(address).key
-    with transaction() as session:
-        found = session.execute(
-            delete(Suppression).where(Suppression.email_hash.in_(hash_address(env, key)))
+    row = _find(env, session, email_key)
+    if row is not None:
+        if reason is SuppressionReason.COMPLAINT and row.reason is SuppressionReason.BOUNCE:
+            row.reason = reason
+            row.note = note[:500]
+        return False
+    session.add(
+        Suppression(
+            email_hash=hash_address(env, email_key)[0],
+            email_key=email_key,
+            reason=reason,
+            note=note[:500],
+            created_at=env.now,
         )
-        if found.rowcount == 0:  # type: ignore[attr-defined]
-            raise NotFound("this address is not suppressed")
+    )
+    waiting = select(Subscription.id).join(Subscriber).where(Subscriber.email_key == email_key)
+    outbox.cancel(
+        session,
+        session.scalars(waiting).all(),
+        now=env.now,
+        why=f"suppressed: {reason.value}",
+        except_id=except_delivery,
+    )
+    return True
+
+
+def _find(env: Environment, session: Session, email_key: str) -> Suppression | None:
+    known = Suppression.email_hash.in_(hash_address(env, email_key))
+    return session.scalars(select(Suppression).where(known)).first()
+
+
+def suppress_hash(
+    env: Environment, session: Session, hashed: str, reason: SuppressionReason
+) -> bool:
+    """Suppress an address of which only its keyed hash is known.
+
+    Returns False where it was suppressed already.
+    """
+    known = select(Suppression.id).where(Suppression.email_hash == hashed)
+    if session.scalar(known) is not None:
+        return False
+    session.add(Suppression(email_hash=hashed, reason=reason, created_at=env.now))
+    return True
+
+
+def lift_suppression(env: Environment, session: Session, email_key: str) -> SuppressionReason:
+    """Delete the suppression of an address and return its reason. Raises `NotFound`."""
+    row = _find(env, session, email_key)
+    if row is None:
+        raise NotFound("this address is not suppressed")
+    reason = row.reason
+    known = Suppression.email_hash.in_(hash_address(env, email_key))
+    session.execute(delete(Suppression).where(known))
+    return reason
 
 
 def list_suppressions() -> list[SuppressionView]:

@@ -68,3 +68,71 @@ def test_what_is_not_understood_is_said(run: Run, tmp_path: Path) -> None:
 
 def test_a_missing_file_is_wrong_usage(run: Run, tmp_path: Path) -> None:
     assert run("bounce", "read", str(tmp_path / "nothing.eml")).code == 2
+
+
+# --- bounce process: what a mail system pipes in ---
+
+
+def test_a_pipe_is_told_nothing_but_done_or_later(newsletter: Run, tmp_path: Path) -> None:
+    path = tmp_path / "mail.eml"
+    for data in (
+        report(group(DEAD, "5.1.1", "550 User unknown")),
+        plain("odd\n"),
+        b"",
+        b"\xff\0" * 9000,
+    ):
+        path.write_bytes(data)
+        said = newsletter("bounce", "process", str(path))
+        assert (said.code, said.out) == (0, ""), said.err
+    rows = json.loads(newsletter("bounce", "ls", "--unknown", "--json").out)
+    assert (DEAD, "hard", "none", "advisory") in {
+        (row["recipient"], row["class"], row["proof"], row["effect"]) for row in rows
+    }
+    assert newsletter("bounce", "ls").code == 0
+
+
+@pytest.mark.parametrize("words", [["nothing.eml"], ["--no-such-option"], ["a", "b", "c"]])
+def test_wrong_usage_of_a_pipe_keeps_the_message(newsletter: Run, words: list[str]) -> None:
+    assert newsletter("bounce", "process", *words).code == 75
+
+
+def test_settings_or_a_database_that_fail_keep_the_message(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mail.eml"
+    path.write_bytes(report(group(DEAD, "5.1.1", "550 User unknown")))
+    assert run("bounce", "process", str(path)).code == 75  # no settings at all
+    monkeypatch.setenv("NEWSLETTER_SECRET_KEY", "0123456789abcdef0123456789")
+    assert run("bounce", "process", str(path)).code == 75  # no database
+    monkeypatch.setenv("NEWSLETTER_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    said = run("bounce", "process", str(path))
+    assert said.code == 75
+    assert DEAD not in said.err
+
+
+def test_suppressions_go_out_and_come_back(newsletter: Run, tmp_path: Path) -> None:
+    for address in ("=cmd@example.org", "bad@example.com"):
+        newsletter("suppression", "add", address, "--note", "=1+1")
+    file = tmp_path / "list.csv"
+    assert newsletter("suppression", "export", str(file)).code == 0
+    assert file.stat().st_mode & 0o077 == 0
+    assert "\n=" not in file.read_text()
+    for address in ("=cmd@example.org", "bad@example.com"):
+        assert (
+            newsletter("suppression", "remove", address, "--yes", "--because", "a test").code == 0
+        )
+    assert json.loads(newsletter("suppression", "ls", "--json").out) == []
+    said = newsletter("suppression", "import", str(file))
+    assert said.out.startswith("2 added, 0 were there already, 0 are no addresses")
+    rows = json.loads(newsletter("suppression", "ls", "--json").out)
+    assert {(row["email"], row["note"]) for row in rows} == {
+        ("=cmd@example.org", "=1+1"), ("bad@example.com", "=1+1"),
+    }  # fmt: skip
+    plain_list = tmp_path / "plain.csv"
+    plain_list.write_text("a@example.org\nnot an address\nbad@example.com\n")
+    assert (
+        "1 added, 1 were there already, 1 are no addresses"
+        in newsletter("suppression", "import", str(plain_list)).out
+    )
+    plain_list.write_text("colour\nred\n")
+    assert newsletter("suppression", "import", str(plain_list)).code == 1

@@ -126,11 +126,11 @@ def test_o06_who_did_not_get_it_and_again_only_to_them(
     for number in range(3):
         newsletter("subscriber", "add", f"r{number}@example.com", "--confirmed", "--because", "x")
     mail.script["RCPT"] = lambda talk, line: (
-        b"550 5.1.1 Nobody here\r\n" if "<r1@" in line else b"250 Ok\r\n"
+        b"552 5.2.2 Mailbox full\r\n" if "<r1@" in line else b"250 Ok\r\n"
     )
     newsletter("campaign", "send", "letter.md", "--yes")
     assert (
-        "r1@example.com\tfailed\t1\t550\tNobody here" in newsletter("campaign", "report", "1").out
+        "r1@example.com\tfailed\t1\t552\tMailbox full" in newsletter("campaign", "report", "1").out
     )
     mail.script.clear()
     newsletter("campaign", "retry", "1", "--yes")

@@ -13,6 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_bounce_readers()
     _create_consent_texts()
     _create_counters()
     _create_domain_backoffs()
@@ -23,6 +24,7 @@ def upgrade() -> None:
     _create_mailing_lists()
     _create_pictures()
     _create_resources()
+    _create_seen_mails()
     _create_sender_states()
     _create_subscribers()
     _create_suppressions()
@@ -36,6 +38,7 @@ def upgrade() -> None:
     _create_subscriber_tags()
     _create_subscriptions()
     _create_topics()
+    _create_bounce_events()
     _create_consent_events()
     _create_deliveries()
     _create_digest_periods()
@@ -51,6 +54,23 @@ def upgrade() -> None:
     _protect_append_only_tables()
     _leave_room_on_pages()
     _make_keys()
+
+
+def _create_bounce_readers() -> None:
+    op.create_table(
+        "bounce_readers",
+        sa.Column("name", sa.String(length=80), nullable=False),
+        sa.Column("ran_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("problem", sa.String(length=300), server_default="", nullable=False),
+        sa.Column("claim", sa.String(length=40), server_default="", nullable=False),
+        sa.Column(
+            "claimed_until",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            server_default="0",
+            nullable=False,
+        ),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_bounce_readers")),
+    )
 
 
 def _create_consent_texts() -> None:
@@ -206,6 +226,16 @@ def _create_resources() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_resources")),
         sa.UniqueConstraint("name", name=op.f("uq_resources_name")),
+    )
+
+
+def _create_seen_mails() -> None:
+    op.create_table(
+        "seen_mails",
+        sa.Column("mailbox", sa.String(length=80), nullable=False),
+        sa.Column("uid", sa.String(length=80), nullable=False),
+        sa.Column("ours", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("mailbox", "uid", name=op.f("pk_seen_mails")),
     )
 
 
@@ -559,6 +589,76 @@ def _create_topics() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_topics")),
         sa.UniqueConstraint("list_id", "name", name=op.f("uq_topics_list_id_name")),
         sqlite_autoincrement=True,
+    )
+
+
+def _create_bounce_events() -> None:
+    op.create_table(
+        "bounce_events",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("source", sa.String(length=10), nullable=False),
+        sa.Column("bounce_class", sa.String(length=12), nullable=False),
+        sa.Column("proof", sa.String(length=12), nullable=False),
+        sa.Column("effect", sa.String(length=12), nullable=False),
+        sa.Column("recipient", sa.String(length=320), server_default="", nullable=False),
+        sa.Column("status", sa.String(length=20), server_default="", nullable=False),
+        sa.Column("reason", sa.String(length=300), server_default="", nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=True),
+        sa.Column("subscription_id", sa.Integer(), nullable=True),
+        sa.Column("campaign_id", sa.Integer(), nullable=True),
+        sa.Column(
+            "delivery_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
+        sa.CheckConstraint(
+            "bounce_class IN ('hard', 'soft', 'policy', 'content', 'sender', 'complaint', 'unsubscribe', 'reply', 'auto-reply', 'ignore')",
+            name=op.f("ck_bounce_events_bounce_class"),
+        ),
+        sa.CheckConstraint(
+            "effect IN ('suppressed', 'unsubscribed', 'counted', 'noted', 'advisory', 'unknown')",
+            name=op.f("ck_bounce_events_effect"),
+        ),
+        sa.CheckConstraint(
+            "proof IN ('smtp', 'verp', 'envid', 'message-id', 'token', 'hook', 'address', 'none')",
+            name=op.f("ck_bounce_events_proof"),
+        ),
+        sa.CheckConstraint(
+            "source IN ('smtp', 'pipe', 'mailbox', 'listener', 'ses', 'postmark', 'sendgrid', 'mailgun', 'brevo', 'mailjet', 'resend')",
+            name=op.f("ck_bounce_events_source"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaigns.id"],
+            name=op.f("fk_bounce_events_campaign_id_campaigns"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_bounce_events_subscriber_id_subscribers"),
+            ondelete="SET NULL",
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscription_id"],
+            ["subscriptions.id"],
+            name=op.f("fk_bounce_events_subscription_id_subscriptions"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bounce_events")),
+        sa.UniqueConstraint("key", name=op.f("uq_bounce_events_key")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_bounce_events_at"), "bounce_events", ["at"], unique=False)
+    op.create_index(
+        op.f("ix_bounce_events_campaign_id"), "bounce_events", ["campaign_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_bounce_events_subscriber_id"), "bounce_events", ["subscriber_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_bounce_events_subscription_id"), "bounce_events", ["subscription_id"], unique=False
     )
 
 

@@ -17,6 +17,7 @@ from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
 from newsletter.services import sender_state
 from newsletter.services.campaigns import identify
+from newsletter.services.inbound.events import Returned, count_returned
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
 from newsletter.vocabulary import CampaignStatus
@@ -53,6 +54,7 @@ class CampaignView:
     subjects: tuple[SubjectView, ...]
     timezone: str
     totals: Totals
+    returned: Returned
 
     @property
     def undecided(self) -> bool:
@@ -259,6 +261,7 @@ def _view(session: Session, row: Campaign) -> CampaignView:
         subjects=_subjects(session, row),
         timezone=row.mailing_list.timezone,
         totals=outbox.count_totals(session, row),
+        returned=count_returned(session, row.id),
     )
 
 
@@ -297,7 +300,7 @@ def as_json(row: CampaignView) -> dict[str, object]:
     more |= {"scheduled_at": row.scheduled_at, "finished_at": row.finished_at}
     if row.subjects:
         more["subjects"] = [asdict(subject) for subject in row.subjects]
-    return {**head, **asdict(row.totals), **more}
+    return {**head, **asdict(row.totals), **asdict(row.returned), **more}
 
 
 def readable(text: str) -> str:

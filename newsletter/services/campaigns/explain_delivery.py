@@ -26,6 +26,7 @@ from newsletter.models import (
 )
 from newsletter.outbox import DeliveryRow
 from newsletter.services import sender_state
+from newsletter.services.inbound import events as bounce_events
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
 from newsletter.services.suppressions import hash_address
@@ -68,7 +69,7 @@ def explain(env: Environment, campaign_id: int, address: str) -> Reason:
         )
         states = sender_state.read_states(session, env.now)
         got, verdict, hint = (
-            _of_delivery(session, campaign, row, barred, states)
+            _of_returned(session, row) or _of_delivery(session, campaign, row, barred, states)
             if row
             else _of_reader(env, session, campaign, subscription, barred)
         )
@@ -84,6 +85,22 @@ def _delivery(
         return None
     rows = outbox.list_history(session, subscription.id)
     return next((row for row in rows if row.campaign_id == campaign.id), None)
+
+
+def _of_returned(session: Session, row: DeliveryRow) -> tuple[bool | None, str, str] | None:
+    """Explain a message that a server took and that came back; None where nothing came back."""
+    event = bounce_events.find_of_delivery(session, row.id)
+    if event is None or row.status != "sent":
+        return None
+    words = f"{event.status} {event.reason}".strip()
+    said = f" It said: {words}" if words else ""
+    if event.bounce_class == "complaint":
+        return True, f"it was delivered and called spam.{said}", "newsletter suppression ls"
+    return (
+        False,
+        f"it came back ({event.bounce_class}), {event.at:%Y-%m-%d}.{said}",
+        "newsletter bounce ls",
+    )
 
 
 def _of_delivery(

@@ -10,6 +10,7 @@ from newsletter.db.session import checkpoint, transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
 from newsletter.services import consent, mailboxes, sender_state
 from newsletter.services.events import delete_old_events
+from newsletter.services.inbound import events as bounce_events
 from newsletter.services.mailboxes import Allowance
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import double_opt_in
@@ -46,6 +47,7 @@ def tidy(env: Environment) -> None:
         )
         address_change.delete_old_changes(env, session)
         delete_old_events(session, now)
+        bounce_events.delete_old(session, now)
         before = (now - COUNTERS_FOR).timestamp()
         sent = Counter.name.startswith("pace/")  # counted in milliseconds
         kept = Counter.name == "warmup"  # when the first message went

@@ -11,14 +11,14 @@ from __future__ import annotations
 import time
 from collections import Counter as Tally
 from collections import deque
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import delete, select
 
 from newsletter.db.session import reading, transaction
 from newsletter.mail.smtp.classify import Verdict
-from newsletter.models import Campaign, DomainBackoff
-from newsletter.services import notifications
+from newsletter.models import DomainBackoff
+from newsletter.services.domain_rest import rest_domain
 from newsletter.services.runtime import Environment
 
 STREAK = 3
@@ -27,7 +27,6 @@ RECENT = 50
 """Outcomes of other domains that are looked at: at least half of them must be messages that were
 taken.
 """
-REST_FIRST, REST_AT_MOST = timedelta(minutes=15), timedelta(hours=4)
 FRESH_SECONDS = 5.0
 
 
@@ -74,17 +73,8 @@ class DomainBackoffs:
     def _rest(self, domain: str, why: str, campaign_id: int) -> None:
         self._streaks[domain] = 0
         with transaction() as session:
-            found = session.get(DomainBackoff, domain)
-            if found is None:
-                found = DomainBackoff(domain=domain, seconds=0, until=self.env.now, why="")
-                session.add(found)
-                notifications.notify_domain_resting(
-                    self.env, session, session.get_one(Campaign, campaign_id), domain, why
-                )
-            seconds = max(found.seconds * 2, int(REST_FIRST.total_seconds()))
-            found.seconds = min(seconds, int(REST_AT_MOST.total_seconds()))
-            found.until, found.why = self.env.now + timedelta(seconds=found.seconds), why[:500]
-            self._until[domain] = found.until
+            until = rest_domain(self.env, session, domain, why, campaign_id=campaign_id)
+        self._until[domain] = until
 
     def _forget(self, domain: str) -> None:
         del self._until[domain]

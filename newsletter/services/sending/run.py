@@ -21,6 +21,7 @@ from newsletter.mail.smtp.classify import Cause, Verdict, judge
 from newsletter.mail.smtp.types import Outcome, Outgoing, Transport
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.services import installation, sender_state
+from newsletter.services.inbound import refusals
 from newsletter.services.letters import series
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import finish, retry
@@ -342,6 +343,7 @@ class Run:
             verdict = judge(outcome)
             jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
             mark = retry.mark(row, outcome, verdict, now=now, patience=self.patience, jitter=jitter)
+        refusals.record_refusal(self.env, row, outcome, verdict, mark)
         self.unwritten += verdict.kind == "sent"
         self._note(line, mark)
         self.unheard = self.unheard + 1 if verdict.kind == "again" else 0

@@ -14,6 +14,7 @@ from newsletter.db.session import reading
 from newsletter.models import Campaign, ConsentEvent, Subscription, Suppression
 from newsletter.outbox import DeliveryRow
 from newsletter.services import tags
+from newsletter.services.inbound import events as bounce_events
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.admin import (
     SubscriberView,
@@ -57,6 +58,10 @@ def get_history(env: Environment, address: str) -> History:
             event
             for subscription in found.subscriptions
             for event in _events(env, session, subscription)
+        ]
+        events += [
+            HistoryItem(event.at, "", "UTC", f"returned mail: {event.as_line()}")
+            for event in bounce_events.list_of_subscriber(session, found.id)
         ]
         query = select(Suppression).where(
             Suppression.email_hash.in_(hash_address(env, found.email_key))

@@ -24,6 +24,7 @@ from newsletter.models import (
 )
 from newsletter.services import tags
 from newsletter.services.consent import Evidence
+from newsletter.services.inbound.events import scrub as scrub_events
 from newsletter.services.link_holders import find_retired, find_subscriber, find_subscription
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
@@ -231,6 +232,7 @@ def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -
     ids = [each.id for each in subscriber.subscriptions]
     outbox.cancel(session, ids, now=now)
     outbox.scrub(session, ids)
+    scrub_events(session, subscriber.id)
     session.delete(subscriber)
 
 

@@ -1,0 +1,30 @@
+"""Let a recipients' domain rest that refuses us for our own sake."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from newsletter.models import Campaign, DomainBackoff
+from newsletter.services import notifications
+from newsletter.services.runtime import Environment
+
+REST_FIRST, REST_AT_MOST = timedelta(minutes=15), timedelta(hours=4)
+"""How long a domain rests at first; each further time twice as long, and never longer than this."""
+
+
+def rest_domain(
+    env: Environment, session: Session, domain: str, why: str, *, campaign_id: int
+) -> datetime:
+    """Let a domain rest, longer each time, and tell the author once. Returns until when."""
+    row = session.get(DomainBackoff, domain)
+    if row is None:
+        row = DomainBackoff(domain=domain, seconds=0, until=env.now, why="")
+        session.add(row)
+        campaign = session.get_one(Campaign, campaign_id)
+        notifications.notify_domain_resting(env, session, campaign, domain, why)
+    seconds = max(row.seconds * 2, int(REST_FIRST.total_seconds()))
+    row.seconds = min(seconds, int(REST_AT_MOST.total_seconds()))
+    row.until, row.why = env.now + timedelta(seconds=row.seconds), why[:500]
+    return row.until

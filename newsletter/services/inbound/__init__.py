@@ -1,0 +1,1 @@
+"""Everything that comes back: bounces, complaints, unsubscribes by mail, replies, and what follows from them."""

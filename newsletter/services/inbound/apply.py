@@ -1,0 +1,192 @@
+"""Apply bounce events: record each once and do what follows from it, in one transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.bounces.meaning import find_code
+from newsletter.bounces.types import BounceResult
+from newsletter.db.session import transaction
+from newsletter.errors import Conflict
+from newsletter.mail.smtp.causes import Cause
+from newsletter.mail.smtp.classify import classify
+from newsletter.models import BounceEvent
+from newsletter.services import suppressions
+from newsletter.services.consent import Evidence
+from newsletter.services.inbound import run_guard
+from newsletter.services.inbound.decide import Incident, decide
+from newsletter.services.inbound.identify import Owner
+from newsletter.services.inbound.past import read_history
+from newsletter.services.runtime import Environment
+from newsletter.services.signup.double_opt_in import lock_owner
+from newsletter.services.subscribers.subscriptions import leave
+from newsletter.vocabulary import (
+    BounceClass,
+    BounceEffect,
+    BounceProof,
+    BounceSource,
+    SuppressionReason,
+)
+
+TRIES_AT_MOST = 3
+"""Times an event is applied anew when another process wrote about the same address at that moment."""
+
+UNPROVED_AT_MOST = 2_000
+"""Unproved events that are kept; the oldest gives way, so that forged reports cannot fill the disk."""
+
+CONTENT_AT_MOST = 64 * 1024
+"""Bytes that are kept of a report that was not understood."""
+
+_RACES = ("uq_bounce_events_key", "uq_suppressions_email_hash")
+_UNPROVED = (BounceProof.ADDRESS, BounceProof.NONE)
+
+FindOwner = Callable[[Session], Owner]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce:
+    """One word about one recipient. `identity` names the report; `content` is kept where a person must look."""
+
+    source: BounceSource
+    identity: str
+    result: BounceResult
+    content: bytes | None = None
+    dead_domain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of an event. `repeated`: it had been recorded before."""
+
+    bounce_class: BounceClass
+    proof: BounceProof
+    effect: BounceEffect
+    repeated: bool = False
+
+
+def apply_bounce(env: Environment, bounce: Bounce, find_owner: FindOwner) -> Applied:
+    """Record an event and do what follows, once, however often it is reported. Raises `DatabaseError`."""
+    for tries in range(TRIES_AT_MOST):
+        try:
+            with transaction() as session:
+                return _apply(env, session, bounce, _lock(session, find_owner))
+        except Conflict as conflict:
+            if conflict.constraint not in _RACES or tries + 1 == TRIES_AT_MOST:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _lock(session: Session, find_owner: FindOwner) -> Owner:
+    """Find the owner and hold their row, so that two events about one address follow each other."""
+    owner = find_owner(session)
+    if owner.subscription is None:
+        return owner
+    lock_owner(session, owner.subscription.handle)
+    return find_owner(session)
+
+
+def _apply(env: Environment, session: Session, bounce: Bounce, owner: Owner) -> Applied:
+    result = bounce.result
+    key = make_key(bounce, owner)
+    earlier = session.scalars(select(BounceEvent).where(BounceEvent.key == key)).first()
+    if earlier is not None:
+        return Applied(earlier.bounce_class, earlier.proof, earlier.effect, repeated=True)
+    if not owner.proof.valid:
+        _make_room(session)
+    dead_domain = bounce.dead_domain or is_dead_domain(result)
+    history = read_history(session, owner, result.bounce_class, env.now)
+    incident = Incident(result.bounce_class, owner.proof, dead_domain, not owner.to_other)
+    effect = (
+        BounceEffect.UNKNOWN if bounce.content is not None else decide(incident, history, env.now)
+    )
+    if owner.subscription is None and owner.proof.valid and effect is not BounceEffect.UNKNOWN:
+        effect = BounceEffect.NOTED
+    event = _record(env, bounce, owner, key, effect)
+    session.add(event)
+    session.flush()
+    _carry_out(env, session, event, owner)
+    return Applied(result.bounce_class, owner.proof, effect)
+
+
+def make_key(bounce: Bounce, owner: Owner) -> str:
+    """Name an event: the report, what it says, and of whom. A forged report never takes a proved one's name."""
+    about = (
+        f"d{owner.delivery.id}"
+        if owner.delivery
+        else f"s{owner.subscription.id}"
+        if owner.subscription
+        else "n"
+    )
+    if not owner.proof.valid:
+        about = f"u{bounce.result.recipient.lower()}"
+    text = "\0".join((bounce.identity, bounce.result.bounce_class, about))
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def is_dead_domain(result: BounceResult) -> bool:
+    """Tell whether a hard bounce is about the domain rather than the mailbox."""
+    if result.bounce_class is not BounceClass.HARD:
+        return False
+    cause = classify(find_code(result.reason), result.status, result.reason)
+    return result.status == "5.1.2" or cause is Cause.DOMAIN
+
+
+def _record(
+    env: Environment, bounce: Bounce, owner: Owner, key: str, effect: BounceEffect
+) -> BounceEvent:
+    delivery, subscription, result = owner.delivery, owner.subscription, bounce.result
+    return BounceEvent(
+        key=key,
+        at=env.now,
+        source=bounce.source,
+        bounce_class=result.bounce_class,
+        proof=owner.proof,
+        effect=effect,
+        recipient=_clean(result.recipient, 320),
+        status=_clean(result.status, 20),
+        reason=_clean(result.reason, 300),
+        subscriber_id=subscription.subscriber_id if subscription else None,
+        subscription_id=subscription.id if subscription else None,
+        campaign_id=delivery.campaign_id if delivery else None,
+        delivery_id=delivery.id if delivery else None,
+        content=bounce.content[:CONTENT_AT_MOST] if bounce.content is not None else None,
+    )
+
+
+def _clean(text: str, length: int) -> str:
+    """Make a stranger's text one that every database stores: no NUL, no lone surrogates."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")[:length]
+
+
+def _carry_out(env: Environment, session: Session, event: BounceEvent, owner: Owner) -> None:
+    subscriber = owner.subscriber
+    if event.effect is BounceEffect.SUPPRESSED and subscriber is not None:
+        complaint = event.bounce_class is BounceClass.COMPLAINT
+        reason = SuppressionReason.COMPLAINT if complaint else SuppressionReason.BOUNCE
+        note = f"{event.status} {event.reason}".strip()
+        suppressions.suppress_key(
+            env, session, subscriber.email_key, reason, note, except_delivery=event.delivery_id or 0
+        )
+    elif event.effect is BounceEffect.UNSUBSCRIBED and owner.subscription is not None:
+        leave(env, session, owner.subscription, Evidence("mail"))
+    if owner.proof.valid and event.source is not BounceSource.SMTP:
+        run_guard.watch_run(env, session, event, subscriber)
+
+
+def _make_room(session: Session) -> None:
+    """Let the oldest unproved events go where there are too many."""
+    unproved = BounceEvent.proof.in_(_UNPROVED)
+    newest = select(BounceEvent.id).where(unproved).order_by(BounceEvent.id.desc())
+    last = session.scalar(newest.offset(UNPROVED_AT_MOST - 1).limit(1))
+    if last is not None:
+        session.execute(delete(BounceEvent).where(unproved, BounceEvent.id <= last))
+
+
+def count_unproved(session: Session) -> int:
+    """Count the events that wait for a person."""
+    return session.scalar(select(func.count()).where(BounceEvent.proof.in_(_UNPROVED))) or 0

@@ -1,0 +1,105 @@
+"""Decide what follows from a bounce event. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import assert_never
+
+from newsletter.vocabulary import BounceClass, BounceEffect, BounceProof
+
+SOFT_AT_MOST = 5
+"""Soft bounces in a row after which an address is suppressed,"""
+
+SOFT_FOR = timedelta(days=14)
+"""if the first of them is at least this old: a mailbox may be full over a holiday."""
+
+REPORTS_WITHIN = timedelta(days=5)
+"""A message is a success when no report came for it within this time: servers try for up to five days
+(RFC 5321 section 4.5.4.1)."""
+
+FIRST_OF_RUN, FIRST_AT_LEAST = 200, 50
+"""The share of dead addresses is judged among the first 200 messages of a run, once there are 50."""
+
+DEAD_SHARE = 0.2
+"""A run whose first messages find more dead addresses than this share is paused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What a bounce event says. `current`: it is about the address that the subscriber has now."""
+
+    bounce_class: BounceClass
+    proof: BounceProof
+    dead_domain: bool = False
+    current: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of an address beside the event.
+
+    `domain_days`: earlier days on which its domain was unknown; `soft_row`: when each soft bounce
+    of the present row happened, the event included.
+    """
+
+    domain_days: frozenset[date] = frozenset()
+    soft_row: tuple[datetime, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A message to an address that left the outbox. `soft_at`: when it bounced softly; `sent`: a server took it."""
+
+    at: datetime
+    sent: bool
+    soft_at: datetime | None = None
+
+
+def decide(incident: Incident, history: History, now: datetime) -> BounceEffect:
+    """Say what follows. Nothing does unless the event is proved and about the present address."""
+    if not incident.proof.valid:
+        return BounceEffect.ADVISORY
+    match incident.bounce_class:
+        case BounceClass.UNSUBSCRIBE:
+            return BounceEffect.UNSUBSCRIBED
+        case BounceClass.HARD | BounceClass.SOFT | BounceClass.COMPLAINT if not incident.current:
+            return BounceEffect.NOTED
+        case BounceClass.COMPLAINT:
+            return BounceEffect.SUPPRESSED
+        case BounceClass.HARD:
+            alone = incident.dead_domain and not history.domain_days - {now.date()}
+            return BounceEffect.COUNTED if alone else BounceEffect.SUPPRESSED
+        case BounceClass.SOFT:
+            return (
+                BounceEffect.SUPPRESSED if is_too_often(history.soft_row) else BounceEffect.COUNTED
+            )
+        case BounceClass.POLICY | BounceClass.CONTENT | BounceClass.SENDER:
+            return BounceEffect.NOTED
+        case BounceClass.REPLY | BounceClass.AUTO_REPLY | BounceClass.IGNORE:
+            return BounceEffect.NOTED
+        case _:
+            assert_never(incident.bounce_class)
+
+
+def is_too_often(row: Iterable[datetime]) -> bool:
+    """Tell whether so many soft bounces in a row, over such a time, mean that an address is dead."""
+    moments = sorted(row)
+    return len(moments) >= SOFT_AT_MOST and moments[-1] - moments[0] >= SOFT_FOR
+
+
+def find_soft_row(attempts: Iterable[Attempt], now: datetime) -> tuple[datetime, ...]:
+    """Return the soft bounces since the last success, out of an address' attempts, newest first."""
+    row: list[datetime] = []
+    for attempt in attempts:
+        if attempt.soft_at is not None:
+            row.append(attempt.soft_at)
+        elif attempt.sent and now - attempt.at >= REPORTS_WITHIN:
+            break
+    return tuple(row)
+
+
+def is_harmful_run(sent: int, dead: int) -> bool:
+    """Tell whether a run must pause: `dead` of its first `sent` messages came back from dead addresses."""
+    return sent >= FIRST_AT_LEAST and dead > DEAD_SHARE * sent

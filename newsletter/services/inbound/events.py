@@ -1,0 +1,154 @@
+"""Show bounce events: those of a subscriber, of a campaign, and those that wait for a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading
+from newsletter.errors import NotFound
+from newsletter.models import BounceEvent, Subscriber
+from newsletter.vocabulary import BounceClass, BounceEffect, BounceProof
+
+FAILURES = (
+    BounceClass.HARD,
+    BounceClass.SOFT,
+    BounceClass.POLICY,
+    BounceClass.CONTENT,
+    BounceClass.SENDER,
+)
+
+KEPT_FOR = timedelta(days=30)
+"""What a report says, and reports that are not proved, are kept this long."""
+
+_NOT_PROVED = (BounceProof.ADDRESS, BounceProof.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class BounceView:
+    """A bounce event as it is listed. `email` is the subscriber's address, "" where it is nobody's."""
+
+    id: int
+    at: datetime
+    source: str
+    bounce_class: str
+    status: str
+    reason: str
+    recipient: str
+    email: str
+    proof: str
+    effect: str
+    campaign: int | None
+
+    def as_line(self) -> str:
+        """Say in one line what came back and what followed."""
+        said = " ".join(part for part in (self.status, self.reason) if part)
+        return f"{self.bounce_class} ({self.source}): {self.effect}" + (f": {said}" if said else "")
+
+    def as_json(self) -> dict[str, object]:
+        """Give the event as `newsletter bounce ls --json` prints it."""
+        return {
+            "id": self.id, "at": self.at, "source": self.source, "class": self.bounce_class,
+            "status": self.status, "reason": self.reason, "recipient": self.recipient, "email": self.email,
+            "proof": self.proof, "effect": self.effect, "campaign": self.campaign,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """How many of a campaign's messages came back, were called spam, and were answered."""
+
+    bounced: int = 0
+    complained: int = 0
+    replied: int = 0
+
+
+def ls(*, unknown: bool = False, limit: int = 100) -> list[BounceView]:
+    """List events, newest first; with `unknown` those that were not understood or not proved."""
+    query = select(BounceEvent)
+    if unknown:
+        query = query.where(BounceEvent.effect.in_((BounceEffect.UNKNOWN, BounceEffect.ADVISORY)))
+    with reading() as session:
+        return _views(session, query.order_by(BounceEvent.id.desc()).limit(limit))
+
+
+def _views(session: Session, query: object) -> list[BounceView]:
+    rows = session.execute(
+        query.add_columns(Subscriber.email).outerjoin(  # type: ignore[attr-defined]
+            Subscriber, Subscriber.id == BounceEvent.subscriber_id
+        )
+    )
+    return [
+        BounceView(
+            event.id, event.at, event.source.value, event.bounce_class.value, event.status, event.reason,
+            event.recipient, email or "", event.proof.value, event.effect.value, event.campaign_id,
+        )
+        for event, email in rows
+    ]  # fmt: skip
+
+
+def read_content(event_id: int) -> bytes:
+    """Return the beginning of a report that was not understood. Raises `NotFound`."""
+    with reading() as session:
+        content = session.scalar(select(BounceEvent.content).where(BounceEvent.id == event_id))
+        if content is None:
+            raise NotFound(
+                f"nothing is kept of event {event_id}", hint="see `newsletter bounce ls --unknown`"
+            )
+        return content
+
+
+def list_of_subscriber(session: Session, subscriber_id: int) -> list[BounceView]:
+    """List what came back from a subscriber, oldest first."""
+    query = select(BounceEvent).where(BounceEvent.subscriber_id == subscriber_id)
+    return _views(session, query.order_by(BounceEvent.id))
+
+
+def find_of_delivery(session: Session, delivery_id: int) -> BounceView | None:
+    """Find the last failure or complaint that a delivery came back with."""
+    query = select(BounceEvent).where(
+        BounceEvent.delivery_id == delivery_id,
+        BounceEvent.bounce_class.in_((*FAILURES, BounceClass.COMPLAINT)),
+    )
+    return next(iter(_views(session, query.order_by(BounceEvent.id.desc()).limit(1))), None)
+
+
+def count_returned(session: Session, campaign_id: int) -> Returned:
+    """Count a campaign's messages that came back, each once for each of the three."""
+    query = (
+        select(BounceEvent.bounce_class, BounceEvent.delivery_id)
+        .where(BounceEvent.campaign_id == campaign_id, BounceEvent.proof.not_in(_NOT_PROVED))
+        .distinct()
+        .subquery()
+    )
+    bounced = select(func.count(func.distinct(query.c.delivery_id))).where(
+        query.c.bounce_class.in_(FAILURES)
+    )
+    counts = {
+        bounce_class: session.scalar(
+            select(func.count()).select_from(query).where(query.c.bounce_class == bounce_class)
+        )
+        for bounce_class in (BounceClass.COMPLAINT, BounceClass.REPLY)
+    }
+    return Returned(
+        session.scalar(bounced) or 0,
+        counts[BounceClass.COMPLAINT] or 0,
+        counts[BounceClass.REPLY] or 0,
+    )
+
+
+def scrub(session: Session, subscriber_id: int) -> None:
+    """Take out of a subscriber's events what they say of the person, who is being erased."""
+    events = update(BounceEvent).where(BounceEvent.subscriber_id == subscriber_id)
+    session.execute(events.values(recipient="", reason="", content=None))
+
+
+def delete_old(session: Session, now: datetime) -> None:
+    """Delete unproved events after 30 days, and empty what the proved ones quote."""
+    old = BounceEvent.at < now - KEPT_FOR
+    session.execute(delete(BounceEvent).where(old, BounceEvent.proof.in_(_NOT_PROVED)))
+    quoted = BounceEvent.recipient != ""
+    session.execute(update(BounceEvent).where(old, quoted).values(recipient="", content=None))

@@ -1,0 +1,127 @@
+"""Apply a returned message, wherever it came from: find out what it is, whose it is, and record each word of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from newsletter.bounces import BounceResult, Evidence, Report, read_message
+from newsletter.bounces.mime import BYTES_AT_MOST
+from newsletter.db.session import reading
+from newsletter.services.inbound.apply import Applied, Bounce, FindOwner, apply_bounce
+from newsletter.services.inbound.identify import Owner, find_by_handle, find_owner
+from newsletter.services.runtime import Environment
+from newsletter.tokens import open_unsubscribe_address
+from newsletter.vocabulary import BounceClass, BounceEffect, BounceSource
+
+UNPROVED_RESULTS_AT_MOST = 20
+"""Recipients of one unproved report that are recorded."""
+
+MILDEST_FIRST = (
+    BounceClass.IGNORE,
+    BounceClass.AUTO_REPLY,
+    BounceClass.REPLY,
+    BounceClass.CONTENT,
+    BounceClass.POLICY,
+    BounceClass.SENDER,
+    BounceClass.SOFT,
+    BounceClass.HARD,
+    BounceClass.UNSUBSCRIBE,
+    BounceClass.COMPLAINT,
+)
+"""Which word counts where a report about one message of ours names several recipients, none of them
+the subscriber: a forwarder passes mail on to several mailboxes, and one of them lives."""
+
+_NO_REPORTS = (BounceClass.REPLY, BounceClass.AUTO_REPLY, BounceClass.IGNORE)
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedMessage:
+    """What became of a message. `ours`: it is proved to be about a message of ours and may be deleted."""
+
+    applied: tuple[Applied, ...] = ()
+
+    @property
+    def ours(self) -> bool:
+        """Tell whether the message is done with: proved to be ours, understood, and no person's reply."""
+        return any(
+            event.proof.valid
+            and event.effect is not BounceEffect.UNKNOWN
+            and event.bounce_class is not BounceClass.REPLY
+            for event in self.applied
+        )
+
+    @property
+    def is_reply(self) -> bool:
+        """Tell whether a person answered a message of ours."""
+        return any(
+            event.proof.valid and event.bounce_class is BounceClass.REPLY for event in self.applied
+        )
+
+
+def apply_message(
+    env: Environment, data: bytes, source: BounceSource, *, envelope_to: Sequence[str] = ()
+) -> AppliedMessage:
+    """Apply a message as it was received; what is not understood is kept for a person.
+
+    Looks at the first 512 KB. `envelope_to` are the envelope's recipients, where they are known.
+    Raises `DatabaseError`.
+    """
+    data = data[:BYTES_AT_MOST]
+    report = read_message(data)
+    evidence = replace(report.evidence, sent_to=(*envelope_to, *report.evidence.sent_to))
+    identity = f"id {report.message_id}" if report.message_id else hashlib.sha256(data).hexdigest()
+    if handle := _find_unsubscribe_handle(env, report, evidence):
+        asked = BounceResult("", BounceClass.UNSUBSCRIBE)
+        finder: FindOwner = partial(_find_handle, handle)
+        return AppliedMessage((apply_bounce(env, Bounce(source, identity, asked), finder),))
+    if not report.results:
+        not_read = BounceResult("", BounceClass.IGNORE)
+        unknown = Bounce(source, identity, not_read, content=data)
+        return AppliedMessage((apply_bounce(env, unknown, partial(_find, env, evidence, "")),))
+    bounces = [Bounce(source, identity, result) for result in _choose(env, report, evidence)]
+    return AppliedMessage(
+        tuple(
+            apply_bounce(env, bounce, partial(_find, env, evidence, bounce.result.recipient))
+            for bounce in bounces
+        )
+    )
+
+
+def _find_handle(handle: str, session: Session) -> Owner:
+    return find_by_handle(session, handle)
+
+
+def _find(env: Environment, evidence: Evidence, recipient: str, session: Session) -> Owner:
+    return find_owner(env, session, evidence, recipient)
+
+
+def _find_unsubscribe_handle(env: Environment, report: Report, evidence: Evidence) -> str:
+    """Return whose subscription the address of a mail ends; whatever it says, in whatever language."""
+    if report.from_system:
+        return ""
+    keys = env.settings.signing_keys
+    return next(
+        (handle for to in evidence.sent_to if (handle := open_unsubscribe_address(keys, to))), ""
+    )
+
+
+def _choose(env: Environment, report: Report, evidence: Evidence) -> list[BounceResult]:
+    """Choose which words of a report to record: of a proved one only the one about our message."""
+    with reading() as session:
+        owner = find_owner(env, session, evidence, "")
+        if owner.proof.valid:
+            own_key = owner.subscriber.email_key if owner.subscriber else ""
+            return [choose_result(report.results, own_key)]
+    reports = [result for result in report.results if result.bounce_class not in _NO_REPORTS]
+    return reports[:UNPROVED_RESULTS_AT_MOST]
+
+
+def choose_result(results: Sequence[BounceResult], email_key: str) -> BounceResult:
+    """Choose the word about `email_key`, else the mildest: never suppress for a part of the recipients."""
+    own = [result for result in results if result.recipient.lower() == email_key]
+    return min(own or results, key=lambda result: MILDEST_FIRST.index(result.bounce_class))

@@ -1,0 +1,96 @@
+"""Remember who reads returned mail, and when they last did: a mailbox, a pipe, the listener, a provider's hook."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading, transaction
+from newsletter.errors import Conflict
+from newsletter.models import BounceReader
+from newsletter.services.runtime import Environment
+
+PIPE, LISTENER = "pipe", "listener"
+
+READ_WITHIN = timedelta(days=7)
+"""A pipe that ran within this time counts as something that reads returned mail."""
+
+NOTED_EVERY = timedelta(minutes=1)
+"""A run is written down again after this time; not for each of ten thousand messages."""
+
+CLAIMED_FOR = timedelta(minutes=5)
+"""A mailbox that a worker claimed is free again after this time, unless the claim is renewed."""
+
+
+def note_run(env: Environment, name: str, *, problem: str = "") -> None:
+    """Note that a reader ran, and what went wrong where something did."""
+    now = env.now
+    with reading() as session:
+        row = session.get(BounceReader, name)
+        fresh = row is not None and row.ran_at is not None and now - row.ran_at < NOTED_EVERY
+        if fresh and row is not None and row.problem == problem:
+            return
+    try:
+        with transaction() as session:
+            row = session.get(BounceReader, name) or BounceReader(name=name)
+            session.add(row)
+            row.problem = problem[:300]
+            row.ran_at = row.ran_at if problem else now
+    except Conflict as conflict:
+        if conflict.constraint != "pk_bounce_readers":
+            raise  # another process noted the first run at this moment
+
+
+def find_last_run(session: Session, name: str) -> datetime | None:
+    """Return when a reader last ran well."""
+    return session.scalar(select(BounceReader.ran_at).where(BounceReader.name == name))
+
+
+def find_problem(session: Session, name: str) -> str:
+    """Return why a reader last failed, "" where it did not."""
+    return session.scalar(select(BounceReader.problem).where(BounceReader.name == name)) or ""
+
+
+def pipe_runs(env: Environment) -> bool:
+    """Tell whether returned mail was piped in lately."""
+    with reading() as session:
+        ran_at = find_last_run(session, PIPE)
+    return ran_at is not None and env.now - ran_at <= READ_WITHIN
+
+
+def claim(env: Environment, name: str, worker: str) -> bool:
+    """Claim a mailbox for `worker`, or renew its claim. Returns False while another worker holds it."""
+    now = int(env.now.timestamp())
+    _ensure(name)
+    with transaction() as session:
+        free = or_(BounceReader.claimed_until <= now, BounceReader.claim == worker)
+        claimed = session.execute(
+            update(BounceReader)
+            .where(BounceReader.name == name, free)
+            .values(claim=worker, claimed_until=now + int(CLAIMED_FOR.total_seconds()))
+        )
+        return bool(claimed.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def give_back(name: str, worker: str) -> None:
+    """End a claim."""
+    with transaction() as session:
+        session.execute(
+            update(BounceReader)
+            .where(BounceReader.name == name, BounceReader.claim == worker)
+            .values(claim="", claimed_until=0)
+        )
+
+
+def _ensure(name: str) -> None:
+    with reading() as session:
+        if session.get(BounceReader, name) is not None:
+            return
+    try:
+        with transaction() as session:
+            session.add(BounceReader(name=name))
+    except Conflict as conflict:
+        if conflict.constraint != "pk_bounce_readers":
+            raise

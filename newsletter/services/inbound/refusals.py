@@ -1,0 +1,53 @@
+"""Record what servers answer while sending as bounce events."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from newsletter.bounces.meaning import CLASSES, one_line
+from newsletter.bounces.types import BounceResult
+from newsletter.mail.smtp.causes import Cause
+from newsletter.mail.smtp.classify import Verdict
+from newsletter.mail.smtp.types import Outcome
+from newsletter.models import Delivery
+from newsletter.outbox import DeliveryUpdate, LeasedDelivery
+from newsletter.services.inbound.apply import Applied, Bounce, apply_bounce
+from newsletter.services.inbound.identify import Owner, own_delivery
+from newsletter.services.runtime import Environment
+from newsletter.vocabulary import BounceClass, BounceProof, BounceSource
+
+
+def record_refusal(
+    env: Environment, row: LeasedDelivery, outcome: Outcome, verdict: Verdict, mark: DeliveryUpdate
+) -> Applied | None:
+    """Record a refusal that ends a delivery and is about its recipient; None where there is none.
+
+    Called before the outcome itself is written down: a crash in between repeats both.
+    """
+    ends = mark.status == "failed" and verdict.kind in ("recipient", "temporary", "unknown")
+    if not ends or not row.email:
+        return None
+    to_other = bool((row.context or {}).get("to"))
+    email = str((row.context or {}).get("to") or row.email)
+    result = BounceResult(
+        email, choose_class(verdict), outcome.reply.enhanced, one_line(outcome.reply.text)
+    )
+    bounce = Bounce(
+        BounceSource.SMTP, f"smtp {row.id}", result, dead_domain=verdict.cause is Cause.DOMAIN
+    )
+
+    def find_owner(session: Session) -> Owner:
+        owner = own_delivery(session, session.get_one(Delivery, row.id), BounceProof.SMTP)
+        subscriber = owner.subscriber
+        moved = subscriber is not None and subscriber.email != row.email
+        return Owner(BounceProof.SMTP, owner.subscription, owner.delivery, to_other or moved)
+
+    return apply_bounce(env, bounce, find_owner)
+
+
+def choose_class(verdict: Verdict) -> BounceClass:
+    """Say what a refusal means: only a verdict that is `suppressible` is hard."""
+    if verdict.suppressible:
+        return BounceClass.HARD
+    bounce_class = CLASSES[verdict.cause]
+    return BounceClass.SOFT if bounce_class is BounceClass.HARD else bounce_class

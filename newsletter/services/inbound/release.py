@@ -1,0 +1,78 @@
+"""Set a suppressed address free, and have it confirmed anew where mail had come back or was called spam."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import parse_address
+from newsletter.db.session import transaction
+from newsletter.models import Subscriber, Subscription
+from newsletter.services import suppressions
+from newsletter.services.consent import Evidence, default_wording, note_consent
+from newsletter.services.mailboxes import forget_unanswered
+from newsletter.services.runtime import Environment
+from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
+from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
+
+CONFIRMED_ANEW = (SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT)
+"""Reasons after which nobody is mailed on the author's word alone."""
+
+
+def release(env: Environment, address: str, *, because: str = "") -> int:
+    """Let an address be mailed again and record why. Returns how many subscriptions must be confirmed anew.
+
+    After a bounce or a complaint each active subscription waits until its link is confirmed. A
+    suppression for another reason is lifted, and nobody is subscribed by it. Raises `NotFound`.
+    """
+    key = parse_address(address).key
+    with transaction() as session:
+        subscriber = session.scalars(
+            select(Subscriber).where(Subscriber.email_key == key).with_for_update()
+        ).first()
+        reason = suppressions.lift_suppression(env, session, key)
+        if subscriber is None:
+            return 0
+        evidence = Evidence("author", note=because)
+        active = [
+            row for row in subscriber.subscriptions if row.status is SubscriptionStatus.ACTIVE
+        ]
+        for subscription in subscriber.subscriptions:
+            note_consent(session, subscription.id, "released", evidence, env.now)
+        if reason not in CONFIRMED_ANEW:
+            return 0
+        forget_unanswered(env, session, key)
+        for subscription in active:
+            _ask_again(env, session, subscription, evidence)
+        return len(active)
+
+
+def _ask_again(
+    env: Environment, session: Session, subscription: Subscription, evidence: Evidence
+) -> None:
+    subscriber, mailing_list = subscription.subscriber, subscription.mailing_list
+    subscription.status = (
+        SubscriptionStatus.UNSUBSCRIBED
+    )  # asking makes it pending, with a request of its own
+    subscription.series_due_at = None
+    session.flush()
+    wording = default_wording(
+        consent_text=mailing_list.consent_text,
+        title=mailing_list.title,
+        language=subscriber.language or mailing_list.language,
+    )
+    request = SignUpRequest(
+        list_id=mailing_list.id,
+        sender=mailing_list.from_email,
+        email=subscriber.email,
+        email_key=subscriber.email_key,
+        cadence=subscription.cadence,
+        wording=wording,
+        evidence=evidence,
+        name=subscriber.name,
+        language=subscriber.language,
+        answers=dict(subscription.answers),
+        topics=subscription.topics,
+    )
+    record_request(env, session, request)
+    session.expire_all()
