@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from newsletter import __version__
 from newsletter.captcha import Puzzles
 from newsletter.db.session import db, engine_options
-from newsletter.dns.mx import JudgeDomains, Receiving, all_good
+from newsletter.dns.mx import DomainChecker, JudgeDomains, accept_all
 from newsletter.dns.resolver import DnsResolver, Resolver
 from newsletter.feeds.fetch import Fetch, Fetcher
 from newsletter.mail.render import Renderer
@@ -29,7 +29,7 @@ from newsletter.urls import Links
 PACKAGE = Path(__file__).parent
 
 
-def template_folder() -> Path:
+def find_template_folder() -> Path:
     """`templates/`: inside the package when installed from a wheel, beside it in a checkout."""
     inside = PACKAGE / "templates"
     return inside if inside.is_dir() else PACKAGE.parent / "templates"
@@ -50,7 +50,7 @@ def create_app(
     Raises `SettingsError`.
     """
     settings = settings or load_settings(environ=os.environ)
-    templates = template_folder()
+    templates = find_template_folder()
     app = Flask("newsletter", static_folder=str(PACKAGE / "web" / "static"))
     app.session_interface = NoSessions()
     app.jinja_loader = FileSystemLoader(
@@ -137,8 +137,8 @@ def _wire(app: Flask, settings: Settings) -> None:
 
 def _receiving(settings: Settings, resolver: Resolver | None) -> JudgeDomains:
     if not settings.signup.check_domains:
-        return all_good
-    return Receiving((lambda: resolver) if resolver else DnsResolver)
+        return accept_all
+    return DomainChecker((lambda: resolver) if resolver else DnsResolver)
 
 
 def _fetcher(settings: Settings) -> Fetcher:

@@ -162,4 +162,4 @@ class WorkerProcess:
 
     def upkeep(self) -> None:
         """What grows old is thrown away."""
-        cleanup.tidy(self.env)
+        cleanup.clean_up(self.env)

@@ -53,7 +53,7 @@ def _practise(port: int, smtp_port: int) -> int:
 
     told = _told()
     try:
-        with practice.practice(click.echo, port=port, smtp_port=smtp_port) as publish:
+        with practice.run_practice(click.echo, port=port, smtp_port=smtp_port) as publish:
             practice.until(told, publish, click.echo)
     except OSError as error:
         hint = "choose others with --port and --smtp-port"
@@ -67,8 +67,8 @@ def _play(port: int, *, once: bool) -> int:
     from newsletter import demo as story
 
     try:
-        with story.stage(port=port) as scene:
-            story.play(scene, click.echo)
+        with story.open_stage(port=port) as scene:
+            story.run_steps(scene, click.echo)
             click.echo("Every step held.")
             if once:
                 return 0
@@ -80,9 +80,9 @@ def _play(port: int, *, once: bool) -> int:
                 f"  the newsletter's pages    {scene.url}/\n"
                 f"Ctrl-C ends it, and leaves nothing behind."
             )
-            story.stay(scene, told)
+            story.run_worker(scene, told)
             return 0
-    except story.Broken as error:
+    except story.StepFailed as error:
         raise NewsletterError(f"this step did not hold: {error}") from None
     except OSError as error:
         raise NewsletterError(

@@ -13,7 +13,7 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import as_json, bar, json_option, list_option, on_terminal, say
 from newsletter.import_formats.opt_out import CHOICES
-from newsletter.import_formats.platforms import PLATFORMS, key, named
+from newsletter.import_formats.platforms import PLATFORMS, find_platform, normalize_name
 from newsletter.import_formats.row import NOT_READ
 from newsletter.services import lookup
 from newsletter.services.transfer import export_subscribers, import_subscribers
@@ -21,7 +21,7 @@ from newsletter.vocabulary import SubscriptionStatus
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
-    from newsletter.services.transfer.import_report import Imported
+    from newsletter.services.transfer.import_report import ImportResult
 
 SOURCES = tuple(sorted(platform.name for platform in PLATFORMS))
 LINE_EVERY = 50_000
@@ -104,7 +104,7 @@ def _platform(value: str | None) -> str | None:
 
     Raises `click.BadParameter`.
     """
-    found = named(value) if value else None
+    found = find_platform(value) if value else None
     if value and found is None:
         raise click.BadParameter(
             f"{value!r} is none of {', '.join(SOURCES)}; leave it out, or say csv"
@@ -122,7 +122,7 @@ def _choices(values: tuple[str, ...]) -> dict[str, str]:
         name, equals, meaning = value.rpartition("=")
         if not equals or not name.strip() or meaning not in CHOICES:
             raise click.BadParameter(f"{value!r} is not like 'Block=ignore' or 'Level=opt-out'")
-        choices[key(name)] = meaning
+        choices[normalize_name(name)] = meaning
     return choices
 
 
@@ -144,7 +144,7 @@ def _progress(*, json_: bool) -> import_subscribers.Progress:
     """
     told = 0
 
-    def show(done: Imported) -> None:
+    def show(done: ImportResult) -> None:
         nonlocal told
         if on_terminal() and not json_:
             bar(done.share, f"{done.rows:,} rows, {done.rejected:,} rejected")
@@ -155,7 +155,7 @@ def _progress(*, json_: bool) -> import_subscribers.Progress:
     return show
 
 
-def _report(file: Path, done: Imported, *, because: str, dry_run: bool) -> None:
+def _report(file: Path, done: ImportResult, *, because: str, dry_run: bool) -> None:
     title = next(platform.title for platform in PLATFORMS if platform.name == done.platform)
     would = "would be " if dry_run else ""
     say(f"{_name(file)}: {'a table' if done.platform == 'csv' else f'an export of {title}'}")
@@ -217,10 +217,10 @@ def export(env: Environment, file: Path | None, slug: str | None, status: str | 
     """
     slug = lookup.check_slug(slug)
     if file is None or str(file) == "-":
-        export_subscribers.to_text(sys.stdout, slug=slug, status=status)
+        export_subscribers.export_to_text(sys.stdout, slug=slug, status=status)
         return
     replaced = export_subscribers.is_ordinary(file)
-    count = export_subscribers.to_file(file, slug=slug, status=status)
+    count = export_subscribers.export_to_file(file, slug=slug, status=status)
     if replaced:
         say(f"{count:,} rows are in {file}, readable by you alone.")
     else:

@@ -182,7 +182,7 @@ def complete_lists(
     """The lists whose name begins so, for the Tab key."""
     from newsletter.services.operations import shell_completion
 
-    found = shell_completion.lists(ctx.find_root().params.get("config"))
+    found = shell_completion.complete_lists(ctx.find_root().params.get("config"))
     return [CompletionItem(slug, help=title) for slug, title in found if slug.startswith(begun)]
 
 
@@ -192,7 +192,7 @@ def complete_campaigns(
     """The mailings whose number begins so; files where none does, for a letter may be meant."""
     from newsletter.services.operations import shell_completion
 
-    found = shell_completion.campaigns(ctx.find_root().params.get("config"))
+    found = shell_completion.complete_campaigns(ctx.find_root().params.get("config"))
     numbers = [
         CompletionItem(number, help=subject)
         for number, subject in found

@@ -16,7 +16,7 @@ from newsletter.services.operations import status as statuses
 
 if TYPE_CHECKING:
     from newsletter.services.installation import Hold
-    from newsletter.services.operations.status import ListStatus, Mailing, Status
+    from newsletter.services.operations.status import CampaignSummary, ListStatus, Status
     from newsletter.services.runtime import Environment
     from newsletter.services.sender_state import State
 
@@ -30,7 +30,7 @@ WIDTH = 78
 @with_environment
 def status(env: Environment, slug: str | None, *, json_: bool) -> None:
     """One screen: readers, what goes out next and why, what is being sent, what is wrong."""
-    found = statuses.look(env, slug)
+    found = statuses.read_status(env, slug)
     if json_:
         return as_json(asdict(found))
     if found.hold:
@@ -96,7 +96,7 @@ def _list(row: ListStatus) -> None:
     say("")
 
 
-def _mailing(row: Mailing, zone: str) -> None:
+def _mailing(row: CampaignSummary, zone: str) -> None:
     totals = row.totals
     done = f"{totals.sent:,}/{totals.recipients:,}" + (
         f", {totals.failed:,} failed" if totals.failed else ""
@@ -110,7 +110,7 @@ def _mailing(row: Mailing, zone: str) -> None:
         _line(row.status, _titled(row, f", {done} {row.reason}".rstrip()), mark="yellow")
 
 
-def _titled(row: Mailing, after: str) -> str:
+def _titled(row: CampaignSummary, after: str) -> str:
     """A mailing and what is said of it; where both are too long, of its subject only the beginning."""
     before = f"{row.kind} {row.id} “"
     room = max(WIDTH - 13 - len(before) - len(after) - 1, 20)

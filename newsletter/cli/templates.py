@@ -22,9 +22,9 @@ def templates() -> None:
 
 
 def _folder() -> Path:
-    from newsletter.app import template_folder
+    from newsletter.app import find_template_folder
 
-    return template_folder()
+    return find_template_folder()
 
 
 @templates.command(epilog="Example: newsletter templates ls")

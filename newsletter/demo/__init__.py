@@ -22,8 +22,8 @@ from flask import Flask
 from waitress.server import create_server
 
 from newsletter.app import create_app
-from newsletter.demo.blog import POSTS, Blog, Post, started
-from newsletter.demo.mailbox import Mailbox
+from newsletter.demo.blog import POSTS, Blog, Post, publish_old_posts
+from newsletter.demo.mailbox import DemoMailbox
 from newsletter.demo.server import serve
 from newsletter.services.digests import due as digests
 from newsletter.services.lists import lists
@@ -37,12 +37,12 @@ from newsletter.settings import Settings
 from newsletter.web.embed_snippets import embed_form
 from newsletter.worker import WorkerProcess
 
-READER = "reader@example.com"
+SUBSCRIBER = "reader@example.com"
 SLUG = "slow-letters"
 Say = Callable[[str], None]
 
 
-class Broken(Exception):
+class StepFailed(Exception):
     """A step did not hold."""
 
 
@@ -54,18 +54,18 @@ class Stage:
     env: Environment
     url: str
     blog: Blog
-    mailbox: Mailbox
+    mailbox: DemoMailbox
 
 
 @contextmanager
-def stage(*, port: int = 0) -> Iterator[Stage]:
+def open_stage(*, port: int = 0) -> Iterator[Stage]:
     """Set the scene in a scratch folder, and clears it away."""
-    mailbox, blog = Mailbox(), Blog()
+    mailbox, blog = DemoMailbox(), Blog()
     with tempfile.TemporaryDirectory(prefix="newsletter-demo-") as folder:
         smtp = mailbox.start()
         sample = serve(lambda path: blog.answer(path) or mailbox.answer(path))
         blog.url = f"http://127.0.0.1:{sample.server_address[1]}"
-        started(blog)
+        publish_old_posts(blog)
         handlers: list[Any] = []
         pages = create_server(
             lambda *args: handlers[0](*args), host="127.0.0.1", port=port, threads=4, ident=None
@@ -105,7 +105,7 @@ class _Stay(HTTPRedirectHandler):
         return None
 
 
-def ask(url: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
+def request_page(url: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
     """GET, or POST of a form with `fields`, over real HTTP.
 
     Returns status and body.
@@ -121,16 +121,16 @@ def ask(url: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
         return response.status, response.read().decode("utf-8", "replace")
 
 
-def hold(truth: object, otherwise: str) -> None:
+def require(truth: object, otherwise: str) -> None:
     """End the demo where a step has not proved what it says."""
     if not truth:
-        raise Broken(otherwise)
+        raise StepFailed(otherwise)
 
 
-def play(scene: Stage, say: Say) -> None:
+def run_steps(scene: Stage, say: Say) -> None:
     """Every step, in order.
 
-    Raises `Broken` at the first that does not hold.
+    Raises `StepFailed` at the first that does not hold.
     """
     for number, step in enumerate(
         (_set_up, _sign_up, _confirm, _publish, _never_twice, _leave, _silence), 1
@@ -152,19 +152,23 @@ def _set_up(scene: Stage) -> str:
     lists.add(scene.env, SLUG, values)
     scene.blog.form = embed_form(scene.env, SLUG)
     added = feeds.add(scene.env, f"{scene.blog.url}/blog/", SLUG)
-    hold(added.url.endswith("/blog/feed.xml"), "the blog's feed was not found")
-    hold(added.entries == 2, "the posts that are there were not read")
+    require(added.url.endswith("/blog/feed.xml"), "the blog's feed was not found")
+    require(added.entries == 2, "the posts that are there were not read")
     return f"The blog's feed was found at {added.url}; the 2 posts that are there already will not be mailed."
 
 
 def _sign_up(scene: Stage) -> str:
-    hold("/subscribe" in ask(f"{scene.blog.url}/blog/")[1], "the form is not on the blog")
-    status, _ = ask(f"{scene.url}/{SLUG}/subscribe", {"email": READER, "cadence": "instant"})
-    hold(status == 303, f"the form answered {status}")
+    require(
+        "/subscribe" in request_page(f"{scene.blog.url}/blog/")[1], "the form is not on the blog"
+    )
+    status, _ = request_page(
+        f"{scene.url}/{SLUG}/subscribe", {"email": SUBSCRIBER, "cadence": "instant"}
+    )
+    require(status == 303, f"the form answered {status}")
     sending.send_due(scene.env)
     [mail] = scene.mailbox.wait_for(1)
-    hold(mail.link("confirm"), "the confirmation has no link")
-    hold("List-Unsubscribe" not in mail.message, "a confirmation is no list mail")
+    require(mail.link("confirm"), "the confirmation has no link")
+    require("List-Unsubscribe" not in mail.message, "a confirmation is no list mail")
     return (
         "A reader signed up with the form on the blog, and got one mail that asks her to confirm."
     )
@@ -172,12 +176,12 @@ def _sign_up(scene: Stage) -> str:
 
 def _confirm(scene: Stage) -> str:
     link = scene.mailbox.mails[-1].link("confirm")
-    ask(link)
-    hold(_standing() == "pending", "looking at the link confirmed it")
-    status, _ = ask(link, {})
-    hold(status == 200 and _standing() == "active", f"confirming answered {status}")
+    request_page(link)
+    require(_standing() == "pending", "looking at the link confirmed it")
+    status, _ = request_page(link, {})
+    require(status == 200 and _standing() == "active", f"confirming answered {status}")
     sending.send_due(scene.env)
-    hold(len(scene.mailbox.wait_for(2)) == 2, "no welcome came")
+    require(len(scene.mailbox.wait_for(2)) == 2, "no welcome came")
     return "Opening the link changed nothing, as a mail scanner would; pressing its button did. A welcome came."
 
 
@@ -198,18 +202,18 @@ def _publish(scene: Stage) -> str:
     address = scene.blog.publish(POSTS[2])
     _digest(scene)
     mails = scene.mailbox.wait_for(3)
-    hold(len(mails) == 3, "the new post was not mailed")
+    require(len(mails) == 3, "the new post was not mailed")
     mail = mails[-1]
-    hold(mail.message["Subject"] == POSTS[2].title, "the subject is not the post's title")
-    hold(
+    require(mail.message["Subject"] == POSTS[2].title, "the subject is not the post's title")
+    require(
         address in mail.body("plain") and address in mail.body("html"),
         "the post is not linked in both parts",
     )
-    hold(
+    require(
         b"\nList-Unsubscribe: <http" in mail.raw,
         "the link to unsubscribe is not as RFC 8058 wants it",
     )
-    hold(
+    require(
         mail.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click",
         "one-click is missing",
     )
@@ -219,18 +223,18 @@ def _publish(scene: Stage) -> str:
 def _never_twice(scene: Stage) -> str:
     for _ in range(3):
         _digest(scene)
-    hold(len(scene.mailbox.mails) == 3, "something was mailed twice")
+    require(len(scene.mailbox.mails) == 3, "something was mailed twice")
     return "The worker looked three times more: nothing new, nothing sent."
 
 
 def _leave(scene: Stage) -> str:
     header = str(scene.mailbox.mails[-1].message["List-Unsubscribe"]).strip("<>")
-    ask(header)
-    hold(_standing() == "active", "looking at the link unsubscribed her")
-    status, _ = ask(header, {"List-Unsubscribe": "One-Click"})
-    hold(status == 200 and _standing() == "unsubscribed", f"one-click answered {status}")
+    request_page(header)
+    require(_standing() == "active", "looking at the link unsubscribed her")
+    status, _ = request_page(header, {"List-Unsubscribe": "One-Click"})
+    require(status == 200 and _standing() == "unsubscribed", f"one-click answered {status}")
     sending.send_due(scene.env)
-    hold(len(scene.mailbox.wait_for(4)) == 4, "no goodbye came")
+    require(len(scene.mailbox.wait_for(4)) == 4, "no goodbye came")
     return "Her mail program's one-click button unsubscribed her at once; a goodbye came."
 
 
@@ -239,11 +243,11 @@ def _silence(scene: Stage) -> str:
         Post("a-fourth-post", "A post she will not get", "<p>…</p>", POSTS[0].colors)
     )
     _digest(scene)
-    hold(len(scene.mailbox.mails) == 4, "she was mailed after she had left")
+    require(len(scene.mailbox.mails) == 4, "she was mailed after she had left")
     return "Another post came out, and she was left in peace."
 
 
-def stay(scene: Stage, until: threading.Event) -> None:
+def run_worker(scene: Stage, until: threading.Event) -> None:
     """Let the worker run beside the pages until told to end."""
     worker = WorkerProcess(scene.app, poll_seconds=5)
     worker.start()

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from html import escape
 
-from newsletter.demo.server import Answer, page
+from newsletter.demo.server import Answer, render_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class Blog:
             if path == f"/blog/{post.slug}/":
                 return self._page(post.title, f"{self._picture(post)}{post.html}<hr>{self.form}")
             if path == f"/blog/{post.slug}.png":
-                return "image/png", picture(*post.colors)
+                return "image/png", make_picture(*post.colors)
         return None
 
     def _index(self) -> str:
@@ -104,7 +104,7 @@ class Blog:
 
     def _page(self, title: str, body: str) -> Answer:
         link = f'<link rel="alternate" type="application/rss+xml" title="{BLOG}" href="{self.url}/blog/feed.xml">'
-        return page(title, f"<h1>{escape(title)}</h1>{body}", head=link)
+        return render_page(title, f"<h1>{escape(title)}</h1>{body}", head=link)
 
     def _feed(self) -> str:
         items = "".join(
@@ -121,13 +121,13 @@ class Blog:
         )
 
 
-def started(blog: Blog) -> None:
+def publish_old_posts(blog: Blog) -> None:
     """Put on the blog what was there before anybody subscribed."""
     for age, post in zip((9, 4), POSTS, strict=False):
         blog.publish(post, datetime.now(UTC) - timedelta(days=age))
 
 
-def picture(
+def make_picture(
     top: tuple[int, int, int], bottom: tuple[int, int, int], width: int = 640, height: int = 300
 ) -> bytes:
     """A PNG of one colour that turns into another."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from newsletter.demo.server import Answer, page
+from newsletter.demo.server import Answer, render_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Mail:
         return found[0] if found else ""
 
 
-class Mailbox:
+class DemoMailbox:
     """Keeps every mail it is handed, and says so to `heard` (with the mail's number)."""
 
     def __init__(
@@ -82,7 +82,7 @@ class Mailbox:
     def answer(self, path: str) -> Answer | None:
         """The page at `path`, if it is one of the mailbox's."""
         if path == "/mailbox/":
-            return page(
+            return render_page(
                 "Mailbox",
                 f"<h1>Mailbox</h1><ul>{self._rows()}</ul>",
                 head='<meta http-equiv="refresh" content="5">',
@@ -95,7 +95,7 @@ class Mailbox:
             return "text/html; charset=utf-8", mail.body("html").encode()
         shown = mail.raw.decode("utf-8", "replace") if found[2] == "raw" else mail.body("plain")
         linked = re.sub(r"(https?://[^\s&lt;]+)", r'<a href="\1">\1</a>', escape(shown))
-        return page("Mail", f'<p><a href="/mailbox/">Mailbox</a></p><pre>{linked}</pre>')
+        return render_page("Mail", f'<p><a href="/mailbox/">Mailbox</a></p><pre>{linked}</pre>')
 
     def _rows(self) -> str:
         return "".join(

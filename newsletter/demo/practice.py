@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from newsletter.demo.blog import POSTS, Blog, Post, started
-from newsletter.demo.mailbox import Mail, Mailbox
+from newsletter.demo.blog import POSTS, Blog, Post, publish_old_posts
+from newsletter.demo.mailbox import DemoMailbox, Mail
 from newsletter.demo.server import serve
 
 Say = Callable[[str], None]
@@ -36,13 +36,13 @@ _MORE = (
 
 
 @contextmanager
-def practice(say: Say, *, port: int, smtp_port: int) -> Iterator[Callable[[], str]]:
+def run_practice(say: Say, *, port: int, smtp_port: int) -> Iterator[Callable[[], str]]:
     """Serve the blog and the mailbox.
 
     Gives a function that publishes the next post and returns its title.
     """
     blog = Blog()
-    mailbox = Mailbox(
+    mailbox = DemoMailbox(
         port=smtp_port,
         heard=lambda mail, number: say(_arrived(mail, f"{blog.url}/mailbox/{number}/text")),
     )
@@ -54,7 +54,7 @@ def practice(say: Say, *, port: int, smtp_port: int) -> Iterator[Callable[[], st
         mailbox.stop()
         raise
     blog.url = f"http://127.0.0.1:{site.server_address[1]}"
-    started(blog)
+    publish_old_posts(blog)
     say(f"The blog to practise on   {blog.url}/blog/")
     say(f"The mailbox               {blog.url}/mailbox/")
     say(f"It takes mail at          {smtp}")

@@ -21,7 +21,7 @@ STYLE = (
 )
 
 
-def page(title: str, body: str, *, head: str = "") -> Answer:
+def render_page(title: str, body: str, *, head: str = "") -> Answer:
     """An HTML page around `body`."""
     html = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -40,7 +40,7 @@ def serve(find: Find, *, port: int = 0) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found = find(urlsplit(self.path).path)
-            kind, body = found or page("Nothing here", "<h1>Nothing here</h1>")
+            kind, body = found or render_page("Nothing here", "<h1>Nothing here</h1>")
             self.send_response(200 if found else 404)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))

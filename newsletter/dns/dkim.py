@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from email.parser import BytesParser
 from email.utils import parseaddr
 
-from newsletter.dns.dmarc import tags
+from newsletter.dns.dmarc import parse_tags
 from newsletter.dns.resolver import Resolver
 
 BITS_AT_LEAST, BITS_WANTED, ED25519_BYTES = 1024, 2048, 32
@@ -92,12 +92,14 @@ def examine(domain: str, selector: str, ask: Resolver) -> Key:
     found = Key(selector)
     texts = ask(f"{selector}._domainkey.{domain}", "TXT")
     records = [
-        text for text in texts if "p" in tags(text) and tags(text).get("v", "DKIM1") == "DKIM1"
+        text
+        for text in texts
+        if "p" in parse_tags(text) and parse_tags(text).get("v", "DKIM1") == "DKIM1"
     ]
     if not records:
         return found
     found.record = records[0]
-    said = tags(records[0])
+    said = parse_tags(records[0])
     if len(records) > 1:
         found.problems.append(
             f"there are {len(records)} records, and which one counts is nobody's guess (§3.6.2.2)"
@@ -141,7 +143,7 @@ def _length(key: str) -> int:
         return 0
 
 
-def usual(domain: str, ask: Resolver) -> list[Key]:
+def find_usual_keys(domain: str, ask: Resolver) -> list[Key]:
     """The keys at usual selectors.
 
     None found proves nothing.
@@ -180,12 +182,12 @@ def _integers(der: bytes) -> list[bytes]:
     return found
 
 
-def sample(data: bytes) -> Sample:
+def read_sample(data: bytes) -> Sample:
     """A mail as it arrived: whom it is from and who signed it."""
     message = BytesParser(policy=email.policy.compat32).parsebytes(data, headersonly=True)
     signatures = []
     for header in message.get_all("DKIM-Signature", []):
-        said = tags("".join(str(header).split()))
+        said = parse_tags("".join(str(header).split()))
         signed = tuple(name.lower() for name in said.get("h", "").split(":") if name)
         if _NAME.fullmatch(said.get("d", "")) and _NAME.fullmatch(said.get("s", "")):
             signatures.append(Signature(said["d"].lower(), said["s"], signed))

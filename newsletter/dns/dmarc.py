@@ -31,21 +31,21 @@ def examine(domain: str, ask: Resolver) -> Dmarc:
     Raises `CouldNotAsk`.
     """
     found = Dmarc()
-    for name in dict.fromkeys([domain, organisation(domain, ask), _suffix(domain, ask)]):
+    for name in dict.fromkeys([domain, find_organization(domain, ask), _suffix(domain, ask)]):
         records = _records(name, ask)
         if len(records) > 1:
             found.problems.append(
                 f"_dmarc.{name} has {len(records)} DMARC records, and receivers take none of them"
             )
         if len(records) == 1:
-            found.at, found.record, found.tags = name, records[0], tags(records[0])
+            found.at, found.record, found.tags = name, records[0], parse_tags(records[0])
             _judge(found, domain)
             _judge_reports(found, ask)
             break
     return found
 
 
-def organisation(domain: str, ask: Resolver) -> str:
+def find_organization(domain: str, ask: Resolver) -> str:
     """The domain that speaks for `domain` (§4.10.2): the one furthest up with a record, as far as a
     record that says where a registry begins (``psd=y``) or ends (``psd=n``).
     """
@@ -53,7 +53,7 @@ def organisation(domain: str, ask: Resolver) -> str:
     for name in _up(domain):
         records = _records(name, ask)
         if len(records) == 1:
-            psd = tags(records[0]).get("psd", "u").lower()
+            psd = parse_tags(records[0]).get("psd", "u").lower()
             if psd == "n":
                 return name
             if psd == "y":
@@ -67,14 +67,14 @@ def _suffix(domain: str, ask: Resolver) -> str:
     """The public suffix above a domain, if it has a policy for those below it (``psd=y``, §4.10.1)."""
     for name in _up(domain):
         records = _records(name, ask)
-        if len(records) == 1 and tags(records[0]).get("psd", "u").lower() == "y":
+        if len(records) == 1 and parse_tags(records[0]).get("psd", "u").lower() == "y":
             return name
     return domain
 
 
-def aligned(first: str, second: str, ask: Resolver) -> bool:
+def is_aligned(first: str, second: str, ask: Resolver) -> bool:
     """Tell whether two domains belong together, as DMARC's relaxed alignment has it."""
-    return first == second or organisation(first, ask) == organisation(second, ask)
+    return first == second or find_organization(first, ask) == find_organization(second, ask)
 
 
 def _up(domain: str) -> list[str]:
@@ -92,7 +92,7 @@ def _records(name: str, ask: Resolver) -> list[str]:
     return [text for text in texts if text.replace(" ", "").partition(";")[0] == "v=DMARC1"]
 
 
-def tags(record: str) -> dict[str, str]:
+def parse_tags(record: str) -> dict[str, str]:
     """The tags of a DMARC or DKIM record, by name in lower case; the first of a name counts."""
     found: dict[str, str] = {}
     for part in record.split(";"):
@@ -112,7 +112,7 @@ def _judge_reports(found: Dmarc, ask: Resolver) -> None:
         there = uri.rpartition("@")[2].lower()
         if not uri.lower().startswith("mailto:") or not there:
             found.problems.append(f"rua={uri} is no mailto: address")
-        elif not aligned(there, found.at, ask) and not ask(
+        elif not is_aligned(there, found.at, ask) and not ask(
             f"{found.at}._report._dmarc.{there}", "TXT"
         ):
             found.problems.append(

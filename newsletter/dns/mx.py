@@ -41,12 +41,12 @@ NULL = "its domain takes no mail (null MX)"
 NOWHERE = "its domain has no mail server"
 
 
-def all_good(domains: Iterable[str]) -> dict[str, str]:
+def accept_all(domains: Iterable[str]) -> dict[str, str]:
     """Find nothing wrong with any domain: where DNS is not to be asked."""
     return {}
 
 
-class Receiving:
+class DomainChecker:
     """Asks DNS for several domains at once, and remembers the answers for an hour.
 
     `resolver` makes what is asked, anew for each domain: it remembers too, and longer than an hour,
@@ -62,7 +62,7 @@ class Receiving:
 
     def __call__(self, domains: Iterable[str]) -> dict[str, str]:
         now = time.monotonic()
-        wanted = {domain for domain in domains if not reserved(domain)}
+        wanted = {domain for domain in domains if not is_reserved(domain)}
         unknown = [
             domain for domain in sorted(wanted) if self._known.get(domain, ("", 0.0))[1] < now
         ]
@@ -112,17 +112,17 @@ def _look_up(domain: str, ask: Resolver) -> str:
     Raises `CouldNotAsk` where nobody knows.
     """
     if found := ask(domain, "MX"):
-        return NULL if all(null(entry) for entry in found) else ""
+        return NULL if all(is_null_mx(entry) for entry in found) else ""
     if ask(domain, "A") or ask(domain, "AAAA"):  # RFC 5321 §5.1: without an MX, the address itself
         return ""
     return NOWHERE if ask(KNOWN_TO_ALL, "NS") else ""
 
 
-def null(entry: str) -> bool:
+def is_null_mx(entry: str) -> bool:
     """Tell whether an MX record, as a `Resolver` gives it, says that no mail is taken (RFC 7505)."""
     return entry.partition(" ")[2].strip(".") == ""
 
 
-def reserved(domain: str) -> bool:
+def is_reserved(domain: str) -> bool:
     """Tell whether a domain is a name for examples."""
     return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)

@@ -57,7 +57,7 @@ _SAVE = "save the sheet with the addresses as CSV UTF-8"
 
 
 @contextmanager
-def unpacked(file: Path) -> Iterator[list[Path]]:
+def unpack(file: Path) -> Iterator[list[Path]]:
     """The tables in `file`: itself, where it is no archive.
 
     Raises `Refused` for what cannot be unpacked.

@@ -15,11 +15,11 @@ _OPEN = re.compile(rf"(?:\A|(?<=;))(?={_DANGEROUS})")
 _CLOSED = re.compile(rf"(?:\A|(?<=;))'(?={_DANGEROUS})")
 
 
-def guarded(text: str) -> str:
+def guard_cell(text: str) -> str:
     """`text` as it may stand in a cell."""
     return _OPEN.sub("'", text)
 
 
-def unguarded(text: str) -> str:
-    """What `guarded` was given."""
+def unguard_cell(text: str) -> str:
+    """What `guard_cell` was given."""
     return _CLOSED.sub("", text)

@@ -24,7 +24,7 @@ _FORMATS = (
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %I:%M %p")
 
 
-def moment(
+def parse_moment(
     text: str, *, latest: datetime | None = datetime(2100, 1, 1, tzinfo=UTC)
 ) -> datetime | None:
     """A moment as programs write it, in UTC where no zone is said; None for what is none.

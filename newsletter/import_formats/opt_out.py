@@ -17,8 +17,8 @@ from typing import Literal
 
 from newsletter.import_formats import opt_out_words as words
 from newsletter.import_formats import platforms
-from newsletter.import_formats.moments import moment
-from newsletter.import_formats.statuses import MEANING, STRICTNESS, Word, plainly
+from newsletter.import_formats.moments import parse_moment
+from newsletter.import_formats.statuses import MEANING, STRICTNESS, Word, normalize_word
 
 Kind = Literal["flag", "date", "reason", "negated"]
 """How a column speaks: yes or no; when; why; or in a way that cannot be relied on (``Not
@@ -63,7 +63,7 @@ def spell(name: str) -> str:
     """A column's name as plain words: ``HasOptedOutOfEmail`` and ``has_opted-out of e-mail`` become
     alike.
     """
-    return plainly(_SPLIT.sub(" ", name))
+    return normalize_word(_SPLIT.sub(" ", name))
 
 
 def find_word(text: str) -> Word | None:
@@ -91,7 +91,7 @@ def find_opt_outs(
     opt_outs: list[OptOut] = []
     others: dict[int, str] = {}
     for at, title in enumerate(header):
-        key, text = platforms.key(title), spell(title)
+        key, text = platforms.normalize_name(title), spell(title)
         choice = choices.get(key)
         word: Word | None = names.get(key) or _in_name(title)  # type: ignore[assignment]
         if choice == OPT_OUT:
@@ -112,7 +112,7 @@ def _in_name(title: str) -> Word | None:
     be told apart.
     """
     soft = "soft" in title.lower()
-    meanings = [word for text in (spell(title), plainly(title)) if (word := find_word(text))]
+    meanings = [word for text in (spell(title), normalize_word(title)) if (word := find_word(text))]
     return None if not meanings else "no" if soft else max(meanings, key=STRICTNESS.index)
 
 
@@ -132,7 +132,7 @@ def find_opt_ins(
             lambda match: "double optin" if match[0].startswith("double") else "optin", spell(title)
         )
         parts = set(text.split())
-        if at in known or platforms.key(title) in choices or find_word(text):
+        if at in known or platforms.normalize_name(title) in choices or find_word(text):
             continue
         if words.CONFIRMED.match(text):
             opt_ins.append(OptIn(at, title, "pending"))
@@ -155,7 +155,7 @@ def is_status_name(title: str) -> bool:
 def judge(column: OptOut, text: str) -> Word | None:
     """What a cell of an opt-out column says; None where it cannot be understood."""
     value = text.strip().strip("'\"").lower()
-    plain = plainly(value)
+    plain = normalize_word(value)
     if not value:
         return "silent"
     if column.kind == "negated" and not column.told:
@@ -168,7 +168,7 @@ def judge(column: OptOut, text: str) -> Word | None:
         return column.word
     if words.NEGATED.search(plain):
         return "silent"
-    if value in words.YES or plain in words.YES or moment(text) or _is_count(value):
+    if value in words.YES or plain in words.YES or parse_moment(text) or _is_count(value):
         return column.word
     if word := find_word(plain):
         return max(word, column.word, key=STRICTNESS.index)
@@ -191,7 +191,7 @@ def _is_count(value: str) -> bool:
 def judge_opt_in(column: OptIn, text: str) -> Word:
     """What a cell of an opt-in column says: a no is an opt-out, a yes alone is no proof."""
     value = text.strip().strip("'\"").lower()
-    plain = plainly(value)
+    plain = normalize_word(value)
     if value in words.NO or (value == "2" and column.no == "pending"):  # Brevo's category for no
         return column.no
     if plain in (

@@ -17,10 +17,10 @@ from io import StringIO
 from typing import Any
 
 from newsletter.html.sanitize import lines, plain
-from newsletter.import_formats.formula_injection import unguarded
-from newsletter.import_formats.moments import moment
+from newsletter.import_formats.formula_injection import unguard_cell
+from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.statuses import Word
-from newsletter.import_formats.types import Event, Person
+from newsletter.import_formats.types import ConsentRecord, SubscriberRow
 
 ANSWERS_AT_MOST = 50
 EVENTS_AT_MOST = 800_000
@@ -64,7 +64,7 @@ def read_names(text: str) -> tuple[str, ...]:
         return ()
 
 
-def write_events(events: Sequence[Event]) -> str:
+def write_events(events: Sequence[ConsentRecord]) -> str:
     """Write the events of a subscription into one cell, oldest first, without what is empty."""
     cells: list[str] = []
     room = EVENTS_AT_MOST
@@ -80,21 +80,21 @@ def write_events(events: Sequence[Event]) -> str:
     return f"[{', '.join(reversed(cells))}]" if cells else ""
 
 
-def read_events(text: str) -> tuple[Event, ...]:
+def read_events(text: str) -> tuple[ConsentRecord, ...]:
     """Read the events that `write_events` was given; what is none of them is left out."""
     rows = _parse_json(text)
     events = (_read_event(row) for row in rows) if isinstance(rows, list) else ()
     return tuple(event for event in events if event is not None)
 
 
-def _read_event(row: object) -> Event | None:
+def _read_event(row: object) -> ConsentRecord | None:
     if not isinstance(row, dict):
         return None
-    at = moment(str(row.get("at", "")))
+    at = parse_moment(str(row.get("at", "")))
     texts = {name: plain(row.get(name, ""), limit=limit) for name, limit in _EVENT_TEXTS.items()}
     if at is None or not _KIND.fullmatch(texts["kind"]):
         return None
-    return Event(at=at, wording=lines(row.get("wording", ""), limit=5000), **texts)
+    return ConsentRecord(at=at, wording=lines(row.get("wording", ""), limit=5000), **texts)
 
 
 def read_answers(text: str) -> dict[str, Any]:
@@ -118,13 +118,13 @@ def _parse_json(text: str) -> object:
         return None
 
 
-def read_row(line: int, cells: Mapping[str, str]) -> Person:
+def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
     """Read a row, given by the keys of its columns; `Person.word` is what its status alone says."""
-    text = {name: unguarded(cell) for name, cell in cells.items()}
+    text = {name: unguard_cell(cell) for name, cell in cells.items()}
     status, slug = text.get("status", ""), text.get("list", "")
     word = _WORDS.get(status, "unknown") if status or not slug else "unknown"
     hashed = text.get("suppressed hash", "")
-    return Person(
+    return SubscriberRow(
         line=line,
         email=text.get("email", ""),
         word=word,
@@ -133,14 +133,14 @@ def read_row(line: int, cells: Mapping[str, str]) -> Person:
         language=plain(text.get("language", ""), limit=20),
         list=slug,
         cadence=text.get("cadence", ""),
-        paused_until=moment(text.get("paused until", ""), latest=None),
-        created_at=moment(text.get("created at", "")),
-        consented_at=moment(text.get("confirmed at", "")),
-        left_at=moment(text.get("unsubscribed at", "")),
-        since=moment(text.get("subscriber since", "")),
+        paused_until=parse_moment(text.get("paused until", ""), latest=None),
+        created_at=parse_moment(text.get("created at", "")),
+        consented_at=parse_moment(text.get("confirmed at", "")),
+        left_at=parse_moment(text.get("unsubscribed at", "")),
+        since=parse_moment(text.get("subscriber since", "")),
         ip=plain(text.get("consent ip", ""), limit=45),
         suppressed=read_reason(text.get("suppressed", "")),
-        suppressed_at=moment(text.get("suppressed at", "")),
+        suppressed_at=parse_moment(text.get("suppressed at", "")),
         suppressed_note=plain(text.get("suppressed note", "")),
         suppressed_hash=hashed if _HASH.fullmatch(hashed) else "",
         tags=tuple(

@@ -439,36 +439,36 @@ PLATFORMS = (
 BY_NAME = {platform.name: platform for platform in PLATFORMS}
 
 
-def key(name: str) -> str:
+def normalize_name(name: str) -> str:
     """A column's name in one spelling: ``OPTIN_TIME``, ``Optin time`` and ``optin-time`` are the
     same.
     """
     return re.sub(r"[\s_\-./:()?]+", " ", name.strip("\0\ufeff \t\"'")).strip().lower()
 
 
-def named(name: str) -> Platform | None:
+def find_platform(name: str) -> Platform | None:
     """The platform a person means: ``Tiny News``, ``ConvertKit`` or ``excel`` will do."""
     wanted = re.sub(r"[^a-z]", "", name.lower())
     return BY_NAME.get({"convertkit": "kit", "excel": CSV}.get(wanted, wanted))
 
 
-def recognise(header: Sequence[str]) -> Platform:
+def recognize_platform(header: Sequence[str]) -> Platform:
     """Whose file this is, by its columns; a plain CSV file where nothing gives it away."""
-    names = {key(name) for name in header}
+    names = {normalize_name(name) for name in header}
     return next(
         (each for each in PLATFORMS if any(sign <= names for sign in each.signs)), BY_NAME[CSV]
     )
 
 
-def positions(header: Sequence[str], wanted: Iterable[str]) -> tuple[int, ...]:
+def find_positions(header: Sequence[str], wanted: Iterable[str]) -> tuple[int, ...]:
     """Where columns of these names stand, the best name first; a name may stand there twice."""
-    names = [key(name) for name in header]
+    names = [normalize_name(name) for name in header]
     return tuple(at for name in wanted for at, found in enumerate(names) if found == name)
 
 
-def email_position(header: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
+def find_email_position(header: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
     """The column of addresses: by its name, or else the one that holds them."""
-    named = positions(header, EMAIL)
+    named = find_positions(header, EMAIL)
     counted = [
         (sum("@" in row[at] for row in sample if at < len(row)), -at)
         for at in (named or range(max((len(row) for row in sample), default=0)))

@@ -15,12 +15,12 @@ from pathlib import Path
 from newsletter.errors import Refused
 from newsletter.html.sanitize import plain
 from newsletter.import_formats import platforms
-from newsletter.import_formats.archive import unpacked
+from newsletter.import_formats.archive import unpack
 from newsletter.import_formats.platforms import BY_NAME, CSV, OURS, Platform
-from newsletter.import_formats.row import Reader
+from newsletter.import_formats.row import RowParser
 from newsletter.import_formats.statuses import is_status
-from newsletter.import_formats.table import Lines, Row, encoding, rows
-from newsletter.import_formats.types import Person
+from newsletter.import_formats.table import Lines, TableRow, detect_encoding, read_rows
+from newsletter.import_formats.types import SubscriberRow
 
 LOOK_AHEAD = 20
 COLUMNS_SHOWN = 20
@@ -31,7 +31,7 @@ _SEP = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class SubscriberFile:
-    """`platform` is whose file it is; `people` gives each row as a `Person`, or as a `Row` with its
+    """`platform` is whose file it is; `people` gives each row as a `SubscriberRow`, or as a `TableRow` with its
     problem; `share` says how much of the file was read, from 0 to 1. `uses`: what became of each
     column, by its name. `name`: which table it is, in a file that holds several; `passed_over`: the
     other ones, which are not read.
@@ -39,7 +39,7 @@ class SubscriberFile:
 
     platform: Platform
     encoding: str
-    people: Iterator[Person | Row]
+    people: Iterator[SubscriberRow | TableRow]
     share: Callable[[], float]
     uses: Mapping[str, str]
     name: str = ""
@@ -70,7 +70,7 @@ class _Survey:
     unclear: tuple[str, ...]
 
 
-def tables(
+def open_tables(
     file: Path, platform: str | None = None, choices: Mapping[str, str] | None = None
 ) -> Generator[SubscriberFile]:
     """The tables of subscribers in a file, one after the other: itself, or those in a ZIP archive
@@ -79,7 +79,7 @@ def tables(
     Raises `Refused` for what holds none, and for an opt-out column that cannot be understood:
     before any row is given.
     """
-    with unpacked(file) as inside:
+    with unpack(file) as inside:
         chosen = inside if inside == [file] else _choose(file, inside)
         others = tuple(each.name for each in inside if each not in chosen)
         total, before = max(sum(each.stat().st_size for each in chosen), 1), 0
@@ -152,13 +152,13 @@ def opened(
         yield table
 
 
-def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[Reader, bool]:
+def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[RowParser, bool]:
     """Look through all of a file once, before anything is done with it.
 
     The dialect is decided for the whole file: RFC 4180, unless more rows make sense with
     backslashes as escapes.
     """
-    reader = Reader(
+    reader = RowParser(
         layout.platform, layout.header, layout.email_at, file=file.name, choices=choices
     )
     survey, escaped = _survey(file, layout, reader, escaped=False), False
@@ -179,7 +179,7 @@ def _require_columns(file: Path, choices: Mapping[str, str], header: Sequence[st
     """Refuse what is said of a column that no table has: it is misspelt, and the author counts on
     it.
     """
-    names = set(map(platforms.key, header))
+    names = set(map(platforms.normalize_name, header))
     if missing := [name for name in choices if name not in names]:
         raise Refused(
             f"{file.name} has no column {missing[0]!r}", hint=f"its columns: {list_columns(header)}"
@@ -188,20 +188,22 @@ def _require_columns(file: Path, choices: Mapping[str, str], header: Sequence[st
 
 def _lay_out(file: Path, told: str | None) -> _Layout:
     """Raise `Refused` where there is no table with a column of addresses."""
-    name_of_encoding = encoding(file)
+    name_of_encoding = detect_encoding(file)
     with file.open("rb") as raw, TextIOWrapper(raw, name_of_encoding, errors="replace") as text:
         lines = Lines(text)
         header, delimiter = _header(lines, file.name)
         start = lines.number
-        sample = [row.cells for row in islice(rows(lines, delimiter, len(header)), LOOK_AHEAD)]
-    platform = BY_NAME[told] if told else platforms.recognise(header)
-    email_at = platforms.email_position(header, sample)
+        sample = [row.cells for row in islice(read_rows(lines, delimiter, len(header)), LOOK_AHEAD)]
+    platform = BY_NAME[told] if told else platforms.recognize_platform(header)
+    email_at = platforms.find_email_position(header, sample)
     if email_at is None:
         raise Refused(
             f"{file.name} has no column of addresses; its columns: {list_columns(header)}",
             hint="name it `email` in the first line",
         )
-    if platform.name == OURS and (missing := platforms.OUR_SIGN - set(map(platforms.key, header))):
+    if platform.name == OURS and (
+        missing := platforms.OUR_SIGN - set(map(platforms.normalize_name, header))
+    ):
         raise Refused(
             f"{file.name} is no export of this program: it has no column {', '.join(sorted(missing))}",
             hint="leave out --from, or say --from csv",
@@ -217,13 +219,13 @@ def list_columns(header: Sequence[str]) -> str:
     )
 
 
-def _survey(file: Path, layout: _Layout, reader: Reader, *, escaped: bool) -> _Survey:
+def _survey(file: Path, layout: _Layout, reader: RowParser, *, escaped: bool) -> _Survey:
     bad, escapes = 0, False
     unclear: dict[str, str] = {}
     with file.open("rb") as raw, TextIOWrapper(raw, layout.encoding, errors="replace") as text:
         lines = Lines(text)
         _skip(lines, layout.start)
-        for row in rows(lines, layout.delimiter, len(layout.header), escaped=escaped):
+        for row in read_rows(lines, layout.delimiter, len(layout.header), escaped=escaped):
             bad += bool(row.problem) or row.loose or len(row.cells) != len(layout.header)
             cell = reader.find_unclear(row.cells) if len(row.cells) <= len(layout.header) else None
             if cell and cell[0] not in unclear and len(unclear) < UNCLEAR_SHOWN:
@@ -240,13 +242,15 @@ def _tell_unclear(line: int, title: str, text: str) -> str:
 
 @contextmanager
 def _open_rows(
-    file: Path, layout: _Layout, reader: Reader, *, escaped: bool
+    file: Path, layout: _Layout, reader: RowParser, *, escaped: bool
 ) -> Iterator[SubscriberFile]:
     with file.open("rb") as raw, TextIOWrapper(raw, layout.encoding, errors="replace") as text:
         lines = Lines(text)
         _skip(lines, layout.start)
         size = max(file.stat().st_size, 1)
-        people = _people(reader, rows(lines, layout.delimiter, len(layout.header), escaped=escaped))
+        people = _people(
+            reader, read_rows(lines, layout.delimiter, len(layout.header), escaped=escaped)
+        )
         yield SubscriberFile(
             layout.platform,
             layout.encoding,
@@ -256,7 +260,7 @@ def _open_rows(
         )
 
 
-def _people(reader: Reader, table: Iterator[Row]) -> Iterator[Person | Row]:
+def _people(reader: RowParser, table: Iterator[TableRow]) -> Iterator[SubscriberRow | TableRow]:
     for row in table:
         yield row if row.problem else reader.read(row.line, row.cells)
 
@@ -276,7 +280,7 @@ def _header(lines: Lines, name: str) -> tuple[list[str], str]:
     for at in filled[:10]:
         for delimiter in told[1] if told else _delimiters(taken[at]):
             header, consumed = _first_row(taken[at:], delimiter)
-            if platforms.positions(header, platforms.EMAIL):
+            if platforms.find_positions(header, platforms.EMAIL):
                 _skip(lines, at + consumed)
                 return header, delimiter
         if "@" in taken[at]:
@@ -312,4 +316,4 @@ def _skip(lines: Lines, count: int) -> list[str]:
 def _first_row(taken: list[str], delimiter: str) -> tuple[list[str], int]:
     """The cells of the first row in these lines, and how many lines it takes."""
     lines = Lines(StringIO("\n".join(taken)))
-    return next(rows(lines, delimiter, 0), Row(0, [])).cells, lines.number
+    return next(read_rows(lines, delimiter, 0), TableRow(0, [])).cells, lines.number

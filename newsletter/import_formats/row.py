@@ -16,13 +16,13 @@ from typing import cast
 
 from newsletter.html.sanitize import plain
 from newsletter.import_formats import opt_out, platforms
-from newsletter.import_formats.formula_injection import unguarded
-from newsletter.import_formats.moments import moment
+from newsletter.import_formats.formula_injection import unguard_cell
+from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.opt_out import judge, judge_opt_in
 from newsletter.import_formats.own_format import read_row
-from newsletter.import_formats.platforms import OURS, Platform, positions
-from newsletter.import_formats.statuses import MEANING, STRICTNESS, Word, plainly
-from newsletter.import_formats.types import Person
+from newsletter.import_formats.platforms import OURS, Platform, find_positions
+from newsletter.import_formats.statuses import MEANING, STRICTNESS, Word, normalize_word
+from newsletter.import_formats.types import SubscriberRow
 
 NOT_READ = "not read"
 _SAID = {
@@ -64,7 +64,7 @@ _NAMED = re.compile(
 _SHEET = re.compile(r"^sheet \d+ \((.*)\)$")
 
 
-class Reader:
+class RowParser:
     """Reads the rows of one file, whose `header` and platform are known.
 
     `file` is its name: Mailchimp says there who is in it. `choices` is what the author says of
@@ -92,7 +92,8 @@ class Reader:
         self._status = self._find("status", platforms.STATUS + platform.status)
         self._status += self._find_by(
             lambda title: (
-                opt_out.is_status_name(title) and platforms.key(title) not in (choices or {})
+                opt_out.is_status_name(title)
+                and platforms.normalize_name(title) not in (choices or {})
             ),
             "status",
         )
@@ -117,7 +118,7 @@ class Reader:
         """Where columns of these names stand that mean nothing else yet, the best names first;
         `most` of them.
         """
-        free = tuple(at for at in positions(self.header, names) if at not in self._uses)[:most]
+        free = tuple(at for at in find_positions(self.header, names) if at not in self._uses)[:most]
         self._uses |= dict.fromkeys(free, use)
         return free
 
@@ -129,9 +130,11 @@ class Reader:
         return free
 
     def _find_ours(self, header: Sequence[str]) -> dict[str, int]:
-        own = {platforms.key(name) for name in platforms.OUR_COLUMNS}
+        own = {platforms.normalize_name(name) for name in platforms.OUR_COLUMNS}
         places = {
-            key: at for at, title in enumerate(header) if (key := platforms.key(title)) in own
+            key: at
+            for at, title in enumerate(header)
+            if (key := platforms.normalize_name(title)) in own
         }
         self._uses |= {at: key for key, at in places.items()} | {self._email: "address"}
         return places
@@ -143,7 +146,7 @@ class Reader:
         positive = {
             at
             for at in (*self._wanted, *self._confirmed, *self._enabled)
-            if platforms.key(self.header[at]) in choices
+            if platforms.normalize_name(self.header[at]) in choices
         }
         known = self._uses.keys() - positive
         self._opt_outs, others = opt_out.find_opt_outs(self.header, known=known, choices=choices)
@@ -188,7 +191,7 @@ class Reader:
                 return column.name, text
         return None
 
-    def read(self, line: int, cells: Sequence[str]) -> Person:
+    def read(self, line: int, cells: Sequence[str]) -> SubscriberRow:
         """The person in a row; `email` may be anything still."""
         if self._ours:
             return self._read_ours(line, cells)
@@ -197,7 +200,7 @@ class Reader:
             self._moment(cells, self._asked_at),
         )
         word, status = self._word(cells, agreed=bool(confirmed_at or asked_at))
-        return Person(
+        return SubscriberRow(
             line=line,
             email=_address(_cell(cells, self._email)),
             word=word,
@@ -226,11 +229,11 @@ class Reader:
         """The strictest word of a row; and the one that nobody knows, if there is one."""
         words, unknown = [self._everybody, "yes" if agreed else "silent"], ""
         for at in self._status:
-            text = plainly(_cell(cells, at))
+            text = normalize_word(_cell(cells, at))
             meaning = self._meaning(text) or opt_out.find_word(text) or "unknown"
             unknown = text if meaning == "unknown" else unknown
             words.append(meaning)
-        words += [self._meaning(plainly(_cell(cells, at))) or "silent" for at in self._state]
+        words += [self._meaning(normalize_word(_cell(cells, at))) or "silent" for at in self._state]
         words += [_flag(_cell(cells, at), no="no") for at in self._wanted]
         words += [_enabled(_cell(cells, at)) for at in self._enabled]
         words += [_flag(_cell(cells, at), no="pending") for at in self._confirmed]
@@ -257,7 +260,7 @@ class Reader:
         name = " ".join(part for at in self._parts if (part := _cell(cells, at).strip()))
         whole = self._text(cells, self._name)
         return plain(
-            unguarded(name if len(name) > len(whole) and not whole.endswith(name) else whole),
+            unguard_cell(name if len(name) > len(whole) and not whole.endswith(name) else whole),
             limit=200,
         )
 
@@ -265,7 +268,7 @@ class Reader:
         return next((text for at in where if (text := _cell(cells, at).strip())), "")
 
     def _moment(self, cells: Sequence[str], where: Sequence[int]) -> datetime | None:
-        return next((found for at in where if (found := moment(_cell(cells, at)))), None)
+        return next((found for at in where if (found := parse_moment(_cell(cells, at)))), None)
 
     def _note(self, word: Word, confirmed_at: datetime | None, asked_at: datetime | None) -> str:
         said = [f"asked {asked_at:%Y-%m-%d %H:%M} UTC"] if asked_at else []
@@ -273,7 +276,7 @@ class Reader:
         said += [_SAID[word]] if word in _SAID else []
         return f"{self.platform.title}: {', '.join(said)}" if said else ""
 
-    def _read_ours(self, line: int, cells: Sequence[str]) -> Person:
+    def _read_ours(self, line: int, cells: Sequence[str]) -> SubscriberRow:
         person = read_row(line, {name: _cell(cells, at) for name, at in self._ours.items()})
         words = [
             person.word,
@@ -296,7 +299,7 @@ def _everybody(header: Sequence[str], file: str, email_at: int) -> str:
     title = header[email_at] if email_at < len(header) else ""
     if word := opt_out.find_first_word(stem) or opt_out.find_word(opt_out.spell(title)):
         return word
-    names = {platforms.key(column) for column in header}
+    names = {platforms.normalize_name(column) for column in header}
     left, cleaned = names & platforms.UNSUBSCRIBED_THERE, names & platforms.CLEANED_THERE
     if "last changed" in names or bool(left) == bool(
         cleaned
@@ -313,7 +316,7 @@ def _flag(text: str, *, no: str) -> str:
     said = text.strip().lower()
     if not said:
         return "silent"
-    if said in _TRUE or moment(text):
+    if said in _TRUE or parse_moment(text):
         return "yes"
     return no if said in _FALSE else _warning(said)
 
@@ -327,14 +330,14 @@ def _warning(text: str) -> str:
     """What a word says against mailing them, where yes or no is expected: ``unsubscribed`` in a
     column *Subscribed*.
     """
-    plain_text = plainly(text)
+    plain_text = normalize_word(text)
     meaning = MEANING.get(plain_text) or opt_out.find_word(plain_text) or "silent"
     return "silent" if meaning == "yes" else meaning
 
 
 def _address(text: str) -> str:
     """The address in a cell, as it stands there: what the form would refuse is refused here (S07)."""
-    return unguarded(text)
+    return unguard_cell(text)
 
 
 def _tags(text: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ _CHUNK = 1 << 20
 
 
 @contextmanager
-def readable_twice(file: Path) -> Iterator[Path]:
+def open_rereadable(file: Path) -> Iterator[Path]:
     """`file` itself where it is an ordinary one, else a copy that is gone afterwards.
 
     ``-`` is standard input.

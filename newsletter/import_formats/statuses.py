@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Literal
 
-from newsletter.import_formats.platforms import key
+from newsletter.import_formats.platforms import normalize_name
 
 Word = Literal["silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained"]
 """In the order of strictness.
@@ -66,9 +66,9 @@ _WORDS: dict[Word, str] = {
 }
 
 
-def plainly(text: str) -> str:
+def normalize_word(text: str) -> str:
     """A word in one spelling: small letters, no accents, single spaces."""
-    apart = unicodedata.normalize("NFD", key(text))
+    apart = unicodedata.normalize("NFD", normalize_name(text))
     return (
         apart
         if apart.isascii()
@@ -77,11 +77,11 @@ def plainly(text: str) -> str:
 
 
 MEANING: dict[str, Word] = {
-    plainly(word): meaning for meaning, words in _WORDS.items() for word in words.split("; ")
+    normalize_word(word): meaning for meaning, words in _WORDS.items() for word in words.split("; ")
 }
 """What a word means, by its plain spelling."""
 
 
 def is_status(text: str) -> bool:
     """Tell whether a cell holds one of the words for how a person stands."""
-    return MEANING.get(plainly(text), "silent") != "silent"
+    return MEANING.get(normalize_word(text), "silent") != "silent"

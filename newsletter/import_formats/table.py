@@ -41,7 +41,7 @@ _NO_TEXT = (
 )
 
 
-class Row(NamedTuple):
+class TableRow(NamedTuple):
     """A row and the line it begins on.
 
     Where `problem` says why, it cannot be read and has no cells. `loose`: it is not what RFC 4180
@@ -54,7 +54,7 @@ class Row(NamedTuple):
     loose: bool = False
 
 
-def encoding(file: Path) -> str:
+def detect_encoding(file: Path) -> str:
     """What a file is written in: UTF-16 by its mark or its zeros, UTF-8, else what Excel writes in
     the West.
 
@@ -107,7 +107,7 @@ def _western(file: Path) -> str:
     return "mac_roman" if here > there else "cp1252"
 
 
-def too_long(line: str) -> bool:
+def is_too_long(line: str) -> bool:
     """Tell whether a line is longer than any that is read."""
     return len(line) >= LINE_AT_MOST and not line.endswith("\n")
 
@@ -133,7 +133,7 @@ class Lines:
             line = self._back.popleft()
         elif not (line := self._text.readline(LINE_AT_MOST)):
             return None
-        elif too_long(line):
+        elif is_too_long(line):
             self._pass_over()
         self.number += 1
         self.escapes = self.escapes or '\\"' in line
@@ -149,31 +149,37 @@ class Lines:
         self.number -= len(taken)
 
 
-def rows(lines: Lines, delimiter: str, width: int, *, escaped: bool = False) -> Iterator[Row]:
+def read_rows(
+    lines: Lines, delimiter: str, width: int, *, escaped: bool = False
+) -> Iterator[TableRow]:
     """Every row that is not empty. `width` is how many cells a whole row has, 0 where nobody
     knows. `escaped`: the file writes a quotation mark inside a cell as \\" (MySQL, PHP) and not,
     or not only, as "" (RFC 4180 section 2.7)."""
     while (first := lines.next()) is not None:
         number = lines.number
-        if too_long(first):
-            row = Row(number, [], "the line is too long")
+        if is_too_long(first):
+            row = TableRow(number, [], "the line is too long")
         elif '"' in first:
             row = _read_quoted(lines, first, delimiter, width, escaped=escaped)
         else:
-            row = Row(number, first.split(delimiter))
+            row = TableRow(number, first.split(delimiter))
         if row.problem or any(cell.strip().strip("\0") for cell in row.cells):
             yield row
 
 
-def _read_quoted(lines: Lines, first: str, delimiter: str, width: int, *, escaped: bool) -> Row:
+def _read_quoted(
+    lines: Lines, first: str, delimiter: str, width: int, *, escaped: bool
+) -> TableRow:
     number = lines.number
     row = _parse(number, first, delimiter, escaped=escaped)
     if row is None:
         return _read_over_lines(lines, first, delimiter, width, escaped=escaped)
-    return row if row.cells else Row(number, [], "a cell is too long")
+    return row if row.cells else TableRow(number, [], "a cell is too long")
 
 
-def _read_over_lines(lines: Lines, first: str, delimiter: str, width: int, *, escaped: bool) -> Row:
+def _read_over_lines(
+    lines: Lines, first: str, delimiter: str, width: int, *, escaped: bool
+) -> TableRow:
     """A row whose quotation mark closes on a later line.
 
     Where it never does, or closes in the wrong place, the lines after the first are given back:
@@ -196,16 +202,16 @@ def _read_over_lines(lines: Lines, first: str, delimiter: str, width: int, *, es
                 return row
             break
     lines.give_back(taken)
-    return Row(number, [], "a quotation mark is never closed", loose=True)
+    return TableRow(number, [], "a quotation mark is never closed", loose=True)
 
 
-def _parse(number: int, text: str, delimiter: str, *, escaped: bool) -> Row | None:
+def _parse(number: int, text: str, delimiter: str, *, escaped: bool) -> TableRow | None:
     """A row with quotation marks in it; None while one is still open, no cells where one is too
     long.
     """
     source = _ESCAPE.sub(_unescape, text) if escaped else text
     try:
-        return Row(
+        return TableRow(
             number,
             next(csv.reader([source], delimiter=delimiter, skipinitialspace=True, strict=True), []),
         )
@@ -220,7 +226,7 @@ def _parse(number: int, text: str, delimiter: str, *, escaped: bool) -> Row | No
         )
     except csv.Error:
         cells = []
-    return Row(number, cells, loose=True)
+    return TableRow(number, cells, loose=True)
 
 
 _ESCAPE = re.compile(r'\\(["\\])')

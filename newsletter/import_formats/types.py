@@ -10,7 +10,7 @@ from newsletter.import_formats.statuses import Word
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ConsentRecord:
     """A piece of evidence from the consent record, as a file of ours holds it.
 
     `wording` is the text that was agreed to.
@@ -29,7 +29,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class SubscriberRow:
     """A row understood.
 
     `consented_at`: when they asked or confirmed, if it says so; `left_at`: when they left. `source`
@@ -62,6 +62,6 @@ class Person:
     suppressed_hash: str = ""
     topics: tuple[str, ...] = ()
     answers: dict[str, Any] = field(default_factory=dict)
-    events: tuple[Event, ...] = ()
+    events: tuple[ConsentRecord, ...] = ()
     ours: bool = False
     extra: int = 0

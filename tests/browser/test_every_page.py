@@ -173,8 +173,8 @@ STATES: dict[str, State] = {
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     file = tmp_path_factory.mktemp("files") / "guide.pdf"
     file.write_bytes(b"%PDF-1.4 ten quiet minutes")
-    with demo.stage() as scene:
-        demo.play(scene, lambda line: None)
+    with demo.open_stage() as scene:
+        demo.run_steps(scene, lambda line: None)
         with scene.app.app_context():
             resources.add_resource(scene.env, file, title="Ten quiet minutes")
             for name in ("DomainBackoff", "Work"):

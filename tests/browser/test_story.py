@@ -10,7 +10,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from newsletter import demo
-from newsletter.demo import READER, SLUG, Stage, play
+from newsletter.demo import SLUG, SUBSCRIBER, Stage, run_steps
 from newsletter.demo.blog import POSTS
 from newsletter.services.digests import due as digests
 from newsletter.services.polling import feeds
@@ -63,7 +63,7 @@ def read_mail(page: Page, scene: Stage, number: int, name: str) -> None:
 
 
 def test_the_whole_story(browser: Browser) -> None:
-    with demo.stage() as scene:
+    with demo.open_stage() as scene:
         with scene.app.app_context():
             demo._set_up(scene)
         page = browser.new_page()
@@ -82,7 +82,7 @@ def test_the_whole_story(browser: Browser) -> None:
 
 def _sign_up(page: Page, scene: Stage) -> None:
     page.goto(f"{scene.blog.url}/blog/")
-    page.get_by_label("Your e-mail address").fill(READER)
+    page.get_by_label("Your e-mail address").fill(SUBSCRIBER)
     page.get_by_label("How often").select_option("instant")
     page.get_by_role("button", name="Subscribe").click()
     page.wait_for_url(f"{scene.url}/{SLUG}/check-your-inbox")
@@ -124,7 +124,7 @@ def _digest(page: Page, scene: Stage) -> None:
     fits(page)
     shoot(page, "archive")
     page.get_by_role("link", name=POSTS[2].title).click()
-    assert READER not in page.content()
+    assert SUBSCRIBER not in page.content()
     shoot(page, "archived-mail")
 
 
@@ -149,8 +149,8 @@ def _leave(page: Page, scene: Stage) -> None:
 
 
 def test_every_other_page_fits_and_works_by_keyboard(browser: Browser) -> None:
-    with demo.stage() as scene:
-        play(scene, lambda line: None)
+    with demo.open_stage() as scene:
+        run_steps(scene, lambda line: None)
         page = browser.new_page(java_script_enabled=True)
         for path, name in (
             ("/", "home"),

@@ -64,7 +64,7 @@ def test_c06_killed_in_the_middle_and_run_again(app: Flask, file: Path, tmp_path
     assert last.returncode == 0, said
     assert count(app) == ROWS
     with app.app_context():
-        assert export_subscribers.to_file(tmp_path / "out.csv") == ROWS
+        assert export_subscribers.export_to_file(tmp_path / "out.csv") == ROWS
         assert db.session.scalar(select(func.count(Subscriber.id))) == ROWS
         assert db.session.scalar(select(func.count(ConsentEvent.id))) == ROWS
         db.session.remove()

@@ -137,7 +137,7 @@ def test_an_account_that_may_not_send_rests_longer_each_time_and_is_told_once(
     assert len(sink.to(AUTHOR)) == 1
     assert sender_state.is_resting(env) is False
     clock.forward(timedelta(days=8))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert states() == {}
 
 
@@ -377,14 +377,14 @@ def test_u10_everybody_knows_that_the_mail_server_is_down(
     sentence = (
         "sending rests until 2026-11-24 09:10 UTC because mail.example:587 says: connection refused"
     )
-    assert [state.sentence for state in statuses.look(env).sending] == [sentence]
+    assert [state.sentence for state in statuses.read_status(env).sending] == [sentence]
     assert [state.sentence for state in campaigns.report(env, campaign).sending] == [sentence]
     assert sentence in explain_delivery.explain(env, campaign, "reader3@example.com").verdict
     assert sender_state.is_resting(env)
     clock.forward(timedelta(minutes=1))
     sink.script = lambda o: None
     assert sending.send_due(env).sent == 5, "the transport knows when to ask again"
-    assert statuses.look(env).sending == ()
+    assert statuses.read_status(env).sending == ()
     assert states() == {}
 
 
@@ -400,7 +400,7 @@ def test_u10_a_ceiling_that_is_reached_is_a_state(
 ) -> None:
     campaign = make_campaign(15)
     sending.send_due(env)
-    [state] = statuses.look(env).sending
+    [state] = statuses.read_status(env).sending
     assert (state.cause, state.why) == ("ceiling", "smtp.max_per_hour (10) is reached")
     assert env.now < state.until <= env.now + timedelta(hours=1, minutes=4)
     assert (

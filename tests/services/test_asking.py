@@ -125,10 +125,10 @@ def test_s01_three_mails_ever_even_after_the_sign_up_is_forgotten(
         ask(env, "victim@example.com")
         sending.send_due(env)
         clock.forward(timedelta(days=1))
-        cleanup.tidy(env)
+        cleanup.clean_up(env)
     assert len(sink.messages) == 3
     clock.forward(timedelta(days=20))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert count(Subscriber) == 0, "nothing is kept of the victim but a keyed hash"
     assert count(Mailbox) == 1
     ask(env, "victim@example.com")
@@ -172,7 +172,7 @@ def test_who_left_and_asks_again_in_vain_has_left_again(
         reader.confirmed_at = reader.unsubscribed_at = START
     ask(env)
     clock.forward(timedelta(days=15))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert list(db.session.scalars(select(Subscription.status))) == ["unsubscribed"]
 
 
@@ -225,14 +225,14 @@ def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock:
         for row in session.scalars(select(Subscription)):
             row.status = "active"
     clock.forward(timedelta(days=29))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert "192.0.2.77" in set(db.session.scalars(select(ConsentEvent.ip)))
     clock.forward(timedelta(days=2))
     signup.subscribe(
         env, "blog", Submission("new@example.com"), Evidence("form", ip="198.51.100.4")
     )
     for _ in range(3):  # what is cut already is left alone
-        cleanup.tidy(env)
+        cleanup.clean_up(env)
         db.session.rollback()
         cut = list(db.session.scalars(select(ConsentEvent.ip).order_by(ConsentEvent.id)))
         assert cut == [

@@ -232,7 +232,7 @@ def test_status_at_one_look(
     reader("asked@example.com", status="pending")
     number = send(env, sink)
     suppressions.suppress(env, "x@example.com", reason="bounce")
-    found = status.look(env)
+    found = status.read_status(env)
     [blog] = found.lists
     assert (blog.active, blog.pending, blog.unsubscribed) == (3, 1, 0)
     assert (
@@ -247,6 +247,6 @@ def test_status_at_one_look(
     assert (found.bounces, found.complaints, found.waiting, found.ticked_at) == (1, 0, 0, None)
     with transaction() as session:
         session.get_one(Campaign, number).status = "paused"
-    assert status.look(env, "blog").lists[0].under_way[0].status == "paused"
+    assert status.read_status(env, "blog").lists[0].under_way[0].status == "paused"
     with pytest.raises(NotFound):
-        status.look(env, "none")
+        status.read_status(env, "none")

@@ -72,7 +72,7 @@ def test_b8_a_reader_in_the_way_delays_it_to_the_next_tidying(
         assert holding(file, ERASED)
         slow.execute("COMMIT")
     clock.forward(timedelta(hours=1))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert holding(file, ERASED) == []
 
 

@@ -68,5 +68,5 @@ def test_old_events_are_deleted_and_young_ones_stay(
             session.scalars(select(Event.list_id)).first() or 0,
         )
         record_events(session, [old])
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert about() == subscriptions

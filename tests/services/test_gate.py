@@ -274,7 +274,7 @@ def test_what_is_held_goes_with_its_subscriber(env: Environment, sink: Sink, clo
     ask(env, 1, 2)
     sending.send_due(env)
     clock.forward(timedelta(days=15))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     sending.send_due(env)
     db.session.rollback()
     found = db.session.scalars(select(Delivery.status).where(Delivery.mail == "confirm"))

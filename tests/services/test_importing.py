@@ -35,8 +35,9 @@ from newsletter.services.runtime import Environment
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers import history, privacy
 from newsletter.services.transfer import export_subscribers, import_subscribers
-from newsletter.services.transfer.import_known import Here
-from newsletter.services.transfer.import_subscribers import Imported, decide, import_file
+from newsletter.services.transfer.import_known import KnownSubscription
+from newsletter.services.transfer.import_report import ImportResult
+from newsletter.services.transfer.import_subscribers import decide, import_file
 from tests.fakes import START
 from tests.people import add_list, add_reader
 from tests.platforms import FILES
@@ -50,7 +51,7 @@ def blog(env: Environment) -> None:
 
 def load(
     env: Environment, tmp_path: Path, content: str, name: str = "x.csv", **options: object
-) -> Imported:
+) -> ImportResult:
     (tmp_path / name).write_text(content)
     return import_file(env, tmp_path / name, **({"slug": "blog"} | options))  # type: ignore[arg-type]
 
@@ -61,7 +62,7 @@ def standing() -> dict[str, str]:
     return {str(row[0]): str(row[1]) for row in db.session.execute(query)}
 
 
-def balanced(done: Imported) -> bool:
+def balanced(done: ImportResult) -> bool:
     return (
         done.rows == done.new + done.updated + done.duplicate + done.rejected
         and done.rows == done.active + done.inactive + done.rejected
@@ -102,7 +103,7 @@ def test_c01_c02_c06_every_platform_and_again(
 
 def exporting_text() -> str:
     out = io.StringIO()
-    export_subscribers.to_text(out)
+    export_subscribers.export_to_text(out)
     return out.getvalue()
 
 
@@ -180,11 +181,11 @@ def test_a_persons_own_later_yes_stands_above_a_file(env: Environment, tmp_path:
 
 
 def test_whoever_asked_anew_after_leaving_must_confirm_it_herself() -> None:
-    assert decide(Here("pending", left=True), "active") == "pending"
-    assert decide(Here("pending"), "active") == "active"
-    assert decide(Here("active"), "pending") == "active"
-    assert decide(Here("active"), "unsubscribed") == "unsubscribed"
-    assert decide(Here("active"), "unsubscribed", left_after_all=False) == "active"
+    assert decide(KnownSubscription("pending", left=True), "active") == "pending"
+    assert decide(KnownSubscription("pending"), "active") == "active"
+    assert decide(KnownSubscription("active"), "pending") == "active"
+    assert decide(KnownSubscription("active"), "unsubscribed") == "unsubscribed"
+    assert decide(KnownSubscription("active"), "unsubscribed", left_after_all=False) == "active"
 
 
 def test_evidence_goes_with_her(env: Environment, tmp_path: Path) -> None:
@@ -239,7 +240,7 @@ def test_c06_two_imports_at_once(app: Flask, env: Environment, tmp_path: Path) -
     file.write_text("email\n" + "".join(f"r{number}@example.com\n" for number in range(3000)))
     start = threading.Barrier(2)
 
-    def work(_: int) -> Imported:
+    def work(_: int) -> ImportResult:
         with app.app_context():
             start.wait()
             try:
@@ -263,7 +264,7 @@ def test_c08_our_own_export_comes_back_unchanged(env: Environment, tmp_path: Pat
     )  # fmt: skip
     load(env, tmp_path, 'email,tags\n+plus@example.com,"berlin,=vip"\n')
     file = tmp_path / "out.csv"
-    assert export_subscribers.to_file(file) == 4
+    assert export_subscribers.export_to_file(file) == 4
     first = file.read_text()
     assert '\n\'+plus@example.com,"\'=HYPERLINK(""x"")",' in first
     assert "\n'-minus@example.com,'@quoted," in first
@@ -295,7 +296,7 @@ def test_c08_what_a_reader_chose_and_answered_goes_along(env: Environment, tmp_p
         topics.choose_topics(session, her, ["walks; slow", "=Sums"])
         add_reader(session, mine, "b@example.com")
     file = tmp_path / "out.csv"
-    export_subscribers.to_file(file)
+    export_subscribers.export_to_file(file)
     first = file.read_text()
     assert import_file(env, file, slug="blog").duplicate == 2
     topics.remove("blog", "=Sums")
@@ -369,10 +370,10 @@ def test_c09_a_file_that_cannot_be_written_leaves_nothing_half(
     from newsletter.errors import NewsletterError
 
     with pytest.raises(NewsletterError, match="cannot be written"):
-        export_subscribers.to_file(tmp_path / "missing" / "out.csv")
+        export_subscribers.export_to_file(tmp_path / "missing" / "out.csv")
     (tmp_path / "out.csv").mkdir()
     with pytest.raises(NewsletterError, match="cannot be written"):
-        export_subscribers.to_file(tmp_path / "out.csv")
+        export_subscribers.export_to_file(tmp_path / "out.csv")
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -380,7 +381,7 @@ def test_c09_an_export_that_is_stopped_leaves_what_was_there(
     env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(env, tmp_path, "email\na@example.com\n", because="x")
-    export_subscribers.to_file(tmp_path / "out.csv")
+    export_subscribers.export_to_file(tmp_path / "out.csv")
     before = (tmp_path / "out.csv").read_text()
 
     def stopped(*_: object) -> object:
@@ -388,7 +389,7 @@ def test_c09_an_export_that_is_stopped_leaves_what_was_there(
 
     monkeypatch.setattr(export_subscribers, "_page", stopped)
     with pytest.raises(KeyboardInterrupt):
-        export_subscribers.to_file(tmp_path / "out.csv")
+        export_subscribers.export_to_file(tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text() == before
     assert not list(tmp_path.glob("*.part"))
 
@@ -419,7 +420,7 @@ def test_who_left_elsewhere_did_not_leave_here(env: Environment, tmp_path: Path)
     )
     suppressions.suppress(env, "here@a.example", reason="bounce")
     subscribers.unsubscribe(env, "here@a.example", "blog")
-    found = status.look(env)
+    found = status.read_status(env)
     assert found.lists[0].unsubscribed == 4
     assert (found.lists[0].growth.left, found.bounces, found.complaints) == (1, 1, 0), (
         "she alone was a reader here"
@@ -635,9 +636,9 @@ def test_who_left_elsewhere_makes_no_growth_here(env: Environment, tmp_path: Pat
     load(env, tmp_path, mailchimp + "\n".join(rows) + "\n", "unsubscribed.csv")
     load(env, tmp_path, "email\nhere@a.example\ngone@a.example\n", because="x")
     assert standing()["a@a.example"] == standing()["b@a.example"] == "unsubscribed"
-    assert status.look(env).lists[0].growth.left == 0
+    assert status.read_status(env).lists[0].growth.left == 0
     load(env, tmp_path, "email,status\ngone@a.example,unsubscribed\n")
-    found = status.look(env).lists[0]
+    found = status.read_status(env).lists[0]
     assert (found.growth.left, sum(found.growth.joined)) == (1, 2), (
         "this one was active here until today"
     )
@@ -650,7 +651,7 @@ def test_suppressed_subscribers_are_not_counted_as_active(env: Environment, tmp_
     load(env, tmp_path, "email\na@a.example\n", because="x", slug="news")
     suppressions.suppress(env, "a@a.example")
     suppressions.suppress(env, "elsewhere@a.example")
-    counts = {row.list: (row.active, row.suppressed) for row in status.look(env).lists}
+    counts = {row.list: (row.active, row.suppressed) for row in status.read_status(env).lists}
     assert counts == {"blog": (2, 1), "news": (0, 1)}
     assert {row.slug: row.active for row in lists.list_lists()} == {"blog": 2, "news": 0}
 
@@ -662,20 +663,20 @@ def test_x1_anything_but_an_ordinary_file_is_written_through(
     (tmp_path / "folder").mkdir()
     (tmp_path / "link.csv").symlink_to("folder/target.csv")
     for _ in range(2):
-        assert export_subscribers.to_file(tmp_path / "link.csv") == 1
+        assert export_subscribers.export_to_file(tmp_path / "link.csv") == 1
         assert (tmp_path / "link.csv").is_symlink()
         assert (tmp_path / "folder/target.csv").read_text() == exporting_text()
     os.link(tmp_path / "folder/target.csv", tmp_path / "twin.csv")
     load(env, tmp_path, "email\nb@example.com\n", because="x")
-    export_subscribers.to_file(tmp_path / "twin.csv")
+    export_subscribers.export_to_file(tmp_path / "twin.csv")
     assert (tmp_path / "folder/target.csv").read_text() == exporting_text()
     os.mkfifo(tmp_path / "pipe")
     with ThreadPoolExecutor(1) as pool:
         received = pool.submit((tmp_path / "pipe").read_text)
-        assert export_subscribers.to_file(tmp_path / "pipe") == 2
+        assert export_subscribers.export_to_file(tmp_path / "pipe") == 2
         assert received.result() == exporting_text()
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
-    assert export_subscribers.to_file(Path("/dev/null")) == 2
+    assert export_subscribers.export_to_file(Path("/dev/null")) == 2
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
     assert not list(tmp_path.rglob("*.part"))
 

@@ -60,7 +60,7 @@ def test_a_row_that_cannot_be_composed_stops_nobody(
     [said] = [record.getMessage() for record in caplog.records]
     assert f"the resource mail {row_id} cannot be composed: Internal error: Unicode" in said
     assert "victim" not in said
-    [state] = statuses.look(env).sending
+    [state] = statuses.read_status(env).sending
     assert state.cause == sender_state.COMPOSING
     assert f"the resource mail {row_id}" in state.sentence
 

@@ -76,7 +76,7 @@ def test_old_counts_are_thrown_away(env: Environment, sink: Sink, clock: Clock) 
     make_campaign(3)
     sending.send_due(env)
     clock.forward(timedelta(days=3))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     with transaction() as session:
         assert session.scalars(select(Counter).where(Counter.name == "pace/hour")).all() == []
 
@@ -110,6 +110,6 @@ def test_a_new_sender_warms_up(env: Environment, sink: Sink, clock: Clock) -> No
     for _ in range(5):
         sending.send_due(env)
         sent.append(len(sink.accepted))
-        cleanup.tidy(env)
+        cleanup.clean_up(env)
         clock.forward(timedelta(days=1, hours=2))
     assert sent == [5, 15, 35, 65, 95], "5, 10, 20 a day, then the ceiling"

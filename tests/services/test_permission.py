@@ -75,10 +75,10 @@ def test_who_answers_stays_and_the_silent_are_let_go(
     reconfirmation.reconfirm(env, token(sink, "stays@example.com"), LINK)
     reconfirmation.reconfirm(env, token(sink, "stays@example.com"), LINK)
     clock.forward(timedelta(days=13))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert standing()["silent"] == "active"
     clock.forward(timedelta(days=2))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert standing() == {
         "stays": "active",
         "silent": "unsubscribed",
@@ -109,7 +109,7 @@ def test_a_link_that_is_looked_at_answers_nothing(
     shown, answered = reconfirmation.get_reconfirmation(env, token(sink, "silent@example.com"))
     assert (shown.status, answered) == ("active", False)
     clock.forward(timedelta(days=31))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert standing()["silent"] == "unsubscribed"
 
 
@@ -122,7 +122,7 @@ def test_who_was_never_reached_stays_what_he_is(env: Environment, sink: Sink, cl
     sink.script = script
     ask(env, sink)
     clock.forward(timedelta(days=40))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert standing()["silent"] == "active"
 
 
@@ -133,11 +133,11 @@ def test_who_is_mailed_late_has_as_long(env: Environment, sink: Sink, clock: Clo
     campaigns.resume(campaign_id)
     sending.send_due(env)
     clock.forward(timedelta(days=5))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert standing()["silent"] == "active"
     assert reconfirmation.report_answers(campaign_id).settled_at is None
     clock.forward(timedelta(days=6))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert standing()["silent"] == "unsubscribed"
 
 

@@ -106,7 +106,7 @@ def test_everything_exported_comes_back_equal(
     forget_everybody()
     fill(lists, everybody, others)
     file = tmp_path / "everything.csv"
-    count = export_subscribers.to_file(file)
+    count = export_subscribers.export_to_file(file)
     before, text = rows_of_everything(), file.read_text()
     again = import_file(lists, file)
     assert (again.new, again.updated, again.rejected, again.rows) == (0, 0, 0, count), (
@@ -125,7 +125,7 @@ def test_everything_exported_comes_back_equal(
     ), done.problems
     assert rows_of_everything() == before
     out = io.StringIO()
-    export_subscribers.to_text(out)
+    export_subscribers.export_to_text(out)
     assert sorted(out.getvalue().split("\n")) == sorted(text.split("\n"))
 
 

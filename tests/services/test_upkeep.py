@@ -38,10 +38,10 @@ def test_who_never_confirmed_is_forgotten_after_a_fortnight(env: Environment, cl
     file.write_text("email\nimported@example.com\n")
     import_subscribers.import_file(env, file, slug="blog", because="")
     clock.forward(timedelta(days=13))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert "silent@example.com" in addresses()
     clock.forward(timedelta(days=2))
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert addresses() == {"active@example.com", "gone@example.com", "imported@example.com"}
     assert {event.kind for event in db.session.scalars(select(ConsentEvent))} == {"imported"}
     assert db.session.scalars(select(Counter)).all() == []

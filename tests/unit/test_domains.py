@@ -146,12 +146,12 @@ def test_dmarc_walks_up_the_tree() -> None:
     )
     found = dmarc.examine("deep.news.a.example", ask)
     assert (found.at, found.policy) == ("a.example", "quarantine")
-    assert dmarc.organisation("deep.news.a.example", ask) == "a.example"
-    assert dmarc.aligned("bounce.a.example", "news.a.example", ask)
-    assert not dmarc.aligned("b.example", "news.a.example", ask)
+    assert dmarc.find_organization("deep.news.a.example", ask) == "a.example"
+    assert dmarc.is_aligned("bounce.a.example", "news.a.example", ask)
+    assert not dmarc.is_aligned("b.example", "news.a.example", ask)
     ask.records["_dmarc.news.a.example", "TXT"] = ["v=DMARC1; p=none; psd=n"]
-    assert dmarc.organisation("deep.news.a.example", ask) == "news.a.example"
-    assert not dmarc.aligned("bounce.a.example", "news.a.example", ask)
+    assert dmarc.find_organization("deep.news.a.example", ask) == "news.a.example"
+    assert not dmarc.is_aligned("bounce.a.example", "news.a.example", ask)
 
 
 def test_dmarc_of_a_public_suffix_holds_where_nobody_below_has_one() -> None:
@@ -159,12 +159,14 @@ def test_dmarc_of_a_public_suffix_holds_where_nobody_below_has_one() -> None:
     ask = dns(("_dmarc.example", "TXT", "v=DMARC1; p=none; sp=reject; psd=y; rua=mailto:a@example"))
     found = dmarc.examine("news.a.example", ask)
     assert (found.at, found.policy, found.problems) == ("example", "reject", [])
-    assert dmarc.organisation("news.a.example", ask) == "a.example"
+    assert dmarc.find_organization("news.a.example", ask) == "a.example"
 
 
 def test_dmarc_of_a_very_deep_name_asks_at_most_eight_times() -> None:
     ask = FakeDns()
-    assert dmarc.organisation(".".join(f"n{number}" for number in range(30)), ask).startswith("n0.")
+    assert dmarc.find_organization(".".join(f"n{number}" for number in range(30)), ask).startswith(
+        "n0."
+    )
     assert len(ask.asked) == 8
 
 
@@ -197,9 +199,9 @@ def test_dkim_keys() -> None:
     assert "withdrawn" in said["gone"][0]
     assert "test" in said["test"][0]
     assert dkim.examine("a.example", "none", ask).record == ""
-    assert [key.selector for key in dkim.usual("a.example", ask)] == ["default"]
+    assert [key.selector for key in dkim.find_usual_keys("a.example", ask)] == ["default"]
     ask.records["mail._domainkey.a.example", "TXT"] = ["v=DKIM1; p="]
-    assert [key.selector for key in dkim.usual("a.example", ask)] == ["default"], (
+    assert [key.selector for key in dkim.find_usual_keys("a.example", ask)] == ["default"], (
         "what a rotation leaves behind"
     )
 
@@ -223,7 +225,7 @@ def test_dkim_a_record_of_another_version_is_none() -> None:
 
 
 def test_a_sample_shows_who_signed_it_and_what() -> None:
-    found = dkim.sample(
+    found = dkim.read_sample(
         b"DKIM-Signature: v=1; a=rsa-sha256; d=A.example; s=mail;\r\n h=From:To:Subject:\r\n  List-Unsubscribe; b=x\r\n"
         b"From: Ana <ana@a.example>\r\nSubject: x\r\n\r\nBody"
     )
@@ -231,8 +233,8 @@ def test_a_sample_shows_who_signed_it_and_what() -> None:
     assert found.signatures == (
         dkim.Signature("a.example", "mail", ("from", "to", "subject", "list-unsubscribe")),
     )
-    assert dkim.sample(b"\xff\x00nonsense").signatures == ()
-    assert dkim.sample(b"DKIM-Signature: d=a.example; s=\x1b[2Jx\r\n\r\n").signatures == ()
+    assert dkim.read_sample(b"\xff\x00nonsense").signatures == ()
+    assert dkim.read_sample(b"DKIM-Signature: d=a.example; s=\x1b[2Jx\r\n\r\n").signatures == ()
 
 
 @pytest.fixture

@@ -16,25 +16,27 @@ from hypothesis import strategies as st
 from newsletter.errors import Refused
 from newsletter.import_formats import archive as unpacking
 from newsletter.import_formats.archive import MEMBERS_AT_MOST
-from newsletter.import_formats.formula_injection import guarded, unguarded
-from newsletter.import_formats.moments import moment
-from newsletter.import_formats.reader import opened, tables
-from newsletter.import_formats.table import Row
-from newsletter.import_formats.types import Person
+from newsletter.import_formats.formula_injection import guard_cell, unguard_cell
+from newsletter.import_formats.moments import parse_moment
+from newsletter.import_formats.reader import open_tables, opened
+from newsletter.import_formats.table import TableRow
+from newsletter.import_formats.types import SubscriberRow
 from tests.platforms import FILES
 
 
 def read(
     tmp_path: Path, content: bytes | str, name: str = "x.csv", told: str | None = None
-) -> list[Person | Row]:
+) -> list[SubscriberRow | TableRow]:
     file = tmp_path / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
     with opened(file, told) as found:
         return list(found.people)
 
 
-def people(tmp_path: Path, content: bytes | str, name: str = "x.csv") -> dict[str, Person]:
-    return {row.email: row for row in read(tmp_path, content, name) if isinstance(row, Person)}
+def people(tmp_path: Path, content: bytes | str, name: str = "x.csv") -> dict[str, SubscriberRow]:
+    return {
+        row.email: row for row in read(tmp_path, content, name) if isinstance(row, SubscriberRow)
+    }
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,7 @@ def test_c01_c02_the_exports_of_every_platform(
         rows = list(found.people)
         assert found.platform.name == platform
         assert found.share() == 1
-    assert {row.email: row.word for row in rows if isinstance(row, Person)} == words
+    assert {row.email: row.word for row in rows if isinstance(row, SubscriberRow)} == words
     assert len(rows) == len(words)
 
 
@@ -95,10 +97,10 @@ def test_c04_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
         ",,\n"
         ",No address,\n",
     )
-    assert [(row.line, row.problem) for row in rows if isinstance(row, Row)] == [
+    assert [(row.line, row.problem) for row in rows if isinstance(row, TableRow)] == [
         (2, "a quotation mark is never closed"),
     ]
-    found = {row.email: (row.line, row.name) for row in rows if isinstance(row, Person)}
+    found = {row.email: (row.line, row.name) for row in rows if isinstance(row, SubscriberRow)}
     assert found["b@example.com"] == (3, "Bob")
     assert found["c@example.com"] == (4, "Cy of two lines"), "ragged, and nobody is swallowed"
     assert found["d@example.com"] == (6, "Di of two lines")
@@ -112,7 +114,7 @@ def test_c04_a_broken_row_spoils_no_other(tmp_path: Path) -> None:
 
 def test_c04_a_hundred_thousand_open_quotation_marks_are_no_trap(tmp_path: Path) -> None:
     rows = read(tmp_path, "email,name\n" + 'a@example.com,"\n' * 3000 + "b@example.com,x\n")
-    assert isinstance(rows[-1], Person)
+    assert isinstance(rows[-1], SubscriberRow)
     assert len(rows) >= 1500
 
 
@@ -178,9 +180,9 @@ def test_c04_a_line_of_megabytes_is_one_row_and_what_it_holds_is_nobody(tmp_path
         "email,name\na@example.com," + "z@example.com,x " * 200_000 + "\nb@example.com,Bob\n",
     )
     assert [row.line for row in rows] == [2, 3]
-    assert isinstance(rows[0], Row)
+    assert isinstance(rows[0], TableRow)
     assert "too long" in rows[0].problem
-    assert isinstance(rows[1], Person)
+    assert isinstance(rows[1], SubscriberRow)
 
 
 def test_in_a_file_of_nobody_knows_whose_active_is_no_consent(tmp_path: Path) -> None:
@@ -216,7 +218,7 @@ def test_evidence_is_kept(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_moments_as_programs_write_them(text: str, iso: str | None) -> None:
-    found = moment(text)
+    found = parse_moment(text)
     assert (found.replace(tzinfo=None).isoformat() if found else None) == iso
 
 
@@ -224,10 +226,10 @@ def test_moments_as_programs_write_them(text: str, iso: str | None) -> None:
 @example("Ana;=HYPERLINK(1)")
 @example(";'=1;''=2")
 def test_c08_no_cell_is_a_formula_and_each_comes_back(text: str) -> None:
-    cell = guarded(text)
+    cell = guard_cell(text)
     for part in (cell, *cell.split(";")):
         assert not part.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
-    assert unguarded(cell) == text
+    assert unguard_cell(cell) == text
 
 
 @given(st.binary(max_size=400))
@@ -283,7 +285,7 @@ def test_a_table_in_the_middle_of_which_its_header_comes_again(tmp_path: Path) -
         tmp_path,
         "email,status\na@example.com,subscribed\nemail,status\n\0\0\0\0\nb@example.com,subscribed\n",
     )
-    assert [row.email for row in rows if isinstance(row, Person)] == [
+    assert [row.email for row in rows if isinstance(row, SubscriberRow)] == [
         "a@example.com",
         "email",
         "b@example.com",
@@ -319,8 +321,8 @@ def every(
     """What the rows of all tables in a file say, which tables were read, and which were not."""
     (tmp_path / name).write_bytes(content)
     words, names, passed = {}, [], ()
-    for table in tables(tmp_path / name):
-        words |= {row.email: row.word for row in table.people if isinstance(row, Person)}
+    for table in open_tables(tmp_path / name):
+        words |= {row.email: row.word for row in table.people if isinstance(row, SubscriberRow)}
         names.append(table.name)
         passed = table.passed_over
     return words, names, passed

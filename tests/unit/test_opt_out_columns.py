@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from newsletter.errors import Refused
 from newsletter.import_formats.opt_out import find_opt_ins, find_opt_outs, find_word, spell
 from newsletter.import_formats.reader import opened
-from newsletter.import_formats.types import Person
+from newsletter.import_formats.types import SubscriberRow
 
 
 def read_words(
@@ -20,7 +20,7 @@ def read_words(
     file = tmp_path / name
     file.write_text(content)
     with opened(file, **options) as table:  # type: ignore[arg-type]
-        return {row.email: row.word for row in table.people if isinstance(row, Person)}
+        return {row.email: row.word for row in table.people if isinstance(row, SubscriberRow)}
 
 
 def word_for(tmp_path: Path, column: str, value: str) -> str:
@@ -177,7 +177,7 @@ def test_every_column_is_named_with_what_became_of_it(tmp_path: Path) -> None:
             "Newsletter": "opt-in", "column 9": "not read", "City (10)": "not read",
         }  # fmt: skip
         [person] = table.people
-    assert isinstance(person, Person)
+    assert isinstance(person, SubscriberRow)
     assert (person.cadence, person.language, person.word) == ("monthly", "de", "silent")
 
 

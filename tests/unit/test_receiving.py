@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from newsletter.dns.mx import KNOWN_TO_ALL, NOWHERE, NULL, SILENT_AFTER, Receiving
+from newsletter.dns.mx import KNOWN_TO_ALL, NOWHERE, NULL, SILENT_AFTER, DomainChecker
 from newsletter.dns.resolver import CouldNotAsk, Kind
 from tests.fakes import FakeDns
 
@@ -12,8 +12,8 @@ Records = dict[tuple[str, Kind], list[str]]
 WORLD: Records = {(KNOWN_TO_ALL, "NS"): ["a.gtld-servers.net"]}
 
 
-def judge(dns: FakeDns) -> Receiving:
-    return Receiving(lambda: dns)
+def judge(dns: FakeDns) -> DomainChecker:
+    return DomainChecker(lambda: dns)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_n7_a_resolver_that_gives_up_after_some_silence_is_used_for_one_domain()
                 self.given_up = True
                 raise
 
-    found = Receiving(lambda: GivesUp({("null.org", "MX"): ["0 "]} | WORLD))
+    found = DomainChecker(lambda: GivesUp({("null.org", "MX"): ["0 "]} | WORLD))
     assert found(["a.silent.org", "b.silent.org", "null.org"]) == {"null.org": NULL}
 
 

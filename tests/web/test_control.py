@@ -212,7 +212,7 @@ def test_an_address_that_nobody_confirmed_is_forgotten(
     for days, there in ((1, True), (3, False)):
         clock.forward(timedelta(days=days))
         with app.app_context():
-            cleanup.tidy(app.extensions[EXTENSION])
+            cleanup.clean_up(app.extensions[EXTENSION])
             rows = [*db.session.query(Subscriber), *db.session.query(Delivery)]
             kept = str(
                 [(getattr(row, "new_email", ""), getattr(row, "context", "")) for row in rows]

@@ -343,7 +343,7 @@ def test_the_old_mailbox_may_take_a_move_back_for_a_week(world: World) -> None:
     moved = {slug: world.handle(slug) for slug in before}
     world.clock.forward(timedelta(days=6))
     with world.app.app_context():
-        cleanup.tidy(world.app.extensions[EXTENSION])
+        cleanup.clean_up(world.app.extensions[EXTENSION])
     for _ in range(2):
         assert "was taken back" in world.client.post(url).get_data(as_text=True)
     assert world.address() == ANA
@@ -373,7 +373,7 @@ def test_taking_back_ends(world: World) -> None:
     assert world.address() == NEW
     world.clock.forward(timedelta(days=2))
     with world.app.app_context():
-        cleanup.tidy(world.app.extensions[EXTENSION])
+        cleanup.clean_up(world.app.extensions[EXTENSION])
         assert db.session.scalars(select(AddressChange)).all() == []
         assert db.session.scalars(select(RetiredHandle)).all() != []
         contexts = db.session.scalars(select(Delivery.context).where(Delivery.mail == "moved"))

@@ -301,11 +301,11 @@ def test_a_second_list_is_asked_for_the_next_day_if_nothing_else_does(
         )
         for _ in range(2):
             with app.app_context():
-                cleanup.tidy(app.extensions[EXTENSION])
+                cleanup.clean_up(app.extensions[EXTENSION])
         work(app)
         clock.forward(timedelta(days=1))
         with app.app_context():
-            cleanup.tidy(app.extensions[EXTENSION])
+            cleanup.clean_up(app.extensions[EXTENSION])
         work(app)
     assert client.post(links(sink, "ana@example.com", "confirm")[1]).status_code == 200
 
@@ -515,7 +515,7 @@ def test_b5_a_stranger_changes_nothing_of_whoever_left(
     assert (found["name"], found["cadence"], found["answers"]) == ("Ana", "weekly", {})
     clock.forward(timedelta(days=15))
     with app.app_context():
-        cleanup.tidy(app.extensions[EXTENSION])
+        cleanup.clean_up(app.extensions[EXTENSION])
         assert db.session.scalars(select(SubscriptionRequest)).all() == []
     assert subscriber(app, "ana@example.com") == found | {"status": "unsubscribed"}
 

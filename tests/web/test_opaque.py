@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Integer, select, text
 
 from newsletter import outbox
-from newsletter.app import template_folder
+from newsletter.app import find_template_folder
 from newsletter.db.session import Base, db, transaction
 from newsletter.models import Campaign, Delivery, MailingList, Subscriber, Subscription
 from newsletter.services import notifications, resources
@@ -136,7 +136,9 @@ def test_no_number_of_a_row_leaves_the_program(
         every_mail(env, tmp_path, clock)
         kinds = set(db.session.scalars(select(Delivery.mail).where(Delivery.status == "sent")))
         folders = {
-            folder.name for folder in (template_folder() / "emails").iterdir() if folder.is_dir()
+            folder.name
+            for folder in (find_template_folder() / "emails").iterdir()
+            if folder.is_dir()
         }
         assert kinds == (folders - {"post"}) | {"digest", "series"}, "a mail of each kind was sent"
         numbers = row_numbers()

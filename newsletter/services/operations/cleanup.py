@@ -22,7 +22,7 @@ WAITING_AT_ONCE = 500
 """Subscribers who may be asked for another list in one run; the rest follow in the next."""
 
 
-def tidy(env: Environment) -> None:
+def clean_up(env: Environment) -> None:
     """Delete unconfirmed subscriptions after 14 days, with subscribers who are left with none (who
     had left before and asked again in vain has left again), and old counters; cuts old evidence's
     IP addresses to their network.

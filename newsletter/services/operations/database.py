@@ -33,7 +33,7 @@ def _config(url: str = "") -> Config:
     return config
 
 
-def newest() -> str:
+def newest_revision() -> str:
     """The revision this program works on."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
@@ -51,7 +51,7 @@ def upgrade(url: str) -> None:
             f"the database cannot be upgraded: {reason(error)}", hint=_where(url)
         ) from None
     except CommandError as error:
-        raise wrong_revision(_revision_at(url)) from error
+        raise explain_revision(_revision_at(url)) from error
 
 
 def _revision_at(url: str) -> str:
@@ -64,7 +64,7 @@ def _where(url: str) -> str:
     return f"database_url is {make_url(url).render_as_string()}"
 
 
-def revision() -> str | None:
+def find_revision() -> str | None:
     """The revision the database is at, None where it holds no tables of ours.
 
     Raises `DatabaseError`.
@@ -88,22 +88,22 @@ def require_current() -> None:
         raise DatabaseError(
             f"there is no database at {file}", hint=f"`newsletter init` makes one; or {UPGRADE}"
         )
-    found = revision()
-    if found == newest():
+    found = find_revision()
+    if found == newest_revision():
         return
     if found is None:
         raise DatabaseError("the database is empty", hint=UPGRADE)
-    raise wrong_revision(found)
+    raise explain_revision(found)
 
 
-def wrong_revision(revision: str, *, subject: str = "the database") -> DatabaseError:
+def explain_revision(revision: str, *, subject: str = "the database") -> DatabaseError:
     """Explain why a database at `revision` is of no use to this program, and what to do."""
     if revision in BEFORE_FIRST_RELEASE:
         return DatabaseError(
             f"{subject} was made by a version before 0.1.0 and cannot be upgraded",
             hint="export your subscribers with that version, then import them with this one",
         )
-    if revision in known_revisions():
+    if revision in list_revisions():
         return DatabaseError(
             f"{subject} is older than this program", hint=f"back it up, then {UPGRADE}"
         )
@@ -112,7 +112,7 @@ def wrong_revision(revision: str, *, subject: str = "the database") -> DatabaseE
     )
 
 
-def known_revisions() -> set[str]:
+def list_revisions() -> set[str]:
     """Return every revision that this program can upgrade from, and its own."""
     return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from newsletter.dns import dkim, dmarc, spf
-from newsletter.dns.mx import null, reserved
+from newsletter.dns.mx import is_null_mx, is_reserved
 from newsletter.dns.resolver import CouldNotAsk, Resolver
 from newsletter.services.checks import Check, Verdict
 from newsletter.services.runtime import Environment
@@ -61,7 +61,7 @@ INCLUDES = {
 }
 
 
-def sender(
+def check_sender(
     env: Environment, domain: str, *, selector: str = "", sample: dkim.Sample | None = None
 ) -> Iterator[Check]:
     """Every check of a domain that a list is sent from."""
@@ -70,7 +70,7 @@ def sender(
         why = "its owner tells receivers to refuse such mail from anywhere else (DMARC)"
         yield Check("from", "bad", f"mail is sent from {domain}", hint, why)
         return
-    if reserved(domain):
+    if is_reserved(domain):
         yield Check(
             "from",
             "warn",
@@ -79,13 +79,13 @@ def sender(
         )
         return
     ask = env.resolver
-    yield from asked("spf", domain, lambda: _spf(env, domain, ask))
-    yield from asked("dkim", domain, lambda: _dkim(domain, selector, sample, ask))
-    yield from asked("dmarc", domain, lambda: _dmarc(domain, ask))
-    yield from asked("mx", domain, lambda: mx(domain, ask))
+    yield from run_checks("spf", domain, lambda: _spf(env, domain, ask))
+    yield from run_checks("dkim", domain, lambda: _dkim(domain, selector, sample, ask))
+    yield from run_checks("dmarc", domain, lambda: _dmarc(domain, ask))
+    yield from run_checks("mx", domain, lambda: check_mx(domain, ask))
 
 
-def asked(id_: str, domain: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+def run_checks(id_: str, domain: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     """The checks of `look`, or that it could not be asked."""
     try:
         yield from list(look())
@@ -95,7 +95,7 @@ def asked(id_: str, domain: str, look: Callable[[], Iterator[Check]]) -> Iterato
         )
 
 
-def servers(env: Environment) -> list[str]:
+def list_smtp_hosts(env: Environment) -> list[str]:
     """The hosts that take our mail."""
     return [urlsplit(url.get_secret_value()).hostname or "" for url in env.settings.smtp.url]
 
@@ -118,7 +118,7 @@ def _spf(env: Environment, domain: str, ask: Resolver) -> Iterator[Check]:
 
 def _spf_terms(env: Environment) -> str:
     terms = []
-    for host in servers(env):
+    for host in list_smtp_hosts(env):
         known = next(
             (
                 include
@@ -135,7 +135,7 @@ def _dkim(domain: str, selector: str, sample: dkim.Sample | None, ask: Resolver)
     if sample is not None:
         yield from _sampled(domain, sample, ask)
         return
-    keys = [dkim.examine(domain, selector, ask)] if selector else dkim.usual(domain, ask)
+    keys = [dkim.examine(domain, selector, ask)] if selector else dkim.find_usual_keys(domain, ask)
     keys = [key for key in keys if key.record] or keys
     if not keys:
         hint = (
@@ -171,7 +171,7 @@ def _sampled(domain: str, sample: dkim.Sample, ask: Resolver) -> Iterator[Check]
     ours = [
         each
         for each in sample.signatures
-        if each.domain and dmarc.aligned(each.domain, domain, ask)
+        if each.domain and dmarc.is_aligned(each.domain, domain, ask)
     ]
     if not ours:
         others = ", ".join(each.domain for each in sample.signatures) or "nobody"
@@ -214,10 +214,10 @@ def _dmarc(domain: str, ask: Resolver) -> Iterator[Check]:
         yield Check("dmarc", "good", f"_dmarc.{found.at}: p={found.policy} holds for {domain}")
 
 
-def mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:
+def check_mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:
     """Tell whether mail to a domain can arrive."""
     found = ask(domain, "MX")
-    if found and all(null(entry) for entry in found):
+    if found and all(is_null_mx(entry) for entry in found):
         yield Check(
             id_,
             "bad",
@@ -242,18 +242,18 @@ def mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:
         )
 
 
-def names(env: Environment, host: str) -> Iterator[Check]:
+def check_host_name(env: Environment, host: str) -> Iterator[Check]:
     """The name we greet with, and whether it and its address lead to each other."""
     if host in LOCAL or not env.settings.smtp.url:
         return
-    if not any(server in LOCAL for server in servers(env)):
+    if not any(server in LOCAL for server in list_smtp_hosts(env)):
         yield Check(
             "rdns",
             "good",
             "your provider's servers carry the mail; their names are the provider's business",
         )
         return
-    yield from asked("rdns", host, lambda: _rdns(host, env.resolver))
+    yield from run_checks("rdns", host, lambda: _rdns(host, env.resolver))
 
 
 def _rdns(host: str, ask: Resolver) -> Iterator[Check]:

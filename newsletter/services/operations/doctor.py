@@ -21,7 +21,7 @@ from newsletter.models import Feed, MailingList
 from newsletter.services import installation, workers
 from newsletter.services.checks import Check
 from newsletter.services.operations import dns_checks
-from newsletter.services.operations.database import newest
+from newsletter.services.operations.database import newest_revision
 from newsletter.services.runtime import Environment
 from newsletter.settings import DEFAULT_FILE
 
@@ -49,9 +49,9 @@ def examine(env: Environment, *, selector: str = "", sample: bytes | None = None
         _smtp,
     )
     found = [check for part in parts for check in part(env)]
-    signed = dkim.sample(sample) if sample is not None else None
+    signed = dkim.read_sample(sample) if sample is not None else None
     for domain in _domains():
-        found += dns_checks.sender(env, domain, selector=selector, sample=signed)
+        found += dns_checks.check_sender(env, domain, selector=selector, sample=signed)
     for more in (_names, _bounces, _feeds, _worker, _queue):
         found += more(env)
     return found
@@ -73,7 +73,7 @@ def _settings(env: Environment) -> Iterator[Check]:
 def _database(env: Environment) -> Iterator[Check]:
     kind = "PostgreSQL" if env.settings.database_url.startswith("postgresql") else "SQLite"
     yield Check("database", "good", f"{kind} answers")
-    yield Check("migrations", "good", f"up to date ({newest()})")
+    yield Check("migrations", "good", f"up to date ({newest_revision()})")
 
 
 def _files(env: Environment) -> Iterator[Check]:
@@ -267,7 +267,9 @@ def _has_user(env: Environment) -> bool:
 
 
 def _names(env: Environment) -> Iterator[Check]:
-    yield from dns_checks.names(env, urlsplit(env.settings.base_url).hostname or "localhost")
+    yield from dns_checks.check_host_name(
+        env, urlsplit(env.settings.base_url).hostname or "localhost"
+    )
 
 
 def _bounces(env: Environment) -> Iterator[Check]:
@@ -283,8 +285,8 @@ def _bounces(env: Environment) -> Iterator[Check]:
         )
         return
     domain = address.rpartition("@")[2]
-    yield from dns_checks.asked(
-        "bounces", domain, lambda: dns_checks.mx(domain, env.resolver, id_="bounces")
+    yield from dns_checks.run_checks(
+        "bounces", domain, lambda: dns_checks.check_mx(domain, env.resolver, id_="bounces")
     )
 
 

@@ -129,10 +129,10 @@ def _check_contents(file: Path, staged: Path) -> None:
             f"{file} is not a database of newsletter",
             hint="name a file that `newsletter db backup` made",
         )
-    if revision not in database.known_revisions():
-        reason = database.wrong_revision(revision, subject=str(file))
+    if revision not in database.list_revisions():
+        reason = database.explain_revision(revision, subject=str(file))
         raise Refused(reason.message, hint=reason.hint)
-    if revision != database.newest():
+    if revision != database.newest_revision():
         database.upgrade(f"sqlite:///{staged}")
     with closing(sqlite3.connect(staged)) as connection:
         if missing := list(_missing(connection)):

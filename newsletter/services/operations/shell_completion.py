@@ -17,14 +17,14 @@ _LISTS = "SELECT slug, title FROM mailing_lists ORDER BY id"
 _CAMPAIGNS = "SELECT CAST(id AS TEXT), subject FROM campaigns ORDER BY id DESC LIMIT 50"
 
 
-def lists(config: Path | None) -> list[tuple[str, str]]:
+def complete_lists(config: Path | None) -> list[tuple[str, str]]:
     """Slug and title of each list of the installation that `config`, or the environment, or the
     folder names.
     """
     return _asked(config, _LISTS)
 
 
-def campaigns(config: Path | None) -> list[tuple[str, str]]:
+def complete_campaigns(config: Path | None) -> list[tuple[str, str]]:
     """Number and subject of the last mailings."""
     return _asked(config, _CAMPAIGNS)
 

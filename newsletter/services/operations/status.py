@@ -44,7 +44,7 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True)
-class Mailing:
+class CampaignSummary:
     """A campaign under way, waiting for its moment, or the last one sent."""
 
     id: int
@@ -72,8 +72,8 @@ class ListStatus:
     suppressed: int
     growth: Growth
     coming: tuple[Coming, ...]
-    under_way: tuple[Mailing, ...]
-    last: Mailing | None
+    under_way: tuple[CampaignSummary, ...]
+    last: CampaignSummary | None
     feeds: int
     failing: tuple[str, ...]
 
@@ -97,7 +97,7 @@ class Status:
     sending: tuple[State, ...] = ()
 
 
-def look(env: Environment, slug: str | None = None) -> Status:
+def read_status(env: Environment, slug: str | None = None) -> Status:
     """Everything at one look; of one list, if asked.
 
     Raises `NotFound`.
@@ -192,9 +192,9 @@ def _list(
     )
 
 
-def _mailing(session: Session, row: Campaign) -> Mailing:
+def _mailing(session: Session, row: Campaign) -> CampaignSummary:
     at = row.scheduled_at if row.status == "scheduled" else row.finished_at or row.started_at
-    return Mailing(
+    return CampaignSummary(
         row.id, row.kind, row.subject, row.status, row.reason, at, outbox.count_totals(session, row)
     )
 

@@ -23,10 +23,10 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading
 from newsletter.errors import NewsletterError
 from newsletter.files import open_private
-from newsletter.import_formats.formula_injection import guarded
+from newsletter.import_formats.formula_injection import guard_cell
 from newsletter.import_formats.own_format import write_events, write_names
 from newsletter.import_formats.platforms import OUR_COLUMNS
-from newsletter.import_formats.types import Event
+from newsletter.import_formats.types import ConsentRecord
 from newsletter.models import (
     ConsentEvent,
     ConsentText,
@@ -58,7 +58,7 @@ Cells = dict[str, object]
 """The cells of a row by the names of their columns."""
 
 
-def to_file(file: Path, *, slug: str | None = None, status: str | None = None) -> int:
+def export_to_file(file: Path, *, slug: str | None = None, status: str | None = None) -> int:
     """Write them to `file`.
 
     Returns how many rows.
@@ -73,7 +73,7 @@ def to_file(file: Path, *, slug: str | None = None, status: str | None = None) -
         through = _is_written_through(file)
         if through:
             with file.open("w", encoding="utf-8", newline="") as out:
-                return to_text(out, slug=slug, status=status)
+                return export_to_text(out, slug=slug, status=status)
         return _replace(Path(os.path.realpath(file)), slug=slug, status=status)
     except OSError as error:
         hint = "what was written until then is not whole" if through else "nothing was changed"
@@ -104,7 +104,7 @@ def _replace(file: Path, *, slug: str | None, status: str | None) -> int:
         part.unlink(missing_ok=True)  # left by a run that was killed
         descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as out:
-            count = to_text(out, slug=slug, status=status)
+            count = export_to_text(out, slug=slug, status=status)
             out.flush()
             os.fsync(out.fileno())
         if file.exists() and file.stat().st_nlink > 1:  # its other names are to show the same
@@ -120,7 +120,7 @@ def _replace(file: Path, *, slug: str | None, status: str | None) -> int:
     return count
 
 
-def to_text(out: TextIO, *, slug: str | None = None, status: str | None = None) -> int:
+def export_to_text(out: TextIO, *, slug: str | None = None, status: str | None = None) -> int:
     """Write them to `out`: of one list or one status where that is asked for, else everything.
 
     Returns how many rows.
@@ -129,7 +129,7 @@ def to_text(out: TextIO, *, slug: str | None = None, status: str | None = None) 
     write(OUR_COLUMNS)
     count = 0
     for cells in _rows(slug, status):
-        write([guarded(_cell(cells.get(name))) for name in OUR_COLUMNS])
+        write([guard_cell(_cell(cells.get(name))) for name in OUR_COLUMNS])
         count += 1
     return count
 
@@ -236,7 +236,7 @@ def _page(session: Session, after: int, slug: str | None, status: str | None) ->
     ]
 
 
-def _read_events(session: Session, ids: list[int]) -> dict[int, list[Event]]:
+def _read_events(session: Session, ids: list[int]) -> dict[int, list[ConsentRecord]]:
     """The record of consent of each of these subscriptions, oldest first, with the texts that were
     agreed to.
     """
@@ -246,9 +246,9 @@ def _read_events(session: Session, ids: list[int]) -> dict[int, list[Event]]:
         .where(ConsentEvent.subscription_id.in_(ids))
         .order_by(ConsentEvent.id)
     )
-    events: dict[int, list[Event]] = {}
+    events: dict[int, list[ConsentRecord]] = {}
     for row, wording in session.execute(query):
-        event = Event(
+        event = ConsentRecord(
             row.kind,
             row.at,
             row.source,
@@ -265,7 +265,7 @@ def _read_events(session: Session, ids: list[int]) -> dict[int, list[Event]]:
 
 
 def _cells(
-    row: Row[*tuple[Any, ...]], tagged: str, names: dict[int, str], events: list[Event]
+    row: Row[*tuple[Any, ...]], tagged: str, names: dict[int, str], events: list[ConsentRecord]
 ) -> Cells:
     """The cells of a subscription; topics by their names, for elsewhere they have other numbers."""
     cells: Cells = dict(row._mapping)

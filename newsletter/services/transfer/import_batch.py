@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import Address
 from newsletter.html.sanitize import plain
 from newsletter.i18n import known as known_language
-from newsletter.import_formats.types import Event, Person
+from newsletter.import_formats.types import ConsentRecord, SubscriberRow
 from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression, Tag
 from newsletter.schedule import CADENCES
 from newsletter.services import tags
@@ -25,7 +25,7 @@ from newsletter.services.consent import store_wording
 from newsletter.services.lists.topics import find_offers, pack_topics
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hash_address
-from newsletter.services.transfer.import_known import Here, Known, read_known
+from newsletter.services.transfer.import_known import KnownAddress, KnownSubscription, read_known
 from newsletter.services.transfer.import_statements import (
     insert_rows,
     update_subscribers,
@@ -35,7 +35,7 @@ from newsletter.tokens import new_handle
 
 Key = tuple[str, str]
 """The key of an address, and the slug of a list."""
-Before = dict[int, Here | Known]
+Before = dict[int, KnownSubscription | KnownAddress]
 """What a dry run made of earlier batches, by the hash of what it is about: a million rows in little
 memory.
 """
@@ -47,7 +47,7 @@ _tags = cast(Table, Tag.__table__)
 _suppressions = cast(Table, Suppression.__table__)
 
 
-class Roster:
+class ImportBatch:
     """The people of one batch, by the keys of their addresses.
 
     `before` is what a dry run made of earlier batches, and is added to; `erased` are the hashes of
@@ -74,17 +74,19 @@ class Roster:
         self._new_tags: dict[str, set[str]] = {}
         self._offered: dict[str, dict[str, int]] = {}
 
-    def here(self, key: str, slug: str) -> Here:
+    def here(self, key: str, slug: str) -> KnownSubscription:
         """What is known of an address on a list, this batch's own rows included."""
         earlier = (self._before or {}).get(hash((key, slug)))
-        return cast(Here | None, earlier) or self._known.here.get((key, slug)) or _NOWHERE
+        return (
+            cast(KnownSubscription | None, earlier) or self._known.here.get((key, slug)) or _NOWHERE
+        )
 
-    def known(self, key: str) -> Known:
+    def known(self, key: str) -> KnownAddress:
         """What is known of an address, this batch's own rows included."""
         earlier = (self._before or {}).get(hash((key, "person")))
-        return cast(Known | None, earlier) or self._known.people.get(key) or _NOBODY
+        return cast(KnownAddress | None, earlier) or self._known.people.get(key) or _NOBODY
 
-    def own_yes(self, here: Here) -> datetime | None:
+    def own_yes(self, here: KnownSubscription) -> datetime | None:
         """When they said yes to us themselves, the last time."""
         own = select(func.max(ConsentEvent.at)).where(
             ConsentEvent.subscription_id == here.subscription_id,
@@ -98,7 +100,7 @@ class Roster:
         missing = set(tags.clean_tags(words)) - self._known.tags.get(key, set())
         return {tag for tag in missing if hash((key, "tag", tag)) not in (self._before or {})}
 
-    def corrects(self, person: Person, key: str, slug: str) -> bool:
+    def corrects(self, person: SubscriberRow, key: str, slug: str) -> bool:
         """Tell whether a row gives a name or a language that is missing, or, of somebody who has
         chosen nothing here themselves, another language or cadence.
         """
@@ -110,17 +112,19 @@ class Roster:
             or (here.status and self._new_cadence(person, known, here))
         )
 
-    def _new_language(self, person: Person, known: Known) -> str:
+    def _new_language(self, person: SubscriberRow, known: KnownAddress) -> str:
         language = _language(person)
         return language if language != known.language and not (known.language and known.own) else ""
 
-    def _new_cadence(self, person: Person, known: Known, here: Here) -> str:
+    def _new_cadence(
+        self, person: SubscriberRow, known: KnownAddress, here: KnownSubscription
+    ) -> str:
         cadence = person.cadence if person.cadence in CADENCES else ""
         return cadence if cadence != here.cadence and not known.own else ""
 
     def put(
         self,
-        person: Person,
+        person: SubscriberRow,
         address: Address,
         slug: str,
         status: str,
@@ -141,7 +145,7 @@ class Roster:
             self._set_cadence(key, here, cadence)
         if suppress:
             self.suppress(person, address, suppress, note)
-        after = Here(
+        after = KnownSubscription(
             status,
             status == "unsubscribed"
             or (status != "active" and (here.left or self._left_there(person))),
@@ -153,10 +157,10 @@ class Roster:
             self._before[hash(key)] = _share(replace(after, subscription_id=None))
 
     @staticmethod
-    def _left_there(person: Person) -> bool:
+    def _left_there(person: SubscriberRow) -> bool:
         return person.ours and person.left_at is not None
 
-    def put_person(self, person: Person, address: Address) -> None:
+    def put_person(self, person: SubscriberRow, address: Address) -> None:
         """Note a person, with what the row corrects in one who is known, and their tags."""
         key, known = address.key, self.known(address.key)
         name, language = ("" if known.named else person.name), self._new_language(person, known)
@@ -186,7 +190,7 @@ class Roster:
             ),
         )
 
-    def put_subscriber(self, person: Person, address: Address) -> bool:
+    def put_subscriber(self, person: SubscriberRow, address: Address) -> bool:
         """Note a subscriber of nothing.
 
         Returns False where nothing is new.
@@ -205,7 +209,7 @@ class Roster:
             self._before[hash((address.key, "subscriber"))] = _NOBODY
         return True
 
-    def _remember(self, key: str, known: Known) -> None:
+    def _remember(self, key: str, known: KnownAddress) -> None:
         self._known.people[key] = known
         if self._before is not None:
             self._before[hash((key, "person"))] = _share(known)
@@ -216,7 +220,9 @@ class Roster:
         if self._before is not None:
             self._before.update((hash((key, "tag", tag)), _NOBODY) for tag in words)
 
-    def _subscribe(self, key: Key, person: Person, status: str, here: Here) -> None:
+    def _subscribe(
+        self, key: Key, person: SubscriberRow, status: str, here: KnownSubscription
+    ) -> None:
         mailing_list, now = self.lists[key[1]], self._env.now
         values: dict[str, Any] = {"status": status}
         if status == "active":
@@ -231,7 +237,7 @@ class Roster:
         row = self._made.setdefault(key, self._new_subscription(mailing_list, person))
         row.update(values)
 
-    def _new_subscription(self, mailing_list: MailingList, person: Person) -> dict[str, Any]:
+    def _new_subscription(self, mailing_list: MailingList, person: SubscriberRow) -> dict[str, Any]:
         """What a subscription begins with.
 
         Of a file of ours the dates are its own; elsewhere somebody who left was never here, and
@@ -253,18 +259,18 @@ class Roster:
             "unsubscribed_at": person.left_at if person.ours else None,
         }
 
-    def _set_cadence(self, key: Key, here: Here, cadence: str) -> None:
+    def _set_cadence(self, key: Key, here: KnownSubscription, cadence: str) -> None:
         if here.subscription_id is None:
             if key in self._made:
                 self._made[key]["cadence"] = cadence
         else:
             self._changed.setdefault(here.subscription_id, {})["cadence"] = cadence
 
-    def find_unknown_topics(self, person: Person, slug: str) -> set[str]:
+    def find_unknown_topics(self, person: SubscriberRow, slug: str) -> set[str]:
         """Which of the topics that somebody chose a list does not have."""
         return {name for name in person.topics if name.casefold() not in self._offers(slug)}
 
-    def _topics(self, mailing_list: MailingList, person: Person) -> str:
+    def _topics(self, mailing_list: MailingList, person: SubscriberRow) -> str:
         offers = self._offers(mailing_list.slug)
         ids = {offers[name.casefold()] for name in person.topics if name.casefold() in offers}
         return "" if len(ids) == len(offers) else pack_topics(ids)
@@ -275,13 +281,15 @@ class Roster:
             self._offered[slug] = {offer.name.casefold(): offer.id for offer in topics}
         return self._offered[slug]
 
-    def _note_events(self, key: Key, person: Person, here: Here, status: str, note: str) -> None:
+    def _note_events(
+        self, key: Key, person: SubscriberRow, here: KnownSubscription, status: str, note: str
+    ) -> None:
         """Note the whole record of a subscription that is new here, or one event."""
         if person.events and not here.status:
             self._noted += [(key, _as_row(event), event.wording) for event in person.events]
             return
         kind = "unsubscribed" if here.status and status == "unsubscribed" else "imported"
-        event = Event(
+        event = ConsentRecord(
             kind,
             self._env.now,
             source=person.source[:20],
@@ -290,7 +298,7 @@ class Roster:
         )
         self._noted.append((key, _as_row(event), ""))
 
-    def suppress(self, person: Person, address: Address, reason: str, note: str) -> None:
+    def suppress(self, person: SubscriberRow, address: Address, reason: str, note: str) -> None:
         """Note that an address is never to be mailed again."""
         self._barred[address.key] = {
             "email_hash": hash_address(self._env, address.key)[0],
@@ -301,7 +309,7 @@ class Roster:
         }
         self._remember(address.key, replace(self.known(address.key), suppressed=True))
 
-    def suppress_hash(self, person: Person) -> bool:
+    def suppress_hash(self, person: SubscriberRow) -> bool:
         """Note somebody who was erased, of whom only the hash is left.
 
         Returns False where that is known already.
@@ -367,12 +375,12 @@ class Roster:
         insert_rows(self._session, _events, rows)
 
 
-def _language(person: Person) -> str:
+def _language(person: SubscriberRow) -> str:
     """The language of a row; of another program's file one of ours, or none."""
     return plain(person.language, limit=20) if person.ours else known_language(person.language)
 
 
-def _as_row(event: Event) -> dict[str, Any]:
+def _as_row(event: ConsentRecord) -> dict[str, Any]:
     return {
         "kind": event.kind,
         "at": event.at,
@@ -386,12 +394,12 @@ def _as_row(event: Event) -> dict[str, Any]:
     }
 
 
-_NOWHERE, _NOBODY = Here(), Known()
-_SHARED: dict[Here | Known, Here | Known] = {}
+_NOWHERE, _NOBODY = KnownSubscription(), KnownAddress()
+_SHARED: dict[KnownSubscription | KnownAddress, KnownSubscription | KnownAddress] = {}
 """One object for each thing that can be known, so that a dry run of a million rows remembers them
 in little memory.
 """
 
 
-def _share(value: Here | Known) -> Here | Known:
+def _share(value: KnownSubscription | KnownAddress) -> KnownSubscription | KnownAddress:
     return _SHARED.setdefault(value, value)

@@ -20,7 +20,7 @@ here.
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownAddress:
     """What is known of an address.
 
     `own`: they have chosen something here themselves, so that a file does not change their language
@@ -35,7 +35,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class KnownSubscription:
     """What is known of an address on a list.
 
     `status` is empty where nothing is; `left`: unsubscribed once, and not confirmed since.
@@ -48,21 +48,21 @@ class Here:
 
 
 @dataclass(slots=True)
-class KnownPeople:
+class KnownSubscribers:
     """The people of a batch as the database has them, by the keys of their addresses; `here` also
     by list.
     """
 
     ids: dict[str, int]
-    people: dict[str, Known]
-    here: dict[tuple[str, str], Here]
+    people: dict[str, KnownAddress]
+    here: dict[tuple[str, str], KnownSubscription]
     tags: dict[str, set[str]]
     hashes: set[str]
 
 
 def read_known(
     env: Environment, session: Session, keys: Sequence[str], suppressed_hashes: Sequence[str]
-) -> KnownPeople:
+) -> KnownSubscribers:
     """Read everything that decides what becomes of these addresses.
 
     `suppressed_hashes`: which hashes of erased people the file holds; those that are here come back
@@ -75,14 +75,16 @@ def read_known(
     suppressed, erased = _read_suppressed(env, session, keys)
     chosen = _read_own(session, keys)
     people = {
-        key: Known(*names.get(key, (False, "")), key in chosen, key in suppressed, key in erased)
+        key: KnownAddress(
+            *names.get(key, (False, "")), key in chosen, key in suppressed, key in erased
+        )
         for key in names.keys() | suppressed
     }
     tagged = tags.read_tags(session, list(ids.values()))
     present = session.scalars(
         select(Suppression.email_hash).where(Suppression.email_hash.in_(suppressed_hashes))
     )
-    return KnownPeople(
+    return KnownSubscribers(
         ids=ids,
         people=people,
         here=_read_subscriptions(session, keys),
@@ -91,7 +93,9 @@ def read_known(
     )
 
 
-def _read_subscriptions(session: Session, keys: Sequence[str]) -> dict[tuple[str, str], Here]:
+def _read_subscriptions(
+    session: Session, keys: Sequence[str]
+) -> dict[tuple[str, str], KnownSubscription]:
     columns = (
         Subscriber.email_key,
         MailingList.slug,
@@ -102,7 +106,9 @@ def _read_subscriptions(session: Session, keys: Sequence[str]) -> dict[tuple[str
     )
     query = select(*columns).join(Subscription.subscriber).join(Subscription.mailing_list)
     return {
-        (key, slug): Here(status, left_at is not None and status != "active", cadence, id_)
+        (key, slug): KnownSubscription(
+            status, left_at is not None and status != "active", cadence, id_
+        )
         for key, slug, id_, status, left_at, cadence in session.execute(
             query.where(Subscriber.email_key.in_(keys))
         )

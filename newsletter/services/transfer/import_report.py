@@ -9,7 +9,7 @@ REJECTED, DUPLICATE, NEW, UPDATED = "rejected", "duplicate", "new", "updated"
 
 
 @dataclass(slots=True)
-class Imported:
+class ImportResult:
     """What an import did, or would do.
 
     rows = new + updated + duplicate + rejected, and rows = active + inactive + rejected, where

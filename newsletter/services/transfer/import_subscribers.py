@@ -21,18 +21,24 @@ from newsletter.addresses import Address, parse_address
 from newsletter.db.session import reading, transaction
 from newsletter.errors import Conflict, DatabaseError, InvalidInput
 from newsletter.import_formats.platforms import OURS
-from newsletter.import_formats.reader import SubscriberFile, tables
-from newsletter.import_formats.spool import readable_twice
+from newsletter.import_formats.reader import SubscriberFile, open_tables
+from newsletter.import_formats.spool import open_rereadable
 from newsletter.import_formats.statuses import Word
-from newsletter.import_formats.table import Row
-from newsletter.import_formats.types import Person
+from newsletter.import_formats.table import TableRow
+from newsletter.import_formats.types import SubscriberRow
 from newsletter.schedule import CADENCES
 from newsletter.services.lookup import get_list_slug
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
-from newsletter.services.transfer.import_batch import Before, Roster
-from newsletter.services.transfer.import_known import Here
-from newsletter.services.transfer.import_report import DUPLICATE, NEW, REJECTED, UPDATED, Imported
+from newsletter.services.transfer.import_batch import Before, ImportBatch
+from newsletter.services.transfer.import_known import KnownSubscription
+from newsletter.services.transfer.import_report import (
+    DUPLICATE,
+    NEW,
+    REJECTED,
+    UPDATED,
+    ImportResult,
+)
 
 BATCH = 4000
 """Rows in a transaction: each dirties most of the large indexes once, however many there are in it.
@@ -58,11 +64,11 @@ SUPPRESSED_FOR: dict[Word, str] = {
 }
 
 
-Progress = Callable[[Imported], None]
+Progress = Callable[[ImportResult], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ImportRequest:
     """What an import was asked for.
 
     `slug` is the list, empty where the file itself names lists; `because` the author's word that
@@ -84,25 +90,25 @@ def import_file(
     because: str = "",
     dry_run: bool = False,
     progress: Progress = lambda done: None,
-) -> Imported:
+) -> ImportResult:
     """Read every row of `file` (``-``: standard input); each counts once.
 
     Without `because` those of whose consent the file says nothing wait as pending.
 
     `slug` is the list: of a file that names lists itself only its rows are read then; else the only
     list there is. `platform` says whose file it is, where its header does not; `choices` what
-    single columns mean (`exports.opt_out.CHOICES`).
+    single columns mean (`import_formats.opt_out.CHOICES`).
 
     Raises `Refused` for what is no table of subscribers, or holds an opt-out that cannot be
     understood: nothing was changed then; `DatabaseError` where the database cannot be written:
     what was read until then is kept, and reading it again changes nothing.
     """
-    done, before = Imported(), Before()
-    with readable_twice(file) as copy, closing(tables(copy, platform, choices)) as opened:
+    done, before = ImportResult(), Before()
+    with open_rereadable(file) as copy, closing(open_tables(copy, platform, choices)) as opened:
         try:
             for table in opened:
                 names_lists = table.platform.name == OURS or "list" in table.uses.values()
-                order = Order(
+                order = ImportRequest(
                     slug if slug else "" if names_lists else get_list_slug(None), because, dry_run
                 )
                 _read(env, order, table, done, before, progress)
@@ -114,9 +120,9 @@ def import_file(
 
 def _read(
     env: Environment,
-    order: Order,
+    order: ImportRequest,
     table: SubscriberFile,
-    done: Imported,
+    done: ImportResult,
     before: Before,
     progress: Progress,
 ) -> None:
@@ -133,13 +139,17 @@ def _read(
         progress(done)
 
 
-def _batches(found: SubscriberFile) -> Iterator[list[Person | Row]]:
+def _batches(found: SubscriberFile) -> Iterator[list[SubscriberRow | TableRow]]:
     while batch := list(islice(found.people, BATCH)):
         yield batch
 
 
 def _take(
-    env: Environment, order: Order, batch: list[Person | Row], done: Imported, before: Before
+    env: Environment,
+    order: ImportRequest,
+    batch: list[SubscriberRow | TableRow],
+    done: ImportResult,
+    before: Before,
 ) -> None:
     """One batch in one transaction, or (dry) in none.
 
@@ -148,13 +158,15 @@ def _take(
     parsed = [(row, _parse(env, row)) for row in batch]
     keys = [address.key for _, address in parsed if isinstance(address, Address) and address.key]
     erased = [
-        row.suppressed_hash for row in batch if isinstance(row, Person) and row.suppressed_hash
+        row.suppressed_hash
+        for row in batch
+        if isinstance(row, SubscriberRow) and row.suppressed_hash
     ]
     for tries in range(TRIES):
         try:
             scope: AbstractContextManager[Session] = reading() if order.dry_run else transaction()
             with scope as session:
-                roster = Roster(env, session, keys, before if order.dry_run else None, erased)
+                roster = ImportBatch(env, session, keys, before if order.dry_run else None, erased)
                 results = [_row(order, roster, row, address) for row, address in parsed]
                 if not order.dry_run:
                     roster.write()
@@ -165,7 +177,7 @@ def _take(
     for (row, _address), (result, standing, problem) in zip(parsed, results, strict=True):
         done.count(result, standing)
         done.silent += (
-            isinstance(row, Person)
+            isinstance(row, SubscriberRow)
             and row.word == "silent"
             and bool(row.email)
             and result != REJECTED
@@ -174,12 +186,12 @@ def _take(
             done.problem(row.line, problem)
 
 
-def _parse(env: Environment, row: Person | Row) -> Address | str:
+def _parse(env: Environment, row: SubscriberRow | TableRow) -> Address | str:
     """The row's address, or why it has none.
 
     Somebody who was erased has an empty one.
     """
-    if isinstance(row, Row):
+    if isinstance(row, TableRow):
         return row.problem
     if not row.email.strip():
         return Address("", "") if row.suppressed_hash else "there is no address"
@@ -194,10 +206,10 @@ def _parse(env: Environment, row: Person | Row) -> Address | str:
 
 
 def _row(
-    order: Order, roster: Roster, row: Person | Row, address: Address | str
+    order: ImportRequest, roster: ImportBatch, row: SubscriberRow | TableRow, address: Address | str
 ) -> tuple[str, str, str]:
     """What was done with a row, what its person is now, and the problem if there is one."""
-    if isinstance(address, str) or isinstance(row, Row):
+    if isinstance(address, str) or isinstance(row, TableRow):
         return REJECTED, "", str(address)
     if not address.key:
         return (NEW if roster.suppress_hash(row) else DUPLICATE), "suppressed", ""
@@ -228,7 +240,9 @@ def _row(
     return result, "suppressed" if suppress or known.suppressed else status, problem
 
 
-def _take_without_list(roster: Roster, row: Person, address: Address) -> tuple[str, str, str]:
+def _take_without_list(
+    roster: ImportBatch, row: SubscriberRow, address: Address
+) -> tuple[str, str, str]:
     """Take an address of a file of ours that is on no list: suppressed, or a subscriber of nothing."""
     known = roster.known(address.key)
     if known.suppressed:
@@ -241,7 +255,7 @@ def _take_without_list(roster: Roster, row: Person, address: Address) -> tuple[s
     return (NEW if result else DUPLICATE), "suppressed" if row.suppressed else "unsubscribed", ""
 
 
-def _find_list(order: Order, roster: Roster, row: Person) -> tuple[str, str]:
+def _find_list(order: ImportRequest, roster: ImportBatch, row: SubscriberRow) -> tuple[str, str]:
     """The list a row is for, and the problem if there is none: nobody joins a list that the file
     does not name.
     """
@@ -257,7 +271,9 @@ def _find_list(order: Order, roster: Roster, row: Person) -> tuple[str, str]:
     return row.list, "" if row.list in roster.lists else f"there is no list {row.list!r}"
 
 
-def _tell_problem(roster: Roster, here: Here, row: Person, slug: str) -> str:
+def _tell_problem(
+    roster: ImportBatch, here: KnownSubscription, row: SubscriberRow, slug: str
+) -> str:
     """Something in a row that was not understood, though the row counts."""
     if row.extra:
         kept = "; kept as pending" if row.word == "unknown" else ""
@@ -271,7 +287,7 @@ def _tell_problem(roster: Roster, here: Here, row: Person, slug: str) -> str:
     return ""
 
 
-def _target(row: Person, because: str) -> str:
+def _target(row: SubscriberRow, because: str) -> str:
     """What the row alone would make of its person."""
     if row.word == "yes":
         return "active"
@@ -280,7 +296,7 @@ def _target(row: Person, because: str) -> str:
     return "pending" if row.word in ("unknown", "pending") else "unsubscribed"
 
 
-def decide(here: Here, target: str, *, left_after_all: bool = True) -> str:
+def decide(here: KnownSubscription, target: str, *, left_after_all: bool = True) -> str:
     """What becomes of a subscription that is `here` already, by a row that says `target`.
 
     Pure.
@@ -295,14 +311,14 @@ def decide(here: Here, target: str, *, left_after_all: bool = True) -> str:
     return "active" if "active" in (here.status, target) else here.status
 
 
-def _left_after_all(roster: Roster, here: Here, row: Person) -> bool:
+def _left_after_all(roster: ImportBatch, here: KnownSubscription, row: SubscriberRow) -> bool:
     if here.status != "active" or row.left_at is None:
         return True
     said_yes = roster.own_yes(here)
     return said_yes is None or said_yes <= row.left_at
 
 
-def _note(row: Person, because: str) -> str:
+def _note(row: SubscriberRow, because: str) -> str:
     if row.source != "import":
         return row.note
     return "; ".join(part for part in (row.note, because) if part)
