@@ -7,7 +7,7 @@ from email_validator import EmailNotValidError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.addresses import _validated, mask, parse_address
+from newsletter.addresses import _validate, mask, parse_address
 from newsletter.errors import InvalidInput
 
 
@@ -86,7 +86,7 @@ def test_a_masked_address_shows_little() -> None:
 )
 def test_s07_the_short_way_gives_the_verdict_of_the_long_one(typed: str) -> None:
     try:
-        long_way = _validated(typed).ascii_email
+        long_way = _validate(typed).ascii_email
     except EmailNotValidError:
         long_way = None
     try:
