@@ -13,7 +13,7 @@ from sqlalchemy import select
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, Refused
-from newsletter.import_formats.formula_injection import guarded, unguarded
+from newsletter.import_formats.formula_injection import guard_cell, unguard_cell
 from newsletter.models import Suppression
 from newsletter.services import suppressions
 from newsletter.services.runtime import Environment
@@ -54,7 +54,7 @@ def export(out: IO[str]) -> int:
             row.created_at.isoformat(),
             hashed,
         )
-        writer.writerow([guarded(cell) for cell in cells])
+        writer.writerow([guard_cell(cell) for cell in cells])
         count += 1
     return count
 
@@ -104,7 +104,7 @@ def _import_rows(env: Environment, file: IO[str], note: str) -> ImportResult:
     rows = reader if place is not None else _chain(first, reader)
     batch: list[dict[str, str]] = []
     for line in rows:
-        line = [unguarded(cell) for cell in line]
+        line = [unguard_cell(cell) for cell in line]
         row = (
             dict(zip(names, line, strict=False))
             if place is not None

@@ -408,7 +408,7 @@ def test_what_reports_say_is_forgotten_after_a_month(
     apply_message(env, dsn(sent[1], original=FOREIGN), PIPE)
     clock.forward(timedelta(days=31))
     apply_message(env, dsn(sent[2], original=FOREIGN), PIPE)
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     db.session.rollback()
     rows = db.session.scalars(select(BounceEvent).order_by(BounceEvent.id)).all()
     assert [row.recipient for row in rows] == ["", sent[2].recipient]
