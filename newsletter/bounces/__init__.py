@@ -4,10 +4,10 @@ Pure; knows no database.
 
 Bounces (RFC 3464, RFC 6533, and plain text), complaints (RFC 5965), unsubscribes, replies and
 automatic answers. Whether a report is to be believed, and what follows from it, is decided
-elsewhere: `Evidence` holds what can prove that the report is about a message of ours.
+elsewhere: `ReportEvidence` holds what can prove that the report is about a message of ours.
 """
 
 from newsletter.bounces.read import Report, read_bounce, read_message
-from newsletter.bounces.types import BounceClass, BounceResult, Evidence
+from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
-__all__ = ["BounceClass", "BounceResult", "Evidence", "Report", "read_bounce", "read_message"]
+__all__ = ["BounceClass", "BounceResult", "Report", "ReportEvidence", "read_bounce", "read_message"]

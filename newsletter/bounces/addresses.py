@@ -41,21 +41,21 @@ def read_field(value: str) -> str:
     address = address if mark else value[:1_000]
     address = _UNITEXT.sub(_decode_point, address)
     address = _XTEXT.sub(lambda match: chr(int(match[1], 16)), address)
-    return clean(address) or _read_odd(address)
+    return find_address(address) or _read_odd(address)
 
 
 def _read_odd(address: str) -> str:
     match = _ODD.fullmatch(address.strip().strip("<>"))
-    return normalize(match[0]) if match else ""
+    return normalize_address(match[0]) if match else ""
 
 
-def clean(text: str) -> str:
+def find_address(text: str) -> str:
     """Take the address out of a text that holds little else, "" where there is none."""
     match = ADDRESS.search(text.replace("&lt;", "<").replace("&gt;", ">"))
-    return normalize(match[0]) if match else ""
+    return normalize_address(match[0]) if match else ""
 
 
-def normalize(address: str) -> str:
+def normalize_address(address: str) -> str:
     """Write an address as it is compared: without quotes around it, the domain in lower case."""
     local, _, domain = address.strip(" <>()").rpartition("@")
     return f"{local.strip(_QUOTES)}@{domain.lower().rstrip('.')}"
@@ -63,7 +63,7 @@ def normalize(address: str) -> str:
 
 def find_addresses(text: str) -> list[str]:
     """List the addresses in a text, each once, in their order."""
-    return list(dict.fromkeys(normalize(match[0]) for match in ADDRESS.finditer(text)))
+    return list(dict.fromkeys(normalize_address(match[0]) for match in ADDRESS.finditer(text)))
 
 
 def is_role(address: str) -> bool:

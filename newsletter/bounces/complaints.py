@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from newsletter.bounces.addresses import clean, find_addresses, is_role, read_field
-from newsletter.bounces.meaning import one_line
+from newsletter.bounces.addresses import find_address, find_addresses, is_role, read_field
+from newsletter.bounces.meaning import join_lines
 from newsletter.bounces.mime import Part
-from newsletter.bounces.types import BounceClass, BounceResult, Evidence
+from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
 COMPLAINTS = ("abuse", "fraud", "opt-out", "opt-out-list", "miscategorized", "other")
 """Feedback types that are a recipient's own (RFC 5965 section 7.3). not-spam takes one back;
@@ -22,7 +22,7 @@ _JMRP = re.compile(r"complaint about message from", re.I)
 _REDACTED = re.compile(r"redacted|^\W|xxx|\*\*", re.I)
 
 
-def read_complaint(message: Part, evidence: Evidence) -> list[BounceResult] | None:
+def read_complaint(message: Part, evidence: ReportEvidence) -> list[BounceResult] | None:
     """Read a complaint; None where the message is none."""
     report = next(
         (part for part in message.walk() if part.content_type == "message/feedback-report"), None
@@ -31,7 +31,7 @@ def read_complaint(message: Part, evidence: Evidence) -> list[BounceResult] | No
         return _read_old_form(message, evidence)
     fields = read_fields(report.text())
     kind = fields.get("feedback-type", ["abuse"])[0].partition(";")[0].strip().lower()
-    reason = one_line(f"{kind}: {fields.get('user-agent', [''])[0]}")
+    reason = join_lines(f"{kind}: {fields.get('user-agent', [''])[0]}")
     found = fields.get("original-rcpt-to", []) + fields.get("removal-recipient", [])
     recipients = [address for value in found if (address := read_plain(value))]
     recipients = recipients or find_returned_recipients(message)
@@ -42,14 +42,14 @@ def read_complaint(message: Part, evidence: Evidence) -> list[BounceResult] | No
     ]
 
 
-def _read_old_form(message: Part, evidence: Evidence) -> list[BounceResult] | None:
+def _read_old_form(message: Part, evidence: ReportEvidence) -> list[BounceResult] | None:
     """Read a complaint of Microsoft's Junk Mail Reporting Program from before it used RFC 5965."""
     headers = [
         value for part in message.walk() for value in part.get_all("x-hmxmroriginalrecipient")
     ]
     if not headers and not _JMRP.search(message.get("subject")):
         return None
-    recipients = [address for value in headers if (address := clean(value))]
+    recipients = [address for value in headers if (address := find_address(value))]
     recipients = recipients or find_returned_recipients(message)
     return [
         BounceResult(address, BounceClass.COMPLAINT, "", "abuse", evidence)

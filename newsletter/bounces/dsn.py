@@ -9,10 +9,10 @@ import re
 from dataclasses import dataclass
 
 from newsletter.bounces.addresses import read_field
-from newsletter.bounces.meaning import find_status, judge_reason, one_line
+from newsletter.bounces.meaning import find_status, join_lines, judge_reason
 from newsletter.bounces.mime import Part
 from newsletter.bounces.notice import find_reason
-from newsletter.bounces.types import BounceClass, BounceResult, Evidence
+from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
 STATUS_TYPES = ("message/delivery-status", "message/global-delivery-status")
 
@@ -27,7 +27,7 @@ _STARTS = ("final-recipient", "original-recipient", "action")
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class RecipientFields:
     """The fields of one recipient (RFC 3464 section 2.3), names in lower case."""
 
     fields: dict[str, str]
@@ -53,7 +53,7 @@ def find_status_part(message: Part) -> Part | None:
     return min(parts, key=lambda part: part.depth, default=None)
 
 
-def read_groups(text: str) -> tuple[dict[str, str], list[Group]]:
+def read_groups(text: str) -> tuple[dict[str, str], list[RecipientFields]]:
     """Read the fields about the message and those about each recipient.
 
     Blank lines part them (RFC 3464 section 2.1); where a mail system lost these, a field that
@@ -77,24 +77,26 @@ def read_groups(text: str) -> tuple[dict[str, str], list[Group]]:
             break
     about = {name: value for block in blocks for name, value in block.items() if name in _ABOUT}
     groups = [
-        Group(block)
+        RecipientFields(block)
         for block in blocks
         if "final-recipient" in block or "original-recipient" in block
     ]
     return about, groups
 
 
-def read_dsn(groups: list[Group], notice: str, evidence: Evidence) -> list[BounceResult]:
+def read_dsn(
+    groups: list[RecipientFields], notice: str, evidence: ReportEvidence
+) -> list[BounceResult]:
     """Judge each recipient of a report; `notice` is what it says to people."""
     return [_judge_group(group, notice, evidence) for group in groups]
 
 
-def _judge_group(group: Group, notice: str, evidence: Evidence) -> BounceResult:
+def _judge_group(group: RecipientFields, notice: str, evidence: ReportEvidence) -> BounceResult:
     status = find_status(group.get("status"))
     action = group.get("action").partition("(")[0].strip().lower()
     reason = group.reason
     if action in _NO_FAILURES or (not action and status[:1] == "2"):
-        words = one_line(reason or action)
+        words = join_lines(reason or action)
         return BounceResult(group.recipient, BounceClass.IGNORE, status, words, evidence)
     judged = judge_reason(reason, status)
     if not judged.known or (not reason and judged.status.endswith(".0")):
@@ -103,5 +105,5 @@ def _judge_group(group: Group, notice: str, evidence: Evidence) -> BounceResult:
         if again.known:
             judged, reason = again, reason or told
     return BounceResult(
-        group.recipient, judged.bounce_class, judged.status, one_line(reason), evidence
+        group.recipient, judged.bounce_class, judged.status, join_lines(reason), evidence
     )

@@ -12,7 +12,7 @@ import re
 
 from newsletter.bounces.addresses import find_addresses
 from newsletter.bounces.mime import Part
-from newsletter.bounces.types import Evidence
+from newsletter.bounces.types import ReportEvidence
 
 KEPT_AT_MOST = 20
 """Values of each kind that are kept."""
@@ -34,7 +34,7 @@ _SENT_TO = (
 )
 
 
-def collect_evidence(message: Part) -> Evidence:
+def collect_evidence(message: Part) -> ReportEvidence:
     """Search a report and everything quoted in it."""
     outer = message.get("message-id").strip("<> ")
     message_ids: list[str] = []
@@ -56,7 +56,7 @@ def collect_evidence(message: Part) -> Evidence:
         for value in message.get_all(name)
         for address in find_addresses(value)
     ]
-    return Evidence(
+    return ReportEvidence(
         sent_to=_keep(sent_to),
         envelope_ids=_keep(envelope_ids),
         message_ids=_keep([value for value in message_ids if value != outer]),

@@ -101,6 +101,6 @@ def find_status(text: str) -> str:
     return match[1] if match else ""
 
 
-def one_line(text: str) -> str:
+def join_lines(text: str) -> str:
     """Make one short line for people of what a stranger's report says."""
     return " ".join(_CONTROL.sub(" ", text[:TEXT_AT_MOST]).split())[:REASON_AT_MOST]

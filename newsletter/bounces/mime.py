@@ -94,7 +94,7 @@ class Part:
         return quopri.decodestring(raw) if encoding == "quoted-printable" else raw
 
 
-def parse(data: bytes) -> Part:
+def parse_message(data: bytes) -> Part:
     """Take a message apart; whatever the bytes are, there is a part."""
     lines = _LINE_ENDS.split(data[:BYTES_AT_MOST].lstrip(b"\r\n\t "))
     if lines and lines[0].startswith(b"From "):  # an mbox separator

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from newsletter.bounces.addresses import clean
-from newsletter.bounces.meaning import one_line
+from newsletter.bounces.addresses import find_address
+from newsletter.bounces.meaning import join_lines
 from newsletter.bounces.mime import Part
-from newsletter.bounces.types import BounceClass, BounceResult, Evidence
+from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
 _AUTO_SUBJECT = re.compile(
     r"(?:auto(?:matic|mated|matische|matique)?[ :-]{0,3}(?:reply|response|respon|antwort|answer)|"
@@ -39,10 +39,10 @@ _REPLY_SUBJECT = re.compile(
 )
 
 
-def read_other_mail(message: Part, evidence: Evidence) -> list[BounceResult]:
+def read_other_mail(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
     """Judge mail that no mail system wrote to report a failure."""
-    writer, subject = clean(message.get("from")), message.get("subject")
-    reason = one_line(subject)
+    writer, subject = find_address(message.get("from")), message.get("subject")
+    reason = join_lines(subject)
     if is_receipt(message) or is_foreign_bulk(message):
         return [BounceResult("", BounceClass.IGNORE, "", reason, evidence)]
     if is_automatic(message):
@@ -92,7 +92,7 @@ def is_automatic(message: Part) -> bool:
     return bool(_AUTO_SUBJECT.search(subject) or _CHALLENGE.search(subject))
 
 
-def is_unsubscribe(message: Part, evidence: Evidence) -> bool:
+def is_unsubscribe(message: Part, evidence: ReportEvidence) -> bool:
     """Tell whether somebody asks by mail to end a subscription (RFC 2369 section 3.2)."""
     if any(_UNSUBSCRIBE_TO.search(address) for address in evidence.sent_to):
         return True

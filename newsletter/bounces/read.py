@@ -12,15 +12,15 @@ from email.policy import compat32
 
 from flufl.bounce import all_failures
 
-from newsletter.bounces.addresses import clean, find_addresses, is_role, normalize
+from newsletter.bounces.addresses import find_address, find_addresses, is_role, normalize_address
 from newsletter.bounces.complaints import find_returned_recipients, read_complaint
 from newsletter.bounces.dsn import STATUS_TYPES, find_status_part, read_dsn, read_groups
 from newsletter.bounces.evidence import collect_evidence
-from newsletter.bounces.meaning import judge_reason, one_line
-from newsletter.bounces.mime import Part, parse
+from newsletter.bounces.meaning import join_lines, judge_reason
+from newsletter.bounces.mime import Part, parse_message
 from newsletter.bounces.notice import cut_original, find_reason, find_recipients
 from newsletter.bounces.other_mail import is_answer, is_receipt, read_other_mail
-from newsletter.bounces.types import BounceClass, BounceResult, Evidence
+from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
 FLUFL_BYTES_AT_MOST, FLUFL_LINES_AT_MOST = 32 * 1024, 400
 """What flufl.bounce is given: its detectors take a second for a hundred thousand lines."""
@@ -81,7 +81,7 @@ class Report:
 
     message_id: str
     results: list[BounceResult]
-    evidence: Evidence
+    evidence: ReportEvidence
     from_system: bool
 
 
@@ -95,7 +95,7 @@ def read_bounce(data: bytes) -> list[BounceResult]:
 
 def read_message(data: bytes) -> Report:
     """Read a returned message with what identifies and proves it, in bounded time."""
-    message = parse(data)
+    message = parse_message(data)
     evidence = collect_evidence(message)
     results = _read_results(message, evidence, data)
     return Report(
@@ -103,7 +103,7 @@ def read_message(data: bytes) -> Report:
     )
 
 
-def _read_results(message: Part, evidence: Evidence, data: bytes) -> list[BounceResult]:
+def _read_results(message: Part, evidence: ReportEvidence, data: bytes) -> list[BounceResult]:
     complaint = read_complaint(message, evidence)
     if complaint is not None:
         return complaint
@@ -118,7 +118,7 @@ def _read_results(message: Part, evidence: Evidence, data: bytes) -> list[Bounce
     )
 
 
-def _read_report(message: Part, evidence: Evidence) -> list[BounceResult]:
+def _read_report(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
     """Read a machine-readable report, also where it stands in plain text."""
     part = find_status_part(message)
     if part is None and not _is_bounce(message):
@@ -179,7 +179,7 @@ def _is_bounce(message: Part) -> bool:
     return (system or about) and bool(_BODY.search(_read_notice(message)[:6_000]))
 
 
-def _read_plain(message: Part, evidence: Evidence, data: bytes) -> list[BounceResult]:
+def _read_plain(message: Part, evidence: ReportEvidence, data: bytes) -> list[BounceResult]:
     """Read a bounce that was written for people."""
     if not _is_bounce(message):
         return []
@@ -188,29 +188,29 @@ def _read_plain(message: Part, evidence: Evidence, data: bytes) -> list[BounceRe
     if _is_delay(message.get("subject"), notice):
         return [
             BounceResult(
-                address, BounceClass.IGNORE, "", one_line(message.get("subject")), evidence
+                address, BounceClass.IGNORE, "", join_lines(message.get("subject")), evidence
             )
             for address in recipients or [""]
         ]
     return [_judge_notice(notice, address, evidence) for address in recipients]
 
 
-def _judge_notice(notice: str, address: str, evidence: Evidence) -> BounceResult:
+def _judge_notice(notice: str, address: str, evidence: ReportEvidence) -> BounceResult:
     reason = find_reason(notice, address)
     judged = judge_reason(reason)
     if not judged.known:
         whole = judge_reason(notice, judged.status)
         judged = whole if whole.known else judged
-    return BounceResult(address, judged.bounce_class, judged.status, one_line(reason), evidence)
+    return BounceResult(address, judged.bounce_class, judged.status, join_lines(reason), evidence)
 
 
-def _guess_recipients(message: Part, notice: str, evidence: Evidence) -> list[str]:
+def _guess_recipients(message: Part, notice: str, evidence: ReportEvidence) -> list[str]:
     """List who failed: by header, by the words of the notice, by whom the original was sent to."""
     header = find_addresses(" ".join(message.get_all("x-failed-recipients")))
     if header:
         return header
     not_these = {address.lower() for address in evidence.sent_to} | {
-        clean(message.get("from")).lower()
+        find_address(message.get("from")).lower()
     }
     return find_recipients(notice, not_these=not_these) or find_returned_recipients(message)
 
@@ -222,7 +222,7 @@ def _is_delay(subject: str, notice: str) -> bool:
     return bool(_DELAY_SUBJECT.search(subject) or _DELAY.search(notice))
 
 
-def _ask_flufl(data: bytes, evidence: Evidence) -> list[str]:
+def _ask_flufl(data: bytes, evidence: ReportEvidence) -> list[str]:
     """Ask flufl.bounce, which knows the notices of many old mail systems."""
     lines = [line[:500] for line in data[:FLUFL_BYTES_AT_MOST].splitlines()[:FLUFL_LINES_AT_MOST]]
     try:
@@ -230,9 +230,11 @@ def _ask_flufl(data: bytes, evidence: Evidence) -> list[str]:
     except Exception:  # its detectors raise what they like on odd input
         return []
     ours = {address.lower() for address in evidence.sent_to}
-    found = [normalize(raw.decode("utf-8", "replace")) for raw in sorted(temporary | permanent)]
+    found = [
+        normalize_address(raw.decode("utf-8", "replace")) for raw in sorted(temporary | permanent)
+    ]
     return [
         address
         for address in found
-        if clean(address) and address.lower() not in ours and not is_role(address)
+        if find_address(address) and address.lower() not in ours and not is_role(address)
     ]

@@ -10,11 +10,11 @@ from typing import Any
 
 from newsletter.vocabulary import BounceClass
 
-__all__ = ["BounceClass", "BounceResult", "Evidence"]
+__all__ = ["BounceClass", "BounceResult", "ReportEvidence"]
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ReportEvidence:
     """What can prove that a report is about a message of ours.
 
     `sent_to`: addresses the report itself was sent to (a VERP address, an unsubscribe address);
@@ -41,7 +41,7 @@ class BounceResult:
     bounce_class: BounceClass
     status: str = ""
     reason: str = ""
-    evidence: Evidence = field(default=Evidence(), compare=False)
+    evidence: ReportEvidence = field(default=ReportEvidence(), compare=False)
 
     @property
     def suppress(self) -> bool:

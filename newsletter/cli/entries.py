@@ -45,7 +45,7 @@ def entry() -> None:
 @with_environment
 def ls(env: Environment, slug: str | None, fate: str | None, limit: int, *, json_: bool) -> None:
     """Entries, newest first."""
-    found = entries.ls(slug=lookup.check_slug(slug), fate=fate, limit=limit)
+    found = entries.list_entries(slug=lookup.check_slug(slug), fate=fate, limit=limit)
     if json_:
         return as_json([_json(row) for row in found])
     zones = lists.list_time_zones()
@@ -62,7 +62,7 @@ def ls(env: Environment, slug: str | None, fate: str | None, limit: int, *, json
 @with_environment
 def show(env: Environment, entry_id: int, *, json_: bool) -> None:
     """One entry."""
-    entry = entries.show(entry_id)
+    entry = entries.get_entry(entry_id)
     found = _json(entry)
     if json_:
         return as_json(found)
@@ -89,7 +89,9 @@ def _verb(name: str, text: str, *, question: str = "") -> None:
         if bool(entry_ids) == held:
             raise click.UsageError("name entries by their numbers, or say --held")
         waiting = (
-            () if entry_ids else entries.ls(slug=lookup.check_slug(slug), fate="held", limit=None)
+            ()
+            if entry_ids
+            else entries.list_entries(slug=lookup.check_slug(slug), fate="held", limit=None)
         )
         chosen = list(entry_ids) or [row.id for row in waiting][::-1]
         if question:

@@ -122,7 +122,7 @@ def edit(env: Environment, which: str, *, page_pictures: bool | None, **kinds: b
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """All feeds, and how they are."""
-    found = feeds.ls(lookup.check_slug(slug))
+    found = feeds.list_feeds(lookup.check_slug(slug))
     if json_:
         return as_json([asdict(row) for row in found])
     zones = lists.list_time_zones()
@@ -140,18 +140,18 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @with_environment
 def check(env: Environment, which: str | None) -> int:
     """Poll now (one feed, or all), and say what becomes of each entry."""
-    chosen = [row for row in feeds.ls() if which in (None, str(row.id), row.url)]
+    chosen = [row for row in feeds.list_feeds() if which in (None, str(row.id), row.url)]
     if which is not None and not chosen:
         raise NotFound(f"there is no feed {which}", hint="see `newsletter feed ls`")
     failed = 0
     for found in chosen:
-        result = polling.check(env, found.id)
+        result = polling.poll_feed(env, found.id)
         failed += bool(result.error)
         said = (
             f"{result.new} new, {result.changed} known, {result.held} held, {result.gone} withdrawn"
         )
         say(f"{found.url}: {result.error or said}")
-        for row in entries.ls(feed_id=found.id, limit=15):
+        for row in entries.list_entries(feed_id=found.id, limit=15):
             say(
                 cut(
                     f"  {row.id}  {shorten(row.title, 36)}: {row.fate} ({row.why or _WHY[row.fate]})"
@@ -190,12 +190,12 @@ def remove(env: Environment, which: str, *, yes: bool) -> None:
 @click.argument("source", metavar="FILE|URL")
 @json_option
 @click.pass_context
-def read(ctx: click.Context, source: str, *, json_: bool) -> None:
+def read_feed(ctx: click.Context, source: str, *, json_: bool) -> None:
     """Show what is understood of a feed, in a file (- for standard input) or at an address; stores
     nothing.
     """
     from newsletter.feeds.fetch import Fetcher
-    from newsletter.feeds.isolated import read as read_feed
+    from newsletter.feeds.isolated import read_feed as read_feed
 
     if "://" in source:
         fetched = Fetcher(user_agent="newsletter", allow_private=private_allowed(ctx))(source)

@@ -192,8 +192,8 @@ def _standing() -> str:
 
 def _digest(scene: Stage) -> None:
     """What the worker does by itself every few seconds."""
-    for feed in feeds.ls():
-        polling.check(scene.env, feed.id)
+    for feed in feeds.list_feeds():
+        polling.poll_feed(scene.env, feed.id)
     digests.compose_due(scene.env)
     sending.send_due(scene.env)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from newsletter.feeds.identity import canonical_link
+from newsletter.feeds.identity import canonicalize_link
 
 _LAST = re.compile(r"<p\b[^<>]*>((?:(?!</?p\b).)*)</p>\s*\Z", re.S | re.I)
 _HREF = re.compile(r"""href=["']([^"'<>]+)["']""", re.I)
@@ -22,23 +22,23 @@ _DOTS = ("[…]", "[&hellip;]", "[&#8230;]", "[...]", "[&#8230;", "&#8230;]", "&
 """What stands where an excerpt was cut; longer ones before those that they end with."""
 
 
-def without_additions(html: str, link_key: str, site_key: str) -> str:
+def remove_additions(html: str, link_key: str, site_key: str) -> str:
     """Without what WordPress puts below a post or behind an excerpt: "The post A appeared first on
     B", in whatever language, and its "read on".
     """
     html = html.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     end = html[-TAIL_AT_MOST:]
     last = _LAST.search(end)
-    if last and [canonical_link(unescape(href)) for href in _HREF.findall(last[1])] == [
+    if last and [canonicalize_link(unescape(href)) for href in _HREF.findall(last[1])] == [
         link_key,
         site_key,
     ]:
         end = end[: last.start()]
-    end = _without_dots(_READ_ON.sub("", _without_origin(end)))
+    end = _unify_dots(_READ_ON.sub("", _remove_origin(end)))
     return (html[:-TAIL_AT_MOST] + end).strip()
 
 
-def _without_origin(end: str) -> str:
+def _remove_origin(end: str) -> str:
     """Return the end of a post without "The post A appeared first on B", where that is the last
     thing in it.
     """
@@ -53,7 +53,7 @@ def _without_origin(end: str) -> str:
     return end[:start].rstrip()
 
 
-def _without_dots(end: str) -> str:
+def _unify_dots(end: str) -> str:
     """Return the end of an excerpt with one ellipsis for whatever its blog writes there."""
     bare = end.rstrip().removesuffix("</p>").rstrip()
     mark = next((mark for mark in _DOTS if bare.endswith(mark)), "")

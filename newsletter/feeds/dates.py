@@ -101,11 +101,13 @@ def read_date(said: object) -> datetime | None:
     A day without a time is its beginning; a time without a zone, or with one that nobody knows, is
     UTC.
     """
-    if not isinstance(said, str) or not (text := _folded(said[:100])):
+    if not isinstance(said, str) or not (text := _fold(said[:100])):
         return None
     try:
         found = (
-            _number(text) if text.lstrip("@").replace(".", "", 1).isdecimal() else _written(text)
+            _read_number(text)
+            if text.lstrip("@").replace(".", "", 1).isdecimal()
+            else _read_text(text)
         )
         return (
             found.astimezone(UTC)
@@ -116,7 +118,7 @@ def read_date(said: object) -> datetime | None:
         return None
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     """In small letters without accents, and no more than one space between words."""
     bare = unicodedata.normalize("NFKD", text.casefold())
     # Composed again, for what Korean is made of; Turkish has an i without a dot.
@@ -124,7 +126,7 @@ def _folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", kept).split())
 
 
-def _number(text: str) -> datetime | None:
+def _read_number(text: str) -> datetime | None:
     """Unix time in seconds or parts of them; or a date without anything between its numbers."""
     whole = text.lstrip("@").partition(".")[0]
     if len(whole) in (10, 13, 16):
@@ -134,7 +136,7 @@ def _number(text: str) -> datetime | None:
     return datetime(int(whole), 1, 1, tzinfo=UTC) if len(whole) == 4 else None
 
 
-def _written(text: str) -> datetime | None:
+def _read_text(text: str) -> datetime | None:
     if re.fullmatch(r"\d{4}-?w\d\d(-?\d)?.*|\d{8}t\d{4,6}(z|[+-]\d\d:?\d\d)?", text):
         found = datetime.fromisoformat(text.upper())
         return found if found.tzinfo else found.replace(tzinfo=UTC)
@@ -142,14 +144,14 @@ def _written(text: str) -> datetime | None:
         return datetime.strptime(text, "%Y-%j").replace(tzinfo=UTC)
     time = _TIME.search(text)
     rest = f"{text[: time.start()]} {text[time.end() :]}" if time else text
-    day = _day(rest, text)
+    day = _read_day(rest, text)
     if day is None:
         return None
-    hours, zone = (_clock(time), _zone(text[time.end() :])) if time else (timedelta(), UTC)
+    hours, zone = (_read_time(time), _read_zone(text[time.end() :])) if time else (timedelta(), UTC)
     return datetime(day.year, day.month, day.day, tzinfo=UTC).replace(tzinfo=zone) + hours
 
 
-def _clock(time: re.Match[str]) -> timedelta:
+def _read_time(time: re.Match[str]) -> timedelta:
     """The time of day.
 
     The end of a day ("24:00:00") and a leap second belong to what follows.
@@ -162,7 +164,7 @@ def _clock(time: re.Match[str]) -> timedelta:
     return timedelta(hours=hour, minutes=minute, seconds=second)
 
 
-def _zone(text: str) -> tzinfo:
+def _read_zone(text: str) -> tzinfo:
     """The zone that stands behind a time.
 
     A name in brackets only explains an offset.
@@ -172,13 +174,13 @@ def _zone(text: str) -> tzinfo:
         minutes = int(offset[2]) * 60 + int(offset[3] or 0)
         return timezone(timedelta(minutes=sign * minutes)) if minutes <= 14 * 60 else UTC
     if place := _PLACE.search(text):
-        return _place(place[1])
+        return _find_zone(place[1])
     word = re.match(r"\s*([a-z]{1,5})\b", text)
     return timezone(timedelta(hours=_ZONES.get(word[1], 0))) if word else UTC
 
 
 @lru_cache(maxsize=100)
-def _place(name: str) -> tzinfo:
+def _find_zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(
             "/".join("_".join(part.title() for part in word.split("_")) for word in name.split("/"))
@@ -187,23 +189,25 @@ def _place(name: str) -> tzinfo:
         return UTC
 
 
-def _day(text: str, whole: str) -> date | None:
+def _read_day(text: str, whole: str) -> date | None:
     if found := _YEAR_FIRST.search(text):
         return date(*map(int, found.groups()))
     if found := _YEAR_LAST.search(text):
-        return _local_day(int(found[1]), int(found[3]), int(found[4]), certain=found[2] == ".")
+        return _order_day_and_month(
+            int(found[1]), int(found[3]), int(found[4]), certain=found[2] == "."
+        )
     for found in _DAY_MONTH.finditer(text):
-        if month := _months().get(found[2]):
-            return date(_century(found[3]), month, int(found[1]))
+        if month := _list_months().get(found[2]):
+            return date(_complete_year(found[3]), month, int(found[1]))
     for found in _MONTH_DAY.finditer(text):
-        if month := _months().get(found[1]):
+        if month := _list_months().get(found[1]):
             return date(int(found[3]), month, int(found[2]))
     if short := _SHORT.fullmatch(whole):
         return date(int(short[1]), int(short[2] or 1), 1)
     return None
 
 
-def _local_day(first: int, second: int, year: int, *, certain: bool) -> date | None:
+def _order_day_and_month(first: int, second: int, year: int, *, certain: bool) -> date | None:
     """Day before month where points say so; else only if one of them can be no month, or both are
     the same.
     """
@@ -212,18 +216,18 @@ def _local_day(first: int, second: int, year: int, *, certain: bool) -> date | N
     return date(year, first, second) if second > 12 else None
 
 
-def _century(year: str) -> int:
+def _complete_year(year: str) -> int:
     return int(year) if len(year) == 4 else int(year) + (1900 if int(year) >= 70 else 2000)
 
 
 @lru_cache(maxsize=1)
-def _months() -> dict[str, int]:
+def _list_months() -> dict[str, int]:
     """Every name and beginning of one (three letters at least) that can be no other month's."""
     found: dict[str, set[int]] = {}
     whole: dict[str, int] = {}
     for month, names in enumerate(_NAMES.strip().splitlines(), start=1):
         for name in names.split():
-            folded = _folded(name)
+            folded = _fold(name)
             whole[folded] = month
             for end in range(3, len(folded)):
                 found.setdefault(folded[:end], set()).add(month)

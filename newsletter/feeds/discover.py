@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 from newsletter.errors import FeedError, FeedForbidden, NotAFeed
 from newsletter.feeds import youtube
 from newsletter.feeds.fetch import Fetch, Fetched
-from newsletter.feeds.html_tags import tags
-from newsletter.feeds.isolated import read
+from newsletter.feeds.html_tags import find_tags
+from newsletter.feeds.isolated import read_feed
 from newsletter.feeds.types import ParsedFeed
 from newsletter.html.sanitize import absolute_link
 
@@ -42,18 +42,18 @@ def discover(address: str, fetch: Fetch, *, leaves_out: Collection[str] = ()) ->
     where YouTube has it. Raises `FeedError`: what is there instead, and what to type.
     """
     found = _discover(address, fetch)
-    narrowed = youtube.narrowed(found.feed_url, leaves_out)
+    narrowed = youtube.narrow_feed(found.feed_url, leaves_out)
     if narrowed == found.feed_url:
         return found
     try:
-        return replace(_found(fetch(narrowed)), title=found.title, site_url=found.site_url)
+        return replace(_read_feed(fetch(narrowed)), title=found.title, site_url=found.site_url)
     except FeedError:
         return found
 
 
 def _discover(address: str, fetch: Fetch) -> Discovered:
     whole = _complete(address)
-    url = youtube.feed_of(whole) or whole
+    url = youtube.find_feed_url(whole) or whole
     if whole != address.strip():
         try:
             fetched = fetch(url)
@@ -65,13 +65,13 @@ def _discover(address: str, fetch: Fetch) -> Discovered:
     else:
         fetched = fetch(url)
     try:
-        return _found(fetched)
+        return _read_feed(fetched)
     except NotAFeed as error:
         reason = error
-    own, empty = _own_folder(fetched.url), None
-    for candidate in _candidates(fetched):
+    own, empty = _page_folder(fetched.url), None
+    for candidate in _list_candidates(fetched):
         try:
-            discovered = _found(fetch(candidate))
+            discovered = _read_feed(fetch(candidate))
         except FeedError:
             continue
         if not (own and candidate.startswith(own) and _is_of_comments(discovered.feed)):
@@ -84,7 +84,7 @@ def _discover(address: str, fetch: Fetch) -> Discovered:
     )
 
 
-def _own_folder(url: str) -> str:
+def _page_folder(url: str) -> str:
     """Return the address below which a page's own feed is, or "" for a front page: that of a
     category, say.
     """
@@ -109,26 +109,26 @@ def _complete(address: str) -> str:
     return "https://" + address.lstrip("/")
 
 
-def _found(fetched: Fetched) -> Discovered:
-    feed = read(fetched.body, url=fetched.url, content_type=fetched.content_type)
+def _read_feed(fetched: Fetched) -> Discovered:
+    feed = read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
     root = urljoin(fetched.url, "/")
     return Discovered(
         fetched.permanent_url or fetched.url, feed.title, feed.link or root, fetched, feed
     )
 
 
-def _candidates(fetched: Fetched) -> list[str]:
+def _list_candidates(fetched: Fetched) -> list[str]:
     """Where to look next, best first: what the page itself names, then where blogs usually keep it."""
     page = fetched.body[:1_000_000].decode("utf-8", "replace")
-    if youtube.is_youtube(fetched.url) and (channel := youtube.feed_in(page)):
+    if youtube.is_youtube(fetched.url) and (channel := youtube.find_feed_in_page(page)):
         return [channel]
     named = [
         (url, link)
-        for link in _named(page)
+        for link in _find_feed_links(page)
         if link.get("href", "").strip()
         and (url := absolute_link(link["href"], base_url=fetched.url))
     ]
-    named.sort(key=lambda pair: _rank(pair[0], pair[1], fetched.url))
+    named.sort(key=lambda pair: _rank_feed(pair[0], pair[1], fetched.url))
     urls = [url for url, _ in named[:5]]
     folder = urljoin(fetched.url, ".").rstrip("/")
     places = [folder + path for path in USUAL_PATHS[:2]] + [
@@ -137,12 +137,12 @@ def _candidates(fetched: Fetched) -> list[str]:
     return list(dict.fromkeys(urls + places))
 
 
-def _rank(url: str, link: dict[str, str], page: str) -> tuple[bool, bool]:
+def _rank_feed(url: str, link: dict[str, str], page: str) -> tuple[bool, bool]:
     """Order the feeds that a page names: no comments first, then what is of this page rather than
     of its site.
     """
     comments = "comment" in (link.get("href", "") + link.get("title", "")).lower()
-    own = _own_folder(page)
+    own = _page_folder(page)
     query = dict(parse_qsl(urlsplit(page).query))
     of_page = bool(own and url.startswith(own)) or bool(
         query and query.items() <= dict(parse_qsl(urlsplit(url).query)).items()
@@ -150,9 +150,9 @@ def _rank(url: str, link: dict[str, str], page: str) -> tuple[bool, bool]:
     return comments, not of_page
 
 
-def _named(page: str) -> Iterator[dict[str, str]]:
+def _find_feed_links(page: str) -> Iterator[dict[str, str]]:
     """What a page names as its feeds (``<link rel=alternate>``)."""
-    for link in tags(page, "link", "a"):
+    for link in find_tags(page, "link", "a"):
         if (
             "alternate" in link.get("rel", "").lower().split()
             and link.get("type", "").lower() in _FEED_TYPES

@@ -43,7 +43,7 @@ DAMAGED = 2
 SAMPLE = 200_000
 
 
-def settled(body: bytes, content_type: str) -> tuple[bytes, str]:
+def decode_feed(body: bytes, content_type: str) -> tuple[bytes, str]:
     """`body` and `content_type` so that both mean what the bytes are: unchanged where they agree,
     else in UTF-8.
 
@@ -58,29 +58,29 @@ def settled(body: bytes, content_type: str) -> tuple[bytes, str]:
         return body, content_type
     declared = [match[2].decode("ascii") for match in [_DECLARED.match(body)] if match]
     declared += _CHARSET.findall(content_type)
-    text = _decoded(body, "utf-8")
+    text = _decode(body, "utf-8")
     if text is None:
         if any(
-            _decoded(body, name) is not None
+            _decode(body, name) is not None
             for name in declared
             if name.lower() not in ("utf-8", "utf8")
         ):
             return body, content_type
-        text = _guessed(body)
+        text = _guess(body)
     elif not all(_ONE_BYTE.match(name) for name in declared):
         return body, content_type
     said = _DECLARED.sub(rb"\1utf-8\3", text.encode("utf-8", "replace"), count=1)
     return said, content_type.split(";")[0]
 
 
-def _decoded(body: bytes, name: str) -> str | None:
+def _decode(body: bytes, name: str) -> str | None:
     try:
         return body.decode(name)
     except (LookupError, ValueError):
         return None
 
 
-def _guessed(body: bytes) -> str:
+def _guess(body: bytes) -> str:
     text = body.decode("utf-8", "replace")
     broken = text.count("\ufffd")
     if len(re.sub(r"[\x00-\x7f\ufffd]+", "", text)) > DAMAGED * broken:
@@ -88,7 +88,7 @@ def _guessed(body: bytes) -> str:
     import chardet  # only where it is needed: it takes its time to load
 
     name = str(chardet.detect(re.sub(rb"<[^<>]*>", b" ", body[:SAMPLE]))["encoding"] or "")
-    found = _decoded(body, name) if _USUAL.match(name) else None
+    found = _decode(body, name) if _USUAL.match(name) else None
     some = (found or "")[:SAMPLE]
     mixed = len(_MIXED.findall(some)) > len(_OF_ITS_OWN.findall(some))
     return found if found and not mixed else body.decode("cp1252", "replace")

@@ -14,10 +14,10 @@ from urllib.parse import quote, urlsplit
 
 from newsletter.errors import FeedError
 from newsletter.feeds.fetch import Fetch
-from newsletter.feeds.html_tags import tags
-from newsletter.feeds.identity import canonical_link
+from newsletter.feeds.html_tags import find_tags
+from newsletter.feeds.identity import canonicalize_link
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
-from newsletter.feeds.youtube import is_youtube, left_out, video_in
+from newsletter.feeds.youtube import find_left_out_kind, is_youtube, read_video_page
 from newsletter.html.sanitize import absolute_link, plain
 
 LATELY = timedelta(days=14)
@@ -32,7 +32,7 @@ _WORDPRESS_ID = re.compile(r"(https?://[^?#\s]+?)/?\?(?:p|page_id)=(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class EnrichedEntry:
     """An entry after its page was looked at; `waits`: not public yet; `left_out`: why it is not
     taken, or "".
     """
@@ -42,54 +42,58 @@ class Looked:
     left_out: str = ""
 
 
-def wordpress_site(feed: ParsedFeed) -> str:
+def find_wordpress_site(feed: ParsedFeed) -> str:
     """Return the address of the WordPress that made `feed`, or ""."""
     return feed.link.rstrip("/") if "wordpress.org" in feed.generator.lower() else ""
 
 
-def worth_a_look(
+def needs_its_page(
     entry: ParsedEntry, feed_url: str, *, page_pictures: bool, wordpress: str = ""
 ) -> bool:
     """Return whether the page of an entry of the feed at `feed_url` may say what the feed does not."""
     if is_youtube(entry.link):
         return is_youtube(feed_url)
     known = _WORDPRESS_ID.fullmatch(entry.id) is not None or bool(
-        wordpress and _slug(entry.link, wordpress)
+        wordpress and _find_slug(entry.link, wordpress)
     )
     return not entry.image and (page_pictures or known)
 
 
-def look(
+def enrich_entry(
     entry: ParsedEntry,
     fetch: Fetch,
     *,
     leaves_out: Collection[str],
     page_pictures: bool,
     wordpress: str = "",
-) -> Looked:
+) -> EnrichedEntry:
     """Return `entry` with what its page adds."""
     if is_youtube(entry.link):
-        video = video_in(_page(fetch, f"https://www.youtube.com/watch?v={entry.video_id}"))
-        return Looked(entry, waits=video.upcoming, left_out=left_out(entry.link, video, leaves_out))
+        video = read_video_page(
+            _fetch_page(fetch, f"https://www.youtube.com/watch?v={entry.video_id}")
+        )
+        return EnrichedEntry(
+            entry, waits=video.upcoming, left_out=find_left_out_kind(entry.link, video, leaves_out)
+        )
     if found := _WORDPRESS_ID.fullmatch(entry.id):
-        picture, alt = _featured(fetch, found[1], f"/{found[2]}?")
+        picture, alt = _find_featured_image(fetch, found[1], f"/{found[2]}?")
     elif wordpress and (
-        slug := _slug(entry.link, wordpress)
+        slug := _find_slug(entry.link, wordpress)
     ):  # published in one step: its id is its address
-        picture, alt = _featured(
+        picture, alt = _find_featured_image(
             fetch, wordpress, f"?slug={quote(slug, safe='%')}&", link_key=entry.link_key
         )
     else:
         picture = alt = ""
     if picture:
-        return Looked(replace(entry, image=picture, image_alt=alt))
+        return EnrichedEntry(replace(entry, image=picture, image_alt=alt))
     if page_pictures and entry.link:
-        picture, alt = _pictured(_page(fetch, entry.link), entry.link)
-        return Looked(replace(entry, image=picture, image_alt=alt))
-    return Looked(entry)
+        picture, alt = _find_page_image(_fetch_page(fetch, entry.link), entry.link)
+        return EnrichedEntry(replace(entry, image=picture, image_alt=alt))
+    return EnrichedEntry(entry)
 
 
-def without_upcoming(feed: ParsedFeed, feed_url: str, fetch: Fetch, *, now: datetime) -> ParsedFeed:
+def remove_upcoming(feed: ParsedFeed, feed_url: str, fetch: Fetch, *, now: datetime) -> ParsedFeed:
     """A channel's feed that is read for the first time, without videos of late that are not public
     yet: they are new once they are.
     """
@@ -103,47 +107,49 @@ def without_upcoming(feed: ParsedFeed, feed_url: str, fetch: Fetch, *, now: date
     waits = {
         entry.identity
         for entry in lately
-        if look(entry, fetch, leaves_out=(), page_pictures=False).waits
+        if enrich_entry(entry, fetch, leaves_out=(), page_pictures=False).waits
     }
     return replace(
         feed, entries=tuple(entry for entry in feed.entries if entry.identity not in waits)
     )
 
 
-def _page(fetch: Fetch, url: str) -> str:
+def _fetch_page(fetch: Fetch, url: str) -> str:
     try:
         return fetch(url).body[:2_000_000].decode("utf-8", "replace")
     except FeedError:
         return ""
 
 
-def _slug(link: str, site: str) -> str:
+def _find_slug(link: str, site: str) -> str:
     """Return the name of a post in its address below `site`, or ""."""
     below = link.split("?")[0].rstrip("/")
     return below.rpartition("/")[2] if below.startswith(site + "/") and "?" not in link else ""
 
 
-def _featured(fetch: Fetch, site: str, which: str, *, link_key: str = "") -> tuple[str, str]:
+def _find_featured_image(
+    fetch: Fetch, site: str, which: str, *, link_key: str = ""
+) -> tuple[str, str]:
     """Return the featured image of a WordPress post and its alt text, from the site's own interface
     if it answers.
 
     `which` is the post in the interface's address; of several posts (a slug), the one at
     `link_key`.
     """
-    answer = _page(fetch, f"{site}/wp-json/wp/v2/posts{which}_embed=wp:featuredmedia")
+    answer = _fetch_page(fetch, f"{site}/wp-json/wp/v2/posts{which}_embed=wp:featuredmedia")
     try:
         posts = json.loads(answer)
         posts = posts if isinstance(posts, list) else [posts]
         post = next(
-            post for post in posts if not link_key or canonical_link(post["link"]) == link_key
+            post for post in posts if not link_key or canonicalize_link(post["link"]) == link_key
         )
         media = post["_embedded"]["wp:featuredmedia"][0]
-        return _address(_fitting(media), site), plain(media.get("alt_text"))
+        return _complete_address(_choose_size(media), site), plain(media.get("alt_text"))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration):
         return "", ""
 
 
-def _fitting(media: Any) -> object:
+def _choose_size(media: Any) -> object:
     """Return the address of the smallest size of a picture that is sharp in a mail, else of the
     picture itself.
     """
@@ -156,18 +162,18 @@ def _fitting(media: Any) -> object:
     return min(wide)[1] if wide else media["source_url"]
 
 
-def _pictured(page: str, url: str) -> tuple[str, str]:
+def _find_page_image(page: str, url: str) -> tuple[str, str]:
     """The picture that a page shows of itself elsewhere (og:image) and its alt text."""
     said: dict[str, str] = {}
-    for meta in tags(page, "meta"):
+    for meta in find_tags(page, "meta"):
         said.setdefault(
             (meta.get("property") or meta.get("name") or "").lower(), meta.get("content", "")
         )
     found = said.get("og:image") or said.get("og:image:url") or said.get("twitter:image") or ""
-    return _address(found, url), plain(said.get("og:image:alt"))
+    return _complete_address(found, url), plain(said.get("og:image:alt"))
 
 
-def _address(found: object, base: str) -> str:
+def _complete_address(found: object, base: str) -> str:
     link = found if isinstance(found, str) and found.strip() else ""
     return (
         (absolute_link(link, base_url=base) or "")[:2000] if link and urlsplit(base).scheme else ""

@@ -18,16 +18,16 @@ import urllib3
 from urllib3.exceptions import DecodeError, InvalidChunkLength, NameResolutionError, SSLError
 
 from newsletter.errors import FeedForbidden, FeedUnavailable
-from newsletter.feeds.ssrf import Refused
+from newsletter.feeds.ssrf import PrivateAddress
 
 
-def behind_robot_check(
+def describe_robot_check(
     vendor: str, url: str, status: int, retry_after: int | None
 ) -> FeedUnavailable:
     """Name a robot check (robot_check.py) and how it is mended."""
     return FeedUnavailable(
         url,
-        f"a robot check stands before the feed ({vendor}, {phrase(status)})",
+        f"a robot check stands before the feed ({vendor}, {describe_status(status)})",
         status=status,
         retry_after=retry_after,
         hint="feeds are read by programs, which cannot pass it: let whoever runs the site or its firewall exempt the "
@@ -35,7 +35,7 @@ def behind_robot_check(
     )
 
 
-def phrase(status: int) -> str:
+def describe_status(status: int) -> str:
     """Return a status with the standard's name for it, rather than what a stranger's server wrote
     there.
     """
@@ -45,10 +45,10 @@ def phrase(status: int) -> str:
         return str(status)
 
 
-def failure(url: str, error: Exception, *, late: bool) -> FeedUnavailable | FeedForbidden:
+def translate_error(url: str, error: Exception, *, late: bool) -> FeedUnavailable | FeedForbidden:
     """Translate an error of a library; `late` if it came of the deadline."""
-    causes = list(_causes(error))
-    if any(isinstance(cause, Refused) for cause in causes):
+    causes = list(_walk_causes(error))
+    if any(isinstance(cause, PrivateAddress) for cause in causes):
         return FeedForbidden(url, "leads into a private network")
     if late:
         return FeedUnavailable(url, "took too long to answer")
@@ -57,7 +57,9 @@ def failure(url: str, error: Exception, *, late: bool) -> FeedUnavailable | Feed
     if untrusted := next(
         (cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None
     ):
-        return FeedUnavailable(url, f"its certificate cannot be trusted: {_distrust(untrusted)}")
+        return FeedUnavailable(
+            url, f"its certificate cannot be trusted: {_describe_distrust(untrusted)}"
+        )
     if any(isinstance(cause, TimeoutError | urllib3.exceptions.TimeoutError) for cause in causes):
         return FeedUnavailable(url, "took too long to answer")
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
@@ -68,7 +70,7 @@ def failure(url: str, error: Exception, *, late: bool) -> FeedUnavailable | Feed
     return FeedUnavailable(url, reason or "the connection failed")
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _walk_causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and what it came of, however deep libraries have wrapped it."""
     waiting: list[Any] = [error]
     seen: set[int] = set()
@@ -100,7 +102,7 @@ _FAILURES: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 """What went wrong, by the library's exception; the first that fits."""
 
 
-def _distrust(error: ssl.SSLCertVerificationError) -> str:
+def _describe_distrust(error: ssl.SSLCertVerificationError) -> str:
     """Name what is wrong with a certificate, by OpenSSL's number (x509_vfy.h)."""
     return {
         10: "it has expired",

@@ -22,9 +22,9 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from newsletter.errors import FeedForbidden, FeedGone, FeedUnavailable
 from newsletter.feeds.deadline import Deadline
-from newsletter.feeds.failures import behind_robot_check, failure, phrase
-from newsletter.feeds.robot_check import robot_check
-from newsletter.feeds.ssrf import Connect, Resolve, guarded
+from newsletter.feeds.failures import describe_robot_check, describe_status, translate_error
+from newsletter.feeds.robot_check import detect_robot_check
+from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools
 
 HOPS_AT_MOST = 5
 CHUNK = 65_536
@@ -129,7 +129,7 @@ class Fetcher:
                 "no-cache"  # whole, and not from a cache on the way (RFC 9111 section 5.2.1.4)
             )
         with Deadline(self._deadline) as deadline:
-            pools = guarded(
+            pools = build_guarded_pools(
                 self._tls,
                 deadline,
                 self._connect_timeout,
@@ -148,7 +148,7 @@ class Fetcher:
         here, permanent = url, True
         for _ in range(HOPS_AT_MOST + 1):
             self._check(here)
-            response = self._request(here, {**headers, **_cookies(here)}, pools, deadline)
+            response = self._request(here, {**headers, **_cookies_for(here)}, pools, deadline)
             try:
                 if response.status not in (301, 302, 303, 307, 308):
                     moved = here if permanent and here != url else None
@@ -199,7 +199,7 @@ class Fetcher:
                 timeout=timeout,
             )
         except (HTTPError, OSError, ValueError) as error:
-            raise failure(url, error, late=deadline.is_over) from None
+            raise translate_error(url, error, late=deadline.is_over) from None
 
     def _answer(
         self,
@@ -210,7 +210,7 @@ class Fetcher:
         deadline: Deadline,
     ) -> Fetched:
         status, headers = response.status, response.headers
-        retry_after = _retry_after(headers.get("Retry-After"))
+        retry_after = _read_retry_after(headers.get("Retry-After"))
         if status == 304 and not ("If-None-Match" in asked or "If-Modified-Since" in asked):
             raise FeedUnavailable(
                 url, "says that nothing changed, though it was not asked", status=304
@@ -220,17 +220,17 @@ class Fetcher:
         if status not in (200, 203, 304):
             self._refuse(url, response, retry_after)
         body = b"" if status == 304 else self._body(url, response, deadline)
-        if vendor := robot_check(status, headers, body[:ERROR_PAGE]):
-            raise behind_robot_check(vendor, url, status, retry_after)
+        if vendor := detect_robot_check(status, headers, body[:ERROR_PAGE]):
+            raise describe_robot_check(vendor, url, status, retry_after)
         return Fetched(
             url=url,
             status=304 if status == 304 else 200,
             body=body,
-            content_type=_printable(headers.get("Content-Type", ""))[:200],
-            etag=_bounded(headers.get("ETag"), 500),
-            last_modified=_bounded(headers.get("Last-Modified"), 100),
+            content_type=_keep_printable(headers.get("Content-Type", ""))[:200],
+            etag=_validator(headers.get("ETag"), 500),
+            last_modified=_validator(headers.get("Last-Modified"), 100),
             permanent_url=moved,
-            max_age=_max_age(headers.get("Cache-Control", "")),
+            max_age=_read_max_age(headers.get("Cache-Control", "")),
             retry_after=retry_after,
         )
 
@@ -241,10 +241,10 @@ class Fetcher:
         status, page = response.status, b""
         with suppress(HTTPError, OSError, ValueError):
             page = response.read(ERROR_PAGE, decode_content=True)
-        if vendor := robot_check(status, response.headers, page):
-            raise behind_robot_check(vendor, url, status, retry_after)
+        if vendor := detect_robot_check(status, response.headers, page):
+            raise describe_robot_check(vendor, url, status, retry_after)
         raise FeedUnavailable(
-            url, f"answers {phrase(status)}", status=status, retry_after=retry_after
+            url, f"answers {describe_status(status)}", status=status, retry_after=retry_after
         )
 
     def _body(self, url: str, response: Any, deadline: Deadline) -> bytes:
@@ -260,18 +260,20 @@ class Fetcher:
                 if deadline.is_over:
                     raise FeedUnavailable(url, "took too long to answer")
         except (HTTPError, OSError, ValueError) as error:
-            raise failure(url, error, late=deadline.is_over) from None
+            raise translate_error(url, error, late=deadline.is_over) from None
         left = getattr(response, "length_remaining", 0)
         if left:
             raise FeedUnavailable(url, "the answer ended before it was complete")
         if deadline.is_over:
             raise FeedUnavailable(url, "took too long to answer")
-        if "gzip" in response.headers.get("Content-Encoding", "") and not _gzip_ended(response):
+        if "gzip" in response.headers.get("Content-Encoding", "") and not _is_gzip_complete(
+            response
+        ):
             raise FeedUnavailable(url, "the compressed answer ended before it was complete")
         return bytes(body)
 
 
-def _cookies(url: str) -> dict[str, str]:
+def _cookies_for(url: str) -> dict[str, str]:
     """YouTube answers strangers in Europe with a page that asks for consent instead of the
     channel's; this declines.
     """
@@ -279,7 +281,7 @@ def _cookies(url: str) -> dict[str, str]:
     return {"Cookie": "SOCS=CAI"} if host == "youtube.com" or host.endswith(".youtube.com") else {}
 
 
-def _gzip_ended(response: Any) -> bool:
+def _is_gzip_complete(response: Any) -> bool:
     """Tell whether the decompressor saw the end of its stream; zlib says nothing of a stream that
     is cut.
     """
@@ -288,16 +290,16 @@ def _gzip_ended(response: Any) -> bool:
     return inner is None or bool(getattr(inner, "eof", True))
 
 
-def _printable(text: str) -> str:
+def _keep_printable(text: str) -> str:
     """Return `text` without what no header may hold (NUL, control characters)."""
     return "".join(letter for letter in text if letter.isprintable())
 
 
-def _bounded(value: str | None, limit: int) -> str | None:
+def _validator(value: str | None, limit: int) -> str | None:
     return value if value and len(value) <= limit and value.isprintable() else None
 
 
-def _max_age(cache_control: str) -> int | None:
+def _read_max_age(cache_control: str) -> int | None:
     for part in cache_control.lower().split(","):
         name, _, value = part.strip().partition("=")
         if name == "max-age" and value.strip('"').isdecimal():
@@ -305,7 +307,7 @@ def _max_age(cache_control: str) -> int | None:
     return None
 
 
-def _retry_after(value: str | None) -> int | None:
+def _read_retry_after(value: str | None) -> int | None:
     """Seconds to wait (RFC 9110 §10.2.3), a day at most; None for what makes no sense."""
     value = (value or "").strip()
     if value.isdecimal():

@@ -19,7 +19,7 @@ _ATTRIBUTE = re.compile(
 )
 
 
-def tags(page: str, *names: str) -> Iterator[dict[str, str]]:
+def find_tags(page: str, *names: str) -> Iterator[dict[str, str]]:
     """The attributes of every tag with one of `names` (link, meta, a), in the page's order; of
     twins the first.
     """

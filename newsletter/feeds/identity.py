@@ -21,7 +21,7 @@ _TRACKING = re.compile(
 IDENTITY_AT_MOST = 400
 
 
-def canonical_link(link: str) -> str:
+def canonicalize_link(link: str) -> str:
     """`link` without what does not tell one page from another; "" for what is no http(s) address."""
     try:
         parts = urlsplit(link.strip())
@@ -41,10 +41,10 @@ def canonical_link(link: str) -> str:
     return f"{place}{path}{query}"[:2000]
 
 
-def identity(raw_id: str, link: str, title: str, published: datetime | None) -> str:
+def make_identity(raw_id: str, link: str, title: str, published: datetime | None) -> str:
     """The stable name of an entry within its feed, at most 400 characters."""
     raw_id = raw_id.strip()
-    found = canonical_link(raw_id) or raw_id or canonical_link(link)
+    found = canonicalize_link(raw_id) or raw_id or canonicalize_link(link)
     if not found:
         when = published.isoformat() if published else ""
         found = "made:" + hashlib.sha256(f"{title}\n{when}".encode("utf-8", "replace")).hexdigest()

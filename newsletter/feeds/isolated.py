@@ -108,7 +108,7 @@ class _Process:
             raise self._refusal(failed, url)
         feed = answer["feed"]
         return ParsedFeed(
-            **{**feed, "notes": tuple(feed["notes"]), "entries": tuple(map(_entry, entries))}
+            **{**feed, "notes": tuple(feed["notes"]), "entries": tuple(map(_build_entry, entries))}
         )
 
     def _line(self) -> Any:
@@ -213,18 +213,18 @@ _READER = FeedReader()
 atexit.register(_READER.close)
 
 
-def read(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
+def read_feed(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
     """Read the feed in `body`, found at `url`, in the reader process.
 
     Raises `NotAFeed` with the reason.
     """
-    body = _unpacked(body)
+    body = _unpack(body)
     if len(body) > BODY_AT_MOST:
         raise NotAFeed(url, "larger than 10 MB")
     return _READER.read(body, url=url, content_type=content_type)
 
 
-def _unpacked(body: bytes) -> bytes:
+def _unpack(body: bytes) -> bytes:
     """Return what a gzip file holds (some servers hand one out as it is), as far as anything of it
     would be read.
     """
@@ -236,7 +236,7 @@ def _unpacked(body: bytes) -> bytes:
         return body
 
 
-def _entry(values: list[Any]) -> ParsedEntry:
+def _build_entry(values: list[Any]) -> ParsedEntry:
     entry = dict(zip(_ENTRY, values, strict=True))
     entry["published"] = datetime.fromisoformat(entry["published"]) if entry["published"] else None
     entry["categories"] = tuple(entry["categories"])

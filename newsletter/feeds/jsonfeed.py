@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from newsletter.errors import NotAFeed
 from newsletter.feeds.dates import read_date
-from newsletter.feeds.identity import canonical_link, identity
+from newsletter.feeds.identity import canonicalize_link, make_identity
 from newsletter.feeds.repair import ENTRIES_AT_MOST
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.html.sanitize import absolute_link, first_picture, plain, video_id, video_picture
@@ -20,12 +20,12 @@ from newsletter.html.sanitize import absolute_link, first_picture, plain, video_
 HTML_AT_MOST = 400_000
 
 
-def looks_like(body: bytes) -> bool:
+def is_json_feed(body: bytes) -> bool:
     """Tell whether `body` begins as JSON does."""
     return body[:200].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n").startswith(b"{")
 
 
-def parse(body: bytes, *, url: str) -> ParsedFeed:
+def parse_json_feed(body: bytes, *, url: str) -> ParsedFeed:
     """The feed in `body`.
 
     Raises `NotAFeed`.
@@ -39,65 +39,67 @@ def parse(body: bytes, *, url: str) -> ParsedFeed:
         "jsonfeed" in str(found.get("version")) or found.get("home_page_url")
     ):
         raise NotAFeed(url, "JSON, but no JSON Feed")
-    site = absolute_link(_text(found.get("home_page_url")), base_url=url) or url
-    entries = (_entry(item, site) for item in items[:ENTRIES_AT_MOST] if isinstance(item, dict))
+    site = absolute_link(_as_text(found.get("home_page_url")), base_url=url) or url
+    entries = (
+        _parse_entry(item, site) for item in items[:ENTRIES_AT_MOST] if isinstance(item, dict)
+    )
     return ParsedFeed(
-        title=plain(_text(found.get("title"))),
+        title=plain(_as_text(found.get("title"))),
         link=site if found.get("home_page_url") else "",
         entries=tuple(entry for entry in entries if entry is not None),
-        next_page=_next_page(_text(found.get("next_url")), url),
+        next_page=_find_next_page(_as_text(found.get("next_url")), url),
     )
 
 
-def _next_page(link: str, url: str) -> str:
+def _find_next_page(link: str, url: str) -> str:
     page = (absolute_link(link, base_url=url) or "") if link.strip() else ""
     return page if page != url and urlsplit(page).hostname == urlsplit(url).hostname else ""
 
 
-def _entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
-    address = _text(item.get("url")) or _text(item.get("external_url"))
+def _parse_entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
+    address = _as_text(item.get("url")) or _as_text(item.get("external_url"))
     link = (
         absolute_link(address, base_url=base)
         if address.strip()
-        else absolute_link(_text(item.get("id")), base_url="")
+        else absolute_link(_as_text(item.get("id")), base_url="")
     ) or ""
-    title = plain(_text(item.get("title")))
-    content = _text(item.get("content_html"))[:HTML_AT_MOST] or _paragraphs(
-        _text(item.get("content_text"))
+    title = plain(_as_text(item.get("title")))
+    content = _as_text(item.get("content_html"))[:HTML_AT_MOST] or _wrap_paragraphs(
+        _as_text(item.get("content_text"))
     )
-    summary = _paragraphs(_text(item.get("summary")))
+    summary = _wrap_paragraphs(_as_text(item.get("summary")))
     if not (link or title or content or summary):
         return None
     raw_id = plain(item.get("id"), limit=2000)
     published = read_date(item.get("date_published")) or read_date(item.get("date_modified"))
     video = video_id(link)
     image = absolute_link(
-        _text(item.get("image")) or _text(item.get("banner_image")), base_url=base
+        _as_text(item.get("image")) or _as_text(item.get("banner_image")), base_url=base
     )
     picture, alt = (
         (video_picture(video), "") if video else first_picture(content, base_url=link or base)
     )
-    has_own = bool(_text(item.get("image")) or _text(item.get("banner_image")))
+    has_own = bool(_as_text(item.get("image")) or _as_text(item.get("banner_image")))
     return ParsedEntry(
-        identity=identity(raw_id, link, title or content or summary, published),
-        link_key=canonical_link(link),
+        identity=make_identity(raw_id, link, title or content or summary, published),
+        link_key=canonicalize_link(link),
         id=raw_id,
         title=title,
         link=link,
-        author=_author(item),
+        author=_find_author(item),
         published=published,
         summary_html=summary,
         content_html=content,
         image=(image or "") if has_own and image else picture,
         image_alt="" if has_own else alt,
         categories=tuple(
-            plain(tag, limit=100) for tag in _list(item.get("tags")) if isinstance(tag, str)
+            plain(tag, limit=100) for tag in _as_list(item.get("tags")) if isinstance(tag, str)
         )[:50],
         video_id=video,
     )
 
 
-def _text(value: object) -> str:
+def _as_text(value: object) -> str:
     return (
         value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
         if isinstance(value, str)
@@ -105,15 +107,15 @@ def _text(value: object) -> str:
     )
 
 
-def _list(value: object) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _paragraphs(text: str) -> str:
+def _wrap_paragraphs(text: str) -> str:
     blocks = [block for block in text[:HTML_AT_MOST].split("\n\n") if block.strip()]
     return "".join(f"<p>{escape(block.strip())}</p>" for block in blocks)
 
 
-def _author(item: dict[str, Any]) -> str:
-    first = next(iter(_list(item.get("authors"))), item.get("author"))
+def _find_author(item: dict[str, Any]) -> str:
+    first = next(iter(_as_list(item.get("authors"))), item.get("author"))
     return plain(first.get("name"), limit=200) if isinstance(first, dict) else ""

@@ -22,17 +22,17 @@ import feedparser
 
 from newsletter.errors import NotAFeed
 from newsletter.feeds import jsonfeed
-from newsletter.feeds.additions import without_additions
+from newsletter.feeds.additions import remove_additions
 from newsletter.feeds.dates import read_date
-from newsletter.feeds.encoding import settled
-from newsletter.feeds.identity import canonical_link, identity
+from newsletter.feeds.encoding import decode_feed
+from newsletter.feeds.identity import canonicalize_link, make_identity
 from newsletter.feeds.repair import (
     ENTRIES_AT_MOST,
-    declared_apart,
     has_root,
-    mended,
-    too_deep,
-    trimmed,
+    is_too_deep,
+    repair,
+    separate_declaration,
+    trim,
 )
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.html.sanitize import absolute_link, first_picture, plain, video_id, video_picture
@@ -48,7 +48,7 @@ _MORE = re.compile(r"""<span id="more-\d+">\s*</span>|<!--more\b.{0,200}?-->""",
 _ADDRESS = re.compile(r"(?<![^\s<>()])[^\s<>()]+@[^\s<>()]+")
 
 
-def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
+def parse_feed(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
     """The feed in `body`, found at `url`.
 
     Raises `NotAFeed` with the reason.
@@ -57,21 +57,24 @@ def parse(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
         raise NotAFeed(url, "an empty answer")
     if len(body) > BODY_AT_MOST:
         raise NotAFeed(url, "larger than 10 MB")
-    if jsonfeed.looks_like(body):
-        return _distinct(jsonfeed.parse(body, url=url))
-    return _distinct(_xml(*settled(trimmed(body), content_type), url=url))
+    if jsonfeed.is_json_feed(body):
+        return _separate_identities(jsonfeed.parse_json_feed(body, url=url))
+    return _separate_identities(_parse_xml(*decode_feed(trim(body), content_type), url=url))
 
 
-def _xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
-    body = declared_apart(body)
+def _parse_xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
+    body = separate_declaration(body)
     if not has_root(body):
-        raise NotAFeed(url, _what_it_is(body), hint=HINT)
-    if too_deep(body):
+        raise NotAFeed(url, _describe_content(body), hint=HINT)
+    if is_too_deep(body):
         raise NotAFeed(url, "its elements are nested too deeply to be a feed")
-    headers = {"content-type": content_type or "application/xml", "content-location": _nowhere(url)}
+    headers = {
+        "content-type": content_type or "application/xml",
+        "content-location": _placeholder_location(url),
+    }
     try:
         found: Any = feedparser.parse(
-            io.BytesIO(mended(body)),
+            io.BytesIO(repair(body)),
             response_headers=headers,
             sanitize_html=False,
             resolve_relative_uris=False,
@@ -88,21 +91,21 @@ def _xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
         raise NotAFeed(url, "it is broken in a way that cannot be read") from None
     raw = found.get("entries", [])[:ENTRIES_AT_MOST]
     if not found.get("version") and not raw:
-        raise NotAFeed(url, _what_it_is(body), hint=HINT)
-    base = _base(found.feed, url)
-    site = _site(found.feed, url)
-    entries = (_entry(item, base, canonical_link(site)) for item in raw)
+        raise NotAFeed(url, _describe_content(body), hint=HINT)
+    base = _find_base(found.feed, url)
+    site = _find_site(found.feed, url)
+    entries = (_parse_entry(item, base, canonicalize_link(site)) for item in raw)
     return ParsedFeed(
         title=_title(found.feed, "title"),
         link=site,
         entries=tuple(entry for entry in entries if entry is not None),
-        notes=_notes(found),
+        notes=_describe_problem(found),
         generator=plain(_text(found.feed.get("generator")), limit=200),
-        next_page=_next_page(found.feed, url),
+        next_page=_find_next_page(found.feed, url),
     )
 
 
-def _next_page(feed: Any, url: str) -> str:
+def _find_next_page(feed: Any, url: str) -> str:
     """Return the address of the next page of a feed (RFC 5005 section 3), if it names one on its
     own host.
     """
@@ -111,40 +114,42 @@ def _next_page(feed: Any, url: str) -> str:
         for link in feed.get("links") or []
         if isinstance(link, dict) and link.get("rel") == "next"
     )
-    pages = (_rebased(_text(link.get("href")), url) for link in links)
-    return next((page for page in pages if page and page != url and _host(page) == _host(url)), "")
+    pages = (_rebase(_text(link.get("href")), url) for link in links)
+    return next(
+        (page for page in pages if page and page != url and _host_of(page) == _host_of(url)), ""
+    )
 
 
-def _site(feed: Any, url: str) -> str:
+def _find_site(feed: Any, url: str) -> str:
     """The page a feed belongs to, or ""."""
-    return _own_page(feed.get("links") or [], url) or _rebased(_text(feed.get("link")), url)
+    return _own_page(feed.get("links") or [], url) or _rebase(_text(feed.get("link")), url)
 
 
-def _base(feed: Any, url: str) -> str:
+def _find_base(feed: Any, url: str) -> str:
     """What relative links are relative to, where no xml:base says so: the feed's own address.
 
     Where that is not on its site (a file, a proxy), the address it gives for itself, else its site.
     """
-    site = _site(feed, url)
+    site = _find_site(feed, url)
     itself = [
         _text(link.get("href")) for link in feed.get("links") or [] if link.get("rel") == "self"
     ]
-    places = [url, *(_rebased(place, url) for place in itself)]
-    return next((place for place in places if not site or _host(place) == _host(site)), site)
+    places = [url, *(_rebase(place, url) for place in itself)]
+    return next((place for place in places if not site or _host_of(place) == _host_of(site)), site)
 
 
-def _host(url: str) -> str:
+def _host_of(url: str) -> str:
     return (urlsplit(url).hostname or "").removeprefix("www.")
 
 
-def _nowhere(url: str) -> str:
+def _placeholder_location(url: str) -> str:
     """Where feedparser is told that the feed was found, so that what begins there is known to be
     relative, and an empty address from one that names the feed.
     """
     return f"{'http' if url.startswith('http:') else 'https'}://nowhere.invalid/here/"
 
 
-def _rebased(link: str, base: str) -> str:
+def _rebase(link: str, base: str) -> str:
     """`link` as an absolute http(s) address, or "" if it is none, or empty."""
     link = _NOWHERE.sub("", link, count=1) if _NOWHERE.match(link) else link
     if link.strip().lower().startswith("www."):  # no folder is called so
@@ -152,7 +157,7 @@ def _rebased(link: str, base: str) -> str:
     return (absolute_link(link, base_url=base) or "")[:2000] if link.strip() else ""
 
 
-def _what_it_is(body: bytes) -> str:
+def _describe_content(body: bytes) -> str:
     start = body[:2000].lower()
     if b"<html" in start or b"<!doctype html" in start:
         return "a web page, not a feed"
@@ -161,7 +166,7 @@ def _what_it_is(body: bytes) -> str:
     return "no feed that can be understood"
 
 
-def _notes(found: Any) -> tuple[str, ...]:
+def _describe_problem(found: Any) -> tuple[str, ...]:
     problem = found.get("bozo_exception")
     if not found.get("bozo") or problem is None:
         return ()
@@ -174,7 +179,7 @@ def _notes(found: Any) -> tuple[str, ...]:
     return ("read although it is not quite right",)
 
 
-def _entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
+def _parse_entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
     link = _link(item, base)
     title = _title(item, "title") or plain(item.get("itunes_title"), limit=500)
     content, summary = _content(item), _text(item.get("summary"))[:HTML_AT_MOST]
@@ -187,13 +192,13 @@ def _entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
         summary, content = _escaped(summary), ""
     elif content == summary:
         summary = ""
-    raw_id, published, link_key = _raw_id(item), _date(item), canonical_link(link)
-    content, summary = (without_additions(html, link_key, site_key) for html in (content, summary))
+    raw_id, published, link_key = _raw_id(item), _date(item), canonicalize_link(link)
+    content, summary = (remove_additions(html, link_key, site_key) for html in (content, summary))
     if more := _MORE.search(content):  # the author has said where her excerpt ends
         summary = content[: more.start()]
     image, alt = _image(item, content or summary, link or base, video)
     return ParsedEntry(
-        identity=identity(raw_id, link, title or content or summary, published),
+        identity=make_identity(raw_id, link, title or content or summary, published),
         link_key=link_key,
         id=raw_id,
         title=title,
@@ -271,7 +276,7 @@ def _own_page(links: Sequence[Any], base: str) -> str:
         if isinstance(link, dict) and _text(link.get("rel", "alternate")).endswith("alternate")
     ]
     own.sort(key=lambda link: "html" not in str(link.get("type", "text/html")))
-    found = (_rebased(_text(link.get("href")), base) for link in own)
+    found = (_rebase(_text(link.get("href")), base) for link in own)
     return next((link for link in found if link), "")
 
 
@@ -317,16 +322,16 @@ def _categories(item: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(term for term in terms if term))[:50]
 
 
-def _distinct(feed: ParsedFeed) -> ParsedFeed:
+def _separate_identities(feed: ParsedFeed) -> ParsedFeed:
     """Different entries under one identity (an id or a link that several share) told apart, all of
     them alike, so that none depends on its place. Twins keep one identity: whoever stores them
     takes the first.
     """
     variants: dict[str, set[str]] = {}
     for entry in feed.entries:
-        variants.setdefault(entry.identity, set()).add(_variant(entry))
+        variants.setdefault(entry.identity, set()).add(_hash_variant(entry))
     entries = [
-        replace(entry, identity=f"{entry.identity[:380]}#{_variant(entry)}")
+        replace(entry, identity=f"{entry.identity[:380]}#{_hash_variant(entry)}")
         if len(variants[entry.identity]) > 1
         else entry
         for entry in feed.entries
@@ -334,6 +339,6 @@ def _distinct(feed: ParsedFeed) -> ParsedFeed:
     return replace(feed, entries=tuple(entries))
 
 
-def _variant(entry: ParsedEntry) -> str:
+def _hash_variant(entry: ParsedEntry) -> str:
     said = f"{entry.link_key}\n{entry.title}\n{entry.published}"
     return sha256(said.encode("utf-8", "replace")).hexdigest()[:16]

@@ -19,7 +19,7 @@ from math import ceil
 from typing import Any, BinaryIO
 
 from newsletter.errors import NotAFeed
-from newsletter.feeds.parse import parse
+from newsletter.feeds.parse import parse_feed
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 
 SECONDS = 20
@@ -45,23 +45,23 @@ def main() -> None:
         request = json.loads(requests.read(int.from_bytes(length, "big")))
         body = requests.read(request["size"])
         _limit_time()
-        if not _answer(answers, body, request["url"], request["content_type"]):
+        if not _answer_request(answers, body, request["url"], request["content_type"]):
             return
 
 
-def _answer(answers: BinaryIO, body: bytes, url: str, content_type: str) -> bool:
+def _answer_request(answers: BinaryIO, body: bytes, url: str, content_type: str) -> bool:
     """Parse one feed and write what came of it.
 
     Return False if this process should not be used again.
     """
     try:
-        feed = parse(body, url=url, content_type=content_type)
+        feed = parse_feed(body, url=url, content_type=content_type)
         _write(
             answers,
             {"feed": {name: getattr(feed, name) for name in _HEAD}, "entries": len(feed.entries)},
         )
         for entry in feed.entries:
-            _write(answers, [_plain(getattr(entry, name)) for name in _ENTRY])
+            _write(answers, [_as_json(getattr(entry, name)) for name in _ENTRY])
     except NotAFeed as error:
         _write(answers, {"refused": [error.reason, error.hint]})
     except MemoryError:
@@ -73,7 +73,7 @@ def _answer(answers: BinaryIO, body: bytes, url: str, content_type: str) -> bool
     return True
 
 
-def _plain(value: object) -> object:
+def _as_json(value: object) -> object:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 

@@ -49,7 +49,7 @@ _EMPTY_REFERENCE = re.compile(
 _PLAIN = frozenset((b"amp", b"lt", b"gt", b"quot", b"apos"))
 
 
-def trimmed(body: bytes) -> bytes:
+def trim(body: bytes) -> bytes:
     """Without white space or stray bytes before the XML declaration, which parsers refuse."""
     start = body[:1000].find(b"<?xml")
     return (
@@ -59,7 +59,7 @@ def trimmed(body: bytes) -> bytes:
     )
 
 
-def declared_apart(body: bytes) -> bytes:
+def separate_declaration(body: bytes) -> bytes:
     """`body` with its XML declaration in a line of its own, and without one that is none:
     feedparser looks for the encoding in the whole first line, with an expression that takes for
     ever over many that seem to name it.
@@ -80,10 +80,10 @@ def has_root(body: bytes) -> bool:
     return b"\0" in body[:200] or _ROOT.search(body) is not None
 
 
-def too_deep(body: bytes) -> bool:
+def is_too_deep(body: bytes) -> bool:
     """Tell whether elements are nested as no feed nests them."""
     depth = 0
-    for match in _tags(body):
+    for match in _iterate_tags(body):
         if match["rest"].endswith(b"/") or match["name"] in _TEXT_TAGS:
             continue
         depth = max(0, depth - 1) if match["close"] else depth + 1
@@ -92,19 +92,19 @@ def too_deep(body: bytes) -> bool:
     return False
 
 
-def _tags(body: bytes) -> Iterator[re.Match[bytes]]:
+def _iterate_tags(body: bytes) -> Iterator[re.Match[bytes]]:
     return (match for match in _TOKEN.finditer(body) if match["name"])
 
 
-def mended(body: bytes) -> bytes:
+def repair(body: bytes) -> bytes:
     """`body` with entries side by side that stood inside one another (E09), empty ones left out,
     and no more of them than we read; with the references that XML knows; without empty links, which
     would hide that an id is one, and without attributes that refer to nothing.
     """
     if not _SHIFTS.search(body):  # where a byte below 128 is the letter it is in ASCII
-        body = _NO_LINK.sub(b"", _HALF.sub(b"&#xFFFD;", _referring(body)))
+        body = _NO_LINK.sub(b"", _HALF.sub(b"&#xFFFD;", _repair_references(body)))
         body = _REFERS.sub(lambda match: _EMPTY_REFERENCE.sub(b"", match[0]), body)
-    marks = [match for match in _tags(body) if match["name"].lower() in _ITEM_TAGS]
+    marks = [match for match in _iterate_tags(body) if match["name"].lower() in _ITEM_TAGS]
     depth, nested, count = 0, False, 0
     for match in marks:
         opens = not match["close"] and not match["rest"].endswith(b"/")
@@ -112,21 +112,21 @@ def mended(body: bytes) -> bytes:
         depth += 1 if opens else -1 if match["close"] else 0
         count += bool(match["close"])
     if nested and depth == 0:
-        return _side_by_side(body, marks)
-    return _shortened(body, marks) if count > ENTRIES_AT_MOST else body
+        return _unnest_entries(body, marks)
+    return _truncate(body, marks) if count > ENTRIES_AT_MOST else body
 
 
-def _referring(body: bytes) -> bytes:
+def _repair_references(body: bytes) -> bytes:
     """HTML's references as XML's, and a bare ampersand as one (F10).
 
     The strict parser drops the first without a word where a document type is named, and the lenient
     one makes a reference of the second.
     """
     own = frozenset(re.findall(rb"<!ENTITY\s+([\w.:-]{1,60})", body[:SUBSET_AT_MOST]))
-    return _REFERENCE.sub(lambda match: _reference(match, own), body)
+    return _REFERENCE.sub(lambda match: _repair_reference(match, own), body)
 
 
-def _reference(match: re.Match[bytes], own: frozenset[bytes]) -> bytes:
+def _repair_reference(match: re.Match[bytes], own: frozenset[bytes]) -> bytes:
     name = match["name"]
     if match["aside"] is not None or name in _PLAIN or name in own:
         return match[0]
@@ -141,7 +141,7 @@ def _reference(match: re.Match[bytes], own: frozenset[bytes]) -> bytes:
     return match[0] if known == said else "".join(f"&#{ord(letter)};" for letter in known).encode()
 
 
-def _side_by_side(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
+def _unnest_entries(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
     """Move each entry that stands inside another behind it."""
     out: list[bytes] = []
     open_: list[list[bytes]] = []
@@ -164,7 +164,7 @@ def _side_by_side(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
     return b"".join([*out, body[end:]])
 
 
-def _shortened(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
+def _truncate(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
     """Without the entries after the last that we read."""
     ends = [match.end() for match in marks if match["close"]]
     return body[: ends[ENTRIES_AT_MOST - 1]] + body[ends[-1] :]

@@ -60,7 +60,7 @@ Connect = Callable[..., socket.socket]
 """
 
 
-def public(address: str) -> bool:
+def is_public(address: str) -> bool:
     """Tell whether an IP address is one that anybody on the internet could reach."""
     ip = ip_address(address.split("%")[0])
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
@@ -74,11 +74,11 @@ def public(address: str) -> bool:
     return not any(ip.version == network.version and ip in network for network in _NOT_PUBLIC)
 
 
-class Refused(OSError):
+class PrivateAddress(OSError):
     """A name that leads where we do not go."""
 
 
-class _Guard:
+class _GuardedConnection:
     """Mixed into urllib3's connections: resolves once, checks every address, connects to the first
     of them that answers, of two.
     """
@@ -95,9 +95,9 @@ class _Guard:
     def _new_conn(self) -> socket.socket:
         addresses = self._addresses()
         if not addresses or not (
-            self.allow_private or all(public(address) for address in addresses)
+            self.allow_private or all(is_public(address) for address in addresses)
         ):
-            raise Refused
+            raise PrivateAddress
         for address in addresses[:2]:
             timeout = min(self.connect_timeout, self.deadline.left())
             try:
@@ -124,7 +124,7 @@ class _Guard:
         return list(dict.fromkeys(info[4][0] for info in resolved))
 
 
-def guarded(
+def build_guarded_pools(
     tls: ssl.SSLContext,
     deadline: Deadline,
     connect_timeout: float,
@@ -141,8 +141,8 @@ def guarded(
         "connect_timeout": connect_timeout,
         "deadline": deadline,
     }
-    plain = type("GuardedHTTP", (_Guard, HTTPConnection), guard)
-    secure = type("GuardedHTTPS", (_Guard, HTTPSConnection), guard)
+    plain = type("GuardedHTTP", (_GuardedConnection, HTTPConnection), guard)
+    secure = type("GuardedHTTPS", (_GuardedConnection, HTTPSConnection), guard)
     manager = urllib3.PoolManager(num_pools=2, ssl_context=tls)
     manager.pool_classes_by_scheme = {
         "http": type("HTTP", (HTTPConnectionPool,), {"ConnectionCls": plain}),

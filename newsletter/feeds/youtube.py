@@ -32,7 +32,7 @@ _IN_PAGE = [
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
+class VideoPage:
     """What a video's page says: whether it is (or was) a live stream, a premiere, and whether it is
     yet to come.
     """
@@ -53,7 +53,7 @@ def is_youtube(url: str) -> bool:
     )
 
 
-def feed_of(url: str) -> str:
+def find_feed_url(url: str) -> str:
     """The feed of a channel or playlist whose address names its id, or ""."""
     if not is_youtube(url):
         return ""
@@ -64,13 +64,13 @@ def feed_of(url: str) -> str:
     return f"{FEED}?playlist_id={playlist}" if parts.path == "/playlist" and playlist else ""
 
 
-def feed_in(page: str) -> str:
+def find_feed_in_page(page: str) -> str:
     """The feed of the channel that a page of YouTube's belongs to, or ""."""
     found = next((match for pattern in _IN_PAGE if (match := pattern.search(page))), None)
     return f"{FEED}?channel_id={found[1]}" if found else ""
 
 
-def narrowed(feed_url: str, leaves_out: Collection[str]) -> str:
+def narrow_feed(feed_url: str, leaves_out: Collection[str]) -> str:
     """The feed to ask: YouTube's own of a channel's long videos (UULF…) where neither Shorts nor
     live streams are wanted.
     """
@@ -84,18 +84,18 @@ def narrowed(feed_url: str, leaves_out: Collection[str]) -> str:
     return f"{FEED}?playlist_id=UULF{channel[2:]}"
 
 
-def video_in(page: str) -> Video:
+def read_video_page(page: str) -> VideoPage:
     """What the page of a video says of it; of a page that is none, nothing."""
     live = '"isLiveContent":true' in page
     upcoming = '"isUpcoming":true' in page
-    return Video(
+    return VideoPage(
         live=live,
         premiere=not live and (upcoming or '"liveBroadcastDetails"' in page),
         upcoming=upcoming,
     )
 
 
-def left_out(link: str, video: Video, leaves_out: Collection[str]) -> str:
+def find_left_out_kind(link: str, video: VideoPage, leaves_out: Collection[str]) -> str:
     """Which of the kinds that are not taken a video is, or ""."""
     kinds = {"shorts": "/shorts/" in link, "live": video.live, "premieres": video.premiere}
     return next((kind for kind in KINDS if kind in leaves_out and kinds[kind]), "")

@@ -9,8 +9,8 @@ from newsletter.bounces.meaning import (
     REASON_AT_MOST,
     choose_status,
     find_code,
+    join_lines,
     judge_reason,
-    one_line,
 )
 from newsletter.bounces.types import BounceClass
 from newsletter.mail.smtp.causes import Cause
@@ -167,5 +167,5 @@ def test_a_refusal_for_now_never_means_a_dead_address() -> None:
 
 
 def test_a_reason_is_cut_to_one_line() -> None:
-    assert one_line("a\r\n\x1b[0m b\u202e" + "x" * 9_000)[:8] == "a [0m b "
-    assert len(one_line("x" * 9_000)) == REASON_AT_MOST
+    assert join_lines("a\r\n\x1b[0m b\u202e" + "x" * 9_000)[:8] == "a [0m b "
+    assert len(join_lines("x" * 9_000)) == REASON_AT_MOST

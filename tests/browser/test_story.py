@@ -50,8 +50,8 @@ def standing(app: Flask) -> str:
 def work(scene: Stage) -> None:
     """What the worker does by itself."""
     with scene.app.app_context():
-        for feed in feeds.ls():
-            polling.check(scene.env, feed.id)
+        for feed in feeds.list_feeds():
+            polling.poll_feed(scene.env, feed.id)
         digests.compose_due(scene.env)
         sending.send_due(scene.env)
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
 from newsletter.errors import InvalidInput, NotFound
-from newsletter.feeds.parse import parse
+from newsletter.feeds.parse import parse_feed
 from newsletter.mail.render import MailContent, Renderer
 from newsletter.models import (
     Campaign,
@@ -383,7 +383,7 @@ def test_e10_an_entry_held_while_a_digest_is_made_stops_it(
     """Nothing of that digest is kept; the next tick makes one of the rest."""
     join("ana@example.com")
     publish("One", "Two")
-    number = {row.title: row.id for row in entries.ls()}["One"]
+    number = {row.title: row.id for row in entries.list_entries()}["One"]
     clock.now = MONDAY_8
     held = replace(env, renderer=Interrupted(env.renderer, lambda: entries.hold(number)))
     assert [row for row in digests.compose_due(held) if row.cadence == "weekly"] == []
@@ -396,7 +396,7 @@ def test_skipped_after_numbering_costs_no_period(
 ) -> None:
     join("ana@example.com", "instant")
     publish("One")
-    entries.skip(entries.ls()[0].id)
+    entries.skip(entries.list_entries()[0].id)
     for _ in range(3):
         tick(env)
         clock.forward(timedelta(minutes=1))
@@ -422,7 +422,7 @@ def test_the_archive_shows_all_and_nothing_of_a_reader(
     client = app.test_client()
     page = client.get(f"/blog/archive/{campaign}").get_data(as_text=True)
     feed = client.get("/blog/archive/feed.xml").data
-    [found] = parse(feed, url="https://news.example.com/blog/archive/feed.xml").entries
+    [found] = parse_feed(feed, url="https://news.example.com/blog/archive/feed.xml").entries
     assert (found.title, found.link) == ("One", f"https://news.example.com/blog/archive/{campaign}")
     assert f"/blog/archive/{campaign}" in body(sink.messages[0], "html")
     for shown in (page, found.content_html):

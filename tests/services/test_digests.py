@@ -182,7 +182,7 @@ def test_skipped_and_held_entries_stay_at_home(
 ) -> None:
     join("ana@example.com")
     publish("One", "Two", "Three")
-    found = {entry.title: entry.id for entry in entries.ls()}
+    found = {entry.title: entry.id for entry in entries.list_entries()}
     entries.skip(found["One"])
     entries.hold(found["Two"])
     clock.now = MONDAY_8

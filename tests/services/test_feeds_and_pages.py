@@ -129,7 +129,7 @@ def test_kinds_of_videos_can_be_left_out(
     )
     poll(env, clock)
     assert fates() == {"Old": "skipped", "Short": "skipped", "Live": "skipped", "Long": "ready"}
-    assert [entry.why for entry in entries.ls() if entry.title == "Short"] == [
+    assert [entry.why for entry in entries.list_entries() if entry.title == "Short"] == [
         "this feed leaves out shorts"
     ]
     feeds.edit(str(added.id), leaves_out={"shorts": False})
@@ -229,18 +229,20 @@ def test_a_page_in_two_feeds_of_a_list_is_one_story(
         item("New", link=f"{link}?utm_source=rss", guid="9"), item("Mine")
     )
     poll(env, clock)
-    said = {entry.why for entry in entries.ls(fate="skipped")}
+    said = {entry.why for entry in entries.list_entries(fate="skipped")}
     [first] = [
-        entry.id for entry in entries.ls() if entry.title == "New" and entry.fate != "skipped"
+        entry.id
+        for entry in entries.list_entries()
+        if entry.title == "New" and entry.fate != "skipped"
     ]
     assert said == {
         "was there already when the feed was added",
         f"the same page as entry {first}, of another feed",
     }
-    assert [entry.title for entry in entries.ls(fate="ready")] == ["Mine", "New"]
+    assert [entry.title for entry in entries.list_entries(fate="ready")] == ["Mine", "New"]
     fake_fetch.pages[URL] = rss(item("Old"))
     poll(env, clock)
-    assert [(entry.id, entry.title) for entry in entries.ls(fate="ready")] == [
+    assert [(entry.id, entry.title) for entry in entries.list_entries(fate="ready")] == [
         (first + 2, "New"),
         (first + 1, "Mine"),
     ]
@@ -278,7 +280,7 @@ def test_a_feed_that_is_removed_leaves_a_shared_story_to_the_other(
         sending.send_due(env)
         poll(env, clock)
     assert len(sink.to("instant@example.com")) == len(sink.to("weekly@example.com")) == 1
-    [left] = [entry for entry in entries.ls() if entry.title == "New"]
+    [left] = [entry for entry in entries.list_entries() if entry.title == "New"]
     assert left.fate == "sent"
     said = {
         row.title: row

@@ -257,7 +257,7 @@ def test_w11_a_gap_that_no_page_closes_is_held_and_said(
         blog.publish(f"New{number}")
     tick(env)
     assert fates() == {f"New{number}": "held" for number in range(4, 14)}
-    assert "does not show any more" in entries.ls(slug="blog", fate="held")[0].why
+    assert "does not show any more" in entries.list_entries(slug="blog", fate="held")[0].why
     [notice] = sink.to("ana@news.example.com")
     assert "does not show any more" in " ".join(body(notice).split())
     assert any("paged" in url for url, *_ in fake_fetch.requests) == wordpress
@@ -294,7 +294,7 @@ def test_b11_a_protected_post_is_held_with_the_reason_until_it_is_not(
     blog.publish("Public")
     tick(env)
     assert fates() == {"Protected: Secret": "held", "Public": "ready"}
-    [held] = entries.ls(slug="blog", fate="held")
+    [held] = entries.list_entries(slug="blog", fate="held")
     assert "password-protected" in held.why
     [notice] = sink.to("ana@news.example.com")
     assert "password-protected" in str(notice["Subject"])
@@ -355,7 +355,7 @@ def test_h8_a_robot_check_is_named_with_its_mend(
         URL, "a robot check stands before the feed", status=403, hint="exempt it"
     )
     polling.poll_due(env)
-    view = next(view for view in feeds.ls("blog") if view.url == URL)
+    view = next(view for view in feeds.list_feeds("blog") if view.url == URL)
     assert view.error == "a robot check stands before the feed: exempt it"
 
 

@@ -231,7 +231,7 @@ def test_what_readers_have_had_holds_back_nothing_new(
     blog.pages[URL] = rss(post("Now"), item("Old"))
     polling.poll_due(env)
     digests.send_now(env, cadence="instant")
-    [old] = [each for each in entries.ls() if each.title == "Old"]
+    [old] = [each for each in entries.list_entries() if each.title == "Old"]
     entries.release(old.id)
     digests.compose_due(env)
     sending.send_due(env)

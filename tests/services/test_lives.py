@@ -128,13 +128,13 @@ class Life:
                 self.dice.choice(found).content_html = f"<p>Corrected at step {self.step}</p>"
 
     def hold(self) -> None:
-        ready = [row for row in entries.ls(limit=500) if row.fate == "ready"]
+        ready = [row for row in entries.list_entries(limit=500) if row.fate == "ready"]
         if ready:
             entries.hold(self.dice.choice(ready).id)
 
     def release(self) -> None:
         """What was held becomes new for everybody who reads now."""
-        held = entries.ls(limit=500, fate="held")
+        held = entries.list_entries(limit=500, fate="held")
         if held:
             self._owe(entries.release(self.dice.choice(held).id).title)
 
@@ -149,7 +149,7 @@ class Life:
                 for entry in there
                 if entry.fate in ("ready", "sent") and self.dice.random() < share
             ]
-            store.withdrawn(self.env, session, lost)
+            store.withdraw_entries(self.env, session, lost)
 
     def reappear(self, share: float = 0.5) -> None:
         """Some of it is there again: what nobody had is new for everybody who reads now, the rest for whom it was."""
@@ -160,7 +160,7 @@ class Life:
                 if self.dice.random() < share:
                     if entry.fate == "skipped":
                         self._owe(entry.title)
-                    store.returned(self.env, session, entry)
+                    store.return_entry(self.env, session, entry)
 
     def flicker(self) -> None:
         """The feed is empty at the very moment one is composed, or a crash strikes."""
@@ -211,7 +211,7 @@ class Life:
             self.clock.forward(timedelta(hours=self.dice.choice([0, 1, 7, 20, 50])))
             self.dice.choice(acts)()
         self.reappear(share=1.0)
-        while entries.ls(limit=500, fate="held"):
+        while entries.list_entries(limit=500, fate="held"):
             self.release()
         for _ in range(65):
             self.clock.forward(timedelta(hours=23))

@@ -88,7 +88,7 @@ def test_what_is_no_feed_is_not_added(env: Environment, fake_fetch: FakeFetch) -
         feeds.add(env, "https://blog.example.com/x")
     with pytest.raises(NotFound):
         feeds.add(env, URL, "nolist")
-    assert feeds.ls() == []
+    assert feeds.list_feeds() == []
 
 
 def test_a_new_entry_is_found_once(
@@ -178,8 +178,8 @@ def test_e01_a_flood_is_held(
 ) -> None:
     result = poll(env, clock, fake_fetch, *(item(f"Moved {n}", guid=f"x{n}") for n in range(40)))
     assert result.held == 40
-    assert "moved" in entries.ls(fate="held")[0].why
-    entries.release(entries.ls(fate="held")[0].id)
+    assert "moved" in entries.list_entries(fate="held")[0].why
+    entries.release(entries.list_entries(fate="held")[0].id)
     assert list(fates().values()).count("ready") == 1
 
 
@@ -187,14 +187,14 @@ def test_fates_can_be_changed(
     env: Environment, feed: int, clock: Clock, fake_fetch: FakeFetch
 ) -> None:
     poll(env, clock, fake_fetch, item("New"))
-    [new] = [entry for entry in entries.ls() if entry.title == "New"]
+    [new] = [entry for entry in entries.list_entries() if entry.title == "New"]
     assert entries.hold(new.id).fate == "held"
     assert entries.release(new.id).fate == "ready"
     assert entries.skip(new.id).fate == "skipped"
     with pytest.raises(Refused):
         entries.resend(new.id)
     with pytest.raises(NotFound):
-        entries.show(999)
+        entries.get_entry(999)
 
 
 def answer(status: int = 200, body: bytes = b"", **values: object) -> Fetched:
@@ -351,7 +351,7 @@ def test_feeds_are_paused_resumed_and_removed(
     feeds.resume(env, URL)
     assert len(polling.poll_due(env)) == 1
     feeds.remove(str(feed))
-    assert feeds.ls() == []
+    assert feeds.list_feeds() == []
     fake_fetch.pages[URL] = rss(item("Old"), item("Newer"))
     feeds.add(env, URL)
     assert set(fates().values()) == {"skipped"}, "added anew, it mails nothing"
@@ -439,14 +439,14 @@ def test_before_composing_the_feeds_are_asked_once_more(
     fake_fetch.pages[URL] = rss(
         item("Right", guid="1", link="https://blog.example.com/x"), item("Old")
     )
-    polling.refresh(env, list_id)
+    polling.refresh_list(env, list_id)
     assert fates() == {"Old": "skipped", "Gone": "skipped", "Right": "ready"}
     fake_fetch.pages[URL] = FeedUnavailable(URL, "answers 500", status=500)
     clock.forward(timedelta(minutes=5))
-    polling.refresh(env, list_id)
+    polling.refresh_list(env, list_id)
     asked = len(fake_fetch.requests)
     clock.forward(timedelta(minutes=5))
-    polling.refresh(env, list_id)
+    polling.refresh_list(env, list_id)
     assert len(fake_fetch.requests) == asked, "a feed in trouble holds up no digest"
     assert fates()["Right"] == "ready"
 
@@ -481,4 +481,4 @@ def test_an_answer_that_says_the_same_is_not_read_again(
         item("New"), item("Old"), extra="<!-- cached --><lastBuildDate>now</lastBuildDate>"
     )
     assert polling.poll_due(env)[0].unchanged
-    assert polling.check(env, feed).changed == 2, "unless the author asks"
+    assert polling.poll_feed(env, feed).changed == 2, "unless the author asks"

@@ -64,7 +64,7 @@ class World:
         sending.send_due(self.env)
 
     def release(self) -> None:
-        for held in reversed(entries.ls(fate="held")):
+        for held in reversed(entries.list_entries(fate="held")):
             entries.release(held.id)
 
     def got(self, who: str) -> list[str]:
@@ -342,7 +342,7 @@ def withdrawn_and_back_for_others(world: World) -> None:
 def released_after_a_hold(world: World) -> None:
     world.fetch.pages[URL] = rss(post(3), *OLD)
     world.tick()
-    [new] = entries.ls(fate="ready")
+    [new] = entries.list_entries(fate="ready")
     entries.hold(new.id)
     world.passes(2 * DAY)
     assert (world.got("i"), world.got("d")) == ([], [])

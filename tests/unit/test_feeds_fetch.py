@@ -17,7 +17,7 @@ import pytest
 
 from newsletter.errors import FeedError, FeedForbidden, FeedGone, FeedUnavailable
 from newsletter.feeds.fetch import Fetcher
-from newsletter.feeds.ssrf import public
+from newsletter.feeds.ssrf import is_public
 from tests.feeds_server import FeedsServer, drip, feeds_server, item, ok, raw, redirect, rss, status
 
 FEED = rss(item("One"))
@@ -133,7 +133,7 @@ class Internet:
 
     def connect(self, address: tuple[str, int], timeout: float) -> socket.socket:
         self.connected.append(address[0])
-        assert public(address[0]), f"connected to {address[0]}"
+        assert is_public(address[0]), f"connected to {address[0]}"
         return socket.create_connection(("127.0.0.1", self.server.port), timeout)
 
 
@@ -196,7 +196,7 @@ def test_f02_what_was_resolved_is_what_is_connected_to(server: FeedsServer) -> N
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "93.184.216.34", "2606:2800:220:1::"])
 def test_public_addresses_are_public(address: str) -> None:
-    assert public(address)
+    assert is_public(address)
 
 
 def test_f03_redirects_are_followed_and_noted(server: FeedsServer) -> None:
@@ -466,7 +466,7 @@ def test_p4_a_content_type_is_printable(server: FeedsServer) -> None:
     ],
 )  # fmt: skip
 def test_p6_networks_that_nobody_reaches_are_not_public(address: str) -> None:
-    assert not public(address)
+    assert not is_public(address)
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -9,10 +9,10 @@ import pytest
 
 from newsletter.errors import FeedError, NotAFeed
 from newsletter.feeds.discover import discover
-from newsletter.feeds.enrich import look, wordpress_site, worth_a_look
+from newsletter.feeds.enrich import enrich_entry, find_wordpress_site, needs_its_page
 from newsletter.feeds.fetch import Fetched
-from newsletter.feeds.html_tags import tags
-from newsletter.feeds.parse import parse
+from newsletter.feeds.html_tags import find_tags
+from newsletter.feeds.parse import parse_feed
 from tests.fakes import FakeFetch
 from tests.feeds_server import item, rss
 
@@ -20,10 +20,10 @@ from tests.feeds_server import item, rss
 def test_tags_and_their_attributes() -> None:
     page = """<LINK rel=alternate type='application/rss+xml' href="/a?b=1&amp;c=2" href="/evil"><meta content="x" name='y'/>
     <a title="a > b" href="z">"""
-    assert list(tags(page, "link", "meta")) == [
+    assert list(find_tags(page, "link", "meta")) == [
         {"rel": "alternate", "type": "application/rss+xml", "href": "/a?b=1&c=2"}, {"content": "x", "name": "y"},
     ]  # fmt: skip
-    assert list(tags(page, "a")) == [{}], "what cannot be told is left out"
+    assert list(find_tags(page, "a")) == [{}], "what cannot be told is left out"
 
 
 @pytest.mark.parametrize(
@@ -46,11 +46,11 @@ def test_f06_no_page_trips_us_or_takes_long(piece: str) -> None:
     page = (piece * (1_000_000 // len(piece))).encode()
     fetch = FakeFetch()
     fetch.pages["https://x.org/"] = Fetched("https://x.org/", 200, page)
-    entry = parse(rss(item("A", link="https://x.org/")), url="https://x.org/feed").entries[0]
+    entry = parse_feed(rss(item("A", link="https://x.org/")), url="https://x.org/feed").entries[0]
     begun = time.process_time()
     with pytest.raises(NotAFeed):
         discover("https://x.org/", fetch)
-    assert look(entry, fetch, leaves_out=(), page_pictures=True).entry.image == ""
+    assert enrich_entry(entry, fetch, leaves_out=(), page_pictures=True).entry.image == ""
     assert time.process_time() - begun < 5
 
 
@@ -127,14 +127,16 @@ def featured(fetch: FakeFetch, *, link: str, guid: str, answer: object) -> str:
         extra="<generator>https://wordpress.org/?v=6.8</generator>",
         link=SITE,
     )
-    feed = parse(body, url=MAIN[1])
+    feed = parse_feed(body, url=MAIN[1])
     fetch.pages[f"{SITE}/wp-json/wp/v2/posts?slug=tea-time&_embed=wp:featuredmedia"] = json.dumps(
         answer
     ).encode()
     [entry] = feed.entries
-    site = wordpress_site(feed)
-    assert worth_a_look(entry, MAIN[1], page_pictures=False, wordpress=site)
-    return look(entry, fetch, leaves_out=(), page_pictures=False, wordpress=site).entry.image
+    site = find_wordpress_site(feed)
+    assert needs_its_page(entry, MAIN[1], page_pictures=False, wordpress=site)
+    return enrich_entry(
+        entry, fetch, leaves_out=(), page_pictures=False, wordpress=site
+    ).entry.image
 
 
 def media(**sizes: int) -> dict[str, object]:
@@ -181,9 +183,9 @@ def test_an_interface_that_says_nothing_of_use_costs_nothing(answer: object) -> 
 
 def test_only_a_wordpress_is_asked_for_featured_images() -> None:
     link = f"{SITE}/2026/tea-time/"
-    feed = parse(
+    feed = parse_feed(
         rss(item("Post", link=link, guid=link), extra="<generator>Hugo</generator>", link=SITE),
         url=MAIN[1],
     )
-    assert wordpress_site(feed) == ""
-    assert not worth_a_look(feed.entries[0], MAIN[1], page_pictures=False, wordpress="")
+    assert find_wordpress_site(feed) == ""
+    assert not needs_its_page(feed.entries[0], MAIN[1], page_pictures=False, wordpress="")

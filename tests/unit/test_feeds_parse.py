@@ -11,21 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import NotAFeed
-from newsletter.feeds.identity import canonical_link, identity
-from newsletter.feeds.isolated import read as read_apart
-from newsletter.feeds.parse import parse
+from newsletter.feeds.identity import canonicalize_link, make_identity
+from newsletter.feeds.isolated import read_feed as read_apart
+from newsletter.feeds.parse import parse_feed
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from tests.feeds_server import item, rss
 
 URL = "https://blog.example.com/feed/"
 
 
-def read(body: bytes, content_type: str = "application/rss+xml") -> ParsedFeed:
-    return parse(body, url=URL, content_type=content_type)
+def read_feed(body: bytes, content_type: str = "application/rss+xml") -> ParsedFeed:
+    return parse_feed(body, url=URL, content_type=content_type)
 
 
 def one(xml_item: str) -> ParsedEntry:
-    [entry] = read(rss(xml_item)).entries
+    [entry] = read_feed(rss(xml_item)).entries
     return entry
 
 
@@ -57,7 +57,7 @@ def test_wordpress() -> None:
     ],
 )
 def test_wordpress_signs_its_posts_in_every_language(tail: str) -> None:
-    [entry] = read(
+    [entry] = read_feed(
         rss(item("A", link="https://blog.example.com/a/", body=f"<p>Text.</p>\n<p>{tail}</p>\n"))
     ).entries
     assert entry.content_html == "<p>Text.</p>"
@@ -95,7 +95,7 @@ def test_youtube() -> None:
       <media:group><media:thumbnail url="https://i.ytimg.com/vi/dQw4w9WgXcQ/hq.jpg"/>
       <media:description>First &lt;b&gt;line
 second</media:description></media:group></entry></feed>"""
-    [entry] = read(body, "text/xml").entries
+    [entry] = read_feed(body, "text/xml").entries
     assert entry.video_id == "dQw4w9WgXcQ"
     assert entry.identity == "yt:video:dQw4w9WgXcQ"
     assert entry.image == "https://i.ytimg.com/vi/dQw4w9WgXcQ/hqdefault.jpg"
@@ -116,7 +116,7 @@ second</media:description></media:group></entry></feed>"""
     ids=["rss091", "rdf", "atom03", "atom10", "json"],
 )  # fmt: skip
 def test_every_dialect(body: bytes) -> None:
-    feed = read(body)
+    feed = read_feed(body)
     assert feed.title == "B"
     assert [(entry.title, entry.link) for entry in feed.entries] == [("T", "https://x.org/t")]
 
@@ -155,7 +155,7 @@ def test_every_dialect(body: bytes) -> None:
     ],
 )
 def test_f10_letters_survive(body: bytes, content_type: str) -> None:
-    [entry] = read(body, content_type).entries
+    [entry] = read_feed(body, content_type).entries
     assert entry.title == "Größe"
 
 
@@ -166,7 +166,7 @@ def test_f10_letters_of_one_byte_that_are_called_wide(said: str, title: str) -> 
     body = rss(item(title)).replace(b'encoding="UTF-8"', f'encoding="{said}"'.encode())
     assert said.encode() in body
     for content_type in ("text/xml", "application/rss+xml; charset=utf-8"):
-        assert [entry.title for entry in read(body, content_type).entries] == [title]
+        assert [entry.title for entry in read_feed(body, content_type).entries] == [title]
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,7 @@ def test_f10_letters_that_are_not_what_they_are_called(
     ).decode()
     head = '<?xml version="1.0" encoding="UTF-8"?>'
     said = {"UTF-8": head, "": "", "true": head.replace("UTF-8", charset)}[declared]
-    feed = read(body.replace(head, said).encode(charset), "text/xml")
+    feed = read_feed(body.replace(head, said).encode(charset), "text/xml")
     assert [entry.title for entry in feed.entries] == [text, text + " 2"]
 
 
@@ -207,13 +207,13 @@ def test_f10_references_mean_what_html_makes_of_them(
     doctype: str, written: str, meant: str
 ) -> None:
     body = f"<?xml version='1.0'?>{doctype}<rss version='2.0'><channel><title>T</title><item><title>{written}</title></item></channel></rss>"
-    [entry] = read(body.encode()).entries
+    [entry] = read_feed(body.encode()).entries
     assert entry.title == meant
 
 
 def test_f10_references_a_feed_declares_itself_stay_its_own() -> None:
     body = b"<?xml version='1.0'?><!DOCTYPE rss [<!ENTITY brand 'mine'>]><rss version='2.0'><channel><item><title>&brand;</title></item></channel></rss>"
-    assert [entry.title for entry in read(body).entries] == ["mine"]
+    assert [entry.title for entry in read_feed(body).entries] == ["mine"]
 
 
 def test_f10_a_feed_in_a_gzip_file_is_read() -> None:
@@ -240,11 +240,11 @@ def test_f04_a_gzip_file_is_unpacked_no_further_than_it_is_read() -> None:
 def test_json_of_other_types_than_agreed_is_read_as_far_as_it_makes_sense() -> None:
     said = b'{"version": "https://jsonfeed.org/version/1.1", "title": 5, "items": [{"id": 1.5, "title": "A", "tags": 5, "authors": "x", "image": 3}, null]}'
     for body in (said, said.decode().encode("utf-16")):
-        assert [entry.title for entry in read(body, "application/feed+json").entries] == ["A"]
+        assert [entry.title for entry in read_feed(body, "application/feed+json").entries] == ["A"]
 
 
 def test_f10_a_broken_letter_spoils_no_other() -> None:
-    [entry] = read(
+    [entry] = read_feed(
         rss(item("Größe und Länge, über Österreich")).replace("Ö".encode(), b"\xc3")
     ).entries
     assert entry.title == "Größe und Länge, über �sterreich"
@@ -263,13 +263,13 @@ def test_f10_a_broken_letter_spoils_no_other() -> None:
 )  # fmt: skip
 def test_f10_what_is_no_feed_says_so(body: bytes, said: str) -> None:
     with pytest.raises(NotAFeed) as caught:
-        read(body)
+        read_feed(body)
     assert said in str(caught.value)
     assert "root:" not in str(caught.value)
 
 
 def test_an_empty_feed_is_a_feed() -> None:
-    assert read(rss()).entries == ()
+    assert read_feed(rss()).entries == ()
 
 
 def test_f05_entities_stay_harmless() -> None:
@@ -280,7 +280,7 @@ def test_f05_entities_stay_harmless() -> None:
         '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">]><rss version="2.0"><channel><item><title>&x;</title></item></channel></rss>',
     ):
         try:
-            feed = read(body.encode())
+            feed = read_feed(body.encode())
         except NotAFeed:
             continue
         assert "root:" not in str(feed)
@@ -289,9 +289,9 @@ def test_f05_entities_stay_harmless() -> None:
 
 
 def test_f06_many_and_enormous(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(read(rss(*(item(f"Post {n}") for n in range(3000)))).entries) == 3000
+    assert len(read_feed(rss(*(item(f"Post {n}") for n in range(3000)))).entries) == 3000
     monkeypatch.setattr("newsletter.feeds.repair.ENTRIES_AT_MOST", 40)
-    feed = read(rss(*(item(f"Post {n}") for n in range(3000))))
+    feed = read_feed(rss(*(item(f"Post {n}") for n in range(3000))))
     assert len(feed.entries) == 40
     assert feed.notes == (), "what is left out leaves the rest well-formed"
     assert len(one(item("x" * 1_000_000)).title) <= 500
@@ -310,7 +310,7 @@ def test_f06_what_costs_too_much_is_read_apart_and_ended(monkeypatch: pytest.Mon
 def test_f05_many_encodings_take_no_time(start: str, wide: str) -> None:
     """They would take feedparser hours, in the worker's own process."""
     many = "encoding='\"" * 40_000
-    feed = read(
+    feed = read_feed(
         (
             start
             + f"<rss><channel><title>B</title><item><title>A</title><x>{many}</x></item></channel></rss>"
@@ -322,35 +322,39 @@ def test_f05_many_encodings_take_no_time(start: str, wide: str) -> None:
 @pytest.mark.parametrize("half", ["&#xD800;", "&#55296;", "&#57343;", "&#x0dfff;"])
 def test_f10_half_a_letter_costs_no_feed(half: str) -> None:
     body = f"<rss><channel><title>B</title><item><title>A</title></item><![CDATA[ {half} </item><item><x <title>C{half}</title>".encode()
-    assert read(body).entries[0].title == "A"
+    assert read_feed(body).entries[0].title == "A"
 
 
 def test_f10_stray_nuls_hide_nothing() -> None:
     body = b'<?xml version="1.0" encodi\0ng="UTF-8"?><rss><channel><title>B</title><item><title>A&#xD800;\0</title></item></channel></rss>'
-    assert [entry.title for entry in read(body).entries] == ["A\ufffd"]
+    assert [entry.title for entry in read_feed(body).entries] == ["A\ufffd"]
 
 
 def test_f06_a_heavy_feed_is_read_apart_to_the_same_end() -> None:
     body = rss(*(item(f"Größe {n}", date="Tue, 24 Nov 2026 09:00:00 GMT") for n in range(1200)))
-    assert read_apart(body, url=URL, content_type="text/xml") == read(body, "text/xml")
+    assert read_apart(body, url=URL, content_type="text/xml") == read_feed(body, "text/xml")
     with pytest.raises(NotAFeed, match="a web page"):
         read_apart(b"<html>" + b"<p>" * 10_000, url=URL)
 
 
 def test_e03_entries_without_ids() -> None:
-    feed = read(rss(item("A", guid=""), item("B", guid="", link=""), item("C", guid="", link="")))
+    feed = read_feed(
+        rss(item("A", guid=""), item("B", guid="", link=""), item("C", guid="", link=""))
+    )
     assert [entry.title for entry in feed.entries] == ["A", "B", "C"]
     assert len({entry.identity for entry in feed.entries}) == 3
     assert feed.entries[0].identity == feed.entries[0].link_key
 
 
 def test_e03_entries_with_nothing_but_text() -> None:
-    feed = read(rss(*(f"<item><description>Thought {n}</description></item>" for n in range(5))))
+    feed = read_feed(
+        rss(*(f"<item><description>Thought {n}</description></item>" for n in range(5)))
+    )
     assert len({entry.identity for entry in feed.entries}) == 5
 
 
 def test_e03_twins_are_shown_and_stay_one() -> None:
-    feed = read(rss(item("A", guid="1"), item("A", guid="1")))
+    feed = read_feed(rss(item("A", guid="1"), item("A", guid="1")))
     assert [entry.title for entry in feed.entries] == ["A", "A"]
     assert len({entry.identity for entry in feed.entries}) == 1
 
@@ -358,8 +362,8 @@ def test_e03_twins_are_shown_and_stay_one() -> None:
 @pytest.mark.parametrize("link", ["https://blog.example.com/", "https://blog.example.com/same"])
 def test_e03_an_id_that_several_share_names_none_of_them(link: str) -> None:
     """Whichever stands first: each keeps its identity when a newer one comes before it."""
-    before = read(rss(item("A", guid=link, link=link), item("B", guid=link, link=link)))
-    after = read(
+    before = read_feed(rss(item("A", guid=link, link=link), item("B", guid=link, link=link)))
+    after = read_feed(
         rss(
             item("C", guid=link, link=link),
             item("A", guid=link, link=link),
@@ -412,7 +416,8 @@ def test_e08_links(link: str, expected: str) -> None:
 )
 def test_e08_without_a_base_links_belong_to_the_site(url: str, site: str, expected: str) -> None:
     assert (
-        parse(rss(item("A", link="post", guid="1"), link=site), url=url).entries[0].link == expected
+        parse_feed(rss(item("A", link="post", guid="1"), link=site), url=url).entries[0].link
+        == expected
     )
 
 
@@ -421,7 +426,7 @@ def test_e08_which_link_is_the_entrys_own() -> None:
       <link rel="enclosure" href="https://x.org/a.mp3"/><link rel="replies" href="https://x.org/a#c"/><link rel="self" href="https://x.org/a.atom"/>
       <link rel="alternate" type="application/json" href="https://x.org/a.json"/><link rel="alternate" type="text/html" href="https://x.org/a"/></entry>
       <entry><id>https://x.org/b</id><title>U</title></entry><entry><id>tag:y</id><title>V</title></entry></feed>"""
-    assert [entry.link for entry in read(body).entries] == [
+    assert [entry.link for entry in read_feed(body).entries] == [
         "https://x.org/a",
         "https://x.org/b",
         "",
@@ -466,14 +471,17 @@ def test_e08_what_an_item_is_about_may_be_its_link() -> None:
       <channel rdf:about="https://x.org/"><title>B</title></channel>
       <item rdf:about="https://x.org/a"><title>A</title></item>
       <item rdf:about="https://x.org/id/2"><title>C</title><link>https://x.org/c</link></item></rdf:RDF>"""
-    assert [entry.link for entry in read(body).entries] == ["https://x.org/a", "https://x.org/c"]
+    assert [entry.link for entry in read_feed(body).entries] == [
+        "https://x.org/a",
+        "https://x.org/c",
+    ]
 
 
 def test_e08_the_id_of_json_may_be_the_link() -> None:
     body = b"""{"version": "https://jsonfeed.org/version/1.1", "title": "B", "items": [
       {"id": "https://x.org/a", "content_text": "A", "date_published": "1709553600"}, {"id": "7", "content_text": "C"},
       {"id": "8", "external_url": "https://y.org/b", "content_text": "B"}]}"""
-    found = read(body).entries
+    found = read_feed(body).entries
     assert [entry.link for entry in found] == ["https://x.org/a", "", "https://y.org/b"]
     assert found[0].published == datetime(2024, 3, 4, 12, tzinfo=UTC)
 
@@ -481,7 +489,7 @@ def test_e08_the_id_of_json_may_be_the_link() -> None:
 def test_e08_xml_base() -> None:
     body = b"""<feed xmlns="http://www.w3.org/2005/Atom" xml:base="https://other.example/blog/"><title>B</title>
       <entry><id>tag:x</id><title>T</title><link href="post.html"/></entry></feed>"""
-    assert read(body).entries[0].link == "https://other.example/blog/post.html"
+    assert read_feed(body).entries[0].link == "https://other.example/blog/post.html"
 
 
 @pytest.mark.parametrize(
@@ -495,7 +503,7 @@ def test_e08_xml_base() -> None:
     ],
 )
 def test_e09_nested_items_leave_no_blanks(nested: str) -> None:
-    feed = read(rss(nested, item("B")))
+    feed = read_feed(rss(nested, item("B")))
     assert [entry.title for entry in feed.entries] == ["A", "B"]
     assert feed.entries[0].link == "https://x.org/a"
     assert feed.title == "Blog"
@@ -503,7 +511,9 @@ def test_e09_nested_items_leave_no_blanks(nested: str) -> None:
 
 def test_e09_an_entry_inside_another_is_an_entry() -> None:
     inner = item("B") + item("C", guid="")
-    feed = read(rss(f"<item><title>A</title>{inner}<link>https://x.org/a</link></item>", item("D")))
+    feed = read_feed(
+        rss(f"<item><title>A</title>{inner}<link>https://x.org/a</link></item>", item("D"))
+    )
     assert [entry.title for entry in feed.entries] == ["A", "B", "C", "D"]
     assert feed.entries[0].link == "https://x.org/a"
 
@@ -516,7 +526,7 @@ def test_e09_an_entry_inside_another_is_an_entry() -> None:
     ],
 )  # fmt: skip
 def test_e01_twins_of_a_link(twin: str) -> None:
-    assert canonical_link(twin) == canonical_link("https://blog.example.com/a")
+    assert canonicalize_link(twin) == canonicalize_link("https://blog.example.com/a")
 
 
 def test_different_links_stay_different() -> None:
@@ -527,13 +537,13 @@ def test_different_links_stay_different() -> None:
         "https://x.org/?p=2",
         "https://www.x.org/a",
     ]
-    assert len({canonical_link(link) for link in links}) == len(links)
+    assert len({canonicalize_link(link) for link in links}) == len(links)
 
 
 def test_a_long_id_is_shortened_and_stays_itself() -> None:
     long = "x" * 5000
-    assert len(identity(long, "", "", None)) < 400
-    assert identity(long, "", "", None) != identity(long + "y", "", "", None)
+    assert len(make_identity(long, "", "", None)) < 400
+    assert make_identity(long, "", "", None) != make_identity(long + "y", "", "", None)
 
 
 @settings(max_examples=60, deadline=None)
@@ -543,7 +553,7 @@ def test_a_long_id_is_shortened_and_stays_itself() -> None:
 )
 def test_no_bytes_crash_the_reader(junk: bytes, start: bytes) -> None:
     try:
-        feed = read(start + junk)
+        feed = read_feed(start + junk)
     except NotAFeed:
         return
     for entry in feed.entries:
@@ -560,7 +570,7 @@ def test_h3_an_empty_reference_is_no_link(empty: str, rel: str) -> None:
         f"<entry><id>urn:1</id><title>A</title><link {rel}{empty}/></entry>"
         '<entry><id>urn:2</id><title>C</title><link rel="alternate" href="c"/></entry></feed>'
     )
-    assert [entry.link for entry in read(body.encode()).entries] == [
+    assert [entry.link for entry in read_feed(body.encode()).entries] == [
         "",
         "https://base.example.com/posts/c",
     ]
@@ -576,19 +586,19 @@ def test_h3_an_empty_reference_is_no_picture(reference: str) -> None:
         '<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/" xml:base="https://base.example.com/posts/"><channel>'
         f'<title>B</title><item><title>A</title><guid isPermaLink="false">1</guid>{reference}</item></channel></rss>'
     )
-    [entry] = read(body.encode()).entries
+    [entry] = read_feed(body.encode()).entries
     assert (entry.link, entry.image) == ("", "")
 
 
 def test_h8_what_is_not_quite_right_is_said_in_our_own_words() -> None:
     broken = b"<rss version='2.0'><channel><title>B</title>\n<item><title>A</title><oops></item></channel></rss>"
-    assert read(broken).notes == ("read although it is not well-formed XML",)
+    assert read_feed(broken).notes == ("read although it is not well-formed XML",)
 
 
 def atom(entry: str) -> ParsedEntry:
     """The entry of an Atom feed that also has another."""
     body = f'<feed xmlns="http://www.w3.org/2005/Atom"><title>B</title><entry><title>Other</title></entry><entry>{entry}</entry></feed>'
-    return read(body.encode()).entries[1]
+    return read_feed(body.encode()).entries[1]
 
 
 @pytest.mark.parametrize(
@@ -645,7 +655,7 @@ def test_the_picture_of_an_entry_is_the_one_that_its_feed_names(media: str, pict
         '<rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/"><channel><title>B</title>'
         f"<item><title>A</title><description>{text}</description>{media}</item></channel></rss>"
     )
-    assert [entry.image for entry in read(body.encode()).entries] == [picture]
+    assert [entry.image for entry in read_feed(body.encode()).entries] == [picture]
 
 
 @pytest.mark.parametrize("words", ["more-link", "button more-link"])
@@ -661,11 +671,12 @@ def test_read_on_is_left_out_in_any_letters(tag: str, words: str) -> None:
 
 def test_a_feed_without_a_version_is_one_if_it_has_entries() -> None:
     assert [
-        entry.title for entry in read(b"<channel><item><title>A</title></item></channel>").entries
+        entry.title
+        for entry in read_feed(b"<channel><item><title>A</title></item></channel>").entries
     ] == ["A"]
-    assert read(b"<rss version='0.99'><channel><title>B</title></channel></rss>").entries == ()
+    assert read_feed(b"<rss version='0.99'><channel><title>B</title></channel></rss>").entries == ()
     with pytest.raises(NotAFeed):
-        read(b"<channel><title>B</title></channel>")
+        read_feed(b"<channel><title>B</title></channel>")
 
 
 @pytest.mark.parametrize(
@@ -680,7 +691,7 @@ def test_whatever_the_parser_stumbles_over_is_no_feed(
 
     monkeypatch.setattr("feedparser.parse", stumble)
     with pytest.raises(NotAFeed) as caught:
-        read(rss(item("A")))
+        read_feed(rss(item("A")))
     assert "deep inside" not in str(caught.value)
     assert error.__name__ not in str(caught.value)
 
@@ -689,7 +700,7 @@ def test_whatever_the_parser_stumbles_over_is_no_feed(
 def test_elements_may_stand_so_deep_and_no_deeper(depth: int, is_feed: bool) -> None:
     body = rss(f"<item><title>A</title><x>{'<b>' * depth}{'</b>' * depth}</x></item>", item("B"))
     if is_feed:
-        assert [entry.title for entry in read(body).entries] == ["A", "B"]
+        assert [entry.title for entry in read_feed(body).entries] == ["A", "B"]
     else:
         with pytest.raises(NotAFeed, match="too deeply"):
-            read(body)
+            read_feed(body)

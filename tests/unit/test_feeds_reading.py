@@ -16,7 +16,7 @@ import pytest
 from newsletter.errors import NotAFeed
 from newsletter.feeds import isolated
 from newsletter.feeds.isolated import FeedReader
-from newsletter.feeds.parse import parse
+from newsletter.feeds.parse import parse_feed
 from tests.feeds_server import item, rss
 
 URL = "https://blog.example.com/feed/"
@@ -49,12 +49,12 @@ def test_one_process_reads_many_feeds_to_the_same_end(reader: FeedReader) -> Non
     plain = rss(
         item("Größe", date="Tue, 24 Nov 2026 09:00:00 GMT"), item("B", body="<p>x\u2028\n</p>")
     )
-    assert reader.read(plain, url=URL, content_type="text/xml") == parse(
+    assert reader.read(plain, url=URL, content_type="text/xml") == parse_feed(
         plain, url=URL, content_type="text/xml"
     )
     first = process_id(reader)
     many = rss(*(item(f"Post {number}") for number in range(1200)))
-    assert reader.read(many, url=URL) == parse(many, url=URL)
+    assert reader.read(many, url=URL) == parse_feed(many, url=URL)
     with pytest.raises(NotAFeed, match="a web page"):
         reader.read(b"<html>" + b"<p>" * 10_000, url=URL)
     assert process_id(reader) == first, "what is no feed costs no new process"
@@ -170,7 +170,7 @@ def test_a_reader_knows_no_secrets_and_ends_with_its_parent(tmp_path: Path) -> N
     program = (
         "import os, sys\n"
         "from newsletter.feeds import isolated\n"
-        f"isolated.read({rss(item('A'))!r}, url='https://blog.example.com/')\n"
+        f"isolated.read_feed({rss(item('A'))!r}, url='https://blog.example.com/')\n"
         "print(isolated._READER._process._process.pid, flush=True)\n"
         "sys.stdin.read()\n"
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from newsletter.errors import NotAFeed
-from newsletter.feeds.parse import parse
+from newsletter.feeds.parse import parse_feed
 
 FEEDS = Path(__file__).parent.parent / "feeds"
 EXPECTED: dict[str, list[list[str]] | None] = json.loads((FEEDS / "expected.json").read_text())
@@ -20,11 +20,11 @@ def test_each_feed_says_what_it_says(name: str) -> None:
     body, url = (FEEDS / name).read_bytes(), "file:///feed.xml"
     if EXPECTED[name] is None:
         with pytest.raises(NotAFeed):
-            parse(body, url=url)
+            parse_feed(body, url=url)
     else:
-        assert [[entry.title, entry.link] for entry in parse(body, url=url).entries] == EXPECTED[
-            name
-        ]
+        assert [
+            [entry.title, entry.link] for entry in parse_feed(body, url=url).entries
+        ] == EXPECTED[name]
 
 
 def test_every_feed_is_tried() -> None:

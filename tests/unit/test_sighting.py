@@ -9,29 +9,29 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from newsletter.feeds.parse import parse
+from newsletter.feeds.parse import parse_feed
 from newsletter.feeds.types import ParsedEntry
-from newsletter.services.polling.matching import Decision, Known, Moment, decide
+from newsletter.services.polling.matching import FeedChanges, KnownEntry, PollMoment, decide
 from tests.feeds_server import item, rss
 
 BEFORE = datetime(2026, 11, 24, 8, tzinfo=UTC)
-MOMENT = Moment(BEFORE + timedelta(hours=1), BEFORE, site_key="blog.example.com")
+MOMENT = PollMoment(BEFORE + timedelta(hours=1), BEFORE, site_key="blog.example.com")
 
 
 def entries(*items: str) -> tuple[ParsedEntry, ...]:
-    return parse(rss(*items), url="https://blog.example.com/feed/").entries
+    return parse_feed(rss(*items), url="https://blog.example.com/feed/").entries
 
 
-def known(*items: str, fate: str = "sent") -> list[Known]:
+def known(*items: str, fate: str = "sent") -> list[KnownEntry]:
     """What was stored of these items, the last of the feed first."""
     found = reversed(entries(*items))
     return [
-        Known(number, entry.identity, entry.link_key, entry.title, entry.published, fate)
+        KnownEntry(number, entry.identity, entry.link_key, entry.title, entry.published, fate)
         for number, entry in enumerate(found, 1)
     ]
 
 
-def titles(decision: Decision) -> list[str]:
+def titles(decision: FeedChanges) -> list[str]:
     return [new.entry.title for new in decision.new]
 
 
@@ -128,7 +128,7 @@ def test_e04_posts_that_are_only_late_are_believed() -> None:
 
 
 def test_r08_a_busy_week_without_a_worker_is_believed() -> None:
-    since = Moment(BEFORE + timedelta(days=5), BEFORE)
+    since = PollMoment(BEFORE + timedelta(days=5), BEFORE)
     week = [
         item(f"P{n}", date=(BEFORE + timedelta(hours=n)).strftime("%a, %d %b %Y %H:00:00 GMT"))
         for n in range(30)
@@ -159,7 +159,7 @@ def test_e05_the_newest_are_the_newest_by_date() -> None:
     upside_down = entries(
         item("A", date=dated(3)), item("B", date=dated(2)), item("C", date=dated(1))
     )
-    decision = decide([], upside_down, Moment(BEFORE, None, backlog=2))
+    decision = decide([], upside_down, PollMoment(BEFORE, None, backlog=2))
     assert {new.entry.title: new.fate for new in decision.new} == {
         "A": "skipped",
         "B": "ready",
@@ -195,7 +195,7 @@ class Blog:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.posts: list[dict[str, str]] = []
-        self.stored: list[Known] = []
+        self.stored: list[KnownEntry] = []
         self.now = BEFORE
         self.window = self.random.randint(4, 8)
         self.written = 0
@@ -243,7 +243,7 @@ class Blog:
         decision = decide(
             self.stored,
             self.feed(),
-            Moment(self.now, None if first else before, site_key="blog.example.com"),
+            PollMoment(self.now, None if first else before, site_key="blog.example.com"),
         )
         rows = {entry.id: entry for entry in self.stored}
         for number, seen in decision.seen:
@@ -260,7 +260,7 @@ class Blog:
             number = len(rows) + 1
             entry = new.entry
             assert new.identity not in {row.identity for row in rows.values()}
-            rows[number] = Known(
+            rows[number] = KnownEntry(
                 number, new.identity, entry.link_key, entry.title, entry.published, new.fate
             )
             if new.fate == "ready":
@@ -331,7 +331,9 @@ def test_e04_a_clock_that_is_a_little_ahead_delays_nothing(minutes: int, fate: s
 def test_w11_a_window_without_anything_known_is_a_gap(window: int, count: int, fate: str) -> None:
     old = known(*(item(f"Old {n}", date=dated(20 + n)) for n in range(window)))
     new = entries(*(item(f"New {n}", date=dated(n)) for n in range(count)))
-    later = Moment(BEFORE + timedelta(days=5), BEFORE, site_key="blog.example.com", window=window)
+    later = PollMoment(
+        BEFORE + timedelta(days=5), BEFORE, site_key="blog.example.com", window=window
+    )
     decision = decide(old, new, later)
     assert [each.fate for each in decision.new] == [fate] * count
     if fate == "held":
@@ -344,7 +346,7 @@ def test_w11_one_known_entry_closes_the_gap_unless_it_is_pinned(place: int) -> N
     old = known(*(item(f"Old {n}", date=dated(20 + n)) for n in range(11)))
     new = [item(f"New {n}", date=dated(n)) for n in range(10)]
     new.insert(place, item("Old 3", date=dated(23)))
-    later = Moment(BEFORE + timedelta(days=5), BEFORE, site_key="blog.example.com", window=11)
+    later = PollMoment(BEFORE + timedelta(days=5), BEFORE, site_key="blog.example.com", window=11)
     assert {each.fate for each in decide(old, entries(*new), later).new} == {
         "held" if place == 0 else "ready"
     }

@@ -30,7 +30,7 @@ from newsletter.services.digests import intros
 from newsletter.services.digests.layout import Editor
 from newsletter.services.digests.plan import Plan, plan, recipients_query, settled_query
 from newsletter.services.digests.selection import Candidate, DigestDecision
-from newsletter.services.polling.entries import owed
+from newsletter.services.polling.entries import owed_clause
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
@@ -235,7 +235,7 @@ def _carry(session: Session, found: Plan, campaign: Campaign) -> list[int]:
     An entry that was held, skipped or numbered anew since it was read stops it.
     """
     ids = [entry.id for entry in select_candidates(found, found.decision.entries)]
-    carried = update(Entry).where(Entry.id.in_(ids), owed(), Entry.seq <= found.through)
+    carried = update(Entry).where(Entry.id.in_(ids), owed_clause(), Entry.seq <= found.through)
     result = session.execute(
         carried.values(fate="sent", why="").execution_options(synchronize_session=False)
     )

@@ -84,7 +84,7 @@ def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list
     found: list[Composed] = []
     for list_id, slug, offered in lists:
         for due in _due(env, list_id, offered):
-            polling.refresh(env, list_id, stop=stop)
+            polling.refresh_list(env, list_id, stop=stop)
             if stop():
                 return found
             try:
@@ -217,7 +217,7 @@ def send_now(
     """
     with reading() as session:
         list_id = get_list(session, slug).id
-    polling.refresh(
+    polling.refresh_list(
         env, list_id
     )  # a dry run, too, says what would be mailed, not what was known before
     digests = []

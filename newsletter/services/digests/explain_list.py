@@ -27,7 +27,7 @@ from newsletter.services.digests.due import list_cadences
 from newsletter.services.digests.plan import plan
 from newsletter.services.digests.selection import DigestDecision
 from newsletter.services.lookup import get_list
-from newsletter.services.polling.entries import owed
+from newsletter.services.polling.entries import owed_clause
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
@@ -44,7 +44,7 @@ class Outlook:
     cadence: str
     next_at: datetime | None
     readers: int
-    owed: int
+    owed_clause: int
     verdict: str
     last: str
 
@@ -182,7 +182,7 @@ def _ripe_at(env: Environment, session: Session, mailing_list: MailingList, thro
     numbers.
     """
     here = (Entry.list_id == mailing_list.id, Entry.matures_at > env.now, Entry.seq <= through)
-    at = session.scalar(select(func.max(Entry.matures_at)).where(*here, owed()))
+    at = session.scalar(select(func.max(Entry.matures_at)).where(*here, owed_clause()))
     return f", until {_clock(mailing_list, at)}" if at else ""
 
 

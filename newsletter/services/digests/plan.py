@@ -52,7 +52,7 @@ from newsletter.services.digests.selection import (
 )
 from newsletter.services.lists import topics
 from newsletter.services.mail_context import ListContext, make_list_context
-from newsletter.services.polling.entries import owed
+from newsletter.services.polling.entries import owed_clause
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
@@ -147,7 +147,9 @@ def returned_clause(
     SQL: ids with commas behind them. Those that were numbered first after she joined, and that none
     of her editions carried.
     """
-    query = select(Entry.id, Entry.seq, Entry.first_seq).where(Entry.list_id == list_id, owed())
+    query = select(Entry.id, Entry.seq, Entry.first_seq).where(
+        Entry.list_id == list_id, owed_clause()
+    )
     query = query.where(
         Entry.first_seq.is_not(None), Entry.seq > after, Entry.seq <= through
     ).order_by(Entry.id)
@@ -190,7 +192,7 @@ def read_candidates(
         )
         .where(
             Entry.list_id == list_id,
-            owed(),
+            owed_clause(),
             Entry.fate.in_(fates),
             Entry.seq > after,
             Entry.seq <= through,
@@ -229,7 +231,7 @@ def find_matured(session: Session, mailing_list: MailingList, now: datetime) -> 
         readers_clause(mailing_list.id, "instant", now), Subscription.cursor < Entry.seq
     )
     waits = select(func.min(Entry.seq)).where(
-        Entry.list_id == mailing_list.id, owed(), Entry.matures_at > now, behind
+        Entry.list_id == mailing_list.id, owed_clause(), Entry.matures_at > now, behind
     )
     first = session.scalar(waits)
     return mailing_list.entry_seq if first is None else first - 1

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
-from newsletter.bounces.types import Evidence
+from newsletter.bounces.types import ReportEvidence
 from newsletter.errors import InvalidInput, LinkError
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import ConsentEvent, Delivery, RetiredHandle, Subscriber, Subscription
@@ -37,7 +37,9 @@ class Owner:
 NOBODY = Owner(BounceProof.NONE)
 
 
-def find_owner(env: Environment, session: Session, evidence: Evidence, recipient: str) -> Owner:
+def find_owner(
+    env: Environment, session: Session, evidence: ReportEvidence, recipient: str
+) -> Owner:
     """Find whose a report is, by the strongest proof in it; by the bare address last, which proves nothing."""
     for proof, reference in _list_references(evidence):
         delivery = find_delivery(session, reference)
@@ -58,7 +60,7 @@ def own_delivery(session: Session, delivery: Delivery, proof: BounceProof) -> Ow
     return Owner(proof, subscription, delivery, to_other)
 
 
-def _list_references(evidence: Evidence) -> Iterator[tuple[BounceProof, str]]:
+def _list_references(evidence: ReportEvidence) -> Iterator[tuple[BounceProof, str]]:
     for address in evidence.sent_to:
         yield BounceProof.VERP, address
     for envelope_id in evidence.envelope_ids:

@@ -9,7 +9,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
-from newsletter.bounces import BounceResult, Evidence, Report, read_message
+from newsletter.bounces import BounceResult, Report, ReportEvidence, read_message
 from newsletter.bounces.mime import BYTES_AT_MOST
 from newsletter.db.session import reading
 from newsletter.services.inbound.apply import Applied, Bounce, FindOwner, apply_bounce
@@ -96,11 +96,11 @@ def _find_handle(handle: str, session: Session) -> Owner:
     return find_by_handle(session, handle)
 
 
-def _find(env: Environment, evidence: Evidence, recipient: str, session: Session) -> Owner:
+def _find(env: Environment, evidence: ReportEvidence, recipient: str, session: Session) -> Owner:
     return find_owner(env, session, evidence, recipient)
 
 
-def _find_unsubscribe_handle(env: Environment, report: Report, evidence: Evidence) -> str:
+def _find_unsubscribe_handle(env: Environment, report: Report, evidence: ReportEvidence) -> str:
     """Return whose subscription the address of a mail ends; whatever it says, in whatever language."""
     if report.from_system:
         return ""
@@ -110,7 +110,7 @@ def _find_unsubscribe_handle(env: Environment, report: Report, evidence: Evidenc
     )
 
 
-def _choose(env: Environment, report: Report, evidence: Evidence) -> list[BounceResult]:
+def _choose(env: Environment, report: Report, evidence: ReportEvidence) -> list[BounceResult]:
     """Choose which words of a report to record: of a proved one only the one about our message."""
     with reading() as session:
         owner = find_owner(env, session, evidence, "")

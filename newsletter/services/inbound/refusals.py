@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from newsletter.bounces.meaning import CLASSES, one_line
+from newsletter.bounces.meaning import CLASSES, join_lines
 from newsletter.bounces.types import BounceResult
 from newsletter.mail.smtp.causes import Cause
 from newsletter.mail.smtp.classify import Verdict
@@ -30,7 +30,7 @@ def record_refusal(
     to_other = bool((row.context or {}).get("to"))
     email = str((row.context or {}).get("to") or row.email)
     result = BounceResult(
-        email, choose_class(verdict), outcome.reply.enhanced, one_line(outcome.reply.text)
+        email, choose_class(verdict), outcome.reply.enhanced, join_lines(outcome.reply.text)
     )
     bounce = Bounce(
         BounceSource.SMTP, f"smtp {row.id}", result, dead_domain=verdict.cause is Cause.DOMAIN

@@ -135,7 +135,7 @@ def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListSetti
     with transaction() as session:
         found = get_list(session, slug)
         if "grace_minutes" in columns:
-            entries.regrace(env, session, found, columns["grace_minutes"])
+            entries.change_grace_period(env, session, found, columns["grace_minutes"])
         for name, value in columns.items():
             setattr(found, name, value)
         if found.default_cadence not in found.cadences:

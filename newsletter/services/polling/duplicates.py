@@ -19,7 +19,7 @@ SAME_DAY = timedelta(hours=24)
 LOOK_BACK = timedelta(days=3)
 
 
-def join(env: Environment, session: Session, list_id: int) -> None:
+def merge_duplicates(env: Environment, session: Session, list_id: int) -> None:
     """Find posts and videos that are one story among what was found of late.
 
     What a reader has had already she has had; where the video was mailed before its post came, the
@@ -31,7 +31,7 @@ def join(env: Environment, session: Session, list_id: int) -> None:
         Entry.fate.in_(("new", "ready", "sent")),
     )
     lately = and_(Entry.list_id == list_id, Entry.found_at > env.now - LOOK_BACK, undecided)
-    _pages(session, list_id, lately)
+    _merge_pages(session, list_id, lately)
     videos = session.scalars(
         select(Entry).where(lately, Entry.video_id != "", Entry.shown_in_id.is_(None))
     ).all()
@@ -43,12 +43,15 @@ def join(env: Environment, session: Session, list_id: int) -> None:
     embedded = {post.id: video_ids(post.content_html or post.summary_html) for post in posts}
     for video in videos:
         for post in posts:
-            if video.video_id in embedded[post.id] and abs(_when(post) - _when(video)) <= SAME_DAY:
+            if (
+                video.video_id in embedded[post.id]
+                and abs(_moment_of(post) - _moment_of(video)) <= SAME_DAY
+            ):
                 _show(video, post, f"shown in the post {post.id}, which embeds it")
                 break
 
 
-def _pages(session: Session, list_id: int, lately: ColumnElement[bool]) -> None:
+def _merge_pages(session: Session, list_id: int, lately: ColumnElement[bool]) -> None:
     """Find what waits in one feed and is, or was, mailed from another: a blog's feed and that of
     one of its categories. A link that entries of one feed share tells none of them apart.
     """
@@ -65,7 +68,7 @@ def _pages(session: Session, list_id: int, lately: ColumnElement[bool]) -> None:
             (
                 each
                 for each in there
-                if each.id != entry.id and _stands(each) and _alike(each, entry)
+                if each.id != entry.id and _is_mailed_itself(each) and _is_same_story(each, entry)
             ),
             None,
         )
@@ -73,14 +76,14 @@ def _pages(session: Session, list_id: int, lately: ColumnElement[bool]) -> None:
             _show(entry, first, f"the same page as entry {first.id}, of another feed")
 
 
-def _alike(one: Entry, other: Entry) -> bool:
+def _is_same_story(one: Entry, other: Entry) -> bool:
     """Tell whether entries of one page say the same: others may only link to it, with words of
     their own.
     """
     return one.title == other.title or one.identity == other.identity
 
 
-def _stands(entry: Entry) -> bool:
+def _is_mailed_itself(entry: Entry) -> bool:
     """Tell whether an entry is, or was, to be mailed by itself."""
     return entry.fate != "skipped" and entry.withdrawn_at is None and entry.shown_in_id is None
 
@@ -91,11 +94,11 @@ def _show(entry: Entry, where: Entry, why: str) -> None:
         entry.fate, entry.seq, entry.why = EntryStatus.SKIPPED, None, why
 
 
-def _when(entry: Entry) -> datetime:
+def _moment_of(entry: Entry) -> datetime:
     return entry.published_at or entry.found_at
 
 
-def part(env: Environment, session: Session, post_ids: list[int]) -> None:
+def separate_from_withdrawn(env: Environment, session: Session, post_ids: list[int]) -> None:
     """Let go out by itself what was shown in posts that were withdrawn; not a page that was mailed
     already.
     """
@@ -110,7 +113,7 @@ def part(env: Environment, session: Session, post_ids: list[int]) -> None:
             make_ready(session, entry, "its post was withdrawn", grace_from=env.now)
 
 
-def pass_on(session: Session, feed_id: int) -> None:
+def hand_over_duplicates(session: Session, feed_id: int) -> None:
     """Give the place of a feed's entries to what was shown in them and is in another feed: whoever
     has had the story has had it, and who is owed it still is.
     """
@@ -127,10 +130,10 @@ def pass_on(session: Session, feed_id: int) -> None:
         heir.shown_in_id = entry.shown_in_id
         for name in ("fate", "why", "seq", "first_seq", "matures_at", "by_hand"):
             setattr(heir, name, getattr(entry, name))
-        _carried_instead(session, entry.id, heir.id)
+        _replace_in_campaigns(session, entry.id, heir.id)
 
 
-def _carried_instead(session: Session, before: int, after: int) -> None:
+def _replace_in_campaigns(session: Session, before: int, after: int) -> None:
     """Note in what was mailed that it carried another entry."""
     campaigns = session.scalars(
         select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == before)

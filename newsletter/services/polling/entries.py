@@ -30,7 +30,7 @@ class EntryView:
     why: str
 
 
-def owed() -> ColumnElement[bool]:
+def owed_clause() -> ColumnElement[bool]:
     """Which entries readers may be owed, by their numbers: ready or sent to others, and not
     withdrawn meanwhile, nor shown in another entry.
     """
@@ -58,7 +58,9 @@ def make_ready(
     entry.matures_at = grace_from + timedelta(minutes=grace) if grace_from and grace else None
 
 
-def regrace(env: Environment, session: Session, mailing_list: MailingList, minutes: int) -> None:
+def change_grace_period(
+    env: Environment, session: Session, mailing_list: MailingList, minutes: int
+) -> None:
     """Let what waits for corrections wait so long instead, from when it began."""
     more = timedelta(minutes=minutes - mailing_list.grace_minutes)
     waiting = select(Entry).where(Entry.list_id == mailing_list.id, Entry.matures_at > env.now)
@@ -81,25 +83,25 @@ def promote_due(env: Environment) -> int:
     Returns how many.
     """
     with reading() as session:
-        ids = session.scalars(_waiting(env)).all()
+        ids = session.scalars(_waiting_query(env)).all()
     if not ids:
         return 0
     with transaction() as session:
         due = session.scalars(
-            select(Entry).where(Entry.id.in_(_waiting(env))).order_by(Entry.published_at)
+            select(Entry).where(Entry.id.in_(_waiting_query(env))).order_by(Entry.published_at)
         ).all()
         for entry in due:
             make_ready(session, entry)
         return len(due)
 
 
-def _waiting(env: Environment):  # type: ignore[no-untyped-def] # a Select
+def _waiting_query(env: Environment):  # type: ignore[no-untyped-def] # a Select
     return select(Entry.id).where(
         Entry.fate == "new", Entry.published_at <= env.now + AHEAD, Entry.withdrawn_at.is_(None)
     )
 
 
-def ls(
+def list_entries(
     *,
     slug: str | None = None,
     fate: str | None = None,
@@ -123,13 +125,13 @@ def ls(
         return [_view(*row) for row in session.execute(query)]
 
 
-def show(entry_id: int) -> EntryView:
+def get_entry(entry_id: int) -> EntryView:
     """One entry.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        entry = _find(session, entry_id)
+        entry = _get_entry(session, entry_id)
         return _view(entry, entry.feed, entry.feed.mailing_list)
 
 
@@ -167,7 +169,7 @@ def resend(entry_id: int) -> EntryView:
 
 def _decide(entry_id: int, allowed: set[EntryStatus], fate: EntryStatus, why: str) -> EntryView:
     with transaction() as session:
-        entry = _find(session, entry_id)
+        entry = _get_entry(session, entry_id)
         if entry.fate not in allowed:
             raise Refused(
                 f"entry {entry_id} is {entry.fate}",
@@ -182,7 +184,7 @@ def _decide(entry_id: int, allowed: set[EntryStatus], fate: EntryStatus, why: st
         return _view(entry, entry.feed, entry.feed.mailing_list)
 
 
-def _find(session: Session, entry_id: int) -> Entry:
+def _get_entry(session: Session, entry_id: int) -> Entry:
     found = session.get(Entry, entry_id)
     if found is None:
         raise NotFound(f"there is no entry {entry_id}", hint="see `newsletter entry ls`")

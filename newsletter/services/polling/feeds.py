@@ -14,12 +14,12 @@ from sqlalchemy import select
 from newsletter.db.session import reading, transaction
 from newsletter.errors import Refused
 from newsletter.feeds.discover import discover
-from newsletter.feeds.enrich import without_upcoming
+from newsletter.feeds.enrich import remove_upcoming
 from newsletter.feeds.youtube import KINDS
 from newsletter.models import Feed, MailingList
 from newsletter.services.lookup import get_feed, get_list
 from newsletter.services.polling import duplicates, store
-from newsletter.services.polling.fetch import Reading
+from newsletter.services.polling.fetch import FeedReading
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import FeedStatus
 
@@ -75,7 +75,7 @@ def add(
     with reading() as session:
         list_id = get_list(session, slug).id
     found = discover(address, env.fetch, leaves_out=leaves_out)
-    parsed = without_upcoming(found.feed, found.feed_url, env.fetch, now=env.now)
+    parsed = remove_upcoming(found.feed, found.feed_url, env.fetch, now=env.now)
     with transaction() as session:
         mailing_list = session.get_one(MailingList, list_id)
         known = session.scalars(select(Feed).where(Feed.list_id == list_id)).all()
@@ -97,8 +97,8 @@ def add(
         session.add(feed)
         session.flush()
         waits = len(parsed.entries) < len(found.feed.entries)
-        store.store(
-            env, session, feed, Reading(found.fetched, parsed, waits=waits), backlog=backlog
+        store.store_reading(
+            env, session, feed, FeedReading(found.fetched, parsed, waits=waits), backlog=backlog
         )
         entries = len(parsed.entries)
         return AddedFeed(
@@ -120,7 +120,7 @@ def edit(
         return _view(feed)
 
 
-def ls(slug: str | None = None) -> list[FeedView]:
+def list_feeds(slug: str | None = None) -> list[FeedView]:
     """Every feed, or those of one list."""
     with reading() as session:
         query = select(Feed).join(MailingList).order_by(Feed.id)
@@ -155,7 +155,7 @@ def remove(which: str) -> FeedView:
     with transaction() as session:
         feed = get_feed(session, which)
         shown = _view(feed)
-        duplicates.pass_on(session, feed.id)
+        duplicates.hand_over_duplicates(session, feed.id)
         session.delete(feed)
         return shown
 

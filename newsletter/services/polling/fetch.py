@@ -18,9 +18,9 @@ from sqlalchemy import select
 from newsletter import __version__
 from newsletter.db.session import reading
 from newsletter.errors import FeedError, NewsletterError
-from newsletter.feeds.enrich import look, wordpress_site, worth_a_look
+from newsletter.feeds.enrich import enrich_entry, find_wordpress_site, needs_its_page
 from newsletter.feeds.fetch import Fetched
-from newsletter.feeds.isolated import read
+from newsletter.feeds.isolated import read_feed
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.models import Entry
 from newsletter.services.runtime import Environment
@@ -62,7 +62,7 @@ class DueFeed:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class FeedReading:
     """What a feed said; `parsed` is None where nothing changed.
 
     Once `paged`, further pages of it were asked, and `window` is how many entries the first had.
@@ -79,14 +79,14 @@ class Reading:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def ask(env: Environment, due: DueFeed) -> Reading | NewsletterError:
+def fetch_feed(env: Environment, due: DueFeed) -> FeedReading | NewsletterError:
     """Fetch and parses, in a thread of its own; whatever goes wrong is a value."""
     try:
         fetched = env.fetch(due.url, etag=due.etag, last_modified=due.last_modified)
-        if fetched.status == 304 or (due.body_digest and digest(fetched) == due.body_digest):
-            return Reading(fetched)
-        return Reading(
-            fetched, read(fetched.body, url=fetched.url, content_type=fetched.content_type)
+        if fetched.status == 304 or (due.body_digest and hash_answer(fetched) == due.body_digest):
+            return FeedReading(fetched)
+        return FeedReading(
+            fetched, read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
         )
     except NewsletterError as error:
         return error
@@ -95,7 +95,7 @@ def ask(env: Environment, due: DueFeed) -> Reading | NewsletterError:
         return FeedError(due.url, UNFORESEEN)
 
 
-def strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry]:
+def list_unknown_entries(due: DueFeed, found: FeedReading | NewsletterError) -> list[ParsedEntry]:
     """Entries we do not know whose pages are worth a look.
 
     A first reading mails nothing, so that none are then.
@@ -107,11 +107,11 @@ def strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry]
         or not due.read_before
     ):
         return []
-    site = wordpress_site(found.parsed)
+    site = find_wordpress_site(found.parsed)
     worth = [
         entry
         for entry in found.parsed.entries
-        if worth_a_look(entry, due.url, page_pictures=due.page_pictures, wordpress=site)
+        if needs_its_page(entry, due.url, page_pictures=due.page_pictures, wordpress=site)
     ]
     if not worth:
         return []
@@ -125,16 +125,16 @@ def strange(due: DueFeed, found: Reading | NewsletterError) -> list[ParsedEntry]
     ][:LOOKS_AT_MOST]
 
 
-def look_at(
-    env: Environment, due: DueFeed, found: Reading | NewsletterError, entries: list[ParsedEntry]
-) -> Reading | NewsletterError:
+def enrich_entries(
+    env: Environment, due: DueFeed, found: FeedReading | NewsletterError, entries: list[ParsedEntry]
+) -> FeedReading | NewsletterError:
     """Ask the pages of strange entries, in a thread; whatever goes wrong leaves them as they are."""
-    assert isinstance(found, Reading)
+    assert isinstance(found, FeedReading)
     assert found.parsed is not None
-    ends_at, site = time.monotonic() + LOOK_FOR, wordpress_site(found.parsed)
+    ends_at, site = time.monotonic() + LOOK_FOR, find_wordpress_site(found.parsed)
     try:
         looked = {
-            entry.identity: look(
+            entry.identity: enrich_entry(
                 entry,
                 env.fetch,
                 leaves_out=due.leaves_out,
@@ -158,7 +158,7 @@ def look_at(
     return replace(found, parsed=parsed, looked=True, waits=bool(waits), left_out=left_out)
 
 
-def digest(fetched: Fetched) -> str:
+def hash_answer(fetched: Fetched) -> str:
     """What tells an answer from the last one, but for stamps of time and counts of views that say
     nothing new.
     """

@@ -42,7 +42,7 @@ SLID_IN = "older than all that was known: came into the feed when others were ta
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownEntry:
     """An entry as it was stored."""
 
     id: int
@@ -55,7 +55,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class New:
+class NewEntry:
     """An entry to be stored, with its fate (`ready`, `new`: not before its date, `held`, `skipped`)
     and why.
     """
@@ -67,18 +67,18 @@ class New:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class FeedChanges:
     """What a poll changes: `new` in the feed's order; `seen`, what is there now of each known entry
     (by its number); `gone`, the numbers of those that were taken back.
     """
 
-    new: tuple[New, ...]
+    new: tuple[NewEntry, ...]
     seen: tuple[tuple[int, ParsedEntry], ...]
     gone: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class PollMoment:
     """When a feed was read: `before` is the last time it was (None: never).
 
     Of a first reading the newest `backlog` entries are mailed. `site_key` is the site's address,
@@ -92,7 +92,9 @@ class Moment:
     window: int = 0
 
 
-def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Moment) -> Decision:
+def decide(
+    known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], moment: PollMoment
+) -> FeedChanges:
     """Tell new entries from known ones, and finds those that were withdrawn.
 
     Known is what has a known identity, unless link, title and date all say it is another; else what
@@ -102,7 +104,7 @@ def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Momen
     entries = list({entry.identity: entry for entry in reversed(entries)}.values())[
         ::-1
     ]  # of twins, the first
-    matched = _match(known, entries, moment.site_key)
+    matched = _match_entries(known, entries, moment.site_key)
     seen = tuple(
         (found.id, entry)
         for entry, found in zip(entries, matched, strict=True)
@@ -112,34 +114,45 @@ def decide(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Momen
     present = {number for number, _ in seen}
     vanished = [entry for entry in known if entry.id not in present]
     used = {entry.identity for entry in known}
-    end = entries[len(entries) - _unknown_at_the_end(matched) :]
+    end = entries[len(entries) - _count_unknown_at_the_end(matched) :]
     gap = bool(known) and _is_gap(matched, entries, moment)
-    slid = _slid_in(end, known, vanished) if len(entries) <= moment.window else []
+    slid = _find_slid_in(end, known, vanished) if len(entries) <= moment.window else []
     new = [entry for entry in new if entry not in slid]
     judged = [(entry, "skipped", SLID_IN) for entry in slid]
-    storm = _storm(new, len(entries), known, vanished, moment) or (
-        _gap_reason(len(new)) if gap else ""
+    storm = _describe_storm(new, len(entries), known, vanished, moment) or (
+        _describe_gap(len(new)) if gap else ""
     )
-    judged = [*_fates(new, storm, moment), *judged]
+    judged = [*_judge_new(new, storm, moment), *judged]
     fates = tuple(
-        New(_renewed(entry) if entry.identity in used else entry.identity, entry, fate, why)
+        NewEntry(
+            _make_reused_identity(entry) if entry.identity in used else entry.identity,
+            entry,
+            fate,
+            why,
+        )
         for entry, fate, why in judged
     )
-    return Decision(fates, seen, _gone(vanished, known, seen, entries))
+    return FeedChanges(fates, seen, _find_gone(vanished, known, seen, entries))
 
 
-def reaches(known: Sequence[Known], entries: Sequence[ParsedEntry], site_key: str) -> bool:
+def reaches_known(
+    known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], site_key: str
+) -> bool:
     """Return whether `entries` reach back to what was known: nothing can lie between that they do
     not show.
     """
-    return bool(known) and not _is_apart(_match(known, entries, site_key), entries)
+    return bool(known) and not _shares_nothing_known(
+        _match_entries(known, entries, site_key), entries
+    )
 
 
-def may_page(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Moment) -> bool:
+def needs_further_pages(
+    known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], moment: PollMoment
+) -> bool:
     """Return whether to ask further pages of a feed: where there is a gap that no move of the blog
     explains.
     """
-    matched = _match(known, entries, moment.site_key)
+    matched = _match_entries(known, entries, moment.site_key)
     if not known:
         return moment.before is not None and len(entries) >= FULL
     if moment.before is None or not _is_gap(matched, entries, moment):
@@ -147,16 +160,19 @@ def may_page(known: Sequence[Known], entries: Sequence[ParsedEntry], moment: Mom
     present = {found.id for found in matched if found is not None}
     new = [entry for entry, found in zip(entries, matched, strict=True) if found is None]
     vanished = [entry for entry in known if entry.id not in present]
-    return not _another_site(new, known, vanished) and _renamed(new, known, vanished) < RENAMED
+    return (
+        not _is_another_site(new, known, vanished)
+        and _count_renamed(new, known, vanished) < RENAMED
+    )
 
 
-def without_older(
-    known: Sequence[Known], entries: Sequence[ParsedEntry], first: int, site_key: str
+def remove_older(
+    known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], first: int, site_key: str
 ) -> Sequence[ParsedEntry]:
     """Return `entries` without those that further pages have behind the last that was known: they
     are older, and not what the pages were asked for. The `first` so many are the feed's own.
     """
-    matched = _match(known, entries, site_key)
+    matched = _match_entries(known, entries, site_key)
     last = max(
         (place for place, found in enumerate(matched) if found is not None),
         default=len(entries) - 1,
@@ -165,18 +181,20 @@ def without_older(
 
 
 def _is_gap(
-    matched: Sequence[Known | None], entries: Sequence[ParsedEntry], moment: Moment
+    matched: Sequence[KnownEntry | None], entries: Sequence[ParsedEntry], moment: PollMoment
 ) -> bool:
     full = len(entries) <= moment.window or len(entries) >= GREW
     return (
         bool(moment.window)
         and full
         and matched.count(None) >= GAP_FROM
-        and _is_apart(matched, entries)
+        and _shares_nothing_known(matched, entries)
     )
 
 
-def _is_apart(matched: Sequence[Known | None], entries: Sequence[ParsedEntry]) -> bool:
+def _shares_nothing_known(
+    matched: Sequence[KnownEntry | None], entries: Sequence[ParsedEntry]
+) -> bool:
     """Nothing that was known is there, but for what is pinned before newer entries."""
     new = [place for place, found in enumerate(matched) if found is None]
     known = [place for place, found in enumerate(matched) if found is not None]
@@ -195,38 +213,38 @@ def _is_pinned(place: int, new: Sequence[int], entries: Sequence[ParsedEntry]) -
     return all((later := entries[other].published) is not None and later > date for other in new)
 
 
-def _gap_reason(count: int) -> str:
+def _describe_gap(count: int) -> str:
     return (
         f"none of {count} new entries stands beside one that was known: more may have been published meanwhile "
         "that the feed does not show any more"
     )
 
 
-def _renewed(entry: ParsedEntry) -> str:
+def _make_reused_identity(entry: ParsedEntry) -> str:
     """The identity of an entry whose id was another's before."""
     return f"{entry.identity[:390]}#{entry.link_key}"[:500]
 
 
-def _match(
-    known: Sequence[Known], entries: Sequence[ParsedEntry], site_key: str
-) -> list[Known | None]:
+def _match_entries(
+    known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], site_key: str
+) -> list[KnownEntry | None]:
     """The known entry that each of `entries` is, if it is one.
 
     The strongest evidence is heard first.
     """
     by_identity = {entry.identity: entry for entry in known}
-    matched: list[Known | None] = []
+    matched: list[KnownEntry | None] = []
     for entry in entries:
         same = by_identity.get(entry.identity)
-        another = same is not None and _another(same, entry)
-        matched.append(by_identity.get(_renewed(entry)) if another else same)
+        another = same is not None and _is_another(same, entry)
+        matched.append(by_identity.get(_make_reused_identity(entry)) if another else same)
     taken = {entry.id for entry in matched if entry is not None}
     for key_of in (
         lambda entry: entry.link_key if entry.link_key != site_key else "",
         _title_and_date,
     ):
         left = [entry for entry in known if entry.id not in taken]
-        tells = _telling(left, known, entries, key_of)
+        tells = _index_unique(left, known, entries, key_of)
         for position, entry in enumerate(entries):
             if (
                 matched[position] is None
@@ -238,12 +256,12 @@ def _match(
     return matched
 
 
-def _telling(
-    left: Sequence[Known],
-    known: Sequence[Known],
+def _index_unique(
+    left: Sequence[KnownEntry],
+    known: Sequence[KnownEntry],
     entries: Sequence[ParsedEntry],
-    key_of: Callable[[Known | ParsedEntry], str],
-) -> dict[str, Known]:
+    key_of: Callable[[KnownEntry | ParsedEntry], str],
+) -> dict[str, KnownEntry]:
     """Those `left` by a key that tells entries apart: not shared by several that are there at once,
     nor by several that were known.
     """
@@ -255,13 +273,13 @@ def _telling(
     return {key: entry for key, entry in keys.items() if key and before[key] == 1 and now[key] == 1}
 
 
-def _title_and_date(entry: Known | ParsedEntry) -> str:
+def _title_and_date(entry: KnownEntry | ParsedEntry) -> str:
     return (
         f"{entry.title}\n{entry.published.isoformat()}" if entry.title and entry.published else ""
     )
 
 
-def _another(known: Known, entry: ParsedEntry) -> bool:
+def _is_another(known: KnownEntry, entry: ParsedEntry) -> bool:
     """Tell whether an id was used again for something else: another link and title, and not the
     same date (E02).
     """
@@ -274,10 +292,10 @@ def _another(known: Known, entry: ParsedEntry) -> bool:
     )
 
 
-def _fates(
-    new: Sequence[ParsedEntry], storm: str, moment: Moment
+def _judge_new(
+    new: Sequence[ParsedEntry], storm: str, moment: PollMoment
 ) -> Iterator[tuple[ParsedEntry, str, str]]:
-    newest = set(map(id, _newest(new, moment.backlog)))
+    newest = set(map(id, _choose_newest(new, moment.backlog)))
     for entry in new:
         if moment.before is None and id(entry) not in newest:
             fate, why = "skipped", "was there already when the feed was added"
@@ -292,12 +310,12 @@ def _fates(
         yield entry, fate, why
 
 
-def _unknown_at_the_end(matched: Sequence[Known | None]) -> int:
+def _count_unknown_at_the_end(matched: Sequence[KnownEntry | None]) -> int:
     return next((place for place, found in enumerate(reversed(matched)) if found is not None), 0)
 
 
-def _slid_in(
-    end: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]
+def _find_slid_in(
+    end: Sequence[ParsedEntry], known: Sequence[KnownEntry], vanished: Sequence[KnownEntry]
 ) -> list[ParsedEntry]:
     """Those at the `end` of a feed, behind all that was known and older, that came into its window
     because as many were taken out of it: a blog shows its last ten posts, and one of them is
@@ -313,7 +331,7 @@ def _slid_in(
     return older if len(older) == len(end) <= room else []
 
 
-def _newest(entries: Sequence[ParsedEntry], count: int) -> list[ParsedEntry]:
+def _choose_newest(entries: Sequence[ParsedEntry], count: int) -> list[ParsedEntry]:
     """The newest `count`: by their dates where all have one, else the first in the feed."""
     dated = [
         (entry.published, -place, entry)
@@ -328,12 +346,12 @@ def _newest(entries: Sequence[ParsedEntry], count: int) -> list[ParsedEntry]:
     return ordered[:count]
 
 
-def _storm(
+def _describe_storm(
     new: Sequence[ParsedEntry],
     count: int,
-    known: Sequence[Known],
-    vanished: Sequence[Known],
-    moment: Moment,
+    known: Sequence[KnownEntry],
+    vanished: Sequence[KnownEntry],
+    moment: PollMoment,
 ) -> str:
     """Why so many new entries cannot be right (a move, all ids changed, an archive opened), or ""
     (E01).
@@ -341,7 +359,7 @@ def _storm(
     if moment.before is None:
         return ""
     days = max(1, (moment.now - moment.before).days)
-    if _another_site(new, known, vanished):
+    if _is_another_site(new, known, vanished):
         return f"all {len(new)} entries of this feed are of another site now: has the blog moved? release or skip them"
     dates = [
         entry.published
@@ -354,20 +372,22 @@ def _storm(
         if dates and entry.published is not None and entry.published < max(dates) - LATE
     )
     crowd = len(new) > PLAUSIBLE * days and len(new) * 2 > count
-    if crowd or old > OLD_NEWS or _renamed(new, known, vanished) >= RENAMED:
+    if crowd or old > OLD_NEWS or _count_renamed(new, known, vanished) >= RENAMED:
         return f"{len(new)} new entries at once: has the blog moved? release or skip them"
     return ""
 
 
-def _renamed(new: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]) -> int:
+def _count_renamed(
+    new: Sequence[ParsedEntry], known: Sequence[KnownEntry], vanished: Sequence[KnownEntry]
+) -> int:
     """Count the new entries that bear the title of one that has vanished, and that no other bears."""
     often = Counter(entry.title for entry in known)
     titles = {entry.title for entry in vanished if entry.title and often[entry.title] == 1}
     return sum(1 for entry in new if entry.title in titles)
 
 
-def _another_site(
-    new: Sequence[ParsedEntry], known: Sequence[Known], vanished: Sequence[Known]
+def _is_another_site(
+    new: Sequence[ParsedEntry], known: Sequence[KnownEntry], vanished: Sequence[KnownEntry]
 ) -> bool:
     """Tell whether nothing that was known is left, and all there is leads elsewhere: a name that
     lapsed and was bought.
@@ -379,9 +399,9 @@ def _another_site(
     return len(vanished) == len(known) and bool(before) and bool(now) and before.isdisjoint(now)
 
 
-def _gone(
-    vanished: Sequence[Known],
-    known: Sequence[Known],
+def _find_gone(
+    vanished: Sequence[KnownEntry],
+    known: Sequence[KnownEntry],
     seen: Sequence[tuple[int, ParsedEntry]],
     entries: Sequence[ParsedEntry],
 ) -> tuple[int, ...]:
@@ -394,10 +414,10 @@ def _gone(
         return tuple(entry.id for entry in candidates)
     by_id = {entry.id: entry for entry in known}
     last = by_id[seen[-1][0]] if seen else None
-    return tuple(entry.id for entry in candidates if last is not None and _older(last, entry))
+    return tuple(entry.id for entry in candidates if last is not None and _is_older(last, entry))
 
 
-def _older(one: Known, other: Known) -> bool:
+def _is_older(one: KnownEntry, other: KnownEntry) -> bool:
     if (
         one.published is not None
         and other.published is not None

@@ -14,10 +14,10 @@ from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from newsletter.errors import FeedError
-from newsletter.feeds.isolated import read
+from newsletter.feeds.isolated import read_feed
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
-from newsletter.services.polling.fetch import DueFeed, Reading
-from newsletter.services.polling.matching import Known, reaches, without_older
+from newsletter.services.polling.fetch import DueFeed, FeedReading
+from newsletter.services.polling.matching import KnownEntry, reaches_known, remove_older
 from newsletter.services.runtime import Environment
 
 log = logging.getLogger("newsletter.feeds")
@@ -28,9 +28,9 @@ PAGE_FOR = 30.0
 """Seconds after which no further page is asked."""
 
 
-def page_on(
-    env: Environment, due: DueFeed, reading: Reading, known: Sequence[Known], site_key: str
-) -> Reading:
+def fetch_further_pages(
+    env: Environment, due: DueFeed, reading: FeedReading, known: Sequence[KnownEntry], site_key: str
+) -> FeedReading:
     """Return `reading` with the entries of further pages, until they reach what was known.
 
     Where they do not, or there are none, the decider holds what is new (matching.py). Whatever goes
@@ -39,7 +39,7 @@ def page_on(
     assert reading.parsed is not None
     first = reading.parsed
     try:
-        entries = _further(env, reading.fetched.url, first, known, site_key)
+        entries = _collect_pages(env, reading.fetched.url, first, known, site_key)
     except Exception:
         log.exception("the further pages of feed %s cannot be read", due.id)
         return replace(reading, paged=True)
@@ -51,30 +51,30 @@ def page_on(
     )
 
 
-def _further(
-    env: Environment, address: str, first: ParsedFeed, known: Sequence[Known], site_key: str
+def _collect_pages(
+    env: Environment, address: str, first: ParsedFeed, known: Sequence[KnownEntry], site_key: str
 ) -> Sequence[ParsedEntry]:
     """Return the entries of a feed and of its further pages, as far as they lead to what was known."""
     entries, page, ends_at = list(first.entries), first, time.monotonic() + PAGE_FOR
     for number in range(2, PAGES_AT_MOST + 2):
-        url = _next_page(page, address, number)
+        url = _find_next_page(page, address, number)
         if not url or time.monotonic() > ends_at:
             break
         try:
             fetched = env.fetch(url)
-            page = read(fetched.body, url=fetched.url, content_type=fetched.content_type)
+            page = read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
         except FeedError:
             break
-        more = _unseen(page.entries, entries)
+        more = _list_unseen(page.entries, entries)
         if not more:  # a server that knows no pages answers with the first
             break
         entries += more
-        if reaches(known, entries, site_key):
+        if reaches_known(known, entries, site_key):
             break
-    return without_older(known, entries, len(first.entries), site_key)
+    return remove_older(known, entries, len(first.entries), site_key)
 
 
-def _next_page(page: ParsedFeed, url: str, number: int) -> str:
+def _find_next_page(page: ParsedFeed, url: str, number: int) -> str:
     """Return the address of the next page, or "" where none is known."""
     if page.next_page:
         return page.next_page
@@ -85,6 +85,6 @@ def _next_page(page: ParsedFeed, url: str, number: int) -> str:
     return urlunsplit(parts._replace(query=query, fragment=""))
 
 
-def _unseen(page: Sequence[ParsedEntry], entries: Sequence[ParsedEntry]) -> list[ParsedEntry]:
+def _list_unseen(page: Sequence[ParsedEntry], entries: Sequence[ParsedEntry]) -> list[ParsedEntry]:
     seen = {entry.identity for entry in entries}
     return [entry for entry in page if entry.identity not in seen]

@@ -27,8 +27,14 @@ from newsletter.schedule import POLL_EVERY, next_poll
 from newsletter.services import notifications
 from newsletter.services.polling import matching, store
 from newsletter.services.polling.entries import promote_due
-from newsletter.services.polling.fetch import DueFeed, Reading, ask, look_at, strange
-from newsletter.services.polling.paging import page_on
+from newsletter.services.polling.fetch import (
+    DueFeed,
+    FeedReading,
+    enrich_entries,
+    fetch_feed,
+    list_unknown_entries,
+)
+from newsletter.services.polling.paging import fetch_further_pages
 from newsletter.services.polling.store import PollResult
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import FeedStatus
@@ -57,17 +63,17 @@ def poll_due(
     Once `stop` says so, no more are asked, and those that have not answered are left for the next
     worker.
     """
-    return list(_poll(env, _claim(env, limit, eager=eager), stop))
+    return list(_poll(env, _claim_due(env, limit, eager=eager), stop))
 
 
-def check(env: Environment, feed_id: int) -> PollResult:
+def poll_feed(env: Environment, feed_id: int) -> PollResult:
     """Poll one feed now, whether or not it is due, and read whatever it says."""
     with reading() as session:
-        due = _due(env, session.get_one(Feed, feed_id)).whole
+        due = _describe_due(env, session.get_one(Feed, feed_id)).whole
     return next(_poll(env, [due]))
 
 
-def refresh(env: Environment, list_id: int, *, stop: Stop = never) -> list[PollResult]:
+def refresh_list(env: Environment, list_id: int, *, stop: Stop = never) -> list[PollResult]:
     """Bring a list's entries up to date before they are composed: ask its feeds once more, and for
     everything.
 
@@ -80,13 +86,13 @@ def refresh(env: Environment, list_id: int, *, stop: Stop = never) -> list[PollR
         query = select(Feed).where(
             Feed.list_id == list_id, Feed.status == "active", Feed.failures == 0
         )
-        due = [_due(env, feed).whole for feed in session.scalars(query)]
+        due = [_describe_due(env, feed).whole for feed in session.scalars(query)]
     results = list(_poll(env, due, stop))
     promote_due(env)
     return results
 
 
-def _claim(env: Environment, limit: int, *, eager: bool) -> list[DueFeed]:
+def _claim_due(env: Environment, limit: int, *, eager: bool) -> list[DueFeed]:
     """Take due feeds by moving them on: an UPDATE that hits the row with the time we saw, or not at
     all.
     """
@@ -98,17 +104,20 @@ def _claim(env: Environment, limit: int, *, eager: bool) -> list[DueFeed]:
             select(Feed).where(Feed.status == "active", ripe).order_by(Feed.next_poll_at, Feed.id)
         )
         seen = [
-            (feed.next_poll_at, _due(env, feed)) for feed in session.scalars(query.limit(limit))
+            (feed.next_poll_at, _describe_due(env, feed))
+            for feed in session.scalars(query.limit(limit))
         ]
     if not seen:
         return []
     with transaction() as session:
         until = now + CLAIM_FOR
-        taken = [due for next_poll_at, due in seen if _taken(session, due.id, next_poll_at, until)]
+        taken = [
+            due for next_poll_at, due in seen if _claim_feed(session, due.id, next_poll_at, until)
+        ]
     return [replace(due, claimed_until=until) for due in taken]
 
 
-def _taken(session: Session, feed_id: int, seen_at: datetime, until: datetime) -> bool:
+def _claim_feed(session: Session, feed_id: int, seen_at: datetime, until: datetime) -> bool:
     taken = session.execute(
         update(Feed)
         .where(Feed.id == feed_id, Feed.next_poll_at == seen_at, Feed.status == "active")
@@ -118,7 +127,7 @@ def _taken(session: Session, feed_id: int, seen_at: datetime, until: datetime) -
     return bool(taken.rowcount == 1)  # type: ignore[attr-defined]
 
 
-def _due(env: Environment, feed: Feed) -> DueFeed:
+def _describe_due(env: Environment, feed: Feed) -> DueFeed:
     """Now and then everything is asked for: some servers say "unchanged" for ever (F08)."""
     due = DueFeed(
         feed.id,
@@ -142,18 +151,18 @@ def _poll(env: Environment, due: Sequence[DueFeed], stop: Stop = never) -> Itera
     while (waiting or running) and not stop():
         while waiting and len(running) < AT_ONCE:
             feed = waiting.popleft()
-            running[run_in_thread(ask, env, feed)] = feed
+            running[run_in_thread(fetch_feed, env, feed)] = feed
         for answered in wait(running, timeout=LOOK_UP_EVERY, return_when=FIRST_COMPLETED).done:
             feed, found = running.pop(answered), answered.result()
-            if further := _further(env, feed, found):
+            if further := _start_further_work(env, feed, found):
                 running[further] = feed
             else:
-                yield _settle(env, feed, found)
+                yield _store_answer(env, feed, found)
     _give_back(env, [*waiting, *running.values()])
 
 
-def _further(
-    env: Environment, due: DueFeed, found: Reading | NewsletterError
+def _start_further_work(
+    env: Environment, due: DueFeed, found: FeedReading | NewsletterError
 ) -> Future[Any] | None:
     """Start what else has to be asked before an answer can be stored: further pages of the feed,
     pages of entries.
@@ -163,12 +172,12 @@ def _further(
     if not found.paged:
         with reading() as session:
             feed = session.get(Feed, due.id)
-            known = store.stored(session, due.id)
+            known = store.list_known(session, due.id)
             moment = store.moment_of(env, feed, found.parsed) if feed is not None else None
-        if moment is not None and matching.may_page(known, found.parsed.entries, moment):
-            return run_in_thread(page_on, env, due, found, known, moment.site_key)
-    if unknown := strange(due, found):
-        return run_in_thread(look_at, env, due, found, unknown)
+        if moment is not None and matching.needs_further_pages(known, found.parsed.entries, moment):
+            return run_in_thread(fetch_further_pages, env, due, found, known, moment.site_key)
+    if unknown := list_unknown_entries(due, found):
+        return run_in_thread(enrich_entries, env, due, found, unknown)
     return None
 
 
@@ -179,22 +188,26 @@ def _give_back(env: Environment, due: Sequence[DueFeed]) -> None:
         return
     with transaction() as session:
         for feed in claimed:
-            _taken(session, feed.id, feed.claimed_until or env.now, env.now)
+            _claim_feed(session, feed.id, feed.claimed_until or env.now, env.now)
 
 
-def _settle(env: Environment, due: DueFeed, found: Reading | NewsletterError) -> PollResult:
+def _store_answer(
+    env: Environment, due: DueFeed, found: FeedReading | NewsletterError
+) -> PollResult:
     with transaction() as session:
         feed = session.get(Feed, due.id)
         if feed is None:
             return PollResult(due.id, due.url, error="removed meanwhile")
         if isinstance(found, NewsletterError):
-            return _failed(env, session, feed, found)
+            return _record_failure(env, session, feed, found)
         if not (due.etag or due.last_modified or due.body_digest):
             feed.unconditional_at = env.now
-        return store.store(env, session, feed, found)
+        return store.store_reading(env, session, feed, found)
 
 
-def _failed(env: Environment, session: Session, feed: Feed, error: NewsletterError) -> PollResult:
+def _record_failure(
+    env: Environment, session: Session, feed: Feed, error: NewsletterError
+) -> PollResult:
     now = env.now
     said = error.reason if isinstance(error, FeedError) else str(error)
     said = f"{said}: {error.hint}" if isinstance(error, FeedUnavailable) and error.hint else said

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.feeds import youtube
 from newsletter.feeds.fetch import Fetched
-from newsletter.feeds.identity import canonical_link
+from newsletter.feeds.identity import canonicalize_link
 from newsletter.feeds.protected import PROTECTED, is_protected
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.models import Entry, Feed
@@ -22,7 +22,7 @@ from newsletter.schedule import next_poll
 from newsletter.services import notifications
 from newsletter.services.polling import duplicates, matching
 from newsletter.services.polling.entries import make_ready, owe_again
-from newsletter.services.polling.fetch import Reading, digest
+from newsletter.services.polling.fetch import FeedReading, hash_answer
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import EntryStatus
 
@@ -50,16 +50,16 @@ class PollResult:
     error: str = ""
 
 
-def store(
-    env: Environment, session: Session, feed: Feed, found: Reading, *, backlog: int = 0
+def store_reading(
+    env: Environment, session: Session, feed: Feed, found: FeedReading, *, backlog: int = 0
 ) -> PollResult:
     """Write down what a feed said, within the caller's transaction."""
     now, fetched = env.now, found.fetched
     result = PollResult(feed.id, feed.url, unchanged=True)
     if found.parsed is not None:
-        result = _entries(env, session, feed, found, found.parsed, backlog=backlog)
+        result = _store_entries(env, session, feed, found, found.parsed, backlog=backlog)
         feed.title = found.parsed.title or feed.title
-        feed.body_digest = digest(fetched)
+        feed.body_digest = hash_answer(fetched)
     if fetched.status != 304:
         feed.etag, feed.last_modified = fetched.etag, fetched.last_modified
     if found.waits:  # read it again next time, whether or not it changes
@@ -73,11 +73,11 @@ def store(
         feed.next_poll_at = next_poll(
             now, failures=0, max_age=fetched.max_age, retry_after=None, jitter=jitter
         )
-    _moved(session, feed, fetched)
+    _follow_redirect(session, feed, fetched)
     return result
 
 
-def _moved(session: Session, feed: Feed, fetched: Fetched) -> None:
+def _follow_redirect(session: Session, feed: Feed, fetched: Fetched) -> None:
     """Take a permanent redirect at its word once it has said the same three times."""
     target = fetched.permanent_url or ""
     feed.moved_seen = (
@@ -92,29 +92,29 @@ def _moved(session: Session, feed: Feed, fetched: Fetched) -> None:
             feed.url, feed.moved_to, feed.moved_seen = target, "", 0
 
 
-def _entries(
+def _store_entries(
     env: Environment,
     session: Session,
     feed: Feed,
-    found: Reading,
+    found: FeedReading,
     parsed: ParsedFeed,
     *,
     backlog: int,
 ) -> PollResult:
-    known, asked = stored(session, feed.id), _author_was_asked(session, feed)
+    known, asked = list_known(session, feed.id), _has_held_entries(session, feed)
     moment = replace(moment_of(env, feed, parsed), backlog=backlog)
     feed.entries_at_once = (
         len(parsed.entries) if found.window is None else found.window
     ) or feed.entries_at_once
     decided = matching.decide(known, parsed.entries, moment)
-    changed, locked = _seen(env, session, known, decided.seen)
-    gone = withdrawn(env, session, decided.gone)
+    changed, locked = _update_known(env, session, known, decided.seen)
+    gone = withdraw_entries(env, session, decided.gone)
     # Oldest first, so that what is ready is numbered in the order it was written.
     fates = [
-        _add(env, session, feed, new, _left_out(feed, new, found)).fate
+        _add_entry(env, session, feed, new, _find_left_out_kind(feed, new, found)).fate
         for new in reversed(decided.new)
     ]
-    duplicates.join(env, session, feed.list_id)
+    duplicates.merge_duplicates(env, session, feed.list_id)
     reasons = [new.why for new in decided.new if new.fate == EntryStatus.HELD] + [
         PROTECTED
     ] * locked
@@ -130,19 +130,21 @@ def _entries(
     )
 
 
-def moment_of(env: Environment, feed: Feed, parsed: ParsedFeed) -> matching.Moment:
+def moment_of(env: Environment, feed: Feed, parsed: ParsedFeed) -> matching.PollMoment:
     """Return what the decider needs to know about a feed and the time of reading it."""
-    site_key = canonical_link(feed.site_url or parsed.link)
-    return matching.Moment(env.now, feed.read_at, site_key=site_key, window=feed.entries_at_once)
+    site_key = canonicalize_link(feed.site_url or parsed.link)
+    return matching.PollMoment(
+        env.now, feed.read_at, site_key=site_key, window=feed.entries_at_once
+    )
 
 
-def _author_was_asked(session: Session, feed: Feed) -> bool:
+def _has_held_entries(session: Session, feed: Feed) -> bool:
     """Tell whether entries of this feed are held already: one question at a time."""
     held = exists().where(Entry.feed_id == feed.id, Entry.fate == "held", Entry.by_hand.is_(False))
     return bool(session.scalar(select(held)))
 
 
-def stored(session: Session, feed_id: int) -> list[matching.Known]:
+def list_known(session: Session, feed_id: int) -> list[matching.KnownEntry]:
     """Return what is known of a feed's entries, in the order in which they were found."""
     columns = (
         Entry.id,
@@ -157,13 +159,13 @@ def stored(session: Session, feed_id: int) -> list[matching.Known]:
         .where(Entry.feed_id == feed_id)
         .order_by(Entry.id)
     )
-    return [matching.Known(*row) for row in session.execute(query)]
+    return [matching.KnownEntry(*row) for row in session.execute(query)]
 
 
-def _seen(
+def _update_known(
     env: Environment,
     session: Session,
-    known: Sequence[matching.Known],
+    known: Sequence[matching.KnownEntry],
     seen: Sequence[tuple[int, ParsedEntry]],
 ) -> tuple[int, int]:
     """Take over what entries say now: the corrected text goes to whoever has not had it yet, and an
@@ -181,17 +183,17 @@ def _seen(
         if sighted.identity not in used:
             entry.identity = sighted.identity
         if is_protected(sighted.title, sighted.content_html, sighted.summary_html):
-            locked += _lock(env, session, entry)
+            locked += _hold_protected(env, session, entry)
             continue
-        _update(entry, sighted)
+        _update_entry(entry, sighted)
         if entry.withdrawn_at is not None:
-            returned(env, session, entry)
+            return_entry(env, session, entry)
         elif entry.fate == EntryStatus.HELD and entry.why == PROTECTED and not entry.by_hand:
             make_ready(session, entry, "its password was taken away", grace_from=env.now)
     return len(seen), locked
 
 
-def _lock(env: Environment, session: Session, entry: Entry) -> bool:
+def _hold_protected(env: Environment, session: Session, entry: Entry) -> bool:
     """Keep an entry back that needs a password now, with the text it had.
 
     Return whether it has become held by that.
@@ -211,7 +213,7 @@ def _lock(env: Environment, session: Session, entry: Entry) -> bool:
     return True
 
 
-def returned(env: Environment, session: Session, entry: Entry) -> None:
+def return_entry(env: Environment, session: Session, entry: Entry) -> None:
     """Owe what is in its feed again to everybody; what was mailed already, to whoever has not had
     it.
     """
@@ -230,7 +232,7 @@ def returned(env: Environment, session: Session, entry: Entry) -> None:
         make_ready(session, entry, "is in its feed again", grace_from=env.now)
 
 
-def withdrawn(env: Environment, session: Session, numbers: Sequence[int]) -> int:
+def withdraw_entries(env: Environment, session: Session, numbers: Sequence[int]) -> int:
     """Take back what its feed has taken back, but for what the author has decided by hand."""
     rows = session.scalars(
         select(Entry).where(Entry.id.in_(numbers), Entry.by_hand.is_(False))
@@ -243,21 +245,23 @@ def withdrawn(env: Environment, session: Session, numbers: Sequence[int]) -> int
                 "withdrawn: its feed does not have it any more",
                 None,
             )
-    duplicates.part(env, session, [entry.id for entry in rows])
+    duplicates.separate_from_withdrawn(env, session, [entry.id for entry in rows])
     return len(rows)
 
 
-def _left_out(feed: Feed, new: matching.New, found: Reading) -> str:
+def _find_left_out_kind(feed: Feed, new: matching.NewEntry, found: FeedReading) -> str:
     """The kind of video that an entry is, if it is one that its feed leaves out."""
     known = found.left_out.get(new.entry.identity)
     return known or (
-        youtube.left_out(new.entry.link, youtube.Video(), feed.leaves_out)
+        youtube.find_left_out_kind(new.entry.link, youtube.VideoPage(), feed.leaves_out)
         if new.entry.video_id
         else ""
     )
 
 
-def _add(env: Environment, session: Session, feed: Feed, new: matching.New, left_out: str) -> Entry:
+def _add_entry(
+    env: Environment, session: Session, feed: Feed, new: matching.NewEntry, left_out: str
+) -> Entry:
     fate, why = ("skipped", f"this feed leaves out {left_out}") if left_out else (new.fate, new.why)
     entry = Entry(
         feed_id=feed.id,
@@ -268,7 +272,7 @@ def _add(env: Environment, session: Session, feed: Feed, new: matching.New, left
         why=why,
         categories=[],
     )
-    _update(entry, new.entry)
+    _update_entry(entry, new.entry)
     session.add(entry)
     if fate == "ready":
         session.flush()
@@ -276,7 +280,7 @@ def _add(env: Environment, session: Session, feed: Feed, new: matching.New, left
     return entry
 
 
-def _update(entry: Entry, sighted: ParsedEntry) -> None:
+def _update_entry(entry: Entry, sighted: ParsedEntry) -> None:
     """What was mailed stays as it was mailed in its campaign's editions; here is what goes out from
     now on.
     """
