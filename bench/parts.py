@@ -18,6 +18,7 @@ from newsletter.mail.smtp.types import Outgoing
 from newsletter.outbox import DeliveryUpdate, Ledger
 from newsletter.services.runtime import utcnow
 from newsletter.tokens import References, Tokens
+from newsletter.vocabulary import DeliveryStatus
 
 TURNS, READERS = 7, 20_000
 
@@ -89,7 +90,7 @@ def _outbox() -> Iterator[tuple[str, float]]:
 
                 def record(group: int = group) -> None:
                     marks = [
-                        DeliveryUpdate(next(ids), "sent", 250, "Ok: queued as 4F9D")
+                        DeliveryUpdate(next(ids), DeliveryStatus.SENT, 250, "Ok: queued as 4F9D")
                         for _ in range(group)
                     ]
                     ledger.record([(held, held.last_id, marks)], now=utcnow(), seconds=60)

@@ -16,6 +16,7 @@ from newsletter.models import Campaign, Edition, MailingList, Subscriber, Subscr
 from newsletter.services.operations.database import upgrade
 from newsletter.services.runtime import utcnow
 from newsletter.settings import Settings, SignUp
+from newsletter.vocabulary import MailKind
 
 HTML_BYTES, TEXT_BYTES = 22_000, 2_500
 SENTENCE = "Going slowly is a skill: a pause before every yes, a breath before every answer, a walk before work. "
@@ -109,5 +110,5 @@ def add_campaign(list_id: int) -> int:
         readers = select(Subscription.id, Subscription.cursor).where(
             Subscription.list_id == list_id
         )
-        outbox.freeze(session, campaign, readers, mail="letter", now=now)
+        outbox.freeze(session, campaign, readers, mail=MailKind.LETTER, now=now)
         return campaign.id

@@ -94,6 +94,35 @@ class DeliveryStatus(StrEnum):
     """A server may or may not have taken it: a crash or a lost reply."""
 
 
+class MailKind(StrEnum):
+    """A kind of mail, by the folder of its templates; `newsletter/mail/kinds.py` declares each."""
+
+    CONFIRM = "confirm"
+    """Asks a new subscriber to confirm."""
+    ALREADY = "already"
+    """Tells somebody who signed up again that they are subscribed."""
+    WELCOME = "welcome"
+    GOODBYE = "goodbye"
+    LINK = "link"
+    """Holds the link to everything of a subscriber, on request."""
+    EXPORT = "export"
+    ERASE = "erase"
+    RESOURCE = "resource"
+    """Holds a fresh link to a file."""
+    ADDRESS = "address"
+    """Asks the owner of a new address to confirm it."""
+    MOVED = "moved"
+    """Tells the old address that the mail goes elsewhere."""
+    NOTICE = "notice"
+    """Tells a list's author about the list."""
+    DIGEST = "digest"
+    LETTER = "letter"
+    PERMISSION = "permission"
+    """Asks subscribers to confirm once more."""
+    SERIES = "series"
+    """A letter of a list's series; it is rendered with the templates of a letter."""
+
+
 class SuppressionReason(StrEnum):
     """The reason why an address receives no mail."""
 

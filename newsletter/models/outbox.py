@@ -24,17 +24,26 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
+from newsletter.mail.kinds import HELD
 from newsletter.models.campaigns import Campaign
 from newsletter.models.subscribers import Subscription
-from newsletter.vocabulary import DeliveryStatus
+from newsletter.vocabulary import DeliveryStatus, MailKind
 
-WAITING = ("queued", "in_doubt")
+
+def held_condition(prefix: str = "") -> str:
+    """Return the SQL that is true of a mail held at the gate.
+
+    It is a text without parameters, because a planner uses a partial index only for a condition
+    that repeats the index's own. `prefix` stands before each column, like `deliveries.`.
+    """
+    kinds = ", ".join(f"'{kind.value}'" for kind in HELD)
+    return f"{prefix}mail IN ({kinds}) AND {prefix}due_at IS NULL AND {prefix}status = 'queued'"
 
 
 class Delivery(Base):
     """One message to one subscription.
 
-    `mail` names its templates. A campaign's rows are worked through in slices, by id, and written
+    A campaign's rows are worked through in slices, by id, and written
     once, when their outcome is known: until then `due_at` is empty. A confirmation has none while
     flood control holds it. A row that is sent on its own (a confirmation, a retry, a row left by a
     crash) has a `due_at`, and a `lease_id` while a worker holds it. A row in doubt without a
@@ -50,6 +59,7 @@ class Delivery(Base):
     __table_args__ = (
         UniqueConstraint("subscription_id", "campaign_id"),
         member_check("status", DeliveryStatus),
+        member_check("mail", MailKind),
         Index(
             "ix_deliveries_due_at",
             "due_at",
@@ -59,12 +69,8 @@ class Delivery(Base):
         Index(
             "ix_deliveries_held",
             "id",
-            postgresql_where=text(
-                "mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"
-            ),
-            sqlite_where=text(
-                "mail IN ('confirm', 'address') AND due_at IS NULL AND status = 'queued'"
-            ),
+            postgresql_where=text(held_condition()),
+            sqlite_where=text(held_condition()),
         ),
         Index(
             "ix_deliveries_lease_id",
@@ -80,7 +86,7 @@ class Delivery(Base):
         ForeignKey(Subscription.id, ondelete="SET NULL")
     )
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey(Campaign.id, ondelete="CASCADE"))
-    mail: Mapped[str] = mapped_column(String(16))
+    mail: Mapped[MailKind] = mapped_column(ClosedSet(MailKind, 16))
     cursor: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     status: Mapped[DeliveryStatus] = mapped_column(ClosedSet(DeliveryStatus, 10))
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")

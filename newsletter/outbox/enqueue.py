@@ -25,12 +25,13 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscription
 from newsletter.outbox.types import deliveries, of_campaign_clause, unsettled_clause
+from newsletter.vocabulary import MailKind
 
 
 def enqueue(
     session: Session,
     *,
-    mail: str,
+    mail: MailKind,
     subscription_id: int | None,
     now: datetime,
     context: dict[str, Any] | None = None,
@@ -57,7 +58,7 @@ def freeze(
     campaign: Campaign,
     readers: Select[tuple[int, int]],
     *,
-    mail: str,
+    mail: MailKind,
     now: datetime,
 ) -> int:
     """Write one row for each of `readers` (subscription id, cursor): from here on the campaign's
@@ -72,7 +73,7 @@ def freeze(
     rows = select(
         chosen.c[0],
         literal(campaign.id),
-        literal(mail),
+        literal(mail.value),
         chosen.c[1],
         literal("queued"),
         literal(now, deliveries.c.created_at.type),
@@ -135,7 +136,7 @@ def scrub(session: Session, subscription_ids: Sequence[int]) -> None:
     session.execute(update(deliveries).where(which).values(text=None, context=null()))
 
 
-def scrub_old(session: Session, mails: Sequence[str], *, before: datetime) -> None:
+def scrub_old(session: Session, mails: Sequence[MailKind], *, before: datetime) -> None:
     """The same for these kinds of mail, once they are done for so long: their `context` names an
     address.
     """

@@ -13,6 +13,7 @@ from sqlalchemy import CursorResult, Row, bindparam, func, select, text, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import Subscriber, Subscription, SubscriptionRequest
+from newsletter.models.outbox import held_condition
 from newsletter.outbox.types import deliveries
 
 
@@ -31,10 +32,7 @@ class HeldMail:
     proven: bool = False
 
 
-# As the partial index has it, to the letter: with parameters no planner would know that it fits.
-_HELD = text(
-    "deliveries.mail IN ('confirm', 'address') AND deliveries.due_at IS NULL AND deliveries.status = 'queued'"
-)
+_HELD = text(held_condition("deliveries."))
 _UNTAKEN = select(deliveries.c.id).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True)),
     deliveries.c.status.in_(("failed", "cancelled")),

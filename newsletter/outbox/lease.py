@@ -9,8 +9,7 @@ from sqlalchemy import and_, insert, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign
-from newsletter.models.outbox import WAITING
-from newsletter.outbox.types import LeasedBatch, deliveries, leases
+from newsletter.outbox.types import LeasedBatch, deliveries, leases, unsettled_clause
 
 SLICE = 500
 
@@ -55,7 +54,7 @@ def lease_due(
         .where(
             deliveries.c.due_at <= now,
             deliveries.c.lease_id.is_(None),
-            deliveries.c.status.in_(WAITING),
+            unsettled_clause,
             deliveries.c.crashes > 0 if alone else deliveries.c.crashes == 0,
             deliveries.c.campaign_id == campaign_id
             if campaign_id
@@ -110,7 +109,7 @@ def seconds_now_clause(session: Session) -> Any:
 def open_rows_clause(held: LeasedBatch) -> Any:
     """The rows of a lease that have no outcome yet."""
     if held.campaign_id is None:
-        return and_(deliveries.c.lease_id == held.id, deliveries.c.status.in_(WAITING))
+        return and_(deliveries.c.lease_id == held.id, unsettled_clause)
     return and_(
         deliveries.c.id.between(held.first_id, held.last_id),
         deliveries.c.campaign_id == held.campaign_id,

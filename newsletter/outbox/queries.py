@@ -17,7 +17,7 @@ from newsletter.outbox.types import (
     of_campaign_clause,
     unsettled_clause,
 )
-from newsletter.vocabulary import DeliveryStatus
+from newsletter.vocabulary import DeliveryStatus, MailKind
 
 
 def count_totals(session: Session, campaign: Campaign) -> Totals:
@@ -109,7 +109,7 @@ def find_next_due(session: Session) -> datetime | None:
     return found
 
 
-def is_waiting(session: Session, subscription_id: int, mail: str) -> bool:
+def is_waiting(session: Session, subscription_id: int, mail: MailKind) -> bool:
     """Tell whether a mail of this kind to a subscription has not been sent yet."""
     row = exists().where(
         deliveries.c.subscription_id == subscription_id, deliveries.c.mail == mail, unsettled_clause

@@ -1,31 +1,34 @@
-"""What goes into the outbox and comes out of it: frozen rows, and the tables they stand in."""
+"""The rows that go into the outbox and come out of it, and the tables they stand in."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Table, and_, or_
 
 from newsletter.models import Campaign, Delivery, Lease
+from newsletter.vocabulary import DeliveryStatus, MailKind
 
 deliveries = cast(Table, Delivery.__table__)
 leases = cast(Table, Lease.__table__)
 
-
 unsettled_clause: ColumnElement[bool] = or_(
-    deliveries.c.status == "queued",
-    and_(deliveries.c.status == "in_doubt", deliveries.c.due_at.is_not(None)),
+    deliveries.c.status == DeliveryStatus.QUEUED,
+    and_(deliveries.c.status == DeliveryStatus.IN_DOUBT, deliveries.c.due_at.is_not(None)),
 )
-"""A delivery that may still be offered to a server, as SQL."""
+"""True of a delivery that may still be offered to a server."""
+
+UNSETTLED = f"({unsettled_clause.compile(compile_kwargs={'literal_binds': True})})"
+"""The same condition as text, for the statements that do not pass through the ORM."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeasedBatch:
-    """A lease in a worker's hands.
+    """A lease that a worker holds: a slice of a campaign, or single rows (`campaign_id` None).
 
-    `through_id`: how far messages may have been offered.
+    Messages up to `through_id` may have been offered to a server.
     """
 
     id: int
@@ -36,10 +39,10 @@ class LeasedBatch:
 
 
 class LeasedDelivery(NamedTuple):
-    """A delivery to be made, with what its message and the last check before sending need."""
+    """A delivery to be made, with all that its message and the last check before sending need."""
 
     id: int
-    mail: str
+    mail: MailKind
     campaign_id: int | None
     cursor: int
     attempts: int
@@ -59,16 +62,15 @@ class LeasedDelivery(NamedTuple):
 
 
 class DeliveryUpdate(NamedTuple):
-    """What to write down of a delivery.
+    """The outcome of a delivery, to be written down.
 
-    `due_at`: when it is tried again (status stays open), else it is finished.
-
-    `attempts`, `doubts` and `lost_replies` are added to what was counted before. `offered`: whether
-    a server was offered the message, and the worker has lived through it.
+    With `due_at` the delivery is tried again then; without, it is finished. `attempts`, `doubts`
+    and `lost_replies` are added to the counts of the row. `offered` tells that a server was offered
+    the message and the worker has lived through it.
     """
 
     id: int
-    status: Literal["queued", "sent", "failed", "cancelled", "in_doubt"]
+    status: DeliveryStatus
     code: int | None
     text: str | None
     attempts: int = 0
@@ -80,8 +82,10 @@ class DeliveryUpdate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Where a campaign's recipients are: recipients = sent + failed + cancelled + waiting +
-    in_doubt. `doubted` counts those that ever were in doubt, whatever became of them.
+    """The recipients of a campaign, by what became of their message.
+
+    recipients = sent + failed + cancelled + waiting + in_doubt. `doubted` counts all that were ever
+    in doubt, whatever became of them.
     """
 
     recipients: int = 0
@@ -94,7 +98,7 @@ class Totals:
 
     @property
     def balanced(self) -> bool:
-        """Tell whether everyone is accounted for."""
+        """Tell whether every recipient is accounted for."""
         return (
             self.recipients
             == self.sent + self.failed + self.cancelled + self.waiting + self.in_doubt
@@ -107,9 +111,9 @@ class DeliveryRow:
 
     id: int
     campaign_id: int | None
-    mail: str
+    mail: MailKind
     email: str
-    status: str
+    status: DeliveryStatus
     attempts: int
     doubts: int
     code: int | None
@@ -119,7 +123,10 @@ class DeliveryRow:
 
 
 def of_campaign_clause(campaign: Campaign) -> ColumnElement[bool]:
-    """A campaign's deliveries: its own stretch of ids, so that a million others are not looked at."""
+    """Return the condition for a campaign's deliveries.
+
+    It names their range of ids, so that no other campaign's rows are read.
+    """
     return and_(
         deliveries.c.campaign_id == campaign.id,
         deliveries.c.id.between(campaign.first_id, campaign.last_id),

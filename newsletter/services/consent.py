@@ -23,6 +23,7 @@ from newsletter.errors import NotFound
 from newsletter.html.sanitize import lines, plain
 from newsletter.i18n import Text, say
 from newsletter.link_purposes import PATHS
+from newsletter.mail.kinds import MAILS
 from newsletter.models import ConsentEvent, ConsentText, Subscriber
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import is_suppressed
@@ -252,7 +253,7 @@ def _mails(session: Session, here: dict[int, str]) -> tuple[ProofMail, ...]:
         ProofMail(slug, row.mail, row.status, row.finished_at, row.text or "")
         for subscription_id, slug in here.items()
         for row in outbox.list_history(session, subscription_id)
-        if row.campaign_id is None or row.mail == "permission"
+        if MAILS[row.mail].in_proof
     )
 
 

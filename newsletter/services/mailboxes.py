@@ -24,6 +24,7 @@ from newsletter.models import Mailbox, Subscription
 from newsletter.outbox import held
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hash_address
+from newsletter.vocabulary import MailKind
 
 UNCONFIRMED_AT_MOST = 3
 """So many confirmations go to a mailbox that answers none of them; then silence."""
@@ -169,7 +170,7 @@ def queue_mail(
     env: Environment,
     session: Session,
     subscription: Subscription,
-    mail: str,
+    mail: MailKind,
     allowance: Allowance,
     context: dict[str, Any] | None = None,
 ) -> bool:

@@ -14,6 +14,7 @@ from newsletter.feeds.protected import PROTECTED
 from newsletter.html.sanitize import plain
 from newsletter.models import Campaign, Feed, MailingList
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import MailKind
 
 FAILING_FOR = timedelta(days=1)
 """Servers stumble for hours and get up again; YouTube's feeds do for days."""
@@ -212,4 +213,6 @@ def notify(
         "commands": commands,
         "foot": f"This comes from your own newsletter program, to you alone. The list: {mailing_list.slug}",
     }
-    outbox.enqueue(session, mail="notice", subscription_id=None, now=env.now, context=context)
+    outbox.enqueue(
+        session, mail=MailKind.NOTICE, subscription_id=None, now=env.now, context=context
+    )

@@ -22,7 +22,7 @@ from newsletter.services.subscribers import history
 from newsletter.services.subscribers.subscriptions import Evidence, leave
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 from tests.people import add_list, add_reader
-from tests.services.test_sending import refusal
+from tests.services.sending.test_run import refusal
 from tests.unit.test_domains import public_key
 
 DOMAIN = "slow-letters.net"

@@ -16,7 +16,7 @@ from newsletter.models import Campaign
 from newsletter.outbox import held, record
 from newsletter.services.runtime import Environment
 from tests.fakes import START
-from tests.services.test_sending import make_campaign
+from tests.services.sending.test_run import make_campaign
 
 
 def ended(session: Session) -> object:

@@ -27,6 +27,7 @@ from newsletter.services.runtime import Environment, utcnow
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import privacy, subscriptions
 from newsletter.settings import Settings
+from newsletter.vocabulary import MailKind
 from newsletter.worker import WorkerProcess
 from tests.fakes import START, Clock, Sink
 from tests.house import House
@@ -175,7 +176,9 @@ def test_u4_a_restored_installation_mails_nothing_until_it_is_released(
             add_campaign(session, status)
         subscription = session.scalars(select(Subscription)).first()
         assert subscription is not None
-        outbox.enqueue(session, mail="welcome", subscription_id=subscription.id, now=clock.now)
+        outbox.enqueue(
+            session, mail=MailKind.WELCOME, subscription_id=subscription.id, now=clock.now
+        )
     house.backup()
     restored = house.restore()
     assert (restored.paused, restored.waiting) == (2, 1)

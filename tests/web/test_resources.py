@@ -19,6 +19,7 @@ from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.tokens import Tokens
+from newsletter.vocabulary import MailKind
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader, campaign_handle
@@ -209,7 +210,7 @@ def test_the_welcome_mail_may_link_one(
         (mine / "html.html").write_text('<p><a href="{{ resource("guide") }}">Your guide</a></p>\n')
         with transaction() as session:
             reader = session.scalars(select(Subscription)).one()
-            outbox.enqueue(session, mail="welcome", subscription_id=reader.id, now=env.now)
+            outbox.enqueue(session, mail=MailKind.WELCOME, subscription_id=reader.id, now=env.now)
         sending.send_due(env)
     for kind, end in (("plain", "\n"), ("html", '"')):
         token = body(sink.messages[0], kind).split(f"{BASE}/resources/")[1].split(end)[0]

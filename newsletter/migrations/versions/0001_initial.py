@@ -720,6 +720,10 @@ def _create_deliveries() -> None:
         sa.Column("text", sa.String(length=500), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
+            "mail IN ('confirm', 'already', 'welcome', 'goodbye', 'link', 'export', 'erase', 'resource', 'address', 'moved', 'notice', 'digest', 'letter', 'permission', 'series')",
+            name=op.f("ck_deliveries_mail"),
+        ),
+        sa.CheckConstraint(
             "status IN ('queued', 'sent', 'failed', 'cancelled', 'in_doubt')",
             name=op.f("ck_deliveries_status"),
         ),

@@ -32,7 +32,7 @@ from newsletter.services.digests.plan import Plan, plan, recipients_query, settl
 from newsletter.services.digests.selection import Candidate, DigestDecision
 from newsletter.services.polling.entries import owed_clause
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import Cadence
+from newsletter.vocabulary import Cadence, MailKind
 
 NOTHING_NEW = "nothing new since the last one"
 
@@ -164,7 +164,7 @@ def _freeze(
         return Composed(found.list.slug, due.cadence, None, "", 0, 0, period.why)
     campaign = _campaign(env, session, found, mails)
     count = outbox.freeze(
-        session, campaign, recipients_query(found, env.now), mail="digest", now=env.now
+        session, campaign, recipients_query(found, env.now), mail=MailKind.DIGEST, now=env.now
     )
     if not count:
         raise _TakenCareOf

@@ -25,7 +25,7 @@ from newsletter.services.letters import drafts, rendering
 from newsletter.services.letters.drafts import Draft, Spoken
 from newsletter.services.mail_context import compile_for_list
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import CampaignStatus
+from newsletter.vocabulary import CampaignStatus, MailKind
 
 parse = parse_letter
 
@@ -225,12 +225,16 @@ def _start(env: Environment, session: Session, campaign: Campaign) -> int:
     campaign.status, campaign.started_at, campaign.reason = CampaignStatus.SENDING, env.now, ""
     if not campaign.subject_b:
         return outbox.freeze(
-            session, campaign, segments.edition_query(chosen, edition=0), mail="letter", now=env.now
+            session,
+            campaign,
+            segments.edition_query(chosen, edition=0),
+            mail=MailKind.LETTER,
+            now=env.now,
         )
     total = segments.count_segment(session, mailing_list, campaign.segment, env.now)
     first = min(total, max(2, -(-total * campaign.share // 100)))
     drawn = segments.draw_query(chosen, first=first, seed=campaign.seed)
-    return outbox.freeze(session, campaign, drawn, mail="letter", now=env.now)
+    return outbox.freeze(session, campaign, drawn, mail=MailKind.LETTER, now=env.now)
 
 
 def pick(env: Environment, campaign_id: int, which: str) -> int:
@@ -263,7 +267,7 @@ def pick(env: Environment, campaign_id: int, which: str) -> int:
             session,
             campaign,
             segments.edition_query(rest, edition=edition),
-            mail="letter",
+            mail=MailKind.LETTER,
             now=env.now,
         )
         if not more and outbox.is_worked_through(session, campaign):

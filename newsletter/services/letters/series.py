@@ -28,6 +28,7 @@ from newsletter.services.letters import drafts, rendering
 from newsletter.services.letters.drafts import Draft
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import MailKind
 
 BATCH = 200
 LOOK_AGAIN = timedelta(minutes=10)
@@ -362,14 +363,18 @@ def _advance(
         reader.series_due_at = reader.paused_until
         return False
     if outbox.is_waiting(
-        session, reader.id, "series"
+        session, reader.id, MailKind.SERIES
     ):  # in order: not before the one before it has gone
         reader.series_due_at = now + LOOK_AGAIN
         return False
     taken = {**taken, found[0]: now}
     session.add(SeriesLetterSent(subscription_id=reader.id, step_id=found[0], at=now))
     outbox.enqueue(
-        session, mail="series", subscription_id=reader.id, now=now, context={"step": found[0]}
+        session,
+        mail=MailKind.SERIES,
+        subscription_id=reader.id,
+        now=now,
+        context={"step": found[0]},
     )
     following = next_of_series(steps, begun=reader.series_at, received=taken)
     reader.series_due_at = following[1] if following else None

@@ -81,7 +81,7 @@ class Lessons:
         if outcome.stage != "MAIL":
             self.rests.note(domain, verdict, outcome.reply.text, campaign_id=campaign_id)
         why = (
-            self.breaker(campaign_id).note(verdict, outcome.reply.text)
+            self.breaker(campaign_id).record(verdict, outcome.reply.text)
             if not self.rests.until(domain)
             else None
         )

@@ -1,14 +1,12 @@
-"""From a row of the outbox to bytes: what a mail is told about its list and its reader, and the
-headers it carries.
-"""
+"""Build the message of a delivery: render or look up its content, and fill in its subscriber."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.db.session import reading
@@ -16,6 +14,7 @@ from newsletter.errors import NotFound
 from newsletter.i18n import SOURCE, known, say, spoken
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.headers import Sender, single_headers
+from newsletter.mail.kinds import MAILS
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
 from newsletter.mail.render import MailContent
 from newsletter.mail.smtp.types import Outgoing
@@ -35,20 +34,18 @@ from newsletter.services.mail_context import (
 )
 from newsletter.services.runtime import Environment
 from newsletter.tokens import return_path
+from newsletter.vocabulary import MailKind
 
-WITH_RESOURCES = ("welcome",)
-"""Mails whose templates may call ``resource("guide")``; of the others, nobody has confirmed the
-address yet, or the mail is about one thing only.
-"""
-
-Steps = Callable[[int, str], tuple[MailContent, MergeTemplates | None]]
-NO_VALUES: Mapping[str, str] = {}
+FindSeriesLetter = Callable[[int, str], tuple[MailContent, MergeTemplates | None]]
+"""Finds a series' letter by its number, in a language."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    """A message but for its readers, and what makes each reader's values of its own slots, if it
-    has any. `campaign` is the handle of its campaign, empty in a letter of a series.
+    """A message without its subscriber.
+
+    `campaign` is the handle of its campaign, "" in a letter of a series. `filler` makes the values
+    of a letter's own slots, None where it has none.
     """
 
     message: CompiledMessage
@@ -58,207 +55,222 @@ class _Compiled:
 
 
 class MessageBuilder:
-    """Makes the messages of one run, each in its reader's language.
+    """Builds the messages of one run, each in its subscriber's language.
 
-    Compiles each edition and each letter of a series once for each language; renders other single
-    mails one by one. `steps` finds a series' letter by its number.
+    Each edition and each letter of a series is compiled once for each language; other mails are
+    rendered one by one.
     """
 
-    def __init__(self, env: Environment, steps: Steps) -> None:
+    def __init__(self, env: Environment, find_series_letter: FindSeriesLetter) -> None:
         self.env = env
         self._bounces = env.settings.bounces.address
-        self._steps = steps
+        self._find_series_letter = find_series_letter
         self._compiled: dict[tuple[int, int, str], _Compiled] = {}
         self._lists: dict[int, ListContext] = {}
-        self._readers = RecipientCache()
+        self._subscribers = RecipientCache()
         with reading() as session:
             self._references = outbox.get_references(session)
 
-    def compose(self, row: LeasedDelivery) -> Outgoing:
-        """The message of `row`.
+    def build(self, row: LeasedDelivery) -> Outgoing:
+        """Build the message of a delivery.
 
-        Raises `TemplateProblem`, or `InvalidInput` for what no header can carry.
+        Raises `TemplateProblem`, and `InvalidInput` for a value that no header can carry.
         """
-        if row.campaign_id is None:
-            return self._single(row)
-        key = (row.campaign_id, row.cursor, known(row.language))
-        found = self._compiled.get(key) or self._edition(key)
-        return self._outgoing(
-            row, found.sender, found.message, self._own(found, row), campaign=found.campaign
-        )
+        if row.campaign_id is not None:
+            key = (row.campaign_id, row.cursor, known(row.language))
+            return self._fill(row, self._compiled.get(key) or self._compile_edition(key))
+        if row.mail is MailKind.SERIES:
+            return self._fill(row, self._compile_series_letter(row))
+        if row.mail is MailKind.NOTICE:
+            return self._build_notice(row)
+        return self._build_single(row)
 
-    def _own(self, found: _Compiled, row: LeasedDelivery) -> dict[str, str]:
-        """The values of a letter's own slots."""
-        return (
-            found.filler(build_merge_values(self.env, self._readers.of(row)))
-            if found.filler
-            else {}
-        )
+    def _fill(self, row: LeasedDelivery, compiled: _Compiled) -> Outgoing:
+        values: dict[str, str] = {}
+        if compiled.filler:
+            values = compiled.filler(build_merge_values(self.env, self._subscribers.of(row)))
+        if MAILS[row.mail].link is LinkPurpose.STAY:
+            stay_url = self.env.links.stay(str(row.handle), compiled.campaign, self.env.now)
+            values["stay_url"] = stay_url
+        return self._address(row, compiled.sender, compiled.message, values)
 
-    def _edition(self, key: tuple[int, int, str]) -> _Compiled:
-        """An edition in a language; in the list's where there is none: a reader may have changed
-        hers since it was made.
+    def _compile_edition(self, key: tuple[int, int, str]) -> _Compiled:
+        """Compile an edition in a language, or in the list's where there is none.
+
+        A subscriber may have changed the language since the edition was made.
         """
-        campaign_id, cursor, language = key
+        campaign_id, cursor, _ = key
         with reading() as session:
-            found = session.execute(
-                select(Campaign, Edition, MailingList)
-                .join(Edition, Edition.campaign_id == Campaign.id)
-                .join(MailingList, MailingList.id == Campaign.list_id)
-                .where(
-                    Campaign.id == campaign_id,
-                    Edition.cursor == cursor,
-                    Edition.language.in_({language, ""}),
-                )
-                .order_by(Edition.language.desc())
-            ).first()
-            if found is None:
-                raise NotFound(f"campaign {campaign_id} has no edition {cursor}")
-            campaign, edition, mailing_list = found
-            own = (campaign_id, cursor, edition.language)
-            if own in self._compiled:
-                return self._compiled.setdefault(key, self._compiled[own])
-            shown = make_list_context(self.env, mailing_list)
+            campaign, edition, mailing_list = _find_edition(session, key)
+            key_made = (campaign_id, cursor, edition.language)
+            if key_made in self._compiled:
+                return self._compiled.setdefault(key, self._compiled[key_made])
+            list_context = make_list_context(self.env, mailing_list)
             content = MailContent(edition.subject, edition.text, edition.html)
-            kind, handle, kept = campaign.kind, campaign.handle, edition.fields
-        compiled = compile_for_list(self.env, shown, content, stream=kind)
-        filler = Filler(MergeTemplates.of_json(kept)) if kept else None
-        self._compiled[key] = self._compiled[own] = _Compiled(
-            compiled, make_sender(shown), handle, filler
+            stream = campaign.kind.value
+            handle = campaign.handle
+            fields = edition.fields
+        compiled = _Compiled(
+            compile_for_list(self.env, list_context, content, stream=stream),
+            make_sender(list_context),
+            handle,
+            Filler(MergeTemplates.of_json(fields)) if fields else None,
         )
+        self._compiled[key] = compiled
+        self._compiled[key_made] = compiled
+        return compiled
+
+    def _compile_series_letter(self, row: LeasedDelivery) -> _Compiled:
+        number = int((row.context or {})["step"])
+        list_context = self._find_list(row.list_id or 0)
+        language = spoken(row.language, list_context.own_language)
+        key = (0, number, language)
+        if key not in self._compiled:
+            content, templates = self._find_series_letter(number, language)
+            self._compiled[key] = _Compiled(
+                compile_for_list(self.env, list_context, content, stream=row.mail.value),
+                make_sender(list_context),
+                "",
+                Filler(templates) if templates else None,
+            )
         return self._compiled[key]
 
-    def _step(self, row: LeasedDelivery) -> Outgoing:
-        """A letter of a list's series."""
+    def _build_single(self, row: LeasedDelivery) -> Outgoing:
+        """Render a mail to one subscriber."""
         context = row.context or {}
-        shown = self._list(row.list_id or 0)
-        key = (0, int(context["step"]), spoken(row.language, shown.own_language))
-        if key not in self._compiled:
-            content, personal = self._steps(key[1], key[2])
-            compiled = compile_for_list(self.env, shown, content, stream="series")
-            self._compiled[key] = _Compiled(
-                compiled, make_sender(shown), "", Filler(personal) if personal else None
-            )
-        found = self._compiled[key]
-        return self._outgoing(row, found.sender, found.message, self._own(found, row))
-
-    def _single(self, row: LeasedDelivery) -> Outgoing:
-        if row.mail == "notice":
-            return self._notice(row)
-        if row.mail == "series":
-            return self._step(row)
-        now, handle, context, links = (
-            self.env.now,
-            str(row.handle),
-            row.context or {},
-            self.env.links,
+        list_context = self._find_list(row.list_id or 0).in_language(
+            context.get("language") or row.language
         )
-        shown = self._list(row.list_id or 0).in_language(context.get("language") or row.language)
-        reader = SubscriberContext(
-            name=row.name or "",
-            preferences_url=links.account(handle, now)
-            if row.mail == "link"
-            else links.preferences(handle, now),
-            unsubscribe_url=self.env.links.unsubscribe(handle, now),
-        )
-        content = self.env.renderer.render(
-            row.mail,
-            {
-                "action_url": self._action(row, handle, now),
-                "list": shown,
-                "subscriber": reader,
-                "confirm_url": self.env.links.confirm(handle, row.round or 0, now),
-                "never_url": self.env.links.never(handle, row.round or 0, now),
-                "expires_days": (LinkPurpose.CONFIRM.lifetime or now - now).days,
-                "cadence_text": say(CADENCE_TEXT.get(row.cadence or "", ""), shown.language),
-            }
-            | ({"resource": self._linker(handle)} if row.mail in WITH_RESOURCES else {}),
-        )
-        draft = MessageDraft(
-            single_headers(make_sender(shown), content.subject), content.text, content.html
-        )
-        if row.mail == "welcome":
-            compiled = compile_for_list(self.env, shown, content, stream="welcome")
+        content = self.env.renderer.render(row.mail, self._single_context(row, list_context))
+        if MAILS[row.mail].list_headers:
+            message = compile_for_list(self.env, list_context, content, stream=row.mail.value)
         else:
-            compiled = compile_message(draft)
-        return self._outgoing(row, make_sender(shown), compiled)
+            message = _compile_single(list_context, content)
+        return self._address(row, make_sender(list_context), message, {})
 
-    def _action(self, row: LeasedDelivery, handle: str, now: datetime) -> str:
-        """What the one button of a mail opens, where that is a link of its kind's own."""
+    def _single_context(self, row: LeasedDelivery, list_context: ListContext) -> dict[str, object]:
+        """Return the variables of a single mail's templates."""
+        links = self.env.links
+        handle = str(row.handle)
+        now = self.env.now
+        if MAILS[row.mail].preferences is LinkPurpose.ACCOUNT:
+            preferences_url = links.account(handle, now)
+        else:
+            preferences_url = links.preferences(handle, now)
+        subscriber = SubscriberContext(
+            name=row.name or "" if MAILS[row.mail].shows_name else "",
+            preferences_url=preferences_url,
+            unsubscribe_url=links.unsubscribe(handle, now),
+        )
+        variables: dict[str, object] = {
+            "action_url": self._action_url(row),
+            "list": list_context,
+            "subscriber": subscriber,
+            "confirm_url": links.confirm(handle, row.round or 0, now),
+            "never_url": links.never(handle, row.round or 0, now),
+            "expires_days": LinkPurpose.CONFIRM.lifetime.days
+            if LinkPurpose.CONFIRM.lifetime
+            else 0,
+            "cadence_text": say(CADENCE_TEXT.get(row.cadence or "", ""), list_context.language),
+        }
+        if MAILS[row.mail].has_resources:
+            variables["resource"] = resources.make_linker(
+                resources.read_names(), lambda name: links.resource_of(handle, name, now)
+            )
+        return variables
+
+    def _action_url(self, row: LeasedDelivery) -> str:
+        """Return the link behind the one button of a mail, "" where it has none of its own."""
+        links = self.env.links
+        handle = str(row.handle)
+        now = self.env.now
         context = row.context or {}
-        match row.mail:
-            case "export":
-                return self.env.links.export(handle, now)
-            case "erase":
-                return self.env.links.erase(handle, now)
-            case "address":
-                return self.env.links.address(handle, str(context.get("mark", "")), now)
-            case "moved" if context.get("change"):
-                return self.env.links.address_undo(str(context["change"]), now)
-            case "resource":
-                return self.env.links.resource_of(handle, str(context.get("resource", "")), now)
+        match MAILS[row.mail].link:
+            case LinkPurpose.EXPORT:
+                return links.export(handle, now)
+            case LinkPurpose.ERASE:
+                return links.erase(handle, now)
+            case LinkPurpose.ADDRESS:
+                return links.address(handle, str(context.get("mark", "")), now)
+            case LinkPurpose.ADDRESS_UNDO if context.get("change"):
+                return links.address_undo(str(context["change"]), now)
+            case LinkPurpose.RESOURCE:
+                return links.resource_of(handle, str(context.get("resource", "")), now)
         return ""
 
-    def _linker(self, handle: str) -> Callable[[str], str]:
-        """Make a mail's ``resource("guide")``, which returns the subscriber's own link."""
-        now = self.env.now
-        return resources.make_linker(
-            resources.read_names(), lambda name: self.env.links.resource_of(handle, name, now)
-        )
+    def _build_notice(self, row: LeasedDelivery) -> Outgoing:
+        """Render a mail to the list's author, who need not subscribe to it.
 
-    def _notice(self, row: LeasedDelivery) -> Outgoing:
-        """A mail to the list's author, who need not be a reader of it.
-
-        It speaks English, as commands do.
+        It is in English, as commands are.
         """
         context = row.context or {}
-        shown = self._list(int(context["list_id"])).in_language(SOURCE)
-        content = self.env.renderer.render(row.mail, {"list": shown, "notice": context})
-        compiled = compile_message(
-            MessageDraft(
-                single_headers(make_sender(shown), content.subject), content.text, content.html
-            )
-        )
-        sender, to = make_sender(shown), str(context["to"])
-        values = {"name": "", "email": to, "date": format_mail_date(self.env.now)}
-        data = compiled.build(
-            {**values, "message_id": self._references.message_id(row.id, sender.domain)}
-        )
-        return Outgoing(row.id, sender.email, to, data)
+        list_context = self._find_list(int(context["list_id"])).in_language(SOURCE)
+        content = self.env.renderer.render(row.mail, {"list": list_context, "notice": context})
+        sender = make_sender(list_context)
+        recipient = str(context["to"])
+        values = {
+            "name": "",
+            "email": recipient,
+            "date": format_mail_date(self.env.now),
+            "message_id": self._references.message_id(row.id, sender.domain),
+        }
+        data = _compile_single(list_context, content).build(values)
+        return Outgoing(row.id, sender.email, recipient, data)
 
-    def _list(self, list_id: int) -> ListContext:
+    def _find_list(self, list_id: int) -> ListContext:
         if list_id not in self._lists:
             with reading() as session:
-                self._lists[list_id] = make_list_context(
-                    self.env, session.get_one(MailingList, list_id)
-                )
+                mailing_list = session.get_one(MailingList, list_id)
+                self._lists[list_id] = make_list_context(self.env, mailing_list)
         return self._lists[list_id]
 
-    def _outgoing(
+    def _address(
         self,
         row: LeasedDelivery,
         sender: Sender,
-        compiled: CompiledMessage,
-        own: Mapping[str, str] = NO_VALUES,
-        *,
-        campaign: str = "",
+        message: CompiledMessage,
+        values: Mapping[str, str],
     ) -> Outgoing:
-        now, handle = self.env.now, str(row.handle)
-        email = str((row.context or {}).get("to") or row.email)
-        # What a visitor typed as a name is not repeated in a confirmation: it would make a relay
-        # for spam.
-        shown = row.mail in ("digest", "letter", "permission", "series", "welcome")
+        """Fill a message in for the subscriber of a delivery, and put it into its envelope."""
+        now = self.env.now
+        handle = str(row.handle)
+        recipient = str((row.context or {}).get("to") or row.email)
         reference = self._references.name_delivery(row.id)
-        values = {
-            "name": row.name or "" if shown else "",
-            "email": email,
-            "date": format_mail_date(now),
-            "message_id": f"{reference}@{sender.domain}",
-            "unsubscribe_url": self.env.links.unsubscribe(handle, now),
-            "preferences_url": self.env.links.preferences(handle, now),
-            **own,
-        }
-        if row.mail == "permission":
-            values["stay_url"] = self.env.links.stay(handle, campaign, now)
-        envelope = return_path(self._bounces, reference) if self._bounces else sender.email
-        return Outgoing(row.id, envelope, email, compiled.build(values), reference)
+        data = message.build(
+            {
+                "name": row.name or "" if MAILS[row.mail].shows_name else "",
+                "email": recipient,
+                "date": format_mail_date(now),
+                "message_id": f"{reference}@{sender.domain}",
+                "unsubscribe_url": self.env.links.unsubscribe(handle, now),
+                "preferences_url": self.env.links.preferences(handle, now),
+                **values,
+            }
+        )
+        return_address = return_path(self._bounces, reference) if self._bounces else sender.email
+        return Outgoing(row.id, return_address, recipient, data, reference)
+
+
+def _find_edition(
+    session: Session, key: tuple[int, int, str]
+) -> tuple[Campaign, Edition, MailingList]:
+    campaign_id, cursor, language = key
+    row = session.execute(
+        select(Campaign, Edition, MailingList)
+        .join(Edition, Edition.campaign_id == Campaign.id)
+        .join(MailingList, MailingList.id == Campaign.list_id)
+        .where(
+            Campaign.id == campaign_id,
+            Edition.cursor == cursor,
+            Edition.language.in_({language, ""}),
+        )
+        .order_by(Edition.language.desc())
+    ).first()
+    if row is None:
+        raise NotFound(f"campaign {campaign_id} has no edition {cursor}")
+    return row[0], row[1], row[2]
+
+
+def _compile_single(list_context: ListContext, content: MailContent) -> CompiledMessage:
+    headers = single_headers(make_sender(list_context), content.subject)
+    return compile_message(MessageDraft(headers, content.text, content.html))

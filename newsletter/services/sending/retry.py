@@ -1,4 +1,4 @@
-"""Deciders of sending: may this reader be mailed, and what is written down after a verdict.
+"""Decide about a delivery: whether it may go out, and what follows from a server's verdict.
 
 Pure.
 """
@@ -7,219 +7,230 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
+from newsletter.mail.kinds import MAILS, Requirement
 from newsletter.mail.smtp.classify import Cause, Verdict
 from newsletter.mail.smtp.types import Outcome
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.schedule import next_try
+from newsletter.vocabulary import DeliveryStatus, SubscriptionStatus
 
-STREAK = 5
-"""So many refusals in a row that no recipient is to blame for pause a campaign;"""
+REFUSAL_STREAK = 5
+"""After so many refusals in a row that concern no recipient, a campaign pauses."""
 DEAD_STREAK = 20
-"""so do so many dead addresses in a row."""
-OUR_FAULT = 3
-"""What is refused for our sake waits as long as after so many refusals, and counts none."""
+"""After so many dead addresses in a row, a campaign pauses."""
+DEAD_SAMPLE = (50, 200)
+"""Among the first 50 to 200 addresses of a campaign, more than a fifth dead make it pause."""
+OUR_ATTEMPTS = 3
+"""A message refused for our sake waits as after so many attempts, and counts none."""
 TOO_FAST = timedelta(seconds=10)
-"""What was refused because mail left too fast waits so long, and up to twice as long: the pace is
-lower then.
-"""
+"""A message refused because mail leaves too fast waits for 10 to 20 seconds; the pace is lower then."""
 LOST_REPLIES = 5
-"""After so many lost replies a message is not offered again unless its author says so: each may
-have been a copy.
-"""
+"""After so many lost replies a message stays in doubt: each try may have delivered a copy."""
 ONCE_A_DAY = timedelta(days=1)
-"""What is refused for our sake for longer than `smtp.patience` is tried so often."""
+"""A message refused for our sake for longer than `smtp.patience` is tried once in this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How long a refused message is tried again: after `waits`, until `total` is over."""
+    """When a refused message is tried again: after `waits`, until `total` is over."""
 
     waits: tuple[timedelta, ...]
     total: timedelta
 
 
-def why_not(row: LeasedDelivery) -> str | None:
-    """Why a delivery must not go out now, as its reader stands this moment; None where it may."""
-    if row.mail == "notice":
+def find_obstacle(row: LeasedDelivery) -> str | None:
+    """Say why a delivery must not go out now, as its subscriber stands; None if it may."""
+    requires = MAILS[row.mail].requires
+    if requires is Requirement.NOTHING:
         return None
     if row.email is None or row.handle is None:
         return "the subscriber was removed"
     if row.suppressed is not None:
         return f"suppressed: {row.suppressed}"
-    if row.campaign_id is not None or row.mail in ("welcome", "series"):
-        return None if row.status == "active" else f"the subscription is {row.status}"
-    if row.mail == "confirm" and (
-        row.status != "pending" or row.round != (row.context or {}).get("round")
-    ):
-        return "the request was answered or replaced"
-    return None
+    match requires:
+        case Requirement.KNOWN:
+            return None
+        case Requirement.ACTIVE:
+            is_active = row.status == SubscriptionStatus.ACTIVE
+            return None if is_active else f"the subscription is {row.status}"
+        case Requirement.PENDING:
+            is_open = row.status == SubscriptionStatus.PENDING
+            is_open = is_open and row.round == (row.context or {}).get("round")
+            return None if is_open else "the request was answered or replaced"
+        case _:
+            assert_never(requires)
 
 
-def later(row: LeasedDelivery, due_at: datetime, why: str) -> DeliveryUpdate:
-    """What to write down of a row that is not offered yet; that costs it no attempt."""
-    return DeliveryUpdate(row.id, "in_doubt" if row.doubts else "queued", None, why, due_at=due_at)
+def postpone(row: LeasedDelivery, due_at: datetime, why: str) -> DeliveryUpdate:
+    """Put off a delivery that was not offered; that costs it no attempt."""
+    return DeliveryUpdate(row.id, _waiting_status(row), None, why, due_at=due_at)
 
 
-def not_composed(
-    row: LeasedDelivery, why: str, *, now: datetime, patience: RetryPolicy, jitter: float
+def _waiting_status(row: LeasedDelivery) -> DeliveryStatus:
+    return DeliveryStatus.IN_DOUBT if row.doubts else DeliveryStatus.QUEUED
+
+
+def postpone_not_built(
+    row: LeasedDelivery, why: str, *, now: datetime, policy: RetryPolicy, jitter: float
 ) -> DeliveryUpdate:
-    """Postpone a message that could not be made for a reason that nobody foresaw.
+    """Put off a message that an internal error kept from being built.
 
-    It is tried again as a refusal for now would be, because an upgrade may mend it.
+    It is tried again as after a refusal for now, because an upgrade may mend it.
     """
-    due_at = next_try(now, attempts=row.attempts + 1, waits=patience.waits, jitter=jitter)
-    return _until(row, later(row, due_at, why)._replace(attempts=1), patience)
+    due_at = next_try(now, attempts=row.attempts + 1, waits=policy.waits, jitter=jitter)
+    return _limit(row, postpone(row, due_at, why)._replace(attempts=1), policy)
 
 
-def lost(
-    row: LeasedDelivery, why: str, *, now: datetime, patience: RetryPolicy, jitter: float
+def record_lost_reply(
+    row: LeasedDelivery, why: str, *, now: datetime, policy: RetryPolicy, jitter: float
 ) -> DeliveryUpdate:
-    """Write down a message whose reply to the final dot was lost (RFC 5321 section 4.5.4.1).
+    """Record a message whose reply to the final dot was lost (RFC 5321 section 4.5.4.1).
 
-    It is offered again after `patience.waits`. After `LOST_REPLIES` of them, or once patience is
-    over, it stays in doubt: nobody knows, and only its author can decide to send it once more.
+    It is offered again after `policy.waits`. After `LOST_REPLIES` of them, or once `policy.total`
+    is over, it stays in doubt: only its author can decide to send it once more.
     """
-    times = row.lost_replies + 1
-    due_at = next_try(now, attempts=times, waits=patience.waits, jitter=jitter)
-    again: datetime | None = due_at
-    if times >= LOST_REPLIES or due_at > row.created_at + patience.total:
-        again = None
-    return DeliveryUpdate(row.id, "in_doubt", None, why, doubts=1, due_at=again, lost_replies=1)
-
-
-def too_large(row: LeasedDelivery, why: str, *, due_at: datetime) -> DeliveryUpdate:
-    """Write down a message that is larger than its server takes, and was therefore not offered.
-
-    A campaign pauses for it and nobody of it fails; a mail of its own can only fail.
-    """
-    return (
-        DeliveryUpdate(row.id, "failed", None, why)
-        if row.campaign_id is None
-        else later(row, due_at, why)
+    lost_replies = row.lost_replies + 1
+    due_at = next_try(now, attempts=lost_replies, waits=policy.waits, jitter=jitter)
+    is_last = lost_replies >= LOST_REPLIES or due_at > row.created_at + policy.total
+    return DeliveryUpdate(
+        row.id,
+        DeliveryStatus.IN_DOUBT,
+        None,
+        why,
+        doubts=1,
+        due_at=None if is_last else due_at,
+        lost_replies=1,
     )
 
 
-def mark(
+def record_too_large(row: LeasedDelivery, why: str, *, due_at: datetime) -> DeliveryUpdate:
+    """Record a message that is larger than any server takes, and was therefore not offered.
+
+    A campaign pauses for it and none of its deliveries fails; a single mail can only fail.
+    """
+    if row.campaign_id is None:
+        return DeliveryUpdate(row.id, DeliveryStatus.FAILED, None, why)
+    return postpone(row, due_at, why)
+
+
+def decide(
     row: LeasedDelivery,
     outcome: Outcome,
     verdict: Verdict,
     *,
     now: datetime,
-    patience: RetryPolicy,
+    policy: RetryPolicy,
     jitter: float,
 ) -> DeliveryUpdate:
-    """What to write down of `row` after its outcome was judged."""
-    return _mark(row, outcome, verdict, now, patience, jitter)._replace(
-        offered=outcome.stage != "CONNECT"
-    )
+    """Decide what becomes of a delivery after its outcome was judged.
+
+    `jitter`, from 0 to 1, spreads tries that were refused together.
+    """
+    update = _decide(row, outcome, verdict, now, policy, jitter)
+    return update._replace(offered=outcome.stage != "CONNECT")
 
 
-def _mark(
+def _decide(
     row: LeasedDelivery,
     outcome: Outcome,
     verdict: Verdict,
     now: datetime,
-    patience: RetryPolicy,
+    policy: RetryPolicy,
     jitter: float,
 ) -> DeliveryUpdate:
-    code, text = outcome.reply.code or None, verdict.why or outcome.reply.text
+    words = outcome.reply.text
+    reply = DeliveryUpdate(row.id, DeliveryStatus.QUEUED, outcome.reply.code or None, words)
     match verdict.kind:
         case "sent":
-            return DeliveryUpdate(row.id, "sent", code, outcome.reply.text)
+            return reply._replace(status=DeliveryStatus.SENT)
         case "again":
-            again = later(row, now, text)
-            return again if outcome.stage == "CONNECT" else _until(row, again, patience)
+            again = postpone(row, now, verdict.why or words)
+            return again if outcome.stage == "CONNECT" else _limit(row, again, policy)
         case "in_doubt":
-            return lost(row, text, now=now, patience=patience, jitter=jitter)
+            why = verdict.why or words
+            return record_lost_reply(row, why, now=now, policy=policy, jitter=jitter)
         case "recipient":
-            return DeliveryUpdate(row.id, "failed", code, outcome.reply.text, attempts=1)
-        case "content" if row.attempts or row.campaign_id is None:
-            return DeliveryUpdate(row.id, "failed", code, outcome.reply.text, attempts=1)
-        case (
-            "content"
-        ):  # the server may say so to everybody; then the campaign pauses before the second try
-            due_at = next_try(now, attempts=OUR_FAULT, waits=patience.waits, jitter=jitter)
-            return _until(
-                row,
-                DeliveryUpdate(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at),
-                patience,
-            )
-        case "us":  # nobody is to blame but us, however long that lasts: patience is not asked
-            due_at = now + _our_wait(row, verdict, now, patience, jitter)
-            return DeliveryUpdate(
-                row.id,
-                "in_doubt" if row.doubts else "queued",
-                code,
-                outcome.reply.text,
-                due_at=due_at,
-            )
+            return reply._replace(status=DeliveryStatus.FAILED, attempts=1)
+        case "content":
+            if row.attempts or row.campaign_id is None:
+                return reply._replace(status=DeliveryStatus.FAILED, attempts=1)
+            # The server may say so of all; then the campaign pauses before the second try.
+            due_at = next_try(now, attempts=OUR_ATTEMPTS, waits=policy.waits, jitter=jitter)
+            return _limit(row, reply._replace(attempts=1, due_at=due_at), policy)
+        case "us":  # no recipient is to blame, however long that lasts: `total` has no say
+            due_at = now + _wait_for_us(row, verdict, now, policy, jitter)
+            return reply._replace(status=_waiting_status(row), due_at=due_at)
         case "temporary" | "unknown":
-            due_at = next_try(now, attempts=row.attempts + 1, waits=patience.waits, jitter=jitter)
-            return _until(
-                row,
-                DeliveryUpdate(row.id, "queued", code, outcome.reply.text, 1, due_at=due_at),
-                patience,
-            )
+            due_at = next_try(now, attempts=row.attempts + 1, waits=policy.waits, jitter=jitter)
+            return _limit(row, reply._replace(attempts=1, due_at=due_at), policy)
+        case _:
+            assert_never(verdict.kind)
 
 
-def _our_wait(
-    row: LeasedDelivery, verdict: Verdict, now: datetime, patience: RetryPolicy, jitter: float
+def _wait_for_us(
+    row: LeasedDelivery, verdict: Verdict, now: datetime, policy: RetryPolicy, jitter: float
 ) -> timedelta:
-    """How long a message waits that was refused for our sake: seconds where we were only too fast."""
+    """Return how long a message waits that was refused for our sake.
+
+    Seconds, where mail only left too fast.
+    """
     if verdict.cause in (Cause.PACE, Cause.CONNECTIONS):
         return TOO_FAST * (1 + jitter)
-    if now > row.created_at + patience.total:
+    if now > row.created_at + policy.total:
         return ONCE_A_DAY * (0.8 + 0.4 * jitter)
-    return next_try(now, attempts=OUR_FAULT, waits=patience.waits, jitter=jitter) - now
+    return next_try(now, attempts=OUR_ATTEMPTS, waits=policy.waits, jitter=jitter) - now
 
 
-def _until(row: LeasedDelivery, again: DeliveryUpdate, patience: RetryPolicy) -> DeliveryUpdate:
-    """`again`, unless patience would be over by then: then it failed, or stays in doubt if it may
-    have been taken.
+def _limit(row: LeasedDelivery, update: DeliveryUpdate, policy: RetryPolicy) -> DeliveryUpdate:
+    """Return `update`, or the end of the delivery if `policy.total` would be over by then.
+
+    It failed, or stays in doubt if a server may have taken it.
     """
-    if again.due_at is not None and again.due_at <= row.created_at + patience.total:
-        return again
-    if row.doubts:
-        return DeliveryUpdate(row.id, "in_doubt", again.code, again.text, attempts=again.attempts)
-    return DeliveryUpdate(row.id, "failed", again.code, again.text, attempts=again.attempts)
+    if update.due_at is not None and update.due_at <= row.created_at + policy.total:
+        return update
+    status = DeliveryStatus.IN_DOUBT if row.doubts else DeliveryStatus.FAILED
+    return DeliveryUpdate(row.id, status, update.code, update.text, attempts=update.attempts)
 
 
 @dataclass(slots=True)
 class CircuitBreaker:
-    """Trips when a campaign is refused for everyone: `STREAK` refusals in a row that no recipient
-    is to blame for, or a fifth of the first 200 addresses dead.
-    """
+    """The refusals of a campaign in one run, counted to pause it where all are refused."""
 
     streak: int = 0
     dead_streak: int = 0
-    seen: int = 0
+    judged: int = 0
     dead: int = 0
-    not_composed: int = 0
+    not_built: int = 0
     last: str = ""
 
-    def note(self, verdict: Verdict, text: str) -> str | None:
-        """Why the campaign must pause now, if it must."""
-        ours, gone = verdict.kind in ("us", "content", "unknown"), verdict.kind == "recipient"
+    def record(self, verdict: Verdict, text: str) -> str | None:
+        """Count a verdict. Return why the campaign must pause now, or None."""
+        is_ours = verdict.kind in ("us", "content", "unknown")
+        is_dead = verdict.kind == "recipient"
         if verdict.kind == "sent":
             self.streak = self.dead_streak = 0
-        self.streak += ours
-        self.dead_streak += gone
-        self.dead += gone
-        self.seen += gone or verdict.kind == "sent"
-        if ours or gone:
+        self.streak += is_ours
+        self.dead_streak += is_dead
+        self.dead += is_dead
+        self.judged += is_dead or verdict.kind == "sent"
+        if is_ours or is_dead:
             self.last = text
-        if self.streak >= STREAK or self.dead_streak >= DEAD_STREAK:
+        if self.streak >= REFUSAL_STREAK or self.dead_streak >= DEAD_STREAK:
+            count = max(self.streak, self.dead_streak)
+            return f"{count} messages in a row were refused: {self.last}"
+        fewest, most = DEAD_SAMPLE
+        if fewest <= self.judged <= most and self.dead * 5 > self.judged:
             return (
-                f"{max(self.streak, self.dead_streak)} messages in a row were refused: {self.last}"
+                f"{self.dead} of the first {self.judged} addresses are dead;"
+                " is this list what you think it is?"
             )
-        if 50 <= self.seen <= 200 and self.dead * 5 > self.seen:
-            return f"{self.dead} of the first {self.seen} addresses are dead; is this list what you think it is?"
         return None
 
-    def note_not_composed(self, why: str) -> str | None:
-        """Why the campaign must pause after a message that could not be made, if it must."""
-        self.not_composed += 1
-        if self.not_composed >= STREAK:
-            return f"{self.not_composed} messages in a row could not be composed. The last: {why}"
+    def record_not_built(self, why: str) -> str | None:
+        """Count a message that could not be built. Return why the campaign must pause, or None."""
+        self.not_built += 1
+        if self.not_built >= REFUSAL_STREAK:
+            return f"{self.not_built} messages in a row could not be composed. The last: {why}"
         return None

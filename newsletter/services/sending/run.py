@@ -31,6 +31,7 @@ from newsletter.services.sending.retry import RetryPolicy
 from newsletter.services.sending.throttle import Throttle
 from newsletter.services.sending.work_queue import WorkLine, WorkQueue
 from newsletter.services.signup import flood_control
+from newsletter.vocabulary import DeliveryStatus
 
 log = logging.getLogger("newsletter.sending")
 
@@ -127,8 +128,8 @@ class Run:
         self.pace = pace
         self.progress = progress
         self.stop = stop
-        self.composer = MessageBuilder(env, partial(series.content, env))
-        self.patience = RetryPolicy(env.settings.smtp.retry_after, env.settings.smtp.patience)
+        self.builder = MessageBuilder(env, partial(series.content, env))
+        self.policy = RetryPolicy(env.settings.smtp.retry_after, env.settings.smtp.patience)
         self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
         self.unheard = 0
         self.unwritten = 0
@@ -203,7 +204,9 @@ class Run:
         for line in self.supply.lines:
             for row in line.flying.values():
                 line.marks.append(
-                    retry.lost(row, why, now=self.env.now, patience=self.patience, jitter=0.5)
+                    retry.record_lost_reply(
+                        row, why, now=self.env.now, policy=self.policy, jitter=0.5
+                    )
                 )
             line.flying.clear()
 
@@ -222,13 +225,15 @@ class Run:
             if found is None or isinstance(found, float):
                 return found
             line, row = found
-            if why := retry.why_not(row):
-                self._note(line, DeliveryUpdate(row.id, "cancelled", None, why))
+            if why := retry.find_obstacle(row):
+                self._note(line, DeliveryUpdate(row.id, DeliveryStatus.CANCELLED, None, why))
             elif not self._put_off(line, row):
                 turn = self.pace.take(single=line.campaign_id is None, domain=domain_of(row))
                 if turn.later:
                     due_at = self.env.now + timedelta(seconds=turn.later)
-                    self._note(line, retry.later(row, due_at, "more may not go to its domain yet"))
+                    self._note(
+                        line, retry.postpone(row, due_at, "more may not go to its domain yet")
+                    )
                 elif turn.wait:
                     return self._paced(line, row, turn.wait)
                 elif outgoing := self._offer(line, row):
@@ -240,7 +245,7 @@ class Run:
         until = self.lessons.rests.until(domain_of(row)) if line.campaign_id is not None else None
         if until is not None:
             until += timedelta(seconds=random.uniform(0, 60))  # noqa: S311 (spreads load, guards nothing)
-            self._note(line, retry.later(row, until, "its domain refuses us for now"))
+            self._note(line, retry.postpone(row, until, "its domain refuses us for now"))
         return until is not None
 
     def _paced(self, line: WorkLine, row: LeasedDelivery, wait: float) -> float:
@@ -269,14 +274,14 @@ class Run:
         if not self.supply.allow(line, row):
             return None
         try:
-            outgoing = self.composer.compose(row)
+            outgoing = self.builder.build(row)
         except DatabaseError:
             raise
         except Exception as error:
             self._not_composed(line, row, error)
             return None
         if row.campaign_id is not None:
-            self.lessons.breaker(row.campaign_id).not_composed = 0
+            self.lessons.breaker(row.campaign_id).not_built = 0
         line.flying[row.id] = row
         return outgoing
 
@@ -288,19 +293,19 @@ class Run:
         our own error.
         """
         if isinstance(error, NewsletterError):
-            why, mark = str(error), DeliveryUpdate(row.id, "failed", None, str(error))
+            why, mark = str(error), DeliveryUpdate(row.id, DeliveryStatus.FAILED, None, str(error))
             said = type(error).__name__  # its text may name a subscriber
         else:
             why = said = f"Internal error: {place_of(error)}"
-            mark = retry.not_composed(
-                row, why, now=self.env.now, patience=self.patience, jitter=0.5
+            mark = retry.postpone_not_built(
+                row, why, now=self.env.now, policy=self.policy, jitter=0.5
             )
         log.error("the %s mail %d cannot be composed: %s", row.mail, row.id, said)
         self._note(line, mark)
         note = f"the {row.mail} mail {row.id}: {said}"
         self.states.note(sender_state.COMPOSING, note, until=self.env.now + sender_state.SHOWN_FOR)
         if row.campaign_id is not None and (
-            reason := self.lessons.breaker(row.campaign_id).note_not_composed(why)
+            reason := self.lessons.breaker(row.campaign_id).record_not_built(why)
         ):
             self.lessons.pause(row.campaign_id, reason)
 
@@ -338,11 +343,11 @@ class Run:
         row = line.flying.pop(outcome.id)
         if outcome.stage == "SIZE":
             verdict = Verdict("content", outcome.reply.text, cause=Cause.TOO_LARGE)
-            mark = retry.too_large(row, outcome.reply.text, due_at=now)
+            mark = retry.record_too_large(row, outcome.reply.text, due_at=now)
         else:
             verdict = judge(outcome)
             jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
-            mark = retry.mark(row, outcome, verdict, now=now, patience=self.patience, jitter=jitter)
+            mark = retry.decide(row, outcome, verdict, now=now, policy=self.policy, jitter=jitter)
         refusals.record_refusal(self.env, row, outcome, verdict, mark)
         self.unwritten += verdict.kind == "sent"
         self._note(line, mark)

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session, aliased
 from newsletter import outbox
 from newsletter.addresses import Address
 from newsletter.html.sanitize import lines
+from newsletter.mail.kinds import MAILS
 from newsletter.models import Subscriber, Subscription, SubscriptionRequest
 from newsletter.services.consent import WORDING_AT_MOST, Evidence, hash_wording, note_consent
 from newsletter.services.counters import network_names
@@ -33,7 +34,7 @@ from newsletter.services.mailboxes import (
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import find_refusal
 from newsletter.tokens import new_handle
-from newsletter.vocabulary import SubscriptionStatus
+from newsletter.vocabulary import MailKind, SubscriptionStatus
 
 # Past the ORM: a sign-up is what everybody may do, as often as they like.
 _subscribers, _subscriptions = (
@@ -259,7 +260,9 @@ class _Pen:
 
     def _queue(self, subscription: int) -> tuple[int, str]:
         if self.active:
-            return _queue(self.session, "already", subscription, {}, self.request.sender, self.now)
+            return _queue(
+                self.session, MailKind.ALREADY, subscription, {}, self.request.sender, self.now
+            )
         return _queue_confirmation(
             self.session,
             subscription,
@@ -311,12 +314,12 @@ def _queue_confirmation(
     context: dict[str, Any] = {"round": number}
     if language:
         context["language"] = language
-    return _queue(session, "confirm", subscription_id, context, sender, now)
+    return _queue(session, MailKind.CONFIRM, subscription_id, context, sender, now)
 
 
 def _queue(
     session: Session,
-    mail: str,
+    mail: MailKind,
     subscription_id: int,
     context: dict[str, Any],
     sender: str,
@@ -332,7 +335,7 @@ def _queue(
         subscription_id=subscription_id,
         now=now,
         context=context,
-        held=mail == "confirm",
+        held=MAILS[mail].held,
     )
     return queued, outbox.get_references(session).message_id(queued, sender.rpartition("@")[2])
 

@@ -19,6 +19,7 @@ from newsletter.addresses import Address, mask
 from newsletter.db.session import reading, transaction
 from newsletter.errors import Conflict, LinkInvalid
 from newsletter.link_purposes import LinkPurpose
+from newsletter.mail.kinds import MAILS, NAMING_ADDRESSES
 from newsletter.models import AddressChange, Delivery, RetiredHandle, Subscriber, Subscription
 from newsletter.services import counters
 from newsletter.services.consent import Evidence, note_consent
@@ -35,6 +36,7 @@ from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.double_opt_in import lock_owner, rolled_back
 from newsletter.services.suppressions import hash_address, is_suppressed
 from newsletter.tokens import new_handle
+from newsletter.vocabulary import MailKind
 
 MARK_LENGTH = 16
 KEPT_FOR = timedelta(days=2)
@@ -115,11 +117,11 @@ def _queue(
     now = env.now
     id_ = outbox.enqueue(
         session,
-        mail="address",
+        mail=MailKind.ADDRESS,
         subscription_id=subscription.id,
         now=now,
         context=context,
-        held=True,
+        held=MAILS[MailKind.ADDRESS].held,
     )
     own = own.with_mail(Allowance.OWN, id_, now)
     if own.mailbox_hash == strange.mailbox_hash:  # another spelling of the same mailbox
@@ -167,12 +169,12 @@ def delete_old_changes(env: Environment, session: Session) -> None:
     asked = (
         select(Subscription.subscriber_id)
         .join(Delivery, Delivery.subscription_id == Subscription.id)
-        .where(Delivery.mail == "address", Delivery.created_at >= since)
+        .where(Delivery.mail == MailKind.ADDRESS, Delivery.created_at >= since)
     )
     waiting = (Subscriber.new_email.is_not(None), Subscriber.id.not_in(asked))
     session.execute(update(Subscriber).where(*waiting).values(new_email=None, new_email_key=None))
     session.execute(delete(AddressChange).where(AddressChange.changed_at < env.now - UNDO_KEPT_FOR))
-    outbox.scrub_old(session, ("address", "moved"), before=since)
+    outbox.scrub_old(session, NAMING_ADDRESSES, before=since)
 
 
 def get_undo(env: Environment, token: str) -> AddressChangeView:
@@ -238,7 +240,7 @@ def _move(
     )
     context = {"to": change.old_email, "change": change.handle}
     outbox.enqueue(
-        session, mail="moved", subscription_id=subscription.id, now=env.now, context=context
+        session, mail=MailKind.MOVED, subscription_id=subscription.id, now=env.now, context=context
     )
 
 
@@ -258,7 +260,11 @@ def _take_back(
     )
     if named is not None:
         outbox.enqueue(
-            session, mail="moved", subscription_id=named.id, now=env.now, context={"to": left}
+            session,
+            mail=MailKind.MOVED,
+            subscription_id=named.id,
+            now=env.now,
+            context={"to": left},
         )
 
 

@@ -34,6 +34,7 @@ from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request, rolled_back
 from newsletter.services.suppressions import is_suppressed
+from newsletter.vocabulary import MailKind
 
 Kind = Literal["link", "export", "erase", "resource"]
 
@@ -242,7 +243,11 @@ def _write(
     context: dict[str, str] | None,
 ) -> None:
     id_ = outbox.enqueue(
-        session, mail=kind, subscription_id=target.subscription_id, now=env.now, context=context
+        session,
+        mail=MailKind(kind),
+        subscription_id=target.subscription_id,
+        now=env.now,
+        context=context,
     )
     record_mail(session, mailbox.with_mail(allowance, id_, env.now), env.now)
 

@@ -34,7 +34,7 @@ from newsletter.services.subscribers import address_change, link_requests
 from newsletter.services.subscribers.subscriptions import leave, resume
 from newsletter.services.suppressions import is_suppressed
 from newsletter.tokens import new_handle
-from newsletter.vocabulary import Cadence
+from newsletter.vocabulary import Cadence, MailKind
 
 PAUSE_AT_MOST = timedelta(days=366)
 NEEDS_ACCOUNT = Text("For this, please have a link of your own mailed to you first.")
@@ -237,7 +237,7 @@ def _join(
             session.add(found)
             session.flush()
         if found.status != "active" and not resume(session, found, "confirmed", evidence, env.now):
-            queue_mail(env, session, found, "welcome", Allowance.OWN)
+            queue_mail(env, session, found, MailKind.WELCOME, Allowance.OWN)
 
 
 def _of_her_senders(session: Session, subscriber: Subscriber) -> list[MailingList]:

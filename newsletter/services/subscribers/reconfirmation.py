@@ -31,7 +31,7 @@ from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import ANY_SUBSCRIBER, make_list_context
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.subscriptions import LinkedSubscription, describe_subscription
-from newsletter.vocabulary import SubscriptionStatus
+from newsletter.vocabulary import MailKind, SubscriptionStatus
 
 SHORTEST = 7
 LONGEST = 180
@@ -140,7 +140,7 @@ def send(
             edition.html = said.html
             session.add(edition)
         readers = _readers(mailing_list.id, now, unproven=unproven)
-        outbox.freeze(session, campaign, readers, mail="permission", now=now)
+        outbox.freeze(session, campaign, readers, mail=MailKind.PERMISSION, now=now)
         return campaign.id
 
 

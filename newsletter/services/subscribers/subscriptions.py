@@ -25,7 +25,7 @@ from newsletter.services.link_holders import find_retired, find_subscription
 from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import double_opt_in, flood_control
-from newsletter.vocabulary import Cadence, SubscriptionStatus
+from newsletter.vocabulary import Cadence, MailKind, SubscriptionStatus
 
 UNDO_FOR = timedelta(days=1)
 BREAK = timedelta(days=30)
@@ -88,7 +88,7 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscript
             double_opt_in.accept_request(env, session, subscription, number, evidence)
             subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
             if not series.begin(session, subscription, env.now):
-                queue_mail(env, session, subscription, "welcome", Allowance.OWN)
+                queue_mail(env, session, subscription, MailKind.WELCOME, Allowance.OWN)
             double_opt_in.release_mailbox(env, session, subscription.subscriber)
         return describe_subscription(subscription, env.now)
 
@@ -129,9 +129,9 @@ def leave(
     if not was_active:
         return
     if evidence.source == "author":
-        outbox.enqueue(session, mail="goodbye", subscription_id=subscription.id, now=now)
+        outbox.enqueue(session, mail=MailKind.GOODBYE, subscription_id=subscription.id, now=now)
     else:
-        queue_mail(env, session, subscription, "goodbye", Allowance.LINK)
+        queue_mail(env, session, subscription, MailKind.GOODBYE, Allowance.LINK)
 
 
 def undo_unsubscribe(

@@ -16,9 +16,10 @@ from newsletter.models import Campaign, Delivery, Lease, Subscriber, Subscriptio
 from newsletter.services.campaigns import campaigns, explain_delivery
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
+from newsletter.vocabulary import MailKind
 from tests.fakes import Clock, Sink
 from tests.people import add_list, add_reader
-from tests.services.test_sending import Killed, make_campaign, refusal, status, totals
+from tests.services.sending.test_run import Killed, make_campaign, refusal, status, totals
 
 ODD = "reader1@example.com"
 
@@ -198,7 +199,7 @@ def test_while_one_is_alone_in_flight_nothing_else_is(
         suspected = select(Delivery.id).order_by(Delivery.id).limit(3)
         suspicious = update(Delivery).where(Delivery.id.in_(session.scalars(suspected).all()))
         session.execute(suspicious.values(status="in_doubt", crashes=1, due_at=env.now))
-        outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
+        outbox.enqueue(session, mail=MailKind.GOODBYE, subscription_id=reader.id, now=env.now)
     suspects = {f"reader{number}@example.com" for number in range(3)}
     flying: list[str] = []
     sizes: list[tuple[str, int]] = []
@@ -234,7 +235,9 @@ def test_who_lived_through_it_is_cleared(
     campaign = make_campaign(2)
     with transaction() as session:
         reader = add_reader(session, add_list(session, "other"), "single@example.com")
-        single_id = outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
+        single_id = outbox.enqueue(
+            session, mail=MailKind.GOODBYE, subscription_id=reader.id, now=env.now
+        )
         row_id = (
             single_id
             if single

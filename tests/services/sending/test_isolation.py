@@ -21,9 +21,10 @@ from newsletter.services.campaigns import campaigns
 from newsletter.services.operations import status as statuses
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
+from newsletter.vocabulary import MailKind
 from tests.fakes import Clock, Sink
 from tests.people import add_list, add_reader
-from tests.services.test_sending import make_campaign, status, totals
+from tests.services.sending.test_run import make_campaign, status, totals
 
 
 def add_mail_that_cannot_be_made(env: Environment, email: str = "victim@example.com") -> int:
@@ -33,7 +34,7 @@ def add_mail_that_cannot_be_made(env: Environment, email: str = "victim@example.
         reader = add_reader(session, other, email)
         context = {"resource": "é"}
         return outbox.enqueue(
-            session, mail="resource", subscription_id=reader.id, now=env.now, context=context
+            session, mail=MailKind.RESOURCE, subscription_id=reader.id, now=env.now, context=context
         )
 
 
@@ -85,7 +86,7 @@ def test_many_of_them_during_a_letter_cost_nobody_a_doubt(env: Environment, sink
             assert reader is not None
             outbox.enqueue(
                 session,
-                mail="resource",
+                mail=MailKind.RESOURCE,
                 subscription_id=reader.id,
                 now=env.now,
                 context={"resource": "é"},
@@ -105,7 +106,7 @@ def test_a_letter_that_cannot_be_composed_for_anybody_pauses_and_fails_nobody(
             update(Edition).where(Edition.campaign_id == broken).values(fields={"broken": True})
         )
         reader = add_reader(session, add_list(session, "second"), "x@example.com")
-        outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
+        outbox.enqueue(session, mail=MailKind.GOODBYE, subscription_id=reader.id, now=env.now)
     sent = sending.send_due(env)
     assert sent.sent == 1, "the goodbye"
     assert status(broken) == "paused"
@@ -144,7 +145,9 @@ def test_what_goes_wrong_at_the_gate_keeps_no_letter_waiting(env: Environment, s
         reader = add_reader(
             session, add_list(session, "other"), "new@odd.example", status="pending"
         )
-        outbox.enqueue(session, mail="confirm", subscription_id=reader.id, now=env.now, held=True)
+        outbox.enqueue(
+            session, mail=MailKind.CONFIRM, subscription_id=reader.id, now=env.now, held=True
+        )
 
     def broken(domains: object) -> dict[str, str]:
         raise UnicodeError("label too long")

@@ -16,8 +16,9 @@ from newsletter.services.sending import run as sending
 from newsletter.services.sending.throttle import Throttle
 from newsletter.setting_types import Ceiling
 from newsletter.settings import Settings
+from newsletter.vocabulary import MailKind
 from tests.fakes import Clock, Sink
-from tests.services.test_sending import make_campaign, status
+from tests.services.sending.test_run import make_campaign, status
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_a_confirmation_waits_for_no_ceiling(env: Environment, sink: Sink) -> No
     with transaction() as session:
         reader = session.scalars(select(Subscription)).first()
         assert reader is not None
-        outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
+        outbox.enqueue(session, mail=MailKind.GOODBYE, subscription_id=reader.id, now=env.now)
     assert sending.send_due(env).sent == 1
     assert len(sink.accepted) == 6
 

@@ -15,9 +15,10 @@ from newsletter.services.campaigns import campaigns
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import finish, trial
 from newsletter.services.sending import run as sending
+from newsletter.vocabulary import MailKind
 from tests.fakes import START, Sink, body, parsed
 from tests.people import add_list, add_reader
-from tests.services.test_sending import make_campaign, status
+from tests.services.sending.test_run import make_campaign, status
 
 
 def interleaved(env: Environment) -> tuple[int, int, int]:
@@ -44,16 +45,18 @@ def interleaved(env: Environment) -> tuple[int, int, int]:
         query = select(Subscription.id, Subscription.cursor).where(
             Subscription.list_id == mailing_list.id
         )
-        outbox.freeze(session, second, query, mail="letter", now=START)
+        outbox.freeze(session, second, query, mail=MailKind.LETTER, now=START)
         held = outbox.enqueue(
-            session, mail="confirm", subscription_id=readers[0].id, now=START, held=True
+            session, mail=MailKind.CONFIRM, subscription_id=readers[0].id, now=START, held=True
         )
         blog = session.get_one(MailingList, session.get_one(Campaign, first).list_id)
         late = [add_reader(session, blog, f"late{number}@example.com") for number in range(2)]
         more = select(Subscription.id, Subscription.cursor).where(
             Subscription.id.in_([row.id for row in late])
         )
-        outbox.freeze(session, session.get_one(Campaign, first), more, mail="letter", now=START)
+        outbox.freeze(
+            session, session.get_one(Campaign, first), more, mail=MailKind.LETTER, now=START
+        )
         return first, second.id, held
 
 
@@ -111,7 +114,7 @@ def test_a_campaign_that_is_decided_about_at_the_last_moment_is_not_called_sent(
         session.execute(update(Delivery).values(status="sent", finished_at=env.now))
         session.execute(update(Campaign).values(leased_id=Campaign.last_id))
         reader = add_reader(session, add_list(session, "other"), "o@example.com")
-        outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
+        outbox.enqueue(session, mail=MailKind.GOODBYE, subscription_id=reader.id, now=env.now)
     engine, done = create_engine(env.settings.database_url), []
 
     def decide(session: object) -> None:

@@ -32,6 +32,7 @@ from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.sending.work_queue import LEASE_SECONDS
 from newsletter.tokens import keyed_hash
+from newsletter.vocabulary import MailKind
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
 
@@ -65,7 +66,9 @@ def make_campaign(readers: int, *, names: str = "reader{}@example.com") -> int:
         readers_query = select(Subscription.id, Subscription.cursor).where(
             Subscription.list_id == mailing_list.id
         )
-        outbox.freeze(session, campaign, readers_query, mail="letter", now=mailing_list.created_at)
+        outbox.freeze(
+            session, campaign, readers_query, mail=MailKind.LETTER, now=mailing_list.created_at
+        )
         return campaign.id
 
 
@@ -307,7 +310,7 @@ def test_single_mails_go_before_bulk(env: Environment, sink: Sink) -> None:
     with transaction() as session:
         reader = session.scalars(select(Subscription)).first()
         assert reader is not None
-        outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
+        outbox.enqueue(session, mail=MailKind.GOODBYE, subscription_id=reader.id, now=env.now)
     sending.send_due(env)
     assert "Hello" not in sink.messages[0]["Subject"]
     assert len(sink.accepted) == 21
@@ -319,7 +322,7 @@ def test_a_paused_campaign_stops_nobody_else(env: Environment, sink: Sink) -> No
     with transaction() as session:
         reader = session.scalars(select(Subscription)).first()
         assert reader is not None
-        outbox.enqueue(session, mail="goodbye", subscription_id=reader.id, now=env.now)
+        outbox.enqueue(session, mail=MailKind.GOODBYE, subscription_id=reader.id, now=env.now)
     assert sending.send_due(env).sent == 1
     assert status(campaign) == "paused"
 

@@ -25,9 +25,10 @@ from newsletter.services.sending import run as sending
 from newsletter.services.sending.domain_backoff import DomainBackoffs
 from newsletter.services.sending.throttle import Throttle
 from newsletter.settings import Settings
+from newsletter.vocabulary import MailKind
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
-from tests.services.test_sending import make_campaign, refusal, status, totals
+from tests.services.sending.test_run import make_campaign, refusal, status, totals
 
 AUTHOR = "ana@news.example.com"
 QUOTA = [
@@ -101,7 +102,7 @@ def test_b22_a_confirmation_waits_and_is_not_lost(
         waiting = add_reader(session, mailing_list, "new@example.com", status="pending")
         context = {"round": waiting.round}
         outbox.enqueue(
-            session, mail="confirm", subscription_id=waiting.id, now=env.now, context=context
+            session, mail=MailKind.CONFIRM, subscription_id=waiting.id, now=env.now, context=context
         )
     sink.script = lambda o: refusal(o, 550, "5.4.5", "Daily user sending limit exceeded.")
     for _ in range(300):

@@ -9,18 +9,19 @@ import pytest
 from newsletter.mail.smtp.classify import judge
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.services.sending import retry
-from newsletter.services.sending.retry import STREAK, CircuitBreaker, RetryPolicy
+from newsletter.services.sending.retry import REFUSAL_STREAK, CircuitBreaker, RetryPolicy
+from newsletter.vocabulary import MailKind
 from tests.fakes import START
 from tests.smtp.replies import read_reply
 
 pytestmark = pytest.mark.any_database
 
-PATIENCE = RetryPolicy(
+POLICY = RetryPolicy(
     (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15)), timedelta(hours=48)
 )
 ROW = LeasedDelivery(
     7,
-    "digest",
+    MailKind.DIGEST,
     1,
     0,
     0,
@@ -43,7 +44,7 @@ def mark(reply: str, *, hours: int = 0) -> DeliveryUpdate:
     """Write down what a row's message met `hours` after it was queued."""
     outcome = read_reply(reply)
     now = START + timedelta(hours=hours)
-    return retry.mark(ROW, outcome, judge(outcome), now=now, patience=PATIENCE, jitter=0.5)
+    return retry.decide(ROW, outcome, judge(outcome), now=now, policy=POLICY, jitter=0.5)
 
 
 def test_a_refusal_that_no_rule_knows_is_tried_again_until_patience_is_over() -> None:
@@ -71,6 +72,6 @@ def test_a_dead_address_fails_at_once() -> None:
 def test_refusals_that_no_rule_knows_pause_a_campaign() -> None:
     breaker = CircuitBreaker()
     outcome = read_reply("550 nope")
-    reasons = [breaker.note(judge(outcome), outcome.reply.text) for _ in range(STREAK)]
-    assert reasons[:-1] == [None] * (STREAK - 1)
+    reasons = [breaker.record(judge(outcome), outcome.reply.text) for _ in range(REFUSAL_STREAK)]
+    assert reasons[:-1] == [None] * (REFUSAL_STREAK - 1)
     assert "nope" in (reasons[-1] or "")

@@ -1,0 +1,171 @@
+"""Every kind of mail is declared once, and goes out as it is declared (newsletter/mail/kinds.py)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db.session import db, transaction
+from newsletter.errors import Conflict
+from newsletter.link_purposes import LinkPurpose
+from newsletter.mail.kinds import HELD, MAILS, Requirement
+from newsletter.mail.message import make_slot
+from newsletter.models import (
+    Campaign,
+    Delivery,
+    Edition,
+    MailingList,
+    SeriesLetter,
+    Subscription,
+)
+from newsletter.models.outbox import held_condition
+from newsletter.services.runtime import Environment
+from newsletter.services.sending import run as sending
+from newsletter.vocabulary import CampaignKind, MailKind
+from tests.fakes import Sink
+from tests.people import add_list, add_reader
+
+CAMPAIGNS = {kind.value for kind in CampaignKind}
+CONTEXTS: dict[MailKind, dict[str, object]] = {
+    MailKind.RESOURCE: {"resource": "guide"},
+    MailKind.ADDRESS: {"to": "new@example.com", "mark": "0123456789abcdef"},
+    MailKind.MOVED: {"to": "old@example.com", "change": "0123456789abcdef"},
+    MailKind.NOTICE: {
+        "to": "author@example.com",
+        "subject": "A notice",
+        "paragraphs": ["Something happened."],
+        "commands": ["newsletter status"],
+        "foot": "Sent by your newsletter.",
+    },
+}
+
+
+def enqueue(env: Environment, kind: MailKind, *, status: str = "active") -> None:
+    """Queue one mail of a kind to Ann, with Bob on the same list and Ann's neighbour on another."""
+    with transaction() as session:
+        mailing_list = add_list(session)
+        add_reader(session, mailing_list, "bob@example.com", name="Bob")
+        add_reader(session, add_list(session, "other"), "neighbour@example.com", name="Ann")
+        ann = add_reader(session, mailing_list, "ann@example.com", name="Ann", status=status)
+        context = {"round": ann.round, **CONTEXTS.get(kind, {})}
+        if kind is MailKind.SERIES:
+            context["step"] = _add_series_letter(session, mailing_list)
+        if kind.value in CAMPAIGNS:
+            campaign = Campaign(
+                list_id=mailing_list.id,
+                kind=kind.value,
+                status="sending",
+                subject="Hello",
+                seed="0" * 32,
+                created_at=env.now,
+                started_at=env.now,
+            )
+            session.add(campaign)
+            session.flush()
+            text = f"Dear {make_slot('name')}: {make_slot('preferences_url')}"
+            if MAILS[kind].link is LinkPurpose.STAY:
+                text += f" {make_slot('stay_url')}"
+            session.add(
+                Edition(campaign_id=campaign.id, subject="Hello", text=text, html=f"<p>{text}</p>")
+            )
+            recipients = select(Subscription.id, Subscription.cursor).where(
+                Subscription.id == ann.id
+            )
+            outbox.freeze(session, campaign, recipients, mail=kind, now=env.now)
+        elif kind is MailKind.NOTICE:
+            context["list_id"] = mailing_list.id
+            outbox.enqueue(session, mail=kind, subscription_id=None, now=env.now, context=context)
+        else:
+            outbox.enqueue(session, mail=kind, subscription_id=ann.id, now=env.now, context=context)
+
+
+def _add_series_letter(session: Session, mailing_list: MailingList) -> int:
+    letter = SeriesLetter(
+        list_id=mailing_list.id,
+        after_seconds=0,
+        subject="First",
+        digest="0" * 64,
+        created_at=mailing_list.created_at,
+        source="---\nsubject: First\n---\nHello {{ subscriber.name or 'friend' }}\n",
+    )
+    session.add(letter)
+    session.flush()
+    return letter.id
+
+
+def test_every_kind_is_declared() -> None:
+    assert set(MAILS) == set(MailKind)
+
+
+@pytest.mark.parametrize("kind", list(MailKind))
+def test_a_mail_goes_out_as_it_is_declared(env: Environment, sink: Sink, kind: MailKind) -> None:
+    mail = MAILS[kind]
+    enqueue(env, kind, status="pending" if mail.requires is Requirement.PENDING else "active")
+    result = sending.send_due(env)
+    assert (result.sent, result.failed, result.deferred, result.problem) == (1, 0, 0, "")
+    [outgoing] = sink.accepted
+    [message] = sink.messages
+    assert outgoing.recipient == CONTEXTS.get(kind, {}).get("to", "ann@example.com")
+    assert message["Subject"]
+    text = message.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    html = message.get_body(("html",)).get_content()  # type: ignore[union-attr]
+    for part in (text, html):
+        assert ("Ann" in part) == (mail.shows_name and "Ann" in text)
+        if mail.link:
+            assert f"/{mail.link.path}/" in part
+    assert ("Ann" in str(message["To"])) == mail.shows_name
+    assert (message["List-Unsubscribe"] is not None) == mail.list_headers
+    assert (message["Feedback-ID"] is not None) == mail.list_headers
+    if mail.list_headers:
+        assert message["Feedback-ID"] == f"blog:{kind.value}:newsletter"
+    row = db.session.scalars(select(Delivery)).one()
+    assert (row.mail, row.status) == (kind, "sent")
+
+
+@pytest.mark.parametrize("kind", list(MailKind))
+def test_a_mail_goes_to_nobody_who_does_not_meet_its_requirement(
+    env: Environment, sink: Sink, kind: MailKind
+) -> None:
+    requires = MAILS[kind].requires
+    if requires not in (Requirement.ACTIVE, Requirement.PENDING):
+        pytest.skip("it needs nothing of the subscription")
+    enqueue(env, kind, status="unsubscribed")
+    result = sending.send_due(env)
+    assert (result.sent, result.cancelled) == (0, 1)
+    assert sink.accepted == []
+
+
+def test_the_database_knows_the_kinds(env: Environment) -> None:
+    with transaction() as session:
+        reader = add_reader(session, add_list(session), "ann@example.com")
+        reader_id = reader.id
+    statement = "INSERT INTO deliveries (subscription_id, mail, status, created_at) VALUES"
+    with (
+        pytest.raises((Conflict, IntegrityError), match="ck_deliveries_mail"),
+        transaction() as session,
+    ):
+        session.connection().exec_driver_sql(
+            f"{statement} ({reader_id}, 'advert', 'queued', '2026-11-24 09:00:00')"
+        )
+
+
+def test_the_index_of_held_mails_covers_what_is_held() -> None:
+    assert HELD == (MailKind.CONFIRM, MailKind.ADDRESS)
+    [index] = [one for one in Delivery.__table__.indexes if one.name == "ix_deliveries_held"]  # type: ignore[attr-defined]
+    for dialect in ("sqlite", "postgresql"):
+        assert str(index.dialect_options[dialect]["where"]) == held_condition()
+
+
+def test_no_other_module_names_a_mail_in_a_condition() -> None:
+    """What is true of a kind of mail is declared in its table, and nowhere else."""
+    pattern = re.compile(r"\.mail (?:==|!=|in|not in) [\"'(]|\bmail (?:==|!=) [\"']")
+    package = Path(__file__).parents[3] / "newsletter"
+    for file in package.rglob("*.py"):
+        match = pattern.search(file.read_text())
+        assert match is None, f"{file}: {match and match[0]}"
