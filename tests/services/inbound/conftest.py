@@ -9,7 +9,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.settings import Settings
 from tests.fakes import Sink
-from tests.services.test_sending import make_campaign
+from tests.services.sending.test_run import make_campaign
 
 
 @pytest.fixture

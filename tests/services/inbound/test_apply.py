@@ -44,7 +44,7 @@ from tests.services.inbound.returned import (
     mail,
     suppressed,
 )
-from tests.services.test_sending import make_campaign, refusal, status
+from tests.services.sending.test_run import make_campaign, refusal, status
 
 PIPE = BounceSource.PIPE
 FOREIGN = "From: a@b.example\nSubject: another mail\nMessage-ID: <x@b.example>\n"
