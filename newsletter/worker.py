@@ -137,7 +137,7 @@ class WorkerProcess:
                     composed.list,
                     composed.problem,
                 )
-        letters.start_due(self.env)
+        letters.start_due_letters(self.env)
         series.advance_due(self.env)
 
     def send(self) -> None:

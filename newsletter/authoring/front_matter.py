@@ -25,7 +25,7 @@ _NESTING = re.compile(r"[\[{]|[-?:](?=\s)")
 _QUOTE = "put the whole value into quotation marks: '…'"
 
 
-def decoded(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """A file's text, its lines ended by ``\\n``: UTF-8, or UTF-16 where its first two bytes say so.
 
     Raises `Refused`, with the line of what is in neither."""
@@ -52,7 +52,7 @@ def _no_nul(text: str) -> None:
         )
 
 
-def split(text: str) -> tuple[str, str, int]:
+def split_letter(text: str) -> tuple[str, str, int]:
     """A letter's head, its body, and the line on which the body begins.
 
     Raises `InvalidInput`.
@@ -72,12 +72,12 @@ def split(text: str) -> tuple[str, str, int]:
     )
 
 
-def joined(values: Mapping[str, str], body: str) -> str:
+def join_letter(values: Mapping[str, str], body: str) -> str:
     """A letter's text of its parts."""
     return f"---\n{yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False, width=10_000)}---\n{body}"
 
 
-def values(head: str, keys: Sequence[str]) -> dict[str, str]:
+def read_values(head: str, keys: Sequence[str]) -> dict[str, str]:
     """What the head says.
 
     Raises `InvalidInput`, naming the line.

@@ -27,7 +27,7 @@ _TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png"), "GIF": ("g
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class MailPicture:
     """A picture ready to be served.
 
     `name` is made of its content; `width` is how wide it is shown, in pixels.
@@ -41,7 +41,7 @@ class Fitted:
     """Whether the picture moved, and only the first of its pictures is left."""
 
 
-def fit_for_mail(data: bytes, *, called: str) -> Fitted:
+def fit_for_mail(data: bytes, *, called: str) -> MailPicture:
     """The picture in `data`.
 
     Raises `InvalidInput` (naming it as `called`) where that is none a mail can show.
@@ -121,8 +121,8 @@ def _colours(image: Image, mode: str) -> Image:
     return image.convert(mode)
 
 
-def _fitted(kind: str, data: bytes, width: int) -> Fitted:
+def _fitted(kind: str, data: bytes, width: int) -> MailPicture:
     ending, media_type = _TYPES[kind]
     name = f"{hashlib.sha256(data).hexdigest()[:32]}.{ending}"
     # A picture that is wider than the column was made for sharp screens: it fills the column.
-    return Fitted(name, media_type, min(width, WIDTH), data)
+    return MailPicture(name, media_type, min(width, WIDTH), data)

@@ -15,7 +15,7 @@ from newsletter.authoring import front_matter
 from newsletter.authoring.markdown import LETTER_AT_MOST
 from newsletter.authoring.segment import parse_segment
 from newsletter.errors import InvalidInput, Refused
-from newsletter.html.sanitize import lines, plain
+from newsletter.html.text import to_plain_line, to_plain_lines
 
 KEYS = ("subject", "preheader", "list", "segment", "subject_b", "share")
 SHARE = 20
@@ -86,8 +86,8 @@ def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
     """
     if len(text) > LETTER_AT_MOST:
         raise Refused(f"the file is too long for a letter: more than {LETTER_AT_MOST} characters")
-    head, body, line = front_matter.split(text.replace("\r\n", "\n"))
-    found = front_matter.values(head, KEYS)
+    head, body, line = front_matter.split_letter(text.replace("\r\n", "\n"))
+    found = front_matter.read_values(head, KEYS)
     if not body.strip():
         raise InvalidInput({"letter": "there is nothing below the front matter"})
     said = {key: _one_line(found.get(key, ""), key) for key in KEYS}
@@ -98,7 +98,7 @@ def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
         subject=said["subject"],
         preheader=said["preheader"],
         slug=said["list"] or None,
-        markdown=lines(body, limit=LETTER_AT_MOST),
+        markdown=to_plain_lines(body, limit=LETTER_AT_MOST),
         segment=said["segment"],
         subject_b=said["subject_b"],
         share=_share(said["share"] or str(SHARE)) if said["subject_b"] else 0,
@@ -108,17 +108,17 @@ def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
     )
 
 
-def with_lines(text: str, changes: Mapping[str, str]) -> str:
+def replace_lines(text: str, changes: Mapping[str, str]) -> str:
     """A letter's text with other values in its front matter; an empty one takes its line out."""
-    head, body, _ = front_matter.split(text)
-    values = {**front_matter.values(head, KEYS), **changes}
-    return front_matter.joined({key: value for key, value in values.items() if value}, body)
+    head, body, _ = front_matter.split_letter(text)
+    values = {**front_matter.read_values(head, KEYS), **changes}
+    return front_matter.join_letter({key: value for key, value in values.items() if value}, body)
 
 
 def _one_line(value: str, key: str) -> str:
     if len(value) > LINE_AT_MOST:
         raise InvalidInput({key: f"has {len(value)} characters; {LINE_AT_MOST} at most"})
-    return plain(value, limit=LINE_AT_MOST)
+    return to_plain_line(value, limit=LINE_AT_MOST)
 
 
 def _share(text: str) -> int:

@@ -24,7 +24,9 @@ from mdit_py_plugins.footnote import footnote_plugin
 from newsletter.authoring import plain_text
 from newsletter.errors import Refused
 from newsletter.html import video_embeds
-from newsletter.html.sanitize import absolute_link, lines, video_id
+from newsletter.html.links import make_absolute
+from newsletter.html.text import to_plain_lines
+from newsletter.html.video_embeds import find_video_id
 from newsletter.i18n import SOURCE, Text, say
 
 LETTER_AT_MOST = 300_000
@@ -38,7 +40,7 @@ WIDTH = 536
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedPicture:
     """Where a picture is served, and how wide it is by nature (0: unknown)."""
 
     url: str
@@ -46,7 +48,7 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class LetterLink:
     """A link or picture as its author wrote it, and the address it leads to (empty: nowhere)."""
 
     written: str
@@ -54,7 +56,7 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownPicture:
     """A picture in a letter: as its author wrote it, where it comes from, and what it shows in
     words.
     """
@@ -65,13 +67,13 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedLetter:
     """A letter's body, twice the same, and what is in it."""
 
     html: str
     text: str
-    links: tuple[Link, ...]
-    pictures: tuple[Shown, ...]
+    links: tuple[LetterLink, ...]
+    pictures: tuple[ShownPicture, ...]
 
 
 def _unchanged(address: str) -> str:
@@ -83,27 +85,27 @@ class _Place:
     """What rendering needs to know of where the letter stands, and what it finds on the way."""
 
     base_url: str
-    pictures: Mapping[str, Placed]
+    pictures: Mapping[str, PlacedPicture]
     prepare: Callable[[str], str]
     language: str
-    links: list[Link] = field(default_factory=list)
-    shown: list[Shown] = field(default_factory=list)
+    links: list[LetterLink] = field(default_factory=list)
+    shown: list[ShownPicture] = field(default_factory=list)
 
     def link(self, written: str) -> str:
         prepared = self.prepare(written)
         found = (
             prepared
             if _CALL.fullmatch(prepared)
-            else absolute_link(prepared, base_url=self.base_url, mail=True) or ""
+            else make_absolute(prepared, base_url=self.base_url, mail=True) or ""
         )
-        self.links.append(Link(written, found))
+        self.links.append(LetterLink(written, found))
         return found
 
     def picture(self, token: Token) -> None:
         """Give a picture its address and its width."""
         written = str(token.attrs.get("src", ""))
-        placed = self.pictures.get(written) or Placed(
-            absolute_link(written, base_url=self.base_url) or ""
+        placed = self.pictures.get(written) or PlacedPicture(
+            make_absolute(written, base_url=self.base_url) or ""
         )
         asked = str(token.attrs.get("width", "")).removesuffix("px")
         width = (
@@ -112,7 +114,7 @@ class _Place:
             else min(placed.width, WIDTH)
         )
         alt = "".join(child.content for child in token.children or ())
-        self.shown.append(Shown(written, placed.url, alt))
+        self.shown.append(ShownPicture(written, placed.url, alt))
         token.meta.update(url=placed.url, width=width, alt=alt)
 
 
@@ -121,7 +123,7 @@ def video_key(video: str) -> str:
     return f"video:{video}"
 
 
-def wanted_pictures(source: str) -> tuple[str, ...]:
+def find_pictures(source: str) -> tuple[str, ...]:
     """Every picture that `source` shows, as written; a video's still as ``video:ID``.
 
     Each once, in order.
@@ -136,15 +138,15 @@ def wanted_pictures(source: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def render(
+def render_markdown(
     source: str,
     *,
     base_url: str,
-    pictures: Mapping[str, Placed] | None = None,
+    pictures: Mapping[str, PlacedPicture] | None = None,
     prepare: Callable[[str], str] = _unchanged,
     addresses_at_end: bool = True,
     language: str = SOURCE,
-) -> Rendered:
+) -> RenderedLetter:
     """`source` as HTML and text, what is said around the author's words in `language`.
 
     Relative links are read against `base_url`; `pictures` says where local ones are served;
@@ -156,15 +158,17 @@ def render(
     for token in tokens:
         _settle(token, place)
     html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
-    text = plain_text.write(tokens, addresses_at_end=addresses_at_end, language=language)
+    text = plain_text.write_plain_text(tokens, addresses_at_end=addresses_at_end, language=language)
     # Once more: an entity ("&#xE000;") is no character before it is parsed, and the mark of a slot
     # afterwards.
-    html, text = (lines(found, limit=10 * LETTER_AT_MOST).strip() for found in (html, text))
-    return Rendered(html, text, tuple(place.links), tuple(place.shown))
+    html, text = (
+        to_plain_lines(found, limit=10 * LETTER_AT_MOST).strip() for found in (html, text)
+    )
+    return RenderedLetter(html, text, tuple(place.links), tuple(place.shown))
 
 
 def _parse(source: str) -> list[Token]:
-    tokens = _MARKDOWN.parse(lines(source, limit=LETTER_AT_MOST))
+    tokens = _MARKDOWN.parse(to_plain_lines(source, limit=LETTER_AT_MOST))
     if sum(1 + len(token.children or ()) for token in tokens) > PARTS_AT_MOST:
         raise Refused(
             f"the letter has more than {PARTS_AT_MOST:,} parts (words set apart, links, cells of tables)"
@@ -240,7 +244,7 @@ def _made_of(children: Sequence[Token]) -> Token | None:
     meta = {"href": href, "label": label, "done": False}
     if "button" in str(children[0].attrs.get("class", "")).split():
         return Token("button", "", 0, meta=meta, block=True)
-    if video := video_id(href):
+    if video := find_video_id(href):
         title = "" if label.rstrip("/") == href.rstrip("/") else label
         return Token("video", "", 0, meta=meta | {"label": title, "video": video}, block=True)
     return None
@@ -273,13 +277,13 @@ def _video_html(self: object, tokens: Sequence[Token], number: int, *_: object) 
     meta = tokens[number].meta
     if not meta["url"]:
         return f"<p>{escape(meta['label'])}</p>\n"
-    still = meta["picture"] or Placed("")
+    still = meta["picture"] or PlacedPicture("")
     media = video_embeds.Media("video", meta["url"], meta["label"])
-    return f"<p>{video_embeds.card(media, picture=still.url, width=min(still.width or WIDTH, WIDTH))}</p>\n"
+    return f"<p>{video_embeds.render_card(media, picture=still.url, width=min(still.width or WIDTH, WIDTH))}</p>\n"
 
 
 def _note_html(self: object, tokens: Sequence[Token], number: int, *_: object) -> str:
-    return f'<sup style="line-height: 0;">{plain_text.note_number(tokens[number])}</sup>'
+    return f'<sup style="line-height: 0;">{plain_text.get_note_number(tokens[number])}</sup>'
 
 
 def _whatever(address: str) -> bool:

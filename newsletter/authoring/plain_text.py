@@ -15,7 +15,7 @@ from markdown_it.tree import SyntaxTreeNode
 from newsletter.i18n import Text, say
 
 
-def write(tokens: Sequence[Token], *, addresses_at_end: bool, language: str) -> str:
+def write_plain_text(tokens: Sequence[Token], *, addresses_at_end: bool, language: str) -> str:
     """The text of a letter.
 
     Addresses stand in a list at the end, or else behind their words; what is said around the
@@ -24,7 +24,7 @@ def write(tokens: Sequence[Token], *, addresses_at_end: bool, language: str) -> 
     return _Writer(at_end=addresses_at_end, language=language).letter(tokens)
 
 
-def note_number(token: Token | SyntaxTreeNode) -> int:
+def get_note_number(token: Token | SyntaxTreeNode) -> int:
     """A footnote's number as readers see it."""
     return int(token.meta["id"]) + 1
 
@@ -123,7 +123,7 @@ class _Writer:
                 alt = node.meta["alt"]
                 return "[" + self._say(Text("Picture: %(alt)s", alt=alt)) + "]" if alt else ""
             case "footnote_ref":
-                return " (" + self._say(Text("note %(number)s", number=note_number(node))) + ")"
+                return " (" + self._say(Text("note %(number)s", number=get_note_number(node))) + ")"
             case "footnote_anchor":
                 return ""
             case "s":

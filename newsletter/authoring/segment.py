@@ -16,7 +16,7 @@ from datetime import date
 from typing import Literal
 
 from newsletter.errors import InvalidInput
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.schedule import CADENCES
 
 LENGTH_AT_MOST = 1000
@@ -87,7 +87,7 @@ def parse_segment(text: str) -> Term | None:
         return None
     if len(text) > LENGTH_AT_MOST:
         raise _refusal(f"is longer than {LENGTH_AT_MOST} characters")
-    if plain(text, limit=LENGTH_AT_MOST) != " ".join(text.split()):
+    if to_plain_line(text, limit=LENGTH_AT_MOST) != " ".join(text.split()):
         raise _refusal("holds a character that is no text")
     try:
         with warnings.catch_warnings():
@@ -173,7 +173,7 @@ def _field(node: ast.expr) -> str:
 
 def _text(node: ast.expr) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        if plain(node.value, limit=LENGTH_AT_MOST) != " ".join(node.value.split()):
+        if to_plain_line(node.value, limit=LENGTH_AT_MOST) != " ".join(node.value.split()):
             raise _refusal("holds a character that is no text")
         return node.value
     if isinstance(node, ast.Name):

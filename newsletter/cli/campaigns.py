@@ -54,9 +54,9 @@ campaign.add_command(answers)
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """Every mailing, newest first."""
-    found = campaigns.ls(slug=slug)
+    found = campaigns.list_campaigns(slug=slug)
     if json_:
-        return as_json([campaigns.as_json(row) for row in found])
+        return as_json([campaigns.to_json(row) for row in found])
     rows = [(row.id, row.list, row.kind, row.subject, row.status, _sent(row)) for row in found]
     return table(
         ("id", "list", "kind", "subject", "status", "sent"), rows, empty="Nothing was mailed yet."
@@ -75,12 +75,12 @@ def _sent(row: CampaignView) -> str:
 @with_environment
 def show(env: Environment, which: str, *, json_: bool) -> None:
     """One mailing."""
-    found = campaigns.show(letters_cli.number_of(which))
+    found = campaigns.get_campaign(letters_cli.number_of(which))
     if json_:
-        return as_json(campaigns.as_json(found))
+        return as_json(campaigns.to_json(found))
     told = {
         name: moment(value, found.timezone) if name.endswith("_at") else value  # type: ignore[arg-type]
-        for name, value in campaigns.as_json(found).items()
+        for name, value in campaigns.to_json(found).items()
         if name != "subjects"
     }
     table(("what", "value"), list(told.items()))
@@ -103,14 +103,14 @@ def _subjects(found: CampaignView) -> None:
 def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> None:
     """The numbers, who did not get it, and why."""
     campaign_id = letters_cli.number_of(which)
-    found = campaigns.report(env, campaign_id, everybody=everybody or json_)
+    found = campaigns.report_campaign(env, campaign_id, everybody=everybody or json_)
     if json_:
         more = {
             "sending": [state.sentence for state in found.sending],
             "left_in_doubt": found.left_in_doubt,
         }
         deliveries = [asdict(row) for row in found.deliveries]
-        return as_json({**campaigns.as_json(found.campaign), **more, "deliveries": deliveries})
+        return as_json({**campaigns.to_json(found.campaign), **more, "deliveries": deliveries})
     totals = found.campaign.totals
     shown = found.campaign
     say(f"Campaign {campaign_id}, “{shown.subject}”, is {shown.status}. {shown.reason}".strip())
@@ -155,9 +155,9 @@ def _all_well(found: CampaignView) -> str:
 def pick(env: Environment, which: str, subject: str, *, yes: bool) -> None:
     """Send the better of two subjects to everybody who has had neither."""
     campaign_id = letters_cli.number_of(which)
-    _subjects(campaigns.show(campaign_id))
-    ask(f"Mail {letters.undecided(env, campaign_id)} more people subject {subject}?", yes=yes)
-    more = letters.pick(env, campaign_id, subject)
+    _subjects(campaigns.get_campaign(campaign_id))
+    ask(f"Mail {letters.count_undecided(env, campaign_id)} more people subject {subject}?", yes=yes)
+    more = letters.pick_subject(env, campaign_id, subject)
     say(f"Campaign {campaign_id}: {more} more readers get subject {subject}; a worker sends.")
 
 
@@ -186,7 +186,7 @@ def resume(env: Environment, which: str) -> None:
 def cancel(env: Environment, which: str, *, yes: bool) -> None:
     """End a mailing for good: who has not got it will not."""
     campaign_id = letters_cli.number_of(which)
-    waiting = campaigns.show(campaign_id).totals.waiting
+    waiting = campaigns.get_campaign(campaign_id).totals.waiting
     ask(
         f"Cancel campaign {campaign_id}? {waiting} people have not got it yet and will not.",
         yes=yes,
@@ -201,7 +201,7 @@ def cancel(env: Environment, which: str, *, yes: bool) -> None:
 def retry(env: Environment, which: str, *, yes: bool) -> None:
     """Send once more to those it failed for or who are in doubt, and to nobody else."""
     campaign_id = letters_cli.number_of(which)
-    totals = campaigns.show(campaign_id).totals
+    totals = campaigns.get_campaign(campaign_id).totals
     if totals.failed or totals.in_doubt:
         doubts = (
             f" and the {totals.in_doubt} in doubt, who may get it twice" if totals.in_doubt else ""

@@ -27,7 +27,7 @@ def explain() -> None:
 @with_environment
 def campaign(env: Environment, campaign_id: int, address: str, *, json_: bool) -> None:
     """Say whether a reader got a mailing, and why or why not."""
-    found = explain_delivery.explain(env, campaign_id, address)
+    found = explain_delivery.explain_delivery(env, campaign_id, address)
     if json_:
         facts = [{"at": at, "what": what} for at, what in found.facts]
         return as_json({**asdict(found), "facts": facts})

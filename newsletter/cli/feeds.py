@@ -23,7 +23,7 @@ from newsletter.cli.output import (
 )
 from newsletter.errors import NotFound
 from newsletter.feeds.youtube import KINDS
-from newsletter.html.sanitize import shorten
+from newsletter.html.text import shorten_text
 from newsletter.services import lookup
 from newsletter.services.lists import lists
 from newsletter.services.polling import entries, feeds
@@ -154,7 +154,7 @@ def check(env: Environment, which: str | None) -> int:
         for row in entries.list_entries(feed_id=found.id, limit=15):
             say(
                 cut(
-                    f"  {row.id}  {shorten(row.title, 36)}: {row.fate} ({row.why or _WHY[row.fate]})"
+                    f"  {row.id}  {shorten_text(row.title, 36)}: {row.fate} ({row.why or _WHY[row.fate]})"
                 )
             )
     return 1 if failed else 0

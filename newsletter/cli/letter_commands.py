@@ -33,7 +33,7 @@ from newsletter.services.lists import lists
 
 if TYPE_CHECKING:
     from newsletter.services.checks import Check
-    from newsletter.services.letters.drafts import Draft
+    from newsletter.services.letters.drafts import LetterDraft
     from newsletter.services.runtime import Environment
 
 # ── making and changing it
@@ -51,15 +51,15 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
     Called again for the same file, it brings the draft up to date.
     """
     if not file.exists():
-        drafts.begin_file(file)
+        drafts.write_starter(file)
         if json_:
             return as_json({"file": str(file), "id": None})
         return say(
             f"{file} is begun. Write your letter there, then: newsletter campaign new {file}"
         )
-    campaign_id, draft = drafts.new(env, file, slug)
+    campaign_id, draft = drafts.create_draft(env, file, slug)
     if json_:
-        return as_json(campaigns.as_json(campaigns.show(campaign_id)))
+        return as_json(campaigns.to_json(campaigns.get_campaign(campaign_id)))
     say(f"Campaign {campaign_id} is a draft: “{draft.subjects[0]}”, for {_people(draft)} now.")
     return say(
         f"Next: newsletter campaign preview {campaign_id}, preflight {campaign_id}, send {campaign_id}"
@@ -92,11 +92,11 @@ def edit(
     The file a draft was made of is changed with it, unless it has changed meanwhile.
     """
     campaign_id = letters_cli.number_of(which, slug, to_change=True)
-    text, made_of = drafts.text_of(campaign_id)
-    when = _when(env, campaigns.show(campaign_id).list, at) if at else None
+    text, made_of = drafts.get_text(campaign_id)
+    when = _when(env, campaigns.get_campaign(campaign_id).list, at) if at else None
     changed = edited(text, file, lines, ask_editor=not at, made_of=made_of)
-    drafts.edit(env, campaign_id, changed, file=str(file.resolve()) if file else "", at=when)
-    shown = campaigns.show(campaign_id)
+    drafts.edit_draft(env, campaign_id, changed, file=str(file.resolve()) if file else "", at=when)
+    shown = campaigns.get_campaign(campaign_id)
     later = f", goes out {moment(shown.scheduled_at, shown.timezone)}" if shown.scheduled_at else ""
     say(f"Campaign {campaign_id} is {shown.status}{later}: “{shown.subject}”")
     if file is None and changed.text != text:
@@ -104,7 +104,7 @@ def edit(
 
 
 def _to_file(made_of: str, before: str, after: str) -> None:
-    written = drafts.take_to_file(made_of, before, after)
+    written = drafts.update_file(made_of, before, after)
     if written:
         say(f"{made_of} says so now, too.")
     elif written is False:
@@ -123,12 +123,12 @@ def edited(
     an editor returns.
     """
     if file is not None:
-        return drafts.read_file(file)
+        return drafts.read_letter(file)
     changes = {key: value for key, value in lines.items() if value is not None}
     folder = Path(made_of).parent if made_of else None
     if changes or not ask_editor:
         return letter_file.parse_letter(
-            letter_file.with_lines(text, changes) if changes else text, folder=folder
+            letter_file.replace_lines(text, changes) if changes else text, folder=folder
         )
     if not on_terminal():
         raise click.UsageError("say what to change: --file, --subject, --preheader or --segment")
@@ -138,7 +138,7 @@ def edited(
     return letter_file.parse_letter(returned, folder=folder)
 
 
-def _people(draft: Draft) -> str:
+def _people(draft: LetterDraft) -> str:
     return "1 person" if draft.recipients == 1 else f"{draft.recipients} people"
 
 
@@ -179,7 +179,7 @@ def send(
     _clear(letters_cli.examined(env, draft, offline=offline), again=again, anyway=anyway, when=when)
     later = f" on {moment(when, lists.show(draft.slug).timezone)}" if when else " now"
     ask(f"Mail {_people(draft)}{later}?", yes=yes)
-    campaign_id = letters.dispatch(env, draft, at=when, again=again)
+    campaign_id = letters.dispatch_letter(env, draft, at=when, again=again)
     if when or detach:
         say(f"Campaign {campaign_id} is {'scheduled' if when else 'queued'}; a worker sends it.")
         return 0
@@ -188,15 +188,15 @@ def send(
 
 def _to_send(
     env: Environment, which: str, slug: str | None, segment: str | None, *, offline: bool
-) -> Draft:
+) -> LetterDraft:
     chosen = letters_cli.which_of(which)
-    if isinstance(chosen, int) and (shown := campaigns.show(chosen)).status != "draft":
+    if isinstance(chosen, int) and (shown := campaigns.get_campaign(chosen)).status != "draft":
         raise Refused(f"campaign {chosen} is {shown.status} already", hint="a letter is sent once")
-    draft = drafts.look(env, chosen, slug, offline=offline)
-    return drafts.narrowed(env, draft, segment) if segment is not None else draft
+    draft = drafts.load_draft(env, chosen, slug, offline=offline)
+    return drafts.narrow_to_segment(env, draft, segment) if segment is not None else draft
 
 
-def _show_plan(env: Environment, draft: Draft, when: datetime | None) -> None:
+def _show_plan(env: Environment, draft: LetterDraft, when: datetime | None) -> None:
     letter, shown = draft.prepared.letter, lists.show(draft.slug)
     say(
         "What: "

@@ -41,7 +41,7 @@ from newsletter.services.sending import trial
 if TYPE_CHECKING:
     from newsletter.services.audience.merge_data import Recipient
     from newsletter.services.checks import Check
-    from newsletter.services.letters.drafts import Draft
+    from newsletter.services.letters.drafts import LetterDraft
     from newsletter.services.runtime import Environment
 
 offline_option: Decorator = click.option(
@@ -67,10 +67,10 @@ def which_of(text: str) -> int | Path:
 
 def number_of(text: str, slug: str | None = None, *, to_change: bool = False) -> int:
     """A campaign's number, or that of the campaign a file became."""
-    return identify.number_of(which_of(text), slug, to_change=to_change)
+    return identify.get_campaign_id(which_of(text), slug, to_change=to_change)
 
 
-def known_reader(env: Environment, draft: Draft, address: str | None) -> Recipient | None:
+def known_reader(env: Environment, draft: LetterDraft, address: str | None) -> Recipient | None:
     """The subscriber of the letter's list with this address, if one is given."""
     return merge_data.get_recipient(address, draft.slug) if address else None
 
@@ -99,7 +99,7 @@ def looking(command: Callable[..., None]) -> Callable[..., None]:
 
 def present(
     env: Environment,
-    draft: Draft,
+    draft: LetterDraft,
     *,
     reader: str | None,
     web: bool | None,
@@ -108,10 +108,12 @@ def present(
     eml: Path | None,
 ) -> None:
     """Show a letter: its text, and on request files of its parts or the browser."""
-    content = rendering.filled(env, draft.prepared.versions[0], known_reader(env, draft, reader))
+    content = rendering.fill_version(
+        env, draft.prepared.versions[0], known_reader(env, draft, reader)
+    )
     page, plain = message.fill(content.html, NEUTRAL), message.fill(content.text, NEUTRAL)
     if html or eml:
-        rendering.store(env, draft.prepared.fresh)
+        rendering.store_pictures(env, draft.prepared.fresh)
     if text:
         _write(text, plain)
     else:
@@ -137,9 +139,9 @@ def _write(file: Path, content: str) -> None:
     say(f"It is in {file}.")
 
 
-def _open(env: Environment, draft: Draft, page: str) -> None:
+def _open(env: Environment, draft: LetterDraft, page: str) -> None:
     file = env.settings.folder / ".preview.html"
-    write_private(file, rendering.standalone(env, page, draft.prepared))
+    write_private(file, rendering.inline_pictures(env, page, draft.prepared))
     say(f"The web view is in {file}.")
     if (
         sys.platform in ("darwin", "win32")
@@ -157,21 +159,23 @@ def _open(env: Environment, draft: Draft, page: str) -> None:
 def preview(env: Environment, which: str, slug: str | None, **shown: object) -> None:
     """Show a letter as it would arrive."""
     chosen = which_of(which)
-    if isinstance(chosen, int) and campaigns.show(chosen).started_at is not None:
-        content = campaigns.content(chosen)  # what was mailed, whatever templates say today
+    if isinstance(chosen, int) and campaigns.get_campaign(chosen).started_at is not None:
+        content = campaigns.get_content(chosen)  # what was mailed, whatever templates say today
         say(f"Subject: {content.subject}\n")
         say(message.fill(content.text, NEUTRAL))
         if isinstance(html := shown.get("html"), Path):
             _write(html, message.fill(content.html, NEUTRAL))
         return
-    present(env, drafts.look(env, chosen, slug), **shown)  # type: ignore[arg-type]
+    present(env, drafts.load_draft(env, chosen, slug), **shown)  # type: ignore[arg-type]
 
 
 # ── checking and trying it
 # ─────────────────────────────────────────────────────────────────────────
 
 
-def examined(env: Environment, draft: Draft, *, offline: bool, silent: bool = False) -> list[Check]:
+def examined(
+    env: Environment, draft: LetterDraft, *, offline: bool, silent: bool = False
+) -> list[Check]:
     """A letter looked over; on a terminal with a bar, where its links take their time."""
     began, shown = time.monotonic(), False
 
@@ -183,7 +187,7 @@ def examined(env: Environment, draft: Draft, *, offline: bool, silent: bool = Fa
         if shown:
             bar(done / total, f"{done} of {total} links asked")
 
-    return preflight.examine(env, draft, offline=offline, progress=show)
+    return preflight.check_letter(env, draft, offline=offline, progress=show)
 
 
 def report_checks(found: list[Check], *, json_: bool = False) -> int:
@@ -216,16 +220,16 @@ def preflight_(
     env: Environment, which: str, slug: str | None, *, offline: bool, json_: bool
 ) -> int:
     """Look a letter over before it goes: links, pictures, size, subject, personal fields, sender."""
-    draft = drafts.look(env, which_of(which), slug, offline=offline)
+    draft = drafts.load_draft(env, which_of(which), slug, offline=offline)
     return report_checks(examined(env, draft, offline=offline, silent=json_), json_=json_)
 
 
-def try_out(env: Environment, draft: Draft, to: str, reader: str | None) -> int:
+def try_out(env: Environment, draft: LetterDraft, to: str, reader: str | None) -> int:
     """Mail a letter to one address, marked [Test]; both versions, where it has two subjects."""
     address, code = parse_address(to, field="--to").email, 0
     for version in draft.prepared.versions:
-        content = rendering.filled(env, version, known_reader(env, draft, reader))
-        rendering.store(env, draft.prepared.fresh)
+        content = rendering.fill_version(env, version, known_reader(env, draft, reader))
+        rendering.store_pictures(env, draft.prepared.fresh)
         outcome = trial.send_test(env, draft.slug, content, to=address)
         say(
             f"“[Test] {content.subject}” to {address}: {outcome.result}: {outcome.reply.code} {outcome.reply.text}"
@@ -242,4 +246,4 @@ def try_out(env: Environment, draft: Draft, to: str, reader: str | None) -> int:
 @with_environment
 def test(env: Environment, which: str, to: str, reader: str | None, slug: str | None) -> int:
     """Mail a letter to one address, marked [Test]."""
-    return try_out(env, drafts.look(env, which_of(which), slug), to, reader)
+    return try_out(env, drafts.load_draft(env, which_of(which), slug), to, reader)

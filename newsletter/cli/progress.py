@@ -39,7 +39,7 @@ def send_and_show(env: Environment, campaign_ids: list[int]) -> int:
 
 
 def _one(env: Environment, campaign_id: int) -> int:
-    found = campaigns.show(campaign_id).totals
+    found = campaigns.get_campaign(campaign_id).totals
     interrupted = threading.Event()
     before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
     try:
@@ -50,7 +50,7 @@ def _one(env: Environment, campaign_id: int) -> int:
         show(sent, last=True)
     finally:
         signal.signal(signal.SIGINT, before)
-    return _conclude(campaigns.show(campaign_id), sent, interrupted=interrupted.is_set())
+    return _conclude(campaigns.get_campaign(campaign_id), sent, interrupted=interrupted.is_set())
 
 
 def _conclude(campaign: CampaignView, sent: SendResult, *, interrupted: bool) -> int:

@@ -29,14 +29,14 @@ from newsletter.services import lookup
 from newsletter.services.letters import series
 
 if TYPE_CHECKING:
-    from newsletter.services.letters.series import StepView
+    from newsletter.services.letters.series import SeriesLetterView
     from newsletter.services.runtime import Environment
 
 step_argument = letters_cli.which_argument
 
 
 def _number(which: str) -> int:
-    return series.number_of(letters_cli.which_of(which))
+    return series.get_letter_id(letters_cli.which_of(which))
 
 
 @click.group("series")
@@ -52,7 +52,7 @@ def _wait(after: timedelta) -> str:
     return f"after {seconds // unit}{ {86_400: 'd', 3600: 'h', 60: 'm'}[unit] }"
 
 
-def _as_dict(row: StepView) -> dict[str, object]:
+def _as_dict(row: SeriesLetterView) -> dict[str, object]:
     return {**asdict(row), "after": int(row.after.total_seconds())}
 
 
@@ -72,7 +72,7 @@ def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bo
 
     Who is past that day already does not get it.
     """
-    made = series.add(env, file, dates.parse_wait(after), slug)
+    made = series.add_letter(env, file, dates.parse_wait(after), slug)
     if json_:
         return as_json(_as_dict(made))
     return say(f"Letter {made.id} of {made.list}: “{made.subject}”, {_wait(made.after)}.")
@@ -84,7 +84,7 @@ def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bo
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """The letters in order, and how many readers have had each."""
-    found = series.ls(lookup.check_slug(slug))
+    found = series.list_letters(lookup.check_slug(slug))
     if json_:
         return as_json([_as_dict(row) for row in found])
     rows = [(row.id, row.list, _wait(row.after), row.subject, row.readers) for row in found]
@@ -99,7 +99,7 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @with_environment
 def preview(env: Environment, which: str, **shown: object) -> None:
     """Show a letter as it would arrive."""
-    letters_cli.present(env, series.look(env, _number(which)), **shown)  # type: ignore[arg-type]
+    letters_cli.present(env, series.load_letter(env, _number(which)), **shown)  # type: ignore[arg-type]
 
 
 @series_.command(name="preflight", epilog="Example: newsletter series preflight 2")
@@ -110,7 +110,7 @@ def preview(env: Environment, which: str, **shown: object) -> None:
 def preflight_(env: Environment, which: str, *, offline: bool, json_: bool) -> int:
     """Look a letter over: links, pictures, size, subject, personal fields, sender."""
     found = letters_cli.examined(
-        env, series.look(env, _number(which), offline=offline), offline=offline, silent=json_
+        env, series.load_letter(env, _number(which), offline=offline), offline=offline, silent=json_
     )
     return letters_cli.report_checks(found, json_=json_)
 
@@ -122,7 +122,7 @@ def preflight_(env: Environment, which: str, *, offline: bool, json_: bool) -> i
 @with_environment
 def test(env: Environment, which: str, to: str, reader: str | None) -> int:
     """Mail a letter to one address, marked [Test]."""
-    return letters_cli.try_out(env, series.look(env, _number(which)), to, reader)
+    return letters_cli.try_out(env, series.load_letter(env, _number(which)), to, reader)
 
 
 @series_.command(epilog="Example: newsletter series edit 2 --after 5d")
@@ -144,12 +144,12 @@ def edit(
     """
     step_id, letter = _number(which), None
     if file or subject or (after is None and on_terminal()):
-        text, _ = series.text_of(step_id)
+        text, _ = series.get_text(step_id)
         letter = letter_commands.edited(text, file, {"subject": subject}, ask_editor=True)
     elif after is None:
         raise click.UsageError("say what to change: --after, --file or --subject")
     path, wait = str(file.resolve()) if file else "", dates.parse_wait(after) if after else None
-    made = series.edit(env, step_id, letter=letter, file=path, after=wait)
+    made = series.edit_letter(env, step_id, letter=letter, file=path, after=wait)
     say(f"Letter {made.id} of {made.list}: “{made.subject}”, {_wait(made.after)}.")
 
 
@@ -160,7 +160,7 @@ def edit(
 def remove(env: Environment, which: str, *, yes: bool) -> None:
     """Take a letter out: nobody gets it from now on."""
     step_id = _number(which)
-    found = series.show(step_id)
+    found = series.get_letter(step_id)
     ask(f"Take “{found.subject}” out of the series of {found.list}?", yes=yes)
-    series.remove(env, step_id)
+    series.remove_letter(env, step_id)
     say(f"“{found.subject}” is out; {found.readers} readers have had it.")

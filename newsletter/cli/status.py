@@ -10,7 +10,7 @@ import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, list_option, moment, paint, say
-from newsletter.html.sanitize import shorten
+from newsletter.html.text import shorten_text
 from newsletter.services.installation import RELEASE
 from newsletter.services.operations import status as statuses
 
@@ -114,7 +114,7 @@ def _titled(row: CampaignSummary, after: str) -> str:
     """A mailing and what is said of it; where both are too long, of its subject only the beginning."""
     before = f"{row.kind} {row.id} “"
     room = max(WIDTH - 13 - len(before) - len(after) - 1, 20)
-    return f"{before}{shorten(row.subject, room)}”{after}"
+    return f"{before}{shorten_text(row.subject, room)}”{after}"
 
 
 def _say_state(state: State) -> None:

@@ -15,7 +15,7 @@ from newsletter.feeds.fetch import Fetch, Fetched
 from newsletter.feeds.html_tags import find_tags
 from newsletter.feeds.isolated import read_feed
 from newsletter.feeds.types import ParsedFeed
-from newsletter.html.sanitize import absolute_link
+from newsletter.html.links import make_absolute
 
 USUAL_PATHS = ("/feed/", "/feed.xml", "/atom.xml", "/rss.xml", "/index.xml", "/feed.json")
 _FEED_TYPES = (
@@ -126,7 +126,7 @@ def _list_candidates(fetched: Fetched) -> list[str]:
         (url, link)
         for link in _find_feed_links(page)
         if link.get("href", "").strip()
-        and (url := absolute_link(link["href"], base_url=fetched.url))
+        and (url := make_absolute(link["href"], base_url=fetched.url))
     ]
     named.sort(key=lambda pair: _rank_feed(pair[0], pair[1], fetched.url))
     urls = [url for url, _ in named[:5]]

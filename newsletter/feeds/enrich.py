@@ -18,7 +18,8 @@ from newsletter.feeds.html_tags import find_tags
 from newsletter.feeds.identity import canonicalize_link
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.feeds.youtube import find_left_out_kind, is_youtube, read_video_page
-from newsletter.html.sanitize import absolute_link, plain
+from newsletter.html.links import make_absolute
+from newsletter.html.text import to_plain_line
 
 LATELY = timedelta(days=14)
 AT_FIRST = 5
@@ -144,7 +145,7 @@ def _find_featured_image(
             post for post in posts if not link_key or canonicalize_link(post["link"]) == link_key
         )
         media = post["_embedded"]["wp:featuredmedia"][0]
-        return _complete_address(_choose_size(media), site), plain(media.get("alt_text"))
+        return _complete_address(_choose_size(media), site), to_plain_line(media.get("alt_text"))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError, StopIteration):
         return "", ""
 
@@ -170,11 +171,11 @@ def _find_page_image(page: str, url: str) -> tuple[str, str]:
             (meta.get("property") or meta.get("name") or "").lower(), meta.get("content", "")
         )
     found = said.get("og:image") or said.get("og:image:url") or said.get("twitter:image") or ""
-    return _complete_address(found, url), plain(said.get("og:image:alt"))
+    return _complete_address(found, url), to_plain_line(said.get("og:image:alt"))
 
 
 def _complete_address(found: object, base: str) -> str:
     link = found if isinstance(found, str) and found.strip() else ""
     return (
-        (absolute_link(link, base_url=base) or "")[:2000] if link and urlsplit(base).scheme else ""
+        (make_absolute(link, base_url=base) or "")[:2000] if link and urlsplit(base).scheme else ""
     )

@@ -15,7 +15,10 @@ from newsletter.feeds.dates import read_date
 from newsletter.feeds.identity import canonicalize_link, make_identity
 from newsletter.feeds.repair import ENTRIES_AT_MOST
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
-from newsletter.html.sanitize import absolute_link, first_picture, plain, video_id, video_picture
+from newsletter.html.links import make_absolute
+from newsletter.html.sanitize import find_first_picture
+from newsletter.html.text import to_plain_line
+from newsletter.html.video_embeds import find_video_id, get_picture_url
 
 HTML_AT_MOST = 400_000
 
@@ -39,12 +42,12 @@ def parse_json_feed(body: bytes, *, url: str) -> ParsedFeed:
         "jsonfeed" in str(found.get("version")) or found.get("home_page_url")
     ):
         raise NotAFeed(url, "JSON, but no JSON Feed")
-    site = absolute_link(_as_text(found.get("home_page_url")), base_url=url) or url
+    site = make_absolute(_as_text(found.get("home_page_url")), base_url=url) or url
     entries = (
         _parse_entry(item, site) for item in items[:ENTRIES_AT_MOST] if isinstance(item, dict)
     )
     return ParsedFeed(
-        title=plain(_as_text(found.get("title"))),
+        title=to_plain_line(_as_text(found.get("title"))),
         link=site if found.get("home_page_url") else "",
         entries=tuple(entry for entry in entries if entry is not None),
         next_page=_find_next_page(_as_text(found.get("next_url")), url),
@@ -52,32 +55,34 @@ def parse_json_feed(body: bytes, *, url: str) -> ParsedFeed:
 
 
 def _find_next_page(link: str, url: str) -> str:
-    page = (absolute_link(link, base_url=url) or "") if link.strip() else ""
+    page = (make_absolute(link, base_url=url) or "") if link.strip() else ""
     return page if page != url and urlsplit(page).hostname == urlsplit(url).hostname else ""
 
 
 def _parse_entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
     address = _as_text(item.get("url")) or _as_text(item.get("external_url"))
     link = (
-        absolute_link(address, base_url=base)
+        make_absolute(address, base_url=base)
         if address.strip()
-        else absolute_link(_as_text(item.get("id")), base_url="")
+        else make_absolute(_as_text(item.get("id")), base_url="")
     ) or ""
-    title = plain(_as_text(item.get("title")))
+    title = to_plain_line(_as_text(item.get("title")))
     content = _as_text(item.get("content_html"))[:HTML_AT_MOST] or _wrap_paragraphs(
         _as_text(item.get("content_text"))
     )
     summary = _wrap_paragraphs(_as_text(item.get("summary")))
     if not (link or title or content or summary):
         return None
-    raw_id = plain(item.get("id"), limit=2000)
+    raw_id = to_plain_line(item.get("id"), limit=2000)
     published = read_date(item.get("date_published")) or read_date(item.get("date_modified"))
-    video = video_id(link)
-    image = absolute_link(
+    video = find_video_id(link)
+    image = make_absolute(
         _as_text(item.get("image")) or _as_text(item.get("banner_image")), base_url=base
     )
     picture, alt = (
-        (video_picture(video), "") if video else first_picture(content, base_url=link or base)
+        (get_picture_url(video), "")
+        if video
+        else find_first_picture(content, base_url=link or base)
     )
     has_own = bool(_as_text(item.get("image")) or _as_text(item.get("banner_image")))
     return ParsedEntry(
@@ -93,7 +98,9 @@ def _parse_entry(item: dict[str, Any], base: str) -> ParsedEntry | None:
         image=(image or "") if has_own and image else picture,
         image_alt="" if has_own else alt,
         categories=tuple(
-            plain(tag, limit=100) for tag in _as_list(item.get("tags")) if isinstance(tag, str)
+            to_plain_line(tag, limit=100)
+            for tag in _as_list(item.get("tags"))
+            if isinstance(tag, str)
         )[:50],
         video_id=video,
     )
@@ -118,4 +125,4 @@ def _wrap_paragraphs(text: str) -> str:
 
 def _find_author(item: dict[str, Any]) -> str:
     first = next(iter(_as_list(item.get("authors"))), item.get("author"))
-    return plain(first.get("name"), limit=200) if isinstance(first, dict) else ""
+    return to_plain_line(first.get("name"), limit=200) if isinstance(first, dict) else ""

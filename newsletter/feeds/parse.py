@@ -35,8 +35,11 @@ from newsletter.feeds.repair import (
     trim,
 )
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
-from newsletter.html.sanitize import absolute_link, first_picture, plain, video_id, video_picture
+from newsletter.html.links import make_absolute
+from newsletter.html.sanitize import find_first_picture
+from newsletter.html.text import to_plain_line
 from newsletter.html.to_text import html_to_text
+from newsletter.html.video_embeds import find_video_id, get_picture_url
 
 BODY_AT_MOST = 10_000_000
 HTML_AT_MOST = 400_000
@@ -100,7 +103,7 @@ def _parse_xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
         link=site,
         entries=tuple(entry for entry in entries if entry is not None),
         notes=_describe_problem(found),
-        generator=plain(_text(found.feed.get("generator")), limit=200),
+        generator=to_plain_line(_text(found.feed.get("generator")), limit=200),
         next_page=_find_next_page(found.feed, url),
     )
 
@@ -154,7 +157,7 @@ def _rebase(link: str, base: str) -> str:
     link = _NOWHERE.sub("", link, count=1) if _NOWHERE.match(link) else link
     if link.strip().lower().startswith("www."):  # no folder is called so
         link = f"//{link.strip()}"
-    return (absolute_link(link, base_url=base) or "")[:2000] if link.strip() else ""
+    return (make_absolute(link, base_url=base) or "")[:2000] if link.strip() else ""
 
 
 def _describe_content(body: bytes) -> str:
@@ -181,13 +184,13 @@ def _describe_problem(found: Any) -> tuple[str, ...]:
 
 def _parse_entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
     link = _link(item, base)
-    title = _title(item, "title") or plain(item.get("itunes_title"), limit=500)
+    title = _title(item, "title") or to_plain_line(item.get("itunes_title"), limit=500)
     content, summary = _content(item), _text(item.get("summary"))[:HTML_AT_MOST]
     if not (
         link or title or _text(item.get("title")).strip() or content.strip() or summary.strip()
     ):
         return None
-    video = _text(item.get("yt_videoid")) or video_id(link)
+    video = _text(item.get("yt_videoid")) or find_video_id(link)
     if _text(item.get("yt_videoid")):
         summary, content = _escaped(summary), ""
     elif content == summary:
@@ -224,7 +227,7 @@ def _title(item: Any, name: str) -> str:
     """
     raw, detail = _text(item.get(name))[:5000], item.get(f"{name}_detail") or {}
     is_html = str(detail.get("type", "")) in ("text/html", "application/xhtml+xml")
-    return plain(
+    return to_plain_line(
         html_to_text(raw, links=False) if is_html and ("<" in raw or "&" in raw) else raw, limit=500
     )
 
@@ -250,7 +253,7 @@ def _author(item: Any) -> str:
     """Who wrote it, without an address."""
     detail = item.get("author_detail") or {}
     name = (_text(detail.get("name")) or _text(item.get("author")))[:2000]
-    return plain(_ADDRESS.sub("", name).strip(" ()<>,"), limit=200)
+    return to_plain_line(_ADDRESS.sub("", name).strip(" ()<>,"), limit=200)
 
 
 def _link(item: Any, base: str) -> str:
@@ -259,10 +262,10 @@ def _link(item: Any, base: str) -> str:
     entry without links, what an item of RDF is about) and is one.
     """
     original = (_text(value) for name, value in item.items() if name.split("_")[-1] == "origlink")
-    own = next(filter(None, (absolute_link(link.strip(), base_url="") for link in original)), "")
+    own = next(filter(None, (make_absolute(link.strip(), base_url="") for link in original)), "")
     own = own or _own_page(item.get("links") or [], base)
     if not own and item.get("guidislink", True):  # of RDF, feedparser does not say
-        own = absolute_link(_raw_id(item), base_url="") or ""
+        own = make_absolute(_raw_id(item), base_url="") or ""
     return own[:2000]
 
 
@@ -283,7 +286,7 @@ def _own_page(links: Sequence[Any], base: str) -> str:
 def _raw_id(item: Any) -> str:
     """The id as the feed has it: feedparser takes it for an address and completes it."""
     raw = _text(item.get("id"))
-    return plain(_NOWHERE.sub("", raw, count=1) if _NOWHERE.match(raw) else raw, limit=2000)
+    return to_plain_line(_NOWHERE.sub("", raw, count=1) if _NOWHERE.match(raw) else raw, limit=2000)
 
 
 def _date(item: Any) -> datetime | None:
@@ -297,15 +300,15 @@ def _image(item: Any, html: str, base: str, video: str) -> tuple[str, str]:
     content.
     """
     if video:
-        return video_picture(video), ""
+        return get_picture_url(video), ""
     named = [media.get("url") for media in item.get("media_content") or [] if _is_picture(media)]
     named += [media.get("url") for media in item.get("media_thumbnail") or []]
     named += [link.get("href") for link in item.get("enclosures") or [] if _is_picture(link)]
     for candidate in named:
-        found = absolute_link(_text(candidate), base_url=base) if candidate else None
+        found = make_absolute(_text(candidate), base_url=base) if candidate else None
         if found:
             return found[:2000], ""
-    return first_picture(html, base_url=base)
+    return find_first_picture(html, base_url=base)
 
 
 def _is_picture(media: Any) -> bool:
@@ -317,7 +320,8 @@ def _is_picture(media: Any) -> bool:
 
 def _categories(item: Any) -> tuple[str, ...]:
     terms = (
-        plain(tag.get("label") or tag.get("term"), limit=100) for tag in item.get("tags") or []
+        to_plain_line(tag.get("label") or tag.get("term"), limit=100)
+        for tag in item.get("tags") or []
     )
     return tuple(dict.fromkeys(term for term in terms if term))[:50]
 

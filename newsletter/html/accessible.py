@@ -119,7 +119,7 @@ class _Tidier(HTMLParser):
         self.handle_entityref(f"#{name}")
 
 
-def tidy(html: str, *, below: int) -> str:
+def make_accessible(html: str, *, below: int) -> str:
     """`html` with its headings in steps under one of level `below`, whatever they were; items in
     lists and nowhere else; and no link, heading or table heading that says nothing.
     """

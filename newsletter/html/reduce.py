@@ -185,10 +185,10 @@ class _Reducer:
             return ""
         title = unescape(attributes.get("title") or attributes.get("aria-label") or "")
         if element.name == "object":
-            return self._card(video_embeds.frame(unescape(url), title))
+            return self._card(video_embeds.describe_frame(unescape(url), title))
         picture = unescape(attributes.get("poster", ""))
         kind: video_embeds.Kind = "video" if element.name == "video" else "audio"
-        return self._card(video_embeds.file(kind, unescape(url), title, picture))
+        return self._card(video_embeds.describe_file(kind, unescape(url), title, picture))
 
     def _frame(self, attributes: dict[str, str], name: str) -> None:
         url = attributes.get("data-src") or attributes.get("src") or ""
@@ -204,13 +204,17 @@ class _Reducer:
             and min(sizes, default=99) > 2
         ):
             self._write(
-                self._card(video_embeds.frame(unescape(url), unescape(attributes.get("title", ""))))
+                self._card(
+                    video_embeds.describe_frame(
+                        unescape(url), unescape(attributes.get("title", ""))
+                    )
+                )
             )
 
     def _card(self, media: video_embeds.Media) -> str:
         if self.unseen or self._within({"a"}):
             return ""
-        html = video_embeds.card(media)
+        html = video_embeds.render_card(media)
         return html if self._within(_PARAGRAPHS) else f"<p>{html}</p>"
 
     def _within(self, names: frozenset[str] | set[str]) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from newsletter.html.sanitize import clean_html, printable
+from newsletter.html.sanitize import clean_html
+from newsletter.html.text import drop_control_characters
 
 WORDS_A_MINUTE = 220
 _SPACE = re.compile(r"\s+")
@@ -144,7 +145,7 @@ def html_to_text(html: str, *, links: bool = True) -> str:
     # Cleaned first: HTMLParser takes quadratic time over tags that never end.
     reader.feed(clean_html(html, base_url=""))
     reader.close()
-    return _settled(printable("".join(reader.out)).replace("\xa0", " "))
+    return _settled(drop_control_characters("".join(reader.out)).replace("\xa0", " "))
 
 
 def _settled(text: str) -> str:
@@ -197,7 +198,7 @@ class _Excerpter(HTMLParser):
             self.blocks[-1].append(data)
 
 
-def excerpt(html: str, *, words: int = 60) -> str:
+def make_excerpt(html: str, *, words: int = 60) -> str:
     """Return the first `words` words of `html` as one line of plain text.
 
     Items and paragraphs that do not end as a sentence does are set apart by a dot in the middle;
@@ -207,17 +208,20 @@ def excerpt(html: str, *, words: int = 60) -> str:
     excerpter = _Excerpter()
     excerpter.feed(_CARD.sub("", cleaned))
     excerpter.close()
-    blocks = [_SPACE.sub(" ", printable("".join(block))).strip() for block in excerpter.blocks]
+    blocks = [
+        _SPACE.sub(" ", drop_control_characters("".join(block))).strip()
+        for block in excerpter.blocks
+    ]
     pieces: list[str] = []
     for block in filter(None, blocks):
         if pieces:
             pieces.append(" " if pieces[-1].endswith(_ENDS) else " · ")
         pieces.append(block)
     text = "".join(pieces) or _SPACE.sub(" ", html_to_text(cleaned, links=False)).strip()
-    return first_words(text, words)
+    return take_first_words(text, words)
 
 
-def first_words(text: str, words: int) -> str:
+def take_first_words(text: str, words: int) -> str:
     """Return the first `words` words of a line, with an ellipsis where there are more (and `words`
     is not 0).
     """
@@ -229,6 +233,6 @@ def first_words(text: str, words: int) -> str:
     return text
 
 
-def reading_minutes(text: str) -> int:
+def count_reading_minutes(text: str) -> int:
     """How long a text takes to read, at 220 words a minute; at least 1."""
     return max(1, round(len(text.split()) / WORDS_A_MINUTE))

@@ -110,27 +110,27 @@ _PLAYERS = (
 """Providers by the addresses of their frames, as their documentation of embedding gives them."""
 
 
-def video_id(url: str) -> str:
+def find_video_id(url: str) -> str:
     """Return the id of the YouTube video that `url` shows, or ""."""
     match = _YOUTUBE.search(url)
     return match[1] if match else ""
 
 
-def video_ids(html: str) -> frozenset[str]:
+def find_video_ids(html: str) -> frozenset[str]:
     """Return the ids of the YouTube videos that `html` embeds or links to."""
     return frozenset(_YOUTUBE.findall(html))
 
 
-def video_picture(video: str) -> str:
+def get_picture_url(video: str) -> str:
     """Return the address of a YouTube video's still picture."""
     return f"https://i.ytimg.com/vi/{video}/hqdefault.jpg"
 
 
-def frame(url: str, title: str = "") -> Media:
+def describe_frame(url: str, title: str = "") -> Media:
     """Return what the frame at `url` shows, with the page that people can open."""
-    if video := video_id(url):
+    if video := find_video_id(url):
         page = f"https://www.youtube.com/watch?v={video}"
-        return Media("video", page, _named(title, "YouTube"), video_picture(video))
+        return Media("video", page, _named(title, "YouTube"), get_picture_url(video))
     for player in _PLAYERS:
         if match := player.pattern.match(url):
             page = player.page.format(*match.groups()) if player.page else _asked_for(url)
@@ -139,13 +139,13 @@ def frame(url: str, title: str = "") -> Media:
     return Media("page", page, _named(title, (urlsplit(url).hostname or "").removeprefix("www.")))
 
 
-def file(kind: Kind, url: str, title: str = "", picture: str = "") -> Media:
+def describe_file(kind: Kind, url: str, title: str = "", picture: str = "") -> Media:
     """Return the film or sound in the file at `url`, named by its title or else its file's name."""
     name = unquote(urlsplit(url).path.rpartition("/")[2]) or urlsplit(url).hostname or ""
     return Media(kind, url, title.strip() or name, picture)
 
 
-def card(media: Media, *, width: int = PICTURE_WIDTH, picture: str | None = None) -> str:
+def render_card(media: Media, *, width: int = PICTURE_WIDTH, picture: str | None = None) -> str:
     """Return a card as HTML, without a paragraph around it: the picture, if any, and below it sign
     and name, linked.
 

@@ -16,7 +16,7 @@ from dataclasses import asdict
 from io import StringIO
 from typing import Any
 
-from newsletter.html.sanitize import lines, plain
+from newsletter.html.text import to_plain_line, to_plain_lines
 from newsletter.import_formats.formula_injection import unguard_cell
 from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.statuses import Word
@@ -91,10 +91,12 @@ def _read_event(row: object) -> ConsentRecord | None:
     if not isinstance(row, dict):
         return None
     at = parse_moment(str(row.get("at", "")))
-    texts = {name: plain(row.get(name, ""), limit=limit) for name, limit in _EVENT_TEXTS.items()}
+    texts = {
+        name: to_plain_line(row.get(name, ""), limit=limit) for name, limit in _EVENT_TEXTS.items()
+    }
     if at is None or not _KIND.fullmatch(texts["kind"]):
         return None
-    return ConsentRecord(at=at, wording=lines(row.get("wording", ""), limit=5000), **texts)
+    return ConsentRecord(at=at, wording=to_plain_lines(row.get("wording", ""), limit=5000), **texts)
 
 
 def read_answers(text: str) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def read_answers(text: str) -> dict[str, Any]:
         (name, value) for name, value in answers.items() if isinstance(value, str | bool | int)
     ][:ANSWERS_AT_MOST]
     return {
-        plain(name, limit=60): plain(value) if isinstance(value, str) else value
+        to_plain_line(name, limit=60): to_plain_line(value) if isinstance(value, str) else value
         for name, value in pairs
     }
 
@@ -129,8 +131,8 @@ def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
         email=text.get("email", ""),
         word=word,
         status=status,
-        name=plain(text.get("name", ""), limit=200),
-        language=plain(text.get("language", ""), limit=20),
+        name=to_plain_line(text.get("name", ""), limit=200),
+        language=to_plain_line(text.get("language", ""), limit=20),
         list=slug,
         cadence=text.get("cadence", ""),
         paused_until=parse_moment(text.get("paused until", ""), latest=None),
@@ -138,20 +140,22 @@ def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
         consented_at=parse_moment(text.get("confirmed at", "")),
         left_at=parse_moment(text.get("unsubscribed at", "")),
         since=parse_moment(text.get("subscriber since", "")),
-        ip=plain(text.get("consent ip", ""), limit=45),
+        ip=to_plain_line(text.get("consent ip", ""), limit=45),
         suppressed=read_reason(text.get("suppressed", "")),
         suppressed_at=parse_moment(text.get("suppressed at", "")),
-        suppressed_note=plain(text.get("suppressed note", "")),
+        suppressed_note=to_plain_line(text.get("suppressed note", "")),
         suppressed_hash=hashed if _HASH.fullmatch(hashed) else "",
         tags=tuple(
             dict.fromkeys(
-                tag for part in text.get("tags", "").split(",") if (tag := plain(part, limit=60))
+                tag
+                for part in text.get("tags", "").split(",")
+                if (tag := to_plain_line(part, limit=60))
             )
         ),
         topics=read_names(text.get("topics", "")),
         answers=read_answers(text.get("answers", "")),
-        source=plain(text.get("consent source", ""), limit=20) or "import",
-        note=plain(text.get("consent note", "")),
+        source=to_plain_line(text.get("consent source", ""), limit=20) or "import",
+        note=to_plain_line(text.get("consent note", "")),
         events=read_events(text.get("consent events", "")),
         ours=True,
     )

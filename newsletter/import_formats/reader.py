@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from newsletter.errors import Refused
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.import_formats import platforms
 from newsletter.import_formats.archive import unpack
 from newsletter.import_formats.platforms import BY_NAME, CSV, OURS, Platform
@@ -213,7 +213,7 @@ def _lay_out(file: Path, told: str | None) -> _Layout:
 
 def list_columns(header: Sequence[str]) -> str:
     """The names of columns for a message, as many as a person reads."""
-    names = [plain(title, limit=40) or "(no name)" for title in header]
+    names = [to_plain_line(title, limit=40) or "(no name)" for title in header]
     return ", ".join(names[:COLUMNS_SHOWN]) + (
         f" and {len(names) - COLUMNS_SHOWN} more" if len(names) > COLUMNS_SHOWN else ""
     )
@@ -236,8 +236,10 @@ def _survey(file: Path, layout: _Layout, reader: RowParser, *, escaped: bool) ->
 
 def _tell_unclear(line: int, title: str, text: str) -> str:
     """Say where it stands; an address is not repeated."""
-    value = "…" if "@" in text else plain(text, limit=30)
-    return f"line {line}: {value!r} in the column {plain(title, limit=60)!r} is not understood"
+    value = "…" if "@" in text else to_plain_line(text, limit=30)
+    return (
+        f"line {line}: {value!r} in the column {to_plain_line(title, limit=60)!r} is not understood"
+    )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.import_formats import opt_out, platforms
 from newsletter.import_formats.formula_injection import unguard_cell
 from newsletter.import_formats.moments import parse_moment
@@ -162,7 +162,7 @@ class RowParser:
         """What became of each column, by its name, in the order of the file."""
         titles: dict[str, str] = {}
         for at, title in enumerate(self.header):
-            name = plain(title, limit=60)
+            name = to_plain_line(title, limit=60)
             titles[name if name not in titles else f"{name} ({at + 1})"] = self._uses.get(
                 at, NOT_READ
             )
@@ -208,13 +208,13 @@ class RowParser:
             created_at=self._moment(cells, self._made_at) or asked_at or confirmed_at,
             consented_at=(confirmed_at or asked_at) if word == "yes" else None,
             left_at=self._moment(cells, [column.at for column in self._opt_outs]),
-            ip=plain(self._text(cells, self._ip), limit=45),
+            ip=to_plain_line(self._text(cells, self._ip), limit=45),
             tags=_tags(self._text(cells, self._tags)),
             note=self._note(word, confirmed_at, asked_at),
             status=status,
-            list=plain(self._text(cells, self._list), limit=60),
-            language=plain(self._text(cells, self._language), limit=20),
-            cadence=plain(self._text(cells, self._cadence), limit=20).lower(),
+            list=to_plain_line(self._text(cells, self._list), limit=60),
+            language=to_plain_line(self._text(cells, self._language), limit=20),
+            cadence=to_plain_line(self._text(cells, self._cadence), limit=20).lower(),
             extra=self._count_extra(cells),
         )
 
@@ -259,7 +259,7 @@ class RowParser:
     def _named(self, cells: Sequence[str]) -> str:
         name = " ".join(part for at in self._parts if (part := _cell(cells, at).strip()))
         whole = self._text(cells, self._name)
-        return plain(
+        return to_plain_line(
             unguard_cell(name if len(name) > len(whole) and not whole.endswith(name) else whole),
             limit=200,
         )
@@ -341,5 +341,5 @@ def _address(text: str) -> str:
 
 
 def _tags(text: str) -> tuple[str, ...]:
-    found = (plain(tag.strip(" \"'[]"), limit=60) for tag in re.split(r"[,;|]", text))
+    found = (to_plain_line(tag.strip(" \"'[]"), limit=60) for tag in re.split(r"[,;|]", text))
     return tuple(dict.fromkeys(tag for tag in found if tag))

@@ -25,7 +25,7 @@ from jinja2 import (
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from newsletter.errors import TemplateProblem
-from newsletter.html.sanitize import plain, shorten
+from newsletter.html.text import shorten_text, to_plain_line
 from newsletter.i18n import SOURCE, direction, known, translations
 from newsletter.mail.message import make_slot
 
@@ -81,7 +81,7 @@ class Renderer:
             extensions=["jinja2.ext.i18n"],
         )
         self._jinja.policies["ext.i18n.trimmed"] = True
-        self._jinja.filters["shorten"] = shorten
+        self._jinja.filters["shorten"] = shorten_text
         self._jinja.install_gettext_callables(_said, _counted, newstyle=True)  # type: ignore[attr-defined]
         self._inliner = css_inline.CSSInliner(
             load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True
@@ -96,7 +96,7 @@ class Renderer:
         context = {"direction": direction(language), **context}
         spoken = _speaking.set(known(language) or SOURCE)
         try:
-            subject = plain(_render(self._jinja, f"{mail}/subject.txt", context), limit=300)
+            subject = to_plain_line(_render(self._jinja, f"{mail}/subject.txt", context), limit=300)
             text = _render(self._jinja, f"{mail}/text.txt", context).strip() + "\n"
             html = _render(self._jinja, f"{mail}/html.html", {**context, "subject": subject})
         finally:

@@ -20,7 +20,7 @@ from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
-from newsletter.html.sanitize import lines, plain
+from newsletter.html.text import to_plain_line, to_plain_lines
 from newsletter.i18n import Text, say
 from newsletter.link_purposes import PATHS
 from newsletter.mail.kinds import MAILS
@@ -62,7 +62,7 @@ def default_wording(*, consent_text: str, title: str, language: str) -> str:
     words = Text(
         "Yes, send me %(list)s by e-mail. I can unsubscribe at any time with one click.", list=title
     )
-    return lines(consent_text or say(words, language), limit=WORDING_AT_MOST)
+    return to_plain_lines(consent_text or say(words, language), limit=WORDING_AT_MOST)
 
 
 def hash_wording(text: str) -> str:
@@ -134,15 +134,15 @@ def note_consent(
         "kind": kind,
         "at": now,
         "source": evidence.source,
-        "form": plain(evidence.form, limit=40),
-        "wording_hash": store_wording(session, lines(wording, limit=WORDING_AT_MOST), now)
+        "form": to_plain_line(evidence.form, limit=40),
+        "wording_hash": store_wording(session, to_plain_lines(wording, limit=WORDING_AT_MOST), now)
         if wording
         else None,
-        "page": plain(strip_secrets(evidence.page), limit=500),
+        "page": to_plain_line(strip_secrets(evidence.page), limit=500),
         "ip": evidence.ip[:45],
-        "user_agent": plain(evidence.user_agent, limit=300),
+        "user_agent": to_plain_line(evidence.user_agent, limit=300),
         "message_id": message_id,
-        "note": plain(evidence.note, limit=500),
+        "note": to_plain_line(evidence.note, limit=500),
     }
     session.connection().execute(_NOTED, event)
 

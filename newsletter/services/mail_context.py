@@ -8,7 +8,7 @@ from email.utils import format_datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, known
 from newsletter.mail.headers import Sender, list_headers
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message, make_slot
@@ -75,14 +75,14 @@ def make_list_context(env: Environment, mailing_list: MailingList) -> ListContex
     return ListContext(
         id=mailing_list.id,
         slug=mailing_list.slug,
-        title=plain(mailing_list.title, limit=200),
+        title=to_plain_line(mailing_list.title, limit=200),
         url=env.links.mailing_list(mailing_list.slug),
         site_url=mailing_list.site_url,
         archive_url=env.links.archive(mailing_list.slug),
-        from_name=plain(mailing_list.from_name, limit=200),
+        from_name=to_plain_line(mailing_list.from_name, limit=200),
         from_email=mailing_list.from_email,
         reply_to=mailing_list.reply_to,
-        postal_address=plain(mailing_list.postal_address, limit=500),
+        postal_address=to_plain_line(mailing_list.postal_address, limit=500),
         language=mailing_list.language,
         own_language=mailing_list.language,
         color=mailing_list.theme_color,

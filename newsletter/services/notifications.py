@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.feeds.protected import PROTECTED
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.models import Campaign, Feed, MailingList
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import MailKind
@@ -209,7 +209,7 @@ def notify(
         "to": mailing_list.reply_to or mailing_list.from_email,
         "list_id": mailing_list.id,
         "subject": subject,
-        "paragraphs": [plain(text, limit=600) for text in paragraphs],
+        "paragraphs": [to_plain_line(text, limit=600) for text in paragraphs],
         "commands": commands,
         "foot": f"This comes from your own newsletter program, to you alone. The list: {mailing_list.slug}",
     }

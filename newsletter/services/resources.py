@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid, NotFound, Refused
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import Resource
 from newsletter.services.link_holders import find_subscription
@@ -75,8 +75,8 @@ def add_resource(env: Environment, file: Path, *, title: str = "", name: str = "
             )
         row = Resource(
             name=name,
-            title=plain(title, limit=200) or name,
-            filename=plain(file.name, limit=200),
+            title=to_plain_line(title, limit=200) or name,
+            filename=to_plain_line(file.name, limit=200),
             content_type=kind,
             size=size,
             digest=digest,

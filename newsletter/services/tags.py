@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from newsletter.errors import InvalidInput
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.models import Tag
 
 
@@ -19,7 +19,7 @@ def clean_tags(words: Iterable[str]) -> tuple[str, ...]:
     """
     found = []
     for word in words:
-        tag = plain(word, limit=200).lower().strip('"')
+        tag = to_plain_line(word, limit=200).lower().strip('"')
         if len(tag) > 60 or "," in tag:
             raise InvalidInput({"tag": f"{tag[:40]!r} is no tag: at most 60 characters, no comma"})
         if tag:

@@ -29,7 +29,7 @@ def archive(slug: str) -> Response:
 @blueprint.get("/<slug>/archive/<handle>")
 def mailing(slug: str, handle: str) -> Response:
     """One mailing, as it was mailed but for its reader."""
-    html = archiving.page(environment(), slug, handle)
+    html = archiving.render_page(environment(), slug, handle)
     return Response(html, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
 
 
@@ -39,7 +39,7 @@ def media(slug: str, name: str) -> Response:
 
     Its name is made of its content, so that it never changes.
     """
-    found = rendering.picture(name)
+    found = rendering.get_picture(name)
     headers = {
         "Cache-Control": "public, max-age=31536000, immutable",
         "Content-Security-Policy": "default-src 'none'",
@@ -51,7 +51,7 @@ def media(slug: str, name: str) -> Response:
 def archive_feed(slug: str) -> Response:
     """The archive as a feed of its own, with all that was mailed in it."""
     env = environment()
-    found = archiving.newest(env, slug, limit=FEED_LENGTH)
+    found = archiving.list_newest(env, slug, limit=FEED_LENGTH)
     xml = render_template(
         "archive_feed.xml", list=lists.show(slug), mailings=found, links=env.links
     )

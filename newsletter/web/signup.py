@@ -19,7 +19,7 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.errors import InvalidInput, NotFound
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, known
 from newsletter.link_purposes import LinkPurpose
 from newsletter.services.consent import Evidence, hash_wording
@@ -237,7 +237,7 @@ def _frame_of(slug: str, **more: str) -> str:
 
 
 def _framed(slug: str, **context: Any) -> Response:
-    embedder = plain(
+    embedder = to_plain_line(
         context.get("values", {}).get("page") or request.headers.get("Referer"), limit=500
     )
     context.update(

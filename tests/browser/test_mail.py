@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page, Route
 from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.mail.message import fill
 from newsletter.models import Feed, MailingList
 from newsletter.services.digests.layout import Editor, style_of
@@ -52,7 +52,7 @@ def editor(app: Flask, posts: list[str], **settings: object) -> tuple[Editor, li
             entry = add_entry(session, feed, f"Post {number}")
             entry.content_html = post.encode("utf-8", "ignore").decode().replace("\0", "")
             if post != POST:
-                entry.title = plain(post)
+                entry.title = to_plain_line(post)
     session = db.session()
     found = session.scalars(select(MailingList)).one()
     there = read_candidates(session, found.id, after=0, through=found.entry_seq)

@@ -76,7 +76,7 @@ def campaign(app: Flask, clock: Clock, readers: int) -> int:
                 for id_ in ids
             ]  # fmt: skip
             session.execute(insert(Subscription), rows)
-        return letters.send(app.extensions[EXTENSION], letters.parse(LETTER))
+        return letters.send_letter(app.extensions[EXTENSION], letters.parse(LETTER))
 
 
 def start(app: Flask, server: FaultServer, *command: str, **more: str) -> subprocess.Popen[str]:

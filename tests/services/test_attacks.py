@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
-from newsletter.html.sanitize import clean_html, plain
+from newsletter.html.sanitize import clean_html
+from newsletter.html.text import to_plain_line
 from newsletter.mail.message import MessageDraft, compile_message, fill
 from newsletter.models import Feed, MailingList
 from newsletter.services.digests.layout import Editor, style_of
@@ -37,7 +38,9 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
             site_url="https://blog.example.com/",
         )
         add_feed(session, mailing_list)
-        add_feed(session, mailing_list, "https://other.example.com/feed").title = plain(ALL[0])
+        add_feed(session, mailing_list, "https://other.example.com/feed").title = to_plain_line(
+            ALL[0]
+        )
     with transaction() as session:
         feeds = session.scalars(select(Feed)).all()
         for number, payload in enumerate(ALL):
@@ -47,9 +50,9 @@ def posts(env: Environment) -> Iterator[tuple[Editor, list[Candidate]]]:
             )
             # What feeds/parse.py makes of a title and an author before they are stored.
             entry.title, entry.author, entry.image_alt = (
-                plain(payload),
-                plain(payload, limit=200),
-                plain(payload),
+                to_plain_line(payload),
+                to_plain_line(payload, limit=200),
+                to_plain_line(payload),
             )
             entry.image = (
                 "https://blog.example.com/x.jpg"

@@ -132,7 +132,7 @@ def test_why_a_digest_was_not_for_her(
     tick(env)
     number = max(campaign.id for campaign in db.session.scalars(select(Campaign)))
     said = {
-        name: explain_delivery.explain(env, number, f"{name}@example.com")
+        name: explain_delivery.explain_delivery(env, number, f"{name}@example.com")
         for name in ("here", "sleep", "had", "later")
     }
     assert said["here"].got
@@ -277,8 +277,8 @@ def test_the_archive_lists_each_post_once(
     assert [mailing.subject for mailing in lists.list_archived("blog")] == ["Two", "One"], (
         "the weekly one repeats"
     )
-    gathered = max(row.id for row in campaigns.ls())
-    assert "One" in archive.page(env, "blog", campaign_handle(gathered)), (
+    gathered = max(row.id for row in campaigns.list_campaigns())
+    assert "One" in archive.render_page(env, "blog", campaign_handle(gathered)), (
         "its mails lead to its page"
     )
     intros.write_intro(env, None, "Back from the sea", "weekly")

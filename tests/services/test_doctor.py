@@ -162,7 +162,7 @@ def test_a_free_address_is_named(env: Environment, fake_dns: FakeDns) -> None:
 
 
 def send(env: Environment, sink: Sink) -> int:
-    number = letters.send(env, letters.parse(LETTER))
+    number = letters.send_letter(env, letters.parse(LETTER))
     sending.send_due(env)
     return number
 
@@ -191,7 +191,7 @@ def test_why_she_did_not_get_it(
     clock.forward(timedelta(hours=1))
     reader("late@example.com", now=clock.now)
     said = {
-        name: explain_delivery.explain(env, number, f"{name}@example.com")
+        name: explain_delivery.explain_delivery(env, number, f"{name}@example.com")
         for name in ("got", "gone", "never", "bounced", "barred", "late", "stranger")
     }
     assert said["got"].got is True
@@ -210,17 +210,17 @@ def test_why_she_did_not_get_it(
         "” sent"
     )
     with pytest.raises(NotFound):
-        explain_delivery.explain(env, 99, "got@example.com")
+        explain_delivery.explain_delivery(env, 99, "got@example.com")
 
 
 def test_why_not_yet(env: Environment, reader: Callable[..., None], sink: Sink) -> None:
     reader("a@example.com")
-    number = letters.send(env, letters.parse(LETTER), at=env.now + timedelta(days=1))
+    number = letters.send_letter(env, letters.parse(LETTER), at=env.now + timedelta(days=1))
     assert (
-        explain_delivery.explain(env, number, "a@example.com").verdict
+        explain_delivery.explain_delivery(env, number, "a@example.com").verdict
         == "the campaign is scheduled: nobody got it"
     )
-    assert explain_delivery.explain(env, number, "a@example.com").got is None
+    assert explain_delivery.explain_delivery(env, number, "a@example.com").got is None
 
 
 def test_status_at_one_look(

@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from newsletter.authoring.letter_file import parse_letter, with_lines
+from newsletter.authoring.letter_file import parse_letter, replace_lines
 from newsletter.db.session import db, transaction
 from newsletter.errors import FeedUnavailable, InvalidInput, NotFound, Refused
 from newsletter.models import (
@@ -120,8 +120,8 @@ def test_who_is_not_mailed(env: Environment, people: dict[str, int]) -> None:
 def test_each_reader_gets_her_own_letter_and_the_archive_nobodys(
     env: Environment, people: dict[str, int], sink: Sink
 ) -> None:
-    campaign_id = letters.send(
-        env, parse_letter(with_lines(TEXT, {"subject": "For {{ subscriber.name or 'you' }}"}))
+    campaign_id = letters.send_letter(
+        env, parse_letter(replace_lines(TEXT, {"subject": "For {{ subscriber.name or 'you' }}"}))
     )
     assert sending.send_due(env).sent == 5
     assert Counter(outgoing.recipient for outgoing in sink.accepted).most_common(1)[0][1] == 1
@@ -130,8 +130,8 @@ def test_each_reader_gets_her_own_letter_and_the_archive_nobodys(
     assert "Dear Ana," in body(ana, "html")
     [nameless] = sink.to("c@example.com")
     assert (nameless["Subject"], body(nameless)[:12]) == ("For you", "Dear friend,")
-    public = campaigns.content(campaign_id)
-    assert public.subject == "For you" == campaigns.show(campaign_id).subject
+    public = campaigns.get_content(campaign_id)
+    assert public.subject == "For you" == campaigns.get_campaign(campaign_id).subject
     assert "Dear friend" in public.html
     assert "Dear Ana" not in public.html
 
@@ -139,7 +139,7 @@ def test_each_reader_gets_her_own_letter_and_the_archive_nobodys(
 def test_what_a_reader_is_called_today_counts(
     env: Environment, people: dict[str, int], sink: Sink
 ) -> None:
-    letters.send(env, parse_letter(TEXT))
+    letters.send_letter(env, parse_letter(TEXT))
     with transaction() as session:
         session.get_one(Subscription, people["a"]).subscriber.name = "Anna"
     sending.send_due(env)
@@ -154,12 +154,12 @@ def test_m07_a_field_that_is_missing_for_one_stops_it_for_all(
         Refused,
         match=r"1 of 5 readers cannot get this letter: line \d+: subscriber.name is not set",
     ):
-        letters.send(env, letter)
+        letters.send_letter(env, letter)
     assert db.session.scalar(select(func.count()).select_from(Campaign)) == 0
     found = {
         check.id: check
-        for check in preflight.examine(
-            env, drafts.drafted(env, letter, None, None, ""), offline=True
+        for check in preflight.check_letter(
+            env, drafts.prepare_draft(env, letter, None, None, ""), offline=True
         )
     }
     assert found["fields"].verdict == "bad"
@@ -167,7 +167,7 @@ def test_m07_a_field_that_is_missing_for_one_stops_it_for_all(
     named = parse_letter(
         '---\nsubject: x\nsegment: name != ""\n---\nDear {{ subscriber.name }}, hello.\n'
     )
-    letters.send(env, named)
+    letters.send_letter(env, named)
     assert sending.send_due(env).sent == 4
 
 
@@ -177,18 +177,18 @@ def test_m07_a_scheduled_letter_looks_again_when_its_moment_comes(
     letter = parse_letter(
         '---\nsubject: x\nsegment: name != "" or cadence == "instant"\n---\nDear {{ subscriber.name }}, hello.\n'
     )
-    campaign_id = letters.send(env, letter, at=env.now + timedelta(hours=1))
+    campaign_id = letters.send_letter(env, letter, at=env.now + timedelta(hours=1))
     with transaction() as session:
         session.get_one(Subscription, people["e"]).subscriber.name = ""
     clock.forward(timedelta(hours=2))
-    assert letters.start_due(env) == []
-    shown = campaigns.show(campaign_id)
+    assert letters.start_due_letters(env) == []
+    shown = campaigns.get_campaign(campaign_id)
     assert (shown.status, shown.totals.recipients) == ("paused", 0)
     assert "subscriber.name is not set" in shown.reason
     with transaction() as session:
         session.get_one(Subscription, people["e"]).subscriber.name = "Eva"
     assert campaigns.resume(campaign_id).status == "scheduled"
-    assert letters.start_due(env) == [campaign_id]
+    assert letters.start_due_letters(env) == [campaign_id]
     assert sending.send_due(env).sent == 4
 
 
@@ -196,17 +196,17 @@ def test_a_letter_is_sent_once_by_content_and_by_number(
     env: Environment, people: dict[str, int]
 ) -> None:
     letter = parse_letter(TEXT)
-    first = letters.send(env, letter)
+    first = letters.send_letter(env, letter)
     with pytest.raises(Refused, match=f"campaign {first} already"):
-        letters.send(env, letter)
-    draft = drafts.drafted(
-        env, parse_letter(with_lines(TEXT, {"subject": "Other"})), None, None, ""
+        letters.send_letter(env, letter)
+    draft = drafts.prepare_draft(
+        env, parse_letter(replace_lines(TEXT, {"subject": "Other"})), None, None, ""
     )
-    second = letters.dispatch(env, draft)
-    again = drafts.look(env, second)
+    second = letters.dispatch_letter(env, draft)
+    again = drafts.load_draft(env, second)
     with pytest.raises(Refused, match="sending already"):
-        letters.dispatch(env, again)
-    assert letters.send(env, letter, again=True) not in (first, second)
+        letters.dispatch_letter(env, again)
+    assert letters.send_letter(env, letter, again=True) not in (first, second)
 
 
 def test_two_commands_at_once_send_one_letter(
@@ -217,7 +217,9 @@ def test_two_commands_at_once_send_one_letter(
     def command() -> None:
         with app.app_context():
             try:
-                said.append(f"sent {letters.send(app.extensions[EXTENSION], parse_letter(TEXT))}")
+                said.append(
+                    f"sent {letters.send_letter(app.extensions[EXTENSION], parse_letter(TEXT))}"
+                )
             except Refused as error:
                 said.append(error.message)
             finally:
@@ -242,23 +244,23 @@ def test_a_draft_remembers_its_file_and_its_pictures(
     file.parent.mkdir()
     (file.parent / "a tree.jpg").write_bytes(picture())
     file.write_text(TEXT + "\n![A tree](a%20tree.jpg){width=300}\n")
-    campaign_id, draft = drafts.new(env, file)
+    campaign_id, draft = drafts.create_draft(env, file)
     assert draft.recipients == 5
-    assert campaigns.show(campaign_id).status == "draft"
-    assert drafts.new(env, file)[0] == campaign_id, "the same file is the same draft"
+    assert campaigns.get_campaign(campaign_id).status == "draft"
+    assert drafts.create_draft(env, file)[0] == campaign_id, "the same file is the same draft"
     (file.parent / "a tree.jpg").unlink()
     file.unlink()
-    found = drafts.look(env, campaign_id)
+    found = drafts.load_draft(env, campaign_id)
     [name] = found.prepared.names.values()
     assert (
         f'src="https://news.example.com/blog/archive/media/{name}" alt="A tree" width="300"'
         in found.prepared.content.html
     )
-    letters.dispatch(env, found)
+    letters.dispatch_letter(env, found)
     sending.send_due(env)
     assert name in body(sink.messages[0], "html")
     assert "[Bild: A tree]" in body(sink.messages[0]), "she reads German"
-    assert rendering.picture(name).media_type == "image/jpeg"
+    assert rendering.get_picture(name).media_type == "image/jpeg"
     assert db.session.scalar(select(func.count()).select_from(Picture)) == 1
 
 
@@ -267,10 +269,10 @@ def test_a_picture_that_is_not_there_is_said_at_once(
 ) -> None:
     (tmp_path / "x.md").write_text(TEXT + "![a](no.jpg)")
     with pytest.raises(InvalidInput, match="there is no such picture"):
-        drafts.new(env, tmp_path / "x.md")
+        drafts.create_draft(env, tmp_path / "x.md")
     (tmp_path / "no.jpg").write_text("<svg/>")
     with pytest.raises(InvalidInput, match="use JPEG"):
-        drafts.new(env, tmp_path / "x.md")
+        drafts.create_draft(env, tmp_path / "x.md")
 
 
 def test_pictures_come_from_the_letters_folder_alone(
@@ -294,13 +296,13 @@ def test_pictures_come_from_the_letters_folder_alone(
     ):  # fmt: skip
         (folder / "x.md").write_text(TEXT + f"![a]({written})")
         with pytest.raises(InvalidInput, match="line 9: ") as refused:
-            drafts.look(env, folder / "x.md")
+            drafts.load_draft(env, folder / "x.md")
         assert said in str(refused.value)
         assert len(str(refused.value)) < 300
     (folder / "x.md").write_text(
         TEXT + "![a](deep/tree.jpg) ![b](inside.jpg) ![c](./deep/../deep/tree.jpg)"
     )
-    assert len(drafts.look(env, folder / "x.md").prepared.names) == 3
+    assert len(drafts.load_draft(env, folder / "x.md").prepared.names) == 3
 
 
 def test_a_look_at_a_draft_shows_its_pictures_though_the_file_is_gone(
@@ -308,10 +310,10 @@ def test_a_look_at_a_draft_shows_its_pictures_though_the_file_is_gone(
 ) -> None:
     (tmp_path / "tree.jpg").write_bytes(picture())
     (tmp_path / "x.md").write_text(TEXT + "![A tree](tree.jpg)")
-    number, draft = drafts.new(env, tmp_path / "x.md")
+    number, draft = drafts.create_draft(env, tmp_path / "x.md")
     (tmp_path / "tree.jpg").unlink()
-    for shown in (draft, drafts.look(env, number)):
-        page = rendering.standalone(env, shown.prepared.content.html, shown.prepared)
+    for shown in (draft, drafts.load_draft(env, number)):
+        page = rendering.inline_pictures(env, shown.prepared.content.html, shown.prepared)
         assert page.count('src="data:image/jpeg;base64,') == 1
         assert "/media/" not in page
 
@@ -320,10 +322,10 @@ def test_a_video_is_shown_from_here(
     env: Environment, people: dict[str, int], tmp_path: Path, fake_fetch: FakeFetch
 ) -> None:
     (tmp_path / "x.md").write_text(TEXT + "\nhttps://youtu.be/abcdefghijk\n")
-    without = drafts.look(env, tmp_path / "x.md")
+    without = drafts.load_draft(env, tmp_path / "x.md")
     assert "without its picture" in without.prepared.notes[0]
     fake_fetch.pages["https://i.ytimg.com/vi/abcdefghijk/hqdefault.jpg"] = picture(size=(480, 360))
-    html = drafts.look(env, tmp_path / "x.md").prepared.content.html
+    html = drafts.load_draft(env, tmp_path / "x.md").prepared.content.html
     assert "ytimg" not in html
     assert "https://news.example.com/blog/archive/media/" in html
 
@@ -331,44 +333,44 @@ def test_a_video_is_shown_from_here(
 def test_a_draft_is_edited_until_it_is_sent(
     env: Environment, people: dict[str, int], clock: Clock, sink: Sink
 ) -> None:
-    campaign_id = letters.send(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
-    drafts.edit(
+    campaign_id = letters.send_letter(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
+    drafts.edit_draft(
         env,
         campaign_id,
-        parse_letter(with_lines(TEXT, {"segment": '"berlin" in tags', "subject": "New"})),
+        parse_letter(replace_lines(TEXT, {"segment": '"berlin" in tags', "subject": "New"})),
     )
     later = env.now + timedelta(hours=3)
-    drafts.edit(env, campaign_id, parse_letter(drafts.text_of(campaign_id)[0]), at=later)
+    drafts.edit_draft(env, campaign_id, parse_letter(drafts.get_text(campaign_id)[0]), at=later)
     clock.forward(timedelta(hours=2))
-    assert letters.start_due(env) == []
+    assert letters.start_due_letters(env) == []
     clock.forward(timedelta(hours=2))
-    assert letters.start_due(env) == [campaign_id]
+    assert letters.start_due_letters(env) == [campaign_id]
     sending.send_due(env)
     assert {message["Subject"] for message in sink.messages} == {"New"}
     assert len(sink.messages) == 2
     with pytest.raises(Refused, match="cannot be changed"):
-        drafts.edit(env, campaign_id, parse_letter(TEXT))
+        drafts.edit_draft(env, campaign_id, parse_letter(TEXT))
     with pytest.raises(NotFound):
-        drafts.look(env, 99)
+        drafts.load_draft(env, 99)
 
 
 def test_a_moment_nobody_is_left_for(
     env: Environment, people: dict[str, int], clock: Clock
 ) -> None:
-    campaign_id = letters.send(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
+    campaign_id = letters.send_letter(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
     with transaction() as session:
         for row in session.scalars(select(Subscription)):
             row.status = "unsubscribed"
     clock.forward(timedelta(hours=2))
-    letters.start_due(env)
-    assert campaigns.show(campaign_id).status == "sent"
+    letters.start_due_letters(env)
+    assert campaigns.get_campaign(campaign_id).status == "sent"
     with pytest.raises(Refused, match="no active subscriber"):
-        letters.send(env, parse_letter(with_lines(TEXT, {"subject": "Other"})))
+        letters.send_letter(env, parse_letter(replace_lines(TEXT, {"subject": "Other"})))
 
 
 # ── two subjects ───────────────────────────────────────────────────────────────────────────────────
 
-TWO = with_lines(
+TWO = replace_lines(
     TEXT, {"subject": "A: {{ subscriber.name or 'you' }}", "subject_b": "B", "share": "40%"}
 )
 
@@ -380,11 +382,11 @@ def test_two_subjects_are_tried_and_the_better_one_goes_to_the_rest(
         mailing_list = add_list(session)
         for number in range(20):
             add_reader(session, mailing_list, f"r{number}@example.com")
-    campaign_id = letters.send(env, parse_letter(TWO))
+    campaign_id = letters.send_letter(env, parse_letter(TWO))
     sending.send_due(env)
     tried = Counter(str(message["Subject"]) for message in sink.messages)
     assert tried == {"A: you": 4, "B": 4}
-    shown = campaigns.show(campaign_id)
+    shown = campaigns.get_campaign(campaign_id)
     assert shown.status == "paused"
     assert "pick" in shown.reason
     assert [(row.letter, row.sent) for row in shown.subjects] == [("a", 4), ("b", 4)]
@@ -394,12 +396,12 @@ def test_two_subjects_are_tried_and_the_better_one_goes_to_the_rest(
         add_reader(session, session.get_one(MailingList, mailing_list.id), "late@example.com")
         gone = session.scalars(select(Delivery).where(Delivery.status == "queued")).all()
         assert gone == []
-    assert letters.undecided(env, campaign_id) == 13
-    assert letters.pick(env, campaign_id, "b") == 13
+    assert letters.count_undecided(env, campaign_id) == 13
+    assert letters.pick_subject(env, campaign_id, "b") == 13
     sending.send_due(env)
     assert Counter(str(message["Subject"]) for message in sink.messages) == {"A: you": 4, "B": 17}
     assert max(Counter(outgoing.recipient for outgoing in sink.accepted).values()) == 1
-    shown = campaigns.show(campaign_id)
+    shown = campaigns.get_campaign(campaign_id)
     assert (shown.status, shown.totals.recipients, shown.totals.sent, shown.subject) == (
         "sent",
         21,
@@ -407,24 +409,24 @@ def test_two_subjects_are_tried_and_the_better_one_goes_to_the_rest(
         "B",
     )
     assert shown.totals.balanced
-    assert campaigns.content(campaign_id).subject == "B"
+    assert campaigns.get_content(campaign_id).subject == "B"
     with pytest.raises(Refused):
-        letters.pick(env, campaign_id, "a")
+        letters.pick_subject(env, campaign_id, "a")
 
 
 def test_a_pick_while_both_are_still_on_their_way(
     env: Environment, people: dict[str, int], sink: Sink
 ) -> None:
-    campaign_id = letters.send(env, parse_letter(TWO))
-    letters.pick(env, campaign_id, "a")
+    campaign_id = letters.send_letter(env, parse_letter(TWO))
+    letters.pick_subject(env, campaign_id, "a")
     sending.send_due(env)
     assert len(sink.accepted) == 5
-    assert campaigns.show(campaign_id).status == "sent"
+    assert campaigns.get_campaign(campaign_id).status == "sent"
 
 
 def test_one_subject_is_nothing_to_pick_from(env: Environment, people: dict[str, int]) -> None:
     with pytest.raises(Refused, match="one subject only"):
-        letters.pick(env, letters.send(env, parse_letter(TEXT)), "a")
+        letters.pick_subject(env, letters.send_letter(env, parse_letter(TEXT)), "a")
 
 
 # ── preflight ──────────────────────────────────────────────────────────────────────────────────────
@@ -432,8 +434,8 @@ def test_one_subject_is_nothing_to_pick_from(env: Environment, people: dict[str,
 
 def checks(env: Environment, text: str, *, offline: bool = False) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for check in preflight.examine(
-        env, drafts.drafted(env, parse_letter(text), None, None, ""), offline=offline
+    for check in preflight.check_letter(
+        env, drafts.prepare_draft(env, parse_letter(text), None, None, ""), offline=offline
     ):
         found.setdefault(check.id, []).append(f"{check.verdict}: {check.what}")
     return found
@@ -520,9 +522,9 @@ def test_links_are_asked_at_once_and_not_for_ever(
         + " ".join(f"https://x.org/{number}" for number in range(120))
         + " https://x.org/1 https://x.org/slow"
     )
-    draft = drafts.drafted(env, parse_letter(text), None, None, "")
+    draft = drafts.prepare_draft(env, parse_letter(text), None, None, "")
     told: list[tuple[int, int]] = []
-    found = preflight.examine(
+    found = preflight.check_letter(
         replace(env, fetch=slow), draft, progress=lambda done, total: told.append((done, total))
     )
     assert told[-1] == (100, 100)
@@ -541,7 +543,7 @@ def test_subjects_that_look_like_spam(
 ) -> None:
     assert any(
         said in row
-        for row in checks(env, with_lines(TEXT, {"subject": subject}), offline=True)["subject"]
+        for row in checks(env, replace_lines(TEXT, {"subject": subject}), offline=True)["subject"]
     )
 
 
@@ -584,7 +586,7 @@ def test_editions_of_a_plain_letter_carry_no_fields(
     env: Environment, people: dict[str, int]
 ) -> None:
     """What costs nothing must cost nothing: no reader is looked up for a letter that is the same for all."""
-    letters.send(env, parse_letter("---\nsubject: x\n---\nHello all.\n"))
+    letters.send_letter(env, parse_letter("---\nsubject: x\n---\nHello all.\n"))
     rows = list(db.session.scalars(select(Edition)))
     assert {row.cursor for row in rows} == {0, -1}
     assert [row.fields for row in rows if row.fields] == []
@@ -597,10 +599,10 @@ def test_files_for_subscribers_are_linked_for_each_reader(
         "---\nsubject: x\n---\n{% if subscriber.name %}[The guide]({{ resource('guide') }}){% endif %} for you.\n"
     )
     with pytest.raises(NotFound, match="no resource guide"):
-        letters.send(env, letter)
+        letters.send_letter(env, letter)
     (tmp_path / "guide.pdf").write_bytes(b"%PDF-1.7 slowly")
     resources.add_resource(env, tmp_path / "guide.pdf", name="guide")
-    campaign_id = letters.send(env, letter)
+    campaign_id = letters.send_letter(env, letter)
     sending.send_due(env)
     [ana], [ben], [nameless] = (
         sink.to(f"{who}") for who in ("a@x.example.org", "b@x.example.org", "c@example.com")
@@ -612,4 +614,4 @@ def test_files_for_subscribers_are_linked_for_each_reader(
     assert [len(found) for found in links] == [1, 1, 0]
     assert links[0] != links[1]
     assert resources.open_resource(env, links[0][0].rpartition("/")[2]).filename == "guide.pdf"
-    assert not re.search(r"resources/guide\.", campaigns.content(campaign_id).html)
+    assert not re.search(r"resources/guide\.", campaigns.get_content(campaign_id).html)

@@ -51,7 +51,7 @@ def steps(env: Environment, tmp_path: Path) -> dict[str, int]:
     with transaction() as session:
         add_list(session)
     return {
-        name: series.add(env, write(tmp_path, name), after * DAY).id
+        name: series.add_letter(env, write(tmp_path, name), after * DAY).id
         for name, after in (("hello", 0), ("boundaries", 3), ("pauses", 7))
     }
 
@@ -98,7 +98,7 @@ def test_a_new_reader_gets_each_letter_once_and_in_order(
     ]
     assert "Hello Ana, read on." in body(sink.messages[0])
     assert "List-Unsubscribe" in sink.messages[0]
-    assert [row.readers for row in series.ls()] == [1, 1, 1]
+    assert [row.readers for row in series.list_letters()] == [1, 1, 1]
     assert db.session.scalar(select(Subscription.series_due_at)) is None, (
         "nobody is looked at again in vain"
     )
@@ -109,7 +109,7 @@ def test_without_a_welcome_letter_the_built_in_one_goes_out(
 ) -> None:
     with transaction() as session:
         add_list(session)
-    series.add(env, write(tmp_path, "later"), 2 * DAY)
+    series.add_letter(env, write(tmp_path, "later"), 2 * DAY)
     sign_up(env)
     assert days(env, clock, sink, 4) == [["Welcome to Slow Letters"], [], ["later"], []]
 
@@ -178,14 +178,14 @@ def test_a_changed_series_restarts_nobody(
 ) -> None:
     sign_up(env)
     days(env, clock, sink, 20)
-    series.add(env, write(tmp_path, "in between"), 5 * DAY)
-    series.add(env, write(tmp_path, "once past"), 15 * DAY)
-    series.add(env, write(tmp_path, "still ahead"), 25 * DAY)
-    series.edit(
+    series.add_letter(env, write(tmp_path, "in between"), 5 * DAY)
+    series.add_letter(env, write(tmp_path, "once past"), 15 * DAY)
+    series.add_letter(env, write(tmp_path, "still ahead"), 25 * DAY)
+    series.edit_letter(
         env, steps["hello"], letter=parse_letter("---\nsubject: hello again\n---\nNew words.\n")
     )
-    series.edit(env, steps["boundaries"], after=22 * DAY)
-    series.remove(env, steps["pauses"])
+    series.edit_letter(env, steps["boundaries"], after=22 * DAY)
+    series.remove_letter(env, steps["pauses"])
     assert functools.reduce(operator.iadd, days(env, clock, sink, 20), []) == ["still ahead"]
     sign_up(env, "ben@example.com")
     assert functools.reduce(operator.iadd, days(env, clock, sink, 40), []) == [
@@ -202,7 +202,7 @@ def test_a_letter_that_moved_comes_once(
 ) -> None:
     sign_up(env)
     days(env, clock, sink, 2)
-    series.edit(env, steps["pauses"], after=1 * DAY)
+    series.edit_letter(env, steps["pauses"], after=1 * DAY)
     assert functools.reduce(operator.iadd, days(env, clock, sink, 12), []) == [
         "pauses",
         "boundaries",
@@ -267,23 +267,23 @@ def test_many_readers_are_taken_in_batches(
 
 def test_what_cannot_be_a_series(env: Environment, steps: dict[str, int], tmp_path: Path) -> None:
     with pytest.raises(Refused, match="a welcome letter already"):
-        series.add(env, write(tmp_path, "second"), 0 * DAY)
+        series.add_letter(env, write(tmp_path, "second"), 0 * DAY)
     with pytest.raises(Refused, match="this letter already"):
-        series.add(env, tmp_path / "boundaries.md", 9 * DAY)
+        series.add_letter(env, tmp_path / "boundaries.md", 9 * DAY)
     (tmp_path / "x.md").write_text('---\nsubject: x\nsegment: name != ""\n---\nx\n')
     with pytest.raises(Refused, match="every new reader"):
-        series.add(env, tmp_path / "x.md", DAY)
-    series.remove(env, steps["hello"])
+        series.add_letter(env, tmp_path / "x.md", DAY)
+    series.remove_letter(env, steps["hello"])
     with pytest.raises(NotFound):
-        series.show(steps["hello"])
-    assert series.add(env, tmp_path / "hello.md", 0 * DAY).id not in steps.values()
+        series.get_letter(steps["hello"])
+    assert series.add_letter(env, tmp_path / "hello.md", 0 * DAY).id not in steps.values()
 
 
 def test_a_letter_taken_out_while_it_waits_is_not_sent(
     env: Environment, steps: dict[str, int], clock: Clock, sink: Sink
 ) -> None:
     sign_up(env)
-    series.remove(env, steps["hello"])
+    series.remove_letter(env, steps["hello"])
     assert days(env, clock, sink, 1) == [[]]
     assert db.session.scalar(select(Delivery.status)) == "failed"
 
@@ -291,7 +291,7 @@ def test_a_letter_taken_out_while_it_waits_is_not_sent(
 def test_a_letter_of_a_series_is_looked_over_as_any_other(
     env: Environment, steps: dict[str, int]
 ) -> None:
-    found = preflight.examine(env, series.look(env, steps["boundaries"]), offline=True)
+    found = preflight.check_letter(env, series.load_letter(env, steps["boundaries"]), offline=True)
     assert {check.id for check in found} >= {"fields", "subject", "size"}
     assert not [check for check in found if check.verdict == "bad"]
 
@@ -363,20 +363,20 @@ def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
     def add() -> None:
         slug, name = dice.choice(["blog", "other"]), f"letter {next(names)}"
         after = dice.randint(1, 20) if slug in {there[step] for step in there} else 0
-        there[series.add(env, write(tmp_path, name), after * DAY, slug).id] = slug
+        there[series.add_letter(env, write(tmp_path, name), after * DAY, slug).id] = slug
 
     def move() -> None:
-        series.edit(env, dice.choice(list(there)), after=dice.randint(1, 20) * DAY)
+        series.edit_letter(env, dice.choice(list(there)), after=dice.randint(1, 20) * DAY)
 
     def rewrite() -> None:
         step = dice.choice(list(there))
-        text = f"---\nsubject: {next(s.subject for s in series.ls() if s.id == step)}\n---\nOther words {next(names)}.\n"
-        series.edit(env, step, letter=parse_letter(text))
+        text = f"---\nsubject: {next(s.subject for s in series.list_letters() if s.id == step)}\n---\nOther words {next(names)}.\n"
+        series.edit_letter(env, step, letter=parse_letter(text))
 
     def remove() -> None:
         if len(there) > 2:
             step = dice.choice(list(there))
-            series.remove(env, step)
+            series.remove_letter(env, step)
             del there[step]
 
     def join() -> None:
@@ -423,7 +423,7 @@ def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
     assert (
         max(count for (_, subject), count in letters.items() if subject.startswith("letter ")) == 1
     )
-    of_list = {step.subject: step.list for step in series.ls()}
+    of_list = {step.subject: step.list for step in series.list_letters()}
     assert not [
         to for to, subject in letters if subject in of_list and of_list[subject] != people[to][2]
     ]

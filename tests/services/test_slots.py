@@ -129,7 +129,8 @@ def test_nothing_in_a_feed_becomes_a_place_for_something_personal(
     assert all(not re.search("[\ue000\ue001]", edition.subject) for edition in editions)
     db.session.rollback()
     assert not re.search(
-        r"\.guide\.|\ue000", "".join(row.html for row in archive.newest(env, "blog", limit=100))
+        r"\.guide\.|\ue000",
+        "".join(row.html for row in archive.list_newest(env, "blog", limit=100)),
     )
 
 
@@ -148,7 +149,7 @@ def test_an_address_is_replaced_in_no_kind_of_mail(
         session.scalars(select(MailingList)).one().postal_address = address
         for mail in ("welcome", "already", "goodbye", "link"):
             outbox.enqueue(session, mail=mail, subscription_id=subscriptions[0].id, now=env.now)
-    letters.send(
+    letters.send_letter(
         env, letters.parse(f"---\nsubject: See {address}\n---\n<{address}> and {address}\n")
     )
     sending.send_due(env)

@@ -116,9 +116,9 @@ def test_a_single_post_and_its_archive(env: Environment, blog: int, sink: Sink) 
     found = mails(sink)
     assert {str(message["Subject"]) for message in found.values()} == {"Eins"}
     assert "Read it on the blog" in body(found["en"], "html") and "min read" in body(found["en"])
-    page = archive.page(env, "blog", campaigns.ls()[0].id)
+    page = archive.render_page(env, "blog", campaigns.list_campaigns()[0].id)
     assert '<html lang="de"' in page and "abonnieren" in page
-    assert campaigns.ls()[0].subject == "Eins"
+    assert campaigns.list_campaigns()[0].subject == "Eins"
 
 
 def test_editions_are_made_for_the_languages_of_their_readers_only(
@@ -205,7 +205,7 @@ LETTER = "---\nsubject: Ein Brief{second}\n---\nHallo {{{{ subscriber.name or 'd
 def test_a_letters_frame_speaks_each_readers_language(
     env: Environment, blog: int, sink: Sink
 ) -> None:
-    campaign_id = letters.send(env, parse_letter(LETTER.format(second="")))
+    campaign_id = letters.send_letter(env, parse_letter(LETTER.format(second="")))
     sending.send_due(env)
     for name, message in mails(sink).items():
         assert message["Subject"] == "Ein Brief"
@@ -214,19 +214,19 @@ def test_a_letters_frame_speaks_each_readers_language(
     assert "[Bild: Ein Baum]" in body(mails(sink)["de"]) and "[Picture: Ein Baum]" in body(
         mails(sink)["en"]
     )
-    assert '<html lang="de"' in archive.page(env, "blog", campaign_id)
+    assert '<html lang="de"' in archive.render_page(env, "blog", campaign_id)
 
 
 def test_two_subjects_and_six_languages(env: Environment, blog: int, sink: Sink) -> None:
-    campaign_id = letters.send(
+    campaign_id = letters.send_letter(
         env, parse_letter(LETTER.format(second="\nsubject_b: Oder so\nshare: 50"))
     )
     sending.send_due(env)
-    assert [each.subject for each in campaigns.show(campaign_id).subjects] == [
+    assert [each.subject for each in campaigns.get_campaign(campaign_id).subjects] == [
         "Ein Brief",
         "Oder so",
     ]
-    letters.pick(env, campaign_id, "b")
+    letters.pick_subject(env, campaign_id, "b")
     sending.send_due(env)
     found = mails(sink)
     assert len(found) == 8
@@ -244,7 +244,7 @@ def test_a_request_to_stay_and_a_series(
     assert len({message["Subject"] for message in sink.messages}) == 6
     sink.accepted.clear()
     (tmp_path / "hello.md").write_text("---\nsubject: Willkommen\n---\nSchön.\n")
-    series.add(env, tmp_path / "hello.md", START - START)
+    series.add_letter(env, tmp_path / "hello.md", START - START)
     with transaction() as session:
         session.query(Subscription).update({"status": "pending"})
         tokens = [

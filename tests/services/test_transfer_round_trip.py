@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from newsletter.db.session import db, transaction
-from newsletter.html.sanitize import lines, plain
+from newsletter.html.text import to_plain_line, to_plain_lines
 from newsletter.models import (
     ConsentEvent,
     ConsentText,
@@ -62,14 +62,14 @@ subscriptions = st.fixed_dictionaries(
         "cadence": st.sampled_from(["instant", "daily", "weekly", "monthly"]), "paused_until": maybe,
         "created_at": moments, "confirmed_at": maybe, "unsubscribed_at": maybe,
         "topics": st.sets(st.sampled_from(TOPICS)),
-        "answers": st.dictionaries(names.map(lambda text: plain(text, limit=60)).filter(bool), st.one_of(st.booleans(), st.integers(), names.map(plain)), max_size=3),
+        "answers": st.dictionaries(names.map(lambda text: to_plain_line(text, limit=60)).filter(bool), st.one_of(st.booleans(), st.integers(), names.map(to_plain_line)), max_size=3),
         "events": st.lists(events, max_size=3),
     }
 )  # fmt: skip
 people = st.lists(
     st.fixed_dictionaries(
         {
-            "name": names.map(lambda text: plain(text, limit=200)), "language": st.sampled_from(["", "de", "ro", "ar"]),
+            "name": names.map(lambda text: to_plain_line(text, limit=200)), "language": st.sampled_from(["", "de", "ro", "ar"]),
             "created_at": moments, "tags": st.lists(names.map(lambda text: text.replace(",", "")[:50]), max_size=3),
             "suppressed": st.sampled_from(["", "", "", "bounce", "complaint", "manual"]),
             "subscriptions": st.dictionaries(st.sampled_from(LISTS), subscriptions, max_size=3),
@@ -78,7 +78,7 @@ people = st.lists(
     max_size=5,
 )  # fmt: skip
 suppressed = st.lists(
-    st.tuples(st.sampled_from(["bounce", "manual", "erased"]), moments, names.map(plain)),
+    st.tuples(st.sampled_from(["bounce", "manual", "erased"]), moments, names.map(to_plain_line)),
     max_size=3,
 )
 
@@ -187,10 +187,10 @@ def add_subscription(
         {"kind": "imported", "at": START, "source": "import", "wording": ""}
     ]:
         fields = {
-            name: plain(value, limit=300) if isinstance(value, str) else value
+            name: to_plain_line(value, limit=300) if isinstance(value, str) else value
             for name, value in event.items()
         }
-        wording = lines(event["wording"], limit=5000)
+        wording = to_plain_lines(event["wording"], limit=5000)
         fields["wording_hash"] = (
             store_wording(db.session, wording, event["at"]) if wording else None
         )  # type: ignore[arg-type]

@@ -10,8 +10,9 @@ import pytest
 
 from newsletter.feeds.parse import parse_feed
 from newsletter.html import video_embeds as players
-from newsletter.html.sanitize import clean_html, first_picture, is_letter_address
-from newsletter.html.to_text import excerpt, html_to_text
+from newsletter.html.pictures import is_letter_address
+from newsletter.html.sanitize import clean_html, find_first_picture
+from newsletter.html.to_text import html_to_text, make_excerpt
 
 BASE = "https://blog.test/"
 FEED = (Path(__file__).parents[1] / "feeds" / "wordpress_blocks.xml").read_bytes()
@@ -48,7 +49,7 @@ def test_a_picture_that_stands_for_a_letter_is_its_letter(tag: str) -> None:
     shown = clean_html(f"<p>Hi {tag}</p>", base_url=BASE)
     big = "72" in tag and "width" in tag
     assert shown == "<p>Hi 🙂</p>" or (big and "<img" in shown)
-    assert big or first_picture(tag, base_url=BASE) == ("", "")
+    assert big or find_first_picture(tag, base_url=BASE) == ("", "")
 
 
 @pytest.mark.parametrize("tag", [
@@ -157,9 +158,9 @@ def test_headings_quotes_captions_and_code_are_told_apart_in_the_text(
 
 def test_an_excerpt_keeps_its_parts_apart(posts: dict[str, str]) -> None:
     said = "Three things · Breathe · Walk · slowly · Rest · Be quick, but do not hurry · Slow is smooth"
-    assert excerpt(posts["A list, a quote, a caption"]) == said
-    assert excerpt("<h2>Only</h2>") == "Only"
-    assert excerpt("<p>" + "word " * 80 + "</p>", words=3) == "word word word …"
+    assert make_excerpt(posts["A list, a quote, a caption"]) == said
+    assert make_excerpt("<h2>Only</h2>") == "Only"
+    assert make_excerpt("<p>" + "word " * 80 + "</p>", words=3) == "word word word …"
 
 
 @pytest.mark.parametrize("tag", [
@@ -179,13 +180,13 @@ def test_pictures_that_load_late_are_shown(tag: str) -> None:
 ])  # fmt: skip
 def test_hostile_html_takes_time_by_its_length_only(html: str) -> None:
     began = time.process_time()
-    excerpt(html)
+    make_excerpt(html)
     html_to_text(clean_html(html, base_url=BASE))
     assert time.process_time() - began < 8
 
 
 def test_every_kind_of_card_has_its_sign() -> None:
     for kind, sign in players.SIGNS.items():
-        assert players.card(players.Media(kind, "https://x.org/?a&b", '<"x"')) == (
+        assert players.render_card(players.Media(kind, "https://x.org/?a&b", '<"x"')) == (
             f'<a href="https://x.org/?a&amp;b"><strong>{sign} &lt;&quot;x&quot;</strong></a>'
         )

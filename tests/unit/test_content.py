@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.html.sanitize import absolute_link, clean_html, first_picture, plain, shorten
-from newsletter.html.to_text import excerpt, html_to_text
+from newsletter.html.links import make_absolute
+from newsletter.html.sanitize import clean_html, find_first_picture
+from newsletter.html.text import shorten_text, to_plain_line
+from newsletter.html.to_text import html_to_text, make_excerpt
 
 BASE = "https://blog.example.com/post/"
 
@@ -72,7 +74,7 @@ def test_e07_no_entity_fills_a_slot() -> None:
     )
     assert "\ue000" not in html
     assert "\ue001" not in html
-    assert "\ue000" not in (absolute_link("https://e.example/\ue000email\ue001", base_url="") or "")
+    assert "\ue000" not in (make_absolute("https://e.example/\ue000email\ue001", base_url="") or "")
 
 
 def test_links_and_pictures_become_absolute() -> None:
@@ -173,13 +175,13 @@ def test_text_reads_well() -> None:
     assert html_to_text(html) == (
         "== Title ==\n\nOne link <https://x.org/>.\n\n- a\n- b\n  - c\n\n1. x\n2. y\n\nEnd\nof it\n\n[A lake]"
     )
-    assert excerpt(html, words=3) == "One link. a …"
+    assert make_excerpt(html, words=3) == "One link. a …"
 
 
 def test_m01_m06_plain_text_ends_no_header() -> None:
-    assert plain("a\r\nBcc: x\0\u2028b\ud800\u202ec") == "a Bcc: x bc"
-    assert plain("  a \t b  ") == "a b"
-    assert plain(None) == ""
+    assert to_plain_line("a\r\nBcc: x\0\u2028b\ud800\u202ec") == "a Bcc: x bc"
+    assert to_plain_line("  a \t b  ") == "a b"
+    assert to_plain_line(None) == ""
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_m01_m06_plain_text_ends_no_header() -> None:
 def test_m10_shortening_splits_no_grapheme(grapheme: str) -> None:
     text = "ab" + grapheme * 5
     for limit in range(3, len(text)):
-        kept = shorten(text, limit)
+        kept = shorten_text(text, limit)
         assert len(kept) <= limit
         rest = kept.removesuffix("…").removeprefix("ab")
         assert rest in [grapheme * n for n in range(6)] or kept == "…"
@@ -196,5 +198,8 @@ def test_m10_shortening_splits_no_grapheme(grapheme: str) -> None:
 
 def test_the_first_picture_worth_showing() -> None:
     html = '<img src="x.gif" width="1"><img src="/a.jpg?a=1&amp;b=2" alt="A">'
-    assert first_picture(html, base_url=BASE) == ("https://blog.example.com/a.jpg?a=1&b=2", "A")
-    assert first_picture("<p>none</p>", base_url=BASE) == ("", "")
+    assert find_first_picture(html, base_url=BASE) == (
+        "https://blog.example.com/a.jpg?a=1&b=2",
+        "A",
+    )
+    assert find_first_picture("<p>none</p>", base_url=BASE) == ("", "")

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from newsletter.authoring.front_matter import decoded
-from newsletter.authoring.letter_file import Letter, parse_letter, with_lines
+from newsletter.authoring.front_matter import decode_text
+from newsletter.authoring.letter_file import Letter, parse_letter, replace_lines
 from newsletter.errors import NewsletterError
-from newsletter.services.letters.drafts import read_file
+from newsletter.services.letters.drafts import read_letter
 
 TEXT = "---\nsubject: Über Pausen\npreheader: x\n---\n\nHello.\n"
 
 
 def read(data: bytes, folder: Path) -> Letter:
     (folder / "letter.md").write_bytes(data)
-    return read_file(folder / "letter.md")
+    return read_letter(folder / "letter.md")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_values_are_texts_whatever_yaml_makes_of_them() -> None:
         10,
     )
     assert letter.markdown == "Hello\n---\nx\n"
-    again = parse_letter(with_lines(letter.text, {"subject": "yes", "preheader": ""}))
+    again = parse_letter(replace_lines(letter.text, {"subject": "yes", "preheader": ""}))
     assert (again.subject, again.preheader, again.subject_b, again.markdown) == (
         "yes",
         "",
@@ -100,12 +100,12 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     for file in (tmp_path, fifo, Path("/dev/zero")):
         with pytest.raises(NewsletterError, match="is no file"):
-            read_file(file)
+            read_letter(file)
     with pytest.raises(NewsletterError, match="there is no file"):
-        read_file(tmp_path / "no.md")
+        read_letter(tmp_path / "no.md")
     with pytest.raises(NewsletterError):
-        read_file(tmp_path / ("x" * 300))
+        read_letter(tmp_path / ("x" * 300))
 
 
 def test_bytes_are_read_once() -> None:
-    assert decoded(b"\xef\xbb\xbfa\r\nb\rc") == "a\nb\nc"
+    assert decode_text(b"\xef\xbb\xbfa\r\nb\rc") == "a\nb\nc"

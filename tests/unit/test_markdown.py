@@ -7,21 +7,27 @@ import time
 
 import pytest
 
-from newsletter.authoring.markdown import Link, Placed, Shown, render, wanted_pictures
+from newsletter.authoring.markdown import (
+    LetterLink,
+    PlacedPicture,
+    ShownPicture,
+    find_pictures,
+    render_markdown,
+)
 
 BASE = "https://blog.example.com/"
 PICTURES = {
-    "tree.jpg": Placed("https://n.example.com/m/tree.jpg", 1072),
-    "video:abcdefghijk": Placed("https://n.example.com/m/still.jpg", 480),
+    "tree.jpg": PlacedPicture("https://n.example.com/m/tree.jpg", 1072),
+    "video:abcdefghijk": PlacedPicture("https://n.example.com/m/still.jpg", 480),
 }
 
 
 def html(source: str) -> str:
-    return render(source, base_url=BASE, pictures=PICTURES).html
+    return render_markdown(source, base_url=BASE, pictures=PICTURES).html
 
 
 def text(source: str, *, language: str = "en", addresses_at_end: bool = True) -> str:
-    return render(
+    return render_markdown(
         source,
         base_url=BASE,
         pictures=PICTURES,
@@ -76,7 +82,7 @@ def test_nothing_but_our_own_tags(source: str) -> None:
 
 
 def test_entities_fill_no_slot() -> None:
-    found = render("&#xE000;email&#xE001; &#x1e;", base_url=BASE)
+    found = render_markdown("&#xE000;email&#xE001; &#x1e;", base_url=BASE)
     assert not re.search("[\ue000\ue001\x1e]", found.html + found.text)
 
 
@@ -87,12 +93,12 @@ def test_pictures_have_their_address_their_words_and_a_width_that_fits() -> None
     assert 'width="536"' in html("![A tree](tree.jpg)")
     assert 'width="536"' in html("![A tree](tree.jpg){width=4000}")
     assert "width" not in html("![x](https://o.example.org/p.png)")
-    found = render("![A *tree*](tree.jpg) ![](/p.png)", base_url=BASE, pictures=PICTURES)
+    found = render_markdown("![A *tree*](tree.jpg) ![](/p.png)", base_url=BASE, pictures=PICTURES)
     assert found.pictures == (
-        Shown("tree.jpg", "https://n.example.com/m/tree.jpg", "A tree"),
-        Shown("/p.png", "https://blog.example.com/p.png", ""),
+        ShownPicture("tree.jpg", "https://n.example.com/m/tree.jpg", "A tree"),
+        ShownPicture("/p.png", "https://blog.example.com/p.png", ""),
     )
-    assert wanted_pictures("![a](tree.jpg) ![b](tree.jpg)\n\nhttps://youtu.be/abcdefghijk") == (
+    assert find_pictures("![a](tree.jpg) ![b](tree.jpg)\n\nhttps://youtu.be/abcdefghijk") == (
         "tree.jpg", "video:abcdefghijk",
     )  # fmt: skip
 
@@ -114,7 +120,9 @@ def test_links_buttons_videos_notes_tables() -> None:
     assert "<sup" in html("a[^1]\n\n[^1]: b")
     assert "href" not in html("a[^1]\n\n[^1]: b"), "links inside a mail lead nowhere"
     assert "<th>When</th>" in html("|When|\n|-|\n|Mon|")
-    assert render("[a](/b)", base_url=BASE).links == (Link("/b", "https://blog.example.com/b"),)
+    assert render_markdown("[a](/b)", base_url=BASE).links == (
+        LetterLink("/b", "https://blog.example.com/b"),
+    )
 
 
 def test_the_text_reads_well_aloud() -> None:
@@ -186,7 +194,7 @@ Links
 )  # fmt: skip
 def test_m09_no_markdown_takes_its_time(source: str) -> None:
     begun = time.process_time()
-    render(source, base_url=BASE)
+    render_markdown(source, base_url=BASE)
     assert time.process_time() - begun < 5
 
 

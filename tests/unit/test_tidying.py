@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from newsletter.html.accessible import tidy
+from newsletter.html.accessible import make_accessible
 from newsletter.html.sanitize import clean_html
 from newsletter.html.truncate import cut_html
 from newsletter.mail.theme import CONTRAST, NIGHT, PAPER, contrast_ratio, make_theme
@@ -32,7 +32,7 @@ BASE = "https://blog.example.com/"
     ],
 )  # fmt: skip
 def test_what_is_fit_to_be_heard(html: str, expected: str) -> None:
-    assert tidy(html, below=1) == expected
+    assert make_accessible(html, below=1) == expected
 
 
 SOUP = st.lists(
@@ -78,9 +78,9 @@ def balanced(html: str) -> bool:
 
 @given(SOUP, st.integers(1, 3))
 def test_what_is_tidy_is_whole_and_stays_as_it_is(soup: list[str], below: int) -> None:
-    tidied = tidy(clean_html("".join(soup), base_url=BASE), below=below)
+    tidied = make_accessible(clean_html("".join(soup), base_url=BASE), below=below)
     assert balanced(tidied)
-    assert tidy(tidied, below=below) == tidied
+    assert make_accessible(tidied, below=below) == tidied
     levels = [below, *(int(level) for level in re.findall(r"<h([1-6])", tidied))]
     assert all(later <= sooner + 1 for sooner, later in pairwise(levels)), "no step is left out"
 

@@ -488,7 +488,7 @@ def test_who_joins_by_link_begins_the_series_instead(
     step = tmp_path / "step.md"
     step.write_text("---\nsubject: First step\n---\nHello.\n")
     with app.app_context():
-        series.add(app.extensions[EXTENSION], step, timedelta(0), "talks")
+        series.add_letter(app.extensions[EXTENSION], step, timedelta(0), "talks")
     client.post(own(app, client, sink), data={"join-talks": "1"})
     with app.app_context():
         queued = [

@@ -26,9 +26,9 @@ def test_a_letters_picture_and_page(app: Flask, client: FlaskClient, tmp_path: P
         with transaction() as session:
             mailing_list = add_list(session)
             add_reader(session, mailing_list, "zoe@example.com", name="Zoe")
-        draft = drafts.look(env, tmp_path / "x.md")
+        draft = drafts.load_draft(env, tmp_path / "x.md")
         [name] = draft.prepared.names.values()
-        handle = campaign_handle(letters.dispatch(env, draft))
+        handle = campaign_handle(letters.dispatch_letter(env, draft))
         sending.send_due(env)
     answer = client.get(f"/blog/archive/media/{name}")
     assert (answer.status_code, answer.mimetype, answer.data[:2]) == (
@@ -56,7 +56,7 @@ def test_what_went_to_some_readers_is_not_for_everybody(app: Flask, client: Flas
         between_us = letters.parse(
             '---\nsubject: Between us\nsegment: cadence == "daily"\n---\nHello.\n'
         )
-        handle = campaign_handle(letters.send(env, between_us))
+        handle = campaign_handle(letters.send_letter(env, between_us))
         sending.send_due(env)
     assert client.get(f"/blog/archive/{handle}").status_code == 404
     assert "Between us" not in client.get("/blog/archive/").text + client.get("/blog/").text

@@ -99,11 +99,11 @@ def every_mail(env: Environment, folder: Path, clock: Clock) -> None:
     topics.add("blog", "Work", categories=["work"])
     step = folder / "step.md"
     step.write_text("---\nsubject: First step\n---\nHello.\n")
-    series.add(env, step, timedelta(0), "blog")
+    series.add_letter(env, step, timedelta(0), "blog")
     with transaction() as session:
-        series.begin(session, session.get_one(Subscription, ana.id), env.now)
+        series.begin_series(session, session.get_one(Subscription, ana.id), env.now)
     digests.send_now(env, slug="blog", cadence="instant")
-    letters.send(
+    letters.send_letter(
         env,
         letters.parse(
             '---\nsubject: A letter\nlist: blog\n---\nA [file]({{ resource("guide") }}).\n'

@@ -174,7 +174,7 @@ def test_a_letter_gives_each_reader_a_link_of_her_own(
             "---\nsubject: A gift\n---\n"
             f'Here: [the guide]({{{{ resource("guide") }}}}). For everybody: {address} as it is. Not {address}.pdf.\n'
         )
-        campaign = campaign_handle(letters.send(env, letter))
+        campaign = campaign_handle(letters.send_letter(env, letter))
         sending.send_due(env)
     found = set()
     for message in sink.messages:

@@ -57,7 +57,7 @@ def letter(app: Flask, sink: Sink, handles: list[str]) -> bytes:
     """A letter as Ana's mail program gets it."""
     with app.app_context():
         env = app.extensions[EXTENSION]
-        letters.send(
+        letters.send_letter(
             env,
             letters.parse(
                 "---\nsubject: Going slowly\n---\nDear reader, [read](https://blog.example/).\n"

@@ -17,11 +17,11 @@ from jinja2 import TemplateError
 from markupsafe import Markup
 
 from newsletter.errors import TemplateProblem
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.mail.message import Html
 from newsletter.mail.templating.sandbox import LeftOut, Sandbox, Template, Unset
 
-SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/sanitize.py)
+SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/text.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,11 @@ def make_subscriber_fields(
         return value or missing(name=f"subscriber.{field_name}")
 
     return SubscriberFields(
-        name=known("name", plain(name, limit=200)),
+        name=known("name", to_plain_line(name, limit=200)),
         email=known("email", email),
         cadence=known("cadence", cadence),
         language=known("language", language),
-        tags=tuple(plain(tag, limit=60) for tag in tags),
+        tags=tuple(to_plain_line(tag, limit=60) for tag in tags),
         joined=known("joined", joined),
     )
 
@@ -128,7 +128,7 @@ class Filler:
         values.update(zip(personal.html_slots, map(Html, html), strict=True))
         for name in personal.text_slots:
             if name.startswith("subject_"):
-                values[name] = plain(values[name], limit=300)
+                values[name] = to_plain_line(values[name], limit=300)
         return values
 
 

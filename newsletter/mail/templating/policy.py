@@ -14,7 +14,7 @@ from typing import NoReturn
 from jinja2 import nodes
 
 from newsletter.errors import InvalidInput
-from newsletter.html.sanitize import lines
+from newsletter.html.text import to_plain_lines
 from newsletter.mail.templating import sandbox
 from newsletter.mail.templating.merge_fields import FIELDS
 
@@ -110,7 +110,7 @@ class _Check:
             self._not_for_letters(node, f".{attribute}", (f".{each}" for each in sandbox.OF_TEXTS))
 
     def _constant(self, node: nodes.Node, value: object) -> None:
-        if isinstance(value, str) and lines(value) != value:
+        if isinstance(value, str) and to_plain_lines(value) != value:
             self._refuse(node, "a text holds a character that no mail can carry")
         if isinstance(value, int) and value > sandbox.NUMBER_AT_MOST:
             self._refuse(node, "a number is too large")

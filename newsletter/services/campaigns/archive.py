@@ -22,7 +22,7 @@ BEGIN, END = "<!-- content -->", "<!-- /content -->"
 
 
 @dataclass(frozen=True, slots=True)
-class Archived:
+class ArchivedCampaign:
     """A mailing as the archive's feed carries it: `html` without the frame of the mail."""
 
     handle: str
@@ -31,13 +31,13 @@ class Archived:
     html: str
 
 
-def page(env: Environment, slug: str, handle: str) -> str:
+def render_page(env: Environment, slug: str, handle: str) -> str:
     """One mailing as it was mailed, but for its reader: a whole page.
 
     Raises `NotFound`, for what went to a segment, too: it was not for everybody.
     """
-    campaign_id = campaigns.find_by_handle(handle)
-    shown = campaigns.show(campaign_id)
+    campaign_id = campaigns.get_id_by_handle(handle)
+    shown = campaigns.get_campaign(campaign_id)
     if (
         shown.list != slug
         or shown.status not in ("sent", "sending")
@@ -45,18 +45,18 @@ def page(env: Environment, slug: str, handle: str) -> str:
         or shown.kind == "permission"
     ):
         raise NotFound("no such mailing")
-    return fill(campaigns.content(campaign_id).html, _nobody(env, slug))
+    return fill(campaigns.get_content(campaign_id).html, _nobody(env, slug))
 
 
-def newest(env: Environment, slug: str, *, limit: int = 20) -> list[Archived]:
+def list_newest(env: Environment, slug: str, *, limit: int = 20) -> list[ArchivedCampaign]:
     """The last mailings of a list, newest first.
 
     Raises `NotFound`.
     """
     found = []
     for mailing in lists.list_archived(slug, limit=limit):
-        html = _said(page(env, slug, mailing.handle), env.links.to("/"))
-        found.append(Archived(mailing.handle, mailing.subject, mailing.sent_at, html))
+        html = _said(render_page(env, slug, mailing.handle), env.links.to("/"))
+        found.append(ArchivedCampaign(mailing.handle, mailing.subject, mailing.sent_at, html))
     return found
 
 

@@ -97,7 +97,7 @@ class CampaignReport:
     left_in_doubt: int
 
 
-def ls(*, slug: str | None = None, limit: int = 50) -> list[CampaignView]:
+def list_campaigns(*, slug: str | None = None, limit: int = 50) -> list[CampaignView]:
     """Campaigns, newest first."""
     query = select(Campaign).join(MailingList).order_by(Campaign.id.desc()).limit(limit)
     with reading() as session:
@@ -105,16 +105,16 @@ def ls(*, slug: str | None = None, limit: int = 50) -> list[CampaignView]:
         return [_view(session, row) for row in found]
 
 
-def show(campaign_id: int) -> CampaignView:
+def get_campaign(campaign_id: int) -> CampaignView:
     """One campaign.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        return _view(session, identify.found(session, campaign_id))
+        return _view(session, identify.get_campaign(session, campaign_id))
 
 
-def find_by_handle(handle: str) -> int:
+def get_id_by_handle(handle: str) -> int:
     """Return the id of the campaign that is known outside by `handle`.
 
     Raises `NotFound`.
@@ -128,13 +128,13 @@ def find_by_handle(handle: str) -> int:
     return campaign_id
 
 
-def content(campaign_id: int) -> MailContent:
+def get_content(campaign_id: int) -> MailContent:
     """What it says: its widest edition, with slots.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        identify.found(session, campaign_id)
+        identify.get_campaign(session, campaign_id)
         query = (
             select(Edition)
             .where(Edition.campaign_id == campaign_id)
@@ -147,10 +147,12 @@ def content(campaign_id: int) -> MailContent:
         return MailContent(edition.subject, edition.text, edition.html)
 
 
-def report(env: Environment, campaign_id: int, *, everybody: bool = False) -> CampaignReport:
+def report_campaign(
+    env: Environment, campaign_id: int, *, everybody: bool = False
+) -> CampaignReport:
     """The numbers, and who did not get it and why."""
     with reading() as session:
-        campaign = identify.found(session, campaign_id)
+        campaign = identify.get_campaign(session, campaign_id)
         domain = campaign.mailing_list.from_email.rpartition("@")[2]
         references, rows = outbox.get_references(session), outbox.list_deliveries(session, campaign)
         deliveries = tuple(
@@ -188,7 +190,7 @@ def resume(campaign_id: int) -> CampaignView:
     Raises `Refused` for a letter whose better subject has to be picked first.
     """
     with reading() as session:
-        campaign = identify.found(session, campaign_id)
+        campaign = identify.get_campaign(session, campaign_id)
         undecided = campaign.subject_b and not campaign.picked and campaign.recipients
         if (
             campaign.status == "paused"
@@ -205,7 +207,7 @@ def resume(campaign_id: int) -> CampaignView:
 def cancel(env: Environment, campaign_id: int) -> CampaignView:
     """End a campaign for good: who has not got it will not."""
     with transaction() as session:
-        campaign = identify.locked(session, campaign_id)
+        campaign = identify.lock_campaign(session, campaign_id)
         if campaign.status in ("sent", "cancelled"):
             raise Refused(f"campaign {campaign_id} is {campaign.status} already")
         outbox.cancel_campaign(session, campaign, now=env.now)
@@ -224,7 +226,7 @@ def retry(env: Environment, campaign_id: int) -> CampaignView:
     Raises `Refused` where there are none.
     """
     with transaction() as session:
-        campaign = identify.locked(session, campaign_id)
+        campaign = identify.lock_campaign(session, campaign_id)
         if campaign.status == "cancelled" or not outbox.retry(session, campaign, now=env.now):
             raise Refused(f"campaign {campaign_id} has nobody to try again")
         campaign.status, campaign.finished_at, campaign.reason = CampaignStatus.SENDING, None, ""
@@ -235,7 +237,7 @@ def _switch(
     campaign_id: int, allowed: set[CampaignStatus], status: CampaignStatus, reason: str
 ) -> CampaignView:
     with transaction() as session:
-        campaign = identify.locked(session, campaign_id)
+        campaign = identify.lock_campaign(session, campaign_id)
         if campaign.status not in allowed:
             raise Refused(f"campaign {campaign_id} is {campaign.status}")
         unstarted = status == CampaignStatus.SENDING and campaign.started_at is None
@@ -277,13 +279,13 @@ def _subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
     ).all() or (row.subject, row.subject_b)
     return tuple(
         SubjectView(
-            letter, readable(subject), *counts.get(number, (0, 0)), picked=row.picked == letter
+            letter, hide_slots(subject), *counts.get(number, (0, 0)), picked=row.picked == letter
         )
         for number, (letter, subject) in enumerate(zip("ab", names, strict=False))
     )
 
 
-def as_json(row: CampaignView) -> dict[str, object]:
+def to_json(row: CampaignView) -> dict[str, object]:
     """A campaign as programs read it."""
     head = {
         "id": row.id,
@@ -303,6 +305,6 @@ def as_json(row: CampaignView) -> dict[str, object]:
     return {**head, **asdict(row.totals), **asdict(row.returned), **more}
 
 
-def readable(text: str) -> str:
+def hide_slots(text: str) -> str:
     """`text` with an ellipsis where each reader's own words stand."""
     return SLOT_PATTERN.sub("…", text)

@@ -33,7 +33,7 @@ from newsletter.services.suppressions import hash_address
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class Explanation:
     """Whether she got it (`got`: None while nobody knows), why or why not, and what can be done."""
 
     campaign: int
@@ -46,7 +46,7 @@ class Reason:
     facts: tuple[tuple[datetime, str], ...]
 
 
-def explain(env: Environment, campaign_id: int, address: str) -> Reason:
+def explain_delivery(env: Environment, campaign_id: int, address: str) -> Explanation:
     """Why a reader got a campaign, or did not.
 
     Raises `NotFound`, `InvalidInput`.
@@ -75,7 +75,9 @@ def explain(env: Environment, campaign_id: int, address: str) -> Reason:
         )
         facts = _facts(session, campaign, subscription, row)
         zone = campaign.mailing_list.timezone
-        return Reason(campaign.id, campaign.subject, parsed.email, got, verdict, hint, zone, facts)
+        return Explanation(
+            campaign.id, campaign.subject, parsed.email, got, verdict, hint, zone, facts
+        )
 
 
 def _delivery(

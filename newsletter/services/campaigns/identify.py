@@ -1,5 +1,6 @@
-"""Which campaign is meant: by its number, by the file it was made of, by its content; and whether
-it can be changed.
+"""Find the campaign that is meant: by its number, by the file it was made of, by its content.
+
+Also tells whether a campaign can still be changed.
 """
 
 from __future__ import annotations
@@ -15,42 +16,46 @@ from newsletter.authoring.letter_file import Letter
 from newsletter.db.session import reading
 from newsletter.errors import NotFound, Refused
 from newsletter.models import Campaign
+from newsletter.vocabulary import CampaignKind, CampaignStatus
 
-OPEN = ("draft", "scheduled")
+OPEN = (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED)
 """A campaign in one of these states can still be changed."""
 
 
-def number_of(which: int | Path, slug: str | None = None, *, to_change: bool = False) -> int:
-    """The number of the campaign that a file became; `to_change`: among those that still can be
-    changed. A number is itself. Raises `NotFound`, `Refused` where there are several, or none any
-    more.
+def get_campaign_id(which: int | Path, slug: str | None = None, *, to_change: bool = False) -> int:
+    """Return the id of the campaign that was made of a file; a number is returned as it is.
+
+    With `to_change`, only campaigns that can still be changed are looked at.
+    Raises `NotFound`, and `Refused` where there are several or none any more.
     """
     if not isinstance(which, Path):
         return which
     query = (
         select(Campaign)
-        .where(Campaign.file == _kept_as(which), Campaign.kind == "letter")
+        .where(Campaign.file == _stored_path(which), Campaign.kind == CampaignKind.LETTER)
         .order_by(Campaign.id)
     )
     with reading() as session:
         rows = [row for row in session.scalars(query) if slug in (None, row.mailing_list.slug)]
-        made = [(row.id, row.status) for row in rows]
-        found = [(row.id, row.status) for row in rows if not to_change or is_open(row)]
-    if len(found) == 1:
-        return found[0][0]
-    raise _why_none(which, made, found)
+        campaigns = [(row.id, row.status) for row in rows]
+        candidates = [(row.id, row.status) for row in rows if not to_change or is_changeable(row)]
+    if len(candidates) == 1:
+        return candidates[0][0]
+    raise _explain_ambiguity(which, campaigns, candidates)
 
 
-def _why_none(
-    file: Path, made: Sequence[tuple[int, str]], found: Sequence[tuple[int, str]]
+def _explain_ambiguity(
+    file: Path,
+    campaigns: Sequence[tuple[int, CampaignStatus]],
+    candidates: Sequence[tuple[int, CampaignStatus]],
 ) -> NotFound | Refused:
-    if found:
-        several = ", ".join(f"{number} ({status})" for number, status in found)
-        return Refused(f"{file} became campaigns {several}", hint="say which number")
-    if made:
-        number, status = made[-1]
+    if candidates:
+        names = ", ".join(f"{campaign_id} ({status})" for campaign_id, status in candidates)
+        return Refused(f"{file} became campaigns {names}", hint="say which number")
+    if campaigns:
+        campaign_id, status = campaigns[-1]
         return Refused(
-            f"{file} is campaign {number}, which is {status}: it cannot be changed any more"
+            f"{file} is campaign {campaign_id}, which is {status}: it cannot be changed any more"
         )
     if file.exists():
         return NotFound(
@@ -60,60 +65,70 @@ def _why_none(
     return NotFound(f"there is no file {file}", hint="`newsletter campaign ls` names the numbers")
 
 
-def _kept_as(file: Path) -> str:
-    """A file as campaigns remember it."""
+def _stored_path(file: Path) -> str:
+    """Return a file's path as it is stored with its campaign."""
     return os.path.realpath(file)[:1000]
 
 
-def is_open(campaign: Campaign) -> bool:
+def is_changeable(campaign: Campaign) -> bool:
     """Tell whether a letter can still be changed."""
-    waiting = campaign.status == "paused" and campaign.started_at is None
-    return campaign.kind == "letter" and (campaign.status in OPEN or waiting)
+    waits_to_start = campaign.status == CampaignStatus.PAUSED and campaign.started_at is None
+    return campaign.kind == CampaignKind.LETTER and (campaign.status in OPEN or waits_to_start)
 
 
-def changeable(campaign: Campaign) -> Campaign:
-    if not is_open(campaign):
+def require_changeable(campaign: Campaign) -> Campaign:
+    """Return `campaign` if it can still be changed.
+
+    Raises `Refused`.
+    """
+    if not is_changeable(campaign):
         raise Refused(f"campaign {campaign.id} is {campaign.status}: it cannot be changed any more")
     return campaign
 
 
-def draft_of(session: Session, list_id: int, file: str) -> Campaign | None:
-    """The draft that was made of the same file before."""
-    query = select(Campaign).where(Campaign.list_id == list_id, Campaign.status == "draft")
-    found: Campaign | None = session.scalar(
-        query.where(Campaign.file == file, Campaign.file != "")
-        .order_by(Campaign.id.desc())
-        .limit(1)
+def find_draft(session: Session, list_id: int, file: str) -> Campaign | None:
+    """Return the newest draft that was made of the same file."""
+    query = select(Campaign).where(
+        Campaign.list_id == list_id, Campaign.status == CampaignStatus.DRAFT
     )
-    return found
+    query = query.where(Campaign.file == file, Campaign.file != "")
+    return session.scalars(query.order_by(Campaign.id.desc()).limit(1)).first()
 
 
-def twin_of(
+def find_twin(
     session: Session, list_id: int, letter: Letter, campaign_id: int | None
 ) -> Campaign | None:
-    """A campaign that had, or is about to have, this very letter."""
+    """Return another campaign that sent, or is about to send, the same letter."""
     query = select(Campaign).where(Campaign.list_id == list_id, Campaign.digest == letter.digest)
     query = query.where(
-        Campaign.kind == "letter", Campaign.status != "draft", Campaign.id != (campaign_id or 0)
+        Campaign.kind == CampaignKind.LETTER,
+        Campaign.status != CampaignStatus.DRAFT,
+        Campaign.id != (campaign_id or 0),
+        or_(Campaign.status != CampaignStatus.CANCELLED, Campaign.started_at.is_not(None)),
     )
-    query = query.where(or_(Campaign.status != "cancelled", Campaign.started_at.is_not(None)))
-    twin: Campaign | None = session.scalar(query.order_by(Campaign.id.desc()).limit(1))
-    return twin
+    return session.scalars(query.order_by(Campaign.id.desc()).limit(1)).first()
 
 
-def waiting_of(session: Session, list_id: int, file: str, campaign_id: int) -> Campaign | None:
-    """A campaign of the same file that waits for its moment: sending the file would send two
-    letters.
+def find_waiting(session: Session, list_id: int, file: str, campaign_id: int) -> Campaign | None:
+    """Return another campaign of the same file that is still to start.
+
+    If the file were sent now, its subscribers would get two letters.
     """
-    query = select(Campaign).where(Campaign.list_id == list_id, Campaign.kind == "letter")
-    query = query.where(Campaign.file == file, Campaign.file != "", Campaign.id != campaign_id)
-    query = query.where(Campaign.status.in_(("scheduled", "paused")), Campaign.started_at.is_(None))
-    found: Campaign | None = session.scalar(query.order_by(Campaign.id.desc()).limit(1))
-    return found
+    query = select(Campaign).where(
+        Campaign.list_id == list_id, Campaign.kind == CampaignKind.LETTER
+    )
+    query = query.where(
+        Campaign.file == file,
+        Campaign.file != "",
+        Campaign.id != campaign_id,
+        Campaign.status.in_((CampaignStatus.SCHEDULED, CampaignStatus.PAUSED)),
+        Campaign.started_at.is_(None),
+    )
+    return session.scalars(query.order_by(Campaign.id.desc()).limit(1)).first()
 
 
-def found(session: Session, campaign_id: int) -> Campaign:
-    """A campaign.
+def get_campaign(session: Session, campaign_id: int) -> Campaign:
+    """Return a campaign.
 
     Raises `NotFound`.
     """
@@ -123,8 +138,8 @@ def found(session: Session, campaign_id: int) -> Campaign:
     return row
 
 
-def locked(session: Session, campaign_id: int) -> Campaign:
-    """A campaign, to be changed.
+def lock_campaign(session: Session, campaign_id: int) -> Campaign:
+    """Return a campaign with its row locked, to be changed.
 
     Raises `NotFound`.
     """

@@ -8,9 +8,17 @@ from functools import cached_property
 from unicodedata import bidirectional
 from zoneinfo import ZoneInfo
 
-from newsletter.html.accessible import tidy
-from newsletter.html.sanitize import absolute_link, clean_html, is_letter_address, plain
-from newsletter.html.to_text import excerpt, first_words, html_to_text, reading_minutes
+from newsletter.html.accessible import make_accessible
+from newsletter.html.links import make_absolute
+from newsletter.html.pictures import is_letter_address
+from newsletter.html.sanitize import clean_html
+from newsletter.html.text import to_plain_line
+from newsletter.html.to_text import (
+    count_reading_minutes,
+    html_to_text,
+    make_excerpt,
+    take_first_words,
+)
 from newsletter.html.truncate import cut_html
 from newsletter.i18n import Text, day, direction, say
 from newsletter.models import Entry
@@ -105,20 +113,23 @@ class Presenter:
     def html(self, level: int) -> str:
         """The same, below a heading of this level."""
         if level not in self._tidied:
-            self._tidied[level] = tidy(self.clean, below=level)
+            self._tidied[level] = make_accessible(self.clean, below=level)
         return self._tidied[level]
 
     @cached_property
     def start(self) -> str:
         """What an excerpt is made of, as one line of text."""
-        summary = excerpt(self.entry.summary_html[:EXCERPT_HTML], words=EXCERPT_WORDS)
+        summary = make_excerpt(self.entry.summary_html[:EXCERPT_HTML], words=EXCERPT_WORDS)
         content = self.entry.content_html[:EXCERPT_HTML]
         if not summary or not content:
-            return summary or excerpt(content, words=EXCERPT_WORDS)
+            return summary or make_excerpt(content, words=EXCERPT_WORDS)
         if not _starts_alike(self.entry.summary_html[:EXCERPT_HTML], content):
             return summary
         count = len(summary.split(" "))
-        return excerpt(content, words=EXCERPT_WORDS if count >= CUT_BY_BLOGS else count) or summary
+        return (
+            make_excerpt(content, words=EXCERPT_WORDS if count >= CUT_BY_BLOGS else count)
+            or summary
+        )
 
     def present(self, form: EntryForm, *, language: str, level: int = 2) -> EntryMail:
         """The entry in one of its forms, its title a heading of this level, for readers of
@@ -129,21 +140,23 @@ class Presenter:
         own_picture = "<img" in html and not entry.video_id
         shown = "" if form == TITLE or own_picture else _worth_showing(entry.image)
         title = (
-            plain(entry.title) or first_words(self.start, 8) or say(Text("A new post"), language)
+            to_plain_line(entry.title)
+            or take_first_words(self.start, 8)
+            or say(Text("A new post"), language)
         )
         return EntryMail(
             title=title,
-            link=absolute_link(entry.link, base_url="") or "",
+            link=make_absolute(entry.link, base_url="") or "",
             html=html,
             text=html_to_text(html) if html else "",
-            excerpt=first_words(self.start, EXCERPT_WORDS if form.whole else form.words),
+            excerpt=take_first_words(self.start, EXCERPT_WORDS if form.whole else form.words),
             image=shown,
             # No brackets in an attribute: a mail program's parser may be worse than a browser's.
-            image_alt=(plain(entry.image_alt, limit=300) or title)
+            image_alt=(to_plain_line(entry.image_alt, limit=300) or title)
             .replace("<", "‹")
             .replace(">", "›"),
             image_height=VIDEO_HEIGHT if STILLS.match(shown) else 0,
-            author=plain(entry.author, limit=200),
+            author=to_plain_line(entry.author, limit=200),
             date_text=day(entry.published_at, language, self.zone) if entry.published_at else "",
             minutes=self._minutes,
             video=bool(entry.video_id),
@@ -156,12 +169,12 @@ class Presenter:
     def _minutes(self) -> int:
         """How long it takes to read, 0 where there is little to read."""
         words = re.sub(r"<[^<>]*>", " ", self.entry.content_html)
-        return reading_minutes(words) if len(words) > 400 else 0
+        return count_reading_minutes(words) if len(words) > 400 else 0
 
 
 def _worth_showing(image: str) -> str:
     """Return the address of a picture to show beside a title; "" for one that is an emoji or icon."""
-    address = absolute_link(image, base_url="") or ""
+    address = make_absolute(image, base_url="") or ""
     return "" if is_letter_address(address) else address
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput
-from newsletter.html.sanitize import lines
+from newsletter.html.text import to_plain_lines
 from newsletter.models import DigestIntro
 from newsletter.schedule import CADENCES
 from newsletter.services.lookup import get_list
@@ -38,7 +38,7 @@ def write_intro(
     """Put `text` at the head of the next digest of one cadence, or of each that is offered: every
     reader sees it once. What waited there before is replaced. Raises `InvalidInput`.
     """
-    words = lines(text).strip()
+    words = to_plain_lines(text).strip()
     if not words or len(words) > INTRO_AT_MOST:
         raise InvalidInput({"text": f"write something, and at most {INTRO_AT_MOST} characters"})
     with transaction() as session:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.authoring import markdown
-from newsletter.html.sanitize import shorten
+from newsletter.html.text import shorten_text
 from newsletter.html.to_text import html_to_text
 from newsletter.mail.render import HTML_BUDGET, WEB_URL, MailContent
 from newsletter.models import Entry, Feed, MailingList, Topic
@@ -150,7 +150,7 @@ class Editor:
         self.list = mailing_list
         self.style = style
         here = mailing_list.site_url or mailing_list.url
-        self.intro_html = markdown.render(intro, base_url=here).html if intro else ""
+        self.intro_html = markdown.render_markdown(intro, base_url=here).html if intro else ""
         self._presenters: dict[int, Presenter] = {}
 
     def render(self, entries: Sequence[Candidate], language: str = "") -> MailContent:
@@ -231,13 +231,13 @@ class Editor:
     def _preheader(self, shown: Sequence[EntryMail], *, single: bool) -> str:
         """What a list of mails shows beside the subject, without saying the same again."""
         if self.intro_html:
-            return shorten(
+            return shorten_text(
                 html_to_text(self.intro_html, links=False).replace("\n", " "), PREHEADER_AT_MOST
             )
         if single:
-            return shorten(shown[0].excerpt, PREHEADER_AT_MOST)
+            return shorten_text(shown[0].excerpt, PREHEADER_AT_MOST)
         rest = " · ".join(entry.title for entry in shown[2:]) or shown[0].excerpt
-        return shorten(rest, PREHEADER_AT_MOST)
+        return shorten_text(rest, PREHEADER_AT_MOST)
 
     def _load(self, ids: Sequence[int]) -> None:
         missing = [key for key in ids if key not in self._presenters]

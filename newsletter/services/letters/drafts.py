@@ -16,8 +16,8 @@ from pathlib import Path
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from newsletter.authoring.front_matter import decoded
-from newsletter.authoring.letter_file import STARTER, Letter, parse_letter, with_lines
+from newsletter.authoring.front_matter import decode_text
+from newsletter.authoring.letter_file import STARTER, Letter, parse_letter, replace_lines
 from newsletter.authoring.markdown import LETTER_AT_MOST
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
@@ -29,24 +29,24 @@ from newsletter.models.campaigns import WEB
 from newsletter.services.audience import segments
 from newsletter.services.campaigns import identify
 from newsletter.services.letters import rendering
-from newsletter.services.letters.rendering import Prepared, Version
+from newsletter.services.letters.rendering import LetterVersion, PreparedLetter
 from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
 
-Spoken = Mapping[str, tuple[Version, ...]]
+VersionsByLanguage = Mapping[str, tuple[LetterVersion, ...]]
 """A letter's versions by language."""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class LetterDraft:
     """A letter as it would go out now.
 
     `campaign_id` is None where it is a file that is no campaign yet; `status` then is ``file``.
     `recipients` counts the readers it would go to; `twin` is a campaign that had this very letter.
     """
 
-    prepared: Prepared
+    prepared: PreparedLetter
     campaign_id: int | None
     status: str
     recipients: int
@@ -64,15 +64,15 @@ class Draft:
         return tuple(version.page.subject for version in self.prepared.versions)
 
 
-def read_file(file: Path) -> Letter:
+def read_letter(file: Path) -> Letter:
     """The letter in `file`.
 
     Raises `NotFound`, `Refused` for what is no text, `InvalidInput` by line or key.
     """
-    return parse_letter(text_in(file), folder=file.resolve().parent)
+    return parse_letter(read_text(file), folder=file.resolve().parent)
 
 
-def text_in(file: Path) -> str:
+def read_text(file: Path) -> str:
     """The text of `file`.
 
     Raises `NotFound`, `Refused`.
@@ -92,10 +92,10 @@ def text_in(file: Path) -> str:
         ) from None
     if len(data) > 4 * LETTER_AT_MOST:
         raise Refused(f"{file} is too long for a letter: more than {LETTER_AT_MOST} characters")
-    return decoded(data)
+    return decode_text(data)
 
 
-def begin_file(file: Path) -> None:
+def write_starter(file: Path) -> None:
     """Write a file to start from, which is no draft yet.
 
     Never overwrites. Raises `Refused`.
@@ -103,8 +103,8 @@ def begin_file(file: Path) -> None:
     subject = file.stem.replace("-", " ").replace("_", " ").strip().capitalize() or "A letter"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as new:
-            new.write(STARTER.format(subject=subject.replace(":", "")))
+        with file.open("x", encoding="utf-8") as create_draft:
+            create_draft.write(STARTER.format(subject=subject.replace(":", "")))
     except OSError as error:
         raise Refused(f"{file} cannot be written: {error.strerror}") from None
 
@@ -113,21 +113,23 @@ def begin_file(file: Path) -> None:
 # ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def look(
+def load_draft(
     env: Environment, which: int | Path, slug: str | None = None, *, offline: bool = False
-) -> Draft:
+) -> LetterDraft:
     """A letter as it would go out now: a file's, or a draft's by its number.
 
     Raises `NotFound`, `InvalidInput`, `TemplateProblem`; `Refused` for a campaign that is no
     letter.
     """
     if isinstance(which, Path):
-        return drafted(env, read_file(which), slug, None, str(which.resolve()), offline=offline)
+        return prepare_draft(
+            env, read_letter(which), slug, None, str(which.resolve()), offline=offline
+        )
     with reading() as session:
-        campaign = identify.found(session, which)
+        campaign = identify.get_campaign(session, which)
         letter, kept, file = _letter_of(campaign), campaign.pictures, campaign.file
         slug, status = campaign.mailing_list.slug, campaign.status
-    return drafted(env, letter, slug, which, file, kept=kept, status=status, offline=offline)
+    return prepare_draft(env, letter, slug, which, file, kept=kept, status=status, offline=offline)
 
 
 def _letter_of(campaign: Campaign) -> Letter:
@@ -141,7 +143,7 @@ def _letter_of(campaign: Campaign) -> Letter:
     )
 
 
-def drafted(
+def prepare_draft(
     env: Environment,
     letter: Letter,
     slug: str | None,
@@ -152,35 +154,37 @@ def drafted(
     status: str = "file",
     offline: bool = False,
     archived: bool = True,
-) -> Draft:
+) -> LetterDraft:
     with reading() as session:
         mailing_list = get_list(session, slug or letter.slug)
         count = segments.count_segment(session, mailing_list, letter.segment, env.now)
-        twin = identify.twin_of(session, mailing_list.id, letter, campaign_id)
-        twin = twin or identify.waiting_of(session, mailing_list.id, file, campaign_id or 0)
+        twin = identify.find_twin(session, mailing_list.id, letter, campaign_id)
+        twin = twin or identify.find_waiting(session, mailing_list.id, file, campaign_id or 0)
         shown = make_list_context(env, mailing_list)
         twin_id = twin.id if twin else None
-    prepared = rendering.prepare(env, shown, letter, kept, offline=offline, archived=archived)
-    return Draft(prepared, campaign_id, status, count, twin_id, file)
+    prepared = rendering.prepare_letter(
+        env, shown, letter, kept, offline=offline, archived=archived
+    )
+    return LetterDraft(prepared, campaign_id, status, count, twin_id, file)
 
 
-def new(env: Environment, file: Path, slug: str | None = None) -> tuple[int, Draft]:
+def create_draft(env: Environment, file: Path, slug: str | None = None) -> tuple[int, LetterDraft]:
     """Make a draft of a file, or brings the one that was made of it up to date.
 
     Returns its number, and how it looks.
 
     Raises as `look`.
     """
-    draft = look(env, file, slug)
+    draft = load_draft(env, file, slug)
     with transaction() as session:
-        campaign = identify.draft_of(session, draft.prepared.list.id, draft.file) or blank(
+        campaign = identify.find_draft(session, draft.prepared.list.id, draft.file) or add_campaign(
             env, session, draft
         )
-        fill(env, session, campaign, draft.prepared, draft.file)
+        fill_campaign(env, session, campaign, draft.prepared, draft.file)
         return campaign.id, draft
 
 
-def blank(env: Environment, session: Session, draft: Draft) -> Campaign:
+def add_campaign(env: Environment, session: Session, draft: LetterDraft) -> Campaign:
     campaign = Campaign(
         list_id=draft.prepared.list.id,
         kind="letter",
@@ -193,11 +197,11 @@ def blank(env: Environment, session: Session, draft: Draft) -> Campaign:
     return campaign
 
 
-def fill(
-    env: Environment, session: Session, campaign: Campaign, prepared: Prepared, file: str
+def fill_campaign(
+    env: Environment, session: Session, campaign: Campaign, prepared: PreparedLetter, file: str
 ) -> None:
     letter = prepared.letter
-    rendering.keep(session, env, prepared.fresh)
+    rendering.save_pictures(session, env, prepared.fresh)
     campaign.subject = prepared.versions[0].page.subject
     campaign.preheader, campaign.source, campaign.digest = (
         letter.preheader,
@@ -209,32 +213,32 @@ def fill(
     session.flush()
 
 
-def edit(
+def edit_draft(
     env: Environment,
     campaign_id: int,
     letter: Letter,
     *,
     file: str = "",
     at: datetime | None = None,
-) -> Draft:
+) -> LetterDraft:
     """Replace a draft's text, or a scheduled letter's that has not started; with `at`, when it goes
     out.
 
     Raises `Refused` where it is too late, else as `look`.
     """
     with reading() as session:
-        campaign = identify.changeable(identify.found(session, campaign_id))
+        campaign = identify.require_changeable(identify.get_campaign(session, campaign_id))
         slug, kept, status = campaign.mailing_list.slug, campaign.pictures, campaign.status
         file = file or campaign.file
     if letter.slug not in (None, slug):
         raise Refused(
             f"campaign {campaign_id} is of the list {slug}", hint="make a new one for another list"
         )
-    draft = drafted(env, letter, slug, campaign_id, file, kept=kept, status=status)
-    made = in_every_language(env, draft.prepared)
+    draft = prepare_draft(env, letter, slug, campaign_id, file, kept=kept, status=status)
+    made = render_all_languages(env, draft.prepared)
     with transaction() as session:
-        campaign = identify.changeable(identify.locked(session, campaign_id))
-        fill(env, session, campaign, draft.prepared, file)
+        campaign = identify.require_changeable(identify.lock_campaign(session, campaign_id))
+        fill_campaign(env, session, campaign, draft.prepared, file)
         if at is not None and campaign.status != "draft":
             campaign.scheduled_at = at
         if campaign.status != "draft":
@@ -242,7 +246,7 @@ def edit(
     return draft
 
 
-def take_to_file(file: str, before: str, after: str) -> bool | None:
+def update_file(file: str, before: str, after: str) -> bool | None:
     """Write a draft's new text into the file it was made of.
 
     False where that has changed meanwhile, None where there is none any more: nothing is written
@@ -252,7 +256,7 @@ def take_to_file(file: str, before: str, after: str) -> bool | None:
     if not file or not path.is_file():
         return None
     try:
-        if parse_letter(text_in(path)).text != parse_letter(before).text:
+        if parse_letter(read_text(path)).text != parse_letter(before).text:
             return False
     except InvalidInput:
         return False
@@ -266,26 +270,26 @@ def take_to_file(file: str, before: str, after: str) -> bool | None:
     return True
 
 
-def text_of(campaign_id: int) -> tuple[str, str]:
+def get_text(campaign_id: int) -> tuple[str, str]:
     """A letter's text and the file it was made of.
 
     Raises `NotFound`, `Refused` where it cannot be changed any more.
     """
     with reading() as session:
-        campaign = identify.changeable(identify.found(session, campaign_id))
+        campaign = identify.require_changeable(identify.get_campaign(session, campaign_id))
         return campaign.source, campaign.file
 
 
-def narrowed(env: Environment, draft: Draft, segment: str) -> Draft:
+def narrow_to_segment(env: Environment, draft: LetterDraft, segment: str) -> LetterDraft:
     """The same letter for another segment of its list.
 
     Raises `InvalidInput`.
     """
     old = draft.prepared
     letter = parse_letter(
-        with_lines(old.letter.text, {"segment": segment}), folder=old.letter.folder
+        replace_lines(old.letter.text, {"segment": segment}), folder=old.letter.folder
     )
-    return drafted(
+    return prepare_draft(
         env,
         letter,
         draft.slug,
@@ -297,17 +301,19 @@ def narrowed(env: Environment, draft: Draft, segment: str) -> Draft:
     )
 
 
-def in_every_language(env: Environment, prepared: Prepared) -> Spoken:
+def render_all_languages(env: Environment, prepared: PreparedLetter) -> VersionsByLanguage:
     """A letter's versions by language, "" for the list's own: who is there to read it is known only
     when it starts. Renders, which reads the database; not to be done inside a transaction.
     """
     others = {spoken(language, prepared.list.language) for language in LANGUAGES} - {""}
     return {"": prepared.versions} | {
-        other: rendering.in_language(env, prepared, other) for other in others
+        other: rendering.render_in_language(env, prepared, other) for other in others
     }
 
 
-def write_editions(env: Environment, session: Session, campaign: Campaign, made: Spoken) -> None:
+def write_editions(
+    env: Environment, session: Session, campaign: Campaign, made: VersionsByLanguage
+) -> None:
     session.execute(delete(Edition).where(Edition.campaign_id == campaign.id))
     page = env.links.archive(campaign.mailing_list.slug, campaign.handle)
     for language, versions in made.items():

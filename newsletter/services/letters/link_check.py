@@ -15,7 +15,7 @@ from newsletter.authoring.letter_file import Letter
 from newsletter.errors import FeedError, FeedUnavailable, InvalidInput
 from newsletter.mail.templating.placeholders import is_field
 from newsletter.services.checks import Check, Verdict
-from newsletter.services.letters.drafts import Draft
+from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.runtime import Environment
 
 LINKS_AT_MOST = 100
@@ -41,7 +41,7 @@ Progress = Callable[[int, int], None]
 """Told how many of how many links have answered."""
 
 
-def look_at_pictures(env: Environment, draft: Draft) -> Iterator[Check]:
+def check_pictures(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     """Pictures nobody can see or hear described, or that tell others who looks."""
     said, shown = _Saying(draft.prepared.letter), draft.prepared.shown
     bare = [one.written for one in shown if not one.alt.strip()]
@@ -81,7 +81,7 @@ def look_at_pictures(env: Environment, draft: Draft) -> Iterator[Check]:
         yield Check("pictures", "warn", f"the pictures weigh {weight / 1_000_000:.0f} MB", hint)
 
 
-def look_at_links(env: Environment, draft: Draft) -> Iterator[Check]:
+def check_links(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     """Link that lead nowhere, or not surely where they should, and what looks like one and is none."""
     said = _Saying(draft.prepared.letter)
     links = {link.written: link for link in draft.prepared.links if not is_field(link.url)}.values()
@@ -162,7 +162,7 @@ def _not_understood(letter: Letter) -> Iterator[Check]:
         yield Check("html", "warn", f"… and {more} more")
 
 
-def look_for_left_overs(env: Environment, draft: Draft) -> Iterator[Check]:
+def check_leftovers(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     """Markdown's signs that are still there in the finished text."""
     letter, text = draft.prepared.letter, draft.prepared.content.text
     code = " ".join(found[0] for found in _CODE.finditer(letter.markdown))
@@ -175,7 +175,7 @@ def look_for_left_overs(env: Environment, draft: Draft) -> Iterator[Check]:
 # ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def ask_links(env: Environment, draft: Draft, progress: Progress) -> Iterator[Check]:
+def request_links(env: Environment, draft: LetterDraft, progress: Progress) -> Iterator[Check]:
     """Ask for every address once, as the feeds' fetcher asks: bounded, and never a private network."""
     written = {
         link.url.partition("#")[0]: link.written

@@ -18,7 +18,7 @@ from newsletter.services.audience import merge_data
 from newsletter.services.checks import Check
 from newsletter.services.letters import drafts, link_check, rendering, series
 from newsletter.services.letters import send as letters
-from newsletter.services.letters.drafts import Draft
+from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.letters.link_check import Progress
 from newsletter.services.runtime import Environment
 
@@ -37,9 +37,9 @@ _LOUD = re.compile(
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
 
 
-def examine(
+def check_letter(
     env: Environment,
-    draft: Draft,
+    draft: LetterDraft,
     *,
     offline: bool = False,
     progress: Progress = lambda done, total: None,
@@ -48,7 +48,7 @@ def examine(
 
     `offline`: nobody else's server is asked; `progress` is told how many links have answered.
     """
-    parts: list[Callable[[Environment, Draft], Iterator[Check]]] = [
+    parts: list[Callable[[Environment, LetterDraft], Iterator[Check]]] = [
         _recipients,
         _fields,
         _again,
@@ -56,16 +56,16 @@ def examine(
         _subject,
         _text,
         _size,
-        link_check.look_at_pictures,
-        link_check.look_at_links,
-        link_check.look_for_left_overs,
+        link_check.check_pictures,
+        link_check.check_links,
+        link_check.check_leftovers,
     ]
     if not offline:
-        parts += [lambda env, draft: link_check.ask_links(env, draft, progress), _sender]
+        parts += [lambda env, draft: link_check.request_links(env, draft, progress), _sender]
     return [*(check for part in parts for check in part(env, draft)), *_notes(draft)]
 
 
-def _recipients(env: Environment, draft: Draft) -> Iterator[Check]:
+def _recipients(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     if draft.status == "series":
         return
     segment = draft.prepared.letter.segment
@@ -84,7 +84,7 @@ def _recipients(env: Environment, draft: Draft) -> Iterator[Check]:
         yield Check("address", "warn", "the list has no postal address", hint)
 
 
-def _fields(env: Environment, draft: Draft) -> Iterator[Check]:
+def _fields(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     for version in draft.prepared.versions:
         segment = draft.prepared.letter.segment
         problem = merge_data.find_merge_problem(
@@ -98,7 +98,7 @@ def _fields(env: Environment, draft: Draft) -> Iterator[Check]:
         yield Check("fields", "good", "every personal field can be filled in for every reader")
 
 
-def _again(env: Environment, draft: Draft) -> Iterator[Check]:
+def _again(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     if draft.twin is not None:
         hint = f"`newsletter campaign edit {draft.twin}` changes one that waits; --again sends it once more"
         yield Check("again", "bad", f"this letter is campaign {draft.twin} already", hint)
@@ -110,11 +110,13 @@ def _again(env: Environment, draft: Draft) -> Iterator[Check]:
         yield Check("file", "warn", f"{file.name} has changed since this draft was made", hint)
 
 
-def _rehearsal(env: Environment, draft: Draft) -> Iterator[Check]:
+def _rehearsal(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     """Run the command itself, up to where it would be kept: what it would refuse is refused here."""
-    rehearse = {"series": series.rehearse, "file": letters.rehearse, "draft": letters.rehearse}.get(
-        draft.status
-    )
+    rehearse = {
+        "series": series.rehearse_addition,
+        "file": letters.rehearse_dispatch,
+        "draft": letters.rehearse_dispatch,
+    }.get(draft.status)
     try:
         if rehearse:
             rehearse(env, draft)
@@ -124,12 +126,12 @@ def _rehearsal(env: Environment, draft: Draft) -> Iterator[Check]:
 
 def _same(file: Path, letter: Letter) -> bool:
     try:
-        return parse_letter(drafts.text_in(file)).text == letter.text
+        return parse_letter(drafts.read_text(file)).text == letter.text
     except NewsletterError:
         return False
 
 
-def _subject(env: Environment, draft: Draft) -> Iterator[Check]:
+def _subject(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     letter = draft.prepared.letter
     found = [what for subject in draft.subjects for what in _loud(subject)]
     for what in dict.fromkeys(found):
@@ -156,7 +158,7 @@ def _loud(subject: str) -> Iterator[str]:
         yield f"the subject has {len(subject)} characters; a telephone shows about 40"
 
 
-def _text(env: Environment, draft: Draft) -> Iterator[Check]:
+def _text(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     words = len(re.findall(r"\w{2,}", re.sub(r"\[[^\]]*\]|https?://\S+", "", _body(env, draft))))
     if not words:
         yield Check(
@@ -171,13 +173,13 @@ def _text(env: Environment, draft: Draft) -> Iterator[Check]:
         )
 
 
-def _body(env: Environment, draft: Draft) -> str:
+def _body(env: Environment, draft: LetterDraft) -> str:
     """The letter's own text, without the foot that every mail has."""
-    text = rendering.filled(env, draft.prepared.versions[0], None).text
+    text = rendering.fill_version(env, draft.prepared.versions[0], None).text
     return SLOT_PATTERN.sub("", text.rpartition("\n--\n")[0] or text)
 
 
-def _size(env: Environment, draft: Draft) -> Iterator[Check]:
+def _size(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     size = max(len(version.content.html.encode()) for version in draft.prepared.versions)
     what = f"{size / 1024:.0f} KB of HTML"
     if size >= CUT_AT:
@@ -193,7 +195,7 @@ def _size(env: Environment, draft: Draft) -> Iterator[Check]:
         yield Check("size", "good", f"{what}; Gmail cuts at 102")
 
 
-def _sender(env: Environment, draft: Draft) -> Iterator[Check]:
+def _sender(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     """Tell whether the domain in From says who may send for it.
 
     `doctor` looks at the rest.
@@ -232,6 +234,6 @@ def _reserved(domain: str) -> bool:
     return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)
 
 
-def _notes(draft: Draft) -> Iterator[Check]:
+def _notes(draft: LetterDraft) -> Iterator[Check]:
     for note in draft.prepared.notes:
         yield Check("pictures", "warn", note, "it works all the same")

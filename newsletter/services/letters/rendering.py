@@ -16,12 +16,18 @@ from urllib.parse import unquote, urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from newsletter.authoring.images import BYTES_AT_MOST, Fitted, fit_for_mail
+from newsletter.authoring.images import BYTES_AT_MOST, MailPicture, fit_for_mail
 from newsletter.authoring.letter_file import Letter
-from newsletter.authoring.markdown import Link, Placed, Shown, render, wanted_pictures
+from newsletter.authoring.markdown import (
+    LetterLink,
+    PlacedPicture,
+    ShownPicture,
+    find_pictures,
+    render_markdown,
+)
 from newsletter.db.session import reading, transaction
 from newsletter.errors import FeedError, InvalidInput, NotFound, Refused
-from newsletter.html.sanitize import video_picture
+from newsletter.html.video_embeds import get_picture_url
 from newsletter.mail.message import fill, make_slot
 from newsletter.mail.render import WEB_URL, MailContent
 from newsletter.mail.templating.merge_fields import Filler, MergeTemplates
@@ -42,7 +48,7 @@ Ten times what Gmail shows; styling more than that takes minutes.
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class LetterVersion:
     """One subject of a letter, rendered: with slots for every reader's links and fields (`personal`
     fills these), and as a `page` for the archive, with nothing of any reader.
     """
@@ -54,7 +60,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedLetter:
     """A letter ready for its list.
 
     `versions` are one, or two where it tries out two subjects.
@@ -62,13 +68,13 @@ class Prepared:
 
     list: ListContext
     letter: Letter
-    versions: tuple[Version, ...]
-    links: tuple[Link, ...]
-    shown: tuple[Shown, ...]
-    gathered: Gathered
+    versions: tuple[LetterVersion, ...]
+    links: tuple[LetterLink, ...]
+    shown: tuple[ShownPicture, ...]
+    gathered: GatheredPictures
 
     @property
-    def fresh(self) -> tuple[Fitted, ...]:
+    def fresh(self) -> tuple[MailPicture, ...]:
         """Pictures that are not stored yet."""
         return tuple(self.gathered.fresh)
 
@@ -94,19 +100,19 @@ class Prepared:
 
 
 @dataclass(slots=True)
-class Gathered:
+class GatheredPictures:
     """What a letter's versions need: its pictures in their places, and its address in the archive,
     if it has one.
     """
 
     web_url: str
-    placed: dict[str, Placed] = field(default_factory=dict)
-    fresh: list[Fitted] = field(default_factory=list)
+    placed: dict[str, PlacedPicture] = field(default_factory=dict)
+    fresh: list[MailPicture] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
-def prepare(
+def prepare_letter(
     env: Environment,
     mailing_list: ListContext,
     letter: Letter,
@@ -114,7 +120,7 @@ def prepare(
     *,
     offline: bool = False,
     archived: bool = True,
-) -> Prepared:
+) -> PreparedLetter:
     """`letter` rendered for a list.
 
     `kept` names pictures that were stored before, for those that are not in its folder any more;
@@ -128,7 +134,7 @@ def prepare(
     gathered = _gather(env, mailing_list, letter, kept or {}, offline=offline, web_url=web_url)
     first, links, shown = _version(env, mailing_list, letter, gathered)
     second = [_version(env, mailing_list, other, gathered)[0] for other in _others(letter)]
-    return Prepared(mailing_list, letter, (first, *second), links, shown, gathered)
+    return PreparedLetter(mailing_list, letter, (first, *second), links, shown, gathered)
 
 
 def _others(letter: Letter) -> list[Letter]:
@@ -136,7 +142,9 @@ def _others(letter: Letter) -> list[Letter]:
     return [replace(letter, subject=letter.subject_b)] if letter.subject_b else []
 
 
-def in_language(env: Environment, prepared: Prepared, language: str) -> tuple[Version, ...]:
+def render_in_language(
+    env: Environment, prepared: PreparedLetter, language: str
+) -> tuple[LetterVersion, ...]:
     """The versions of a letter for readers of another language: what stands around the author's
     words is in it.
     """
@@ -147,14 +155,14 @@ def in_language(env: Environment, prepared: Prepared, language: str) -> tuple[Ve
 
 
 def _version(
-    env: Environment, mailing_list: ListContext, letter: Letter, gathered: Gathered
-) -> tuple[Version, tuple[Link, ...], tuple[Shown, ...]]:
+    env: Environment, mailing_list: ListContext, letter: Letter, gathered: GatheredPictures
+) -> tuple[LetterVersion, tuple[LetterLink, ...], tuple[ShownPicture, ...]]:
     marks = Marks()
     subject = marks.take(letter.subject, where="subject", line=letter.line_of("subject"))
     preheader = marks.take(letter.preheader, where="preheader", line=letter.line_of("preheader"))
     source = marks.take(letter.markdown, where="letter", line=letter.line)
     resources.require_resources(marks.resources)  # whichever subscribers would be shown them
-    body = render(
+    body = render_markdown(
         source,
         base_url=mailing_list.site_url or mailing_list.url,
         pictures=gathered.placed,
@@ -182,7 +190,7 @@ def _version(
     page, own = marks.settle(env.renderer.render("letter", {**context, "web": True}))
     archive = mailing_list.archive_url
     return (
-        Version(content, personal, _for(env, page, own, None, archive), archive),
+        LetterVersion(content, personal, _for(env, page, own, None, archive), archive),
         body.links,
         body.pictures,
     )
@@ -200,14 +208,14 @@ def _gather(
     *,
     offline: bool,
     web_url: str,
-) -> Gathered:
-    found = Gathered(web_url)
-    for written in wanted_pictures(letter.markdown):
+) -> GatheredPictures:
+    found = GatheredPictures(web_url)
+    for written in find_pictures(letter.markdown):
         if written.startswith(VIDEO):
             fitted = kept.get(written) or (
                 None if offline else _still(env, written.removeprefix(VIDEO), found)
             )
-        elif local(written):
+        elif is_beside_letter(written):
             fitted = _local(letter, written) or kept.get(written)
             if fitted is None:
                 raise InvalidInput(
@@ -215,7 +223,7 @@ def _gather(
                 )
         else:
             continue
-        if isinstance(fitted, Fitted) and fitted.stilled:
+        if isinstance(fitted, MailPicture) and fitted.stilled:
             what = f"{letter.where(written)} is animated and is mailed as a still picture"
             found.notes.append(f"{what}; save it as a GIF to keep it moving")
         if fitted is not None:
@@ -223,7 +231,7 @@ def _gather(
     return found
 
 
-def local(written: str) -> bool:
+def is_beside_letter(written: str) -> bool:
     """Tell whether a picture lies beside the letter."""
     parts = urlsplit(written)
     return bool(written) and not (
@@ -231,7 +239,7 @@ def local(written: str) -> bool:
     )
 
 
-def _local(letter: Letter, written: str) -> Fitted | None:
+def _local(letter: Letter, written: str) -> MailPicture | None:
     """A picture beside the letter; None where there is none.
 
     What lies outside its folder is not opened, whatever leads there: a letter from somebody else
@@ -257,27 +265,31 @@ def _local(letter: Letter, written: str) -> Fitted | None:
         ) from None
 
 
-def _still(env: Environment, video: str, found: Gathered) -> Fitted | None:
+def _still(env: Environment, video: str, found: GatheredPictures) -> MailPicture | None:
     """A video's still picture, to be served from here: opening a letter tells the video's host
     nothing.
     """
     try:
-        return fit_for_mail(env.fetch(video_picture(video)).body, called=video)
+        return fit_for_mail(env.fetch(get_picture_url(video)).body, called=video)
     except (FeedError, InvalidInput) as error:
         found.notes.append(f"the video {video} is shown without its picture: {error}")
         return None
 
 
 def _place(
-    env: Environment, mailing_list: ListContext, found: Gathered, written: str, fitted: Fitted | str
+    env: Environment,
+    mailing_list: ListContext,
+    found: GatheredPictures,
+    written: str,
+    fitted: MailPicture | str,
 ) -> None:
-    if isinstance(fitted, Fitted):
+    if isinstance(fitted, MailPicture):
         found.fresh.append(fitted)
         name, width = fitted.name, fitted.width
     else:
         name, width = fitted, _width(fitted)
     found.names[written] = name
-    found.placed[written] = Placed(env.links.picture(mailing_list.slug, name), width)
+    found.placed[written] = PlacedPicture(env.links.picture(mailing_list.slug, name), width)
 
 
 def _width(name: str) -> int:
@@ -285,12 +297,12 @@ def _width(name: str) -> int:
         return session.scalar(select(Picture.width).where(Picture.name == name)) or 0
 
 
-def keep(session: Session, env: Environment, pictures: Sequence[Fitted]) -> None:
+def save_pictures(session: Session, env: Environment, pictures: Sequence[MailPicture]) -> None:
     """Store pictures; each content once.
 
     In the caller's transaction.
     """
-    wanted = {picture.name: picture for picture in pictures}
+    wanted = {get_picture.name: get_picture for get_picture in pictures}
     there = set(session.scalars(select(Picture.name).where(Picture.name.in_(wanted))))
     session.add_all(
         Picture(
@@ -306,16 +318,16 @@ def keep(session: Session, env: Environment, pictures: Sequence[Fitted]) -> None
     session.flush()
 
 
-def store(env: Environment, pictures: Sequence[Fitted]) -> None:
+def store_pictures(env: Environment, pictures: Sequence[MailPicture]) -> None:
     """Store pictures for what is looked at elsewhere: a mail sent for a test, a file opened in a
     browser.
     """
     if pictures:
         with transaction() as session:
-            keep(session, env, pictures)
+            save_pictures(session, env, pictures)
 
 
-def picture(name: str) -> Fitted:
+def get_picture(name: str) -> MailPicture:
     """A stored picture.
 
     Raises `NotFound`.
@@ -324,19 +336,19 @@ def picture(name: str) -> Fitted:
         found = session.get(Picture, name)
         if found is None:
             raise NotFound("no such picture")
-        return Fitted(found.name, found.media_type, found.width, found.data)
+        return MailPicture(found.name, found.media_type, found.width, found.data)
 
 
 # ── looking at it
 # ──────────────────────────────────────────────────────────────────────────────────
 
 
-def personal_of(kept: Mapping[str, Any] | None) -> MergeTemplates | None:
+def load_personal(kept: Mapping[str, Any] | None) -> MergeTemplates | None:
     """An edition's fields, as they were kept."""
     return MergeTemplates.of_json(kept) if kept else None
 
 
-def filled(env: Environment, version: Version, reader: Recipient | None) -> MailContent:
+def fill_version(env: Environment, version: LetterVersion, reader: Recipient | None) -> MailContent:
     """A version with its fields filled in for a reader, or for nobody in particular; slots for
     links stay.
     """
@@ -364,11 +376,11 @@ class _Own(dict[str, str]):
         return make_slot(name)
 
 
-def standalone(env: Environment, html: str, prepared: Prepared) -> str:
+def inline_pictures(env: Environment, html: str, prepared: PreparedLetter) -> str:
     """`html` with its pictures inside, for looking at it where nothing serves them yet."""
     fresh = {one.name: one for one in prepared.fresh}
     for name in dict.fromkeys(prepared.names.values()):
-        one = fresh.get(name) or picture(name)
+        one = fresh.get(name) or get_picture(name)
         inside = f"data:{one.media_type};base64,{b64encode(one.data).decode()}"
         html = html.replace(env.links.picture(prepared.list.slug, name), inside)
     return html

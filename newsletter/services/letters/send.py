@@ -22,7 +22,7 @@ from newsletter.models.campaigns import WEB
 from newsletter.services.audience import merge_data, segments
 from newsletter.services.campaigns import identify
 from newsletter.services.letters import drafts, rendering
-from newsletter.services.letters.drafts import Draft, Spoken
+from newsletter.services.letters.drafts import LetterDraft, VersionsByLanguage
 from newsletter.services.mail_context import compile_for_list
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import CampaignStatus, MailKind
@@ -37,7 +37,7 @@ rendering it in all of them takes half a minute.
 """
 
 
-def send(
+def send_letter(
     env: Environment,
     letter: Letter,
     slug: str | None = None,
@@ -49,11 +49,13 @@ def send(
 
     Returns its campaign's number.
     """
-    return dispatch(env, drafts.drafted(env, letter, slug, None, ""), at=at, again=again)
+    return dispatch_letter(
+        env, drafts.prepare_draft(env, letter, slug, None, ""), at=at, again=again
+    )
 
 
-def dispatch(
-    env: Environment, draft: Draft, *, at: datetime | None = None, again: bool = False
+def dispatch_letter(
+    env: Environment, draft: LetterDraft, *, at: datetime | None = None, again: bool = False
 ) -> int:
     """Schedule a letter for `at`, or freezes who gets it now, for any worker to send.
 
@@ -67,7 +69,7 @@ def dispatch(
             f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed"
         )
     _require_fields(env, draft)
-    versions = drafts.in_every_language(env, draft.prepared)
+    versions = drafts.render_all_languages(env, draft.prepared)
     with transaction() as session:
         # One letter of a list at a time: two commands at once must not both find that it was not
         # sent yet.
@@ -87,29 +89,29 @@ def dispatch(
         return campaign.id
 
 
-def rehearse(env: Environment, draft: Draft) -> None:
+def rehearse_dispatch(env: Environment, draft: LetterDraft) -> None:
     """Schedule or start a letter as `dispatch` does, and roll it back: whatever `dispatch` would
     raise about the letter is raised here. Whom it goes to, and whether it went before, are checks
     of their own (letters/preflight.py).
     """
-    own: Spoken = {"": draft.prepared.versions}
+    own: VersionsByLanguage = {"": draft.prepared.versions}
     large = len(draft.prepared.content.html) > REHEARSED_AT_MOST
-    versions = own if large else drafts.in_every_language(env, draft.prepared)
+    versions = own if large else drafts.render_all_languages(env, draft.prepared)
     for version in (version for spoken in versions.values() for version in spoken):
         compile_for_list(env, draft.prepared.list, version.content, stream="letter")
     with rehearsal() as session:
         _queue(env, session, _to_send(env, session, draft), draft, versions, None)
 
 
-def _require_new(session: Session, draft: Draft, campaign: Campaign) -> None:
+def _require_new(session: Session, draft: LetterDraft, campaign: Campaign) -> None:
     """Raise `Refused` where the list has had this letter, or this file waits to be sent already."""
-    twin = identify.twin_of(session, campaign.list_id, draft.prepared.letter, campaign.id)
+    twin = identify.find_twin(session, campaign.list_id, draft.prepared.letter, campaign.id)
     if twin is not None:
         raise Refused(
             f"this letter is campaign {twin.id} already ({twin.status})",
             hint="change it, or say --again",
         )
-    waiting = identify.waiting_of(session, campaign.list_id, draft.file, campaign.id)
+    waiting = identify.find_waiting(session, campaign.list_id, draft.file, campaign.id)
     if waiting is not None:
         raise Refused(
             f"this file is campaign {waiting.id} already, which is {waiting.status}",
@@ -121,27 +123,27 @@ def _queue(
     env: Environment,
     session: Session,
     campaign: Campaign,
-    draft: Draft,
-    versions: Spoken,
+    draft: LetterDraft,
+    versions: VersionsByLanguage,
     at: datetime | None,
 ) -> bool:
     """Write everything about a letter and schedule it, or start it where `at` is None; False where
     nobody gets it.
     """
-    drafts.fill(env, session, campaign, draft.prepared, draft.file)
+    drafts.fill_campaign(env, session, campaign, draft.prepared, draft.file)
     drafts.write_editions(env, session, campaign, versions)
     campaign.status, campaign.scheduled_at = CampaignStatus.SCHEDULED, at
     return at is not None or bool(_start(env, session, campaign))
 
 
-def _to_send(env: Environment, session: Session, draft: Draft) -> Campaign:
+def _to_send(env: Environment, session: Session, draft: LetterDraft) -> Campaign:
     if draft.campaign_id is None:
-        campaign = identify.draft_of(session, draft.prepared.list.id, draft.file) or drafts.blank(
-            env, session, draft
-        )
+        campaign = identify.find_draft(
+            session, draft.prepared.list.id, draft.file
+        ) or drafts.add_campaign(env, session, draft)
         session.flush()
         return campaign
-    campaign = identify.locked(session, draft.campaign_id)
+    campaign = identify.lock_campaign(session, draft.campaign_id)
     if campaign.status != "draft":
         raise Refused(
             f"campaign {campaign.id} is {campaign.status} already", hint="a letter is sent once"
@@ -149,7 +151,7 @@ def _to_send(env: Environment, session: Session, draft: Draft) -> Campaign:
     return campaign
 
 
-def _require_fields(env: Environment, draft: Draft) -> None:
+def _require_fields(env: Environment, draft: LetterDraft) -> None:
     for version in draft.prepared.versions:
         problem = merge_data.find_merge_problem(
             env, draft.prepared.list.id, draft.prepared.letter.segment, version.personal
@@ -160,7 +162,7 @@ def _require_fields(env: Environment, draft: Draft) -> None:
             )
 
 
-def start_due(env: Environment) -> list[int]:
+def start_due_letters(env: Environment) -> list[int]:
     """Start the letters whose moment has come; one whose fields cannot be filled in for somebody is
     paused before anybody gets it. Returns the numbers of those started.
     """
@@ -178,7 +180,7 @@ def start_due(env: Environment) -> list[int]:
 def _start_one(env: Environment, campaign_id: int) -> bool:
     problem = _why_not_now(env, campaign_id)
     with transaction() as session:
-        campaign = identify.locked(session, campaign_id)
+        campaign = identify.lock_campaign(session, campaign_id)
         if campaign.status != "scheduled" or (
             campaign.scheduled_at and campaign.scheduled_at > env.now
         ):
@@ -194,7 +196,7 @@ def _start_one(env: Environment, campaign_id: int) -> bool:
 
 def _why_not_now(env: Environment, campaign_id: int) -> str:
     with reading() as session:
-        campaign = identify.found(session, campaign_id)
+        campaign = identify.get_campaign(session, campaign_id)
         list_id, segment = campaign.list_id, campaign.segment
         fields = list(
             session.scalars(
@@ -206,7 +208,7 @@ def _why_not_now(env: Environment, campaign_id: int) -> str:
     for kept in fields:
         try:
             problem = merge_data.find_merge_problem(
-                env, list_id, segment, rendering.personal_of(kept)
+                env, list_id, segment, rendering.load_personal(kept)
             )
         except (InvalidInput, TemplateProblem) as error:
             return str(error)
@@ -237,18 +239,18 @@ def _start(env: Environment, session: Session, campaign: Campaign) -> int:
     return outbox.freeze(session, campaign, drawn, mail=MailKind.LETTER, now=env.now)
 
 
-def pick(env: Environment, campaign_id: int, which: str) -> int:
+def pick_subject(env: Environment, campaign_id: int, which: str) -> int:
     """Send the better of two subjects (``a`` or ``b``) to everybody who has had neither.
 
     Returns how many that are.
 
     Raises `Refused` where there is nothing to pick (any more).
     """
-    edition, draft = "ab".index(which), drafts.look(env, campaign_id, offline=True)
+    edition, draft = "ab".index(which), drafts.load_draft(env, campaign_id, offline=True)
     if len(draft.prepared.versions) == 1:
         raise Refused(f"campaign {campaign_id} has one subject only")
     with transaction() as session:
-        campaign = identify.locked(session, campaign_id)
+        campaign = identify.lock_campaign(session, campaign_id)
         if (
             campaign.picked
             or campaign.started_at is None
@@ -275,10 +277,10 @@ def pick(env: Environment, campaign_id: int, which: str) -> int:
         return more
 
 
-def undecided(env: Environment, campaign_id: int) -> int:
+def count_undecided(env: Environment, campaign_id: int) -> int:
     """How many readers would get the better subject now."""
     with reading() as session:
-        campaign = identify.found(session, campaign_id)
+        campaign = identify.get_campaign(session, campaign_id)
         rest = segments.segment_query(campaign.mailing_list, campaign.segment, env.now).where(
             outbox.without_delivery_clause(campaign)
         )

@@ -25,7 +25,7 @@ from newsletter.mail.templating.merge_fields import MergeTemplates
 from newsletter.models import MailingList, SeriesLetter, SeriesLetterSent, Subscription
 from newsletter.schedule import SeriesStep, next_of_series
 from newsletter.services.letters import drafts, rendering
-from newsletter.services.letters.drafts import Draft
+from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import MailKind
@@ -35,7 +35,7 @@ LOOK_AGAIN = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class StepView:
+class SeriesLetterView:
     """A letter of a series.
 
     `readers` counts those for whom it was queued.
@@ -53,12 +53,12 @@ class StepView:
 # ─────────────────────────────────────────────────────────────────────────────
 
 
-def look(
+def load_letter(
     env: Environment, which: int | Path, slug: str | None = None, *, offline: bool = False
-) -> Draft:
+) -> LetterDraft:
     """A letter of a series as it would go out now: by its number, or a file that may become one."""
     if isinstance(which, Path):
-        return drafts.look(env, which, slug, offline=offline)
+        return drafts.load_draft(env, which, slug, offline=offline)
     with reading() as session:
         step = _find(session, which)
         folder = Path(step.file).parent if step.file else None
@@ -68,12 +68,14 @@ def look(
             step.mailing_list.slug,
             step.file,
         )
-    return drafts.drafted(
+    return drafts.prepare_draft(
         env, letter, slug, None, file, kept=kept, status="series", offline=offline, archived=False
     )
 
 
-def add(env: Environment, file: Path, after: timedelta, slug: str | None = None) -> StepView:
+def add_letter(
+    env: Environment, file: Path, after: timedelta, slug: str | None = None
+) -> SeriesLetterView:
     """Add a letter to a list's series.
 
     Whoever's moment for it is over already does not get it.
@@ -81,7 +83,7 @@ def add(env: Environment, file: Path, after: timedelta, slug: str | None = None)
     Raises `Refused` where the list has this letter, or (`after` 0) a welcome letter, already; else
     as `look`.
     """
-    draft = drafts.look(env, file, slug)
+    draft = drafts.load_draft(env, file, slug)
     letter = _plain_letter(draft.prepared.letter)
     with transaction() as session:
         for other in _steps(session, draft.prepared.list.id):
@@ -96,7 +98,9 @@ def add(env: Environment, file: Path, after: timedelta, slug: str | None = None)
         return _view(session, _append(env, session, draft, after))
 
 
-def _append(env: Environment, session: Session, draft: Draft, after: timedelta) -> SeriesLetter:
+def _append(
+    env: Environment, session: Session, draft: LetterDraft, after: timedelta
+) -> SeriesLetter:
     step = SeriesLetter(
         list_id=draft.prepared.list.id, created_at=env.now, subject="", source="", digest=""
     )
@@ -107,7 +111,7 @@ def _append(env: Environment, session: Session, draft: Draft, after: timedelta) 
     return step
 
 
-def rehearse(env: Environment, draft: Draft) -> None:
+def rehearse_addition(env: Environment, draft: LetterDraft) -> None:
     """Add a letter to its series as `add` does, and roll it back: whatever `add` would raise is
     raised here.
     """
@@ -125,28 +129,30 @@ def _plain_letter(letter: Letter) -> Letter:
     return letter
 
 
-def _fill(env: Environment, session: Session, step: SeriesLetter, draft: Draft) -> None:
-    rendering.keep(session, env, draft.prepared.fresh)
+def _fill(env: Environment, session: Session, step: SeriesLetter, draft: LetterDraft) -> None:
+    rendering.save_pictures(session, env, draft.prepared.fresh)
     step.subject = draft.prepared.versions[0].page.subject
     step.source, step.digest = draft.prepared.letter.text, draft.prepared.letter.digest
     step.file, step.pictures = draft.file[:1000], draft.prepared.names
     session.flush()
 
 
-def edit(
+def edit_letter(
     env: Environment,
     step_id: int,
     *,
     letter: Letter | None = None,
     file: str = "",
     after: timedelta | None = None,
-) -> StepView:
+) -> SeriesLetterView:
     """Change a letter's text or its moment: for those who have not had it; nobody gets it again."""
     with reading() as session:
         step = _find(session, step_id)
         slug, kept, file = step.mailing_list.slug, step.pictures, file or step.file
     draft = (
-        drafts.drafted(env, _plain_letter(letter), slug, None, file, kept=kept) if letter else None
+        drafts.prepare_draft(env, _plain_letter(letter), slug, None, file, kept=kept)
+        if letter
+        else None
     )
     with transaction() as session:
         step = _find(session, step_id)
@@ -159,7 +165,7 @@ def edit(
         return _view(session, step)
 
 
-def remove(env: Environment, step_id: int) -> StepView:
+def remove_letter(env: Environment, step_id: int) -> SeriesLetterView:
     """Take a letter out of its series; what waits in the outbox is not sent.
 
     That somebody had it stays on record.
@@ -170,7 +176,7 @@ def remove(env: Environment, step_id: int) -> StepView:
         return _view(session, step)
 
 
-def ls(slug: str | None = None) -> list[StepView]:
+def list_letters(slug: str | None = None) -> list[SeriesLetterView]:
     """A list's series, or every list's, in order."""
     query = select(SeriesLetter).join(MailingList).where(SeriesLetter.removed_at.is_(None))
     query = query.order_by(MailingList.slug, SeriesLetter.after_seconds, SeriesLetter.id)
@@ -181,7 +187,7 @@ def ls(slug: str | None = None) -> list[StepView]:
         ]
 
 
-def show(step_id: int) -> StepView:
+def get_letter(step_id: int) -> SeriesLetterView:
     """One letter of a series.
 
     Raises `NotFound`.
@@ -190,14 +196,14 @@ def show(step_id: int) -> StepView:
         return _view(session, _find(session, step_id))
 
 
-def number_of(which: int | Path, slug: str | None = None) -> int:
+def get_letter_id(which: int | Path, slug: str | None = None) -> int:
     """The number of the letter made of a file; a number is itself.
 
     Raises `NotFound`, `Refused` for several.
     """
     if not isinstance(which, Path):
         return which
-    found = [row.id for row in ls(slug) if row.file == str(which.resolve())[:1000]]
+    found = [row.id for row in list_letters(slug) if row.file == str(which.resolve())[:1000]]
     if len(found) == 1:
         return found[0]
     if found:
@@ -207,7 +213,7 @@ def number_of(which: int | Path, slug: str | None = None) -> int:
     )
 
 
-def text_of(step_id: int) -> tuple[str, str]:
+def get_text(step_id: int) -> tuple[str, str]:
     """A letter's text, and the file it was made of."""
     with reading() as session:
         step = _find(session, step_id)
@@ -244,9 +250,9 @@ def _find(session: Session, step_id: int) -> SeriesLetter:
     return found
 
 
-def _view(session: Session, step: SeriesLetter) -> StepView:
+def _view(session: Session, step: SeriesLetter) -> SeriesLetterView:
     count = session.scalar(select(func.count()).where(SeriesLetterSent.step_id == step.id)) or 0
-    return StepView(
+    return SeriesLetterView(
         step.id,
         step.mailing_list.slug,
         timedelta(seconds=step.after_seconds),
@@ -260,7 +266,7 @@ def _view(session: Session, step: SeriesLetter) -> StepView:
 # ─────────────────────────────────────────────────────────────────────────────
 
 
-def content(
+def render_letter(
     env: Environment, step_id: int, language: str = ""
 ) -> tuple[MailContent, MergeTemplates | None]:
     """A letter of a series as it is mailed to readers of `language`.
@@ -275,11 +281,13 @@ def content(
             make_list_context(env, step.mailing_list),
         )
         shown = shown.in_language(language)
-    version = rendering.prepare(env, shown, letter, kept, offline=True, archived=False).versions[0]
+    version = rendering.prepare_letter(
+        env, shown, letter, kept, offline=True, archived=False
+    ).versions[0]
     return version.content, version.personal
 
 
-def begin(session: Session, subscription: Subscription, now: datetime) -> bool:
+def begin_series(session: Session, subscription: Subscription, now: datetime) -> bool:
     """Begin the series for a reader who has just confirmed.
 
     Returns whether its welcome letter was queued. In the caller's transaction.

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, Refused
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.models import Campaign, MailingList, Subscription
 from newsletter.schedule import CADENCES, WEEKDAYS
 from newsletter.services.lists import digest_options
@@ -219,12 +219,12 @@ def parse_settings(values: Mapping[str, object]) -> dict[str, Any]:
 
 
 def _column(name: str, value: object) -> dict[str, object]:
-    text = plain(value, limit=2000)
+    text = to_plain_line(value, limit=2000)
     match name:
         case "from":
             display, email = parseaddr(text)
             return {
-                "from_name": plain(display, limit=200),
+                "from_name": to_plain_line(display, limit=200),
                 "from_email": parse_address(email, field=name).email,
             }
         case "reply_to":

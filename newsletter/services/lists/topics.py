@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text
 from newsletter.models import MailingList, Subscription, Topic, TopicSource
 from newsletter.services.lookup import get_feed, get_list
@@ -103,7 +103,7 @@ def parse_choice(offers: Sequence[TopicOffer], wanted: Iterable[object]) -> str:
     known = {str(offer.id): offer.id for offer in offers} | {
         offer.name.casefold(): offer.id for offer in offers
     }
-    words = [plain(word, limit=80).casefold() for word in wanted]
+    words = [to_plain_line(word, limit=80).casefold() for word in wanted]
     if any(word not in known for word in words if word):
         raise InvalidInput({"topics": Text("Please choose one of those offered.")})
     ids = {known[word] for word in words if word}
@@ -132,7 +132,7 @@ def add(
 
     Raises `InvalidInput`, `NotFound`.
     """
-    title = plain(name, limit=80)
+    title = to_plain_line(name, limit=80)
     if not title or title.isdecimal():
         raise InvalidInput({"name": "give the topic a name"})
     with transaction() as session:
@@ -158,7 +158,7 @@ def _extend(
 ) -> None:
     names = {source.category for source in topic.sources} | {None}
     numbers = {source.feed_id for source in topic.sources}
-    for category in dict.fromkeys(plain(word, limit=100).casefold() for word in categories):
+    for category in dict.fromkeys(to_plain_line(word, limit=100).casefold() for word in categories):
         if category and category not in names:
             topic.sources.append(TopicSource(category=category))
     for which in feeds:

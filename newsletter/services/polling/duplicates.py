@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from newsletter.html.sanitize import video_ids
+from newsletter.html.video_embeds import find_video_ids
 from newsletter.models import CampaignEntry, Edition, Entry, Feed
 from newsletter.services.polling.entries import make_ready
 from newsletter.services.runtime import Environment
@@ -40,7 +40,7 @@ def merge_duplicates(env: Environment, session: Session, list_id: int) -> None:
     posts = session.scalars(
         select(Entry).where(lately, Entry.video_id == "").order_by(Entry.id)
     ).all()
-    embedded = {post.id: video_ids(post.content_html or post.summary_html) for post in posts}
+    embedded = {post.id: find_video_ids(post.content_html or post.summary_html) for post in posts}
     for video in videos:
         for post in posts:
             if (

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading, transaction
 from newsletter.errors import FeedError, FeedGone, FeedUnavailable, NewsletterError
 from newsletter.feeds.deadline import run_in_thread
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.models import Feed
 from newsletter.schedule import POLL_EVERY, next_poll
 from newsletter.services import notifications
@@ -212,7 +212,11 @@ def _record_failure(
     said = error.reason if isinstance(error, FeedError) else str(error)
     said = f"{said}: {error.hint}" if isinstance(error, FeedUnavailable) and error.hint else said
     feed.failures += 1
-    feed.error, feed.polled_at, feed.failing_since = plain(said), now, feed.failing_since or now
+    feed.error, feed.polled_at, feed.failing_since = (
+        to_plain_line(said),
+        now,
+        feed.failing_since or now,
+    )
     if isinstance(error, FeedGone):
         feed.status = FeedStatus.GONE
     retry_after = error.retry_after if isinstance(error, FeedUnavailable) else None

@@ -128,7 +128,7 @@ class Run:
         self.pace = pace
         self.progress = progress
         self.stop = stop
-        self.builder = MessageBuilder(env, partial(series.content, env))
+        self.builder = MessageBuilder(env, partial(series.render_letter, env))
         self.policy = RetryPolicy(env.settings.smtp.retry_after, env.settings.smtp.patience)
         self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
         self.unheard = 0

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, aliased
 
 from newsletter import outbox
 from newsletter.addresses import Address
-from newsletter.html.sanitize import lines
+from newsletter.html.text import to_plain_lines
 from newsletter.mail.kinds import MAILS
 from newsletter.models import Subscriber, Subscription, SubscriptionRequest
 from newsletter.services.consent import WORDING_AT_MOST, Evidence, hash_wording, note_consent
@@ -249,7 +249,7 @@ class _Pen:
             "agreed": request.agreed,
             "delivery_id": delivery,
             "message_id": sent,
-            "wording_hash": hash_wording(lines(request.wording, limit=WORDING_AT_MOST))
+            "wording_hash": hash_wording(to_plain_lines(request.wording, limit=WORDING_AT_MOST))
             if request.wording
             else None,
             "network": network_names(request.evidence.ip)[1],

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
-from newsletter.html.sanitize import lines, plain
+from newsletter.html.text import to_plain_line, to_plain_lines
 from newsletter.i18n import Text
 from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
@@ -211,8 +211,8 @@ def add_field(
     field = Field(
         name,
         kind,
-        lines(label, limit=2000).strip(),
-        tuple(plain(each, limit=200) for each in choices),
+        to_plain_lines(label, limit=2000).strip(),
+        tuple(to_plain_line(each, limit=200) for each in choices),
         required,
     )
     if problems := _wrong(field):
@@ -319,7 +319,7 @@ def _written(field: Field, value: object) -> str:
         raise ValueError(Text("Please write text here."))
     if len(value) > TEXT_AT_MOST:
         raise ValueError(Text("Please write less here."))
-    text = plain(value, limit=TEXT_AT_MOST)
+    text = to_plain_line(value, limit=TEXT_AT_MOST)
     if field.kind == "choice" and text and text not in field.choices:
         raise ValueError(Text("Please choose one of those offered."))
     return text

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import Address
 from newsletter.db.session import transaction
 from newsletter.errors import Conflict, InvalidInput, LinkError, LinkInvalid
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, known
 from newsletter.link_purposes import LinkPurpose
 from newsletter.names import clean_name
@@ -121,7 +121,7 @@ def _checked(env: Environment, form: Form, sign_up: Submission, *, visitor: bool
         problems.update(error.fields)
     if problems:
         raise InvalidInput(problems)
-    typed = plain(sign_up.name, limit=NAME_AT_MOST)
+    typed = to_plain_line(sign_up.name, limit=NAME_AT_MOST)
     name = clean_name(typed) if visitor else typed
     return _Checked(address, name, known(sign_up.language), str(cadence), answers, chosen)
 

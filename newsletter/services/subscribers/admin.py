@@ -14,7 +14,7 @@ from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db.session import checkpoint, reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.models import Subscriber, Subscription, Tag
 from newsletter.schedule import CADENCES
 from newsletter.services.audience import segments
@@ -228,7 +228,7 @@ def _row(
             handle=new_handle(),
             email=parsed.email,
             email_key=parsed.key,
-            name=plain(name, limit=200),
+            name=to_plain_line(name, limit=200),
             created_at=env.now,
         )
         session.add(subscriber)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import transaction
 from newsletter.errors import Conflict, InvalidInput, NotFound, Refused
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.i18n import LANGUAGES, known
 from newsletter.models import Subscriber, Subscription, Suppression
 from newsletter.schedule import CADENCES
@@ -76,7 +76,7 @@ def correct_subscriber(env: Environment, address: str, correction: Correction) -
         with transaction() as session:
             subscriber = get_subscriber(session, address)
             if correction.name is not None:
-                subscriber.name = plain(correction.name, limit=200)
+                subscriber.name = to_plain_line(correction.name, limit=200)
             if correction.language is not None:
                 subscriber.language = _language(correction.language)
             tags.add_tags(session, subscriber.id, correction.tag)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from newsletter.addresses import mask
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, known
 from newsletter.link_purposes import LinkPurpose, LinkScope
 from newsletter.models import MailingList, Subscriber, Subscription
@@ -140,7 +140,7 @@ def change_preferences(
             if "language" in wanted:
                 subscriber.language = known(wanted["language"])
             if "name" in wanted:
-                subscriber.name = clean_name(plain(wanted["name"], limit=200))
+                subscriber.name = clean_name(to_plain_line(wanted["name"], limit=200))
             _join(env, session, subscriber, wanted, evidence)
         session.flush()
         session.expire(subscriber, ["subscriptions"])

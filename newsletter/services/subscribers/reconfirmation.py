@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent, NotFound, Refused
-from newsletter.html.sanitize import lines
+from newsletter.html.text import to_plain_lines
 from newsletter.i18n import LANGUAGES, spoken
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.message import make_slot
@@ -81,7 +81,7 @@ def prepare(
         "subscriber": ANY_SUBSCRIBER,
         "stay_url": make_slot("stay_url"),
         "days": days,
-        "note": lines(note, limit=2000).strip(),
+        "note": to_plain_lines(note, limit=2000).strip(),
     }
 
     def rendered(language: str = "") -> MailContent:

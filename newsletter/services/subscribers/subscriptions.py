@@ -87,7 +87,7 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscript
             flood_control.count_confirmed(env, session)
             double_opt_in.accept_request(env, session, subscription, number, evidence)
             subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
-            if not series.begin(session, subscription, env.now):
+            if not series.begin_series(session, subscription, env.now):
                 queue_mail(env, session, subscription, MailKind.WELCOME, Allowance.OWN)
             double_opt_in.release_mailbox(env, session, subscription.subscriber)
         return describe_subscription(subscription, env.now)
@@ -185,7 +185,7 @@ def resume(
     subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
     note_consent(session, subscription.id, kind, evidence, now)
     if kind == "confirmed" and subscription.series_at is None:
-        return series.begin(session, subscription, now)
+        return series.begin_series(session, subscription, now)
     subscription.series_due_at = now if subscription.series_at else None
     return False
 

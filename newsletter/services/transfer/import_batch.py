@@ -15,7 +15,7 @@ from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import Address
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.i18n import known as known_language
 from newsletter.import_formats.types import ConsentRecord, SubscriberRow
 from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscription, Suppression, Tag
@@ -294,7 +294,7 @@ class ImportBatch:
             self._env.now,
             source=person.source[:20],
             ip=person.ip,
-            note=plain(note, limit=500),
+            note=to_plain_line(note, limit=500),
         )
         self._noted.append((key, _as_row(event), ""))
 
@@ -304,7 +304,7 @@ class ImportBatch:
             "email_hash": hash_address(self._env, address.key)[0],
             "email_key": address.key,
             "reason": reason,
-            "note": plain(person.suppressed_note if person.ours else note, limit=500),
+            "note": to_plain_line(person.suppressed_note if person.ours else note, limit=500),
             "created_at": person.suppressed_at or self._env.now,
         }
         self._remember(address.key, replace(self.known(address.key), suppressed=True))
@@ -377,7 +377,9 @@ class ImportBatch:
 
 def _language(person: SubscriberRow) -> str:
     """The language of a row; of another program's file one of ours, or none."""
-    return plain(person.language, limit=20) if person.ours else known_language(person.language)
+    return (
+        to_plain_line(person.language, limit=20) if person.ours else known_language(person.language)
+    )
 
 
 def _as_row(event: ConsentRecord) -> dict[str, Any]:

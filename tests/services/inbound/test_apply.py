@@ -157,14 +157,14 @@ def test_a_hard_bounce_suppresses_and_the_next_campaign_skips(
 ) -> None:
     apply_message(env, dsn(sent[2], to=sent[2].sender), PIPE)
     campaign_id = db.session.scalars(select(Campaign.id)).one()
-    why = explain_delivery.explain(env, campaign_id, sent[2].recipient)
+    why = explain_delivery.explain_delivery(env, campaign_id, sent[2].recipient)
     assert why.got is False
     assert "came back (hard)" in why.verdict
     assert "User unknown" in why.verdict
     told = history.get_history(env, sent[2].recipient)
     assert any("returned mail: hard (pipe): suppressed" in event.what for event in told.events)
     assert told.suppressed.startswith("bounce")
-    view = campaigns.as_json(campaigns.show(campaign_id))
+    view = campaigns.to_json(campaigns.get_campaign(campaign_id))
     assert (view["bounced"], view["complained"], view["replied"]) == (1, 0, 0)
     assert not history.get_history(env, sent[0].recipient).suppressed
 
@@ -275,7 +275,7 @@ def test_a_run_whose_first_messages_come_back_pauses(env: Environment, sink: Sin
     for outgoing in sink.accepted[11:30]:
         apply_message(env, dsn(outgoing, to=outgoing.sender), PIPE)
     assert status(campaign_id) == "paused"
-    assert "addresses are dead" in campaigns.show(campaign_id).reason
+    assert "addresses are dead" in campaigns.get_campaign(campaign_id).reason
 
 
 # --- Refusals while sending ---
@@ -398,7 +398,7 @@ def test_erasure_leaves_a_hash_and_numbers(
     with transaction() as session:
         assert suppressions.is_suppressed(env, session, sent[0].recipient)
     campaign_id = db.session.scalars(select(Campaign.id)).one()
-    assert campaigns.show(campaign_id).returned.complained == 1
+    assert campaigns.get_campaign(campaign_id).returned.complained == 1
 
 
 def test_what_reports_say_is_forgotten_after_a_month(
@@ -499,7 +499,7 @@ def test_a_reply_is_counted_and_is_not_ours_to_delete(
     assert applied.is_reply
     assert not applied.ours
     campaign_id = db.session.scalars(select(Campaign.id)).one()
-    assert campaigns.show(campaign_id).returned.replied == 1
+    assert campaigns.get_campaign(campaign_id).returned.replied == 1
     assert suppressed() == {}
 
 

@@ -80,7 +80,7 @@ def test_b22_a_quota_fails_nobody_and_the_rest_waits_for_the_window(
     assert totals(campaign) == outbox.Totals(recipients=30, sent=15, waiting=15)
     assert db.session.scalars(select(Delivery.attempts).where(Delivery.attempts > 0)).all() == []
     assert db.session.scalars(select(DomainBackoff)).all() == [], "no domain of readers is blamed"
-    assert campaigns.show(campaign).status == "sending"
+    assert campaigns.get_campaign(campaign).status == "sending"
     clock.forward(timedelta(minutes=10))
     assert sending.send_due(env).sent == 0
     for _ in range(30):
@@ -206,7 +206,7 @@ def test_b24_the_pace_is_felt_out_and_nobody_is_blamed(env: Environment, clock: 
         sending.send_due(env, transport=server)
         clock.forward(timedelta(seconds=1))
         runs += 1
-        assert status(campaign) in ("sending", "sent"), campaigns.show(campaign).reason
+        assert status(campaign) in ("sending", "sent"), campaigns.get_campaign(campaign).reason
     assert totals(campaign) == outbox.Totals(recipients=900, sent=900)
     assert server.refused < 60
     rate = 900 / (clock.now - begun).total_seconds()
@@ -344,7 +344,7 @@ def test_h10_a_message_over_size_pauses_its_campaign_and_fails_nobody(
     assert status(small) == "paused"
     assert (
         "and the server takes 100 at most. Make the message smaller."
-        in campaigns.show(small).reason
+        in campaigns.get_campaign(small).reason
     )
     found = totals(small)
     assert (found.failed, found.waiting) == (0, 30)
@@ -379,8 +379,12 @@ def test_u10_everybody_knows_that_the_mail_server_is_down(
         "sending rests until 2026-11-24 09:10 UTC because mail.example:587 says: connection refused"
     )
     assert [state.sentence for state in statuses.read_status(env).sending] == [sentence]
-    assert [state.sentence for state in campaigns.report(env, campaign).sending] == [sentence]
-    assert sentence in explain_delivery.explain(env, campaign, "reader3@example.com").verdict
+    assert [state.sentence for state in campaigns.report_campaign(env, campaign).sending] == [
+        sentence
+    ]
+    assert (
+        sentence in explain_delivery.explain_delivery(env, campaign, "reader3@example.com").verdict
+    )
     assert sender_state.is_resting(env)
     clock.forward(timedelta(minutes=1))
     sink.script = lambda o: None
@@ -406,7 +410,7 @@ def test_u10_a_ceiling_that_is_reached_is_a_state(
     assert env.now < state.until <= env.now + timedelta(hours=1, minutes=4)
     assert (
         "smtp.max_per_hour (10) is reached"
-        in explain_delivery.explain(env, campaign, "reader14@example.com").verdict
+        in explain_delivery.explain_delivery(env, campaign, "reader14@example.com").verdict
     )
     clock.now = state.until
     sending.send_due(env)

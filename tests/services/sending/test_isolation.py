@@ -112,7 +112,7 @@ def test_a_letter_that_cannot_be_composed_for_anybody_pauses_and_fails_nobody(
     assert status(broken) == "paused"
     assert (
         "5 messages in a row could not be composed. The last: Internal error:"
-        in campaigns.show(broken).reason
+        in campaigns.get_campaign(broken).reason
     )
     found = totals(broken)
     assert (found.failed, found.waiting, found.doubted) == (0, 20, 0)

@@ -120,13 +120,13 @@ def test_retry_offers_it_once_more_and_starts_counting_anew(
     campaign = make_campaign(3)
     lose_replies(sink)
     run_for(env, clock, timedelta(hours=9))
-    [left] = campaigns.report(env, campaign).deliveries
-    assert (left.email, left.status, campaigns.report(env, campaign).left_in_doubt) == (
+    [left] = campaigns.report_campaign(env, campaign).deliveries
+    assert (left.email, left.status, campaigns.report_campaign(env, campaign).left_in_doubt) == (
         ODD,
         "in_doubt",
         1,
     )
-    told = explain_delivery.explain(env, campaign, ODD)
+    told = explain_delivery.explain_delivery(env, campaign, ODD)
     assert (told.got, told.hint) == (None, "newsletter campaign retry")
     assert "nobody knows: the reply was lost 5 times" in told.verdict
     campaigns.retry(env, campaign)

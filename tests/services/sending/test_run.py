@@ -396,7 +396,7 @@ def test_a_letter_leaves_readers_on_a_break_alone(env: Environment, sink: Sink) 
         add_reader(session, mailing_list, "here@example.com")
         away = add_reader(session, mailing_list, "away@example.com")
         away.paused_until = env.now + timedelta(days=3)
-    letters.send(env, letters.parse("---\nsubject: x\n---\nHello"))
+    letters.send_letter(env, letters.parse("---\nsubject: x\n---\nHello"))
     sending.send_due(env)
     assert [outgoing.recipient for outgoing in sink.accepted] == ["here@example.com"]
 

@@ -9,7 +9,7 @@ from datetime import date
 
 import pytest
 
-from newsletter.authoring.markdown import render
+from newsletter.authoring.markdown import render_markdown
 from newsletter.errors import InvalidInput, TemplateProblem
 from newsletter.mail.message import MessageDraft, compile_message, fill, text_header
 from newsletter.mail.render import MailContent
@@ -38,7 +38,7 @@ NAMELESS = make_subscriber_fields(
 def letter(source: str, subject: str = "S") -> tuple[MailContent, MergeTemplates | None]:
     marks = Marks()
     said, marked = marks.take(subject, where="subject"), marks.take(source, where="letter", line=4)
-    found = render(
+    found = render_markdown(
         marked,
         base_url="https://b.org/",
         prepare=marks.link,

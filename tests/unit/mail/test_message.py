@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from newsletter.errors import InvalidInput
-from newsletter.html.sanitize import plain
+from newsletter.html.text import to_plain_line
 from newsletter.mail.headers import Sender, list_headers, single_headers
 from newsletter.mail.message import (
     MessageDraft,
@@ -70,7 +70,7 @@ def body_of(part: EmailMessage) -> str:
 texts = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\ue000\ue001\0\r"), max_size=300
 )
-names = texts.map(lambda text: plain(text, limit=200))
+names = texts.map(lambda text: to_plain_line(text, limit=200))
 
 
 @settings(max_examples=60, deadline=None)
