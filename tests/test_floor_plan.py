@@ -30,6 +30,20 @@ FLOORS = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
+NEIGHBOURHOODS = [
+    {"polling"},
+    {"audience"},
+    {"lists"},
+    {"signup", "campaigns"},
+    {"digests", "letters", "transfer"},
+    {"subscribers"},
+    {"inbound"},
+    {"sending"},
+    {"operations"},
+]
+"""Packages in services/, bottom to top. Modules beside them are shared: they import none of these."""
+LEVEL = {name: number for number, names in enumerate(NEIGHBOURHOODS, 1) for name in names}
+
 FILES = sorted(file for file in PACKAGE.rglob("*.py") if "versions" not in file.parts)
 
 
@@ -133,3 +147,66 @@ def test_functions_fit_in_one_look() -> None:
                 assert size <= 50, f"{file}:{node.lineno} {node.name} has {size} lines"
     sizes.sort()
     assert sizes[len(sizes) // 2] < 12
+
+
+def module_name(file: Path) -> str:
+    """Return the dotted name of a module or package."""
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(file): file for file in FILES}
+
+
+def run_time_imports(file: Path) -> set[str]:
+    """Return the modules that a module imports when it runs, not only for the type checker."""
+    tree = ast.parse(file.read_text())
+    for_types = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
+        for node in ast.walk(block)
+    }
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and id(node) not in for_types:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                names.add(full if full in MODULES else node.module)
+    return names & MODULES.keys()
+
+
+def neighbourhood(module: str) -> str | None:
+    """Return the package in services/ that holds a module, "" for a shared one, None elsewhere."""
+    parts = module.split(".")
+    if parts[:2] != ["newsletter", "services"] or len(parts) < 3:
+        return None
+    return parts[2] if len(parts) > 3 else ""
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if neighbourhood(name) is not None])
+def test_services_import_lower_neighbourhoods(module: str) -> None:
+    own_level = LEVEL.get(neighbourhood(module) or "", 0)
+    for used in run_time_imports(MODULES[module]):
+        other = neighbourhood(used)
+        if other and other != neighbourhood(module):
+            assert LEVEL[other] < own_level, f"{module} reaches up or sideways to {used}"
+
+
+def test_no_modules_import_each_other() -> None:
+    imports_of = {name: run_time_imports(file) for name, file in MODULES.items()}
+    done: set[str] = set()
+    path: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in path:
+            raise AssertionError(" -> ".join([*path[path.index(name) :], name]))
+        if name not in done:
+            path.append(name)
+            for used in imports_of[name]:
+                visit(used)
+            path.pop()
+            done.add(name)
+
+    for name in MODULES:
+        visit(name)
