@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 ARGS ?=
 
-.PHONY: demo test test-days-ahead check texts bench clean
+.PHONY: demo test test-days-ahead check texts bench lock audit clean
 
 demo: $(STAMP)           ## the whole life of a newsletter, on sample data (ARGS=--once for machines)
 	$(BIN)/newsletter demo $(ARGS)
@@ -35,6 +35,16 @@ texts: $(STAMP)          ## collect the texts for people into the catalogues (do
 
 bench: $(STAMP)          ## speed and memory, beside others in one run (ARGS="wire stages distance scale freeze workers signup"); needs postfix
 	$(BIN)/python -m bench $(ARGS)
+
+lock:                    ## pin every dependency of a deployment with its hashes (requirements.lock)
+	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install -q "uv>=0.9,<1"
+	$(VENV)/lock/bin/uv pip compile -q --upgrade pyproject.toml --extra postgres --extra redis --universal \
+	  --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock" \
+	  -o requirements.lock
+
+audit:                   ## ask for known vulnerabilities in requirements.lock
+	$(PYTHON) -m venv $(VENV)/audit && $(VENV)/audit/bin/pip install -q "pip-audit>=2.9,<3"
+	.ci/audit $(VENV)/audit/bin/pip-audit
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info
