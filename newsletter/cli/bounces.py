@@ -146,10 +146,10 @@ def _apply(env: Environment, data: bytes, envelope_to: tuple[str, ...]) -> None:
 @with_environment
 def ls(env: Environment, limit: int, *, unknown: bool, json_: bool) -> None:
     """What came back, newest first."""
-    from newsletter.services.inbound import events
+    from newsletter.services import bounce_events
     from newsletter.services.lists import lists
 
-    rows = events.ls(unknown=unknown, limit=limit)
+    rows = bounce_events.ls(unknown=unknown, limit=limit)
     if json_:
         return as_json([row.as_json() for row in rows])
     zone = common_zone(lists.list_time_zones().values())
@@ -167,6 +167,6 @@ def ls(env: Environment, limit: int, *, unknown: bool, json_: bool) -> None:
 @with_environment
 def show(env: Environment, event_id: int) -> None:
     """Write the beginning of a report that was not understood, as it was received."""
-    from newsletter.services.inbound import events
+    from newsletter.services import bounce_events
 
-    sys.stdout.buffer.write(events.read_content(event_id))
+    sys.stdout.buffer.write(bounce_events.read_content(event_id))

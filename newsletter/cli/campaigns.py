@@ -21,8 +21,8 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.cli.permission import answers, permission
+from newsletter.services.bounce_events import Returned
 from newsletter.services.campaigns import campaigns
-from newsletter.services.inbound.events import Returned
 from newsletter.services.letters import send as letters
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
 from newsletter.services import sender_state
+from newsletter.services.bounce_events import Returned, count_returned
 from newsletter.services.campaigns import identify
-from newsletter.services.inbound.events import Returned, count_returned
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
 from newsletter.vocabulary import CampaignStatus

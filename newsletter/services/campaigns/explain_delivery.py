@@ -25,8 +25,7 @@ from newsletter.models import (
     Suppression,
 )
 from newsletter.outbox import DeliveryRow
-from newsletter.services import sender_state
-from newsletter.services.inbound import events as bounce_events
+from newsletter.services import bounce_events, sender_state
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
 from newsletter.services.suppressions import hash_address

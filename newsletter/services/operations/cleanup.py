@@ -8,9 +8,8 @@ from sqlalchemy import delete, exists, select, update
 
 from newsletter.db.session import checkpoint, transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
-from newsletter.services import consent, mailboxes, sender_state
+from newsletter.services import bounce_events, consent, mailboxes, sender_state
 from newsletter.services.events import delete_old_events
-from newsletter.services.inbound import events as bounce_events
 from newsletter.services.mailboxes import Allowance
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import double_opt_in

@@ -13,8 +13,7 @@ from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.models import Campaign, ConsentEvent, Subscription, Suppression
 from newsletter.outbox import DeliveryRow
-from newsletter.services import tags
-from newsletter.services.inbound import events as bounce_events
+from newsletter.services import bounce_events, tags
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.admin import (
     SubscriberView,

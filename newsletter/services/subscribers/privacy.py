@@ -23,8 +23,8 @@ from newsletter.models import (
     Suppression,
 )
 from newsletter.services import tags
+from newsletter.services.bounce_events import scrub as scrub_events
 from newsletter.services.consent import Evidence
-from newsletter.services.inbound.events import scrub as scrub_events
 from newsletter.services.link_holders import find_retired, find_subscriber, find_subscription
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment

@@ -20,9 +20,10 @@ from newsletter.models import (
     Subscription,
     Suppression,
 )
+from newsletter.services import bounce_events as event_log
 from newsletter.services import suppressions
 from newsletter.services.campaigns import campaigns, explain_delivery
-from newsletter.services.inbound import events, release
+from newsletter.services.inbound import release
 from newsletter.services.inbound.apply import UNPROVED_AT_MOST
 from newsletter.services.inbound.messages import apply_message
 from newsletter.services.operations import cleanup
@@ -348,9 +349,9 @@ def test_what_is_not_understood_is_kept_for_a_person(
         b"Something could not be delivered.\n"
     )
     assert not apply_message(env, odd, PIPE).ours
-    [row] = events.ls(unknown=True)
+    [row] = event_log.ls(unknown=True)
     assert row.effect == "unknown"
-    assert events.read_content(row.id) == odd
+    assert event_log.read_content(row.id) == odd
     assert suppressed() == {}
 
 
