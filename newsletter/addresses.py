@@ -12,11 +12,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
-
-from email_validator import EmailNotValidError, ValidatedEmail, validate_email
+from typing import TYPE_CHECKING
 
 from newsletter.errors import InvalidInput
 from newsletter.i18n import Text
+
+if TYPE_CHECKING:
+    from email_validator import ValidatedEmail
 
 MAX_LENGTH = 254
 GMAIL = ("gmail.com", "googlemail.com")
@@ -49,7 +51,7 @@ def parse_address(text: object, *, field: str = "email") -> Address:
         return _make_address(typed, field)
     try:
         validated = _validate(typed)
-    except (EmailNotValidError, UnicodeError) as error:
+    except ValueError as error:  # EmailNotValidError and UnicodeError are such
         raise InvalidInput({field: _describe_problem(typed, error)}) from None
     if validated.ascii_email is None:
         problem = Text(
@@ -60,6 +62,8 @@ def parse_address(text: object, *, field: str = "email") -> Address:
 
 
 def _validate(typed: str) -> ValidatedEmail:
+    from email_validator import validate_email  # it costs start-up time that few commands need
+
     return validate_email(
         typed,
         check_deliverability=False,
@@ -79,7 +83,7 @@ def _is_domain(name: str) -> bool:
     """
     try:
         return _validate(f"a@{name}").ascii_domain == name
-    except (EmailNotValidError, UnicodeError):
+    except ValueError:
         return False
 
 

@@ -1,36 +1,43 @@
-"""`create_app`: the one place where settings, database, edges and pages are wired together."""
+"""`create_app`: the one place where settings, database, edges and pages are wired together.
+
+What only some commands need (pages, mail templates, SMTP, HTTP) is imported when it is first used:
+a command that only reads the database starts without it.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response
 from flask.sessions import SessionInterface, SessionMixin
 from jinja2 import FileSystemLoader
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from newsletter import __version__
 from newsletter.captcha import Puzzles
 from newsletter.db.session import db, engine_options
 from newsletter.dns.mx import DomainChecker, JudgeDomains, accept_all
 from newsletter.dns.resolver import DnsResolver, Resolver
-from newsletter.feeds.fetch import Fetch, Fetcher
-from newsletter.mail.render import Renderer
-from newsletter.mail.smtp.transport import SmtpTransport, parse_server
-from newsletter.mail.smtp.types import Transport
 from newsletter.services.runtime import EXTENSION, Clock, Environment, utcnow
 from newsletter.settings import Settings, load_settings
 from newsletter.tokens import Tokens
 from newsletter.urls import Links
 
+if TYPE_CHECKING:
+    from newsletter.feeds.fetch import Fetch, Fetched, Fetcher
+    from newsletter.mail.render import Renderer
+    from newsletter.mail.smtp.transport import SmtpTransport
+    from newsletter.mail.smtp.types import Transport
+
 PACKAGE = Path(__file__).parent
 
 
 def find_template_folder() -> Path:
-    """`templates/`: inside the package when installed from a wheel, beside it in a checkout."""
+    """Find `templates/`: inside the package when installed from a wheel, beside it in a checkout."""
     inside = PACKAGE / "templates"
     return inside if inside.is_dir() else PACKAGE.parent / "templates"
 
@@ -42,20 +49,15 @@ def create_app(
     fetch: Fetch | None = None,
     clock: Clock = utcnow,
     resolver: Resolver | None = None,
+    with_pages: bool = True,
 ) -> Flask:
-    """The Flask application.
+    """Create the Flask application, without touching the database or the network.
 
-    Touches neither the database nor the network.
-
+    `with_pages=False` leaves out everything that answers HTTP requests, for commands and workers.
     Raises `SettingsError`.
     """
     settings = settings or load_settings(environ=os.environ)
-    templates = find_template_folder()
     app = Flask("newsletter", static_folder=str(PACKAGE / "web" / "static"))
-    app.session_interface = NoSessions()
-    app.jinja_loader = FileSystemLoader(
-        [settings.folder / "templates" / "pages", templates / "pages"]
-    )
     app.config.update(
         SECRET_KEY=settings.signing_keys[0],
         SECRET_KEY_FALLBACKS=list(reversed(settings.signing_keys[1:])),
@@ -71,29 +73,31 @@ def create_app(
         tokens=tokens,
         puzzles=Puzzles(settings.signing_keys),
         links=Links(settings.base_url, tokens),
-        renderer=Renderer([settings.folder / "templates" / "emails", templates / "emails"]),
-        fetch=fetch or _fetcher(settings),
-        transport=transport or (lambda: _smtp(settings)),
-        domains=_receiving(settings, resolver),
+        make_renderer=cache(lambda: _make_renderer(settings)),
+        fetch=fetch or _make_fetch(settings),
+        transport=transport or (lambda: _make_transport(settings)),
+        domains=_make_domain_checker(settings, resolver),
         clock=clock,
         resolver=resolver or DnsResolver(),
     )
-    _wire(app, settings)
+    db.init_app(app)
+    if with_pages:
+        _add_pages(app, settings)
     return app
 
 
 class NoSessions(SessionInterface):
-    """No page keeps a session, so none sets a cookie, not even by mistake; and none is looked for."""
+    """Keep no session, so that no page sets a cookie, not even by mistake."""
 
     def open_session(self, app: Flask, request: Request) -> None:
-        """There is none."""
+        """Return no session."""
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """There was none."""
+        """Store nothing."""
 
 
-def _wire(app: Flask, settings: Settings) -> None:
-    from flask_migrate import Migrate  # Alembic costs start-up time that a page does not need
+def _add_pages(app: Flask, settings: Settings) -> None:
+    from werkzeug.middleware.proxy_fix import ProxyFix
 
     from newsletter.web import (
         archive,
@@ -111,8 +115,11 @@ def _wire(app: Flask, settings: Settings) -> None:
         subscriber_links,
     )
 
-    db.init_app(app)
-    Migrate(app, db, directory=str(PACKAGE / "migrations"), render_as_batch=True)
+    templates = find_template_folder()
+    app.session_interface = NoSessions()
+    app.jinja_loader = FileSystemLoader(
+        [settings.folder / "templates" / "pages", templates / "pages"]
+    )
     locale.install(app)
     page_cache.install(app)
     rate_limits.install(app, settings)
@@ -135,20 +142,40 @@ def _wire(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
 
 
-def _receiving(settings: Settings, resolver: Resolver | None) -> JudgeDomains:
+def _make_renderer(settings: Settings) -> Renderer:
+    from newsletter.mail.render import Renderer
+
+    folders = (settings.folder / "templates", find_template_folder())
+    return Renderer([folder / "emails" for folder in folders])
+
+
+def _make_domain_checker(settings: Settings, resolver: Resolver | None) -> JudgeDomains:
     if not settings.signup.check_domains:
         return accept_all
     return DomainChecker((lambda: resolver) if resolver else DnsResolver)
 
 
-def _fetcher(settings: Settings) -> Fetcher:
-    return Fetcher(
-        user_agent=f"newsletter/{__version__} (+{settings.base_url})",
-        allow_private=settings.feeds.allow_private_addresses,
-    )
+def _make_fetch(settings: Settings) -> Fetch:
+    """Return a function that builds the fetcher with its first call."""
+
+    @cache
+    def make_fetcher() -> Fetcher:
+        from newsletter.feeds.fetch import Fetcher
+
+        return Fetcher(
+            user_agent=f"newsletter/{__version__} (+{settings.base_url})",
+            allow_private=settings.feeds.allow_private_addresses,
+        )
+
+    def fetch(url: str, *, etag: str | None = None, last_modified: str | None = None) -> Fetched:
+        return make_fetcher()(url, etag=etag, last_modified=last_modified)
+
+    return fetch
 
 
-def _smtp(settings: Settings) -> SmtpTransport:
+def _make_transport(settings: Settings) -> SmtpTransport:
+    from newsletter.mail.smtp.transport import SmtpTransport, parse_server
+
     return SmtpTransport(
         [parse_server(url.get_secret_value()) for url in settings.smtp.url],
         connections=settings.smtp.connections,

@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from altcha import create_challenge, verify_solution
-
 ALGORITHM = "PBKDF2/SHA-256"
 COST = 2_000
 """Iterations of a single try."""
@@ -49,6 +47,8 @@ class Puzzles:
 
     def make(self, now: datetime) -> dict[str, Any]:
         """Return a challenge as ALTCHA's widget reads it (protocol 2)."""
+        from altcha import create_challenge  # it costs start-up time that few commands need
+
         counter = TRIES[0] + secrets.randbelow(TRIES[1] - TRIES[0])
         sign, key_sign = self._keys[0]
         challenge = create_challenge(
@@ -68,6 +68,8 @@ class Puzzles:
         """
         if not isinstance(payload, str) or not payload or len(payload) > PAYLOAD_AT_MOST:
             return None
+        from altcha import verify_solution
+
         for sign, key_sign in self._keys:
             if verify_solution(payload, sign, hmac_key_secret=key_sign).verified:
                 return _read_solution(payload, now)

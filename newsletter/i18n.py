@@ -10,13 +10,12 @@ from datetime import datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
-from babel.support import NullTranslations, Translations
+if TYPE_CHECKING:  # Babel costs start-up time that few commands need
+    from babel import Locale
+    from babel.support import NullTranslations
 
 LANGUAGES = {
     "en": "English",
@@ -77,6 +76,8 @@ def direction(tag: str) -> str:
 
 def day(moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "long") -> str:
     """Write a date in the language `tag`: ``24 November 2026``; shorter with `style` ``medium``."""
+    from babel.dates import format_date
+
     local = moment.astimezone(zone) if zone else moment
     return format_date(local, style, locale=_locale(tag))
 
@@ -84,6 +85,8 @@ def day(moment: datetime, tag: str, zone: ZoneInfo | None = None, style: str = "
 @cache
 def _locale(tag: str) -> Locale:
     """Return the locale of a tag, or of its language, or else English of no country."""
+    from babel import Locale, UnknownLocaleError
+
     tag = "en_001" if tag == SOURCE else tag.replace("-", "_")
     for candidate in (tag, tag.partition("_")[0], "en_001"):
         try:
@@ -96,6 +99,10 @@ def _locale(tag: str) -> Locale:
 @cache
 def translations(language: str) -> NullTranslations:
     """Return the catalogue of a language; an empty one for English and for unknown languages."""
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+    from babel.support import NullTranslations, Translations
+
     file = FOLDER / language / "LC_MESSAGES" / "messages.po"
     if language == SOURCE or language not in LANGUAGES:
         return NullTranslations()

@@ -22,6 +22,7 @@ from click.shell_completion import CompletionItem
 
 from newsletter import __version__
 from newsletter.cli.output import folded
+from newsletter.cli.start_up import without_collection
 from newsletter.errors import NewsletterError
 
 # Name → module under newsletter/cli and what --help says of it. A command's module is imported when
@@ -106,7 +107,8 @@ class Commands(click.Group):
         """Import the module that holds it."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"newsletter.cli.{COMMANDS[cmd_name][0]}")
+        with without_collection():
+            module = importlib.import_module(f"newsletter.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(
             module, f"{cmd_name}_" if cmd_name in ("list", "series") else cmd_name
         )

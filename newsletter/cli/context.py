@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from newsletter import settings
+from newsletter.cli.start_up import without_collection
 from newsletter.errors import SettingsError
 from newsletter.services import runtime
 
@@ -37,15 +38,28 @@ def with_environment(command: Callable[..., R]) -> Callable[..., R]:
 
     Raises `SettingsError`, `DatabaseError`.
     """
+    return _with_app(command, with_pages=False)
 
+
+def with_pages(command: Callable[..., R]) -> Callable[..., R]:
+    """Run `command(env, …)` as `with_environment` does, for a command that renders page templates.
+
+    Pages take a third of a second more to import.
+    """
+    return _with_app(command, with_pages=True)
+
+
+def _with_app(command: Callable[..., R], *, with_pages: bool) -> Callable[..., R]:
     @wraps(command)
     @click.pass_context
     def run(ctx: click.Context, /, *args: Any, **kwargs: Any) -> R:
-        from newsletter.app import create_app
-        from newsletter.services.operations import database
+        with without_collection():
+            from newsletter.app import create_app
+            from newsletter.services.operations import database
 
-        config: Path | None = ctx.find_root().obj
-        app = create_app(settings.load_settings(config, os.environ))
+            config: Path | None = ctx.find_root().obj
+            loaded = settings.load_settings(config, os.environ)
+            app = create_app(loaded, with_pages=with_pages)
         with app.app_context():
             try:
                 database.require_current()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from newsletter.cli.context import with_environment
+from newsletter.cli.context import with_pages
 from newsletter.cli.output import list_option
 from newsletter.services import lookup
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     type=click.Choice(("light", "dark")),
     help="A frame's colours, if your blog knows only one.",
 )
-@with_environment
+@with_pages
 def embed(
     env: Environment, slug: str | None, kind: Any, language: str | None, theme: str | None
 ) -> None:

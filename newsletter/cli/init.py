@@ -104,7 +104,7 @@ def _make(
 
     loaded = settings.load_settings(file, os.environ)
     database.upgrade(loaded.database_url)
-    with create_app(loaded).app_context():
+    with create_app(loaded, with_pages=False).app_context():
         try:
             installation.record_key(environment())
             _make_list(environment(), file, blog_url, slug, values)

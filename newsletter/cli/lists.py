@@ -20,7 +20,6 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.services.lists import lists
-from newsletter.services.signup import flood_control
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
@@ -181,6 +180,8 @@ def confirmations(
     """
     if release and drop:
         raise click.UsageError("say --release or --drop, not both")
+    from newsletter.services.signup import flood_control
+
     selection = flood_control.Selection(networks, tuple(name.lower() for name in domains), proven)
     held = flood_control.count_origins(slug, selection)
     count = some(sum(each.count for each in held), "confirmation")

@@ -31,7 +31,7 @@ SERVER = {
 }
 
 
-def _application(ctx: click.Context) -> Flask:
+def _application(ctx: click.Context, *, with_pages: bool) -> Flask:
     from newsletter.app import create_app
     from newsletter.cli.output import warn
     from newsletter.services import installation
@@ -39,7 +39,8 @@ def _application(ctx: click.Context) -> Flask:
     from newsletter.services.runtime import environment
 
     config: Path | None = ctx.find_root().obj
-    app = create_app(settings.load_settings(config, os.environ))
+    loaded = settings.load_settings(config, os.environ)
+    app = create_app(loaded, with_pages=with_pages)
     with app.app_context():
         require_current()
         if installation.record_key(environment()) == "foreign":
@@ -78,7 +79,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
 
     from newsletter.worker import WorkerProcess
 
-    app = _application(ctx)
+    app = _application(ctx, with_pages=True)
     logs.to_stderr()
     told = _until_told()
     try:
@@ -109,7 +110,7 @@ def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own 
     """
     from newsletter.worker import WorkerProcess
 
-    app = _application(ctx)
+    app = _application(ctx, with_pages=False)
     logs.to_stderr()
     told = _until_told()
     hand = WorkerProcess(app)

@@ -1,4 +1,4 @@
-"""Run by Alembic (through Flask-Migrate) inside the application's context."""
+"""Run by Alembic for `services.operations.database.upgrade`."""
 
 from typing import Literal
 

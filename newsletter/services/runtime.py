@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
-from newsletter.captcha import Puzzles
-from newsletter.dns.mx import JudgeDomains
-from newsletter.dns.resolver import Resolver
-from newsletter.feeds.fetch import Fetch
-from newsletter.mail.render import Renderer
-from newsletter.mail.smtp.types import Transport
-from newsletter.settings import Settings
-from newsletter.tokens import Tokens
-from newsletter.urls import Links
+if TYPE_CHECKING:  # each costs start-up time that few commands need
+    from newsletter.captcha import Puzzles
+    from newsletter.dns.mx import JudgeDomains
+    from newsletter.dns.resolver import Resolver
+    from newsletter.feeds.fetch import Fetch
+    from newsletter.mail.render import Renderer
+    from newsletter.mail.smtp.types import Transport
+    from newsletter.settings import Settings
+    from newsletter.tokens import Tokens
+    from newsletter.urls import Links
 
 Clock = Callable[[], datetime]
 EXTENSION = "newsletter"
@@ -42,7 +43,7 @@ class Environment:
     tokens: Tokens
     puzzles: Puzzles
     links: Links
-    renderer: Renderer
+    make_renderer: Callable[[], Renderer]
     fetch: Fetch
     transport: Callable[[], Transport]
     domains: JudgeDomains
@@ -52,6 +53,11 @@ class Environment:
     """The keys of lasting hashes, once they have been read (services/suppressions.py): they never
     change.
     """
+
+    @property
+    def renderer(self) -> Renderer:
+        """The mail templates, read when they are first used."""
+        return self.make_renderer()
 
     @property
     def now(self) -> datetime:

@@ -385,7 +385,8 @@ def test_e10_an_entry_held_while_a_digest_is_made_stops_it(
     publish("One", "Two")
     number = {row.title: row.id for row in entries.list_entries()}["One"]
     clock.now = MONDAY_8
-    held = replace(env, renderer=Interrupted(env.renderer, lambda: entries.hold(number)))
+    interrupted = Interrupted(env.renderer, lambda: entries.hold(number))
+    held = replace(env, make_renderer=lambda: interrupted)
     assert [row for row in digests.compose_due(held) if row.cadence == "weekly"] == []
     tick(env)
     assert subjects(sink, "ana@example.com") == ["Two"]

@@ -180,12 +180,11 @@ class Life:
 
     def crash(self) -> None:
         """A worker dies while it composes; the next one goes on."""
+        brittle = BrittleRenderer(self.env.renderer, self.dice.randint(1, 4))
         broken = (
             replace(self.env, clock=Brittle(self.clock, self.dice.randint(1, 12)))
             if self.dice.random() < 0.6
-            else replace(
-                self.env, renderer=BrittleRenderer(self.env.renderer, self.dice.randint(1, 4))
-            )
+            else replace(self.env, make_renderer=lambda: brittle)
         )
         try:
             self.dice.choice([digests.compose_due, digests.send_now])(broken)  # type: ignore[operator]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import NullPool, create_engine
+from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -23,19 +20,26 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 UPGRADE = "run `newsletter db upgrade`"
 BEFORE_FIRST_RELEASE = frozenset(f"{number:04}" for number in range(1, 13))
 """Revisions of development versions; their migrations are gone (docs/design.md)."""
+_REVISION = re.compile(r"^((?:down_)?revision)\b[^=\n]*= \"(\w+)\"", re.M)
+"""The lines of a migration that name its revision and the one before."""
 
 
-def _config(url: str = "") -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
-    config.attributes["url"] = url
-    return config
+@cache
+def _read_migrations() -> dict[str, str]:
+    """Map each revision to the one that it upgrades from, "" for the first.
+
+    Read from the files' text: importing Alembic takes half as long as a short command.
+    """
+    texts = [file.read_text("utf-8") for file in (MIGRATIONS / "versions").glob("*.py")]
+    found = [dict(_REVISION.findall(text)) for text in texts]
+    return {names["revision"]: names.get("down_revision", "") for names in found}
 
 
 def newest_revision() -> str:
-    """The revision this program works on."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
+    """Return the revision that this program works on."""
+    migrations = _read_migrations()
+    [newest] = migrations.keys() - set(migrations.values())
+    return newest
 
 
 def upgrade(url: str) -> None:
@@ -44,8 +48,16 @@ def upgrade(url: str) -> None:
     Raises `DatabaseError` where the database cannot be reached, or is at a revision that this
     program has no migration for.
     """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    config.attributes["url"] = url
     try:
-        command.upgrade(_config(url), "head")
+        command.upgrade(config, "head")
     except DBAPIError as error:
         raise DatabaseError(
             f"the database cannot be upgraded: {reason(error)}", hint=_where(url)
@@ -57,7 +69,14 @@ def upgrade(url: str) -> None:
 def _revision_at(url: str) -> str:
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
-        return str(MigrationContext.configure(connection).get_current_revision())
+        return str(_read_revision(connection))
+
+
+def _read_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def _where(url: str) -> str:
@@ -71,7 +90,7 @@ def find_revision() -> str | None:
     """
     try:
         with db.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+            return _read_revision(connection)
     except (DBAPIError, sqlite3.DatabaseError) as error:
         said = reason(error) if isinstance(error, DBAPIError) else str(error)
         raise DatabaseError(
@@ -114,7 +133,7 @@ def explain_revision(revision: str, *, subject: str = "the database") -> Databas
 
 def list_revisions() -> set[str]:
     """Return every revision that this program can upgrade from, and its own."""
-    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return set(_read_migrations())
 
 
 def close() -> None:
