@@ -44,9 +44,7 @@ finally:
 """
 
 
-@pytest.mark.parametrize(
-    "words", [("list", "ls"), ("suppression", "ls"), ("entry", "ls"), ("db", "release", "--yes")]
-)
+@pytest.mark.parametrize("words", [("list", "ls"), ("suppression", "ls"), ("entry", "ls")])
 def test_a_command_that_reads_the_database_loads_no_more_than_it_uses(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
