@@ -141,6 +141,81 @@ class FieldKind(StrEnum):
     CONSENT = "consent"
 
 
+class ConsentKind(StrEnum):
+    """What a piece of evidence in the consent record says."""
+
+    REQUESTED = "requested"
+    """Somebody typed the address into a form."""
+    AGREED = "agreed"
+    """A consent field of the form was ticked; noted when the request is confirmed."""
+    ASKED = "asked"
+    """A confirmation that had been withheld was mailed."""
+    CONFIRMED = "confirmed"
+    """With a link from a mail to the address."""
+    REAFFIRMED = "reaffirmed"
+    """Confirmed once more, when a campaign asked for it."""
+    LAPSED = "lapsed"
+    """Ended because a campaign that asked for a new confirmation got no answer."""
+    UNSUBSCRIBED = "unsubscribed"
+    RESUBSCRIBED = "resubscribed"
+    """An unsubscription was taken back within a day."""
+    CHANGED = "changed"
+    """A cadence, a pause, topics or answers."""
+    MOVED = "moved"
+    """The address was changed."""
+    ADDED = "added"
+    """By the author, who says how they know."""
+    IMPORTED = "imported"
+    REASON = "reason"
+    """Why the subscriber left, chosen from a list."""
+    RELEASED = "released"
+    """The author lifted the suppression of the address."""
+
+
+class EvidenceSource(StrEnum):
+    """Through which door a piece of evidence came."""
+
+    FORM = "form"
+    JSON = "json"
+    LINK = "link"
+    """A signed link from a mail."""
+    ONE_CLICK = "one-click"
+    """A mail program's POST (RFC 8058)."""
+    PREFERENCES = "preferences"
+    MAIL = "mail"
+    """A mail to the list's unsubscribe address."""
+    AUTHOR = "author"
+    IMPORT = "import"
+    CONFIRMATION = "confirmation"
+    """The program mailed a confirmation that had been withheld."""
+    PERMISSION = "permission"
+    """A campaign that asked for a new confirmation was settled."""
+    RESTORE = "restore"
+    """Taken over from the database that a restored backup replaced."""
+
+    @property
+    def actor(self) -> Actor:
+        """Return by whom something happened that has this evidence."""
+        match self:
+            case (
+                EvidenceSource.FORM
+                | EvidenceSource.JSON
+                | EvidenceSource.LINK
+                | EvidenceSource.ONE_CLICK
+                | EvidenceSource.PREFERENCES
+                | EvidenceSource.MAIL
+            ):
+                return Actor.SUBSCRIBER
+            case EvidenceSource.AUTHOR:
+                return Actor.AUTHOR
+            case EvidenceSource.IMPORT:
+                return Actor.IMPORT
+            case EvidenceSource.CONFIRMATION | EvidenceSource.PERMISSION | EvidenceSource.RESTORE:
+                return Actor.SYSTEM
+            case _:
+                assert_never(self)
+
+
 class EventKind(StrEnum):
     """A transition of a subscription, campaign or entry. Webhooks use these names."""
 

@@ -27,6 +27,9 @@ KINDS = {
     "changed": "changed the subscription",
     "added": "was added by the author",
     "imported": "was imported by the author",
+    "moved": "changed the address",
+    "reason": "said why they left",
+    "released": "the author lifted the suppression",
 }
 
 

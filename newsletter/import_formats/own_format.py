@@ -21,6 +21,7 @@ from newsletter.import_formats.formula_injection import unguard_cell
 from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.statuses import Word
 from newsletter.import_formats.types import ConsentRecord, SubscriberRow
+from newsletter.vocabulary import ConsentKind
 
 ANSWERS_AT_MOST = 50
 EVENTS_AT_MOST = 800_000
@@ -46,7 +47,6 @@ _EVENT_TEXTS = {
     "note": 500,
 }
 _HASH = re.compile(r"[0-9a-f]{64}")
-_KIND = re.compile(r"[a-z_]{1,20}")
 
 
 def write_names(names: Iterable[str]) -> str:
@@ -91,10 +91,8 @@ def _read_event(row: object) -> ConsentRecord | None:
     if not isinstance(row, dict):
         return None
     at = parse_moment(str(row.get("at", "")))
-    texts = {
-        name: to_plain_line(row.get(name, ""), limit=limit) for name, limit in _EVENT_TEXTS.items()
-    }
-    if at is None or not _KIND.fullmatch(texts["kind"]):
+    texts = {name: to_plain_line(row.get(name, ""), limit=limit) for name, limit in _EVENT_TEXTS.items()}
+    if at is None or texts["kind"] not in set(ConsentKind):
         return None
     return ConsentRecord(at=at, wording=to_plain_lines(row.get("wording", ""), limit=5000), **texts)
 

@@ -22,7 +22,13 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.lists import MailingList
-from newsletter.vocabulary import Cadence, SubscriptionStatus, SuppressionReason
+from newsletter.vocabulary import (
+    Cadence,
+    ConsentKind,
+    EvidenceSource,
+    SubscriptionStatus,
+    SuppressionReason,
+)
 
 
 class Subscriber(Base):
@@ -171,15 +177,19 @@ class ConsentEvent(Base):
     """
 
     __tablename__ = "consent_events"
-    __table_args__ = {"sqlite_autoincrement": True}
+    __table_args__ = (
+        member_check("kind", ConsentKind),
+        member_check("source", EvidenceSource),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     subscription_id: Mapped[int] = mapped_column(
         ForeignKey(Subscription.id, ondelete="CASCADE"), index=True
     )
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[ConsentKind] = mapped_column(ClosedSet(ConsentKind, 20))
     at: Mapped[datetime]
-    source: Mapped[str] = mapped_column(String(20))
+    source: Mapped[EvidenceSource] = mapped_column(ClosedSet(EvidenceSource, 20))
     form: Mapped[str] = mapped_column(String(40), default="", server_default="")
     wording_hash: Mapped[str | None] = mapped_column(ForeignKey(ConsentText.hash))
     page: Mapped[str] = mapped_column(String(500), default="")

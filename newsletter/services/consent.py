@@ -27,6 +27,7 @@ from newsletter.mail.kinds import MAILS
 from newsletter.models import ConsentEvent, ConsentText, Subscriber
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import is_suppressed
+from newsletter.vocabulary import ConsentKind, EvidenceSource
 
 CUT_AT_ONCE = 500
 SIGNATURE_LENGTH = 32
@@ -34,7 +35,7 @@ SIGNATURE_LENGTH = 32
 WORDING_AT_MOST = 5000
 
 _evidence, _wordings = cast(Table, ConsentEvent.__table__), cast(Table, ConsentText.__table__)
-_NOTED = insert(_evidence)
+_NOTED = insert(_evidence).returning(_evidence.c.id)
 _WORDING = select(_wordings.c.text).where(_wordings.c.hash == bindparam("hash"))
 _REMEMBERED = text(
     "INSERT INTO consent_texts (hash, text, first_used_at) VALUES (:hash, :text, :now) ON CONFLICT (hash) DO NOTHING"
@@ -49,7 +50,7 @@ class Evidence:
     (page, form, script, iframe).
     """
 
-    source: str
+    source: EvidenceSource
     page: str = ""
     ip: str = ""
     user_agent: str = ""
@@ -118,17 +119,14 @@ def _without_tokens(segments: Sequence[str]) -> Iterator[str]:
 def note_consent(
     session: Session,
     subscription_id: int,
-    kind: str,
+    kind: ConsentKind,
     evidence: Evidence,
     now: datetime,
     *,
     wording: str = "",
     message_id: str = "",
-) -> None:
-    """Add a piece of evidence.
-
-    Nothing ever changes one.
-    """
+) -> int:
+    """Add a piece of evidence, which nothing changes later, and return its id."""
     event = {
         "subscription_id": subscription_id,
         "kind": kind,
@@ -144,7 +142,8 @@ def note_consent(
         "message_id": message_id,
         "note": to_plain_line(evidence.note, limit=500),
     }
-    session.connection().execute(_NOTED, event)
+    result = session.connection().execute(_NOTED, event)
+    return int(result.scalar_one())
 
 
 @dataclass(frozen=True, slots=True)

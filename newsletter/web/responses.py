@@ -10,6 +10,7 @@ from werkzeug.routing import RequestRedirect
 from newsletter.i18n import Text
 from newsletter.services.consent import Evidence
 from newsletter.services.mail_context import CADENCE_TEXT
+from newsletter.vocabulary import EvidenceSource
 from newsletter.web.locale import current_language, translate_errors
 
 blueprint = Blueprint("responses", __name__)
@@ -81,7 +82,7 @@ def spoken(answer: Response) -> Response:
     return answer
 
 
-def evidence(source: str) -> Evidence:
+def evidence(source: EvidenceSource) -> Evidence:
     """Where this request came from, for the consent record."""
     return Evidence(
         source=source,

@@ -28,6 +28,7 @@ from newsletter.services.signup import forms
 from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.forms import TRAP, Form
 from newsletter.services.signup.subscribe import Submission
+from newsletter.vocabulary import EvidenceSource
 from newsletter.web.locale import (
     current_language,
     find_browser_language,
@@ -166,7 +167,7 @@ def _evidence(values: Mapping[str, Any]) -> Evidence:
     """Where the request came from; of the page it names itself, because a browser tells other sites
     its host only.
     """
-    found = evidence("json" if request.is_json else "form")
+    found = evidence(EvidenceSource.JSON if request.is_json else EvidenceSource.FORM)
     form, named = values.get("form"), values.get("page")
     if isinstance(named, str) and named.startswith(("https://", "http://")):
         found = replace(found, page=named)

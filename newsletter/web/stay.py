@@ -7,6 +7,7 @@ from flask import Blueprint, Response
 from newsletter.services.runtime import environment
 from newsletter.services.subscribers import reconfirmation
 from newsletter.services.subscribers.subscriptions import LinkedSubscription
+from newsletter.vocabulary import EvidenceSource
 from newsletter.web.locale import set_languages
 from newsletter.web.responses import evidence, mark_private, render_page
 
@@ -23,7 +24,9 @@ def stay_page(token: str) -> Response:
 @blueprint.post("/stay/<path:token>")
 def stay(token: str) -> Response:
     """Note that the reader stays; again changes nothing."""
-    return _shown(reconfirmation.reconfirm(environment(), token, evidence("link")), answered=True)
+    return _shown(
+        reconfirmation.reconfirm(environment(), token, evidence(EvidenceSource.LINK)), answered=True
+    )
 
 
 def _shown(standing: LinkedSubscription, *, answered: bool) -> Response:

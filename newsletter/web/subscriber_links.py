@@ -19,6 +19,7 @@ from newsletter.services.subscribers import preferences as prefs
 from newsletter.services.subscribers.address_change import AddressChangeView
 from newsletter.services.subscribers.preferences import Preferences
 from newsletter.services.subscribers.subscriptions import LinkedSubscription
+from newsletter.vocabulary import EvidenceSource, SubscriptionStatus
 from newsletter.web.locale import set_languages, translate_errors
 from newsletter.web.responses import evidence, mark_private, render_page
 
@@ -38,13 +39,18 @@ REASON_WORDS = {
 def confirm_page(token: str) -> Response:
     """One button."""
     standing = subscriptions.get_request(environment(), token)
-    return _told("confirmed.html" if standing.status == "active" else "confirm.html", standing)
+    return _told(
+        "confirmed.html" if standing.status is SubscriptionStatus.ACTIVE else "confirm.html",
+        standing,
+    )
 
 
 @blueprint.post("/confirm/<path:token>")
 def confirm(token: str) -> Response:
     """Make the subscription active; again changes nothing."""
-    return _told("confirmed.html", subscriptions.confirm(environment(), token, evidence("link")))
+    return _told(
+        "confirmed.html", subscriptions.confirm(environment(), token, evidence(EvidenceSource.LINK))
+    )
 
 
 @blueprint.get("/never/<path:token>")
@@ -56,7 +62,7 @@ def never_page(token: str) -> Response:
 @blueprint.post("/never/<path:token>")
 def never(token: str) -> Response:
     """Forget whoever did not ask, for good; again changes nothing."""
-    return _never(privacy.dispute_request(environment(), token, evidence("link")))
+    return _never(privacy.dispute_request(environment(), token, evidence(EvidenceSource.LINK)))
 
 
 def _never(standing: LinkedSubscription | None) -> Response:
@@ -71,7 +77,11 @@ def _never(standing: LinkedSubscription | None) -> Response:
 def unsubscribe_page(token: str) -> Response:
     """One button, and the way to less mail instead."""
     standing = subscriptions.get_subscription(environment(), token)
-    template = "unsubscribed.html" if standing.status == "unsubscribed" else "unsubscribe.html"
+    template = (
+        "unsubscribed.html"
+        if standing.status is SubscriptionStatus.UNSUBSCRIBED
+        else "unsubscribe.html"
+    )
     return _told(template, standing, preferences=_preferences(standing, token))
 
 
@@ -84,18 +94,21 @@ def unsubscribe(token: str) -> Response:
     """
     env, form = environment(), request.form
     if form.get("List-Unsubscribe") == "One-Click":
-        subscriptions.unsubscribe(env, token, evidence("one-click"))
+        subscriptions.unsubscribe(env, token, evidence(EvidenceSource.ONE_CLICK))
         return mark_private(Response("Unsubscribed.\n", mimetype="text/plain"))
     if form.get("undo"):
-        cadence, break_ = form.get("cadence", ""), bool(form.get("break"))
+        cadence = form.get("cadence", "")
+        pause = bool(form.get("break"))
         standing = subscriptions.undo_unsubscribe(
-            env, token, evidence("link"), cadence=cadence, break_=break_
+            env, token, evidence(EvidenceSource.LINK), cadence=cadence, pause=pause
         )
         return _told("resubscribed.html", standing, preferences=_preferences(standing, token))
     if form.get("reason"):
-        standing = subscriptions.give_reason(env, token, form["reason"], evidence("link"))
+        standing = subscriptions.give_reason(
+            env, token, form["reason"], evidence(EvidenceSource.LINK)
+        )
     else:
-        standing = subscriptions.unsubscribe(env, token, evidence("link"))
+        standing = subscriptions.unsubscribe(env, token, evidence(EvidenceSource.LINK))
     return _told("unsubscribed.html", standing, thanked=bool(form.get("reason")))
 
 
@@ -147,7 +160,9 @@ def preferences(token: str) -> Response:
                 done="asked",
             )
         return _preferences_page(
-            prefs.change_preferences(env, token, form.to_dict(), evidence("preferences")),
+            prefs.change_preferences(
+                env, token, form.to_dict(), evidence(EvidenceSource.PREFERENCES)
+            ),
             done="saved",
         )
     except InvalidInput as error:
@@ -182,7 +197,9 @@ def address_page(token: str) -> Response:
 @blueprint.post("/address/<path:token>")
 def address(token: str) -> Response:
     """Move the reader to her new address."""
-    return _moved(address_change.confirm_change(environment(), token, evidence("link")))
+    return _moved(
+        address_change.confirm_change(environment(), token, evidence(EvidenceSource.LINK))
+    )
 
 
 def _moved(found: AddressChangeView) -> Response:
@@ -199,7 +216,7 @@ def address_undo_page(token: str) -> Response:
 @blueprint.post("/address-undo/<path:token>")
 def address_undo(token: str) -> Response:
     """Take a change of address back."""
-    return _undone(address_change.undo_change(environment(), token, evidence("link")))
+    return _undone(address_change.undo_change(environment(), token, evidence(EvidenceSource.LINK)))
 
 
 def _undone(move: AddressChangeView) -> Response:
@@ -260,10 +277,12 @@ def link() -> Response:
     try:
         if form.get("token"):
             link_requests.renew_link(
-                env, _purpose(form.get("purpose", "")), form["token"], evidence("form")
+                env, _purpose(form.get("purpose", "")), form["token"], evidence(EvidenceSource.FORM)
             )
         else:
-            link_requests.mail_link_to_address(env, typed, evidence("form"), resource=resource)
+            link_requests.mail_link_to_address(
+                env, typed, evidence(EvidenceSource.FORM), resource=resource
+            )
     except InvalidInput as error:
         return mark_private(
             render_page(

@@ -31,17 +31,18 @@ from newsletter.services.signup import forms
 from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import privacy, subscriptions
+from newsletter.vocabulary import EvidenceSource
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_list, add_reader
 
 FORM = Evidence(
-    "form",
+    EvidenceSource.FORM,
     page="https://blog.example.com/a-post",
     ip="192.0.2.77",
     user_agent="A browser",
     form="page",
 )
-LINK = Evidence("link", ip="198.51.100.4")
+LINK = Evidence(EvidenceSource.LINK, ip="198.51.100.4")
 
 
 @pytest.fixture(autouse=True)
@@ -220,7 +221,9 @@ def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock:
     for number, ip in enumerate(
         ("192.0.2.77", "2001:db8:1:2:3::4", "::ffff:203.0.113.9", "nonsense", "")
     ):
-        signup.subscribe(env, "blog", Submission(f"r{number}@example.com"), Evidence("form", ip=ip))
+        signup.subscribe(
+            env, "blog", Submission(f"r{number}@example.com"), Evidence(EvidenceSource.FORM, ip=ip)
+        )
     with transaction() as session:  # confirmed, so that it stays
         for row in session.scalars(select(Subscription)):
             row.status = "active"
@@ -229,7 +232,7 @@ def test_addresses_of_the_network_are_cut_after_a_while(env: Environment, clock:
     assert "192.0.2.77" in set(db.session.scalars(select(ConsentEvent.ip)))
     clock.forward(timedelta(days=2))
     signup.subscribe(
-        env, "blog", Submission("new@example.com"), Evidence("form", ip="198.51.100.4")
+        env, "blog", Submission("new@example.com"), Evidence(EvidenceSource.FORM, ip="198.51.100.4")
     )
     for _ in range(3):  # what is cut already is left alone
         cleanup.clean_up(env)

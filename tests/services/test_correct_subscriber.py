@@ -18,6 +18,7 @@ from newsletter.services.signup import forms
 from newsletter.services.signup.subscribe import Submission, subscribe
 from newsletter.services.subscribers.admin import unsubscribe
 from newsletter.services.subscribers.correct import Correction, correct_subscriber
+from newsletter.vocabulary import EvidenceSource
 from tests.fakes import START
 from tests.people import add_list, add_reader
 
@@ -183,7 +184,7 @@ def test_who_complained_is_not_written_to_at_another_address(env: Environment) -
 
 def test_a_request_that_waits_is_not_confirmed_from_the_old_mailbox(env: Environment) -> None:
     for address in ("late@example.com", "other@example.com"):
-        subscribe(env, "blog", Submission(address), Evidence("form"))
+        subscribe(env, "blog", Submission(address), Evidence(EvidenceSource.FORM))
     correct_subscriber(
         env, "late@example.com", Correction(address="late.new@example.com", because="a spelling")
     )

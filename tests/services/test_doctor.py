@@ -20,6 +20,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import history
 from newsletter.services.subscribers.subscriptions import Evidence, leave
+from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 from tests.people import add_list, add_reader
 from tests.services.sending.test_run import refusal
@@ -181,7 +182,7 @@ def test_why_she_did_not_get_it(
         left = session.scalars(
             select(Subscription).join(Subscriber).where(Subscriber.email == "gone@example.com")
         ).one()
-        leave(env, session, left, Evidence("author"))
+        leave(env, session, left, Evidence(EvidenceSource.AUTHOR))
     suppressions.suppress(env, "barred@example.com", reason="complaint")
     sink.script = lambda outgoing: (
         refusal(outgoing, 550, "5.1.1", "Nobody here") if "bounced" in outgoing.recipient else None

@@ -25,6 +25,7 @@ from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.flood_control import Selection, Usage, choose, count_room
 from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import subscriptions
+from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list
 from tests.unit.test_puzzles import solve
@@ -45,7 +46,10 @@ def with_ceiling(env: Environment, free: int) -> Environment:
 def ask(env: Environment, *numbers: int) -> None:
     for number in numbers:
         signup.subscribe(
-            env, "blog", Submission(f"r{number}@example.com"), Evidence("form", ip="192.0.2.1")
+            env,
+            "blog",
+            Submission(f"r{number}@example.com"),
+            Evidence(EvidenceSource.FORM, ip="192.0.2.1"),
         )
 
 
@@ -56,7 +60,7 @@ def confirmations(sink: Sink) -> list[str]:
 def confirm(env: Environment, sink: Sink, *addresses: str) -> None:
     for address in addresses:
         token = body(sink.to(address)[0]).split("/confirm/")[1].split()[0]
-        subscriptions.confirm(env, token, Evidence("link"))
+        subscriptions.confirm(env, token, Evidence(EvidenceSource.LINK))
 
 
 def test_how_much_room_there_is() -> None:
@@ -122,10 +126,14 @@ def test_the_author_decides_by_network_domain_and_puzzle(env: Environment, sink:
         ("192.0.2.1", "192.0.2.9", "198.51.100.1", "2001:db8:1:2::3", "2001:db8:1:9::3")
     ):
         domain = "example.net" if number == 1 else "example.com"
-        signup.subscribe(env, "blog", Submission(f"r{number}@{domain}"), Evidence("form", ip=ip))
+        signup.subscribe(
+            env, "blog", Submission(f"r{number}@{domain}"), Evidence(EvidenceSource.FORM, ip=ip)
+        )
     with transaction() as session:
         add_list(session, "other")
-    signup.subscribe(env, "other", Submission("else@example.com"), Evidence("form", ip="192.0.2.1"))
+    signup.subscribe(
+        env, "other", Submission("else@example.com"), Evidence(EvidenceSource.FORM, ip="192.0.2.1")
+    )
     sending.send_due(env)
     assert len(confirmations(sink)) == 1
     held = {
@@ -151,7 +159,10 @@ def test_b6_a_flood_does_not_close_the_form_for_others(env: Environment, sink: S
     env = with_ceiling(env, 10)
     ask(env, *range(100))
     signup.subscribe(
-        env, "blog", Submission("elsewhere@example.org"), Evidence("form", ip="198.51.100.7")
+        env,
+        "blog",
+        Submission("elsewhere@example.org"),
+        Evidence(EvidenceSource.FORM, ip="198.51.100.7"),
     )
     sending.send_due(env)
     assert "elsewhere@example.org" in confirmations(sink)
@@ -161,14 +172,14 @@ def test_b6_a_flood_does_not_close_the_form_for_others(env: Environment, sink: S
             env,
             "blog",
             Submission(f"bot{number}@bots{number % 3}.example"),
-            Evidence("form", ip=f"10.{number}.0.1"),
+            Evidence(EvidenceSource.FORM, ip=f"10.{number}.0.1"),
         )
     sending.send_due(env)
     assert len(confirmations(sink)) == 15, (
         "half as many are kept for networks that have hardly asked"
     )
     solved = Submission("person@example.org", altcha=solve(env.puzzles.make(env.now)))
-    signup.subscribe(env, "blog", solved, Evidence("form", ip="10.200.0.1"))
+    signup.subscribe(env, "blog", solved, Evidence(EvidenceSource.FORM, ip="10.200.0.1"))
     sending.send_due(env)
     assert confirmations(sink)[15:] == ["person@example.org"]
     assert len(sink.to("ana@news.example.com")) == 1, "the author is told once"
@@ -181,7 +192,10 @@ def test_the_free_allowance_is_shared_by_all_lists(env: Environment, sink: Sink)
             add_list(session, slug)
     for number, slug in enumerate(["blog", "second", "third"] * 10):
         signup.subscribe(
-            env, slug, Submission(f"r{number}@example.com"), Evidence("form", ip="192.0.2.1")
+            env,
+            slug,
+            Submission(f"r{number}@example.com"),
+            Evidence(EvidenceSource.FORM, ip="192.0.2.1"),
         )
     sending.send_due(env)
     assert len(confirmations(sink)) == 10
@@ -260,7 +274,7 @@ def test_a_domain_that_takes_no_mail_gets_none(env: Environment, sink: Sink) -> 
 
     env = replace(env, domains=judge)
     for address in ("a@null.example.net", "b@good.example.net"):
-        signup.subscribe(env, "blog", Submission(address), Evidence("form"))
+        signup.subscribe(env, "blog", Submission(address), Evidence(EvidenceSource.FORM))
     assert asked == [], "nothing is asked within the request"
     sending.send_due(env)
     assert confirmations(sink) == ["b@good.example.net"]

@@ -38,6 +38,7 @@ from newsletter.services.transfer import export_subscribers, import_subscribers
 from newsletter.services.transfer.import_known import KnownSubscription
 from newsletter.services.transfer.import_report import ImportResult
 from newsletter.services.transfer.import_subscribers import decide, import_file
+from newsletter.vocabulary import EvidenceSource
 from tests.fakes import START
 from tests.people import add_list, add_reader
 from tests.platforms import FILES
@@ -167,7 +168,9 @@ def test_a_persons_own_later_yes_stands_above_a_file(env: Environment, tmp_path:
 
         mine = get_list(session, "blog")
         own = add_reader(session, mine, "own@example.com")
-        note_consent(session, own.id, "confirmed", Evidence("form"), START - timedelta(days=30))
+        note_consent(
+            session, own.id, "confirmed", Evidence(EvidenceSource.FORM), START - timedelta(days=30)
+        )
         add_reader(session, mine, "theirs@example.com")
     load(
         env, tmp_path,
@@ -558,7 +561,9 @@ def test_u5_language_and_cadence_of_somebody_known(env: Environment, tmp_path: P
             select(Subscription).join(Subscriber).where(Subscriber.email == "own@example.com")
         ).one()
         own.subscriber.language = "fr"
-        note_consent(session, own.id, "changed", Evidence("link", note="daily → weekly"), START)
+        note_consent(
+            session, own.id, "changed", Evidence(EvidenceSource.LINK, note="daily → weekly"), START
+        )
     content = "email,cadence,language\na@example.com,monthly,de-AT\nown@example.com,monthly,de\nc@example.com,hourly,xx\n"
     planned = load(env, tmp_path, content, because="x", dry_run=True)
     done = load(env, tmp_path, content, because="x")

@@ -20,6 +20,7 @@ from newsletter.services.subscribers import privacy
 from newsletter.services.transfer import import_subscribers
 from newsletter.settings import Settings
 from newsletter.tokens import keyed_hash
+from newsletter.vocabulary import EvidenceSource
 from tests.people import add_list, add_reader
 
 KEYS = [f"{letter}-key-that-signs-0123456789" for letter in ("first", "second", "third")]
@@ -55,7 +56,10 @@ def test_a9_what_was_erased_and_suppressed_stays_so_through_two_rotations(
             file.write_text("email\nerased@example.com\ncomplained@example.com\nnew@example.com\n")
             import_subscribers.import_file(later, file, slug="blog", because="they asked me")
             signup.subscribe(
-                later, "blog", Submission("erased@example.com"), Evidence("form", ip="192.0.2.1")
+                later,
+                "blog",
+                Submission("erased@example.com"),
+                Evidence(EvidenceSource.FORM, ip="192.0.2.1"),
             )
             assert active() == {"new@example.com", "other@example.com"}
             assert suppressions.suppress(later, "erased@example.com") is False

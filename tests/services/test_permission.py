@@ -20,10 +20,11 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers import reconfirmation, subscriptions
+from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list, add_reader
 
-LINK = Evidence("link", ip="192.0.2.1")
+LINK = Evidence(EvidenceSource.LINK, ip="192.0.2.1")
 
 
 @pytest.fixture(autouse=True)

@@ -27,13 +27,13 @@ from newsletter.services.runtime import Environment, utcnow
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import privacy, subscriptions
 from newsletter.settings import Settings
-from newsletter.vocabulary import MailKind
+from newsletter.vocabulary import EvidenceSource, MailKind
 from newsletter.worker import WorkerProcess
 from tests.fakes import START, Clock, Sink
 from tests.house import House
 from tests.people import add_list, add_reader
 
-BY_HAND = Evidence("author")
+BY_HAND = Evidence(EvidenceSource.AUTHOR)
 
 
 @pytest.fixture

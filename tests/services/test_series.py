@@ -31,6 +31,7 @@ from newsletter.services.letters import preflight, series
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import privacy, subscriptions
+from newsletter.vocabulary import EvidenceSource
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_list, add_reader
 
@@ -62,7 +63,7 @@ def sign_up(env: Environment, email: str = "ana@example.com") -> Subscription:
         mailing_list = session.scalars(select(MailingList)).one()
         reader = add_reader(session, mailing_list, email, name="Ana", status="pending", now=env.now)
         token = env.tokens.sign("confirm", f"{reader.handle}.{reader.round}", env.now)
-    subscriptions.confirm(env, token, Evidence("form"))
+    subscriptions.confirm(env, token, Evidence(EvidenceSource.FORM))
     return reader
 
 
@@ -120,7 +121,7 @@ def test_it_stops_when_the_reader_leaves(
     reader = sign_up(env)
     days(env, clock, sink, 2)
     subscriptions.unsubscribe(
-        env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form")
+        env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence(EvidenceSource.FORM)
     )
     assert days(env, clock, sink, 9) == [["You have left Slow Letters"], *[[]] * 8]
 
@@ -130,7 +131,7 @@ def test_who_leaves_while_a_letter_waits_does_not_get_it(
 ) -> None:
     reader = sign_up(env)
     subscriptions.unsubscribe(
-        env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form")
+        env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence(EvidenceSource.FORM)
     )
     assert days(env, clock, sink, 1) == [["You have left Slow Letters"]]
     assert (
@@ -144,9 +145,9 @@ def test_who_takes_it_back_goes_on_where_it_stopped(
     reader = sign_up(env)
     days(env, clock, sink, 1)
     token = env.tokens.sign("unsubscribe", reader.handle, env.now)
-    subscriptions.unsubscribe(env, token, Evidence("form"))
+    subscriptions.unsubscribe(env, token, Evidence(EvidenceSource.FORM))
     assert days(env, clock, sink, 1) == [["You have left Slow Letters"]]
-    subscriptions.undo_unsubscribe(env, token, Evidence("form"))
+    subscriptions.undo_unsubscribe(env, token, Evidence(EvidenceSource.FORM))
     assert functools.reduce(operator.iadd, days(env, clock, sink, 9), []) == [
         "boundaries",
         "pauses",
@@ -159,14 +160,14 @@ def test_who_comes_back_later_gets_none_again(
     reader = sign_up(env)
     days(env, clock, sink, 5)
     subscriptions.unsubscribe(
-        env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence("form")
+        env, env.tokens.sign("unsubscribe", reader.handle, env.now), Evidence(EvidenceSource.FORM)
     )
     days(env, clock, sink, 30)
     with transaction() as session:
         row = session.get_one(Subscription, reader.id)
         row.status, row.round = "pending", row.round + 1
         token = env.tokens.sign("confirm", f"{row.handle}.{row.round}", env.now)
-    subscriptions.confirm(env, token, Evidence("form"))
+    subscriptions.confirm(env, token, Evidence(EvidenceSource.FORM))
     assert functools.reduce(operator.iadd, days(env, clock, sink, 12), []) == [
         "Welcome to Slow Letters",
         "pauses",
@@ -388,7 +389,7 @@ def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
             reader = add_reader(session, mailing_list, email, status="pending", now=env.now)
             token = env.tokens.sign("confirm", f"{reader.handle}.{reader.round}", env.now)
             people[email] = (reader.id, reader.handle, slug)
-        subscriptions.confirm(env, token, Evidence("form"))
+        subscriptions.confirm(env, token, Evidence(EvidenceSource.FORM))
 
     def rest() -> None:
         with transaction() as session:
@@ -399,7 +400,7 @@ def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
         _, handle, _ = dice.choice(list(people.values()))
         token = env.tokens.sign("unsubscribe", handle, env.now)
         dice.choice([subscriptions.unsubscribe, subscriptions.undo_unsubscribe])(
-            env, token, Evidence("form")
+            env, token, Evidence(EvidenceSource.FORM)
         )
 
     join()

@@ -27,6 +27,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import message_builder
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import reconfirmation, subscriptions
+from newsletter.vocabulary import EvidenceSource
 from tests.fakes import START, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
 
@@ -252,7 +253,7 @@ def test_a_request_to_stay_and_a_series(
             for each in session.scalars(select(Subscription))
         ]
     for token in tokens:
-        subscriptions.confirm(env, token, Evidence("form"))
+        subscriptions.confirm(env, token, Evidence(EvidenceSource.FORM))
     series.advance_due(env)
     sending.send_due(env)
     found = [message for message in sink.messages if message["Subject"] == "Willkommen"]

@@ -17,6 +17,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.subscribe import Submission
 from newsletter.services.transfer import import_subscribers
+from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Clock
 from tests.people import add_list, add_reader
 
@@ -32,7 +33,7 @@ def test_who_never_confirmed_is_forgotten_after_a_fortnight(env: Environment, cl
         add_reader(session, mailing_list, "active@example.com")
         add_reader(session, mailing_list, "gone@example.com", status="unsubscribed")
     signup.subscribe(
-        env, "blog", Submission("silent@example.com"), Evidence("form", ip="192.0.2.1")
+        env, "blog", Submission("silent@example.com"), Evidence(EvidenceSource.FORM, ip="192.0.2.1")
     )
     file = env.settings.folder / "old.csv"
     file.write_text("email\nimported@example.com\n")
@@ -63,7 +64,9 @@ def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment
         left = add_reader(session, mailing_list, "left@example.com", status="unsubscribed")
         typed = add_reader(session, mailing_list, "typed@example.com", status="unsubscribed")
         left.unsubscribed_at = typed.unsubscribed_at = env.now
-    signup.subscribe(env, "blog", Submission("typed@example.com"), Evidence("form", ip="192.0.2.1"))
+    signup.subscribe(
+        env, "blog", Submission("typed@example.com"), Evidence(EvidenceSource.FORM, ip="192.0.2.1")
+    )
     suppressions.suppress(env, "complained@example.com", reason="complaint")
     file = env.settings.folder / "all.csv"
     file.write_text(

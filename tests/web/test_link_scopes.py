@@ -32,6 +32,7 @@ from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import address_change
 from newsletter.services.suppressions import hash_address
 from newsletter.tokens import Tokens
+from newsletter.vocabulary import EvidenceSource
 from tests.conftest import SECRET
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_list, add_reader
@@ -117,7 +118,10 @@ class World:
                 ana.new_email = ana.new_email_key = NEW
                 handle = ana.subscriptions[0].handle
             token = env.tokens.sign(LinkPurpose.ADDRESS, f"{handle}.{mark}", env.now)
-            assert address_change.confirm_change(env, token, Evidence("link")).state == "done"
+            assert (
+                address_change.confirm_change(env, token, Evidence(EvidenceSource.LINK)).state
+                == "done"
+            )
 
     def address(self) -> str:
         with self.app.app_context():

@@ -677,6 +677,14 @@ def _create_consent_events() -> None:
         sa.Column("user_agent", sa.String(length=300), nullable=False),
         sa.Column("message_id", sa.String(length=300), server_default="", nullable=False),
         sa.Column("note", sa.String(length=500), nullable=False),
+        sa.CheckConstraint(
+            "kind IN ('requested', 'agreed', 'asked', 'confirmed', 'reaffirmed', 'lapsed', 'unsubscribed', 'resubscribed', 'changed', 'moved', 'added', 'imported', 'reason', 'released')",
+            name=op.f("ck_consent_events_kind"),
+        ),
+        sa.CheckConstraint(
+            "source IN ('form', 'json', 'link', 'one-click', 'preferences', 'mail', 'author', 'import', 'confirmation', 'permission', 'restore')",
+            name=op.f("ck_consent_events_source"),
+        ),
         sa.ForeignKeyConstraint(
             ["subscription_id"],
             ["subscriptions.id"],

@@ -23,13 +23,14 @@ from newsletter.services.inbound.decide import Incident, decide
 from newsletter.services.inbound.identify import Owner
 from newsletter.services.inbound.past import read_history
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.double_opt_in import lock_owner
+from newsletter.services.signup.confirmations import lock_owner
 from newsletter.services.subscribers.subscriptions import leave
 from newsletter.vocabulary import (
     BounceClass,
     BounceEffect,
     BounceProof,
     BounceSource,
+    EvidenceSource,
     SuppressionReason,
 )
 
@@ -173,7 +174,7 @@ def _carry_out(env: Environment, session: Session, event: BounceEvent, owner: Ow
             env, session, subscriber.email_key, reason, note, except_delivery=event.delivery_id or 0
         )
     elif event.effect is BounceEffect.UNSUBSCRIBED and owner.subscription is not None:
-        leave(env, session, owner.subscription, Evidence("mail"))
+        leave(env, session, owner.subscription, Evidence(EvidenceSource.MAIL))
     if owner.proof.valid and event.source is not BounceSource.SMTP:
         run_guard.watch_run(env, session, event, subscriber)
 

@@ -13,7 +13,8 @@ from newsletter.services.consent import Evidence, default_wording, note_consent
 from newsletter.services.mailboxes import forget_unanswered
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
-from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
+from newsletter.services.subscription_state import withdraw_confirmation
+from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus, SuppressionReason
 
 CONFIRMED_ANEW = (SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT)
 """Reasons after which nobody is mailed on the author's word alone."""
@@ -33,12 +34,12 @@ def release(env: Environment, address: str, *, because: str = "") -> int:
         reason = suppressions.lift_suppression(env, session, key)
         if subscriber is None:
             return 0
-        evidence = Evidence("author", note=because)
+        evidence = Evidence(EvidenceSource.AUTHOR, note=because)
         active = [
             row for row in subscriber.subscriptions if row.status is SubscriptionStatus.ACTIVE
         ]
         for subscription in subscriber.subscriptions:
-            note_consent(session, subscription.id, "released", evidence, env.now)
+            note_consent(session, subscription.id, ConsentKind.RELEASED, evidence, env.now)
         if reason not in CONFIRMED_ANEW:
             return 0
         forget_unanswered(env, session, key)
@@ -51,11 +52,7 @@ def _ask_again(
     env: Environment, session: Session, subscription: Subscription, evidence: Evidence
 ) -> None:
     subscriber, mailing_list = subscription.subscriber, subscription.mailing_list
-    subscription.status = (
-        SubscriptionStatus.UNSUBSCRIBED
-    )  # asking makes it pending, with a request of its own
-    subscription.series_due_at = None
-    session.flush()
+    withdraw_confirmation(session, subscription, evidence, env.now)
     wording = default_wording(
         consent_text=mailing_list.consent_text,
         title=mailing_list.title,

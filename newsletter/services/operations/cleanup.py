@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, select
 
 from newsletter.db.session import checkpoint, transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
@@ -12,8 +12,9 @@ from newsletter.services import bounce_events, consent, mailboxes, sender_state
 from newsletter.services.events import delete_old_events
 from newsletter.services.mailboxes import Allowance
 from newsletter.services.runtime import Environment
-from newsletter.services.signup import double_opt_in
+from newsletter.services.signup import confirmations
 from newsletter.services.subscribers import address_change, reconfirmation
+from newsletter.services.subscription_state import expire_unconfirmed
 
 UNCONFIRMED_FOR = timedelta(days=14)
 COUNTERS_FOR = timedelta(days=2)
@@ -28,12 +29,7 @@ def clean_up(env: Environment) -> None:
     """
     now = env.now
     with transaction() as session:
-        old = (
-            Subscription.status == "pending",
-            Subscription.confirmation_at < now - UNCONFIRMED_FOR,
-        )
-        session.execute(delete(Subscription).where(*old, Subscription.confirmed_at.is_(None)))
-        session.execute(update(Subscription).where(*old).values(status="unsubscribed"))
+        expire_unconfirmed(session, now - UNCONFIRMED_FOR, now)
         session.execute(
             delete(SubscriptionRequest).where(
                 SubscriptionRequest.created_at < now - UNCONFIRMED_FOR
@@ -67,5 +63,5 @@ def clean_up(env: Environment) -> None:
 def _ask_withheld(env: Environment) -> None:
     """Mail confirmations that were withheld because their mailboxes had enough that day, one a day."""
     with transaction() as session:
-        for subscriber in double_opt_in.find_withheld(session, limit=WAITING_AT_ONCE):
-            double_opt_in.queue_withheld(env, session, subscriber, Allowance.ASKED)
+        for subscriber in confirmations.find_withheld(session, limit=WAITING_AT_ONCE):
+            confirmations.queue_withheld(env, session, subscriber, Allowance.ASKED)

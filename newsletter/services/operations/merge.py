@@ -18,17 +18,17 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.models import ConsentEvent, LastingKey, Subscriber, Subscription, Suppression
-from newsletter.services.consent import Evidence, note_consent
-from newsletter.services.signup.double_opt_in import drop_requests
+from newsletter.services.consent import Evidence
 from newsletter.services.subscribers.privacy import delete_subscriber
+from newsletter.services.subscription_state import end_subscription, record_change
 from newsletter.tokens import keyed_hash
-from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
+from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus, SuppressionReason
 
 AT_ONCE = 500
 """Rows that are looked up in one query."""
-YES = ("confirmed", "reaffirmed", "resubscribed")
+YES = (ConsentKind.CONFIRMED, ConsentKind.REAFFIRMED, ConsentKind.RESUBSCRIBED)
 """What a subscriber says to be mailed (again)."""
-TAKEN_OVER = Evidence("restore", note="taken over from the database that was replaced")
+TAKEN_OVER = Evidence(EvidenceSource.RESTORE, note="taken over from the database that was replaced")
 
 Old = dict[str, Any]
 
@@ -200,7 +200,14 @@ class Merger:
             return
         subscriber.email, subscriber.email_key = row["email"], row["email_key"]
         for subscription in subscriber.subscriptions:
-            note_consent(self.session, subscription.id, "moved", TAKEN_OVER, self.now)
+            record_change(
+                self.session,
+                subscription,
+                "address",
+                TAKEN_OVER,
+                self.now,
+                kind=ConsentKind.MOVED,
+            )
         self.merged.moved += 1
 
     # ── subscriptions
@@ -278,10 +285,15 @@ class Merger:
         return yes is not None and yes > left_at
 
     def _end(self, subscription: Subscription, left_at: datetime, round_: int) -> None:
-        subscription.status, subscription.unsubscribed_at = SubscriptionStatus.UNSUBSCRIBED, left_at
+        end_subscription(
+            self.session,
+            subscription,
+            ConsentKind.UNSUBSCRIBED,
+            TAKEN_OVER,
+            self.now,
+            ended_at=left_at,
+        )
         subscription.round = max(subscription.round, round_)
-        drop_requests(self.session, subscription)
-        note_consent(self.session, subscription.id, "unsubscribed", TAKEN_OVER, self.now)
         self.merged.left += 1
 
     # ── the replaced database

@@ -28,6 +28,7 @@ from newsletter.services.signup import forms
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
 from newsletter.services.signup.forms import Form
+from newsletter.vocabulary import EvidenceSource
 
 TOO_FAST = timedelta(seconds=2)
 NAME_AT_MOST = 200
@@ -77,7 +78,7 @@ def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Eviden
     Raises `NotFound` (no such list), `InvalidInput` (by field), `TooMany`.
     """
     form = forms.get_form(slug)
-    visitor = evidence.source != "author"
+    visitor = evidence.source is not EvidenceSource.AUTHOR
     form = form if visitor else replace(form, fields=())
     checked = _checked(env, form, sign_up, visitor=visitor)
     solved = env.puzzles.check(sign_up.altcha, env.now)
@@ -174,5 +175,8 @@ def _take_down(
         proven=proven,
     )
     record_request(
-        env, session, request, barred=suppressions.is_suppressed(env, session, checked.address.key)
+        env,
+        session,
+        request,
+        suppressed=suppressions.is_suppressed(env, session, checked.address.key),
     )

@@ -22,7 +22,7 @@ from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.kinds import MAILS, NAMING_ADDRESSES
 from newsletter.models import AddressChange, Delivery, RetiredHandle, Subscriber, Subscription
 from newsletter.services import counters
-from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.consent import Evidence
 from newsletter.services.link_holders import find_retired, find_subscriber
 from newsletter.services.mailboxes import (
     Allowance,
@@ -33,10 +33,12 @@ from newsletter.services.mailboxes import (
 )
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
-from newsletter.services.signup.double_opt_in import lock_owner, rolled_back
+from newsletter.services.signup.confirmations import lock_owner
+from newsletter.services.signup.double_opt_in import rolled_back
+from newsletter.services.subscription_state import record_change
 from newsletter.services.suppressions import hash_address, is_suppressed
 from newsletter.tokens import new_handle
-from newsletter.vocabulary import MailKind
+from newsletter.vocabulary import ConsentKind, MailKind
 
 MARK_LENGTH = 16
 KEPT_FOR = timedelta(days=2)
@@ -284,7 +286,7 @@ def _readdress(
     session.flush()
     noted = replace(evidence, note=f"{before} → {email}")
     for subscription in subscriber.subscriptions:
-        note_consent(session, subscription.id, "moved", noted, env.now)
+        record_change(session, subscription, "address", noted, env.now, kind=ConsentKind.MOVED)
 
 
 def _opened(env: Environment, session: Session, token: str) -> tuple[Subscription, str, bool]:

@@ -17,8 +17,9 @@ from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.html.text import to_plain_line
 from newsletter.models import Subscriber, Subscription, Tag
 from newsletter.schedule import CADENCES
+from newsletter.services import subscription_state
 from newsletter.services.audience import segments
-from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.consent import Evidence
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
@@ -26,7 +27,7 @@ from newsletter.services.signup.subscribe import Submission, subscribe
 from newsletter.services.subscribers.subscriptions import leave
 from newsletter.services.suppressions import is_suppressed
 from newsletter.tokens import new_handle
-from newsletter.vocabulary import SubscriptionStatus
+from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource
 
 PAGE = 500
 
@@ -165,7 +166,10 @@ def add_subscriber(
     parsed = accept_address(env, address)
     if not because:
         subscribe(
-            env, slug, Submission(address, name=name, cadence=cadence or ""), Evidence("author")
+            env,
+            slug,
+            Submission(address, name=name, cadence=cadence or ""),
+            Evidence(EvidenceSource.AUTHOR),
         )
     else:
         with transaction() as session:
@@ -176,7 +180,7 @@ def add_subscriber(
                 address,
                 name=name,
                 cadence=cadence,
-                evidence=Evidence("author", note=because),
+                evidence=Evidence(EvidenceSource.AUTHOR, note=because),
             )
     with reading() as session:
         found = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
@@ -205,10 +209,9 @@ def activate(
     known, subscription = _row(env, session, slug, address, name, cadence)
     if subscription.status == "active":
         return "known"
-    subscription.status, subscription.confirmed_at = SubscriptionStatus.ACTIVE, env.now
-    subscription.cursor = subscription.joined_seq = subscription.mailing_list.entry_seq
-    kind = "imported" if evidence.source == "import" else "added"
-    note_consent(session, subscription.id, kind, evidence, env.now)
+    is_import = evidence.source is EvidenceSource.IMPORT
+    kind = ConsentKind.IMPORTED if is_import else ConsentKind.ADDED
+    subscription_state.activate(session, subscription, kind, evidence, env.now)
     return "updated" if known else "new"
 
 
@@ -241,17 +244,10 @@ def _row(
                 "this address has unsubscribed", hint="only its owner can subscribe again"
             )
         return True, known
-    made = Subscription(
-        handle=new_handle(),
-        list_id=mailing_list.id,
-        subscriber_id=subscriber.id,
-        status="pending",
-        cadence=cadence or mailing_list.default_cadence,
-        created_at=env.now,
+    chosen = Cadence(cadence) if cadence else None
+    return False, subscription_state.add_pending(
+        session, mailing_list, subscriber.id, env.now, cadence=chosen
     )
-    session.add(made)
-    session.flush()
-    return False, made
 
 
 def unsubscribe(env: Environment, address: str, slug: str) -> bool:
@@ -268,7 +264,7 @@ def unsubscribe(env: Environment, address: str, slug: str) -> bool:
         if subscription is None:
             raise NotFound(f"this address has no subscription to {slug}")
         was_active = subscription.status == "active"
-        leave(env, session, subscription, Evidence("author"))
+        leave(env, session, subscription, Evidence(EvidenceSource.AUTHOR))
         return was_active
 
 

@@ -21,20 +21,20 @@ from newsletter.i18n import LANGUAGES, known
 from newsletter.models import Subscriber, Subscription, Suppression
 from newsletter.schedule import CADENCES
 from newsletter.services import tags
-from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.consent import Evidence
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.services.signup.address_policy import accept_address
-from newsletter.services.signup.double_opt_in import drop_requests
 from newsletter.services.subscribers.address_change import renew_handles
 from newsletter.services.subscribers.admin import (
     SubscriberView,
     describe_subscriber,
     get_subscriber,
 )
+from newsletter.services.subscription_state import delete_requests, record_change
 from newsletter.services.suppressions import hash_address, is_suppressed
-from newsletter.vocabulary import Cadence
+from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource
 
 PAUSE_AT_MOST = timedelta(days=366)
 """The longest pause, as on the page of preferences: whoever wants less for longer leaves."""
@@ -143,7 +143,10 @@ def _correct_subscription(
     changes += _correct_answers(session, subscription, correction)
     if changes:
         note = "; ".join([*changes, *([correction.because] if correction.because else [])])
-        note_consent(session, subscription.id, "changed", Evidence("author", note=note), env.now)
+        evidence = Evidence(EvidenceSource.AUTHOR, note=note)
+        record_change(
+            session, subscription, "corrected", evidence, env.now, kind=ConsentKind.CHANGED
+        )
 
 
 def _correct_answers(
@@ -197,7 +200,7 @@ def _move(
     subscriber.new_email = subscriber.new_email_key = None
     renew_handles(session, subscriber, env.now)
     session.flush()
-    evidence = Evidence("author", note=f"{before} → {address.email}; {because}")
+    evidence = Evidence(EvidenceSource.AUTHOR, note=f"{before} → {address.email}; {because}")
     for subscription in subscriber.subscriptions:
-        drop_requests(session, subscription)
-        note_consent(session, subscription.id, "moved", evidence, env.now)
+        delete_requests(session, subscription)
+        record_change(session, subscription, "address", evidence, env.now, kind=ConsentKind.MOVED)

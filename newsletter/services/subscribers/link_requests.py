@@ -34,7 +34,7 @@ from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request, rolled_back
 from newsletter.services.suppressions import is_suppressed
-from newsletter.vocabulary import MailKind
+from newsletter.vocabulary import EvidenceSource, MailKind
 
 Kind = Literal["link", "export", "erase", "resource"]
 
@@ -132,7 +132,7 @@ def mail_link_to_address(
             return
         barred = is_suppressed(env, session, address.key)
         pending = target.status == "pending" and not barred
-        record_request(env, session, _renewed(session, target, evidence), barred=not pending)
+        record_request(env, session, _renewed(session, target, evidence), suppressed=not pending)
         hers = not barred and (
             target.status == "active" or (target.status == "unsubscribed" and not resource)
         )
@@ -189,7 +189,7 @@ def mail_link_to_holder(
     target = _find_target_by_handle(session, subscription.handle)
     allowance = Allowance.OWN if own else Allowance.LINK
     if target is not None:
-        _send(env, session, target, kind, allowance, Evidence("link"), "")
+        _send(env, session, target, kind, allowance, Evidence(EvidenceSource.LINK), "")
 
 
 def _send(

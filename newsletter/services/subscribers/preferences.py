@@ -24,17 +24,17 @@ from newsletter.link_purposes import LinkPurpose, LinkScope
 from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.names import clean_name
 from newsletter.services import counters
-from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.consent import Evidence
 from newsletter.services.link_holders import find_subscriber, find_subscription
 from newsletter.services.lists import topics
 from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
-from newsletter.services.signup import double_opt_in
+from newsletter.services.signup import confirmations
 from newsletter.services.subscribers import address_change, link_requests
 from newsletter.services.subscribers.subscriptions import leave, resume
+from newsletter.services.subscription_state import add_pending, record_change
 from newsletter.services.suppressions import is_suppressed
-from newsletter.tokens import new_handle
-from newsletter.vocabulary import Cadence, MailKind
+from newsletter.vocabulary import Cadence, ConsentKind, MailKind, SubscriptionStatus
 
 PAUSE_AT_MOST = timedelta(days=366)
 NEEDS_ACCOUNT = Text("For this, please have a link of your own mailed to you first.")
@@ -124,7 +124,7 @@ def change_preferences(
     """
     with transaction() as session:
         holder = _holder(env, session, token)
-        double_opt_in.lock_owner(session, holder.subscription.handle)
+        confirmations.lock_owner(session, holder.subscription.handle)
         counters.count_change(env, session, holder.subscription.id)
         subscriber = holder.subscriber
         for subscription in holder.subscriptions:
@@ -156,7 +156,7 @@ def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Prefere
     """
     with transaction() as session:
         holder = _holder(env, session, token)
-        double_opt_in.lock_owner(session, holder.subscription.handle)
+        confirmations.lock_owner(session, holder.subscription.handle)
         counters.count_change(env, session, holder.subscription.id)
         if kind != "link" and not holder.own:
             raise InvalidInput({kind: NEEDS_ACCOUNT})
@@ -200,7 +200,7 @@ def _apply(
             raise InvalidInput({f"cadence-{slug}": Text("Please choose one of those offered.")})
         noted = replace(evidence, note=f"{subscription.cadence} → {cadence}")
         subscription.cadence = Cadence(cadence)
-        note_consent(session, subscription.id, "changed", noted, env.now)
+        record_change(session, subscription, "cadence", noted, env.now, kind=ConsentKind.CHANGED)
     if f"pause-{slug}" in wanted:
         subscription.paused_until = _until(wanted[f"pause-{slug}"], f"pause-{slug}", env.now)
     if wanted.get(f"topics-{slug}"):
@@ -226,17 +226,10 @@ def _join(
             continue
         found = there.get(mailing_list.id)
         if found is None:
-            found = Subscription(
-                handle=new_handle(),
-                list_id=mailing_list.id,
-                subscriber_id=subscriber.id,
-                status="pending",
-                cadence=mailing_list.default_cadence,
-                created_at=env.now,
-            )
-            session.add(found)
-            session.flush()
-        if found.status != "active" and not resume(session, found, "confirmed", evidence, env.now):
+            found = add_pending(session, mailing_list, subscriber.id, env.now)
+        if found.status is not SubscriptionStatus.ACTIVE and not resume(
+            session, found, ConsentKind.CONFIRMED, evidence, env.now
+        ):
             queue_mail(env, session, found, MailKind.WELCOME, Allowance.OWN)
 
 

@@ -28,7 +28,7 @@ from newsletter.services.consent import Evidence
 from newsletter.services.link_holders import find_retired, find_subscriber, find_subscription
 from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.double_opt_in import is_current, lock_owner
+from newsletter.services.signup.confirmations import is_current, lock_owner
 from newsletter.services.subscribers.subscriptions import (
     LinkedSubscription,
     describe_subscription,

@@ -31,12 +31,13 @@ from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import ANY_SUBSCRIBER, make_list_context
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.subscriptions import LinkedSubscription, describe_subscription
-from newsletter.vocabulary import MailKind, SubscriptionStatus
+from newsletter.services.subscription_state import end_subscription
+from newsletter.vocabulary import ConsentKind, EvidenceSource, MailKind
 
 SHORTEST = 7
 LONGEST = 180
 """Days a reader may be given."""
-STAYED = ("reaffirmed", "confirmed", "resubscribed")
+STAYED = (ConsentKind.REAFFIRMED, ConsentKind.CONFIRMED, ConsentKind.RESUBSCRIBED)
 """What counts as an answer, since the campaign began."""
 
 
@@ -192,7 +193,7 @@ def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscri
             note_consent(
                 session,
                 subscription.id,
-                "reaffirmed",
+                ConsentKind.REAFFIRMED,
                 evidence,
                 env.now,
                 wording=wording,
@@ -265,14 +266,8 @@ def _settle(env: Environment, campaign_id: int) -> int:
             )
         ).all()
         for subscription in silent:
-            subscription.status, subscription.unsubscribed_at = SubscriptionStatus.UNSUBSCRIBED, now
-            note_consent(
-                session,
-                subscription.id,
-                "lapsed",
-                Evidence("permission", note=f"campaign {campaign.handle}"),
-                now,
-            )
+            evidence = Evidence(EvidenceSource.PERMISSION, note=f"campaign {campaign.handle}")
+            end_subscription(session, subscription, ConsentKind.LAPSED, evidence, now)
         if not outbox.is_open_after(session, campaign, moment):
             campaign.settled_at = now
         return len(silent)
@@ -300,7 +295,7 @@ def report_answers(campaign_id: int) -> ReconfirmationReport:
         )
         gone = exists().where(
             ConsentEvent.subscription_id == Subscription.id,
-            ConsentEvent.kind == "lapsed",
+            ConsentEvent.kind == ConsentKind.LAPSED,
             ConsentEvent.note == f"campaign {campaign.handle}",
         )
         return ReconfirmationReport(

@@ -24,6 +24,7 @@ from newsletter.services import tags
 from newsletter.services.consent import store_wording
 from newsletter.services.lists.topics import find_offers, pack_topics
 from newsletter.services.runtime import Environment
+from newsletter.services.subscription_state import ImportedTransition, events_of_import
 from newsletter.services.suppressions import hash_address
 from newsletter.services.transfer.import_known import KnownAddress, KnownSubscription, read_known
 from newsletter.services.transfer.import_statements import (
@@ -32,6 +33,7 @@ from newsletter.services.transfer.import_statements import (
     update_subscriptions,
 )
 from newsletter.tokens import new_handle
+from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus
 
 Key = tuple[str, str]
 """The key of an address, and the slug of a list."""
@@ -70,6 +72,7 @@ class ImportBatch:
         self._changed: dict[int, dict[str, Any]] = {}
         self._corrected: dict[int, dict[str, Any]] = {}
         self._noted: list[tuple[Key, dict[str, Any], str]] = []
+        self._transitions: list[tuple[Key, str, str]] = []
         self._barred: dict[str, dict[str, Any]] = {}
         self._new_tags: dict[str, set[str]] = {}
         self._offered: dict[str, dict[str, int]] = {}
@@ -140,6 +143,7 @@ class ImportBatch:
         cadence = self._new_cadence(person, self.known(address.key), here)
         if status != here.status:
             self._subscribe(key, person, status, here)
+            self._transitions.append((key, here.status, status))
             self._note_events(key, person, here, status, note)
         if here.status and cadence:
             self._set_cadence(key, here, cadence)
@@ -373,6 +377,23 @@ class ImportBatch:
             id_ = known if known is not None else new[ids[key[0]], self.lists[key[1]].id]
             rows.append({"subscription_id": id_, **event, "wording_hash": versions.get(wording)})
         insert_rows(self._session, _events, rows)
+        self._write_transitions(ids, new)
+
+    def _write_transitions(self, ids: dict[str, int], new: dict[tuple[int, int], int]) -> None:
+        """Write the events of the subscriptions whose status changes."""
+        transitions = []
+        for key, before, after in self._transitions:
+            list_id = self.lists[key[1]].id
+            known = self._known.here[key].subscription_id
+            transitions.append(
+                ImportedTransition(
+                    known if known is not None else new[ids[key[0]], list_id],
+                    list_id,
+                    SubscriptionStatus(before) if before else None,
+                    SubscriptionStatus(after),
+                )
+            )
+        events_of_import(self._session, transitions, self._env.now)
 
 
 def _language(person: SubscriberRow) -> str:
@@ -382,11 +403,16 @@ def _language(person: SubscriberRow) -> str:
     )
 
 
+def _read_source(text: str) -> EvidenceSource:
+    """Return the source that a file names, `IMPORT` if it is none of the known ones."""
+    return EvidenceSource(text) if text in set(EvidenceSource) else EvidenceSource.IMPORT
+
+
 def _as_row(event: ConsentRecord) -> dict[str, Any]:
     return {
-        "kind": event.kind,
+        "kind": ConsentKind(event.kind),
         "at": event.at,
-        "source": event.source,
+        "source": _read_source(event.source),
         "form": event.form,
         "page": event.page,
         "ip": event.ip,

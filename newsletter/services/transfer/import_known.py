@@ -12,6 +12,7 @@ from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscriptio
 from newsletter.services import tags
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hash_address
+from newsletter.vocabulary import EvidenceSource
 
 OWN_WORDS = ("confirmed", "reaffirmed", "resubscribed", "changed", "moved")
 """What subscribers do themselves; where the source is not the author, they have chosen what stands
@@ -122,7 +123,7 @@ def _read_own(session: Session, keys: Sequence[str]) -> set[str]:
         .join(Subscription, Subscription.subscriber_id == Subscriber.id)
         .join(ConsentEvent, ConsentEvent.subscription_id == Subscription.id)
         .where(Subscriber.email_key.in_(keys), ConsentEvent.kind.in_(OWN_WORDS))
-        .where(ConsentEvent.source != "author")
+        .where(ConsentEvent.source != EvidenceSource.AUTHOR)
     )
     return set(session.scalars(query.distinct()))
 

@@ -31,7 +31,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import history, privacy
 from newsletter.tokens import unsubscribe_address
-from newsletter.vocabulary import BounceSource
+from newsletter.vocabulary import BounceSource, EvidenceSource
 from tests.fakes import Clock, Sink
 from tests.services.inbound.returned import (
     BLOCKED,
@@ -143,7 +143,7 @@ def test_a_bounce_from_before_a_change_of_address_leaves_the_new_one_alone(
             select(Subscription).join(Subscriber).where(Subscriber.email == sent[0].recipient)
         ).one()
         row.subscriber.email = row.subscriber.email_key = "new@example.com"
-        note_consent(session, row.id, "moved", Evidence("link"), env.now)
+        note_consent(session, row.id, "moved", Evidence(EvidenceSource.LINK), env.now)
     apply_message(env, dsn(sent[0], to=sent[0].sender), PIPE)
     apply_message(env, complaint(sent[0]), PIPE)
     assert suppressed() == {}

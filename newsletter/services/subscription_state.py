@@ -1,0 +1,309 @@
+"""Change the status of subscriptions; no other module does.
+
+Each transition sets the columns that belong to the new status, adds its evidence to the consent
+record and writes one event, in the caller's transaction. Mails that a transition causes (a
+welcome, a goodbye, a series) are queued by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, Table, bindparam, delete, insert, literal, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.models import Event, MailingList, Subscription, SubscriptionRequest
+from newsletter.services.consent import Evidence, note_consent
+from newsletter.services.events import NewEvent, record_event, record_events
+from newsletter.tokens import new_handle
+from newsletter.vocabulary import (
+    Actor,
+    Cadence,
+    ConsentKind,
+    EventKind,
+    EvidenceSource,
+    SubscriptionStatus,
+)
+
+EXPIRED = "expired"
+"""The reason of an event about a request that was not confirmed in time."""
+
+_subscriptions = cast(Table, Subscription.__table__)
+_REQUESTED = (
+    update(_subscriptions)
+    .where(_subscriptions.c.id == bindparam("which"))
+    .values(
+        status=SubscriptionStatus.PENDING,
+        round=bindparam("number"),
+        confirmation_at=bindparam("requested_at"),
+    )
+)
+
+
+# ── requests ─────────────────────────────────────────────────────────────────
+
+
+def insert_pending(connection: Connection, values: dict[str, Any]) -> int:
+    """Insert a pending subscription from a row of the other columns' `values`, and return its id.
+
+    Past the ORM: every visitor of a form may cause it. `record_requested` writes the event.
+    """
+    row = {**values, "status": SubscriptionStatus.PENDING}
+    statement = insert(_subscriptions).returning(_subscriptions.c.id)
+    return int(connection.execute(statement, row).scalar_one())
+
+
+def mark_requested(
+    connection: Connection, subscription_id: int, number: int, now: datetime
+) -> None:
+    """Make an existing subscription pending, for its request of this `number`.
+
+    Past the ORM, as `insert_pending`.
+    """
+    values = {"which": subscription_id, "number": number, "requested_at": now}
+    connection.execute(_REQUESTED, values)
+
+
+def record_requested(
+    session: Session,
+    subscription_id: int,
+    list_id: int,
+    source: EvidenceSource,
+    now: datetime,
+    *,
+    consent_event_id: int | None,
+) -> None:
+    """Write the event of a request whose evidence has been noted."""
+    event = NewEvent(
+        EventKind.SUBSCRIPTION_REQUESTED,
+        source.actor,
+        now,
+        list_id,
+        subscription_id=subscription_id,
+        consent_event_id=consent_event_id,
+        reason=source.value,
+    )
+    record_event(session, event)
+
+
+def add_pending(
+    session: Session,
+    mailing_list: MailingList,
+    subscriber_id: int,
+    now: datetime,
+    *,
+    cadence: Cadence | None = None,
+) -> Subscription:
+    """Add a subscription that the same transaction makes active with `activate`.
+
+    It writes neither evidence nor event.
+    """
+    subscription = Subscription(
+        handle=new_handle(),
+        list_id=mailing_list.id,
+        subscriber_id=subscriber_id,
+        status=SubscriptionStatus.PENDING,
+        cadence=cadence or mailing_list.default_cadence,
+        created_at=now,
+    )
+    session.add(subscription)
+    session.flush()
+    return subscription
+
+
+# ── beginning and end ────────────────────────────────────────────────────────
+
+
+def activate(
+    session: Session,
+    subscription: Subscription,
+    kind: ConsentKind,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    wording: str = "",
+    message_id: str = "",
+) -> None:
+    """Make a subscription active, without a pause; it is owed what its list gets from now on.
+
+    An unsubscription that is taken back keeps the moment of its first confirmation.
+    """
+    subscription.status = SubscriptionStatus.ACTIVE
+    if kind is not ConsentKind.RESUBSCRIBED or subscription.confirmed_at is None:
+        subscription.confirmed_at = now
+    subscription.unsubscribed_at = None
+    subscription.paused_until = None
+    subscription.cursor = subscription.mailing_list.entry_seq
+    subscription.joined_seq = subscription.cursor
+    consent_event_id = note_consent(
+        session, subscription.id, kind, evidence, now, wording=wording, message_id=message_id
+    )
+    _record(
+        session,
+        subscription,
+        EventKind.SUBSCRIPTION_CONFIRMED,
+        evidence,
+        now,
+        kind.value,
+        consent_event_id,
+    )
+
+
+def end_subscription(
+    session: Session,
+    subscription: Subscription,
+    kind: ConsentKind,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    ended_at: datetime | None = None,
+) -> bool:
+    """End a subscription and void its requests; do nothing if it has ended already.
+
+    `ended_at` is the moment it ended where that is not `now`. Return whether it was active.
+    """
+    if subscription.status is SubscriptionStatus.UNSUBSCRIBED:
+        return False
+    was_active = subscription.status is SubscriptionStatus.ACTIVE
+    subscription.status = SubscriptionStatus.UNSUBSCRIBED
+    subscription.unsubscribed_at = ended_at or now
+    delete_requests(session, subscription)
+    consent_event_id = note_consent(session, subscription.id, kind, evidence, now)
+    _record(
+        session,
+        subscription,
+        EventKind.SUBSCRIPTION_ENDED,
+        evidence,
+        now,
+        kind.value,
+        consent_event_id,
+    )
+    return was_active
+
+
+def withdraw_confirmation(
+    session: Session, subscription: Subscription, evidence: Evidence, now: datetime
+) -> None:
+    """End an active subscription that the same transaction asks to be confirmed anew."""
+    subscription.status = SubscriptionStatus.UNSUBSCRIBED
+    subscription.series_due_at = None
+    session.flush()
+    reason = ConsentKind.RELEASED.value
+    _record(session, subscription, EventKind.SUBSCRIPTION_ENDED, evidence, now, reason, None)
+
+
+def delete_requests(session: Session, subscription: Subscription) -> None:
+    """Delete the requests of a subscription, so that no link of an earlier mail opens it again."""
+    session.execute(
+        delete(SubscriptionRequest).where(SubscriptionRequest.subscription_id == subscription.id)
+    )
+
+
+def expire_unconfirmed(session: Session, before: datetime, now: datetime) -> None:
+    """End the requests made before `before` that nobody has confirmed.
+
+    A subscription that was never active is deleted; one that had ended before ends again.
+    """
+    old = (
+        Subscription.status == SubscriptionStatus.PENDING,
+        Subscription.confirmation_at < before,
+    )
+    session.execute(delete(Subscription).where(*old, Subscription.confirmed_at.is_(None)))
+    columns = ("at", "kind", "actor", "reason", "list_id", "subscription_id")
+    ended = select(
+        literal(now, Event.at.type),
+        literal(EventKind.SUBSCRIPTION_ENDED, Event.kind.type),
+        literal(Actor.SYSTEM, Event.actor.type),
+        literal(EXPIRED),
+        Subscription.list_id,
+        Subscription.id,
+    ).where(*old)
+    session.execute(insert(Event).from_select(columns, ended))
+    session.execute(update(Subscription).where(*old).values(status=SubscriptionStatus.UNSUBSCRIBED))
+
+
+# ── changes without a new status ─────────────────────────────────────────────
+
+
+def record_change(
+    session: Session,
+    subscription: Subscription,
+    reason: str,
+    evidence: Evidence,
+    now: datetime,
+    *,
+    kind: ConsentKind | None = None,
+) -> None:
+    """Write the event of a change that keeps the status; with `kind`, its evidence as well.
+
+    `reason` is a short code, such as ``cadence`` or ``address``.
+    """
+    noted = note_consent(session, subscription.id, kind, evidence, now) if kind else None
+    _record(session, subscription, EventKind.SUBSCRIPTION_CHANGED, evidence, now, reason, noted)
+
+
+def _record(
+    session: Session,
+    subscription: Subscription,
+    kind: EventKind,
+    evidence: Evidence,
+    now: datetime,
+    reason: str,
+    consent_event_id: int | None,
+) -> None:
+    event = NewEvent(
+        kind,
+        evidence.source.actor,
+        now,
+        subscription.list_id,
+        subscription_id=subscription.id,
+        consent_event_id=consent_event_id,
+        reason=reason,
+    )
+    record_event(session, event)
+
+
+# ── imports ──────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedTransition:
+    """A subscription whose status an import has set; `before` is None for a new one."""
+
+    subscription_id: int
+    list_id: int
+    before: SubscriptionStatus | None
+    after: SubscriptionStatus
+
+
+def events_of_import(
+    session: Session, transitions: Iterable[ImportedTransition], now: datetime
+) -> None:
+    """Write the events of a batch of an import in one statement.
+
+    A new row that had unsubscribed elsewhere was never subscribed here, and gets no event.
+    """
+    kinds = {
+        SubscriptionStatus.PENDING: EventKind.SUBSCRIPTION_REQUESTED,
+        SubscriptionStatus.ACTIVE: EventKind.SUBSCRIPTION_CONFIRMED,
+        SubscriptionStatus.UNSUBSCRIBED: EventKind.SUBSCRIPTION_ENDED,
+    }
+    record_events(
+        session,
+        (
+            NewEvent(
+                kinds[row.after],
+                Actor.IMPORT,
+                now,
+                row.list_id,
+                subscription_id=row.subscription_id,
+                reason=ConsentKind.IMPORTED.value,
+            )
+            for row in transitions
+            if row.before is not row.after
+            and not (row.before is None and row.after is SubscriptionStatus.UNSUBSCRIBED)
+        ),
+    )

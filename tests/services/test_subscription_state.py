@@ -1,0 +1,192 @@
+"""The life of a subscription: one module changes its status, and each change leaves an event."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from newsletter.db.session import db, transaction
+from newsletter.models import ConsentEvent, Event, Subscription, SubscriptionRequest
+from newsletter.services import subscription_state
+from newsletter.services.consent import Evidence
+from newsletter.services.operations import cleanup
+from newsletter.services.runtime import Environment
+from newsletter.services.signup.subscribe import Submission, subscribe
+from newsletter.services.subscription_state import ImportedTransition
+from newsletter.vocabulary import (
+    Actor,
+    ConsentKind,
+    EventKind,
+    EvidenceSource,
+    SubscriptionStatus,
+)
+from tests.people import add_list, add_reader
+
+PACKAGE = Path(__file__).parents[2] / "newsletter"
+HOME = PACKAGE / "services" / "subscription_state.py"
+LINK = Evidence(EvidenceSource.LINK)
+
+Row = tuple[int | None, EventKind, Actor, str]
+
+
+def events() -> list[Row]:
+    query = select(Event.subscription_id, Event.kind, Event.actor, Event.reason)
+    return [tuple(row) for row in db.session.execute(query.order_by(Event.id))]  # type: ignore[misc]
+
+
+@pytest.fixture
+def pair(env: Environment) -> tuple[int, int]:
+    """Two active subscriptions of different lists, each of another address."""
+    with transaction() as session:
+        first = add_reader(session, add_list(session), "a@example.com")
+        second = add_reader(session, add_list(session, "other"), "b@example.com")
+        return first.id, second.id
+
+
+def test_an_end_is_recorded_once(env: Environment, pair: tuple[int, int]) -> None:
+    for expected in (True, False):
+        with transaction() as session:
+            subscription = session.get_one(Subscription, pair[0])
+            was_active = subscription_state.end_subscription(
+                session, subscription, ConsentKind.UNSUBSCRIBED, LINK, env.now
+            )
+            assert was_active is expected
+    ended = (pair[0], EventKind.SUBSCRIPTION_ENDED, Actor.SUBSCRIBER, "unsubscribed")
+    assert events() == [ended]
+    assert db.session.get_one(Subscription, pair[1]).status is SubscriptionStatus.ACTIVE
+
+
+def test_an_event_names_its_evidence(env: Environment, pair: tuple[int, int]) -> None:
+    with transaction() as session:
+        for number, kind in ((pair[1], ConsentKind.LAPSED), (pair[0], ConsentKind.UNSUBSCRIBED)):
+            subscription = session.get_one(Subscription, number)
+            subscription_state.end_subscription(session, subscription, kind, LINK, env.now)
+    query = select(Event.reason, ConsentEvent.kind, ConsentEvent.subscription_id).join(
+        ConsentEvent, ConsentEvent.id == Event.consent_event_id
+    )
+    rows = [tuple(row) for row in db.session.execute(query.order_by(Event.id))]
+    assert rows == [
+        ("lapsed", ConsentKind.LAPSED, pair[1]),
+        ("unsubscribed", ConsentKind.UNSUBSCRIBED, pair[0]),
+    ]
+
+
+def test_who_comes_back_is_owed_what_comes_from_now_on(
+    env: Environment, pair: tuple[int, int]
+) -> None:
+    with transaction() as session:
+        subscription = session.get_one(Subscription, pair[0])
+        confirmed_at = subscription.confirmed_at
+        subscription_state.end_subscription(
+            session, subscription, ConsentKind.UNSUBSCRIBED, LINK, env.now
+        )
+        subscription.mailing_list.entry_seq = 7
+        subscription_state.activate(
+            session, subscription, ConsentKind.RESUBSCRIBED, LINK, env.now + timedelta(hours=1)
+        )
+        assert (subscription.cursor, subscription.joined_seq) == (7, 7)
+        assert (subscription.confirmed_at, subscription.unsubscribed_at) == (confirmed_at, None)
+
+
+def test_a_request_is_recorded_and_expires(env: Environment, pair: tuple[int, int]) -> None:
+    slug = db.session.get_one(Subscription, pair[1]).mailing_list.slug
+    evidence = Evidence(EvidenceSource.FORM, ip="192.0.2.1")
+    for address in ("new@example.org", "a@example.com", "b@example.com"):
+        subscribe(env, slug, Submission(address), evidence)
+    new = set(db.session.scalars(select(SubscriptionRequest.subscription_id)))
+    assert len(new) == 2  # b is subscribed already, and keeps their subscription
+    requested = (EventKind.SUBSCRIPTION_REQUESTED, Actor.SUBSCRIBER, "form")
+    assert {(number, *requested) for number in new} == set(events())
+    with transaction() as session:  # the request of somebody who had been active before
+        again = session.scalars(
+            select(Subscription)
+            .join(Subscription.subscriber)
+            .where(Subscription.status == SubscriptionStatus.PENDING)
+        ).all()[-1]
+        again.confirmed_at = again.unsubscribed_at = env.now - timedelta(days=90)
+        returning = again.id
+        for row in session.scalars(select(Subscription)):
+            row.confirmation_at = env.now - timedelta(days=15)
+    cleanup.tidy(env)
+    assert db.session.get_one(Subscription, returning).status is SubscriptionStatus.UNSUBSCRIBED
+    assert [row for row in events() if row[1] is EventKind.SUBSCRIPTION_ENDED] == [
+        (returning, EventKind.SUBSCRIPTION_ENDED, Actor.SYSTEM, "expired")
+    ]
+    left = set(db.session.scalars(select(Subscription.id)))
+    assert left == {*pair, returning}
+
+
+def test_an_import_writes_its_events_as_a_set(env: Environment, pair: tuple[int, int]) -> None:
+    active, ended = SubscriptionStatus.ACTIVE, SubscriptionStatus.UNSUBSCRIBED
+    lists = [db.session.get_one(Subscription, number).list_id for number in pair]
+    with transaction() as session:
+        subscription_state.events_of_import(
+            session,
+            [
+                ImportedTransition(pair[0], lists[0], None, active),
+                ImportedTransition(pair[0], lists[0], active, active),
+                ImportedTransition(pair[1], lists[1], active, ended),
+                ImportedTransition(pair[1], lists[1], None, ended),
+            ],
+            env.now,
+        )
+    assert events() == [
+        (pair[0], EventKind.SUBSCRIPTION_CONFIRMED, Actor.IMPORT, "imported"),
+        (pair[1], EventKind.SUBSCRIPTION_ENDED, Actor.IMPORT, "imported"),
+    ]
+
+
+@pytest.mark.parametrize("source", EvidenceSource)
+def test_every_source_names_an_actor(source: EvidenceSource) -> None:
+    assert source.actor in Actor
+
+
+def changes(file: Path) -> Iterator[str]:
+    """Name each place of a module that changes the status of a subscription."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = list(node.targets)
+        elif isinstance(node, ast.AugAssign | ast.AnnAssign):
+            targets = [node.target]
+        for target in targets:
+            parts = target.elts if isinstance(target, ast.Tuple) else [target]
+            for part in parts:
+                if isinstance(part, ast.Attribute) and part.attr == "status":
+                    owner = ast.unparse(part.value)
+                    value = ast.unparse(node.value) if node.value else ""  # type: ignore[union-attr]
+                    if "subscription" in owner.lower() or "SubscriptionStatus." in value:
+                        yield f"{file.name}:{node.lineno} {owner}.status"
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            first = ast.unparse(node.args[0]) if node.args else ""
+            if called == "Subscription":
+                yield f"{file.name}:{node.lineno} Subscription(...)"
+            if called == "insert" and first in ("Subscription", "_subscriptions"):
+                yield f"{file.name}:{node.lineno} insert({first})"
+            updates = any(
+                f"update({name})" in called for name in ("Subscription", "_subscriptions")
+            )
+            if updates and any(keyword.arg == "status" for keyword in node.keywords):
+                yield f"{file.name}:{node.lineno} {called}(status=...)"
+
+
+AS_A_SET = {
+    "import_statements.py": "writes the rows of an import, with events_of_import in one transaction",
+}
+
+
+def test_no_other_module_changes_a_status() -> None:
+    assert len(list(changes(HOME))) >= 6
+    found = [
+        place
+        for file in sorted(PACKAGE.rglob("*.py"))
+        if file != HOME and file.name not in AS_A_SET and "migrations" not in file.parts
+        for place in changes(file)
+    ]
+    assert found == []
