@@ -112,7 +112,7 @@ def test_a_request_is_recorded_and_expires(env: Environment, pair: tuple[int, in
         returning = again.id
         for row in session.scalars(select(Subscription)):
             row.confirmation_at = env.now - timedelta(days=15)
-    cleanup.tidy(env)
+    cleanup.clean_up(env)
     assert db.session.get_one(Subscription, returning).status is SubscriptionStatus.UNSUBSCRIBED
     assert [row for row in events() if row[1] is EventKind.SUBSCRIPTION_ENDED] == [
         (returning, EventKind.SUBSCRIPTION_ENDED, Actor.SYSTEM, "expired")
