@@ -91,7 +91,9 @@ def _read_event(row: object) -> ConsentRecord | None:
     if not isinstance(row, dict):
         return None
     at = parse_moment(str(row.get("at", "")))
-    texts = {name: to_plain_line(row.get(name, ""), limit=limit) for name, limit in _EVENT_TEXTS.items()}
+    texts = {
+        name: to_plain_line(row.get(name, ""), limit=limit) for name, limit in _EVENT_TEXTS.items()
+    }
     if at is None or texts["kind"] not in set(ConsentKind):
         return None
     return ConsentRecord(at=at, wording=to_plain_lines(row.get("wording", ""), limit=5000), **texts)
