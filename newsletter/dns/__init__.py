@@ -1,4 +1,1 @@
-"""What the DNS says of a domain that mail is sent from.
-
-Knows no database; asks through a `Resolver`.
-"""
+"""DNS checks of domains: SPF, DKIM, DMARC and MX. Knows no database; asks a `Resolver`."""

@@ -1,6 +1,4 @@
-"""DKIM (RFC 6376): whether the key that mail is signed with is published, and what a sent mail
-shows of it.
-"""
+"""Check DKIM (RFC 6376): the published key of a selector, and the signatures of a sent mail."""
 
 from __future__ import annotations
 
@@ -15,7 +13,12 @@ from email.utils import parseaddr
 from newsletter.dns.dmarc import parse_tags
 from newsletter.dns.resolver import Resolver
 
-BITS_AT_LEAST, BITS_WANTED, ED25519_BYTES = 1024, 2048, 32
+BITS_AT_LEAST = 1024
+"""Bits of an RSA key that receivers accept (RFC 8301 section 3.2)."""
+BITS_RECOMMENDED = 2048
+"""Bits of an RSA key that signers should use (RFC 8301 section 3.2)."""
+ED25519_BYTES = 32
+"""Bytes of an Ed25519 key (RFC 8463 section 4)."""
 USUAL = (
     "default",
     "mail",
@@ -44,19 +47,20 @@ USUAL = (
     "zoho",
     "newsletter",
 )
-"""Selectors that servers and providers use, tried where nobody says which it is."""
+"""Selectors that servers and providers use, tried where the selector is not known."""
 
 _NAME = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?")
 
 MUST_SIGN = ("list-unsubscribe", "list-unsubscribe-post")
+"""Headers that a signature must cover for one-click unsubscribe (RFC 8058 section 4)."""
 
 
 @dataclass(slots=True)
 class Key:
     """A published key: its selector and its record.
 
-    `problems` keep receivers from taking it, `notes` want to be looked at; ``withdrawn`` keys are
-    left behind where a new one has come.
+    Receivers refuse a key with `problems`; `notes` are advice. A `withdrawn` key has been replaced
+    by another one.
     """
 
     selector: str
@@ -69,7 +73,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a signature in a mail says: for whom, by which key, and which headers it covers."""
+    """A signature in a mail: its domain, its selector, and the headers it covers."""
 
     domain: str
     selector: str
@@ -78,18 +82,18 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A mail that was sent: whom it is from, and its signatures."""
+    """A mail that was sent: the domain of its sender, and its signatures."""
 
     sender: str
     signatures: tuple[Signature, ...]
 
 
 def examine(domain: str, selector: str, ask: Resolver) -> Key:
-    """The key of one selector; its record is empty where there is none.
+    """Look up the key of one selector; its record is empty if there is none.
 
     Raises `CouldNotAsk`.
     """
-    found = Key(selector)
+    key = Key(selector)
     texts = ask(f"{selector}._domainkey.{domain}", "TXT")
     records = [
         text
@@ -97,46 +101,44 @@ def examine(domain: str, selector: str, ask: Resolver) -> Key:
         if "p" in parse_tags(text) and parse_tags(text).get("v", "DKIM1") == "DKIM1"
     ]
     if not records:
-        return found
-    found.record = records[0]
-    said = parse_tags(records[0])
+        return key
+    key.record = records[0]
+    tags = parse_tags(records[0])
     if len(records) > 1:
-        found.problems.append(
-            f"there are {len(records)} records, and which one counts is nobody's guess (§3.6.2.2)"
+        key.problems.append(
+            f"there are {len(records)} records, and receivers may use any of them (RFC 6376 section 3.6.2.2)"
         )
-    _judge_key(found, said)
-    if "sha256" not in said.get("h", "sha256").lower():
-        found.problems.append(
-            f"h={said['h']}: it is not for rsa-sha256, which is all that receivers take (RFC 8301 §3.1)"
-        )
-    if not {"*", "email"} & set(said.get("s", "*").lower().replace(" ", "").split(":")):
-        found.problems.append(f"s={said['s']}: it is not for mail")
-    if "y" in said.get("t", "").lower().split(":"):
-        found.notes.append("t=y: receivers are told that it is a test")
-    return found
+    _judge_key(key, tags)
+    if "sha256" not in tags.get("h", "sha256").lower():
+        key.problems.append(f"h={tags['h']}: it excludes rsa-sha256, which is required (RFC 8301)")
+    if not {"*", "email"} & set(tags.get("s", "*").lower().replace(" ", "").split(":")):
+        key.problems.append(f"s={tags['s']}: it is not for mail")
+    if "y" in tags.get("t", "").lower().split(":"):
+        key.notes.append("t=y: it is marked as a test")
+    return key
 
 
-def _judge_key(found: Key, said: dict[str, str]) -> None:
-    kind = said.get("k", "rsa").lower()
-    if not said["p"]:
-        found.withdrawn = True
-        found.problems.append("its key was withdrawn (p= is empty)")
-    elif kind == "ed25519" and _length(said["p"]) != ED25519_BYTES:
-        found.problems.append("its key cannot be read (RFC 8463 §4)")
+def _judge_key(key: Key, tags: dict[str, str]) -> None:
+    kind = tags.get("k", "rsa").lower()
+    if not tags["p"]:
+        key.withdrawn = True
+        key.problems.append("its key was withdrawn (p= is empty)")
+    elif kind == "ed25519" and _count_bytes(tags["p"]) != ED25519_BYTES:
+        key.problems.append("its key cannot be read (RFC 8463 section 4)")
     elif kind == "rsa":
-        found.bits = rsa_bits(said["p"])
-        if found.bits < BITS_AT_LEAST:
-            found.problems.append(
-                "its key cannot be read, or is too short for anybody (RFC 8301 §3.2)"
+        key.bits = rsa_bits(tags["p"])
+        if key.bits < BITS_AT_LEAST:
+            key.problems.append(
+                "its key cannot be read, or is too short for receivers (RFC 8301 section 3.2)"
             )
-        elif found.bits < BITS_WANTED:
-            found.notes.append(
-                f"its key has {found.bits} bits; {BITS_WANTED} are wanted today (RFC 8301 §3.2)"
+        elif key.bits < BITS_RECOMMENDED:
+            key.notes.append(
+                f"its key has {key.bits} bits; use {BITS_RECOMMENDED} (RFC 8301 section 3.2)"
             )
 
 
-def _length(key: str) -> int:
-    """How many bytes a key has; 0 where it is none."""
+def _count_bytes(key: str) -> int:
+    """Return the number of bytes of a key in base64, or 0 if it cannot be decoded."""
     try:
         return len(base64.b64decode("".join(key.split()), validate=True))
     except (binascii.Error, ValueError):
@@ -144,18 +146,13 @@ def _length(key: str) -> int:
 
 
 def find_usual_keys(domain: str, ask: Resolver) -> list[Key]:
-    """The keys at usual selectors.
-
-    None found proves nothing.
-    """
+    """Look up the keys at usual selectors. An empty result does not prove that there is none."""
     keys = [key for selector in USUAL if (key := examine(domain, selector, ask)).record]
     return [key for key in keys if not key.withdrawn] or keys
 
 
 def rsa_bits(key: str) -> int:
-    """How many bits the modulus of a public key has (SubjectPublicKeyInfo or PKCS#1, base64); 0
-    where it is none.
-    """
+    """Return the bits of an RSA modulus (SubjectPublicKeyInfo or PKCS#1 in base64), or 0."""
     try:
         der = base64.b64decode("".join(key.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -164,33 +161,37 @@ def rsa_bits(key: str) -> int:
 
 
 def _integers(der: bytes) -> list[bytes]:
-    """The whole numbers in a piece of DER (X.690), however deep."""
-    found, at = list[bytes](), 0
+    """Return the integers in a piece of DER (X.690), at every depth."""
+    integers: list[bytes] = []
+    at = 0
     while at + 2 <= len(der):
-        tag, length, start = der[at], der[at + 1], at + 2
+        tag = der[at]
+        length = der[at + 1]
+        start = at + 2
         if length & 0x80:
             size = length & 0x7F
-            length, start = int.from_bytes(der[start : start + size], "big"), start + size
+            length = int.from_bytes(der[start : start + size], "big")
+            start += size
         content = der[start : start + length]
         if tag == 0x02:
-            found.append(content)
+            integers.append(content)
         elif tag == 0x30:
-            found += _integers(content)
+            integers += _integers(content)
         elif tag == 0x03:
-            found += _integers(content[1:])
+            integers += _integers(content[1:])
         at = start + length
-    return found
+    return integers
 
 
 def read_sample(data: bytes) -> Sample:
-    """A mail as it arrived: whom it is from and who signed it."""
+    """Read the sender's domain and the signatures of a mail as it arrived."""
     message = BytesParser(policy=email.policy.compat32).parsebytes(data, headersonly=True)
     signatures = []
     for header in message.get_all("DKIM-Signature", []):
-        said = parse_tags("".join(str(header).split()))
-        signed = tuple(name.lower() for name in said.get("h", "").split(":") if name)
-        if _NAME.fullmatch(said.get("d", "")) and _NAME.fullmatch(said.get("s", "")):
-            signatures.append(Signature(said["d"].lower(), said["s"], signed))
+        tags = parse_tags("".join(str(header).split()))
+        signed = tuple(name.lower() for name in tags.get("h", "").split(":") if name)
+        if _NAME.fullmatch(tags.get("d", "")) and _NAME.fullmatch(tags.get("s", "")):
+            signatures.append(Signature(tags["d"].lower(), tags["s"], signed))
     return Sample(
         parseaddr(str(message.get("From", "")))[1].rpartition("@")[2].lower(), tuple(signatures)
     )

@@ -1,6 +1,4 @@
-"""DMARC (RFC 9989): what a domain asks receivers to do with mail that is not its own, found by
-walking up the tree.
-"""
+"""Find and check the DMARC policy of a domain (RFC 9989), by walking up the DNS tree."""
 
 from __future__ import annotations
 
@@ -14,8 +12,9 @@ _REMOVED = ("pct", "rf", "ri")
 
 @dataclass(slots=True)
 class Dmarc:
-    """The policy that holds for a domain: found `at` this name, with what it says for it
-    (`policy`).
+    """The DMARC record that applies to a domain.
+
+    It was dmarc `at` this name; `policy` is what it asks for the domain.
     """
 
     at: str = ""
@@ -26,30 +25,35 @@ class Dmarc:
 
 
 def examine(domain: str, ask: Resolver) -> Dmarc:
-    """The policy for mail from `domain`.
+    """Find the policy for mail from `domain`.
 
     Raises `CouldNotAsk`.
     """
-    found = Dmarc()
+    dmarc = Dmarc()
     for name in dict.fromkeys([domain, find_organization(domain, ask), _suffix(domain, ask)]):
         records = _records(name, ask)
         if len(records) > 1:
-            found.problems.append(
-                f"_dmarc.{name} has {len(records)} DMARC records, and receivers take none of them"
+            dmarc.problems.append(
+                f"_dmarc.{name} has {len(records)} DMARC records, and receivers ignore them all"
             )
         if len(records) == 1:
-            found.at, found.record, found.tags = name, records[0], parse_tags(records[0])
-            _judge(found, domain)
-            _judge_reports(found, ask)
+            dmarc.at = name
+            dmarc.record = records[0]
+            dmarc.tags = parse_tags(records[0])
+            _judge(dmarc, domain)
+            _judge_reports(dmarc, ask)
             break
-    return found
+    return dmarc
 
 
 def find_organization(domain: str, ask: Resolver) -> str:
-    """The domain that speaks for `domain` (§4.10.2): the one furthest up with a record, as far as a
-    record that says where a registry begins (``psd=y``) or ends (``psd=n``).
+    """Return the organizational domain of `domain` (RFC 9989 section 4.10.2).
+
+    It is the highest one with a record, up to a record that marks the end of the organization
+    (``psd=n``) or a public suffix (``psd=y``).
     """
-    highest, below = domain, domain
+    highest = domain
+    below = domain
     for name in _up(domain):
         records = _records(name, ask)
         if len(records) == 1:
@@ -64,7 +68,7 @@ def find_organization(domain: str, ask: Resolver) -> str:
 
 
 def _suffix(domain: str, ask: Resolver) -> str:
-    """The public suffix above a domain, if it has a policy for those below it (``psd=y``, §4.10.1)."""
+    """Return the public suffix of a domain if it has a policy (``psd=y``, RFC 9989 4.10.1)."""
     for name in _up(domain):
         records = _records(name, ask)
         if len(records) == 1 and parse_tags(records[0]).get("psd", "u").lower() == "y":
@@ -73,18 +77,21 @@ def _suffix(domain: str, ask: Resolver) -> str:
 
 
 def is_aligned(first: str, second: str, ask: Resolver) -> bool:
-    """Tell whether two domains belong together, as DMARC's relaxed alignment has it."""
+    """Tell whether two domains are in relaxed alignment (RFC 9989)."""
     return first == second or find_organization(first, ask) == find_organization(second, ask)
 
 
 def _up(domain: str) -> list[str]:
-    """A domain and those above it, at most eight: a longer one goes on with its last seven labels
-    (§4.10).
+    """Return a domain and its parents, at most eight names (RFC 9989 section 4.10).
+
+    A domain of more than eight labels continues with its last seven.
     """
     labels = domain.lower().rstrip(".").split(".")
     start = [labels] if len(labels) <= 8 else [labels, labels[-7:]]
     rest = start[-1]
-    return [".".join(each) for each in start] + [".".join(rest[at:]) for at in range(1, len(rest))]
+    return [".".join(names) for names in start] + [
+        ".".join(rest[at:]) for at in range(1, len(rest))
+    ]
 
 
 def _records(name: str, ask: Resolver) -> list[str]:
@@ -93,46 +100,44 @@ def _records(name: str, ask: Resolver) -> list[str]:
 
 
 def parse_tags(record: str) -> dict[str, str]:
-    """The tags of a DMARC or DKIM record, by name in lower case; the first of a name counts."""
-    found: dict[str, str] = {}
+    """Return the tags of a DMARC or DKIM record by name; the first of a name counts."""
+    tags: dict[str, str] = {}
     for part in record.split(";"):
         name, sign, value = part.partition("=")
         if sign:
-            found.setdefault(name.strip().lower(), value.strip())
-    return found
+            tags.setdefault(name.strip().lower(), value.strip())
+    return tags
 
 
-def _judge_reports(found: Dmarc, ask: Resolver) -> None:
-    """Tell whether reports arrive: at a mail address, which another organisation has agreed to (RFC
-    9990 §4).
-    """
+def _judge_reports(dmarc: Dmarc, ask: Resolver) -> None:
+    """Check that reports go to mail addresses whose domains accept them (RFC 9990 section 4)."""
     for uri in filter(
-        None, (part.strip().partition("!")[0] for part in found.tags.get("rua", "").split(","))
+        None, (part.strip().partition("!")[0] for part in dmarc.tags.get("rua", "").split(","))
     ):
-        there = uri.rpartition("@")[2].lower()
-        if not uri.lower().startswith("mailto:") or not there:
-            found.problems.append(f"rua={uri} is no mailto: address")
-        elif not is_aligned(there, found.at, ask) and not ask(
-            f"{found.at}._report._dmarc.{there}", "TXT"
+        receiver = uri.rpartition("@")[2].lower()
+        if not uri.lower().startswith("mailto:") or not receiver:
+            dmarc.problems.append(f"rua={uri} is no mailto: address")
+        elif not is_aligned(receiver, dmarc.at, ask) and not ask(
+            f"{dmarc.at}._report._dmarc.{receiver}", "TXT"
         ):
-            found.problems.append(
-                f"{there} has not agreed to take reports about {found.at}, so none are sent there"
+            dmarc.problems.append(
+                f"{receiver} does not accept reports about {dmarc.at}, so none are sent to it"
             )
 
 
-def _judge(found: Dmarc, domain: str) -> None:
-    said = found.tags.get("p", "").lower()
-    if said not in POLICIES:
-        found.problems.append(f"p={said or '(missing)'} is no policy; receivers take it for none")
-        said = "none"
-    below = found.tags.get("sp", said).lower()
-    found.policy = said if found.at == domain else below if below in POLICIES else said
-    removed = [tag for tag in _REMOVED if tag in found.tags]
+def _judge(dmarc: Dmarc, domain: str) -> None:
+    policy = dmarc.tags.get("p", "").lower()
+    if policy not in POLICIES:
+        dmarc.problems.append(f"p={policy or '(missing)'} is no policy; receivers read p=none")
+        policy = "none"
+    below = dmarc.tags.get("sp", policy).lower()
+    dmarc.policy = policy if dmarc.at == domain or below not in POLICIES else below
+    removed = [tag for tag in _REMOVED if tag in dmarc.tags]
     if removed:
-        found.problems.append(
-            f"{', '.join(removed)} mean nothing any more (RFC 9989): take them out"
+        dmarc.problems.append(f"{', '.join(removed)} are obsolete (RFC 9989): remove them")
+    if dmarc.tags.get("t", "n").lower() == "y" and dmarc.policy != "none":
+        dmarc.problems.append("t=y: receivers are asked not to apply it yet")
+    if dmarc.policy == "none" and not dmarc.tags.get("rua"):
+        dmarc.problems.append(
+            "p=none without rua= neither protects the domain nor reports anything"
         )
-    if found.tags.get("t", "n").lower() == "y" and found.policy != "none":
-        found.problems.append("t=y: receivers are asked not to act on it yet")
-    if found.policy == "none" and not found.tags.get("rua"):
-        found.problems.append("p=none without rua= neither protects you nor tells you anything")

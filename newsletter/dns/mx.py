@@ -1,7 +1,7 @@
-"""Which domains take no mail, by DNS: a null MX (RFC 7505), or neither MX nor address.
+"""Find domains that accept no mail: a null MX (RFC 7505), or neither MX nor address.
 
-Asked before a confirmation is sent, never inside a web request. What DNS does not answer in time
-may be mailed.
+Asked before a confirmation is sent, never inside a web request. A domain for which DNS does not
+answer in time may be mailed.
 """
 
 from __future__ import annotations
@@ -14,43 +14,39 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from newsletter.dns.resolver import CouldNotAsk, DnsResolver, Resolver
 
 JudgeDomains = Callable[[Iterable[str]], dict[str, str]]
-"""Names the domains among those given that take no mail, and why."""
+"""Maps those of the domains that accept no mail to the reason."""
 
 ALL_WITHIN = 5.0
-"""Seconds for all of a call."""
+"""Seconds for a whole call."""
 REMEMBERED_FOR = 3600.0
+"""Seconds for which an answer is remembered."""
 AT_MOST = 5000
+"""Domains that are remembered, to bound memory."""
 SILENT_AFTER = 3
-"""After so many questions in a row that found no DNS at all, none is asked for a while."""
+"""Questions in a row without any DNS, after which none is asked for `REST` seconds."""
 REST = 300.0
-"""Seconds for which no DNS is asked then, and for which one domain is left alone that does not
-answer.
-"""
+"""Seconds without questions: to all of DNS if it is down, or about one domain that is silent."""
 THREADS = 64
-"""Questions at a time: each may wait for a domain that does not answer, and the others must not
-wait for it.
-"""
+"""Questions at a time, so that silent domains do not delay the others."""
 KNOWN_TO_ALL = "com"
-"""Where not even this exists, DNS knows a closed network and not the world: then no name is
-missing.
-"""
+"""A name of public DNS; in a closed network, where it is missing, no other name is missing."""
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
-"""Names of RFC 2606 and 6761: no DNS knows them, and whoever uses them knows what he does."""
+"""Names for tests and examples (RFC 2606, RFC 6761), which DNS does not know."""
 
-NULL = "its domain takes no mail (null MX)"
+NULL = "its domain accepts no mail (null MX)"
 NOWHERE = "its domain has no mail server"
 
 
 def accept_all(domains: Iterable[str]) -> dict[str, str]:
-    """Find nothing wrong with any domain: where DNS is not to be asked."""
+    """Accept every domain, where DNS must not be asked."""
     return {}
 
 
 class DomainChecker:
-    """Asks DNS for several domains at once, and remembers the answers for an hour.
+    """A checker of several domains at once that remembers answers for an hour.
 
-    `resolver` makes what is asked, anew for each domain: it remembers too, and longer than an hour,
-    and gives up for all after some silence.
+    `resolver` makes a resolver for each domain, because a resolver gives up for all domains after
+    some silence.
     """
 
     def __init__(self, resolver: Callable[[], Resolver] = DnsResolver) -> None:
@@ -62,15 +58,15 @@ class DomainChecker:
 
     def __call__(self, domains: Iterable[str]) -> dict[str, str]:
         now = time.monotonic()
-        wanted = {domain for domain in domains if not is_reserved(domain)}
+        checked = {domain for domain in domains if not is_reserved(domain)}
         unknown = [
-            domain for domain in sorted(wanted) if self._known.get(domain, ("", 0.0))[1] < now
+            domain for domain in sorted(checked) if self._known.get(domain, ("", 0.0))[1] < now
         ]
         if unknown and now >= self._rest_until:
             self._ask(unknown)
         return {
             domain: self._known[domain][0]
-            for domain in wanted
+            for domain in checked
             if self._known.get(domain, ("", 0.0))[0]
         }
 
@@ -83,9 +79,13 @@ class DomainChecker:
 
     def _learn(self, domain: str) -> None:
         try:
-            why, silent, good_for = _look_up(domain, self._resolver()), False, REMEMBERED_FOR
-        except CouldNotAsk:  # anybody can sign up with a domain whose own name servers are silent
-            why, silent, good_for = "", not self._is_there_dns(), REST
+            why = _look_up(domain, self._resolver())
+            silent = False
+            seconds = REMEMBERED_FOR
+        except CouldNotAsk:  # anybody can sign up with a domain whose name servers are silent
+            why = ""
+            silent = not self._is_there_dns()
+            seconds = REST
         now = time.monotonic()
         with self._lock:
             self._silent = self._silent + 1 if silent else 0
@@ -93,12 +93,10 @@ class DomainChecker:
                 self._rest_until = now + REST
             if len(self._known) >= AT_MOST:
                 self._known.clear()
-            self._known[domain] = why, now + good_for
+            self._known[domain] = (why, now + seconds)
 
     def _is_there_dns(self) -> bool:
-        """Tell whether DNS answers for a name that everybody knows, asked anew: a resolver gives up
-        after some silence.
-        """
+        """Tell whether DNS answers for a well-known name, asked with a new resolver."""
         try:
             self._resolver()(KNOWN_TO_ALL, "NS")
         except CouldNotAsk:
@@ -107,19 +105,20 @@ class DomainChecker:
 
 
 def _look_up(domain: str, ask: Resolver) -> str:
-    """Why a domain takes no mail; empty where it does.
+    """Return why a domain accepts no mail, or "" if it does.
 
-    Raises `CouldNotAsk` where nobody knows.
+    Raises `CouldNotAsk` if DNS does not answer.
     """
-    if found := ask(domain, "MX"):
-        return NULL if all(is_null_mx(entry) for entry in found) else ""
-    if ask(domain, "A") or ask(domain, "AAAA"):  # RFC 5321 §5.1: without an MX, the address itself
+    if records := ask(domain, "MX"):
+        return NULL if all(is_null_mx(entry) for entry in records) else ""
+    # Without an MX, mail goes to the address of the domain itself (RFC 5321 section 5.1).
+    if ask(domain, "A") or ask(domain, "AAAA"):
         return ""
     return NOWHERE if ask(KNOWN_TO_ALL, "NS") else ""
 
 
 def is_null_mx(entry: str) -> bool:
-    """Tell whether an MX record, as a `Resolver` gives it, says that no mail is taken (RFC 7505)."""
+    """Tell whether an MX record, as a `Resolver` returns it, is a null MX (RFC 7505)."""
     return entry.partition(" ")[2].strip(".") == ""
 
 

@@ -1,4 +1,4 @@
-"""Asking the DNS: short waits, and an honest "could not ask" instead of an answer that nobody gave."""
+"""Ask DNS with short waits; tell "no such record" from "no name server answered"."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ if TYPE_CHECKING:
 
 Kind = Literal["TXT", "MX", "A", "AAAA", "PTR", "CNAME", "NS"]
 SECONDS = 3.0
+"""Seconds to wait for an answer."""
 SILENCES = 2
-"""After so many questions without an answer nothing more is asked: there is no network."""
+"""Questions without an answer, after which no more are asked: there is no network."""
 
 
 class CouldNotAsk(NewsletterError):
-    """No name server answered; nothing is known."""
+    """A question that no name server answered."""
 
 
 class Resolver(Protocol):
-    """Answers a question with its records as text: none where there are none, or no such name.
+    """A source of DNS records as text; an empty list if there are none, or no such name.
 
     TXT: the strings joined. MX: ``10 mx.example.com``. PTR takes an IP address. Raises
     `CouldNotAsk`.
     """
 
     def __call__(self, name: str, kind: Kind) -> list[str]:
-        """The records of `kind` at `name`."""
+        """Return the records of `kind` at `name`."""
         ...
 
 
 class DnsResolver:
-    """The system's name servers, by dnspython, asked once for each question."""
+    """A resolver with the system's name servers (dnspython) that remembers every answer."""
 
     def __init__(
         self, *, seconds: float = SECONDS, nameservers: list[str] | None = None, port: int = 53
@@ -44,20 +45,20 @@ class DnsResolver:
         self._silent = 0
 
     def __call__(self, name: str, kind: Kind) -> list[str]:
-        """See `Resolver`."""
+        """Return the records of `kind` at `name`. Raises `CouldNotAsk`."""
         question = (name.lower().rstrip("."), kind)
         if question not in self._known:
             self._known[question] = self._ask(*question)
         return self._known[question]
 
     def _ask(self, name: str, kind: Kind) -> list[str]:
-        from dns import exception, resolver, reversename  # half a second that only `doctor` needs
+        from dns import exception, resolver, reversename  # importing it takes half a second
 
         if self._silent >= SILENCES:
             raise CouldNotAsk("the name servers do not answer")
         try:
-            asked = reversename.from_address(name) if kind == "PTR" else name
-            answer = self._resolver().resolve(asked, kind, lifetime=self._seconds, search=False)
+            question = reversename.from_address(name) if kind == "PTR" else name
+            answer = self._resolver().resolve(question, kind, lifetime=self._seconds, search=False)
         except (resolver.NXDOMAIN, resolver.NoAnswer):
             return []
         except (
@@ -77,18 +78,18 @@ class DnsResolver:
     def _resolver(self) -> dns.resolver.Resolver:
         from dns import resolver
 
-        found = resolver.Resolver(configure=self._nameservers is None)
+        system = resolver.Resolver(configure=self._nameservers is None)
         if self._nameservers is not None:
-            found.nameservers, found.port = self._nameservers, self._port
-        return found
+            system.nameservers = self._nameservers
+            system.port = self._port
+        return system
 
 
 def _text(record: object, kind: Kind) -> str:
     if kind == "TXT":
         text = b"".join(record.strings).decode("utf-8", "replace")  # type: ignore[attr-defined]
-        return "".join(
-            letter if letter.isprintable() else "\ufffd" for letter in text
-        )  # it is shown on a terminal
+        # It is printed on a terminal.
+        return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     if kind == "MX":
         return f"{record.preference} {str(record.exchange).rstrip('.').lower()}"  # type: ignore[attr-defined]
     return str(record).rstrip(".").lower()
