@@ -213,6 +213,19 @@ def warmup(value: object) -> object:
     return int(match[1])
 
 
+def mailbox_url(value: SecretStr) -> SecretStr:
+    """Check the address of a mailbox."""
+    parts = urlsplit(value.get_secret_value())
+    kinds = ("imaps", "imap", "pop3s", "pop3")
+    try:
+        usable = parts.scheme in kinds and parts.hostname and parts.username and (parts.port or 1)
+    except ValueError:
+        usable = False
+    if not usable or parts.password is None:
+        raise ValueError("must look like imaps://user:password@host/INBOX or pop3s://…")
+    return value
+
+
 def return_address(value: str) -> str:
     """Return a return address to which a message's reference can be added, with an A-label."""
     local, at, domain = value.rpartition("@")

@@ -67,7 +67,7 @@ class Smtp(_Table):
 class Bounces(_Table):
     """The mailbox and the address of returned mail."""
 
-    mailbox: SecretStr | None = None
+    mailbox: Annotated[SecretStr, AfterValidator(setting_types.mailbox_url)] | None = None
     address: Annotated[str, AfterValidator(setting_types.return_address)] | None = None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -12,7 +13,8 @@ import click
 from newsletter.bounces import BounceResult, read_bounce
 from newsletter.bounces.mime import BYTES_AT_MOST
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, common_zone, json_option, moment, table
+from newsletter.cli.output import as_json, common_zone, json_option, moment, say, table
+from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
@@ -105,8 +107,6 @@ def process(ctx: click.Context, file: str, envelope_to: tuple[str, ...]) -> int:
 
 
 def _say(error: Exception) -> str:
-    from newsletter.errors import NewsletterError
-
     return (
         " ".join(str(error).split())
         if isinstance(error, NewsletterError | OSError)
@@ -137,6 +137,31 @@ def _apply(env: Environment, data: bytes, envelope_to: tuple[str, ...]) -> None:
         )
     messages.apply_message(env, data, BounceSource.PIPE, envelope_to=envelope_to)
     readers.note_run(env, readers.PIPE)
+
+
+@bounce.command(epilog="Example: newsletter bounce poll")
+@json_option
+@with_environment
+def poll(env: Environment, *, json_: bool) -> None:
+    """Read the mailbox of returned mail now.
+
+    Mails that are proved to be about your messages are deleted once they are applied; all others
+    stay as they are, unread.
+    """
+    from newsletter.services.inbound.poll import poll_mailbox
+
+    result = poll_mailbox(env)
+    if json_:
+        return as_json(asdict(result))
+    if result.busy:
+        return say("Another worker reads the mailbox now.")
+    say(
+        f"{result.read} new mails: {result.ours} about your messages, {result.replies} replies; "
+        f"{result.deleted} deleted."
+    )
+    if result.problem:
+        raise NewsletterError(result.problem)
+    return None
 
 
 @bounce.command(epilog="Example: newsletter bounce ls --unknown")

@@ -1,0 +1,131 @@
+"""A mailbox over IMAP (RFC 3501), by IMAPClient."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from imapclient import DELETED, IMAPClient
+from imapclient.exceptions import IMAPClientError
+
+from newsletter.mail.mailbox.types import (
+    FETCH_AT_MOST,
+    TIMEOUT,
+    UIDS_AT_MOST,
+    MailboxAddress,
+    MailboxError,
+)
+from newsletter.mail.mailbox.watchdog import Watchdog
+
+NUMBERS_AT_ONCE = 20_000
+"""Mails whose UIDs are asked for in one command: the answer is one line, and a line has a limit."""
+
+FETCHED_AT_ONCE = 8
+"""Mails of one FETCH command, at most 4 MB together."""
+
+LITERAL_AT_MOST = 2 * FETCH_AT_MOST
+"""Bytes of one literal that are read; a server that announces more is not answering what it was asked."""
+
+_PART = f"BODY.PEEK[]<0.{FETCH_AT_MOST}>"
+_ERRORS = (IMAPClientError, OSError, ValueError, EOFError)
+
+
+class ImapMailbox:
+    """An open IMAP folder. A UID is written ``UIDVALIDITY:UID``, as only both together name a mail for ever."""
+
+    def __init__(self, address: MailboxAddress, *, seconds: float) -> None:
+        self._where = f"{address.host}:{address.port}"
+        with self._translated():
+            self._client: Any = IMAPClient(
+                address.host, address.port, ssl=address.encrypted, timeout=TIMEOUT,
+                ssl_context=ssl.create_default_context() if address.encrypted else None,
+            )  # fmt: skip
+        self._watchdog = Watchdog(self._client.socket(), seconds)
+        try:
+            with self._translated():
+                self._open(address)
+        except MailboxError:
+            self.close()
+            raise
+
+    def _open(self, address: MailboxAddress) -> None:
+        _limit_literals(self._client)
+        if not address.encrypted and not address.trusted:
+            self._client.starttls(ssl.create_default_context())
+        self._client.login(address.user, address.password)
+        selected = self._client.select_folder(address.folder)
+        self._validity = int(selected[b"UIDVALIDITY"])
+        self._count = int(selected[b"EXISTS"])
+
+    def list_uids(self) -> list[str]:
+        """List the mails, oldest first."""
+        uids: list[str] = []
+        with self._translated():
+            for first in range(1, min(self._count, UIDS_AT_MOST) + 1, NUMBERS_AT_ONCE):
+                last = min(first + NUMBERS_AT_ONCE - 1, self._count)
+                numbers = self._client.search(f"{first}:{last}")
+                uids += [f"{self._validity}:{int(number)}" for number in numbers[:NUMBERS_AT_ONCE]]
+        return uids
+
+    def fetch(self, uids: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Fetch the beginning of each mail; one that is gone meanwhile is left out."""
+        for start in range(0, len(uids), FETCHED_AT_ONCE):
+            numbers = [_number(uid) for uid in uids[start : start + FETCHED_AT_ONCE]]
+            with self._translated():
+                answers = self._client.fetch(numbers, [_PART])
+            for number in numbers:
+                data = answers.get(number, {}).get(b"BODY[]<0>")
+                if data is not None:
+                    yield f"{self._validity}:{number}", bytes(data)[:FETCH_AT_MOST]
+
+    def delete(self, uids: Sequence[str]) -> None:
+        """Delete these mails (UID EXPUNGE, RFC 4315).
+
+        Without UIDPLUS a plain EXPUNGE would take along what somebody else has marked; then the
+        mails are only marked as deleted.
+        """
+        numbers = [_number(uid) for uid in uids]
+        if not numbers:
+            return
+        with self._translated():
+            self._client.add_flags(numbers, [DELETED], silent=True)
+            if self._client.has_capability("UIDPLUS"):
+                self._client.uid_expunge(numbers)
+            elif set(self._client.search("DELETED")) <= set(numbers):
+                self._client.expunge()
+
+    def close(self) -> None:
+        """Log out, or drop the connection."""
+        with contextlib.suppress(Exception):
+            self._client.logout()
+        with contextlib.suppress(Exception):
+            self._client.shutdown()
+        self._watchdog.stop()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except _ERRORS as error:
+            late = getattr(self, "_watchdog", None) is not None and self._watchdog.barked
+            words = "the mailbox took too long" if late else " ".join(str(error).split())[:200]
+            raise MailboxError(f"{self._where}: {words or type(error).__name__}") from None
+
+
+def _number(uid: str) -> int:
+    return int(uid.partition(":")[2])
+
+
+def _limit_literals(client: Any) -> None:
+    """Refuse to read a literal larger than any that was asked for: imaplib would take it into memory whole."""
+    original: Callable[[int], bytes] = client._imap.read
+
+    def read(size: int) -> bytes:
+        if size > LITERAL_AT_MOST:
+            raise OSError(f"the server announces {size} bytes where {FETCH_AT_MOST} were asked for")
+        return original(size)
+
+    client._imap.read = read

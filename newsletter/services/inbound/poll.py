@@ -1,0 +1,159 @@
+"""Read the mailbox of returned mail: apply what is new, delete what is proved to be ours, leave the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from sqlalchemy import Select, delete, insert, select
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading, transaction
+from newsletter.errors import DatabaseError
+from newsletter.mail.mailbox.connect import open_mailbox
+from newsletter.mail.mailbox.types import Mailbox, MailboxAddress, MailboxError, parse_mailbox_url
+from newsletter.models import SeenMail
+from newsletter.services.inbound import readers
+from newsletter.services.inbound.messages import apply_message
+from newsletter.services.runtime import Environment
+from newsletter.vocabulary import BounceSource
+
+POLL_SECONDS = 240.0
+"""Seconds after which a session ends, whatever is left: shorter than a claim (`readers.CLAIMED_FOR`)."""
+
+NEW_AT_MOST = 20_000
+"""New mails that one session reads; the rest follow in the next."""
+
+BATCH = 40
+"""Mails after which is written down what was read, and what is ours is deleted."""
+
+ROWS_AT_ONCE = 500
+"""Rows of one statement: SQLite takes 32,766 parameters."""
+
+log = logging.getLogger("newsletter.bounces")
+
+
+@dataclass(slots=True)
+class PollResult:
+    """What one session did. `busy`: another worker reads the mailbox now."""
+
+    read: int = 0
+    ours: int = 0
+    replies: int = 0
+    deleted: int = 0
+    failed: int = 0
+    busy: bool = False
+    problem: str = ""
+
+
+def read_address(env: Environment) -> MailboxAddress | None:
+    """Return the address of the mailbox, None where no mailbox is set."""
+    url = env.settings.bounces.mailbox
+    return parse_mailbox_url(url.get_secret_value()) if url else None
+
+
+def name_mailbox(address: MailboxAddress) -> str:
+    """Name a mailbox in the database, without its user's name."""
+    place = "\0".join((address.scheme[:4], address.host, address.user, address.folder))
+    return f"mailbox:{hashlib.sha256(place.encode()).hexdigest()[:40]}"
+
+
+def never_stop() -> bool:
+    """Stop for nothing."""
+    return False
+
+
+def poll_mailbox(env: Environment, *, stop: Callable[[], bool] = never_stop) -> PollResult:
+    """Read the mailbox once, unless another worker does. Raises `DatabaseError`.
+
+    A mail is deleted only after what it says was committed. A crash in between repeats the deletion
+    and nothing else, because every event is recorded once.
+    """
+    address = read_address(env)
+    if address is None:
+        return PollResult(problem="no mailbox is set (bounces.mailbox)")
+    name = name_mailbox(address)
+    worker = secrets.token_hex(16)
+    if not readers.claim(env, name, worker):
+        return PollResult(busy=True)
+    result = PollResult()
+    try:
+        with open_mailbox(address, seconds=POLL_SECONDS) as mailbox:
+            _read(env, mailbox, name, result, stop)
+    except MailboxError as error:
+        result.problem = error.message
+    finally:
+        readers.give_back(name, worker)
+    readers.note_run(env, name, problem=result.problem)
+    return result
+
+
+def _read(
+    env: Environment, mailbox: Mailbox, name: str, result: PollResult, stop: Callable[[], bool]
+) -> None:
+    uids = mailbox.list_uids()
+    with reading() as session:
+        known = {row.uid: row.ours for row in session.execute(_seen_query(name))}
+    _forget(name, known.keys() - set(uids))
+    _delete(mailbox, [uid for uid in uids if known.get(uid)], result)
+    new = iter([uid for uid in uids if uid not in known][:NEW_AT_MOST])
+    while (batch := list(islice(new, BATCH))) and not stop():
+        _read_batch(env, mailbox, name, batch, result)
+
+
+def _seen_query(name: str) -> Select[str, int]:
+    return select(SeenMail.uid, SeenMail.ours).where(SeenMail.mailbox == name)
+
+
+def _read_batch(
+    env: Environment, mailbox: Mailbox, name: str, batch: Sequence[str], result: PollResult
+) -> None:
+    seen: dict[str, bool] = {}
+    for uid, data in mailbox.fetch(batch):
+        try:
+            message = apply_message(env, data, BounceSource.MAILBOX)
+        except DatabaseError:
+            raise
+        except Exception:  # one mail that nobody foresaw must not keep the others waiting
+            log.exception("a mail of the mailbox cannot be processed")
+            result.failed += 1
+            continue
+        result.read += 1
+        result.ours += message.ours
+        result.replies += message.is_reply
+        seen[uid] = message.ours
+    _note(name, seen)
+    _delete(mailbox, [uid for uid, ours in seen.items() if ours], result)
+
+
+def _note(name: str, seen: dict[str, bool]) -> None:
+    rows = [{"mailbox": name, "uid": uid, "ours": int(ours)} for uid, ours in seen.items()]
+    if not rows:
+        return
+    with transaction() as session:
+        _delete_rows(
+            session, name, seen
+        )  # another worker may have noted them, where its claim ran out
+        session.execute(insert(SeenMail), rows)
+
+
+def _delete(mailbox: Mailbox, uids: Sequence[str], result: PollResult) -> None:
+    if uids:
+        mailbox.delete(uids)
+        result.deleted += len(uids)
+
+
+def _forget(name: str, gone: Iterable[str]) -> None:
+    """Forget mails that are in the mailbox no longer."""
+    uids = sorted(gone)
+    for start in range(0, len(uids), ROWS_AT_ONCE):
+        with transaction() as session:
+            _delete_rows(session, name, uids[start : start + ROWS_AT_ONCE])
+
+
+def _delete_rows(session: Session, name: str, uids: Iterable[str]) -> None:
+    session.execute(delete(SeenMail).where(SeenMail.mailbox == name, SeenMail.uid.in_(list(uids))))
