@@ -214,7 +214,7 @@ def warmup(value: object) -> object:
 
 
 def mailbox_url(value: SecretStr) -> SecretStr:
-    """Check the address of a mailbox."""
+    """Return the address of a mailbox, its host as an A-label."""
     parts = urlsplit(value.get_secret_value())
     kinds = ("imaps", "imap", "pop3s", "pop3")
     try:
@@ -223,6 +223,14 @@ def mailbox_url(value: SecretStr) -> SecretStr:
         usable = False
     if not usable or parts.password is None:
         raise ValueError("must look like imaps://user:password@host/INBOX or pop3s://…")
+    return SecretStr(ascii_url(value.get_secret_value()))
+
+
+def listen_address(value: str) -> str:
+    """Check where a listener waits: a port, or a host and a port."""
+    host, _, port = value.rpartition(":")
+    if not (port.isdecimal() and 0 < int(port) < 65_536) or not re.fullmatch(r"[\w.:\[\]-]*", host):
+        raise ValueError("must look like 127.0.0.1:8024")
     return value
 
 

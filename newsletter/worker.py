@@ -20,6 +20,7 @@ from newsletter.errors import NewsletterError
 from newsletter.mail.smtp.types import Transport
 from newsletter.services import installation, workers
 from newsletter.services.digests import due as digests
+from newsletter.services.inbound.poll import poll_mailbox
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series
 from newsletter.services.operations import cleanup
@@ -44,8 +45,9 @@ class WorkerProcess:
         self.stopping = threading.Event()
         self._transport: Transport | None = None
         self._problem = ""
+        self._mailbox_problem = ""
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(5)},
+            executors={"default": ThreadPoolExecutor(6)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -54,6 +56,7 @@ class WorkerProcess:
             (self.poll, poll_seconds),
             (self.compose, 15),
             (self.gate, 1),
+            (self.read_mailbox, 60),
             (self.send, 1),
             (self.upkeep, 3600),
         ):
@@ -84,6 +87,7 @@ class WorkerProcess:
         with self.app.app_context():
             self.alive()
             self.poll(eager=True)
+            self.read_mailbox()
             self.compose()
             sent = sending.send_due(self.env, stop=self.stopping.is_set)
             self.upkeep()
@@ -119,6 +123,15 @@ class WorkerProcess:
         for result in polling.poll_due(self.env, eager=eager, stop=self.stopping.is_set):
             if result.error:
                 log.warning("feed %s: %s", result.feed_id, result.error)
+
+    def read_mailbox(self) -> None:
+        """Read returned mail, where a mailbox is set; a problem is logged once until it changes."""
+        if self.env.settings.bounces.mailbox is None:
+            return
+        problem = poll_mailbox(self.env, stop=self.stopping.is_set).problem
+        if problem and problem != self._mailbox_problem:
+            log.error("the mailbox of returned mail: %s", problem)
+        self._mailbox_problem = problem
 
     def compose(self) -> None:
         """Entries whose time has come, digests whose hour has come, letters whose moment has come,

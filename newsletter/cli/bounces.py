@@ -164,6 +164,41 @@ def poll(env: Environment, *, json_: bool) -> None:
     return None
 
 
+@bounce.command(epilog="Example: newsletter bounce listen")
+@click.option("--host", help="The address to listen on, instead of the one in bounces.listen.")
+@click.option("--port", type=click.IntRange(1, 65_535), help="The port, instead of that one.")
+@click.pass_context
+def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
+    """Receive returned mail over LMTP or SMTP, until SIGTERM or Ctrl-C.
+
+    Listens on bounces.listen (127.0.0.1:8024), for a mail system on this machine. Takes mail for
+    bounces.address and its extensions only.
+    """
+    from newsletter import logs
+    from newsletter.cli.serve import _application, _until_told
+    from newsletter.services.inbound.listener import BounceListener, read_listen_address
+
+    app = _application(ctx, with_pages=False)
+    logs.to_stderr()
+    bounces = app.extensions["newsletter"].settings.bounces
+    if not bounces.address:
+        raise NewsletterError("bounces.address is not set", hint="mail for it is what is received")
+    set_host, set_port = read_listen_address(bounces.listen or "127.0.0.1:8024")
+    listener = BounceListener(app, host or set_host, port or set_port)
+    stopped = _until_told()
+    try:
+        listener.start()
+    except OSError as error:
+        raise NewsletterError(
+            f"cannot listen on {host or set_host}:{port or set_port}: {error}"
+        ) from None
+    click.echo(
+        f"Receiving returned mail on {listener.hostname}:{listener.port}. Ctrl-C ends.", err=True
+    )
+    stopped.wait()
+    listener.stop()
+
+
 @bounce.command(epilog="Example: newsletter bounce ls --unknown")
 @click.option("--unknown", is_flag=True, help="Only what was not understood or not proved.")
 @click.option("--limit", default=100, show_default=True, help="How many at most, newest first.")

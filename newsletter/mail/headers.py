@@ -63,14 +63,16 @@ def list_headers(
     help_url: str,
     archive_url: str,
     feedback_id: str,
+    unsubscribe_by_mail: bool = False,
 ) -> list[Header]:
     """A mail to a list: with one-click unsubscription (RFC 8058 §3.1), and what RFC 2369 and RFC
     2919 ask for.
     """
+    unsubscribe = ["unsubscribe_url", *(["unsubscribe_mail"] if unsubscribe_by_mail else [])]
     return [
         *single_headers(sender, subject),
         mailbox_like("List-ID", title, list_id),
-        url_header("List-Unsubscribe", make_slot("unsubscribe_url")),
+        url_header("List-Unsubscribe", *(make_slot(name) for name in unsubscribe)),
         verbatim_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         url_header("List-Help", help_url),
         url_header("List-Archive", archive_url),

@@ -94,11 +94,17 @@ def make_list_context(env: Environment, mailing_list: MailingList) -> ListContex
 
 
 def compile_for_list(
-    env: Environment, mailing_list: ListContext, content: MailContent, *, stream: str
+    env: Environment,
+    mailing_list: ListContext,
+    content: MailContent,
+    *,
+    stream: str,
+    unsubscribe_by_mail: bool = False,
 ) -> CompiledMessage:
     """Compile a mail to a list, to be filled in for each subscriber.
 
-    `stream` names the kind of mail in Feedback-ID.
+    `stream` names the kind of mail in Feedback-ID. With `unsubscribe_by_mail` List-Unsubscribe holds
+    the slot `unsubscribe_mail` as well.
     """
     host = urlsplit(env.settings.base_url).hostname or "localhost"
     headers = list_headers(
@@ -109,6 +115,7 @@ def compile_for_list(
         help_url=mailing_list.url,
         archive_url=mailing_list.archive_url,
         feedback_id=f"{mailing_list.slug}:{stream}:newsletter",
+        unsubscribe_by_mail=unsubscribe_by_mail,
     )
     return compile_message(MessageDraft(headers, content.text, content.html))
 

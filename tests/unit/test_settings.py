@@ -142,13 +142,14 @@ HOSTS = {
     "smtp.url": "smtp+starttls://me:pass@{}:587 smtps://{}",
     "smtp.max_per_domain": "{}=5/hour",
     "bounces.address": "bounces@{}",
+    "bounces.mailbox": "imaps://me:pass@{}/INBOX",
     "signup.refuse_domains": "{} other.example",
     "web.redis": "redis://:pass@{}:6379/0",
 }
 NO_HOST = {
     "secret_key", "secret_key_fallbacks", "database_url", "smtp.connections", "smtp.max_per_second", "smtp.max_per_hour",
     "smtp.max_per_day", "smtp.warmup", "smtp.retry_after", "smtp.patience", "smtp.timeout", "smtp.ca_file",
-    "bounces.mailbox", "feeds.allow_private_addresses", "web.trusted_proxies",
+    "bounces.listen", "feeds.allow_private_addresses", "web.trusted_proxies",
 }  # fmt: skip
 
 

@@ -60,6 +60,18 @@ def pipe_runs(env: Environment) -> bool:
     return ran_at is not None and env.now - ran_at <= READ_WITHIN
 
 
+def find_unsubscribe_address(env: Environment) -> str:
+    """Return the address for unsubscribing by mail, "" where nobody would read it.
+
+    Somebody reads it where a mailbox or a listener is set, or where a pipe ran lately.
+    """
+    bounces = env.settings.bounces
+    if not bounces.address:
+        return ""
+    is_read = bounces.mailbox is not None or bounces.listen is not None or pipe_runs(env)
+    return bounces.address if is_read else ""
+
+
 def claim(env: Environment, name: str, worker: str) -> bool:
     """Claim a mailbox for `worker`, or renew its claim. Returns False while another worker holds it."""
     now = int(env.now.timestamp())

@@ -20,6 +20,7 @@ from newsletter.mail.smtp.transport import SmtpTransport
 from newsletter.models import Feed, MailingList
 from newsletter.services import installation, workers
 from newsletter.services.checks import Check
+from newsletter.services.inbound.reading_checks import check_readers
 from newsletter.services.operations import dns_checks
 from newsletter.services.operations.database import newest_revision
 from newsletter.services.runtime import Environment
@@ -284,6 +285,7 @@ def _bounces(env: Environment) -> Iterator[Check]:
             "addresses that are gone go on being mailed",
         )
         return
+    yield from check_readers(env)
     domain = address.rpartition("@")[2]
     yield from dns_checks.run_checks(
         "bounces", domain, lambda: dns_checks.check_mx(domain, env.resolver, id_="bounces")

@@ -23,6 +23,7 @@ from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import LeasedDelivery
 from newsletter.services import resources
 from newsletter.services.audience.merge_data import RecipientCache, build_merge_values
+from newsletter.services.inbound import readers
 from newsletter.services.mail_context import (
     CADENCE_TEXT,
     ListContext,
@@ -33,7 +34,7 @@ from newsletter.services.mail_context import (
     make_sender,
 )
 from newsletter.services.runtime import Environment
-from newsletter.tokens import return_path
+from newsletter.tokens import return_path, unsubscribe_address
 from newsletter.vocabulary import MailKind
 
 FindSeriesLetter = Callable[[int, str], tuple[MailContent, MergeTemplates | None]]
@@ -64,6 +65,7 @@ class MessageBuilder:
     def __init__(self, env: Environment, find_series_letter: FindSeriesLetter) -> None:
         self.env = env
         self._bounces = env.settings.bounces.address
+        self._unsubscribe_to = readers.find_unsubscribe_address(env)
         self._find_series_letter = find_series_letter
         self._compiled: dict[tuple[int, int, str], _Compiled] = {}
         self._lists: dict[int, ListContext] = {}
@@ -111,7 +113,7 @@ class MessageBuilder:
             handle = campaign.handle
             fields = edition.fields
         compiled = _Compiled(
-            compile_for_list(self.env, list_context, content, stream=stream),
+            self._compile(list_context, content, stream=stream),
             make_sender(list_context),
             handle,
             Filler(MergeTemplates.of_json(fields)) if fields else None,
@@ -128,7 +130,7 @@ class MessageBuilder:
         if key not in self._compiled:
             content, templates = self._find_series_letter(number, language)
             self._compiled[key] = _Compiled(
-                compile_for_list(self.env, list_context, content, stream=row.mail.value),
+                self._compile(list_context, content, stream=row.mail.value),
                 make_sender(list_context),
                 "",
                 Filler(templates) if templates else None,
@@ -143,7 +145,7 @@ class MessageBuilder:
         )
         content = self.env.renderer.render(row.mail, self._single_context(row, list_context))
         if MAILS[row.mail].list_headers:
-            message = compile_for_list(self.env, list_context, content, stream=row.mail.value)
+            message = self._compile(list_context, content, stream=row.mail.value)
         else:
             message = _compile_single(list_context, content)
         return self._address(row, make_sender(list_context), message, {})
@@ -217,12 +219,29 @@ class MessageBuilder:
         data = _compile_single(list_context, content).build(values)
         return Outgoing(row.id, sender.email, recipient, data)
 
+    def _compile(
+        self, list_context: ListContext, content: MailContent, *, stream: str
+    ) -> CompiledMessage:
+        by_mail = bool(self._unsubscribe_to)
+        return compile_for_list(
+            self.env, list_context, content, stream=stream, unsubscribe_by_mail=by_mail
+        )
+
     def _find_list(self, list_id: int) -> ListContext:
         if list_id not in self._lists:
             with reading() as session:
                 mailing_list = session.get_one(MailingList, list_id)
                 self._lists[list_id] = make_list_context(self.env, mailing_list)
         return self._lists[list_id]
+
+    def _unsubscribe_mail(self, handle: str) -> str:
+        """Return the address to which a mail ends the subscription, "" where none is read."""
+        if not self._unsubscribe_to:
+            return ""
+        key = self.env.settings.signing_keys[0]
+        return (
+            f"mailto:{unsubscribe_address(key, self._unsubscribe_to, handle)}?subject=unsubscribe"
+        )
 
     def _address(
         self,
@@ -243,6 +262,7 @@ class MessageBuilder:
                 "date": format_mail_date(now),
                 "message_id": f"{reference}@{sender.domain}",
                 "unsubscribe_url": self.env.links.unsubscribe(handle, now),
+                "unsubscribe_mail": self._unsubscribe_mail(handle),
                 "preferences_url": self.env.links.preferences(handle, now),
                 **values,
             }

@@ -1,0 +1,60 @@
+"""Check for `doctor` whether somebody reads returned mail, and whether it is the right mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from newsletter.db.session import reading
+from newsletter.models import MailingList
+from newsletter.services.checks import Check
+from newsletter.services.inbound import readers
+from newsletter.services.inbound.apply import count_unproved
+from newsletter.services.inbound.poll import name_mailbox, read_address
+from newsletter.services.runtime import Environment
+
+SILENT_FOR = timedelta(hours=1)
+"""A mailbox that was not read for this long is not being read: a worker looks every minute."""
+
+WHY = "addresses that are gone go on being mailed, and providers close accounts for that"
+
+
+def check_readers(env: Environment) -> Iterator[Check]:
+    """Check who reads returned mail, what waits for a person, and where replies go."""
+    yield _check_reader(env)
+    with reading() as session:
+        waiting = count_unproved(session)
+        reply_to = session.scalars(select(MailingList.reply_to)).all()
+    if waiting:
+        text = f"{waiting} returned mails are not proved or not understood"
+        yield Check("bounces_unknown", "warn", text, "newsletter bounce ls --unknown")
+    address = (env.settings.bounces.address or "").lower()
+    if address in {row.lower() for row in reply_to}:
+        text = f"Reply-To is the bounce mailbox {address}"
+        hint = "set another address with `newsletter list edit SLUG --reply-to`"
+        yield Check("reply_to", "bad", text, hint, "people's replies would be read by a program")
+
+
+def _check_reader(env: Environment) -> Check:
+    address = read_address(env)
+    if address is not None:
+        name = name_mailbox(address)
+        with reading() as session:
+            problem = readers.find_problem(session, name)
+            ran_at = readers.find_last_run(session, name)
+        if problem:
+            return Check("mailbox", "bad", problem, "check bounces.mailbox", WHY)
+        if ran_at is None or env.now - ran_at > SILENT_FOR:
+            hint = "newsletter bounce poll, or start a worker"
+            return Check(
+                "mailbox", "warn", "the mailbox of returned mail was not read yet", hint, WHY
+            )
+        return Check("mailbox", "good", f"returned mail was read {ran_at:%Y-%m-%d %H:%M} UTC")
+    if env.settings.bounces.listen is not None:
+        return Check("mailbox", "good", f"returned mail comes to {env.settings.bounces.listen}")
+    if readers.pipe_runs(env):
+        return Check("mailbox", "good", "returned mail is piped in")
+    hint = "set bounces.mailbox, or pipe returned mail into `newsletter bounce process`"
+    return Check("mailbox", "warn", "nothing reads returned mail", hint, WHY)

@@ -1,0 +1,182 @@
+"""The listener for returned mail, and unsubscribing by mail, end to end."""
+
+from __future__ import annotations
+
+import os
+import re
+import smtplib
+import socket
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from newsletter.db.session import db
+from newsletter.mail.smtp.types import Outgoing
+from newsletter.models import Subscriber, Subscription
+from newsletter.services.inbound import listener, readers
+from newsletter.services.inbound.listener import BounceListener, is_own_address, read_listen_address
+from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import run as sending
+from newsletter.settings import Settings
+from tests.fakes import Clock, Sink, parsed
+from tests.services.inbound.returned import bounce_events, dsn, mail, suppressed
+from tests.services.sending.test_run import make_campaign
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    bounces = settings.bounces.model_copy(
+        update={"address": "bounces@news.example.com", "listen": "127.0.0.1:8024"}
+    )
+    return settings.model_copy(update={"bounces": bounces})
+
+
+@pytest.fixture
+def receiving(app: Flask) -> Iterator[BounceListener]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = BounceListener(app, "127.0.0.1", port)
+    server.start()
+    yield server
+    server.stop()
+
+
+def deliver(server: BounceListener, to: str, data: bytes) -> None:
+    with smtplib.LMTP("127.0.0.1", server.port) as client:
+        client.sendmail("", [to], data.replace(b"\n", b"\r\n"))
+
+
+def test_a_report_over_lmtp_is_applied(
+    env: Environment, sent: list[Outgoing], receiving: BounceListener
+) -> None:
+    deliver(receiving, sent[0].sender, dsn(sent[0], original="Subject: x\n"))
+    assert suppressed() == {sent[0].recipient: "bounce"}
+    assert [event[1] for event in bounce_events()] == ["verp"], (
+        "the envelope's recipient is the proof"
+    )
+
+
+def test_smtp_is_understood_too_and_only_our_address_is_taken(
+    env: Environment, sent: list[Outgoing], receiving: BounceListener
+) -> None:
+    with smtplib.SMTP("127.0.0.1", receiving.port) as client:
+        with pytest.raises(smtplib.SMTPRecipientsRefused):
+            client.sendmail("", [sent[0].recipient], b"Subject: x\r\n\r\nx")
+        refused = client.sendmail(
+            "", [sent[0].sender, sent[1].sender], dsn(sent[0]).replace(b"\n", b"\r\n")
+        )
+        assert [code for code, _ in refused.values()] == [452]
+    assert list(suppressed()) == [sent[0].recipient]
+
+
+def test_a_mail_stays_with_its_sender_while_the_database_fails(
+    env: Environment,
+    sent: list[Outgoing],
+    receiving: BounceListener,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*args: object, **options: object) -> None:
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(listener, "apply_message", fail)
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            deliver(receiving, sent[0].sender, dsn(sent[0]))
+    assert refused.value.smtp_code == 451
+    deliver(receiving, sent[0].sender, dsn(sent[0]))
+    assert list(suppressed()) == [sent[0].recipient]
+
+
+def test_many_bounces_take_little_memory(
+    env: Environment, sink: Sink, receiving: BounceListener
+) -> None:
+    """`LISTENER_BOUNCES=10000` measures; the rate is printed with -s."""
+    many = int(os.environ.get("LISTENER_BOUNCES", "120"))
+    make_campaign(many + 1)
+    sending.send_due(env)
+    messages = sorted(sink.accepted)[:many]
+    db.session.rollback()
+    tracemalloc.start()
+    begun = time.monotonic()
+
+    def send(part: list[Outgoing]) -> None:
+        with smtplib.LMTP("127.0.0.1", receiving.port) as client:
+            for outgoing in part:
+                client.sendmail("", [outgoing.sender], dsn(outgoing).replace(b"\n", b"\r\n"))
+
+    threads = [threading.Thread(target=send, args=(messages[number::4],)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.monotonic() - begun
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    print(f"{many / seconds * 60:.0f} bounces a minute, peak {peak / 1e6:.0f} MB")
+    assert len(suppressed()) == many
+    assert peak < 60_000_000
+
+
+@pytest.mark.parametrize(
+    ("recipient", "own"),
+    [
+        ("bounces@news.example.com", True), ("Bounces+X@News.example.com", True), ("bounces@evil.example", False),
+        ("bounces+@news.example.com", True), ("bouncesX@news.example.com", False), ("", False),
+    ],
+)  # fmt: skip
+def test_only_extensions_of_the_address_are_ours(recipient: str, own: bool) -> None:
+    assert is_own_address("bounces@news.example.com", recipient) is own
+
+
+def test_where_it_listens() -> None:
+    assert read_listen_address("8024") == ("127.0.0.1", 8024)
+    assert read_listen_address("[::1]:25") == ("::1", 25)
+
+
+# --- Unsubscribing by mail ---
+
+
+def unsubscribe_targets(outgoing: Outgoing) -> list[str]:
+    return re.findall(r"<([^>]+)>", str(parsed(outgoing.data)["List-Unsubscribe"]))
+
+
+def test_mail_offers_unsubscribing_by_mail_and_it_works(
+    env: Environment, sent: list[Outgoing], receiving: BounceListener, sink: Sink
+) -> None:
+    https, mailto = unsubscribe_targets(sent[1])
+    assert https.startswith("https://")
+    to = mailto.removeprefix("mailto:").partition("?")[0]
+    deliver(
+        receiving,
+        to,
+        mail(
+            to, subject="Kündigen", body="Von meinem iPhone gesendet", sender="someone@else.example"
+        ),
+    )
+    db.session.rollback()
+    rows = db.session.execute(select(Subscriber.email, Subscription.status).join(Subscription))
+    ended = [email for email, status in rows if status == "unsubscribed"]
+    assert ended == [sent[1].recipient]
+    sink.accepted.clear()
+    sending.send_due(env)
+    assert [outgoing.recipient for outgoing in sink.accepted] == [sent[1].recipient], "one goodbye"
+
+
+def test_nobody_is_offered_an_address_that_nobody_reads(
+    app: Flask, env: Environment, sink: Sink, clock: Clock
+) -> None:
+    bounces = env.settings.bounces.model_copy(update={"listen": None})
+    object.__setattr__(env, "settings", env.settings.model_copy(update={"bounces": bounces}))
+    assert app.extensions[EXTENSION] is env
+    make_campaign(1)
+    sending.send_due(env)
+    assert len(unsubscribe_targets(sink.accepted[0])) == 1
+    readers.note_run(env, readers.PIPE)
+    assert readers.find_unsubscribe_address(env) == "bounces@news.example.com"
+    clock.forward(readers.READ_WITHIN * 1.01)
+    assert readers.find_unsubscribe_address(env) == ""
