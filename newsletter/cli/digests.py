@@ -1,4 +1,4 @@
-"""`newsletter digest`: the next digest: see it, send it now, or hear why nothing goes out."""
+"""`newsletter digest`: show the next digest, send it now, or say why nothing goes out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.addresses import parse_address
 from newsletter.cli.context import with_environment
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
@@ -30,11 +31,14 @@ from newsletter.mail import message
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber, intros
 from newsletter.services.digests import sections as digest_sections
+from newsletter.services.sending import trial
 from newsletter.vocabulary import Cadence
 
 if TYPE_CHECKING:
-    from newsletter.services.digests.compose import Composed
-    from newsletter.services.digests.explain_list import EntryOutlook, Explanation
+    from newsletter.mail.render import MailContent
+    from newsletter.services.digests.compose import ComposedDigest
+    from newsletter.services.digests.entry_outlook import EntryOutlook
+    from newsletter.services.digests.explain_list import Explanation, Outlook
     from newsletter.services.runtime import Environment
 
 cadence_option = click.option("--cadence", type=MemberChoice(Cadence), help="One cadence only.")
@@ -49,42 +53,64 @@ NEUTRAL = {
 
 @click.group()
 def digest() -> None:
-    """The next digest: see it, send it, ask why not."""
+    """Show the next digest, send it, or explain it."""
 
 
-@digest.command(epilog="Example: newsletter digest preview --html next.html")
+@digest.command(epilog="Example: newsletter digest preview --to me@example.org")
 @list_option
 @cadence_option
 @click.option(
     "--language",
     default="",
     metavar="CODE",
-    help="As its readers get it who chose this language, like de.",
+    help="As subscribers get it who chose this language, like de.",
 )
 @click.option(
     "--html",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the HTML part to this file.",
 )
+@click.option(
+    "--to", metavar="ADDR", help="Mail it to this address, marked [Test]; to nobody else."
+)
 @with_environment
 def preview(
-    env: Environment, slug: str | None, cadence: str | None, language: str, html: Path | None
-) -> None:
-    """Show the digest as it would go out now."""
-    found = digests.preview(env, slug, cadence, language=language)  # type: ignore[arg-type]
-    say(f"Subject: {found.subject}")
-    others = f"; {found.editions - 1} other editions are smaller" if found.editions > 1 else ""
-    say(f"{some(found.entries, 'entry', 'entries')}; {some(found.recipients, 'reader')}{others}")
-    if found.languages:
-        spoken = ", ".join(
-            f"{LANGUAGES[code]}: {count}" for code, count in sorted(found.languages.items())
+    env: Environment,
+    slug: str | None,
+    cadence: Cadence | None,
+    language: str,
+    html: Path | None,
+    to: str | None,
+) -> int:
+    """Show the digest as it would go out now, or mail it to one address."""
+    address = parse_address(to, field="--to").email if to is not None else ""
+    digest = digests.preview(env, slug, cadence, language=language)
+    content = digest.content
+    if address:
+        return _send_test(env, digest.list, content, address)
+    say(f"Subject: {content.subject}")
+    others = f"; {digest.editions - 1} other editions are smaller" if digest.editions > 1 else ""
+    entries = some(digest.entries, "entry", "entries")
+    say(f"{entries}; {some(digest.recipients, 'subscriber')}{others}")
+    if digest.languages:
+        counts = sorted(digest.languages.items())
+        say(
+            "In other languages: "
+            + ", ".join(f"{LANGUAGES[code]}: {count}" for code, count in counts)
         )
-        say(f"In their own languages: {spoken}")
     say("")
-    say(message.fill(found.text, NEUTRAL))
+    say(message.fill(content.text, NEUTRAL))
     if html:
-        write_private(html, message.fill(found.html, NEUTRAL))
+        write_private(html, message.fill(content.html, NEUTRAL))
         say(f"The HTML part is in {html}.")
+    return 0
+
+
+def _send_test(env: Environment, slug: str, content: MailContent, address: str) -> int:
+    outcome = trial.send_test(env, slug, content, to=address)
+    reply = f"{outcome.reply.code} {outcome.reply.text}"
+    say(f"“[Test] {content.subject}” to {address}: {outcome.result}: {reply}")
+    return 0 if outcome.result == "accepted" else 1
 
 
 @digest.command(epilog="Example: newsletter digest send --dry-run")
@@ -97,21 +123,21 @@ def preview(
 def send(
     env: Environment,
     slug: str | None,
-    cadence: str | None,
+    cadence: Cadence | None,
     *,
     dry_run: bool,
     detach: bool,
     yes: bool,
 ) -> int:
-    """Send what readers are owed now, without waiting for the hour."""
-    preview_of = partial(digests.send_now, dry_run=True) if dry_run else digests.plan_now
-    planned = preview_of(env, slug, cadence)  # type: ignore[arg-type]
+    """Send what subscribers are owed now, without waiting for the hour."""
+    plan = partial(digests.send_now, dry_run=True) if dry_run else digests.plan_now
+    planned = plan(env, slug, cadence)
     recipients = sum(row.recipients for row in planned)
-    _planned(planned, cadence)
+    _show_planned(planned, cadence)
     if dry_run or not recipients:
         return 0
-    ask(f"Mail {some(recipients, 'person', 'people')} now?", yes=yes)
-    composed = [row for row in digests.send_now(env, slug, cadence) if row.campaign_id is not None]  # type: ignore[arg-type]
+    ask(f"Mail {some(recipients, 'subscriber')} now?", yes=yes)
+    composed = digests.send_now(env, slug, cadence)
     ids = [row.campaign_id for row in composed if row.campaign_id is not None]
     if detach:
         say(f"Queued: campaigns {', '.join(map(str, ids))}.")
@@ -119,17 +145,18 @@ def send(
     return send_and_show(env, ids)
 
 
-def _planned(planned: Sequence[Composed], cadence: str | None) -> None:
-    """What would go out.
+def _show_planned(planned: Sequence[ComposedDigest], cadence: Cadence | None) -> None:
+    """Show what would go out.
 
-    Rhythms that nobody reads are left out, unless there is no other or one was asked for.
+    Cadences that nobody has are left out, unless there is no other or one was asked for.
     """
-    read = [row for row in planned if row.why != digests.NOBODY or cadence]
-    if not read:
-        say("Nobody reads yet.")
-    for row in read:
-        what = f"{some(row.entries, 'entry', 'entries')} to {some(row.recipients, 'reader')}"
-        say(f"{row.list}, {row.cadence}: {row.why or what}")
+    rows = [row for row in planned if row.why != digests.NOBODY or cadence]
+    if not rows:
+        say("The list has no active subscriber yet.")
+    for row in rows:
+        entries = some(row.entries, "entry", "entries")
+        counts = f"{entries} to {some(row.recipients, 'subscriber')}"
+        say(f"{row.list}, {row.cadence}: {row.why or counts}")
 
 
 @digest.command(epilog="Example: newsletter digest explain ana@example.org")
@@ -138,57 +165,69 @@ def _planned(planned: Sequence[Composed], cadence: str | None) -> None:
 @json_option
 @with_environment
 def explain(env: Environment, address: str | None, slug: str | None, *, json_: bool) -> None:
-    """Say what goes out next and why, or why not; for the list, or for one reader's address."""
+    """Say what goes out next and why, or why not; for the list, or for one subscriber's address."""
     if address:
         rows = explain_subscriber.explain_entries(env, slug, address)
-        return as_json([_entry(row) for row in rows]) if json_ else _entries(rows)
-    found = explain_list.explain(env, slug)
+        return as_json([_entry(row) for row in rows]) if json_ else _show_entries(rows)
+    explanation = explain_list.explain(env, slug)
     if json_:
-        names = ("cadence", "next_at", "readers", "owed", "verdict", "last")
-        outlooks = [{name: getattr(row, name) for name in names} for row in found.outlooks]
-        entries = [_entry(row) for row in found.entries]
         return as_json(
             {
-                "list": found.list,
-                "outlooks": outlooks,
-                "entries": entries,
-                "problems": list(found.problems),
+                "list": explanation.list,
+                "outlooks": [_outlook(row) for row in explanation.outlooks],
+                "entries": [_entry(row) for row in explanation.entries],
+                "problems": list(explanation.problems),
             }
         )
-    _outlooks(found)
-    _entries(found.entries)
-    for problem in found.problems:
+    _show_outlooks(explanation)
+    _show_entries(explanation.entries)
+    for problem in explanation.problems:
         say(f"Note: {problem}.")
     return None
 
 
-def _outlooks(found: Explanation) -> None:
-    """Each rhythm that somebody reads; of the others only their names."""
+def _show_outlooks(explanation: Explanation) -> None:
+    """Show each cadence that somebody has, and name the others."""
     rows = [
-        (
-            row.cadence,
-            moment(row.next_at, found.timezone) or "when something is ready",
-            row.verdict,
-            row.last,
-        )
-        for row in found.outlooks
-        if row.readers
+        (row.cadence, describe_next(row, explanation.timezone), row.verdict, row.last)
+        for row in explanation.outlooks
+        if row.subscribers
     ]
-    unread = [row.cadence for row in found.outlooks if not row.readers]
+    unused = [row.cadence for row in explanation.outlooks if not row.subscribers]
     if rows:
-        table(("rhythm", "next", "what goes out", "the last one"), rows)
-    if unread:
-        say(f"Nobody reads {', '.join(unread)}.")
+        table(("cadence", "next", "what goes out", "the last one"), rows)
+    if unused:
+        say(f"Nobody has the cadence {', '.join(unused)}.")
     say("")
+
+
+def describe_next(row: Outlook, zone: str) -> str:
+    """Say when the next digest of a cadence goes out."""
+    if row.next_at is None:
+        return "when something is ready"
+    due = moment(row.next_at, zone)
+    return f"now (was due {due})" if row.overdue else due
+
+
+def _outlook(row: Outlook) -> dict[str, object]:
+    return {
+        "cadence": row.cadence,
+        "next_at": row.next_at,
+        "overdue": row.overdue,
+        "readers": row.subscribers,
+        "owed": row.owed,
+        "verdict": row.verdict,
+        "last": row.last,
+    }
 
 
 def _entry(row: EntryOutlook) -> dict[str, object]:
     return {name: getattr(row, name) for name in ("id", "title", "fate", "course", "verdict")}
 
 
-def _entries(rows: Sequence[EntryOutlook]) -> None:
-    shown = [(row.id, row.title, row.course, row.verdict) for row in rows]
-    table(("id", "entry", "", "why"), shown, empty="Nothing was found in the feeds yet.")
+def _show_entries(rows: Sequence[EntryOutlook]) -> None:
+    cells = [(row.id, row.title, row.course, row.verdict) for row in rows]
+    table(("id", "entry", "", "why"), cells, empty="Nothing was found in the feeds yet.")
 
 
 @digest.command(epilog='Example: newsletter digest intro "I am back from the sea, and rested."')
@@ -198,21 +237,22 @@ def _entries(rows: Sequence[EntryOutlook]) -> None:
 @click.option("--clear", is_flag=True, help="Take back what waits.")
 @with_environment
 def intro(
-    env: Environment, text: str | None, slug: str | None, cadence: str | None, *, clear: bool
+    env: Environment, text: str | None, slug: str | None, cadence: Cadence | None, *, clear: bool
 ) -> None:
-    """Write what the next digest begins with, in Markdown (- reads it from standard input); alone,
-    show what waits.
+    """Write what the next digest begins with, in Markdown (- reads it from standard input).
+
+    Without TEXT, show what waits.
     """
     if clear:
-        return say(f"Taken back: {intros.clear_intros(slug, cadence)}")  # type: ignore[arg-type]
+        return say(f"Taken back: {intros.clear_intros(slug, cadence)}")
     if text is None:
         waiting = intros.list_intros(slug)
     else:
         words = sys.stdin.read() if text == "-" else text
-        waiting = intros.write_intro(env, slug, words, cadence)  # type: ignore[arg-type]
+        waiting = intros.write_intro(env, slug, words, cadence)
     rows = [(row.cadence, row.text) for row in waiting]
     return table(
-        ("rhythm", "the next digest begins with"),
+        ("cadence", "the next digest begins with"),
         rows,
         empty="Nothing is written for the next digest.",
     )
@@ -224,6 +264,6 @@ def intro(
 @list_option
 @with_environment
 def sections(env: Environment, kind: str, first: tuple[str, ...], slug: str | None) -> None:
-    """Put digests under headings: the feeds or the topics, those named FIRST at the top; or none."""
+    """Put digests under headings: feeds or topics, those named FIRST at the top; or none."""
     headings = digest_sections.arrange_sections(slug, kind, first)
     say("Headings: " + (", ".join(headings) or "none"))

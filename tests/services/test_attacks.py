@@ -100,7 +100,7 @@ def test_e07_nothing_in_digests_or_the_archive_is_active(
     editor, there = posts
     for start in range(0, len(there), 24):
         some = there[start : start + 24]
-        for made in (editor.render(some), editor.web(some)):
+        for made in (editor.render(some), editor.render_web(some)):
             assert active(fill(made.html, VALUES)) == [], ALL[start : start + 24]
             # The archive's feed carries what is cleaned once more; that changes nothing that could act.
             assert "<script" not in clean_html(made.html, base_url="https://news.example.com/")

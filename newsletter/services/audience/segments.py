@@ -47,7 +47,7 @@ def segment_query(mailing_list: MailingList, segment: str, now: datetime) -> Sel
 def segment_page(
     mailing_list: MailingList, segment: str, now: datetime, *, after: int, limit: int
 ) -> Select[int, int]:
-    """Select one page of a segment: ids of subscriptions and subscribers, in the subscribers' order.
+    """Select a page of a segment: ids of subscriptions and subscribers, in the subscribers' order.
 
     `after` is the subscriber that the page before ended with. The order is that of the unique index
     on (list, subscriber), so that a page reads its own rows only, however long the list is.
@@ -130,7 +130,7 @@ def _key(address: str) -> str:
 
 
 def _on_day(term: Comparison, zone: ZoneInfo) -> ColumnElement[bool]:
-    """Compare days of the list's zone: ``joined > "2026-01-01"`` is from the second of January on."""
+    """Compare days of the list's zone: ``joined > "2026-01-01"`` starts on the second."""
     assert isinstance(term.value, date)
     day = datetime.combine(term.value, time(), zone)
     following = datetime.combine(term.value + timedelta(days=1), time(), zone)

@@ -1,5 +1,7 @@
-"""Makes one digest: renders an edition for each set of entries that somebody is owed, freezes who
-gets which, and moves the cursors, in one transaction that the list's row serialises.
+"""Compose one digest in one transaction, which the lock on the list's row makes the only one.
+
+It renders an edition for each set of entries that somebody is owed, writes down who gets which, and
+moves the cursors.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, exists, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
@@ -25,48 +27,57 @@ from newsletter.models import (
     Subscription,
 )
 from newsletter.models.campaigns import WEB
-from newsletter.schedule import Period as Moment
+from newsletter.schedule import Period
 from newsletter.services.digests import intros
 from newsletter.services.digests.layout import Editor
-from newsletter.services.digests.plan import Plan, plan, recipients_query, settled_query
+from newsletter.services.digests.plan import (
+    DigestPlan,
+    make_plan,
+    recipients_query,
+    settled_query,
+)
 from newsletter.services.digests.selection import Candidate, DigestDecision
+from newsletter.services.digests.timing import composed_clause
+from newsletter.services.digests.wording import count_entries, count_subscribers
 from newsletter.services.polling.entries import owed_clause
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import Cadence, MailKind
+from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus, EntryStatus, MailKind
 
 NOTHING_NEW = "nothing new since the last one"
+"""The reason of a digest that was due and carried nothing."""
 
 
-class _TakenCareOf(Exception):
-    """Something has changed meanwhile (another worker composed, an entry was held): nothing of ours
-    is kept.
+class _Changed(Exception):
+    """The database changed since the digest was planned: nothing of this plan is kept.
+
+    Another worker composed the same digest, or an entry was held.
     """
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueDigest:
     """A digest whose moment has come.
 
-    `following` is the next one of its rhythm; None where it does not wait. `hasty`: instant mails
-    do not wait for corrections either.
+    `key` names its period. `following` is the next period of its cadence; without one the digest
+    does not wait for more entries. A `hasty` instant mail does not wait for corrections either.
     """
 
     list_id: int
     cadence: Cadence
     key: str
-    following: Moment | None = None
+    following: Period | None = None
     hasty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Composed:
-    """A digest that was composed, or (`campaign_id` None) was not, and why.
+class ComposedDigest:
+    """A digest that was composed, or (`campaign_id` None) was not, with the reason in `why`.
 
-    `problem`: it will be tried again.
+    With a `problem` it is tried again.
     """
 
     list: str
-    cadence: str
+    cadence: Cadence
     campaign_id: int | None
     subject: str
     entries: int
@@ -76,8 +87,8 @@ class Composed:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mail:
-    """One edition: its number, what it carries, and what it says in one language."""
+class _RenderedEdition:
+    """One edition in one language: its number, the ids it carries, and the mail."""
 
     number: int
     entries: tuple[int, ...]
@@ -85,18 +96,18 @@ class _Mail:
     content: MailContent
 
 
-def compose(env: Environment, due: Due, *, rehearse: bool = False) -> Composed | None:
-    """Compose one digest; None where another worker has done it, or something it carries was
-    changed, meanwhile.
+def compose(env: Environment, due: DueDigest, *, rehearse: bool = False) -> ComposedDigest | None:
+    """Compose one digest.
 
+    Returns None if another worker has composed it meanwhile, or if an entry it carries was changed.
     With `rehearse` everything is done and rolled back.
     """
     with reading() as session:
         mailing_list = session.get_one(MailingList, due.list_id)
-        found = plan(
+        plan = make_plan(
             env, session, mailing_list, due.cadence, following=due.following, hasty=due.hasty
         )
-        mails = _render(env, session, found) if found.decision.shares else []
+        editions = _render(env, session, plan) if plan.decision.shares else []
     try:
         with rehearsal() if rehearse else transaction() as session:
             session.execute(
@@ -106,9 +117,9 @@ def compose(env: Environment, due: Due, *, rehearse: bool = False) -> Composed |
             )
             if session.scalar(select(composed_clause(due.list_id, due.cadence, due.key))):
                 return None
-            _settle(env, session, found)
-            return _freeze(env, session, found, due, mails)
-    except _TakenCareOf:
+            _settle(env, session, plan)
+            return _freeze(env, session, plan, due, editions)
+    except _Changed:
         return None
     except Conflict as conflict:
         if conflict.constraint != "uq_digest_periods_list_id_cadence_key":
@@ -116,131 +127,142 @@ def compose(env: Environment, due: Due, *, rehearse: bool = False) -> Composed |
         return None  # another worker has composed this period
 
 
-def _render(env: Environment, session: Session, found: Plan) -> list[_Mail]:
-    """What a plan comes to: the page in the archive, and a mail for each of its shares in each of
-    its languages.
-    """
-    editor = Editor(env, session, found.list, found.style, found.intro.text if found.intro else "")
-    everything = select_candidates(found, found.decision.entries)
-    mails = [_Mail(WEB, tuple(sorted(found.decision.entries)), "", editor.web(everything))]
-    for number, share in enumerate(found.decision.shares):
+def _render(env: Environment, session: Session, plan: DigestPlan) -> list[_RenderedEdition]:
+    """Render the page in the archive, and each share in each of its languages."""
+    editor = Editor(env, session, plan.list, plan.style, plan.intro.text if plan.intro else "")
+    entries = select_candidates(plan, plan.decision.entries)
+    editions = [
+        _RenderedEdition(WEB, tuple(sorted(plan.decision.entries)), "", editor.render_web(entries))
+    ]
+    for number, share in enumerate(plan.decision.shares):
         for language in share.languages:
-            content = editor.render(select_candidates(found, share.entries), language)
-            mails.append(_Mail(number, share.entries, language, content))
-    return mails
+            content = editor.render(select_candidates(plan, share.entries), language)
+            editions.append(_RenderedEdition(number, share.entries, language, content))
+    return editions
 
 
-def select_candidates(found: Plan, ids: Collection[int]) -> list[Candidate]:
-    """The candidates with these ids, in the order of their numbers."""
-    wanted = set(ids)
-    return [entry for entry in found.candidates if entry.id in wanted]
+def select_candidates(plan: DigestPlan, ids: Collection[int]) -> list[Candidate]:
+    """Select the candidates with these ids, in the order of their numbers."""
+    unordered = set(ids)
+    return [entry for entry in plan.candidates if entry.id in unordered]
 
 
-def _settle(env: Environment, session: Session, found: Plan) -> None:
-    """Move on the cursors of those whom nothing of what there is concerns, so that they are not
-    looked at again.
-    """
-    if found.decision.settled:
-        those = settled_query(found, env.now).subquery()
+def _settle(env: Environment, session: Session, plan: DigestPlan) -> None:
+    """Move the cursors of subscribers who are owed nothing, so that they are not read again."""
+    if plan.decision.settled:
+        subscriptions = settled_query(plan, env.now).subquery()
         session.execute(
             update(Subscription)
-            .where(Subscription.id.in_(select(those.c[0])))
-            .values(cursor=found.through)
+            .where(Subscription.id.in_(select(subscriptions.c[0])))
+            .values(cursor=plan.through)
             .execution_options(synchronize_session=False)
         )
 
 
 def _freeze(
-    env: Environment, session: Session, found: Plan, due: Due, mails: list[_Mail]
-) -> Composed | None:
+    env: Environment,
+    session: Session,
+    plan: DigestPlan,
+    due: DueDigest,
+    editions: list[_RenderedEdition],
+) -> ComposedDigest | None:
+    """Write the campaign with its recipients, or the reason why there is none."""
     period = DigestPeriod(
         list_id=due.list_id, cadence=due.cadence, key=due.key, why="", composed_at=env.now
     )
-    if not mails:
-        if due.cadence == "instant":
+    if not editions:
+        if due.cadence is Cadence.INSTANT:
             return None
-        period.why = _why_not(found)
+        period.why = _explain_nothing(plan.decision)
         session.add(period)
-        return Composed(found.list.slug, due.cadence, None, "", 0, 0, period.why)
-    campaign = _campaign(env, session, found, mails)
+        return ComposedDigest(plan.list.slug, due.cadence, None, "", 0, 0, period.why)
+    campaign = _write_campaign(env, session, plan, editions)
     count = outbox.freeze(
-        session, campaign, recipients_query(found, env.now), mail=MailKind.DIGEST, now=env.now
+        session, campaign, recipients_query(plan, env.now), mail=MailKind.DIGEST, now=env.now
     )
     if not count:
-        raise _TakenCareOf
+        raise _Changed
+    _move_cursors(session, campaign, plan.through)
+    campaign.repeats = not plan.intro and _are_archived(session, plan.decision.entries)
+    ids = _carry_entries(session, plan, campaign)
+    if plan.intro:
+        intros.delete_carried(session, plan.intro)
+    period.campaign_id = campaign.id
+    period.why = f"{count_entries(len(ids))} to {count_subscribers(count)}"
+    if plan.decision.waiting:
+        period.why += f"; {_count_waiting(plan.decision)}"
+    session.add(period)
+    return ComposedDigest(
+        plan.list.slug, due.cadence, campaign.id, campaign.subject, len(ids), count, ""
+    )
+
+
+def _move_cursors(session: Session, campaign: Campaign, through: int) -> None:
     session.execute(
         update(Subscription)
         .where(
-            Subscription.id.in_(outbox.recipients_query(campaign)),
-            Subscription.cursor < found.through,
+            Subscription.id.in_(outbox.recipients_query(campaign)), Subscription.cursor < through
         )
-        .values(cursor=found.through)
+        .values(cursor=through)
         .execution_options(synchronize_session=False)
     )
-    campaign.repeats = not found.intro and _known(session, found.decision.entries)
-    ids = _carry(session, found, campaign)
-    if found.intro:
-        intros.delete_carried(session, found.intro)
-    period.campaign_id = campaign.id
-    period.why = f"{_entries(len(ids))} to {_readers(count)}{_besides(found)}"
-    session.add(period)
-    return Composed(
-        found.list.slug, due.cadence, campaign.id, campaign.subject, len(ids), count, ""
-    )
 
 
-def _campaign(env: Environment, session: Session, found: Plan, mails: list[_Mail]) -> Campaign:
+def _write_campaign(
+    env: Environment, session: Session, plan: DigestPlan, editions: list[_RenderedEdition]
+) -> Campaign:
     campaign = Campaign(
-        list_id=found.list.id,
-        kind="digest",
-        status="sending",
-        subject=mails[0].content.subject,
+        list_id=plan.list.id,
+        kind=CampaignKind.DIGEST,
+        status=CampaignStatus.SENDING,
+        subject=editions[0].content.subject,
         seed=secrets.token_hex(16),
         created_at=env.now,
         started_at=env.now,
     )
     session.add(campaign)
     session.flush()
-    page = env.links.archive(found.list.slug, campaign.handle)
-    for mail in mails:
-        made = fill_web_url(mail.content, page)
+    page = env.links.archive(plan.list.slug, campaign.handle)
+    for edition in editions:
+        content = fill_web_url(edition.content, page)
         session.add(
             Edition(
                 campaign_id=campaign.id,
-                cursor=mail.number,
-                language=mail.language,
-                entries=list(mail.entries),
-                subject=made.subject,
-                text=made.text,
-                html=made.html,
+                cursor=edition.number,
+                language=edition.language,
+                entries=list(edition.entries),
+                subject=content.subject,
+                text=content.text,
+                html=content.html,
             )
         )
     return campaign
 
 
-def _known(session: Session, entries: Collection[int]) -> bool:
-    """Tell whether all of these were in the archive before."""
-    mailed = (
+def _are_archived(session: Session, entries: Collection[int]) -> bool:
+    """Tell whether each of these entries stands in the archive with another campaign."""
+    query = (
         select(CampaignEntry.entry_id)
         .join(Campaign)
-        .where(Campaign.status.in_(("sending", "sent")))
+        .where(Campaign.status.in_((CampaignStatus.SENDING, CampaignStatus.SENT)))
+        .where(CampaignEntry.entry_id.in_(entries))
+        .distinct()
     )
-    known = mailed.where(CampaignEntry.entry_id.in_(entries)).distinct()
-    return len(session.scalars(known).all()) == len(entries)
+    return len(session.scalars(query).all()) == len(entries)
 
 
-def _carry(session: Session, found: Plan, campaign: Campaign) -> list[int]:
-    """Note what the campaign carries.
+def _carry_entries(session: Session, plan: DigestPlan, campaign: Campaign) -> list[int]:
+    """Write down which entries the campaign carries, and return their ids.
 
-    An entry that was held, skipped or numbered anew since it was read stops it.
+    Raises `_Changed` if one was held, skipped or numbered anew since it was read.
     """
-    ids = [entry.id for entry in select_candidates(found, found.decision.entries)]
-    carried = update(Entry).where(Entry.id.in_(ids), owed_clause(), Entry.seq <= found.through)
+    ids = [entry.id for entry in select_candidates(plan, plan.decision.entries)]
+    carried = update(Entry).where(Entry.id.in_(ids), owed_clause(), Entry.seq <= plan.through)
     result = session.execute(
-        carried.values(fate="sent", why="").execution_options(synchronize_session=False)
+        carried.values(fate=EntryStatus.SENT, why="").execution_options(synchronize_session=False)
     )
     if result.rowcount != len(ids):  # type: ignore[attr-defined]
-        raise _TakenCareOf
+        raise _Changed
     session.add_all(
         CampaignEntry(campaign_id=campaign.id, entry_id=entry_id, position=position)
         for position, entry_id in enumerate(ids)
@@ -248,32 +270,12 @@ def _carry(session: Session, found: Plan, campaign: Campaign) -> list[int]:
     return ids
 
 
-def _why_not(found: Plan) -> str:
-    decision = found.decision
+def _explain_nothing(decision: DigestDecision) -> str:
     if not decision.waiting:
         return NOTHING_NEW
-    return f"{_entries(decision.few)}: {_waiting(decision)}"
+    return f"{count_entries(decision.few)}: {_count_waiting(decision)}"
 
 
-def _besides(found: Plan) -> str:
-    return f"; {_waiting(found.decision)}" if found.decision.waiting else ""
-
-
-def _waiting(decision: DigestDecision) -> str:
-    count = sum(group.readers for group in decision.waiting)
-    return "1 reader waits for more" if count == 1 else f"{count} readers wait for more"
-
-
-def _entries(count: int) -> str:
-    return "1 entry" if count == 1 else f"{count} entries"
-
-
-def _readers(count: int) -> str:
-    return "1 reader" if count == 1 else f"{count} readers"
-
-
-def composed_clause(list_id: int, cadence: str, key: str) -> ColumnElement[bool]:
-    """Tell whether a period has had its digest."""
-    return exists().where(
-        DigestPeriod.list_id == list_id, DigestPeriod.cadence == cadence, DigestPeriod.key == key
-    )
+def _count_waiting(decision: DigestDecision) -> str:
+    count = sum(group.count for group in decision.waiting)
+    return f"{count_subscribers(count)} {'waits' if count == 1 else 'wait'} for more"

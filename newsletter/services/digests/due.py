@@ -1,7 +1,7 @@
-"""Digests: which of them are due, how the next would look, and sending it without waiting.
+"""Digests from outside: compose those that are due, preview the next, send it without waiting.
 
-A reader is owed the entries numbered after his cursor, as far as they belong to his topics: each
-once, whatever he switches to.
+A subscriber is owed the entries numbered after their cursor, as far as they belong to their topics:
+each once, whatever cadence they switch to.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading
@@ -18,25 +18,32 @@ from newsletter.errors import Refused, TemplateProblem
 from newsletter.i18n import LANGUAGES, known
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import MailingList, Subscription
-from newsletter.schedule import CADENCES, latest_period, next_period
+from newsletter.schedule import CADENCES
 from newsletter.services.digests.compose import (
     NOTHING_NEW,
-    Composed,
-    Due,
+    ComposedDigest,
+    DueDigest,
     compose,
-    composed_clause,
     select_candidates,
 )
 from newsletter.services.digests.layout import Editor
-from newsletter.services.digests.plan import find_matured, plan, read_candidates, readers_clause
+from newsletter.services.digests.plan import (
+    DigestPlan,
+    find_matured,
+    make_plan,
+    read_candidates,
+    recipients_clause,
+)
+from newsletter.services.digests.selection import Candidate
+from newsletter.services.digests.timing import find_next_digest
 from newsletter.services.lookup import get_list
 from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import Cadence
+from newsletter.vocabulary import Cadence, EntryStatus, SubscriptionStatus
 
 __all__ = [
     "NOTHING_NEW",
-    "Composed",
+    "ComposedDigest",
     "Preview",
     "compose_due",
     "list_cadences",
@@ -45,159 +52,165 @@ __all__ = [
     "send_now",
 ]
 
-NOBODY = "nobody reads at this rhythm"
+NOBODY = "nobody has this cadence"
+"""The reason why no digest of a cadence is sent that no active subscriber has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """A digest as it would be if it were composed now: the edition with most entries.
 
-    `editions` counts them all; `languages` says how many readers get theirs in which language other
-    than the list's.
+    `editions` counts them all; `languages` maps each language other than the list's to the number
+    of subscribers who get theirs in it.
     """
 
-    subject: str
-    text: str
-    html: str
+    list: str
     entries: int
     recipients: int
     editions: int
     languages: dict[str, int]
-    list_id: int
     content: MailContent
 
 
-# ── by the clock
-# ───────────────────────────────────────────────────────────────────────────────────
-
-
-def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list[Composed]:
+def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list[ComposedDigest]:
     """Compose every digest whose moment has come, and note where there was nothing to mail.
 
-    Begin no more once `stop` says that the process is to end.
+    None is begun once `stop` says that the process is to end.
     """
     with reading() as session:
         lists = [
             (row.id, row.slug, list_cadences(session, row))
             for row in session.scalars(select(MailingList))
         ]
-    found: list[Composed] = []
-    for list_id, slug, offered in lists:
-        for due in _due(env, list_id, offered):
+    digests: list[ComposedDigest] = []
+    for list_id, slug, cadences in lists:
+        for due in _iterate_due(env, list_id, cadences):
             polling.refresh_list(env, list_id, stop=stop)
             if stop():
-                return found
+                return digests
             try:
                 composed = compose(env, due)
-            except TemplateProblem as error:  # of one list's own making; the others go out
-                composed = Composed(slug, due.cadence, None, "", 0, 0, "", problem=str(error))
+            except TemplateProblem as error:  # a list's own template; the other lists go out
+                composed = ComposedDigest(slug, due.cadence, None, "", 0, 0, "", problem=str(error))
             if composed:
-                found.append(composed)
-    return found
+                digests.append(composed)
+    return digests
 
 
 def list_cadences(session: Session, mailing_list: MailingList) -> list[Cadence]:
-    """Those offered, and those that readers still have though they are not offered any more."""
-    kept = select(Subscription.cadence).where(
-        Subscription.list_id == mailing_list.id, Subscription.status == "active"
+    """Return the cadences a list offers, and those its subscribers have from earlier."""
+    return [
+        cadence
+        for cadence in CADENCES
+        if cadence in mailing_list.cadences or _has_subscriber(session, mailing_list.id, cadence)
+    ]
+
+
+def _has_subscriber(session: Session, list_id: int, cadence: Cadence) -> bool:
+    query = exists().where(
+        Subscription.list_id == list_id,
+        Subscription.status == SubscriptionStatus.ACTIVE,
+        Subscription.cadence == cadence,
     )
-    used = set(session.scalars(kept.distinct())) | set(mailing_list.cadences)
-    return [cadence for cadence in CADENCES if cadence in used]
+    return bool(session.scalar(select(query)))
 
 
-def _due(env: Environment, list_id: int, offered: list[Cadence]) -> Iterator[Due]:
-    """What is to be composed now and has not been dealt with."""
-    for cadence in offered:
+def _iterate_due(env: Environment, list_id: int, cadences: list[Cadence]) -> Iterator[DueDigest]:
+    """Find the digests of a list that are to be composed now, one by one."""
+    for cadence in cadences:
         with reading() as session:
             mailing_list = session.get_one(MailingList, list_id)
-            schedule, since = mailing_list.schedule, mailing_list.schedule_since
-            if cadence == "instant":
-                through = find_matured(session, mailing_list, env.now)
-                behind = exists().where(
-                    readers_clause(list_id, cadence, env.now), Subscription.cursor < through
-                )
-                found = (
-                    Due(list_id, cadence, _moment_key(env, through))
-                    if session.scalar(select(behind))
-                    else None
-                )
+            if cadence.scheduled:
+                due = _find_overdue(env, session, mailing_list, cadence)
             else:
-                period = latest_period(cadence, schedule, env.now)
-                done = period.due_at <= since or session.scalar(
-                    select(composed_clause(list_id, cadence, period.key))
-                )
-                following = next_period(cadence, schedule, env.now)
-                found = None if done else Due(list_id, cadence, period.key, following)
-        if found:
-            yield found
+                due = _find_instant(env, session, mailing_list)
+        if due:
+            yield due
 
 
-def _moment_key(env: Environment, through: int) -> str:
-    """The name of a digest that belongs to no period.
+def _find_overdue(
+    env: Environment, session: Session, mailing_list: MailingList, cadence: Cadence
+) -> DueDigest | None:
+    digest = find_next_digest(session, mailing_list, cadence, env.now)
+    if digest is None or not digest.overdue:
+        return None
+    return DueDigest(mailing_list.id, cadence, digest.period.key, digest.following)
 
-    Readers come back from a break at any time and are owed the same entries then, so the number
-    alone would not do; that nobody is mailed twice is the cursors' doing.
+
+def _find_instant(
+    env: Environment, session: Session, mailing_list: MailingList
+) -> DueDigest | None:
+    through = find_matured(session, mailing_list, env.now)
+    is_behind = exists().where(
+        recipients_clause(mailing_list.id, Cadence.INSTANT, env.now), Subscription.cursor < through
+    )
+    if not session.scalar(select(is_behind)):
+        return None
+    return DueDigest(mailing_list.id, Cadence.INSTANT, _make_key(env, through))
+
+
+def _make_key(env: Environment, through: int) -> str:
+    """Return the name of a digest that belongs to no period.
+
+    The number alone is not enough: subscribers who come back from a pause at different times are
+    owed the same entries. The cursors see to it that nobody is mailed twice.
     """
     return f"{through}@{env.now:%Y%m%dT%H%M%S%f}"
-
-
-# ── by hand
-# ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def preview(
     env: Environment, slug: str | None = None, cadence: Cadence | None = None, *, language: str = ""
 ) -> Preview:
-    """The next digest as it would go out now, in the list's language or another one.
+    """Render the next digest as it would go out now, in the list's language or another one.
 
-    Raises `Refused` where there is nothing to show, or no such language.
+    Raises `Refused` if there is nothing to show or no such language.
     """
     if language and not known(language):
-        raise Refused(
-            f"{language} is none of the languages spoken here",
-            hint=f"say one of {', '.join(LANGUAGES)}",
-        )
+        raise Refused(f"there is no language {language}", hint=f"use one of {', '.join(LANGUAGES)}")
     with reading() as session:
         mailing_list = get_list(session, slug)
-        rhythm: Cadence = cadence or mailing_list.default_cadence
-        found = plan(env, session, mailing_list, rhythm)
-        shares = found.decision.shares
-        # Of a list that has no reader yet: what has not been mailed.
-        entries = (
-            select_candidates(found, shares[0].entries)
-            if shares
-            else read_candidates(
-                session, mailing_list.id, after=0, through=found.through, fates=("ready",)
-            )
-        )
-        if not entries:
-            raise Refused(
-                f"{mailing_list.slug}: {NOTHING_NEW}", hint="`newsletter digest explain` says more"
-            )
-        editor = Editor(
-            env, session, found.list, found.style, found.intro.text if found.intro else ""
-        )
-        made = fill_web_url(editor.render(entries, language), found.list.archive_url)
-        speaking: Counter[str] = Counter()
-        for group in (group for share in shares for group in share.groups if group.language):
-            speaking[group.language] += group.readers
+        plan = make_plan(env, session, mailing_list, cadence or mailing_list.default_cadence)
+        entries = _entries_to_preview(session, mailing_list, plan)
+        editor = Editor(env, session, plan.list, plan.style, plan.intro.text if plan.intro else "")
+        content = fill_web_url(editor.render(entries, language), plan.list.archive_url)
+    shares = plan.decision.shares
+    languages: Counter[str] = Counter()
+    for group in (group for share in shares for group in share.groups if group.language):
+        languages[group.language] += group.count
     return Preview(
-        made.subject,
-        made.text,
-        made.html,
+        plan.list.slug,
         len(entries),
-        found.decision.readers,
+        plan.decision.subscribers,
         len(shares),
-        dict(speaking),
-        found.list.id,
-        made,
+        dict(languages),
+        content,
     )
+
+
+def _entries_to_preview(
+    session: Session, mailing_list: MailingList, plan: DigestPlan
+) -> list[Candidate]:
+    """Return the entries of the largest edition; of a list without subscribers, what is ready.
+
+    Raises `Refused` if there are none.
+    """
+    if plan.decision.shares:
+        entries = select_candidates(plan, plan.decision.shares[0].entries)
+    else:
+        entries = read_candidates(
+            session, mailing_list.id, after=0, through=plan.through, fates=(EntryStatus.READY,)
+        )
+    if not entries:
+        raise Refused(
+            f"{mailing_list.slug}: {NOTHING_NEW}", hint="`newsletter digest explain` says more"
+        )
+    return entries
 
 
 def plan_now(
     env: Environment, slug: str | None = None, cadence: Cadence | None = None
-) -> list[Composed]:
-    """Count what `send_now` would send to whom, for a question to be asked; renders nothing."""
+) -> list[ComposedDigest]:
+    """Count what `send_now` would send to whom, before it asks; renders nothing."""
     with reading() as session:
         list_id = get_list(session, slug).id
     return [outlook for outlook, _ in _plan_now(env, list_id, cadence)]
@@ -209,17 +222,15 @@ def send_now(
     cadence: Cadence | None = None,
     *,
     dry_run: bool = False,
-) -> list[Composed]:
-    """Compose what is owed now, without waiting for its hour or for more; for one `cadence`, or for
-    all.
+) -> list[ComposedDigest]:
+    """Compose what is owed now, without waiting for its hour or for more.
 
-    With `dry_run` the feeds are not asked, and everything else is done and rolled back.
+    This is done for one `cadence` or for all. The feeds are read first. With `dry_run` everything
+    else is done and rolled back.
     """
     with reading() as session:
         list_id = get_list(session, slug).id
-    polling.refresh_list(
-        env, list_id
-    )  # a dry run, too, says what would be mailed, not what was known before
+    polling.refresh_list(env, list_id)
     digests = []
     for outlook, due in _plan_now(env, list_id, cadence):
         composed = compose(env, due, rehearse=dry_run) if due else outlook
@@ -232,28 +243,26 @@ def send_now(
 
 def _plan_now(
     env: Environment, list_id: int, cadence: Cadence | None
-) -> list[tuple[Composed, Due | None]]:
-    """What would be sent for each cadence, with what to compose where that is anything."""
+) -> list[tuple[ComposedDigest, DueDigest | None]]:
+    """Plan each cadence: what would be sent, and what to compose if that is anything."""
     with reading() as session:
         mailing_list = session.get_one(MailingList, list_id)
-        name = mailing_list.slug
-        rhythms = [cadence] if cadence else list_cadences(session, mailing_list)
-        plans = {each: plan(env, session, mailing_list, each) for each in rhythms}
-    digests: list[tuple[Composed, Due | None]] = []
-    for each, planned in plans.items():
-        entries, count = len(planned.decision.entries), planned.decision.readers
-        why = "" if count else _why_nobody(list_id, each)
-        due = Due(list_id, each, _moment_key(env, planned.through), hasty=True) if count else None
-        digests.append((Composed(name, each, None, "", entries if count else 0, count, why), due))
+        slug = mailing_list.slug
+        cadences = [cadence] if cadence else list_cadences(session, mailing_list)
+        plans = [make_plan(env, session, mailing_list, word) for word in cadences]
+        reasons = {
+            word: NOTHING_NEW if _has_subscriber(session, list_id, word) else NOBODY
+            for word in cadences
+        }
+    digests: list[tuple[ComposedDigest, DueDigest | None]] = []
+    for plan in plans:
+        count = plan.decision.subscribers
+        if count:
+            entries = len(plan.decision.entries)
+            key = _make_key(env, plan.through)
+            due = DueDigest(list_id, plan.cadence, key, hasty=True)
+            digests.append((ComposedDigest(slug, plan.cadence, None, "", entries, count, ""), due))
+        else:
+            why = reasons[plan.cadence]
+            digests.append((ComposedDigest(slug, plan.cadence, None, "", 0, 0, why), None))
     return digests
-
-
-def _why_nobody(list_id: int, cadence: str) -> str:
-    with reading() as session:
-        here = (
-            Subscription.list_id == list_id,
-            Subscription.status == "active",
-            Subscription.cadence == cadence,
-        )
-        count = session.scalar(select(func.count()).where(*here))
-        return NOTHING_NEW if count else NOBODY

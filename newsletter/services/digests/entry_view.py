@@ -1,4 +1,4 @@
-"""An entry made ready for mail: whole, cut, as an excerpt, as a link."""
+"""Make an entry ready for mail: whole, cut, as an excerpt, or as a link."""
 
 from __future__ import annotations
 
@@ -24,25 +24,27 @@ from newsletter.i18n import Text, day, direction, say
 from newsletter.models import Entry
 
 EXCERPT_WORDS = 60
+"""Words of an excerpt: a paragraph."""
 SHORT_WORDS = 20
+"""Words of an excerpt in a digest that would otherwise be too long."""
 EXCERPT_HTML = 20_000
+"""Characters of HTML that an excerpt is looked for in, so that a long post costs no more."""
 STILLS = re.compile(r"https://i\.ytimg\.com/vi/")
+"""Addresses of the still pictures of YouTube's videos."""
 VIDEO_HEIGHT = 402
-"""Of YouTube's still pictures (4:3) at the width of a mail."""
+"""Pixels: the height of YouTube's still pictures (4:3) at the width of a mail."""
 CUT_BY_BLOGS = 50
-"""Words.
-
-A summary of so many was cut by the blog (WordPress: 55); a shorter one ends where its author ended
-it.
-"""
+"""A summary of so many words was cut by the blog (WordPress: 55); a shorter one is its author's."""
 CUTS = (60_000, 40_000, 25_000, 12_000, 5_000)
-"""How much of one long post is kept, in bytes before styles."""
+"""The lengths that one long post is cut to, in bytes before styles."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryForm:
-    """How much of an entry is shown: all its text (cut to `limit` bytes), or `words` of an excerpt
-    (0: its title).
+    """The amount of an entry that is shown.
+
+    `whole`: all its text, cut to `limit` bytes if that is not 0. Otherwise `words` of an excerpt,
+    or the title alone (0).
     """
 
     whole: bool = False
@@ -50,20 +52,18 @@ class EntryForm:
     words: int = 0
 
 
-WHOLE, EXCERPT, SHORT, TITLE = (
-    EntryForm(whole=True),
-    EntryForm(words=EXCERPT_WORDS),
-    EntryForm(words=SHORT_WORDS),
-    EntryForm(),
-)
+WHOLE = EntryForm(whole=True)
+EXCERPT = EntryForm(words=EXCERPT_WORDS)
+SHORT = EntryForm(words=SHORT_WORDS)
+TITLE = EntryForm()
 
 
 @dataclass(frozen=True, slots=True)
 class EntryMail:
-    """An entry as the digest's templates see it (`entries[n].…`).
+    """An entry as the templates of digests see it (`entries[n].title`).
 
-    `html` and `text` are empty where an excerpt does; `image_height` is 0 where it is not known;
-    `plays` says that the image is a still picture of a video; `direction` is ``ltr`` or ``rtl``.
+    `html` and `text` are empty if only an excerpt is shown. `image_height` is 0 if it is not known.
+    `plays`: the image is a still picture of a video. `direction` is ``ltr`` or ``rtl``.
     """
 
     title: str
@@ -92,10 +92,7 @@ class SectionMail:
 
 
 class Presenter:
-    """An entry, cleaned once, however often and in whatever form it is shown.
-
-    `language` is its blog's.
-    """
+    """Shows one entry in several forms and cleans it once; `language` is its blog's."""
 
     def __init__(self, entry: Entry, *, zone: ZoneInfo, language: str, site_url: str) -> None:
         self.entry = entry
@@ -106,19 +103,19 @@ class Presenter:
 
     @cached_property
     def clean(self) -> str:
-        """All its text, harmless."""
+        """All its text as sanitized HTML."""
         source = self.entry.content_html or self.entry.summary_html
         return clean_html(source, base_url=self.entry.link or self.site_url)
 
     def html(self, level: int) -> str:
-        """The same, below a heading of this level."""
+        """Return its text with headings below one of this level."""
         if level not in self._tidied:
             self._tidied[level] = make_accessible(self.clean, below=level)
         return self._tidied[level]
 
     @cached_property
     def start(self) -> str:
-        """What an excerpt is made of, as one line of text."""
+        """The text that an excerpt is made of, as one line."""
         summary = make_excerpt(self.entry.summary_html[:EXCERPT_HTML], words=EXCERPT_WORDS)
         content = self.entry.content_html[:EXCERPT_HTML]
         if not summary or not content:
@@ -132,13 +129,15 @@ class Presenter:
         )
 
     def present(self, form: EntryForm, *, language: str, level: int = 2) -> EntryMail:
-        """The entry in one of its forms, its title a heading of this level, for readers of
-        `language`.
+        """Show the entry in one of its forms, for a mail in `language`.
+
+        Its title is a heading of this level.
         """
-        entry, everything = self.entry, self.html(level) if form.whole else ""
+        entry = self.entry
+        everything = self.html(level) if form.whole else ""
         html = cut_html(everything, form.limit) if form.limit else everything
-        own_picture = "<img" in html and not entry.video_id
-        shown = "" if form == TITLE or own_picture else _worth_showing(entry.image)
+        has_picture = "<img" in html and not entry.video_id
+        image = "" if form == TITLE or has_picture else _worth_showing(entry.image)
         title = (
             to_plain_line(entry.title)
             or take_first_words(self.start, 8)
@@ -150,37 +149,38 @@ class Presenter:
             html=html,
             text=html_to_text(html) if html else "",
             excerpt=take_first_words(self.start, EXCERPT_WORDS if form.whole else form.words),
-            image=shown,
+            image=image,
             # No brackets in an attribute: a mail program's parser may be worse than a browser's.
             image_alt=(to_plain_line(entry.image_alt, limit=300) or title)
             .replace("<", "‹")
             .replace(">", "›"),
-            image_height=VIDEO_HEIGHT if STILLS.match(shown) else 0,
+            image_height=VIDEO_HEIGHT if STILLS.match(image) else 0,
             author=to_plain_line(entry.author, limit=200),
             date_text=day(entry.published_at, language, self.zone) if entry.published_at else "",
             minutes=self._minutes,
             video=bool(entry.video_id),
-            plays=bool(STILLS.match(shown)),
+            plays=bool(STILLS.match(image)),
             cut=html != everything,
             direction=find_direction(f"{title} {self.start}", self.language),
         )
 
     @cached_property
     def _minutes(self) -> int:
-        """How long it takes to read, 0 where there is little to read."""
+        """Minutes it takes to read; 0 for a short text."""
         words = re.sub(r"<[^<>]*>", " ", self.entry.content_html)
         return count_reading_minutes(words) if len(words) > 400 else 0
 
 
 def _worth_showing(image: str) -> str:
-    """Return the address of a picture to show beside a title; "" for one that is an emoji or icon."""
+    """Return the address of a picture to show beside a title; "" for an emoji or icon."""
     address = make_absolute(image, base_url="") or ""
     return "" if is_letter_address(address) else address
 
 
 def _starts_alike(summary: str, content: str) -> bool:
-    """Tell whether a summary is only the beginning of the content, without what set its parts
-    apart: then the content itself makes the better one.
+    """Tell whether a summary is only the beginning of the content.
+
+    Then the content makes the better excerpt: the summary has lost what separated its parts.
     """
     first, *others = (
         re.sub(r"\W+", " ", text).split()[:5]
@@ -194,8 +194,9 @@ def _starts_alike(summary: str, content: str) -> bool:
 
 
 def find_direction(text: str, language: str) -> str:
-    """Which way a text is written, by its first letter that says so (UAX 9, rule P2); else as
-    `language` is.
+    """Return the direction of a text, by its first strong character (UAX 9, rule P2).
+
+    A text without one has the direction of `language`.
     """
     for character in text:
         kind = bidirectional(character)

@@ -1,6 +1,4 @@
-"""What an author says at the head of the next digest: written once, carried once to the readers of
-each rhythm.
-"""
+"""Keep what an author writes at the head of the next digest of a cadence until it is mailed."""
 
 from __future__ import annotations
 
@@ -20,6 +18,7 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 
 INTRO_AT_MOST = 5000
+"""Characters of an introduction: two pages, so that the entries still fit into the mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,62 +34,58 @@ class Intro:
 def write_intro(
     env: Environment, slug: str | None, text: str, cadence: Cadence | None = None
 ) -> list[Intro]:
-    """Put `text` at the head of the next digest of one cadence, or of each that is offered: every
-    reader sees it once. What waited there before is replaced. Raises `InvalidInput`.
+    """Put `text` at the head of the next digest of one cadence, or of each that the list offers.
+
+    It replaces what waited there before. Returns what waits now. Raises `InvalidInput`.
     """
     words = to_plain_lines(text).strip()
     if not words or len(words) > INTRO_AT_MOST:
         raise InvalidInput({"text": f"write something, and at most {INTRO_AT_MOST} characters"})
     with transaction() as session:
         mailing_list = get_list(session, slug)
-        for each in [cadence] if cadence else mailing_list.cadences:
-            _clear(session, mailing_list.id, each)
+        for word in [cadence] if cadence else map(Cadence, mailing_list.cadences):
+            _delete(session, mailing_list.id, word)
             session.add(
-                DigestIntro(list_id=mailing_list.id, cadence=each, text=words, created_at=env.now)
+                DigestIntro(list_id=mailing_list.id, cadence=word, text=words, created_at=env.now)
             )
         session.flush()
-        return _waiting(session, mailing_list.id)
+        return _list_waiting(session, mailing_list.id)
 
 
 def clear_intros(slug: str | None, cadence: Cadence | None = None) -> int:
-    """Take back what waits.
-
-    Returns for how many rhythms.
-    """
+    """Delete what waits for one cadence or for all, and return for how many it was."""
     with transaction() as session:
         list_id = get_list(session, slug).id
-        before = len(_waiting(session, list_id))
-        for each in [cadence] if cadence else CADENCES:
-            _clear(session, list_id, each)
-        return before - len(_waiting(session, list_id))
+        before = len(_list_waiting(session, list_id))
+        for word in [cadence] if cadence else CADENCES:
+            _delete(session, list_id, word)
+        return before - len(_list_waiting(session, list_id))
 
 
 def list_intros(slug: str | None) -> list[Intro]:
-    """What waits."""
+    """Return what waits for the next digests of a list."""
     with reading() as session:
-        return _waiting(session, get_list(session, slug).id)
+        return _list_waiting(session, get_list(session, slug).id)
 
 
-def find_intro(session: Session, list_id: int, cadence: str) -> Intro | None:
-    """What the next digest of `cadence` begins with."""
-    return next((intro for intro in _waiting(session, list_id) if intro.cadence == cadence), None)
+def find_intro(session: Session, list_id: int, cadence: Cadence) -> Intro | None:
+    """Return what the next digest of `cadence` begins with, or None."""
+    intros = _list_waiting(session, list_id)
+    return next((intro for intro in intros if intro.cadence == cadence), None)
 
 
 def delete_carried(session: Session, intro: Intro) -> None:
-    """Note that a digest carries it.
-
-    What was written in its place meanwhile stays.
-    """
+    """Delete an introduction that a digest carries; one written in its place meanwhile stays."""
     session.execute(delete(DigestIntro).where(DigestIntro.id == intro.id))
 
 
-def _clear(session: Session, list_id: int, cadence: str) -> None:
+def _delete(session: Session, list_id: int, cadence: Cadence) -> None:
     session.execute(
         delete(DigestIntro).where(DigestIntro.list_id == list_id, DigestIntro.cadence == cadence)
     )
 
 
-def _waiting(session: Session, list_id: int) -> list[Intro]:
+def _list_waiting(session: Session, list_id: int) -> list[Intro]:
     rows = session.scalars(
         select(DigestIntro).where(DigestIntro.list_id == list_id).order_by(DigestIntro.id)
     )

@@ -1,4 +1,4 @@
-"""What a digest says: its entries arranged, rendered, and shortened until the mail arrives whole."""
+"""Arrange and render the entries of a digest, and shorten them until the mail arrives whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.authoring import markdown
-from newsletter.html.text import shorten_text
 from newsletter.html.to_text import html_to_text
 from newsletter.mail.render import HTML_BUDGET, WEB_URL, MailContent
 from newsletter.models import Entry, Feed, MailingList, Topic
@@ -30,23 +29,20 @@ from newsletter.services.mail_context import ANY_SUBSCRIBER, ListContext
 from newsletter.services.runtime import Environment
 
 SHOWN_AT_MOST = 25
+"""The entries that one mail shows; the others are named with a link, or counted."""
 LINKED_AT_MOST = 50
-"""What one mail shows, and below that names with a link; the rest is counted, and in the archive.
-"""
+"""The entries that one mail names with a link below those shown; the rest is in the archive."""
 ROOM = ((SHOWN_AT_MOST, LINKED_AT_MOST), (SHOWN_AT_MOST, 0), (10, 0), (2, 0))
-"""How many are shown and named, from what is usual to what fits with the longest titles and
-addresses.
-"""
+"""How many entries are shown and named: from the usual to what fits with the longest titles."""
 ON_THE_WEB_AT_MOST = 500
+"""The entries that a page of the archive shows: a digest after a long sleep of the program."""
 PREHEADER_AT_MOST = 150
+"""Characters of the preheader: as many as the widest list of mails shows beside a subject."""
 
 
 @dataclass(frozen=True, slots=True)
 class DigestStyle:
-    """How a list's digests are made.
-
-    `headings` pairs the id of a feed or topic with its name, in their order.
-    """
+    """The style of a list's digests; `headings` are ids of feeds or topics with names, in order."""
 
     zone: ZoneInfo
     show: str
@@ -56,7 +52,7 @@ class DigestStyle:
 
 
 def style_of(session: Session, mailing_list: MailingList) -> DigestStyle:
-    """The style its author set."""
+    """Return the style that a list's author set."""
     headings: list[tuple[int, str]] = []
     if mailing_list.digest_sections == "feed":
         query = (
@@ -85,8 +81,10 @@ def style_of(session: Session, mailing_list: MailingList) -> DigestStyle:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Entries in their places: what is shown by section (title, ids), what is only named, how many
-    more there are.
+    """Entries in their places.
+
+    `sections` hold the ids shown under each title; `also` are named with a link; `more` counts the
+    rest.
     """
 
     sections: tuple[tuple[str, tuple[int, ...]], ...]
@@ -95,7 +93,7 @@ class Arrangement:
 
     @property
     def shown(self) -> tuple[int, ...]:
-        """The ids of what is shown, in their order."""
+        """The ids of the entries that are shown, in their order."""
         return tuple(entry for _, entries in self.sections for entry in entries)
 
 
@@ -106,15 +104,17 @@ def arrange(
     ceiling: int = SHOWN_AT_MOST,
     linked: int = LINKED_AT_MOST,
 ) -> Arrangement:
-    """The newest `ceiling` entries in the order set, under the headings set; what has no heading
-    comes first.
+    """Put the newest `ceiling` entries under the headings of a style, in its order.
+
+    Entries without a heading come first.
     """
     newest = sorted(entries, key=lambda entry: (entry.date, entry.seq), reverse=True)
-    shown, rest = newest[:ceiling], newest[ceiling:]
+    full = newest[:ceiling]
+    rest = newest[ceiling:]
     if style.order == "oldest":
-        shown.reverse()
+        full.reverse()
     by_heading: dict[int, list[int]] = {}
-    for entry in shown:
+    for entry in full:
         by_heading.setdefault(_heading(entry, style), []).append(entry.id)
     titles = {0: "", **dict(style.headings)}
     sections = [(titles[key], tuple(by_heading[key])) for key in titles if key in by_heading]
@@ -125,7 +125,7 @@ def arrange(
 
 
 def _heading(entry: Candidate, style: DigestStyle) -> int:
-    """The heading an entry stands under: its feed's, or that of the first of its topics; 0: none."""
+    """Return the heading of an entry: its feed's or that of its first topic; 0 if it has none."""
     keys = [key for key, _ in style.headings]
     if style.sections == "feed":
         return entry.feed_id if entry.feed_id in keys else 0
@@ -133,8 +133,10 @@ def _heading(entry: Candidate, style: DigestStyle) -> int:
 
 
 class Editor:
-    """Renders the editions of one digest, in the languages of those who get them: what the author
-    wrote stays as it is. Reads each entry once and cleans it once, however many editions carry it.
+    """Renders the editions of one digest in the languages of its subscribers.
+
+    What the author wrote is not translated. Each entry is read and cleaned once, however many
+    editions carry it.
     """
 
     def __init__(
@@ -149,43 +151,49 @@ class Editor:
         self.session = session
         self.list = mailing_list
         self.style = style
-        here = mailing_list.site_url or mailing_list.url
-        self.intro_html = markdown.render_markdown(intro, base_url=here).html if intro else ""
+        base_url = mailing_list.site_url or mailing_list.url
+        self.intro_html = markdown.render_markdown(intro, base_url=base_url).html if intro else ""
         self._presenters: dict[int, Presenter] = {}
 
     def render(self, entries: Sequence[Candidate], language: str = "") -> MailContent:
-        """The mail for readers of `language` (else of the list's) who are owed `entries`; less of
-        each where the HTML would grow beyond what Gmail shows. Raises `TemplateProblem`.
+        """Render the mail with `entries` in `language`, or else in the list's.
+
+        Entries are shortened where the HTML would grow beyond what Gmail shows. Raises
+        `TemplateProblem`.
         """
-        shown = self.list.in_language(language)
+        mailing_list = self.list.in_language(language)
         for ceiling, linked in ROOM:
-            content = self._fitted(
-                shown, arrange(entries, self.style, ceiling=ceiling, linked=linked)
+            content = self._fit(
+                mailing_list, arrange(entries, self.style, ceiling=ceiling, linked=linked)
             )
             if _fits(content):
                 break
         return content
 
-    def _fitted(self, shown: ListContext, placed: Arrangement) -> MailContent:
-        """The first of `_steps` that fits, found by halving; the last, if none does."""
+    def _fit(self, mailing_list: ListContext, placed: Arrangement) -> MailContent:
+        """Render the first of `_steps` that fits, found by bisection, or the last if none does."""
         steps = _steps(len(placed.shown), self.style.show)
-        low, high = 0, len(steps) - 1
-        content = self._rendered(shown, placed, steps[0], shortened=False)
+        low = 0
+        high = len(steps) - 1
+        content = self._render(mailing_list, placed, steps[0], shortened=False)
         if _fits(content):
             return content
         while low < high:
             middle = (low + high) // 2
-            fits = _fits(self._rendered(shown, placed, steps[middle], shortened=True))
-            low, high = (low, middle) if fits else (middle + 1, high)
-        return self._rendered(shown, placed, steps[low], shortened=True)
+            fits = _fits(self._render(mailing_list, placed, steps[middle], shortened=True))
+            if fits:
+                high = middle
+            else:
+                low = middle + 1
+        return self._render(mailing_list, placed, steps[low], shortened=True)
 
-    def web(self, entries: Sequence[Candidate]) -> MailContent:
-        """The same for the archive: all of it, and nothing of a reader."""
+    def render_web(self, entries: Sequence[Candidate]) -> MailContent:
+        """Render the page in the archive: all entries, and nothing of any subscriber."""
         placed = arrange(entries, self.style, ceiling=ON_THE_WEB_AT_MOST)
         whole = _steps(len(placed.shown), self.style.show)[0]
-        return self._rendered(self.list, placed, whole, shortened=False, web=True)
+        return self._render(self.list, placed, whole, shortened=False, web=True)
 
-    def _rendered(
+    def _render(
         self,
         mailing_list: ListContext,
         placed: Arrangement,
@@ -199,17 +207,17 @@ class Editor:
         single = len(placed.shown) == 1 and not placed.also
         language = mailing_list.language
 
-        def presented(keys: Sequence[int], level: int) -> tuple[EntryMail, ...]:
+        def present(keys: Sequence[int], level: int) -> tuple[EntryMail, ...]:
             return tuple(
                 self._presenters[key].present(form[key], language=language, level=level)
                 for key in keys
             )
 
         sections = [
-            SectionMail(title, presented(keys, 1 if single else 3 if title else 2))
+            SectionMail(title, present(keys, 1 if single else 3 if title else 2))
             for title, keys in placed.sections
         ]
-        shown = [entry for section in sections for entry in section.entries]
+        entries = [entry for section in sections for entry in section.entries]
         also = [self._presenters[key].present(TITLE, language=language) for key in placed.also]
         context = {
             "list": mailing_list,
@@ -219,33 +227,34 @@ class Editor:
             "intro_html": self.intro_html,
             "intro": html_to_text(self.intro_html) if self.intro_html else "",
             "sections": sections,
-            "entries": shown,
+            "entries": entries,
             "also": also,
             "more": placed.more,
-            "shortened": shortened or any(entry.cut for entry in shown),
+            "shortened": shortened or any(entry.cut for entry in entries),
         }
         mail = "post" if single else "digest"
-        context["preheader"] = self._preheader(shown, single=single)
-        return self.env.renderer.render(mail, context | ({"entry": shown[0]} if single else {}))
+        context["preheader"] = self._preheader(entries, single=single)
+        return self.env.renderer.render(mail, context | ({"entry": entries[0]} if single else {}))
 
-    def _preheader(self, shown: Sequence[EntryMail], *, single: bool) -> str:
-        """What a list of mails shows beside the subject, without saying the same again."""
+    def _preheader(self, entries: Sequence[EntryMail], *, single: bool) -> str:
+        """Return the text beside the subject in a list of mails, without repeating the subject."""
         if self.intro_html:
-            return shorten_text(
-                html_to_text(self.intro_html, links=False).replace("\n", " "), PREHEADER_AT_MOST
-            )
+            intro = html_to_text(self.intro_html, links=False)
+            return shorten_text(intro.replace("\n", " "), PREHEADER_AT_MOST)
         if single:
-            return shorten_text(shown[0].excerpt, PREHEADER_AT_MOST)
-        rest = " · ".join(entry.title for entry in shown[2:]) or shown[0].excerpt
+            return shorten_text(entries[0].excerpt, PREHEADER_AT_MOST)
+        rest = " · ".join(entry.title for entry in entries[2:]) or entries[0].excerpt
         return shorten_text(rest, PREHEADER_AT_MOST)
 
     def _load(self, ids: Sequence[int]) -> None:
+        """Read the entries that are not read yet."""
         missing = [key for key in ids if key not in self._presenters]
         if missing:
-            site_url, language = self.list.site_url or self.list.url, self.list.language
+            site_url = self.list.site_url or self.list.url
             for entry in self.session.scalars(select(Entry).where(Entry.id.in_(missing))):
-                shown = Presenter(entry, zone=self.style.zone, language=language, site_url=site_url)
-                self._presenters[entry.id] = shown
+                self._presenters[entry.id] = Presenter(
+                    entry, zone=self.style.zone, language=self.list.language, site_url=site_url
+                )
 
 
 def _fits(content: MailContent) -> bool:
@@ -253,8 +262,10 @@ def _fits(content: MailContent) -> bool:
 
 
 def _steps(count: int, show: str) -> list[tuple[EntryForm, ...]]:
-    """From what was asked for to titles alone: each step shows less than the one before, beginning
-    with the last entry. One post is cut before it becomes an excerpt.
+    """List the ways to show `count` entries, from the most to titles alone.
+
+    Each step shows less than the one before, beginning with the last entry. A single post is cut
+    before it becomes an excerpt.
     """
     whole = show == "full" or (show == "auto" and count == 1)
     forms = [WHOLE if whole else EXCERPT] * count

@@ -1,6 +1,6 @@
-"""What a digest would carry now, and to whom: read from the database for `owing.decide`.
+"""Read from the database what a digest would carry now and to whom; selection.decide decides.
 
-Changes nothing.
+Nothing here changes the database.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Select,
     String,
     and_,
@@ -23,7 +24,6 @@ from sqlalchemy import (
     select,
     values,
 )
-from sqlalchemy import Integer as Whole
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
@@ -47,9 +47,9 @@ from newsletter.services.digests.selection import (
     Candidate,
     DigestDecision,
     SubscriberGroup,
-    WaitRule,
     decide,
 )
+from newsletter.services.digests.timing import make_wait_rule
 from newsletter.services.lists import topics
 from newsletter.services.mail_context import ListContext, make_list_context
 from newsletter.services.polling.entries import owed_clause
@@ -58,9 +58,11 @@ from newsletter.vocabulary import Cadence
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """A digest about to be composed: entries up to number `through`, who gets which, and what
-    stands at its head.
+class DigestPlan:
+    """A digest that may be composed.
+
+    It carries entries up to number `through`. `missed` is SQL: the entries that came back which a
+    subscription is owed (`missed_clause`).
     """
 
     list: ListContext
@@ -71,10 +73,9 @@ class Plan:
     decision: DigestDecision
     intro: Intro | None
     missed: ColumnElement[str]
-    """Which entries that came back each subscription is owed, as SQL (`returned`)."""
 
 
-def plan(
+def make_plan(
     env: Environment,
     session: Session,
     mailing_list: MailingList,
@@ -82,70 +83,69 @@ def plan(
     *,
     following: Period | None = None,
     hasty: bool = True,
-) -> Plan:
-    """The digest as it would be composed now.
+) -> DigestPlan:
+    """Plan the digest as it would be composed now.
 
-    It waits for more entries only where `following`, the period after this one, is given; and an
-    instant mail for its entries to mature, unless it is `hasty`.
+    It waits for more entries only if `following`, the period after this one, is given. An instant
+    mail waits for its entries to mature, unless it is `hasty`.
     """
-    patient = cadence == "instant" and not hasty
-    through = find_matured(session, mailing_list, env.now) if patient else mailing_list.entry_seq
-    behind = and_(readers_clause(mailing_list.id, cadence, env.now), Subscription.cursor < through)
-    first = session.scalar(select(func.min(Subscription.cursor)).join(Subscriber).where(behind))
-    first = through if first is None else first
-    missed = returned_clause(session, mailing_list.id, after=first, through=through)
-    groups = _groups(session, mailing_list, behind, missed)
-    there = read_candidates(session, mailing_list.id, after=first, through=through)
-    return Plan(
+    waits_for_corrections = cadence is Cadence.INSTANT and not hasty
+    through = mailing_list.entry_seq
+    if waits_for_corrections:
+        through = find_matured(session, mailing_list, env.now)
+    behind = and_(
+        recipients_clause(mailing_list.id, cadence, env.now), Subscription.cursor < through
+    )
+    lowest = session.scalar(select(func.min(Subscription.cursor)).join(Subscriber).where(behind))
+    after = through if lowest is None else lowest
+    missed = missed_clause(session, mailing_list.id, after=after, through=through)
+    groups = _count_groups(session, mailing_list, behind, missed)
+    candidates = read_candidates(session, mailing_list.id, after=after, through=through)
+    return DigestPlan(
         make_list_context(env, mailing_list),
         style_of(session, mailing_list),
         cadence,
         through,
-        tuple(there),
-        decide(there, groups, wait_rule(mailing_list, following)),
+        tuple(candidates),
+        decide(candidates, groups, make_wait_rule(mailing_list, following)),
         intros.find_intro(session, mailing_list.id, cadence),
         missed,
     )
 
 
-def wait_rule(mailing_list: MailingList, following: Period | None) -> WaitRule:
-    """How a list's scheduled digests wait."""
-    due = following.due_at if following else None
-    return WaitRule(
-        mailing_list.digest_min_entries, mailing_list.digest_max_wait, due, mailing_list.zone
-    )
-
-
-def _groups(
+def _count_groups(
     session: Session,
     mailing_list: MailingList,
     behind: ColumnElement[bool],
     missed: ColumnElement[str],
 ) -> list[SubscriberGroup]:
-    stand = (Subscription.cursor, Subscription.topics, missed.label("missed"), Subscriber.language)
-    each = (
-        select(*stand)
+    places = (
+        select(
+            Subscription.cursor, Subscription.topics, missed.label("missed"), Subscriber.language
+        )
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .where(behind)
         .subquery()
     )
-    by = (each.c.cursor, each.c.topics, each.c.missed, each.c.language)
-    counted = session.execute(select(*by, func.count()).group_by(*by).order_by(*by))
-    found: Counter[tuple[int, str, str, str]] = Counter()
-    for cursor, chosen, again, language, count in counted:
-        found[cursor, chosen, again, spoken(language, mailing_list.language)] += count
+    place = (places.c.cursor, places.c.topics, places.c.missed, places.c.language)
+    rows = session.execute(select(*place, func.count()).group_by(*place).order_by(*place))
+    counts: Counter[tuple[int, str, str, str]] = Counter()
+    for cursor, choice, missed_ids, language, count in rows:
+        counts[cursor, choice, missed_ids, spoken(language, mailing_list.language)] += count
     return [
-        SubscriberGroup(cursor, chosen, count, language, again)
-        for (cursor, chosen, again, language), count in found.items()
+        SubscriberGroup(cursor, choice, count, language, missed_ids)
+        for (cursor, choice, missed_ids, language), count in counts.items()
     ]
 
 
-def returned_clause(
+def missed_clause(
     session: Session, list_id: int, *, after: int, through: int
 ) -> ColumnElement[str]:
-    """Which of the entries that were mailed, withdrawn and came back a subscription is owed, as
-    SQL: ids with commas behind them. Those that were numbered first after she joined, and that none
-    of her editions carried.
+    """Build the SQL for the entries that came back which a subscription is owed.
+
+    These entries were mailed, withdrawn and found again. A subscription is owed those that were
+    numbered first after it began and that none of its editions carried. The value is ids, each
+    with a comma after it.
     """
     query = select(Entry.id, Entry.seq, Entry.first_seq).where(
         Entry.list_id == list_id, owed_clause()
@@ -153,33 +153,33 @@ def returned_clause(
     query = query.where(
         Entry.first_seq.is_not(None), Entry.seq > after, Entry.seq <= through
     ).order_by(Entry.id)
-    found: ColumnElement[str] = literal("")
-    for entry_id, seq, first in session.execute(query).all():
-        carried = select(Edition.campaign_id, Edition.cursor, Edition.entries).where(
+    ids: ColumnElement[str] = literal("")
+    for entry_id, seq, first_seq in session.execute(query).all():
+        editions = select(Edition.campaign_id, Edition.cursor, Edition.entries).where(
             Edition.campaign_id.in_(
                 select(CampaignEntry.campaign_id).where(CampaignEntry.entry_id == entry_id)
             ),
             Edition.cursor != WEB,
         )
-        had = {
-            (campaign, number)
-            for campaign, number, ids in session.execute(carried)
-            if entry_id in ids
+        carried_by = {
+            (campaign_id, number)
+            for campaign_id, number, entry_ids in session.execute(editions)
+            if entry_id in entry_ids
         }
-        ahead = and_(
+        is_owed = and_(
             Subscription.cursor < seq,
-            Subscription.joined_seq < first,
-            ~outbox.had_edition_clause(had),
+            Subscription.joined_seq < first_seq,
+            ~outbox.had_edition_clause(carried_by),
         )
-        found = found + case((ahead, f"{entry_id},"), else_="")
-    return found
+        ids = ids + case((is_owed, f"{entry_id},"), else_="")
+    return ids
 
 
 def read_candidates(
     session: Session, list_id: int, *, after: int, through: int, fates: Sequence[str] = FATES
 ) -> list[Candidate]:
-    """The entries numbered after `after` and up to `through`, in the order of their numbers."""
-    belongs = topics.build_topic_map(session, list_id)
+    """Read the entries numbered after `after` and up to `through`, in that order."""
+    topic_map = topics.build_topic_map(session, list_id)
     rows = session.execute(
         select(
             Entry.id,
@@ -204,8 +204,8 @@ def read_candidates(
             id=row.id,
             seq=row.seq or 0,
             feed_id=row.feed_id,
-            topics=belongs.of(row.categories, row.feed_id),
-            # It was found, and its date had come.
+            topics=topic_map.of(row.categories, row.feed_id),
+            # An entry could go out once it was found and its date had come.
             since=max(row.found_at, row.published_at or row.found_at),
             date=row.published_at or row.found_at,
             again=row.first_seq is not None,
@@ -214,7 +214,7 @@ def read_candidates(
     ]
 
 
-def readers_clause(list_id: int, cadence: str, now: datetime) -> ColumnElement[bool]:
+def recipients_clause(list_id: int, cadence: Cadence, now: datetime) -> ColumnElement[bool]:
     """Build the condition that a digest of one cadence may be mailed to a subscription now."""
     return and_(
         Subscription.list_id == list_id,
@@ -224,55 +224,59 @@ def readers_clause(list_id: int, cadence: str, now: datetime) -> ColumnElement[b
 
 
 def find_matured(session: Session, mailing_list: MailingList, now: datetime) -> int:
-    """The number up to which entries may go into instant mails: before the first that still waits
-    for corrections, and that one of their readers has not had.
+    """Return the number up to which entries may go into instant mails.
+
+    It stops before the first entry that still waits for corrections and that one of the subscribers
+    has not had.
     """
-    behind = exists().where(
-        readers_clause(mailing_list.id, "instant", now), Subscription.cursor < Entry.seq
+    is_owed = exists().where(
+        recipients_clause(mailing_list.id, Cadence.INSTANT, now), Subscription.cursor < Entry.seq
     )
-    waits = select(func.min(Entry.seq)).where(
-        Entry.list_id == mailing_list.id, owed_clause(), Entry.matures_at > now, behind
+    query = select(func.min(Entry.seq)).where(
+        Entry.list_id == mailing_list.id, owed_clause(), Entry.matures_at > now, is_owed
     )
-    first = session.scalar(waits)
+    first = session.scalar(query)
     return mailing_list.entry_seq if first is None else first - 1
 
 
-def recipients_query(found: Plan, now: datetime) -> Select[tuple[int, int]]:
-    """Who gets the digest, and which of its editions: (subscription id, number of the share)."""
-    return _those_of(found, [share.groups for share in found.decision.shares], now)
+def recipients_query(plan: DigestPlan, now: datetime) -> Select[tuple[int, int]]:
+    """Select who gets the digest and which edition: (subscription id, number of the share)."""
+    return _members_query(plan, [share.groups for share in plan.decision.shares], now)
 
 
-def settled_query(found: Plan, now: datetime) -> Select[tuple[int, int]]:
-    """Whom nothing of what there is concerns: (subscription id, 0)."""
-    return _those_of(found, [found.decision.settled], now)
+def settled_query(plan: DigestPlan, now: datetime) -> Select[tuple[int, int]]:
+    """Select the subscriptions that are owed nothing of what there is: (subscription id, 0)."""
+    return _members_query(plan, [plan.decision.settled], now)
 
 
-def _those_of(
-    found: Plan, groups: Sequence[Sequence[SubscriberGroup]], now: datetime
+def _members_query(
+    plan: DigestPlan, editions: Sequence[Sequence[SubscriberGroup]], now: datetime
 ) -> Select[tuple[int, int]]:
+    """Select the members of groups, each with the number of its edition."""
     rows = {
         (group.cursor, group.topics, group.missed, number)
-        for number, each in enumerate(groups)
-        for group in each
+        for number, groups in enumerate(editions)
+        for group in groups
     }
-    names = (
-        column("cursor", Whole),
+    columns = (
+        column("cursor", Integer),
         column("topics", String),
         column("missed", String),
-        column("edition", Whole),
+        column("edition", Integer),
     )
-    owed_ = values(*names, name="owed").data(sorted(rows)).cte()
-    stand = (
-        Subscription.id,
-        Subscription.cursor,
-        Subscription.topics,
-        found.missed.label("missed"),
-    )
-    each = (
-        select(*stand)
+    groups_ = values(*columns, name="owed").data(sorted(rows)).cte()
+    members = (
+        select(
+            Subscription.id,
+            Subscription.cursor,
+            Subscription.topics,
+            plan.missed.label("missed"),
+        )
         .join(Subscriber)
-        .where(readers_clause(found.list.id, found.cadence, now))
+        .where(recipients_clause(plan.list.id, plan.cadence, now))
         .subquery()
     )
-    same = and_(*(each.c[name] == owed_.c[name] for name in ("cursor", "topics", "missed")))
-    return select(each.c.id, owed_.c.edition).join(owed_, same)
+    in_group = and_(
+        *(members.c[name] == groups_.c[name] for name in ("cursor", "topics", "missed"))
+    )
+    return select(members.c.id, groups_.c.edition).join(groups_, in_group)

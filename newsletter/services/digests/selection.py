@@ -1,16 +1,14 @@
-"""Who is owed which entries, and who waits for more: the decider of composing.
+"""Select which entries each group of subscribers receives in a digest, and who waits. Pure.
 
-Pure.
-
-Readers who stand at the same cursor and chose the same topics are one group. Groups that are owed
-the same entries share an edition, so that a mail is made once however many get it.
+Subscribers at the same cursor who chose the same topics are one group. Groups that are owed the
+same entries share an edition, so that a mail is rendered once however many receive it.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 
 from newsletter.services.lists.topics import unpack_topics
@@ -18,8 +16,10 @@ from newsletter.services.lists.topics import unpack_topics
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An entry that may be mailed: its number, what it is about, since when it could have gone out,
-    its own date. `again`: it was mailed to some, and came back.
+    """An entry that may be mailed.
+
+    `seq` is its number in its list, `since` the moment from which it could have gone out, `date`
+    the entry's own date. `again`: it was mailed to some subscribers, withdrawn, and came back.
     """
 
     id: int
@@ -33,22 +33,25 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberGroup:
-    """Readers at one `cursor` with one choice of `topics` (as `Subscription.topics` has it) who
-    read one `language` (empty: their list's). `missed` are the entries that came back which they
-    were owed and have not had.
+    """Subscribers who stand at the same place in a list.
+
+    `topics` is their choice as `Subscription.topics` stores it; `language` is empty for the list's
+    own. `missed` names the entries that came back which they were owed and did not get.
     """
 
     cursor: int
     topics: str
-    readers: int
+    count: int
     language: str = ""
     missed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitRule:
-    """How long a scheduled digest waits: for `entries`, `days` at most, seen from the moments it
-    and the next one are due. `next_due` None: it does not wait.
+    """The rule by which a scheduled digest with few entries waits.
+
+    It waits for `entries`, but no entry longer than `days`, counted until `next_due`: the moment of
+    the digest after this one. Without `next_due` it does not wait.
     """
 
     entries: int = 1
@@ -57,8 +60,9 @@ class WaitRule:
     zone: tzinfo = UTC
 
     def waits(self, owed: Sequence[Candidate]) -> bool:
-        """Tell whether so few entries stay for the next time: not if one of them would then have
-        waited too long.
+        """Tell whether these entries stay for the next digest.
+
+        They do not if the oldest of them would then have waited too long.
         """
         if self.next_due is None or len(owed) >= self.entries:
             return False
@@ -68,83 +72,88 @@ class WaitRule:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """An edition to be made: the entries (ids, by their number) and the groups that get them."""
+    """An edition to be made: ids of entries in the order of their numbers, and its groups."""
 
     entries: tuple[int, ...]
     groups: tuple[SubscriberGroup, ...]
 
     @property
-    def readers(self) -> int:
-        """How many get it."""
-        return sum(group.readers for group in self.groups)
+    def subscribers(self) -> int:
+        """The number of subscribers who get it."""
+        return sum(group.count for group in self.groups)
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """In which languages it is made; always in its list's ("") as well."""
+        """The languages it is made in; its list's ("") is always one of them."""
         return tuple(sorted({"", *(group.language for group in self.groups)}))
 
 
 @dataclass(frozen=True, slots=True)
 class DigestDecision:
-    """What composing does: editions to make, groups that are owed nothing of what there is (their
-    cursors move on), and groups that wait.
+    """The outcome for each group of subscribers.
+
+    `shares` are the editions to make; `settled` groups are owed nothing of what there is, so that
+    their cursors move on; `waiting` groups wait for more, and the one that is owed most of them is
+    owed `few` entries.
     """
 
     shares: tuple[Share, ...] = ()
     settled: tuple[SubscriberGroup, ...] = ()
     waiting: tuple[SubscriberGroup, ...] = ()
-    few: int = field(default=0)
-    """How many entries the longest of the waiting groups is owed."""
+    few: int = 0
 
     @property
     def entries(self) -> frozenset[int]:
-        """Everything that somebody gets."""
+        """The ids of all entries that some subscriber gets."""
         return frozenset(entry for share in self.shares for entry in share.entries)
 
     @property
-    def readers(self) -> int:
-        """How many get something."""
-        return sum(share.readers for share in self.shares)
+    def subscribers(self) -> int:
+        """The number of subscribers who get something."""
+        return sum(share.subscribers for share in self.shares)
+
+    def count_recipients(self, entry_id: int) -> int:
+        """Count the subscribers who get an entry."""
+        return sum(share.subscribers for share in self.shares if entry_id in share.entries)
 
 
 def decide(
-    candidates: Sequence[Candidate], groups: Sequence[SubscriberGroup], patience: WaitRule
+    candidates: Sequence[Candidate], groups: Sequence[SubscriberGroup], rule: WaitRule
 ) -> DigestDecision:
-    """Who gets what.
-
-    `candidates` in the order of their numbers.
-    """
-    shares: dict[tuple[int, ...], list[SubscriberGroup]] = {}
-    settled, waiting, few = [], [], 0
-    wanted = {
-        chosen: select_wanted(chosen, candidates) for chosen in {group.topics for group in groups}
-    }
+    """Decide which of `candidates` (in the order of their numbers) each group gets."""
+    groups_by_entries: dict[tuple[int, ...], list[SubscriberGroup]] = {}
+    settled: list[SubscriberGroup] = []
+    waiting: list[SubscriberGroup] = []
+    few = 0
+    choices = {group.topics for group in groups}
+    by_topics = {topics: select_wanted(topics, candidates) for topics in choices}
     for group in groups:
-        owed = select_owed(group, wanted[group.topics])
+        owed = select_owed(group, by_topics[group.topics])
         if not owed:
             settled.append(group)
-        elif patience.waits(owed):
+        elif rule.waits(owed):
             waiting.append(group)
             few = max(few, len(owed))
         else:
-            shares.setdefault(tuple(entry.id for entry in owed), []).append(group)
-    made = [Share(entries, tuple(readers)) for entries, readers in shares.items()]
-    made.sort(key=lambda share: (-len(share.entries), share.entries))
-    return DigestDecision(tuple(made), tuple(settled), tuple(waiting), few)
+            groups_by_entries.setdefault(tuple(entry.id for entry in owed), []).append(group)
+    shares = [Share(entries, tuple(members)) for entries, members in groups_by_entries.items()]
+    shares.sort(key=lambda share: (-len(share.entries), share.entries))
+    return DigestDecision(tuple(shares), tuple(settled), tuple(waiting), few)
 
 
-def select_owed(group: SubscriberGroup, wanted: Sequence[Candidate]) -> list[Candidate]:
-    """What a group has not had of what it wants."""
+def select_owed(group: SubscriberGroup, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Select what a group has not had of the candidates that its topics let through."""
     missed = set(unpack_topics(group.missed))
-    ahead = wanted[bisect_right(wanted, group.cursor, key=lambda entry: entry.seq) :]
-    return [entry for entry in ahead if not entry.again or entry.id in missed]
+    first = bisect_right(candidates, group.cursor, key=lambda entry: entry.seq)
+    return [entry for entry in candidates[first:] if not entry.again or entry.id in missed]
 
 
-def select_wanted(chosen: str, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """What a choice of topics lets through: everything where none was made; else what belongs to
-    one of them, and what belongs to no topic at all, which is for everybody.
+def select_wanted(topics: str, candidates: Collection[Candidate]) -> list[Candidate]:
+    """Select the entries that a choice of topics lets through.
+
+    Without a choice these are all. Entries that belong to no topic are for everybody.
     """
-    if not chosen:
+    if not topics:
         return list(candidates)
-    topics = set(unpack_topics(chosen))
-    return [entry for entry in candidates if not entry.topics or entry.topics & topics]
+    chosen = set(unpack_topics(topics))
+    return [entry for entry in candidates if not entry.topics or entry.topics & chosen]

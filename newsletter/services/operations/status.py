@@ -179,7 +179,9 @@ def _list(
         suppressed=suppressed,
         growth=_growth(env, session, row),
         coming=tuple(
-            Coming(each.cadence, each.next_at, each.verdict) for each in outlooks if each.readers
+            Coming(each.cadence, each.next_at, each.verdict)
+            for each in outlooks
+            if each.subscribers
         ),
         under_way=tuple(
             _mailing(session, each) for each in session.scalars(under_way.order_by(Campaign.id))
