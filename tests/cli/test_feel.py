@@ -271,8 +271,8 @@ def test_tables_and_texts_fit_on_a_terminal(newsletter: Run, tmp_path: Path) -> 
         assert all(len(line) <= 80 for line in shown.splitlines()), (words, shown)
         assert "UTC" not in shown
     explained = newsletter("digest", "explain").out
-    assert "Nobody reads instant, daily, monthly." in explained
-    assert "nobody reads at this rhythm" not in explained
+    assert "Nobody has the cadence instant, daily, monthly." in explained
+    assert "nobody has this cadence" not in explained
     assert newsletter("subscriber", "ls", "--tag", "vip", "--count").out == "1\n"
     assert newsletter("subscriber", "ls", "--tag", "other", "--count").out == "0\n"
 

@@ -32,6 +32,7 @@ from newsletter.services.polling import entries
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
+from newsletter.vocabulary import Cadence
 from tests.fakes import START, Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader, campaign_handle
 
@@ -232,7 +233,7 @@ def test_waiting_is_said(env: Environment, blog: int, clock: Clock, sink: Sink) 
     clock.now = MONDAY_8
     tick(env)
     assert (
-        "1 reader waits for more"
+        "1 subscriber waits for more"
         in db.session.scalars(select(DigestPeriod).where(DigestPeriod.cadence == "weekly"))
         .one()
         .why
@@ -357,7 +358,7 @@ def test_excerpt_or_full_text_as_set(env: Environment, blog: int, sink: Sink) ->
             )
     for show, expected in (("full", "All of"), ("excerpt", "A taste of"), ("auto", "A taste of")):
         lists.edit(env, "blog", {"show": show})
-        made = digests.preview(env, None, "instant")
+        made = digests.preview(env, None, Cadence.INSTANT).content
         assert f"{expected} One" in made.html
         assert f"{expected} Two" in made.text
 

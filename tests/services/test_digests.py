@@ -306,7 +306,7 @@ def test_preview_and_send_now(env: Environment, blog: int, sink: Sink) -> None:
         digests.preview(env)
     join("ana@example.com")
     publish("One")
-    assert digests.preview(env).subject == "One"
+    assert digests.preview(env).content.subject == "One"
     [planned] = [row for row in digests.send_now(env, dry_run=True) if row.recipients]
     assert (planned.entries, planned.recipients, planned.campaign_id) == (1, 1, None)
     digests.send_now(env)

@@ -82,20 +82,20 @@ def test_the_author_hears_that_instant_mails_wait_for_corrections(
     """Also while others get it already."""
     blog.pages[URL] = rss(post("Wrong"), item("Old"))
     tick(env)
-    assert instant(env) == "waits for corrections: 1 new for 1 of 1 readers, until 11:10 UTC"
+    assert instant(env) == "waits for corrections until 11:10 UTC: 1 new for 1 of 1 subscriber"
     entry = explain_list.explain(env).entries[0]
     assert entry.course == "goes"
     assert entry.verdict == (
-        "goes to 1 weekly and 1 monthly readers; waits for corrections until 11:10 UTC: 1 instant reader"
+        "goes to 1 weekly and 1 monthly subscribers; waits for corrections until 11:10 UTC: 1 instant subscriber"
     )
     digests.send_now(env, cadence="weekly")
     entry = explain_list.explain(env).entries[0]
     assert entry.course == "goes"
-    assert "waits for corrections until 11:10 UTC: 1 instant reader" in entry.verdict
+    assert "waits for corrections until 11:10 UTC: 1 instant subscriber" in entry.verdict
     clock.forward(timedelta(minutes=10))
-    assert instant(env) == "1 new for 1 of 1 readers"
+    assert instant(env) == "1 new for 1 of 1 subscriber"
     tick(env)
-    assert instant(env) == "nothing goes out: nothing new for 1 reader"
+    assert instant(env) == "nothing goes out: nothing new for 1 subscriber"
 
 
 def instant(env: Environment) -> str:

@@ -27,9 +27,9 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import message_builder
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import reconfirmation, subscriptions
-from newsletter.vocabulary import EvidenceSource
+from newsletter.vocabulary import Cadence, EvidenceSource
 from tests.fakes import START, Sink, body
-from tests.people import add_entry, add_feed, add_list, add_reader
+from tests.people import add_entry, add_feed, add_list, add_reader, campaign_handle
 
 UNSUBSCRIBE = {
     "en": "Unsubscribe", "de": "Abmelden", "fr": "Se désabonner", "es": "Darse de baja", "ro": "Dezabonare",
@@ -117,7 +117,7 @@ def test_a_single_post_and_its_archive(env: Environment, blog: int, sink: Sink) 
     found = mails(sink)
     assert {str(message["Subject"]) for message in found.values()} == {"Eins"}
     assert "Read it on the blog" in body(found["en"], "html") and "min read" in body(found["en"])
-    page = archive.render_page(env, "blog", campaigns.list_campaigns()[0].id)
+    page = archive.render_page(env, "blog", campaign_handle(campaigns.list_campaigns()[0].id))
     assert '<html lang="de"' in page and "abonnieren" in page
     assert campaigns.list_campaigns()[0].subject == "Eins"
 
@@ -184,20 +184,20 @@ def test_readers_of_one_choice_and_several_languages_are_one_share() -> None:
         ],
         WaitRule(),
     )
-    assert [(share.entries, share.readers, share.languages) for share in found.shares] == [
+    assert [(share.entries, share.subscribers, share.languages) for share in found.shares] == [
         ((1,), 6, ("", "ar", "fr"))
     ]
 
 
 def test_preview_in_a_language(env: Environment, blog: int) -> None:
     publish("Eins", "Zwei")
-    assert digests.preview(env, None, "instant").subject == "Neu: Zwei und Eins"
-    found = digests.preview(env, None, "instant", language="fr")
-    assert found.subject == "À lire : Zwei et Eins"
+    assert digests.preview(env, None, Cadence.INSTANT).content.subject == "Neu: Zwei und Eins"
+    found = digests.preview(env, None, Cadence.INSTANT, language="fr")
+    assert found.content.subject == "À lire : Zwei et Eins"
     assert found.editions == 1 and found.recipients == 8
     assert found.languages == dict.fromkeys(("ar", "en", "es", "fr", "ro"), 1)
     with pytest.raises(Refused):
-        digests.preview(env, None, "instant", language="xx")
+        digests.preview(env, None, Cadence.INSTANT, language="xx")
 
 
 LETTER = "---\nsubject: Ein Brief{second}\n---\nHallo {{{{ subscriber.name or 'du' }}}}.\n\n![Ein Baum](https://x.example/a.png)\n"
@@ -215,7 +215,7 @@ def test_a_letters_frame_speaks_each_readers_language(
     assert "[Bild: Ein Baum]" in body(mails(sink)["de"]) and "[Picture: Ein Baum]" in body(
         mails(sink)["en"]
     )
-    assert '<html lang="de"' in archive.render_page(env, "blog", campaign_id)
+    assert '<html lang="de"' in archive.render_page(env, "blog", campaign_handle(campaign_id))
 
 
 def test_two_subjects_and_six_languages(env: Environment, blog: int, sink: Sink) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.authoring import markdown
+from newsletter.html.text import shorten_text
 from newsletter.html.to_text import html_to_text
 from newsletter.mail.render import HTML_BUDGET, WEB_URL, MailContent
 from newsletter.models import Entry, Feed, MailingList, Topic

@@ -137,10 +137,11 @@ def _which(session: Session, wanted: SubscriberFilter) -> list[ColumnElement[boo
             )
         )
     if wanted.segment and wanted.at:
-        reached = segments.segment_query(get_list(session, wanted.slug), wanted.segment, wanted.at)
+        mailing_list = get_list(session, wanted.slug)
         found.append(
             exists().where(
-                Subscription.subscriber_id == Subscriber.id, Subscription.id.in_(reached)
+                Subscription.subscriber_id == Subscriber.id,
+                segments.segment_clause(mailing_list, wanted.segment, wanted.at),
             )
         )
     return found
