@@ -54,7 +54,7 @@ def _practise(port: int, smtp_port: int) -> int:
     told = _told()
     try:
         with practice.run_practice(click.echo, port=port, smtp_port=smtp_port) as publish:
-            practice.until(told, publish, click.echo)
+            practice.publish_until(told, publish, click.echo)
     except OSError as error:
         hint = "choose others with --port and --smtp-port"
         raise NewsletterError(

@@ -37,7 +37,7 @@ from newsletter.settings import Settings
 from newsletter.web.embed_snippets import embed_form
 from newsletter.worker import WorkerProcess
 
-SUBSCRIBER = "reader@example.com"
+SUBSCRIBER = "subscriber@example.com"
 SLUG = "slow-letters"
 Say = Callable[[str], None]
 
@@ -48,7 +48,7 @@ class StepFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything that runs: the application, its pages, the blog, the mailbox."""
+    """The running parts of a demo: the application, its pages, the blog, the mailbox."""
 
     app: Flask
     env: Environment
@@ -59,8 +59,9 @@ class Stage:
 
 @contextmanager
 def open_stage(*, port: int = 0) -> Iterator[Stage]:
-    """Set the scene in a scratch folder, and clears it away."""
-    mailbox, blog = DemoMailbox(), Blog()
+    """Start the parts of a demo in a scratch folder; stop them and delete it at the end."""
+    mailbox = DemoMailbox()
+    blog = Blog()
     with tempfile.TemporaryDirectory(prefix="newsletter-demo-") as folder:
         smtp = mailbox.start()
         sample = serve(lambda path: blog.answer(path) or mailbox.answer(path))
@@ -99,14 +100,14 @@ def _settings(folder: Path, url: str, smtp: str) -> Settings:
 
 
 class _Stay(HTTPRedirectHandler):
-    """Follows no redirect, so that one can be looked at."""
+    """A handler that follows no redirect, so that its response can be checked."""
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None
 
 
 def request_page(url: str, fields: dict[str, str] | None = None) -> tuple[int, str]:
-    """GET, or POST of a form with `fields`, over real HTTP.
+    """Send a GET, or a POST of a form with `fields`, over real HTTP.
 
     Returns status and body.
     """
@@ -121,14 +122,14 @@ def request_page(url: str, fields: dict[str, str] | None = None) -> tuple[int, s
         return response.status, response.read().decode("utf-8", "replace")
 
 
-def require(truth: object, otherwise: str) -> None:
-    """End the demo where a step has not proved what it says."""
-    if not truth:
+def require(condition: object, otherwise: str) -> None:
+    """Raise `StepFailed` with `otherwise` unless a condition of a step holds."""
+    if not condition:
         raise StepFailed(otherwise)
 
 
 def run_steps(scene: Stage, say: Say) -> None:
-    """Every step, in order.
+    """Run every step in order and report each.
 
     Raises `StepFailed` at the first that does not hold.
     """
@@ -154,7 +155,10 @@ def _set_up(scene: Stage) -> str:
     added = feeds.add(scene.env, f"{scene.blog.url}/blog/", SLUG)
     require(added.url.endswith("/blog/feed.xml"), "the blog's feed was not found")
     require(added.entries == 2, "the posts that are there were not read")
-    return f"The blog's feed was found at {added.url}; the 2 posts that are there already will not be mailed."
+    return (
+        f"The blog's feed was found at {added.url}; the 2 posts that are there already will not be "
+        "mailed."
+    )
 
 
 def _sign_up(scene: Stage) -> str:
@@ -170,7 +174,7 @@ def _sign_up(scene: Stage) -> str:
     require(mail.link("confirm"), "the confirmation has no link")
     require("List-Unsubscribe" not in mail.message, "a confirmation is no list mail")
     return (
-        "A reader signed up with the form on the blog, and got one mail that asks her to confirm."
+        "A visitor signed up with the form on the blog and received one mail that asks to confirm."
     )
 
 
@@ -182,16 +186,19 @@ def _confirm(scene: Stage) -> str:
     require(status == 200 and _standing() == "active", f"confirming answered {status}")
     sending.send_due(scene.env)
     require(len(scene.mailbox.wait_for(2)) == 2, "no welcome came")
-    return "Opening the link changed nothing, as a mail scanner would; pressing its button did. A welcome came."
+    return (
+        "Opening the link, as a mail scanner does, changed nothing; pressing its button confirmed. "
+        "A welcome came."
+    )
 
 
 def _standing() -> str:
-    [found] = subscribers.list_subscribers()
-    return found.subscriptions[0].status
+    [subscriber] = subscribers.list_subscribers()
+    return subscriber.subscriptions[0].status
 
 
 def _digest(scene: Stage) -> None:
-    """What the worker does by itself every few seconds."""
+    """Do once what the worker does every few seconds."""
     for feed in feeds.list_feeds():
         polling.poll_feed(scene.env, feed.id)
     digests.compose_due(scene.env)
@@ -217,38 +224,39 @@ def _publish(scene: Stage) -> str:
         mail.message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click",
         "one-click is missing",
     )
-    return f"A new post, “{POSTS[2].title}”, was found and mailed, with text, HTML and one-click unsubscription."
+    return (
+        f"A new post, “{POSTS[2].title}”, was found and mailed, with text, HTML and one-click "
+        "unsubscribe."
+    )
 
 
 def _never_twice(scene: Stage) -> str:
     for _ in range(3):
         _digest(scene)
     require(len(scene.mailbox.mails) == 3, "something was mailed twice")
-    return "The worker looked three times more: nothing new, nothing sent."
+    return "The worker ran three times more: nothing new, nothing sent."
 
 
 def _leave(scene: Stage) -> str:
     header = str(scene.mailbox.mails[-1].message["List-Unsubscribe"]).strip("<>")
     request_page(header)
-    require(_standing() == "active", "looking at the link unsubscribed her")
+    require(_standing() == "active", "opening the link unsubscribed")
     status, _ = request_page(header, {"List-Unsubscribe": "One-Click"})
     require(status == 200 and _standing() == "unsubscribed", f"one-click answered {status}")
     sending.send_due(scene.env)
     require(len(scene.mailbox.wait_for(4)) == 4, "no goodbye came")
-    return "Her mail program's one-click button unsubscribed her at once; a goodbye came."
+    return "The mail program's one-click button unsubscribed at once; a goodbye came."
 
 
 def _silence(scene: Stage) -> str:
-    scene.blog.publish(
-        Post("a-fourth-post", "A post she will not get", "<p>…</p>", POSTS[0].colors)
-    )
+    scene.blog.publish(Post("a-fourth-post", "A post after the end", "<p>…</p>", POSTS[0].colors))
     _digest(scene)
-    require(len(scene.mailbox.mails) == 4, "she was mailed after she had left")
-    return "Another post came out, and she was left in peace."
+    require(len(scene.mailbox.mails) == 4, "mail was sent after the subscription had ended")
+    return "Another post came out, and nothing was sent."
 
 
 def run_worker(scene: Stage, until: threading.Event) -> None:
-    """Let the worker run beside the pages until told to end."""
+    """Run the worker beside the pages until the event is set."""
     worker = WorkerProcess(scene.app, poll_seconds=5)
     worker.start()
     until.wait()

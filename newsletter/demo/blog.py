@@ -1,6 +1,4 @@
-"""The demo's blog: a few posts, their feed, and a page with the pasted form, on an origin of its
-own.
-"""
+"""The demo's blog: a few posts, their feed, and a page with the pasted form."""
 
 from __future__ import annotations
 
@@ -16,7 +14,7 @@ from newsletter.demo.server import Answer, render_page
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A post: its HTML, and the two colours of its picture."""
+    """A post with its HTML and the two colours of its picture."""
 
     slug: str
     title: str
@@ -28,27 +26,35 @@ POSTS = (
     Post(
         "the-pause-before-yes",
         "The pause before yes",
-        "<p>Most of what tires us is a yes that came a second too early. Between the question and the answer there is "
-        "a small room. It takes three breaths to walk through it.</p><p>Try it once today: when somebody asks you for "
-        "something, say <em>let me think about that until tomorrow</em>, and notice that nothing breaks.</p>"
+        "<p>Most of what tires us is a yes that came a second too early. Between the question and "
+        "the answer there is "
+        "a small room. It takes three breaths to walk through it.</p><p>Try it once today: when "
+        "somebody asks you for "
+        "something, say <em>let me think about that until tomorrow</em>, and notice that nothing "
+        "breaks.</p>"
         "<blockquote><p>A no that is kind is kinder than a yes that is tired.</p></blockquote>"
-        "<h3>Three ways to practise</h3><ul><li>Write the question down before you answer it.</li><li>Ask what it "
+        "<h3>Three ways to practise</h3><ul><li>Write the question down before you answer "
+        "it.</li><li>Ask what it "
         "would cost you, in hours.</li><li>Say the answer aloud when nobody is there.</li></ul>",
         ((38, 70, 83), (233, 196, 106)),
     ),
     Post(
         "walking-without-a-podcast",
         "Walking without a podcast",
-        "<p>For a month I have left the headphones at home. The first week was dull. In the second I began to hear "
-        "sentences that were mine.</p><p>There is a kind of thinking that only comes when nothing else does. It is "
+        "<p>For a month I have left the headphones at home. The first week was dull. In the second "
+        "I began to hear "
+        "sentences that were mine.</p><p>There is a kind of thinking that only comes when nothing "
+        "else does. It is "
         "shy, and it walks at about four kilometres an hour.</p>",
         ((42, 111, 98), (168, 218, 181)),
     ),
     Post(
         "letters-to-a-younger-self",
         "Letters to a younger self",
-        "<p>An exercise for a long evening: write a letter to the one you were ten years ago. Do not advise. Describe "
-        "the kitchen you sit in, what you can hear, who will call tomorrow.</p><p>You will find that most of what you "
+        "<p>An exercise for a long evening: write a letter to the one you were ten years ago. Do "
+        "not advise. Describe "
+        "the kitchen you sit in, what you can hear, who will call tomorrow.</p><p>You will find "
+        "that most of what you "
         "were afraid of is in the letter, and that it is mentioned once.</p>",
         ((94, 60, 96), (244, 172, 150)),
     ),
@@ -57,10 +63,7 @@ BLOG = "Slow Letters"
 
 
 class Blog:
-    """Serves what has been published.
-
-    `form` is the snippet its author has pasted.
-    """
+    """A blog with its published posts. `form` is the snippet that its author has pasted."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -76,11 +79,11 @@ class Blog:
         return self.address(post)
 
     def address(self, post: Post) -> str:
-        """Where a post is."""
+        """Return the URL of a post."""
         return f"{self.url}/blog/{post.slug}/"
 
     def answer(self, path: str) -> Answer | None:
-        """The page at `path`, if it is one of the blog's."""
+        """Return the page at `path`, or None if it is not one of the blog."""
         if path == "/blog/":
             return self._page(BLOG, self._index() + "<h2>Subscribe</h2>" + self.form)
         if path == "/blog/feed.xml":
@@ -100,29 +103,32 @@ class Blog:
         return f"<ul>{''.join(items)}</ul>"
 
     def _picture(self, post: Post) -> str:
-        return f'<p><img src="{self.url}/blog/{post.slug}.png" alt="Two colours that meet" width="640"></p>'
+        source = f"{self.url}/blog/{post.slug}.png"
+        return f'<p><img src="{source}" alt="Two colours that meet" width="640"></p>'
 
     def _page(self, title: str, body: str) -> Answer:
-        link = f'<link rel="alternate" type="application/rss+xml" title="{BLOG}" href="{self.url}/blog/feed.xml">'
+        feed = f"{self.url}/blog/feed.xml"
+        link = f'<link rel="alternate" type="application/rss+xml" title="{BLOG}" href="{feed}">'
         return render_page(title, f"<h1>{escape(title)}</h1>{body}", head=link)
 
     def _feed(self) -> str:
         items = "".join(
             f"<item><title>{escape(post.title)}</title><link>{self.address(post)}</link>"
-            f'<guid isPermaLink="true">{self.address(post)}</guid><pubDate>{format_datetime(at)}</pubDate>'
-            f"<content:encoded><![CDATA[{self._picture(post)}{post.html}]]></content:encoded></item>"
+            f'<guid isPermaLink="true">{self.address(post)}</guid>'
+            f"<pubDate>{format_datetime(at)}</pubDate><content:encoded><![CDATA["
+            f"{self._picture(post)}{post.html}]]></content:encoded></item>"
             for post, at in reversed(self.published)
         )
         return (
             '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" '
             'xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel>'
-            f"<title>{BLOG}</title><link>{self.url}/blog/</link><description>On going slowly</description>{items}"
-            "</channel></rss>"
+            f"<title>{BLOG}</title><link>{self.url}/blog/</link>"
+            f"<description>On going slowly</description>{items}</channel></rss>"
         )
 
 
 def publish_old_posts(blog: Blog) -> None:
-    """Put on the blog what was there before anybody subscribed."""
+    """Publish the posts that are older than the first subscription."""
     for age, post in zip((9, 4), POSTS, strict=False):
         blog.publish(post, datetime.now(UTC) - timedelta(days=age))
 
@@ -130,7 +136,7 @@ def publish_old_posts(blog: Blog) -> None:
 def make_picture(
     top: tuple[int, int, int], bottom: tuple[int, int, int], width: int = 640, height: int = 300
 ) -> bytes:
-    """A PNG of one colour that turns into another."""
+    """Return a PNG with a gradient from one colour to another."""
     rows = bytearray()
     for y in range(height):
         color = bytes(round(a + (b - a) * y / height) for a, b in zip(top, bottom, strict=True))

@@ -1,6 +1,4 @@
-"""The demo's mailbox: a real SMTP server on the loopback, and pages on which its mails can be read
-and clicked.
-"""
+"""The demo's mailbox: a real SMTP server on the loopback, and pages that show its mails."""
 
 from __future__ import annotations
 
@@ -22,38 +20,37 @@ from newsletter.demo.server import Answer, render_page
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail that arrived, as bytes and as a mail program reads it."""
+    """A mail that arrived, as bytes and parsed."""
 
     raw: bytes
     message: EmailMessage
 
     def body(self, kind: str) -> str:
-        """Its ``plain`` or ``html`` part."""
+        """Return its ``plain`` or ``html`` part."""
         part = self.message.get_body((kind,))
         return str(part.get_content()) if part is not None else ""
 
     def link(self, word: str) -> str:
-        """The first address in its text that has `word` in it."""
-        found = re.search(rf"https?://\S*/{word}/\S+", self.body("plain"))
-        return found[0] if found else ""
+        """Return the first link in its text whose path has the segment `word`, or ""."""
+        match = re.search(rf"https?://\S*/{word}/\S+", self.body("plain"))
+        return match[0] if match else ""
 
 
 class DemoMailbox:
-    """Keeps every mail it is handed, and says so to `heard` (with the mail's number)."""
+    """A mailbox that keeps every mail and calls `heard` with the mail and its number."""
 
     def __init__(
         self, *, port: int = 0, heard: Callable[[Mail, int], None] = lambda mail, number: None
     ) -> None:
         self.mails: list[Mail] = []
         self._heard = heard
-        with socket.create_server(
-            ("127.0.0.1", port)
-        ) as free:  # aiosmtpd cannot choose a port by itself
+        # aiosmtpd cannot choose a free port.
+        with socket.create_server(("127.0.0.1", port)) as free:
             self._port = free.getsockname()[1]
         self._controller = Controller(self, hostname="127.0.0.1", port=self._port)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (the library's name)
-        """Take one mail."""
+        """Keep one mail."""
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
         self.mails.append(Mail(envelope.content, message))
@@ -69,38 +66,39 @@ class DemoMailbox:
         return f"smtp://127.0.0.1:{self._port}"
 
     def stop(self) -> None:
-        """End it."""
+        """Stop listening."""
         self._controller.stop()
 
     def wait_for(self, count: int, *, seconds: float = 10) -> list[Mail]:
-        """The mails, once there are `count` of them (or time is over)."""
+        """Wait until there are `count` mails or the time is over; return the mails."""
         ends = time.monotonic() + seconds
         while len(self.mails) < count and time.monotonic() < ends:
             time.sleep(0.05)
         return self.mails
 
     def answer(self, path: str) -> Answer | None:
-        """The page at `path`, if it is one of the mailbox's."""
+        """Return the page at `path`, or None if it is not one of the mailbox."""
         if path == "/mailbox/":
             return render_page(
                 "Mailbox",
                 f"<h1>Mailbox</h1><ul>{self._rows()}</ul>",
                 head='<meta http-equiv="refresh" content="5">',
             )
-        found = re.fullmatch(r"/mailbox/(\d{1,6})/(html|text|raw)", path)
-        if not found or int(found[1]) >= len(self.mails):
+        match = re.fullmatch(r"/mailbox/(\d{1,6})/(html|text|raw)", path)
+        if not match or int(match[1]) >= len(self.mails):
             return None
-        mail = self.mails[int(found[1])]
-        if found[2] == "html":
+        mail = self.mails[int(match[1])]
+        if match[2] == "html":
             return "text/html; charset=utf-8", mail.body("html").encode()
-        shown = mail.raw.decode("utf-8", "replace") if found[2] == "raw" else mail.body("plain")
-        linked = re.sub(r"(https?://[^\s&lt;]+)", r'<a href="\1">\1</a>', escape(shown))
+        text = mail.raw.decode("utf-8", "replace") if match[2] == "raw" else mail.body("plain")
+        linked = re.sub(r"(https?://[^\s&lt;]+)", r'<a href="\1">\1</a>', escape(text))
         return render_page("Mail", f'<p><a href="/mailbox/">Mailbox</a></p><pre>{linked}</pre>')
 
     def _rows(self) -> str:
         return "".join(
             f"<li>{escape(str(mail.message['To']))}: <a href='/mailbox/{number}/html'>"
-            f"{escape(str(mail.message['Subject']))}</a> · <a href='/mailbox/{number}/text'>text</a> · "
-            f"<a href='/mailbox/{number}/raw'>as sent</a></li>"
+            f"{escape(str(mail.message['Subject']))}</a> · "
+            f"<a href='/mailbox/{number}/text'>text</a> · <a href='/mailbox/{number}/raw'>as "
+            "sent</a></li>"
             for number, mail in reversed(list(enumerate(self.mails)))
         )

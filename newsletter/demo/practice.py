@@ -1,6 +1,4 @@
-"""A blog and a mailbox to practise on, for docs/tutorial.md: real HTTP and real SMTP on the
-loopback, nothing else.
-"""
+"""A blog and a mailbox to practise on (docs/tutorial.md), over HTTP and SMTP on the loopback."""
 
 from __future__ import annotations
 
@@ -22,14 +20,16 @@ _MORE = (
     Post(
         "one-thing-by-candlelight",
         "One thing by candlelight",
-        "<p>Once a week, when it is dark, do one thing by the light of a candle. It does not matter which. The rest of "
+        "<p>Once a week, when it is dark, do one thing by the light of a candle. It does not "
+        "matter which. The rest of "
         "the room goes away, and with it everything that is not this one thing.</p>",
         ((60, 42, 33), (240, 180, 90)),
     ),
     Post(
         "the-second-cup",
         "The second cup",
-        "<p>The first cup of tea is for waking up. The second is the one you drink. How seldom there is one.</p>",
+        "<p>The first cup of tea is for waking up. The second is the one you drink. How seldom "
+        "there is one.</p>",
         ((33, 70, 60), (220, 210, 160)),
     ),
 )
@@ -39,7 +39,7 @@ _MORE = (
 def run_practice(say: Say, *, port: int, smtp_port: int) -> Iterator[Callable[[], str]]:
     """Serve the blog and the mailbox.
 
-    Gives a function that publishes the next post and returns its title.
+    Yields a function that publishes the next post and returns its title.
     """
     blog = Blog()
     mailbox = DemoMailbox(
@@ -68,7 +68,7 @@ def run_practice(say: Say, *, port: int, smtp_port: int) -> Iterator[Callable[[]
 
 
 def _with_form(blog: Blog) -> Blog:
-    """The blog with what its author has pasted: form.html in this folder, if there is one."""
+    """Put the content of form.html on the blog, if the file is in this folder."""
     file = Path(FORM)
     blog.form = file.read_text("utf-8") if file.is_file() else "<p>(Here the form will be.)</p>"
     return blog
@@ -95,12 +95,12 @@ def _arrived(mail: Mail, address: str) -> str:
     )
 
 
-def until(told: threading.Event, publish: Callable[[], str], say: Say) -> None:
-    """Publish a post for each line on standard input, until told to end."""
+def publish_until(stop: threading.Event, publish: Callable[[], str], say: Say) -> None:
+    """Publish a post for each line on standard input, until the event is set."""
 
     def listen() -> None:
         for _ in sys.stdin:
             say(f"Published: “{publish()}”")
 
     threading.Thread(target=listen, daemon=True).start()
-    told.wait()
+    stop.wait()

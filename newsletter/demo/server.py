@@ -1,6 +1,4 @@
-"""A small HTTP server for the demo's own pages: the blog and the mailbox, on an origin that is not
-the newsletter's.
-"""
+"""A small HTTP server for the demo's blog and mailbox, on an origin of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +12,8 @@ Answer = tuple[str, bytes]
 Find = Callable[[str], Answer | None]
 
 STYLE = (
-    "body{font:17px/1.6 Georgia,serif;max-width:40rem;margin:2.5rem auto;padding:0 1.2rem;color:#26302e}"
+    "body{font:17px/1.6 Georgia,serif;max-width:40rem;margin:2.5rem auto;padding:0 "
+    "1.2rem;color:#26302e}"
     "h1{line-height:1.2}img{max-width:100%;height:auto;border-radius:6px}a{color:#2a665a}code{overflow-wrap:anywhere}"
     "pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px}li{margin:.4rem 0}"
     "hr{border:0;border-top:1px solid #ddd;margin:2rem 0}body{background:#fffdf8}"
@@ -22,33 +21,31 @@ STYLE = (
 
 
 def render_page(title: str, body: str, *, head: str = "") -> Answer:
-    """An HTML page around `body`."""
+    """Return an HTML page around `body`."""
     html = (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">{head}<style>{STYLE}</style></head>'
+        '<meta name="viewport" content="width=device-width, '
+        f'initial-scale=1">{head}<style>{STYLE}</style></head>'
         f"<body>{body}</body></html>"
     )
     return "text/html; charset=utf-8", html.encode()
 
 
 def serve(find: Find, *, port: int = 0) -> ThreadingHTTPServer:
-    """Answer GET on the loopback with what `find` has for a path.
-
-    Runs in a thread of its own.
-    """
+    """Serve on the loopback, in a thread, what `find` returns for a path."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = find(urlsplit(self.path).path)
-            kind, body = found or render_page("Nothing here", "<h1>Nothing here</h1>")
-            self.send_response(200 if found else 404)
+            answer = find(urlsplit(self.path).path)
+            kind, body = answer or render_page("Nothing here", "<h1>Nothing here</h1>")
+            self.send_response(200 if answer else 404)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the library's name)
-            """Say nothing: the terminal belongs to the demo."""
+            """Print nothing: the demo prints its steps."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
