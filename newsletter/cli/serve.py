@@ -16,20 +16,6 @@ from newsletter.errors import NewsletterError
 if TYPE_CHECKING:
     from flask import Flask
 
-THREADS = 8
-# Browsers keep connections open that they do not use. Beyond waitress' own hundred nobody new would
-# be let in until some are closed; 800 leave room under the usual limit of 1,024 files, and `poll`,
-# unlike `select`, takes them all.
-SERVER = {
-    "ident": None,
-    "max_request_body_size": 1_000_000,
-    "connection_limit": 800,
-    "channel_timeout": 60,
-    "cleanup_interval": 10,
-    "asyncore_use_poll": True,
-    "clear_untrusted_proxy_headers": False,  # whom to believe is web.trusted_proxies' to say, as under gunicorn
-}
-
 
 def _application(ctx: click.Context, *, with_pages: bool) -> Flask:
     from newsletter.app import create_app
@@ -75,15 +61,14 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
 
     Ends on SIGTERM or Ctrl-C, once the message in flight has its outcome.
     """
-    from waitress.server import create_server
-
+    from newsletter.web.http_server import create_server
     from newsletter.worker import WorkerProcess
 
     app = _application(ctx, with_pages=True)
     logs.to_stderr()
     told = _until_told()
     try:
-        server = create_server(app, host=host, port=port, threads=THREADS, **SERVER)
+        server = create_server(app, host=host, port=port)
     except OSError as error:
         raise NewsletterError(
             f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another with --port"

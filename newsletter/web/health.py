@@ -26,7 +26,7 @@ def healthz() -> Response:
     state = {
         "database": "ok",
         "worker": "silent" if silent else "ok",
-        "sending": "domain_backoffs" if sender_state.is_resting(env) else "ok",
+        "sending": "rests" if sender_state.is_resting(env) else "ok",
     }
     answer = jsonify(state)
     answer.status_code = 503 if silent else 200

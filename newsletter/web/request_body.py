@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from io import RawIOBase
 from typing import IO, Any
 from urllib.parse import parse_qsl
 
 from flask import Blueprint, Request, current_app, request
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
 from newsletter.services import counters
@@ -17,35 +18,71 @@ URLENCODED = "application/x-www-form-urlencoded"
 
 
 class Parser(FormDataParser):
-    """Reads bytes that are no UTF-8 as U+FFFD, which no address and no choice may have, as other
-    bodies are read: Werkzeug would take them for the text ``%ED%A0%80``, and that for somebody's
-    address (S09).
+    """Reads bytes that are not UTF-8 as U+FFFD, which no address and no choice contains.
+
+    Werkzeug would take them for the text ``%ED%A0%80``, and that for somebody's address (S09).
     """
 
     def parse(self, stream: IO[bytes], mimetype: str, *args: Any, **options: Any) -> Any:
+        """Parse a body, as Werkzeug's parser does."""
         if mimetype != URLENCODED:
             return super().parse(stream, mimetype, *args, **options)
-        found = parse_qsl(
+        fields = parse_qsl(
             stream.read().decode("utf-8", "replace"), keep_blank_values=True, errors="replace"
         )
-        return stream, self.cls(found), self.cls()
+        return stream, self.cls(fields), self.cls()
+
+
+class BodyStream(RawIOBase):
+    """A request's body as the server reads it; a body that it cannot read is the visitor's error.
+
+    Servers raise exceptions of their own for a broken chunk or a connection that was cut.
+    """
+
+    def __init__(self, source: IO[bytes]) -> None:
+        self._source = source
+
+    def readable(self) -> bool:
+        """Tell that the stream can be read."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Read bytes into `buffer`; return their number.
+
+        Raises `BadRequest`.
+        """
+        try:
+            data = self._source.read(len(buffer))
+        except HTTPException:
+            raise
+        except Exception as error:
+            raise BadRequest("the body cannot be read") from error
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class FormRequest(Request):
-    """A request whose forms are read by `Parser`."""
+    """A request whose body is a `BodyStream` and whose forms are read by `Parser`."""
 
     form_data_parser_class = Parser
 
+    def __init__(self, environ: dict[str, Any], *args: Any, **options: Any) -> None:
+        if not isinstance(environ["wsgi.input"], BodyStream):
+            environ["wsgi.input"] = BodyStream(environ["wsgi.input"])
+        super().__init__(environ, *args, **options)
+
 
 @blueprint.before_app_request
-def no_larger_than_ours() -> None:
-    """Refuse a body before it is read, also where nobody would read it."""
+def refuse_large_bodies() -> None:
+    """Refuse a body that is too large before it is read, also where no page would read it."""
     if (request.content_length or 0) > current_app.config["MAX_CONTENT_LENGTH"]:
         raise RequestEntityTooLarge
 
 
 @blueprint.before_app_request
-def few_fields() -> None:
-    """Refuse what no form of ours sends before it is read."""
+def refuse_foreign_shapes() -> None:
+    """Refuse a request of more than one host, or with what no form of ours sends."""
     if len(request.query_string) > counters.QUERY_AT_MOST or "\0" in request.path:
+        raise BadRequest
+    if "," in request.headers.get("Host", ""):  # servers join two headers with a comma
         raise BadRequest

@@ -438,5 +438,5 @@ def test_healthz_says_that_sending_rests(client: FlaskClient) -> None:
         )
     answer = client.get("/healthz").json
     assert answer is not None
-    assert answer["sending"] == "domain_backoffs"
+    assert answer["sending"] == "rests"
     assert "refused" not in str(answer), "a provider's words are nobody's business"
