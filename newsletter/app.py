@@ -106,6 +106,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
         home,
         locale,
         page_cache,
+        proxies,
         rate_limits,
         request_body,
         resources,
@@ -126,6 +127,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
     app.request_class = request_body.FormRequest
     for module in (
         request_body,
+        proxies,
         responses,
         errors,
         home,

@@ -217,7 +217,8 @@ def _problem(item: Any, places: Mapping[str, str], file: Path) -> str:
     place = places.get(key, str(file))
     where = place if place.startswith(PREFIX) else f"{place}: {key}"
     if item["type"] == "extra_forbidden":
-        return f"{where}: unknown setting{_did_you_mean(key, list(keys()))}"
+        hint = _belongs(parts, item["input"]) or _did_you_mean(key, list(keys()))
+        return f"{where}: unknown setting{hint}"
     if item["type"] == "missing":
         variable = PREFIX + key.upper().replace(".", "__")
         return (
@@ -226,6 +227,29 @@ def _problem(item: Any, places: Mapping[str, str], file: Path) -> str:
     if item["type"] == "model_type":
         return f"{where}: is a table; write [{key}] on a line of its own, and its settings below it"
     return f"{where}: {item['msg'].removeprefix('Value error, ')}"
+
+
+def _belongs(parts: list[str], value: object) -> str:
+    """Say where a setting belongs that stands in the wrong table; nothing if it is not known.
+
+    A line `web.trusted_proxies = 1` below `[signup]` is `signup.web.trusted_proxies` in TOML.
+    """
+    leaves = [".".join([*parts, *rest]) for rest in _leaves(value)]
+    for known in keys():
+        table, _, name = known.rpartition(".")
+        if any(leaf == known or leaf.endswith(f".{known}") for leaf in leaves) or (
+            table and len(parts) == 2 and parts[-1] == name
+        ):
+            place = f"write {name} under [{table}]" if table else f"write {name} above the first ["
+            return f"; {known} belongs elsewhere: {place}"
+    return ""
+
+
+def _leaves(value: object) -> list[list[str]]:
+    """Return the paths of the settings in a value that may be a table."""
+    if not isinstance(value, dict):
+        return [[]]
+    return [[str(name), *rest] for name, inner in value.items() for rest in _leaves(inner)]
 
 
 def _did_you_mean(word: str, known: Any) -> str:

@@ -182,3 +182,21 @@ def test_b26_a_setting_that_holds_a_host_is_known_to_this_test() -> None:
 )
 def test_b26_what_the_wire_cannot_carry_is_refused(tmp_path: Path, host: str) -> None:
     assert "base_url" in problems(write(tmp_path, f'secret_key = "{KEY}"\nbase_url = "{host}"'))
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[signup]\nper_ip = 5\nweb.trusted_proxies = 1\n", "write trusted_proxies under [web]"),
+        ("[signup]\ntrusted_proxies = 1\n", "write trusted_proxies under [web]"),
+        ('[smtp]\nbase_url = "https://a.example"\n', "write base_url above the first ["),
+    ],
+)
+def test_w8_a_setting_in_the_wrong_table_is_told_where_it_belongs(
+    tmp_path: Path, text: str, place: str
+) -> None:
+    file = tmp_path / "newsletter.toml"
+    file.write_text(f'secret_key = "{"k3y9" * 10}z8"\n{text}')
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file, {})
+    assert place in str(caught.value.problems)

@@ -18,7 +18,7 @@ from newsletter.errors import FeedError, TransportError
 from newsletter.files import is_exposed, side_files
 from newsletter.mail.smtp.transport import SmtpTransport
 from newsletter.models import Feed, MailingList
-from newsletter.services import installation, workers
+from newsletter.services import installation, proxy_headers, workers
 from newsletter.services.checks import Check
 from newsletter.services.inbound.reading_checks import check_readers
 from newsletter.services.operations import dns_checks
@@ -46,6 +46,7 @@ def examine(env: Environment, *, selector: str = "", sample: bytes | None = None
         _disk,
         _clock,
         _base_url,
+        proxy_headers.check_proxy,
         _lists,
         _smtp,
     )

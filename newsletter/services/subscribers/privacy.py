@@ -15,13 +15,17 @@ from newsletter.db.session import checkpoint, reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent, NotFound
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import (
+    AddressChange,
+    Campaign,
     ConsentEvent,
     SeriesLetter,
     SeriesLetterSent,
     Subscriber,
     Subscription,
+    SubscriptionRequest,
     Suppression,
 )
+from newsletter.outbox import DeliveryRow
 from newsletter.services import tags
 from newsletter.services.bounce_events import scrub as scrub_events
 from newsletter.services.consent import Evidence
@@ -72,8 +76,18 @@ def collect_data(session: Session, subscriber: Subscriber) -> dict[str, Any]:
         "language": subscriber.language,
         "tags": list(tags.read_tags(session, [subscriber.id]).get(subscriber.id, ())),
         "created_at": subscriber.created_at.isoformat(),
+        "earlier_addresses": _earlier_addresses(session, subscriber),
         "subscriptions": [_told(session, each) for each in subscriber.subscriptions],
     }
+
+
+def _earlier_addresses(session: Session, subscriber: Subscriber) -> list[dict[str, Any]]:
+    """Describe the changes of address that can still be undone."""
+    query = select(AddressChange).where(AddressChange.subscriber_id == subscriber.id)
+    return [
+        {"email": change.old_email, "changed_at": _plain(change.changed_at)}
+        for change in session.scalars(query.order_by(AddressChange.changed_at))
+    ]
 
 
 def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
@@ -99,9 +113,36 @@ def _told(session: Session, subscription: Subscription) -> dict[str, Any]:
             for event in session.scalars(events)
         ],
         "letters_of_the_series": _series(session, subscription),
-        "mails": [
-            {"mail": row.mail, "status": row.status, "at": _plain(row.finished_at)} for row in mails
-        ],
+        "waiting_requests": _requests(session, subscription),
+        "mails": [_mail(session, row) for row in mails],
+    }
+
+
+def _requests(session: Session, subscription: Subscription) -> list[dict[str, Any]]:
+    """Describe the requests of a subscription that wait for a confirmation."""
+    query = select(SubscriptionRequest).where(
+        SubscriptionRequest.subscription_id == subscription.id
+    )
+    return [
+        {
+            **_columns(request, hidden={"subscription_id", "delivery_id"}),
+            "wording": request.wording.text if request.wording else "",
+        }
+        for request in session.scalars(query.order_by(SubscriptionRequest.number))
+    ]
+
+
+def _mail(session: Session, row: DeliveryRow) -> dict[str, Any]:
+    """Describe a mail: which campaign it was, and what the mail server answered."""
+    campaign = session.get(Campaign, row.campaign_id) if row.campaign_id else None
+    return {
+        "mail": row.mail,
+        "subject": campaign.subject if campaign else "",
+        "status": row.status,
+        "at": _plain(row.finished_at),
+        "tries": row.attempts,
+        "server_code": row.code,
+        "server_answer": row.text or "",
     }
 
 

@@ -1,0 +1,66 @@
+"""Notice a reverse proxy that the settings do not know.
+
+Without `web.trusted_proxies` all visitors behind a proxy seem to come from its address, and share
+one ceiling of sign-ups. The pages see such a proxy; `doctor`, in another process, asks here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from ipaddress import ip_address
+
+from sqlalchemy import exists, select
+
+from newsletter.db.session import reading, transaction
+from newsletter.models import Counter
+from newsletter.services import counters
+from newsletter.services.checks import Check
+from newsletter.services.runtime import Environment
+
+log = logging.getLogger("newsletter.web")
+
+NAME = "proxy/ignored"
+REMEMBERED_FOR = timedelta(days=2)
+"""How long `doctor` reports a proxy; counters are deleted after that time."""
+HINT = (
+    "set trusted_proxies = 1 under [web] (or NEWSLETTER_WEB__TRUSTED_PROXIES=1): "
+    "the number of proxies between visitors and this program"
+)
+WHAT = "requests come through a proxy on this machine, and web.trusted_proxies is 0"
+WHY = "all visitors share one address, so that one of them uses up the ceiling of all"
+
+
+def is_ignored_proxy(env: Environment, address: str, forwarded_for: str) -> bool:
+    """Tell whether a request came through a proxy on this machine that is not trusted."""
+    if env.settings.web.trusted_proxies or not forwarded_for:
+        return False
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def record_ignored_proxy(env: Environment) -> None:
+    """Log an ignored proxy, and keep it for `doctor`."""
+    log.warning("%s: %s; %s", WHAT, WHY, HINT)
+    with transaction() as session:
+        counters.increment(session, NAME, now=int(env.now.timestamp()), seconds=counters.HOUR)
+
+
+def check_proxy(env: Environment) -> Iterator[Check]:
+    """Check for `doctor` that no proxy is ignored."""
+    if has_ignored_proxy(env):
+        yield Check("proxy", "bad", WHAT, HINT, WHY)
+
+
+def has_ignored_proxy(env: Environment) -> bool:
+    """Tell whether a page was asked for through an ignored proxy lately."""
+    if env.settings.web.trusted_proxies:
+        return False
+    since = int((env.now - REMEMBERED_FOR).timestamp())
+    with reading() as session:
+        return bool(
+            session.scalar(select(exists().where(Counter.name == NAME, Counter.starts_at >= since)))
+        )
