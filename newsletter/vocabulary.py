@@ -82,6 +82,33 @@ class EntryStatus(StrEnum):
     SENT = "sent"
 
 
+class EntryReason(StrEnum):
+    """Why an entry came to its state; the code that its event carries."""
+
+    NONE = ""
+    BACKLOG = "backlog"
+    """It was in its feed already when the feed was added."""
+    MOVED = "moved"
+    """Too many new entries at once: the blog may have moved."""
+    GAP = "gap"
+    """Other entries may have come and gone between two readings of the feed."""
+    SLID_IN = "slid_in"
+    """It is older than all known entries and appeared because others were deleted."""
+    PASSWORD = "password"  # noqa: S105 (a reason)
+    """Its blog asks for a password; as the reason of `ready`, it no longer does."""
+    DATED_AHEAD = "dated_ahead"
+    LEFT_OUT = "left_out"
+    """It is a kind of video that its feed leaves out."""
+    DUPLICATE = "duplicate"
+    """Another entry of the list carries the same story; as the reason of `ready`, it no longer does."""
+    WITHDRAWN = "withdrawn"
+    """Its feed does not have it any more."""
+    RETURNED = "returned"
+    """Its feed has it again."""
+    FEED_REMOVED = "feed_removed"
+    """It takes the place of an entry whose feed was removed."""
+
+
 class DeliveryStatus(StrEnum):
     """The state of one message to one subscriber."""
 

@@ -99,7 +99,7 @@ def _verb(name: str, text: str, *, question: str = "") -> None:
         refused, service = 0, getattr(entries, name)
         for number in chosen:
             try:
-                found = service(number)
+                found = service(env, number)
                 say(f"{found.id} {found.title}: {found.fate}")
             except NewsletterError as error:
                 refused += 1

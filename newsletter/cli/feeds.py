@@ -183,7 +183,7 @@ def resume(env: Environment, which: str) -> None:
 def remove(env: Environment, which: str, *, yes: bool) -> None:
     """Forget a feed and what was found in it."""
     ask(f"Remove feed {which} and its entries?", yes=yes)
-    say(f"{feeds.remove(which).url} is removed.")
+    say(f"{feeds.remove(env, which).url} is removed.")
 
 
 @feed.command(epilog="Example: newsletter feed read https://your.blog/feed/ --json")

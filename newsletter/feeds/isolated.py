@@ -1,7 +1,6 @@
-"""Read strangers' feeds in a process of its own, so that whatever is in them costs this process
-nothing but waiting.
+"""Parse strangers' feeds in a separate process, so that hostile ones cost this one only waiting.
 
-One reader process serves all threads of this process, one feed at a time (reader_process.py). It is
+One parser process serves all threads of this process, one feed at a time (reader_process.py). It is
 replaced after a limit was hit or `FEEDS` feeds, ended after `IDLE` seconds without any, and ends by
 itself when this process does.
 """
@@ -17,7 +16,7 @@ import threading
 import time
 import zlib
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,16 +25,28 @@ from newsletter.errors import FeedError, NotAFeed
 from newsletter.feeds.parse import BODY_AT_MOST
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 
-SECONDS_IN_ALL = 35.0
-"""Seconds that one feed may take by the clock, on a machine that has much to do."""
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The time that parsing one feed may take, in seconds of processor time and by the clock.
+
+    The clock allows for a machine that has much to do.
+    """
+
+    processor_seconds: int
+    clock_seconds: float
+
+
+FULL = Limits(20, 35.0)
+"""The heaviest feed of 10 MB that a blog could have takes about half of this processor time."""
+QUICK = Limits(1, 5.0)
+"""Almost every feed is parsed within milliseconds; one that is not can wait for the others."""
 FEEDS = 500
-"""Feeds that one process reads before it is replaced, so that what parsers leave in memory does not
-add up.
-"""
+"""Feeds that one process parses before it is replaced, so that what parsers leave in memory does
+not add up."""
 IDLE = 60.0
-"""Seconds without a feed after which the process is ended: most installations read a few feeds
-every quarter hour.
-"""
+"""Seconds without a feed after which the process is ended: most installations poll a few feeds
+every quarter of an hour."""
 TOO_LONG = "reading it takes longer than any feed should"
 TOO_LARGE = "reading it takes more memory than any feed should"
 
@@ -44,9 +55,13 @@ _PROGRAM = (
     f"import sys; root = {_ROOT!r}; root in sys.path or sys.path.insert(0, root); "
     "from newsletter.feeds.reader_process import main; main()"
 )
-_KEPT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
-"""What the reader gets of our environment: never keys and passwords."""
+_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "SYSTEMROOT")
+"""The environment variables that the process inherits: never keys and passwords."""
 _ENTRY = [field.name for field in fields(ParsedEntry)]
+
+
+class TakesLong(NotAFeed):
+    """Parsing the feed takes longer than `QUICK` allows; it may succeed within `FULL`."""
 
 
 class _OutOfMemory(Exception):
@@ -54,7 +69,7 @@ class _OutOfMemory(Exception):
 
 
 class _Process:
-    """A running reader process."""
+    """A running parser process."""
 
     def __init__(self) -> None:
         self.feeds = 0
@@ -65,38 +80,45 @@ class _Process:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _KEPT if name in os.environ},
-            start_new_session=True,  # Ctrl-C is for this process; the reader ends with it
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+            start_new_session=True,  # Ctrl-C is for this process; that one ends with it
         )
 
-    def read(self, body: bytes, url: str, content_type: str) -> ParsedFeed:
-        """Have one feed read.
+    def read(self, body: bytes, url: str, content_type: str, limits: Limits) -> ParsedFeed:
+        """Have one feed parsed.
 
         Raises `NotAFeed`, `FeedError`, `_OutOfMemory`.
         """
-        watchdog = threading.Timer(SECONDS_IN_ALL, self._give_up)
+        watchdog = threading.Timer(limits.clock_seconds, self._give_up)
         watchdog.daemon = True
         watchdog.start()
         try:
-            return self._exchange(body, url, content_type)
+            return self._exchange(body, url, content_type, limits)
         except (OSError, ValueError, EOFError):
             self.end()
             # The system ends what used up its processor time with SIGXCPU (24), or SIGKILL at the
             # hard limit.
             if self._late or self._process.returncode == -24:
-                raise NotAFeed(url, TOO_LONG) from None
+                error = NotAFeed if limits == FULL else TakesLong
+                raise error(url, TOO_LONG) from None
             raise _OutOfMemory from None
         finally:
             watchdog.cancel()
             self.used_at = time.monotonic()
 
-    def _exchange(self, body: bytes, url: str, content_type: str) -> ParsedFeed:
+    def _exchange(self, body: bytes, url: str, content_type: str, limits: Limits) -> ParsedFeed:
         stdin = self._process.stdin
         assert stdin is not None
         if self.feeds == 0 and "ready" not in self._line():
             raise EOFError
         self.feeds += 1
-        head = json.dumps({"url": url, "content_type": content_type, "size": len(body)}).encode()
+        request = {
+            "url": url,
+            "content_type": content_type,
+            "size": len(body),
+            "seconds": limits.processor_seconds,
+        }
+        head = json.dumps(request).encode()
         stdin.write(len(head).to_bytes(4, "big") + head)
         stdin.write(body)
         stdin.flush()
@@ -135,7 +157,7 @@ class _Process:
 
     @property
     def spent(self) -> bool:
-        """Tell whether this process should read no more feeds."""
+        """Tell whether this process should parse no more feeds."""
         return self.feeds >= FEEDS or self._process.poll() is not None
 
     def _give_up(self) -> None:
@@ -153,7 +175,7 @@ class _Process:
 
 
 class FeedReader:
-    """Read feeds in one process at a time, started when it is needed.
+    """Parse feeds in one process at a time, started when it is needed.
 
     Thread-safe.
     """
@@ -163,28 +185,31 @@ class FeedReader:
         self._process: _Process | None = None
         self._owner = 0
 
-    def read(self, body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
-        """Read the feed in `body`.
+    def read(
+        self, body: bytes, *, url: str, content_type: str = "", limits: Limits = FULL
+    ) -> ParsedFeed:
+        """Parse the feed in `body`.
 
-        Raises `NotAFeed` with the reason, at the latest after twice `SECONDS_IN_ALL`.
+        Raises `NotAFeed` with the reason, at the latest after twice the clock's limit; `TakesLong`
+        if limits other than `FULL` do not suffice.
         """
         with self._lock:
-            used = self._current()
+            process = self._current()
             try:
-                return used.read(body, url, content_type)
+                return process.read(body, url, content_type, limits)
             except _OutOfMemory:
-                if used.feeds <= 1:
+                if process.feeds <= 1:
                     raise NotAFeed(url, TOO_LARGE) from None
-            # What earlier feeds left behind may have filled the memory: once more, in a fresh
-            # process.
+            # Earlier feeds may have filled the memory: try again in a new process.
             try:
-                return self._current().read(body, url, content_type)
+                return self._current().read(body, url, content_type, limits)
             except _OutOfMemory:
                 raise NotAFeed(url, TOO_LARGE) from None
 
     def _current(self) -> _Process:
         if self._owner != os.getpid():  # a fork of the process that started it
-            self._process, self._owner = None, os.getpid()
+            self._process = None
+            self._owner = os.getpid()
         if self._process is not None and self._process.spent:
             self._process.end()
             self._process = None
@@ -194,7 +219,7 @@ class FeedReader:
         return self._process
 
     def _end_idle(self, process: _Process) -> None:
-        """End `process` once nothing was read for a while."""
+        """End `process` once it has parsed nothing for a while."""
         while process is self._process:
             time.sleep(max(0.05, process.used_at + IDLE - time.monotonic()))
             with self._lock:
@@ -204,7 +229,8 @@ class FeedReader:
 
     def close(self) -> None:
         """End the process; the next feed starts another."""
-        process, self._process = self._process, None
+        process = self._process
+        self._process = None
         if process is not None and self._owner == os.getpid():
             process.end()
 
@@ -213,20 +239,23 @@ _READER = FeedReader()
 atexit.register(_READER.close)
 
 
-def read_feed(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
-    """Read the feed in `body`, found at `url`, in the reader process.
+def read_feed(
+    body: bytes, *, url: str, content_type: str = "", limits: Limits = FULL
+) -> ParsedFeed:
+    """Parse the feed in `body`, found at `url`, in the parser process.
 
-    Raises `NotAFeed` with the reason.
+    Raises `NotAFeed` with the reason; `TakesLong` if limits other than `FULL` do not suffice.
     """
     body = _unpack(body)
     if len(body) > BODY_AT_MOST:
         raise NotAFeed(url, "larger than 10 MB")
-    return _READER.read(body, url=url, content_type=content_type)
+    return _READER.read(body, url=url, content_type=content_type, limits=limits)
 
 
 def _unpack(body: bytes) -> bytes:
-    """Return what a gzip file holds (some servers hand one out as it is), as far as anything of it
-    would be read.
+    """Return the contents of a gzip file, cut where they are too large to be parsed.
+
+    Some servers serve such a file as it is.
     """
     if not body.startswith(b"\x1f\x8b"):
         return body

@@ -1,13 +1,13 @@
-"""The process in which strangers' feeds are parsed: requests on its input, answers on its output,
-one after another.
+"""Run the process in which strangers' feeds are parsed: read requests, write answers.
 
 Started and watched by isolated.py. It limits its own memory, and its processor time for each feed;
 when a limit is hit it ends or is killed, and the feed's next turn is in another process. It has no
 settings, no database and no network.
 
 A request is four bytes (the length of its head, big-endian), a head in JSON (`url`, `content_type`,
-`size`) and the body. An answer is lines of JSON: an object that says what came of it (`feed`,
-`refused`, `limit` or `failed`), and after `feed` one array a line for each entry.
+`size`, `seconds` of processor time) and the body. An answer is lines of JSON: an object that holds
+the result (`feed`, `refused`, `limit` or `failed`), and after `feed` one array a line for each
+entry.
 """
 
 from __future__ import annotations
@@ -22,16 +22,9 @@ from newsletter.errors import NotAFeed
 from newsletter.feeds.parse import parse_feed
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 
-SECONDS = 20
-"""Seconds of processor time for one feed.
-
-The heaviest feed of 10 MB that a blog could have takes about half of it.
-"""
 MEMORY = 185_000_000
-"""Bytes of data.
-
-Beside it stands the process that waits for it, with some 90 MB of its own.
-"""
+"""Bytes of data of this process: with the some 90 MB of the process that waits for it, a small
+server can bear it."""
 _HEAD = [field.name for field in fields(ParsedFeed) if field.name != "entries"]
 _ENTRY = [field.name for field in fields(ParsedEntry)]
 
@@ -39,18 +32,19 @@ _ENTRY = [field.name for field in fields(ParsedEntry)]
 def main() -> None:
     """Answer requests until there are no more, or a limit is hit."""
     _limit_memory()
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    requests = sys.stdin.buffer
+    answers = sys.stdout.buffer
     _write(answers, {"ready": True})
     while length := requests.read(4):
         request = json.loads(requests.read(int.from_bytes(length, "big")))
         body = requests.read(request["size"])
-        _limit_time()
+        _limit_time(request["seconds"])
         if not _answer_request(answers, body, request["url"], request["content_type"]):
             return
 
 
 def _answer_request(answers: BinaryIO, body: bytes, url: str, content_type: str) -> bool:
-    """Parse one feed and write what came of it.
+    """Parse one feed and write the result.
 
     Return False if this process should not be used again.
     """
@@ -92,14 +86,12 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _limit_time() -> None:
-    """Give the next feed `SECONDS` of processor time from now; the system ends the process when
-    they are over.
-    """
+def _limit_time(seconds: int) -> None:
+    """Give the next feed `seconds` of processor time; the system ends the process after them."""
     try:
         import resource
     except ImportError:
         return
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    ends_at = ceil(usage.ru_utime + usage.ru_stime) + SECONDS
+    ends_at = ceil(usage.ru_utime + usage.ru_stime) + seconds
     resource.setrlimit(resource.RLIMIT_CPU, (ends_at, resource.getrlimit(resource.RLIMIT_CPU)[1]))

@@ -386,7 +386,7 @@ def test_e10_an_entry_held_while_a_digest_is_made_stops_it(
     publish("One", "Two")
     number = {row.title: row.id for row in entries.list_entries()}["One"]
     clock.now = MONDAY_8
-    interrupted = Interrupted(env.renderer, lambda: entries.hold(number))
+    interrupted = Interrupted(env.renderer, lambda: entries.hold(env, number))
     held = replace(env, make_renderer=lambda: interrupted)
     assert [row for row in digests.compose_due(held) if row.cadence == "weekly"] == []
     tick(env)
@@ -398,7 +398,7 @@ def test_skipped_after_numbering_costs_no_period(
 ) -> None:
     join("ana@example.com", "instant")
     publish("One")
-    entries.skip(entries.list_entries()[0].id)
+    entries.skip(env, entries.list_entries()[0].id)
     for _ in range(3):
         tick(env)
         clock.forward(timedelta(minutes=1))

@@ -183,16 +183,16 @@ def test_skipped_and_held_entries_stay_at_home(
     join("ana@example.com")
     publish("One", "Two", "Three")
     found = {entry.title: entry.id for entry in entries.list_entries()}
-    entries.skip(found["One"])
-    entries.hold(found["Two"])
+    entries.skip(env, found["One"])
+    entries.hold(env, found["Two"])
     clock.now = MONDAY_8
     tick(env)
     assert sink.messages[0]["Subject"] == "Three"
-    entries.release(found["Two"])
+    entries.release(env, found["Two"])
     clock.forward(timedelta(days=7))
     tick(env)
     assert sink.messages[1]["Subject"] == "Two", "held for a week, and not lost"
-    entries.resend(found["Two"])
+    entries.resend(env, found["Two"])
     clock.forward(timedelta(days=7))
     tick(env)
     assert [message["Subject"] for message in sink.messages] == ["Three", "Two", "Two"]

@@ -109,7 +109,7 @@ def test_long_videos_alone_have_a_feed_of_their_own(
     }
     assert feeds.add(env, TUBE, leaves_out=["shorts", "live"]).url == LONG
     del fake_fetch.pages[LONG]
-    feeds.remove(LONG)
+    feeds.remove(env, LONG)
     assert feeds.add(env, TUBE, leaves_out=["shorts", "live"]).url == TUBE, (
         "a channel may have none"
     )
@@ -275,7 +275,7 @@ def test_a_feed_that_is_removed_leaves_a_shared_story_to_the_other(
     poll(env, clock)
     for moment, cadence in (("before", "instant"), ("between", "weekly"), ("after", None)):
         if moment == when:
-            feeds.remove(removed)
+            feeds.remove(env, removed)
         digests.send_now(env, cadence=cadence)  # type: ignore[arg-type]
         sending.send_due(env)
         poll(env, clock)

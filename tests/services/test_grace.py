@@ -232,7 +232,7 @@ def test_what_readers_have_had_holds_back_nothing_new(
     polling.poll_due(env)
     digests.send_now(env, cadence="instant")
     [old] = [each for each in entries.list_entries() if each.title == "Old"]
-    entries.release(old.id)
+    entries.release(env, old.id)
     digests.compose_due(env)
     sending.send_due(env)
     assert len(sink.to("instant@example.com")) == 2, "nobody waits for what she has had"

@@ -19,7 +19,7 @@ from newsletter.schedule import CADENCES
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import intros
 from newsletter.services.lists import lists, topics
-from newsletter.services.polling import entries, store
+from newsletter.services.polling import entries, entry_state, store
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
@@ -130,13 +130,13 @@ class Life:
     def hold(self) -> None:
         ready = [row for row in entries.list_entries(limit=500) if row.fate == "ready"]
         if ready:
-            entries.hold(self.dice.choice(ready).id)
+            entries.hold(self.env, self.dice.choice(ready).id)
 
     def release(self) -> None:
         """What was held becomes new for everybody who reads now."""
         held = entries.list_entries(limit=500, fate="held")
         if held:
-            self._owe(entries.release(self.dice.choice(held).id).title)
+            self._owe(entries.release(self.env, self.dice.choice(held).id).title)
 
     def vanish(self, share: float = 0.3) -> None:
         """The feed loses some of what it had, mailed or not."""
@@ -160,7 +160,7 @@ class Life:
                 if self.dice.random() < share:
                     if entry.fate == "skipped":
                         self._owe(entry.title)
-                    store.return_entry(self.env, session, entry)
+                    entry_state.return_to_feed(self.env, session, entry)
 
     def flicker(self) -> None:
         """The feed is empty at the very moment one is composed, or a crash strikes."""

@@ -179,7 +179,7 @@ def test_e01_a_flood_is_held(
     result = poll(env, clock, fake_fetch, *(item(f"Moved {n}", guid=f"x{n}") for n in range(40)))
     assert result.held == 40
     assert "moved" in entries.list_entries(fate="held")[0].why
-    entries.release(entries.list_entries(fate="held")[0].id)
+    entries.release(env, entries.list_entries(fate="held")[0].id)
     assert list(fates().values()).count("ready") == 1
 
 
@@ -188,11 +188,11 @@ def test_fates_can_be_changed(
 ) -> None:
     poll(env, clock, fake_fetch, item("New"))
     [new] = [entry for entry in entries.list_entries() if entry.title == "New"]
-    assert entries.hold(new.id).fate == "held"
-    assert entries.release(new.id).fate == "ready"
-    assert entries.skip(new.id).fate == "skipped"
+    assert entries.hold(env, new.id).fate == "held"
+    assert entries.release(env, new.id).fate == "ready"
+    assert entries.skip(env, new.id).fate == "skipped"
     with pytest.raises(Refused):
-        entries.resend(new.id)
+        entries.resend(env, new.id)
     with pytest.raises(NotFound):
         entries.get_entry(999)
 
@@ -350,7 +350,7 @@ def test_feeds_are_paused_resumed_and_removed(
     assert polling.poll_due(env) == []
     feeds.resume(env, URL)
     assert len(polling.poll_due(env)) == 1
-    feeds.remove(str(feed))
+    feeds.remove(env, str(feed))
     assert feeds.list_feeds() == []
     fake_fetch.pages[URL] = rss(item("Old"), item("Newer"))
     feeds.add(env, URL)
@@ -415,9 +415,9 @@ def test_what_the_author_decides_no_poll_changes(
 ) -> None:
     poll(env, clock, fake_fetch, item("C"), item("B"), item("A"), item("Old"))
     skipped, released = ids("A", "B")
-    entries.skip(skipped.id)
-    entries.hold(released.id)
-    entries.release(released.id)
+    entries.skip(env, skipped.id)
+    entries.hold(env, released.id)
+    entries.release(env, released.id)
     poll(env, clock, fake_fetch, item("Old"))
     poll(env, clock, fake_fetch, item("C"), item("A"), item("Old"))
     assert fates() == {"Old": "skipped", "A": "skipped", "B": "ready", "C": "ready"}
@@ -463,8 +463,8 @@ def test_instant_mails_wait_for_corrections(
         mailing_list = session.get_one(MailingList, entry.list_id)
         assert plan.find_matured(session, mailing_list, clock.now) == 0
         assert plan.find_matured(session, mailing_list, clock.now + timedelta(minutes=10)) == 1
-    entries.hold(entry.id)
-    entries.release(entry.id)
+    entries.hold(env, entry.id)
+    entries.release(env, entry.id)
     with reading() as session:
         mailing_list = session.get_one(MailingList, entry.list_id)
         assert plan.find_matured(session, mailing_list, clock.now) == 2, (

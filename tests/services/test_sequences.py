@@ -65,7 +65,7 @@ class World:
 
     def release(self) -> None:
         for held in reversed(entries.list_entries(fate="held")):
-            entries.release(held.id)
+            entries.release(self.env, held.id)
 
     def got(self, who: str) -> list[str]:
         """What somebody got since the last look: the titles in each mail, in their order."""
@@ -205,7 +205,7 @@ def flood_held_and_released(world: World) -> None:
 
 def removed_and_added_again(world: World) -> None:
     world.says(post(3), *OLD)
-    feeds.remove(URL)
+    feeds.remove(world.env, URL)
     feeds.add(world.env, URL)
     world.says(post(4), post(3), *OLD)
     assert world.got("i") == ["Post3", "Post4"]
@@ -343,10 +343,10 @@ def released_after_a_hold(world: World) -> None:
     world.fetch.pages[URL] = rss(post(3), *OLD)
     world.tick()
     [new] = entries.list_entries(fate="ready")
-    entries.hold(new.id)
+    entries.hold(world.env, new.id)
     world.passes(2 * DAY)
     assert (world.got("i"), world.got("d")) == ([], [])
-    entries.release(new.id)
+    entries.release(world.env, new.id)
     world.passes(DAY)
     assert (world.got("i"), world.got("d")) == (["Post3"], ["Post3"])
 

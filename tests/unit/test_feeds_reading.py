@@ -65,15 +65,11 @@ def test_p4_nothing_in_a_header_or_address_reaches_a_command_line(reader: FeedRe
     assert [entry.title for entry in feed.entries] == ["A"]
 
 
-def test_a_feed_that_takes_too_long_is_ended_and_the_next_is_read(
-    reader: FeedReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_feed_that_takes_too_long_is_ended_and_the_next_is_read(reader: FeedReader) -> None:
     reader.read(rss(item("A")), url=URL)
     first = process_id(reader)
-    monkeypatch.setattr(isolated, "SECONDS_IN_ALL", 1.0)
     with pytest.raises(NotAFeed, match="takes longer"):
-        reader.read(ENDLESS, url=URL)
-    monkeypatch.undo()
+        reader.read(ENDLESS, url=URL, limits=isolated.Limits(20, 1.0))
     assert not is_alive(first)
     assert reader.read(rss(item("B")), url=URL).entries[0].title == "B"
 
@@ -95,14 +91,13 @@ def test_processor_time_is_limited_for_each_feed_apart() -> None:
         "import resource, time\n"
         "from newsletter.feeds import reader_process as reader\n"
         "for _ in range(2):\n"
-        "    reader._limit_time()\n"
+        "    reader._limit_time(20)\n"
         "    used = sum(resource.getrusage(resource.RUSAGE_SELF)[:2])\n"
         "    left = resource.getrlimit(resource.RLIMIT_CPU)[0] - used\n"
-        "    assert reader.SECONDS <= left <= reader.SECONDS + 1, left\n"
+        "    assert 20 <= left <= 21, left\n"
         "    end = time.process_time() + 1.2\n"
         "    while time.process_time() < end: pass\n"
-        "reader.SECONDS = 0\n"
-        "reader._limit_time()\n"
+        "reader._limit_time(0)\n"
         "while True: pass\n"
     )
     done = subprocess.run(
@@ -144,17 +139,14 @@ def test_a_process_that_reads_nothing_is_ended(
     assert not is_alive(process._process.pid)
 
 
-def test_this_process_goes_on_while_a_hostile_feed_is_read(
-    reader: FeedReader, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_this_process_goes_on_while_a_hostile_feed_is_read(reader: FeedReader) -> None:
     """Reading holds no lock of the interpreter: other threads run, and this process uses next to no time."""
     reader.read(rss(item("A")), url=URL)
-    monkeypatch.setattr(isolated, "SECONDS_IN_ALL", 2.0)
     begun = time.process_time()
 
     def read() -> None:
         with pytest.raises(NotAFeed):
-            reader.read(ENDLESS, url=URL)
+            reader.read(ENDLESS, url=URL, limits=isolated.Limits(20, 2.0))
 
     thread = threading.Thread(target=read)
     thread.start()

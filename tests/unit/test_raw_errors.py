@@ -22,7 +22,9 @@ OWN = {name for name, value in vars(errors).items() if isinstance(value, type)} 
 FILES = sorted(PACKAGE.rglob("*.py"))
 WANTED = {
     "authoring/front_matter.py": "asks which mistake it is; the message is ours",
+    "cli/bounces.py": "the system's reason in the mail server's log, and a usage error of click's",
     "cli/demo.py": "the system's reason why a port cannot be had",
+    "db/direct.py": "the database's reason: a full disk, a missing right",
     "db/session.py": "the database's reason: a full disk, a missing right",
     "feeds/reader_process.py": "the class of an error, between two processes; nobody reads it",
     "import_formats/spool.py": "the system's reason why standard input cannot be read or kept",

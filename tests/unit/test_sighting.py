@@ -11,7 +11,8 @@ import pytest
 
 from newsletter.feeds.parse import parse_feed
 from newsletter.feeds.types import ParsedEntry
-from newsletter.services.polling.matching import FeedChanges, KnownEntry, PollMoment, decide
+from newsletter.services.polling.matching import decide
+from newsletter.services.polling.types import FeedChanges, KnownEntry, PollMoment
 from tests.feeds_server import item, rss
 
 BEFORE = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -46,7 +47,7 @@ def test_e01_a_move_that_changes_ids_and_links_is_seen_through() -> None:
         for n in range(10)
     ]
     decision = decide(known(*old), entries(*moved), MOMENT)
-    assert (decision.new, len(decision.seen), decision.gone) == ((), 10, ())
+    assert (decision.new, len(decision.present), decision.gone) == ((), 10, ())
 
 
 def test_e01_a_move_without_dates_is_held() -> None:
@@ -246,7 +247,7 @@ class Blog:
             PollMoment(self.now, None if first else before, site_key="blog.example.com"),
         )
         rows = {entry.id: entry for entry in self.stored}
-        for number, seen in decision.seen:
+        for number, seen in decision.present:
             changes = {
                 "link_key": seen.link_key,
                 "title": seen.title,

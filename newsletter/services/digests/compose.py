@@ -22,7 +22,6 @@ from newsletter.models import (
     CampaignEntry,
     DigestPeriod,
     Edition,
-    Entry,
     MailingList,
     Subscription,
 )
@@ -39,9 +38,9 @@ from newsletter.services.digests.plan import (
 from newsletter.services.digests.selection import Candidate, DigestDecision
 from newsletter.services.digests.timing import composed_clause
 from newsletter.services.digests.wording import count_entries, count_subscribers
-from newsletter.services.polling.entries import owed_clause
+from newsletter.services.polling import entry_state
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus, EntryStatus, MailKind
+from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus, MailKind
 
 NOTHING_NEW = "nothing new since the last one"
 """The reason of a digest that was due and carried nothing."""
@@ -184,7 +183,7 @@ def _freeze(
         raise _Changed
     _move_cursors(session, campaign, plan.through)
     campaign.repeats = not plan.intro and _are_archived(session, plan.decision.entries)
-    ids = _carry_entries(session, plan, campaign)
+    ids = _carry_entries(env, session, plan, campaign)
     if plan.intro:
         intros.delete_carried(session, plan.intro)
     period.campaign_id = campaign.id
@@ -251,17 +250,15 @@ def _are_archived(session: Session, entries: Collection[int]) -> bool:
     return len(session.scalars(query).all()) == len(entries)
 
 
-def _carry_entries(session: Session, plan: DigestPlan, campaign: Campaign) -> list[int]:
+def _carry_entries(
+    env: Environment, session: Session, plan: DigestPlan, campaign: Campaign
+) -> list[int]:
     """Write down which entries the campaign carries, and return their ids.
 
     Raises `_Changed` if one was held, skipped or numbered anew since it was read.
     """
     ids = [entry.id for entry in select_candidates(plan, plan.decision.entries)]
-    carried = update(Entry).where(Entry.id.in_(ids), owed_clause(), Entry.seq <= plan.through)
-    result = session.execute(
-        carried.values(fate=EntryStatus.SENT, why="").execution_options(synchronize_session=False)
-    )
-    if result.rowcount != len(ids):  # type: ignore[attr-defined]
+    if not entry_state.mark_sent(env, session, campaign, ids, through=plan.through):
         raise _Changed
     session.add_all(
         CampaignEntry(campaign_id=campaign.id, entry_id=entry_id, position=position)

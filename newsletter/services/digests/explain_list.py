@@ -30,7 +30,7 @@ from newsletter.services.digests.selection import DigestDecision
 from newsletter.services.digests.timing import NextDigest, find_next_digest
 from newsletter.services.digests.wording import count_subscribers, format_moment, join_words
 from newsletter.services.lookup import get_list
-from newsletter.services.polling.entries import owed_clause
+from newsletter.services.polling.entry_state import owed_clause
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import (
     Cadence,

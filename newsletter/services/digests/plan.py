@@ -52,7 +52,7 @@ from newsletter.services.digests.selection import (
 from newsletter.services.digests.timing import make_wait_rule
 from newsletter.services.lists import topics
 from newsletter.services.mail_context import ListContext, make_list_context
-from newsletter.services.polling.entries import owed_clause
+from newsletter.services.polling.entry_state import owed_clause
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import Cadence
 

@@ -80,8 +80,10 @@ def import_file(env: Environment, file: IO[str], *, note: str = "") -> ImportRes
     previous = csv.field_size_limit(CELL_AT_MOST)
     try:
         return _import_rows(env, file, note)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise Refused(f"the file is no CSV in UTF-8: {error}") from None
+    except (csv.Error, UnicodeDecodeError):
+        raise Refused(
+            "the file is not CSV in UTF-8", hint="save it as CSV in UTF-8 and import it again"
+        ) from None
     finally:
         csv.field_size_limit(previous)
 

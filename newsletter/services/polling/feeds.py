@@ -150,12 +150,12 @@ def _set_status(which: str, status: FeedStatus, due: datetime | None) -> FeedVie
         return _view(feed)
 
 
-def remove(which: str) -> FeedView:
+def remove(env: Environment, which: str) -> FeedView:
     """Forget a feed and what was found in it, but for what another feed of its list has too."""
     with transaction() as session:
         feed = get_feed(session, which)
         shown = _view(feed)
-        duplicates.hand_over_duplicates(session, feed.id)
+        duplicates.hand_over_duplicates(env, session, feed.id)
         session.delete(feed)
         return shown
 

@@ -1,4 +1,4 @@
-"""What a feed says, and what the pages of its new entries add to it.
+"""Fetch and parse a feed, and the pages of its new entries.
 
 Runs in threads of poll.py; stores nothing.
 """
@@ -16,11 +16,11 @@ from hashlib import sha256
 from sqlalchemy import select
 
 from newsletter import __version__
-from newsletter.db.session import reading
+from newsletter.db import session as database
 from newsletter.errors import FeedError, NewsletterError
 from newsletter.feeds.enrich import enrich_entry, find_wordpress_site, needs_its_page
 from newsletter.feeds.fetch import Fetched
-from newsletter.feeds.isolated import read_feed
+from newsletter.feeds.isolated import FULL, QUICK, Limits, TakesLong, read_feed
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.models import Entry
 from newsletter.services.runtime import Environment
@@ -28,21 +28,23 @@ from newsletter.services.runtime import Environment
 log = logging.getLogger("newsletter.feeds")
 
 UNFORESEEN = "cannot be read because of an error in this program, which its log describes"
-LOOKS_AT_MOST = 15
-LOOK_FOR = 15.0
-"""Seconds.
-
-A site that takes its time over pages does not hold up the next poll.
+PAGES_AT_MOST = 15
+"""Entries of one feed whose pages are fetched in one poll; the others stay as their feed has them.
 """
+PAGES_SECONDS = 15.0
+"""Seconds after which no further page of an entry is fetched: a site that takes its time over pages
+must not hold up the next poll."""
 
-_STAMPS = re.compile(
-    rb"<lastBuildDate>[^<]{0,80}</lastBuildDate>|<!--[^<>]{0,500}-->|<media:(?:statistics|starRating)\b[^<>]{0,200}>"
+_CHANGING = re.compile(
+    rb"<lastBuildDate>[^<]{0,80}</lastBuildDate>|<!--[^<>]{0,500}-->"
+    rb"|<media:(?:statistics|starRating)\b[^<>]{0,200}>"
 )
+"""Parts of a feed that change without its entries: time stamps and counts of views."""
 
 
 @dataclass(frozen=True, slots=True)
 class DueFeed:
-    """A feed this worker has taken on, and how it is read."""
+    """A feed that this worker has claimed, and how it is to be read."""
 
     id: int
     url: str
@@ -52,22 +54,24 @@ class DueFeed:
     leaves_out: tuple[str, ...] = ()
     page_pictures: bool = False
     read_before: bool = True
+    is_suspect: bool = False
+    """Its last poll failed, perhaps because it takes too long to parse."""
     claimed_until: datetime | None = None
-    """Where `next_poll_at` was moved to when it was claimed."""
+    """The value of `next_poll_at` that marks the claim."""
 
     @property
     def whole(self) -> DueFeed:
-        """The same feed, asked without anything that would let its server say "nothing changed"."""
+        """The same feed, fetched without anything that lets its server say "not modified"."""
         return replace(self, etag=None, last_modified=None, body_digest="")
 
 
 @dataclass(frozen=True, slots=True)
 class FeedReading:
-    """What a feed said; `parsed` is None where nothing changed.
+    """The result of fetching a feed; `parsed` is None if nothing changed.
 
-    Once `paged`, further pages of it were asked, and `window` is how many entries the first had.
-    Once `looked`, the pages of new entries were asked too: some of them wait until they are public
-    (`waits`), some are of a kind that is left out (identity → kind).
+    If `paged`, further pages of it were fetched, and `window` is the number of entries on its
+    first. If `looked`, the pages of new entries were fetched too: some of them wait until they are
+    public (`waits`), others are of a kind that is left out (identity to kind).
     """
 
     fetched: Fetched
@@ -79,61 +83,91 @@ class FeedReading:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
 
-def fetch_feed(env: Environment, due: DueFeed) -> FeedReading | NewsletterError:
-    """Fetch and parses, in a thread of its own; whatever goes wrong is a value."""
+@dataclass(frozen=True, slots=True)
+class Unparsed:
+    """An answer that takes longer to parse than almost any feed, or may take so long."""
+
+    fetched: Fetched
+
+
+def fetch_feed(env: Environment, due: DueFeed) -> FeedReading | NewsletterError | Unparsed:
+    """Fetch and parse a feed; an error is returned, not raised.
+
+    The answer is not parsed, or not to the end, if that may hold up other feeds.
+    """
     try:
         fetched = env.fetch(due.url, etag=due.etag, last_modified=due.last_modified)
         if fetched.status == 304 or (due.body_digest and hash_answer(fetched) == due.body_digest):
             return FeedReading(fetched)
-        return FeedReading(
-            fetched, read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
-        )
+        return Unparsed(fetched) if due.is_suspect else _parse(fetched, QUICK)
+    except TakesLong:
+        return Unparsed(fetched)
     except NewsletterError as error:
         return error
-    except Exception:  # a bug of ours must not cost the other feeds their turn (F12)
+    except Exception:  # an internal error must not cost the other feeds their turn (F12)
         log.exception("feed %s cannot be read", due.id)
         return FeedError(due.url, UNFORESEEN)
 
 
-def list_unknown_entries(due: DueFeed, found: FeedReading | NewsletterError) -> list[ParsedEntry]:
-    """Entries we do not know whose pages are worth a look.
+def parse_slowly(due: DueFeed, unparsed: Unparsed) -> FeedReading | NewsletterError:
+    """Parse an answer that takes long; an error is returned, not raised."""
+    try:
+        return _parse(unparsed.fetched, FULL)
+    except NewsletterError as error:
+        return error
+    except Exception:  # as in fetch_feed
+        log.exception("feed %s cannot be read", due.id)
+        return FeedError(due.url, UNFORESEEN)
 
-    A first reading mails nothing, so that none are then.
+
+def _parse(fetched: Fetched, limits: Limits) -> FeedReading:
+    parsed = read_feed(
+        fetched.body, url=fetched.url, content_type=fetched.content_type, limits=limits
+    )
+    return FeedReading(fetched, parsed)
+
+
+def list_unknown_entries(due: DueFeed, reading: FeedReading | NewsletterError) -> list[ParsedEntry]:
+    """List the entries that are not stored and whose pages may say what the feed does not.
+
+    Empty for a first reading, which mails nothing, and once the pages were fetched.
     """
     if (
-        isinstance(found, NewsletterError)
-        or found.parsed is None
-        or found.looked
+        isinstance(reading, NewsletterError)
+        or reading.parsed is None
+        or reading.looked
         or not due.read_before
     ):
         return []
-    site = find_wordpress_site(found.parsed)
-    worth = [
+    site = find_wordpress_site(reading.parsed)
+    candidates = [
         entry
-        for entry in found.parsed.entries
+        for entry in reading.parsed.entries
         if needs_its_page(entry, due.url, page_pictures=due.page_pictures, wordpress=site)
     ]
-    if not worth:
+    if not candidates:
         return []
-    with reading() as session:
-        rows = session.execute(
-            select(Entry.identity, Entry.link_key).where(Entry.feed_id == due.id)
-        ).all()
-    known = {key for row in rows for key in row}
-    return [
-        entry for entry in worth if entry.identity not in known and entry.link_key not in known
-    ][:LOOKS_AT_MOST]
+    query = select(Entry.identity, Entry.link_key).where(Entry.feed_id == due.id)
+    with database.reading() as session:
+        known = {key for row in session.execute(query).all() for key in row}
+    unknown = [
+        entry for entry in candidates if entry.identity not in known and entry.link_key not in known
+    ]
+    return unknown[:PAGES_AT_MOST]
 
 
 def enrich_entries(
-    env: Environment, due: DueFeed, found: FeedReading | NewsletterError, entries: list[ParsedEntry]
+    env: Environment, due: DueFeed, reading: FeedReading, entries: list[ParsedEntry]
 ) -> FeedReading | NewsletterError:
-    """Ask the pages of strange entries, in a thread; whatever goes wrong leaves them as they are."""
-    assert isinstance(found, FeedReading)
-    assert found.parsed is not None
-    ends_at, site = time.monotonic() + LOOK_FOR, find_wordpress_site(found.parsed)
+    """Return `reading` with what the pages of `entries` add.
+
+    A page that cannot be had leaves its entry as it is.
+    """
+    assert reading.parsed is not None
+    ends_at = time.monotonic() + PAGES_SECONDS
+    site = find_wordpress_site(reading.parsed)
     try:
-        looked = {
+        enriched = {
             entry.identity: enrich_entry(
                 entry,
                 env.fetch,
@@ -144,23 +178,24 @@ def enrich_entries(
             for entry in entries
             if time.monotonic() < ends_at
         }
-    except Exception:  # as in ask
+    except Exception:  # as in fetch_feed
         log.exception("the pages of entries of feed %s cannot be read", due.id)
         return FeedError(due.url, UNFORESEEN)
-    waits = {identity for identity, each in looked.items() if each.waits}
-    told = tuple(
-        looked[entry.identity].entry if entry.identity in looked else entry
-        for entry in found.parsed.entries
-        if entry.identity not in waits
+    waiting = {identity for identity, page in enriched.items() if page.waits}
+    public = tuple(
+        enriched[entry.identity].entry if entry.identity in enriched else entry
+        for entry in reading.parsed.entries
+        if entry.identity not in waiting
     )
-    left_out = {identity: each.left_out for identity, each in looked.items() if each.left_out}
-    parsed = replace(found.parsed, entries=told)
-    return replace(found, parsed=parsed, looked=True, waits=bool(waits), left_out=left_out)
+    left_out = {identity: page.left_out for identity, page in enriched.items() if page.left_out}
+    parsed = replace(reading.parsed, entries=public)
+    return replace(reading, parsed=parsed, looked=True, waits=bool(waiting), left_out=left_out)
 
 
 def hash_answer(fetched: Fetched) -> str:
-    """What tells an answer from the last one, but for stamps of time and counts of views that say
-    nothing new.
+    """Return a digest that tells an answer from the last one.
+
+    Time stamps and counts of views do not change it; another version of this program does.
     """
-    said = f"{__version__} {fetched.url} {fetched.content_type}\n".encode()
-    return sha256(said + _STAMPS.sub(b"", fetched.body)).hexdigest()
+    head = f"{__version__} {fetched.url} {fetched.content_type}\n".encode()
+    return sha256(head + _CHANGING.sub(b"", fetched.body)).hexdigest()

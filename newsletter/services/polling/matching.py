@@ -1,147 +1,121 @@
-"""Which entries of a feed are new, and which have gone: the decider of polling.
-
-Pure.
+"""Decide which entries of a feed are new, which are known and which have been withdrawn. Pure.
 
 docs/feeds.md states its rules for authors.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from newsletter.feeds.protected import PROTECTED, is_protected
 from newsletter.feeds.types import ParsedEntry
+from newsletter.services.polling.plausibility import (
+    FULL_WINDOW,
+    MIN_RENAMED,
+    count_renamed,
+    describe_gap,
+    describe_storm,
+    find_slid_in,
+    is_another_site,
+    is_gap,
+    shares_nothing_known,
+)
+from newsletter.services.polling.types import FeedChanges, KnownEntry, NewEntry, PollMoment
+from newsletter.vocabulary import EntryReason, EntryStatus
 
 AHEAD = timedelta(minutes=10)
-"""How far a publisher's clock may be ahead before an entry counts as dated in the future."""
-PLAUSIBLE = 10
-"""So many new entries are believed for each day since the last reading (E01);"""
-OLD_NEWS = 3
-"""so many that are older than the newest that was known, and were not there then,"""
-LATE = timedelta(days=1)
-"""by more than this: caches and dates without an hour make that much;"""
-RENAMED = 3
-"""and fewer than so many that carry the titles of entries which have vanished."""
-GAP_FROM = 3
-"""So many new entries and nothing that was known are a gap: more may have come and gone between two
-readings. A feed that shows its last post or two never shows what was known.
-"""
-GREW = 5
-"""Entries from which a feed that shows more than before may be full all the same, so that older
-ones have left it.
-"""
-FULL = 10
-"""Entries that a feed of a blog shows at least before older ones leave it; what to expect where
-nothing was known.
-"""
+"""Time by which a publisher's clock may be ahead before an entry counts as dated in the future."""
+WAITS = "dated in the future: waits for its time"
 SLID_IN = "older than all that was known: came into the feed when others were taken out of it"
-
-
-@dataclass(frozen=True, slots=True)
-class KnownEntry:
-    """An entry as it was stored."""
-
-    id: int
-    identity: str
-    link_key: str
-    title: str
-    published: datetime | None = None
-    fate: str = "sent"
-    withdrawn: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class NewEntry:
-    """An entry to be stored, with its fate (`ready`, `new`: not before its date, `held`, `skipped`)
-    and why.
-    """
-
-    identity: str
-    entry: ParsedEntry
-    fate: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class FeedChanges:
-    """What a poll changes: `new` in the feed's order; `seen`, what is there now of each known entry
-    (by its number); `gone`, the numbers of those that were taken back.
-    """
-
-    new: tuple[NewEntry, ...]
-    seen: tuple[tuple[int, ParsedEntry], ...]
-    gone: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PollMoment:
-    """When a feed was read: `before` is the last time it was (None: never).
-
-    Of a first reading the newest `backlog` entries are mailed. `site_key` is the site's address,
-    folded, which tells no entry from another; `window`, how many entries the feed had then.
-    """
-
-    now: datetime
-    before: datetime | None
-    backlog: int = 0
-    site_key: str = ""
-    window: int = 0
 
 
 def decide(
     known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], moment: PollMoment
 ) -> FeedChanges:
-    """Tell new entries from known ones, and finds those that were withdrawn.
+    """Tell new entries from known ones, and find those that were withdrawn.
 
-    Known is what has a known identity, unless link, title and date all say it is another; else what
-    has the link, or the title and date, of an entry that has vanished. Nothing is judged by its
-    date: a back-dated entry goes out once like any other (E04).
+    An entry is known if its identity is known, unless link, title and date all differ; else if its
+    link, or its title and date, belong to an entry that has vanished. Nothing is judged by its date
+    alone: a back-dated entry goes out once like any other (E04).
     """
-    entries = list({entry.identity: entry for entry in reversed(entries)}.values())[
-        ::-1
-    ]  # of twins, the first
+    entries = _remove_twins(entries)
     matched = _match_entries(known, entries, moment.site_key)
-    seen = tuple(
-        (found.id, entry)
-        for entry, found in zip(entries, matched, strict=True)
-        if found is not None
+    present = tuple(
+        (match.id, entry)
+        for entry, match in zip(entries, matched, strict=True)
+        if match is not None
     )
-    new = [entry for entry, found in zip(entries, matched, strict=True) if found is None]
-    present = {number for number, _ in seen}
-    vanished = [entry for entry in known if entry.id not in present]
+    present_ids = {entry_id for entry_id, _ in present}
+    vanished = [entry for entry in known if entry.id not in present_ids]
+    new = _judge_new(known, entries, matched, vanished, moment)
+    return FeedChanges(new, present, _find_gone(vanished, known, present, entries))
+
+
+def _remove_twins(entries: Sequence[ParsedEntry]) -> list[ParsedEntry]:
+    """Return `entries` with the first of those that share an identity."""
+    first: dict[str, ParsedEntry] = {}
+    for entry in entries:
+        first.setdefault(entry.identity, entry)
+    return list(first.values())
+
+
+def _judge_new(
+    known: Sequence[KnownEntry],
+    entries: Sequence[ParsedEntry],
+    matched: Sequence[KnownEntry | None],
+    vanished: Sequence[KnownEntry],
+    moment: PollMoment,
+) -> tuple[NewEntry, ...]:
+    """Return the entries that match no known one, with their first fates."""
+    unmatched = [entry for entry, match in zip(entries, matched, strict=True) if match is None]
+    end = entries[len(entries) - _count_unmatched_at_the_end(matched) :]
+    slid_in = find_slid_in(end, known, vanished) if len(entries) <= moment.window else []
+    new = [entry for entry in unmatched if entry not in slid_in]
+    storm = describe_storm(new, len(entries), known, vanished, moment)
+    storm_reason = EntryReason.MOVED
+    if not storm and known and is_gap(matched, entries, moment):
+        storm = describe_gap(len(new))
+        storm_reason = EntryReason.GAP
     used = {entry.identity for entry in known}
-    end = entries[len(entries) - _count_unknown_at_the_end(matched) :]
-    gap = bool(known) and _is_gap(matched, entries, moment)
-    slid = _find_slid_in(end, known, vanished) if len(entries) <= moment.window else []
-    new = [entry for entry in new if entry not in slid]
-    judged = [(entry, "skipped", SLID_IN) for entry in slid]
-    storm = _describe_storm(new, len(entries), known, vanished, moment) or (
-        _describe_gap(len(new)) if gap else ""
-    )
-    judged = [*_judge_new(new, storm, moment), *judged]
-    fates = tuple(
+    fates = [*_choose_fates(new, storm, storm_reason, moment)]
+    fates += [(entry, EntryStatus.SKIPPED, SLID_IN, EntryReason.SLID_IN) for entry in slid_in]
+    return tuple(
         NewEntry(
             _make_reused_identity(entry) if entry.identity in used else entry.identity,
             entry,
             fate,
             why,
+            reason,
         )
-        for entry, fate, why in judged
+        for entry, fate, why, reason in fates
     )
-    return FeedChanges(fates, seen, _find_gone(vanished, known, seen, entries))
+
+
+def _choose_fates(
+    new: Sequence[ParsedEntry], storm: str, storm_reason: EntryReason, moment: PollMoment
+) -> Iterator[tuple[ParsedEntry, EntryStatus, str, EntryReason]]:
+    newest = set(map(id, _choose_newest(new, moment.backlog)))
+    for entry in new:
+        if moment.before is None and id(entry) not in newest:
+            why = "was there already when the feed was added"
+            yield entry, EntryStatus.SKIPPED, why, EntryReason.BACKLOG
+        elif storm:
+            yield entry, EntryStatus.HELD, storm, storm_reason
+        elif is_protected(entry.title, entry.content_html, entry.summary_html):
+            yield entry, EntryStatus.HELD, PROTECTED, EntryReason.PASSWORD
+        elif entry.published is not None and entry.published > moment.now + AHEAD:
+            yield entry, EntryStatus.NEW, WAITS, EntryReason.DATED_AHEAD
+        else:
+            yield entry, EntryStatus.READY, "", EntryReason.NONE
 
 
 def reaches_known(
     known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], site_key: str
 ) -> bool:
-    """Return whether `entries` reach back to what was known: nothing can lie between that they do
-    not show.
-    """
-    return bool(known) and not _shares_nothing_known(
+    """Tell whether `entries` reach back to a known one, so that nothing can lie between."""
+    return bool(known) and not shares_nothing_known(
         _match_entries(known, entries, site_key), entries
     )
 
@@ -149,271 +123,144 @@ def reaches_known(
 def needs_further_pages(
     known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], moment: PollMoment
 ) -> bool:
-    """Return whether to ask further pages of a feed: where there is a gap that no move of the blog
-    explains.
-    """
+    """Tell whether to fetch further pages of a feed: there is a gap that no move explains."""
     matched = _match_entries(known, entries, moment.site_key)
     if not known:
-        return moment.before is not None and len(entries) >= FULL
-    if moment.before is None or not _is_gap(matched, entries, moment):
+        return moment.before is not None and len(entries) >= FULL_WINDOW
+    if moment.before is None or not is_gap(matched, entries, moment):
         return False
-    present = {found.id for found in matched if found is not None}
-    new = [entry for entry, found in zip(entries, matched, strict=True) if found is None]
-    vanished = [entry for entry in known if entry.id not in present]
+    present_ids = {match.id for match in matched if match is not None}
+    new = [entry for entry, match in zip(entries, matched, strict=True) if match is None]
+    vanished = [entry for entry in known if entry.id not in present_ids]
     return (
-        not _is_another_site(new, known, vanished)
-        and _count_renamed(new, known, vanished) < RENAMED
+        not is_another_site(new, known, vanished)
+        and count_renamed(new, known, vanished) < MIN_RENAMED
     )
 
 
 def remove_older(
     known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], first: int, site_key: str
 ) -> Sequence[ParsedEntry]:
-    """Return `entries` without those that further pages have behind the last that was known: they
-    are older, and not what the pages were asked for. The `first` so many are the feed's own.
+    """Return `entries` without those that further pages have behind the last known one.
+
+    They are older than what the pages were fetched for. The `first` so many entries are those of
+    the feed's first page and stay.
     """
     matched = _match_entries(known, entries, site_key)
     last = max(
-        (place for place, found in enumerate(matched) if found is not None),
+        (place for place, match in enumerate(matched) if match is not None),
         default=len(entries) - 1,
     )
     return entries[: max(first, last + 1)]
 
 
-def _is_gap(
-    matched: Sequence[KnownEntry | None], entries: Sequence[ParsedEntry], moment: PollMoment
-) -> bool:
-    full = len(entries) <= moment.window or len(entries) >= GREW
-    return (
-        bool(moment.window)
-        and full
-        and matched.count(None) >= GAP_FROM
-        and _shares_nothing_known(matched, entries)
-    )
-
-
-def _shares_nothing_known(
-    matched: Sequence[KnownEntry | None], entries: Sequence[ParsedEntry]
-) -> bool:
-    """Nothing that was known is there, but for what is pinned before newer entries."""
-    new = [place for place, found in enumerate(matched) if found is None]
-    known = [place for place, found in enumerate(matched) if found is not None]
-    return bool(new) and all(_is_pinned(place, new, entries) for place in known)
-
-
-def _is_pinned(place: int, new: Sequence[int], entries: Sequence[ParsedEntry]) -> bool:
-    """An entry that stands before all new ones, in a feed that has its newest first, though it is
-    older than they.
-    """
-    dates = [entry.published for entry in entries if entry.published is not None]
-    falls = sum(1 for one, other in itertools.pairwise(dates) if one > other)
-    date = entries[place].published
-    if date is None or place > min(new) or falls * 2 < len(dates):
-        return False
-    return all((later := entries[other].published) is not None and later > date for other in new)
-
-
-def _describe_gap(count: int) -> str:
-    return (
-        f"none of {count} new entries stands beside one that was known: more may have been published meanwhile "
-        "that the feed does not show any more"
-    )
-
-
 def _make_reused_identity(entry: ParsedEntry) -> str:
-    """The identity of an entry whose id was another's before."""
+    """Return the identity of an entry whose id belonged to another entry before."""
     return f"{entry.identity[:390]}#{entry.link_key}"[:500]
 
 
 def _match_entries(
     known: Sequence[KnownEntry], entries: Sequence[ParsedEntry], site_key: str
 ) -> list[KnownEntry | None]:
-    """The known entry that each of `entries` is, if it is one.
+    """Return for each of `entries` the known entry that it is, or None.
 
-    The strongest evidence is heard first.
+    The strongest evidence is tried first: the identity, then the link, then title and date.
     """
     by_identity = {entry.identity: entry for entry in known}
     matched: list[KnownEntry | None] = []
     for entry in entries:
         same = by_identity.get(entry.identity)
-        another = same is not None and _is_another(same, entry)
-        matched.append(by_identity.get(_make_reused_identity(entry)) if another else same)
-    taken = {entry.id for entry in matched if entry is not None}
+        reused = same is not None and _is_another(same, entry)
+        matched.append(by_identity.get(_make_reused_identity(entry)) if reused else same)
+    matched_ids = {entry.id for entry in matched if entry is not None}
     for key_of in (
         lambda entry: entry.link_key if entry.link_key != site_key else "",
         _title_and_date,
     ):
-        left = [entry for entry in known if entry.id not in taken]
-        tells = _index_unique(left, known, entries, key_of)
+        unmatched = [entry for entry in known if entry.id not in matched_ids]
+        by_key = _index_unique(unmatched, known, entries, key_of)
         for position, entry in enumerate(entries):
             if (
                 matched[position] is None
-                and (same := tells.get(key_of(entry)))
-                and same.id not in taken
+                and (same := by_key.get(key_of(entry)))
+                and same.id not in matched_ids
             ):
                 matched[position] = same
-                taken.add(same.id)
+                matched_ids.add(same.id)
     return matched
 
 
 def _index_unique(
-    left: Sequence[KnownEntry],
+    unmatched: Sequence[KnownEntry],
     known: Sequence[KnownEntry],
     entries: Sequence[ParsedEntry],
     key_of: Callable[[KnownEntry | ParsedEntry], str],
 ) -> dict[str, KnownEntry]:
-    """Those `left` by a key that tells entries apart: not shared by several that are there at once,
-    nor by several that were known.
+    """Return the unmatched entries by a key that tells entries apart.
+
+    A key that several entries of the feed, or several known ones, share does not.
     """
-    before, now = (
-        Counter(key_of(entry) for entry in known),
-        Counter(key_of(entry) for entry in entries),
-    )
-    keys = {key_of(entry): entry for entry in left}
-    return {key: entry for key, entry in keys.items() if key and before[key] == 1 and now[key] == 1}
+    count_known = Counter(key_of(entry) for entry in known)
+    count_present = Counter(key_of(entry) for entry in entries)
+    by_key = {key_of(entry): entry for entry in unmatched}
+    return {
+        key: entry
+        for key, entry in by_key.items()
+        if key and count_known[key] == 1 and count_present[key] == 1
+    }
 
 
 def _title_and_date(entry: KnownEntry | ParsedEntry) -> str:
-    return (
-        f"{entry.title}\n{entry.published.isoformat()}" if entry.title and entry.published else ""
-    )
+    if not entry.title or entry.published is None:
+        return ""
+    return f"{entry.title}\n{entry.published.isoformat()}"
 
 
 def _is_another(known: KnownEntry, entry: ParsedEntry) -> bool:
-    """Tell whether an id was used again for something else: another link and title, and not the
-    same date (E02).
-    """
-    dated_alike = known.published is not None and known.published == entry.published
+    """Tell whether an id was used again: another link and title, and not the same date (E02)."""
+    has_same_date = known.published is not None and known.published == entry.published
     return (
         bool(entry.link_key)
         and known.link_key != entry.link_key
         and known.title != entry.title
-        and not dated_alike
+        and not has_same_date
     )
 
 
-def _judge_new(
-    new: Sequence[ParsedEntry], storm: str, moment: PollMoment
-) -> Iterator[tuple[ParsedEntry, str, str]]:
-    newest = set(map(id, _choose_newest(new, moment.backlog)))
-    for entry in new:
-        if moment.before is None and id(entry) not in newest:
-            fate, why = "skipped", "was there already when the feed was added"
-        elif storm:
-            fate, why = "held", storm
-        elif is_protected(entry.title, entry.content_html, entry.summary_html):
-            fate, why = "held", PROTECTED
-        elif entry.published is not None and entry.published > moment.now + AHEAD:
-            fate, why = "new", "dated in the future: waits for its time"
-        else:
-            fate, why = "ready", ""
-        yield entry, fate, why
-
-
-def _count_unknown_at_the_end(matched: Sequence[KnownEntry | None]) -> int:
-    return next((place for place, found in enumerate(reversed(matched)) if found is not None), 0)
-
-
-def _find_slid_in(
-    end: Sequence[ParsedEntry], known: Sequence[KnownEntry], vanished: Sequence[KnownEntry]
-) -> list[ParsedEntry]:
-    """Those at the `end` of a feed, behind all that was known and older, that came into its window
-    because as many were taken out of it: a blog shows its last ten posts, and one of them is
-    deleted. (A feed that grows by them has been given back-dated ones.)
-    """
-    dates = [entry.published for entry in known if entry.published is not None]
-    older = [
-        entry
-        for entry in end
-        if dates and entry.published is not None and entry.published < min(dates)
-    ]
-    room = sum(1 for entry in vanished if not entry.withdrawn)
-    return older if len(older) == len(end) <= room else []
+def _count_unmatched_at_the_end(matched: Sequence[KnownEntry | None]) -> int:
+    return next((place for place, match in enumerate(reversed(matched)) if match is not None), 0)
 
 
 def _choose_newest(entries: Sequence[ParsedEntry], count: int) -> list[ParsedEntry]:
-    """The newest `count`: by their dates where all have one, else the first in the feed."""
+    """Return the newest `count` entries: by date if all have one, else the first in the feed."""
     dated = [
         (entry.published, -place, entry)
         for place, entry in enumerate(entries)
         if entry.published is not None
     ]
-    ordered = (
-        [entry for *_, entry in sorted(dated, reverse=True)]
-        if len(dated) == len(entries)
-        else list(entries)
-    )
-    return ordered[:count]
-
-
-def _describe_storm(
-    new: Sequence[ParsedEntry],
-    count: int,
-    known: Sequence[KnownEntry],
-    vanished: Sequence[KnownEntry],
-    moment: PollMoment,
-) -> str:
-    """Why so many new entries cannot be right (a move, all ids changed, an archive opened), or ""
-    (E01).
-    """
-    if moment.before is None:
-        return ""
-    days = max(1, (moment.now - moment.before).days)
-    if _is_another_site(new, known, vanished):
-        return f"all {len(new)} entries of this feed are of another site now: has the blog moved? release or skip them"
-    dates = [
-        entry.published
-        for entry in known
-        if entry.published is not None and entry.published <= moment.before
-    ]
-    old = sum(
-        1
-        for entry in new
-        if dates and entry.published is not None and entry.published < max(dates) - LATE
-    )
-    crowd = len(new) > PLAUSIBLE * days and len(new) * 2 > count
-    if crowd or old > OLD_NEWS or _count_renamed(new, known, vanished) >= RENAMED:
-        return f"{len(new)} new entries at once: has the blog moved? release or skip them"
-    return ""
-
-
-def _count_renamed(
-    new: Sequence[ParsedEntry], known: Sequence[KnownEntry], vanished: Sequence[KnownEntry]
-) -> int:
-    """Count the new entries that bear the title of one that has vanished, and that no other bears."""
-    often = Counter(entry.title for entry in known)
-    titles = {entry.title for entry in vanished if entry.title and often[entry.title] == 1}
-    return sum(1 for entry in new if entry.title in titles)
-
-
-def _is_another_site(
-    new: Sequence[ParsedEntry], known: Sequence[KnownEntry], vanished: Sequence[KnownEntry]
-) -> bool:
-    """Tell whether nothing that was known is left, and all there is leads elsewhere: a name that
-    lapsed and was bought.
-    """
-    before, now = (
-        {entry.link_key.split("/")[0] for entry in entries if entry.link_key}
-        for entries in (known, new)
-    )
-    return len(vanished) == len(known) and bool(before) and bool(now) and before.isdisjoint(now)
+    if len(dated) < len(entries):
+        return list(entries[:count])
+    return [entry for *_, entry in sorted(dated, reverse=True)][:count]
 
 
 def _find_gone(
     vanished: Sequence[KnownEntry],
     known: Sequence[KnownEntry],
-    seen: Sequence[tuple[int, ParsedEntry]],
+    present: Sequence[tuple[int, ParsedEntry]],
     entries: Sequence[ParsedEntry],
 ) -> tuple[int, ...]:
-    """Entries taken back: not in the feed, though what stands at its end is older, so that its
-    window still reaches them. A feed without entries has none; an entry that returns is found again
-    by its identity.
+    """Return the ids of withdrawn entries: missing, though the feed's window still reaches them.
+
+    The window reaches every entry that is newer than the last known one in the feed. A feed without
+    entries has withdrawn all. An entry that returns is matched again by its identity.
     """
-    candidates = [entry for entry in vanished if not entry.withdrawn and entry.fate != "skipped"]
+    candidates = [
+        entry for entry in vanished if not entry.withdrawn and entry.fate != EntryStatus.SKIPPED
+    ]
     if not entries:
         return tuple(entry.id for entry in candidates)
     by_id = {entry.id: entry for entry in known}
-    last = by_id[seen[-1][0]] if seen else None
+    last = by_id[present[-1][0]] if present else None
     return tuple(entry.id for entry in candidates if last is not None and _is_older(last, entry))
 
 

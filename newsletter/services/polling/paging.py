@@ -1,4 +1,4 @@
-"""Look behind the first page of a feed where posts may lie between it and what was known.
+"""Fetch further pages of a feed where entries may lie between its first page and the known ones.
 
 A feed shows its last ten posts or so. When more were published since it was read, the oldest of
 them have left it, and only its further pages still have them: RFC 5005 section 3 names them, and
@@ -14,18 +14,19 @@ from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
 from newsletter.errors import FeedError
-from newsletter.feeds.isolated import read_feed
+from newsletter.feeds.isolated import QUICK, read_feed
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
 from newsletter.services.polling.fetch import DueFeed, FeedReading
-from newsletter.services.polling.matching import KnownEntry, reaches_known, remove_older
+from newsletter.services.polling.matching import reaches_known, remove_older
+from newsletter.services.polling.types import KnownEntry
 from newsletter.services.runtime import Environment
 
 log = logging.getLogger("newsletter.feeds")
 
 PAGES_AT_MOST = 10
 """Pages beyond the first: a hundred posts on an ordinary WordPress."""
-PAGE_FOR = 30.0
-"""Seconds after which no further page is asked."""
+PAGES_SECONDS = 30.0
+"""Seconds after which no further page is fetched: the poll of this feed waits for them."""
 
 
 def fetch_further_pages(
@@ -33,8 +34,8 @@ def fetch_further_pages(
 ) -> FeedReading:
     """Return `reading` with the entries of further pages, until they reach what was known.
 
-    Where they do not, or there are none, the decider holds what is new (matching.py). Whatever goes
-    wrong costs no more than the further pages.
+    If they do not, or there are none, the decider holds what is new (matching.py). An error costs
+    no more than the further pages.
     """
     assert reading.parsed is not None
     first = reading.parsed
@@ -54,18 +55,22 @@ def fetch_further_pages(
 def _collect_pages(
     env: Environment, address: str, first: ParsedFeed, known: Sequence[KnownEntry], site_key: str
 ) -> Sequence[ParsedEntry]:
-    """Return the entries of a feed and of its further pages, as far as they lead to what was known."""
-    entries, page, ends_at = list(first.entries), first, time.monotonic() + PAGE_FOR
+    """Return the entries of a feed and of its further pages, as far as the known ones."""
+    entries = list(first.entries)
+    page = first
+    ends_at = time.monotonic() + PAGES_SECONDS
     for number in range(2, PAGES_AT_MOST + 2):
         url = _find_next_page(page, address, number)
         if not url or time.monotonic() > ends_at:
             break
         try:
             fetched = env.fetch(url)
-            page = read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
+            page = read_feed(
+                fetched.body, url=fetched.url, content_type=fetched.content_type, limits=QUICK
+            )
         except FeedError:
             break
-        more = _list_unseen(page.entries, entries)
+        more = _list_new(page.entries, entries)
         if not more:  # a server that knows no pages answers with the first
             break
         entries += more
@@ -85,6 +90,7 @@ def _find_next_page(page: ParsedFeed, url: str, number: int) -> str:
     return urlunsplit(parts._replace(query=query, fragment=""))
 
 
-def _list_unseen(page: Sequence[ParsedEntry], entries: Sequence[ParsedEntry]) -> list[ParsedEntry]:
-    seen = {entry.identity for entry in entries}
-    return [entry for entry in page if entry.identity not in seen]
+def _list_new(page: Sequence[ParsedEntry], entries: Sequence[ParsedEntry]) -> list[ParsedEntry]:
+    """Return the entries of a page that are not among `entries`."""
+    identities = {entry.identity for entry in entries}
+    return [entry for entry in page if entry.identity not in identities]

@@ -1,13 +1,17 @@
-"""Asks the feeds that are due, and stores what they say.
+"""Poll the feeds that are due, and store what they say.
 
-Claims in the database, fetches in threads that do not touch it but to look what is known
-(fetch.py), stores each feed (store.py) in a transaction of its own: one slow or broken feed holds
-up none of the others.
+Feeds are claimed in the database and fetched in threads that only read from it (fetch.py); each is
+stored in a transaction of its own (store.py), so that a slow or broken feed holds up no other.
+
+Feeds are parsed one at a time. A feed that takes longer than almost any feed does, or whose last
+poll failed, is parsed after all others, and only for a while: feeds made to cost time delay the
+others by seconds, whatever they hold.
 """
 
 from __future__ import annotations
 
 import random
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -30,9 +34,11 @@ from newsletter.services.polling.entries import promote_due
 from newsletter.services.polling.fetch import (
     DueFeed,
     FeedReading,
+    Unparsed,
     enrich_entries,
     fetch_feed,
     list_unknown_entries,
+    parse_slowly,
 )
 from newsletter.services.polling.paging import fetch_further_pages
 from newsletter.services.polling.store import PollResult
@@ -40,28 +46,37 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import FeedStatus
 
 Stop = Callable[[], bool]
-"""Says whether the process is to end."""
+"""Returns True once the process is to end."""
 
 AT_ONCE = 200
-LOOK_UP_EVERY = 1.0
-"""Seconds between two looks at whether the process is to end, while no feed answers."""
+"""Feeds that are fetched at the same time; each is a thread that mostly waits."""
+STOP_CHECK_SECONDS = 1.0
+"""Seconds between two checks whether the process is to end, while no feed answers."""
 CLAIM_FOR = timedelta(minutes=10)
+"""Time after which another worker may poll a feed whose worker has died."""
 UNCONDITIONAL_EVERY = timedelta(days=1)
+"""Time between two unconditional polls: some servers answer "not modified" for ever (F08)."""
+SLOW_SECONDS = 20.0
+"""Seconds after which no further slow feed is parsed in one poll. With the 35 s that the last of
+them may take, they delay the next poll by less than a minute."""
+SLOW_BYTES = 50_000_000
+"""Bytes of slow feeds that one poll keeps in memory; more of them wait for the next poll."""
+
+Answer = FeedReading | NewsletterError | Unparsed
 
 
 def never() -> bool:
-    """Return False: nobody asks this process to end."""
+    """Return False: nothing asks this process to end."""
     return False
 
 
 def poll_due(
     env: Environment, *, eager: bool = False, limit: int = 500, stop: Stop = never
 ) -> list[PollResult]:
-    """Poll every feed that is due; with `eager`, also those that only their usual quarter of an
-    hour keeps waiting.
+    """Poll every feed that is due.
 
-    Once `stop` says so, no more are asked, and those that have not answered are left for the next
-    worker.
+    With `eager`, also poll those that wait only for their usual quarter of an hour. Once `stop`
+    returns True no more are fetched, and those that have not answered are left for the next worker.
     """
     return list(_poll(env, _claim_due(env, limit, eager=eager), stop))
 
@@ -74,17 +89,16 @@ def poll_feed(env: Environment, feed_id: int) -> PollResult:
 
 
 def refresh_list(env: Environment, list_id: int, *, stop: Stop = never) -> list[PollResult]:
-    """Bring a list's entries up to date before they are composed: ask its feeds once more, and for
-    everything.
+    """Bring a list's entries up to date before they are composed, by polling its feeds in full.
 
-    What was corrected is corrected then, what was withdrawn is not owed any more (`entries.owed`).
-    A server that says "nothing changed" is not asked for that: WordPress says so after a post was
-    taken back, while a newer one stands. Nor does it matter when a feed was asked last. A feed that
-    cannot be read now, or could not be read the last time, leaves everything as it was.
+    Corrections are taken over, and withdrawn entries are not owed any more. Feeds are read without
+    validators, because WordPress answers "not modified" after a post was withdrawn while a newer
+    one stands, and however recently they were polled. A feed that cannot be read now, or could not
+    be read the last time, leaves everything as it was.
     """
     with reading() as session:
         query = select(Feed).where(
-            Feed.list_id == list_id, Feed.status == "active", Feed.failures == 0
+            Feed.list_id == list_id, Feed.status == FeedStatus.ACTIVE, Feed.failures == 0
         )
         due = [_describe_due(env, feed).whole for feed in session.scalars(query)]
     results = list(_poll(env, due, stop))
@@ -93,51 +107,56 @@ def refresh_list(env: Environment, list_id: int, *, stop: Stop = never) -> list[
 
 
 def _claim_due(env: Environment, limit: int, *, eager: bool) -> list[DueFeed]:
-    """Take due feeds by moving them on: an UPDATE that hits the row with the time we saw, or not at
-    all.
-    """
+    """Claim due feeds by moving `next_poll_at` on from the value that was read."""
     now = env.now
     with reading() as session:
         due_by = now + POLL_EVERY * 1.2 if eager else now
-        ripe = or_(Feed.next_poll_at <= now, and_(Feed.next_poll_at <= due_by, Feed.failures == 0))
-        query = (
-            select(Feed).where(Feed.status == "active", ripe).order_by(Feed.next_poll_at, Feed.id)
+        is_due = or_(
+            Feed.next_poll_at <= now, and_(Feed.next_poll_at <= due_by, Feed.failures == 0)
         )
-        seen = [
-            (feed.next_poll_at, _describe_due(env, feed))
-            for feed in session.scalars(query.limit(limit))
+        query = (
+            select(Feed)
+            .where(Feed.status == FeedStatus.ACTIVE, is_due)
+            .order_by(Feed.next_poll_at, Feed.id)
+            .limit(limit)
+        )
+        candidates = [
+            (feed.next_poll_at, _describe_due(env, feed)) for feed in session.scalars(query)
         ]
-    if not seen:
+    if not candidates:
         return []
+    until = now + CLAIM_FOR
     with transaction() as session:
-        until = now + CLAIM_FOR
-        taken = [
-            due for next_poll_at, due in seen if _claim_feed(session, due.id, next_poll_at, until)
+        claimed = [
+            due
+            for next_poll_at, due in candidates
+            if _move_claim(session, due.id, next_poll_at, until)
         ]
-    return [replace(due, claimed_until=until) for due in taken]
+    return [replace(due, claimed_until=until) for due in claimed]
 
 
-def _claim_feed(session: Session, feed_id: int, seen_at: datetime, until: datetime) -> bool:
-    taken = session.execute(
+def _move_claim(session: Session, feed_id: int, before: datetime, after: datetime) -> bool:
+    """Move `next_poll_at` from `before` to `after`; return False if somebody else has moved it."""
+    result = session.execute(
         update(Feed)
-        .where(Feed.id == feed_id, Feed.next_poll_at == seen_at, Feed.status == "active")
-        .values(next_poll_at=until)
+        .where(Feed.id == feed_id, Feed.next_poll_at == before, Feed.status == FeedStatus.ACTIVE)
+        .values(next_poll_at=after)
         .execution_options(synchronize_session=False)
     )
-    return bool(taken.rowcount == 1)  # type: ignore[attr-defined]
+    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
 
 def _describe_due(env: Environment, feed: Feed) -> DueFeed:
-    """Now and then everything is asked for: some servers say "unchanged" for ever (F08)."""
     due = DueFeed(
         feed.id,
         feed.url,
         feed.etag,
         feed.last_modified,
         feed.body_digest,
-        tuple(feed.leaves_out),
-        feed.page_pictures,
-        feed.read_at is not None,
+        leaves_out=tuple(feed.leaves_out),
+        page_pictures=feed.page_pictures,
+        read_before=feed.read_at is not None,
+        is_suspect=feed.failures > 0,
     )
     if feed.unconditional_at is not None and env.now - feed.unconditional_at < UNCONDITIONAL_EVERY:
         return due
@@ -145,87 +164,128 @@ def _describe_due(env: Environment, feed: Feed) -> DueFeed:
 
 
 def _poll(env: Environment, due: Sequence[DueFeed], stop: Stop = never) -> Iterator[PollResult]:
-    """Ask feeds, each in a thread, and store what they say as it comes."""
+    """Fetch feeds, each in a thread, and store what they say as it comes; slow ones last."""
     waiting = deque(due)
-    running: dict[Future[Any], DueFeed] = {}
+    running: dict[Future[Answer], DueFeed] = {}
+    slow: list[tuple[DueFeed, Unparsed]] = []
+    kept_bytes = 0
+    put_off: list[DueFeed] = []
     while (waiting or running) and not stop():
         while waiting and len(running) < AT_ONCE:
             feed = waiting.popleft()
             running[run_in_thread(fetch_feed, env, feed)] = feed
-        for answered in wait(running, timeout=LOOK_UP_EVERY, return_when=FIRST_COMPLETED).done:
-            feed, found = running.pop(answered), answered.result()
-            if further := _start_further_work(env, feed, found):
+        done = wait(running, timeout=STOP_CHECK_SECONDS, return_when=FIRST_COMPLETED).done
+        for future in done:
+            feed = running.pop(future)
+            answer = future.result()
+            if isinstance(answer, Unparsed):
+                kept_bytes += len(answer.fetched.body)
+                if kept_bytes <= SLOW_BYTES:
+                    slow.append((feed, answer))
+                else:
+                    put_off.append(feed)
+            elif further := _start_further_work(env, feed, answer):
                 running[further] = feed
             else:
-                yield _store_answer(env, feed, found)
-    _give_back(env, [*waiting, *running.values()])
+                yield _store_answer(env, feed, answer)
+    _release_claims(env, [*waiting, *running.values(), *put_off])
+    yield from _poll_slow(env, slow, stop)
+
+
+def _poll_slow(
+    env: Environment, slow: Sequence[tuple[DueFeed, Unparsed]], stop: Stop
+) -> Iterator[PollResult]:
+    """Parse and store slow feeds one after another, as many as there is time for."""
+    ends_at = time.monotonic() + SLOW_SECONDS
+    remaining = deque(slow)
+    while remaining and not stop() and time.monotonic() < ends_at:
+        feed, unparsed = remaining.popleft()
+        future = run_in_thread(_read_slow, env, feed, unparsed)
+        while not wait([future], timeout=STOP_CHECK_SECONDS).done and not stop():
+            pass
+        if not future.done():
+            remaining.appendleft((feed, unparsed))
+            break
+        yield _store_answer(env, feed, future.result())
+    _release_claims(env, [feed for feed, _ in remaining])
+
+
+def _read_slow(env: Environment, due: DueFeed, unparsed: Unparsed) -> FeedReading | NewsletterError:
+    """Parse a slow feed, and fetch what else has to be fetched before it can be stored."""
+    answer: FeedReading | NewsletterError = parse_slowly(due, unparsed)
+    while further := _start_further_work(env, due, answer):
+        answer = further.result()
+    return answer
 
 
 def _start_further_work(
-    env: Environment, due: DueFeed, found: FeedReading | NewsletterError
+    env: Environment, due: DueFeed, answer: FeedReading | NewsletterError
 ) -> Future[Any] | None:
-    """Start what else has to be asked before an answer can be stored: further pages of the feed,
-    pages of entries.
+    """Start to fetch what is missing before an answer can be stored, or return None.
+
+    That is further pages of the feed, then the pages of its entries.
     """
-    if isinstance(found, NewsletterError) or found.parsed is None or not due.read_before:
+    if isinstance(answer, NewsletterError) or answer.parsed is None or not due.read_before:
         return None
-    if not found.paged:
+    if not answer.paged:
         with reading() as session:
             feed = session.get(Feed, due.id)
             known = store.list_known(session, due.id)
-            moment = store.moment_of(env, feed, found.parsed) if feed is not None else None
-        if moment is not None and matching.needs_further_pages(known, found.parsed.entries, moment):
-            return run_in_thread(fetch_further_pages, env, due, found, known, moment.site_key)
-    if unknown := list_unknown_entries(due, found):
-        return run_in_thread(enrich_entries, env, due, found, unknown)
+            moment = store.describe_moment(env, feed, answer.parsed) if feed is not None else None
+        if moment is not None and matching.needs_further_pages(
+            known, answer.parsed.entries, moment
+        ):
+            return run_in_thread(fetch_further_pages, env, due, answer, known, moment.site_key)
+    if unknown := list_unknown_entries(due, answer):
+        return run_in_thread(enrich_entries, env, due, answer, unknown)
     return None
 
 
-def _give_back(env: Environment, due: Sequence[DueFeed]) -> None:
-    """Make feeds due again that were claimed and not asked to the end."""
-    claimed = [feed for feed in due if feed.claimed_until is not None]
+def _release_claims(env: Environment, due: Sequence[DueFeed]) -> None:
+    """Make feeds due again that were claimed and not polled to the end."""
+    claimed = [(feed.id, feed.claimed_until) for feed in due if feed.claimed_until is not None]
     if not claimed:
         return
     with transaction() as session:
-        for feed in claimed:
-            _claim_feed(session, feed.id, feed.claimed_until or env.now, env.now)
+        for feed_id, claimed_until in claimed:
+            _move_claim(session, feed_id, claimed_until, env.now)
 
 
 def _store_answer(
-    env: Environment, due: DueFeed, found: FeedReading | NewsletterError
+    env: Environment, due: DueFeed, answer: FeedReading | NewsletterError
 ) -> PollResult:
     with transaction() as session:
         feed = session.get(Feed, due.id)
         if feed is None:
             return PollResult(due.id, due.url, error="removed meanwhile")
-        if isinstance(found, NewsletterError):
-            return _record_failure(env, session, feed, found)
+        if isinstance(answer, NewsletterError):
+            return _record_failure(env, session, feed, answer)
         if not (due.etag or due.last_modified or due.body_digest):
             feed.unconditional_at = env.now
-        return store.store_reading(env, session, feed, found)
+        return store.store_reading(env, session, feed, answer)
 
 
 def _record_failure(
     env: Environment, session: Session, feed: Feed, error: NewsletterError
 ) -> PollResult:
     now = env.now
-    said = error.reason if isinstance(error, FeedError) else str(error)
-    said = f"{said}: {error.hint}" if isinstance(error, FeedUnavailable) and error.hint else said
+    reason = error.reason if isinstance(error, FeedError) else str(error)
+    retry_after = None
+    if isinstance(error, FeedUnavailable):
+        retry_after = error.retry_after
+        reason = f"{reason}: {error.hint}" if error.hint else reason
     feed.failures += 1
-    feed.error, feed.polled_at, feed.failing_since = (
-        to_plain_line(said),
-        now,
-        feed.failing_since or now,
-    )
+    feed.error = to_plain_line(reason)
+    feed.polled_at = now
+    feed.failing_since = feed.failing_since or now
     if isinstance(error, FeedGone):
         feed.status = FeedStatus.GONE
-    retry_after = error.retry_after if isinstance(error, FeedUnavailable) else None
     feed.next_poll_at = next_poll(
         now,
         failures=feed.failures,
         max_age=None,
         retry_after=retry_after,
-        jitter=random.random(),  # noqa: S311
+        jitter=random.random(),  # noqa: S311 (spreads load, guards nothing)
     )
     notifications.notify_feed_failing(env, session, feed)
     return PollResult(feed.id, feed.url, error=feed.error)
