@@ -198,24 +198,31 @@ def _poll_slow(
     """Parse and store slow feeds one after another, as many as there is time for."""
     ends_at = time.monotonic() + SLOW_SECONDS
     remaining = deque(slow)
-    while remaining and not stop() and time.monotonic() < ends_at:
-        feed, unparsed = remaining.popleft()
-        future = run_in_thread(_read_slow, env, feed, unparsed)
-        while not wait([future], timeout=STOP_CHECK_SECONDS).done and not stop():
-            pass
-        if not future.done():
-            remaining.appendleft((feed, unparsed))
+    while remaining and time.monotonic() < ends_at:
+        feed, unparsed = remaining[0]
+        answer = _read_slow(env, feed, unparsed, stop)
+        if answer is None:
             break
-        yield _store_answer(env, feed, future.result())
+        remaining.popleft()
+        yield _store_answer(env, feed, answer)
     _release_claims(env, [feed for feed, _ in remaining])
 
 
-def _read_slow(env: Environment, due: DueFeed, unparsed: Unparsed) -> FeedReading | NewsletterError:
-    """Parse a slow feed, and fetch what else has to be fetched before it can be stored."""
-    answer: FeedReading | NewsletterError = parse_slowly(due, unparsed)
-    while further := _start_further_work(env, due, answer):
-        answer = further.result()
-    return answer
+def _read_slow(
+    env: Environment, due: DueFeed, unparsed: Unparsed, stop: Stop
+) -> FeedReading | NewsletterError | None:
+    """Parse a slow feed and fetch what it lacks; return None if the process is to end."""
+    work: Future[Any] = run_in_thread(parse_slowly, due, unparsed)
+    while True:
+        while not stop() and not wait([work], timeout=STOP_CHECK_SECONDS).done:
+            pass
+        if not work.done():
+            return None
+        answer: FeedReading | NewsletterError = work.result()
+        further = _start_further_work(env, due, answer)
+        if further is None:
+            return answer
+        work = further
 
 
 def _start_further_work(
