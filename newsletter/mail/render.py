@@ -36,6 +36,22 @@ Gmail cuts a message off at 102 KB of HTML, and with it the link to unsubscribe.
 """
 
 
+RENDERING_ERRORS = (
+    TemplateError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a template raises that asks for the impossible. Jinja's filters raise most of Python's errors,
+`truncate` an `AssertionError`.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class MailContent:
     """What a mail says: one line, and twice the same in text and HTML.
@@ -121,14 +137,7 @@ def _render(
         raise TemplateProblem(str(error), 0, "there is no such template") from None
     except TemplateSyntaxError as error:
         raise TemplateProblem(error.name or template, error.lineno, str(error.message)) from None
-    except (
-        TemplateError,
-        ArithmeticError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        LookupError,
-    ) as error:
+    except RENDERING_ERRORS as error:
         raise TemplateProblem(template, _line(error), str(error)) from None
 
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from newsletter.errors import TemplateProblem
 from newsletter.html.text import to_plain_line
 from newsletter.mail.message import Html
+from newsletter.mail.render import RENDERING_ERRORS
 from newsletter.mail.templating.sandbox import LeftOut, Sandbox, Template, Unset
 
 SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/text.py)
@@ -132,17 +133,6 @@ class Filler:
         return values
 
 
-_CANNOT = (
-    TemplateError,
-    ArithmeticError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-)
-
-
 class _Part:
     """One of a letter's two templates."""
 
@@ -160,7 +150,7 @@ class _Part:
         """
         try:
             found = self._template.render(known).split(SEPARATOR)
-        except _CANNOT as error:
+        except RENDERING_ERRORS as error:
             raise self._problem(error) from None
         if len(found) != self._slots + 1:
             raise TemplateProblem("the letter", 0, "a field holds what cannot be mailed")

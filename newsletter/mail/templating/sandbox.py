@@ -189,8 +189,10 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """An attribute that is listed; any other is an error."""
+        if isinstance(obj, LeftOut):
+            return obj
         if isinstance(obj, Undefined):
-            return getattr(obj, attribute)
+            obj._fail_with_undefined_error()
         for kind, listed in self._fields.items():
             if isinstance(obj, kind) and attribute in listed:
                 return getattr(obj, attribute)
