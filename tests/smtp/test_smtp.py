@@ -373,18 +373,54 @@ def certificate(tmp_path: Path) -> Path:
 def test_p01_certificates_are_verified(
     servers: list[FaultServer], certificate: Path, scheme: str
 ) -> None:
+    """With a password, or where the scheme asks for TLS, on the loopback too."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     server = make(
         servers, context=context, implicit=scheme == "smtps", ehlo=("STARTTLS", "AUTH PLAIN")
     )
     with pytest.raises(TransportError, match="certificate"):
-        deliver(transport(server, scheme=scheme), 1)
+        url = f"{scheme}://{'me:secret@' if scheme == 'smtp' else ''}127.0.0.1:{server.port}"
+        deliver(SmtpTransport([parse_server(url)], timeout=2, hello="x"), 1)
     assert server.accepted == []
     url = f"{scheme}://me:secret@127.0.0.1:{server.port}"
     trusting = SmtpTransport([parse_server(url)], timeout=2, hello="x", ca_file=str(certificate))
     assert results(deliver(trusting, 2)) == ["accepted", "accepted"]
     assert server.conversations[-1].secure
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_b27_a_server_of_this_machine_may_sign_its_own_certificate(
+    servers: list[FaultServer], certificate: Path, host: str
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    server = make(servers, context=context, ehlo=("STARTTLS",))
+    carrier = SmtpTransport([parse_server(f"smtp://{host}:{server.port}")], timeout=2, hello="x")
+    assert results(deliver(carrier, 1)) == ["accepted"]
+    assert server.conversations[-1].secure
+
+
+def test_smtps_to_a_port_with_starttls_names_the_right_scheme(servers: list[FaultServer]) -> None:
+    server = make(servers, ehlo=("STARTTLS",))
+    with pytest.raises(TransportError) as caught:
+        deliver(transport(server, scheme="smtps"), 1)
+    assert "does not speak TLS from the first octet" in str(caught.value)
+    assert f"use smtp+starttls:// for port {server.port}" in str(caught.value)
+    assert "_ssl.c" not in str(caught.value)
+
+
+def test_other_failures_of_tls_are_words(servers: list[FaultServer], certificate: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("ECDHE-ECDSA-AES256-SHA")
+    server = make(servers, context=context, implicit=True)
+    with pytest.raises(TransportError) as caught:
+        deliver(transport(server, scheme="smtps"), 1)
+    assert "TLS failed: " in str(caught.value) or "certificate" in str(caught.value)
+    assert "_ssl.c" not in str(caught.value)
+    assert "[SSL" not in str(caught.value)
 
 
 def test_p01_a_wrong_password_is_one_line_without_it(

@@ -1,9 +1,8 @@
-"""Opens a conversation with an SMTP server: connect, greeting, TLS, AUTH.
+"""Open a connection to an SMTP server: connect, greeting, TLS, AUTH. Blocks.
 
-Blocks; what follows is conversation.py's.
-
-The standard library speaks here: none of it happens per message. TLS is always verified (smtplib
-alone would not), and a password never travels in the clear.
+The standard library speaks here, because none of it happens per message; what follows is spoken by
+protocol.py. Certificates are verified (smtplib alone would not), and a password never travels in
+the clear.
 """
 
 from __future__ import annotations
@@ -16,26 +15,31 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, NoReturn
 
 from newsletter.errors import TransportError
 from newsletter.mail.smtp.reply_parser import REPLY_AT_MOST, to_one_line
-from newsletter.mail.smtp.servers import Server
+from newsletter.mail.smtp.servers import PORTS, Server
 
-KNOCKS = 3
-"""So often a server that hangs up at once is called before it is given up."""
+ATTEMPTS = 3
+"""A server that ends the conversation at once is called so often: it may be busy for a moment."""
+
+PAUSE_SECONDS = 0.2
+"""The pause before the second attempt; each further one is as much longer."""
+
+_IS_IT_UP = "is smtp.url right, and is the server up?"
 
 
-class HungUp(TransportError):
-    """The server refused or ended the conversation at once: it may be busy, and willing a moment
-    later.
-    """
+class ConnectionEnded(TransportError):
+    """The server refused or ended the connection at once: it may be willing a moment later."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenConnection:
-    """A connection ready for transactions, and what the server offers (EHLO keyword in lower case →
-    value).
+    """A connection ready for transactions.
+
+    `offers` are the server's extensions: EHLO keyword in lower case → value.
     """
 
     server: Server
@@ -43,17 +47,15 @@ class OpenConnection:
     offers: dict[str, str]
 
 
-class _Ear(io.RawIOBase):
-    """Hears one reply at a time: so long and so much of it at most, however slowly or endlessly it
-    comes (P09).
-    """
+class _ReplyStream(io.RawIOBase):
+    """A socket that is read one reply at a time, each with an end in time and octets (P09)."""
 
     def __init__(self, sock: socket.socket, timeout: float) -> None:
         self._sock = sock
         self._timeout = timeout
-        self.listen()
+        self.begin_reply()
 
-    def listen(self) -> None:
+    def begin_reply(self) -> None:
         """Begin with a reply."""
         self._until = time.monotonic() + self._timeout
         self._left = REPLY_AT_MOST
@@ -74,33 +76,35 @@ class _Ear(io.RawIOBase):
         return count
 
 
-class _Patient(smtplib.SMTP):
-    """smtplib's, but for its patience, which begins anew with every octet."""
+class _BoundedSMTP(smtplib.SMTP):
+    """An smtplib client whose timeout is for a whole reply, not for each octet."""
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock is not None:
-            self.file = io.BufferedReader(_Ear(self.sock, self.timeout))
+            self.file = io.BufferedReader(_ReplyStream(self.sock, self.timeout))
         if self.file is not None:
-            self.file.raw.listen()
+            self.file.raw.begin_reply()
         return super().getreply()
 
 
-class _PatientOverTLS(_Patient, smtplib.SMTP_SSL):
+class _BoundedSMTPOverTLS(_BoundedSMTP, smtplib.SMTP_SSL):
     """The same, with TLS from the first octet."""
 
 
 def connect(
     server: Server, tls: Callable[[], ssl.SSLContext], *, timeout: float, hello: str
 ) -> OpenConnection:
-    """An open connection, if need be at the third call.
+    """Open a connection, at the third attempt if need be.
+
+    `timeout` is for each reply, in seconds; `hello` is the name to greet with.
 
     Raises `TransportError`.
     """
-    for number in range(1, KNOCKS):
+    for number in range(1, ATTEMPTS):
         try:
             return _open(server, tls, timeout, hello)
-        except HungUp:
-            time.sleep(0.2 * number)
+        except ConnectionEnded:
+            time.sleep(PAUSE_SECONDS * number)
     return _open(server, tls, timeout, hello)
 
 
@@ -109,33 +113,29 @@ def _open(
 ) -> OpenConnection:
     smtp: smtplib.SMTP
     if server.scheme == "smtps":
-        smtp = _PatientOverTLS(local_hostname=hello, timeout=timeout, context=tls())
+        smtp = _BoundedSMTPOverTLS(local_hostname=hello, timeout=timeout, context=tls())
     else:
-        smtp = _Patient(local_hostname=hello, timeout=timeout)
+        smtp = _BoundedSMTP(local_hostname=hello, timeout=timeout)
     try:
-        _shake_hands(smtp, server, tls)
-        return _detached(smtp, server)
+        _greet(smtp, server, tls)
+        return _detach(smtp, server)
     except smtplib.SMTPAuthenticationError as error:
-        _refused_login(server, error.smtp_code, error.smtp_error)
+        _fail_login(server, error.smtp_code, error.smtp_error)
     except smtplib.SMTPResponseException as error:
-        kind = HungUp if error.smtp_code == 421 else TransportError
+        kind = ConnectionEnded if error.smtp_code == 421 else TransportError
         _fail(server, f"said {error.smtp_code} {to_one_line(error.smtp_error)}", kind=kind)
+    except ssl.SSLError as error:
+        _fail_tls(server, error)
     except (ConnectionError, smtplib.SMTPServerDisconnected) as error:
-        _fail(
-            server, describe_failure(error), "is smtp.url right, and is the server up?", kind=HungUp
-        )
+        _fail(server, describe_failure(error), _IS_IT_UP, kind=ConnectionEnded)
     except UnicodeEncodeError:
-        _fail(
-            server, "the user or the password has letters that AUTH cannot carry", "check smtp.url"
-        )
-    except ssl.SSLCertVerificationError as error:
-        _fail(
-            server,
-            f"its certificate cannot be trusted: {error.verify_message}",
-            "or set smtp.ca_file",
-        )
+        why = "the user or the password has letters that AUTH cannot carry"
+        _fail(server, why, "check smtp.url")
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        _fail(server, describe_failure(error), "is smtp.url right, and is the server up?")
+        hint = _IS_IT_UP
+        if server.scheme != "smtps" and server.port == PORTS["smtps"]:
+            hint = f"port {server.port} speaks TLS from the first octet: use smtps://"
+        _fail(server, describe_failure(error), hint)
     finally:
         smtp.close()
 
@@ -146,47 +146,79 @@ def _fail(
     raise kind(server.name, why, hint=hint) from None
 
 
-def _refused_login(server: Server, code: int, said: bytes | str) -> NoReturn:
-    """Say why a server does not let us in, in its own words, but for the user and password."""
-    words = to_one_line(said)
+def _fail_tls(server: Server, error: ssl.SSLError) -> NoReturn:
+    """Say why TLS failed, and which setting to change."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = f"its certificate cannot be trusted: {error.verify_message}"
+        hint = (
+            "put the name that the certificate is for into smtp.url,"
+            " or set smtp.ca_file to a file with the certificate that signed it"
+        )
+        _fail(server, why, hint)
+    if server.scheme == "smtps" and error.reason == "WRONG_VERSION_NUMBER":
+        why = "does not speak TLS from the first octet"
+        _fail(
+            server, why, f"use smtp+starttls:// for port {server.port}, or smtps:// with port 465"
+        )
+    reason = (error.reason or "unknown").replace("_", " ").lower()
+    _fail(server, f"TLS failed: {reason}", "the server must speak TLS 1.2 or newer")
+
+
+def _fail_login(server: Server, code: int, reply: bytes | str) -> NoReturn:
+    """Say why the login was refused in the server's words, without the user and the password."""
+    words = to_one_line(reply)
     for secret in (server.password, server.user):
         words = words.replace(secret, "…") if secret else words
     if code == 421:
-        _fail(server, f"said {code} {words}", kind=HungUp)
+        _fail(server, f"said {code} {words}", kind=ConnectionEnded)
     if 400 <= code < 500:
-        _fail(
-            server,
-            f"cannot check the user and password for now. It says: {code} {words}",
-            "it is asked again",
-        )
-    _fail(
-        server, f"does not accept the user and password. It says: {code} {words}", "check smtp.url"
-    )
+        why = f"cannot check the user and password for now. It says: {code} {words}"
+        _fail(server, why, "it is asked again")
+    why = f"does not accept the user and password. It says: {code} {words}"
+    _fail(server, why, "check smtp.url")
 
 
-def _shake_hands(smtp: smtplib.SMTP, server: Server, tls: Callable[[], ssl.SSLContext]) -> None:
+def _greet(smtp: smtplib.SMTP, server: Server, tls: Callable[[], ssl.SSLContext]) -> None:
+    """Connect, say EHLO, and turn TLS and AUTH on where they are offered or asked for."""
     smtp._host = server.host  # type: ignore[attr-defined]  # the name that starttls() verifies
-    code, said = smtp.connect(server.host, server.port)
+    code, reply = smtp.connect(server.host, server.port)
     if code != 220:
-        raise smtplib.SMTPResponseException(code, said)
+        raise smtplib.SMTPResponseException(code, reply)
     smtp.ehlo_or_helo_if_needed()
     encrypted = server.scheme == "smtps"
     if not encrypted and smtp.has_extn("starttls"):
-        smtp.starttls(context=tls())
+        smtp.starttls(context=_unverified() if _needs_no_proof(server) else tls())
         smtp.ehlo_or_helo_if_needed()
         encrypted = True
     elif not encrypted and server.scheme == "smtp+starttls":
-        _fail(
-            server, "offers no STARTTLS", "smtp+starttls:// asks for it; somebody may be in between"
-        )
+        hint = "smtp+starttls:// asks for it; somebody may be in between"
+        _fail(server, "offers no STARTTLS", hint)
     if server.user:
         if not encrypted:
-            _fail(
-                server,
-                "offers no TLS, and a password is not sent in the clear",
-                "use smtps:// or another port",
-            )
+            why = "offers no TLS, and a password is not sent in the clear"
+            _fail(server, why, "use smtps:// or another port")
         _log_in(smtp, server)
+
+
+def _needs_no_proof(server: Server) -> bool:
+    """Tell whether a certificate proves nothing: smtp:// to this machine, without a password.
+
+    Mail servers sign their own certificate when they are installed, and mail that never leaves the
+    machine would be handed over without TLS as well (B27).
+    """
+    if server.scheme != "smtp" or server.user:
+        return False
+    try:
+        return ip_address(server.host).is_loopback
+    except ValueError:
+        return server.host.lower() == "localhost"
+
+
+def _unverified() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _log_in(smtp: smtplib.SMTP, server: Server) -> None:
@@ -199,9 +231,10 @@ def _log_in(smtp: smtplib.SMTP, server: Server) -> None:
         smtp.login(server.user, server.password)
 
 
-def _detached(smtp: smtplib.SMTP, server: Server) -> OpenConnection:
-    """The socket, taken out of smtplib's hands."""
-    sock, offers = smtp.sock, dict(smtp.esmtp_features)
+def _detach(smtp: smtplib.SMTP, server: Server) -> OpenConnection:
+    """Take the socket out of smtplib's hands."""
+    sock = smtp.sock
+    offers = dict(smtp.esmtp_features)
     if smtp.file is not None:
         smtp.file.close()
     smtp.file = smtp.sock = None
@@ -210,7 +243,7 @@ def _detached(smtp: smtplib.SMTP, server: Server) -> OpenConnection:
 
 
 def hang_up(sock: socket.socket) -> None:
-    """Say goodbye and closes; how that goes is of no interest (P10)."""
+    """Say QUIT and close; failures are ignored (P10)."""
     with suppress(OSError, ValueError):
         sock.settimeout(2)
         sock.sendall(b"QUIT\r\n")
@@ -219,11 +252,13 @@ def hang_up(sock: socket.socket) -> None:
 
 
 def describe_failure(error: Exception) -> str:
-    """What went wrong with a connection, in a few words."""
+    """Say in a few words why a connection failed."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     if isinstance(error, smtplib.SMTPServerDisconnected):
         return "the connection ended"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {(error.reason or 'unknown').replace('_', ' ').lower()}"
     return to_one_line(str(error)) or type(error).__name__
