@@ -8,7 +8,7 @@ import threading
 import time
 import unicodedata
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -702,3 +702,50 @@ def test_waiting_takes_no_longer_than_the_caller_says(servers: list[FaultServer]
     found = [one for group in transport(server).deliver(lambda: next(answers)) for one in group]
     assert results(found) == ["accepted", "accepted"]
     assert 0.45 < time.monotonic() - begun < 8
+
+
+def deliver_sizes(carrier: SmtpTransport, sizes: Sequence[int]) -> dict[int, Outcome]:
+    """Deliver messages of these sizes in octets; their outcomes by size."""
+    waiting = iter(
+        [
+            outgoing(number)._replace(data=b"x" * 60 + b"\r\n" * ((size - 60) // 2))
+            for number, size in enumerate(sizes)
+        ]
+    )
+    groups = carrier.deliver(lambda: next(waiting, None))
+    return {sizes[outcome.id]: outcome for group in groups for outcome in group}
+
+
+def pair(servers: list[FaultServer], first: int, second: int, connections: int) -> SmtpTransport:
+    """Return a transport over two servers that take so many octets."""
+    for size in (first, second):
+        make(servers, ehlo=("PIPELINING", f"SIZE {size}"))
+    urls = [parse_server(f"smtp://127.0.0.1:{server.port}") for server in servers]
+    return SmtpTransport(urls, timeout=2, hello="x", connections=connections)
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_a_message_too_large_for_one_server_goes_to_another(
+    servers: list[FaultServer], connections: int
+) -> None:
+    sizes = [100, 5000, 200, 300, 5002, 5004, 102, 104]
+    outcomes = deliver_sizes(pair(servers, 1000, 10_000, connections), sizes)
+    assert {size: outcome.result for size, outcome in outcomes.items()} == dict.fromkeys(
+        sizes, "accepted"
+    )
+    assert sorted(len(data) for _, _, data in servers[1].accepted)[-3:] == [5000, 5002, 5004]
+
+
+def test_a_message_too_large_for_every_server_is_told_so(servers: list[FaultServer]) -> None:
+    outcomes = deliver_sizes(pair(servers, 1000, 2000, 2), [5000, 100])
+    assert (outcomes[5000].stage, outcomes[5000].result) == ("SIZE", "unsent")
+    assert outcomes[100].result == "accepted"
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_a_large_message_waits_for_its_server(servers: list[FaultServer], connections: int) -> None:
+    carrier = pair(servers, 1000, 10_000, connections)
+    servers[1].script["CONNECT"] = always(b"554 5.3.2 Not now\r\n")
+    outcomes = deliver_sizes(carrier, [100, 5000, 200])
+    assert (outcomes[5000].stage, outcomes[5000].result) == ("CONNECT", "unsent")
+    assert outcomes[100].result == outcomes[200].result == "accepted"

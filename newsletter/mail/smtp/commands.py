@@ -15,26 +15,30 @@ _XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 
 def write_envelope(outgoing: Outgoing, offers: Mapping[str, str]) -> tuple[bytes, bytes]:
-    """Return MAIL and RCPT with SIZE (RFC 1870), SMTPUTF8 (RFC 6531) and DSN (RFC 3461) where they
-    are offered.
+    """Write MAIL and RCPT.
+
+    With SIZE (RFC 1870), SMTPUTF8 (RFC 6531) and DSN (RFC 3461) where they are offered.
     """
-    sender, recipient = outgoing.sender, outgoing.recipient
-    mail = f"MAIL FROM:<{sender}>"
-    rcpt = f"RCPT TO:<{recipient}>"
+    mail = f"MAIL FROM:<{outgoing.sender}>"
+    rcpt = f"RCPT TO:<{outgoing.recipient}>"
     if "size" in offers:
         mail += f" SIZE={len(outgoing.data)}"
-    if not recipient.isascii():
+    if not outgoing.recipient.isascii():
         mail += " BODY=8BITMIME SMTPUTF8"
     elif "dsn" in offers and outgoing.envelope_id:
         mail += f" RET=HDRS ENVID={encode_xtext(outgoing.envelope_id)}"
-        rcpt += f" NOTIFY=FAILURE,DELAY ORCPT=rfc822;{encode_xtext(recipient)}"
+        rcpt += f" NOTIFY=FAILURE,DELAY ORCPT=rfc822;{encode_xtext(outgoing.recipient)}"
     return f"{mail}\r\n".encode(), f"{rcpt}\r\n".encode()
 
 
+def read_size_limit(offers: Mapping[str, str]) -> int:
+    """Return how many octets a message may have (RFC 1870 section 4); 0 means no limit."""
+    size = offers.get("size") or "0"
+    return int(size) if size.isdecimal() and len(size) <= 20 else 0
+
+
 def is_writable(address: str) -> bool:
-    """Tell whether a command can carry an address: no space, no bracket, and octets, which a lone
-    surrogate has not.
-    """
+    """Tell whether a command can carry an address: no space, no bracket, no lone surrogate."""
     try:
         return bool(_ADDRESS.fullmatch(address) and address.encode())
     except UnicodeEncodeError:
@@ -42,7 +46,5 @@ def is_writable(address: str) -> bool:
 
 
 def encode_xtext(value: str) -> str:
-    """Encode `value` as xtext (RFC 3461 section 4): ASCII without spaces, ``+`` and ``=``, which
-    are written in hex.
-    """
-    return _XTEXT.sub(lambda found: f"+{ord(found[0]):02X}", value)
+    """Encode `value` as xtext: ASCII, with spaces, ``+`` and ``=`` in hex (RFC 3461 section 4)."""
+    return _XTEXT.sub(lambda match: f"+{ord(match[0]):02X}", value)

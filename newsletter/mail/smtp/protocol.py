@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from newsletter.mail.smtp.classify import Cause, judge
-from newsletter.mail.smtp.commands import is_writable, write_envelope
+from newsletter.mail.smtp.commands import is_writable, read_size_limit, write_envelope
 from newsletter.mail.smtp.reply_parser import (
     ProtocolError,
     ReplyParser,
@@ -62,7 +62,7 @@ class Conversation:
         self._offers = offers
         self._grouped = grouped and "pipelining" in offers
         self._chunks = chunks and self._grouped and "chunking" in offers
-        self._size = int(offers.get("size") or 0) if (offers.get("size") or "0").isdecimal() else 0
+        self._size = read_size_limit(offers)
         self._flights: deque[_Flight] = deque()
         self._expected: deque[tuple[Expected, _Flight | None]] = deque()
         self._steps: deque[tuple[Expected, bytes]] = deque()

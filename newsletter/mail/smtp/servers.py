@@ -1,6 +1,4 @@
-"""Where mail is handed over: the servers of `smtp.url`, used in turn; one that cannot be used rests
-for a while.
-"""
+"""The servers of `smtp.url`, used in turn; one that cannot be used rests for a while."""
 
 from __future__ import annotations
 
@@ -12,14 +10,23 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from newsletter.errors import TransportError
 
 PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
-REST_FIRST, REST_AT_MOST = 5.0, 900.0
+"""The port of each scheme where the address names none."""
+
+REST_FIRST = 5.0
+"""Seconds that a server rests after its first failure; each further one doubles them."""
+
+REST_AT_MOST = 900.0
+"""Seconds that a server rests at most, so that one that is back is found within 15 minutes."""
+
+LIMIT_SECONDS = 600.0
+"""A server that refused a connection is not asked for as many again within this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server and how to talk to it: `scheme` is smtp, smtp+starttls or smtps.
+    """A server and how to talk to it.
 
-    With `xoauth2` the password is an access token.
+    `scheme` is a key of `PORTS`. With `xoauth2` the password is an access token.
     """
 
     scheme: str
@@ -31,13 +38,16 @@ class Server:
 
     @property
     def name(self) -> str:
-        """``host:port``, for people."""
+        """Return ``host:port``, for people."""
         return f"{self.host}:{self.port}"
 
 
 def parse_server(url: str) -> Server:
-    """The server of ``smtp://user:password@host:port``, ``smtp+starttls://…`` or ``smtps://…``,
-    with ``?auth=xoauth2`` where the password is a token. Raises `ValueError`.
+    """Parse ``smtp://user:password@host:port``, ``smtp+starttls://…`` or ``smtps://…``.
+
+    ``?auth=xoauth2`` says that the password is a token.
+
+    Raises `ValueError`.
     """
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
@@ -45,19 +55,14 @@ def parse_server(url: str) -> Server:
             "must look like smtp://user:password@host:587, smtp+starttls://… or smtps://…"
         )
     port = parts.port or (587 if parts.scheme == "smtp" and parts.username else PORTS[parts.scheme])
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return Server(
         parts.scheme,
         parts.hostname,
         port,
-        user,
-        password,
+        unquote(parts.username or ""),
+        unquote(parts.password or ""),
         parse_qs(parts.query).get("auth") == ["xoauth2"],
     )
-
-
-LIMIT_SECONDS = 600.0
-"""A server that refused a connection is not asked for as many again within this time."""
 
 
 @dataclass(slots=True)
@@ -78,8 +83,10 @@ class _Rest:
 
 
 class Servers:
-    """Whom to call next, and what has been learnt of whom: who rests, who loses track of grouped
-    commands.
+    """Which server to call next, and what has been learnt about each.
+
+    `confused` names servers that lose track of grouped commands, `without_chunks` those that offer
+    CHUNKING and do not understand it.
     """
 
     def __init__(
@@ -90,71 +97,97 @@ class Servers:
         self._turn = 0
         self._resting: dict[str, _Rest] = {}
         self._limits: dict[str, _Limit] = {}
+        self._sizes: dict[str, int] = {}
         self.confused: set[str] = set()
         self.without_chunks: set[str] = set()
 
-    def pick(self, full: Callable[[Server], bool] = lambda _: False) -> Server | None:
-        """The next server in turn that neither rests nor is `full`; None where all do."""
+    def pick(self, is_excluded: Callable[[Server], bool] = lambda _: False) -> Server | None:
+        """Return the next server in turn that neither rests nor is excluded; None if there is none."""
         for step in range(len(self._servers)):
             server = self._servers[(self._turn + step) % len(self._servers)]
-            if self.awake(server) and not full(server):
+            if self.is_awake(server) and not is_excluded(server):
                 self._turn += step + 1
                 return server
         return None
 
-    def awake(self, server: Server) -> bool:
+    def is_awake(self, server: Server) -> bool:
         """Tell whether a server may be used now."""
         rest = self._resting.get(server.name)
         return rest is None or self._clock() >= rest.until
 
-    def failed(self, server: Server, error: TransportError) -> None:
-        """Let a server rest: 5 seconds at first, then twice as long each time, a quarter of an hour
-        at most.
-        """
+    # --- Failures and limits ---
+
+    def record_failure(self, server: Server, error: TransportError) -> None:
+        """Let a server rest, twice as long as the last time."""
         rest = self._resting.get(server.name)
         seconds = min(rest.seconds * 2, REST_AT_MOST) if rest else REST_FIRST
         self._resting[server.name] = _Rest(self._clock() + seconds, seconds, error)
 
-    def refused(self, name: str, why: str) -> bool:
-        """Let a server rest that refuses us, where there is another that does not rest.
+    def record_success(self, server: Server) -> None:
+        """Forget the failures of a server that has taken a message."""
+        self._resting.pop(server.name, None)
 
-        Return whether there is.
-        """
-        others = any(other.name != name and self.awake(other) for other in self._servers)
+    def rest(self, name: str, why: str) -> bool:
+        """Let a server rest that refuses us, if another one is awake. Return whether there is one."""
+        others = any(other.name != name and self.is_awake(other) for other in self._servers)
         for server in self._servers:
-            if server.name == name and others and self.awake(server):
-                self.failed(server, TransportError(name, why))
+            if server.name == name and others and self.is_awake(server):
+                self.record_failure(server, TransportError(name, why))
         return others
 
-    def most(self, server: Server, connections: int) -> int:
-        """How many connections to `server` may be open at once: `connections`, or fewer once it has
-        refused one.
+    def limit_connections(self, server: Server, connections: int) -> int:
+        """Return how many connections to `server` may be open at once.
+
+        That is `connections`, or fewer once it has refused one.
         """
         limit = self._limits.get(server.name)
         if limit is None:
             return connections
         if self._clock() >= limit.until:  # one more, to see whether it takes it now
-            limit.most, limit.until = limit.most + 1, self._clock() + LIMIT_SECONDS
+            limit.most += 1
+            limit.until = self._clock() + LIMIT_SECONDS
             if limit.most >= connections:
                 del self._limits[server.name]
         return min(limit.most, connections)
 
-    def capacity(self, connections: int) -> int:
-        """How many connections may be open at once to all servers that do not rest."""
-        return sum(self.most(server, connections) for server in self._servers if self.awake(server))
+    def count_capacity(self, connections: int) -> int:
+        """Return how many connections may be open at once to all servers that do not rest."""
+        return sum(
+            self.limit_connections(server, connections)
+            for server in self._servers
+            if self.is_awake(server)
+        )
 
-    def refused_connection(self, server: Server, still_open: int) -> None:
+    def record_connection_refusal(self, server: Server, still_open: int) -> None:
         """Learn that `server` takes no connection beside the `still_open` ones of ours."""
         self._limits[server.name] = _Limit(max(still_open, 1), self._clock() + LIMIT_SECONDS)
 
-    def proven(self, server: Server) -> None:
-        """Forget what was held against a server that has taken a message."""
-        self._resting.pop(server.name, None)
+    # --- Sizes (RFC 1870) ---
+
+    def record_size(self, server: Server, size: int) -> None:
+        """Learn how many octets a message to `server` may have; 0 means no limit."""
+        self._sizes[server.name] = size
+
+    def takes(self, server: Server, size: int) -> bool:
+        """Tell whether `server` may take a message of `size` octets, as far as is known."""
+        limit = self._sizes.get(server.name, 0)
+        return not limit or size <= limit
+
+    def is_too_large(self, size: int) -> bool:
+        """Tell whether no server takes a message of `size` octets."""
+        return not any(self.takes(server, size) for server in self._servers)
+
+    def why_unreachable(self, size: int) -> TransportError | None:
+        """Return the error of the server that would take `size` octets, if all such servers rest."""
+        takers = [server for server in self._servers if self.takes(server, size)]
+        if not takers or any(self.is_awake(server) for server in takers):
+            return None
+        return self._resting[takers[0].name].error
 
     @property
     def trouble(self) -> TransportError | None:
-        """What a server said last, where none of them is to be asked yet."""
-        if any(self.awake(server) for server in self._servers):
+        """The last error of a server, if all of them rest; else None."""
+        if any(self.is_awake(server) for server in self._servers):
             return None
         first = min(
             (self._resting[server.name] for server in self._servers), key=lambda rest: rest.until

@@ -1,7 +1,7 @@
-"""Carries messages to SMTP servers.
+"""Carry messages to SMTP servers.
 
-How: servers.py knows whom to call, opening.py how to get through, conversation.py what to say,
-connection.py how to say it, wire.py when.
+servers.py knows which server to call, connect.py opens a connection, protocol.py knows what to say,
+connection.py moves the octets, event_loop.py says when.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["Server", "SmtpTransport", "parse_server"]
 class SmtpTransport:
     """Hands messages to `servers` in turn, over at most `connections` at once.
 
-    `timeout`: seconds, for a reply.
+    `timeout` is for each reply, in seconds.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SmtpTransport:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Reading the authorities takes a while, and a server on this machine may need none."""
+        """Read the authorities; that takes a while, and a server on this machine may need none."""
         context = ssl.create_default_context(cafile=self._ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context
@@ -53,38 +53,38 @@ class SmtpTransport:
         """See `Transport.deliver`."""
         if trouble := self._servers.trouble:
             raise trouble
-        wire = EventLoop(
+        loop = EventLoop(
             self._servers, self.open, pull, connections=self._connections, timeout=self._timeout
         )
         try:
-            yield from wire.run()
+            yield from loop.run()
         finally:
-            wire.close()
+            loop.close()
 
     def rest(self, server: str, why: str) -> bool:
         """See `Transport.rest`."""
-        return self._servers.refused(server, why)
+        return self._servers.rest(server, why)
 
     def open(self, server: Server) -> OpenConnection:
-        """A connection ready for transactions.
+        """Open a connection that is ready for transactions.
 
         Raises `TransportError`.
         """
         return connect(server, lambda: self._tls, timeout=self._timeout, hello=self._hello)
 
     def probe(self, *, timeout: float | None = None) -> dict[str, str]:
-        """What the first usable server offers (EHLO keyword → value), after TLS and AUTH.
+        """Return what the first usable server offers (EHLO keyword → value), after TLS and AUTH.
 
         Raises `TransportError`.
         """
         self._timeout = timeout or self._timeout
         while (server := self._servers.pick()) is not None:
             try:
-                opened = self.open(server)
+                connection = self.open(server)
             except TransportError as error:
-                self._servers.failed(server, error)
+                self._servers.record_failure(server, error)
                 continue
-            hang_up(opened.sock)
-            return opened.offers
+            hang_up(connection.sock)
+            return connection.offers
         assert self._servers.trouble is not None
         raise self._servers.trouble

@@ -1,0 +1,73 @@
+"""Open connections in threads of their own, because opening one blocks; ring a bell for each."""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+from collections import Counter as Tally
+from collections.abc import Callable
+
+from newsletter.errors import TransportError
+from newsletter.mail.smtp.connect import OpenConnection, describe_failure, hang_up
+from newsletter.mail.smtp.servers import Server
+
+
+class Opener:
+    """The connections that are being opened.
+
+    `bell` becomes readable when `collect` has something. `pending` counts the attempts that are not
+    collected yet, by the name of their server.
+    """
+
+    def __init__(self, open_connection: Callable[[Server], OpenConnection]) -> None:
+        self._open = open_connection
+        self._arrivals: queue.SimpleQueue[tuple[Server, OpenConnection | TransportError]] = (
+            queue.SimpleQueue()
+        )
+        self._closed = False
+        self._lock = threading.Lock()
+        self.pending: Tally[str] = Tally()
+        self.bell, self._rope = socket.socketpair()
+        self.bell.settimeout(0)
+
+    def start(self, server: Server) -> None:
+        """Begin to open a connection to `server`."""
+        self.pending[server.name] += 1
+        threading.Thread(target=self._run, args=(server,), daemon=True).start()
+
+    def _run(self, server: Server) -> None:
+        try:
+            result: OpenConnection | TransportError = self._open(server)
+        except TransportError as error:
+            result = error
+        except Exception as error:  # whatever it is, the loop must hear of it
+            result = TransportError(server.name, describe_failure(error))
+        with self._lock:
+            if not self._closed:
+                self._arrivals.put((server, result))
+                self._rope.send(b"\0")
+                return
+        if isinstance(result, OpenConnection):
+            hang_up(result.sock)
+
+    def collect(self) -> list[tuple[Server, OpenConnection | TransportError]]:
+        """Return the connections that were opened, and the errors of those that were not."""
+        self.bell.recv(512)
+        results = []
+        while not self._arrivals.empty():
+            server, result = self._arrivals.get()
+            self.pending[server.name] -= 1
+            results.append((server, result))
+        return results
+
+    def close(self) -> None:
+        """Close what was opened and not collected, and what is opened from now on."""
+        with self._lock:
+            self._closed = True
+        while not self._arrivals.empty():
+            _, result = self._arrivals.get()
+            if isinstance(result, OpenConnection):
+                result.sock.close()
+        self.bell.close()
+        self._rope.close()

@@ -1,0 +1,113 @@
+"""The messages that were pulled from the caller and wait for a connection."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+
+from newsletter.errors import TransportError
+from newsletter.mail.smtp.servers import Server, Servers
+from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply
+
+
+class PendingMessages:
+    """Pulls messages and keeps those that no connection has room for.
+
+    A message that is larger than a server takes waits for another server that may take it. One that
+    is larger than every server takes goes to any of them, whose conversation says so.
+    """
+
+    def __init__(self, servers: Servers, pull: Pull) -> None:
+        self._servers = servers
+        self._pull = pull
+        self._parked: deque[Outgoing] = deque()
+        self._exhausted = False
+        self._closed = False
+        self._ask_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._parked)
+
+    @property
+    def are_done(self) -> bool:
+        """Tell whether nothing waits and nothing will come."""
+        return self._exhausted and not self._parked
+
+    @property
+    def next_pull_at(self) -> float | None:
+        """When the caller wants to be asked again (`time.monotonic`), None if it named no time."""
+        return self._ask_at if self._ask_at and not self._exhausted else None
+
+    def fill(self, count: int) -> None:
+        """Pull messages until `count` wait, or the caller has none now."""
+        while len(self._parked) < count and (message := self._ask()):
+            self._parked.append(message)
+
+    def next_for(self, server: Server) -> Outgoing | None:
+        """Return the next message for `server`, None if there is none now.
+
+        While a message waits for another server, nothing further is pulled for this one: it becomes
+        idle and makes room.
+        """
+        for index, message in enumerate(self._parked):
+            if self._suits(server, message):
+                del self._parked[index]
+                return message
+        pulled = None if self._parked else self._ask()
+        if pulled is None or self._suits(server, pulled):
+            return pulled
+        self._parked.append(pulled)
+        return None
+
+    def put_back(self, messages: Iterable[Outgoing]) -> None:
+        """Take back messages that had not had their turn."""
+        self._parked.extendleft(reversed(list(messages)))
+
+    def suit(self, server: Server) -> bool:
+        """Tell whether a message waits that `server` may be given."""
+        return any(self._suits(server, message) for message in self._parked)
+
+    def _suits(self, server: Server, message: Outgoing) -> bool:
+        size = len(message.data)
+        return self._servers.takes(server, size) or self._servers.is_too_large(size)
+
+    def _ask(self) -> Outgoing | None:
+        if self._exhausted or self._closed:
+            return None
+        if self._ask_at and time.monotonic() < self._ask_at:
+            return None
+        answer = self._pull()
+        if answer is None:
+            self._exhausted = True
+        elif isinstance(answer, Outgoing):
+            self._ask_at = 0.0
+            return answer
+        else:
+            self._ask_at = time.monotonic() + answer
+        return None
+
+    def return_unreachable(self) -> list[Outcome]:
+        """Return the outcomes of messages whose only possible servers rest while others do not."""
+        outcomes = []
+        if self._servers.trouble is None:
+            for message in tuple(self._parked):
+                error = self._servers.why_unreachable(len(message.data))
+                if error is not None:
+                    self._parked.remove(message)
+                    outcomes.append(_unsent(message, error))
+        return outcomes
+
+    def return_all(self, error: TransportError) -> list[Outcome]:
+        """Return the outcomes of all messages because no server can be used."""
+        outcomes = [_unsent(message, error) for message in self._parked]
+        self._parked.clear()
+        return outcomes
+
+    def close(self) -> None:
+        """Pull nothing any more."""
+        self._closed = True
+
+
+def _unsent(message: Outgoing, error: TransportError) -> Outcome:
+    return Outcome(message.id, "unsent", "CONNECT", Reply(0, "", error.reason), error.host)
