@@ -205,7 +205,8 @@ def _lay_out(file: Path, told: str | None) -> _Layout:
         missing := platforms.OUR_SIGN - set(map(platforms.normalize_name, header))
     ):
         raise Refused(
-            f"{file.name} is no export of this program: it has no column {', '.join(sorted(missing))}",
+            f"{file.name} is no export of this program: it has no column "
+            f"{', '.join(sorted(missing))}",
             hint="leave out --from, or say --from csv",
         )
     return _Layout(name_of_encoding, header, delimiter, start, platform, email_at)
@@ -273,7 +274,7 @@ def _header(lines: Lines, name: str) -> tuple[list[str], str]:
     The header is the first row that names a column of addresses, or else the first row there is.
     """
     taken = _skip(lines, LOOK_AHEAD)
-    lines.give_back(taken)
+    lines.put_back(taken)
     filled = [at for at, line in enumerate(taken) if line.strip(" \t,;|\"'\ufeff")]
     told = _SEP.fullmatch(taken[filled[0]].strip().lstrip("\ufeff")) if filled else None
     filled = filled[1:] if told else filled

@@ -1,9 +1,8 @@
-"""What a row of a subscriber file says of a person: who, since when, and whether they may be
-mailed. Pure.
+"""Parse a row of a subscriber file: address, dates, and whether it may be mailed. Pure.
 
-The strictest word of a row counts: whoever is unsubscribed, cleaned, bounced, disabled or
-suppressed in any column is never made active, and a word that nobody knows makes nobody active
-either. Every column is either read, or named as one that is not (`Reader.uses`).
+The strictest word of a row counts: a subscriber who is unsubscribed, cleaned, bounced, disabled or
+suppressed in any column is never made active, and neither is one with an unknown word. Every
+column is read, or named as one that is not (`RowParser.uses`).
 """
 
 from __future__ import annotations
@@ -21,11 +20,18 @@ from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.opt_out import judge, judge_opt_in
 from newsletter.import_formats.own_format import read_row
 from newsletter.import_formats.platforms import OURS, Platform, find_positions
-from newsletter.import_formats.statuses import MEANING, STRICTNESS, Word, normalize_word
+from newsletter.import_formats.statuses import (
+    MEANING,
+    NO_VALUES,
+    STRICTNESS,
+    YES_VALUES,
+    Word,
+    normalize_word,
+)
 from newsletter.import_formats.types import SubscriberRow
 
 NOT_READ = "not read"
-_SAID = {
+_LABELS = {
     "yes": "subscribed",
     "pending": "not confirmed",
     "no": "unsubscribed",
@@ -33,42 +39,18 @@ _SAID = {
     "blocked": "blocked",
     "complained": "complained",
 }
-_FALSE = frozenset(
-    {
-        "",
-        "0",
-        "0.0",
-        "no",
-        "n",
-        "false",
-        "f",
-        "none",
-        "null",
-        "nil",
-        "never",
-        "-",
-        "off",
-        "nein",
-        "non",
-        "nu",
-        "n/a",
-        "na",
-        "0000-00-00 00:00:00",
-        "0000-00-00",
-    }
-)
-_TRUE = frozenset({"1", "1.0", "yes", "y", "true", "t", "on", "ja", "oui", "sí", "si", "da", "x"})
 _NAMED = re.compile(
-    r"(?:mailchimp[ _-]*)?(?:(?P<left>unsubscribe(?:d|rs?|s)?)|(?P<cleaned>cleaned)|non[ _-]?subscribed)(?![a-z])"
+    r"(?:mailchimp[ _-]*)?"
+    r"(?:(?P<left>unsubscribe(?:d|rs?|s)?)|(?P<cleaned>cleaned)|non[ _-]?subscribed)(?![a-z])"
 )
 _SHEET = re.compile(r"^sheet \d+ \((.*)\)$")
 
 
 class RowParser:
-    """Reads the rows of one file, whose `header` and platform are known.
+    """A parser of the rows of one file, whose `header` and platform are known.
 
-    `file` is its name: Mailchimp says there who is in it. `choices` is what the author says of
-    single columns (`opt_out.CHOICES`).
+    `file` is its name, which tells the status of all rows in files of Mailchimp. `choices` maps
+    columns to what the author says of them (`opt_out.CHOICES`).
     """
 
     def __init__(
@@ -99,10 +81,10 @@ class RowParser:
         )
         self._state = self._find("status", platforms.STATE)
         self._enabled = self._find("status", platforms.ENABLED)
-        self._wanted = self._find("opt-in", platforms.WANTED)
+        self._opted_in = self._find("opt-in", platforms.WANTED)
         self._confirmed = self._find("confirmation", platforms.CONFIRMED)
         self._confirmed_at = self._find("date of confirmation", platforms.CONFIRMED_AT)
-        self._asked_at = self._find("date of sign-up", platforms.ASKED_AT + platform.asked)
+        self._requested_at = self._find("date of sign-up", platforms.ASKED_AT + platform.asked)
         self._made_at = self._find("date", platforms.MADE_AT)
         self._ip = self._find("network address", platforms.IP)
         self._tags = self._find("tags", platforms.TAGS, most=1)
@@ -115,8 +97,9 @@ class RowParser:
         self._everybody = _everybody(header, file, email_at)
 
     def _find(self, use: str, names: Iterable[str], *, most: int | None = None) -> tuple[int, ...]:
-        """Where columns of these names stand that mean nothing else yet, the best names first;
-        `most` of them.
+        """Claim the columns with these names that have no other use, the best names first.
+
+        Returns at most `most` positions.
         """
         free = tuple(at for at in find_positions(self.header, names) if at not in self._uses)[:most]
         self._uses |= dict.fromkeys(free, use)
@@ -130,22 +113,20 @@ class RowParser:
         return free
 
     def _find_ours(self, header: Sequence[str]) -> dict[str, int]:
-        own = {platforms.normalize_name(name) for name in platforms.OUR_COLUMNS}
+        columns = {platforms.normalize_name(name) for name in platforms.OUR_COLUMNS}
         places = {
             key: at
             for at, title in enumerate(header)
-            if (key := platforms.normalize_name(title)) in own
+            if (key := platforms.normalize_name(title)) in columns
         }
         self._uses |= {at: key for key, at in places.items()} | {self._email: "address"}
         return places
 
     def _find_consent(self, choices: Mapping[str, str]) -> None:
-        """Find the columns that say who may not be mailed, or who agreed, by the words in their
-        names.
-        """
+        """Find the opt-out and opt-in columns by the words in their names."""
         positive = {
             at
-            for at in (*self._wanted, *self._confirmed, *self._enabled)
+            for at in (*self._opted_in, *self._confirmed, *self._enabled)
             if platforms.normalize_name(self.header[at]) in choices
         }
         known = self._uses.keys() - positive
@@ -159,7 +140,7 @@ class RowParser:
 
     @property
     def uses(self) -> dict[str, str]:
-        """What became of each column, by its name, in the order of the file."""
+        """Return the use of each column by its name, in the order of the file."""
         titles: dict[str, str] = {}
         for at, title in enumerate(self.header):
             name = to_plain_line(title, limit=60)
@@ -170,47 +151,41 @@ class RowParser:
 
     @property
     def hides_consent(self) -> bool:
-        """Tell whether any column says something of consent, so that a row whose cells have slipped
-        may hide it.
-        """
+        """Tell whether a column holds consent, which a row with shifted cells may hide."""
         return bool(
             self._ours
             or self._opt_outs
             or self._opt_ins
             or self._status
-            or self._wanted
+            or self._opted_in
             or self._enabled
         )
 
     def find_unclear(self, cells: Sequence[str]) -> tuple[str, str] | None:
-        """An opt-out column whose cell in this row cannot be understood, and the cell; None where
-        all can.
-        """
+        """Return the name and cell of an opt-out column that cannot be understood, or None."""
         for column in self._opt_outs:
             if judge(column, text := _cell(cells, column.at)) is None:
                 return column.name, text
         return None
 
     def read(self, line: int, cells: Sequence[str]) -> SubscriberRow:
-        """The person in a row; `email` may be anything still."""
+        """Parse a row. Its `email` is not validated."""
         if self._ours:
             return self._read_ours(line, cells)
-        confirmed_at, asked_at = (
-            self._moment(cells, self._confirmed_at),
-            self._moment(cells, self._asked_at),
-        )
-        word, status = self._word(cells, agreed=bool(confirmed_at or asked_at))
+        confirmed_at = self._moment(cells, self._confirmed_at)
+        requested_at = self._moment(cells, self._requested_at)
+        word, status = self._word(cells, agreed=bool(confirmed_at or requested_at))
         return SubscriberRow(
             line=line,
             email=_address(_cell(cells, self._email)),
             word=word,
             name=self._named(cells),
-            created_at=self._moment(cells, self._made_at) or asked_at or confirmed_at,
-            consented_at=(confirmed_at or asked_at) if word == "yes" else None,
+            created_at=self._moment(cells, self._made_at) or requested_at or confirmed_at,
+            consented_at=(confirmed_at or requested_at) if word == "yes" else None,
             left_at=self._moment(cells, [column.at for column in self._opt_outs]),
             ip=to_plain_line(self._text(cells, self._ip), limit=45),
             tags=_tags(self._text(cells, self._tags)),
-            note=self._note(word, confirmed_at, asked_at),
+            note=self._note(word, confirmed_at, requested_at),
             status=status,
             list=to_plain_line(self._text(cells, self._list), limit=60),
             language=to_plain_line(self._text(cells, self._language), limit=20),
@@ -226,15 +201,16 @@ class RowParser:
         )
 
     def _word(self, cells: Sequence[str], *, agreed: bool) -> tuple[Word, str]:
-        """The strictest word of a row; and the one that nobody knows, if there is one."""
-        words, unknown = [self._everybody, "yes" if agreed else "silent"], ""
+        """Return the strictest word of a row, and its unknown word or ""."""
+        words = [self._everybody, "yes" if agreed else "silent"]
+        unknown = ""
         for at in self._status:
             text = normalize_word(_cell(cells, at))
             meaning = self._meaning(text) or opt_out.find_word(text) or "unknown"
             unknown = text if meaning == "unknown" else unknown
             words.append(meaning)
         words += [self._meaning(normalize_word(_cell(cells, at))) or "silent" for at in self._state]
-        words += [_flag(_cell(cells, at), no="no") for at in self._wanted]
+        words += [_flag(_cell(cells, at), no="no") for at in self._opted_in]
         words += [_enabled(_cell(cells, at)) for at in self._enabled]
         words += [_flag(_cell(cells, at), no="pending") for at in self._confirmed]
         words += self._consent_words(cells)
@@ -268,30 +244,33 @@ class RowParser:
         return next((text for at in where if (text := _cell(cells, at).strip())), "")
 
     def _moment(self, cells: Sequence[str], where: Sequence[int]) -> datetime | None:
-        return next((found for at in where if (found := parse_moment(_cell(cells, at)))), None)
+        return next((moment for at in where if (moment := parse_moment(_cell(cells, at)))), None)
 
-    def _note(self, word: Word, confirmed_at: datetime | None, asked_at: datetime | None) -> str:
-        said = [f"asked {asked_at:%Y-%m-%d %H:%M} UTC"] if asked_at else []
-        said += [f"confirmed {confirmed_at:%Y-%m-%d %H:%M} UTC"] if confirmed_at else []
-        said += [_SAID[word]] if word in _SAID else []
-        return f"{self.platform.title}: {', '.join(said)}" if said else ""
+    def _note(
+        self, word: Word, confirmed_at: datetime | None, requested_at: datetime | None
+    ) -> str:
+        parts = [f"asked {requested_at:%Y-%m-%d %H:%M} UTC"] if requested_at else []
+        parts += [f"confirmed {confirmed_at:%Y-%m-%d %H:%M} UTC"] if confirmed_at else []
+        parts += [_LABELS[word]] if word in _LABELS else []
+        return f"{self.platform.title}: {', '.join(parts)}" if parts else ""
 
     def _read_ours(self, line: int, cells: Sequence[str]) -> SubscriberRow:
-        person = read_row(line, {name: _cell(cells, at) for name, at in self._ours.items()})
+        row = read_row(line, {name: _cell(cells, at) for name, at in self._ours.items()})
         words = [
-            person.word,
+            row.word,
             *self._consent_words(cells),
             *(["unknown"] if self._count_extra(cells) else []),
         ]
         word = max(cast(list[Word], words), key=STRICTNESS.index)
-        return replace(person, word=word, extra=self._count_extra(cells))
+        return replace(row, word=word, extra=self._count_extra(cells))
 
 
 def _everybody(header: Sequence[str], file: str, email_at: int) -> str:
-    """What holds for every row: Mailchimp exports who left, and who bounced, as files of their own,
-    with columns of their own; and who never subscribed, as one that only its name gives away.
-    Others say it in the name of the file (``suppressions.csv``) or of the column of addresses
-    (``Bounced address``).
+    """Return the status that holds for every row of a file.
+
+    Mailchimp exports unsubscribed and cleaned addresses as files of their own, with columns of
+    their own, and non-subscribed ones as a file that only its name tells. Other programs say it in
+    the name of the file (``suppressions.csv``) or of the address column (``Bounced address``).
     """
     if match := _NAMED.match(file.lower()):
         return "bounced" if match["cleaned"] else "no" if match["left"] else "pending"
@@ -300,10 +279,10 @@ def _everybody(header: Sequence[str], file: str, email_at: int) -> str:
     if word := opt_out.find_first_word(stem) or opt_out.find_word(opt_out.spell(title)):
         return word
     names = {platforms.normalize_name(column) for column in header}
-    left, cleaned = names & platforms.UNSUBSCRIBED_THERE, names & platforms.CLEANED_THERE
-    if "last changed" in names or bool(left) == bool(
-        cleaned
-    ):  # everybody in one file: each row says it for itself
+    left = names & platforms.UNSUBSCRIBED_THERE
+    cleaned = names & platforms.CLEANED_THERE
+    # A file of the whole audience: each row has a status of its own.
+    if "last changed" in names or bool(left) == bool(cleaned):
         return "silent"
     return "no" if left else "bounced"
 
@@ -313,33 +292,31 @@ def _cell(cells: Sequence[str], at: int) -> str:
 
 
 def _flag(text: str, *, no: str) -> str:
-    said = text.strip().lower()
-    if not said:
+    value = text.strip().lower()
+    if not value:
         return "silent"
-    if said in _TRUE or parse_moment(text):
+    if value in YES_VALUES or parse_moment(text):
         return "yes"
-    return no if said in _FALSE else _warning(said)
+    return no if value in NO_VALUES else _warning(value)
 
 
 def _enabled(text: str) -> str:
-    said = text.strip().lower()
-    return "no" if said in _FALSE - {""} else _warning(said)
+    value = text.strip().lower()
+    return "no" if value in NO_VALUES - {""} else _warning(value)
 
 
 def _warning(text: str) -> str:
-    """What a word says against mailing them, where yes or no is expected: ``unsubscribed`` in a
-    column *Subscribed*.
-    """
+    """Return the status of a word where yes or no is expected, as in a column *Subscribed*."""
     plain_text = normalize_word(text)
     meaning = MEANING.get(plain_text) or opt_out.find_word(plain_text) or "silent"
     return "silent" if meaning == "yes" else meaning
 
 
 def _address(text: str) -> str:
-    """The address in a cell, as it stands there: what the form would refuse is refused here (S07)."""
+    """Return the address in a cell, which is validated later as in the form (S07)."""
     return unguard_cell(text)
 
 
 def _tags(text: str) -> tuple[str, ...]:
-    found = (to_plain_line(tag.strip(" \"'[]"), limit=60) for tag in re.split(r"[,;|]", text))
-    return tuple(dict.fromkeys(tag for tag in found if tag))
+    tags = (to_plain_line(tag.strip(" \"'[]"), limit=60) for tag in re.split(r"[,;|]", text))
+    return tuple(dict.fromkeys(tag for tag in tags if tag))

@@ -1,7 +1,4 @@
-"""The words for how a person stands, in the languages that programs and authors write them in.
-
-Pure.
-"""
+"""Words for the status of a subscriber, in the languages of programs and authors. Pure."""
 
 from __future__ import annotations
 
@@ -11,10 +8,10 @@ from typing import Literal
 from newsletter.import_formats.platforms import normalize_name
 
 Word = Literal["silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained"]
-"""In the order of strictness.
+"""Statuses in the order of strictness.
 
-``silent``: nothing is said of consent; ``yes``: the program it comes from says that she agreed;
-``pending``: she was asked and has not answered.
+``silent``: the row says nothing of consent; ``yes``: the program it comes from says that they
+agreed; ``pending``: they were asked and have not answered.
 """
 
 STRICTNESS: tuple[Word, ...] = (
@@ -27,47 +24,92 @@ STRICTNESS: tuple[Word, ...] = (
     "blocked",
     "complained",
 )
+NO_VALUES = frozenset(
+    {
+        "",
+        "0",
+        "0.0",
+        "no",
+        "n",
+        "false",
+        "f",
+        "none",
+        "null",
+        "nil",
+        "never",
+        "-",
+        "off",
+        "nein",
+        "non",
+        "nu",
+        "n/a",
+        "na",
+        "0000-00-00 00:00:00",
+        "0000-00-00",
+    }
+)
+"""Cells that say no in a column of yes and no."""
+YES_VALUES = frozenset(
+    {"1", "1.0", "yes", "y", "true", "t", "on", "ja", "oui", "sí", "si", "da", "x"}
+)
+"""Cells that say yes in a column of yes and no."""
+
 _WORDS: dict[Word, str] = {
     "yes": (
-        "active; subscribed; confirmed; regular; opted in; double opt in; abonniert; bestätigt; abonné; abonnée; "
-        "inscrit; inscrite; suscrito; suscrita; iscritto; iscritta; inscrito; inscrita; geabonneerd; ingeschreven; "
+        "active; subscribed; confirmed; regular; opted in; double opt in; abonniert; bestätigt; "
+        "abonné; abonnée; "
+        "inscrit; inscrite; suscrito; suscrita; iscritto; iscritta; inscrito; inscrita; "
+        "geabonneerd; ingeschreven; "
         "abonat; abonata; confirmé; confirmado; confermato; bevestigd; confirmat"
     ),
     "silent": (
         "; express; explicit; implicit; implied; granted; given; marketing contact; ok; "
-        "enabled; new; none; free; paid; comp; gift; valid; deliverable; aktiv; actif; activo; ativo; attivo; "
+        "enabled; new; none; free; paid; comp; gift; valid; deliverable; aktiv; actif; activo; "
+        "ativo; attivo; "
         "actief; activ"
     ),
     "pending": (
         "non marketing contact; "
-        "pending; unconfirmed; not confirmed; unactivated; validating; unverified; needs attention; waiting; invited; "
-        "awaiting confirmation; nonsubscribed; non subscribed; transactional; unpaid; unbestätigt; ausstehend; "
-        "non confirmé; en attente; sin confirmar; no confirmado; pendiente; pendente; non confermato; in attesa; "
+        "pending; unconfirmed; not confirmed; unactivated; validating; unverified; needs "
+        "attention; waiting; invited; "
+        "awaiting confirmation; nonsubscribed; non subscribed; transactional; unpaid; unbestätigt; "
+        "ausstehend; "
+        "non confirmé; en attente; sin confirmar; no confirmado; pendiente; pendente; non "
+        "confermato; in attesa; "
         "não confirmado; onbevestigd; neconfirmat; in asteptare"
     ),
     "no": (
         "denied; "
-        "unsubscribed; unsubscribe; inactive; cancelled; canceled; removed; disabled; opted out; opt out; archived; "
-        "deleted; paused; do not contact; email disabled; held; stopped; expired; not subscribed; soft bounced; unsub; "
-        "global unsubscribe; un subscribed; abgemeldet; inaktiv; ausgetragen; gekündigt; nicht abonniert; désabonné; "
-        "désabonnée; désinscrit; désinscrite; inactif; dado de baja; baja; desuscrito; cancelado; inactivo; "
-        "no suscrito; disiscritto; disiscritta; cancellato; annullato; inattivo; descadastrado; inativo; não inscrito; "
+        "unsubscribed; unsubscribe; inactive; cancelled; canceled; removed; disabled; opted out; "
+        "opt out; archived; "
+        "deleted; paused; do not contact; email disabled; held; stopped; expired; not subscribed; "
+        "soft bounced; unsub; "
+        "global unsubscribe; un subscribed; abgemeldet; inaktiv; ausgetragen; gekündigt; nicht "
+        "abonniert; désabonné; "
+        "désabonnée; désinscrit; désinscrite; inactif; dado de baja; baja; desuscrito; cancelado; "
+        "inactivo; "
+        "no suscrito; disiscritto; disiscritta; cancellato; annullato; inattivo; descadastrado; "
+        "inativo; não inscrito; "
         "uitgeschreven; afgemeld; inactief; dezabonat; dezabonata; inactiv; wypisany; odhlášen"
     ),
     "bounced": (
-        "bounced; bounce; cleaned; hard bounced; hard bounce; unreachable; undeliverable; invalid; malformed; "
+        "bounced; bounce; cleaned; hard bounced; hard bounce; unreachable; undeliverable; invalid; "
+        "malformed; "
         "zurückgewiesen; unzustellbar; bereinigt; rejeté; rebotado; rimbalzato; devolvido; respins"
     ),
-    "complained": "complained; complaint; spam; spam complaint; marked as spam; reported spam; junk; abuse",
+    "complained": (
+        "complained; complaint; spam; spam complaint; marked as spam; reported spam; junk; abuse"
+    ),
     "blocked": (
-        "blocklisted; blacklisted; blocklist; blacklist; blocked; suppressed; banned; spammy; gesperrt; bloqué; "
+        "blocklisted; blacklisted; blocklist; blacklist; blocked; suppressed; banned; spammy; "
+        "gesperrt; bloqué; "
         "bloqueado; bloccato"
     ),
 }
 
 
 def normalize_word(text: str) -> str:
-    """A word in one spelling: small letters, no accents, single spaces."""
+    """Return a word in lower case, without accents, with single spaces."""
     apart = unicodedata.normalize("NFD", normalize_name(text))
     return (
         apart
@@ -79,9 +121,9 @@ def normalize_word(text: str) -> str:
 MEANING: dict[str, Word] = {
     normalize_word(word): meaning for meaning, words in _WORDS.items() for word in words.split("; ")
 }
-"""What a word means, by its plain spelling."""
+"""The meaning of each word, by its normalised spelling."""
 
 
 def is_status(text: str) -> bool:
-    """Tell whether a cell holds one of the words for how a person stands."""
+    """Tell whether a cell holds one of the words for a status."""
     return MEANING.get(normalize_word(text), "silent") != "silent"

@@ -1,7 +1,7 @@
-"""A file of other people's making as rows: finds its encoding, its delimiter and its quotes.
+"""Read a file of any program as rows: detect its encoding, delimiter and quotes.
 
-One broken row spoils no other: it comes with its line number and the reason. Streamed; knows
-nothing of what the cells mean.
+A broken row is returned with its line number and the reason, and the rows after it are read.
+Streamed; knows nothing of what the cells mean.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import NamedTuple, TextIO
 from newsletter.errors import Refused
 
 LINE_AT_MOST = 1_000_000
-"""Characters of a line that are read; the csv module would stop at 131,072 in one cell, and a
-record of consent may be longer.
+"""Characters of a line that are read. The csv module stops at 131,072 in a cell by default, and a
+consent record can be longer.
 """
 LINES_AT_MOST = 100
-"""A cell may run over so many lines; a quotation mark that is not closed by then never is."""
+"""Lines of a cell. A quotation mark that is not closed by then counts as never closed."""
 
 csv.field_size_limit(LINE_AT_MOST)
 _CHUNK = 1 << 20
@@ -42,10 +42,10 @@ _NO_TEXT = (
 
 
 class TableRow(NamedTuple):
-    """A row and the line it begins on.
+    """A row and the number of the line on which it begins.
 
-    Where `problem` says why, it cannot be read and has no cells. `loose`: it is not what RFC 4180
-    calls a row, and was read as the csv module understands it.
+    A row that cannot be read has a `problem` and no cells. A `loose` row is not a row of RFC 4180
+    and was read as the csv module understands it.
     """
 
     line: int
@@ -55,31 +55,32 @@ class TableRow(NamedTuple):
 
 
 def detect_encoding(file: Path) -> str:
-    """What a file is written in: UTF-16 by its mark or its zeros, UTF-8, else what Excel writes in
-    the West.
+    """Detect the encoding of a file: UTF-16, UTF-8, or Excel's Western encodings.
 
-    Raises `Refused` for what is no text at all, and where the file cannot be read.
+    UTF-16 is recognised by its byte order mark or its zeros. Raises `Refused` for a file that is
+    not text or cannot be read.
     """
     try:
         with file.open("rb") as raw:
             head = raw.read(4096)
     except OSError as error:
         raise Refused(f"{file.name} cannot be read: {error.strerror}") from None
-    for mark, what, mend in _NO_TEXT:
+    for mark, kind, remedy in _NO_TEXT:
         if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(mark):
-            raise Refused(f"{file.name} is {what}, not a CSV file", hint=mend)
+            raise Refused(f"{file.name} is {kind}, not a CSV file", hint=remedy)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    zeros = head[1::2].count(0), head[::2].count(0)
-    if max(zeros) > len(head) / 5:
-        return "utf-16-le" if zeros[0] > zeros[1] else "utf-16-be"
+    odd_zeros = head[1::2].count(0)
+    even_zeros = head[::2].count(0)
+    if max(odd_zeros, even_zeros) > len(head) / 5:
+        return "utf-16-le" if odd_zeros > even_zeros else "utf-16-be"
     if len(head.translate(None, _CONTROLS)) < len(head) * 0.95:
-        raise Refused(f"{file.name} is no text", hint="export the subscribers as CSV")
-    return "utf-8-sig" if _mostly_utf8(file) else _western(file)
+        raise Refused(f"{file.name} is not a text file", hint="export the subscribers as CSV")
+    return "utf-8-sig" if _is_mostly_utf8(file) else _detect_western(file)
 
 
-def _mostly_utf8(file: Path) -> bool:
-    """Tell whether more of what is not ASCII is UTF-8 than is not."""
+def _is_mostly_utf8(file: Path) -> bool:
+    """Tell whether most of the bytes beyond ASCII are valid UTF-8."""
     good = bad = 0
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with file.open("rb") as raw:
@@ -92,30 +93,34 @@ def _mostly_utf8(file: Path) -> bool:
     return bad == 0 or good > bad
 
 
-def _western(file: Path) -> str:
-    """What Excel writes on a Mac, or else on Windows: lines that end as only the one's do, and
-    accented letters where the other has hardly any.
+def _detect_western(file: Path) -> str:
+    """Tell Mac Roman (Excel on a Mac) from Windows-1252.
+
+    Mac Roman has line ends without a line feed, and accented letters at 0x80 to 0x9F, where
+    Windows-1252 has few.
     """
-    low, high = bytes(range(0x80, 0xA0)), bytes(range(0xC0, 0x100))
-    here = there = 0
+    mac_letters = bytes(range(0x80, 0xA0))
+    windows_letters = bytes(range(0xC0, 0x100))
+    mac_count = 0
+    windows_count = 0
     with file.open("rb") as raw:
         while chunk := raw.read(_CHUNK):
             if b"\n" in chunk:
                 return "cp1252"
-            here += len(chunk) - len(chunk.translate(None, low))
-            there += len(chunk) - len(chunk.translate(None, high))
-    return "mac_roman" if here > there else "cp1252"
+            mac_count += len(chunk) - len(chunk.translate(None, mac_letters))
+            windows_count += len(chunk) - len(chunk.translate(None, windows_letters))
+    return "mac_roman" if mac_count > windows_count else "cp1252"
 
 
 def is_too_long(line: str) -> bool:
-    """Tell whether a line is longer than any that is read."""
+    """Tell whether a line is longer than `LINE_AT_MOST`."""
     return len(line) >= LINE_AT_MOST and not line.endswith("\n")
 
 
 class Lines:
-    """The lines of a text, whatever ends them, numbered from 1; some may be given back.
+    """The lines of a text, numbered from 1; lines can be put back.
 
-    `escapes`: a backslash stood before a quotation mark in one of them.
+    `escapes` is set once a line has a backslash before a quotation mark.
     """
 
     def __init__(self, text: TextIO) -> None:
@@ -125,36 +130,38 @@ class Lines:
         self.escapes = False
 
     def next(self) -> str | None:
-        """The next line without its end, or None.
+        """Return the next line without its end, or None.
 
-        Of one that is too long, its beginning; the rest is passed over.
+        Only the beginning of a line that is too long is returned; the rest is skipped.
         """
         if self._back:
             line = self._back.popleft()
         elif not (line := self._text.readline(LINE_AT_MOST)):
             return None
         elif is_too_long(line):
-            self._pass_over()
+            self._skip_rest()
         self.number += 1
         self.escapes = self.escapes or '\\"' in line
         return line.rstrip("\n")
 
-    def _pass_over(self) -> None:
+    def _skip_rest(self) -> None:
         while (rest := self._text.readline(LINE_AT_MOST)) and not rest.endswith("\n"):
             pass
 
-    def give_back(self, taken: list[str]) -> None:
-        """These were the last; they come again."""
-        self._back.extendleft(reversed(taken))
-        self.number -= len(taken)
+    def put_back(self, lines: list[str]) -> None:
+        """Put back the last lines, so that they are returned again."""
+        self._back.extendleft(reversed(lines))
+        self.number -= len(lines)
 
 
 def read_rows(
     lines: Lines, delimiter: str, width: int, *, escaped: bool = False
 ) -> Iterator[TableRow]:
-    """Every row that is not empty. `width` is how many cells a whole row has, 0 where nobody
-    knows. `escaped`: the file writes a quotation mark inside a cell as \\" (MySQL, PHP) and not,
-    or not only, as "" (RFC 4180 section 2.7)."""
+    """Yield every row that is not empty.
+
+    `width` is the number of cells of a complete row, 0 if unknown. `escaped`: the file writes a
+    quotation mark inside a cell as \\" (MySQL, PHP) and not only as "" (RFC 4180 section 2.7).
+    """
     while (first := lines.next()) is not None:
         number = lines.number
         if is_too_long(first):
@@ -180,34 +187,38 @@ def _read_quoted(
 def _read_over_lines(
     lines: Lines, first: str, delimiter: str, width: int, *, escaped: bool
 ) -> TableRow:
-    """A row whose quotation mark closes on a later line.
+    """Read a row whose quotation mark closes on a later line.
 
-    Where it never does, or closes in the wrong place, the lines after the first are given back:
-    they are rows of their own. A ragged row is one only if it swallows no address.
+    If it never closes, or closes in the wrong place, the lines after the first are put back: they
+    are rows of their own. A row with a wrong number of cells is accepted only if its later lines
+    have no address in them.
     """
-    number, text, taken = lines.number, first, list[str]()
+    number = lines.number
+    text = first
+    later: list[str] = []
     while (
-        len(taken) < LINES_AT_MOST
+        len(later) < LINES_AT_MOST
         and len(text) < LINE_AT_MOST
         and (line := lines.next()) is not None
     ):
-        taken.append(line)
+        later.append(line)
         text = f"{text}\n{line}"
         if '"' in line and (row := _parse(number, text, delimiter, escaped=escaped)) is not None:
             if (
                 len(row.cells) == width
                 or not width
-                or (row.cells and not any("@" in each for each in taken))
+                or (row.cells and not any("@" in line for line in later))
             ):
                 return row
             break
-    lines.give_back(taken)
+    lines.put_back(later)
     return TableRow(number, [], "a quotation mark is never closed", loose=True)
 
 
 def _parse(number: int, text: str, delimiter: str, *, escaped: bool) -> TableRow | None:
-    """A row with quotation marks in it; None while one is still open, no cells where one is too
-    long.
+    """Parse a row with quotation marks.
+
+    Returns None while a mark is still open, and a row without cells if a cell is too long.
     """
     source = _ESCAPE.sub(_unescape, text) if escaped else text
     try:
@@ -218,7 +229,7 @@ def _parse(number: int, text: str, delimiter: str, *, escaped: bool) -> TableRow
     except csv.Error as error:
         if "unexpected end" in str(error):
             return None
-    try:  # a stray mark in the middle: as the csv module understands it
+    try:  # a stray mark in the middle: read it as the csv module does
         cells = (
             []
             if "\n" in text

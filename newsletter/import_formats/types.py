@@ -1,4 +1,4 @@
-"""What a row of a subscriber file says, understood."""
+"""Parsed rows of subscriber files, as types."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ class ConsentRecord:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberRow:
-    """A row understood.
+    """A parsed row of a subscriber file.
 
-    `consented_at`: when they asked or confirmed, if it says so; `left_at`: when they left. `source`
+    `consented_at`: when they signed up or confirmed, where the row says so; `left_at`: when they
+    unsubscribed. `source`
     and `note` are evidence to keep with their consent; `status` is the word that was not
     understood. `extra`: how many cells stand behind the last column. `ours`: the row is of a file
     that this program wrote; then `since` is when the address became known, and `events` is its

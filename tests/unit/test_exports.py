@@ -122,7 +122,7 @@ def test_c04_a_hundred_thousand_open_quotation_marks_are_no_trap(tmp_path: Path)
     ("content", "said"),
     [
         (b"", "empty"), (b"\n\n  \n", "empty"), (b"PK\x03\x04rest", "ZIP archive"),
-            (bytes(range(256)) * 8, "no text"), (b"\xd0\xcf\x11\xe0", "Excel"),
+            (bytes(range(256)) * 8, "not a text file"), (b"\xd0\xcf\x11\xe0", "Excel"),
         (b"<!doctype html>", "web page"), (b'[{"email": 1}]', "JSON"), (b"name,city\nAna,Berlin\n", "no column"),
         (b"%PDF-1.7", "PDF"), (b"\x1f\x8b", "compressed"), (b"sep=;\n", "empty"),
     ],
