@@ -104,6 +104,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
         errors,
         health,
         home,
+        hooks,
         locale,
         page_cache,
         proxies,
@@ -137,6 +138,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
         stay,
         archive,
         resources,
+        hooks,
     ):
         app.register_blueprint(module.blueprint)
     if settings.web.trusted_proxies:

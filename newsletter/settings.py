@@ -64,12 +64,37 @@ class Smtp(_Table):
     ca_file: Path | None = None
 
 
+class Hook(_Table):
+    """A provider's reports: the secret in their URL, and the key that verifies their signature."""
+
+    secret: Secret | None = None
+    key: SecretStr | None = None
+
+
+class Hooks(_Table):
+    """The providers whose reports of bounces and complaints are taken."""
+
+    ses: Hook = Hook()
+    postmark: Hook = Hook()
+    sendgrid: Hook = Hook()
+    mailgun: Hook = Hook()
+    brevo: Hook = Hook()
+    mailjet: Hook = Hook()
+    resend: Hook = Hook()
+
+    def find(self, provider: str) -> Hook:
+        """Return a provider's settings, empty ones for a provider that is not known."""
+        hook = getattr(self, provider, None) if provider in type(self).model_fields else None
+        return hook if isinstance(hook, Hook) else Hook()
+
+
 class Bounces(_Table):
     """The mailbox and the address of returned mail."""
 
     mailbox: Annotated[SecretStr, AfterValidator(setting_types.mailbox_url)] | None = None
     address: Annotated[str, AfterValidator(setting_types.return_address)] | None = None
     listen: Annotated[str, AfterValidator(setting_types.listen_address)] | None = None
+    hooks: Hooks = Hooks()
 
 
 class Feeds(_Table):
@@ -204,8 +229,10 @@ def _lay_over(
             except (OSError, UnicodeDecodeError):
                 problems.append(f"{variable}: the file it names cannot be read")
                 continue
-        table, _, leaf = key.rpartition(".")
-        target = values.setdefault(table, {}) if table else values
+        *tables, leaf = key.split(".")
+        target: Any = values
+        for table in tables:
+            target = target.setdefault(table, {}) if isinstance(target, dict) else None
         if isinstance(target, dict):
             target[leaf] = value
             places[key] = variable
@@ -213,7 +240,7 @@ def _lay_over(
 
 def _problem(item: Any, places: Mapping[str, str], file: Path) -> str:
     parts = [str(part) for part in item["loc"] if not isinstance(part, int)]
-    key = ".".join(parts[:2])
+    key = ".".join(parts[:4] if parts[1:2] == ["hooks"] else parts[:2])
     place = places.get(key, str(file))
     where = place if place.startswith(PREFIX) else f"{place}: {key}"
     if item["type"] == "extra_forbidden":

@@ -14,6 +14,9 @@ from newsletter.services import counters
 
 blueprint = Blueprint("request_body", __name__)
 
+REPORT_AT_MOST = 1024 * 1024
+"""Bytes of a provider's report: SendGrid sends up to 768 KB at once."""
+
 URLENCODED = "application/x-www-form-urlencoded"
 
 
@@ -75,7 +78,10 @@ class FormRequest(Request):
 @blueprint.before_app_request
 def refuse_large_bodies() -> None:
     """Refuse a body that is too large before it is read, also where no page would read it."""
-    if (request.content_length or 0) > current_app.config["MAX_CONTENT_LENGTH"]:
+    at_most = current_app.config["MAX_CONTENT_LENGTH"]
+    if request.endpoint == "hooks.receive":
+        at_most = request.max_content_length = REPORT_AT_MOST
+    if (request.content_length or 0) > at_most:
         raise RequestEntityTooLarge
 
 

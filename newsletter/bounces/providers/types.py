@@ -1,0 +1,77 @@
+"""A provider's event, and what makes its report untrustworthy or unreadable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from newsletter.bounces.meaning import join_lines, judge_reason
+from newsletter.bounces.types import BounceResult, ReportEvidence
+from newsletter.vocabulary import BounceClass
+
+FRESH_FOR = timedelta(days=1)
+"""Age after which a signed report is refused: providers try again for hours, a replay may come in years."""
+
+EVENTS_AT_MOST = 2_000
+"""Events of one report that are read."""
+
+
+class NotVerified(Exception):
+    """A report without a valid and fresh signature."""
+
+
+class NotReadable(Exception):
+    """A report that is not of the form its provider documents."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderEvent:
+    """One event. `id` is the provider's own and never comes twice for different events."""
+
+    id: str
+    result: BounceResult
+    evidence: ReportEvidence = field(default=ReportEvidence())
+
+
+def read_json(body: bytes) -> Any:
+    """Read a report. Raises `NotReadable`."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        raise NotReadable from None
+
+
+def read_objects(value: Any) -> Iterator[dict[str, Any]]:
+    """Return the objects of a list, or the one object there is."""
+    rows = value if isinstance(value, list) else [value]
+    return (row for row in rows[:EVENTS_AT_MOST] if isinstance(row, dict))
+
+
+def get_text(row: Mapping[str, Any], *names: str) -> str:
+    """Return a string or number deep in an object, "" where there is none."""
+    value: Any = row
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return str(value)[:4_000]
+
+
+def require_fresh(seconds: str, now: datetime) -> None:
+    """Refuse a report whose signed time is long ago or to come. Raises `NotVerified`."""
+    try:
+        moment = datetime.fromtimestamp(float(seconds), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise NotVerified from None
+    if abs(now - moment) > FRESH_FOR:
+        raise NotVerified
+
+
+def judge(recipient: str, text: str, status: str, otherwise: BounceClass) -> BounceResult:
+    """Judge a failure by its words, by what the provider calls it where they say nothing."""
+    judged = judge_reason(text, status)
+    bounce_class = judged.bounce_class if judged.known else otherwise
+    return BounceResult(recipient[:320], bounce_class, judged.status, join_lines(text))

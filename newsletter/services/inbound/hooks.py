@@ -1,0 +1,115 @@
+"""Take providers' reports: check the secret and the signature, and apply each event."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+
+from sqlalchemy.orm import Session
+
+from newsletter.bounces.providers import ses, signing, unsigned
+from newsletter.bounces.providers.types import NotReadable, NotVerified, ProviderEvent
+from newsletter.errors import FeedError, NotFound
+from newsletter.services.inbound.apply import Bounce, apply_bounce
+from newsletter.services.inbound.identify import Owner, find_by_address, find_owner
+from newsletter.services.runtime import Environment
+from newsletter.vocabulary import BounceProof, BounceSource
+
+CERTIFICATES_AT_MOST = 8
+"""Certificates of SNS that one process remembers; there is one for each region."""
+
+SIGNED = ("sendgrid", "mailgun", "resend")
+"""Providers that sign with a key of the settings; with it they need no secret in the URL."""
+
+_certificates: dict[str, bytes] = {}
+
+
+def receive(
+    env: Environment, provider: str, secret: str, body: bytes, headers: Mapping[str, str]
+) -> int:
+    """Apply a provider's report. Returns how many events it held.
+
+    Raises `NotFound` for a wrong secret and for a provider that is not set up, `NotVerified` and
+    `NotReadable` for the report, `DatabaseError`.
+    """
+    source = _find_source(env, provider, secret)
+    events = list(_read(env, source, body, headers))
+    for event in events:
+        bounce = Bounce(source, f"{source.value} {event.id}", event.result)
+        apply_bounce(env, bounce, partial(_find_owner, env, event))
+    return len(events)
+
+
+def _find_source(env: Environment, provider: str, secret: str) -> BounceSource:
+    hook = env.settings.bounces.hooks.find(provider)
+    expected = hook.secret.get_secret_value() if hook.secret else ""
+    signed = provider in SIGNED and hook.key is not None
+    right = bool(expected) and hmac.compare_digest(expected.encode(), secret.encode())
+    if not right and (expected or not signed):
+        raise NotFound("there is no such page")
+    if provider in SIGNED and hook.key is None:
+        raise NotVerified
+    return BounceSource(provider)
+
+
+def _read(
+    env: Environment, source: BounceSource, body: bytes, headers: Mapping[str, str]
+) -> Iterable[ProviderEvent]:
+    hook = env.settings.bounces.hooks.find(source.value)
+    key = hook.key.get_secret_value() if hook.key else ""
+    match source:
+        case BounceSource.SES:
+            return _read_ses(env, body)
+        case BounceSource.SENDGRID:
+            signing.verify_sendgrid(body, headers, key, env.now)
+            return signing.read_sendgrid(body)
+        case BounceSource.MAILGUN:
+            token = signing.verify_mailgun(body, key, env.now)
+            return signing.read_mailgun(body, token)
+        case BounceSource.RESEND:
+            event_id = signing.verify_resend(body, headers, key, env.now)
+            return signing.read_resend(body, event_id)
+        case BounceSource.POSTMARK:
+            return unsigned.read_postmark(body)
+        case BounceSource.BREVO:
+            return unsigned.read_brevo(body)
+        case BounceSource.MAILJET:
+            return unsigned.read_mailjet(body)
+        case BounceSource.SMTP | BounceSource.PIPE | BounceSource.MAILBOX | BounceSource.LISTENER:
+            raise NotReadable
+
+
+def _read_ses(env: Environment, body: bytes) -> Iterator[ProviderEvent]:
+    message = ses.verify_sns(body, partial(_fetch_certificate, env), env.now)
+    if message.confirm_url:
+        _fetch_from_amazon(env, message.confirm_url)
+    elif message.kind == "Notification":
+        yield from ses.read_ses(message)
+
+
+def _fetch_certificate(env: Environment, url: str) -> bytes:
+    if url not in _certificates:
+        if len(_certificates) >= CERTIFICATES_AT_MOST:
+            _certificates.clear()
+        _certificates[url] = _fetch_from_amazon(env, url)
+    return _certificates[url]
+
+
+def _fetch_from_amazon(env: Environment, url: str) -> bytes:
+    """Fetch from a host of SNS, which may not lead elsewhere."""
+    try:
+        answer = env.fetch(url)
+    except FeedError:
+        raise NotVerified from None
+    if not ses.is_amazon_url(answer.url):
+        raise NotVerified
+    return answer.body
+
+
+def _find_owner(env: Environment, event: ProviderEvent, session: Session) -> Owner:
+    """Find whose a verified event is: by our own marks in it, else by the address it names."""
+    owner = find_owner(env, session, event.evidence, "")
+    if owner.proof.valid:
+        return owner
+    return find_by_address(session, event.result.recipient, BounceProof.HOOK)

@@ -1,0 +1,352 @@
+"""Providers' reports: each by its own scheme, once, and nothing without proof."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import NameOID
+from flask import Flask
+from flask.testing import FlaskClient
+
+from newsletter.db.session import db
+from newsletter.mail.smtp.types import Outgoing
+from newsletter.services.inbound import hooks
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending import run as sending
+from newsletter.settings import Settings, load_settings
+from tests.fakes import Clock, FakeFetch, Sink
+from tests.services.inbound.returned import bounce_events, suppressed
+from tests.services.sending.test_run import make_campaign
+
+SECRET = "hook-secret-0123456789"
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+EC_PUBLIC = base64.b64encode(
+    EC_KEY.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+).decode()
+RSA_KEY = rsa.generate_private_key(65537, 2048)
+SVIX = base64.b64encode(b"0123456789abcdef01234567").decode()
+CERTIFICATE_URL = (
+    f"https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-{'a1' * 16}.pem"
+)
+
+
+def certificate(key: rsa.RSAPrivateKey) -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    )
+    made = made.serial_number(1).not_valid_before(day).not_valid_after(day + timedelta(days=999))
+    return made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    values = {
+        name: {"secret": SECRET} for name in ("ses", "postmark", "brevo", "mailjet", "mailgun")
+    }
+    values["mailgun"]["key"] = "mailgun-signing-key"
+    values |= {"sendgrid": {"key": EC_PUBLIC}, "resend": {"key": f"whsec_{SVIX}"}}
+    bounces = {"address": "bounces@news.example.com", "hooks": values}
+    return Settings.model_validate({**settings.model_dump(exclude={"bounces"}), "bounces": bounces})
+
+
+@pytest.fixture
+def outgoing(app: Flask, sink: Sink) -> list[Outgoing]:
+    """Messages to r0 … r3, that somebody reports about."""
+    with app.app_context():
+        make_campaign(4)
+        sending.send_due(app.extensions[EXTENSION])
+        db.session.remove()
+    return sorted(sink.accepted, key=lambda message: message.recipient)
+
+
+@pytest.fixture(autouse=True)
+def _fetched(fake_fetch: FakeFetch) -> None:
+    hooks._certificates.clear()
+    fake_fetch.pages[CERTIFICATE_URL] = certificate(RSA_KEY)
+
+
+def message_id(outgoing: Outgoing) -> str:
+    return f"<{outgoing.envelope_id}@news.example.com>"
+
+
+def sns(
+    row: dict[str, Any],
+    clock: Clock,
+    *,
+    key: rsa.RSAPrivateKey = RSA_KEY,
+    version: str = "2",
+    **changes: str,
+) -> bytes:
+    """A message of SNS, signed."""
+    body = {
+        "Type": "Notification", "MessageId": "m-1", "TopicArn": "arn:aws:sns:eu-central-1:1:bounces",
+        "Message": json.dumps(row), "Timestamp": clock().strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "SignatureVersion": version, "SigningCertURL": CERTIFICATE_URL, **changes,
+    }  # fmt: skip
+    names = [
+        "Message",
+        "MessageId",
+        "SubscribeURL",
+        "Subject",
+        "Timestamp",
+        "Token",
+        "TopicArn",
+        "Type",
+    ]
+    text = "".join(f"{name}\n{body[name]}\n" for name in names if name in body)
+    kind = hashes.SHA1() if version == "1" else hashes.SHA256()
+    body["Signature"] = base64.b64encode(key.sign(text.encode(), padding.PKCS1v15(), kind)).decode()
+    return json.dumps(body).encode()
+
+
+def ses_bounce(message: Outgoing) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/ses/latest/dg/notification-examples.html"""
+    return {
+        "notificationType": "Bounce",
+        "bounce": {
+            "bounceType": "Permanent", "bounceSubType": "General", "feedbackId": "f-1",
+            "bouncedRecipients": [{
+                "emailAddress": message.recipient, "action": "failed", "status": "5.1.1",
+                "diagnosticCode": "smtp; 550 5.1.1 user unknown",
+            }],
+        },
+        "mail": {"source": message.sender, "messageId": "ses-1", "destination": [message.recipient]},
+    }  # fmt: skip
+
+
+def post(
+    client: FlaskClient,
+    provider: str,
+    body: bytes,
+    headers: dict[str, str] | None = None,
+    *,
+    secret: str = SECRET,
+) -> int:
+    return client.post(
+        f"/hooks/bounces/{provider}/{secret}", data=body, headers=headers or {}
+    ).status_code
+
+
+def sendgrid(rows: list[dict[str, Any]], clock: Clock) -> tuple[bytes, dict[str, str]]:
+    body, timestamp = json.dumps(rows).encode(), str(int(clock().timestamp()))
+    signature = EC_KEY.sign(timestamp.encode() + body, ec.ECDSA(hashes.SHA256()))
+    name = "X-Twilio-Email-Event-Webhook-"
+    return body, {
+        f"{name}Signature": base64.b64encode(signature).decode(),
+        f"{name}Timestamp": timestamp,
+    }
+
+
+def mailgun(data: dict[str, Any], clock: Clock, token: str = "t1") -> tuple[bytes, dict[str, str]]:
+    timestamp = str(int(clock().timestamp()))
+    mac = hmac.new(b"mailgun-signing-key", f"{timestamp}{token}".encode(), "sha256").hexdigest()
+    body = {
+        "signature": {"timestamp": timestamp, "token": token, "signature": mac},
+        "event-data": data,
+    }
+    return json.dumps(body).encode(), {}
+
+
+def resend(row: dict[str, Any], clock: Clock) -> tuple[bytes, dict[str, str]]:
+    body, timestamp = json.dumps(row).encode(), str(int(clock().timestamp()))
+    mac = hmac.digest(
+        base64.b64decode(SVIX), b"msg_1." + timestamp.encode() + b"." + body, "sha256"
+    )
+    signature = f"v1,{base64.b64encode(mac).decode()}"
+    return body, {"svix-id": "msg_1", "svix-timestamp": timestamp, "svix-signature": signature}
+
+
+Report = tuple[bytes, dict[str, str]]
+HARD: dict[str, Callable[[Outgoing, Clock], Report]] = {
+    "ses": lambda o, c: (sns(ses_bounce(o), c), {}),
+    "postmark": lambda o, c: (json.dumps({
+        "RecordType": "Bounce", "ID": 42, "Type": "HardBounce", "Email": o.recipient,
+        "Details": "smtp;550 5.1.1 The email account that you tried to reach does not exist.",
+    }).encode(), {}),
+    "sendgrid": lambda o, c: sendgrid([{
+        "email": o.recipient, "event": "bounce", "type": "bounce", "status": "5.1.1", "sg_event_id": "e1",
+        "reason": "550 5.1.1 user unknown", "smtp-id": message_id(o),
+    }], c),
+    "mailgun": lambda o, c: mailgun({
+        "event": "failed", "severity": "permanent", "reason": "bounce", "recipient": o.recipient,
+        "delivery-status": {"code": 550, "message": "5.1.1 The email account does not exist"},
+        "message": {"headers": {"message-id": message_id(o).strip("<>")}},
+    }, c),
+    "resend": lambda o, c: resend({
+        "type": "email.bounced", "data": {"to": [o.recipient], "bounce": {"type": "Permanent", "message": "user unknown"}},
+    }, c),
+    "brevo": lambda o, c: (json.dumps({
+        "event": "hard_bounce", "email": o.recipient, "message-id": message_id(o), "ts_event": 1, "reason": "user unknown",
+    }).encode(), {}),
+    "mailjet": lambda o, c: (json.dumps([{
+        "event": "bounce", "email": o.recipient, "MessageID": 7, "time": 1, "hard_bounce": True, "error": "user unknown",
+    }]).encode(), {}),
+}  # fmt: skip
+COMPLAINT: dict[str, Callable[[Outgoing, Clock], Report]] = {
+    "ses": lambda o, c: (sns({
+        "notificationType": "Complaint", "mail": {"source": o.sender},
+        "complaint": {"complainedRecipients": [{"emailAddress": o.recipient}], "complaintFeedbackType": "abuse"},
+    }, c, version="1", MessageId="m-2"), {}),
+    "postmark": lambda o, c: (json.dumps({"RecordType": "SpamComplaint", "ID": 43, "Email": o.recipient}).encode(), {}),
+    "sendgrid": lambda o, c: sendgrid([{"email": o.recipient, "event": "spamreport", "sg_event_id": "e2"}], c),
+    "mailgun": lambda o, c: mailgun({"event": "complained", "recipient": o.recipient}, c, "t2"),
+    "resend": lambda o, c: resend({"type": "email.complained", "data": {"to": [o.recipient]}}, c),
+    "brevo": lambda o, c: (json.dumps({"event": "spam", "email": o.recipient, "ts_event": 2}).encode(), {}),
+    "mailjet": lambda o, c: (json.dumps([{"event": "spam", "email": o.recipient, "MessageID": 8, "time": 1}]).encode(), {}),
+}  # fmt: skip
+NOTHING: dict[str, Callable[[Outgoing, Clock], Report]] = {
+    "ses": lambda o, c: (sns({"notificationType": "Delivery", "mail": {}}, c), {}),
+    "postmark": lambda o, c: (json.dumps({"RecordType": "Bounce", "ID": 1, "Type": "Transient", "Email": o.recipient}).encode(), {}),
+    "sendgrid": lambda o, c: sendgrid([{"email": o.recipient, "event": "deferred", "sg_event_id": "e3"}], c),
+    "mailgun": lambda o, c: mailgun({"event": "failed", "severity": "temporary", "recipient": o.recipient}, c),
+    "resend": lambda o, c: resend({"type": "email.delivered", "data": {"to": [o.recipient]}}, c),
+    "brevo": lambda o, c: (json.dumps({"event": "opened", "email": o.recipient}).encode(), {}),
+    "mailjet": lambda o, c: (json.dumps([{"event": "open", "email": o.recipient}]).encode(), {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("provider", HARD)
+def test_each_providers_events_have_their_effect_once(
+    app: Flask, client: FlaskClient, outgoing: list[Outgoing], clock: Clock, provider: str
+) -> None:
+    for report in (
+        HARD[provider](outgoing[0], clock),
+        COMPLAINT[provider](outgoing[1], clock),
+        NOTHING[provider](outgoing[2], clock),
+    ):
+        assert post(client, provider, *report) == 200
+        assert post(client, provider, *report) == 200
+    with app.app_context():
+        assert suppressed() == {outgoing[0].recipient: "bounce", outgoing[1].recipient: "complaint"}
+        assert len(bounce_events()) == 2
+
+
+@pytest.mark.parametrize("provider", HARD)
+def test_a_wrong_secret_or_signature_changes_nothing(
+    app: Flask, client: FlaskClient, outgoing: list[Outgoing], clock: Clock, provider: str
+) -> None:
+    body, headers = HARD[provider](outgoing[0], clock)
+    if provider not in ("sendgrid", "resend"):
+        assert post(client, provider, body, headers, secret=SECRET + "x") == 404
+    if provider not in ("postmark", "brevo", "mailjet"):
+        other = (
+            HARD[provider](outgoing[3], clock)[0]
+            if provider != "mailgun"
+            else body.replace(b'"t1"', b'"t9"')
+        )
+        swapped = (
+            json.dumps({**json.loads(other), "Signature": json.loads(body)["Signature"]}).encode()
+            if provider == "ses"
+            else other
+        )
+        assert post(client, provider, swapped, headers) == 403
+        if provider in ("sendgrid", "resend"):
+            assert post(client, provider, body, {}) == 403
+        clock.forward(timedelta(days=2))
+        assert post(client, provider, body, headers) == 403, "a replay"
+    assert post(client, "nobody", body, headers) == 404
+    assert client.get(f"/hooks/bounces/{provider}/{SECRET}").status_code == 405
+    with app.app_context():
+        assert suppressed() == {}
+        assert bounce_events() == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/SimpleNotificationService-" + "a1" * 16 + ".pem",
+        "http://sns.eu-central-1.amazonaws.com/SimpleNotificationService-" + "a1" * 16 + ".pem",
+        "https://sns.eu-central-1.amazonaws.com.evil.example/SimpleNotificationService-" + "a1" * 16 + ".pem",
+        "https://sns.eu-central-1.amazonaws.com@evil.example/SimpleNotificationService-" + "a1" * 16 + ".pem",
+        "https://bucket.s3.amazonaws.com/SimpleNotificationService-" + "a1" * 16 + ".pem",
+        "https://sns.eu-central-1.amazonaws.com/x/../../SimpleNotificationService-" + "a1" * 16 + ".pem",
+        "https://sns.eu-central-1.amazonaws.com:8443/SimpleNotificationService-" + "a1" * 16 + ".pem",
+        "https://[", "", "file:///etc/passwd",
+    ],
+)  # fmt: skip
+def test_no_certificate_comes_from_a_foreign_host(
+    app: Flask,
+    client: FlaskClient,
+    outgoing: list[Outgoing],
+    clock: Clock,
+    fake_fetch: FakeFetch,
+    url: str,
+) -> None:
+    mine = rsa.generate_private_key(65537, 2048)
+    fake_fetch.pages[url] = certificate(mine)
+    fake_fetch.requests.clear()
+    assert (
+        post(client, "ses", sns(ses_bounce(outgoing[0]), clock, key=mine, SigningCertURL=url))
+        == 403
+    )
+    assert fake_fetch.requests == []
+    with app.app_context():
+        assert suppressed() == {}
+
+
+def test_a_subscription_is_confirmed_at_amazon_only(
+    client: FlaskClient, clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    good = "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&Token=t"
+    fake_fetch.pages[good] = b"<ok/>"
+    kind = {"Type": "SubscriptionConfirmation", "Token": "t"}
+    assert post(client, "ses", sns({}, clock, SubscribeURL=good, **kind)) == 200
+    assert good in [url for url, _, _ in fake_fetch.requests]
+    fake_fetch.requests.clear()
+    assert post(client, "ses", sns({}, clock, SubscribeURL="https://evil.example/", **kind)) == 403
+    forged = sns({}, clock, key=rsa.generate_private_key(65537, 2048), SubscribeURL=good, **kind)
+    assert post(client, "ses", forged) == 403
+    assert "evil" not in str(fake_fetch.requests)
+    assert good not in [url for url, _, _ in fake_fetch.requests]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"[[[" * 30_000, b"\xff\xfe", b'{"Type": 1}', b'{"signature": 3}'],
+)
+@pytest.mark.parametrize("provider", HARD)
+def test_a_hostile_report_is_refused_and_no_error_of_ours(
+    client: FlaskClient, provider: str, body: bytes
+) -> None:
+    assert post(client, provider, body) in (200, 400, 403)
+    assert post(client, provider, b"x" * 1_100_000) == 413
+
+
+def test_an_answer_does_not_tell_who_subscribes(
+    client: FlaskClient, outgoing: list[Outgoing], clock: Clock
+) -> None:
+    report = {"RecordType": "Bounce", "Type": "HardBounce"}
+    answers = [
+        client.post(
+            f"/hooks/bounces/postmark/{SECRET}", json={**report, "ID": number, "Email": email}
+        )
+        for number, email in enumerate([outgoing[0].recipient, "stranger@example.org"])
+    ]
+    assert answers[0].data == answers[1].data
+    assert dict(answers[0].headers) == dict(answers[1].headers)
+    assert time.monotonic() > 0
+
+
+def test_hooks_are_set_in_the_environment_and_mistakes_named(tmp_path: Any) -> None:
+    environ = {
+        "NEWSLETTER_SECRET_KEY": "a-key-for-tests-only-0123456789abcdef",
+        "NEWSLETTER_BOUNCES__HOOKS__SES__SECRET": SECRET,
+    }
+    (tmp_path / "newsletter.toml").write_text('[bounces.hooks.mailgun]\nkey = "k"\n')
+    loaded = load_settings(tmp_path / "newsletter.toml", environ).bounces.hooks
+    assert loaded.ses.secret and loaded.ses.secret.get_secret_value() == SECRET
+    assert loaded.mailgun.key and loaded.mailgun.key.get_secret_value() == "k"
