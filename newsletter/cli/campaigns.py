@@ -167,7 +167,7 @@ def pick(env: Environment, which: str, subject: str, *, yes: bool) -> None:
 def pause(env: Environment, which: str) -> None:
     """Stop sending within a second or two; nobody is lost."""
     campaign_id = letters_cli.number_of(which)
-    say(f"Campaign {campaign_id} is {campaigns.pause(campaign_id).status}.")
+    say(f"Campaign {campaign_id} is {campaigns.pause(env, campaign_id).status}.")
 
 
 @campaign.command(epilog="Example: newsletter campaign resume 3")
@@ -176,7 +176,7 @@ def pause(env: Environment, which: str) -> None:
 def resume(env: Environment, which: str) -> None:
     """Go on where it stopped; a worker sends."""
     campaign_id = letters_cli.number_of(which)
-    say(f"Campaign {campaign_id} is {campaigns.resume(campaign_id).status}.")
+    say(f"Campaign {campaign_id} is {campaigns.resume(env, campaign_id).status}.")
 
 
 @campaign.command(epilog="Example: newsletter campaign cancel 3")

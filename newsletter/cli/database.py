@@ -14,6 +14,7 @@ from newsletter.cli.output import ask, moment, say, some, warn, yes_option
 from newsletter.services import installation
 from newsletter.services.operations import database
 from newsletter.services.operations import restore as restoring
+from newsletter.services.operations.hold import hold_installation
 
 if TYPE_CHECKING:
     from newsletter.services.operations.restore import Restored
@@ -86,7 +87,7 @@ def _report(restored: Restored) -> None:
 def hold(env: Environment, *, yes: bool) -> None:
     """Mail nothing, and pause every open campaign: after a restore with the tools of PostgreSQL."""
     ask("Pause every open campaign, and mail nothing until you release it?", yes=yes)
-    held = installation.hold_installation(env, "held by hand")
+    held = hold_installation(env, "held by hand")
     say(
         f"Nothing is mailed from now on: {some(held.waiting, 'message')} and {some(held.paused, 'campaign')} wait."
     )

@@ -31,6 +31,8 @@ class Campaign(Base):
     A digest `repeats` where it carries nothing that another had not, and no words of its author's:
     the archive has it, and does not list it.
 
+    `final_totals`: the numbers of a campaign that has ended (services/campaigns/totals.py).
+
     A `permission` asks its recipients to confirm again until `answer_by`; `settled_at`: when the
     subscriptions without an answer ended.
     """
@@ -60,6 +62,7 @@ class Campaign(Base):
     seed: Mapped[str] = mapped_column(String(32))
     repeats: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     recipients: Mapped[int] = mapped_column(Integer, default=0)
+    final_totals: Mapped[dict[str, int] | None] = mapped_column(JSON)
     first_id: Mapped[int] = mapped_column(BigId, default=0)
     last_id: Mapped[int] = mapped_column(BigId, default=0)
     leased_id: Mapped[int] = mapped_column(BigId, default=0)

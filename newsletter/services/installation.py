@@ -19,7 +19,6 @@ from newsletter.services.runtime import Environment
 from newsletter.tokens import fingerprint
 from newsletter.vocabulary import CampaignStatus
 
-OPEN = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING)
 RELEASE = "newsletter db release"
 FOREIGN_KEY = "secret_key is not the key that signed this installation's links: links in mails sent so far do not open"
 FOREIGN_KEY_HINT = (
@@ -86,31 +85,11 @@ def accept_key(env: Environment) -> None:
 # ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def hold_mail(session: Session, because: str, now: datetime) -> int:
-    """Hold everything that is due, and pause every open campaign.
-
-    Returns how many campaigns were paused.
-    """
+def hold_mail(session: Session, because: str, now: datetime) -> None:
+    """Hold everything that is due; campaigns are paused by services/operations/hold.py."""
     row = _row(session)
-    row.held_at, row.held_because = now, because[:500]
-    open_campaigns = session.scalars(select(Campaign).where(Campaign.status.in_(OPEN))).all()
-    for campaign in open_campaigns:
-        campaign.status, campaign.reason = CampaignStatus.PAUSED, because[:500]
-    return len(open_campaigns)
-
-
-def hold_installation(env: Environment, because: str) -> Hold:
-    """Hold a running installation.
-
-    Raises `Refused` where it is held already.
-    """
-    with transaction() as session:
-        if is_held(session):
-            raise Refused("mail is held already", hint=f"`{RELEASE}` lets it leave")
-        hold_mail(session, because, env.now)
-    found = find_hold()
-    assert found is not None
-    return found
+    row.held_at = now
+    row.held_because = because[:500]
 
 
 def is_held(session: Session) -> bool:

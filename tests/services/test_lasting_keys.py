@@ -13,6 +13,7 @@ from newsletter.errors import Refused
 from newsletter.models import Installation, LastingKey, Subscriber, Subscription, Suppression
 from newsletter.services import installation, suppressions
 from newsletter.services.consent import Evidence
+from newsletter.services.operations.hold import hold_installation
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.subscribe import Submission
@@ -137,9 +138,9 @@ def test_a_hold_is_taken_back_once(env: Environment) -> None:
     assert installation.find_hold() is None
     with pytest.raises(Refused):
         installation.release_mail()
-    hold = installation.hold_installation(env, "restored")
+    hold = hold_installation(env, "restored")
     assert (hold.because, hold.at) == ("restored", env.now)
     with pytest.raises(Refused):
-        installation.hold_installation(env, "again")
+        hold_installation(env, "again")
     installation.release_mail()
     assert installation.find_hold() is None

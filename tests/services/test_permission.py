@@ -129,9 +129,9 @@ def test_who_was_never_reached_stays_what_he_is(env: Environment, sink: Sink, cl
 
 def test_who_is_mailed_late_has_as_long(env: Environment, sink: Sink, clock: Clock) -> None:
     campaign_id = reconfirmation.send(env, "blog", days=10)
-    campaigns.pause(campaign_id)
+    campaigns.pause(env, campaign_id)
     clock.forward(timedelta(days=8))
-    campaigns.resume(campaign_id)
+    campaigns.resume(env, campaign_id)
     sending.send_due(env)
     clock.forward(timedelta(days=5))
     cleanup.clean_up(env)

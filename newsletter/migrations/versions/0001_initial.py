@@ -355,6 +355,7 @@ def _create_campaigns() -> None:
         sa.Column("seed", sa.String(length=32), nullable=False),
         sa.Column("repeats", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("recipients", sa.Integer(), nullable=False),
+        sa.Column("final_totals", sa.JSON(), nullable=True),
         sa.Column("first_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("last_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(

@@ -22,7 +22,7 @@ BEGIN, END = "<!-- content -->", "<!-- /content -->"
 
 
 @dataclass(frozen=True, slots=True)
-class ArchivedCampaign:
+class ArchivePage:
     """A mailing as the archive's feed carries it: `html` without the frame of the mail."""
 
     handle: str
@@ -48,7 +48,7 @@ def render_page(env: Environment, slug: str, handle: str) -> str:
     return fill(campaigns.get_content(campaign_id).html, _nobody(env, slug))
 
 
-def list_newest(env: Environment, slug: str, *, limit: int = 20) -> list[ArchivedCampaign]:
+def list_newest(env: Environment, slug: str, *, limit: int = 20) -> list[ArchivePage]:
     """The last mailings of a list, newest first.
 
     Raises `NotFound`.
@@ -56,7 +56,7 @@ def list_newest(env: Environment, slug: str, *, limit: int = 20) -> list[Archive
     found = []
     for mailing in lists.list_archived(slug, limit=limit):
         html = _said(render_page(env, slug, mailing.handle), env.links.to("/"))
-        found.append(ArchivedCampaign(mailing.handle, mailing.subject, mailing.sent_at, html))
+        found.append(ArchivePage(mailing.handle, mailing.subject, mailing.sent_at, html))
     return found
 
 

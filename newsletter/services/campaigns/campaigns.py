@@ -17,7 +17,9 @@ from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
 from newsletter.services import sender_state
 from newsletter.services.bounce_events import Returned, count_returned
-from newsletter.services.campaigns import identify
+from newsletter.services.campaigns import identify, state
+from newsletter.services.campaigns.state import PauseCause
+from newsletter.services.campaigns.totals import read_totals
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
 from newsletter.vocabulary import CampaignStatus
@@ -174,23 +176,24 @@ def report_campaign(
         return CampaignReport(_view(session, campaign), deliveries, states, left)
 
 
-def pause(campaign_id: int) -> CampaignView:
-    """Stop sending within a second or two; nobody is lost."""
-    return _switch(
-        campaign_id,
-        {CampaignStatus.SENDING, CampaignStatus.SCHEDULED},
-        CampaignStatus.PAUSED,
-        "paused by hand",
-    )
+def pause(env: Environment, campaign_id: int) -> CampaignView:
+    """Stop sending within a second or two; nobody is left out once it is resumed.
 
-
-def resume(campaign_id: int) -> CampaignView:
-    """Go on where it stopped.
-
-    Raises `Refused` for a letter whose better subject has to be picked first.
+    Raises `NotFound`, `Refused`.
     """
-    with reading() as session:
-        campaign = identify.get_campaign(session, campaign_id)
+    with transaction() as session:
+        campaign = identify.lock_campaign(session, campaign_id)
+        state.pause(session, campaign, "paused by hand", PauseCause.AUTHOR, env.now)
+        return _view(session, campaign)
+
+
+def resume(env: Environment, campaign_id: int) -> CampaignView:
+    """Go on where a campaign stopped.
+
+    Raises `NotFound`, and `Refused` for a letter whose better subject has to be picked first.
+    """
+    with transaction() as session:
+        campaign = identify.lock_campaign(session, campaign_id)
         undecided = campaign.subject_b and not campaign.picked and campaign.recipients
         if (
             campaign.status == "paused"
@@ -201,21 +204,19 @@ def resume(campaign_id: int) -> CampaignView:
                 "both subjects are tried",
                 hint=f"pick one: newsletter campaign pick {campaign_id} a",
             )
-    return _switch(campaign_id, {CampaignStatus.PAUSED}, CampaignStatus.SENDING, "")
+        state.resume(session, campaign, env.now)
+        return _view(session, campaign)
 
 
 def cancel(env: Environment, campaign_id: int) -> CampaignView:
-    """End a campaign for good: who has not got it will not."""
+    """End a campaign for good; whoever has not been mailed will not be.
+
+    Raises `NotFound`, `Refused`.
+    """
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
-        if campaign.status in ("sent", "cancelled"):
-            raise Refused(f"campaign {campaign_id} is {campaign.status} already")
+        state.cancel(session, campaign, env.now)
         outbox.cancel_campaign(session, campaign, now=env.now)
-        campaign.status, campaign.finished_at, campaign.reason = (
-            CampaignStatus.CANCELLED,
-            env.now,
-            "cancelled by hand",
-        )
         campaign.leased_id = campaign.last_id
         return _view(session, campaign)
 
@@ -227,22 +228,11 @@ def retry(env: Environment, campaign_id: int) -> CampaignView:
     """
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
-        if campaign.status == "cancelled" or not outbox.retry(session, campaign, now=env.now):
+        if campaign.status == CampaignStatus.CANCELLED or not outbox.retry(
+            session, campaign, now=env.now
+        ):
             raise Refused(f"campaign {campaign_id} has nobody to try again")
-        campaign.status, campaign.finished_at, campaign.reason = CampaignStatus.SENDING, None, ""
-        return _view(session, campaign)
-
-
-def _switch(
-    campaign_id: int, allowed: set[CampaignStatus], status: CampaignStatus, reason: str
-) -> CampaignView:
-    with transaction() as session:
-        campaign = identify.lock_campaign(session, campaign_id)
-        if campaign.status not in allowed:
-            raise Refused(f"campaign {campaign_id} is {campaign.status}")
-        unstarted = status == CampaignStatus.SENDING and campaign.started_at is None
-        resumed = CampaignStatus.SCHEDULED if unstarted else status
-        campaign.status, campaign.reason = resumed, reason
+        state.reopen(session, campaign, env.now)
         return _view(session, campaign)
 
 
@@ -262,7 +252,7 @@ def _view(session: Session, row: Campaign) -> CampaignView:
         segment=row.segment,
         subjects=_subjects(session, row),
         timezone=row.mailing_list.timezone,
-        totals=outbox.count_totals(session, row),
+        totals=read_totals(session, row),
         returned=count_returned(session, row.id),
     )
 

@@ -6,7 +6,6 @@ moves the cursors.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -27,6 +26,7 @@ from newsletter.models import (
 )
 from newsletter.models.campaigns import WEB
 from newsletter.schedule import Period
+from newsletter.services.campaigns import state
 from newsletter.services.digests import intros
 from newsletter.services.digests.layout import Editor
 from newsletter.services.digests.plan import (
@@ -40,7 +40,7 @@ from newsletter.services.digests.timing import composed_clause
 from newsletter.services.digests.wording import count_entries, count_subscribers
 from newsletter.services.polling import entry_state
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus, MailKind
+from newsletter.vocabulary import Actor, Cadence, CampaignKind, CampaignStatus, MailKind
 
 NOTHING_NEW = "nothing new since the last one"
 """The reason of a digest that was due and carried nothing."""
@@ -210,17 +210,14 @@ def _move_cursors(session: Session, campaign: Campaign, through: int) -> None:
 def _write_campaign(
     env: Environment, session: Session, plan: DigestPlan, editions: list[_RenderedEdition]
 ) -> Campaign:
-    campaign = Campaign(
+    campaign = state.add_campaign(
+        session,
         list_id=plan.list.id,
         kind=CampaignKind.DIGEST,
-        status=CampaignStatus.SENDING,
+        now=env.now,
         subject=editions[0].content.subject,
-        seed=secrets.token_hex(16),
-        created_at=env.now,
-        started_at=env.now,
     )
-    session.add(campaign)
-    session.flush()
+    state.start(session, campaign, env.now, Actor.SYSTEM)
     page = env.links.archive(plan.list.slug, campaign.handle)
     for edition in editions:
         content = fill_web_url(edition.content, page)

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import BounceEvent, Campaign, Delivery, Subscriber
 from newsletter.services import notifications
+from newsletter.services.campaigns import state
+from newsletter.services.campaigns.state import PauseCause
 from newsletter.services.domain_rest import rest_domain
 from newsletter.services.inbound.decide import FIRST_OF_RUN, is_harmful_run
 from newsletter.services.runtime import Environment
@@ -53,10 +55,8 @@ def _pause_harmful(env: Environment, session: Session, campaign: Campaign) -> No
         )
     )
     if is_harmful_run(len(ids), dead or 0):
-        campaign.status = CampaignStatus.PAUSED
-        campaign.reason = (
-            f"{dead} of the first {len(ids)} messages came back: the addresses are dead"
-        )
+        reason = f"{dead} of the first {len(ids)} messages came back: the addresses are dead"
+        state.pause(session, campaign, reason, PauseCause.RETURNS, env.now)
         notifications.notify_campaign_paused(env, session, campaign)
 
 

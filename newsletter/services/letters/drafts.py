@@ -6,7 +6,6 @@ scheduled or sent (services/letters/send.py); from then on its editions are what
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,12 +26,13 @@ from newsletter.mail.templating.merge_fields import MergeTemplates
 from newsletter.models import Campaign, Edition
 from newsletter.models.campaigns import WEB
 from newsletter.services.audience import segments
-from newsletter.services.campaigns import identify
+from newsletter.services.campaigns import identify, state
 from newsletter.services.letters import rendering
 from newsletter.services.letters.rendering import LetterVersion, PreparedLetter
 from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import make_list_context
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import CampaignKind
 
 VersionsByLanguage = Mapping[str, tuple[LetterVersion, ...]]
 """A letter's versions by language."""
@@ -185,16 +185,9 @@ def create_draft(env: Environment, file: Path, slug: str | None = None) -> tuple
 
 
 def add_campaign(env: Environment, session: Session, draft: LetterDraft) -> Campaign:
-    campaign = Campaign(
-        list_id=draft.prepared.list.id,
-        kind="letter",
-        status="draft",
-        subject="",
-        seed=secrets.token_hex(16),
-        created_at=env.now,
+    return state.add_campaign(
+        session, list_id=draft.prepared.list.id, kind=CampaignKind.LETTER, now=env.now
     )
-    session.add(campaign)
-    return campaign
 
 
 def fill_campaign(

@@ -20,12 +20,13 @@ from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.models.campaigns import WEB
 from newsletter.services.audience import merge_data, segments
-from newsletter.services.campaigns import identify
+from newsletter.services.campaigns import identify, state
+from newsletter.services.campaigns.state import PauseCause
 from newsletter.services.letters import drafts, rendering
 from newsletter.services.letters.drafts import LetterDraft, VersionsByLanguage
 from newsletter.services.mail_context import compile_for_list
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import CampaignStatus, MailKind
+from newsletter.vocabulary import Actor, CampaignStatus, MailKind
 
 parse = parse_letter
 
@@ -132,8 +133,10 @@ def _queue(
     """
     drafts.fill_campaign(env, session, campaign, draft.prepared, draft.file)
     drafts.write_editions(env, session, campaign, versions)
-    campaign.status, campaign.scheduled_at = CampaignStatus.SCHEDULED, at
-    return at is not None or bool(_start(env, session, campaign))
+    if at is not None:
+        state.schedule(session, campaign, at, env.now)
+        return True
+    return bool(_start(env, session, campaign, Actor.AUTHOR))
 
 
 def _to_send(env: Environment, session: Session, draft: LetterDraft) -> Campaign:
@@ -144,7 +147,7 @@ def _to_send(env: Environment, session: Session, draft: LetterDraft) -> Campaign
         session.flush()
         return campaign
     campaign = identify.lock_campaign(session, draft.campaign_id)
-    if campaign.status != "draft":
+    if campaign.status != CampaignStatus.DRAFT:
         raise Refused(
             f"campaign {campaign.id} is {campaign.status} already", hint="a letter is sent once"
         )
@@ -170,7 +173,7 @@ def start_due_letters(env: Environment) -> list[int]:
         due = list(
             session.scalars(
                 select(Campaign.id).where(
-                    Campaign.status == "scheduled", Campaign.scheduled_at <= env.now
+                    Campaign.status == CampaignStatus.SCHEDULED, Campaign.scheduled_at <= env.now
                 )
             )
         )
@@ -181,16 +184,15 @@ def _start_one(env: Environment, campaign_id: int) -> bool:
     problem = _why_not_now(env, campaign_id)
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
-        if campaign.status != "scheduled" or (
+        if campaign.status != CampaignStatus.SCHEDULED or (
             campaign.scheduled_at and campaign.scheduled_at > env.now
         ):
             return False
         if problem:
-            campaign.status, campaign.reason = CampaignStatus.PAUSED, problem[:500]
+            state.pause(session, campaign, problem, PauseCause.FIELDS, env.now)
             return False
-        if not _start(env, session, campaign):
-            campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now
-            campaign.reason = "nobody was left to mail it to"
+        if not _start(env, session, campaign, Actor.SYSTEM):
+            state.finish(session, campaign, env.now, "nobody was left to mail it to")
         return True
 
 
@@ -217,14 +219,14 @@ def _why_not_now(env: Environment, campaign_id: int) -> str:
     return ""
 
 
-def _start(env: Environment, session: Session, campaign: Campaign) -> int:
+def _start(env: Environment, session: Session, campaign: Campaign, actor: Actor) -> int:
     """Freeze who gets the letter; of two subjects only those who try them out.
 
     Returns how many.
     """
     mailing_list = session.get_one(MailingList, campaign.list_id)
     chosen = segments.segment_query(mailing_list, campaign.segment, env.now)
-    campaign.status, campaign.started_at, campaign.reason = CampaignStatus.SENDING, env.now, ""
+    state.start(session, campaign, env.now, actor)
     if not campaign.subject_b:
         return outbox.freeze(
             session,
@@ -251,15 +253,8 @@ def pick_subject(env: Environment, campaign_id: int, which: str) -> int:
         raise Refused(f"campaign {campaign_id} has one subject only")
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
-        if (
-            campaign.picked
-            or campaign.started_at is None
-            or campaign.status not in ("sending", "paused")
-        ):
-            picked = f", and {campaign.picked} was picked" if campaign.picked else ""
-            raise Refused(f"campaign {campaign_id} is {campaign.status}{picked}")
         mailing_list = session.get_one(MailingList, campaign.list_id)
-        campaign.picked, campaign.status, campaign.reason = which, CampaignStatus.SENDING, ""
+        state.resume_picked(session, campaign, which, env.now)
         page = env.links.archive(draft.slug, campaign.handle)
         _show(session, campaign, fill_web_url(draft.prepared.versions[edition].page, page))
         rest = segments.segment_query(mailing_list, campaign.segment, env.now).where(
@@ -273,7 +268,7 @@ def pick_subject(env: Environment, campaign_id: int, which: str) -> int:
             now=env.now,
         )
         if not more and outbox.is_worked_through(session, campaign):
-            campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now
+            state.finish(session, campaign, env.now)
         return more
 
 

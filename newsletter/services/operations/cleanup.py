@@ -9,6 +9,7 @@ from sqlalchemy import delete, exists, select
 from newsletter.db.session import checkpoint, transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
 from newsletter.services import bounce_events, consent, mailboxes, sender_state
+from newsletter.services.campaigns.totals import recount_finished
 from newsletter.services.events import delete_old_events
 from newsletter.services.mailboxes import Allowance
 from newsletter.services.runtime import Environment
@@ -42,6 +43,7 @@ def clean_up(env: Environment) -> None:
         )
         address_change.delete_old_changes(env, session)
         delete_old_events(session, now)
+        recount_finished(session, now)
         bounce_events.delete_old(session, now)
         before = (now - COUNTERS_FOR).timestamp()
         sent = Counter.name.startswith("pace/")  # counted in milliseconds

@@ -27,6 +27,7 @@ from newsletter.models import Installation, Worker
 from newsletter.services import installation, workers
 from newsletter.services.operations import database
 from newsletter.services.operations.file_users import command_of, find_users, is_open_here
+from newsletter.services.operations.hold import hold_all
 from newsletter.services.operations.merge import Merged, Merger
 from newsletter.services.runtime import utcnow
 from newsletter.settings import Settings
@@ -248,7 +249,7 @@ def _prepare(
     with Session(engine) as session, session.begin():
         session.connection(execution_options={"writes": True})
         merged = Merger(session, old, settings.signing_keys, now)() if old else Merged()
-        paused = installation.hold_mail(session, HELD_BECAUSE, now)
+        paused = hold_all(session, HELD_BECAUSE, now)
         session.execute(delete(Worker))
         waiting = outbox.count_waiting(session)
         stored = session.get_one(Installation, 1).key_fingerprint

@@ -16,6 +16,7 @@ from newsletter.db.session import reading
 from newsletter.models import Campaign, Feed, MailingList, Subscriber, Subscription, Suppression
 from newsletter.outbox import Totals
 from newsletter.services import installation, sender_state, suppressions, workers
+from newsletter.services.campaigns.totals import read_totals
 from newsletter.services.digests import explain_list
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
@@ -197,7 +198,7 @@ def _list(
 def _mailing(session: Session, row: Campaign) -> CampaignSummary:
     at = row.scheduled_at if row.status == "scheduled" else row.finished_at or row.started_at
     return CampaignSummary(
-        row.id, row.kind, row.subject, row.status, row.reason, at, outbox.count_totals(session, row)
+        row.id, row.kind, row.subject, row.status, row.reason, at, read_totals(session, row)
     )
 
 

@@ -1,51 +1,63 @@
-"""How the sending of a campaign ends: paused with a reason, or sent."""
+"""End the sending of a campaign: pause it with a reason, or finish it."""
 
 from __future__ import annotations
+
+from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.models import Campaign
+from newsletter.outbox import Totals
 from newsletter.services import notifications
+from newsletter.services.campaigns import identify, state
+from newsletter.services.campaigns.state import PauseCause
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import CampaignStatus
+from newsletter.vocabulary import CampaignStatus, DeliveryStatus
 
 
-def pause(env: Environment, campaign_id: int, why: str) -> None:
-    """Stop a campaign that is being sent, with the reason, and tells its author."""
+def pause(env: Environment, campaign_id: int, reason: str) -> None:
+    """Pause a campaign that is being sent, and tell its author the reason."""
     with transaction() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        if campaign.status == "sending":
-            campaign.status, campaign.reason = CampaignStatus.PAUSED, why[:500]
+        campaign = identify.lock_campaign(session, campaign_id)
+        if campaign.status == CampaignStatus.SENDING:
+            state.pause(session, campaign, reason, PauseCause.REFUSALS, env.now)
             notifications.notify_campaign_paused(env, session, campaign)
 
 
 def close(env: Environment, campaign_id: int) -> None:
-    """Call a campaign sent once nobody is left to be mailed; pauses it instead where nobody at all
-    could be.
+    """Finish a campaign once nobody is left to be mailed.
+
+    Where it failed for every recipient it is paused instead, and where both subjects are tried it
+    waits for its author.
     """
     with reading() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        if campaign.status != "sending" or not outbox.is_worked_through(session, campaign):
+        if not _is_done(session, session.get_one(Campaign, campaign_id)):
             return
     with transaction() as session:
-        campaign = session.get_one(Campaign, campaign_id)
-        if campaign.status != "sending" or not outbox.is_worked_through(session, campaign):
+        campaign = identify.lock_campaign(session, campaign_id)
+        if not _is_done(session, campaign):
             return
         totals = outbox.count_totals(session, campaign)
-        if (
-            totals.waiting or not totals.balanced
-        ):  # who was left in doubt waits for nothing (outbox.is_worked_through)
+        if totals.waiting or not totals.balanced:
+            # Whoever was left in doubt waits for nothing (outbox.is_worked_through).
             return
-        if totals.failed and not (totals.sent or totals.in_doubt):
-            last = outbox.list_deliveries(session, campaign, status="failed", limit=1)[0]
-            campaign.status = CampaignStatus.PAUSED
-            campaign.reason = f"it failed for every recipient: {last.text}"[:500]
-            notifications.notify_campaign_paused(env, session, campaign)
-            return
-        if campaign.subject_b and not campaign.picked:
-            campaign.status = CampaignStatus.PAUSED
-            campaign.reason = (
-                f"both subjects are tried; pick one: newsletter campaign pick {campaign_id} a"
-            )
-            return
-        campaign.status, campaign.finished_at = CampaignStatus.SENT, env.now
+        _end(env, session, campaign, totals)
+
+
+def _is_done(session: Session, campaign: Campaign) -> bool:
+    is_sending = campaign.status == CampaignStatus.SENDING
+    return is_sending and outbox.is_worked_through(session, campaign)
+
+
+def _end(env: Environment, session: Session, campaign: Campaign, totals: Totals) -> None:
+    if totals.failed and not (totals.sent or totals.in_doubt):
+        failures = outbox.list_deliveries(session, campaign, status=DeliveryStatus.FAILED, limit=1)
+        reason = f"it failed for every recipient: {failures[0].text}"
+        state.pause(session, campaign, reason, PauseCause.ALL_FAILED, env.now)
+        notifications.notify_campaign_paused(env, session, campaign)
+    elif campaign.subject_b and not campaign.picked:
+        command = f"newsletter campaign pick {campaign.id} a"
+        reason = f"both subjects are tried; pick one: {command}"
+        state.pause(session, campaign, reason, PauseCause.SUBJECT, env.now)
+    else:
+        state.finish(session, campaign, env.now)

@@ -8,7 +8,6 @@ was never reached stays what he is.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +24,7 @@ from newsletter.mail.message import make_slot
 from newsletter.mail.render import MailContent
 from newsletter.models import Campaign, ConsentEvent, Edition, Subscriber, Subscription
 from newsletter.services.audience.mailable import mailable_clause
+from newsletter.services.campaigns import state
 from newsletter.services.consent import Evidence, default_wording, note_consent
 from newsletter.services.link_holders import find_subscription
 from newsletter.services.lookup import get_list
@@ -32,7 +32,7 @@ from newsletter.services.mail_context import ANY_SUBSCRIBER, make_list_context
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.subscriptions import LinkedSubscription, describe_subscription
 from newsletter.services.subscription_state import end_subscription
-from newsletter.vocabulary import ConsentKind, EvidenceSource, MailKind
+from newsletter.vocabulary import Actor, CampaignKind, ConsentKind, EvidenceSource, MailKind
 
 SHORTEST = 7
 LONGEST = 180
@@ -122,18 +122,15 @@ def send(
                 f"campaign {twin} asks already", hint=f"see `newsletter campaign answers {twin}`"
             )
         content, now = asking.content, env.now
-        campaign = Campaign(
+        campaign = state.add_campaign(
+            session,
             list_id=mailing_list.id,
-            kind="permission",
-            status="sending",
+            kind=CampaignKind.PERMISSION,
+            now=now,
             subject=content.subject,
-            seed=secrets.token_hex(16),
-            created_at=now,
-            started_at=now,
-            answer_by=now + timedelta(days=days),
         )
-        session.add(campaign)
-        session.flush()
+        campaign.answer_by = now + timedelta(days=days)
+        state.start(session, campaign, now, Actor.AUTHOR)
         for language, said in {"": content, **asking.others}.items():
             edition = Edition(
                 campaign_id=campaign.id, language=language, subject=said.subject, text=said.text

@@ -97,7 +97,7 @@ def test_a_campaign_paused_before_its_slice_is_taken_ends_no_run(
 ) -> None:
     """Between "what is due" and "give me a slice" somebody pauses: there is no slice, and no error."""
     first, second, _ = interleaved(env)
-    campaigns.pause(first)
+    campaigns.pause(env, first)
     with transaction() as session:
         assert outbox.lease_slice(session, first, worker="w:1:1:b", seconds=60) is None
         assert outbox.lease_slice(session, second, worker="w:1:1:b", seconds=60) is not None

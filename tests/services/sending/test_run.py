@@ -318,7 +318,7 @@ def test_single_mails_go_before_bulk(env: Environment, sink: Sink) -> None:
 
 def test_a_paused_campaign_stops_nobody_else(env: Environment, sink: Sink) -> None:
     campaign = make_campaign(20)
-    campaigns.pause(campaign)
+    campaigns.pause(env, campaign)
     with transaction() as session:
         reader = session.scalars(select(Subscription)).first()
         assert reader is not None
@@ -354,7 +354,7 @@ def test_pausing_by_hand_stops_within_moments(
 
     def script(outgoing: Outgoing) -> None:
         if len(sink.accepted) == 8:
-            campaigns.pause(campaign)
+            campaigns.pause(env, campaign)
 
     sink.script = script
     sending.send_due(env)
@@ -366,7 +366,7 @@ def test_pausing_by_hand_stops_within_moments(
         40 - len(sink.accepted),
     )
     sink.script = lambda o: None
-    campaigns.resume(campaign)
+    campaigns.resume(env, campaign)
     sending.send_due(env)
     assert totals(campaign) == outbox.Totals(recipients=40, sent=40)
 

@@ -187,7 +187,7 @@ def test_m07_a_scheduled_letter_looks_again_when_its_moment_comes(
     assert "subscriber.name is not set" in shown.reason
     with transaction() as session:
         session.get_one(Subscription, people["e"]).subscriber.name = "Eva"
-    assert campaigns.resume(campaign_id).status == "scheduled"
+    assert campaigns.resume(env, campaign_id).status == "scheduled"
     assert letters.start_due_letters(env) == [campaign_id]
     assert sending.send_due(env).sent == 4
 
@@ -391,7 +391,7 @@ def test_two_subjects_are_tried_and_the_better_one_goes_to_the_rest(
     assert "pick" in shown.reason
     assert [(row.letter, row.sent) for row in shown.subjects] == [("a", 4), ("b", 4)]
     with pytest.raises(Refused, match="both subjects are tried"):
-        campaigns.resume(campaign_id)
+        campaigns.resume(env, campaign_id)
     with transaction() as session:
         add_reader(session, session.get_one(MailingList, mailing_list.id), "late@example.com")
         gone = session.scalars(select(Delivery).where(Delivery.status == "queued")).all()

@@ -1,0 +1,184 @@
+"""Change where a campaign stands, and record every change as an event.
+
+This is the only module that assigns `Campaign.status` (tests/services/campaigns/test_state.py).
+Every function works inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.errors import Refused
+from newsletter.models import Campaign
+from newsletter.services.campaigns import totals
+from newsletter.services.events import NewEvent, record_event
+from newsletter.vocabulary import Actor, CampaignKind, CampaignStatus, EventKind
+
+REASON_AT_MOST = 500
+"""Characters of a reason: the length of its column."""
+UNFINISHED = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING)
+"""A campaign in one of these states mails somebody without another word of its author."""
+
+
+class PauseCause(StrEnum):
+    """Why a campaign was paused, as its event records it."""
+
+    AUTHOR = "author"
+    REFUSALS = "refusals"
+    """Servers refused messages for reasons that no recipient is to blame for."""
+    RETURNS = "returns"
+    """Too many messages came back."""
+    ALL_FAILED = "all_failed"
+    SUBJECT = "subject"
+    """Both subjects are tried, and the author has to pick one."""
+    FIELDS = "fields"
+    """A personal field cannot be filled in for somebody."""
+    HOLD = "hold"
+    """All mail is held, such as after a restore."""
+
+
+def add_campaign(
+    session: Session, *, list_id: int, kind: CampaignKind, now: datetime, subject: str = ""
+) -> Campaign:
+    """Add a campaign of a list, as a draft."""
+    campaign = Campaign(
+        list_id=list_id,
+        kind=kind,
+        status=CampaignStatus.DRAFT,
+        subject=subject,
+        seed=secrets.token_hex(16),
+        created_at=now,
+    )
+    session.add(campaign)
+    session.flush()
+    return campaign
+
+
+def schedule(session: Session, campaign: Campaign, at: datetime, now: datetime) -> None:
+    """Let a draft start at `at`.
+
+    Raises `Refused` where it is no draft.
+    """
+    _move(campaign, {CampaignStatus.DRAFT}, CampaignStatus.SCHEDULED)
+    campaign.scheduled_at = at
+    _record(session, campaign, EventKind.CAMPAIGN_SCHEDULED, Actor.AUTHOR, now)
+
+
+def start(session: Session, campaign: Campaign, now: datetime, actor: Actor) -> None:
+    """Begin to send a draft, or a campaign whose moment has come.
+
+    Raises `Refused` where it has started already.
+    """
+    _move(campaign, {CampaignStatus.DRAFT, CampaignStatus.SCHEDULED}, CampaignStatus.SENDING)
+    campaign.started_at = now
+    _record(session, campaign, EventKind.CAMPAIGN_STARTED, actor, now)
+
+
+def pause(
+    session: Session, campaign: Campaign, reason: str, cause: PauseCause, now: datetime
+) -> None:
+    """Stop a campaign until its author resumes it; `reason` is shown to them.
+
+    Raises `Refused` where it neither is being sent nor is to start.
+    """
+    _move(campaign, set(UNFINISHED), CampaignStatus.PAUSED, reason)
+    actor = Actor.AUTHOR if cause is PauseCause.AUTHOR else Actor.SYSTEM
+    _record(session, campaign, EventKind.CAMPAIGN_PAUSED, actor, now, cause)
+
+
+def pause_unfinished(session: Session, reason: str, cause: PauseCause, now: datetime) -> int:
+    """Pause every campaign that is being sent or is to start.
+
+    Returns how many there are.
+    """
+    query = select(Campaign).where(Campaign.status.in_(UNFINISHED)).order_by(Campaign.id)
+    campaigns = session.scalars(query).all()
+    for campaign in campaigns:
+        pause(session, campaign, reason, cause, now)
+    return len(campaigns)
+
+
+def resume(session: Session, campaign: Campaign, now: datetime) -> None:
+    """Go on with a paused campaign: send it, or let it wait for its moment.
+
+    Raises `Refused` where it is not paused.
+    """
+    begun = campaign.started_at is not None
+    status = CampaignStatus.SENDING if begun else CampaignStatus.SCHEDULED
+    _move(campaign, {CampaignStatus.PAUSED}, status)
+    _record(session, campaign, EventKind.CAMPAIGN_RESUMED, Actor.AUTHOR, now)
+
+
+def resume_picked(session: Session, campaign: Campaign, letter: str, now: datetime) -> None:
+    """Go on with the subject (``a`` or ``b``) that the author has picked.
+
+    Raises `Refused` where there is nothing to pick any more.
+    """
+    if campaign.picked or campaign.started_at is None:
+        picked = f", and {campaign.picked} was picked" if campaign.picked else ""
+        raise Refused(f"campaign {campaign.id} is {campaign.status}{picked}")
+    _move(campaign, {CampaignStatus.SENDING, CampaignStatus.PAUSED}, CampaignStatus.SENDING)
+    campaign.picked = letter
+    _record(session, campaign, EventKind.CAMPAIGN_RESUMED, Actor.AUTHOR, now, "picked")
+
+
+def reopen(session: Session, campaign: Campaign, now: datetime) -> None:
+    """Send once more to some of a campaign's recipients.
+
+    Raises `Refused` where it was cancelled or has not started.
+    """
+    started = {CampaignStatus.SENDING, CampaignStatus.PAUSED, CampaignStatus.SENT}
+    _move(campaign, started, CampaignStatus.SENDING)
+    campaign.finished_at = None
+    campaign.final_totals = None
+    _record(session, campaign, EventKind.CAMPAIGN_RESUMED, Actor.AUTHOR, now, "retry")
+
+
+def finish(session: Session, campaign: Campaign, now: datetime, reason: str = "") -> None:
+    """End a campaign of which nobody is left to be mailed, and store its numbers.
+
+    Raises `Refused` where it is not being sent.
+    """
+    _move(campaign, {CampaignStatus.SENDING}, CampaignStatus.SENT, reason)
+    campaign.finished_at = now
+    totals.store_totals(session, campaign)
+    _record(session, campaign, EventKind.CAMPAIGN_FINISHED, Actor.SYSTEM, now)
+
+
+def cancel(session: Session, campaign: Campaign, now: datetime) -> None:
+    """End a campaign for good; whoever has not been mailed will not be.
+
+    Its messages are the caller's. Raises `Refused` where it has ended already.
+    """
+    open_states = set(CampaignStatus) - set(totals.FINISHED)
+    _move(campaign, open_states, CampaignStatus.CANCELLED, "cancelled by hand")
+    campaign.finished_at = now
+    _record(session, campaign, EventKind.CAMPAIGN_CANCELLED, Actor.AUTHOR, now)
+
+
+def _move(
+    campaign: Campaign, allowed: set[CampaignStatus], status: CampaignStatus, reason: str = ""
+) -> None:
+    if campaign.status not in allowed:
+        already = " already" if campaign.status in totals.FINISHED else ""
+        raise Refused(f"campaign {campaign.id} is {campaign.status}{already}")
+    campaign.status = status
+    campaign.reason = reason[:REASON_AT_MOST]
+
+
+def _record(
+    session: Session,
+    campaign: Campaign,
+    kind: EventKind,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+) -> None:
+    session.flush()
+    event = NewEvent(kind, actor, now, campaign.list_id, campaign_id=campaign.id, reason=reason)
+    record_event(session, event)

@@ -1,0 +1,39 @@
+"""Read how many recipients of a campaign were mailed; numbers of a finished campaign are stored."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.models import Campaign
+from newsletter.outbox import Totals
+from newsletter.vocabulary import CampaignStatus
+
+FINISHED = (CampaignStatus.SENT, CampaignStatus.CANCELLED)
+RECOUNTED_FOR = timedelta(days=2)
+"""A message that was on its way when its campaign ended is settled within this time."""
+
+
+def read_totals(session: Session, campaign: Campaign) -> Totals:
+    """Return a campaign's numbers: those stored when it finished, else counted now."""
+    if campaign.final_totals is not None:
+        return Totals(**campaign.final_totals)
+    return outbox.count_totals(session, campaign)
+
+
+def store_totals(session: Session, campaign: Campaign) -> None:
+    """Count a finished campaign's recipients and keep the numbers with it."""
+    campaign.final_totals = asdict(outbox.count_totals(session, campaign))
+
+
+def recount_finished(session: Session, now: datetime) -> None:
+    """Store the numbers of campaigns that finished lately, or that have none stored yet."""
+    lately = Campaign.finished_at > now - RECOUNTED_FOR
+    query = select(Campaign).where(Campaign.status.in_(FINISHED))
+    for campaign in session.scalars(query.where(lately | Campaign.final_totals.is_(None))):
+        if outbox.is_worked_through(session, campaign):
+            store_totals(session, campaign)

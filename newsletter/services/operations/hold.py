@@ -1,0 +1,38 @@
+"""Hold all mail of an installation: nothing leaves, and every open campaign is paused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import transaction
+from newsletter.errors import Refused
+from newsletter.services import installation
+from newsletter.services.campaigns import state
+from newsletter.services.campaigns.state import PauseCause
+from newsletter.services.installation import RELEASE, Hold
+from newsletter.services.runtime import Environment
+
+
+def hold_all(session: Session, because: str, now: datetime) -> int:
+    """Hold everything that is due, and pause every open campaign.
+
+    Returns how many campaigns were paused.
+    """
+    installation.hold_mail(session, because, now)
+    return state.pause_unfinished(session, because, PauseCause.HOLD, now)
+
+
+def hold_installation(env: Environment, because: str) -> Hold:
+    """Hold a running installation.
+
+    Raises `Refused` where it is held already.
+    """
+    with transaction() as session:
+        if installation.is_held(session):
+            raise Refused("mail is held already", hint=f"`{RELEASE}` lets it leave")
+        hold_all(session, because, env.now)
+    hold = installation.find_hold()
+    assert hold is not None
+    return hold
