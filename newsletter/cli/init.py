@@ -63,7 +63,7 @@ def init(
     yes: bool,
 ) -> None:
     """Set up: find the blog's feed, write newsletter.toml, make the database and the first list."""
-    from newsletter.services.lists.lists import parse_settings
+    from newsletter.services.lists.list_options import parse_settings
 
     asking = sys.stdin.isatty() and not yes
     if asking and not blog_url:

@@ -94,7 +94,7 @@ def ls(env: Environment, *, json_: bool) -> None:
     """All lists."""
     found = lists.list_lists()
     if json_:
-        return as_json([lists.as_json(row) for row in found])
+        return as_json([lists.to_json(row) for row in found])
     rows = [
         (row.slug, row.title, row.active, row.pending, row.cadence, row.timezone) for row in found
     ]
@@ -111,7 +111,7 @@ def ls(env: Environment, *, json_: bool) -> None:
 @with_environment
 def show(env: Environment, slug: str, *, json_: bool) -> None:
     """One list with all its settings."""
-    found = lists.as_json(lists.show(slug))
+    found = lists.to_json(lists.show(slug))
     if json_:
         return as_json(found)
     return table(("setting", "value"), list(found.items()))

@@ -87,6 +87,8 @@ class Subscription(Base):
         UniqueConstraint("list_id", "subscriber_id"),
         member_check("status", SubscriptionStatus),
         member_check("cadence", Cadence),
+        # Each tick asks whether a subscriber of a cadence is behind: one look, not a walk.
+        Index("ix_subscriptions_cadence_cursor", "list_id", "status", "cadence", "cursor"),
         Index(
             "ix_subscriptions_series_due_at",
             "series_due_at",

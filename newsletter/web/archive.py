@@ -6,7 +6,7 @@ from flask import Blueprint, Response, render_template
 
 from newsletter.services.campaigns import archive as archiving
 from newsletter.services.letters import rendering
-from newsletter.services.lists import lists
+from newsletter.services.lists import archived_campaigns, lists
 from newsletter.services.runtime import environment
 from newsletter.web.locale import set_languages
 from newsletter.web.responses import render_page
@@ -23,7 +23,7 @@ def archive(slug: str) -> Response:
     """Every mailing of a list."""
     shown = lists.show(slug)
     set_languages(mailing_list=shown.language)
-    return render_page("archive.html", list=shown, mailings=lists.list_archived(slug, limit=500))
+    return render_page("archive.html", list=shown, mailings=archived_campaigns.list_archived(slug, limit=500))
 
 
 @blueprint.get("/<slug>/archive/<handle>")

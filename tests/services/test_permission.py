@@ -14,7 +14,7 @@ from newsletter.models import Campaign, MailingList, Subscription
 from newsletter.services import consent
 from newsletter.services.campaigns import campaigns
 from newsletter.services.consent import Evidence
-from newsletter.services.lists import lists
+from newsletter.services.lists import archived_campaigns, lists
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
@@ -180,6 +180,6 @@ def test_t02_a_link_opens_only_what_it_was_made_for(env: Environment, sink: Sink
 
 def test_it_is_in_no_archive(env: Environment, sink: Sink) -> None:
     ask(env, sink)
-    assert not lists.list_archived("blog")
+    assert not archived_campaigns.list_archived("blog")
     assert db.session.scalars(select(Campaign.kind)).all() == ["permission"]
     assert db.session.scalars(select(MailingList.slug)).all() == ["blog"]

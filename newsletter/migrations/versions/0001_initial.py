@@ -562,6 +562,12 @@ def _create_subscriptions() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(
+        "ix_subscriptions_cadence_cursor",
+        "subscriptions",
+        ["list_id", "status", "cadence", "cursor"],
+        unique=False,
+    )
+    op.create_index(
         "ix_subscriptions_series_due_at",
         "subscriptions",
         ["series_due_at"],

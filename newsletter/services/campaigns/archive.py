@@ -14,7 +14,7 @@ from newsletter.errors import NotFound
 from newsletter.html.sanitize import clean_html
 from newsletter.mail.message import fill
 from newsletter.services.campaigns import campaigns
-from newsletter.services.lists import lists
+from newsletter.services.lists import archived_campaigns
 from newsletter.services.runtime import Environment
 
 BEGIN, END = "<!-- content -->", "<!-- /content -->"
@@ -54,7 +54,7 @@ def list_newest(env: Environment, slug: str, *, limit: int = 20) -> list[Archive
     Raises `NotFound`.
     """
     found = []
-    for mailing in lists.list_archived(slug, limit=limit):
+    for mailing in archived_campaigns.list_archived(slug, limit=limit):
         html = _said(render_page(env, slug, mailing.handle), env.links.to("/"))
         found.append(ArchivePage(mailing.handle, mailing.subject, mailing.sent_at, html))
     return found

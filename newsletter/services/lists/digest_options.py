@@ -1,6 +1,4 @@
-"""How an author writes down what digests look like and when they are worth sending, as columns of
-the list.
-"""
+"""Parse how a list's digests look and when they are worth sending, into columns of the list."""
 
 from __future__ import annotations
 
@@ -10,42 +8,47 @@ from collections.abc import Sequence
 from newsletter.mail.theme import FONTS, RADIUS_AT_MOST
 
 SHOW = ("auto", "excerpt", "full")
+"""The forms of entries in a digest: `auto` shows one post whole, several as excerpts."""
 ORDER = ("newest", "oldest")
+"""The entry that a digest begins with."""
 SECTIONS = ("none", "feed", "topic")
+"""The headings that entries are put under."""
 ENTRIES_AT_MOST = 20
+"""The most entries that a digest may wait for: more are cut to links in one mail."""
 DAYS_AT_MOST = 366
+"""The longest wait of an entry, in days: nobody expects a post after a year."""
 
 
-def column(name: str, text: str) -> dict[str, object]:
-    """One setting as its column.
+def parse_option(name: str, text: str) -> dict[str, object]:
+    """Return the columns for one setting.
 
-    Raises `ValueError` with what is wrong.
+    Raises `ValueError` with the problem.
     """
     match name:
         case "min_entries":
-            return {"digest_min_entries": _number(text, 1, ENTRIES_AT_MOST)}
+            return {"digest_min_entries": _parse_number(text, 1, ENTRIES_AT_MOST)}
         case "max_wait":
-            return {"digest_max_wait": _number(re.sub(r" ?(d|days?)$", "", text), 1, DAYS_AT_MOST)}
+            return {"digest_max_wait": _parse_number(re.sub(r" ?(d|days?)$", "", text), 1, DAYS_AT_MOST)}
         case "show":
-            return {"digest_show": _one_of(text, SHOW)}
+            return {"digest_show": _parse_choice(text, SHOW)}
         case "order":
-            return {"digest_order": _one_of(text, ORDER)}
+            return {"digest_order": _parse_choice(text, ORDER)}
         case "sections":
-            return {"digest_sections": _one_of(text, SECTIONS), "section_order": []}
+            return {"digest_sections": _parse_choice(text, SECTIONS), "section_order": []}
         case "font":
-            return {"theme_font": _one_of(text, (*FONTS, ""))}
+            return {"theme_font": _parse_choice(text, (*FONTS, ""))}
         case "radius":
-            return {"theme_radius": _number(text.removesuffix("px"), 0, RADIUS_AT_MOST)}
-    raise ValueError("no such setting")
+            return {"theme_radius": _parse_number(text.removesuffix("px"), 0, RADIUS_AT_MOST)}
+    raise ValueError("there is no such setting")
 
 
-def _number(text: str, low: int, high: int) -> int:
+def _parse_number(text: str, low: int, high: int) -> int:
     if not text.isascii() or not text.isdecimal() or not low <= int(text[:9]) <= high:
         raise ValueError(f"must be a number from {low} to {high}")
     return int(text)
 
 
-def _one_of(text: str, words: Sequence[str]) -> str:
+def _parse_choice(text: str, words: Sequence[str]) -> str:
     if text not in words:
-        raise ValueError(f"is none of {', '.join(filter(None, words))}")
+        raise ValueError(f"must be one of {', '.join(filter(None, words))}")
     return text

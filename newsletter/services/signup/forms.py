@@ -17,7 +17,7 @@ from newsletter.i18n import Text
 from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
 from newsletter.services.consent import default_wording, store_wording
-from newsletter.services.lists.lists import ArchivedCampaign, find_archived
+from newsletter.services.lists.archived_campaigns import ArchivedCampaign, find_archived
 from newsletter.services.lists.topics import TopicOffer, find_offers
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
