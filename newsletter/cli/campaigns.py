@@ -17,12 +17,13 @@ from newsletter.cli.output import (
     list_option,
     moment,
     say,
+    some,
     table,
     yes_option,
 )
 from newsletter.cli.permission import answers, permission
 from newsletter.services.bounce_events import Returned
-from newsletter.services.campaigns import campaigns
+from newsletter.services.campaigns import campaigns, carried_entries
 from newsletter.services.letters import send as letters
 
 if TYPE_CHECKING:
@@ -184,14 +185,27 @@ def resume(env: Environment, which: str) -> None:
 @yes_option
 @with_environment
 def cancel(env: Environment, which: str, *, yes: bool) -> None:
-    """End a mailing for good: who has not got it will not."""
+    """End a campaign for good: whoever has not got it will not."""
     campaign_id = letters_cli.number_of(which)
     waiting = campaigns.get_campaign(campaign_id).totals.waiting
     ask(
-        f"Cancel campaign {campaign_id}? {waiting} people have not got it yet and will not.",
+        f"Cancel campaign {campaign_id}? {some(waiting, 'subscriber')} will not get it.",
         yes=yes,
     )
-    say(f"Campaign {campaign_id} is {campaigns.cancel(env, campaign_id).status}.")
+    cancelled = campaigns.cancel(env, campaign_id)
+    say(f"Campaign {campaign_id} is {cancelled.status}.")
+    _explain_carried(campaign_id, cancelled.totals.sent)
+
+
+def _explain_carried(campaign_id: int, sent: int) -> None:
+    """Say what becomes of the entries of a cancelled digest."""
+    ids = carried_entries.list_carried_entries(campaign_id)
+    if not ids:
+        return
+    command = f"newsletter entry resend {' '.join(map(str, ids))}"
+    entries = "entry counts" if len(ids) == 1 else f"{len(ids)} entries count"
+    reached = f"It reached {some(sent, 'subscriber')}" if sent else "It reached nobody"
+    say(f"{reached}, but its {entries} as mailed. To mail them to everybody: {command}")
 
 
 @campaign.command(epilog="Example: newsletter campaign retry 3")

@@ -23,7 +23,9 @@ def archive(slug: str) -> Response:
     """Every mailing of a list."""
     shown = lists.show(slug)
     set_languages(mailing_list=shown.language)
-    return render_page("archive.html", list=shown, mailings=archived_campaigns.list_archived(slug, limit=500))
+    return render_page(
+        "archive.html", list=shown, mailings=archived_campaigns.list_archived(slug, limit=500)
+    )
 
 
 @blueprint.get("/<slug>/archive/<handle>")

@@ -275,9 +275,10 @@ def test_the_archive_lists_each_post_once(
         digests.send_now(env, cadence="instant")
     digests.send_now(env, cadence="weekly")
     sending.send_due(env)
-    assert [mailing.subject for mailing in archived_campaigns.list_archived("blog")] == ["Two", "One"], (
-        "the weekly one repeats"
-    )
+    assert [mailing.subject for mailing in archived_campaigns.list_archived("blog")] == [
+        "Two",
+        "One",
+    ], "the weekly one repeats"
     gathered = max(row.id for row in campaigns.list_campaigns())
     assert "One" in archive.render_page(env, "blog", campaign_handle(gathered)), (
         "its mails lead to its page"

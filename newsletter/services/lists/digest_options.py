@@ -28,7 +28,9 @@ def parse_option(name: str, text: str) -> dict[str, object]:
         case "min_entries":
             return {"digest_min_entries": _parse_number(text, 1, ENTRIES_AT_MOST)}
         case "max_wait":
-            return {"digest_max_wait": _parse_number(re.sub(r" ?(d|days?)$", "", text), 1, DAYS_AT_MOST)}
+            return {
+                "digest_max_wait": _parse_number(re.sub(r" ?(d|days?)$", "", text), 1, DAYS_AT_MOST)
+            }
         case "show":
             return {"digest_show": _parse_choice(text, SHOW)}
         case "order":

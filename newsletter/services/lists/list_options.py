@@ -77,7 +77,7 @@ def _parse_setting(name: str, text: str) -> dict[str, object]:
 
 
 def _parse_sender(text: str) -> dict[str, object]:
-    senders = [pair for pair in getaddresses([text], strict=False) if "@" in pair[1]]
+    senders = [pair for pair in getaddresses([text]) if "@" in pair[1]]
     if len(senders) > 1:
         raise ValueError('name one sender only, like "Ana <ana@example.org>"')
     display, email = senders[0] if senders else ("", text)
