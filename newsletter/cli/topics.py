@@ -60,7 +60,13 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
         names = ("id", "name", "categories", "feeds", "readers")
         return as_json([{name: getattr(row, name) for name in names} for row in found])
     rows = [
-        (row.id, row.name, ", ".join(row.categories), ", ".join(map(str, row.feeds)), row.readers)
+        (
+            row.id,
+            row.name,
+            ", ".join(row.categories),
+            ", ".join(map(str, row.feeds)),
+            row.subscribers,
+        )
         for row in found
     ]
     return table(

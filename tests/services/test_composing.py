@@ -181,7 +181,7 @@ def test_choosing_topics(env: Environment, blog: int) -> None:
         assert reader.topics == "", "all of them: also those to come"
         topics.choose_topics(session, reader, ["Food"])
     assert [row.name for row in topics.order(None, ["Food"])] == ["Food", "Sleep", "Breath"]
-    assert [row.readers for row in topics.list_topics()] == [1, 0, 0]
+    assert [row.subscribers for row in topics.list_topics()] == [1, 0, 0]
     assert topics.remove(None, "Food") == 1
     assert db.session.scalars(select(Subscription)).one().topics == ""
     with pytest.raises(NotFound):

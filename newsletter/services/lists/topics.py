@@ -1,6 +1,6 @@
-"""Topics: the author says which categories and feeds belong to one; readers choose among them.
+"""Topics: an author groups categories and feeds; subscribers choose among the topics.
 
-A reader who chose none gets everything. What belongs to no topic is for everybody.
+A subscriber who chose none gets everything. What belongs to no topic is for everybody.
 """
 
 from __future__ import annotations
@@ -17,16 +17,15 @@ from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text
 from newsletter.models import MailingList, Subscription, Topic, TopicSource
 from newsletter.services.lookup import get_feed, get_list
+from newsletter.vocabulary import SubscriptionStatus
 
 TOPICS_AT_MOST = 40
+"""Topics of one list: more are no choice, and their ids must fit into `Subscription.topics`."""
 
 
 @dataclass(frozen=True, slots=True)
 class TopicOffer:
-    """A topic as a form offers it.
-
-    `field` is the name of its checkbox's value.
-    """
+    """A topic as a form offers it."""
 
     id: int
     name: str
@@ -34,101 +33,86 @@ class TopicOffer:
 
 @dataclass(frozen=True, slots=True)
 class TopicView:
-    """A topic as its author sees it: what belongs to it, and how many readers chose it by name."""
+    """A topic as its author sees it; `subscribers` counts those who chose it by name."""
 
     id: int
     name: str
     categories: tuple[str, ...]
     feeds: tuple[int, ...]
-    readers: int
+    subscribers: int
 
 
 @dataclass(frozen=True, slots=True)
 class TopicMap:
-    """Which topics an entry belongs to, by its categories (in lower case) and its feed."""
+    """The topics of entries, by their categories (in lower case) and their feed."""
 
     categories: Mapping[str, frozenset[int]]
     feeds: Mapping[int, frozenset[int]]
 
     def of(self, categories: Collection[str], feed_id: int) -> frozenset[int]:
-        """The topics of one entry."""
-        found = self.feeds.get(feed_id, frozenset())
-        return found.union(
+        """Return the topics of one entry."""
+        by_feed = self.feeds.get(feed_id, frozenset())
+        return by_feed.union(
             *(self.categories.get(name.casefold(), frozenset()) for name in categories)
         )
 
 
-# ── for readers
-# ────────────────────────────────────────────────────────────────────────────────────
-
-
 def find_offers(session: Session, list_id: int) -> tuple[TopicOffer, ...]:
-    """The topics readers of a list choose among, in the author's order; empty where there are none."""
-    return tuple(TopicOffer(topic.id, topic.name) for topic in _ordered(session, list_id))
-
-
-def offered(slug: str) -> tuple[TopicOffer, ...]:
-    """The same, for a door.
-
-    Raises `NotFound`.
-    """
-    with reading() as session:
-        return find_offers(session, get_list(session, slug).id)
+    """Return the topics of a list in the author's order; empty if it has none."""
+    return tuple(TopicOffer(topic.id, topic.name) for topic in _read_topics(session, list_id))
 
 
 def find_chosen_topics(session: Session, subscription: Subscription) -> tuple[TopicOffer, ...]:
-    """What a reader chose; all of them where she chose none."""
+    """Return the topics that a subscriber chose, or all of them if they chose none."""
     offers = find_offers(session, subscription.list_id)
     ids = set(unpack_topics(subscription.topics))
     return tuple(offer for offer in offers if offer.id in ids) or offers
 
 
-def choose_topics(session: Session, subscription: Subscription, wanted: Iterable[object]) -> bool:
-    """Set a reader's topics, by id or name, and says whether that changed anything.
+def choose_topics(session: Session, subscription: Subscription, words: Iterable[object]) -> bool:
+    """Set a subscriber's topics, by id or name, and return whether that changed anything.
 
-    All or none of them: everything, also what will be added. What is owed already goes by the new
-    choice. Raises `InvalidInput` for an unknown one.
+    All or none of them means everything, also topics that are added later. What is owed already
+    goes by the new choice. Raises `InvalidInput` for an unknown one.
     """
-    chosen = parse_choice(find_offers(session, subscription.list_id), wanted)
-    changed = subscription.topics != chosen
-    subscription.topics = chosen
+    choice = parse_choice(find_offers(session, subscription.list_id), words)
+    changed = subscription.topics != choice
+    subscription.topics = choice
     return changed
 
 
-def parse_choice(offers: Sequence[TopicOffer], wanted: Iterable[object]) -> str:
-    """What a form says, as it is stored (`Subscription.topics`).
+def parse_choice(offers: Sequence[TopicOffer], words: Iterable[object]) -> str:
+    """Return the topics that a form names as `Subscription.topics` stores them.
 
-    Raises `InvalidInput`.
+    Raises `InvalidInput` for an unknown one.
     """
-    known = {str(offer.id): offer.id for offer in offers} | {
+    ids_by_word = {str(offer.id): offer.id for offer in offers} | {
         offer.name.casefold(): offer.id for offer in offers
     }
-    words = [to_plain_line(word, limit=80).casefold() for word in wanted]
-    if any(word not in known for word in words if word):
+    names = [to_plain_line(word, limit=80).casefold() for word in words]
+    if any(name not in ids_by_word for name in names if name):
         raise InvalidInput({"topics": Text("Please choose one of those offered.")})
-    ids = {known[word] for word in words if word}
+    ids = {ids_by_word[name] for name in names if name}
     return "" if len(ids) == len(offers) else pack_topics(ids)
 
 
-def split_topics(said: object) -> list[object]:
-    """The topics a form or JSON names, one by one: nothing, one, or a list.
+def split_topics(value: object) -> list[object]:
+    """Return the topics that a form or JSON names one by one: nothing, one, or a list.
 
     Raises `InvalidInput`.
     """
-    found = list(said) if isinstance(said, list | tuple) else [] if said in (None, "") else [said]
-    if not all(isinstance(each, str) for each in found):
+    if value in (None, ""):
+        return []
+    words = list(value) if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(word, str) for word in words):
         raise InvalidInput({"topics": Text("Please choose one of those offered.")})
-    return found
-
-
-# ── for authors
-# ────────────────────────────────────────────────────────────────────────────────────
+    return words
 
 
 def add(
     slug: str | None, name: str, *, categories: Sequence[str] = (), feeds: Sequence[str] = ()
 ) -> TopicView:
-    """Make a topic, or adds categories and feeds (by number or address) to one.
+    """Make a topic, or add categories and feeds (by number or address) to one.
 
     Raises `InvalidInput`, `NotFound`.
     """
@@ -137,7 +121,7 @@ def add(
         raise InvalidInput({"name": "give the topic a name"})
     with transaction() as session:
         mailing_list = get_list(session, slug)
-        topics = _ordered(session, mailing_list.id)
+        topics = _read_topics(session, mailing_list.id)
         topic = next((topic for topic in topics if topic.name.casefold() == title.casefold()), None)
         if topic is None:
             if len(topics) >= TOPICS_AT_MOST:
@@ -146,7 +130,7 @@ def add(
             session.add(topic)
         _extend(session, mailing_list, topic, categories, feeds)
         session.flush()
-        return _view(session, topic)
+        return _describe(session, topic)
 
 
 def _extend(
@@ -175,14 +159,16 @@ def _extend(
 def remove(slug: str | None, name: str) -> int:
     """Remove a topic.
 
-    Returns how many readers had chosen nothing else, and so get everything again.
+    Returns how many subscribers had chosen nothing else, and so get everything again.
     """
     with transaction() as session:
         mailing_list = get_list(session, slug)
-        topic = _find(session, mailing_list, name)
-        here = (Subscription.list_id == mailing_list.id, Subscription.topics != "")
+        topic = _get_topic(session, mailing_list, name)
         freed = 0
-        for subscription in session.scalars(select(Subscription).where(*here)):
+        query = select(Subscription).where(
+            Subscription.list_id == mailing_list.id, Subscription.topics != ""
+        )
+        for subscription in session.scalars(query):
             left = set(unpack_topics(subscription.topics)) - {topic.id}
             freed += not left
             subscription.topics = pack_topics(left)
@@ -194,8 +180,8 @@ def order(slug: str | None, names: Sequence[str]) -> list[TopicView]:
     """Put the topics named first, in that order; the others follow as they were."""
     with transaction() as session:
         mailing_list = get_list(session, slug)
-        first = [_find(session, mailing_list, name).id for name in names]
-        topics = _ordered(session, mailing_list.id)
+        first = [_get_topic(session, mailing_list, name).id for name in names]
+        topics = _read_topics(session, mailing_list.id)
         topics.sort(
             key=lambda topic: (
                 first.index(topic.id) if topic.id in first else len(first) + topic.position
@@ -204,20 +190,22 @@ def order(slug: str | None, names: Sequence[str]) -> list[TopicView]:
         for position, topic in enumerate(topics):
             topic.position = position
         session.flush()
-        return [_view(session, topic) for topic in topics]
+        return [_describe(session, topic) for topic in topics]
 
 
 def list_topics(slug: str | None = None) -> list[TopicView]:
-    """A list's topics, in their order."""
+    """Return a list's topics in their order."""
     with reading() as session:
-        return [_view(session, topic) for topic in _ordered(session, get_list(session, slug).id)]
+        return [
+            _describe(session, topic) for topic in _read_topics(session, get_list(session, slug).id)
+        ]
 
 
 def build_topic_map(session: Session, list_id: int) -> TopicMap:
-    """Which entries of a list belong to which topics."""
+    """Read which entries of a list belong to which topics."""
     categories: dict[str, set[int]] = {}
     feeds: dict[int, set[int]] = {}
-    for topic in _ordered(session, list_id):
+    for topic in _read_topics(session, list_id):
         for source in topic.sources:
             if source.feed_id is not None:
                 feeds.setdefault(source.feed_id, set()).add(topic.id)
@@ -229,22 +217,26 @@ def build_topic_map(session: Session, list_id: int) -> TopicMap:
     )
 
 
-def _ordered(session: Session, list_id: int) -> list[Topic]:
+def _read_topics(session: Session, list_id: int) -> list[Topic]:
     query = select(Topic).where(Topic.list_id == list_id).order_by(Topic.position, Topic.id)
     return list(session.scalars(query))
 
 
-def _find(session: Session, mailing_list: MailingList, name: str) -> Topic:
-    for topic in _ordered(session, mailing_list.id):
+def _get_topic(session: Session, mailing_list: MailingList, name: str) -> Topic:
+    for topic in _read_topics(session, mailing_list.id):
         if name.strip().casefold() in (topic.name.casefold(), str(topic.id)):
             return topic
     raise NotFound(f"{mailing_list.slug} has no topic {name}", hint="see `newsletter topic ls`")
 
 
-def _view(session: Session, topic: Topic) -> TopicView:
-    chosen = (literal(",") + Subscription.topics + ",").contains(f",{topic.id},")
-    here = (Subscription.list_id == topic.list_id, Subscription.status == "active")
-    count = session.scalar(select(func.count()).where(*here, chosen))
+def _describe(session: Session, topic: Topic) -> TopicView:
+    is_chosen = (literal(",") + Subscription.topics + ",").contains(f",{topic.id},")
+    query = select(func.count()).where(
+        Subscription.list_id == topic.list_id,
+        Subscription.status == SubscriptionStatus.ACTIVE,
+        is_chosen,
+    )
+    count = session.scalar(query)
     return TopicView(
         topic.id,
         topic.name,
@@ -255,10 +247,10 @@ def _view(session: Session, topic: Topic) -> TopicView:
 
 
 def pack_topics(topics: Collection[int]) -> str:
-    """A choice of topics as it is stored: ids, ascending, with commas between."""
+    """Return a choice of topics as it is stored: ids, ascending, with commas between."""
     return ",".join(map(str, sorted(set(topics))))
 
 
 def unpack_topics(chosen: str) -> tuple[int, ...]:
-    """The ids in a stored choice, or in what a group missed."""
+    """Return the ids in a stored choice, or in what a group missed."""
     return tuple(int(part) for part in chosen.split(",") if part)
