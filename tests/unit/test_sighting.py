@@ -11,7 +11,7 @@ import pytest
 
 from newsletter.feeds.parse import parse_feed
 from newsletter.feeds.types import ParsedEntry
-from newsletter.services.polling.matching import decide
+from newsletter.services.polling.matching import decide, needs_further_pages
 from newsletter.services.polling.types import FeedChanges, KnownEntry, PollMoment
 from tests.feeds_server import item, rss
 
@@ -351,3 +351,32 @@ def test_w11_one_known_entry_closes_the_gap_unless_it_is_pinned(place: int) -> N
     assert {each.fate for each in decide(old, entries(*new), later).new} == {
         "held" if place == 0 else "ready"
     }
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "moved"),
+    [
+        ("https://blog.example.com/?p={}", "https://blog.example.com/?p={}", False),
+        ("https://blog.example.com/{}", "https://blog.example.com/?p={}", False),
+        ("https://blog.example.com/?p={}", "https://casino.example.com/?p={}", True),
+    ],
+)
+def test_w11_posts_whose_links_have_no_path_are_of_one_site(
+    before: str, now: str, moved: bool
+) -> None:
+    """WordPress without permalinks has `/?p=4`: nothing but the query tells posts apart."""
+    first = parse_feed(
+        rss(item("A", link=before.format(1), guid="1")), url="https://blog.example.com/feed"
+    ).entries
+    second = parse_feed(
+        rss(*(item(f"N{n}", link=now.format(n), guid=str(n)) for n in range(20, 30))),
+        url="https://blog.example.com/feed",
+    ).entries
+    known = [
+        KnownEntry(n, entry.identity, entry.link_key, entry.title, entry.published)
+        for n, entry in enumerate(first, 1)
+    ]
+    moment = PollMoment(BEFORE + timedelta(days=2), BEFORE, window=1)
+    assert needs_further_pages(known, second, moment) is not moved
+    whys = {new.why for new in decide(known, second, moment).new}
+    assert any("of another site" in why for why in whys) is moved

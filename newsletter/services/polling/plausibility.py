@@ -7,6 +7,7 @@ new. Mailing them would tell every subscriber old news; they are held instead.
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
@@ -156,4 +157,5 @@ def is_another_site(
 
 
 def _hosts(entries: Sequence[ParsedEntry | KnownEntry]) -> set[str]:
-    return {entry.link_key.split("/")[0] for entry in entries if entry.link_key}
+    """Return the hosts of links; WordPress's plain links (`host?p=4`) have no path."""
+    return {re.split("[/?]", entry.link_key)[0] for entry in entries if entry.link_key}
