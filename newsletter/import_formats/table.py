@@ -1,7 +1,7 @@
-"""Read a file of any program as rows: detect its encoding, delimiter and quotes.
+"""Read the rows of a delimited text file that another program wrote.
 
-A broken row is returned with its line number and the reason, and the rows after it are read.
-Streamed; knows nothing of what the cells mean.
+A broken row spoils no other: it comes with its line number and the reason. Streamed; knows nothing
+of what the cells mean.
 """
 
 from __future__ import annotations
@@ -10,18 +10,22 @@ import codecs
 import csv
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from newsletter.errors import Refused
 
 LINE_AT_MOST = 1_000_000
-"""Characters of a line that are read. The csv module stops at 131,072 in a cell by default, and a
-consent record can be longer.
+"""Characters of a line that are read; the csv module stops at 131,072 in one cell, and a record of
+consent may be longer.
 """
 LINES_AT_MOST = 100
-"""Lines of a cell. A quotation mark that is not closed by then counts as never closed."""
+"""Lines that a cell may run over; a quotation mark that is still open then is never closed."""
+IN_VAIN_AT_MOST = 64_000_000
+"""Characters of a file that are read ahead for quotation marks that are never closed, about a second
+of work; afterwards a mark must close on its own line.
+"""
 
 csv.field_size_limit(LINE_AT_MOST)
 _CHUNK = 1 << 20
@@ -42,9 +46,9 @@ _NO_TEXT = (
 
 
 class TableRow(NamedTuple):
-    """A row and the number of the line on which it begins.
+    """A row and the number of the line it begins on.
 
-    A row that cannot be read has a `problem` and no cells. A `loose` row is not a row of RFC 4180
+    `problem` says why a row cannot be read; it has no cells then. `loose`: the row breaks RFC 4180
     and was read as the csv module understands it.
     """
 
@@ -55,19 +59,18 @@ class TableRow(NamedTuple):
 
 
 def detect_encoding(file: Path) -> str:
-    """Detect the encoding of a file: UTF-16, UTF-8, or Excel's Western encodings.
+    """Detect a file's encoding: UTF-16 by its mark or its zeros, UTF-8, else Excel's of the West.
 
-    UTF-16 is recognised by its byte order mark or its zeros. Raises `Refused` for a file that is
-    not text or cannot be read.
+    Raises `Refused` for a file that is no text, or cannot be read.
     """
     try:
         with file.open("rb") as raw:
             head = raw.read(4096)
     except OSError as error:
         raise Refused(f"{file.name} cannot be read: {error.strerror}") from None
-    for mark, kind, remedy in _NO_TEXT:
+    for mark, what, mend in _NO_TEXT:
         if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(mark):
-            raise Refused(f"{file.name} is {kind}, not a CSV file", hint=remedy)
+            raise Refused(f"{file.name} is {what}, not a CSV file", hint=mend)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     odd_zeros = head[1::2].count(0)
@@ -75,12 +78,12 @@ def detect_encoding(file: Path) -> str:
     if max(odd_zeros, even_zeros) > len(head) / 5:
         return "utf-16-le" if odd_zeros > even_zeros else "utf-16-be"
     if len(head.translate(None, _CONTROLS)) < len(head) * 0.95:
-        raise Refused(f"{file.name} is not a text file", hint="export the subscribers as CSV")
-    return "utf-8-sig" if _is_mostly_utf8(file) else _detect_western(file)
+        raise Refused(f"{file.name} is no text", hint="export the subscribers as CSV")
+    return "utf-8-sig" if _mostly_utf8(file) else _western(file)
 
 
-def _is_mostly_utf8(file: Path) -> bool:
-    """Tell whether most of the bytes beyond ASCII are valid UTF-8."""
+def _mostly_utf8(file: Path) -> bool:
+    """Tell whether most characters beyond ASCII are valid UTF-8."""
     good = bad = 0
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     with file.open("rb") as raw:
@@ -93,34 +96,34 @@ def _is_mostly_utf8(file: Path) -> bool:
     return bad == 0 or good > bad
 
 
-def _detect_western(file: Path) -> str:
-    """Tell Mac Roman (Excel on a Mac) from Windows-1252.
+def _western(file: Path) -> str:
+    """Tell Excel's encoding on a Mac from that on Windows.
 
-    Mac Roman has line ends without a line feed, and accented letters at 0x80 to 0x9F, where
-    Windows-1252 has few.
+    Only old Macs end lines without a line feed, and the two encodings have their accented letters
+    in different ranges.
     """
     mac_letters = bytes(range(0x80, 0xA0))
     windows_letters = bytes(range(0xC0, 0x100))
-    mac_count = 0
-    windows_count = 0
+    mac = windows = 0
     with file.open("rb") as raw:
         while chunk := raw.read(_CHUNK):
             if b"\n" in chunk:
                 return "cp1252"
-            mac_count += len(chunk) - len(chunk.translate(None, mac_letters))
-            windows_count += len(chunk) - len(chunk.translate(None, windows_letters))
-    return "mac_roman" if mac_count > windows_count else "cp1252"
+            mac += len(chunk) - len(chunk.translate(None, mac_letters))
+            windows += len(chunk) - len(chunk.translate(None, windows_letters))
+    return "mac_roman" if mac > windows else "cp1252"
 
 
 def is_too_long(line: str) -> bool:
-    """Tell whether a line is longer than `LINE_AT_MOST`."""
+    """Tell whether a line is longer than the longest that is read."""
     return len(line) >= LINE_AT_MOST and not line.endswith("\n")
 
 
 class Lines:
-    """The lines of a text, numbered from 1; lines can be put back.
+    """The lines of a text, whatever ends them, numbered from 1; some may be given back.
 
-    `escapes` is set once a line has a backslash before a quotation mark.
+    `escapes`: a backslash stands before a quotation mark in one of them. `in_vain`: the characters
+    that were given back.
     """
 
     def __init__(self, text: TextIO) -> None:
@@ -128,30 +131,32 @@ class Lines:
         self._back: deque[str] = deque()
         self.number = 0
         self.escapes = False
+        self.in_vain = 0
 
     def next(self) -> str | None:
-        """Return the next line without its end, or None.
+        """Return the next line without its end, or None at the end of the text.
 
-        Only the beginning of a line that is too long is returned; the rest is skipped.
+        Of a line that is too long only the beginning is returned.
         """
         if self._back:
             line = self._back.popleft()
         elif not (line := self._text.readline(LINE_AT_MOST)):
             return None
         elif is_too_long(line):
-            self._skip_rest()
+            self._pass_over()
         self.number += 1
         self.escapes = self.escapes or '\\"' in line
         return line.rstrip("\n")
 
-    def _skip_rest(self) -> None:
+    def _pass_over(self) -> None:
         while (rest := self._text.readline(LINE_AT_MOST)) and not rest.endswith("\n"):
             pass
 
-    def put_back(self, lines: list[str]) -> None:
-        """Put back the last lines, so that they are returned again."""
-        self._back.extendleft(reversed(lines))
-        self.number -= len(lines)
+    def give_back(self, last: list[str]) -> None:
+        """Take back the lines that `next` returned last; it returns them again."""
+        self._back.extendleft(reversed(last))
+        self.number -= len(last)
+        self.in_vain += sum(map(len, last))
 
 
 def read_rows(
@@ -159,8 +164,9 @@ def read_rows(
 ) -> Iterator[TableRow]:
     """Yield every row that is not empty.
 
-    `width` is the number of cells of a complete row, 0 if unknown. `escaped`: the file writes a
-    quotation mark inside a cell as \\" (MySQL, PHP) and not only as "" (RFC 4180 section 2.7).
+    `width` is the number of cells in a whole row, 0 if it is unknown. `escaped`: the file writes a
+    quotation mark inside a cell as \" (MySQL, PHP) and not, or not only, as "" (RFC 4180 section
+    2.7).
     """
     while (first := lines.next()) is not None:
         number = lines.number
@@ -178,7 +184,7 @@ def _read_quoted(
     lines: Lines, first: str, delimiter: str, width: int, *, escaped: bool
 ) -> TableRow:
     number = lines.number
-    row = _parse(number, first, delimiter, escaped=escaped)
+    row = _parse_line(number, first, delimiter, escaped=escaped)
     if row is None:
         return _read_over_lines(lines, first, delimiter, width, escaped=escaped)
     return row if row.cells else TableRow(number, [], "a cell is too long")
@@ -189,55 +195,66 @@ def _read_over_lines(
 ) -> TableRow:
     """Read a row whose quotation mark closes on a later line.
 
-    If it never closes, or closes in the wrong place, the lines after the first are put back: they
-    are rows of their own. A row with a wrong number of cells is accepted only if its later lines
-    have no address in them.
+    If it never closes, or closes in the wrong place, the lines after the first are given back: they
+    are rows of their own. A row of another width counts only if it swallows no address.
     """
     number = lines.number
-    text = first
-    later: list[str] = []
-    while (
-        len(later) < LINES_AT_MOST
-        and len(text) < LINE_AT_MOST
-        and (line := lines.next()) is not None
-    ):
-        later.append(line)
-        text = f"{text}\n{line}"
-        if '"' in line and (row := _parse(number, text, delimiter, escaped=escaped)) is not None:
-            if (
-                len(row.cells) == width
-                or not width
-                or (row.cells and not any("@" in line for line in later))
-            ):
-                return row
-            break
-    lines.put_back(later)
+    following: list[str] = []
+    try:
+        source = _join_lines(lines, first, following, escaped=escaped)
+        cells = next(_make_reader(source, delimiter))
+    except csv.Error:
+        cells = []
+    has_address = any("@" in line for line in following)
+    if cells and (not width or len(cells) == width or not has_address):
+        return TableRow(number, cells)
+    lines.give_back(following)
     return TableRow(number, [], "a quotation mark is never closed", loose=True)
 
 
-def _parse(number: int, text: str, delimiter: str, *, escaped: bool) -> TableRow | None:
-    """Parse a row with quotation marks.
+def _join_lines(lines: Lines, first: str, following: list[str], *, escaped: bool) -> Iterator[str]:
+    """Yield the first line of a row and those after it, which are added to `following`."""
+    length = len(first)
+    yield _double_escaped(first, escaped=escaped) + "\n"
+    while (
+        len(following) < LINES_AT_MOST
+        and length < LINE_AT_MOST
+        and lines.in_vain < IN_VAIN_AT_MOST
+        and (line := lines.next()) is not None
+    ):
+        following.append(line)
+        length += len(line) + 1
+        yield _double_escaped(line, escaped=escaped) + "\n"
 
-    Returns None while a mark is still open, and a row without cells if a cell is too long.
+
+def _parse_line(number: int, line: str, delimiter: str, *, escaped: bool) -> TableRow | None:
+    """Parse a line with quotation marks; return None if one of them is still open at its end.
+
+    A row without cells has a cell that is too long. A stray mark inside a cell is read as the csv
+    module reads it.
     """
-    source = _ESCAPE.sub(_unescape, text) if escaped else text
+    source = [_double_escaped(line, escaped=escaped)]
     try:
-        return TableRow(
-            number,
-            next(csv.reader([source], delimiter=delimiter, skipinitialspace=True, strict=True), []),
-        )
+        return TableRow(number, next(_make_reader(source, delimiter), []))
     except csv.Error as error:
         if "unexpected end" in str(error):
             return None
-    try:  # a stray mark in the middle: read it as the csv module does
-        cells = (
-            []
-            if "\n" in text
-            else next(csv.reader([source], delimiter=delimiter, skipinitialspace=True), [])
-        )
+    try:
+        cells = next(_make_reader(source, delimiter, strict=False), [])
     except csv.Error:
         cells = []
     return TableRow(number, cells, loose=True)
+
+
+def _make_reader(
+    source: Iterable[str], delimiter: str, *, strict: bool = True
+) -> Iterator[list[str]]:
+    return csv.reader(source, delimiter=delimiter, skipinitialspace=True, strict=strict)
+
+
+def _double_escaped(line: str, *, escaped: bool) -> str:
+    """Write escaped quotation marks as RFC 4180 does, in a file that escapes them."""
+    return _ESCAPE.sub(_unescape, line) if escaped else line
 
 
 _ESCAPE = re.compile(r'\\(["\\])')

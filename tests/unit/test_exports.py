@@ -19,7 +19,13 @@ from newsletter.import_formats.archive import MEMBERS_AT_MOST
 from newsletter.import_formats.formula_injection import guard_cell, unguard_cell
 from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.reader import open_tables, opened
-from newsletter.import_formats.table import TableRow
+from newsletter.import_formats.table import (
+    IN_VAIN_AT_MOST,
+    LINES_AT_MOST,
+    Lines,
+    TableRow,
+    read_rows,
+)
 from newsletter.import_formats.types import SubscriberRow
 from tests.platforms import FILES
 
@@ -537,3 +543,30 @@ def test_h6_the_columns_that_were_found_are_named(tmp_path: Path) -> None:
 def test_a_row_alone_with_a_backslash_is_told_from_a_dialect_by_the_rest(tmp_path: Path) -> None:
     content = 'email,name\na@example.com,"C:\\"\nb@example.com,"D:\\"\nc@example.com,"x\\"y"\n'
     assert people(tmp_path, content)["a@example.com"].name == "C:\\"
+
+
+def test_quotation_marks_that_are_never_closed_cost_bounded_work() -> None:
+    """Each row looked at the next hundred lines, and parsed them anew with every mark in them."""
+
+    class CountedLines(Lines):
+        count = 0
+
+        def next(self) -> str | None:
+            self.count += 1
+            return super().next()
+
+    rows = 3000
+    text = "".join(f'{number}","{"x" * 4000}\n' for number in range(rows))
+    lines = CountedLines(io.StringIO(text))
+    problems = [row.problem for row in read_rows(lines, ",", 2)]
+    assert problems == ["a quotation mark is never closed"] * rows
+    assert lines.count < rows + IN_VAIN_AT_MOST / 4000 + 2 * LINES_AT_MOST < 100 * rows
+
+
+def test_a_cell_over_lines_stays_one_beside_a_mark_that_is_never_closed() -> None:
+    text = 'a@example.com,"Ana\nof ""Rome"""\nb@example.com,"Bob\nc@example.com,Cy\n'
+    assert [(row.line, row.cells) for row in read_rows(Lines(io.StringIO(text)), ",", 2)] == [
+        (1, ["a@example.com", 'Ana\nof "Rome"']),
+        (3, []),
+        (4, ["c@example.com", "Cy"]),
+    ]
