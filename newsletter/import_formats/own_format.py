@@ -145,6 +145,7 @@ def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
         suppressed_at=parse_moment(text.get("suppressed at", "")),
         suppressed_note=to_plain_line(text.get("suppressed note", "")),
         suppressed_hash=hashed if _HASH.fullmatch(hashed) else "",
+        hash_keys=tuple(text.get("suppressed key", "").split()),
         tags=tuple(
             dict.fromkeys(
                 tag

@@ -308,6 +308,7 @@ OUR_COLUMNS = (
     "suppressed_at",
     "suppressed_note",
     "suppressed_hash",
+    "suppressed_key",
     "consent_events",
 )
 """The columns that `subscriber export` writes, in their order."""

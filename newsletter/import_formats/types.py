@@ -61,6 +61,7 @@ class SubscriberRow:
     suppressed_at: datetime | None = None
     suppressed_note: str = ""
     suppressed_hash: str = ""
+    hash_keys: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
     answers: dict[str, Any] = field(default_factory=dict)
     events: tuple[ConsentRecord, ...] = ()

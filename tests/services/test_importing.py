@@ -37,11 +37,16 @@ from newsletter.services.subscribers import history, privacy
 from newsletter.services.transfer import export_subscribers, import_subscribers
 from newsletter.services.transfer.import_known import KnownSubscription
 from newsletter.services.transfer.import_report import ImportResult
-from newsletter.services.transfer.import_subscribers import decide, import_file
-from newsletter.vocabulary import EvidenceSource
+from newsletter.services.transfer.import_rules import decide
+from newsletter.services.transfer.import_subscribers import import_file
+from newsletter.vocabulary import EvidenceSource, SubscriptionStatus
 from tests.fakes import START
 from tests.people import add_list, add_reader
 from tests.platforms import FILES
+
+ACTIVE = SubscriptionStatus.ACTIVE
+PENDING = SubscriptionStatus.PENDING
+UNSUBSCRIBED = SubscriptionStatus.UNSUBSCRIBED
 
 
 @pytest.fixture(autouse=True)
@@ -184,11 +189,11 @@ def test_a_persons_own_later_yes_stands_above_a_file(env: Environment, tmp_path:
 
 
 def test_whoever_asked_anew_after_leaving_must_confirm_it_herself() -> None:
-    assert decide(KnownSubscription("pending", left=True), "active") == "pending"
-    assert decide(KnownSubscription("pending"), "active") == "active"
-    assert decide(KnownSubscription("active"), "pending") == "active"
-    assert decide(KnownSubscription("active"), "unsubscribed") == "unsubscribed"
-    assert decide(KnownSubscription("active"), "unsubscribed", left_after_all=False) == "active"
+    assert decide(KnownSubscription(PENDING, left=True), ACTIVE) is PENDING
+    assert decide(KnownSubscription(PENDING), ACTIVE) is ACTIVE
+    assert decide(KnownSubscription(ACTIVE), PENDING) is ACTIVE
+    assert decide(KnownSubscription(ACTIVE), UNSUBSCRIBED) is UNSUBSCRIBED
+    assert decide(KnownSubscription(ACTIVE), UNSUBSCRIBED, left_after_all=False) is ACTIVE
 
 
 def test_evidence_goes_with_her(env: Environment, tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from newsletter.app import create_app
 from newsletter.db.session import db, reading, transaction
@@ -18,7 +19,7 @@ from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.signup import subscribe as signup
 from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import privacy
-from newsletter.services.transfer import import_subscribers
+from newsletter.services.transfer import export_subscribers, import_subscribers
 from newsletter.settings import Settings
 from newsletter.tokens import keyed_hash
 from newsletter.vocabulary import EvidenceSource
@@ -144,3 +145,30 @@ def test_a_hold_is_taken_back_once(env: Environment) -> None:
         hold_installation(env, "again")
     installation.release_mail()
     assert installation.find_hold() is None
+
+
+def test_hashes_of_another_installation_are_named_and_those_of_our_own_are_not(
+    env: Environment, tmp_path: Path
+) -> None:
+    """Without its key a hash recognises nobody: the author is told, and nothing is dropped."""
+    with transaction() as session:
+        mailing_list = add_list(session)
+        for name in ("erased1", "erased2", "other"):
+            add_reader(session, mailing_list, f"{name}@example.com")
+    for name in ("erased1", "erased2"):
+        privacy.erase_address(env, f"{name}@example.com")
+    file = tmp_path / "ours.csv"
+    export_subscribers.export_to_file(file)
+    again = import_subscribers.import_file(env, file)
+    assert (again.problems, again.duplicate) == ([], 3)
+    with transaction() as session:
+        session.execute(delete(Suppression).where(Suppression.email_key.is_(None)))
+    ours = import_subscribers.import_file(env, file)
+    assert (ours.problems, ours.new, ours.suppressed) == ([], 2, 2)
+    with transaction() as session:
+        session.execute(delete(Suppression))
+        session.execute(update(LastingKey).values(key="f" * 64))
+    env.lasting_keys.clear()
+    foreign = import_subscribers.import_file(env, file)
+    assert (foreign.new, foreign.suppressed) == (2, 2)
+    assert ["cannot be recognised here" in problem for problem in foreign.problems] == [True, True]

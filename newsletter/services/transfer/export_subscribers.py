@@ -39,6 +39,7 @@ from newsletter.models import (
 from newsletter.services import tags
 from newsletter.services.lists.topics import unpack_topics
 from newsletter.services.lookup import get_list
+from newsletter.services.transfer.hash_keys import fingerprint_keys
 
 PAGE = 1000
 _SUPPRESSION = (
@@ -178,8 +179,10 @@ def _suppressed_page(session: Session, after: int) -> list[Cells]:
         .order_by(Suppression.id)
         .limit(PAGE)
     )
+    keys = " ".join(fingerprint_keys(session))
     return [
-        dict(row._mapping) | {"suppressed_hash": "" if row.email else row.email_hash}
+        dict(row._mapping)
+        | ({} if row.email else {"suppressed_hash": row.email_hash, "suppressed_key": keys})
         for row in session.execute(query)
     ]
 

@@ -1,9 +1,14 @@
-"""Read what is known already of the people in one batch of an import, in a few queries."""
+"""What is known of the addresses in one batch of an import.
+
+Read from the database in a few queries; then the batch adds what its own rows change, and a dry run
+what earlier batches would have changed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,25 +17,29 @@ from newsletter.models import ConsentEvent, MailingList, Subscriber, Subscriptio
 from newsletter.services import tags
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hash_address
-from newsletter.vocabulary import EvidenceSource
+from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus
 
-OWN_WORDS = ("confirmed", "reaffirmed", "resubscribed", "changed", "moved")
-"""What subscribers do themselves; where the source is not the author, they have chosen what stands
-here.
-"""
+CHOICES = (
+    ConsentKind.CONFIRMED,
+    ConsentKind.REAFFIRMED,
+    ConsentKind.RESUBSCRIBED,
+    ConsentKind.CHANGED,
+    ConsentKind.MOVED,
+)
+"""Evidence of what subscribers do themselves, unless its source is the author."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownAddress:
     """What is known of an address.
 
-    `own`: they have chosen something here themselves, so that a file does not change their language
-    or cadence; `erased`: they asked to be forgotten.
+    `chosen`: the subscriber has chosen something here, so that a file does not change their
+    language or cadence. `erased`: only the hash of the address is left.
     """
 
     named: bool = False
     language: str = ""
-    own: bool = False
+    chosen: bool = False
     suppressed: bool = False
     erased: bool = False
 
@@ -39,59 +48,137 @@ class KnownAddress:
 class KnownSubscription:
     """What is known of an address on a list.
 
-    `status` is empty where nothing is; `left`: unsubscribed once, and not confirmed since.
+    `status` is None if there is no subscription. `left`: it ended once and was not confirmed since.
     """
 
-    status: str = ""
+    status: SubscriptionStatus | None = None
     left: bool = False
     cadence: str = ""
     subscription_id: int | None = None
 
 
-@dataclass(slots=True)
-class KnownSubscribers:
-    """The people of a batch as the database has them, by the keys of their addresses; `here` also
-    by list.
+Before = dict[int, KnownSubscription | KnownAddress]
+"""What a dry run made of earlier batches, by the hash of what it is about: a million rows in little
+memory.
+"""
+
+
+class BatchKnowledge:
+    """What is known of the addresses `keys`, and which of `erased` hashes are stored.
+
+    `before` is what a dry run made of earlier batches, and is added to; None for a real run.
     """
 
-    ids: dict[str, int]
-    people: dict[str, KnownAddress]
-    here: dict[tuple[str, str], KnownSubscription]
-    tags: dict[str, set[str]]
-    hashes: set[str]
+    def __init__(
+        self,
+        env: Environment,
+        session: Session,
+        keys: Sequence[str],
+        erased: Sequence[str],
+        before: Before | None,
+    ) -> None:
+        self._before = before
+        columns = (Subscriber.id, Subscriber.email_key, Subscriber.name, Subscriber.language)
+        rows = session.execute(select(*columns).where(Subscriber.email_key.in_(keys))).all()
+        self.subscriber_ids: dict[str, int] = {key: id_ for id_, key, _, _ in rows}
+        names = {key: (bool(name), language) for _, key, name, language in rows}
+        self._addresses = _read_addresses(env, session, keys, names)
+        self._subscriptions = _read_subscriptions(session, keys)
+        tagged = tags.read_tags(session, list(self.subscriber_ids.values()))
+        self._tags = {key: set(tagged.get(id_, ())) for key, id_ in self.subscriber_ids.items()}
+        self._hashes = _read_hashes(session, erased)
+
+    def find_subscription(self, key: str, slug: str) -> KnownSubscription:
+        """Return what is known of an address on a list."""
+        earlier = cast(KnownSubscription | None, self._find_before((key, slug)))
+        return earlier or self._subscriptions.get((key, slug)) or _NO_SUBSCRIPTION
+
+    def set_subscription(self, key: str, slug: str, known: KnownSubscription) -> None:
+        """Replace what is known of an address on a list."""
+        self._subscriptions[key, slug] = known
+        self._keep_for_dry_run((key, slug), replace(known, subscription_id=None))
+
+    def list_subscription_ids(self) -> dict[tuple[str, str], int]:
+        """Return the ids of the subscriptions that are stored, by address and list."""
+        return {
+            key: known.subscription_id
+            for key, known in self._subscriptions.items()
+            if known.subscription_id is not None
+        }
+
+    def find_address(self, key: str) -> KnownAddress:
+        """Return what is known of an address."""
+        earlier = cast(KnownAddress | None, self._find_before((key, "address")))
+        return earlier or self._addresses.get(key) or _NO_ADDRESS
+
+    def set_address(self, key: str, known: KnownAddress) -> None:
+        """Replace what is known of an address."""
+        self._addresses[key] = known
+        self._keep_for_dry_run((key, "address"), known)
+
+    def is_subscriber(self, key: str) -> bool:
+        """Tell whether an address is stored, or an earlier batch of a dry run would store it."""
+        return key in self.subscriber_ids or self._find_before((key, "subscriber")) is not None
+
+    def add_subscriber(self, key: str) -> None:
+        """Note for later batches of a dry run that an address is stored."""
+        self._keep_for_dry_run((key, "subscriber"), _NO_ADDRESS)
+
+    def find_new_tags(self, key: str, words: tuple[str, ...]) -> set[str]:
+        """Return those of the tags that an address does not have yet."""
+        missing = set(tags.clean_tags(words)) - self._tags.get(key, set())
+        return {tag for tag in missing if self._find_before((key, "tag", tag)) is None}
+
+    def add_tags(self, key: str, words: set[str]) -> None:
+        """Note that an address has these tags."""
+        self._tags.setdefault(key, set()).update(words)
+        for tag in words:
+            self._keep_for_dry_run((key, "tag", tag), _NO_ADDRESS)
+
+    def has_hash(self, email_hash: str) -> bool:
+        """Tell whether the hash of an erased address is stored."""
+        return email_hash in self._hashes or self._find_before((email_hash, "hash")) is not None
+
+    def add_hash(self, email_hash: str) -> None:
+        """Note that the hash of an erased address is stored."""
+        self._hashes.add(email_hash)
+        self._keep_for_dry_run((email_hash, "hash"), _NO_ADDRESS)
+
+    def _find_before(self, subject: tuple[str, ...]) -> KnownSubscription | KnownAddress | None:
+        return (self._before or {}).get(hash(subject))
+
+    def _keep_for_dry_run(
+        self, subject: tuple[str, ...], value: KnownSubscription | KnownAddress
+    ) -> None:
+        if self._before is not None:
+            self._before[hash(subject)] = _SHARED.setdefault(value, value)
 
 
-def read_known(
-    env: Environment, session: Session, keys: Sequence[str], suppressed_hashes: Sequence[str]
-) -> KnownSubscribers:
-    """Read everything that decides what becomes of these addresses.
+_NO_SUBSCRIPTION = KnownSubscription()
+_NO_ADDRESS = KnownAddress()
+_SHARED: dict[Any, Any] = {}
+"""One object for each distinct value, so that a dry run of a million rows needs little memory."""
 
-    `suppressed_hashes`: which hashes of erased people the file holds; those that are here come back
-    in `KnownPeople.hashes`.
-    """
-    columns = (Subscriber.id, Subscriber.email_key, Subscriber.name, Subscriber.language)
-    rows = session.execute(select(*columns).where(Subscriber.email_key.in_(keys))).all()
-    ids = {key: id_ for id_, key, _, _ in rows}
-    names = {key: (bool(name), language) for _, key, name, language in rows}
-    suppressed, erased = _read_suppressed(env, session, keys)
-    chosen = _read_own(session, keys)
-    people = {
-        key: KnownAddress(
-            *names.get(key, (False, "")), key in chosen, key in suppressed, key in erased
+
+def _read_addresses(
+    env: Environment,
+    session: Session,
+    keys: Sequence[str],
+    names: dict[str, tuple[bool, str]],
+) -> dict[str, KnownAddress]:
+    suppressed = _read_suppressed(env, session, keys)
+    chosen = _read_choosers(session, keys)
+    addresses = {}
+    for key in names.keys() | suppressed.keys():
+        named, language = names.get(key, (False, ""))
+        addresses[key] = KnownAddress(
+            named=named,
+            language=language,
+            chosen=key in chosen,
+            suppressed=key in suppressed,
+            erased=suppressed.get(key, False),
         )
-        for key in names.keys() | suppressed
-    }
-    tagged = tags.read_tags(session, list(ids.values()))
-    present = session.scalars(
-        select(Suppression.email_hash).where(Suppression.email_hash.in_(suppressed_hashes))
-    )
-    return KnownSubscribers(
-        ids=ids,
-        people=people,
-        here=_read_subscriptions(session, keys),
-        tags={key: set(tagged.get(id_, ())) for key, id_ in ids.items()},
-        hashes=set(present) if suppressed_hashes else set(),
-    )
+    return addresses
 
 
 def _read_subscriptions(
@@ -106,35 +193,41 @@ def _read_subscriptions(
         Subscription.cadence,
     )
     query = select(*columns).join(Subscription.subscriber).join(Subscription.mailing_list)
+    rows = session.execute(query.where(Subscriber.email_key.in_(keys)))
     return {
         (key, slug): KnownSubscription(
-            status, left_at is not None and status != "active", cadence, id_
+            status,
+            left_at is not None and status is not SubscriptionStatus.ACTIVE,
+            cadence,
+            id_,
         )
-        for key, slug, id_, status, left_at, cadence in session.execute(
-            query.where(Subscriber.email_key.in_(keys))
-        )
+        for key, slug, id_, status, left_at, cadence in rows
     }
 
 
-def _read_own(session: Session, keys: Sequence[str]) -> set[str]:
-    """Read which of these people have chosen something themselves."""
+def _read_choosers(session: Session, keys: Sequence[str]) -> set[str]:
+    """Return those of the addresses whose subscribers have chosen something themselves."""
     query = (
         select(Subscriber.email_key)
         .join(Subscription, Subscription.subscriber_id == Subscriber.id)
         .join(ConsentEvent, ConsentEvent.subscription_id == Subscription.id)
-        .where(Subscriber.email_key.in_(keys), ConsentEvent.kind.in_(OWN_WORDS))
+        .where(Subscriber.email_key.in_(keys), ConsentEvent.kind.in_(CHOICES))
         .where(ConsentEvent.source != EvidenceSource.AUTHOR)
     )
     return set(session.scalars(query.distinct()))
 
 
-def _read_suppressed(
-    env: Environment, session: Session, keys: Sequence[str]
-) -> tuple[set[str], set[str]]:
-    """Read which of these addresses must never be mailed, and which of those were erased."""
-    by_hash = {hashed: key for key in keys for hashed in hash_address(env, key)}
+def _read_suppressed(env: Environment, session: Session, keys: Sequence[str]) -> dict[str, bool]:
+    """Map each suppressed address to whether it was erased."""
+    by_hash = {email_hash: key for key in keys for email_hash in hash_address(env, key)}
     query = select(Suppression.email_hash, Suppression.email_key)
     rows = session.execute(query.where(Suppression.email_hash.in_(list(by_hash)))).all()
-    return {by_hash[hashed] for hashed, _ in rows}, {
-        by_hash[hashed] for hashed, key in rows if key is None
-    }
+    erased = {by_hash[email_hash] for email_hash, key in rows if key is None}
+    return {by_hash[email_hash]: by_hash[email_hash] in erased for email_hash, _ in rows}
+
+
+def _read_hashes(session: Session, hashes: Sequence[str]) -> set[str]:
+    if not hashes:
+        return set()
+    query = select(Suppression.email_hash).where(Suppression.email_hash.in_(hashes))
+    return set(session.scalars(query))

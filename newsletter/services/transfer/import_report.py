@@ -3,9 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 PROBLEMS_SHOWN = 20
-REJECTED, DUPLICATE, NEW, UPDATED = "rejected", "duplicate", "new", "updated"
+"""Problems that are kept, the first ones: more would only fill the screen."""
+
+
+class RowResult(StrEnum):
+    """What an import did with a row."""
+
+    NEW = "new"
+    UPDATED = "updated"
+    DUPLICATE = "duplicate"
+    """It says nothing that is not known."""
+    REJECTED = "rejected"
+
+
+class RowStanding(StrEnum):
+    """Where the subscriber of a row stands after the import."""
+
+    ACTIVE = "active"
+    PENDING = "pending"
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+
+
+@dataclass(frozen=True, slots=True)
+class RowOutcome:
+    """What became of a row; `standing` is None for a rejected one."""
+
+    result: RowResult
+    standing: RowStanding | None = None
+    problem: str = ""
 
 
 @dataclass(slots=True)
@@ -13,11 +42,10 @@ class ImportResult:
     """What an import did, or would do.
 
     rows = new + updated + duplicate + rejected, and rows = active + inactive + rejected, where
-    inactive = pending + unsubscribed + suppressed: what became of the person in the row.
-    `silent`: rows that say nothing of consent. `problems`: the first, by line. `share` of the
-    file is read, from 0 to 1. `tables`: the names of those that were read, where a file holds
-    several; `passed_over`: of those that were not. `columns`: what became of each column, by its
-    name.
+    inactive = pending + unsubscribed + suppressed. `silent` counts the rows that say nothing of
+    consent; `problems` are the first ones, by line; `share` of the file is read, from 0 to 1.
+    `tables` names those that were read if a file holds several, `passed_over` those that were not.
+    `columns` says what became of each column, by its name.
     """
 
     platform: str = ""
@@ -39,18 +67,16 @@ class ImportResult:
     passed_over: tuple[str, ...] = ()
     columns: dict[str, str] = field(default_factory=dict)
 
-    def count(self, result: str, standing: str) -> None:
-        """One row more: what was done with it, and what its person is now (empty where it was
-        rejected).
-        """
+    def count(self, line: int, outcome: RowOutcome) -> None:
+        """Count a row by its result and by where its subscriber stands, and keep its problem."""
         self.rows += 1
-        setattr(self, result, getattr(self, result) + 1)
-        if standing:
-            setattr(self, standing, getattr(self, standing) + 1)
-            self.inactive += standing != "active"
+        self._add_one(outcome.result)
+        if outcome.standing is not None:
+            self._add_one(outcome.standing)
+            self.inactive += outcome.standing is not RowStanding.ACTIVE
+        if outcome.problem and len(self.problems) < PROBLEMS_SHOWN:
+            table = f"{self.tables[-1]}, " if self.tables else ""
+            self.problems.append(f"{table}line {line}: {outcome.problem}")
 
-    def problem(self, line: int, said: str) -> None:
-        """Something a person should look at."""
-        if len(self.problems) < PROBLEMS_SHOWN:
-            where = f"{self.tables[-1]}, " if self.tables else ""
-            self.problems.append(f"{where}line {line}: {said}")
+    def _add_one(self, name: RowResult | RowStanding) -> None:
+        setattr(self, name.value, getattr(self, name.value) + 1)

@@ -17,7 +17,7 @@ _subscriptions = cast(Table, Subscription.__table__)
 def insert_rows(
     session: Session, table: Table, rows: list[dict[str, Any]], *returning: str
 ) -> Sequence[Any]:
-    """Insert rows, and return these columns of them."""
+    """Insert rows, and return the columns `returning` of them, in no order."""
     if not rows:
         return []
     statement = insert(table)
@@ -43,8 +43,9 @@ def update_subscribers(session: Session, corrected: Mapping[int, dict[str, Any]]
 
 
 def update_subscriptions(session: Session, changed: Mapping[int, dict[str, Any]]) -> None:
-    """Set what changes in each subscription, by their ids; `seq` is where its list stands now, and
-    whoever becomes active is owed what comes from now on.
+    """Set what changes in each subscription, by their ids.
+
+    `seq` is where its list stands now: one that becomes active is owed what comes from now on.
     """
     statement = update(_subscriptions).where(_subscriptions.c.id == bindparam("row"))
     for id_, changes in sorted(changed.items()):
