@@ -23,8 +23,9 @@ consent may be longer.
 LINES_AT_MOST = 100
 """Lines that a cell may run over; a quotation mark that is still open then is never closed."""
 IN_VAIN_AT_MOST = 64_000_000
-"""Characters of a file that are read ahead for quotation marks that are never closed, about a second
-of work; afterwards a mark must close on its own line.
+"""Characters that are read ahead in a file for marks that are never closed: a second of work.
+
+Afterwards a mark must close on its own line.
 """
 
 csv.field_size_limit(LINE_AT_MOST)
@@ -78,7 +79,7 @@ def detect_encoding(file: Path) -> str:
     if max(odd_zeros, even_zeros) > len(head) / 5:
         return "utf-16-le" if odd_zeros > even_zeros else "utf-16-be"
     if len(head.translate(None, _CONTROLS)) < len(head) * 0.95:
-        raise Refused(f"{file.name} is no text", hint="export the subscribers as CSV")
+        raise Refused(f"{file.name} is not a text file", hint="export the subscribers as CSV")
     return "utf-8-sig" if _mostly_utf8(file) else _western(file)
 
 
@@ -152,7 +153,7 @@ class Lines:
         while (rest := self._text.readline(LINE_AT_MOST)) and not rest.endswith("\n"):
             pass
 
-    def give_back(self, last: list[str]) -> None:
+    def put_back(self, last: list[str]) -> None:
         """Take back the lines that `next` returned last; it returns them again."""
         self._back.extendleft(reversed(last))
         self.number -= len(last)
@@ -208,7 +209,7 @@ def _read_over_lines(
     has_address = any("@" in line for line in following)
     if cells and (not width or len(cells) == width or not has_address):
         return TableRow(number, cells)
-    lines.give_back(following)
+    lines.put_back(following)
     return TableRow(number, [], "a quotation mark is never closed", loose=True)
 
 

@@ -102,7 +102,7 @@ class ImportBatch:
         note: str,
         suppress: SuppressionReason | None = None,
     ) -> None:
-        """Collect what becomes of a row's subscription; with `suppress`, suppress the address too."""
+        """Collect the new state of a row's subscription; `suppress` suppresses the address."""
         known = self.known.find_subscription(address.key, slug)
         key = (address.key, slug)
         self.put_address(row, address)

@@ -1,4 +1,4 @@
-"""What is known of the addresses in one batch of an import.
+"""Gather what is known of the addresses in one batch of an import.
 
 Read from the database in a few queries; then the batch adds what its own rows change, and a dry run
 what earlier batches would have changed.
@@ -31,7 +31,7 @@ CHOICES = (
 
 @dataclass(frozen=True, slots=True)
 class KnownAddress:
-    """What is known of an address.
+    """The state of an address before a row is read.
 
     `chosen`: the subscriber has chosen something here, so that a file does not change their
     language or cadence. `erased`: only the hash of the address is left.
@@ -46,7 +46,7 @@ class KnownAddress:
 
 @dataclass(frozen=True, slots=True)
 class KnownSubscription:
-    """What is known of an address on a list.
+    """The state of an address on a list before a row is read.
 
     `status` is None if there is no subscription. `left`: it ended once and was not confirmed since.
     """
@@ -64,7 +64,7 @@ memory.
 
 
 class BatchKnowledge:
-    """What is known of the addresses `keys`, and which of `erased` hashes are stored.
+    """The state of the addresses `keys`, and of the `erased` hashes.
 
     `before` is what a dry run made of earlier batches, and is added to; None for a real run.
     """

@@ -10,7 +10,7 @@ PROBLEMS_SHOWN = 20
 
 
 class RowResult(StrEnum):
-    """What an import did with a row."""
+    """The effect of a row."""
 
     NEW = "new"
     UPDATED = "updated"
@@ -20,7 +20,7 @@ class RowResult(StrEnum):
 
 
 class RowStanding(StrEnum):
-    """Where the subscriber of a row stands after the import."""
+    """The state of a row's subscriber after the import."""
 
     ACTIVE = "active"
     PENDING = "pending"
@@ -30,7 +30,7 @@ class RowStanding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """What became of a row; `standing` is None for a rejected one."""
+    """The outcome of a row; `standing` is None for a rejected one."""
 
     result: RowResult
     standing: RowStanding | None = None
@@ -39,7 +39,7 @@ class RowOutcome:
 
 @dataclass(slots=True)
 class ImportResult:
-    """What an import did, or would do.
+    """The outcome of an import, or of a dry run.
 
     rows = new + updated + duplicate + rejected, and rows = active + inactive + rejected, where
     inactive = pending + unsubscribed + suppressed. `silent` counts the rows that say nothing of

@@ -43,7 +43,7 @@ class Transition:
 
 @dataclass(slots=True)
 class CollectedRows:
-    """What a batch is to write: new rows by the keys of their addresses, changes by the ids of rows."""
+    """The rows that a batch is to write: new ones by address, changes by the ids of rows."""
 
     subscribers: dict[str, Columns] = field(default_factory=dict)
     subscriptions: dict[Key, Columns] = field(default_factory=dict)

@@ -46,8 +46,7 @@ from newsletter.services.transfer.import_rules import (
 from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
 BATCH = 4000
-"""Rows in a transaction: each dirties most of the large indexes once, however many there are in it.
-"""
+"""Rows in a transaction: each transaction dirties most of the large indexes once."""
 TRIES = 5
 """Times that a batch is tried while others write the same rows."""
 SAME_MOMENT = (
@@ -74,7 +73,7 @@ Progress = Callable[[ImportResult], None]
 
 @dataclass(frozen=True, slots=True)
 class ImportRequest:
-    """What an import was asked for.
+    """The request for an import.
 
     `slug` is the list, empty if the file itself names lists; `because` is the author's statement
     that everybody in the file has agreed; `hash_keys` are the fingerprints of our lasting keys.
@@ -122,7 +121,8 @@ def import_file(
                 _import_table(env, request, table, done, before, progress)
         except DatabaseError as error:
             hint = (
-                f"{done.rows} rows were imported; correct it and run the import again: it goes on"
+                f"{done.rows} rows were read; run the import again when that is corrected: "
+                "it goes on from there"
             )
             raise DatabaseError(error.message, hint=hint) from error
     return done
@@ -267,7 +267,7 @@ def _import_hash(request: ImportRequest, batch: ImportBatch, row: SubscriberRow)
 
 
 def _import_without_list(batch: ImportBatch, row: SubscriberRow, address: Address) -> RowOutcome:
-    """Collect an address of our own file that is on no list: suppressed, or without subscription."""
+    """Collect an address of our own file that is on no list: suppressed, or unsubscribed."""
     if batch.known.find_address(address.key).suppressed:
         return RowOutcome(RowResult.DUPLICATE, RowStanding.SUPPRESSED)
     if row.suppressed:
@@ -299,7 +299,7 @@ def _choose_list(request: ImportRequest, batch: ImportBatch, row: SubscriberRow)
 def _find_problem(
     batch: ImportBatch, subscription: KnownSubscription, row: SubscriberRow, slug: str
 ) -> str:
-    """Describe what was not understood in a row that counts nevertheless, or return ""."""
+    """Describe what was not understood in a row that counts, or return ""."""
     if row.extra:
         consequence = "; kept as pending" if row.word == "unknown" else ""
         return f"it has {row.extra} more cells than the header; they were not read{consequence}"
