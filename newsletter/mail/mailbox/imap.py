@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from imapclient import DELETED, IMAPClient
+from imapclient import DELETED, IMAPClient, imap4, tls
 from imapclient.exceptions import IMAPClientError
 
 from newsletter.mail.mailbox.types import (
@@ -33,17 +34,44 @@ _PART = f"BODY.PEEK[]<0.{FETCH_AT_MOST}>"
 _ERRORS = (IMAPClientError, OSError, ValueError, EOFError)
 
 
+class _Client(IMAPClient):  # type: ignore[misc]
+    """IMAPClient whose connection is watched from its first byte on, the greeting included."""
+
+    def __init__(self, host: str, port: int, *, watchdog: Watchdog, **options: Any) -> None:
+        self._watchdog = watchdog
+        super().__init__(host, port, **options)
+
+    def _create_IMAP4(self) -> Any:  # noqa: N802 (the library's name)
+        base = tls.IMAP4_TLS if self.ssl else imap4.IMAP4WithTimeout
+        watchdog = self._watchdog
+
+        class Watched(base):  # type: ignore[misc, valid-type]
+            def _create_socket(self, timeout: float | None = None) -> socket.socket:
+                connection: socket.socket = super()._create_socket(timeout)
+                watchdog.watch(connection, self)
+                return connection
+
+        if self.ssl:
+            return Watched(self.host, self.port, self.ssl_context, TIMEOUT)
+        return Watched(self.host, self.port, TIMEOUT)
+
+
 class ImapMailbox:
     """An open IMAP folder. A UID is written ``UIDVALIDITY:UID``, as only both together name a mail for ever."""
 
     def __init__(self, address: MailboxAddress, *, seconds: float) -> None:
         self._where = f"{address.host}:{address.port}"
-        with self._translated():
-            self._client: Any = IMAPClient(
-                address.host, address.port, ssl=address.encrypted, timeout=TIMEOUT,
-                ssl_context=ssl.create_default_context() if address.encrypted else None,
-            )  # fmt: skip
-        self._watchdog = Watchdog(self._client.socket(), seconds)
+        self._watchdog = Watchdog(seconds)
+        try:
+            with self._translated():
+                self._client: Any = _Client(
+                    address.host, address.port, ssl=address.encrypted, timeout=TIMEOUT,
+                    ssl_context=ssl.create_default_context() if address.encrypted else None,
+                    watchdog=self._watchdog,
+                )  # fmt: skip
+        except MailboxError:
+            self._watchdog.stop()
+            raise
         try:
             with self._translated():
                 self._open(address)
@@ -110,8 +138,11 @@ class ImapMailbox:
         try:
             yield
         except _ERRORS as error:
-            late = getattr(self, "_watchdog", None) is not None and self._watchdog.barked
-            words = "the mailbox took too long" if late else " ".join(str(error).split())[:200]
+            words = (
+                "the mailbox took too long"
+                if self._watchdog.barked
+                else " ".join(str(error).split())[:200]
+            )
             raise MailboxError(f"{self._where}: {words or type(error).__name__}") from None
 
 

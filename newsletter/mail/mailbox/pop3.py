@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import poplib
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,9 +31,13 @@ class Pop3Mailbox:
 
     def __init__(self, address: MailboxAddress, *, seconds: float) -> None:
         self._where = f"{address.host}:{address.port}"
-        with self._translated():
-            self._pop: Any = self._connect(address)
-        self._watchdog = Watchdog(self._pop.sock, seconds)
+        self._watchdog = Watchdog(seconds)
+        try:
+            with self._translated():
+                self._pop: Any = self._connect(address)
+        except MailboxError:
+            self._watchdog.stop()
+            raise
         self._numbers: dict[str, int] = {}
         try:
             with self._translated():
@@ -42,10 +47,16 @@ class Pop3Mailbox:
             raise
 
     def _connect(self, address: MailboxAddress) -> poplib.POP3:
-        if address.encrypted:
-            context = ssl.create_default_context()
-            return poplib.POP3_SSL(address.host, address.port, timeout=TIMEOUT, context=context)
-        return poplib.POP3(address.host, address.port, timeout=TIMEOUT)
+        watchdog = self._watchdog
+
+        class Watched(poplib.POP3_SSL if address.encrypted else poplib.POP3):  # type: ignore[misc]
+            def _create_socket(self, timeout: float) -> socket.socket:
+                connection: socket.socket = super()._create_socket(timeout)
+                watchdog.watch(connection, self)
+                return connection
+
+        options = {"context": ssl.create_default_context()} if address.encrypted else {}
+        return Watched(address.host, address.port, timeout=TIMEOUT, **options)
 
     def _log_in(self, address: MailboxAddress) -> None:
         if not address.encrypted and not address.trusted:
@@ -114,7 +125,6 @@ class Pop3Mailbox:
         try:
             yield
         except (poplib.error_proto, OSError, EOFError, ValueError) as error:
-            late = getattr(self, "_watchdog", None) is not None and self._watchdog.barked
             text = (
                 error.args[0]
                 if error.args and isinstance(error.args[0], bytes)
@@ -122,7 +132,7 @@ class Pop3Mailbox:
             )
             words = (
                 "the mailbox took too long"
-                if late
+                if self._watchdog.barked
                 else " ".join(text.decode("utf-8", "replace").split())[:200]
             )
             raise MailboxError(f"{self._where}: {words or type(error).__name__}") from None

@@ -10,18 +10,34 @@ import threading
 class Watchdog:
     """Shut a socket down after so many seconds; every read on it then ends at once."""
 
-    def __init__(self, connection: socket.socket, seconds: float) -> None:
+    def __init__(self, seconds: float) -> None:
         self.barked = False
-        self._connection = connection
+        self._connection: socket.socket | None = None
+        self._client: object = None
         self._timer = threading.Timer(seconds, self._bark)
         self._timer.daemon = True
         self._timer.start()
 
+    def watch(self, connection: socket.socket, client: object) -> None:
+        """Watch the socket of `client` from now on."""
+        self._connection = connection
+        self._client = client
+        if self.barked:
+            self._bark()
+
     def _bark(self) -> None:
         self.barked = True
-        with contextlib.suppress(OSError):
-            self._connection.shutdown(socket.SHUT_RDWR)
+        if self._connection is not None:
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
-        """Leave the socket alone."""
+        """Leave the socket alone, and close it."""
         self._timer.cancel()
+        file = getattr(self._client, "file", None)  # what the libraries read from
+        if file is not None:
+            with contextlib.suppress(OSError, ValueError):
+                file.close()
+        self._client = None
+        if self._connection is not None:
+            self._connection.close()
