@@ -167,7 +167,7 @@ def test_r05_a_message_is_set_aside_after_two_deaths_alone(
     env: Environment, sink: Sink, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first death may be any message's in flight; then each goes alone, and twice more is proof."""
-    monkeypatch.setattr("newsletter.services.workers.alive", lambda worker: False)
+    monkeypatch.setattr("newsletter.services.workers.is_alive", lambda worker: False)
     campaign = make_campaign(12)
     deaths: list[datetime] = []
 

@@ -234,7 +234,7 @@ def test_r01_what_was_in_flight_is_in_doubt_and_nothing_else(
     with pytest.raises(Killed):
         sending.send_due(env)
     db.session.remove()
-    monkeypatch.setattr("newsletter.services.workers.alive", lambda worker: False)
+    monkeypatch.setattr("newsletter.services.workers.is_alive", lambda worker: False)
     sink.script = lambda o: None
     with transaction() as session:
         outbox.recover(session, now=env.now, alive=lambda worker: False)
@@ -256,7 +256,7 @@ def test_r05_a_message_that_kills_its_worker_is_set_aside(
     env: Environment, sink: Sink, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     campaign = make_campaign(12)
-    monkeypatch.setattr("newsletter.services.workers.alive", lambda worker: False)
+    monkeypatch.setattr("newsletter.services.workers.is_alive", lambda worker: False)
 
     def script(outgoing: Outgoing) -> None:
         if outgoing.recipient.startswith("reader5@"):
