@@ -28,6 +28,7 @@ from newsletter.services.polling import entries
 from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
+from newsletter.services.sending.result import SendResult
 from newsletter.services.signup import flood_control
 
 log = logging.getLogger("newsletter.worker")
@@ -82,7 +83,7 @@ class WorkerProcess:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
 
-    def once(self) -> sending.SendResult:
+    def once(self) -> SendResult:
         """Does all that is due now, and ends: for cron."""
         with self.app.app_context():
             self.alive()

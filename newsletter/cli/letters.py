@@ -125,7 +125,7 @@ def present(
         _write(html, page)
     if eml:
         write_private(
-            eml, trial.example(env, draft.slug, content, to=reader or "reader@example.org")[1]
+            eml, trial.build_example(env, draft.slug, content, to=reader or "reader@example.org")[1]
         )
         say(f"The message is in {eml}.")
     if web or (web is None and on_terminal() and not (html or text or eml)):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from newsletter.outbox import Totals
     from newsletter.services.campaigns.campaigns import CampaignView
     from newsletter.services.runtime import Environment
-    from newsletter.services.sending.run import SendResult
+    from newsletter.services.sending.result import SendResult
 
 LINE_EVERY, DRAW_EVERY = 3.0, 0.1
 BAR = 16

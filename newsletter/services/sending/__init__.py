@@ -1,3 +1,1 @@
-"""Send what is due: take messages from the outbox, build them, hand them to SMTP, record the
-outcome.
-"""
+"""Send what is due: read the outbox, build messages, hand them to SMTP, record the outcomes."""

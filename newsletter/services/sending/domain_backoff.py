@@ -1,9 +1,8 @@
-"""Recipients' domains that refuse us for our own sake (policy, reputation): campaigns leave them
-alone for a while.
+"""Leave recipients' domains alone for a while that refuse us for our own sake (policy, reputation).
 
-Nobody is marked for it. What rests is known to every worker, and forgotten once the domain takes a
-message again. A refusal is about a domain only while the others take mail: what all of them are
-told alike is about us.
+No subscriber is marked for it. Every worker knows the resting domains; one is forgotten once it
+takes a message again. A refusal concerns a domain only while others take mail: what all domains say
+alike concerns the sender.
 """
 
 from __future__ import annotations
@@ -22,16 +21,15 @@ from newsletter.services.domain_rest import rest_domain
 from newsletter.services.runtime import Environment
 
 STREAK = 3
-"""So many refusals in a row, while other domains take mail, let a domain rest."""
+"""After so many refusals in a row, while other domains take mail, a domain rests."""
 RECENT = 50
-"""Outcomes of other domains that are looked at: at least half of them must be messages that were
-taken.
-"""
+"""The outcomes of other domains that are looked at; at least half must be accepted messages."""
 FRESH_SECONDS = 5.0
+"""Seconds after which what other workers have learnt is read again."""
 
 
 class DomainBackoffs:
-    """What one run knows of resting domains."""
+    """The resting domains, as one run knows them."""
 
     def __init__(self, env: Environment) -> None:
         self.env = env
@@ -40,8 +38,8 @@ class DomainBackoffs:
         self._streaks: Tally[str] = Tally()
         self._recent: deque[tuple[str, bool]] = deque(maxlen=RECENT)
 
-    def until(self, domain: str) -> datetime | None:
-        """When a domain may be written to again; None where it may be now."""
+    def find_until(self, domain: str) -> datetime | None:
+        """Return when a domain may be written to again, or None if it may be now."""
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             with reading() as session:
                 self._until = {
@@ -51,10 +49,8 @@ class DomainBackoffs:
         until = self._until.get(domain)
         return until if until is not None and until > self.env.now else None
 
-    def note(self, domain: str, verdict: Verdict, why: str, *, campaign_id: int) -> None:
-        """Learns what became of a message of a campaign, and lets its domain rest where that
-        follows.
-        """
+    def record(self, domain: str, verdict: Verdict, why: str, *, campaign_id: int) -> None:
+        """Learn what became of a message of a campaign, and let its domain rest if that follows."""
         if verdict.kind == "sent":
             self._recent.append((domain, True))
             self._streaks[domain] = 0
@@ -67,7 +63,7 @@ class DomainBackoffs:
                 self._rest(domain, why, campaign_id)
 
     def _others_take(self, domain: str) -> bool:
-        others = [taken for other, taken in self._recent if other != domain]
+        others = [is_accepted for other, is_accepted in self._recent if other != domain]
         return bool(others) and sum(others) * 2 >= len(others)
 
     def _rest(self, domain: str, why: str, campaign_id: int) -> None:

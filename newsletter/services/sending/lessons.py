@@ -1,5 +1,4 @@
-"""Learn from what servers say beyond the message at hand: about the sender, its pace, a campaign, a
-domain, a server.
+"""Learn from replies that concern more than their own message: a campaign, a domain, the sender.
 
 One object for each run. What it learns is kept by throttle.py, sender_state.py and
 domain_backoff.py.
@@ -9,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from dataclasses import replace
+from datetime import timedelta
 
 from newsletter.mail.smtp.classify import Cause, Verdict
 from newsletter.mail.smtp.types import Outcome, Transport
@@ -23,13 +23,11 @@ from newsletter.services.sending.throttle import Throttle
 from newsletter.services.sending.work_queue import WorkQueue
 
 SERVER_STREAK = 3
-"""So many refusals in a row of a sender, or of us, let a server rest where there is another, else
-the whole sender.
-"""
+"""After so many refusals of us in a row a server rests if there is another, else all sending."""
 
 
 class Lessons:
-    """What one run learns from outcomes."""
+    """The conclusions of one run from its outcomes."""
 
     def __init__(
         self, env: Environment, supply: WorkQueue, pace: Throttle, transport: Transport
@@ -39,15 +37,15 @@ class Lessons:
         self.pace = pace
         self.transport = transport
         self.states = SenderStates(env)
-        self.rests = DomainBackoffs(env)
+        self.backoffs = DomainBackoffs(env)
         self.breakers: dict[int, CircuitBreaker] = {}
         self.refusals: Tally[str] = Tally()
 
     def learn(self, row: LeasedDelivery, verdict: Verdict, outcome: Outcome) -> None:
-        """Learn what an outcome says beyond its own message: about the sender, the campaign, a
-        domain, a server.
-        """
-        server, why, list_id = outcome.server, outcome.reply.text, row.list_id
+        """Learn what an outcome says of more than its own message."""
+        server = outcome.server
+        why = outcome.reply.text
+        list_id = row.list_id
         if verdict.kind == "sent":
             self.pace.taken()
             self.states.taken()
@@ -62,9 +60,7 @@ class Lessons:
             self._learn_of_campaign(row, row.campaign_id, verdict, outcome)
 
     def _rest(self, server: str, verdict: Verdict, list_id: int | None) -> None:
-        """Leave a server alone that takes no mail from us, where there is another; else everybody
-        rests.
-        """
+        """Let a server rest that takes no mail from us, or all sending if there is no other."""
         self.refusals[server] = 0
         if not self.transport.rest(server, verdict.why):
             self.states.refused(verdict, server, list_id=list_id)
@@ -77,12 +73,12 @@ class Lessons:
                 campaign_id, f"{outcome.server}: {outcome.reply.text}. Make the message smaller."
             )
             return
-        domain = domain_of(row)
+        domain = find_domain(row)
         if outcome.stage != "MAIL":
-            self.rests.note(domain, verdict, outcome.reply.text, campaign_id=campaign_id)
+            self.backoffs.record(domain, verdict, outcome.reply.text, campaign_id=campaign_id)
         why = (
             self.breaker(campaign_id).record(verdict, outcome.reply.text)
-            if not self.rests.until(domain)
+            if not self.backoffs.find_until(domain)
             else None
         )
         if why:
@@ -90,16 +86,26 @@ class Lessons:
         if outcome.stage == "MAIL" and self.refusals[outcome.server] >= SERVER_STREAK:
             self.transport.rest(outcome.server, outcome.reply.text)
 
+    def record_ceiling(self, *, at_least: float) -> None:
+        """Record which setting keeps the mail waiting, for `status` and the pages.
+
+        A wait of fewer than `at_least` seconds is not worth a line.
+        """
+        wait, why = self.pace.find_fullest()
+        if wait >= at_least:
+            until = self.env.now + timedelta(seconds=wait)
+            self.states.note(sender_state.CEILING, why, until=until)
+
     def breaker(self, campaign_id: int) -> CircuitBreaker:
-        """The count of a campaign's refusals in this run."""
+        """Return the count of a campaign's refusals in this run."""
         return self.breakers.setdefault(campaign_id, CircuitBreaker())
 
     def pause(self, campaign_id: int, why: str) -> None:
-        """Stop a campaign with the reason, and offer nothing more of it."""
+        """Pause a campaign with the reason, and offer nothing more of it."""
         self.supply.drop_campaign(campaign_id)
         finish.pause(self.env, campaign_id, why)
 
 
-def domain_of(row: LeasedDelivery) -> str:
-    """Where a row's recipient has her mailbox, in lower case."""
+def find_domain(row: LeasedDelivery) -> str:
+    """Return the domain of a delivery's recipient, in lower case."""
     return (row.email or "").rpartition("@")[2].lower()

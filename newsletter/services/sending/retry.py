@@ -25,7 +25,7 @@ DEAD_SAMPLE = (50, 200)
 OUR_ATTEMPTS = 3
 """A message refused for our sake waits as after so many attempts, and counts none."""
 TOO_FAST = timedelta(seconds=10)
-"""A message refused because mail leaves too fast waits for 10 to 20 seconds; the pace is lower then."""
+"""A message refused because mail leaves too fast waits 10 to 20 seconds; the pace is lower then."""
 LOST_REPLIES = 5
 """After so many lost replies a message stays in doubt: each try may have delivered a copy."""
 ONCE_A_DAY = timedelta(days=1)
@@ -34,7 +34,7 @@ ONCE_A_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """When a refused message is tried again: after `waits`, until `total` is over."""
+    """The waits after which a refused message is tried again, until `total` is over."""
 
     waits: tuple[timedelta, ...]
     total: timedelta

@@ -1,10 +1,9 @@
-"""How fast mail may leave: so many a second, an hour, a day, and to one domain; a new sender's
-ramp. Over every worker and restart: it is counted in the database.
+"""Limit how fast mail leaves: per second, hour, day and domain, and for a new sender's first days.
 
-A window slides: what counts is how many messages went in the last second, hour or day, whenever
-that began.
+The limits hold over every worker and restart, because messages are counted in the database. A
+window slides: it counts the messages of the last second, hour or day.
 
-Where a server says that mail comes too fast, its pace is learnt: half of what it took, then a
+Where a server says that mail comes too fast, a pace is learnt: half of what the server took, then a
 little more every ten seconds, until it says so again. What was learnt is a row (`SenderState`).
 """
 
@@ -26,21 +25,21 @@ from newsletter.services import counters, notifications
 from newsletter.services.runtime import Environment
 
 BUCKETS = 20
+"""The parts that a window is counted in: a full window is free again in twentieths."""
 LEARNT = "pace"
 """The cause of the row that holds the learnt pace."""
-SLOWEST, FASTEST = 0.1, 200.0
-"""Messages per second.
-
-A learnt pace is never lower, and forgotten once it has climbed higher.
-"""
+SLOWEST = 0.1
+"""Messages per second; a learnt pace is never lower, so that it can climb again."""
+FASTEST = 200.0
+"""Messages per second; a learnt pace that has climbed higher is forgotten."""
 MEASURED_FOR = 10.0
 """Seconds over which the pace is measured that a server took before it refused one."""
-CLIMB_EVERY, CLIMB_BY = timedelta(seconds=10), 1.05
-"""A learnt pace grows so often by so much: twice as fast after two and a half minutes."""
+CLIMB_EVERY = timedelta(seconds=10)
+"""A learnt pace grows this often."""
+CLIMB_BY = 1.05
+"""A learnt pace grows by this factor: it doubles in two and a half minutes."""
 ONE_EVENT = timedelta(seconds=2)
-"""Refusals within this time are of messages that were on their way together: the pace is halved
-once.
-"""
+"""Refusals within this time met messages in flight together: they halve the pace once."""
 FRESH_SECONDS = 5.0
 """Seconds after which what other workers have learnt is read again."""
 _LOCK = "pace/lock"
@@ -57,25 +56,26 @@ class Window:
 
     @property
     def bucket(self) -> int:
-        """How long a part is."""
+        """Return the length of a part in milliseconds."""
         return max(1, self.length // BUCKETS)
 
     @property
     def ceiling(self) -> str:
-        """The setting that it keeps, for people."""
+        """Name the setting that is reached, for people."""
         return f"smtp.max_per_{self.name.removeprefix('pace/')} ({self.most}) is reached"
 
 
 def _second(name: str, rate: float) -> Window:
-    """The window of a pace in messages per second."""
+    """Make the window of a pace in messages per second."""
     seconds = max(1.0, 1 / rate)
     return Window(name, round(seconds * 1000), max(1, int(rate * seconds)))
 
 
 class Turn(NamedTuple):
-    """What the next message is told: `wait` seconds, and so does every other; or, where only its
-    recipient's domain is full, `later`: it goes by itself in so many seconds, and others may go
-    now.
+    """The seconds until the next message may go.
+
+    `wait`: all messages wait for so many seconds. `later`: only its recipient's domain is full; it
+    goes by itself in so many seconds, and others may go now.
     """
 
     wait: float = 0.0
@@ -86,7 +86,7 @@ AT_ONCE = Turn()
 
 
 class Throttle:
-    """Asked before each message of a campaign; told of every other."""
+    """The limits as one run keeps them: asked before each message of a campaign."""
 
     def __init__(self, env: Environment) -> None:
         self.env = env
@@ -109,13 +109,13 @@ class Throttle:
 
     @property
     def windows(self) -> tuple[Window, ...]:
-        """The ceilings of the settings, and the pace that was learnt."""
+        """Return the ceilings of the settings, and the pace that was learnt."""
         rate = self.rate
         return self._ceilings if rate is None else (*self._ceilings, _second("pace/learnt", rate))
 
     @property
     def rate(self) -> float | None:
-        """The pace that was learnt, in messages per second; None where no server has complained."""
+        """Return the learnt pace in messages per second, None if no server has complained."""
         if time.monotonic() - self._read_at > FRESH_SECONDS:
             with reading() as session:
                 row = session.get(SenderState, LEARNT)
@@ -129,15 +129,14 @@ class Throttle:
         self._taken.append(now)
         rate = self.rate
         if rate is not None and self._waited and now - self._changed_at >= CLIMB_EVERY:
-            self._waited, self._changed_at = False, now
+            self._waited = False
+            self._changed_at = now
             self._keep(rate * CLIMB_BY)
 
     def refused(self, server: str, why: str, *, list_id: int | None) -> bool:
         """Halve the pace because `server` says that mail comes too fast.
 
-        The author of `list_id` is told once.
-
-        Return False if it could not be any slower.
+        The author of `list_id` is told once. Return False if it could not be any slower.
         """
         now = self.env.now
         rate = self.rate
@@ -152,7 +151,10 @@ class Throttle:
             if row is None:
                 row = SenderState(cause=LEARNT, until=now, seconds=0, why="", server="", since=now)
                 session.add(row)
-            row.rate, row.until, row.why, row.server = slower, now, why[:500], server[:300]
+            row.rate = slower
+            row.until = now
+            row.why = why[:500]
+            row.server = server[:300]
             if row.told_at is None and list_id is not None:
                 row.told_at = now
                 mailing_list = session.get_one(MailingList, list_id)
@@ -163,7 +165,7 @@ class Throttle:
         return True
 
     def _measured(self, now: datetime) -> float:
-        """Messages per second that servers took lately."""
+        """Return how many messages per second servers took lately."""
         since = now - timedelta(seconds=MEASURED_FOR)
         recent = [moment for moment in self._taken if moment >= since]
         return len(recent) / max((now - recent[0]).total_seconds(), 1.0) if recent else 1.0
@@ -178,8 +180,9 @@ class Throttle:
         self._rate = rate if rate <= FASTEST else None
 
     def _a_day(self) -> int | None:
-        """The ceiling of today: `smtp.warmup` doubles it for each day since the first message, up
-        to `max_per_day`.
+        """Return the ceiling of today.
+
+        `smtp.warmup` doubles it for each day since the first message, up to `smtp.max_per_day`.
         """
         smtp = self.env.settings.smtp
         if not smtp.warmup:
@@ -193,17 +196,17 @@ class Throttle:
         return min(warm, smtp.max_per_day) if smtp.max_per_day else warm
 
     def take(self, *, single: bool, domain: str) -> Turn:
-        """Count one message to `domain`, or says how long it has to wait and counts nothing.
+        """Count one message to `domain`, or return how long it waits and count nothing.
 
         A `single` mail (a confirmation) is counted and never waits.
         """
-        windows, theirs = self.windows, self._window(domain)
+        windows = self.windows
+        theirs = self._window(domain)
         if not windows and theirs is None:
             return AT_ONCE
         with transaction() as session:
-            counters.increment(
-                session, _LOCK, now=0, seconds=1
-            )  # one worker at a time from here to the commit
+            # One worker at a time from here to the commit.
+            counters.increment(session, _LOCK, now=0, seconds=1)
             if not single:
                 if wait := max((self._left(session, window) for window in windows), default=0.0):
                     self._waited = True
@@ -225,32 +228,29 @@ class Throttle:
     def _window(self, domain: str) -> Window | None:
         if not self._domains:
             return None
-        found = self._domains.get(domain) or self._domains.get("*")
-        return (
-            Window(f"pace/domain/{domain}"[:120], found.seconds * 1000, found.most)
-            if found
-            else None
-        )
+        limit = self._domains.get(domain) or self._domains.get("*")
+        if limit is None:
+            return None
+        return Window(f"pace/domain/{domain}"[:120], limit.seconds * 1000, limit.most)
 
     def _queue(self, domain: str, window: Window) -> float:
-        """Seconds behind those that were put off before: they come back as fast as there is room
-        for them.
-        """
+        """Return how many seconds a message waits behind those of its domain that wait already."""
         place = self._put_off.get(domain, 0)
         self._put_off[domain] = place + 1
         return place * window.length / 1000 / window.most
 
     def wait(self) -> float:
-        """How many seconds the next message of a campaign has to wait."""
+        """Return how many seconds the next message of a campaign has to wait."""
         windows = self.windows
         if not windows:
             return 0.0
         with reading() as session:
             return max(self._left(session, window) for window in windows)
 
-    def full(self) -> tuple[float, str]:
-        """The ceiling of the settings that has no room for longest: seconds, and its name; 0.0
-        where all have room.
+    def find_fullest(self) -> tuple[float, str]:
+        """Return the ceiling of the settings that is full for longest: seconds, and its name.
+
+        0.0 seconds means that all have room.
         """
         if not self._ceilings:
             return 0.0, ""
@@ -261,7 +261,7 @@ class Throttle:
         return int(self.env.now.timestamp() * 1000)
 
     def _left(self, session: Session, window: Window) -> float:
-        """Seconds until a window has room."""
+        """Return how many seconds it takes until a window has room."""
         since = self._now() - window.length - window.bucket
         counted = (Counter.name == window.name, Counter.starts_at > since)
         if (session.scalar(select(func.sum(Counter.count)).where(*counted)) or 0) < window.most:

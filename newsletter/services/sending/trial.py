@@ -1,4 +1,4 @@
-"""Make and send one message as a test, past the outbox."""
+"""Build and send one message as a test, without the outbox."""
 
 from __future__ import annotations
 
@@ -17,32 +17,37 @@ from newsletter.services.runtime import Environment
 from newsletter.tokens import random_message_id
 
 
-def example(env: Environment, slug: str, content: MailContent, *, to: str) -> tuple[str, bytes]:
-    """The sender's address and a whole message that says `content`, to one address; its links lead
-    to the list.
+def build_example(
+    env: Environment, slug: str, content: MailContent, *, to: str
+) -> tuple[str, bytes]:
+    """Build a whole message to one address; its links lead to the list.
+
+    Returns the sender's address and the message.
     """
     with reading() as session:
-        shown = make_list_context(
+        list_context = make_list_context(
             env, session.scalars(select(MailingList).where(MailingList.slug == slug)).one()
         )
     values = {
         "name": "",
         "email": to,
         "date": format_mail_date(env.now),
-        "message_id": random_message_id(shown.from_email.rpartition("@")[2]),
-        "unsubscribe_url": shown.url,
-        "preferences_url": shown.url,
-        "stay_url": shown.url,
+        "message_id": random_message_id(list_context.from_email.rpartition("@")[2]),
+        "unsubscribe_url": list_context.url,
+        "preferences_url": list_context.url,
+        "stay_url": list_context.url,
     }
-    return shown.from_email, compile_for_list(env, shown, content, stream="test").build(values)
+    return list_context.from_email, compile_for_list(
+        env, list_context, content, stream="test"
+    ).build(values)
 
 
 def send_test(env: Environment, slug: str, content: MailContent, *, to: str) -> Outcome:
-    """Send `content` to one address now, past the outbox and marked as a test.
+    """Send `content` to one address now, without the outbox and marked as a test.
 
     Raises `TransportError`.
     """
-    sender, data = example(
+    sender, data = build_example(
         env, slug, MailContent(f"[Test] {content.subject}", content.text, content.html), to=to
     )
     waiting = iter([Outgoing(0, sender, to, data)])

@@ -273,17 +273,17 @@ def test_refusals_of_all_domains_alike_are_about_no_domain(env: Environment) -> 
         Verdict("sent", "ok"),
     )
     for _ in range(5):
-        rests.note("taken.example", sent, "", campaign_id=campaign)
+        rests.record("taken.example", sent, "", campaign_id=campaign)
     for number in range(30):
-        rests.note(f"d{number % 6}.example", us, "no", campaign_id=campaign)
-    assert [rests.until(f"d{number}.example") for number in range(6)] == [None] * 6
+        rests.record(f"d{number % 6}.example", us, "no", campaign_id=campaign)
+    assert [rests.find_until(f"d{number}.example") for number in range(6)] == [None] * 6
     other = DomainBackoffs(env)
     for number in range(12):
-        other.note(
+        other.record(
             "taken.example" if number % 2 else "fine.example", sent, "", campaign_id=campaign
         )
-        other.note("strict.example", us, "no", campaign_id=campaign)
-    assert other.until("strict.example") is not None
+        other.record("strict.example", us, "no", campaign_id=campaign)
+    assert other.find_until("strict.example") is not None
 
 
 def test_what_a_domain_refuses_for_our_sake_never_fails(

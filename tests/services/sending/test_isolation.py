@@ -176,7 +176,7 @@ def test_u21_a_database_that_fails_says_what_was_sent(
         sending.send_due(env)
     assert "no room" in str(caught.value)
     assert (
-        "4 messages were sent and recorded; what became of 4 more could not be written down"
+        "4 messages were sent and recorded; the outcomes of 4 more could not be written down"
         in str(caught.value)
     )
     assert len(sink.accepted) == 8, "it stops at once (D05)"
