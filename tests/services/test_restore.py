@@ -18,7 +18,15 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import DatabaseError, Refused
-from newsletter.models import Campaign, LastingKey, MailingList, Subscriber, Subscription, Worker
+from newsletter.models import (
+    Campaign,
+    LastingKey,
+    Mailbox,
+    MailingList,
+    Subscriber,
+    Subscription,
+    Worker,
+)
 from newsletter.services import installation, suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.operations import database
@@ -27,7 +35,7 @@ from newsletter.services.runtime import Environment, utcnow
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import privacy, subscriptions
 from newsletter.settings import Settings
-from newsletter.vocabulary import EvidenceSource, MailKind
+from newsletter.vocabulary import ConsentKind, EvidenceSource, MailKind
 from newsletter.worker import WorkerProcess
 from tests.fakes import START, Clock, Sink
 from tests.house import House
@@ -79,6 +87,40 @@ def test_a8_who_left_since_the_backup_stays_gone(house: House, clock: Clock) -> 
     assert barred == [True, True, False]
 
 
+def test_counts_of_mailboxes_and_breaks_outlive_a_restore(house: House, clock: Clock) -> None:
+    """Else whoever can cause a restore, or waits for one, may mail a stranger anew."""
+    at = int(clock.now.timestamp())
+    with transaction() as session:
+        for name, asked in (("a", 1), ("b", 2)):
+            row = Mailbox(mailbox_hash=name * 64, asked=asked, last_at=clock.now)
+            row.mails = [["asked", at, 7]]
+            session.add(row)
+    house.backup()
+    clock.forward(timedelta(hours=1))
+    with transaction() as session:
+        session.get_one(Mailbox, "a" * 64).asked = 3
+        session.get_one(Mailbox, "a" * 64).mails = [["asked", at, 7], ["link", at + 60, 9]]
+        session.get_one(Mailbox, "b" * 64).asked = 0
+        session.add(Mailbox(mailbox_hash="c" * 64, asked=1, mails=[], last_at=clock.now))
+        query = select(Subscription).join(Subscriber)
+        for name in ("ana", "bob"):
+            row_of = session.scalars(query.where(Subscriber.email_key == f"{name}@example.com"))
+            row_of.one().paused_until = clock.now + timedelta(days=30)
+    house.restore()
+    with reading() as session:
+        mailboxes = {row.mailbox_hash[0]: row for row in session.scalars(select(Mailbox))}
+        assert {name: row.asked for name, row in mailboxes.items()} == {"a": 3, "b": 2, "c": 1}
+        assert mailboxes["a"].mails == [["asked", at, 7], ["link", at + 60, 0]]
+        assert mailboxes["b"].mails == [["asked", at, 7]]
+        breaks = session.scalars(
+            select(Subscriber.email_key)
+            .join(Subscription)
+            .where(Subscription.paused_until == clock.now + timedelta(days=30))
+            .order_by(Subscriber.email_key)
+        ).all()
+    assert breaks == ["ana@example.com", "bob@example.com"]
+
+
 def test_a_yes_that_is_newer_than_the_withdrawal_counts(house: House, clock: Clock) -> None:
     """The newer database is restored over an older one."""
     older = house.file.with_name("older.db")
@@ -90,7 +132,7 @@ def test_a_yes_that_is_newer_than_the_withdrawal_counts(house: House, clock: Clo
             select(Subscription).join(Subscriber).where(Subscriber.email_key == "ana@example.com")
         )
         subscriptions.resume(
-            session, session.scalars(query).one(), "resubscribed", BY_HAND, clock.now
+            session, session.scalars(query).one(), ConsentKind.RESUBSCRIBED, BY_HAND, clock.now
         )
     house.backup()
     house.close()

@@ -1,8 +1,7 @@
-"""Take over what must only grow when a restore replaces a database: who has left, was suppressed or
-was erased.
+"""Take over what must only grow when a restore replaces a database.
 
-Reads the replaced database by the names of its columns, so that one of another revision serves as
-far as it has them; writes into the restored one, which is not in use yet.
+That is: unsubscriptions, suppressions, erasures, changes of address, breaks, and what was counted
+for each mailbox. Writes into the restored database, which is not in use yet.
 """
 
 from __future__ import annotations
@@ -10,8 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import islice
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, func, select
@@ -19,24 +17,27 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import ConsentEvent, LastingKey, Subscriber, Subscription, Suppression
 from newsletter.services.consent import Evidence
+from newsletter.services.operations.merge_mailboxes import merge_mailboxes
+from newsletter.services.operations.replaced_database import (
+    OldRow,
+    ReplacedDatabase,
+    parse_stored_moment,
+)
 from newsletter.services.subscribers.privacy import delete_subscriber
 from newsletter.services.subscription_state import end_subscription, record_change
 from newsletter.tokens import keyed_hash
 from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatus, SuppressionReason
 
-AT_ONCE = 500
-"""Rows that are looked up in one query."""
 YES = (ConsentKind.CONFIRMED, ConsentKind.REAFFIRMED, ConsentKind.RESUBSCRIBED)
-"""What a subscriber says to be mailed (again)."""
+"""Evidence that a subscriber agreed to be mailed (again)."""
 TAKEN_OVER = Evidence(EvidenceSource.RESTORE, note="taken over from the database that was replaced")
-
-Old = dict[str, Any]
 
 
 @dataclass(slots=True)
 class Merged:
-    """How much was taken over; `unread` is the reason why something of the replaced database could
-    not be.
+    """The numbers of what was taken over.
+
+    `unread` is the reason why something of the replaced database could not be read.
     """
 
     left: int = 0
@@ -53,7 +54,7 @@ class Merger:
     """
 
     def __init__(
-        self, session: Session, old: sqlite3.Connection, signing_keys: Sequence[str], now: datetime
+        self, session: Session, old: ReplacedDatabase, signing_keys: Sequence[str], now: datetime
     ) -> None:
         self.session, self.old, self.now = session, old, now
         self.signing_keys = signing_keys
@@ -70,6 +71,7 @@ class Merger:
             self._erase,
             self._move,
             self._unsubscribe,
+            self._keep_counts,
         )
         for step in steps:
             try:
@@ -87,7 +89,7 @@ class Merger:
         recognised.
         """
         self.old_keys = [
-            row["key"] for row in self._rows("lasting_keys", ["id", "key"]) if row["key"]
+            row["key"] for row in self.old.read_rows("lasting_keys", ["id", "key"]) if row["key"]
         ]
         self.same = bool(set(self.old_keys) & set(self.keys))
         for key in self.old_keys:
@@ -101,7 +103,7 @@ class Merger:
 
     def _suppress(self) -> None:
         columns = ["email_hash", "email_key", "reason", "note", "created_at"]
-        for rows in _batches(self._rows("suppressions", columns)):
+        for rows in self.old.read_batches("suppressions", columns):
             by_hash = {row["email_hash"]: row for row in rows}
             ours = {
                 row.email_hash: row for row in self._suppressions(Suppression.email_hash, by_hash)
@@ -117,11 +119,11 @@ class Merger:
     def _suppressions(self, column: Any, values: Iterable[str]) -> Sequence[Suppression]:
         return self.session.scalars(select(Suppression).where(column.in_(list(values)))).all()
 
-    def _forget_address(self, ours: Suppression, row: Old) -> None:
+    def _forget_address(self, ours: Suppression, row: OldRow) -> None:
         if ours.email_key and not row["email_key"]:  # erased since
             ours.email_key, ours.note = None, ""
 
-    def _add_suppression(self, row: Old) -> None:
+    def _add_suppression(self, row: OldRow) -> None:
         email_key = row["email_key"]
         hashes = (
             [keyed_hash(key, email_key) for key in self.keys] if email_key else [row["email_hash"]]
@@ -134,14 +136,14 @@ class Merger:
                 email_key=email_key,
                 reason=row["reason"],
                 note=row["note"] or "",
-                created_at=_moment(row["created_at"]) or self.now,
+                created_at=parse_stored_moment(row["created_at"]) or self.now,
             )
         )
         self.merged.suppressed += 1
 
     def _erase(self) -> None:
         """Delete whoever is known to the replaced database by a hash alone."""
-        rows = self._rows("suppressions", ["email_hash", "email_key"])
+        rows = self.old.read_rows("suppressions", ["email_hash", "email_key"])
         gone = {row["email_hash"] for row in rows if not row["email_key"]}
         if not gone:
             return
@@ -177,11 +179,13 @@ class Merger:
         if not self.same:
             return
         columns = ["id", "created_at", "handle", "email", "email_key", "new_email", "new_email_key"]
-        for rows in _batches(self._rows("subscribers", columns)):
+        for rows in self.old.read_batches("subscribers", columns):
             ours = self._by_id(Subscriber, rows)
             for row in rows:
                 subscriber = ours.get(row["id"])
-                if subscriber is None or subscriber.created_at != _moment(row["created_at"]):
+                if subscriber is None or subscriber.created_at != parse_stored_moment(
+                    row["created_at"]
+                ):
                     continue
                 subscriber.handle = row["handle"] or subscriber.handle
                 subscriber.new_email, subscriber.new_email_key = (
@@ -192,7 +196,7 @@ class Merger:
                     self._change_address(subscriber, row)
             self.session.flush()
 
-    def _change_address(self, subscriber: Subscriber, row: Old) -> None:
+    def _change_address(self, subscriber: Subscriber, row: OldRow) -> None:
         self.session.flush()
         if self.session.scalar(select(exists().where(Subscriber.email_key == row["email_key"]))):
             for subscription in subscriber.subscriptions:  # the address has an entry of its own
@@ -223,23 +227,35 @@ class Merger:
             "round",
             "list_id",
             "subscriber_id",
+            "paused_until",
         ]
-        for rows in _batches(self._rows("subscriptions", columns)):
+        for rows in self.old.read_batches("subscriptions", columns):
             pairs = list(self._matched(rows))
             for row, subscription in pairs:
                 if self.same and row["handle"]:
                     subscription.handle = row["handle"]
             self.session.flush()
             for row, subscription in pairs:
+                self._keep_pause(row, subscription)
                 if (
                     row["status"] == SubscriptionStatus.UNSUBSCRIBED
                     and subscription.status != SubscriptionStatus.UNSUBSCRIBED
                 ):
-                    left_at = _moment(row["unsubscribed_at"])
+                    left_at = parse_stored_moment(row["unsubscribed_at"])
                     if left_at is None or not self._has_agreed_since(subscription, left_at):
                         self._end(subscription, left_at or self.now, row["round"] or 1)
 
-    def _matched(self, rows: list[Old]) -> Iterator[tuple[Old, Subscription]]:
+    def _keep_pause(self, row: OldRow, subscription: Subscription) -> None:
+        """Keep the later end of a break, which may have been asked for since the backup."""
+        paused_until = parse_stored_moment(row["paused_until"])
+        if paused_until and paused_until > (subscription.paused_until or self.now):
+            subscription.paused_until = paused_until
+
+    def _keep_counts(self) -> None:
+        """Keep what was counted for each mailbox since the backup."""
+        merge_mailboxes(self.session, self.old, self.now)
+
+    def _matched(self, rows: list[OldRow]) -> Iterator[tuple[OldRow, Subscription]]:
         """Pair rows with the restored subscriptions: by number within one installation, else by
         list and address.
         """
@@ -247,13 +263,13 @@ class Merger:
             ours = self._by_id(Subscription, rows)
             for row in rows:
                 subscription = ours.get(row["id"])
-                if subscription is not None and subscription.created_at == _moment(
+                if subscription is not None and subscription.created_at == parse_stored_moment(
                     row["created_at"]
                 ):
                     yield row, subscription
             return
-        slugs = dict(self._pairs("SELECT id, slug FROM mailing_lists"))
-        people = self._addresses({row["subscriber_id"] for row in rows})
+        slugs = self.old.read_slugs()
+        people = self.old.read_addresses({row["subscriber_id"] for row in rows})
         query = select(Subscription).join(Subscription.subscriber).join(Subscription.mailing_list)
         known = {
             (subscription.mailing_list.slug, subscription.subscriber.email_key): subscription
@@ -266,13 +282,7 @@ class Merger:
             if pair in known:
                 yield row, known[pair]
 
-    def _addresses(self, ids: set[Any]) -> dict[Any, str]:
-        marks = ",".join("?" * len(ids))
-        return dict(
-            self._pairs(f"SELECT id, email_key FROM subscribers WHERE id IN ({marks})", *ids)  # noqa: S608
-        )
-
-    def _by_id(self, model: Any, rows: list[Old]) -> dict[int, Any]:
+    def _by_id(self, model: Any, rows: list[OldRow]) -> dict[int, Any]:
         query = select(model).where(model.id.in_([row["id"] for row in rows]))
         return {row.id: row for row in self.session.scalars(query)}
 
@@ -295,30 +305,3 @@ class Merger:
         )
         subscription.round = max(subscription.round, round_)
         self.merged.left += 1
-
-    # ── the replaced database
-    # ──────────────────────────────────────────────────────────────────────
-
-    def _rows(self, table: str, columns: list[str]) -> Iterator[Old]:
-        """Read the columns that `table` has; the others are None, and a table that is missing has
-        no rows.
-        """
-        there = {name for _, name, *_ in self.old.execute(f"PRAGMA table_info({table})")}
-        names = [name for name in columns if name in there]
-        if not names:
-            return
-        for values in self.old.execute(f"SELECT {', '.join(names)} FROM {table}"):  # noqa: S608 (our own names)
-            yield dict.fromkeys(columns) | dict(zip(names, values, strict=True))
-
-    def _pairs(self, query: str, *values: Any) -> Iterable[Any]:
-        return self.old.execute(query, values).fetchall()
-
-
-def _batches(rows: Iterable[Old]) -> Iterator[list[Old]]:
-    iterator = iter(rows)
-    while batch := list(islice(iterator, AT_ONCE)):
-        yield batch
-
-
-def _moment(text: Any) -> datetime | None:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None

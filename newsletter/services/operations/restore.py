@@ -29,6 +29,7 @@ from newsletter.services.operations import database
 from newsletter.services.operations.file_users import command_of, find_users, is_open_here
 from newsletter.services.operations.hold import hold_all
 from newsletter.services.operations.merge import Merged, Merger
+from newsletter.services.operations.replaced_database import ReplacedDatabase
 from newsletter.services.runtime import utcnow
 from newsletter.settings import Settings
 
@@ -248,7 +249,11 @@ def _prepare(
     engine = create_engine(f"sqlite:///{staged}", poolclass=NullPool, hide_parameters=True)
     with Session(engine) as session, session.begin():
         session.connection(execution_options={"writes": True})
-        merged = Merger(session, old, settings.signing_keys, now)() if old else Merged()
+        merged = (
+            Merger(session, ReplacedDatabase(old), settings.signing_keys, now)()
+            if old
+            else Merged()
+        )
         paused = hold_all(session, HELD_BECAUSE, now)
         session.execute(delete(Worker))
         waiting = outbox.count_waiting(session)
