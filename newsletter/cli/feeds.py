@@ -25,6 +25,7 @@ from newsletter.errors import NotFound
 from newsletter.feeds.youtube import KINDS
 from newsletter.html.text import shorten_text
 from newsletter.services import lookup
+from newsletter.services.digests import explain_list
 from newsletter.services.lists import lists
 from newsletter.services.polling import entries, feeds
 from newsletter.services.polling import poll as polling
@@ -36,14 +37,6 @@ _NAMES = {
     "shorts": "Shorts",
     "live": "live streams",
     "premieres": "premieres, once they are public",
-}
-
-_WHY = {
-    "ready": "goes out with the next mail",
-    "sent": "was mailed",
-    "new": "waits",
-    "held": "waits",
-    "skipped": "",
 }
 
 
@@ -151,12 +144,11 @@ def check(env: Environment, which: str | None) -> int:
             f"{result.new} new, {result.changed} known, {result.held} held, {result.gone} withdrawn"
         )
         say(f"{found.url}: {result.error or said}")
+        verdicts = explain_list.explain_newest(env, found.list)
         for row in entries.list_entries(feed_id=found.id, limit=15):
-            say(
-                cut(
-                    f"  {row.id}  {shorten_text(row.title, 36)}: {row.fate} ({row.why or _WHY[row.fate]})"
-                )
-            )
+            verdict = row.why or verdicts.get(row.id, "")
+            state = f"{row.fate} ({verdict})" if verdict else row.fate
+            say(cut(f"  {row.id}  {shorten_text(row.title, 36)}: {state}"))
     return 1 if failed else 0
 
 

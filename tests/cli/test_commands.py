@@ -69,7 +69,7 @@ def test_a_digest_is_made_shown_and_sent(
     blog.page("/feed.xml", rss(item("New post"), item("Old"), title="Slow Letters", link=blog.url))
     assert "1 new" in newsletter("feed", "check").out
     assert "Subject: New post" in newsletter("digest", "preview").out
-    assert "1 entry to 1 reader" in newsletter("digest", "send", "--dry-run").out
+    assert "1 entry to 1 subscriber" in newsletter("digest", "send", "--dry-run").out
     assert mail.accepted == []
     refused = newsletter("digest", "send")
     assert (refused.code, mail.accepted) == (2, [])
@@ -81,6 +81,29 @@ def test_a_digest_is_made_shown_and_sent(
     assert "nothing" in newsletter("digest", "send", "--yes").out
     explained = json.loads(newsletter("digest", "explain", "reader@example.com", "--json").out)
     assert explained[0]["verdict"].startswith("settled")
+
+
+def test_a_digest_is_tried_and_cancelled(
+    newsletter: Run, blog: FeedsServer, mail: FaultServer
+) -> None:
+    newsletter("subscriber", "add", "reader@example.com", "--confirmed", "--because", "by phone")
+    blog.page("/feed.xml", rss(item("New post"), item("Old"), title="Slow Letters", link=blog.url))
+    assert "New post: ready (goes to 1 weekly subscriber)" in newsletter("feed", "check").out
+    assert newsletter("digest", "preview", "--to", "nobody").code == 2
+    assert newsletter("digest", "preview", "--to", "me@example.com").code == 0
+    [(_, [recipient], message)] = mail.accepted
+    assert "me@example.com" in str(recipient)
+    assert parsed(message)["Subject"] == "[Test] New post"
+    assert newsletter("digest", "send", "--detach", "--yes").code == 0
+    said = newsletter("campaign", "cancel", "1", "--yes").out
+    assert "It reached nobody, but its entry counts as mailed." in said
+    assert "newsletter entry resend 2" in said
+    assert newsletter("entry", "resend", "2", "--yes").code == 0
+    assert "1 entry to 1 subscriber" in newsletter("digest", "send", "--dry-run").out
+    assert newsletter("list", "edit", "slow-letters", "--language", "xx").code != 0
+    two = newsletter("list", "edit", "slow-letters", "--from", "a@example.com, b@example.com")
+    assert two.code != 0
+    assert "one sender only" in two.err
 
 
 def test_a_letter_is_tried_sent_once_and_reported(
@@ -421,7 +444,7 @@ def test_the_fates_of_entries(newsletter: Run, blog: FeedsServer) -> None:
     )
     said = newsletter("feed", "check")
     assert "2 new, 1 known, 0 held, 0 withdrawn" in said.out
-    assert "A: ready (goes out with the next mail)" in said.out
+    assert "A: ready (nobody is owed it: the list has no active subscriber)" in said.out
     rows = {
         row["title"]: str(row["id"]) for row in json.loads(newsletter("entry", "ls", "--json").out)
     }

@@ -61,6 +61,13 @@ def fill(url: str) -> None:
         )
         _repeat(
             connection,
+            "subscriber_tags",
+            30_000,
+            subscriber_id="n * 3",
+            tag="'member'",
+        )
+        _repeat(
+            connection,
             "suppressions",
             1_000,
             id="n",

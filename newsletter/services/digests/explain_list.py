@@ -100,6 +100,11 @@ def explain(env: Environment, slug: str | None = None) -> Explanation:
         )
 
 
+def explain_newest(env: Environment, slug: str) -> dict[int, str]:
+    """Map the ids of a list's newest entries to what becomes of each."""
+    return {entry.id: entry.verdict for entry in explain(env, slug).entries}
+
+
 class _Explainer:
     """The plans of every cadence of a list, and what they mean for its entries."""
 

@@ -180,9 +180,13 @@ def _list(
         suppressed=suppressed,
         growth=_growth(env, session, row),
         coming=tuple(
-            Coming(each.cadence, each.next_at, each.verdict)
-            for each in outlooks
-            if each.subscribers
+            Coming(
+                outlook.cadence,
+                None if outlook.overdue else outlook.next_at,
+                f"now, overdue: {outlook.verdict}" if outlook.overdue else outlook.verdict,
+            )
+            for outlook in outlooks
+            if outlook.subscribers
         ),
         under_way=tuple(
             _mailing(session, each) for each in session.scalars(under_way.order_by(Campaign.id))
