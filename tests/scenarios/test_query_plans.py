@@ -280,7 +280,7 @@ def live(env: Environment, clock: Clock) -> None:
     digests.compose_due(env)
     digest = campaigns.list_campaigns()[0].id
     campaigns.report_campaign(env, digest)
-    campaigns.pause(digest)
+    campaigns.pause(env, digest)
     campaigns.cancel(env, digest)
     entries.list_entries(slug="blog")
     merge_pages(env)
