@@ -58,7 +58,9 @@ def _row(result: BounceResult) -> tuple[str, str, str, str, str]:
 
 
 class _PipeCommand(click.Command):
-    """Turn wrong usage into a temporary failure: exit code 2 would make a mail system return the message."""
+    """Turn wrong usage into a temporary failure: exit code 2 would make a mail system return the
+    message.
+    """
 
     def make_context(
         self,
@@ -90,8 +92,9 @@ class _PipeCommand(click.Command):
 def process(ctx: click.Context, file: str, envelope_to: tuple[str, ...]) -> int:
     """Apply one returned message, from FILE or (`-`) a pipe.
 
-    Exit code 0: the message was applied, ignored, or kept for you (`bounce ls --unknown`). Exit code
-    75: the settings, the database or this program failed, and the mail system should try again.
+    Exit code 0: the message was applied, ignored, or kept for you (`bounce ls --unknown`). Exit
+    code 75: the settings, the database or this program failed, and the mail system should try
+    again.
     """
     try:
         data = _read_whole(file)
@@ -115,7 +118,9 @@ def _say(error: Exception) -> str:
 
 
 def _read_whole(file: str) -> bytes:
-    """Read the beginning of a message, and the rest away: a mail system must not be cut off while it writes."""
+    """Read the beginning of a message, and the rest away: a mail system must not be cut off while
+    it writes.
+    """
     stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 (closed below)
     try:
         data = stream.read(BYTES_AT_MOST)

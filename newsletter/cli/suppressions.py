@@ -97,7 +97,9 @@ def export_(env: Environment, file: Path | None) -> None:
 @click.option("--note", default="", help="Why, for rows that do not say it.")
 @with_environment
 def import_(env: Environment, file: TextIO, note: str) -> None:
-    """Never mail the addresses of a CSV file: one of `suppression export`, or with a column `email`."""
+    """Never mail the addresses of a CSV file: one of `suppression export`, or with a column
+    `email`.
+    """
     result = suppression_file.import_file(env, file, note=note)
     for line in result.refused:
         say(f"not an address: {line}")

@@ -55,7 +55,8 @@ class BounceEvent(Base):
 
 
 class BounceReader(Base):
-    """Something that reads returned mail: a mailbox (by the hash of its place), a pipe, the listener.
+    """Something that reads returned mail: a mailbox (by the hash of its place), a pipe, the
+    listener.
 
     `ran_at` is when it last read well, `problem` why it last did not. `claim` names
     the worker that reads it at the moment, until `claimed_until` (seconds since 1970).
@@ -71,7 +72,9 @@ class BounceReader(Base):
 
 
 class SeenMail(Base):
-    """A mail of a mailbox that was read. `ours` waits to be deleted there, every other one stays.
+    """A mail of a mailbox that was read.
+
+    `ours` waits to be deleted there, every other one stays.
 
     `uid` holds the UIDVALIDITY before the UID (RFC 3501 section 2.3.1.1), or the UIDL of POP3
     (RFC 1939 section 7), which has at most 70 characters.

@@ -17,7 +17,10 @@ REST_FIRST, REST_AT_MOST = timedelta(minutes=15), timedelta(hours=4)
 def rest_domain(
     env: Environment, session: Session, domain: str, why: str, *, campaign_id: int
 ) -> datetime:
-    """Let a domain rest, longer each time, and tell the author once. Returns until when."""
+    """Let a domain rest, longer each time, and tell the author once.
+
+    Returns until when.
+    """
     row = session.get(DomainBackoff, domain)
     if row is None:
         row = DomainBackoff(domain=domain, seconds=0, until=env.now, why="")

@@ -15,7 +15,10 @@ blueprint = Blueprint("hooks", __name__)
 
 @blueprint.post("/hooks/bounces/<provider>/<secret>")
 def receive(provider: str, secret: str) -> Response:
-    """Apply a report. Says the same for events about subscribers and about strangers."""
+    """Apply a report.
+
+    Says the same for events about subscribers and about strangers.
+    """
     body = request.get_data(cache=False)
     headers = {name.lower(): value for name, value in request.headers.items()}
     try:

@@ -1,4 +1,6 @@
-"""Amazon SES, through SNS: signed messages, whose certificate comes from Amazon's own hosts only. Pure.
+"""Amazon SES, through SNS: signed messages, whose certificate comes from Amazon's own hosts only.
+
+Pure.
 
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html
@@ -42,7 +44,10 @@ FetchCertificate = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class SnsMessage:
-    """A verified message of SNS. `confirm_url` is to be opened to confirm a subscription."""
+    """A verified message of SNS.
+
+    `confirm_url` is to be opened to confirm a subscription.
+    """
 
     kind: str
     id: str
@@ -51,7 +56,10 @@ class SnsMessage:
 
 
 def verify_sns(body: bytes, fetch_certificate: FetchCertificate, now: datetime) -> SnsMessage:
-    """Verify a message of SNS. Raises `NotVerified`, `NotReadable`, and what the fetch raises."""
+    """Verify a message of SNS.
+
+    Raises `NotVerified`, `NotReadable`, and what the fetch raises.
+    """
     row = read_json(body)
     if not isinstance(row, dict):
         raise NotReadable

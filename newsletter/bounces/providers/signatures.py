@@ -1,4 +1,7 @@
-"""Verify what providers sign. Each function raises `NotVerified`. Pure."""
+"""Verify what providers sign.
+
+Each function raises `NotVerified`. Pure.
+"""
 
 from __future__ import annotations
 

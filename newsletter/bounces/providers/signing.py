@@ -1,4 +1,6 @@
-"""SendGrid, Mailgun and Resend: providers that sign their reports. Pure.
+"""SendGrid, Mailgun and Resend: providers that sign their reports.
+
+Pure.
 
 https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
@@ -35,7 +37,10 @@ Headers = Mapping[str, str]
 
 
 def verify_sendgrid(body: bytes, headers: Headers, key: str, now: datetime) -> None:
-    """Verify a report of SendGrid by the public key that its settings show. Raises `NotVerified`."""
+    """Verify a report of SendGrid by the public key that its settings show.
+
+    Raises `NotVerified`.
+    """
     timestamp = headers.get(TIMESTAMP_HEADER, "")
     verify_ecdsa(key, headers.get(SIGNATURE_HEADER, ""), timestamp.encode() + body)
     require_fresh(timestamp, now)
@@ -64,7 +69,10 @@ def _read_sendgrid_event(row: dict[str, Any]) -> BounceResult | None:
 
 
 def verify_mailgun(body: bytes, key: str, now: datetime) -> str:
-    """Verify a report of Mailgun; return its token, which never comes twice. Raises `NotVerified`."""
+    """Verify a report of Mailgun; return its token, which never comes twice.
+
+    Raises `NotVerified`.
+    """
     row = read_json(body)
     signature = row.get("signature") if isinstance(row, dict) else None
     if not isinstance(signature, dict):
@@ -81,7 +89,10 @@ def verify_mailgun(body: bytes, key: str, now: datetime) -> str:
 
 
 def read_mailgun(body: bytes, token: str) -> Iterator[ProviderEvent]:
-    """Read Mailgun's event. The signature covers the token alone, so that names the event."""
+    """Read Mailgun's event.
+
+    The signature covers the token alone, so that names the event.
+    """
     row = read_json(body)
     event = row.get("event-data") if isinstance(row, dict) else None
     if not isinstance(event, dict):
@@ -109,7 +120,10 @@ def read_mailgun(body: bytes, token: str) -> Iterator[ProviderEvent]:
 
 
 def verify_resend(body: bytes, headers: Headers, key: str, now: datetime) -> str:
-    """Verify a report of Resend (Svix); return its id. Raises `NotVerified`."""
+    """Verify a report of Resend (Svix); return its id.
+
+    Raises `NotVerified`.
+    """
     message_id = headers.get("svix-id", "")
     timestamp = headers.get("svix-timestamp", "")
     try:

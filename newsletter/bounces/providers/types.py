@@ -13,7 +13,9 @@ from newsletter.bounces.types import BounceResult, ReportEvidence
 from newsletter.vocabulary import BounceClass
 
 FRESH_FOR = timedelta(days=1)
-"""Age after which a signed report is refused: providers try again for hours, a replay may come in years."""
+"""Age after which a signed report is refused: providers try again for hours, a replay may come in
+years.
+"""
 
 EVENTS_AT_MOST = 2_000
 """Events of one report that are read."""
@@ -29,7 +31,10 @@ class NotReadable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ProviderEvent:
-    """One event. `id` is the provider's own and never comes twice for different events."""
+    """One event.
+
+    `id` is the provider's own and never comes twice for different events.
+    """
 
     id: str
     result: BounceResult
@@ -37,7 +42,10 @@ class ProviderEvent:
 
 
 def read_json(body: bytes) -> Any:
-    """Read a report. Raises `NotReadable`."""
+    """Read a report.
+
+    Raises `NotReadable`.
+    """
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -61,7 +69,10 @@ def get_text(row: Mapping[str, Any], *names: str) -> str:
 
 
 def require_fresh(seconds: str, now: datetime) -> None:
-    """Refuse a report whose signed time is long ago or to come. Raises `NotVerified`."""
+    """Refuse a report whose signed time is long ago or to come.
+
+    Raises `NotVerified`.
+    """
     try:
         moment = datetime.fromtimestamp(float(seconds), UTC)
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,6 @@
-"""Postmark, Brevo and Mailjet: providers that sign nothing; the secret in the URL is their scheme. Pure.
+"""Postmark, Brevo and Mailjet: providers that sign nothing; the secret in the URL is their scheme.
+
+Pure.
 
 https://postmarkapp.com/developer/webhooks/bounce-webhook
 https://developers.brevo.com/docs/transactional-webhooks
@@ -32,7 +34,9 @@ POSTMARK_CLASSES = {
     "VirusNotification": BounceClass.CONTENT,
     "SMTPApiError": BounceClass.SENDER,
 }
-"""Postmark's types of bounces; what is not here (transient, automatic answers, unknown) means nothing."""
+"""Postmark's types of bounces; what is not here (transient, automatic answers, unknown) means
+nothing.
+"""
 
 BREVO_CLASSES = {
     "hard_bounce": BounceClass.HARD,
@@ -60,7 +64,10 @@ def read_postmark(body: bytes) -> Iterator[ProviderEvent]:
 
 
 def read_brevo(body: bytes) -> Iterator[ProviderEvent]:
-    """Read Brevo's event. Its `id` names the webhook, so message, event and time name the event."""
+    """Read Brevo's event.
+
+    Its `id` names the webhook, so message, event and time name the event.
+    """
     for row in read_objects(read_json(body)):
         event = get_text(row, "event")
         email = get_text(row, "email")

@@ -12,7 +12,10 @@ from newsletter.mail.mailbox.types import Mailbox, MailboxAddress
 
 @contextmanager
 def open_mailbox(address: MailboxAddress, *, seconds: float) -> Iterator[Mailbox]:
-    """Open a mailbox, and close it at the end, at the latest after `seconds`. Raises `MailboxError`."""
+    """Open a mailbox, and close it at the end, at the latest after `seconds`.
+
+    Raises `MailboxError`.
+    """
     kind = ImapMailbox if address.is_imap else Pop3Mailbox
     mailbox: Mailbox = kind(address, seconds=seconds)
     try:

@@ -28,7 +28,9 @@ FETCHED_AT_ONCE = 8
 """Mails of one FETCH command, at most 4 MB together."""
 
 LITERAL_AT_MOST = 2 * FETCH_AT_MOST
-"""Bytes of one literal that are read; a server that announces more is not answering what it was asked."""
+"""Bytes of one literal that are read; a server that announces more is not answering what it was
+asked.
+"""
 
 _PART = f"BODY.PEEK[]<0.{FETCH_AT_MOST}>"
 _ERRORS = (IMAPClientError, OSError, ValueError, EOFError)
@@ -57,7 +59,10 @@ class _Client(IMAPClient):  # type: ignore[misc]
 
 
 class ImapMailbox:
-    """An open IMAP folder. A UID is written ``UIDVALIDITY:UID``, as only both together name a mail for ever."""
+    """An open IMAP folder.
+
+    A UID is written ``UIDVALIDITY:UID``, as only both together name a mail for ever.
+    """
 
     def __init__(self, address: MailboxAddress, *, seconds: float) -> None:
         self._where = f"{address.host}:{address.port}"
@@ -151,7 +156,9 @@ def _number(uid: str) -> int:
 
 
 def _limit_literals(client: Any) -> None:
-    """Refuse to read a literal larger than any that was asked for: imaplib would take it into memory whole."""
+    """Refuse to read a literal larger than any that was asked for: imaplib would take it into
+    memory whole.
+    """
     original: Callable[[int], bytes] = client._imap.read
 
     def read(size: int) -> bytes:

@@ -20,14 +20,18 @@ from newsletter.mail.mailbox.types import (
 from newsletter.mail.mailbox.watchdog import Watchdog
 
 LINES_AT_MOST = 8_000
-"""Lines of a mail's body that are asked for (TOP): more than `FETCH_AT_MOST` bytes of usual lines."""
+"""Lines of a mail's body that are asked for (TOP): more than `FETCH_AT_MOST` bytes of usual lines.
+"""
 
 LINE_AT_MOST = 64 * 1024
 """Bytes of a line that are read at once; poplib itself refuses a line of more than 2,048."""
 
 
 class Pop3Mailbox:
-    """An open POP3 maildrop. Deletions take effect when it is closed (RFC 1939 section 6)."""
+    """An open POP3 maildrop.
+
+    Deletions take effect when it is closed (RFC 1939 section 6).
+    """
 
     def __init__(self, address: MailboxAddress, *, seconds: float) -> None:
         self._where = f"{address.host}:{address.port}"

@@ -25,11 +25,17 @@ PORTS = {"imaps": 993, "imap": 143, "pop3s": 995, "pop3": 110}
 
 
 class MailboxError(NewsletterError):
-    """A mailbox cannot be read. The text holds no password."""
+    """A mailbox cannot be read.
+
+    The text holds no password.
+    """
 
 
 class Mailbox(Protocol):
-    """An open mailbox. Every method raises `MailboxError`."""
+    """An open mailbox.
+
+    Every method raises `MailboxError`.
+    """
 
     def list_uids(self) -> list[str]:
         """List the mails by names that never change; an IMAP name holds the UIDVALIDITY."""
@@ -41,7 +47,10 @@ class Mailbox(Protocol):
         """Delete these mails and no others."""
 
     def close(self) -> None:
-        """End the session. Raises nothing."""
+        """End the session.
+
+        Raises nothing.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,10 @@ class MailboxAddress:
 
 
 def parse_mailbox_url(url: str) -> MailboxAddress:
-    """Read the address of a mailbox. Raises `ValueError`, whose text does not repeat the address."""
+    """Read the address of a mailbox.
+
+    Raises `ValueError`, whose text does not repeat the address.
+    """
     parts = urlsplit(url)
     wrong = "must look like imaps://user:password@host/INBOX or pop3s://user:password@host"
     try:

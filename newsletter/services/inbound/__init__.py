@@ -1,1 +1,3 @@
-"""Everything that comes back: bounces, complaints, unsubscribes by mail, replies, and what follows from them."""
+"""Everything that comes back: bounces, complaints, unsubscribes by mail, replies, and what follows
+from them.
+"""

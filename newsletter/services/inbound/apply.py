@@ -35,10 +35,12 @@ from newsletter.vocabulary import (
 )
 
 TRIES_AT_MOST = 3
-"""Times an event is applied anew when another process wrote about the same address at that moment."""
+"""Times an event is applied anew when another process wrote about the same address at that moment.
+"""
 
 UNPROVED_AT_MOST = 2_000
-"""Unproved events that are kept; the oldest gives way, so that forged reports cannot fill the disk."""
+"""Unproved events that are kept; the oldest gives way, so that forged reports cannot fill the disk.
+"""
 
 CONTENT_AT_MOST = 64 * 1024
 """Bytes that are kept of a report that was not understood."""
@@ -51,7 +53,10 @@ FindOwner = Callable[[Session], Owner]
 
 @dataclass(frozen=True, slots=True)
 class Bounce:
-    """One word about one recipient. `identity` names the report; `content` is kept where a person must look."""
+    """One word about one recipient.
+
+    `identity` names the report; `content` is kept where a person must look.
+    """
 
     source: BounceSource
     identity: str
@@ -62,7 +67,10 @@ class Bounce:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of an event. `repeated`: it had been recorded before."""
+    """What became of an event.
+
+    `repeated`: it had been recorded before.
+    """
 
     bounce_class: BounceClass
     proof: BounceProof
@@ -71,7 +79,10 @@ class Applied:
 
 
 def apply_bounce(env: Environment, bounce: Bounce, find_owner: FindOwner) -> Applied:
-    """Record an event and do what follows, once, however often it is reported. Raises `DatabaseError`."""
+    """Record an event and do what follows, once, however often it is reported.
+
+    Raises `DatabaseError`.
+    """
     for tries in range(TRIES_AT_MOST):
         try:
             with transaction() as session:
@@ -115,7 +126,10 @@ def _apply(env: Environment, session: Session, bounce: Bounce, owner: Owner) -> 
 
 
 def make_key(bounce: Bounce, owner: Owner) -> str:
-    """Name an event: the report, what it says, and of whom. A forged report never takes a proved one's name."""
+    """Name an event: the report, what it says, and of whom.
+
+    A forged report never takes a proved one's name.
+    """
     about = (
         f"d{owner.delivery.id}"
         if owner.delivery

@@ -1,4 +1,7 @@
-"""Decide what follows from a bounce event. Pure."""
+"""Decide what follows from a bounce event.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,13 @@ SOFT_FOR = timedelta(days=14)
 """if the first of them is at least this old: a mailbox may be full over a holiday."""
 
 REPORTS_WITHIN = timedelta(days=5)
-"""A message is a success when no report came for it within this time: servers try for up to five days
-(RFC 5321 section 4.5.4.1)."""
+"""A message is a success when no report came for it within this time: servers try for up to five
+days (RFC 5321 section 4.5.4.1).
+"""
 
 FIRST_OF_RUN, FIRST_AT_LEAST = 200, 50
-"""The share of dead addresses is judged among the first 200 messages of a run, once there are 50."""
+"""The share of dead addresses is judged among the first 200 messages of a run, once there are 50.
+"""
 
 DEAD_SHARE = 0.2
 """A run whose first messages find more dead addresses than this share is paused."""
@@ -28,7 +33,10 @@ DEAD_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """What a bounce event says. `current`: it is about the address that the subscriber has now."""
+    """What a bounce event says.
+
+    `current`: it is about the address that the subscriber has now.
+    """
 
     bounce_class: BounceClass
     proof: BounceProof
@@ -50,7 +58,10 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A message to an address that left the outbox. `soft_at`: when it bounced softly; `sent`: a server took it."""
+    """A message to an address that left the outbox.
+
+    `soft_at`: when it bounced softly; `sent`: a server took it.
+    """
 
     at: datetime
     sent: bool
@@ -58,7 +69,10 @@ class Attempt:
 
 
 def decide(incident: Incident, history: History, now: datetime) -> BounceEffect:
-    """Say what follows. Nothing does unless the event is proved and about the present address."""
+    """Say what follows.
+
+    Nothing does unless the event is proved and about the present address.
+    """
     if not incident.proof.valid:
         return BounceEffect.ADVISORY
     match incident.bounce_class:
@@ -101,5 +115,7 @@ def find_soft_row(attempts: Iterable[Attempt], now: datetime) -> tuple[datetime,
 
 
 def is_harmful_run(sent: int, dead: int) -> bool:
-    """Tell whether a run must pause: `dead` of its first `sent` messages came back from dead addresses."""
+    """Tell whether a run must pause: `dead` of its first `sent` messages came back from dead
+    addresses.
+    """
     return sent >= FIRST_AT_LEAST and dead > DEAD_SHARE * sent

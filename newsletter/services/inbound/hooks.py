@@ -28,7 +28,9 @@ _certificates: dict[str, bytes] = {}
 def receive(
     env: Environment, provider: str, secret: str, body: bytes, headers: Mapping[str, str]
 ) -> int:
-    """Apply a provider's report. Returns how many events it held.
+    """Apply a provider's report.
+
+    Returns how many events it held.
 
     Raises `NotFound` for a wrong secret and for a provider that is not set up, `NotVerified` and
     `NotReadable` for the report, `DatabaseError`.

@@ -21,7 +21,10 @@ from newsletter.vocabulary import BounceProof
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a report is. `to_other`: the message went to another address than the subscriber's own."""
+    """Whose a report is.
+
+    `to_other`: the message went to another address than the subscriber's own.
+    """
 
     proof: BounceProof
     subscription: Subscription | None = None
@@ -40,7 +43,9 @@ NOBODY = Owner(BounceProof.NONE)
 def find_owner(
     env: Environment, session: Session, evidence: ReportEvidence, recipient: str
 ) -> Owner:
-    """Find whose a report is, by the strongest proof in it; by the bare address last, which proves nothing."""
+    """Find whose a report is, by the strongest proof in it; by the bare address last, which proves
+    nothing.
+    """
     for proof, reference in _list_references(evidence):
         delivery = find_delivery(session, reference)
         if delivery is not None:
@@ -70,7 +75,9 @@ def _list_references(evidence: ReportEvidence) -> Iterator[tuple[BounceProof, st
 
 
 def find_delivery(session: Session, reference: str) -> Delivery | None:
-    """Find the delivery that a return path, an envelope id or a Message-ID names, if it is one of ours."""
+    """Find the delivery that a return path, an envelope id or a Message-ID names, if it is one of
+    ours.
+    """
     local = reference[:200].partition("@")[0].rpartition("+")[2].strip("<> ")
     id_ = outbox.get_references(session).find_delivery(local) if local else None
     return session.get(Delivery, id_) if id_ else None
@@ -96,7 +103,9 @@ def _find_by_token(env: Environment, session: Session, headers: Iterable[str]) -
 
 
 def _read_handle(env: Environment, target: str) -> str:
-    """Return the handle that an address of a List-Unsubscribe header names, "" where it is none of ours."""
+    """Return the handle that an address of a List-Unsubscribe header names, "" where it is none of
+    ours.
+    """
     if target.lower().startswith("mailto:"):
         address = target[len("mailto:") :].partition("?")[0].replace("%2B", "+").replace("%2b", "+")
         return open_unsubscribe_address(env.settings.signing_keys, address)

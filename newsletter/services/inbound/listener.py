@@ -40,7 +40,10 @@ class LmtpOrSmtp(SMTP):
 
 
 class BounceListener(Controller):
-    """Applies what it receives. A mail is answered with 250 only after it was committed."""
+    """Applies what it receives.
+
+    A mail is answered with 250 only after it was committed.
+    """
 
     def __init__(self, app: Flask, host: str, port: int) -> None:
         self.app = app

@@ -1,4 +1,6 @@
-"""Apply a returned message, wherever it came from: find out what it is, whose it is, and record each word of it."""
+"""Apply a returned message, wherever it came from: find out what it is, whose it is, and record
+each word of it.
+"""
 
 from __future__ import annotations
 
@@ -34,20 +36,26 @@ MILDEST_FIRST = (
     BounceClass.COMPLAINT,
 )
 """Which word counts where a report about one message of ours names several recipients, none of them
-the subscriber: a forwarder passes mail on to several mailboxes, and one of them lives."""
+the subscriber: a forwarder passes mail on to several mailboxes, and one of them lives.
+"""
 
 _NO_REPORTS = (BounceClass.REPLY, BounceClass.AUTO_REPLY, BounceClass.IGNORE)
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedMessage:
-    """What became of a message. `ours`: it is proved to be about a message of ours and may be deleted."""
+    """What became of a message.
+
+    `ours`: it is proved to be about a message of ours and may be deleted.
+    """
 
     applied: tuple[Applied, ...] = ()
 
     @property
     def ours(self) -> bool:
-        """Tell whether the message is done with: proved to be ours, understood, and no person's reply."""
+        """Tell whether the message is done with: proved to be ours, understood, and no person's
+        reply.
+        """
         return any(
             event.proof.valid
             and event.effect is not BounceEffect.UNKNOWN
@@ -122,6 +130,8 @@ def _choose(env: Environment, report: Report, evidence: ReportEvidence) -> list[
 
 
 def choose_result(results: Sequence[BounceResult], email_key: str) -> BounceResult:
-    """Choose the word about `email_key`, else the mildest: never suppress for a part of the recipients."""
+    """Choose the word about `email_key`, else the mildest: never suppress for a part of the
+    recipients.
+    """
     own = [result for result in results if result.recipient.lower() == email_key]
     return min(own or results, key=lambda result: MILDEST_FIRST.index(result.bounce_class))

@@ -1,4 +1,6 @@
-"""Read the mailbox of returned mail: apply what is new, delete what is proved to be ours, leave the rest."""
+"""Read the mailbox of returned mail: apply what is new, delete what is proved to be ours, leave the
+rest.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from newsletter.services.runtime import Environment
 from newsletter.vocabulary import BounceSource
 
 POLL_SECONDS = 240.0
-"""Seconds after which a session ends, whatever is left: shorter than a claim (`readers.CLAIMED_FOR`)."""
+"""Seconds after which a session ends, whatever is left: shorter than a claim
+(`readers.CLAIMED_FOR`).
+"""
 
 NEW_AT_MOST = 20_000
 """New mails that one session reads; the rest follow in the next."""
@@ -39,7 +43,10 @@ log = logging.getLogger("newsletter.bounces")
 
 @dataclass(slots=True)
 class PollResult:
-    """What one session did. `busy`: another worker reads the mailbox now."""
+    """What one session did.
+
+    `busy`: another worker reads the mailbox now.
+    """
 
     read: int = 0
     ours: int = 0
@@ -68,7 +75,9 @@ def never_stop() -> bool:
 
 
 def poll_mailbox(env: Environment, *, stop: Callable[[], bool] = never_stop) -> PollResult:
-    """Read the mailbox once, unless another worker does. Raises `DatabaseError`.
+    """Read the mailbox once, unless another worker does.
+
+    Raises `DatabaseError`.
 
     A mail is deleted only after what it says was committed. A crash in between repeats the deletion
     and nothing else, because every event is recorded once.

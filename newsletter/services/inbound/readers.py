@@ -1,4 +1,6 @@
-"""Remember who reads returned mail, and when they last did: a mailbox, a pipe, the listener, a provider's hook."""
+"""Remember who reads returned mail, and when they last did: a mailbox, a pipe, the listener, a
+provider's hook.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,10 @@ def find_unsubscribe_address(env: Environment) -> str:
 
 
 def claim(env: Environment, name: str, worker: str) -> bool:
-    """Claim a mailbox for `worker`, or renew its claim. Returns False while another worker holds it."""
+    """Claim a mailbox for `worker`, or renew its claim.
+
+    Returns False while another worker holds it.
+    """
     now = int(env.now.timestamp())
     _ensure(name)
     with transaction() as session:

@@ -1,4 +1,6 @@
-"""Set a suppressed address free, and have it confirmed anew where mail had come back or was called spam."""
+"""Set a suppressed address free, and have it confirmed anew where mail had come back or was called
+spam.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ CONFIRMED_ANEW = (SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT)
 
 
 def release(env: Environment, address: str, *, because: str = "") -> int:
-    """Let an address be mailed again and record why. Returns how many subscriptions must be confirmed anew.
+    """Let an address be mailed again and record why.
+
+    Returns how many subscriptions must be confirmed anew.
 
     After a bounce or a complaint each active subscription waits until its link is confirmed. A
     suppression for another reason is lifted, and nobody is subscribed by it. Raises `NotFound`.

@@ -1,4 +1,6 @@
-"""Keep a run from harming a list: pause it over dead addresses, let a refusing domain rest, tell the author once."""
+"""Keep a run from harming a list: pause it over dead addresses, let a refusing domain rest, tell
+the author once.
+"""
 
 from __future__ import annotations
 

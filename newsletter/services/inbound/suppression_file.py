@@ -1,4 +1,7 @@
-"""Write the suppression list to a CSV file and read one back. Of an erased person only the keyed hash is written."""
+"""Write the suppression list to a CSV file and read one back.
+
+Of an erased person only the keyed hash is written.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,10 @@ class ImportResult:
 
 
 def export(out: IO[str]) -> int:
-    """Write every suppression. Returns how many there are."""
+    """Write every suppression.
+
+    Returns how many there are.
+    """
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
     count = 0
@@ -75,7 +81,8 @@ def _pages() -> Iterator[Suppression]:
 def import_file(env: Environment, file: IO[str], *, note: str = "") -> ImportResult:
     """Suppress every address of a file: one that `export` wrote, or any with a column of addresses.
 
-    A reason that is not one of ours counts as "manual". Raises `Refused` where no column holds addresses.
+    A reason that is not one of ours counts as "manual". Raises `Refused` where no column holds
+    addresses.
     """
     previous = csv.field_size_limit(CELL_AT_MOST)
     try:
