@@ -47,6 +47,7 @@ class WorkerProcess:
         self._transport: Transport | None = None
         self._problem = ""
         self._mailbox_problem = ""
+        self._postponed: digests.Postponed = {}
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(6)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
@@ -143,7 +144,9 @@ class WorkerProcess:
         if installation.find_hold():
             return
         entries.promote_due(self.env)
-        for composed in digests.compose_due(self.env, stop=self.stopping.is_set):
+        for composed in digests.compose_due(
+            self.env, stop=self.stopping.is_set, postponed=self._postponed
+        ):
             if composed.problem:
                 log.error(
                     "the %s digest of list %s: %s",

@@ -261,9 +261,6 @@ class Fetcher:
                     raise FeedUnavailable(url, "took too long to answer")
         except (HTTPError, OSError, ValueError) as error:
             raise translate_error(url, error, late=deadline.is_over) from None
-        left = getattr(response, "length_remaining", 0)
-        if left:
-            raise FeedUnavailable(url, "the answer ended before it was complete")
         if deadline.is_over:
             raise FeedUnavailable(url, "took too long to answer")
         if "gzip" in response.headers.get("Content-Encoding", "") and not _is_gzip_complete(

@@ -7,8 +7,9 @@ each once, whatever cadence they switch to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
@@ -72,11 +73,26 @@ class Preview:
     content: MailContent
 
 
-def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list[ComposedDigest]:
+RETRY_BROKEN_AFTER = timedelta(minutes=5)
+"""Time after which a digest whose template is broken is tried again by the clock: each try polls
+the list's feeds, and only the author can mend a template."""
+
+Postponed = MutableMapping[tuple[int, Cadence], datetime]
+"""Digests (list and cadence) whose template is broken, with the moment to try them again."""
+
+
+def compose_due(
+    env: Environment,
+    *,
+    stop: polling.Stop = polling.never,
+    postponed: Postponed | None = None,
+) -> list[ComposedDigest]:
     """Compose every digest whose moment has come, and note where there was nothing to mail.
 
-    None is begun once `stop` says that the process is to end.
+    None is begun once `stop` says that the process is to end. Digests in `postponed` are left
+    alone until their time, and those with a broken template are added to it.
     """
+    postponed = {} if postponed is None else postponed
     with reading() as session:
         lists = [
             (row.id, row.slug, list_cadences(session, row))
@@ -85,6 +101,8 @@ def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list
     digests: list[ComposedDigest] = []
     for list_id, slug, cadences in lists:
         for due in _iterate_due(env, list_id, cadences):
+            if postponed.get((list_id, due.cadence), env.now) > env.now:
+                continue
             polling.refresh_list(env, list_id, stop=stop)
             if stop():
                 return digests
@@ -92,6 +110,7 @@ def compose_due(env: Environment, *, stop: polling.Stop = polling.never) -> list
                 composed = compose(env, due)
             except TemplateProblem as error:  # a list's own template; the other lists go out
                 composed = ComposedDigest(slug, due.cadence, None, "", 0, 0, "", problem=str(error))
+                postponed[list_id, due.cadence] = env.now + RETRY_BROKEN_AFTER
             if composed:
                 digests.append(composed)
     return digests

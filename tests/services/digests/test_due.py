@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
 from newsletter.errors import Refused
+from newsletter.feeds.fetch import Fetched
 from newsletter.models import Campaign, DigestPeriod, Entry, Feed, MailingList, Subscription
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber
@@ -21,7 +22,7 @@ from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers.correct import Correction, correct_subscriber
-from tests.fakes import START, Clock, Sink, body
+from tests.fakes import START, Clock, FakeFetch, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
 
 MONDAY_8 = START + timedelta(days=5, hours=23)  # START is a Tuesday, 9:00 UTC
@@ -248,6 +249,40 @@ def test_m07_a_broken_template_sends_nothing_and_loses_nothing(
     env.renderer._jinja.cache.clear()
     tick(env)
     assert len(sink.accepted) == 1
+
+
+@pytest.mark.any_database
+def test_m07_a_broken_template_does_not_poll_the_feeds_at_each_tick(
+    env: Environment, blog: int, clock: Clock, fake_fetch: FakeFetch
+) -> None:
+    join("ana@example.com")
+    publish("One", "Two")
+    own = env.settings.folder / "templates" / "emails" / "digest"
+    own.mkdir(parents=True)
+    (own / "html.html").write_text(
+        "{% extends 'layout.html' %}\n{% block body %}{{ nothing.here }}{% endblock %}"
+    )
+    for url in db.session.scalars(select(Feed.url)):
+        fake_fetch.pages[url] = Fetched(url, 304, b"")
+    clock.now = MONDAY_8
+    postponed: digests.Postponed = {}
+
+    def count_polls(after: timedelta) -> tuple[int, int]:
+        """The feeds polled and the problems reported by one tick."""
+        clock.forward(after)
+        fake_fetch.requests.clear()
+        composed = digests.compose_due(env, postponed=postponed)
+        return len(fake_fetch.requests), len([row for row in composed if row.problem])
+
+    assert count_polls(timedelta()) == (2, 1), "the daily digest has nothing, the weekly one fails"
+    for _ in range(3):
+        assert count_polls(timedelta(seconds=15)) == (0, 0)
+    assert count_polls(timedelta(minutes=5)) == (1, 1)
+    (own / "html.html").unlink()
+    own.rmdir()
+    env.renderer._jinja.cache.clear()
+    assert count_polls(timedelta(minutes=5)) == (1, 0), "mended"
+    assert count_polls(timedelta(minutes=5)) == (0, 0), "and composed"
 
 
 @pytest.mark.any_database
