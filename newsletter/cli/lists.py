@@ -180,22 +180,20 @@ def confirmations(
     """
     if release and drop:
         raise click.UsageError("say --release or --drop, not both")
-    from newsletter.services.signup import flood_control
+    from newsletter.services.signup import held_mails
 
-    selection = flood_control.Selection(networks, tuple(name.lower() for name in domains), proven)
-    held = flood_control.count_origins(slug, selection)
+    selection = held_mails.Selection(networks, tuple(name.lower() for name in domains), proven)
+    held = held_mails.count_origins(slug, selection)
     count = some(sum(each.count for each in held), "confirmation")
     if release:
         ask(f"Send {count} held back?", yes=yes)
         return say(
-            f"Let go: {some(flood_control.release_held(env, slug, selection), 'confirmation')}."
+            f"Let go: {some(held_mails.release_held(env, slug, selection), 'confirmation')}."
         )
     if drop:
         ask(f"Drop {count} held back?", yes=yes)
-        return say(
-            f"Dropped: {some(flood_control.drop_held(env, slug, selection), 'confirmation')}."
-        )
-    room = flood_control.read_gate(env, slug).room
+        return say(f"Dropped: {some(held_mails.drop_held(env, slug, selection), 'confirmation')}.")
+    room = held_mails.read_gate(env, slug).room
     if json_:
         return as_json({"room": room, "held": [asdict(each) for each in held]})
     say(f"{slug}: {count} held back; {room} more may go now.")

@@ -34,20 +34,21 @@ SIGNATURE_LENGTH = 32
 """Characters of a signed link's last part."""
 WORDING_AT_MOST = 5000
 
-_evidence, _wordings = cast(Table, ConsentEvent.__table__), cast(Table, ConsentText.__table__)
+_evidence = cast(Table, ConsentEvent.__table__)
+_wordings = cast(Table, ConsentText.__table__)
 _NOTED = insert(_evidence).returning(_evidence.c.id)
 _WORDING = select(_wordings.c.text).where(_wordings.c.hash == bindparam("hash"))
 _REMEMBERED = text(
-    "INSERT INTO consent_texts (hash, text, first_used_at) VALUES (:hash, :text, :now) ON CONFLICT (hash) DO NOTHING"
+    "INSERT INTO consent_texts (hash, text, first_used_at) VALUES (:hash, :text, :now) "
+    "ON CONFLICT (hash) DO NOTHING"
 ).bindparams(bindparam("now", type_=_wordings.c.first_used_at.type))
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where a word came from: kept with it, for the day somebody asks.
+    """The origin of a statement of consent.
 
-    `source` is the door (form, json, link, author, import …), `form` which form of ours it was
-    (page, form, script, iframe).
+    `form` is which of our forms it was (page, form, script, iframe).
     """
 
     source: EvidenceSource
@@ -59,7 +60,7 @@ class Evidence:
 
 
 def default_wording(*, consent_text: str, title: str, language: str) -> str:
-    """What a list's form in `language` says one agrees to, unless the list has words of its own."""
+    """Return the consent text of a list's form in `language`, the list's own if it has one."""
     words = Text(
         "Yes, send me %(list)s by e-mail. I can unsubscribe at any time with one click.", list=title
     )
@@ -67,34 +68,32 @@ def default_wording(*, consent_text: str, title: str, language: str) -> str:
 
 
 def hash_wording(text: str) -> str:
-    """A wording's name: the SHA-256 of its content."""
+    """Return the name of a wording: the SHA-256 of its content."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def store_wording(session: Session, text: str, now: datetime) -> str:
-    """Keep a wording.
+    """Store a wording and return its version."""
+    version = hash_wording(text)
+    session.connection().execute(_REMEMBERED, {"hash": version, "text": text, "now": now})
+    return version
 
-    Returns its version.
+
+def find_wording(session: Session, version: object, otherwise: str) -> str:
+    """Return the wording that a form names by its version, `otherwise` if it is not known.
+
+    A form that was pasted long ago goes on showing a text that the author has changed since.
     """
-    found = hash_wording(text)
-    session.connection().execute(_REMEMBERED, {"hash": found, "text": text, "now": now})
-    return found
-
-
-def find_wording(session: Session, shown: object, otherwise: str) -> str:
-    """The text a form showed: the one whose version it names, if we know it (a form pasted long ago
-    goes on showing what the author has changed since), else the list's own of today.
-    """
-    if isinstance(shown, str) and len(shown) == 64 and shown.isascii():
-        return session.connection().execute(_WORDING, {"hash": shown}).scalar() or otherwise
+    if isinstance(version, str) and len(version) == 64 and version.isascii():
+        return session.connection().execute(_WORDING, {"hash": version}).scalar() or otherwise
     return otherwise
 
 
 def strip_secrets(url: str) -> str:
-    """Cut a page's address to what the record needs: where it is, and of a page of ours behind a
-    signed link only its purpose.
+    """Cut the address of a page to what the record needs.
 
-    User, query and fragment go: they hold tokens, addresses and what somebody searched for.
+    User, query and fragment are removed: they hold tokens, addresses and search terms. Of a page of
+    ours behind a signed link only its purpose stays.
     """
     try:
         parts = urlsplit(url)
@@ -148,8 +147,9 @@ def note_consent(
 
 @dataclass(frozen=True, slots=True)
 class ProofEvent:
-    """An event as a regulator reads it; `wording` is the text itself, `wording_version` the SHA-256
-    of it.
+    """A piece of evidence as a regulator reads it.
+
+    `wording` is the text itself, `wording_version` the SHA-256 of it.
     """
 
     list: str
@@ -168,7 +168,7 @@ class ProofEvent:
 
 @dataclass(frozen=True, slots=True)
 class ProofMail:
-    """A mail that belongs to the record, and what the server said when it took it."""
+    """A mail that belongs to the record, and the server's answer to it."""
 
     list: str
     mail: str
@@ -179,9 +179,9 @@ class ProofMail:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """All that is known of how an address came to be mailed.
+    """Everything that shows how an address came to be mailed.
 
-    `standing` maps each list to the subscription's state.
+    `standing` maps each list to the subscription's status.
     """
 
     email: str
@@ -193,43 +193,43 @@ class Proof:
 
 
 def get_proof(env: Environment, address: str) -> Proof:
-    """The consent record of an address, oldest first.
+    """Return the consent record of an address, oldest first.
 
     Raises `InvalidInput`, `NotFound`.
     """
     key = parse_address(address).key
     with reading() as session:
-        found = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
-        if found is None:
+        subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
+        if subscriber is None:
             raise NotFound(
                 "there is no subscriber with this address",
                 hint="was it erased, or never confirmed?",
             )
-        here = {row.id: row.mailing_list.slug for row in found.subscriptions}
+        slugs = {row.id: row.mailing_list.slug for row in subscriber.subscriptions}
         return Proof(
-            email=found.email,
+            email=subscriber.email,
             suppressed=is_suppressed(env, session, key),
-            standing={row.mailing_list.slug: row.status for row in found.subscriptions},
+            standing={row.mailing_list.slug: row.status for row in subscriber.subscriptions},
             answers={
                 row.mailing_list.slug: dict(row.answers)
-                for row in found.subscriptions
+                for row in subscriber.subscriptions
                 if row.answers
             },
-            events=_events(session, here),
-            mails=_mails(session, here),
+            events=_events(session, slugs),
+            mails=_mails(session, slugs),
         )
 
 
-def _events(session: Session, here: dict[int, str]) -> tuple[ProofEvent, ...]:
+def _events(session: Session, slugs: dict[int, str]) -> tuple[ProofEvent, ...]:
     query = (
         select(ConsentEvent)
         .options(joinedload(ConsentEvent.wording))
-        .where(ConsentEvent.subscription_id.in_(here))
+        .where(ConsentEvent.subscription_id.in_(slugs))
         .order_by(ConsentEvent.at, ConsentEvent.id)
     )
     return tuple(
         ProofEvent(
-            list=here[row.subscription_id],
+            list=slugs[row.subscription_id],
             kind=row.kind,
             at=row.at,
             source=row.source,
@@ -246,31 +246,28 @@ def _events(session: Session, here: dict[int, str]) -> tuple[ProofEvent, ...]:
     )
 
 
-def _mails(session: Session, here: dict[int, str]) -> tuple[ProofMail, ...]:
-    """The mails that asked or greeted; what was mailed to the list is no part of the record."""
+def _mails(session: Session, slugs: dict[int, str]) -> tuple[ProofMail, ...]:
+    """Return the mails that belong to the record."""
     return tuple(
         ProofMail(slug, row.mail, row.status, row.finished_at, row.text or "")
-        for subscription_id, slug in here.items()
+        for subscription_id, slug in slugs.items()
         for row in outbox.list_history(session, subscription_id)
         if MAILS[row.mail].in_proof
     )
 
 
 def network(ip: str) -> str:
-    """The neighbourhood of an address: /24, or /64 for IPv6; ``unknown`` for what is none."""
+    """Return the network of an address: /24, or /64 for IPv6; ``unknown`` if it is not one."""
     try:
-        found = ip_address(ip.partition("%")[0])
-        found = getattr(found, "ipv4_mapped", None) or found
-        return str(ip_network(f"{found}/{24 if found.version == 4 else 64}", strict=False))
+        address = ip_address(ip.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address
+        return str(ip_network(f"{address}/{24 if address.version == 4 else 64}", strict=False))
     except ValueError:
         return "unknown"
 
 
 def shorten_old_addresses(session: Session, *, kept_for: timedelta, now: datetime) -> int:
-    """Cut the IP addresses of old events to their network; so many at once.
-
-    Returns how many there were.
-    """
+    """Cut the IP addresses of a batch of old evidence to their network, and return its size."""
     old = (
         select(ConsentEvent)
         .where(
@@ -278,8 +275,8 @@ def shorten_old_addresses(session: Session, *, kept_for: timedelta, now: datetim
         )
         .limit(CUT_AT_ONCE)
     )
-    found = session.scalars(old).all()
-    for event in found:
+    events = session.scalars(old).all()
+    for event in events:
         event.ip = network(event.ip).replace("unknown", "")
     session.flush()
-    return len(found)
+    return len(events)

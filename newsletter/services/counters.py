@@ -1,5 +1,6 @@
-"""Ceilings that every process on the database shares: so many requests an hour from one place, for
-one recipient domain, on one list and altogether; and each puzzle's solution once.
+"""Keep ceilings that every process on the database shares, and each puzzle's solution once.
+
+Requests an hour are counted from one place, for one recipient domain, on one list and altogether.
 """
 
 from __future__ import annotations
@@ -42,18 +43,15 @@ _COUNTS = select(Counter.name, Counter.count).where(
 
 
 def increment(session: Session, name: str, *, now: int, seconds: int) -> int:
-    """Count one more of `name` in the window that holds `now` (seconds since 1970).
+    """Count one more of `name` in the window that holds `now`, and return the number.
 
-    Returns how many there are.
+    `now` in seconds since 1970.
     """
     return add_count(session, name, 1, now=now, seconds=seconds)
 
 
 def add_count(session: Session, name: str, by: int, *, now: int, seconds: int) -> int:
-    """Count `by` more of `name`.
-
-    Returns how many there are.
-    """
+    """Count `by` more of `name` and return the number."""
     return increment_all(session, [name], now - now % seconds, by=by)[name]
 
 
@@ -66,24 +64,28 @@ def increment_all(
     """
     values = {f"name{number}": name for number, name in enumerate(names)}
     rows = session.execute(_statement(len(names)), {**values, "starts_at": starts_at, "by": by})
-    return {name: int(found) for name, found in rows}
+    return {name: int(count) for name, count in rows}
 
 
 @cache
 def _statement(rows: int) -> TextClause:
-    """Both databases read it alike; SQLAlchemy's own form of it differs by dialect and is compiled
-    anew each time.
+    """Build the statement that counts `rows` names.
+
+    Both databases read it alike; SQLAlchemy's own form differs by dialect and is compiled each
+    time.
     """
     listed = ", ".join(f"(:name{number}, :starts_at, :by)" for number in range(rows))
     return text(
         f"INSERT INTO counters (name, starts_at, count) VALUES {listed} "  # noqa: S608 (numbers only)
-        "ON CONFLICT (name, starts_at) DO UPDATE SET count = counters.count + :by RETURNING name, count"
+        "ON CONFLICT (name, starts_at) DO UPDATE SET count = counters.count + :by "
+        "RETURNING name, count"
     )
 
 
 def count_since(session: Session, names: Sequence[str], *, since: int) -> dict[str, int]:
-    """Return how often each of `names` happened in the windows that began at `since` (seconds since
-    1970) or later.
+    """Return how often each of `names` happened since a moment, in seconds since 1970.
+
+    Only whole windows count, those that began at `since` or later.
     """
     counts = dict.fromkeys(names, 0)
     for start in range(0, len(names), NAMES_AT_ONCE):
@@ -99,8 +101,10 @@ def count_since(session: Session, names: Sequence[str], *, since: int) -> dict[s
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What a request is counted by: the list (or `ELSEWHERE`), the visitor's address, the key of
-    the address that it may cause mail to, and the solution of a puzzle, where they brought one.
+    """A request as it is counted.
+
+    `list_id` is the list or `ELSEWHERE`, `email_key` the address that it may cause mail to,
+    `solved` the solution of a puzzle, where the visitor brought one.
     """
 
     list_id: int
@@ -110,10 +114,10 @@ class Visit:
 
 
 def require_room(env: Environment, visit: Visit) -> None:
-    """Refuse a request whose ceilings are reached already, without a write: a flood must not slow
-    what is being sent.
+    """Refuse a request whose ceilings are reached already, without writing anything.
 
-    `count_request` decides, inside the transaction. Raises `TooMany`.
+    A flood must not slow what is being sent. `count_request` decides, inside the transaction.
+    Raises `TooMany`.
     """
     now = int(env.now.timestamp())
     most = _ceilings(env, visit, proven=visit.solved is not None)
@@ -127,13 +131,12 @@ def require_room(env: Environment, visit: Visit) -> None:
 
 
 def count_request(env: Environment, session: Session, visit: Visit) -> bool:
-    """Count what a visitor asks for against every ceiling.
+    """Count a visitor's request against every ceiling.
 
-    Raises `TooMany`; then the caller's transaction is undone, and nothing was counted. Returns
-    whether they brought a puzzle's solution that was not used before.
-
-    Who brings a puzzle's solution (once) has ceilings of their own, `signup.proven_factor` times as
-    high: a flood of those without does not keep them out.
+    Return whether they brought a puzzle's solution that was not used before; such visitors have
+    ceilings of their own, `signup.proven_factor` times as high, so that a flood without solutions
+    does not keep them out. Raises `TooMany`; then the caller's transaction is rolled back, and
+    nothing was counted.
     """
     now = int(env.now.timestamp())
     proven = visit.solved is not None and use_up_solution(session, visit.solved)
@@ -167,19 +170,19 @@ def _too_many(now: int) -> TooMany:
 
 
 def domain_name(email_key: str) -> str:
-    """Return what an address's domain is counted as: its name, or a digest of one too long for a
-    counter.
+    """Return the name that an address's domain is counted by.
+
+    It is the domain, or a digest of one too long for a counter.
     """
     domain = fold_address(email_key).rpartition("@")[2]
     return domain if len(domain) <= DOMAIN_AT_MOST else hashlib.sha256(domain.encode()).hexdigest()
 
 
 def count_change(env: Environment, session: Session, subscription_id: int) -> None:
-    """Count a change by a subscription's links: evidence is kept for ever, so that a link must not
-    write without end.
+    """Count a change by a subscription's links, each of which writes evidence that stays.
 
-    Leaving is never refused: who has left must come back first, which is counted. Raises `TooMany`;
-    then the caller's transaction is undone.
+    To unsubscribe is never refused: whoever has unsubscribed must come back first, which is
+    counted. Raises `TooMany`; then the caller's transaction is rolled back.
     """
     now = int(env.now.timestamp())
     if increment(session, f"change/{subscription_id}", now=now, seconds=A_DAY) > CHANGES_PER_DAY:
@@ -187,8 +190,9 @@ def count_change(env: Environment, session: Session, subscription_id: int) -> No
 
 
 def network_names(ip: str) -> tuple[str, str]:
-    """Where a visitor comes from, closely and widely: the address and its /24; of IPv6 the /64 and
-    its /48, of which one customer may have all.
+    """Return the narrow and the wide network of a visitor: the address and its /24.
+
+    Of IPv6 the /64 and its /48, all of which one customer may have.
     """
     place = network(ip)
     if place.endswith("/24"):
@@ -200,10 +204,10 @@ def network_names(ip: str) -> tuple[str, str]:
 
 def use_up_solution(session: Session, solved: Solved) -> bool:
     """Tell whether a solution is used for the first time; it is used up by asking."""
-    made = int(solved.made_at.timestamp())
+    made_at = int(solved.made_at.timestamp())
     return (
         increment(
-            session, f"puzzle/{solved.nonce}", now=made, seconds=int(LIFETIME.total_seconds())
+            session, f"puzzle/{solved.nonce}", now=made_at, seconds=int(LIFETIME.total_seconds())
         )
         == 1
     )

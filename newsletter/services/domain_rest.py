@@ -10,7 +10,8 @@ from newsletter.models import Campaign, DomainBackoff
 from newsletter.services import notifications
 from newsletter.services.runtime import Environment
 
-REST_FIRST, REST_AT_MOST = timedelta(minutes=15), timedelta(hours=4)
+REST_FIRST = timedelta(minutes=15)
+REST_AT_MOST = timedelta(hours=4)
 """How long a domain rests at first; each further time twice as long, and never longer than this."""
 
 
@@ -29,5 +30,6 @@ def rest_domain(
         notifications.notify_domain_resting(env, session, campaign, domain, why)
     seconds = max(row.seconds * 2, int(REST_FIRST.total_seconds()))
     row.seconds = min(seconds, int(REST_AT_MOST.total_seconds()))
-    row.until, row.why = env.now + timedelta(seconds=row.seconds), why[:500]
+    row.until = env.now + timedelta(seconds=row.seconds)
+    row.why = why[:500]
     return row.until

@@ -1,6 +1,4 @@
-"""The state of the installation as a whole: which key signs its links, and whether mail is held
-after a restore.
-"""
+"""Keep the state of the installation: the key that signs links, and a hold after a restore."""
 
 from __future__ import annotations
 
@@ -20,7 +18,10 @@ from newsletter.tokens import fingerprint
 from newsletter.vocabulary import CampaignStatus
 
 RELEASE = "newsletter db release"
-FOREIGN_KEY = "secret_key is not the key that signed this installation's links: links in mails sent so far do not open"
+FOREIGN_KEY = (
+    "secret_key is not the key that signed this installation's links: "
+    "links in mails sent so far do not open"
+)
 FOREIGN_KEY_HINT = (
     "put the old key into secret_key_fallbacks; if it is lost, newsletter db accept-key"
 )
@@ -66,8 +67,9 @@ def find_key_state(env: Environment) -> KeyState:
 
 
 def record_key(env: Environment) -> KeyState:
-    """Remember the key that signs, where it is the first one or replaces one that the settings
-    still know.
+    """Store the fingerprint of the key that signs, if it is the first or replaces a known one.
+
+    A known one is a fallback of the settings.
     """
     state = find_key_state(env)
     if state in ("new", "rotated"):

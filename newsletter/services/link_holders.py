@@ -30,8 +30,9 @@ def find_subscription(
 def find_subscriber(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool = False
 ) -> tuple[Subscriber, Subscription, str]:
-    """Return the subscriber of a link that was mailed on request, the subscription through which it
-    was mailed, and the rest of its payload. Raises `LinkError`.
+    """Return the subscriber of a link, its subscription, and the rest of its payload.
+
+    The link was mailed on request, through that subscription. Raises `LinkError`.
     """
     if purpose.scope is not LinkScope.SUBSCRIBER:
         raise ValueError(f"a link to {purpose} is about a subscription only")
@@ -42,10 +43,10 @@ def find_subscriber(
 def find_retired(
     env: Environment, session: Session, purpose: LinkPurpose, token: str, *, lock: bool = False
 ) -> tuple[Subscription, str] | None:
-    """Return the same for a link from a mail to an address that its subscriber has left; None for
-    every other.
+    """Return the subscription of a link from a mail to an address that its subscriber has left.
 
-    Raises `LinkError` where the token itself opens nothing.
+    With the rest of its payload; None for every other link. Raises `LinkError` where the token
+    itself opens nothing.
     """
     handle, _, rest = env.tokens.open(purpose, token, env.now).partition(".")
     query = select(Subscription).join(RetiredHandle).where(RetiredHandle.handle == handle)
@@ -66,8 +67,10 @@ def _find(
 
 
 def _get(session: Session, query: Select[Subscription], *, lock: bool) -> Subscription | None:
-    """Run a query for a subscription; with `lock`, its subscriber is locked first, as a sign-up
-    does: else two requests might wait for each other.
+    """Run a query for a subscription.
+
+    With `lock`, its subscriber is locked first, as a sign-up does: otherwise two requests might
+    wait for each other.
     """
     if lock:
         subscriber = query.with_only_columns(Subscription.subscriber_id).scalar_subquery()

@@ -43,7 +43,7 @@ REMEMBERED = 20
 
 
 class Allowance(StrEnum):
-    """What a mail is counted under."""
+    """The reason for which a mail is counted."""
 
     ASKED = "asked"
     """Somebody typed the address into a form: a confirmation, or word that it is subscribed
@@ -78,7 +78,8 @@ _KNOWN = (
 _LOCK = (
     text(
         "INSERT INTO mailboxes (mailbox_hash, asked, mails, last_at) VALUES (:hash, 0, '[]', :now) "
-        "ON CONFLICT (mailbox_hash) DO UPDATE SET last_at = mailboxes.last_at RETURNING asked, mails"
+        "ON CONFLICT (mailbox_hash) DO UPDATE SET last_at = mailboxes.last_at "
+        "RETURNING asked, mails"
     )
     .bindparams(bindparam("now", type_=_mailboxes.c.last_at.type))
     .columns(asked=Integer, mails=JSON)
@@ -100,7 +101,7 @@ class LockedMailbox:
     """A mailbox that no other request can count at this moment."""
 
     mailbox_hash: str
-    asked: int = 0
+    unanswered: int = 0
     mails: tuple[CountedMail, ...] = ()
 
     def allows(self, allowance: Allowance, now: datetime, *, confirmed: bool = True) -> bool:
@@ -115,7 +116,9 @@ class LockedMailbox:
             or today.count(Allowance.RETURNED) >= RETURNED_AT_MOST
         ):
             return False
-        return allowance is not Allowance.ASKED or confirmed or self.asked < UNCONFIRMED_AT_MOST
+        return (
+            allowance is not Allowance.ASKED or confirmed or self.unanswered < UNCONFIRMED_AT_MOST
+        )
 
     def without(self, returned: set[int]) -> LockedMailbox:
         """Count those deliveries as mails that no server took.
@@ -129,7 +132,7 @@ class LockedMailbox:
             replace(mail, allowance=Allowance.RETURNED) if mail.delivery in returned else mail
             for mail in self.mails
         )
-        return replace(self, asked=max(0, self.asked - refunds), mails=tuple(mails))
+        return replace(self, unanswered=max(0, self.unanswered - refunds), mails=tuple(mails))
 
     def with_mail(
         self, allowance: Allowance, delivery: int, now: datetime, *, confirmed: bool = True
@@ -138,9 +141,9 @@ class LockedMailbox:
 
         Pure.
         """
-        asked = self.asked + (allowance is Allowance.ASKED and not confirmed)
+        unanswered = self.unanswered + (allowance is Allowance.ASKED and not confirmed)
         mails = (*self.mails, CountedMail(allowance, int(now.timestamp()), delivery))[-REMEMBERED:]
-        return replace(self, asked=asked, mails=mails)
+        return replace(self, unanswered=unanswered, mails=mails)
 
 
 def lock_mailbox(env: Environment, session: Session, email_key: str) -> LockedMailbox:
@@ -149,20 +152,23 @@ def lock_mailbox(env: Environment, session: Session, email_key: str) -> LockedMa
     The same statements for every address; a row stays behind for each, with nothing in it but the
     keyed hash.
     """
-    connection, known_as = session.connection(), hash_address(env, fold_address(email_key))
+    connection = session.connection()
+    known_as = hash_address(env, fold_address(email_key))
     mailbox_hash = connection.execute(_KNOWN, {"hashes": known_as}).scalar() or known_as[0]
-    asked, mails = connection.execute(_LOCK, {"hash": mailbox_hash, "now": env.now}).one()
+    unanswered, mails = connection.execute(_LOCK, {"hash": mailbox_hash, "now": env.now}).one()
     counted = tuple(
         CountedMail(Allowance(allowance), at, delivery) for allowance, at, delivery in mails
     )
     waiting = [mail.delivery for mail in counted if mail.allowance is not Allowance.RETURNED]
-    return LockedMailbox(mailbox_hash, asked, counted).without(held.find_untaken(session, waiting))
+    return LockedMailbox(mailbox_hash, unanswered, counted).without(
+        held.find_untaken(session, waiting)
+    )
 
 
 def record_mail(session: Session, mailbox: LockedMailbox, now: datetime) -> None:
     """Write down what is counted for a mailbox."""
     mails = [[mail.allowance.value, mail.at, mail.delivery] for mail in mailbox.mails]
-    values: dict[str, Any] = {"asked": mailbox.asked, "mails": mails, "last_at": now}
+    values: dict[str, Any] = {"asked": mailbox.unanswered, "mails": mails, "last_at": now}
     session.connection().execute(_RECORD, {"hash": mailbox.mailbox_hash, **values})
 
 
@@ -174,8 +180,9 @@ def queue_mail(
     allowance: Allowance,
     context: dict[str, Any] | None = None,
 ) -> bool:
-    """Queue a mail to a subscriber that a web request caused, if the mailbox may have one more
-    today.
+    """Queue a mail that a web request caused, if the mailbox has allowance today.
+
+    Return whether it was queued.
     """
     mailbox = lock_mailbox(env, session, subscription.subscriber.email_key)
     if not mailbox.allows(allowance, env.now):
@@ -188,17 +195,15 @@ def queue_mail(
 
 
 def forget_unanswered(env: Environment, session: Session, email_key: str) -> None:
-    """Forget how often a mailbox was asked in vain: its owner has answered.
+    """Reset the counter of unanswered confirmations of a mailbox whose owner has answered.
 
-    What went out today still counts.
+    Mails of today still count.
     """
     known_as = hash_address(env, fold_address(email_key))
     session.execute(update(Mailbox).where(Mailbox.mailbox_hash.in_(known_as)).values(asked=0))
 
 
 def delete_old_mailboxes(session: Session, now: datetime) -> None:
-    """Delete what is known of mailboxes that have nothing counted any more, and of those that are
-    long silent.
-    """
+    """Delete mailboxes with nothing counted any more, and those that were silent for a year."""
     empty = (Mailbox.asked == 0) & (Mailbox.last_at < now - EMPTY_FOR)
     session.execute(delete(Mailbox).where(or_(empty, Mailbox.last_at < now - FORGOTTEN_AFTER)))

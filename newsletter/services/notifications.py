@@ -1,6 +1,4 @@
-"""Tells the author by mail what only she can mend: a feed that fails, entries that are held, a
-mailing that is refused. Once for each trouble.
-"""
+"""Notify the author by mail, once for each trouble, of what only the author can mend."""
 
 from __future__ import annotations
 
@@ -38,8 +36,9 @@ def notify_feed_failing(env: Environment, session: Session, feed: Feed) -> None:
     else:
         subject = "A feed cannot be read, so nothing new goes out"
         next_ = (
-            "It is asked again, at least once a day, and nothing is lost: what is published meanwhile goes out once it "
-            f"answers. It has failed {feed.failures} times since {since:%d %B %Y, %H:%M} UTC. To look at once:"
+            "It is polled again at least once a day, and nothing is lost: what is published "
+            "meanwhile is mailed once the feed answers. It has failed "
+            f"{feed.failures} times since {since:%d %B %Y, %H:%M} UTC. To poll it now:"
         )
         commands = [f"newsletter feed check {feed.id}"]
     notify(
@@ -61,8 +60,9 @@ def notify_entries_held(
     paragraphs = [
         f"{entries} of {feed.url} {'are' if count > 1 else 'is'} held until you decide: "
         f"{'; '.join(dict.fromkeys(reasons))}.",
-        "When a blog moves or changes its addresses, old posts can look like new ones, and your subscribers know them.",
-        "Look at them, and let them go out or not:",
+        "When a blog moves or changes its addresses, old posts can look like new ones, which your "
+        "subscribers have had already.",
+        "Look at them, and skip or release them:",
     ]
     commands = [
         f"newsletter entry ls --list {feed.mailing_list.slug} --fate held",
@@ -80,12 +80,13 @@ def notify_entries_held(
 def notify_flood(env: Environment, session: Session, mailing_list: MailingList, count: int) -> None:
     """Say that confirmations are held, because many sign up and few confirm."""
     paragraphs = [
-        f"Unusually many addresses were typed into the form of {mailing_list.title}, and very few of them were "
-        "confirmed. That is what it looks like when a robot fills in strangers' addresses. So that nobody gets mail "
-        f"she did not ask for, {count} confirmations are held back. They go out as soon as more of those who "
-        "were asked before have confirmed.",
-        "Look where they come from. If they are real (you spoke on the radio, say), let them go. If they are not, drop "
-        "them: nobody has heard from you. With --network, --domain or --proven you choose some of them.",
+        f"Unusually many addresses were entered into the form of {mailing_list.title}, and very "
+        "few of them were confirmed. A robot that fills in the addresses of strangers looks like "
+        f"this. So that nobody gets mail without having signed up, {count} confirmations are held. "
+        "They are sent as soon as more of the earlier ones have been confirmed.",
+        "Look where they come from. If they are real (you spoke on the radio, for example), "
+        "release them. If they are not, drop them: those addresses have got no mail from you. "
+        "With --network, --domain or --proven you choose some of them.",
     ]
     commands = [
         f"newsletter list confirmations {mailing_list.slug}",
@@ -100,23 +101,27 @@ def notify_campaign_paused(env: Environment, session: Session, campaign: Campaig
     """Say that a campaign has paused itself, and why."""
     paragraphs = [
         f"“{campaign.subject}” (campaign {campaign.id}) stopped by itself: {campaign.reason}",
-        "Nobody is lost and nobody hears twice: who has not got it waits. Once the reason is gone, let it go on:",
+        "No message is lost and none is sent twice: the remaining ones wait. Once the reason is "
+        "gone, resume the campaign:",
     ]
     commands = [
         f"newsletter campaign report {campaign.id}",
         f"newsletter campaign resume {campaign.id}",
     ]
-    notify(env, session, campaign.mailing_list, "A mailing has paused itself", paragraphs, commands)
+    notify(
+        env, session, campaign.mailing_list, "A campaign has paused itself", paragraphs, commands
+    )
 
 
 def notify_domain_resting(
     env: Environment, session: Session, campaign: Campaign, domain: str, why: str
 ) -> None:
-    """Say that a domain refuses us for our own sake."""
+    """Say that a domain refuses the messages of this sender."""
     paragraphs = [
         f"{domain} refuses your mail while others take it. It says: {why}",
-        "Such refusals are about the sender (SPF, DKIM, DMARC, reputation) and not about your readers. They are tried "
-        "again later, more and more seldom, and nobody is marked. What can be checked from here:",
+        "Such refusals are about the sender (SPF, DKIM, DMARC, reputation) and not about your "
+        "subscribers. The messages are tried again later, less and less often, and no address is "
+        "marked. Check what can be checked from here:",
     ]
     notify(
         env,
@@ -141,8 +146,9 @@ def notify_sender_resting(
     """Say that the mail server lets no more mail through for now, in its own words."""
     paragraphs = [
         f"{server} takes no mail from this installation for now. It says: {why}",
-        f"Nobody is marked for it and nobody hears twice: what waits goes out once the server takes mail again. It is "
-        f"asked again at {until:%d %B %Y, %H:%M} UTC, and after that again.",
+        "No address is marked for it and no message is sent twice: what waits is sent once the "
+        f"server takes mail again. It is tried again at {until:%d %B %Y, %H:%M} UTC, and after "
+        "that again.",
     ]
     if setting:
         paragraphs.append(
@@ -169,8 +175,9 @@ def notify_pace_learnt(
     """Say that the mail server takes fewer messages a second than it was given."""
     paragraphs = [
         f"{server} takes mail more slowly than it was offered. It says: {why}",
-        f"Sending goes on by itself at about {rate:.1f} messages a second, feels its way up again, and nobody is lost. "
-        "If you know what your provider allows, say so, and no message is refused any more:",
+        f"Sending continues at about {rate:.1f} messages a second and slowly becomes faster "
+        "again; no message is lost. If you know the rate that your provider allows, set it, and "
+        "no message is refused any more:",
     ]
     subject = "Your mail server wants mail more slowly"
     notify(
@@ -188,12 +195,13 @@ def notify_message_refused(
 ) -> None:
     """Say that servers refuse a campaign for what it is or for its sender."""
     paragraphs = [
-        f"Messages of “{campaign.subject}” (campaign {campaign.id}) come back. A server says: {why}",
-        "That is about the message or its sender, not about your subscribers: nobody is marked for it. "
+        f"Messages of “{campaign.subject}” (campaign {campaign.id}) come back. "
+        f"A server says: {why}",
+        "That is about the message or its sender: no subscriber is marked for it. "
         "Further reports about this campaign are counted and not mailed to you.",
     ]
     commands = [f"newsletter campaign report {campaign.id}", "newsletter doctor"]
-    notify(env, session, campaign.mailing_list, "A mailing is refused", paragraphs, commands)
+    notify(env, session, campaign.mailing_list, "A campaign is refused", paragraphs, commands)
 
 
 def notify(
@@ -211,7 +219,10 @@ def notify(
         "subject": subject,
         "paragraphs": [to_plain_line(text, limit=600) for text in paragraphs],
         "commands": commands,
-        "foot": f"This comes from your own newsletter program, to you alone. The list: {mailing_list.slug}",
+        "foot": (
+            "This comes from your own newsletter program, to you alone. "
+            f"The list: {mailing_list.slug}"
+        ),
     }
     outbox.enqueue(
         session, mail=MailKind.NOTICE, subscription_id=None, now=env.now, context=context

@@ -1,5 +1,4 @@
-"""Files for confirmed subscribers: added by the author, linked in mails, opened with a signed link
-for 30 days.
+"""Keep files for subscribers: added by the author, opened with a signed link for 30 days.
 
 A file's bytes lie in ``resources/`` beside the settings, under their own SHA-256; several machines
 share that folder.
@@ -46,7 +45,7 @@ class ResourceView:
 
 @dataclass(frozen=True, slots=True)
 class ResourceFile:
-    """A file in the hands of a subscriber: where its bytes lie, and what to say of them."""
+    """A file to be served: where its bytes lie, and what to say of them."""
 
     path: Path
     filename: str
@@ -56,7 +55,7 @@ class ResourceFile:
 
 
 def add_resource(env: Environment, file: Path, *, title: str = "", name: str = "") -> ResourceView:
-    """Copy `file` and gives it a name, by default its own.
+    """Copy `file` and give it a name, by default its own.
 
     Raises `Refused`, `InvalidInput` under ``name``.
     """
@@ -160,9 +159,9 @@ def make_linker(known: Collection[str], address: Callable[[str], str]) -> Callab
 
 
 def open_resource(env: Environment, token: str) -> ResourceFile:
-    """The file a subscriber's link names.
+    """Return the file that a subscriber's link names.
 
-    Raises `LinkError`; `NotFound` where it was removed; `Refused` where she is subscribed no more.
+    Raises `LinkError`; `NotFound` where it was removed; `Refused` where the subscription has ended.
     """
     with reading() as session:
         subscription, name = find_subscription(env, session, LinkPurpose.RESOURCE, token)
@@ -178,10 +177,10 @@ def open_resource(env: Environment, token: str) -> ResourceFile:
 
 
 def _find(session: Session, name: str) -> Resource:
-    found: Resource | None = session.scalar(select(Resource).where(Resource.name == name))
-    if found is None:
+    resource: Resource | None = session.scalar(select(Resource).where(Resource.name == name))
+    if resource is None:
         raise _missing(name)
-    return found
+    return resource
 
 
 def _missing(name: str) -> NotFound:

@@ -1,4 +1,4 @@
-"""What services are given: settings, clock, and the edges to the outside world.
+"""The environment that services are given: settings, clock, and the edges to the outside.
 
 Made once, by app.py.
 """
@@ -28,7 +28,7 @@ EXTENSION = "newsletter"
 
 
 def utcnow() -> datetime:
-    """The system's time, aware."""
+    """Return the system's time, with its zone."""
     return datetime.now(UTC)
 
 
@@ -66,5 +66,5 @@ class Environment:
 
 
 def environment() -> Environment:
-    """The environment of the application whose context we are in; for doors."""
+    """Return the environment of the current application, for doors."""
     return cast(Environment, current_app.extensions[EXTENSION])

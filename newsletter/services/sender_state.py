@@ -20,7 +20,10 @@ from newsletter.models import MailingList, SenderState
 from newsletter.services import notifications
 from newsletter.services.runtime import Environment
 
-SERVER, CEILING, COMPOSING, PACE = "server", "ceiling", "composing", "pace"
+SERVER = "server"
+CEILING = "ceiling"
+COMPOSING = "composing"
+PACE = "pace"
 STOPS = {Cause.QUOTA: timedelta(hours=1), Cause.ACCOUNT: timedelta(hours=4)}
 """Causes for which the whole sender rests, and how long at most: an hour finds the end of a quota
 soon enough.
@@ -57,16 +60,16 @@ class State:
     @property
     def sentence(self) -> str:
         """The state in one sentence, with the server's own words."""
-        said = f"{self.server} says: {self.why}" if self.server else self.why
+        because = f"{self.server} says: {self.why}" if self.server else self.why
         if self.cause == PACE:
-            return f"sending is slowed to {self.rate or 0:.1f} messages a second because {said}"
+            return f"sending is slowed to {self.rate or 0:.1f} messages a second because {because}"
         if self.cause == COMPOSING:
-            return f"not composed: {said}"
-        return f"sending rests until {self.until:%Y-%m-%d %H:%M} UTC because {said}"
+            return f"not composed: {because}"
+        return f"sending rests until {self.until:%Y-%m-%d %H:%M} UTC because {because}"
 
 
 def read_states(session: Session, now: datetime) -> tuple[State, ...]:
-    """What slows or stops sending at `now`; what stops it first."""
+    """Return what slows or stops sending at `now`; what stops it comes first."""
     rows = session.scalars(select(SenderState).order_by(SenderState.cause)).all()
     states = [_state(row) for row in rows if row.until > now or row.rate is not None]
     return tuple(sorted(states, key=lambda state: not state.stops))
@@ -89,7 +92,7 @@ def delete_old_states(session: Session, now: datetime) -> None:
 
 
 class SenderStates:
-    """What one run knows and learns of the sender's state."""
+    """The state of the sender as one run reads and changes it."""
 
     def __init__(self, env: Environment) -> None:
         self.env = env
@@ -97,7 +100,7 @@ class SenderStates:
         self._read_at = float("-inf")
 
     def resting(self) -> State | None:
-        """The state for which nothing may be offered now, if there is one."""
+        """Return the state for which nothing may be offered now, None if there is none."""
         now = self.env.now
         return next(
             (
@@ -133,23 +136,28 @@ class SenderStates:
                 if row is not None and cause == SERVER:
                     session.delete(row)
                 elif row is not None:
-                    row.seconds, row.until = 0, min(row.until, self.env.now)
+                    row.seconds = 0
+                    row.until = min(row.until, self.env.now)
         self._read_at = float("-inf")
 
     def refused(self, verdict: Verdict, server: str, *, list_id: int | None) -> None:
-        """Let the whole sender rest for a cause in `STOPS`, and tell the author of `list_id`, once."""
+        """Let the sender rest for a cause in `STOPS`, and notify the author of `list_id` once."""
         if self.resting():
             return
-        now, longest = self.env.now, STOPS[verdict.cause]
+        now = self.env.now
+        longest = STOPS[verdict.cause]
         with transaction() as session:
             row = _row(session, str(verdict.cause), now)
             doubled = max(timedelta(seconds=row.seconds * 2), REST_FIRST)
             rest = min(verdict.wait or doubled, longest)
-            row.seconds, row.until = int(rest.total_seconds()), now + rest
-            row.why, row.server = verdict.why[:500], server[:300]
+            row.seconds = int(rest.total_seconds())
+            row.until = now + rest
+            row.why = verdict.why[:500]
+            row.server = server[:300]
             if row.told_at is None and list_id is not None:
                 row.told_at = now
-                mailing_list, setting = session.get_one(MailingList, list_id), verdict.setting
+                mailing_list = session.get_one(MailingList, list_id)
+                setting = verdict.setting
                 notifications.notify_sender_resting(
                     self.env,
                     session,
@@ -162,9 +170,7 @@ class SenderStates:
         self._read_at = float("-inf")
 
     def note(self, cause: str, why: str, *, until: datetime, server: str = "") -> None:
-        """Note a state that stops nobody by itself; not again while it is the same but for a
-        minute.
-        """
+        """Note a state that does not make the sender rest; not again within a minute."""
         known = self._states().get(cause)
         if (
             known is not None
@@ -174,7 +180,9 @@ class SenderStates:
             return
         with transaction() as session:
             row = _row(session, cause, self.env.now)
-            row.until, row.why, row.server = until, why[:500], server[:300]
+            row.until = until
+            row.why = why[:500]
+            row.server = server[:300]
         self._read_at = float("-inf")
 
 

@@ -1,9 +1,7 @@
-"""Who is never mailed again, and why.
+"""Keep the addresses that are never mailed again, by a keyed hash that outlives the subscriber.
 
-Known by a keyed hash, so that it outlives the subscriber.
-
-The hashes have keys of their own (`LastingKey`): replacing `secret_key` must not bring back
-anybody.
+The hashes have keys of their own (`LastingKey`): replacing `secret_key` must not bring anybody
+back.
 """
 
 from __future__ import annotations
@@ -32,7 +30,7 @@ _SUPPRESSED = select(
 
 @dataclass(frozen=True, slots=True)
 class SuppressionView:
-    """A suppression; `email` is empty where the person was erased and only the hash is left."""
+    """A suppression; `email` is empty where the subscriber was erased and the hash is left."""
 
     email: str
     reason: str
@@ -74,7 +72,7 @@ def is_suppressed(env: Environment, session: Session, email_key: str) -> bool:
 
 
 def count_suppressed(session: Session, list_id: int) -> int:
-    """Count the active subscriptions of a list whose address is never mailed: they are no readers."""
+    """Count the active subscriptions of a list whose address is suppressed."""
     query = (
         select(func.count())
         .select_from(Suppression)
@@ -168,8 +166,8 @@ def lift_suppression(env: Environment, session: Session, email_key: str) -> Supp
 def list_suppressions() -> list[SuppressionView]:
     """Every suppression, newest first."""
     with reading() as session:
-        found = session.scalars(select(Suppression).order_by(Suppression.id.desc()))
+        rows = session.scalars(select(Suppression).order_by(Suppression.id.desc()))
         return [
             SuppressionView(row.email_key or "", row.reason, row.note, row.created_at)
-            for row in found
+            for row in rows
         ]

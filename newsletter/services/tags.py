@@ -17,14 +17,14 @@ def clean_tags(words: Iterable[str]) -> tuple[str, ...]:
 
     Raises `InvalidInput` for what cannot be one.
     """
-    found = []
+    tags = []
     for word in words:
         tag = to_plain_line(word, limit=200).lower().strip('"')
         if len(tag) > 60 or "," in tag:
             raise InvalidInput({"tag": f"{tag[:40]!r} is no tag: at most 60 characters, no comma"})
         if tag:
-            found.append(tag)
-    return tuple(dict.fromkeys(found))
+            tags.append(tag)
+    return tuple(dict.fromkeys(tags))
 
 
 def read_tags(session: Session, subscriber_ids: Collection[int]) -> dict[int, tuple[str, ...]]:
@@ -34,10 +34,10 @@ def read_tags(session: Session, subscriber_ids: Collection[int]) -> dict[int, tu
         .where(Tag.subscriber_id.in_(subscriber_ids))
         .order_by(Tag.tag)
     )
-    found: dict[int, list[str]] = {}
+    by_subscriber: dict[int, list[str]] = {}
     for subscriber_id, tag in session.execute(query):
-        found.setdefault(subscriber_id, []).append(tag)
-    return {subscriber_id: tuple(tags) for subscriber_id, tags in found.items()}
+        by_subscriber.setdefault(subscriber_id, []).append(tag)
+    return {subscriber_id: tuple(tags) for subscriber_id, tags in by_subscriber.items()}
 
 
 def add_tags(session: Session, subscriber_id: int, words: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""Who a worker is, whether it still lives, and when it last ticked."""
+"""Name workers, tell whether they still live, and record when they last ticked."""
 
 from __future__ import annotations
 
@@ -51,14 +51,15 @@ def parse_pid(worker: str) -> int:
 
 
 def is_before_restart(worker: str) -> bool:
-    """Tell whether a worker belongs to a time before this machine was started: its last notes may
-    not have reached the disk.
+    """Tell whether a worker belongs to a time before this machine was started.
+
+    Its last notes may not have reached the disk.
     """
     return worker.rsplit(":", 1)[1] != read_boot_id()
 
 
 def _machine() -> str:
-    """This host and, where containers share its name, this process's own view of pids."""
+    """Return the name of this host and, where containers share it, of its process numbers."""
     try:
         namespace = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
@@ -67,9 +68,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str:
-    """When `pid` was started, in the system's own ticks; "" when there is no such process (or none
-    can be seen).
-    """
+    """Return when `pid` was started, in the system's ticks; empty if no such process is visible."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -88,7 +87,7 @@ def _signalled(pid: int) -> str:
 
 
 def record_tick(env: Environment, worker: str) -> None:
-    """Note that this worker is alive, and forgets those that have long been silent."""
+    """Record that a worker is alive, and delete those that have long been silent."""
     now = env.now
     with transaction() as session:
         session.merge(Worker(name=worker, ticked_at=now))
@@ -96,5 +95,5 @@ def record_tick(env: Environment, worker: str) -> None:
 
 
 def find_last_tick() -> datetime | None:
-    """When any worker last ticked."""
+    """Return when any worker last ticked, None if none has."""
     return db.session.scalar(select(func.max(Worker.ticked_at)))

@@ -1,4 +1,4 @@
-"""What was mailed, for everybody: rendered from the edition, with nothing of any reader in it."""
+"""Show everybody what was mailed, without anything of a subscriber in it."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ FEED_LENGTH = 20
 
 @blueprint.get("/<slug>/archive/")
 def archive(slug: str) -> Response:
-    """Every mailing of a list."""
-    shown = lists.show(slug)
-    set_languages(mailing_list=shown.language)
+    """List the campaigns of a list."""
+    mailing_list = lists.show(slug)
+    set_languages(mailing_list=mailing_list.language)
     return render_page(
-        "archive.html", list=shown, mailings=archived_campaigns.list_archived(slug, limit=500)
+        "archive.html", list=mailing_list, mailings=archived_campaigns.list_archived(slug, limit=500)
     )
 
 
 @blueprint.get("/<slug>/archive/<handle>")
 def mailing(slug: str, handle: str) -> Response:
-    """One mailing, as it was mailed but for its reader."""
+    """Show one campaign as it was mailed, without what belongs to a subscriber."""
     html = archiving.render_page(environment(), slug, handle)
     return Response(html, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
 
 
 @blueprint.get("/<slug>/archive/media/<name>")
 def media(slug: str, name: str) -> Response:
-    """A picture of a letter.
+    """Serve an image of a letter.
 
     Its name is made of its content, so that it never changes.
     """
-    found = rendering.get_picture(name)
+    image = rendering.get_picture(name)
     headers = {
         "Cache-Control": "public, max-age=31536000, immutable",
         "Content-Security-Policy": "default-src 'none'",
     }
-    return Response(found.data, mimetype=found.media_type, headers=headers)
+    return Response(image.data, mimetype=image.media_type, headers=headers)
 
 
 @blueprint.get("/<slug>/archive/feed.xml")
 def archive_feed(slug: str) -> Response:
-    """The archive as a feed of its own, with all that was mailed in it."""
+    """Serve the archive as a feed, with the full content of each campaign."""
     env = environment()
-    found = archiving.list_newest(env, slug, limit=FEED_LENGTH)
+    campaigns = archiving.list_newest(env, slug, limit=FEED_LENGTH)
     xml = render_template(
-        "archive_feed.xml", list=lists.show(slug), mailings=found, links=env.links
+        "archive_feed.xml", list=lists.show(slug), mailings=campaigns, links=env.links
     )
     return Response(xml, mimetype="application/atom+xml")

@@ -1,6 +1,4 @@
-"""What an author pastes into her blog: the form as plain HTML, the same with a script that upgrades
-it, a frame, or a link.
-"""
+"""Write the snippets that an author pastes into a blog: a form, a script, a frame, a link."""
 
 from __future__ import annotations
 
@@ -33,8 +31,9 @@ TOPIC_HEIGHT = 32
 def embed_form(
     env: Environment, slug: str, kind: Kind = "form", *, language: str = "", theme: str = ""
 ) -> str:
-    """The snippet for a list, in `language` or the list's, inside an application context; its
-    wording is kept, so that it is known when somebody agrees to it. Raises `NotFound`.
+    """Return the snippet for a list, in `language` or the list's, and store its wording.
+
+    Needs an application context. Raises `NotFound`.
     """
     spoken = known(language or forms.get_form(slug).language) or SOURCE
     form = forms.get_form_to_paste(env, slug, spoken)
@@ -64,11 +63,11 @@ def _form(env: Environment, form: Form, wording: str, *, script: bool) -> str:
 
 
 def _frame(env: Environment, form: Form, wishes: dict[str, str]) -> str:
-    asked = urlencode({name: value for name, value in wishes.items() if value})
+    query = urlencode({name: value for name, value in wishes.items() if value})
     return render_template(
         "embed_frame.html",
         list=form,
-        action=env.links.to(f"/{form.slug}/embed") + (f"?{asked}" if asked else ""),
+        action=env.links.to(f"/{form.slug}/embed") + (f"?{query}" if query else ""),
         script=env.links.to("/embed.js"),
         integrity=integrity(),
         height=HEIGHT + FIELD_HEIGHT * len(form.fields) + TOPIC_HEIGHT * len(form.topics),
@@ -76,9 +75,7 @@ def _frame(env: Environment, form: Form, wishes: dict[str, str]) -> str:
 
 
 def integrity() -> str:
-    """The hash by which a browser knows that embed.js is the one that was meant (Subresource
-    Integrity).
-    """
+    """Return the hash by which a browser checks embed.js (Subresource Integrity)."""
     return (
         "sha384-" + base64.b64encode(hashlib.sha384(script_file().read_bytes()).digest()).decode()
     )

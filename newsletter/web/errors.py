@@ -31,17 +31,19 @@ RETRY_SECONDS = 30
 
 @blueprint.app_errorhandler(LinkError)
 def link_error(error: LinkError) -> Response:
-    """Say what is the matter with a link, and nothing of whose it is."""
+    """Answer for a link that does not open, without naming its subscriber."""
     if isinstance(error, LinkSpent):
         text = gettext(
-            "It belongs to an earlier request. If you would like to subscribe, ask once more; it takes a minute."
+            "It belongs to an earlier request. If you would like to subscribe, ask once more; "
+            "it takes a minute."
         )
         return render_message(
             410, gettext("This link is from an earlier request"), text, again=f"/{error.slug}/"
         )
     if isinstance(error, LinkExpired):
         text = gettext(
-            "Links in our mails work for a while only, so that an old mail opens nothing. We gladly send a new one."
+            "Links in our mails work for a while only, so that an old mail opens nothing. "
+            "We gladly send a new one."
         )
         token = (request.view_args or {}).get("token", "")
         renewable = error.purpose in {purpose for purpose in LinkPurpose if purpose.renewable}
@@ -55,14 +57,14 @@ def link_error(error: LinkError) -> Response:
 
 @blueprint.app_errorhandler(NotFound)
 def not_found(error: NotFound) -> Response:
-    """There is no such page."""
+    """Answer that there is no such page."""
     text = gettext("There is no such page. Perhaps it has moved, or the address is mistyped.")
     return render_message(404, gettext("Nothing here"), text)
 
 
 @blueprint.app_errorhandler(TooMany)
 def too_many(error: TooMany) -> Response:
-    """A ceiling was reached."""
+    """Answer that a ceiling is reached, and when to come back."""
     text = gettext("There were too many requests from here. Please try again in a while.")
     answer = render_message(429, gettext("One moment, please"), text)
     answer.headers["Retry-After"] = str(error.retry_after)
@@ -71,7 +73,7 @@ def too_many(error: TooMany) -> Response:
 
 @blueprint.app_errorhandler(InvalidInput)
 def invalid(error: InvalidInput) -> Response:
-    """What was typed cannot be used, on a page that has no better place to say so."""
+    """Name the fields that cannot be used, on a page without a better place for it."""
     return render_message(
         422,
         gettext("Please check what you typed"),
@@ -81,7 +83,7 @@ def invalid(error: InvalidInput) -> Response:
 
 @blueprint.app_errorhandler(DatabaseError)
 def unavailable(error: DatabaseError) -> Response:
-    """The database does not answer: nothing was stored, so the visitor is asked to come back."""
+    """Ask the visitor to come back: the database does not answer, and nothing was stored."""
     log.error("%s", error)
     text = gettext("Something is busy on our side and nothing was saved. Please try again.")
     answer = render_message(503, gettext("Back in a moment"), text)
@@ -98,7 +100,7 @@ REFUSALS = {
 
 @blueprint.app_errorhandler(HTTPException)
 def http_error(error: HTTPException) -> Response:
-    """Flask's own refusals, in our words."""
+    """Answer Flask's own refusals in our words."""
     code = error.code or 500
     title = gettext("Nothing here") if code == 404 else gettext("That did not work")
     answer = render_message(
@@ -114,13 +116,13 @@ def http_error(error: HTTPException) -> Response:
 
 @blueprint.app_errorhandler(BadHost)
 def bad_host(error: BadHost) -> Response:
-    """A host name that nobody has: without one, no page of ours can be put together."""
+    """Refuse a host name that cannot exist: without one, no page can be built."""
     return mark_private(Response("The request cannot be understood.\n", 400, mimetype="text/plain"))
 
 
 @blueprint.app_errorhandler(Exception)
 def unexpected(error: Exception) -> Response:
-    """A mistake of ours: in the log whole, on the page in one sentence."""
+    """Log an internal error with its traceback, and answer with one sentence."""
     log.exception("%s %s failed", request.method, request.url_rule or "an unknown page")
     text = gettext("That was our mistake, not yours. Please try again later.")
     return render_message(500, gettext("Something went wrong"), text)

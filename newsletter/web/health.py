@@ -15,10 +15,10 @@ WORKER_SILENT_AFTER = 300
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """200 only if the database answers and a worker ticked lately: for monitoring.
+    """Answer 200 if the database answers and a worker has ticked lately, else 503.
 
-    That sending rests (no mail server, a quota, a ceiling) is said and is no 503: pages work, and
-    nothing is lost.
+    That sending rests (no mail server, a quota, a ceiling) is reported and is no 503: pages work,
+    and nothing is lost.
     """
     env = environment()
     ticked = workers.find_last_tick()
@@ -36,6 +36,6 @@ def healthz() -> Response:
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
-    """Personal pages are no business of search engines."""
+    """Keep search engines from personal pages."""
     closed = "".join(f"Disallow: /{name}/\n" for name in PATHS)
     return Response(f"User-agent: *\n{closed}", mimetype="text/plain")

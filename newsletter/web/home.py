@@ -1,4 +1,4 @@
-"""The first page, and one list's page."""
+"""Show the first page, and each list's page."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ blueprint = Blueprint("home", __name__)
 
 @blueprint.get("/")
 def home() -> Response:
-    """The lists of this sender."""
+    """Show the lists of this installation."""
     return public_page("home.html", slots={}, lists=forms.list_forms())
 
 
 @blueprint.get("/<slug>/")
 def mailing_list(slug: str) -> Response:
-    """One list with its form and its latest mailings."""
+    """Show one list with its form and its latest campaigns."""
     return list_page(slug)

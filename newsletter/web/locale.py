@@ -1,7 +1,7 @@
-"""In which language a page answers: the reader's, else the form's, else the browser's, else the
-list's.
+"""Choose the language of a page: the subscriber's, else the form's, the browser's, the list's.
 
-Flask-Babel asks `choose` once a request, at the first text. Its catalogues are those of `i18n.py`.
+Flask-Babel asks `choose_language` once a request, at the first text. Its catalogues are those of
+`i18n.py`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class _Catalogues(Domain):  # type: ignore[misc] # flask_babel carries no types
 
 
 def install(app: Flask) -> None:
-    """Let templates and `gettext` speak."""
+    """Register languages, catalogues and filters with an application."""
     babel = Babel(app, locale_selector=choose_language)
     babel.domain_instance = _Catalogues()
     app.jinja_env.policies["ext.i18n.trimmed"] = True
@@ -49,49 +49,45 @@ def _words() -> dict[str, object]:
 
 
 def current_language() -> str:
-    """The language of this answer: one of `LANGUAGES`."""
+    """Return the language of this answer: one of `LANGUAGES`."""
     return str(get_locale() or SOURCE)
 
 
 def translate_errors(fields: Mapping[str, str]) -> dict[str, str]:
-    """What is wrong with each field, in the language of this answer."""
+    """Return the problem of each field in the language of this answer."""
     return {name: say(text, current_language()) for name, text in fields.items()}
 
 
-def set_languages(*, reader: str = "", form: object = "", mailing_list: str = "") -> None:
-    """Note whom this answer is for: the languages of a reader, a form's field and a list, where
-    they are known.
-    """
-    for name, tag in (("reader", reader), ("form", form), ("list", mailing_list)):
-        if found := known(tag):
-            setattr(g, f"{name}_language", found)
+def set_languages(*, subscriber: str = "", form: object = "", mailing_list: str = "") -> None:
+    """Record for whom this answer is: the languages of a subscriber, a form and a list."""
+    for name, tag in (("subscriber", subscriber), ("form", form), ("list", mailing_list)):
+        if language := known(tag):
+            setattr(g, f"{name}_language", language)
     refresh()
 
 
 def find_requested_language() -> str:
-    """What the visitor asks for: the form's language, else the browser's first that we speak, or
-    "".
-    """
+    """Return the form's language, else the browser's, empty if neither is one of ours."""
     return (
         g.get("form_language", "") or known(request.args.get("language")) or find_browser_language()
     )
 
 
 def find_browser_language() -> str:
-    """The browser's first language that we speak, or ""."""
+    """Return the first language of the browser that is one of ours, else an empty text."""
     tags = [tag for tag, quality in request.accept_languages[:TAGS_AT_MOST] if quality > 0]
-    return next((found for tag in tags if (found := known(tag))), "")
+    return next((language for tag in tags if (language := known(tag))), "")
 
 
 def choose_language() -> str:
-    """One of `LANGUAGES`.
+    """Choose one of `LANGUAGES`.
 
-    Reads no body: an error about the body is told in this language too.
+    Reads no body: an error about the body is answered in this language too.
     """
     if not has_request_context():
         return SOURCE
     return (
-        g.get("reader_language", "")
+        g.get("subscriber_language", "")
         or find_requested_language()
         or g.get("list_language", "")
         or SOURCE

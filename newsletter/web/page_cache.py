@@ -1,8 +1,8 @@
-"""Pages that are the same for everybody are rendered once, and remembered by all that they show.
+"""Render pages that are the same for everybody once, and keep them by their content.
 
 The key is everything the template is given, read from the database for each visitor: a page whose
-list, form, mailings, language or frame has changed, in whatever process, is another page. What is
-one visitor's alone is a slot, filled in afterwards and kept nowhere.
+list, form, campaigns, language or frame has changed, in whatever process, is another page. What
+belongs to one visitor is a slot, filled in afterwards and kept nowhere.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _MARK = secrets.token_hex(16)
 """Nobody can write it into a title."""
 
 
-def public_page(template: str, *, slots: Mapping[str, str], **shown: Hashable) -> Response:
-    """`template` with what is `shown` to everybody, and `slots` for this visitor alone.
+def public_page(template: str, *, slots: Mapping[str, str], **content: Hashable) -> Response:
+    """Render `template` from a `content` that everybody sees, with `slots` for this visitor.
 
     A form on it is empty.
     """
     remembered = current_app.extensions[REMEMBERED]
     pieces = remembered(
-        template, current_language(), request.script_root, tuple(slots), tuple(shown.items())
+        template, current_language(), request.script_root, tuple(slots), tuple(content.items())
     )
     filled = [escape(slots[piece]) if number % 2 else piece for number, piece in enumerate(pieces)]
     return spoken(Response("".join(filled), mimetype="text/html"))
@@ -48,12 +48,12 @@ def _pieces(
     language: str,
     root: str,
     slots: tuple[str, ...],
-    shown: tuple[tuple[str, Hashable], ...],
+    content: tuple[tuple[str, Hashable], ...],
 ) -> tuple[str, ...]:
-    """A page in pieces: text and the name of a slot by turns.
+    """Return a page in pieces: text and the name of a slot by turns.
 
     `language` and `root` (where the program is mounted) are what rendering looks up by itself.
     """
     marks = {name: f"{_MARK}{name}." for name in slots}
-    html = render_template(template, values={}, errors={}, wrong={}, **dict(shown), **marks)
+    html = render_template(template, values={}, errors={}, wrong={}, **dict(content), **marks)
     return tuple(re.split(rf"{_MARK}(\w+)\.", html))

@@ -1,10 +1,9 @@
-"""Ceilings in Redis, for those who have one: a flood from one place is turned away before the
-database is asked.
+"""Turn floods away by ceilings in Redis, where there is one, before the database is asked.
 
-Only what visitors type into passes here, never a signed link. The ceilings are as high as the
-database's two kinds together, which decide; this is what keeps a flood from getting that far. Where
-Redis does not answer, Flask-Limiter says so once, counts in this process, and looks for Redis again
-after 1, 2, 4 … seconds.
+Only requests with a visitor's text pass here, never a signed link. The ceilings are as high as the
+database's two kinds together, which decide; these keep a flood from getting that far. Where Redis
+does not answer, Flask-Limiter logs it once, counts in this process, and tries Redis again after 1,
+2, 4 … seconds.
 """
 
 from __future__ import annotations
@@ -79,7 +78,8 @@ def _turned_away(error: object) -> Response:
 
 
 def _said_already(record: logging.LogRecord) -> bool:
-    """Request that were waiting for Redis when it went bring a traceback each, after the line that
-    says it all; and each one that is turned away a line with its address.
+    """Drop the tracebacks of requests that waited for Redis, and the lines with addresses.
+
+    The line that Redis does not answer is logged once by then.
     """
     return "Swallowing" not in record.msg and "exceeded at endpoint" not in record.msg

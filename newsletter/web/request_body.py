@@ -1,4 +1,4 @@
-"""What a request's body may be: forms in UTF-8, and no larger than any of ours."""
+"""Read the bodies of requests: forms in UTF-8, and no larger than any form of ours."""
 
 from __future__ import annotations
 

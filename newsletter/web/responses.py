@@ -29,7 +29,7 @@ CADENCE_WORDS = {
 
 @blueprint.app_context_processor
 def words() -> dict[str, object]:
-    """What templates call things."""
+    """Give templates the words of closed sets."""
     return {
         "cadence_words": translate_errors(CADENCE_WORDS),
         "cadence_text": translate_errors(CADENCE_TEXT),
@@ -38,7 +38,7 @@ def words() -> dict[str, object]:
 
 @blueprint.after_app_request
 def harden(response: Response) -> Response:
-    """No scripts, no frames, no guessing of types, no address in a Referer elsewhere (S12, T15)."""
+    """Forbid scripts, frames, guessing of types, and a Referer with an address (S12, T15)."""
     headers = response.headers
     headers.setdefault("Content-Security-Policy", POLICY)
     headers.setdefault("X-Content-Type-Options", "nosniff")
@@ -51,8 +51,9 @@ def harden(response: Response) -> Response:
 
 @blueprint.after_app_request
 def stay_here(response: Response) -> Response:
-    """Redirect to a path, whatever host the request named: for a slash too few or too many, the
-    router's own redirect would lead to that host.
+    """Redirect to a path, whatever host the request names.
+
+    For a slash too few or too many, the router's own redirect would lead to that host.
     """
     if isinstance(request.routing_exception, RequestRedirect):
         target = urlsplit(request.routing_exception.new_url)
@@ -64,26 +65,26 @@ def stay_here(response: Response) -> Response:
 
 
 def mark_private(response: Response) -> Response:
-    """A page that is one person's: kept by no cache, found by no search engine."""
+    """Keep a subscriber's page out of caches and search engines."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
 
 def render_page(template: str, status: int = 200, **context: object) -> Response:
-    """A rendered page."""
+    """Render a template as a response."""
     return spoken(Response(render_template(template, **context), status, mimetype="text/html"))
 
 
 def spoken(answer: Response) -> Response:
-    """An answer that depends on the visitor's language, and says so."""
+    """Add the headers of an answer that depends on the visitor's language."""
     answer.headers["Content-Language"] = current_language()
     answer.headers["Vary"] = "Accept-Language"
     return answer
 
 
 def evidence(source: EvidenceSource) -> Evidence:
-    """Where this request came from, for the consent record."""
+    """Return where this request came from, for the consent record."""
     return Evidence(
         source=source,
         page=request.headers.get("Referer") or request.headers.get("Origin") or "",
@@ -98,7 +99,7 @@ def wants_json() -> bool:
 
 
 def render_message(status: int, title: str, text: str, **context: object) -> Response:
-    """A page of a few words, or the same as JSON."""
+    """Answer with a page of a few words, or the same as JSON."""
     if wants_json():
         answer = jsonify(error=text)
         answer.status_code = status

@@ -42,8 +42,8 @@ from newsletter.web.responses import evidence, mark_private, render_page, wants_
 blueprint = Blueprint("signup", __name__)
 
 FORM_POLICY = (
-    "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; style-src 'self'; "
-    "img-src 'self' https: http:; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; "
+    "style-src 'self'; img-src 'self' https: http:; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
 )
 SHARED = frozenset(
     {"signup.subscribe", "signup.challenge", "signup.embed_script", "signup.openapi"}
@@ -56,27 +56,28 @@ TEXTS = ("name", "cadence", "language", "altcha", "form", "page", "stamp", "word
 PREFLIGHT_FOR = 86_400
 
 
-def form_page(template: str, shown: Form, *, status: int = 200, **context: Any) -> Response:
-    """A page with a list's form on it: it may run our own scripts, which nothing on it needs.
+def form_page(template: str, list_form: Form, *, status: int = 200, **context: Any) -> Response:
+    """Render a page with a list's form, which may run our own scripts and needs none.
 
     An empty form is the same for everybody but for its stamp and the page that it is framed in.
     """
     env = environment()
-    set_languages(mailing_list=shown.language)
-    wording, named = _agreed(shown, current_language())
-    typed, errors = context.pop("values", {}), translate_errors(context.pop("errors", {}))
-    stamp = typed.get("stamp") or env.tokens.sign(LinkPurpose.FORM, shown.slug, env.now)
-    context.update(list=shown, wording=wording, version=named, trap=TRAP)
-    own = {"stamp": stamp, "page": context.pop("page", "")}
+    set_languages(mailing_list=list_form.language)
+    wording, named = _agreed(list_form, current_language())
+    typed = context.pop("values", {})
+    errors = translate_errors(context.pop("errors", {}))
+    stamp = typed.get("stamp") or env.tokens.sign(LinkPurpose.FORM, list_form.slug, env.now)
+    context.update(list=list_form, wording=wording, version=named, trap=TRAP)
+    for_visitor = {"stamp": stamp, "page": context.pop("page", "")}
     if typed or errors:
         first = "" if context.get("framed") else next(iter(errors), "")
         wrong = {name: _wrong(name, first=name == first) for name in errors}
         answer = render_page(
-            template, status, values=typed, errors=errors, wrong=wrong, **context, **own
+            template, status, values=typed, errors=errors, wrong=wrong, **context, **for_visitor
         )
     else:
         answer = public_page(
-            template, slots={name: value for name, value in own.items() if value}, **context
+            template, slots={name: value for name, value in for_visitor.items() if value}, **context
         )
     ancestors = "*" if context.get("framed") else "'none'"
     answer.headers["Content-Security-Policy"] = FORM_POLICY.format(ancestors=ancestors)
@@ -86,30 +87,31 @@ def form_page(template: str, shown: Form, *, status: int = 200, **context: Any) 
 
 @lru_cache(maxsize=500)
 def _agreed(form: Form, language: str) -> tuple[str, str]:
-    """What one agrees to, and its version."""
+    """Return the consent text of a form, and its version."""
     wording = form.wording(language)
     return wording, hash_wording(wording)
 
 
 def _wrong(name: str, *, first: bool) -> Markup:
-    """The attributes that tie a field to its error; the first one gets the focus (in a frame, by
-    frame.js).
+    """Return the attributes that tie a field to its error; the first one gets the focus.
+
+    In a frame, frame.js gives it the focus.
     """
-    found = Markup(' aria-invalid="true" aria-describedby="{}-error"').format(name)
-    return found + Markup(" autofocus") if first else found
+    attributes = Markup(' aria-invalid="true" aria-describedby="{}-error"').format(name)
+    return attributes + Markup(" autofocus") if first else attributes
 
 
 def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
-    """A list's own page.
+    """Render a list's own page.
 
     Raises `NotFound`.
     """
-    shown, mailings = forms.get_list_page(slug)
+    list_form, campaigns = forms.get_list_page(slug)
     return form_page(
         "list.html",
-        shown,
+        list_form,
         status=status,
-        mailings=mailings,
+        mailings=campaigns,
         action=f"/{slug}/subscribe",
         form="page",
         **context,
@@ -118,7 +120,7 @@ def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
 
 @blueprint.post("/<slug>/subscribe")
 def subscribe(slug: str) -> AnyResponse:
-    """Ask for a subscription: the same answer whoever the address belongs to (S03)."""
+    """Request a subscription; the answer is the same whoever the address belongs to (S03)."""
     values = _values()
     as_json = wants_json()
     set_languages(form=values.get("language"))
@@ -134,14 +136,13 @@ def subscribe(slug: str) -> AnyResponse:
 
 
 def _in_its_language(slug: str) -> str:
-    """What keeps the language of the form on the page after it, where the browser would be answered
-    in another.
+    """Return the query that keeps a form's language on the page after it.
+
+    It is empty where the browser's language is the same.
     """
-    wanted, otherwise = (
-        find_requested_language(),
-        find_browser_language() or forms.get_form(slug).language,
-    )
-    return "" if wanted in ("", otherwise) else "?" + urlencode({"language": wanted})
+    language = find_requested_language()
+    otherwise = find_browser_language() or forms.get_form(slug).language
+    return "" if language in ("", otherwise) else "?" + urlencode({"language": language})
 
 
 def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
@@ -164,26 +165,28 @@ def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
 
 
 def _evidence(values: Mapping[str, Any]) -> Evidence:
-    """Where the request came from; of the page it names itself, because a browser tells other sites
-    its host only.
+    """Return where the request came from.
+
+    A form may name its own page, because a browser tells other sites its host only.
     """
-    found = evidence(EvidenceSource.JSON if request.is_json else EvidenceSource.FORM)
-    form, named = values.get("form"), values.get("page")
+    origin = evidence(EvidenceSource.JSON if request.is_json else EvidenceSource.FORM)
+    form = values.get("form")
+    named = values.get("page")
     if isinstance(named, str) and named.startswith(("https://", "http://")):
-        found = replace(found, page=named)
-    return replace(found, form=form if form in FORMS else "")
+        origin = replace(origin, page=named)
+    return replace(origin, form=form if form in FORMS else "")
 
 
 def _values() -> Mapping[str, Any]:
-    """The fields of a form or of a JSON object, whatever else the body may be."""
+    """Return the fields of a form or of a JSON object, whatever else the body may be."""
     if request.is_json:
         try:
-            found = request.get_json()
+            body = request.get_json()
         except RecursionError:
             raise BadRequest from None
-        if not isinstance(found, dict):
+        if not isinstance(body, dict):
             raise BadRequest
-        return found
+        return body
     if request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raise UnsupportedMediaType
     return {**request.form.to_dict(), "topics": request.form.getlist("topics")}
@@ -204,15 +207,15 @@ def _json(body: object, status: int) -> Response:
 
 @blueprint.get("/<slug>/check-your-inbox")
 def check_your_inbox(slug: str) -> Response:
-    """What comes next."""
-    shown = forms.get_form(slug)
-    set_languages(mailing_list=shown.language)
-    return mark_private(render_page("check_your_inbox.html", list=shown))
+    """Show what to do after the form."""
+    form = forms.get_form(slug)
+    set_languages(mailing_list=form.language)
+    return mark_private(render_page("check_your_inbox.html", list=form))
 
 
 @blueprint.get("/<slug>/embed")
 def embed(slug: str) -> Response:
-    """The form for a frame on another site; `sent`: what comes next, in the same frame."""
+    """Show the form in a frame of another site, or what to do after it (`sent`)."""
     if "sent" in request.args:
         return mark_private(_framed(slug, sent=True))
     return _framed(slug)
@@ -220,7 +223,7 @@ def embed(slug: str) -> Response:
 
 @blueprint.post("/<slug>/embed")
 def subscribe_in_frame(slug: str) -> AnyResponse:
-    """The same as `subscribe`, answered within the frame."""
+    """Request a subscription, and answer within the frame."""
     values = _values()
     set_languages(form=values.get("language"))
     try:
@@ -231,9 +234,9 @@ def subscribe_in_frame(slug: str) -> AnyResponse:
 
 
 def _frame_of(slug: str, **more: str) -> str:
-    """The frame's own address, with what the embedding page asked for."""
-    asked = {"language": known(request.args.get("language")), "theme": _theme(), **more}
-    query = urlencode({name: value for name, value in asked.items() if value})
+    """Return the frame's own address, with the options of the page around it."""
+    options = {"language": known(request.args.get("language")), "theme": _theme(), **more}
+    query = urlencode({name: value for name, value in options.items() if value})
     return f"/{slug}/embed" + (f"?{query}" if query else "")
 
 
@@ -248,14 +251,14 @@ def _framed(slug: str, **context: Any) -> Response:
 
 
 def _theme() -> str:
-    """The scheme the embedding page asked for, if it is one."""
+    """Return the colour scheme that the page around the frame asks for, if it is one."""
     theme = request.args.get("theme", "")
     return theme if theme in THEMES else ""
 
 
 @blueprint.get("/<slug>/challenge")
 def challenge(slug: str) -> Response:
-    """A puzzle for the visitor's browser (ALTCHA, protocol 2).
+    """Answer with a puzzle for the visitor's browser (ALTCHA, protocol 2).
 
     The same for every list; a wrong name is still a 404.
     """
@@ -266,13 +269,13 @@ def challenge(slug: str) -> Response:
 
 @blueprint.get("/embed.js")
 def embed_script() -> Response:
-    """The script that upgrades a pasted form in place."""
+    """Serve the script that upgrades a pasted form in place."""
     return current_app.send_static_file("embed.js")
 
 
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
-    """What programs may call, for programs."""
+    """Serve the description of what programs may call."""
     return current_app.send_static_file("openapi.json")
 
 

@@ -1,4 +1,4 @@
-"""The page of a mail that asks for permission again: one button, as for a confirmation."""
+"""The page of a campaign that asks its recipients to confirm once more: one button to stay."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ blueprint = Blueprint("stay", __name__)
 
 @blueprint.get("/stay/<path:token>")
 def stay_page(token: str) -> Response:
-    """One button."""
-    standing, answered = reconfirmation.get_reconfirmation(environment(), token)
-    return _shown(standing, answered=answered)
+    """Ask with one button whether the subscriber stays, on the page of a campaign that asks."""
+    subscription, answered = reconfirmation.get_reconfirmation(environment(), token)
+    return _stay(subscription, answered=answered)
 
 
 @blueprint.post("/stay/<path:token>")
 def stay(token: str) -> Response:
-    """Note that the reader stays; again changes nothing."""
-    return _shown(
-        reconfirmation.reconfirm(environment(), token, evidence(EvidenceSource.LINK)), answered=True
-    )
+    """Record that the subscriber stays; a second time changes nothing."""
+    by_link = evidence(EvidenceSource.LINK)
+    return _stay(reconfirmation.reconfirm(environment(), token, by_link), answered=True)
 
 
-def _shown(standing: LinkedSubscription, *, answered: bool) -> Response:
-    set_languages(reader=standing.language, mailing_list=standing.list_language)
-    return mark_private(render_page("stay.html", standing=standing, answered=answered))
+def _stay(subscription: LinkedSubscription, *, answered: bool) -> Response:
+    set_languages(subscriber=subscription.language, mailing_list=subscription.list_language)
+    return mark_private(render_page("stay.html", subscription=subscription, answered=answered))

@@ -14,9 +14,15 @@ from newsletter.errors import InvalidInput, LinkInvalid
 from newsletter.i18n import Text
 from newsletter.link_purposes import LinkPurpose
 from newsletter.services.runtime import environment
-from newsletter.services.subscribers import address_change, link_requests, privacy, subscriptions
+from newsletter.services.subscribers import (
+    address_change,
+    link_requests,
+    privacy,
+    subscriptions,
+)
 from newsletter.services.subscribers import preferences as prefs
 from newsletter.services.subscribers.address_change import AddressChangeView
+from newsletter.services.subscribers.address_undo import get_undo, undo_change
 from newsletter.services.subscribers.preferences import Preferences
 from newsletter.services.subscribers.subscriptions import LinkedSubscription
 from newsletter.vocabulary import EvidenceSource, SubscriptionStatus
@@ -37,52 +43,50 @@ REASON_WORDS = {
 
 @blueprint.get("/confirm/<path:token>")
 def confirm_page(token: str) -> Response:
-    """One button."""
-    standing = subscriptions.get_request(environment(), token)
-    return _told(
-        "confirmed.html" if standing.status is SubscriptionStatus.ACTIVE else "confirm.html",
-        standing,
+    """Ask with one button to confirm."""
+    subscription = subscriptions.get_request(environment(), token)
+    return _subscription_page(
+        "confirmed.html" if subscription.status is SubscriptionStatus.ACTIVE else "confirm.html",
+        subscription,
     )
 
 
 @blueprint.post("/confirm/<path:token>")
 def confirm(token: str) -> Response:
     """Make the subscription active; again changes nothing."""
-    return _told(
+    return _subscription_page(
         "confirmed.html", subscriptions.confirm(environment(), token, evidence(EvidenceSource.LINK))
     )
 
 
 @blueprint.get("/never/<path:token>")
 def never_page(token: str) -> Response:
-    """One button: it was not me."""
+    """Ask with one button whether the visitor did not sign up."""
     return _never(privacy.find_disputed_request(environment(), token))
 
 
 @blueprint.post("/never/<path:token>")
 def never(token: str) -> Response:
-    """Forget whoever did not ask, for good; again changes nothing."""
+    """Erase a visitor who did not sign up; a second time changes nothing."""
     return _never(privacy.dispute_request(environment(), token, evidence(EvidenceSource.LINK)))
 
 
-def _never(standing: LinkedSubscription | None) -> Response:
-    return (
-        mark_private(render_page("erased.html"))
-        if standing is None
-        else _told("never.html", standing)
-    )
+def _never(subscription: LinkedSubscription | None) -> Response:
+    if subscription is None:
+        return mark_private(render_page("erased.html"))
+    return _subscription_page("never.html", subscription)
 
 
 @blueprint.get("/unsubscribe/<path:token>")
 def unsubscribe_page(token: str) -> Response:
-    """One button, and the way to less mail instead."""
-    standing = subscriptions.get_subscription(environment(), token)
+    """Ask with one button to unsubscribe, and offer fewer mails instead."""
+    subscription = subscriptions.get_subscription(environment(), token)
     template = (
         "unsubscribed.html"
-        if standing.status is SubscriptionStatus.UNSUBSCRIBED
+        if subscription.status is SubscriptionStatus.UNSUBSCRIBED
         else "unsubscribe.html"
     )
-    return _told(template, standing, preferences=_preferences(standing, token))
+    return _subscription_page(template, subscription, preferences=_preferences(subscription, token))
 
 
 @blueprint.post("/unsubscribe/<path:token>")
@@ -92,35 +96,38 @@ def unsubscribe(token: str) -> Response:
     A mail program's one-click POST (RFC 8058 section 3.2) gets a short 200 without redirect; the
     page's buttons may take it back, slow it down, or give a reason.
     """
-    env, form = environment(), request.form
+    env = environment()
+    form = request.form
     if form.get("List-Unsubscribe") == "One-Click":
         subscriptions.unsubscribe(env, token, evidence(EvidenceSource.ONE_CLICK))
         return mark_private(Response("Unsubscribed.\n", mimetype="text/plain"))
     if form.get("undo"):
         cadence = form.get("cadence", "")
         pause = bool(form.get("break"))
-        standing = subscriptions.undo_unsubscribe(
+        subscription = subscriptions.undo_unsubscribe(
             env, token, evidence(EvidenceSource.LINK), cadence=cadence, pause=pause
         )
-        return _told("resubscribed.html", standing, preferences=_preferences(standing, token))
+        return _subscription_page(
+            "resubscribed.html", subscription, preferences=_preferences(subscription, token)
+        )
     if form.get("reason"):
-        standing = subscriptions.give_reason(
+        subscription = subscriptions.give_reason(
             env, token, form["reason"], evidence(EvidenceSource.LINK)
         )
     else:
-        standing = subscriptions.unsubscribe(env, token, evidence(EvidenceSource.LINK))
-    return _told("unsubscribed.html", standing, thanked=bool(form.get("reason")))
+        subscription = subscriptions.unsubscribe(env, token, evidence(EvidenceSource.LINK))
+    return _subscription_page("unsubscribed.html", subscription, thanked=bool(form.get("reason")))
 
 
-def _told(
-    template: str, standing: LinkedSubscription, *, preferences: str = "", thanked: bool = False
+def _subscription_page(
+    template: str, subscription: LinkedSubscription, *, preferences: str = "", thanked: bool = False
 ) -> Response:
-    """A page about one subscription, in its reader's language."""
-    set_languages(reader=standing.language, mailing_list=standing.list_language)
+    """Render a page about one subscription, in its subscriber's language."""
+    set_languages(subscriber=subscription.language, mailing_list=subscription.list_language)
     return mark_private(
         render_page(
             template,
-            standing=standing,
+            subscription=subscription,
             preferences=preferences,
             thanked=thanked,
             reasons=translate_errors(REASON_WORDS),
@@ -128,26 +135,28 @@ def _told(
     )
 
 
-def _preferences(standing: LinkedSubscription, token: str) -> str:
-    """Return a link to the same subscription's preferences; none from a mailbox that its subscriber
-    has left.
+def _preferences(subscription: LinkedSubscription, token: str) -> str:
+    """Return a link to the same subscription's preferences.
+
+    Empty from a mailbox that its subscriber has left.
     """
     env = environment()
-    if standing.retired:
+    if subscription.retired:
         return ""
     return env.links.preferences(env.tokens.open(LinkPurpose.UNSUBSCRIBE, token, env.now), env.now)
 
 
 @blueprint.get("/preferences/<path:token>")
 def preferences_page(token: str) -> Response:
-    """What the reader subscribes to."""
+    """Show the preferences of a subscriber."""
     return _preferences_page(prefs.get_preferences(environment(), token))
 
 
 @blueprint.post("/preferences/<path:token>")
 def preferences(token: str) -> Response:
-    """Change it, or has a link mailed that may do more."""
-    env, form = environment(), request.form
+    """Change preferences, or mail a link that may do more."""
+    env = environment()
+    form = request.form
     try:
         for kind in MAILED:
             if form.get(kind):
@@ -172,15 +181,19 @@ def preferences(token: str) -> Response:
 
 
 def _preferences_page(
-    shown: Preferences, *, errors: Mapping[str, str] = NO_ERRORS, done: str = "", typed: str = ""
+    preferences: Preferences,
+    *,
+    errors: Mapping[str, str] = NO_ERRORS,
+    done: str = "",
+    typed: str = "",
 ) -> Response:
-    set_languages(reader=shown.language, mailing_list=shown.list_language)
+    set_languages(subscriber=preferences.language, mailing_list=preferences.list_language)
     status = 422 if errors else 200
     return mark_private(
         render_page(
             "preferences.html",
             status,
-            prefs=shown,
+            prefs=preferences,
             errors=translate_errors(errors),
             done=done,
             typed=typed,
@@ -190,33 +203,33 @@ def _preferences_page(
 
 @blueprint.get("/address/<path:token>")
 def address_page(token: str) -> Response:
-    """One button: the new address is mine."""
+    """Ask with one button to confirm a new address."""
     return _moved(address_change.get_change(environment(), token))
 
 
 @blueprint.post("/address/<path:token>")
 def address(token: str) -> Response:
-    """Move the reader to her new address."""
+    """Move a subscriber to the new address."""
     return _moved(
         address_change.confirm_change(environment(), token, evidence(EvidenceSource.LINK))
     )
 
 
-def _moved(found: AddressChangeView) -> Response:
-    set_languages(reader=found.language, mailing_list=found.list_language)
-    return mark_private(render_page("address.html", move=found))
+def _moved(change: AddressChangeView) -> Response:
+    set_languages(subscriber=change.language, mailing_list=change.list_language)
+    return mark_private(render_page("address.html", move=change))
 
 
 @blueprint.get("/address-undo/<path:token>")
 def address_undo_page(token: str) -> Response:
     """Ask whether a change of address shall be taken back."""
-    return _undone(address_change.get_undo(environment(), token))
+    return _undone(get_undo(environment(), token))
 
 
 @blueprint.post("/address-undo/<path:token>")
 def address_undo(token: str) -> Response:
     """Take a change of address back."""
-    return _undone(address_change.undo_change(environment(), token, evidence(EvidenceSource.LINK)))
+    return _undone(undo_change(environment(), token, evidence(EvidenceSource.LINK)))
 
 
 def _undone(move: AddressChangeView) -> Response:
@@ -226,13 +239,13 @@ def _undone(move: AddressChangeView) -> Response:
 
 @blueprint.get("/export/<path:token>")
 def export_page(token: str) -> Response:
-    """One button: nothing personal is in a page that a scanner may fetch."""
+    """Ask with one button for the data: a page that a scanner fetches shows nothing personal."""
     return _asked(LinkPurpose.EXPORT, token, "export.html")
 
 
 @blueprint.post("/export/<path:token>")
 def export(token: str) -> Response:
-    """Everything we know of the reader, as a file."""
+    """Send everything known of the subscriber as a file."""
     answer = mark_private(jsonify(privacy.export_data(environment(), token)))
     answer.headers["Content-Disposition"] = 'attachment; filename="my-newsletter-data.json"'
     return answer
@@ -240,39 +253,42 @@ def export(token: str) -> Response:
 
 @blueprint.get("/erase/<path:token>")
 def erase_page(token: str) -> Response:
-    """One button, and what it does."""
+    """Ask with one button to be erased."""
     return _asked(LinkPurpose.ERASE, token, "erase.html")
 
 
 @blueprint.post("/erase/<path:token>")
 def erase(token: str) -> Response:
-    """Forget the reader."""
-    standing = privacy.erase(environment(), token)
-    if standing is not None:
-        set_languages(reader=standing.language, mailing_list=standing.list_language)
+    """Erase the subscriber."""
+    subscription = privacy.erase(environment(), token)
+    if subscription is not None:
+        set_languages(subscriber=subscription.language, mailing_list=subscription.list_language)
     return mark_private(render_page("erased.html"))
 
 
 def _asked(purpose: LinkPurpose, token: str, template: str) -> Response:
-    standing = privacy.find_linked_subscription(environment(), purpose, token)
-    if standing is None:
+    subscription = privacy.find_linked_subscription(environment(), purpose, token)
+    if subscription is None:
         return mark_private(render_page("erased.html"))
-    return _told(template, standing)
+    return _subscription_page(template, subscription)
 
 
 @blueprint.get("/link")
 def link_page() -> Response:
-    """For those who lost theirs."""
+    """Ask for the address to mail a link to."""
     return mark_private(render_page("link.html", error="", typed="", resource=""))
 
 
 @blueprint.post("/link")
 def link() -> Response:
-    """Mail a fresh link, to an address or in place of a link that has expired: the same answer for
-    everybody.
+    """Mail a new link, to an address or in place of an expired one.
+
+    The answer is the same for everybody.
     """
-    env, form = environment(), request.form
-    typed, resource = form.get("email", ""), form.get("resource", "")
+    env = environment()
+    form = request.form
+    typed = form.get("email", "")
+    resource = form.get("resource", "")
     set_languages(form=form.get("language"))
     try:
         if form.get("token"):

@@ -20,9 +20,10 @@ from newsletter.services.consent import Evidence
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
-from newsletter.services.signup import flood_control
+from newsletter.services.signup import flood_control, held_mails
 from newsletter.services.signup import subscribe as signup
-from newsletter.services.signup.flood_control import Selection, Usage, choose, count_room
+from newsletter.services.signup.flood_control import Usage, choose, count_room
+from newsletter.services.signup.held_mails import Selection
 from newsletter.services.signup.subscribe import Submission
 from newsletter.services.subscribers import subscriptions
 from newsletter.vocabulary import EvidenceSource
@@ -85,7 +86,7 @@ def test_a_flood_with_few_answers_is_held_and_the_author_told(
     assert "20 confirmations" in body(notice)
     assert "newsletter list confirmations blog --release" in body(notice)
     assert not any(f"r{number}@" in body(notice) for number in range(30)), "it names nobody"
-    assert flood_control.read_gate(env, "blog") == flood_control.GateState(waiting=20, room=0)
+    assert held_mails.read_gate(env, "blog") == held_mails.GateState(waiting=20, room=0)
     confirm(env, sink, *confirmations(sink)[:2])
     sending.send_due(env)
     assert len(confirmations(sink)) == 20, "each who confirms allows five more"
@@ -109,15 +110,15 @@ def test_the_author_decides_what_becomes_of_it(env: Environment, sink: Sink) -> 
     env = with_ceiling(env, 5)
     ask(env, *range(12))
     sending.send_due(env)
-    assert flood_control.release_held(env, "blog") == 7
+    assert held_mails.release_held(env, "blog") == 7
     sending.send_due(env)
     assert len(confirmations(sink)) == 12
     ask(env, *range(20, 24))
     sending.send_due(env)
-    assert flood_control.drop_held(env, "blog") == 4
+    assert held_mails.drop_held(env, "blog") == 4
     sending.send_due(env)
     assert len(confirmations(sink)) == 12
-    assert flood_control.read_gate(env, "blog").waiting == 0
+    assert held_mails.read_gate(env, "blog").waiting == 0
 
 
 def test_the_author_decides_by_network_domain_and_puzzle(env: Environment, sink: Sink) -> None:
@@ -137,20 +138,19 @@ def test_the_author_decides_by_network_domain_and_puzzle(env: Environment, sink:
     sending.send_due(env)
     assert len(confirmations(sink)) == 1
     held = {
-        (origin.network, origin.domain): origin.count
-        for origin in flood_control.count_origins("blog")
+        (origin.network, origin.domain): origin.count for origin in held_mails.count_origins("blog")
     }
     assert held == {
         ("192.0.2.0/24", "example.net"): 1, ("198.51.100.0/24", "example.com"): 1, ("2001:db8:1::/48", "example.com"): 2,
     }  # fmt: skip
-    assert flood_control.drop_held(env, "blog", Selection(networks=("2001:db8:1::/48",))) == 2
-    assert flood_control.release_held(env, "blog", Selection(proven=True)) == 0
-    assert flood_control.release_held(env, "blog", Selection(domains=("example.net",))) == 1
+    assert held_mails.drop_held(env, "blog", Selection(networks=("2001:db8:1::/48",))) == 2
+    assert held_mails.release_held(env, "blog", Selection(proven=True)) == 0
+    assert held_mails.release_held(env, "blog", Selection(domains=("example.net",))) == 1
     sending.send_due(env)
     assert confirmations(sink)[1:] == ["r1@example.net"]
     assert (
-        flood_control.read_gate(env, "blog").waiting,
-        flood_control.read_gate(env, "other").waiting,
+        held_mails.read_gate(env, "blog").waiting,
+        held_mails.read_gate(env, "other").waiting,
     ) == (1, 1)
 
 

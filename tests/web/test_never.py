@@ -58,7 +58,7 @@ def test_h19_one_post_and_she_is_never_written_to_again(
         assert (row.reason, row.email_key, row.note) == (
             "erased",
             None,
-            "said that it was not she who asked",
+            "said that they did not sign up",
         )
     for day in range(5):
         clock.forward(timedelta(days=day))

@@ -37,7 +37,7 @@ from newsletter.services.lookup import get_list
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
-from newsletter.services.signup import flood_control, forms
+from newsletter.services.signup import forms, held_mails
 from newsletter.tokens import Tokens
 from tests.conftest import SECRET
 from tests.fakes import Clock, Sink, body
@@ -392,7 +392,7 @@ def test_b3_what_the_author_dropped_does_not_count(
 ) -> None:
     sign_up(client, "ana@example.com")
     with app.app_context():
-        assert flood_control.drop_held(app.extensions[EXTENSION], "blog") == 1
+        assert held_mails.drop_held(app.extensions[EXTENSION], "blog") == 1
     sign_up(client, "ana@example.com")
     work(app)
     assert len(sink.to("ana@example.com")) == 1

@@ -1,4 +1,4 @@
-"""Which addresses are taken: one verdict for the form, JSON, commands and imports.
+"""Decide which addresses are accepted, in one place for forms, JSON, commands and imports.
 
 Asks no DNS.
 """
@@ -45,7 +45,7 @@ ROLES = frozenset(
 
 
 def accept_address(env: Environment, typed: object, *, field: str = "email") -> Address:
-    """The address that was typed, if this installation takes it.
+    """Parse an address and check that this installation accepts it.
 
     Raises `InvalidInput` under `field`.
     """
@@ -56,7 +56,7 @@ def accept_address(env: Environment, typed: object, *, field: str = "email") -> 
 
 
 def find_refusal(env: Environment, address: Address) -> str:
-    """Why an address that is right is not taken, by the settings; empty where it is."""
+    """Return why the settings refuse an address, empty if they accept it."""
     settings = env.settings.signup
     local, _, domain = address.key.rpartition("@")
     if settings.refuse_role_addresses and local.partition("+")[0] in ROLES:
@@ -65,7 +65,8 @@ def find_refusal(env: Environment, address: Address) -> str:
         )
     if settings.refuse_disposable and _within(domain, _disposable()):
         return Text(
-            "This is an address for a few minutes. Please use one that you will still read next month."
+            "This is an address for a few minutes. Please use one that you will still read "
+            "next month."
         )
     if _within(domain, settings.refuse_domains):
         return Text("Addresses of this domain are not taken here. Please use another one.")

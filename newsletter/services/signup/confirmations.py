@@ -23,7 +23,7 @@ from newsletter.vocabulary import ConsentKind, EvidenceSource, SubscriptionStatu
 
 
 def lock_owner(session: Session, handle: str) -> None:
-    """Lock the subscriber of the subscription of this `handle`, before any of their rows is changed.
+    """Lock the subscriber behind a subscription's `handle`, before any of their rows is changed.
 
     Everything that changes a subscriber locks in one order, so that two requests never wait for
     each other: a visitor's ceilings, the subscriber, their subscriptions, their counters, their

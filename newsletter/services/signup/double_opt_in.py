@@ -6,13 +6,12 @@ confirms what that request says, whoever signs up meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Table, bindparam, exists, insert, select, text
+from sqlalchemy import Table, bindparam, exists, insert, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
@@ -36,6 +35,7 @@ from newsletter.services.mailboxes import (
 )
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import find_refusal
+from newsletter.services.signup.equal_work import rolled_back
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import ConsentKind, MailKind, SubscriptionStatus
 
@@ -66,12 +66,6 @@ _SUBSCRIPTION = select(
     _subscriptions.c.list_id == bindparam("list"),
     _subscriptions.c.subscriber_id == bindparam("subscriber"),
 )
-_NUMBERS = text(
-    "SELECT name, seq FROM sqlite_sequence WHERE name IN "
-    "('subscribers', 'subscriptions', 'deliveries', 'consent_events', 'events')"
-)
-_FORGET_NUMBER = text("DELETE FROM sqlite_sequence WHERE name = :name")
-_KEEP_NUMBER = text("INSERT INTO sqlite_sequence (name, seq) VALUES (:name, :seq)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ class SignUpRequest:
 
 
 class KnownAddress(NamedTuple):
-    """What is known of an address on a list.
+    """An address as one list knows it.
 
     The ids are None where there is no row; `confirmed` tells whether the address has an active
     subscription to any list; `has_request` whether the latest request is stored.
@@ -280,27 +274,6 @@ class _RequestWriter:
         return queue_confirmation(
             self.session, subscription_id, self.number, self.request.language, sender, self.now
         )
-
-
-@contextmanager
-def rolled_back(session: Session) -> Iterator[None]:
-    """Roll a piece of work back at its end, but keep the row numbers that it used up.
-
-    Whether work is kept or rolled back depends on who subscribes, so the next row number must not
-    tell. PostgreSQL never gives a number back; SQLite would.
-    """
-    connection = session.connection()
-    savepoint = connection.begin_nested()
-    try:
-        yield
-    finally:
-        sqlite = connection.dialect.name == "sqlite"
-        used = connection.execute(_NUMBERS).mappings().all() if sqlite else []
-        savepoint.rollback()
-        if used:
-            numbers = [dict(row) for row in used]
-            connection.execute(_FORGET_NUMBER, numbers)
-            connection.execute(_KEEP_NUMBER, numbers)
 
 
 def _find_address(session: Session, request: SignUpRequest) -> KnownAddress:

@@ -1,9 +1,9 @@
-"""A list's form: what it shows, the author's own fields in it, and what may be filled into them."""
+"""Describe a list's sign-up form, manage the author's own fields, and parse what is filled in."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.html.text import to_plain_line, to_plain_lines
-from newsletter.i18n import Text
 from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
 from newsletter.services.consent import default_wording, store_wording
@@ -43,9 +42,7 @@ OWN_NAMES = frozenset(
 )
 """What the form's own fields are called."""
 FIELDS_AT_MOST = 20
-TEXT_AT_MOST = 500
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_TICKED = ("1", "on", "true", "yes")
 _table = cast(Table, MailingList.__table__)
 _columns: list[Any] = [
     _table.c[name]
@@ -84,9 +81,9 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a page needs to know of a list to show its form.
+    """The part of a list that its form shows.
 
-    Counts nothing, so that it costs the same for any list.
+    Reading it counts nothing, so that it costs the same for any list.
     """
 
     list_id: int
@@ -104,13 +101,13 @@ class Form:
     topics: tuple[TopicOffer, ...] = ()
 
     def wording(self, language: str = "") -> str:
-        """What one agrees to, as the form says it in `language`, else in the list's."""
+        """Return the text that one agrees to, in `language` or else in the list's."""
         spoken = language or self.language
         return default_wording(consent_text=self.consent_text, title=self.title, language=spoken)
 
 
 def get_form(slug: str) -> Form:
-    """A list's form.
+    """Return a list's form.
 
     Raises `NotFound`.
     """
@@ -119,7 +116,7 @@ def get_form(slug: str) -> Form:
 
 
 def get_list_page(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[ArchivedCampaign, ...]]:
-    """What a list's own page shows: its form, and the latest mailings.
+    """Return the content of a list's page: its form and its latest campaigns.
 
     Raises `NotFound`.
     """
@@ -128,24 +125,26 @@ def get_list_page(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[Archived
 
 
 def list_forms() -> tuple[Form, ...]:
-    """Every list's form, without fields and topics: for the first page."""
+    """Return every list's form, without fields and topics, for the first page."""
     with reading() as session:
         return tuple(_shown(row) for row in session.connection().execute(_EVERY))
 
 
 def get_form_to_paste(env: Environment, slug: str, language: str = "") -> Form:
-    """A list's form, to be pasted elsewhere: its wording is kept, so that it is known when somebody
-    agrees to it a year from now. Raises `NotFound`.
+    """Return a list's form to be pasted elsewhere, and store its wording.
+
+    A pasted form may name that wording for years. Raises `NotFound`.
     """
     with transaction() as session:
-        found = _form(session, slug)
-        store_wording(session, found.wording(language), env.now)
-        return found
+        form = _form(session, slug)
+        store_wording(session, form.wording(language), env.now)
+        return form
 
 
 def _form(session: Session, slug: str) -> Form:
-    """Read for every visitor, hence past the ORM, and without asking for fields and topics that
-    there are none of.
+    """Read a form.
+
+    Past the ORM, because every visitor causes it; fields and topics are read only if there are any.
     """
     row = (
         None
@@ -188,7 +187,7 @@ def read_fields(session: Session, list_id: int) -> tuple[Field, ...]:
 
 
 def list_fields(slug: str) -> tuple[Field, ...]:
-    """The author's own fields of a list, in their order.
+    """Return the author's own fields of a list, in their order.
 
     Raises `NotFound`.
     """
@@ -212,25 +211,25 @@ def add_field(
         name,
         kind,
         to_plain_lines(label, limit=2000).strip(),
-        tuple(to_plain_line(each, limit=200) for each in choices),
+        tuple(to_plain_line(choice, limit=200) for choice in choices),
         required,
     )
     if problems := _wrong(field):
         raise InvalidInput(problems)
     with transaction() as session:
-        found = get_list(session, slug)
-        there = read_fields(session, found.id)
-        if name in {each.name for each in there}:
+        mailing_list = get_list(session, slug)
+        existing = read_fields(session, mailing_list.id)
+        if name in {choice.name for choice in existing}:
             raise Refused(
                 f"{slug} has a field {name} already", hint="remove it first, or choose another name"
             )
-        if len(there) >= FIELDS_AT_MOST:
+        if len(existing) >= FIELDS_AT_MOST:
             raise Refused(
                 f"{slug} has {FIELDS_AT_MOST} fields already", hint="nobody fills in so long a form"
             )
         session.add(
             FormField(
-                list_id=found.id,
+                list_id=mailing_list.id,
                 name=name,
                 kind=kind,
                 label=field.label,
@@ -261,7 +260,7 @@ def _wrong(field: Field) -> dict[str, str]:
 
 
 def remove_field(slug: str, name: str) -> None:
-    """Take a field out of the form; what readers have answered stays.
+    """Remove a field from the form; subscribers' answers stay.
 
     Raises `NotFound`.
     """
@@ -271,55 +270,7 @@ def remove_field(slug: str, name: str) -> None:
             .join(MailingList)
             .where(MailingList.slug == slug, FormField.name == name)
         )
-        found = session.scalar(query)
-        if found is None:
+        row = session.scalar(query)
+        if row is None:
             raise NotFound(f"{slug} has no field {name}", hint="see `newsletter field ls`")
-        session.delete(found)
-
-
-def parse_answers(
-    fields: Sequence[Field], values: Mapping[str, object]
-) -> tuple[dict[str, object], dict[str, str]]:
-    """What was filled into the author's fields, and what is wrong with it, by field.
-
-    Pure.
-    """
-    answers: dict[str, object] = {}
-    problems: dict[str, str] = {}
-    for field in fields:
-        value = values.get(field.name)
-        try:
-            answer = (
-                _ticked(value) if field.kind in ("checkbox", "consent") else _written(field, value)
-            )
-        except ValueError as error:
-            problems[field.name] = error.args[0]
-            continue
-        if field.required and not answer:
-            problems[field.name] = (
-                Text("Please tick this.") if answer is False else Text("Please fill this in.")
-            )
-        elif answer or answer is False:
-            answers[field.name] = answer
-    return answers, problems
-
-
-def _ticked(value: object) -> bool:
-    if value in (None, "", False):
-        return False
-    if value is True or (isinstance(value, str) and value.lower() in _TICKED):
-        return True
-    raise ValueError(Text("Please tick this, or leave it."))
-
-
-def _written(field: Field, value: object) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise ValueError(Text("Please write text here."))
-    if len(value) > TEXT_AT_MOST:
-        raise ValueError(Text("Please write less here."))
-    text = to_plain_line(value, limit=TEXT_AT_MOST)
-    if field.kind == "choice" and text and text not in field.choices:
-        raise ValueError(Text("Please choose one of those offered."))
-    return text
+        session.delete(row)

@@ -1,7 +1,7 @@
-"""Asking for a subscription: the answer never depends on whether an address is known, nor does the
-time it takes.
+"""Take a request for a subscription from a form, a program or the author.
 
-One transaction a sign-up: ceilings, request, queued mail. Asks no DNS and sends nothing.
+Neither the answer nor its time depends on whether the address is known. One transaction for each
+sign-up holds the ceilings, the request and the queued mail. Asks no DNS and sends nothing.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
+from newsletter.services.signup.form_answers import parse_answers
 from newsletter.services.signup.forms import Form
 from newsletter.vocabulary import EvidenceSource
 
@@ -38,10 +39,10 @@ SAME_MOMENT = ("uq_subscribers_email_key", "uq_subscriptions_list_id_subscriber_
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a visitor filled in.
+    """The content of a submitted form.
 
     `trap` is the field that only robots see, `stamp` the signed time of our own form, `altcha` a
-    puzzle's solution, `wording` the version of the text that was shown, `answers` the author's
+    puzzle's solution, `wording` the version of the text that the form shows, `answers` the author's
     fields, `topics` the names or ids of those chosen (none: all).
     """
 
@@ -70,10 +71,9 @@ class _Checked:
 
 
 def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Evidence) -> None:
-    """Ask for a subscription; the address must confirm it.
+    """Request a subscription; the address must confirm it.
 
-    Says nothing of whether it is known. Ceilings and required fields are for visitors: the author
-    fills in no form.
+    Ceilings and required fields are for visitors: the author fills in no form.
 
     Raises `NotFound` (no such list), `InvalidInput` (by field), `TooMany`.
     """
@@ -113,7 +113,7 @@ def _checked(env: Environment, form: Form, sign_up: Submission, *, visitor: bool
         problems["name"] = Text("Please write text here.")
     elif len(sign_up.name or "") > NAME_AT_MOST:
         problems["name"] = Text("Please use a shorter name.")
-    answers, wrong = forms.parse_answers(form.fields, sign_up.answers)
+    answers, wrong = parse_answers(form.fields, sign_up.answers)
     problems.update(wrong)
     chosen = ""
     try:
@@ -128,8 +128,9 @@ def _checked(env: Environment, form: Form, sign_up: Submission, *, visitor: bool
 
 
 def _robot(env: Environment, sign_up: Submission) -> bool:
-    """Tell whether the form was filled in by a program: the hidden field, or faster than anybody
-    types (S14).
+    """Tell whether a program filled in the form (S14).
+
+    The sign is the hidden field, or a time that nobody needs to type.
     """
     if sign_up.trap:
         return True
@@ -153,11 +154,11 @@ def _take_down(
     *,
     proven: bool,
 ) -> None:
-    """Write a request down."""
+    """Record the request of a valid submission."""
     agreed = {
-        each.name: each.label
-        for each in form.fields
-        if each.kind == "consent" and checked.answers.get(each.name)
+        field.name: field.label
+        for field in form.fields
+        if field.kind == "consent" and checked.answers.get(field.name)
     }
     request = SignUpRequest(
         list_id=form.list_id,

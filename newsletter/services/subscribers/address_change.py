@@ -1,9 +1,8 @@
-"""A subscriber's new address: asked for with a link to the account, confirmed at the new address,
-announced at the old.
+"""Change a subscriber's address: requested in the account, confirmed at the new address.
 
 A change renews every handle, so that links in the old mailbox open nothing any more; they still end
-their subscription. The old mailbox learns nothing of the new address, and may take the change back
-for a week.
+their subscription. The old mailbox is notified, learns nothing of the new address, and may undo the
+change for a week.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from newsletter.services.mailboxes import (
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.confirmations import lock_owner
-from newsletter.services.signup.double_opt_in import rolled_back
+from newsletter.services.signup.equal_work import rolled_back
 from newsletter.services.subscription_state import record_change
 from newsletter.services.suppressions import hash_address, is_suppressed
 from newsletter.tokens import new_handle
@@ -49,10 +48,10 @@ UNDO_KEPT_FOR = (LinkPurpose.ADDRESS_UNDO.lifetime or timedelta()) + timedelta(d
 
 @dataclass(frozen=True, slots=True)
 class AddressChangeView:
-    """A change of address as its page shows it: `waiting`, `done`, or `taken` by another
-    subscriber.
+    """A change of address as its page shows it.
 
-    `masked` is the new address, empty where the old mailbox looks.
+    `state` is ``waiting``, ``done``, or ``taken`` by another subscriber. `masked` is the new
+    address, empty for the old mailbox.
     """
 
     state: str
@@ -73,31 +72,32 @@ def check_address(env: Environment, typed: object) -> Address:
 def request_change(
     env: Environment, session: Session, subscription: Subscription, address: Address, ip: str
 ) -> None:
-    """Note the new address and mail it a link, as a stranger's: it keeps to the ceilings and passes
-    the gate of a sign-up. The answer does not say whether anybody has it already. Raises `TooMany`.
+    """Record the new address and mail it a link, as to a stranger.
 
-    The mail counts for the subscriber's own mailbox as well, which pays for the notice of the move.
+    The mail keeps to the ceilings and passes the gate of a sign-up, and counts for the subscriber's
+    own mailbox as well. The answer does not tell whether the address is known. Raises `TooMany`.
     """
     subscriber = subscription.subscriber
     if address.key == subscriber.email_key:
         return
     counters.count_request(env, session, counters.Visit(counters.ELSEWHERE, ip, address.key))
     lock_owner(session, subscription.handle)
-    subscriber.new_email, subscriber.new_email_key = address.email, address.key
-    own, strange = _lock_both(env, session, subscriber.email_key, address.key)
-    barred = is_suppressed(env, session, address.key)
-    may = not barred and own.allows(Allowance.OWN, env.now)
-    may = strange.allows(Allowance.ASKED, env.now, confirmed=False) and may
+    subscriber.new_email = address.email
+    subscriber.new_email_key = address.key
+    own_mailbox, new_mailbox = _lock_both(env, session, subscriber.email_key, address.key)
+    suppressed = is_suppressed(env, session, address.key)
+    may = not suppressed and own_mailbox.allows(Allowance.OWN, env.now)
+    may = new_mailbox.allows(Allowance.ASKED, env.now, confirmed=False) and may
     context = {
         "to": address.email,
         "mark": hash_address(env, address.key)[0][:MARK_LENGTH],
         "network": counters.network_names(ip)[1],
     }
     if may:
-        _queue(env, session, subscription, context, own, strange)
+        _queue(env, session, subscription, context, own_mailbox, new_mailbox)
     with rolled_back(session):
         if not may:
-            _queue(env, session, subscription, context, own, strange)
+            _queue(env, session, subscription, context, own_mailbox, new_mailbox)
 
 
 def _lock_both(
@@ -113,8 +113,8 @@ def _queue(
     session: Session,
     subscription: Subscription,
     context: dict[str, str],
-    own: LockedMailbox,
-    strange: LockedMailbox,
+    own_mailbox: LockedMailbox,
+    new_mailbox: LockedMailbox,
 ) -> None:
     now = env.now
     id_ = outbox.enqueue(
@@ -125,16 +125,16 @@ def _queue(
         context=context,
         held=MAILS[MailKind.ADDRESS].held,
     )
-    own = own.with_mail(Allowance.OWN, id_, now)
-    if own.mailbox_hash == strange.mailbox_hash:  # another spelling of the same mailbox
-        strange = own
+    own_mailbox = own_mailbox.with_mail(Allowance.OWN, id_, now)
+    if own_mailbox.mailbox_hash == new_mailbox.mailbox_hash:  # another spelling of the same mailbox
+        new_mailbox = own_mailbox
     else:
-        record_mail(session, own, now)
-    record_mail(session, strange.with_mail(Allowance.ASKED, id_, now, confirmed=False), now)
+        record_mail(session, own_mailbox, now)
+    record_mail(session, new_mailbox.with_mail(Allowance.ASKED, id_, now, confirmed=False), now)
 
 
 def get_change(env: Environment, token: str) -> AddressChangeView:
-    """What a link asks to confirm.
+    """Return the change that a link asks to confirm.
 
     Raises `LinkError`.
     """
@@ -144,7 +144,7 @@ def get_change(env: Environment, token: str) -> AddressChangeView:
 
 
 def confirm_change(env: Environment, token: str, evidence: Evidence) -> AddressChangeView:
-    """Move the reader to the address that was confirmed; again changes nothing.
+    """Move a subscriber to the address that was confirmed; a second time changes nothing.
 
     Raises `LinkError`.
     """
@@ -164,56 +164,23 @@ def confirm_change(env: Environment, token: str, evidence: Evidence) -> AddressC
 
 
 def delete_old_changes(env: Environment, session: Session) -> None:
-    """Forget addresses that nobody confirmed while the link was good, and those in mails about a
-    move.
-    """
+    """Delete addresses that were not confirmed in time, and those in mails about a change."""
     since = env.now - KEPT_FOR
-    asked = (
+    requested = (
         select(Subscription.subscriber_id)
         .join(Delivery, Delivery.subscription_id == Subscription.id)
         .where(Delivery.mail == MailKind.ADDRESS, Delivery.created_at >= since)
     )
-    waiting = (Subscriber.new_email.is_not(None), Subscriber.id.not_in(asked))
+    waiting = (Subscriber.new_email.is_not(None), Subscriber.id.not_in(requested))
     session.execute(update(Subscriber).where(*waiting).values(new_email=None, new_email_key=None))
     session.execute(delete(AddressChange).where(AddressChange.changed_at < env.now - UNDO_KEPT_FOR))
     outbox.scrub_old(session, NAMING_ADDRESSES, before=since)
 
 
-def get_undo(env: Environment, token: str) -> AddressChangeView:
-    """Return what a link from the old mailbox would take back.
-
-    Raises `LinkError`.
-    """
-    with reading() as session:
-        change = _change(env, session, token)
-        return _shown_undo(session, change)
-
-
-def undo_change(env: Environment, token: str, evidence: Evidence) -> AddressChangeView:
-    """Move a subscriber back to the address that a change left; again changes nothing.
-
-    Raises `LinkError`.
-    """
-    try:
-        with transaction() as session:
-            change = _change(env, session, token)
-            move = _shown_undo(session, change)
-            if move.state == "waiting":
-                _take_back(env, session, change, evidence)
-                return _shown_undo(session, change)
-            return move
-    except Conflict as conflict:
-        if conflict.constraint != "uq_subscribers_email_key":
-            raise
-        # Somebody has subscribed with the old address at this moment.
-        return get_undo(env, token)
-
-
 def renew_handles(session: Session, subscriber: Subscriber, now: datetime) -> None:
-    """Name a subscriber and their subscriptions anew, so that no link mailed until now opens
-    anything of theirs.
+    """Give a subscriber and their subscriptions new handles, so that older links open nothing.
 
-    What the old handles named is kept: an old link to unsubscribe still ends its subscription.
+    The old handles are kept: an old link to unsubscribe still ends its subscription.
     """
     subscriber.handle = new_handle()
     for subscription in subscriber.subscriptions:
@@ -237,7 +204,7 @@ def _move(
         changed_at=env.now,
     )
     session.add(change)
-    _readdress(
+    set_address(
         env, session, subscriber, str(subscriber.new_email), str(subscriber.new_email_key), evidence
     )
     context = {"to": change.old_email, "change": change.handle}
@@ -246,31 +213,7 @@ def _move(
     )
 
 
-def _take_back(
-    env: Environment, session: Session, change: AddressChange, evidence: Evidence
-) -> None:
-    """Undo a change and every later one, and tell the mailbox that is left."""
-    subscriber, left = change.subscriber, change.subscriber.email
-    _readdress(env, session, subscriber, change.old_email, change.old_email_key, evidence)
-    later = (
-        AddressChange.subscriber_id == subscriber.id,
-        AddressChange.changed_at >= change.changed_at,
-    )
-    session.execute(update(AddressChange).where(*later).values(undone_at=env.now))
-    named = next(
-        (each for each in subscriber.subscriptions if each.list_id == change.list_id), None
-    )
-    if named is not None:
-        outbox.enqueue(
-            session,
-            mail=MailKind.MOVED,
-            subscription_id=named.id,
-            now=env.now,
-            context={"to": left},
-        )
-
-
-def _readdress(
+def set_address(
     env: Environment,
     session: Session,
     subscriber: Subscriber,
@@ -279,7 +222,8 @@ def _readdress(
     evidence: Evidence,
 ) -> None:
     before = subscriber.email
-    subscriber.email, subscriber.email_key = email, email_key
+    subscriber.email = email
+    subscriber.email_key = email_key
     subscriber.new_email = subscriber.new_email_key = None
     forget_unanswered(env, session, subscriber.email_key)
     renew_handles(session, subscriber, env.now)
@@ -290,9 +234,7 @@ def _readdress(
 
 
 def _opened(env: Environment, session: Session, token: str) -> tuple[Subscription, str, bool]:
-    """Find the subscription and the mark of a link, and whether its handle was retired since (as by
-    this change).
-    """
+    """Find the subscription and the mark of a link, and whether its handle is retired."""
     try:
         _, subscription, mark = find_subscriber(env, session, LinkPurpose.ADDRESS, token, lock=True)
         retired = False
@@ -311,9 +253,10 @@ def _shown(
 ) -> AddressChangeView:
     subscriber = subscription.subscriber
     if _marked(env, subscriber.email_key, mark):
-        state, address = "done", subscriber.email
+        state = "done"
+        address = subscriber.email
     elif not retired and subscriber.new_email_key and _marked(env, subscriber.new_email_key, mark):
-        state = "taken" if _is_taken(session, subscriber.new_email_key) else "waiting"
+        state = "taken" if is_taken(session, subscriber.new_email_key) else "waiting"
         address = str(subscriber.new_email)
     else:
         raise LinkInvalid  # another address was named since
@@ -323,28 +266,11 @@ def _shown(
     )
 
 
-def _change(env: Environment, session: Session, token: str) -> AddressChange:
-    handle = env.tokens.open(LinkPurpose.ADDRESS_UNDO, token, env.now)
-    query = select(AddressChange).where(AddressChange.handle == handle).with_for_update()
-    change: AddressChange | None = session.scalar(query)
-    if change is None or is_suppressed(env, session, change.old_email_key):
-        raise LinkInvalid
-    return change
-
-
-def _shown_undo(session: Session, change: AddressChange) -> AddressChangeView:
-    if change.undone_at is not None or change.subscriber.email_key == change.old_email_key:
-        state = "done"
-    else:
-        state = "taken" if _is_taken(session, change.old_email_key) else "waiting"
-    return AddressChangeView(state, "", change.mailing_list.title, "", change.mailing_list.language)
-
-
-def _is_taken(session: Session, email_key: str) -> bool:
+def is_taken(session: Session, email_key: str) -> bool:
     return (
         session.scalar(select(Subscriber.id).where(Subscriber.email_key == email_key)) is not None
     )
 
 
 def _marked(env: Environment, email_key: str, mark: str) -> bool:
-    return mark in (found[:MARK_LENGTH] for found in hash_address(env, email_key))
+    return mark in (hashed[:MARK_LENGTH] for hashed in hash_address(env, email_key))

@@ -1,4 +1,4 @@
-"""The author's hand on subscribers: look, add on her own word, correct, remove."""
+"""List, add, unsubscribe and remove subscribers for the author."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class SubscriptionView:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberView:
-    """A subscriber and her subscriptions."""
+    """A subscriber and their subscriptions."""
 
     email: str
     name: str
@@ -55,9 +55,11 @@ class SubscriberView:
 
 @dataclass(frozen=True, slots=True)
 class SubscriberFilter:
-    """Which subscribers: of one list, with a subscription of this status and cadence, whose address
-    or name holds `search`, known since `since`, with this `tag`; whom a letter to a `segment` would
-    reach `at` this moment. Nothing said: all.
+    """A choice of subscribers; every part that is empty chooses all.
+
+    By list, by the status and cadence of a subscription, by a part of the address or name, by the
+    day since which they are known, by tag, or by whom a letter to a `segment` would reach `at` a
+    moment.
     """
 
     slug: str | None = None
@@ -71,14 +73,14 @@ class SubscriberFilter:
 
 
 def list_subscribers(
-    wanted: SubscriberFilter = SubscriberFilter(), *, limit: int = 100
+    chosen: SubscriberFilter = SubscriberFilter(), *, limit: int = 100
 ) -> list[SubscriberView]:
-    """Subscribers, newest first."""
-    return list(islice(iterate_subscribers(wanted), limit))
+    """List subscribers, newest first."""
+    return list(islice(iterate_subscribers(chosen), limit))
 
 
-def iterate_subscribers(wanted: SubscriberFilter = SubscriberFilter()) -> Iterator[SubscriberView]:
-    """Every one of them, newest first, a page at a time.
+def iterate_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> Iterator[SubscriberView]:
+    """Yield every subscriber that `chosen` means, newest first, read a page at a time.
 
     Raises `NotFound` (no such list).
     """
@@ -88,7 +90,7 @@ def iterate_subscribers(wanted: SubscriberFilter = SubscriberFilter()) -> Iterat
         with reading() as session:
             query = (
                 select(Subscriber)
-                .where(*_which(session, wanted))
+                .where(*_which(session, chosen))
                 .order_by(Subscriber.id.desc())
                 .limit(PAGE)
             )
@@ -101,50 +103,50 @@ def iterate_subscribers(wanted: SubscriberFilter = SubscriberFilter()) -> Iterat
             return
 
 
-def count_subscribers(wanted: SubscriberFilter = SubscriberFilter()) -> int:
-    """How many there are."""
+def count_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> int:
+    """Count the subscribers that `chosen` means."""
     with reading() as session:
         return (
-            session.scalar(select(func.count(Subscriber.id)).where(*_which(session, wanted))) or 0
+            session.scalar(select(func.count(Subscriber.id)).where(*_which(session, chosen))) or 0
         )
 
 
-def _which(session: Session, wanted: SubscriberFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    here = [Subscription.subscriber_id == Subscriber.id]
-    if wanted.slug:
-        here.append(Subscription.list_id == get_list(session, wanted.slug).id)
-    if wanted.status:
-        here.append(Subscription.status == wanted.status)
-    if wanted.cadence:
-        here.append(Subscription.cadence == wanted.cadence)
-    if len(here) > 1:
-        found.append(exists().where(*here))
-    if wanted.search:
-        part = wanted.search.lower()
-        found.append(
+def _which(session: Session, chosen: SubscriberFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    of_subscription = [Subscription.subscriber_id == Subscriber.id]
+    if chosen.slug:
+        of_subscription.append(Subscription.list_id == get_list(session, chosen.slug).id)
+    if chosen.status:
+        of_subscription.append(Subscription.status == chosen.status)
+    if chosen.cadence:
+        of_subscription.append(Subscription.cadence == chosen.cadence)
+    if len(of_subscription) > 1:
+        conditions.append(exists().where(*of_subscription))
+    if chosen.search:
+        part = chosen.search.lower()
+        conditions.append(
             or_(
                 Subscriber.email_key.contains(part, autoescape=True),
                 func.lower(Subscriber.name).contains(part, autoescape=True),
             )
         )
-    if wanted.since:
-        found.append(Subscriber.created_at >= wanted.since)
-    if wanted.tag:
-        found.append(
+    if chosen.since:
+        conditions.append(Subscriber.created_at >= chosen.since)
+    if chosen.tag:
+        conditions.append(
             exists().where(
-                Tag.subscriber_id == Subscriber.id, Tag.tag == wanted.tag.strip().lower()
+                Tag.subscriber_id == Subscriber.id, Tag.tag == chosen.tag.strip().lower()
             )
         )
-    if wanted.segment and wanted.at:
-        mailing_list = get_list(session, wanted.slug)
-        found.append(
+    if chosen.segment and chosen.at:
+        mailing_list = get_list(session, chosen.slug)
+        conditions.append(
             exists().where(
                 Subscription.subscriber_id == Subscriber.id,
-                segments.segment_clause(mailing_list, wanted.segment, wanted.at),
+                segments.segment_clause(mailing_list, chosen.segment, chosen.at),
             )
         )
-    return found
+    return conditions
 
 
 def add_subscriber(
@@ -158,9 +160,9 @@ def add_subscriber(
 ) -> SubscriberView:
     """Add a subscriber.
 
-    With `because` (the author's word that he agreed) at once active; else he is asked to confirm.
-
-    Raises `InvalidInput`, `Refused` where the address is suppressed or has left before.
+    With `because` (how the author knows that they agreed) the subscription is active at once;
+    without it, a confirmation is mailed. Raises `InvalidInput`, `Refused` where the address is
+    suppressed or has left before.
     """
     with reading() as session:
         slug = get_list(session, slug).slug
@@ -184,10 +186,10 @@ def add_subscriber(
                 evidence=Evidence(EvidenceSource.AUTHOR, note=because),
             )
     with reading() as session:
-        found = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
-        if found is None:
+        subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
+        if subscriber is None:
             raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
-        return describe_subscriber(found)
+        return describe_subscriber(subscriber)
 
 
 def activate(
@@ -200,12 +202,10 @@ def activate(
     cadence: str | None = None,
     evidence: Evidence,
 ) -> str:
-    """Make an address active on the author's word, mailing nobody.
+    """Make an address active on the author's word, without any mail.
 
-    Returns ``new``, ``updated`` or ``known``.
-
-    Raises `InvalidInput`, `Refused` (suppressed, or unsubscribed: his own word stands above the
-    author's).
+    Return ``new``, ``updated`` or ``known``. Raises `InvalidInput`, `Refused` (suppressed, or
+    unsubscribed: the subscriber's own word stands above the author's).
     """
     known, subscription = _row(env, session, slug, address, name, cadence)
     if subscription.status == "active":
@@ -219,7 +219,10 @@ def activate(
 def _row(
     env: Environment, session: Session, slug: str, address: str, name: str, cadence: str | None
 ) -> tuple[bool, Subscription]:
-    """The subscription of an address, made (pending) where there is none; and whether it was there."""
+    """Return whether an address has a subscription already, and the subscription itself.
+
+    One is added where there is none.
+    """
     parsed = accept_address(env, address)
     mailing_list = get_list(session, slug)
     if cadence and cadence not in CADENCES:
@@ -237,8 +240,8 @@ def _row(
         )
         session.add(subscriber)
         session.flush()
-    here = (Subscription.subscriber_id == subscriber.id, Subscription.list_id == mailing_list.id)
-    known = session.scalar(select(Subscription).where(*here))
+    pair = (Subscription.subscriber_id == subscriber.id, Subscription.list_id == mailing_list.id)
+    known = session.scalar(select(Subscription).where(*pair))
     if known is not None:
         if known.unsubscribed_at is not None:  # whatever somebody typed into a form since
             raise Refused(
@@ -260,7 +263,7 @@ def unsubscribe(env: Environment, address: str, slug: str) -> bool:
     with transaction() as session:
         subscriber = get_subscriber(session, address)
         subscription = next(
-            (each for each in subscriber.subscriptions if each.mailing_list.slug == slug), None
+            (row for row in subscriber.subscriptions if row.mailing_list.slug == slug), None
         )
         if subscription is None:
             raise NotFound(f"this address has no subscription to {slug}")
@@ -270,42 +273,49 @@ def unsubscribe(env: Environment, address: str, slug: str) -> bool:
 
 
 def remove_subscriber(env: Environment, address: str) -> SubscriberView:
-    """Forget a subscriber: what waits for him is dropped, what was mailed stays counted.
+    """Delete a subscriber: queued mail is cancelled, sent mail stays counted.
 
     Raises `NotFound`.
     """
     with transaction() as session:
-        found = get_subscriber(session, address)
-        shown = describe_subscriber(found)
+        subscriber = get_subscriber(session, address)
+        view = describe_subscriber(subscriber)
         outbox.cancel(
-            session, [subscription.id for subscription in found.subscriptions], now=env.now
+            session, [subscription.id for subscription in subscriber.subscriptions], now=env.now
         )
-        session.delete(found)
+        session.delete(subscriber)
     checkpoint()
-    return shown
+    return view
 
 
 def get_subscriber(session: Session, address: str) -> Subscriber:
-    """A subscriber by her address.
+    """Return the subscriber with an address.
 
     Raises `InvalidInput`, `NotFound`.
     """
     key = parse_address(address).key
-    found: Subscriber | None = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
-    if found is None:
+    subscriber: Subscriber | None = session.scalar(
+        select(Subscriber).where(Subscriber.email_key == key)
+    )
+    if subscriber is None:
         raise NotFound("there is no subscriber with this address")
-    return found
+    return subscriber
 
 
 def describe_subscriber(row: Subscriber) -> SubscriberView:
-    """A subscriber as her author sees her."""
+    """Describe a subscriber to the author."""
     return SubscriberView(
         email=row.email,
         name=row.name,
         language=row.language,
         created_at=row.created_at,
         subscriptions=tuple(
-            SubscriptionView(each.mailing_list.slug, each.status, each.cadence, each.paused_until)
-            for each in row.subscriptions
+            SubscriptionView(
+                subscription.mailing_list.slug,
+                subscription.status,
+                subscription.cadence,
+                subscription.paused_until,
+            )
+            for subscription in row.subscriptions
         ),
     )

@@ -1,8 +1,7 @@
-"""Correct a subscriber on their own word to the author: everything that subscribers can change
-themselves.
+"""Correct a subscriber on the author's word: everything that subscribers can change themselves.
 
-Nobody is made active here, and a consent is only taken back, or noted with how the author knows of
-it. What was chosen for a subscription is noted in its record of consent, on the author's word.
+Nobody is made active here. A consent can be withdrawn, and added only with how the author knows of
+it. Each change is noted in the record of consent.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from newsletter.services.lists import topics
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
 from newsletter.services.signup.address_policy import accept_address
+from newsletter.services.signup.form_answers import parse_answers
 from newsletter.services.subscribers.address_change import renew_handles
 from newsletter.services.subscribers.admin import (
     SubscriberView,
@@ -42,7 +42,7 @@ PAUSE_AT_MOST = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What is to change; None and empty change nothing.
+    """The changes to make; None and empty change nothing.
 
     `slug` is the one list that `cadence`, `pause`, `topics` and `answers` are about, all of the
     subscriber's lists where it is None. `resume` ends a pause; no `topics` with `all_topics` means
@@ -101,21 +101,19 @@ def _language(tag: str) -> str:
 
 
 def _chosen(subscriber: Subscriber, correction: Correction) -> list[Subscription]:
-    """The subscriptions that are meant.
+    """Return the subscriptions that a correction is about.
 
-    Raises `NotFound` where a list is named that is not among them.
+    Raises `NotFound` for a list without a subscription, `Refused` where several are possible.
     """
     subscriptions = [
-        each
-        for each in subscriber.subscriptions
-        if correction.slug in (None, each.mailing_list.slug)
+        row for row in subscriber.subscriptions if correction.slug in (None, row.mailing_list.slug)
     ]
     if correction.slug and not subscriptions:
         raise NotFound(f"this address has no subscription to {correction.slug}")
     if len(subscriptions) > 1 and (
         correction.topics or correction.answers
     ):  # each list has its own
-        slugs = " | ".join(each.mailing_list.slug for each in subscriptions)
+        slugs = " | ".join(row.mailing_list.slug for row in subscriptions)
         raise Refused("which list?", hint=f"--list {slugs}")
     return subscriptions
 
@@ -137,9 +135,11 @@ def _correct_subscription(
     elif correction.resume and subscription.paused_until is not None:
         subscription.paused_until = None
         changes.append("no pause any more")
-    wanted = () if correction.all_topics else correction.topics
-    if (correction.all_topics or wanted) and topics.choose_topics(session, subscription, wanted):
-        changes.append(f"topics: {', '.join(wanted) or 'all'}")
+    chosen_topics = () if correction.all_topics else correction.topics
+    if (correction.all_topics or chosen_topics) and topics.choose_topics(
+        session, subscription, chosen_topics
+    ):
+        changes.append(f"topics: {', '.join(chosen_topics) or 'all'}")
     changes += _correct_answers(session, subscription, correction)
     if changes:
         note = "; ".join([*changes, *([correction.because] if correction.because else [])])
@@ -152,18 +152,19 @@ def _correct_subscription(
 def _correct_answers(
     session: Session, subscription: Subscription, correction: Correction
 ) -> list[str]:
-    """Set answers to fields of the list; a consent may be taken back, and given only with how the
-    author knows.
+    """Set answers to fields of the list.
+
+    A consent can be withdrawn, and added only with how the author knows of it.
     """
     if not correction.answers:
         return []
     slug = subscription.mailing_list.slug
-    fields = {each.name: each for each in forms.read_fields(session, subscription.list_id)}
+    fields = {field.name: field for field in forms.read_fields(session, subscription.list_id)}
     if unknown := sorted(set(correction.answers) - set(fields)):
         raise InvalidInput(
             {"answer": f"{slug} has no field {unknown[0]}; see `newsletter field ls`"}
         )
-    answers, problems = forms.parse_answers(
+    answers, problems = parse_answers(
         [fields[name] for name in correction.answers], correction.answers
     )
     if problems:
@@ -196,7 +197,8 @@ def _move(
     if set(session.scalars(reasons)) - {"bounce"} or is_suppressed(env, session, address.key):
         raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
     before = subscriber.email
-    subscriber.email, subscriber.email_key = address.email, address.key
+    subscriber.email = address.email
+    subscriber.email_key = address.key
     subscriber.new_email = subscriber.new_email_key = None
     renew_handles(session, subscriber, env.now)
     session.flush()

@@ -1,4 +1,4 @@
-"""What happened to one reader, as her author sees it: consent, changes and mails, in one row."""
+"""Tell the author the history of one subscriber: consent, changes and mails in one sequence."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from newsletter.services.suppressions import hash_address
 
 @dataclass(frozen=True, slots=True)
 class HistoryItem:
-    """One thing that happened to a reader on a list, whose clock has `timezone`."""
+    """One event of a subscriber on a list; `timezone` is the list's."""
 
     at: datetime
     list: str
@@ -35,9 +35,9 @@ class HistoryItem:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A subscriber with everything that happened: consent, changes and mails, oldest first.
+    """A subscriber with their whole history, oldest first.
 
-    `suppressed` says why she is never mailed, empty where she may be.
+    `suppressed` says why the address is never mailed, empty if it may be.
     """
 
     subscriber: SubscriberView
@@ -47,29 +47,29 @@ class History:
 
 
 def get_history(env: Environment, address: str) -> History:
-    """One reader's whole story.
+    """Return the whole history of one subscriber.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        found = get_subscriber(session, address)
+        subscriber = get_subscriber(session, address)
         events = [
             event
-            for subscription in found.subscriptions
+            for subscription in subscriber.subscriptions
             for event in _events(env, session, subscription)
         ]
         events += [
             HistoryItem(event.at, "", "UTC", f"returned mail: {event.as_line()}")
-            for event in bounce_events.list_of_subscriber(session, found.id)
+            for event in bounce_events.list_of_subscriber(session, subscriber.id)
         ]
         query = select(Suppression).where(
-            Suppression.email_hash.in_(hash_address(env, found.email_key))
+            Suppression.email_hash.in_(hash_address(env, subscriber.email_key))
         )
-        barred = session.scalars(query).first()
-        why = f"{barred.reason} {barred.note}".strip() if barred else ""
-        words = tags.read_tags(session, [found.id]).get(found.id, ())
+        suppression = session.scalars(query).first()
+        why = f"{suppression.reason} {suppression.note}".strip() if suppression else ""
+        words = tags.read_tags(session, [subscriber.id]).get(subscriber.id, ())
         return History(
-            describe_subscriber(found),
+            describe_subscriber(subscriber),
             tuple(sorted(events, key=lambda event: event.at)),
             why,
             words,
@@ -101,7 +101,7 @@ def _events(
 
 
 def _told(event: ConsentEvent) -> str:
-    """What she, or the author in her name, did; where, and on whose word."""
+    """Describe a piece of evidence: what happened, where, and through which door."""
     where = f" on {event.page}" if event.page else ""
     wording = event.wording.text if event.wording else ""
     note = next(
@@ -112,10 +112,10 @@ def _told(event: ConsentEvent) -> str:
 
 def _mailed(row: DeliveryRow, subject: str) -> str:
     what = f"{row.mail} {row.campaign_id} “{subject}”" if row.campaign_id else row.mail
-    said = (
+    answer = (
         f": {row.code or ''} {row.text}".replace(":  ", ": ")
         if row.text and row.status != "sent"
         else ""
     )
     tries = f" after {row.attempts} tries" if row.attempts > 1 else ""
-    return f"{what} {row.status}{tries}{said}"
+    return f"{what} {row.status}{tries}{answer}"

@@ -1,8 +1,7 @@
-"""Mails a reader the link she asks for: to her preferences, to a confirmation, to a file, to her
-data, to be erased.
+"""Mail subscribers the links that somebody asks for: preferences, files, data, erasure.
 
-The mail goes to the address we know, whoever asks, and every answer is the same: no page opens what
-a mail must.
+The mail goes to the address on record, whoever asks, and every answer is the same: no page opens
+what a mail must.
 """
 
 from __future__ import annotations
@@ -32,7 +31,8 @@ from newsletter.services.consent import Evidence, default_wording
 from newsletter.services.counters import ELSEWHERE, Visit
 from newsletter.services.mailboxes import Allowance, LockedMailbox, lock_mailbox, record_mail
 from newsletter.services.runtime import Environment
-from newsletter.services.signup.double_opt_in import SignUpRequest, record_request, rolled_back
+from newsletter.services.signup.double_opt_in import SignUpRequest, record_request
+from newsletter.services.signup.equal_work import rolled_back
 from newsletter.services.suppressions import is_suppressed
 from newsletter.vocabulary import EvidenceSource, MailKind
 
@@ -115,11 +115,11 @@ _LAST = (
 def mail_link_to_address(
     env: Environment, email: object, evidence: Evidence, *, resource: str = ""
 ) -> None:
-    """Mail a link to the preferences (or to `resource`), or to confirm where that was not done yet;
-    nothing to strangers. Raises `InvalidInput`, `NotFound` (no such resource), `TooMany`.
+    """Mail a link to the preferences or to `resource`, or the confirmation that is still open.
 
-    Whoever asks, both are done; what is not hers is done for nobody, and taken back, so that the
-    time says nothing.
+    Strangers get no mail. Whoever asks, the statements of both cases run; those that do not apply
+    are rolled back, so that the time says nothing. Raises `InvalidInput`, `NotFound` (no such
+    resource), `TooMany`.
     """
     address = parse_address(email)
     _require_resource(resource)
@@ -130,10 +130,10 @@ def mail_link_to_address(
         target = _find_target(session, address)
         if target is None:  # there is no list
             return
-        barred = is_suppressed(env, session, address.key)
-        pending = target.status == "pending" and not barred
+        suppressed = is_suppressed(env, session, address.key)
+        pending = target.status == "pending" and not suppressed
         record_request(env, session, _renewed(session, target, evidence), suppressed=not pending)
-        hers = not barred and (
+        entitled = not suppressed and (
             target.status == "active" or (target.status == "unsubscribed" and not resource)
         )
         _queue(
@@ -143,20 +143,21 @@ def mail_link_to_address(
             "resource" if resource else "link",
             Allowance.LINK,
             resource,
-            hers=hers,
+            entitled=entitled,
         )
 
 
 def _require_resource(name: str) -> None:
-    """Raise `NotFound` unless there is a resource of this name, or none is meant: what a visitor
-    typed goes no further than this.
+    """Raise `NotFound` unless there is a resource of this name, or none is meant.
+
+    The visitor's text goes no further than this.
     """
     if name:
         resources.require_resources([name])
 
 
 def renew_link(env: Environment, purpose: LinkPurpose, token: str, evidence: Evidence) -> None:
-    """Mail what replaces a link that has expired: the same again to the same reader.
+    """Mail a new link in place of one that has expired, to the same subscriber.
 
     Raises `LinkInvalid`, `NotFound` (a resource that was removed), `TooMany`.
     """
@@ -174,20 +175,21 @@ def renew_link(env: Environment, purpose: LinkPurpose, token: str, evidence: Evi
         counters.count_request(env, session, visit)
         target = _find_target_by_handle(session, handle)
         if target is not None:
-            # Links to her data were mailed to her alone; all others stand in mails that she may
-            # have forwarded.
+            # Links to their data were mailed to them alone; all others stand in mails that may
+            # have been forwarded.
             allowance = Allowance.OWN if purpose.scope is LinkScope.SUBSCRIBER else Allowance.LINK
             _send(env, session, target, kinds.get(purpose, "link"), allowance, evidence, resource)
 
 
 def mail_link_to_holder(
-    env: Environment, session: Session, subscription: Subscription, kind: Kind, *, own: bool
+    env: Environment, session: Session, subscription: Subscription, kind: Kind, *, private: bool
 ) -> None:
-    """Mail a link that was asked for on a page of the reader's own; `own` tells that the page was
-    opened with a link that was mailed to her alone.
+    """Mail a link that was asked for on a page behind a subscriber's link.
+
+    `private` tells that the page was opened with a link that was mailed to the subscriber alone.
     """
     target = _find_target_by_handle(session, subscription.handle)
-    allowance = Allowance.OWN if own else Allowance.LINK
+    allowance = Allowance.OWN if private else Allowance.LINK
     if target is not None:
         _send(env, session, target, kind, allowance, Evidence(EvidenceSource.LINK), "")
 
@@ -206,8 +208,8 @@ def _send(
     if target.status == "pending":
         record_request(env, session, _renewed(session, target, evidence))
         return
-    hers = kind != "resource" or target.status == "active"
-    _queue(env, session, target, kind, allowance, resource, hers=hers)
+    entitled = kind != "resource" or target.status == "active"
+    _queue(env, session, target, kind, allowance, resource, entitled=entitled)
 
 
 def _queue(
@@ -218,18 +220,16 @@ def _queue(
     allowance: Allowance,
     resource: str,
     *,
-    hers: bool,
+    entitled: bool,
 ) -> None:
-    """Queue a mail with a link, unless its mailbox had enough of them; what is not `hers` is
-    undone.
-    """
+    """Queue a mail with a link if its mailbox has allowance; roll it back if not `entitled`."""
     mailbox = lock_mailbox(env, session, target.email_key)
     context = {"resource": resource} if resource else None
-    hers = hers and mailbox.allows(allowance, env.now)
-    if hers:
+    entitled = entitled and mailbox.allows(allowance, env.now)
+    if entitled:
         _write(env, session, target, kind, allowance, mailbox, context)
     with rolled_back(session):
-        if not hers:
+        if not entitled:
             _write(env, session, target, kind, allowance, mailbox, context)
 
 
@@ -268,8 +268,9 @@ def _find_target_by_handle(session: Session, handle: str) -> Target | None:
 
 
 def _renewed(session: Session, target: Target, evidence: Evidence) -> SignUpRequest:
-    """Make the request that a confirmation is mailed for once more: as it was made last, or as the
-    subscription is.
+    """Build the request whose confirmation is mailed once more.
+
+    It is the latest request, or made from the subscription where there is none.
     """
     last = session.connection().execute(
         _LAST, {"which": target.subscription_id or 0, "number": target.round}

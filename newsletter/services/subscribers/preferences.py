@@ -67,12 +67,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the page shows.
+    """The content of the page of preferences.
 
-    The address is masked: a forwarded mail must not give it away.
-
-    `own`: the link opens the account; else there is one choice, and `name` and `new_masked` are
-    empty. `new_masked` is an address that waits to be confirmed.
+    The address is masked: a forwarded mail must not give it away. `opens_account` tells that the link opens
+    the account; otherwise there is one choice, and `name` and `new_masked` are empty. `new_masked`
+    is an address that waits to be confirmed.
     """
 
     masked: str
@@ -80,7 +79,7 @@ class Preferences:
     language: str
     list_language: str
     choices: tuple[Choice, ...]
-    own: bool
+    opens_account: bool
     new_masked: str
 
 
@@ -92,7 +91,7 @@ class _Holder:
     scope: LinkScope
 
     @property
-    def own(self) -> bool:
+    def opens_account(self) -> bool:
         """Tell whether the link opens the whole account."""
         return self.scope is LinkScope.SUBSCRIBER
 
@@ -102,23 +101,27 @@ class _Holder:
 
     @property
     def subscriptions(self) -> list[Subscription]:
-        """What the link is about."""
-        return self.subscriber.subscriptions if self.own else [self.subscription]
+        """Return the subscriptions that the link is about."""
+        return self.subscriber.subscriptions if self.opens_account else [self.subscription]
 
 
 def get_preferences(env: Environment, token: str) -> Preferences:
-    """Raise `LinkError`."""
+    """Return the preferences behind a link.
+
+    Raises `LinkError`.
+    """
     with reading() as session:
         return _shown(session, _holder(env, session, token))
 
 
 def change_preferences(
-    env: Environment, token: str, wanted: Mapping[str, str], evidence: Evidence
+    env: Environment, token: str, fields: Mapping[str, str], evidence: Evidence
 ) -> Preferences:
-    """Applies, as far as given, ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty),
-    ``leave-<slug>``, ``topics-<slug>`` (then each ``topic-<slug>-<name>`` that is given is chosen)
-    of the link's subscription; with a link to the account of every one, and ``join-<slug>``,
-    ``end_all``, ``name`` and ``language``.
+    """Apply the fields of the form that are present, to the subscriptions that the link is about.
+
+    For each list: ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>``,
+    ``topics-<slug>`` (then each ``topic-<slug>-<name>`` that is present is chosen). With a link to
+    the account also ``join-<slug>``, ``end_all``, ``name`` and ``language``.
 
     Raises `LinkError`, `InvalidInput`; then nothing has changed.
     """
@@ -132,40 +135,41 @@ def change_preferences(
                 env,
                 session,
                 subscription,
-                wanted,
+                fields,
                 evidence,
-                all_end=holder.own and bool(wanted.get("end_all")),
+                all_end=holder.opens_account and bool(fields.get("end_all")),
             )
-        if holder.own:
-            if "language" in wanted:
-                subscriber.language = known(wanted["language"])
-            if "name" in wanted:
-                subscriber.name = clean_name(to_plain_line(wanted["name"], limit=200))
-            _join(env, session, subscriber, wanted, evidence)
+        if holder.opens_account:
+            if "language" in fields:
+                subscriber.language = known(fields["language"])
+            if "name" in fields:
+                subscriber.name = clean_name(to_plain_line(fields["name"], limit=200))
+            _join(env, session, subscriber, fields, evidence)
         session.flush()
         session.expire(subscriber, ["subscriptions"])
         return _shown(session, holder)
 
 
 def mail_link(env: Environment, token: str, kind: link_requests.Kind) -> Preferences:
-    """Mail the subscriber a link: to the account (``link``), to their data (``export``) or to be
-    erased (``erase``).
+    """Mail the subscriber a link to the account, to their data or to be erased.
 
-    Whoever holds the page's link, the mail goes to the subscriber; a link from a mail asks for the
-    account only. Raises `LinkError`, `InvalidInput`.
+    `kind` is ``link``, ``export`` or ``erase``. Whoever holds the page's link, the mail goes to the
+    subscriber; a link from a mail can only ask for the account. Raises `LinkError`, `InvalidInput`.
     """
     with transaction() as session:
         holder = _holder(env, session, token)
         confirmations.lock_owner(session, holder.subscription.handle)
         counters.count_change(env, session, holder.subscription.id)
-        if kind != "link" and not holder.own:
+        if kind != "link" and not holder.opens_account:
             raise InvalidInput({kind: NEEDS_ACCOUNT})
-        link_requests.mail_link_to_holder(env, session, holder.subscription, kind, own=holder.own)
+        link_requests.mail_link_to_holder(
+            env, session, holder.subscription, kind, private=holder.opens_account
+        )
         return _shown(session, holder)
 
 
 def request_address_change(env: Environment, token: str, address: object, ip: str) -> Preferences:
-    """Ask the new `address` to confirm that it is hers.
+    """Mail the new `address` a link to confirm it.
 
     Raises `LinkError`, `InvalidInput` under ``address``, `TooMany`.
     """
@@ -173,7 +177,7 @@ def request_address_change(env: Environment, token: str, address: object, ip: st
     counters.require_room(env, counters.Visit(counters.ELSEWHERE, ip, checked.key))
     with transaction() as session:
         holder = _holder(env, session, token)
-        if not holder.own:
+        if not holder.opens_account:
             raise InvalidInput({"address": NEEDS_ACCOUNT})
         address_change.request_change(env, session, holder.subscription, checked, ip)
         return _shown(session, holder)
@@ -183,7 +187,7 @@ def _apply(
     env: Environment,
     session: Session,
     subscription: Subscription,
-    wanted: Mapping[str, str],
+    fields: Mapping[str, str],
     evidence: Evidence,
     *,
     all_end: bool,
@@ -191,24 +195,24 @@ def _apply(
     slug = subscription.mailing_list.slug
     if subscription.status != "active":
         return
-    if all_end or wanted.get(f"leave-{slug}"):
+    if all_end or fields.get(f"leave-{slug}"):
         leave(env, session, subscription, evidence)
         return
-    cadence = wanted.get(f"cadence-{slug}", subscription.cadence)
+    cadence = fields.get(f"cadence-{slug}", subscription.cadence)
     if cadence != subscription.cadence:
         if cadence not in subscription.mailing_list.cadences:
             raise InvalidInput({f"cadence-{slug}": Text("Please choose one of those offered.")})
         noted = replace(evidence, note=f"{subscription.cadence} → {cadence}")
         subscription.cadence = Cadence(cadence)
         record_change(session, subscription, "cadence", noted, env.now, kind=ConsentKind.CHANGED)
-    if f"pause-{slug}" in wanted:
-        subscription.paused_until = _until(wanted[f"pause-{slug}"], f"pause-{slug}", env.now)
-    if wanted.get(f"topics-{slug}"):
+    if f"pause-{slug}" in fields:
+        subscription.paused_until = _until(fields[f"pause-{slug}"], f"pause-{slug}", env.now)
+    if fields.get(f"topics-{slug}"):
         prefix = f"topic-{slug}-"
         topics.choose_topics(
             session,
             subscription,
-            [key.removeprefix(prefix) for key in wanted if key.startswith(prefix)],
+            [key.removeprefix(prefix) for key in fields if key.startswith(prefix)],
         )
 
 
@@ -216,31 +220,31 @@ def _join(
     env: Environment,
     session: Session,
     subscriber: Subscriber,
-    wanted: Mapping[str, str],
+    fields: Mapping[str, str],
     evidence: Evidence,
 ) -> None:
     """Subscribe to more lists, at once: the link itself proves whose address it is."""
-    there = {each.list_id: each for each in subscriber.subscriptions}
-    for mailing_list in _of_her_senders(session, subscriber):
-        if not wanted.get(f"join-{mailing_list.slug}"):
+    existing = {row.list_id: row for row in subscriber.subscriptions}
+    for mailing_list in _lists_of_senders(session, subscriber):
+        if not fields.get(f"join-{mailing_list.slug}"):
             continue
-        found = there.get(mailing_list.id)
-        if found is None:
-            found = add_pending(session, mailing_list, subscriber.id, env.now)
-        if found.status is not SubscriptionStatus.ACTIVE and not resume(
-            session, found, ConsentKind.CONFIRMED, evidence, env.now
+        subscription = existing.get(mailing_list.id)
+        if subscription is None:
+            subscription = add_pending(session, mailing_list, subscriber.id, env.now)
+        if subscription.status is not SubscriptionStatus.ACTIVE and not resume(
+            session, subscription, ConsentKind.CONFIRMED, evidence, env.now
         ):
-            queue_mail(env, session, found, MailKind.WELCOME, Allowance.OWN)
+            queue_mail(env, session, subscription, MailKind.WELCOME, Allowance.OWN)
 
 
-def _of_her_senders(session: Session, subscriber: Subscriber) -> list[MailingList]:
-    """The lists of those who may write to her already, known by the domain they send from.
+def _lists_of_senders(session: Session, subscriber: Subscriber) -> list[MailingList]:
+    """Return the lists of the senders who write to a subscriber, known by their domain.
 
-    Whoever else sends from this installation is no business of hers (S06).
+    Other senders of this installation are not named to them (S06).
     """
     lists = session.scalars(select(MailingList).order_by(MailingList.id)).all()
-    hers = {_domain(each.mailing_list) for each in subscriber.subscriptions}
-    return [each for each in lists if _domain(each) in hers]
+    domains = {_domain(row.mailing_list) for row in subscriber.subscriptions}
+    return [row for row in lists if _domain(row) in domains]
 
 
 def _domain(mailing_list: MailingList) -> str:
@@ -251,14 +255,14 @@ def _until(text: str, field: str, now: datetime) -> datetime | None:
     if not text.strip():
         return None
     try:
-        found = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
+        until = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise InvalidInput({field: Text("Please give a date like 2027-01-31.")}) from None
-    if found <= now:
+    if until <= now:
         return None
-    if found - now > PAUSE_AT_MOST:
+    if until - now > PAUSE_AT_MOST:
         raise InvalidInput({field: Text("A break can last a year at most.")})
-    return found
+    return until
 
 
 def _holder(env: Environment, session: Session, token: str) -> _Holder:
@@ -275,18 +279,22 @@ def _holder(env: Environment, session: Session, token: str) -> _Holder:
 
 def _shown(session: Session, holder: _Holder) -> Preferences:
     subscriber = holder.subscriber
-    there = {each.list_id: each for each in holder.subscriptions if each.status != "pending"}
+    existing = {row.list_id: row for row in holder.subscriptions if row.status != "pending"}
     lists = (
-        _of_her_senders(session, subscriber) if holder.own else [holder.subscription.mailing_list]
+        _lists_of_senders(session, subscriber)
+        if holder.opens_account
+        else [holder.subscription.mailing_list]
     )
     return Preferences(
         masked=mask(subscriber.email),
-        name=subscriber.name if holder.own else "",
+        name=subscriber.name if holder.opens_account else "",
         language=subscriber.language,
         list_language=holder.subscription.mailing_list.language,
-        choices=tuple(_choice(session, row, there.get(row.id)) for row in lists),
-        own=holder.own,
-        new_masked=mask(subscriber.new_email) if holder.own and subscriber.new_email else "",
+        choices=tuple(_choice(session, row, existing.get(row.id)) for row in lists),
+        opens_account=holder.opens_account,
+        new_masked=mask(subscriber.new_email)
+        if holder.opens_account and subscriber.new_email
+        else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""What a person may ask of us about herself: everything we know, as JSON; and to be forgotten."""
+"""Export everything known of a subscriber as JSON, and erase it."""
 
 from __future__ import annotations
 
@@ -44,31 +44,29 @@ from newsletter.services.suppressions import hash_address
 def find_linked_subscription(
     env: Environment, purpose: LinkPurpose, token: str
 ) -> LinkedSubscription | None:
-    """Whose link to her data this is; None where she was erased already.
+    """Return the subscription of a link to export or erase data, None if it was erased.
 
     Raises `LinkError`.
     """
     with reading() as session:
-        found = _subscription(env, session, purpose, token)
-        return describe_subscription(found, env.now) if found else None
+        subscription = _subscription(env, session, purpose, token)
+        return describe_subscription(subscription, env.now) if subscription else None
 
 
 def export_data(env: Environment, token: str) -> dict[str, Any]:
-    """All that is known of the reader.
+    """Return everything known of the subscriber of a link.
 
     Raises `LinkError`.
     """
     with reading() as session:
-        found = _subscription(env, session, LinkPurpose.EXPORT, token)
-        if found is None:
+        subscription = _subscription(env, session, LinkPurpose.EXPORT, token)
+        if subscription is None:
             raise LinkInvalid
-        return collect_data(session, found.subscriber)
+        return collect_data(session, subscription.subscriber)
 
 
 def collect_data(session: Session, subscriber: Subscriber) -> dict[str, Any]:
-    """A subscriber with each subscription, what she agreed to and what she was mailed; moments in
-    ISO 8601.
-    """
+    """Collect a subscriber with subscriptions, evidence and mails; moments are in ISO 8601."""
     return {
         "email": subscriber.email,
         "new_email_waiting_to_be_confirmed": subscriber.new_email,
@@ -77,7 +75,9 @@ def collect_data(session: Session, subscriber: Subscriber) -> dict[str, Any]:
         "tags": list(tags.read_tags(session, [subscriber.id]).get(subscriber.id, ())),
         "created_at": subscriber.created_at.isoformat(),
         "earlier_addresses": _earlier_addresses(session, subscriber),
-        "subscriptions": [_told(session, each) for each in subscriber.subscriptions],
+        "subscriptions": [
+            _told(session, subscription) for subscription in subscriber.subscriptions
+        ],
     }
 
 
@@ -147,18 +147,18 @@ def _mail(session: Session, row: DeliveryRow) -> dict[str, Any]:
 
 
 def _series(session: Session, subscription: Subscription) -> list[dict[str, Any]]:
-    """Which letters of the list's series she has had, and when they were queued."""
-    taken = (
+    """Return the letters of the list's series that were queued for a subscription, and when."""
+    query = (
         select(SeriesLetter.subject, SeriesLetterSent.at)
         .join(SeriesLetter, SeriesLetter.id == SeriesLetterSent.step_id)
         .order_by(SeriesLetterSent.at)
     )
-    rows = session.execute(taken.where(SeriesLetterSent.subscription_id == subscription.id))
+    rows = session.execute(query.where(SeriesLetterSent.subscription_id == subscription.id))
     return [{"subject": subject, "at": _plain(at)} for subject, at in rows]
 
 
 def _columns(row: Any, *, hidden: Iterable[str]) -> dict[str, Any]:
-    """Every column of a row but the `hidden` ones: what is added to a table later is told too."""
+    """Return every column of a row but the `hidden` ones, so that later columns are included."""
     names = [attribute.key for attribute in row.__mapper__.column_attrs]
     return {name: _plain(getattr(row, name)) for name in names if name not in hidden}
 
@@ -168,85 +168,88 @@ def _plain(value: Any) -> Any:
 
 
 def erase(env: Environment, token: str) -> LinkedSubscription | None:
-    """Forget the reader whose link this is; again is no error.
+    """Erase the subscriber of a link; a second time is no error.
 
     Raises `LinkError`.
     """
     with transaction() as session:
-        found = _subscription(env, session, LinkPurpose.ERASE, token)
-        if found is None:
+        subscription = _subscription(env, session, LinkPurpose.ERASE, token)
+        if subscription is None:
             return None
-        lock_owner(session, found.handle)
-        shown = describe_subscription(found, env.now)
-        erase_subscriber(env, session, found.subscriber)
+        lock_owner(session, subscription.handle)
+        view = describe_subscription(subscription, env.now)
+        erase_subscriber(env, session, subscription.subscriber)
     checkpoint()
-    return shown
+    return view
 
 
 def erase_address(env: Environment, address: str) -> None:
-    """Forget a subscriber on the author's word.
+    """Erase a subscriber on the author's word.
 
     Raises `NotFound`.
     """
     key = parse_address(address).key
     with transaction() as session:
-        found = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
-        if found is None:
+        subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == key))
+        if subscriber is None:
             raise NotFound(
                 "there is no subscriber with this address",
                 hint="`suppression add` bars one that never was",
             )
-        erase_subscriber(env, session, found)
+        erase_subscriber(env, session, subscriber)
     checkpoint()
 
 
 def find_disputed_request(env: Environment, token: str) -> LinkedSubscription | None:
-    """Which request this link is about; None where its owner has said that it was not she.
+    """Return the request that a link disputes, None if it was disputed already.
 
     Raises `LinkError`.
     """
     with reading() as session:
-        found = _asked_for(env, session, token)
-        return describe_subscription(found, env.now) if found else None
+        subscription = _asked_for(env, session, token)
+        return describe_subscription(subscription, env.now) if subscription else None
 
 
 def dispute_request(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription | None:
-    """Forget whoever says that it was not she who asked: her address is never written to again,
-    whoever types it in. Of a reader of something else, who once confirmed, only the request goes:
-    what lies in a mail must not end an account. Returns the subscription that is left then; again
-    is no error. Raises `LinkError`.
+    """Erase whoever says that they did not sign up, and suppress the address.
+
+    Of a subscriber who once confirmed another list only the request ends, because a link in a mail
+    must not end an account. Return the subscription that is left then, else None; a second time is
+    no error. Raises `LinkError`.
     """
     with transaction() as session:
-        found = _asked_for(env, session, token)
-        if found is None:
+        subscription = _asked_for(env, session, token)
+        if subscription is None:
             return None
-        if any(each.confirmed_at for each in found.subscriber.subscriptions):
-            leave(env, session, found, evidence)
-            return describe_subscription(found, env.now)
-        erase_subscriber(env, session, found.subscriber, note="said that it was not she who asked")
+        if any(row.confirmed_at for row in subscription.subscriber.subscriptions):
+            leave(env, session, subscription, evidence)
+            return describe_subscription(subscription, env.now)
+        erase_subscriber(
+            env, session, subscription.subscriber, note="said that they did not sign up"
+        )
     checkpoint()
     return None
 
 
 def _asked_for(env: Environment, session: Session, token: str) -> Subscription | None:
     try:
-        found, round_ = find_subscription(env, session, LinkPurpose.NEVER, token, lock=True)
+        subscription, round_ = find_subscription(env, session, LinkPurpose.NEVER, token, lock=True)
     except LinkInvalid:
         if find_retired(env, session, LinkPurpose.NEVER, token):
             raise
         return None
-    if found.status == "active" or not is_current(session, found, round_):
-        raise LinkSpent(found.mailing_list.slug)
-    return found
+    if subscription.status == "active" or not is_current(session, subscription, round_):
+        raise LinkSpent(subscription.mailing_list.slug)
+    return subscription
 
 
 def erase_subscriber(
     env: Environment, session: Session, subscriber: Subscriber, *, note: str = ""
 ) -> None:
-    """Delete a subscriber and all that hangs on her.
+    """Delete a subscriber and everything that belongs to them.
 
-    What stays: a keyed hash, so that no import brings her back, and counted rows of the outbox
-    without anything of hers (O07).
+    A keyed hash stays, so that no import brings them back, and counted rows of the outbox without
+    any of their data (O07).
     """
     known = session.scalars(
         select(Suppression).where(
@@ -255,7 +258,8 @@ def erase_subscriber(
     )
     rows = list(known)
     for row in rows:
-        row.email_key, row.note = None, ""
+        row.email_key = None
+        row.note = ""
     if not rows:
         session.add(
             Suppression(
@@ -270,7 +274,7 @@ def erase_subscriber(
 
 def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -> None:
     """Delete a subscriber with everything that names them; their messages stay counted."""
-    ids = [each.id for each in subscriber.subscriptions]
+    ids = [subscription.id for subscription in subscriber.subscriptions]
     outbox.cancel(session, ids, now=now)
     outbox.scrub(session, ids)
     scrub_events(session, subscriber.id)
@@ -280,7 +284,7 @@ def delete_subscriber(session: Session, subscriber: Subscriber, now: datetime) -
 def _subscription(
     env: Environment, session: Session, purpose: LinkPurpose, token: str
 ) -> Subscription | None:
-    """Find the subscription through which a link was mailed; None where its subscriber was erased."""
+    """Find the subscription through which a link was mailed, None if it was erased."""
     try:
         return find_subscriber(env, session, purpose, token)[1]
     except LinkInvalid:

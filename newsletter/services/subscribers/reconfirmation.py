@@ -1,9 +1,8 @@
-"""Asking for permission again: a campaign that asks its readers to confirm once more, and lets the
-silent go.
+"""Ask subscribers to confirm once more, and end the subscriptions of those who do not answer.
 
-For lists whose consent is old, or was never given here (an import). Who does not answer within the
-time he was given, counted from when his mail was taken, is unsubscribed without another word; who
-was never reached stays what he is.
+For lists whose consent is old, or was never asked for here (an import). The time to answer counts
+from when the server accepted the mail. Whoever does not answer is unsubscribed without another
+mail; whoever was never reached stays subscribed.
 """
 
 from __future__ import annotations
@@ -35,15 +34,16 @@ from newsletter.services.subscription_state import end_subscription
 from newsletter.vocabulary import Actor, CampaignKind, ConsentKind, EvidenceSource, MailKind
 
 SHORTEST = 7
+"""Days that subscribers have to answer at least: some read mail once a week."""
 LONGEST = 180
-"""Days a reader may be given."""
+"""Days that subscribers have to answer at most."""
 STAYED = (ConsentKind.REAFFIRMED, ConsentKind.CONFIRMED, ConsentKind.RESUBSCRIBED)
 """What counts as an answer, since the campaign began."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedReconfirmation:
-    """What a campaign would be: how many would be asked, and the mail; `others` in other languages."""
+    """A campaign before it is sent: its recipients' number and its mail, in each language."""
 
     slug: str
     recipients: int
@@ -53,7 +53,7 @@ class PreparedReconfirmation:
 
 @dataclass(frozen=True, slots=True)
 class ReconfirmationReport:
-    """How a campaign stands: `asked` were mailed, `stayed` have answered, `gone` were let go."""
+    """The state of a campaign: how many were mailed, have answered, were unsubscribed."""
 
     campaign: int
     asked: int
@@ -66,19 +66,19 @@ class ReconfirmationReport:
 def prepare(
     env: Environment, slug: str | None, *, note: str = "", days: int = 30, unproven: bool = False
 ) -> PreparedReconfirmation:
-    """The mail, and how many would get it now; with `unproven` only those who never confirmed by
-    mail.
+    """Render the mail and count who would get it now.
 
-    Raises `Refused`, `NotFound`, `TemplateProblem`.
+    With `unproven` only those who never confirmed by mail. Raises `Refused`, `NotFound`,
+    `TemplateProblem`.
     """
     if not SHORTEST <= days <= LONGEST:
-        raise Refused(f"give readers {SHORTEST} to {LONGEST} days", hint="say --days 30")
+        raise Refused(f"give subscribers {SHORTEST} to {LONGEST} days", hint="use --days 30")
     with reading() as session:
         mailing_list = get_list(session, slug)
-        readers = _readers(mailing_list.id, env.now, unproven=unproven).subquery()
-        count = session.scalar(select(func.count()).select_from(readers)) or 0
-        shown = make_list_context(env, mailing_list)
-    said = {
+        recipients = _recipients_query(mailing_list.id, env.now, unproven=unproven).subquery()
+        count = session.scalar(select(func.count()).select_from(recipients)) or 0
+        list_context = make_list_context(env, mailing_list)
+    context = {
         "subscriber": ANY_SUBSCRIBER,
         "stay_url": make_slot("stay_url"),
         "days": days,
@@ -86,11 +86,13 @@ def prepare(
     }
 
     def rendered(language: str = "") -> MailContent:
-        return env.renderer.render("permission", said | {"list": shown.in_language(language)})
+        return env.renderer.render(
+            "permission", context | {"list": list_context.in_language(language)}
+        )
 
-    others = {spoken(language, shown.language) for language in LANGUAGES} - {""}
+    others = {spoken(language, list_context.language) for language in LANGUAGES} - {""}
     return PreparedReconfirmation(
-        shown.slug, count, rendered(), {language: rendered(language) for language in others}
+        list_context.slug, count, rendered(), {language: rendered(language) for language in others}
     )
 
 
@@ -121,7 +123,8 @@ def send(
             raise Refused(
                 f"campaign {twin} asks already", hint=f"see `newsletter campaign answers {twin}`"
             )
-        content, now = asking.content, env.now
+        content = asking.content
+        now = env.now
         campaign = state.add_campaign(
             session,
             list_id=mailing_list.id,
@@ -131,24 +134,24 @@ def send(
         )
         campaign.answer_by = now + timedelta(days=days)
         state.start(session, campaign, now, Actor.AUTHOR)
-        for language, said in {"": content, **asking.others}.items():
+        for language, mail in {"": content, **asking.others}.items():
             edition = Edition(
-                campaign_id=campaign.id, language=language, subject=said.subject, text=said.text
+                campaign_id=campaign.id, language=language, subject=mail.subject, text=mail.text
             )
-            edition.html = said.html
+            edition.html = mail.html
             session.add(edition)
-        readers = _readers(mailing_list.id, now, unproven=unproven)
-        outbox.freeze(session, campaign, readers, mail=MailKind.PERMISSION, now=now)
+        recipients = _recipients_query(mailing_list.id, now, unproven=unproven)
+        outbox.freeze(session, campaign, recipients, mail=MailKind.PERMISSION, now=now)
         return campaign.id
 
 
-def _readers(list_id: int, now: datetime, *, unproven: bool):  # type: ignore[no-untyped-def] # a Select of (id, cursor)
-    found = (
+def _recipients_query(list_id: int, now: datetime, *, unproven: bool):  # type: ignore[no-untyped-def] # a Select of (id, cursor)
+    query = (
         select(Subscription.id, literal(0))
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .where(Subscription.list_id == list_id, mailable_clause(now))
     )
-    return found.where(~_answered(datetime.min.replace(tzinfo=now.tzinfo))) if unproven else found
+    return query.where(~_answered(datetime.min.replace(tzinfo=now.tzinfo))) if unproven else query
 
 
 def _answered(since: datetime) -> ColumnElement[bool]:
@@ -161,7 +164,7 @@ def _answered(since: datetime) -> ColumnElement[bool]:
 
 
 def get_reconfirmation(env: Environment, token: str) -> tuple[LinkedSubscription, bool]:
-    """Whose link this is, and whether it was answered.
+    """Return the subscription of a link, and whether it has been answered.
 
     Raises `LinkError`.
     """
@@ -173,7 +176,7 @@ def get_reconfirmation(env: Environment, token: str) -> tuple[LinkedSubscription
 
 
 def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscription:
-    """Note that a reader would like to stay; again changes nothing.
+    """Record that a subscriber stays; a second time changes nothing.
 
     Raises `LinkError`.
     """
@@ -186,7 +189,7 @@ def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscri
                 title=mailing_list.title,
                 language=subscription.subscriber.language or mailing_list.language,
             )
-            asked = _asked_by(session, campaign, subscription)
+            message_id = _asked_by(session, campaign, subscription)
             note_consent(
                 session,
                 subscription.id,
@@ -194,19 +197,19 @@ def reconfirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscri
                 evidence,
                 env.now,
                 wording=wording,
-                message_id=asked,
+                message_id=message_id,
             )
         return describe_subscription(subscription, env.now)
 
 
 def _opened(env: Environment, session: Session, token: str) -> tuple[Campaign, Subscription]:
-    found, named = find_subscription(env, session, LinkPurpose.STAY, token, lock=True)
-    campaign = session.scalar(select(Campaign).where(Campaign.handle == named))
+    subscription, handle = find_subscription(env, session, LinkPurpose.STAY, token, lock=True)
+    campaign = session.scalar(select(Campaign).where(Campaign.handle == handle))
     if campaign is None or campaign.started_at is None:
         raise LinkInvalid
-    if found.status != "active":
-        raise LinkSpent(found.mailing_list.slug)
-    return campaign, found
+    if subscription.status != "active":
+        raise LinkSpent(subscription.mailing_list.slug)
+    return campaign, subscription
 
 
 def _has_answered(session: Session, campaign: Campaign, subscription: Subscription) -> bool:
@@ -221,7 +224,7 @@ def _began(campaign: Campaign) -> datetime:
 
 
 def _asked_by(session: Session, campaign: Campaign, subscription: Subscription) -> str:
-    """The Message-ID of the mail that asked."""
+    """Return the Message-ID of the mail that asked."""
     domain = campaign.mailing_list.from_email.rpartition("@")[2]
     rows = [
         row.id
@@ -251,7 +254,8 @@ def settle(env: Environment) -> int:
 
 def _settle(env: Environment, campaign_id: int) -> int:
     with transaction() as session:
-        now, campaign = env.now, session.get_one(Campaign, campaign_id, with_for_update=True)
+        now = env.now
+        campaign = session.get_one(Campaign, campaign_id, with_for_update=True)
         if campaign.settled_at is not None or campaign.answer_by is None:
             return 0
         moment = now - (campaign.answer_by - _began(campaign))
@@ -271,7 +275,7 @@ def _settle(env: Environment, campaign_id: int) -> int:
 
 
 def report_answers(campaign_id: int) -> ReconfirmationReport:
-    """How a campaign stands.
+    """Return the state of a campaign.
 
     Raises `NotFound`.
     """
@@ -282,13 +286,15 @@ def report_answers(campaign_id: int) -> ReconfirmationReport:
                 f"campaign {campaign_id} asks for no permission",
                 hint="see `newsletter campaign ls`",
             )
-        asked = Subscription.id.in_(
+        was_mailed = Subscription.id.in_(
             outbox.mailed_until_query(
                 campaign, datetime.max.replace(tzinfo=_began(campaign).tzinfo)
             )
         )
         stayed = (
-            select(func.count()).select_from(Subscription).where(asked, _answered(_began(campaign)))
+            select(func.count())
+            .select_from(Subscription)
+            .where(was_mailed, _answered(_began(campaign)))
         )
         gone = exists().where(
             ConsentEvent.subscription_id == Subscription.id,
@@ -297,7 +303,8 @@ def report_answers(campaign_id: int) -> ReconfirmationReport:
         )
         return ReconfirmationReport(
             campaign=campaign.id,
-            asked=session.scalar(select(func.count()).select_from(Subscription).where(asked)) or 0,
+            asked=session.scalar(select(func.count()).select_from(Subscription).where(was_mailed))
+            or 0,
             stayed=session.scalar(stayed) or 0,
             gone=session.scalar(select(func.count()).select_from(Subscription).where(gone)) or 0,
             answer_by=campaign.answer_by,

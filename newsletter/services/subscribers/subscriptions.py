@@ -240,7 +240,7 @@ def describe_subscription(subscription: Subscription, now: datetime) -> LinkedSu
 
 
 def _describe_retired(subscription: Subscription) -> LinkedSubscription:
-    """Describe a subscription to an old mailbox: by its list only, which each of its mails named."""
+    """Describe a subscription to an old mailbox by its list only, which its mails named."""
     mailing_list = subscription.mailing_list
     return LinkedSubscription(
         list_id=mailing_list.id,

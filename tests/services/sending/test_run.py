@@ -187,7 +187,7 @@ def test_p06_refused_for_everyone_pauses_and_marks_nobody(env: Environment, sink
     sink.script = lambda o: None
     sending.send_due(env)
     assert [message["Subject"] for message in sink.messages] == [
-        "Slow Letters: A mailing has paused itself"
+        "Slow Letters: A campaign has paused itself"
     ]
 
 

@@ -1,0 +1,115 @@
+"""Show an author the confirmations that are held in a flood, and release or drop them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading, transaction
+from newsletter.outbox import held
+from newsletter.outbox.held import HeldMail
+from newsletter.services.lookup import get_list
+from newsletter.services.runtime import Environment
+from newsletter.services.signup.flood_control import count_room, read_held, read_usage, split_parts
+
+
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """The state of a list's gate: `room` mails may leave now over all lists, `waiting` are held."""
+
+    waiting: int
+    room: int
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A choice of held mails: by networks, by domains, and by whether a puzzle was solved.
+
+    An empty selection means all.
+    """
+
+    networks: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    proven: bool = False
+
+    def holds(self, mail: HeldMail) -> bool:
+        """Tell whether a held mail belongs to the selection.
+
+        Pure.
+        """
+        return (
+            (not self.networks or mail.network in self.networks)
+            and (not self.domains or (mail.domain or "") in self.domains)
+            and (not self.proven or mail.proven)
+        )
+
+
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Held mails from one network to one recipient domain; `proven` of them solved a puzzle."""
+
+    network: str
+    domain: str
+    count: int
+    proven: int
+
+
+def read_gate(env: Environment, slug: str) -> GateState:
+    """Return the state of a list's gate.
+
+    Raises `NotFound`.
+    """
+    with reading() as session:
+        mailing_list = get_list(session, slug)
+        used, confirmed = read_usage(env, session, ())
+        free = env.settings.signup.free_confirmations
+        return GateState(
+            held.count_held(session, mailing_list.id),
+            count_room(mailed=used.total, confirmed=confirmed, free=free),
+        )
+
+
+def count_origins(slug: str, selection: Selection = EVERYTHING) -> list[Origin]:
+    """Count the held mails of a list by their origin, most first.
+
+    Raises `NotFound`.
+    """
+    with reading() as session:
+        waiting = _waiting(session, slug, selection)
+    counts = Counter((mail.network, mail.domain or "") for mail in waiting)
+    proven = Counter((mail.network, mail.domain or "") for mail in waiting if mail.proven)
+    return [Origin(*key, count, proven[key]) for key, count in counts.most_common()]
+
+
+def release_held(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
+    """Release the held mails of a list, flood or not, and return their number.
+
+    Raises `NotFound`.
+    """
+    with transaction() as session:
+        ids = [mail.id for mail in _waiting(session, slug, selection)]
+        return sum(held.let_go(session, part, now=env.now) for part in split_parts(ids))
+
+
+def drop_held(env: Environment, slug: str, selection: Selection = EVERYTHING) -> int:
+    """Drop the held mails of a list and return their number.
+
+    The sign-ups expire as any that nobody confirmed, and a new request sends a new mail. Raises
+    `NotFound`.
+    """
+    why = "dropped by the author in a flood"
+    with transaction() as session:
+        ids = [mail.id for mail in _waiting(session, slug, selection)]
+        return sum(held.drop(session, part, why, now=env.now) for part in split_parts(ids))
+
+
+def _waiting(session: Session, slug: str, selection: Selection) -> list[HeldMail]:
+    list_id = get_list(session, slug).id
+    return [
+        mail for mail in read_held(session) if mail.list_id == list_id and selection.holds(mail)
+    ]
