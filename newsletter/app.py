@@ -115,6 +115,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
         signup,
         stay,
         subscriber_links,
+        theme,
     )
 
     templates = find_template_folder()
@@ -136,6 +137,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
         signup,
         subscriber_links,
         stay,
+        theme,
         archive,
         resources,
         hooks,

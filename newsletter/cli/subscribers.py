@@ -34,7 +34,7 @@ from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
-    from newsletter.services.subscribers.admin import SubscriberView
+    from newsletter.services.subscribers.views import SubscriberView
 
 SHOWN = 50
 

@@ -24,7 +24,9 @@ def archive(slug: str) -> Response:
     mailing_list = lists.show(slug)
     set_languages(mailing_list=mailing_list.language)
     return render_page(
-        "archive.html", list=mailing_list, mailings=archived_campaigns.list_archived(slug, limit=500)
+        "archive.html",
+        list=mailing_list,
+        mailings=archived_campaigns.list_archived(slug, limit=500),
     )
 
 

@@ -113,7 +113,7 @@ def test_a_mail_that_no_server_took_does_not_count_but_not_without_end() -> None
         "another mail's failure is not this one's"
     )
     again = once.without({7})
-    assert (again.asked, again.allows(asked, START, confirmed=False)) == (0, True)
+    assert (again.unanswered, again.allows(asked, START, confirmed=False)) == (0, True)
     thrice = counted(*[(asked, timedelta(0))] * 3, asked=3).without({7, 8, 9})
     assert not thrice.allows(asked, START + timedelta(hours=23), confirmed=False)
     assert thrice.allows(asked, START + timedelta(days=1), confirmed=False)

@@ -7,8 +7,8 @@ from newsletter.services.consent import Evidence
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.signup.subscribe import Submission, subscribe
-from newsletter.services.subscribers.admin import get_subscriber
 from newsletter.services.subscribers.privacy import collect_data
+from newsletter.services.subscribers.views import get_subscriber
 from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Sink
 from tests.people import add_list, add_reader

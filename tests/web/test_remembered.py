@@ -150,7 +150,7 @@ def test_languages_themes_and_mounts_are_pages_of_their_own(
         assert '<html lang="en"' in shown(client, "/blog/embed")
         assert '<html lang="de"' in shown(client, "/blog/embed", **{"Accept-Language": "de"})
         assert 'data-theme="dark"' in shown(client, "/blog/embed?theme=dark")
-        assert 'data-theme="' not in shown(client, "/blog/embed")
+        assert 'data-theme="light"' in shown(client, "/blog/embed")
         mounted = client.get("/blog/embed", environ_overrides={"SCRIPT_NAME": "/news"}).get_data(
             as_text=True
         )

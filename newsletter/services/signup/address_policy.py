@@ -61,7 +61,7 @@ def find_refusal(env: Environment, address: Address) -> str:
     local, _, domain = address.key.rpartition("@")
     if settings.refuse_role_addresses and local.partition("+")[0] in ROLES:
         return Text(
-            "This is the address of a function, not of a person. Please use one of your own."
+            "This address belongs to a role, not to one subscriber. Please use one of your own."
         )
     if settings.refuse_disposable and _within(domain, _disposable()):
         return Text(

@@ -17,6 +17,7 @@ from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
 from newsletter.services.consent import default_wording, store_wording
 from newsletter.services.lists.archived_campaigns import ArchivedCampaign, find_archived
+from newsletter.services.list_look import ListLook, look_of
 from newsletter.services.lists.topics import TopicOffer, find_offers
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
@@ -54,6 +55,9 @@ _columns: list[Any] = [
         "from_name",
         "from_email",
         "site_url",
+        "logo_url",
+        "theme_color",
+        "theme_font",
         "language",
         "cadences",
         "default_cadence",
@@ -92,7 +96,7 @@ class Form:
     description: str
     from_name: str
     from_email: str
-    site_url: str
+    look: ListLook
     language: str
     cadences: tuple[str, ...]
     cadence: str
@@ -167,7 +171,7 @@ def _shown(
         description=row.description,
         from_name=row.from_name,
         from_email=row.from_email,
-        site_url=row.site_url,
+        look=look_of(row),
         language=row.language,
         cadences=tuple(row.cadences),
         cadence=row.default_cadence,

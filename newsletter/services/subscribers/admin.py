@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from newsletter import outbox
-from newsletter.addresses import parse_address
 from newsletter.db.session import checkpoint, reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.html.text import to_plain_line
@@ -25,32 +24,16 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.subscribe import Submission, subscribe
 from newsletter.services.subscribers.subscriptions import leave
+from newsletter.services.subscribers.views import (
+    SubscriberView,
+    describe_subscriber,
+    get_subscriber,
+)
 from newsletter.services.suppressions import is_suppressed
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource
 
 PAGE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionView:
-    """A subscription as its author sees it."""
-
-    list: str
-    status: str
-    cadence: str
-    paused_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class SubscriberView:
-    """A subscriber and their subscriptions."""
-
-    email: str
-    name: str
-    language: str
-    created_at: datetime
-    subscriptions: tuple[SubscriptionView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,36 +269,3 @@ def remove_subscriber(env: Environment, address: str) -> SubscriberView:
         session.delete(subscriber)
     checkpoint()
     return view
-
-
-def get_subscriber(session: Session, address: str) -> Subscriber:
-    """Return the subscriber with an address.
-
-    Raises `InvalidInput`, `NotFound`.
-    """
-    key = parse_address(address).key
-    subscriber: Subscriber | None = session.scalar(
-        select(Subscriber).where(Subscriber.email_key == key)
-    )
-    if subscriber is None:
-        raise NotFound("there is no subscriber with this address")
-    return subscriber
-
-
-def describe_subscriber(row: Subscriber) -> SubscriberView:
-    """Describe a subscriber to the author."""
-    return SubscriberView(
-        email=row.email,
-        name=row.name,
-        language=row.language,
-        created_at=row.created_at,
-        subscriptions=tuple(
-            SubscriptionView(
-                subscription.mailing_list.slug,
-                subscription.status,
-                subscription.cadence,
-                subscription.paused_until,
-            )
-            for subscription in row.subscriptions
-        ),
-    )

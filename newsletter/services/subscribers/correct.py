@@ -27,7 +27,7 @@ from newsletter.services.signup import forms
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.form_answers import parse_answers
 from newsletter.services.subscribers.address_change import renew_handles
-from newsletter.services.subscribers.admin import (
+from newsletter.services.subscribers.views import (
     SubscriberView,
     describe_subscriber,
     get_subscriber,

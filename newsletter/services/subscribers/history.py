@@ -15,7 +15,7 @@ from newsletter.models import Campaign, ConsentEvent, Subscription, Suppression
 from newsletter.outbox import DeliveryRow
 from newsletter.services import bounce_events, tags
 from newsletter.services.runtime import Environment
-from newsletter.services.subscribers.admin import (
+from newsletter.services.subscribers.views import (
     SubscriberView,
     describe_subscriber,
     get_subscriber,

@@ -21,6 +21,7 @@ from newsletter.services import counters, subscription_state, suppressions
 from newsletter.services.consent import Evidence, note_consent
 from newsletter.services.letters import series
 from newsletter.services.link_holders import find_retired, find_subscription
+from newsletter.services.list_look import ListLook, look_of
 from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations, flood_control
@@ -55,6 +56,7 @@ class LinkedSubscription:
     list_language: str
     slower: tuple[Cadence, ...]
     can_undo: bool
+    look: ListLook
     retired: bool = False
 
 
@@ -236,6 +238,7 @@ def describe_subscription(subscription: Subscription, now: datetime) -> LinkedSu
         list_language=mailing_list.language,
         slower=slower_cadences(subscription),
         can_undo=_can_undo(subscription, now),
+        look=look_of(mailing_list),
     )
 
 
@@ -253,5 +256,6 @@ def _describe_retired(subscription: Subscription) -> LinkedSubscription:
         list_language=mailing_list.language,
         slower=(),
         can_undo=False,
+        look=look_of(mailing_list),
         retired=True,
     )
