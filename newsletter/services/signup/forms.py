@@ -16,8 +16,8 @@ from newsletter.html.text import to_plain_line, to_plain_lines
 from newsletter.models import FormField, MailingList, Topic
 from newsletter.models.lists import FIELD_KINDS
 from newsletter.services.consent import default_wording, store_wording
-from newsletter.services.lists.archived_campaigns import ArchivedCampaign, find_archived
 from newsletter.services.list_look import ListLook, look_of
+from newsletter.services.lists.archived_campaigns import ArchivedCampaign, find_archived
 from newsletter.services.lists.topics import TopicOffer, find_offers
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
