@@ -1,4 +1,4 @@
-"""Writing rows: one mail, or a campaign's recipients; and taking back what waits."""
+"""Write rows: one mail, or all of a campaign's; and cancel, retry or blank those that are there."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign, Subscription
 from newsletter.outbox.types import deliveries, of_campaign_clause, unsettled_clause
-from newsletter.vocabulary import MailKind
+from newsletter.vocabulary import DeliveryStatus, MailKind
 
 
 def enqueue(
@@ -37,14 +37,15 @@ def enqueue(
     context: dict[str, Any] | None = None,
     held: bool = False,
 ) -> int:
-    """Queue one mail of its own (a confirmation, a goodbye), to go as soon as a worker looks; or
-    `held`, until it is let go. Without a subscription it is a notice to the list's author, and
-    `context` says where it goes. Returns its id.
+    """Queue a single mail (a confirmation, a goodbye). Return its id.
+
+    It goes as soon as a worker looks; a `held` one waits until it is let go. Without a subscription
+    it is a notice to the list's author, and `context` names the address.
     """
     row = {
         "mail": mail,
         "subscription_id": subscription_id,
-        "status": "queued",
+        "status": DeliveryStatus.QUEUED,
         "created_at": now,
         "due_at": None if held else now,
         "context": context or {},
@@ -56,26 +57,25 @@ def enqueue(
 def freeze(
     session: Session,
     campaign: Campaign,
-    readers: Select[tuple[int, int]],
+    recipients: Select[tuple[int, int]],
     *,
     mail: MailKind,
     now: datetime,
 ) -> int:
-    """Write one row for each of `readers` (subscription id, cursor): from here on the campaign's
-    recipients are fixed.
+    """Fix a campaign's recipients: write one row for each (subscription id, cursor) of a query.
 
-    Returns how many there are, and notes them and their ids on the campaign. A second call adds to
-    them (the readers of a letter's better subject).
+    Return how many there are, and note them and their ids on the campaign. A second call adds to
+    them (the recipients of a letter's better subject).
     """
     floor = session.scalar(select(func.coalesce(func.max(deliveries.c.id), 0)))
-    chosen = readers.subquery()
+    chosen = recipients.subquery()
     columns = ["subscription_id", "campaign_id", "mail", "cursor", "status", "created_at"]
     rows = select(
         chosen.c[0],
         literal(campaign.id),
         literal(mail.value),
         chosen.c[1],
-        literal("queued"),
+        literal(DeliveryStatus.QUEUED.value),
         literal(now, deliveries.c.created_at.type),
     ).order_by(chosen.c[0])
     session.execute(insert(deliveries).from_select(columns, rows))
@@ -85,7 +85,8 @@ def freeze(
         )
     ).one()
     if not campaign.recipients:
-        campaign.first_id, campaign.last_id = first or 0, last or 0
+        campaign.first_id = first or 0
+        campaign.last_id = last or 0
         campaign.leased_id = campaign.first_id - 1 if count else 0
     campaign.last_id = last or campaign.last_id
     campaign.recipients += count
@@ -93,24 +94,28 @@ def freeze(
 
 
 def recipients_query(campaign: Campaign) -> Select[tuple[int]]:
-    """The subscriptions that a campaign was frozen for."""
+    """Select the subscriptions that a campaign was frozen for."""
     return select(deliveries.c.subscription_id).where(of_campaign_clause(campaign))
 
 
 def without_delivery_clause(campaign: Campaign) -> ColumnElement[bool]:
-    """Subscriptions that have no row in a campaign yet."""
+    """Return the condition for subscriptions that have no row in a campaign yet."""
     return ~exists().where(
         deliveries.c.campaign_id == campaign.id, deliveries.c.subscription_id == Subscription.id
     )
 
 
 def had_edition_clause(editions: Collection[tuple[int, int]]) -> ColumnElement[bool]:
-    """Subscriptions that one of these editions (campaign, number) was made for."""
-    got = deliveries.c
+    """Return the condition for subscriptions that one of these editions was made for.
+
+    An edition is (campaign id, number).
+    """
+    columns = deliveries.c
     one_of = (
-        and_(got.campaign_id == campaign, got.cursor == number) for campaign, number in editions
+        and_(columns.campaign_id == campaign_id, columns.cursor == number)
+        for campaign_id, number in editions
     )
-    return exists().where(got.subscription_id == Subscription.id, or_(false(), *one_of))
+    return exists().where(columns.subscription_id == Subscription.id, or_(false(), *one_of))
 
 
 def cancel(
@@ -131,15 +136,13 @@ def cancel(
 
 
 def scrub(session: Session, subscription_ids: Sequence[int]) -> None:
-    """Take out of these subscriptions' messages what a server or we have said of the person."""
+    """Blank the replies and contexts of these subscriptions' messages, which may name them."""
     which = deliveries.c.subscription_id.in_(subscription_ids)
     session.execute(update(deliveries).where(which).values(text=None, context=null()))
 
 
 def scrub_old(session: Session, mails: Sequence[MailKind], *, before: datetime) -> None:
-    """The same for these kinds of mail, once they are done for so long: their `context` names an
-    address.
-    """
+    """Blank the replies and contexts of mails of these kinds that were finished before `before`."""
     which = (
         deliveries.c.mail.in_(mails),
         deliveries.c.finished_at < before,
@@ -149,10 +152,7 @@ def scrub_old(session: Session, mails: Sequence[MailKind], *, before: datetime) 
 
 
 def cancel_campaign(session: Session, campaign: Campaign, *, now: datetime) -> int:
-    """Drop every waiting message of a campaign.
-
-    Returns how many there were.
-    """
+    """Cancel every waiting message of a campaign. Return how many there were."""
     return _cancel(session, of_campaign_clause(campaign), now, "the campaign was cancelled")
 
 
@@ -160,21 +160,32 @@ def _cancel(session: Session, which: Any, now: datetime, why: str) -> int:
     result = session.execute(
         update(deliveries)
         .where(which, unsettled_clause)
-        .values(status="cancelled", text=why, due_at=None, lease_id=None, finished_at=now)
+        .values(
+            status=DeliveryStatus.CANCELLED, text=why, due_at=None, lease_id=None, finished_at=now
+        )
     )
     return cast("CursorResult[Any]", result).rowcount
 
 
 def retry(session: Session, campaign: Campaign, *, now: datetime) -> int:
-    """Make a campaign's failed deliveries wait again, and those that were left in doubt.
-
-    Returns how many there were.
-    """
+    """Queue a campaign's failed deliveries again, and those left in doubt. Return how many."""
     counts = dict.fromkeys(("attempts", "doubts", "lost_replies", "crashes"), 0)
-    left_in_doubt = and_(deliveries.c.status == "in_doubt", deliveries.c.due_at.is_(None))
+    left_in_doubt = and_(
+        deliveries.c.status == DeliveryStatus.IN_DOUBT, deliveries.c.due_at.is_(None)
+    )
     result = session.execute(
         update(deliveries)
-        .where(of_campaign_clause(campaign), or_(deliveries.c.status == "failed", left_in_doubt))
-        .values(status="queued", due_at=now, finished_at=None, code=None, text=None, **counts)
+        .where(
+            of_campaign_clause(campaign),
+            or_(deliveries.c.status == DeliveryStatus.FAILED, left_in_doubt),
+        )
+        .values(
+            status=DeliveryStatus.QUEUED,
+            due_at=now,
+            finished_at=None,
+            code=None,
+            text=None,
+            **counts,
+        )
     )
     return cast("CursorResult[Any]", result).rowcount

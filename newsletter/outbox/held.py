@@ -1,5 +1,7 @@
-"""Mails that ask a stranger to confirm, and wait at the gate: held until it is known that their
-domain takes mail and no flood is on.
+"""List, release and drop the mails that wait at the gate (`Mail.held`).
+
+They ask a stranger to confirm, and are held until it is known that their domain takes mail and no
+flood of sign-ups is on.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from sqlalchemy.orm import Session
 from newsletter.models import Subscriber, Subscription, SubscriptionRequest
 from newsletter.models.outbox import held_condition
 from newsletter.outbox.types import deliveries
+from newsletter.vocabulary import DeliveryStatus
 
 
 @dataclass(frozen=True, slots=True)
 class HeldMail:
-    """A mail at the gate; `list_id` and `domain` are None where its subscription is gone.
+    """A mail at the gate.
 
+    `list_id` and `domain` are None if its subscription is gone.
     `network` is that of the visitor who asked; `proven` tells that they brought a puzzle's
     solution.
     """
@@ -35,13 +39,13 @@ class HeldMail:
 _HELD = text(held_condition("deliveries."))
 _UNTAKEN = select(deliveries.c.id).where(
     deliveries.c.id.in_(bindparam("ids", expanding=True)),
-    deliveries.c.status.in_(("failed", "cancelled")),
+    deliveries.c.status.in_((DeliveryStatus.FAILED, DeliveryStatus.CANCELLED)),
     deliveries.c.doubts == 0,
 )
 
 
 def list_held(session: Session, *, after_id: int, limit: int) -> list[HeldMail]:
-    """Those that wait, oldest first."""
+    """List the mails that wait, oldest first."""
     query = (
         select(
             deliveries.c.id,
@@ -62,9 +66,9 @@ def list_held(session: Session, *, after_id: int, limit: int) -> list[HeldMail]:
 
 
 def _waiting(row: Row[*tuple[Any, ...]]) -> HeldMail:
-    """Make a row of `held`.
+    """Make a row of `list_held`.
 
-    A new address's mail says itself where it goes, and who asked.
+    The mail to a new address holds in its context where it goes, and the network of the visitor.
     """
     id_, context, list_id, key, network, proven = tuple(row)
     context = context or {}
@@ -74,7 +78,7 @@ def _waiting(row: Row[*tuple[Any, ...]]) -> HeldMail:
 
 
 def count_held(session: Session, list_id: int) -> int:
-    """How many wait for one list."""
+    """Count the mails that wait for one list."""
     query = (
         select(func.count())
         .select_from(deliveries)
@@ -85,24 +89,18 @@ def count_held(session: Session, list_id: int) -> int:
 
 
 def find_still_held(session: Session, ids: Sequence[int]) -> set[int]:
-    """Those of these that wait still."""
+    """Return those of `ids` that still wait."""
     return set(session.scalars(select(deliveries.c.id).where(_HELD, deliveries.c.id.in_(ids))))
 
 
 def let_go(session: Session, ids: Sequence[int], *, now: datetime) -> int:
-    """Let mails go.
-
-    Returns how many: another worker may have been quicker.
-    """
+    """Let mails go. Return how many: another worker may have been quicker."""
     return _update(session, ids, due_at=now)
 
 
 def drop(session: Session, ids: Sequence[int], why: str, *, now: datetime) -> int:
-    """Never sends these.
-
-    Returns how many there were.
-    """
-    return _update(session, ids, status="cancelled", text=why[:500], finished_at=now)
+    """Cancel mails that wait. Return how many there were."""
+    return _update(session, ids, status=DeliveryStatus.CANCELLED, text=why[:500], finished_at=now)
 
 
 def find_untaken(session: Session, ids: Sequence[int]) -> set[int]:

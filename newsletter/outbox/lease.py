@@ -1,4 +1,4 @@
-"""Who works on what: slices of a campaign by id, and single rows that are due."""
+"""Lease rows to a worker: slices of a campaign by id, and single rows that are due."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import Campaign
 from newsletter.outbox.types import LeasedBatch, deliveries, leases, unsettled_clause
+from newsletter.vocabulary import CampaignStatus, DeliveryStatus
 
 SLICE = 500
+"""Ids that a worker is handed at once: few enough that a dead worker delays little."""
 
 
 def lease_slice(
     session: Session, campaign_id: int, *, worker: str, seconds: int
 ) -> LeasedBatch | None:
-    """The next slice of a campaign's deliveries, or None when all are taken or it is not being
-    sent.
+    """Lease the next slice of a campaign's deliveries.
+
+    Return None if all are leased, or the campaign is not being sent.
     """
     campaign = session.execute(
         select(Campaign.leased_id, Campaign.last_id)
-        .where(Campaign.id == campaign_id, Campaign.status == "sending")
+        .where(Campaign.id == campaign_id, Campaign.status == CampaignStatus.SENDING)
         .with_for_update()
     ).one_or_none()
     if campaign is None or campaign.leased_id >= campaign.last_id:
         return None
-    last = min(
-        campaign.leased_id + SLICE, campaign.last_id
-    )  # by ids: nobody looks for where a slice ends
+    # A slice is a range of ids, so that no row is read to find where it ends.
+    last = min(campaign.leased_id + SLICE, campaign.last_id)
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(leased_id=last))
     return _new_lease(session, worker, seconds, campaign_id, campaign.leased_id + 1, last)
 
@@ -44,10 +46,10 @@ def lease_due(
     limit: int,
     alone: bool = False,
 ) -> LeasedBatch | None:
-    """Rows that are due on their own: single mails (`campaign_id` None), or a campaign's retries.
+    """Lease rows that are due: single mails (`campaign_id` None), or a campaign's retries.
 
-    With `alone`, one that was in flight when a worker died: the caller offers it while nothing else
-    of its own is in flight, so that a message which kills its worker is found out (R05).
+    With `alone`, one row that was in flight when a worker died: the caller offers it while nothing
+    else of it is in flight, so that a message which kills its worker is found out (R05).
     """
     ids = session.scalars(
         select(deliveries.c.id)
@@ -60,9 +62,8 @@ def lease_due(
             if campaign_id
             else deliveries.c.campaign_id.is_(None),
         )
-        .order_by(
-            deliveries.c.due_at, deliveries.c.id
-        )  # as the index on what is due has it: no other row is looked at
+        # In the order of the index on `due_at`: no other row is read.
+        .order_by(deliveries.c.due_at, deliveries.c.id)
         .limit(1 if alone else limit)
         .with_for_update(skip_locked=True)
     ).all()
@@ -100,19 +101,19 @@ def _new_lease(
 
 
 def seconds_now_clause(session: Session) -> Any:
-    """The database's own clock: workers need not agree on the time (R06)."""
+    """Return the database's own clock in seconds: workers need not agree on the time (R06)."""
     if session.get_bind().dialect.name == "sqlite":
         return literal_column("unixepoch()")
     return literal_column("CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)")
 
 
 def open_rows_clause(held: LeasedBatch) -> Any:
-    """The rows of a lease that have no outcome yet."""
+    """Return the condition for the rows of a lease that have no outcome yet."""
     if held.campaign_id is None:
         return and_(deliveries.c.lease_id == held.id, unsettled_clause)
     return and_(
         deliveries.c.id.between(held.first_id, held.last_id),
         deliveries.c.campaign_id == held.campaign_id,
-        deliveries.c.status == "queued",
+        deliveries.c.status == DeliveryStatus.QUEUED,
         deliveries.c.due_at.is_(None),
     )

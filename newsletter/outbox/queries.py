@@ -1,4 +1,4 @@
-"""Questions to the outbox: totals, what is due, who got what."""
+"""Query the outbox: totals, what is due, which subscriber was sent what."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from newsletter.outbox.types import (
     of_campaign_clause,
     unsettled_clause,
 )
-from newsletter.vocabulary import DeliveryStatus, MailKind
+from newsletter.vocabulary import CampaignStatus, DeliveryStatus, MailKind, SubscriptionStatus
 
 
 def count_totals(session: Session, campaign: Campaign) -> Totals:
-    """Where a campaign's recipients are now."""
+    """Count a campaign's recipients by what has become of their message."""
     query = (
         select(deliveries.c.status, func.count())
         .where(of_campaign_clause(campaign))
@@ -36,33 +36,34 @@ def count_totals(session: Session, campaign: Campaign) -> Totals:
     )
     return Totals(
         recipients=campaign.recipients,
-        sent=count.get("sent", 0),
-        failed=count.get("failed", 0),
-        cancelled=count.get("cancelled", 0),
-        waiting=count.get("queued", 0),
-        in_doubt=count.get("in_doubt", 0),
+        sent=count.get(DeliveryStatus.SENT, 0),
+        failed=count.get(DeliveryStatus.FAILED, 0),
+        cancelled=count.get(DeliveryStatus.CANCELLED, 0),
+        waiting=count.get(DeliveryStatus.QUEUED, 0),
+        in_doubt=count.get(DeliveryStatus.IN_DOUBT, 0),
         doubted=doubted,
     )
 
 
 def count_by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[int, int]]:
-    """For each edition of a campaign how many were sent, and how many of those readers have left
-    the list since.
+    """Count, for each edition of a campaign, the messages sent and the recipients who left since.
+
+    Returns {number: (sent, left)}.
     """
-    left = func.sum(case((Subscription.status == "unsubscribed", 1), else_=0))
+    left = func.sum(case((Subscription.status == SubscriptionStatus.UNSUBSCRIBED, 1), else_=0))
     query = (
         select(deliveries.c.cursor, func.count(), left)
         .outerjoin(Subscription, Subscription.id == deliveries.c.subscription_id)
-        .where(of_campaign_clause(campaign), deliveries.c.status == "sent")
+        .where(of_campaign_clause(campaign), deliveries.c.status == DeliveryStatus.SENT)
         .group_by(deliveries.c.cursor)
     )
     return {number: (int(sent), int(gone or 0)) for number, sent, gone in session.execute(query)}
 
 
 def is_worked_through(session: Session, campaign: Campaign) -> bool:
-    """Tell whether nobody is left to be mailed and no worker holds anything of it.
+    """Tell whether no message of a campaign waits and no worker holds any of it.
 
-    Asks only small indexes.
+    It reads small indexes only.
     """
     if campaign.leased_id < campaign.last_id:
         return False
@@ -72,7 +73,7 @@ def is_worked_through(session: Session, campaign: Campaign) -> bool:
 
 
 def find_due_campaigns(session: Session, *, now: datetime) -> list[int]:
-    """Campaigns being sent that have something for a worker to do now, oldest first."""
+    """Find the campaigns that have something for a worker to do now, oldest first."""
     fresh = Campaign.leased_id < Campaign.last_id
     retries = exists().where(
         deliveries.c.due_at <= now,
@@ -82,31 +83,31 @@ def find_due_campaigns(session: Session, *, now: datetime) -> list[int]:
     return list(
         session.scalars(
             select(Campaign.id)
-            .where(Campaign.status == "sending", or_(fresh, retries))
+            .where(Campaign.status == CampaignStatus.SENDING, or_(fresh, retries))
             .order_by(Campaign.id)
         )
     )
 
 
 def next_recipients_query(campaign_id: int, first_id: int, *, limit: int) -> Select[Any]:
-    """The subscriptions of a campaign's next deliveries, from the one with `first_id` on."""
-    own = (deliveries.c.campaign_id == campaign_id, deliveries.c.subscription_id.is_not(None))
+    """Select the subscriptions of a campaign's next deliveries, from `first_id` on."""
+    of_campaign = deliveries.c.campaign_id == campaign_id
     return (
         select(deliveries.c.subscription_id)
-        .where(*own, deliveries.c.id >= first_id)
+        .where(of_campaign, deliveries.c.subscription_id.is_not(None), deliveries.c.id >= first_id)
         .order_by(deliveries.c.id)
         .limit(limit)
     )
 
 
 def find_next_due(session: Session) -> datetime | None:
-    """When the next message that waits for its time is due, if one does."""
-    found: datetime | None = session.scalar(
+    """Return when the next message that waits for its time is due, None if none does."""
+    due_at: datetime | None = session.scalar(
         select(func.min(deliveries.c.due_at)).where(
             deliveries.c.due_at.is_not(None), deliveries.c.lease_id.is_(None)
         )
     )
-    return found
+    return due_at
 
 
 def is_waiting(session: Session, subscription_id: int, mail: MailKind) -> bool:
@@ -118,24 +119,32 @@ def is_waiting(session: Session, subscription_id: int, mail: MailKind) -> bool:
 
 
 def count_waiting(session: Session) -> int:
-    """How many messages wait for their time or a worker, beside the slices of campaigns not begun."""
+    """Count the messages that wait for their time or a worker, without slices not yet leased."""
     return session.scalar(select(func.count()).where(deliveries.c.due_at.is_not(None))) or 0
 
 
 def list_deliveries(
-    session: Session, campaign: Campaign, *, status: str | None = None, limit: int | None = None
+    session: Session,
+    campaign: Campaign,
+    *,
+    status: DeliveryStatus | None = None,
+    limit: int | None = None,
 ) -> list[DeliveryRow]:
-    """A campaign's deliveries in order, those of one `status` if asked."""
-    query = _reported().where(of_campaign_clause(campaign)).order_by(deliveries.c.id).limit(limit)
+    """List a campaign's deliveries in order, all or those of one `status`."""
+    query = (
+        _reported_query().where(of_campaign_clause(campaign)).order_by(deliveries.c.id).limit(limit)
+    )
     if status:
         query = query.where(deliveries.c.status == status)
     return [DeliveryRow(*row) for row in session.execute(query)]
 
 
 def list_history(session: Session, subscription_id: int) -> list[DeliveryRow]:
-    """Everything that was ever queued for one subscription, oldest first."""
+    """List everything that was ever queued for one subscription, oldest first."""
     query = (
-        _reported().where(deliveries.c.subscription_id == subscription_id).order_by(deliveries.c.id)
+        _reported_query()
+        .where(deliveries.c.subscription_id == subscription_id)
+        .order_by(deliveries.c.id)
     )
     return [DeliveryRow(*row) for row in session.execute(query)]
 
@@ -143,21 +152,23 @@ def list_history(session: Session, subscription_id: int) -> list[DeliveryRow]:
 def list_editions(
     session: Session, subscription_id: int
 ) -> list[tuple[int, int, str, datetime | None]]:
-    """Which editions were made for one subscription, oldest first: (campaign, number, status, when
-    it was settled).
+    """List the editions that were made for one subscription, oldest first.
+
+    Each is (campaign id, number, status, when it was settled).
     """
     query = select(
         deliveries.c.campaign_id, deliveries.c.cursor, deliveries.c.status, deliveries.c.finished_at
     )
-    own = query.where(
+    of_subscription = query.where(
         deliveries.c.subscription_id == subscription_id, deliveries.c.campaign_id.is_not(None)
     )
     return [
-        (row[0], row[1], row[2], row[3]) for row in session.execute(own.order_by(deliveries.c.id))
+        (row[0], row[1], row[2], row[3])
+        for row in session.execute(of_subscription.order_by(deliveries.c.id))
     ]
 
 
-def _reported() -> Select[Any]:
+def _reported_query() -> Select[Any]:
     return (
         select(
             deliveries.c.id,
@@ -165,8 +176,8 @@ def _reported() -> Select[Any]:
             deliveries.c.mail,
             func.coalesce(Subscriber.email, ""),
             deliveries.c.status,
-            deliveries.c.attempts
-            + case((deliveries.c.status == "sent", 1), else_=0),  # that which succeeded, too
+            # The attempt that succeeded counts, too.
+            deliveries.c.attempts + case((deliveries.c.status == DeliveryStatus.SENT, 1), else_=0),
             deliveries.c.doubts,
             deliveries.c.code,
             func.coalesce(deliveries.c.text, ""),

@@ -1,6 +1,4 @@
-"""What becomes of leases: given back, or, after a crash, taken over, with what was on its way in
-doubt.
-"""
+"""End leases: give them back, or take them over after a crash, with the rows in flight in doubt."""
 
 from __future__ import annotations
 
@@ -13,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.outbox.lease import open_rows_clause, seconds_now_clause
 from newsletter.outbox.types import LeasedBatch, deliveries, leases
+from newsletter.vocabulary import DeliveryStatus
 
 CRASHES_ALONE = 2
 """A message that was alone in flight so many times when its worker died is not offered again: it
@@ -76,9 +75,17 @@ def _doubt(session: Session, held: LeasedBatch, now: datetime, *, alone: bool) -
         set_aside = update(deliveries).where(offered, deliveries.c.crashes >= CRASHES_ALONE)
         session.execute(
             set_aside.values(
-                status="failed", text=SET_ASIDE, due_at=None, finished_at=now, **crashed
+                status=DeliveryStatus.FAILED,
+                text=SET_ASIDE,
+                due_at=None,
+                finished_at=now,
+                **crashed,
             )
         )
-    again = update(deliveries).where(offered).values(status="in_doubt", due_at=now, **crashed)
+    again = (
+        update(deliveries)
+        .where(offered)
+        .values(status=DeliveryStatus.IN_DOUBT, due_at=now, **crashed)
+    )
     result = session.execute(again)
     return cast("CursorResult[Any]", result).rowcount

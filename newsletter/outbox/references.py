@@ -16,7 +16,7 @@ _references: WeakKeyDictionary[Engine, References] = WeakKeyDictionary()
 
 
 def get_references(session: Session) -> References:
-    """Return the names of this database's deliveries.
+    """Return the object that names this database's deliveries to the outside.
 
     Its key is read once a process: it never changes.
     """
