@@ -22,7 +22,7 @@ from sqlalchemy import select
 
 from bench import world
 from newsletter.db.session import db
-from newsletter.mail.message import fill
+from newsletter.mail.slots import fill
 from newsletter.models import Campaign, Delivery, Edition
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending

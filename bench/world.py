@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 from newsletter import outbox
 from newsletter.app import create_app
 from newsletter.db.session import Base, transaction
-from newsletter.mail.message import make_slot
+from newsletter.mail.slots import make_slot
 from newsletter.models import Campaign, Edition, MailingList, Subscriber, Subscription
 from newsletter.services.operations.database import upgrade
 from newsletter.services.runtime import utcnow

@@ -27,7 +27,7 @@ from newsletter.cli.output import (
 from newsletter.cli.progress import send_and_show
 from newsletter.files import write_private
 from newsletter.i18n import LANGUAGES
-from newsletter.mail import message
+from newsletter.mail import slots
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber, intros
 from newsletter.services.digests import sections as digest_sections
@@ -99,9 +99,9 @@ def preview(
             + ", ".join(f"{LANGUAGES[code]}: {count}" for code, count in counts)
         )
     say("")
-    say(message.fill(content.text, NEUTRAL))
+    say(slots.fill(content.text, NEUTRAL))
     if html:
-        write_private(html, message.fill(content.html, NEUTRAL))
+        write_private(html, slots.fill(content.html, NEUTRAL))
         say(f"The HTML part is in {html}.")
     return 0
 

@@ -32,7 +32,7 @@ from newsletter.cli.output import (
     warn,
 )
 from newsletter.files import write_private
-from newsletter.mail import message
+from newsletter.mail import slots
 from newsletter.services.audience import merge_data
 from newsletter.services.campaigns import campaigns, identify
 from newsletter.services.letters import drafts, preflight, rendering
@@ -111,7 +111,7 @@ def present(
     content = rendering.fill_version(
         env, draft.prepared.versions[0], known_reader(env, draft, reader)
     )
-    page, plain = message.fill(content.html, NEUTRAL), message.fill(content.text, NEUTRAL)
+    page, plain = slots.fill(content.html, NEUTRAL), slots.fill(content.text, NEUTRAL)
     if html or eml:
         rendering.store_pictures(env, draft.prepared.fresh)
     if text:
@@ -162,9 +162,9 @@ def preview(env: Environment, which: str, slug: str | None, **shown: object) -> 
     if isinstance(chosen, int) and campaigns.get_campaign(chosen).started_at is not None:
         content = campaigns.get_content(chosen)  # what was mailed, whatever templates say today
         say(f"Subject: {content.subject}\n")
-        say(message.fill(content.text, NEUTRAL))
+        say(slots.fill(content.text, NEUTRAL))
         if isinstance(html := shown.get("html"), Path):
-            _write(html, message.fill(content.html, NEUTRAL))
+            _write(html, slots.fill(content.html, NEUTRAL))
         return
     present(env, drafts.load_draft(env, chosen, slug), **shown)  # type: ignore[arg-type]
 

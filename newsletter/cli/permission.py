@@ -22,7 +22,7 @@ from newsletter.cli.output import (
     some,
     yes_option,
 )
-from newsletter.mail.message import fill
+from newsletter.mail.slots import fill
 from newsletter.services.lists import lists
 from newsletter.services.subscribers import reconfirmation as asking
 

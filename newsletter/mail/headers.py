@@ -1,28 +1,22 @@
-"""Which headers a mail carries: the contract's table, as code.
-
-Every value may hold slots (mail/message.py).
-"""
+"""Choose the header fields of a mail (docs/mail.md). Every value may hold slots (slots.py)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from newsletter.mail.message import (
+from newsletter.mail.header_fields import (
     Header,
     mailbox_header,
-    make_slot,
     text_header,
     url_header,
     verbatim_header,
 )
+from newsletter.mail.slots import make_slot
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Whom a mail is from.
-
-    `list_id` is the identifier inside the angle brackets (RFC 2919 §3).
-    """
+    """The name and addresses that a mail is from."""
 
     name: str
     email: str
@@ -30,13 +24,15 @@ class Sender:
 
     @property
     def domain(self) -> str:
-        """Where its Message-IDs live."""
+        """Return the domain of its Message-IDs."""
         return self.email.rpartition("@")[2]
 
 
 def single_headers(sender: Sender, subject: str) -> list[Header]:
-    """A mail of its own, like a confirmation: nothing about a list (nobody is on it yet), but that
-    a machine wrote it (RFC 3834 §5).
+    """Return the fields of a single mail, like a confirmation.
+
+    They say nothing of a list, because the recipient may not be on it yet, but that a machine wrote
+    the mail (RFC 3834 section 5).
     """
     headers = [
         mailbox_header("From", sender.name, sender.email),
@@ -65,13 +61,15 @@ def list_headers(
     feedback_id: str,
     unsubscribe_by_mail: bool = False,
 ) -> list[Header]:
-    """A mail to a list: with one-click unsubscription (RFC 8058 §3.1), and what RFC 2369 and RFC
-    2919 ask for.
+    """Return the fields of a mail to a list.
+
+    With one-click unsubscription (RFC 8058 section 3.1), and what RFC 2369 and RFC 2919 ask for.
+    `list_id` is the identifier inside the angle brackets.
     """
     unsubscribe = ["unsubscribe_url", *(["unsubscribe_mail"] if unsubscribe_by_mail else [])]
     return [
         *single_headers(sender, subject),
-        mailbox_like("List-ID", title, list_id),
+        identifier_header("List-ID", title, list_id),
         url_header("List-Unsubscribe", *(make_slot(name) for name in unsubscribe)),
         verbatim_header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
         url_header("List-Help", help_url),
@@ -82,11 +80,11 @@ def list_headers(
     ]
 
 
-def mailbox_like(name: str, phrase: str, identifier: str) -> Header:
-    """``Phrase <identifier>`` where the identifier is no address (RFC 2919 §3)."""
-    made = mailbox_header(name, phrase, "x@x")
+def identifier_header(name: str, phrase: str, identifier: str) -> Header:
+    """Make a field ``Phrase <identifier>`` whose identifier is no address (RFC 2919 section 3)."""
+    field = mailbox_header(name, phrase, "x@x")
     return Header(
         name,
-        made.parts,
-        lambda shown, _: made.write(shown, "x@x").replace("<x@x>", f"<{identifier}>"),
+        field.parts,
+        lambda display, _: field.write(display, "x@x").replace("<x@x>", f"<{identifier}>"),
     )

@@ -10,7 +10,7 @@ from newsletter.vocabulary import MailKind
 
 
 class Requirement(Enum):
-    """What must hold of a subscription at the moment when one of its mails goes out."""
+    """The state of a subscription that a mail needs at the moment when it goes out."""
 
     NOTHING = "nothing: the mail goes to the list's author, who need not be a subscriber"
     KNOWN = "its subscriber exists and is not suppressed"
@@ -24,8 +24,8 @@ class Mail:
 
     - `requires`: what must hold when it goes out.
     - `list_headers`: it is bulk mail of a list, with one-click unsubscription (RFC 8058, RFC 2369).
-    - `shows_name`: it may repeat the subscriber's name. Mails that a stranger can cause do not: what
-      a visitor typed must not reach anybody (it would make a relay for spam).
+    - `shows_name`: it may repeat the subscriber's name. Mails that a stranger can cause do not,
+      because a form that mails what a visitor typed is a relay for spam.
     - `held`: it is written to an address that never agreed to mail, and waits at the gate.
     - `link`: the purpose of its one button, None where the templates need no link of their own.
     - `preferences`: the purpose of its link to the preferences.

@@ -1,9 +1,9 @@
-"""From content to bytes: a message is compiled once, then filled in for each reader.
+"""Compile a message once, and fill it in for each subscriber.
 
 What is the same for everyone is encoded once. What differs stands in a slot: it is encoded on its
 own and joined to the rest as bytes. The result is 7-bit, CRLF, and no line starts with a dot, so
-that it needs no dot-stuffing (RFC 5321 §4.5.2) and is right for DATA and BDAT alike. Knows nothing
-of lists, templates or servers.
+that it needs no dot-stuffing (RFC 5321 section 4.5.2) and is right for DATA and BDAT alike. This
+module knows nothing of lists, templates or servers.
 
 The standard library's `EmailMessage` is not used: it folds a long List-Unsubscribe address into an
 encoded-word, which mail programs do not understand (cpython issue 85725).
@@ -13,180 +13,29 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from email.header import Header as EncodedWords
 from html import escape
-from operator import itemgetter
-from typing import NamedTuple
 
-from newsletter.errors import InvalidInput
+from newsletter.mail.header_fields import Header
+from newsletter.mail.slots import SLOT_PATTERN, Fill, Slot, Values
 
 CRLF = b"\r\n"
 SOFT_BREAK = b"=\r\n"
-SLOT_PATTERN = re.compile("\ue000([a-z0-9_:-]+)\ue001")
-
-Values = Mapping[str, str]
-Fill = Callable[[Values], bytes]
-
-
-class Slot(NamedTuple):
-    """A slot in a body; in HTML its value is `escaped`."""
-
-    name: str
-    escaped: bool
-
-
-def make_slot(name: str) -> str:
-    """The mark that stands for `name` in a text until each reader's value takes its place."""
-    return f"\ue000{name}\ue001"
-
-
-def fill(text: str, values: Values) -> str:
-    """`text` with its slots filled in as they are: the plain rendering, for pages and tests."""
-    return SLOT_PATTERN.sub(lambda match: values[match[1]], text)
-
-
-# ── headers
-# ────────────────────────────────────────────────────────────────────────────────────────
-
-_FORBIDDEN = re.compile(r"[\r\n\0]")
-_NAME = re.compile(r"[!-9;-~]+")
-_VISIBLE = re.compile(r"[\x21-\x7e]+")
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """A header field: its name, its parts (which may hold slots), and how they are written once
-    filled in.
-    """
-
-    name: str
-    parts: tuple[str, ...]
-    write: Callable[..., str]
-
-    def compile(self) -> bytes | Fill:
-        """The whole line, or what makes it of a reader's values."""
-        if not _NAME.fullmatch(self.name):
-            raise InvalidInput({self.name: "not a header name"})
-        if not any(SLOT_PATTERN.search(part) for part in self.parts):
-            return self._line(*self.parts)
-        parts = [_part_filler(part) for part in self.parts]
-        return lambda values: self._line(*[part(values) for part in parts])
-
-    def _line(self, *parts: str) -> bytes:
-        for part in parts:
-            if _FORBIDDEN.search(part):
-                raise InvalidInput({self.name: "holds a line break or NUL"})
-        return f"{self.name}: {self.write(*parts)}\r\n".encode("ascii")
-
-
-def _part_filler(part: str) -> Callable[[Values], str]:
-    whole = SLOT_PATTERN.fullmatch(part)
-    if whole is not None:
-        return itemgetter(whole[1])
-    return lambda values: fill(part, values)
-
-
-def text_header(name: str, value: str) -> Header:
-    """Free text, like a subject: encoded-words where it is not plain ASCII (RFC 2047)."""
-    return Header(name, (value,), lambda text: _words(name, text))
-
-
-def mailbox_header(name: str, display: str, address: str) -> Header:
-    """``Display Name <address>``.
-
-    The address must be ASCII (RFC 6531 would need the whole path to allow more).
-    """
-
-    def write(display: str, address: str) -> str:
-        if not _VISIBLE.fullmatch(address) or address.count("@") < 1:
-            raise InvalidInput({name: "not an address that can be written in ASCII"})
-        if not display:
-            return address
-        shown = _phrase(name, display)
-        last = shown.rsplit("\n", 1)[-1]
-        return f"{shown}{_fold_before(len(last) + len(name) + 2, len(address) + 3)}<{address}>"
-
-    return Header(name, (display, address), write)
-
-
-def url_header(name: str, *addresses: str) -> Header:
-    """``<address>, <address>``, each written as it is and folded only in between (RFC 2369 §2)."""
-
-    def write(*filled: str) -> str:
-        for address in filled:
-            if (
-                not _VISIBLE.fullmatch(address)
-                or "<" in address
-                or ">" in address
-                or len(address) > 900
-            ):
-                raise InvalidInput({name: "not an address that a header can carry"})
-        return ",\r\n ".join(f"<{address}>" for address in filled)
-
-    return Header(name, addresses, write)
-
-
-def verbatim_header(name: str, value: str) -> Header:
-    """An ASCII value that is written as it is (an id, a date, a keyword)."""
-
-    def write(text: str) -> str:
-        if not text.isascii() or not text.isprintable():
-            raise InvalidInput({name: "not plain ASCII"})
-        return text
-
-    return Header(name, (value,), write)
-
-
-def _words(name: str, text: str) -> str:
-    short = all(len(word) < 60 for word in text.split(" "))
-    if (
-        text.isascii()
-        and text.isprintable()
-        and "=?" not in text
-        and short
-        and text == text.strip()
-    ):
-        return EncodedWords(text, "us-ascii", maxlinelen=76, header_name=name).encode(
-            linesep="\r\n"
-        )
-    return EncodedWords(text, "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
-
-
-def _phrase(name: str, display: str) -> str:
-    if not display.isascii() or "=?" in display or len(display) > 60 or not display.isprintable():
-        return _words(name, display) if not display.isascii() else _encoded(name, display)
-    if _ATOMS.fullmatch(display) and display == display.strip():
-        return display
-    return '"' + display.replace("\\", r"\\").replace('"', r"\"") + '"'
-
-
-def _encoded(name: str, text: str) -> str:
-    return EncodedWords(text, "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
-
-
-def _fold_before(used: int, needed: int) -> str:
-    return "\r\n " if used + needed > 76 else " "
-
-
-# ── bodies
-# ─────────────────────────────────────────────────────────────────────────────────────────
-
 _QP = [
     bytes([byte]) if (33 <= byte <= 126 and byte != 61) or byte in (32, 9) else b"=%02X" % byte
     for byte in range(256)
 ]
 _QP_LINE = 75
-# What is encoded as itself whatever stands around it: no "=", no dot at its start; spaces only
-# within one line.
+# Matches what is encoded as itself whatever stands around it: no "=", no dot at the start, spaces
+# only within one line.
 _AS_IT_IS = re.compile(r"[!-\-/-<>-~](?:[ -<>-~]{0,73}[!-<>-~]|[!-<>-~]{74,})?", re.ASCII)
 
 
 def quoted_printable(text: str) -> bytes:
-    """`text` as quoted-printable (RFC 2045 §6.7), beginning at a line's start: lines of at most 76
-    characters, none starting with a dot, none ending in white space.
+    """Encode `text` as quoted-printable (RFC 2045 section 6.7), from the start of a line.
+
+    Lines have at most 76 characters; none starts with a dot, none ends in white space.
     """
     normal = text.replace("\r\n", "\n").replace("\r", "\n")
     data = normal.encode("utf-8", "replace")
@@ -227,14 +76,15 @@ def _encoded_value(value: str) -> bytes:
 
 
 class Html(str):
-    """A slot's value that is HTML already, and goes into HTML as it is."""
+    """The value of a slot that is HTML already, and goes into HTML unescaped."""
 
     __slots__ = ()
 
 
 def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
-    """Constant stretches encoded once, slots in between; soft breaks keep every line's length
-    whatever the values.
+    """Encode the constant parts of a body; its slots stand in between.
+
+    Soft breaks around them keep each line within its length, whatever the values.
     """
     chunks: list[bytes | Slot] = []
     pieces = SLOT_PATTERN.split(text)
@@ -251,13 +101,9 @@ def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
     return chunks
 
 
-# ── whole messages
-# ─────────────────────────────────────────────────────────────────────────────────
-
-
 @dataclass(frozen=True, slots=True)
 class MessageDraft:
-    """A message but for its readers: header fields, and both bodies, all of which may hold slots."""
+    """A message before it is compiled: header fields and both bodies, which may hold slots."""
 
     headers: Sequence[Header]
     text: str
@@ -265,7 +111,7 @@ class MessageDraft:
 
 
 class CompiledMessage:
-    """Bytes with slots.
+    """A message as bytes with slots.
 
     However often a slot occurs, its value is encoded once for each kind of place.
     """
@@ -286,7 +132,7 @@ class CompiledMessage:
         self._slots = [(name, text.get(name, []), html.get(name, [])) for name in text | html]
 
     def build(self, values: Values) -> bytes:
-        """The message of one reader.
+        """Build the message of one subscriber.
 
         Raises `KeyError` for a slot without a value, `InvalidInput` for one that a header cannot
         carry.
@@ -307,7 +153,7 @@ class CompiledMessage:
 
 
 def _joined(chunks: Sequence[bytes | Fill | Slot]) -> list[bytes | Fill | Slot]:
-    """Neighbouring constants made one."""
+    """Join neighbouring constants."""
     out: list[bytes | Fill | Slot] = []
     for chunk in chunks:
         if isinstance(chunk, bytes) and out and isinstance(out[-1], bytes):
@@ -318,10 +164,9 @@ def _joined(chunks: Sequence[bytes | Fill | Slot]) -> list[bytes | Fill | Slot]:
 
 
 def compile_message(draft: MessageDraft, *, boundary: str | None = None) -> CompiledMessage:
-    """A ``multipart/alternative`` message, text before HTML (RFC 2046 §5.1.4), ready to be filled
-    in.
+    """Compile a ``multipart/alternative`` message, text before HTML (RFC 2046 section 5.1.4).
 
-    Raises `InvalidInput` where a header cannot be written.
+    Raises `InvalidInput` if a header cannot be written.
     """
     mark = (boundary or "=_" + secrets.token_hex(16)).encode("ascii")
     chunks: list[bytes | Fill | Slot] = [header.compile() for header in draft.headers]

@@ -1,10 +1,8 @@
-"""Renders the folders of templates/emails: subject, text and HTML of a mail, styles inlined.
+"""Render the folders of templates/emails: subject, text and HTML of a mail, styles inlined.
 
-Data is never a template.
-
-A mail speaks the language of its `list` (a mail to one reader is given the list in the reader's).
-An author's own folder beside the settings comes first, so that a mail can be changed without
-touching the program.
+Data is never a template. A mail is in the language of its `list`; for a mail to one subscriber the
+caller sets that to theirs. The author's own folder beside the settings comes first, so that a mail
+can be changed without changing the program.
 """
 
 from __future__ import annotations
@@ -27,13 +25,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from newsletter.errors import TemplateProblem
 from newsletter.html.text import shorten_text, to_plain_line
 from newsletter.i18n import SOURCE, direction, known, translations
-from newsletter.mail.message import make_slot
+from newsletter.mail.slots import make_slot
 
 HTML_BUDGET = 90_000
-"""Bytes.
-
-Gmail cuts a message off at 102 KB of HTML, and with it the link to unsubscribe.
-"""
+"""Bytes of HTML: Gmail cuts a message off at 102 KB, and with it the link to unsubscribe."""
 
 
 RENDERING_ERRORS = (
@@ -47,17 +42,15 @@ RENDERING_ERRORS = (
     TypeError,
     ValueError,
 )
-"""What a template raises that asks for the impossible. Jinja's filters raise most of Python's errors,
-`truncate` an `AssertionError`.
+"""The errors of a template that asks for the impossible.
+
+Jinja's filters raise most of Python's errors, `truncate` an `AssertionError`.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class MailContent:
-    """What a mail says: one line, and twice the same in text and HTML.
-
-    May hold slots.
-    """
+    """The subject of a mail, and its content as text and as HTML. Each may hold slots."""
 
     subject: str
     text: str
@@ -78,9 +71,7 @@ def fill_web_url(content: MailContent, web_url: str) -> MailContent:
 
 
 _speaking: ContextVar[str] = ContextVar("speaking", default=SOURCE)
-"""The language of the mail that is being rendered: templates are compiled once for all of them, and
-ask here.
-"""
+"""The language of the mail that is being rendered; templates are compiled once for all languages."""
 
 
 class Renderer:
@@ -98,13 +89,13 @@ class Renderer:
         )
         self._jinja.policies["ext.i18n.trimmed"] = True
         self._jinja.filters["shorten"] = shorten_text
-        self._jinja.install_gettext_callables(_said, _counted, newstyle=True)  # type: ignore[attr-defined]
+        self._jinja.install_gettext_callables(_translate, _translate_plural, newstyle=True)  # type: ignore[attr-defined]
         self._inliner = css_inline.CSSInliner(
             load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True
         )
 
     def render(self, mail: str, context: Mapping[str, object]) -> MailContent:
-        """The mail `mail` (a folder's name) with `context`.
+        """Render the mail `mail` (the name of a folder) with `context`.
 
         Raises `TemplateProblem`, naming template and line.
         """
@@ -120,11 +111,11 @@ class Renderer:
         return MailContent(subject, text, self._inliner.inline(html))
 
 
-def _said(text: str) -> str:
+def _translate(text: str) -> str:
     return translations(_speaking.get()).gettext(text)
 
 
-def _counted(one: str, many: str, count: int) -> str:
+def _translate_plural(one: str, many: str, count: int) -> str:
     return translations(_speaking.get()).ngettext(one, many, count)
 
 
@@ -142,8 +133,9 @@ def _render(
 
 
 def _line(error: BaseException) -> int:
-    """Where in a template an error arose: Jinja rewrites the traceback to the template's own lines."""
-    line, frame = 0, error.__traceback__
+    """Find the line of a template where an error arose; Jinja rewrites the traceback to such lines."""
+    line = 0
+    frame = error.__traceback__
     while frame is not None:
         if frame.tb_frame.f_code.co_filename.endswith((".html", ".txt")):
             line = frame.tb_lineno

@@ -1,5 +1,6 @@
-"""A list's look, made legible: an author's one colour becomes a button, and links on white and in
-the dark. Pure.
+"""Make the colours of a list legible: one colour becomes a button, and links on light and dark.
+
+Pure.
 """
 
 from __future__ import annotations
@@ -8,29 +9,32 @@ import re
 from dataclasses import dataclass
 
 ACCENT = "#2f6f62"
-PAPER, NIGHT = "#ffffff", "#202725"
+PAPER = "#ffffff"
+"""The background of a mail in light mode."""
+NIGHT = "#202725"
+"""The background of a mail in dark mode."""
 CONTRAST = 4.5
-"""WCAG 2.2, 1.4.3: what text needs against its background."""
+"""The contrast ratio that text needs against its background (WCAG 2.2, 1.4.3)."""
 
 FONTS = {
-    "system": "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif",
+    "system": (
+        "-apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+    ),
     "serif": "Georgia, Cambria, 'Times New Roman', Times, serif",
     "humanist": "'Gill Sans', 'Trebuchet MS', Verdana, Calibri, sans-serif",
     "book": "'Iowan Old Style', 'Palatino Linotype', Palatino, 'Book Antiqua', Georgia, serif",
     "mono": "ui-monospace, Menlo, Consolas, 'Liberation Mono', monospace",
 }
-"""Stacks of what machines have: a font that must be fetched tells a third party who reads."""
+"""Fonts that machines have: one that must be fetched would tell a third party who opens a mail."""
 
 RADIUS_AT_MOST = 24
+"""Pixels; a larger radius makes a button of one line look broken."""
 _COLOR = re.compile(r"#[0-9a-f]{6}", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class Theme:
-    """What templates style with.
-
-    `radius` and `small_radius` in pixels.
-    """
+    """The colours, font and radius (pixels) that templates style with."""
 
     accent: str
     on_accent: str
@@ -41,31 +45,31 @@ class Theme:
 
     @property
     def small_radius(self) -> int:
-        """For what stands inside a card."""
+        """Return the radius of what stands inside a card."""
         return max(0, self.radius - 4)
 
 
 def make_theme(color: str = "", font: str = "", radius: int = 10) -> Theme:
-    """The theme of a list; what is not set, or nonsense, has a default."""
+    """Make the theme of a list; a value that is missing or wrong gets a default."""
     accent = color.lower() if _COLOR.fullmatch(color) else ACCENT
     return Theme(
         accent=accent,
         on_accent=PAPER if contrast_ratio(accent, PAPER) >= CONTRAST else "#111111",
-        link=legible(accent, PAPER),
-        link_dark=legible(accent, NIGHT),
+        link=make_legible(accent, PAPER),
+        link_dark=make_legible(accent, NIGHT),
         font=FONTS.get(font, FONTS["system"]),
         radius=min(max(radius, 0), RADIUS_AT_MOST),
     )
 
 
 def contrast_ratio(one: str, other: str) -> float:
-    """The contrast ratio of two colours, 1 to 21 (WCAG)."""
+    """Return the contrast ratio of two colours, 1 to 21 (WCAG)."""
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
-def legible(color: str, background: str) -> str:
-    """`color`, or as little darker or lighter as it takes to be read on `background`."""
+def make_legible(color: str, background: str) -> str:
+    """Return `color`, as little darker or lighter as it takes to be read on `background`."""
     target = 0 if _luminance(background) > 0.18 else 255
     for step in range(21):
         mixed = "#" + "".join(

@@ -1,4 +1,4 @@
-"""What templates know of a list and its subscriber, and a list's mail compiled for many."""
+"""Describe lists and subscribers for mail templates, and compile the mail of a list."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, known
 from newsletter.mail.headers import Sender, list_headers
-from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message, make_slot
+from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
 from newsletter.mail.render import MailContent
+from newsletter.mail.slots import make_slot
 from newsletter.mail.theme import Theme, make_theme
 from newsletter.models import MailingList
 from newsletter.services.runtime import Environment

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from newsletter.mail.message import SLOT_PATTERN
+from newsletter.mail.slots import SLOT_PATTERN
 from tests.cli.conftest import Run
 from tests.fakes import body, parsed
 from tests.smtp.fault_server import FaultServer

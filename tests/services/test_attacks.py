@@ -10,7 +10,8 @@ from sqlalchemy import select
 from newsletter.db.session import db, transaction
 from newsletter.html.sanitize import clean_html
 from newsletter.html.text import to_plain_line
-from newsletter.mail.message import MessageDraft, compile_message, fill
+from newsletter.mail.message import MessageDraft, compile_message
+from newsletter.mail.slots import fill
 from newsletter.models import Feed, MailingList
 from newsletter.services.digests.layout import Editor, style_of
 from newsletter.services.digests.plan import read_candidates

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from newsletter import outbox
 from newsletter.db.session import db, transaction
-from newsletter.mail.message import SLOT_PATTERN
+from newsletter.mail.slots import SLOT_PATTERN
 from newsletter.models import Edition, Feed, MailingList, Subscription
 from newsletter.services import resources
 from newsletter.services.campaigns import archive

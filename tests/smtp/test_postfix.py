@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from newsletter.mail.headers import Sender, list_headers
-from newsletter.mail.message import MessageDraft, compile_message, make_slot
+from newsletter.mail.message import MessageDraft, compile_message
+from newsletter.mail.slots import make_slot
 from newsletter.mail.smtp.transport import SmtpTransport, parse_server
 from newsletter.mail.smtp.types import Outgoing
 

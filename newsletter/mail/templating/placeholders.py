@@ -19,8 +19,8 @@ from typing import NoReturn
 from jinja2 import TemplateSyntaxError
 
 from newsletter.errors import InvalidInput
-from newsletter.mail.message import make_slot
 from newsletter.mail.render import MailContent
+from newsletter.mail.slots import make_slot
 from newsletter.mail.templating.merge_fields import SEPARATOR, TEXT, MergeTemplates
 from newsletter.mail.templating.policy import TAGS_AT_MOST, check, resources
 from newsletter.mail.templating.sandbox import TEXT_AT_MOST

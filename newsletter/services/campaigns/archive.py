@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from newsletter.errors import NotFound
 from newsletter.html.sanitize import clean_html
-from newsletter.mail.message import fill
+from newsletter.mail.slots import fill
 from newsletter.services.campaigns import campaigns
 from newsletter.services.lists import archived_campaigns
 from newsletter.services.runtime import Environment

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound, Refused
-from newsletter.mail.message import SLOT_PATTERN
 from newsletter.mail.render import MailContent
+from newsletter.mail.slots import SLOT_PATTERN
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
 from newsletter.services import sender_state

@@ -12,8 +12,8 @@ from newsletter.authoring.letter_file import Letter, parse_letter
 from newsletter.dns import dmarc, spf
 from newsletter.dns.resolver import CouldNotAsk
 from newsletter.errors import NewsletterError
-from newsletter.mail.message import SLOT_PATTERN
 from newsletter.mail.render import HTML_BUDGET
+from newsletter.mail.slots import SLOT_PATTERN
 from newsletter.services.audience import merge_data
 from newsletter.services.checks import Check
 from newsletter.services.letters import drafts, link_check, rendering, series

@@ -28,8 +28,8 @@ from newsletter.authoring.markdown import (
 from newsletter.db.session import reading, transaction
 from newsletter.errors import FeedError, InvalidInput, NotFound, Refused
 from newsletter.html.video_embeds import get_picture_url
-from newsletter.mail.message import fill, make_slot
 from newsletter.mail.render import WEB_URL, MailContent
+from newsletter.mail.slots import fill, make_slot
 from newsletter.mail.templating.merge_fields import Filler, MergeTemplates
 from newsletter.mail.templating.placeholders import Marks
 from newsletter.models import Picture

@@ -19,8 +19,8 @@ from newsletter.errors import LinkInvalid, LinkSpent, NotFound, Refused
 from newsletter.html.text import to_plain_lines
 from newsletter.i18n import LANGUAGES, spoken
 from newsletter.link_purposes import LinkPurpose
-from newsletter.mail.message import make_slot
 from newsletter.mail.render import MailContent
+from newsletter.mail.slots import make_slot
 from newsletter.models import Campaign, ConsentEvent, Edition, Subscriber, Subscription
 from newsletter.services.audience.mailable import mailable_clause
 from newsletter.services.campaigns import state

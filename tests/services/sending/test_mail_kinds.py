@@ -15,7 +15,7 @@ from newsletter.db.session import db, transaction
 from newsletter.errors import Conflict
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.kinds import HELD, MAILS, Requirement
-from newsletter.mail.message import make_slot
+from newsletter.mail.slots import make_slot
 from newsletter.models import (
     Campaign,
     Delivery,

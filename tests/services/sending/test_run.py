@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from newsletter import outbox
 from newsletter.db.direct import DirectConnection
 from newsletter.db.session import db, transaction
-from newsletter.mail.message import make_slot
+from newsletter.mail.slots import make_slot
 from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply
 from newsletter.models import (
     Campaign,

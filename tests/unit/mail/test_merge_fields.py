@@ -11,8 +11,10 @@ import pytest
 
 from newsletter.authoring.markdown import render_markdown
 from newsletter.errors import InvalidInput, TemplateProblem
-from newsletter.mail.message import MessageDraft, compile_message, fill, text_header
+from newsletter.mail.header_fields import text_header
+from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.render import MailContent
+from newsletter.mail.slots import fill
 from newsletter.mail.templating.merge_fields import (
     ARCHIVE_SUBSCRIBER,
     Filler,

@@ -14,17 +14,10 @@ from hypothesis import strategies as st
 
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_line
+from newsletter.mail.header_fields import mailbox_header, text_header, url_header
 from newsletter.mail.headers import Sender, list_headers, single_headers
-from newsletter.mail.message import (
-    MessageDraft,
-    compile_message,
-    fill,
-    mailbox_header,
-    make_slot,
-    quoted_printable,
-    text_header,
-    url_header,
-)
+from newsletter.mail.message import MessageDraft, compile_message, quoted_printable
+from newsletter.mail.slots import fill, make_slot
 
 LONG_URL = "https://news.example.com/unsubscribe/" + "a1B2-_" * 30
 VALUES = {

@@ -1,0 +1,29 @@
+"""Slots: the places in a compiled mail that are filled in for each subscriber."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+SLOT_PATTERN = re.compile("\ue000([a-z0-9_:-]+)\ue001")
+
+Values = Mapping[str, str]
+Fill = Callable[[Values], bytes]
+
+
+class Slot(NamedTuple):
+    """A slot in a body; in HTML its value is `escaped`."""
+
+    name: str
+    escaped: bool
+
+
+def make_slot(name: str) -> str:
+    """Return the mark that stands for `name` in a text until a subscriber's value replaces it."""
+    return f"\ue000{name}\ue001"
+
+
+def fill(text: str, values: Values) -> str:
+    """Fill in the slots of a text without encoding: the plain rendering, for pages and tests."""
+    return SLOT_PATTERN.sub(lambda match: values[match[1]], text)
