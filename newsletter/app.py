@@ -37,7 +37,7 @@ PACKAGE = Path(__file__).parent
 
 
 def find_template_folder() -> Path:
-    """Find `templates/`: inside the package when installed from a wheel, beside it in a checkout."""
+    """Find `templates/`: in the package if installed from a wheel, else beside it."""
     inside = PACKAGE / "templates"
     return inside if inside.is_dir() else PACKAGE.parent / "templates"
 

@@ -34,6 +34,7 @@ from newsletter.services.signup import flood_control
 log = logging.getLogger("newsletter.worker")
 
 REST_AFTER_PROBLEM = timedelta(seconds=5)
+"""Time between two tries of a mail server that cannot be used."""
 
 
 class WorkerProcess:
@@ -79,13 +80,13 @@ class WorkerProcess:
         return utcnow()
 
     def stop(self) -> None:
-        """Finish the messages in flight and what else is being done, and ends."""
+        """Finish the messages in flight and what else is being done, and end."""
         self.stopping.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
 
     def once(self) -> SendResult:
-        """Does all that is due now, and ends: for cron."""
+        """Do all that is due now, and return; for cron."""
         with self.app.app_context():
             self.alive()
             self.poll(eager=True)
@@ -96,8 +97,9 @@ class WorkerProcess:
             return sent
 
     def _guarded(self, work: Callable[[], object]) -> Callable[[], None]:
-        """`work` in an application context of its own; what fails is said in a line and tried at
-        the next tick.
+        """Wrap `work` in an application context of its own.
+
+        A failure is logged in a line, and the work is tried again at the next tick.
         """
 
         def run() -> None:
@@ -117,11 +119,11 @@ class WorkerProcess:
         return run
 
     def alive(self) -> None:
-        """Say that this worker lives."""
+        """Report that this worker lives."""
         workers.record_tick(self.env, self.identity)
 
     def poll(self, *, eager: bool = False) -> None:
-        """Feed that are due."""
+        """Poll the feeds that are due."""
         for result in polling.poll_due(self.env, eager=eager, stop=self.stopping.is_set):
             if result.error:
                 log.warning("feed %s: %s", result.feed_id, result.error)
@@ -136,10 +138,9 @@ class WorkerProcess:
         self._mailbox_problem = problem
 
     def compose(self) -> None:
-        """Entries whose time has come, digests whose hour has come, letters whose moment has come,
-        series.
+        """Make digests that are due, and start letters and series letters whose moment has come.
 
-        Nothing while mail is held after a restore: it would all be due at once when it is released.
+        Nothing happens while mail is held after a restore: it would all be due at once on release.
         """
         if installation.find_hold():
             return
@@ -158,9 +159,9 @@ class WorkerProcess:
         series.advance_due(self.env)
 
     def send(self) -> None:
-        """Everything in the outbox that is due.
+        """Send everything in the outbox that is due.
 
-        A server that cannot be used is said once, and asked again later.
+        A server that cannot be used is logged once, and tried again later.
         """
         self._transport = self._transport or self.env.transport()
         sent = sending.send_due(self.env, stop=self.stopping.is_set, transport=self._transport)
@@ -171,12 +172,13 @@ class WorkerProcess:
             self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
 
     def gate(self) -> None:
-        """Confirmations that may go: in a thread of its own, for it asks DNS, and sending must not
-        wait for that.
+        """Release confirmations that may go.
+
+        It asks DNS, so it has a thread of its own: sending must not wait for that.
         """
         if not installation.find_hold():
             flood_control.open_gate(self.env)
 
     def upkeep(self) -> None:
-        """What grows old is thrown away."""
+        """Delete what has expired."""
         cleanup.clean_up(self.env)

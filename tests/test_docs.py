@@ -74,7 +74,7 @@ def test_a_wheel_carries_everything(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for needed in (
         "newsletter/templates/emails/layout.html", "newsletter/templates/pages/base.html",
-        "newsletter/web/static/style.css", "newsletter/migrations/env.py", "newsletter/migrations/script.py.mako",
+        "wsgi.py", "newsletter/web/static/style.css", "newsletter/migrations/env.py", "newsletter/migrations/script.py.mako",
         "newsletter/translations/ar/LC_MESSAGES/messages.po",
     ):  # fmt: skip
         assert needed in names

@@ -67,7 +67,7 @@ def restore(ctx: click.Context, file: Path, *, yes: bool) -> None:
 
 
 def _report(restored: Restored) -> None:
-    say("Restored." + (f" What was there before is in {restored.kept}." if restored.kept else ""))
+    say("Restored." + (f" What was there before is in {restored.copy}." if restored.copy else ""))
     merged = restored.merged
     if merged.unread:
         warn(f"not everything could be read from the database that was replaced: {merged.unread}")

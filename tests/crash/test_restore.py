@@ -119,4 +119,4 @@ def test_w2_a_running_worker_is_named_and_nothing_is_replaced(house: House) -> N
     assert not house.file.with_name("newsletter.db-wal").exists(), (
         "the last process empties the log"
     )
-    assert house.restore().kept
+    assert house.restore().copy

@@ -306,9 +306,9 @@ def test_u2_restore_works_whatever_state_the_database_is_in(
     kept = {"newsletter.db.before-restore"} if before is not None else set()
     assert names == {"newsletter.db", "backup.db"} | kept, "no side files are left"
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in house.file.parent.iterdir())
-    if restored.kept and state in (corrupt, corrupt_in_the_middle):
+    if restored.copy and state in (corrupt, corrupt_in_the_middle):
         assert before is not None
-        assert restored.kept.read_bytes()[100:] == before[100:], (
+        assert restored.copy.read_bytes()[100:] == before[100:], (
             "but for the counters in its header"
         )
         assert restored.merged.unread
@@ -319,11 +319,11 @@ def test_the_way_back_is_open(house: House, clock: Clock) -> None:
     house.backup()
     with transaction() as session:
         add_reader(session, session.get_one(MailingList, 1), "new@example.com")
-    kept = house.restore().kept
+    kept = house.restore().copy
     assert kept is not None
     assert house.status("new@example.com") == "unknown"
     house.close()
-    again = restore(house.settings, kept).kept
+    again = restore(house.settings, kept).copy
     assert again is not None
     assert again != kept
     assert kept.exists()
@@ -463,7 +463,7 @@ def test_w2_a_database_in_use_is_not_replaced(house: House) -> None:
     finally:
         holder.kill()
         holder.communicate()
-    assert house.restore().kept
+    assert house.restore().copy
 
 
 def test_a_worker_of_another_machine_is_asked_to_end(house: House) -> None:
@@ -475,4 +475,4 @@ def test_a_worker_of_another_machine_is_asked_to_end(house: House) -> None:
     house.open()
     with transaction() as session:
         session.query(Worker).update({"ticked_at": utcnow() - timedelta(minutes=3)})
-    assert house.restore().kept
+    assert house.restore().copy

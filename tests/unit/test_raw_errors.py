@@ -37,6 +37,7 @@ WANTED = {
     "services/letters/drafts.py": "the system's reason why a file cannot be read",
     "services/letters/rendering.py": "the system's reason why a file cannot be read",
     "services/lists/lists.py": "a ValueError of the settings' own",
+    "services/operations/backup_file.py": "the database's reason why a file is damaged",
     "services/operations/database.py": "the database's reason: a full disk, a missing right",
     "services/operations/merge.py": "the database's reason why a damaged one cannot be read",
     "services/operations/restore.py": "the database's reason: a damaged file, a full disk",

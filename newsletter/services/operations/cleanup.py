@@ -1,4 +1,4 @@
-"""Throws away what has served: sign-ups nobody confirmed, and counters of windows long past."""
+"""Delete what has expired: requests nobody confirmed, old counters, events, addresses."""
 
 from __future__ import annotations
 
@@ -18,15 +18,19 @@ from newsletter.services.subscribers import address_change, reconfirmation
 from newsletter.services.subscription_state import expire_unconfirmed
 
 UNCONFIRMED_FOR = timedelta(days=14)
+"""A request that nobody confirmed is kept for so long."""
 COUNTERS_FOR = timedelta(days=2)
+"""Twice the longest window that a counter has."""
 WAITING_AT_ONCE = 500
 """Subscribers who may be asked for another list in one run; the rest follow in the next."""
 
 
 def clean_up(env: Environment) -> None:
-    """Delete unconfirmed subscriptions after 14 days, with subscribers who are left with none (who
-    had left before and asked again in vain has left again), and old counters; cuts old evidence's
-    IP addresses to their network.
+    """Delete what has expired.
+
+    Requests that were not confirmed within 14 days end, and subscribers without a subscription go
+    with them. Old counters and events are deleted, and the IP addresses of old evidence are cut to
+    their network.
     """
     now = env.now
     with transaction() as session:
@@ -46,10 +50,10 @@ def clean_up(env: Environment) -> None:
         recount_finished(session, now)
         bounce_events.delete_old(session, now)
         before = (now - COUNTERS_FOR).timestamp()
-        sent = Counter.name.startswith("pace/")  # counted in milliseconds
-        kept = Counter.name == "warmup"  # when the first message went
-        session.execute(delete(Counter).where(~sent, ~kept, Counter.starts_at < before))
-        session.execute(delete(Counter).where(sent, Counter.starts_at < before * 1000))
+        is_pace = Counter.name.startswith("pace/")  # counted in milliseconds
+        is_permanent = Counter.name == "warmup"  # when the first message went
+        session.execute(delete(Counter).where(~is_pace, ~is_permanent, Counter.starts_at < before))
+        session.execute(delete(Counter).where(is_pace, Counter.starts_at < before * 1000))
         sender_state.delete_old_states(session, now)
     _ask_withheld(env)
     reconfirmation.settle(env)
@@ -63,7 +67,7 @@ def clean_up(env: Environment) -> None:
 
 
 def _ask_withheld(env: Environment) -> None:
-    """Mail confirmations that were withheld because their mailboxes had enough that day, one a day."""
+    """Mail the confirmations that a mailbox's daily limit held back, one a day."""
     with transaction() as session:
         for subscriber in confirmations.find_withheld(session, limit=WAITING_AT_ONCE):
             confirmations.queue_withheld(env, session, subscriber, Allowance.ASKED)

@@ -1,4 +1,4 @@
-"""The database as a whole: bring it up to date, refuse to work on one that is not, copy it."""
+"""Manage the database as a whole: upgrade it, refuse one that does not fit, copy it."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def _read_migrations() -> dict[str, str]:
     Read from the files' text: importing Alembic takes half as long as a short command.
     """
     texts = [file.read_text("utf-8") for file in (MIGRATIONS / "versions").glob("*.py")]
-    found = [dict(_REVISION.findall(text)) for text in texts]
-    return {names["revision"]: names.get("down_revision", "") for names in found}
+    headers = [dict(_REVISION.findall(text)) for text in texts]
+    return {names["revision"]: names.get("down_revision", "") for names in headers}
 
 
 def newest_revision() -> str:
@@ -84,7 +84,7 @@ def _where(url: str) -> str:
 
 
 def find_revision() -> str | None:
-    """The revision the database is at, None where it holds no tables of ours.
+    """Return the revision of the database, None if it holds no tables of this program.
 
     Raises `DatabaseError`.
     """
@@ -92,27 +92,25 @@ def find_revision() -> str | None:
         with db.engine.connect() as connection:
             return _read_revision(connection)
     except (DBAPIError, sqlite3.DatabaseError) as error:
-        said = reason(error) if isinstance(error, DBAPIError) else str(error)
+        cause = reason(error) if isinstance(error, DBAPIError) else str(error)
         raise DatabaseError(
-            f"the database cannot be opened: {said}", hint=_where(str(db.engine.url))
+            f"the database cannot be opened: {cause}", hint=_where(str(db.engine.url))
         ) from None
 
 
 def require_current() -> None:
-    """Refuse to work on a database that is missing, older or newer than the program, or broken
-    (D06).
-    """
+    """Refuse to work on a database that is missing, older, newer or broken (D06)."""
     file = db.engine.url.database
     if db.engine.dialect.name == "sqlite" and file and not Path(file).exists():
         raise DatabaseError(
             f"there is no database at {file}", hint=f"`newsletter init` makes one; or {UPGRADE}"
         )
-    found = find_revision()
-    if found == newest_revision():
+    revision = find_revision()
+    if revision == newest_revision():
         return
-    if found is None:
+    if revision is None:
         raise DatabaseError("the database is empty", hint=UPGRADE)
-    raise explain_revision(found)
+    raise explain_revision(revision)
 
 
 def explain_revision(revision: str, *, subject: str = "the database") -> DatabaseError:
@@ -137,9 +135,9 @@ def list_revisions() -> set[str]:
 
 
 def close() -> None:
-    """Let go of the database, so that its file can be moved or replaced.
+    """Close every connection, so that the database's file can be moved or replaced.
 
-    The last connection to an SQLite file that is closed empties and removes its write-ahead log.
+    The last connection that closes an SQLite file empties and removes its write-ahead log.
     """
     db.session.remove()
     db.engine.dispose()
@@ -153,17 +151,19 @@ def sqlite_file(url: str) -> Path:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         plain = "DATABASE" if parsed.password else url.replace("+psycopg", "", 1)
-        hint = f"pg_dump --format=custom {plain} > FILE; pg_restore, then `newsletter db hold` before anything runs"
+        hint = (
+            f"pg_dump --format=custom {plain} > FILE; pg_restore, then `newsletter db hold` "
+            "before anything runs"
+        )
         raise Refused("PostgreSQL has tools of its own", hint=hint)
     return Path(str(parsed.database))
 
 
 def backup(url: str, target: Path) -> None:
-    """Write a consistent copy of an SQLite database of any revision, while it is in use, to a new
-    file.
+    """Write a consistent copy of an SQLite database, while it is in use, to a new file.
 
-    Raises `Refused` where `target` exists, `DatabaseError` where there is nothing to copy or no
-    room.
+    The database may be of any revision. Raises `Refused` if `target` exists, `DatabaseError` if
+    there is nothing to copy or no room.
     """
     source = sqlite_file(url)
     if target.exists():

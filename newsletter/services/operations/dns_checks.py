@@ -1,4 +1,4 @@
-"""Whether a list's mail will be believed: what the DNS says of the domain it is sent from."""
+"""Check by DNS whether receivers will accept a list's mail: SPF, DKIM, DMARC, MX, host name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from newsletter.dns.resolver import CouldNotAsk, Resolver
 from newsletter.services.checks import Check, Verdict
 from newsletter.services.runtime import Environment
 
-FREE = frozenset(
+FREE_MAIL = frozenset(
     {
         "gmail.com",
         "googlemail.com",
@@ -29,7 +29,7 @@ FREE = frozenset(
         "protonmail.com",
     }
 )
-LOCAL = ("localhost", "127.0.0.1", "::1")
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 WHY_SPF = (
     "Gmail, Yahoo and Microsoft refuse mail from domains that neither SPF nor DKIM vouches for"
 )
@@ -39,7 +39,6 @@ WHY_DKIM = (
 WHY_DMARC = "Gmail, Yahoo and Microsoft refuse bulk mail from a domain without a policy"
 WHY_MX = "receivers doubt a sender who cannot be answered, and bounces get lost"
 WHY_RDNS = "Gmail and others refuse mail from an address whose name does not lead back to it"
-# What providers ask to be included, by the host that takes the mail.
 INCLUDES = {
     "amazonaws.com": "amazonses.com",
     "mailgun.org": "mailgun.org",
@@ -59,13 +58,14 @@ INCLUDES = {
     "mandrillapp.com": "spf.mandrillapp.com",
     "sparkpostmail.com": "_spf.sparkpostmail.com",
 }
+"""The domain that a provider asks to be included in SPF, by the end of its SMTP host's name."""
 
 
 def check_sender(
     env: Environment, domain: str, *, selector: str = "", sample: dkim.Sample | None = None
 ) -> Iterator[Check]:
-    """Every check of a domain that a list is sent from."""
-    if domain in FREE:
+    """Yield every check of a domain that a list is sent from."""
+    if domain in FREE_MAIL:
         hint = "write from an address of a domain of your own"
         why = "its owner tells receivers to refuse such mail from anywhere else (DMARC)"
         yield Check("from", "bad", f"mail is sent from {domain}", hint, why)
@@ -86,7 +86,7 @@ def check_sender(
 
 
 def run_checks(id_: str, domain: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
-    """The checks of `look`, or that it could not be asked."""
+    """Yield the checks of `look`, or one that says that DNS did not answer."""
     try:
         yield from list(look())
     except CouldNotAsk as error:
@@ -96,24 +96,27 @@ def run_checks(id_: str, domain: str, look: Callable[[], Iterator[Check]]) -> It
 
 
 def list_smtp_hosts(env: Environment) -> list[str]:
-    """The hosts that take our mail."""
+    """Return the hosts of the SMTP servers in the settings."""
     return [urlsplit(url.get_secret_value()).hostname or "" for url in env.settings.smtp.url]
 
 
 def _spf(env: Environment, domain: str, ask: Resolver) -> Iterator[Check]:
-    found = spf.examine(domain, ask)
-    if not found.record:
+    policy = spf.examine(domain, ask)
+    if not policy.record:
         record = f'{domain}. TXT "v=spf1 {_spf_terms(env)} ~all"'
         hint = "publish a record that names who sends for you; your provider says what to include"
         yield Check("spf", "bad", f"{domain} has no SPF record", hint, WHY_SPF, record)
         return
-    wrong = found.problems + found.notes
-    said = "; ".join(wrong) or f"{found.record} ({found.lookups} of {spf.LOOKUPS_AT_MOST} look-ups)"
-    if wrong:
-        verdict: Verdict = "bad" if found.problems else "warn"
-        yield Check("spf", verdict, f"{domain}: {said}", f"mend {found.record}", WHY_SPF)
+    problems = policy.problems + policy.notes
+    text = (
+        "; ".join(problems)
+        or f"{policy.record} ({policy.lookups} of {spf.LOOKUPS_AT_MOST} look-ups)"
+    )
+    if problems:
+        verdict: Verdict = "bad" if policy.problems else "warn"
+        yield Check("spf", verdict, f"{domain}: {text}", f"mend {policy.record}", WHY_SPF)
     else:
-        yield Check("spf", "good", f"{domain}: {said}")
+        yield Check("spf", "good", f"{domain}: {text}")
 
 
 def _spf_terms(env: Environment) -> str:
@@ -127,7 +130,7 @@ def _spf_terms(env: Environment) -> str:
             ),
             None,
         )
-        terms.append(f"include:{known}" if known else "mx" if host in LOCAL else f"a:{host}")
+        terms.append(f"include:{known}" if known else "mx" if host in LOCAL_HOSTS else f"a:{host}")
     return " ".join(dict.fromkeys(terms))
 
 
@@ -165,16 +168,17 @@ def _key(domain: str, key: dkim.Key) -> Check:
 
 
 def _sampled(domain: str, sample: dkim.Sample, ask: Resolver) -> Iterator[Check]:
-    """What a mail that was sent shows: signed for this domain, with a key that is there, over the
-    one-click headers.
+    """Check a mail that was sent.
+
+    It must be signed for this domain, with a published key, and over the one-click headers.
     """
     ours = [
-        each
-        for each in sample.signatures
-        if each.domain and dmarc.is_aligned(each.domain, domain, ask)
+        signature
+        for signature in sample.signatures
+        if signature.domain and dmarc.is_aligned(signature.domain, domain, ask)
     ]
     if not ours:
-        others = ", ".join(each.domain for each in sample.signatures) or "nobody"
+        others = ", ".join(signature.domain for signature in sample.signatures) or "nobody"
         hint = f"have your server or provider sign as {domain}"
         yield Check(
             "dkim", "bad", f"the sample is signed by {others}, not by {domain}", hint, WHY_DKIM
@@ -184,7 +188,10 @@ def _sampled(domain: str, sample: dkim.Sample, ask: Resolver) -> Iterator[Check]
         missing = [name for name in dkim.MUST_SIGN if name not in signature.signed]
         if missing:
             hint = "tell the signer to cover both List-Unsubscribe headers"
-            why = "without it Gmail shows no button to unsubscribe, and readers press spam (RFC 8058 §3.1)"
+            why = (
+                "without it Gmail shows no unsubscribe button, and subscribers report spam "
+                "(RFC 8058 section 3.1)"
+            )
             yield Check(
                 "dkim_headers",
                 "bad",
@@ -195,29 +202,29 @@ def _sampled(domain: str, sample: dkim.Sample, ask: Resolver) -> Iterator[Check]
 
 
 def _dmarc(domain: str, ask: Resolver) -> Iterator[Check]:
-    found = dmarc.examine(domain, ask)
+    policy = dmarc.examine(domain, ask)
     record = f'_dmarc.{domain}. TXT "v=DMARC1; p=none; rua=mailto:dmarc@{domain}"'
-    if not found.record:
-        said = "; ".join(found.problems) or f"{domain} has no DMARC policy"
+    if not policy.record:
+        text = "; ".join(policy.problems) or f"{domain} has no DMARC policy"
         yield Check(
-            "dmarc", "bad", said, "publish one; p=none is enough to begin with", WHY_DMARC, record
+            "dmarc", "bad", text, "publish one; p=none is enough to begin with", WHY_DMARC, record
         )
-    elif found.problems:
+    elif policy.problems:
         yield Check(
             "dmarc",
             "warn",
-            f"_dmarc.{found.at}: {'; '.join(found.problems)}",
-            f"mend {found.record}",
+            f"_dmarc.{policy.at}: {'; '.join(policy.problems)}",
+            f"mend {policy.record}",
             WHY_DMARC,
         )
     else:
-        yield Check("dmarc", "good", f"_dmarc.{found.at}: p={found.policy} holds for {domain}")
+        yield Check("dmarc", "good", f"_dmarc.{policy.at}: p={policy.policy} holds for {domain}")
 
 
 def check_mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:
     """Tell whether mail to a domain can arrive."""
-    found = ask(domain, "MX")
-    if found and all(is_null_mx(entry) for entry in found):
+    records = ask(domain, "MX")
+    if records and all(is_null_mx(entry) for entry in records):
         yield Check(
             id_,
             "bad",
@@ -225,8 +232,8 @@ def check_mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:
             "use an address that is read",
             WHY_MX,
         )
-    elif found:
-        yield Check(id_, "good", f"{domain}: mail goes to {found[0].split()[-1]}")
+    elif records:
+        yield Check(id_, "good", f"{domain}: mail goes to {records[0].split()[-1]}")
     elif ask(domain, "A") or ask(domain, "AAAA"):
         yield Check(
             id_,
@@ -243,10 +250,10 @@ def check_mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:
 
 
 def check_host_name(env: Environment, host: str) -> Iterator[Check]:
-    """The name we greet with, and whether it and its address lead to each other."""
-    if host in LOCAL or not env.settings.smtp.url:
+    """Check that the name of this host and its address lead to each other."""
+    if host in LOCAL_HOSTS or not env.settings.smtp.url:
         return
-    if not any(server in LOCAL for server in list_smtp_hosts(env)):
+    if not any(server in LOCAL_HOSTS for server in list_smtp_hosts(env)):
         yield Check(
             "rdns",
             "good",

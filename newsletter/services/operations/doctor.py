@@ -1,62 +1,58 @@
-"""Looks an installation over: what is right, what will hurt, what to do about it."""
+"""Check an installation: what is right, what will cause trouble, and what to do about it."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import select
-from sqlalchemy.engine import make_url
 
 from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.dns import dkim
 from newsletter.errors import FeedError, TransportError
-from newsletter.files import is_exposed, side_files
 from newsletter.mail.smtp.transport import SmtpTransport
 from newsletter.models import Feed, MailingList
 from newsletter.services import installation, proxy_headers, workers
 from newsletter.services.checks import Check
 from newsletter.services.inbound.reading_checks import check_readers
-from newsletter.services.operations import dns_checks
+from newsletter.services.operations import dns_checks, machine_checks
 from newsletter.services.operations.database import newest_revision
 from newsletter.services.runtime import Environment
-from newsletter.settings import DEFAULT_FILE
 
-ROOM_WANTED, ROOM_AT_LEAST = 1 << 30, 200 << 20
 LATE = timedelta(minutes=15)
+"""Mail that has been due for so long waits for a worker, or for a server."""
 SILENT = timedelta(minutes=5)
-CLOCK_OFF = timedelta(minutes=2)
+"""A worker reports itself every 20 seconds."""
 SMTP_SECONDS = 10.0
+"""Seconds to wait for the SMTP server."""
 
 
 def examine(env: Environment, *, selector: str = "", sample: bytes | None = None) -> list[Check]:
-    """Every check, in the order in which they matter.
+    """Run every check, in the order in which they matter.
 
-    `selector` and `sample` (a mail that was sent) say how mail is signed, for DKIM. Raises nothing
-    for what is wrong: that is what it is for.
+    `selector` and `sample` (a mail that was sent) say how mail is signed, for DKIM. A check that
+    fails raises nothing: it is in the result.
     """
     parts: tuple[Callable[[Environment], Iterator[Check]], ...] = (
         _settings,
         _database,
-        _files,
-        _disk,
-        _clock,
+        machine_checks.check_files,
+        machine_checks.check_disk,
+        machine_checks.check_clock,
         _base_url,
         proxy_headers.check_proxy,
         _lists,
         _smtp,
     )
-    found = [check for part in parts for check in part(env)]
+    checks = [check for part in parts for check in part(env)]
     signed = dkim.read_sample(sample) if sample is not None else None
     for domain in _domains():
-        found += dns_checks.check_sender(env, domain, selector=selector, sample=signed)
+        checks += dns_checks.check_sender(env, domain, selector=selector, sample=signed)
     for more in (_names, _bounces, _feeds, _worker, _queue):
-        found += more(env)
-    return found
+        checks += more(env)
+    return checks
 
 
 def _settings(env: Environment) -> Iterator[Check]:
@@ -78,79 +74,15 @@ def _database(env: Environment) -> Iterator[Check]:
     yield Check("migrations", "good", f"up to date ({newest_revision()})")
 
 
-def _files(env: Environment) -> Iterator[Check]:
-    """Look for files with personal data, or with the key that opens every link, that others can
-    read.
-    """
-    files = [env.settings.folder / DEFAULT_FILE]
-    url = make_url(env.settings.database_url)
-    if url.get_backend_name() == "sqlite":
-        database = Path(str(url.database))
-        files += [
-            database,
-            *side_files(database),
-            *sorted(database.parent.glob(f"{database.name}.before-restore*")),
-        ]
-    exposed = [str(file) for file in files if is_exposed(file)]
-    if exposed:
-        why = (
-            "every address is in the database, and the settings hold the key that opens every link"
-        )
-        yield Check(
-            "files",
-            "bad",
-            f"others can read {', '.join(exposed)}",
-            f"chmod 600 {' '.join(exposed)}",
-            why,
-        )
-    else:
-        yield Check("files", "good", "only their owner can read them")
-
-
-def _disk(env: Environment) -> Iterator[Check]:
-    url = make_url(env.settings.database_url)
-    folder = (
-        Path(url.database or ".").parent
-        if url.get_backend_name() == "sqlite"
-        else env.settings.folder
-    )
-    try:
-        free = shutil.disk_usage(folder).free
-    except OSError as error:
-        yield Check("disk", "unknown", f"{folder}: {error.strerror}")
-        return
-    said = f"{free / (1 << 30):.1f} GB free at {folder}"
-    why = "what was sent must be written down, or it may be sent again; so sending stops where nothing can be written"
-    if free < ROOM_AT_LEAST:
-        yield Check("disk", "bad", said, "make room", why)
-    elif free < ROOM_WANTED:
-        yield Check("disk", "warn", said, "make room soon", why)
-    else:
-        yield Check("disk", "good", said)
-
-
-def _clock(env: Environment) -> Iterator[Check]:
-    """This machine's clock beside the database's, where that is another machine."""
-    with reading() as session:
-        theirs = float(session.scalar(select(outbox.seconds_now_clause(session))) or 0)
-    off = abs(env.now.timestamp() - theirs)
-    if off > CLOCK_OFF.total_seconds():
-        why = "links would expire, and digests go out, at the wrong time"
-        yield Check(
-            "clock", "bad", f"it differs from the database's by {off:.0f} s", "set both by NTP", why
-        )
-    else:
-        yield Check("clock", "good", f"{env.now:%Y-%m-%d %H:%M:%S} UTC, as the database has it")
-
-
 def _base_url(env: Environment) -> Iterator[Check]:
-    url, parts = env.settings.base_url, urlsplit(env.settings.base_url)
+    url = env.settings.base_url
+    parts = urlsplit(url)
     why = "mail programs offer their button to unsubscribe only for https (RFC 8058 §3.1)"
-    if parts.hostname in dns_checks.LOCAL:
+    if parts.hostname in dns_checks.LOCAL_HOSTS:
         yield Check(
             "base_url",
             "warn",
-            "readers cannot open localhost",
+            "subscribers cannot open localhost",
             "set base_url to your public https address",
             why,
         )
@@ -165,11 +97,15 @@ def _base_url(env: Environment) -> Iterator[Check]:
 
 
 def _reachable(env: Environment, url: str) -> Iterator[Check]:
-    """Tell whether the address in our mails leads here: from the outside as far as that can be seen
-    from inside.
-    """
-    why = "every link in every mail begins with it, and one-click unsubscription must not be redirected (RFC 8058 §3.2)"
-    hint = "does the name lead to this machine, is its certificate right, and does `newsletter serve` run behind it?"
+    """Check that the address in mails leads here, as far as it can be seen from inside."""
+    why = (
+        "every link in every mail begins with it, and one-click unsubscription must not be "
+        "redirected (RFC 8058 section 3.2)"
+    )
+    hint = (
+        "check that the name leads to this machine, that its certificate is valid, and that "
+        "`newsletter serve` runs behind it"
+    )
     try:
         answer = env.fetch(f"{url}/robots.txt")
     except FeedError as error:
@@ -191,23 +127,27 @@ def _reachable(env: Environment, url: str) -> Iterator[Check]:
 
 def _lists(env: Environment) -> Iterator[Check]:
     with reading() as session:
-        found = session.scalars(select(MailingList).order_by(MailingList.id)).all()
-    if not found:
+        mailing_lists = session.scalars(select(MailingList).order_by(MailingList.id)).all()
+    if not mailing_lists:
         yield Check("lists", "bad", "there is no mailing list", "newsletter list add")
-    for row in found:
-        if not row.postal_address:
-            hint = f'newsletter list edit {row.slug} --address "…"'
+    for mailing_list in mailing_lists:
+        if not mailing_list.postal_address:
+            hint = f'newsletter list edit {mailing_list.slug} --address "…"'
             yield Check(
                 "postal_address",
                 "warn",
-                f"{row.slug} has no postal address",
+                f"{mailing_list.slug} has no postal address",
                 hint,
                 "the law wants it in every mail",
             )
-        if row.zone.key != row.timezone:
-            hint = f"newsletter list edit {row.slug} --timezone …; until then its hours are UTC"
+        if mailing_list.zone.key != mailing_list.timezone:
+            command = f"newsletter list edit {mailing_list.slug} --timezone …"
+            hint = f"{command}; until then its hours are UTC"
             yield Check(
-                "timezone", "bad", f"{row.slug}: this machine does not know {row.timezone}", hint
+                "timezone",
+                "bad",
+                f"{mailing_list.slug}: this machine does not know {mailing_list.timezone}",
+                hint,
             )
 
 
@@ -295,14 +235,14 @@ def _bounces(env: Environment) -> Iterator[Check]:
 
 def _feeds(env: Environment) -> Iterator[Check]:
     with reading() as session:
-        found = session.scalars(select(Feed).order_by(Feed.id)).all()
-    if not found:
+        feeds = session.scalars(select(Feed).order_by(Feed.id)).all()
+    if not feeds:
         yield Check("feeds", "warn", "there is no feed", "newsletter feed add https://your.blog")
-    for row in found:
-        if row.error:
-            yield Check("feed", "warn", f"{row.url}: {row.error}", "newsletter feed check")
+    for feed in feeds:
+        if feed.error:
+            yield Check("feed", "warn", f"{feed.url}: {feed.error}", "newsletter feed check")
         else:
-            yield Check("feed", "good", row.url)
+            yield Check("feed", "good", feed.url)
 
 
 def _worker(env: Environment) -> Iterator[Check]:
@@ -317,7 +257,8 @@ def _worker(env: Environment) -> Iterator[Check]:
 
 def _queue(env: Environment) -> Iterator[Check]:
     with reading() as session:
-        waiting, oldest = outbox.count_waiting(session), outbox.find_next_due(session)
+        waiting = outbox.count_waiting(session)
+        oldest = outbox.find_next_due(session)
     late = oldest is not None and env.now - oldest > LATE
     hint = "is a worker running, and does the server take mail?" if late else ""
     yield Check("queue", "warn" if late else "good", f"{waiting} messages wait", hint)

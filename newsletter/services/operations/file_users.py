@@ -83,17 +83,18 @@ def _with_lock(inodes: dict[Inode, str]) -> Iterator[int]:
         lines = (PROC / "locks").read_text().splitlines()
     except OSError:
         return
-    wanted = {(os.major(device), os.minor(device), inode) for device, inode in inodes}
+    devices = {(os.major(device), os.minor(device), inode) for device, inode in inodes}
     for line in lines:
         if match := _LOCK.match(line):
             pid, major, minor, inode = match.groups()
-            if (int(major, 16), int(minor, 16), int(inode)) in wanted:
+            if (int(major, 16), int(minor, 16), int(inode)) in devices:
                 yield int(pid)
 
 
 def command_of(pid: int) -> str:
-    """Return the command line of a process, cut to a length for messages; "" where it cannot be
-    read.
+    """Return the command line of a process, cut for messages.
+
+    Return "" if it cannot be read.
     """
     try:
         words = (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")

@@ -56,7 +56,9 @@ class Merger:
     def __init__(
         self, session: Session, old: ReplacedDatabase, signing_keys: Sequence[str], now: datetime
     ) -> None:
-        self.session, self.old, self.now = session, old, now
+        self.session = session
+        self.old = old
+        self.now = now
         self.signing_keys = signing_keys
         self.merged = Merged()
         self.same = False
@@ -85,9 +87,7 @@ class Merger:
     # ───────────────────────────────────────────────────────────────────────────────────────
 
     def _take_keys(self) -> None:
-        """Keep the keys of the replaced database, so that the hashes which it alone knows are
-        recognised.
-        """
+        """Keep the replaced database's keys, so that the hashes it alone knows are recognised."""
         self.old_keys = [
             row["key"] for row in self.old.read_rows("lasting_keys", ["id", "key"]) if row["key"]
         ]
@@ -121,7 +121,8 @@ class Merger:
 
     def _forget_address(self, ours: Suppression, row: OldRow) -> None:
         if ours.email_key and not row["email_key"]:  # erased since
-            ours.email_key, ours.note = None, ""
+            ours.email_key = None
+            ours.note = ""
 
     def _add_suppression(self, row: OldRow) -> None:
         email_key = row["email_key"]
@@ -173,9 +174,7 @@ class Merger:
     # ──────────────────────────────────────────────────────────────────────────────────
 
     def _move(self) -> None:
-        """Take over changes of address, confirmed or asked for, and the names in the links of newer
-        mails.
-        """
+        """Take over changes of address, confirmed or requested, and the handles in newer mails."""
         if not self.same:
             return
         columns = ["id", "created_at", "handle", "email", "email_key", "new_email", "new_email_key"]
@@ -188,10 +187,8 @@ class Merger:
                 ):
                     continue
                 subscriber.handle = row["handle"] or subscriber.handle
-                subscriber.new_email, subscriber.new_email_key = (
-                    row["new_email"],
-                    row["new_email_key"],
-                )
+                subscriber.new_email = row["new_email"]
+                subscriber.new_email_key = row["new_email_key"]
                 if row["email_key"] and row["email_key"] != subscriber.email_key:
                     self._change_address(subscriber, row)
             self.session.flush()
@@ -202,7 +199,8 @@ class Merger:
             for subscription in subscriber.subscriptions:  # the address has an entry of its own
                 self._end(subscription, self.now, subscription.round)
             return
-        subscriber.email, subscriber.email_key = row["email"], row["email_key"]
+        subscriber.email = row["email"]
+        subscriber.email_key = row["email_key"]
         for subscription in subscriber.subscriptions:
             record_change(
                 self.session,
@@ -256,8 +254,9 @@ class Merger:
         merge_mailboxes(self.session, self.old, self.now)
 
     def _matched(self, rows: list[OldRow]) -> Iterator[tuple[OldRow, Subscription]]:
-        """Pair rows with the restored subscriptions: by number within one installation, else by
-        list and address.
+        """Pair old rows with restored subscriptions.
+
+        Within one installation they match by id, else by list and address.
         """
         if self.same:
             ours = self._by_id(Subscription, rows)

@@ -1,6 +1,6 @@
 """Read the SQLite database that a restore replaces, whatever its revision.
 
-It is read by the names of its columns, so that one of another revision serves as far as it has them.
+It is read by the names of its columns: one of another revision serves as far as it has them.
 """
 
 from __future__ import annotations

@@ -20,12 +20,16 @@ from sqlalchemy import NullPool, create_engine, delete
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.db.session import Base
 from newsletter.errors import DatabaseError, Refused
 from newsletter.files import PRIVATE, open_private, side_files
 from newsletter.models import Installation, Worker
 from newsletter.services import installation, workers
 from newsletter.services.operations import database
+from newsletter.services.operations.backup_file import (
+    check_contents,
+    check_file,
+    stage_backup,
+)
 from newsletter.services.operations.file_users import command_of, find_users, is_open_here
 from newsletter.services.operations.hold import hold_all
 from newsletter.services.operations.merge import Merged, Merger
@@ -33,8 +37,6 @@ from newsletter.services.operations.replaced_database import ReplacedDatabase
 from newsletter.services.runtime import utcnow
 from newsletter.settings import Settings
 
-MAGIC = b"SQLite format 3\0"
-"""The first bytes of every SQLite database (sqlite.org/fileformat.html, section 1.3)."""
 LOCK_SECONDS = 1.0
 """Seconds to wait for the lock of the database: a command that is just ending lets go by then."""
 SILENT_FOR = timedelta(minutes=2)
@@ -44,12 +46,12 @@ HELD_BECAUSE = "restored from a backup"
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did.
+    """The result of a restore.
 
-    `kept` is the copy of the database that was replaced, if there was one.
+    `copy` is the copy of the database that was replaced, if there was one.
     """
 
-    kept: Path | None
+    copy: Path | None
     merged: Merged
     paused: int
     waiting: int
@@ -63,106 +65,25 @@ def restore(settings: Settings, file: Path) -> Restored:
     `DatabaseError` where a file cannot be read or written; the database is as it was then.
     """
     target = database.sqlite_file(settings.database_url)
-    _check_file(file, target)
+    check_file(file, target)
     _require_unused(target)
     staged = target.with_name(f".{target.name}.restoring-{os.getpid()}")
     _remove_abandoned(target)
     try:
         with ExitStack() as stack:
             stack.callback(_remove, staged)
-            _stage(file, staged)
-            _check_contents(file, staged)
+            stage_backup(file, staged)
+            check_contents(file, staged)
             old = stack.enter_context(_locked(target))
             restored = _prepare(settings, staged, old, utcnow())
             _own_like(staged, target)
-            kept = _keep(target, old)
+            copy = _keep(target, old)
             _swap(staged, target)
     except (OSError, sqlite3.Error) as error:
         raise DatabaseError(
             f"the backup cannot be restored: {error}", hint="nothing was changed"
         ) from error
-    return Restored(kept, *restored)
-
-
-# ── the file
-# ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def _check_file(file: Path, target: Path) -> None:
-    """Refuse what cannot be a backup, before anything is written."""
-    if not file.is_file():
-        raise Refused(f"{file} is not a file", hint="name a file that `newsletter db backup` made")
-    if target.exists() and file.samefile(target):
-        raise Refused(
-            f"{file} is the database itself", hint="name a file that `newsletter db backup` made"
-        )
-    try:
-        with file.open("rb") as opened:
-            head = opened.read(len(MAGIC))
-    except OSError as error:
-        raise Refused(f"{file} cannot be read: {error.strerror}") from None
-    if head != MAGIC:
-        raise Refused(
-            f"{file} is not an SQLite database", hint="name a file that `newsletter db backup` made"
-        )
-
-
-def _stage(file: Path, staged: Path) -> None:
-    """Copy the backup beside the database, with the log that SQLite may have left beside it."""
-    for source, copy in zip((file, *side_files(file)), (staged, *side_files(staged)), strict=True):
-        if source.exists() and not source.name.endswith("-shm"):
-            with source.open("rb") as opened, open_private(copy, "xb") as out:
-                shutil.copyfileobj(opened, out)
-
-
-def _check_contents(file: Path, staged: Path) -> None:
-    """Refuse a damaged file, another program's, and one of a newer version; upgrade an older one."""
-    try:
-        with closing(sqlite3.connect(staged)) as connection:
-            connection.execute("PRAGMA trusted_schema=OFF")
-            [result] = connection.execute("PRAGMA integrity_check(1)").fetchone()
-            if result != "ok":
-                raise Refused(f"{file} is damaged: {result}", hint="try an older backup")
-            revision = _revision(connection)
-    except sqlite3.Error as error:
-        raise Refused(f"{file} is damaged: {error}", hint="try an older backup") from None
-    if revision is None:
-        raise Refused(
-            f"{file} is not a database of newsletter",
-            hint="name a file that `newsletter db backup` made",
-        )
-    if revision not in database.list_revisions():
-        reason = database.explain_revision(revision, subject=str(file))
-        raise Refused(reason.message, hint=reason.hint)
-    if revision != database.newest_revision():
-        database.upgrade(f"sqlite:///{staged}")
-    with closing(sqlite3.connect(staged)) as connection:
-        if missing := list(_missing(connection)):
-            raise Refused(f"{file} is not a whole database of newsletter: {missing[0]} is missing")
-
-
-def _revision(connection: sqlite3.Connection) -> str | None:
-    tables = {
-        name
-        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    }
-    if not {"alembic_version", "mailing_lists", "subscribers"} <= tables:
-        return None
-    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
-    return str(row[0]) if row else None
-
-
-def _missing(connection: sqlite3.Connection) -> Iterator[str]:
-    """Name the tables and columns that a database of this version has and this one has not."""
-    for table in Base.metadata.sorted_tables:
-        columns = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table.name})")}
-        if not columns:
-            yield f"table {table.name}"
-        else:
-            yield from (
-                f"column {table.name}.{name}"
-                for name in sorted(set(table.columns.keys()) - columns)
-            )
+    return Restored(copy, *restored)
 
 
 # ── the database that is replaced
@@ -178,10 +99,10 @@ def _require_unused(target: Path) -> None:
 
 @contextmanager
 def _locked(target: Path) -> Iterator[sqlite3.Connection | None]:
-    """Hold the old database so that nobody opens it meanwhile; yield None where there is none that
-    can be read.
+    """Hold the old database so that nobody opens it meanwhile.
 
-    Its write-ahead log is moved into it, and its side files are gone then.
+    Yield None if there is none that can be read. Its write-ahead log is moved into it, and its side
+    files are gone then.
     """
     if not target.exists():
         yield None
@@ -204,8 +125,9 @@ def _locked(target: Path) -> Iterator[sqlite3.Connection | None]:
 
 
 def _lock(connection: sqlite3.Connection) -> None:
-    """Take the lock that is kept until the connection is closed (sqlite.org/pragma.html,
-    locking_mode).
+    """Take the lock that is kept until the connection is closed.
+
+    See sqlite.org/pragma.html, locking_mode.
     """
     connection.execute("PRAGMA locking_mode=EXCLUSIVE")
     connection.execute("PRAGMA journal_mode=DELETE")
@@ -215,7 +137,10 @@ def _lock(connection: sqlite3.Connection) -> None:
 
 
 def _require_no_worker(connection: sqlite3.Connection, target: Path) -> None:
-    """Refuse where a worker ticks: of this machine by its process, of another one by its last tick."""
+    """Refuse if a worker runs.
+
+    One of this machine is found by its process, one of another by its last report.
+    """
     try:
         rows = connection.execute("SELECT name, ticked_at FROM workers").fetchall()
     except sqlite3.DatabaseError:
@@ -271,8 +196,9 @@ def _prepare(
 
 
 def _own_like(staged: Path, target: Path) -> None:
-    """Give the new file to the owner of the old one, or of the folder: root restores for the
-    service's user.
+    """Give the new file the owner of the old one, or of the folder.
+
+    Root restores for the service's user.
     """
     stat = (target if target.exists() else target.parent).stat()
     if os.geteuid() == 0:
@@ -280,26 +206,27 @@ def _own_like(staged: Path, target: Path) -> None:
 
 
 def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
-    """Copy the old database, under a name that nothing has; damaged ones byte by byte, with their
-    log.
+    """Copy the old database to a new name.
+
+    A damaged one is copied byte by byte, with its log.
     """
     if old is None:
         return None
-    kept = _free_name(target)
-    part = kept.with_name(kept.name + ".part")
+    copy_path = _free_name(target)
+    part = copy_path.with_name(copy_path.name + ".part")
     open_private(part, "wb").close()
     try:
         with closing(sqlite3.connect(part)) as copy:
             old.backup(copy)
     except sqlite3.DatabaseError:
-        for source, copy_of in ((target, part), (side_files(target)[0], side_files(kept)[0])):
+        for source, copy_of in ((target, part), (side_files(target)[0], side_files(copy_path)[0])):
             if source.exists():
                 with source.open("rb") as opened, open_private(copy_of, "wb") as out:
                     shutil.copyfileobj(opened, out)
     _own_like(part, target)
     _sync(part)
-    part.replace(kept)
-    return kept
+    part.replace(copy_path)
+    return copy_path
 
 
 def _free_name(target: Path) -> Path:

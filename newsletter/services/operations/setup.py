@@ -1,7 +1,4 @@
-"""`init`: writes the settings of a new installation.
-
-Never overwrites any.
-"""
+"""Write the settings file of a new installation; never overwrite one."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ TEMPLATE = """\
 # NEWSLETTER_SMTP__URL and so on.
 
 secret_key = {secret_key}    # signs every link in every mail: keep it, and keep it to yourself
-base_url = {base_url}    # how readers reach you; https in production
+base_url = {base_url}    # how subscribers reach you; https in production
 database_url = {database_url}
 
 [smtp]
@@ -28,7 +25,7 @@ url = {smtp_url}    # smtp://user:password@host:587 or smtps://…
 
 @dataclass(frozen=True, slots=True)
 class NewSettings:
-    """What goes into the file."""
+    """The values that go into a new settings file."""
 
     base_url: str
     database_url: str

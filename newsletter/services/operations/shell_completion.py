@@ -1,4 +1,4 @@
-"""The names of lists and mailings for a shell's Tab key, straight from an SQLite file.
+"""Find the names of lists and campaigns for a shell's Tab key, straight from an SQLite file.
 
 A shell waits a third of a second: no settings are checked and no engine is started. Where anything
 is wrong, and for any other database, there are no names, and nothing is said.
@@ -18,14 +18,15 @@ _CAMPAIGNS = "SELECT CAST(id AS TEXT), subject FROM campaigns ORDER BY id DESC L
 
 
 def complete_lists(config: Path | None) -> list[tuple[str, str]]:
-    """Slug and title of each list of the installation that `config`, or the environment, or the
-    folder names.
+    """Return slug and title of each list.
+
+    The installation is named by `config`, or the environment, or the current folder.
     """
     return _asked(config, _LISTS)
 
 
 def complete_campaigns(config: Path | None) -> list[tuple[str, str]]:
-    """Number and subject of the last mailings."""
+    """Return number and subject of the latest campaigns."""
     return _asked(config, _CAMPAIGNS)
 
 
@@ -42,18 +43,18 @@ def _asked(config: Path | None, query: str) -> list[tuple[str, str]]:
 
 
 def _database(config: Path | None) -> Path:
-    """The SQLite file.
+    """Return the SQLite file that the settings name.
 
-    Raises `ValueError` where it is another database.
+    Raises `ValueError` if they name another database.
     """
     file = config or Path(os.environ.get("NEWSLETTER_CONFIG") or "newsletter.toml")
-    said = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    values = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
     url = (
         os.environ.get("NEWSLETTER_DATABASE_URL")
-        or said.get("database_url")
+        or values.get("database_url")
         or "sqlite:///newsletter.db"
     )
-    kind, found, path = str(url).partition("sqlite:///")
-    if kind or not found:
+    kind, separator, path = str(url).partition("sqlite:///")
+    if kind or not separator:
         raise ValueError(url)
     return file.parent / path

@@ -1,6 +1,4 @@
-"""One look at a list: its readers and how they grow, what goes out next, what is being sent, what
-is wrong.
-"""
+"""Summarise each list: its subscribers and their growth, what goes out next, what is wrong."""
 
 from __future__ import annotations
 
@@ -27,8 +25,9 @@ DAYS = 30
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """The last 30 days, today last: how many became readers a day, and how many of them and the
-    others left. Who had left already where she was imported from did not leave here.
+    """The last 30 days, today last: how many joined each day, and how many of all left.
+
+    Whoever had left already where they were imported from did not leave here.
     """
 
     joined: tuple[int, ...]
@@ -37,7 +36,7 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """A rhythm's next digest; `at` is None where it goes out as soon as something is ready."""
+    """The next digest of a cadence; `at` is None if it goes out as soon as an entry is ready."""
 
     cadence: str
     at: datetime | None
@@ -99,7 +98,7 @@ class Status:
 
 
 def read_status(env: Environment, slug: str | None = None) -> Status:
-    """Everything at one look; of one list, if asked.
+    """Read the status of every list, or of the list `slug`.
 
     Raises `NotFound`.
     """
@@ -107,27 +106,26 @@ def read_status(env: Environment, slug: str | None = None) -> Status:
     with reading() as session:
         query = select(MailingList).order_by(MailingList.id)
         slugs = [row.slug for row in session.scalars(query)] if slug is None else [slug]
-    for each in slugs:
-        outlooks[each] = explain_list.explain(env, each).outlooks
+    for list_slug in slugs:
+        outlooks[list_slug] = explain_list.explain(env, list_slug).outlooks
     with reading() as session:
         rows = session.scalars(query.where(MailingList.slug.in_(slugs))).all()
-        found = tuple(_list(env, session, row, outlooks[row.slug]) for row in rows)
+        lists = tuple(_list(env, session, row, outlooks[row.slug]) for row in rows)
         recent = Suppression.created_at > env.now - timedelta(days=DAYS)
-        reasons = select(Suppression.reason, func.count()).where(recent, ~_gone_before())
-        barred = {
+        reasons = select(Suppression.reason, func.count()).where(recent, ~_never_active_clause())
+        suppressed = {
             reason: int(count)
             for reason, count in session.execute(reasons.group_by(Suppression.reason))
         }
-        waiting, next_due = outbox.count_waiting(session), outbox.find_next_due(session)
+        waiting = outbox.count_waiting(session)
+        next_due = outbox.find_next_due(session)
         states = sender_state.read_states(session, env.now)
-    bounces, complaints = (
-        barred.get(SuppressionReason.BOUNCE, 0),
-        barred.get(SuppressionReason.COMPLAINT, 0),
-    )
+    bounces = suppressed.get(SuppressionReason.BOUNCE, 0)
+    complaints = suppressed.get(SuppressionReason.COMPLAINT, 0)
     hold = installation.find_hold()
     return Status(
         env.now,
-        found,
+        lists,
         waiting,
         next_due,
         bounces,
@@ -138,16 +136,14 @@ def read_status(env: Environment, slug: str | None = None) -> Status:
     )
 
 
-def _gone_before() -> Exists:
-    """Of a suppressed address: that it never was active here: it was barred elsewhere, and no mail
-    of ours returned.
-    """
-    own = (
+def _never_active_clause() -> Exists:
+    """Build the condition that a suppressed address never was active here."""
+    same_address = (
         Subscriber.email_key == Suppression.email_key,
         Subscription.subscriber_id == Subscriber.id,
     )
     return exists().where(
-        *own, Subscription.status == "unsubscribed", Subscription.confirmed_at.is_(None)
+        *same_address, Subscription.status == "unsubscribed", Subscription.confirmed_at.is_(None)
     )
 
 
@@ -189,7 +185,7 @@ def _list(
             if outlook.subscribers
         ),
         under_way=tuple(
-            _mailing(session, each) for each in session.scalars(under_way.order_by(Campaign.id))
+            _mailing(session, item) for item in session.scalars(under_way.order_by(Campaign.id))
         ),
         last=_mailing(session, latest) if latest else None,
         feeds=len(feeds),
@@ -207,7 +203,7 @@ def _mailing(session: Session, row: Campaign) -> CampaignSummary:
 
 
 def _growth(env: Environment, session: Session, row: MailingList) -> Growth:
-    """Counted by days as the list's clock has them."""
+    """Count joins and departures by the days of the list's time zone."""
     today = env.now.astimezone(row.zone).date()
     days = [today - timedelta(days=back) for back in range(DAYS - 1, -2, -1)]
     starts = [datetime.combine(day, time(), row.zone).astimezone(UTC) for day in days]
@@ -220,8 +216,8 @@ def _growth(env: Environment, session: Session, row: MailingList) -> Growth:
         )
         for begin, end in pairwise(starts)
     ]
-    here = Subscription.confirmed_at.is_not(None)
-    left = func.sum(case((and_(Subscription.unsubscribed_at >= starts[0], here), 1), else_=0))
+    was_active = Subscription.confirmed_at.is_not(None)
+    left = func.sum(case((and_(Subscription.unsubscribed_at >= starts[0], was_active), 1), else_=0))
     recent = or_(Subscription.confirmed_at >= starts[0], Subscription.unsubscribed_at >= starts[0])
     counted = session.execute(
         select(left, *joined).where(Subscription.list_id == row.id, recent)

@@ -1,7 +1,7 @@
-"""Everything known of subscribers as CSV: opens in a spreadsheet without running anything, and
-`importing` reads it back unchanged.
+"""Export everything known of subscribers as CSV, safe to open in a spreadsheet.
 
-Streamed, a page at a time; a file appears under its name only when it is whole.
+`import_subscribers` reads it back unchanged. Streamed, a page at a time; a file appears under its
+name only when it is whole.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from newsletter.services.lookup import get_list
 from newsletter.services.transfer.hash_keys import fingerprint_keys
 
 PAGE = 1000
+"""Rows that are read in one query."""
 _SUPPRESSION = (
     Suppression.reason.label("suppressed"),
     Suppression.created_at.label("suppressed_at"),
@@ -60,14 +61,12 @@ Cells = dict[str, object]
 
 
 def export_to_file(file: Path, *, slug: str | None = None, status: str | None = None) -> int:
-    """Write them to `file`.
-
-    Returns how many rows.
+    """Write the export to `file`, and return the number of rows.
 
     An ordinary file appears in the place of what was there, readable by its owner only, once it is
     whole; a link is followed. Anything else (a pipe, a device) is written through.
 
-    Raises `NewsletterError` where it cannot be written; an ordinary file is what it was then.
+    Raises `NewsletterError` if it cannot be written; an ordinary file is unchanged then.
     """
     through = False
     try:
@@ -87,9 +86,7 @@ def is_ordinary(file: Path) -> bool:
 
 
 def _is_written_through(file: Path) -> bool:
-    """Tell whether this is no ordinary file, or one that another program holds open
-    (``/dev/stdout``).
-    """
+    """Tell whether this is no ordinary file, or one that another program holds open."""
     if str(file.absolute()).startswith(("/dev/", "/proc/")):
         return True
     try:
@@ -114,7 +111,7 @@ def _replace(file: Path, *, slug: str | None, status: str | None) -> int:
             part.unlink()
         else:
             part.replace(file)
-    except BaseException:  # also where the database fails, or a person stops it
+    except BaseException:  # also if the database fails, or somebody stops it
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
@@ -122,9 +119,9 @@ def _replace(file: Path, *, slug: str | None, status: str | None) -> int:
 
 
 def export_to_text(out: TextIO, *, slug: str | None = None, status: str | None = None) -> int:
-    """Write them to `out`: of one list or one status where that is asked for, else everything.
+    """Write the export to `out`, and return the number of rows.
 
-    Returns how many rows.
+    With `slug` or `status` only the subscriptions of that list or status are written.
     """
     write = csv.writer(out, lineterminator="\n").writerow
     write(OUR_COLUMNS)
@@ -144,8 +141,10 @@ def _cell(value: object) -> str:
 
 
 def _rows(slug: str | None, status: str | None) -> Iterator[Cells]:
-    """Who is suppressed without being a subscriber comes first, so that nobody else in the file
-    brings them back.
+    """Yield every row.
+
+    Addresses that are suppressed without being a subscriber's come first, so that no other row of
+    the file brings them back.
     """
     if slug is None and status is None:
         yield from _pages(_suppressed_page)
@@ -154,7 +153,7 @@ def _rows(slug: str | None, status: str | None) -> Iterator[Cells]:
 
 
 def _pages(page: Callable[[Session, int], list[Cells]]) -> Iterator[Cells]:
-    """A page at a time, so that nobody waits for a long look and memory stays flat."""
+    """Yield the rows of page after page: memory stays flat, no lock is held long."""
     after = 0
     while True:
         with reading() as session:
@@ -166,7 +165,7 @@ def _pages(page: Callable[[Session, int], list[Cells]]) -> Iterator[Cells]:
 
 
 def _suppressed_page(session: Session, after: int) -> list[Cells]:
-    """Addresses that are suppressed and no subscriber's; of erased people the hash alone."""
+    """Read suppressed addresses that are no subscriber's; of erased ones the hash."""
     query = (
         select(
             Suppression.id,
@@ -188,7 +187,7 @@ def _suppressed_page(session: Session, after: int) -> list[Cells]:
 
 
 def _unlisted_page(session: Session, after: int) -> list[Cells]:
-    """Subscribers of nothing: their list was removed."""
+    """Read subscribers without a subscription: their list was removed."""
     query = (
         select(Subscriber.id, *_SUBSCRIBER, *_SUPPRESSION)
         .outerjoin(Suppression, Suppression.email_key == Subscriber.email_key)
@@ -240,9 +239,7 @@ def _page(session: Session, after: int, slug: str | None, status: str | None) ->
 
 
 def _read_events(session: Session, ids: list[int]) -> dict[int, list[ConsentRecord]]:
-    """The record of consent of each of these subscriptions, oldest first, with the texts that were
-    agreed to.
-    """
+    """Read the consent records of subscriptions, oldest first, with the texts agreed to."""
     query = (
         select(ConsentEvent, ConsentText.text)
         .outerjoin(ConsentText, ConsentText.hash == ConsentEvent.wording_hash)
@@ -268,9 +265,12 @@ def _read_events(session: Session, ids: list[int]) -> dict[int, list[ConsentReco
 
 
 def _cells(
-    row: Row[*tuple[Any, ...]], tagged: str, names: dict[int, str], events: list[ConsentRecord]
+    row: Row[*tuple[Any, ...]],
+    tags_text: str,
+    topic_names: dict[int, str],
+    events: list[ConsentRecord],
 ) -> Cells:
-    """The cells of a subscription; topics by their names, for elsewhere they have other numbers."""
+    """Make the cells of a subscription; topics by name, because ids differ elsewhere."""
     cells: Cells = dict(row._mapping)
     if events:
         latest = events[-1]
@@ -279,5 +279,7 @@ def _cells(
             "consent_note": latest.note,
             "consent_ip": latest.ip,
         }
-    topics = write_names(names[each] for each in unpack_topics(row.topics) if each in names)
-    return cells | {"tags": tagged, "topics": topics, "consent_events": write_events(events)}
+    topics = write_names(
+        topic_names[topic_id] for topic_id in unpack_topics(row.topics) if topic_id in topic_names
+    )
+    return cells | {"tags": tags_text, "topics": topics, "consent_events": write_events(events)}

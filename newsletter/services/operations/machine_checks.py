@@ -1,0 +1,88 @@
+"""Check the machine: who can read the files, how much space is left, whether the clock is right."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.engine import make_url
+
+from newsletter import outbox
+from newsletter.db.session import reading
+from newsletter.files import is_exposed, side_files
+from newsletter.services.checks import Check
+from newsletter.services.runtime import Environment
+from newsletter.settings import DEFAULT_FILE
+
+ROOM_ENOUGH = 1 << 30
+"""Bytes of free space; with less a warning is given."""
+ROOM_AT_LEAST = 200 << 20
+"""Bytes: with less, sending may have to stop at any moment."""
+CLOCK_OFF = timedelta(minutes=2)
+"""The largest difference of two clocks that does no harm."""
+
+
+def check_files(env: Environment) -> Iterator[Check]:
+    """Check that nobody else can read files with personal data or with the signing key."""
+    files = [env.settings.folder / DEFAULT_FILE]
+    url = make_url(env.settings.database_url)
+    if url.get_backend_name() == "sqlite":
+        database = Path(str(url.database))
+        files += [
+            database,
+            *side_files(database),
+            *sorted(database.parent.glob(f"{database.name}.before-restore*")),
+        ]
+    exposed = [str(file) for file in files if is_exposed(file)]
+    if exposed:
+        why = (
+            "every address is in the database, and the settings hold the key that opens every link"
+        )
+        yield Check(
+            "files",
+            "bad",
+            f"others can read {', '.join(exposed)}",
+            f"chmod 600 {' '.join(exposed)}",
+            why,
+        )
+    else:
+        yield Check("files", "good", "only their owner can read them")
+
+
+def check_disk(env: Environment) -> Iterator[Check]:
+    url = make_url(env.settings.database_url)
+    folder = (
+        Path(url.database or ".").parent
+        if url.get_backend_name() == "sqlite"
+        else env.settings.folder
+    )
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        yield Check("disk", "unknown", f"{folder}: {error.strerror}")
+        return
+    text = f"{free / (1 << 30):.1f} GB free at {folder}"
+    why = "sending stops if its outcome cannot be stored, or mail would be sent twice"
+    if free < ROOM_AT_LEAST:
+        yield Check("disk", "bad", text, "make room", why)
+    elif free < ROOM_ENOUGH:
+        yield Check("disk", "warn", text, "make room soon", why)
+    else:
+        yield Check("disk", "good", text)
+
+
+def check_clock(env: Environment) -> Iterator[Check]:
+    """Compare the clock of this machine with the database's, which may be another machine's."""
+    with reading() as session:
+        theirs = float(session.scalar(select(outbox.seconds_now_clause(session))) or 0)
+    off = abs(env.now.timestamp() - theirs)
+    if off > CLOCK_OFF.total_seconds():
+        why = "links would expire, and digests go out, at the wrong time"
+        yield Check(
+            "clock", "bad", f"it differs from the database's by {off:.0f} s", "set both by NTP", why
+        )
+    else:
+        yield Check("clock", "good", f"{env.now:%Y-%m-%d %H:%M:%S} UTC, as the database has it")
