@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from newsletter.mail.theme import legible, make_theme
+from newsletter.mail.theme import make_legible, make_theme
 from newsletter.services.signup import forms
 
 blueprint = Blueprint("theme", __name__)
@@ -21,7 +21,9 @@ def theme(slug: str) -> Response:
     colors = make_theme(look.color, look.font)
     rules = []
     if look.color:
-        rules.append(f":root {{ --accent: {legible(colors.accent, GROUND)}; --on-accent: #fff; }}")
+        rules.append(
+            f":root {{ --accent: {make_legible(colors.accent, GROUND)}; --on-accent: #fff; }}"
+        )
         rules.append(
             "@media (prefers-color-scheme: dark) { :root { "
             f"--accent: {colors.link_dark}; --on-accent: #10211d; }} }}"
