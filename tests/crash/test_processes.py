@@ -89,7 +89,7 @@ def start(app: Flask, server: FaultServer, *command: str, **more: str) -> subpro
 
 
 def wait_until_accepted(server: FaultServer, count: int, process: subprocess.Popen[str]) -> None:
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 300
     while len(server.accepted) < count and time.monotonic() < ends and process.poll() is None:
         time.sleep(0.002)
     assert len(server.accepted) >= count, finish(process)
@@ -287,10 +287,11 @@ def test_serve_answers_and_sends(app: Flask, server: FaultServer, campaign: int)
         line = process.stdout.readline()
         assert line, "serve ended"
     url = line.split("Serving ")[1].split(" ")[0]
-    ends, health = time.monotonic() + 10, 0
+    health = 0
+    ends = time.monotonic() + 120
     while health != 200 and time.monotonic() < ends:
         try:
-            with urlopen(f"{url}/healthz", timeout=10) as answer:
+            with urlopen(f"{url}/healthz", timeout=60) as answer:
                 health = answer.status
         except HTTPError as error:  # the worker has not ticked yet
             error.close()
@@ -313,10 +314,10 @@ def test_b_connections_left_open_keep_nobody_out(app: Flask, server: FaultServer
         assert process.stdout is not None
         assert "Serving" in process.stdout.readline()
         for _ in range(300):
-            idle.append(socket.create_connection(("127.0.0.1", port), timeout=5))
+            idle.append(socket.create_connection(("127.0.0.1", port), timeout=60))
         idle[0].sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert idle[0].recv(12) == b"HTTP/1.1 200"
-        with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
             assert answer.status == 200
     finally:
         for each in idle:
@@ -352,7 +353,7 @@ def sign_up(port: int, email: str, visitor: str) -> int:
         f"http://127.0.0.1:{port}/blog/subscribe", json.dumps({"email": email}).encode(), headers
     )
     try:
-        with urlopen(request, timeout=10) as answer:
+        with urlopen(request, timeout=60) as answer:
             return int(answer.status)
     except HTTPError as error:
         with error:

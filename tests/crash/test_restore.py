@@ -114,7 +114,7 @@ def test_w2_a_running_worker_is_named_and_nothing_is_replaced(house: House) -> N
         assert house.file.stat().st_ino == before
     finally:
         worker.terminate()
-        worker.communicate(timeout=30)
+        worker.communicate(timeout=120)
     assert worker.returncode == 0
     assert not house.file.with_name("newsletter.db-wal").exists(), (
         "the last process empties the log"
