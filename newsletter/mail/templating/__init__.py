@@ -1,1 +1,1 @@
-"""The author's Jinja in letters: what it may say, and how its values become slots."""
+"""Check and run the author's Jinja in letters, and turn its values into slots."""

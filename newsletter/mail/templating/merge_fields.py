@@ -1,9 +1,7 @@
-"""What differs from reader to reader inside a letter: what it may know of him, and the template
-that fills its slots.
+"""Render what differs between subscribers in a letter: the fields, and the templates of its slots.
 
-A mail is rendered once; what is rendered for each reader is only what is his. It is the author's
-text alone that is read as Jinja (mail/templating/placeholders.py). What a reader is called never is
-(M08).
+A mail is rendered once; only its slots are rendered for each subscriber. Only the author's text is
+read as Jinja (placeholders.py), a subscriber's name never is (M08).
 """
 
 from __future__ import annotations
@@ -27,10 +25,7 @@ SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/tex
 
 @dataclass(frozen=True, slots=True)
 class SubscriberFields:
-    """What a letter may know of its reader.
-
-    What he has not said is an `Unset`.
-    """
+    """The fields of a subscriber that a letter may use; one that is not filled in is an `Unset`."""
 
     name: object
     email: object
@@ -50,8 +45,9 @@ def make_subscriber_fields(
     joined: date | None,
     public: bool = False,
 ) -> SubscriberFields:
-    """A reader as letters see him; with `public`, what is not known is left out instead of being an
-    error.
+    """Make the fields of a subscriber.
+
+    With `public`, writing a field that is not filled in gives an ellipsis instead of an error.
     """
     missing = LeftOut if public else Unset
 
@@ -71,7 +67,7 @@ def make_subscriber_fields(
 ARCHIVE_SUBSCRIBER = make_subscriber_fields(
     name="", email="", cadence="", language="", tags=(), joined=None, public=True
 )
-"""The reader of the archive."""
+"""The visitor of the public archive, of whom nothing is known."""
 
 
 FIELDS = tuple(SubscriberFields.__slots__)
@@ -80,9 +76,11 @@ TEXT, HTML = (Sandbox(html=html, fields={SubscriberFields: FIELDS}) for html in 
 
 @dataclass(frozen=True, slots=True)
 class MergeTemplates:
-    """A letter's own slots: two templates (text, which also makes the subject; HTML) whose outputs,
-    cut at a separator, fill the slots in order; the constant stretches that stand inside
-    conditions; and the line of the letter that each line of a template comes from.
+    """The templates of a letter's own slots: one for the subject and the text, one for the HTML.
+
+    The output of each, cut at `SEPARATOR`, fills the slots in order. `..._parts` are the constant
+    texts inside conditions. `..._lines` name the line of the letter that each line of a template
+    comes from.
     """
 
     text: str
@@ -95,20 +93,20 @@ class MergeTemplates:
     html_lines: tuple[int, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept with an edition."""
+        """Return the form in which it is stored with an edition."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
-    def of_json(cls, kept: Mapping[str, Any]) -> MergeTemplates:
-        """As it was kept."""
-        lists = [tuple(kept.get(name, ())) for name in cls.__slots__[2:]]
-        return cls(kept["text"], kept["html"], *lists)
+    def of_json(cls, stored: Mapping[str, Any]) -> MergeTemplates:
+        """Read the form in which it is stored."""
+        lists = [tuple(stored.get(name, ())) for name in cls.__slots__[2:]]
+        return cls(stored["text"], stored["html"], *lists)
 
 
 class Filler:
-    """Makes a reader's values for a letter's own slots.
+    """Makes a subscriber's values for a letter's own slots.
 
-    Raises `TemplateProblem` where a template cannot be used.
+    Raises `TemplateProblem` if a template cannot be compiled.
     """
 
     def __init__(self, personal: MergeTemplates) -> None:
@@ -118,7 +116,7 @@ class Filler:
         self._html = _Part(HTML, personal.html, personal.html_lines, len(personal.html_slots))
 
     def __call__(self, known: Mapping[str, object]) -> dict[str, str]:
-        """The values for a reader of whom so much is known.
+        """Make the values for a subscriber with these fields.
 
         Raises `TemplateProblem`.
         """
@@ -134,27 +132,28 @@ class Filler:
 
 
 class _Part:
-    """One of a letter's two templates."""
+    """One of the two templates of a letter."""
 
     def __init__(self, sandbox: Sandbox, source: str, lines: Sequence[int], slots: int) -> None:
-        self._lines, self._slots = lines, slots
+        self._lines = lines
+        self._slots = slots
         try:
-            self._template: Template = sandbox.ready(source)
+            self._template: Template = sandbox.compile_counted(source)
         except TemplateError as error:
             raise self._problem(error) from None
 
     def cut(self, known: Mapping[str, object]) -> list[str]:
-        """What it writes, a piece for each slot.
+        """Render it, and cut the output into a piece for each slot.
 
         Raises `TemplateProblem`.
         """
         try:
-            found = self._template.render(known).split(SEPARATOR)
+            pieces = self._template.render(known).split(SEPARATOR)
         except RENDERING_ERRORS as error:
             raise self._problem(error) from None
-        if len(found) != self._slots + 1:
+        if len(pieces) != self._slots + 1:
             raise TemplateProblem("the letter", 0, "a field holds what cannot be mailed")
-        return found[:-1]
+        return pieces[:-1]
 
     def _problem(self, error: Exception) -> TemplateProblem:
         number = getattr(error, "lineno", 0) or _line_of(error)
@@ -163,10 +162,11 @@ class _Part:
 
 
 def _line_of(error: Exception) -> int:
-    """The last line of a template that an error passed through; Jinja writes it into the traceback."""
-    found, at = 0, error.__traceback__
-    while at is not None:
-        if at.tb_frame.f_code.co_filename == "<template>":
-            found = at.tb_lineno
-        at = at.tb_next
-    return found
+    """Find the line of a template that an error passed through; it is in Jinja's traceback."""
+    line = 0
+    frame = error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == "<template>":
+            line = frame.tb_lineno
+        frame = frame.tb_next
+    return line

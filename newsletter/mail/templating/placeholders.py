@@ -1,5 +1,4 @@
-"""An author's Jinja on its way through Markdown and templates: each tag gives place to a mark, and
-becomes a slot.
+"""Carry the author's Jinja through Markdown and templates: each tag becomes a mark, then a slot.
 
 A mark is a word of letters and digits that passes through Markdown, templates and style inlining
 unharmed. In the finished mail, each expression, and each whole ``{% if %}`` or ``{% for %}``,
@@ -25,14 +24,15 @@ from newsletter.mail.templating.merge_fields import SEPARATOR, TEXT, MergeTempla
 from newsletter.mail.templating.policy import TAGS_AT_MOST, check, resources
 from newsletter.mail.templating.sandbox import TEXT_AT_MOST
 
-_AWAY = "https://field.invalid/"  # stands before a link that is a field, so that it passes for an address
+# Stands before a link that is a field, so that it passes for an address.
+_AWAY = "https://field.invalid/"
 _VOID = frozenset(
     {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 )
 
 
 def is_field(address: str) -> bool:
-    """Tell whether a link's address is made for each reader, wholly or in part."""
+    """Tell whether a link's address is made for each subscriber, wholly or in part."""
     return address.startswith(_AWAY) or bool(re.search(r"z[0-9a-f]{12}[vq]\d+x", address))
 
 
@@ -43,18 +43,18 @@ class Marks:
         self._nonce = "z" + secrets.token_hex(6)
         self._tags: list[tuple[str, int]] = []
         self.resources: set[str] = set()
-        self._found = re.compile(rf"(?:{re.escape(_AWAY)})?{self._nonce}([vbuq])(\d+)x")
+        self._pattern = re.compile(rf"(?:{re.escape(_AWAY)})?{self._nonce}([vbuq])(\d+)x")
         self._alone = re.compile(rf"^[ \t]*((?:{self._nonce}b\d+x[ \t]*)+)$", re.M)
 
     @property
     def conditional(self) -> bool:
-        """Tell whether parts of the letter are for some readers only."""
+        """Tell whether parts of the letter are for some subscribers only."""
         return any(tag.startswith("{%") for tag, _ in self._tags)
 
     # ── before ──
 
     def take(self, text: str, *, where: str, line: int = 1) -> str:
-        """`text` with a mark in place of each tag.
+        """Return `text` with a mark in place of each tag.
 
         Raises `InvalidInput` for Jinja that no letter may hold, with the number of its line (`line`
         is the first one's).
@@ -101,32 +101,32 @@ class Marks:
         return f"{self._nonce}{kind}{len(self._tags) - 1}x"
 
     def link(self, href: str) -> str:
-        """A link's address with the marks in it made fit for their place: at the start a whole
-        address, further on a part of one.
+        """Return a link's address with its marks fit for their place.
+
+        A mark at the start stands for a whole address, one further on for a part of it.
         """
 
-        def fit(found: re.Match[str]) -> str:
-            if found[1] == "b":
-                self._refuse(found, "inside a link's address, write {{ … if … else … }}")
-            start = found.start() == 0
-            return f"{_AWAY if start else ''}{self._nonce}{'u' if start else 'q'}{found[2]}x"
+        def fit(mark: re.Match[str]) -> str:
+            if mark[1] == "b":
+                self._refuse(mark, "inside a link's address, write {{ … if … else … }}")
+            start = mark.start() == 0
+            return f"{_AWAY if start else ''}{self._nonce}{'u' if start else 'q'}{mark[2]}x"
 
-        return self._found.sub(fit, href)
+        return self._pattern.sub(fit, href)
 
     def loosen(self, html: str) -> str:
-        """The body's `html`, with tags that stand on a line of their own taken out of the
-        paragraphs Markdown made.
-        """
+        """Take tags on lines of their own out of the paragraphs that Markdown made of them."""
         return re.sub(rf"<p>((?:{self._nonce}b\d+x\s*)+)</p>\n?", r"\1", html)
 
     # ── after ──
 
     def settle(self, content: MailContent) -> tuple[MailContent, MergeTemplates | None]:
-        """`content` with slots instead of marks, and what fills them (None where nothing does)."""
+        """Return `content` with slots instead of marks, and their templates (None without any)."""
         if not self._tags:
             return content, None
         self._balance(content.html)
-        text, html = _Pieces(), _Pieces()
+        text = _Pieces()
+        html = _Pieces()
         subject = self._slotted(content.subject, text, "subject_")
         body = self._slotted(self._closer(content.text), text, "text_")
         page = self._slotted(content.html, html, "html_")
@@ -143,20 +143,19 @@ class Marks:
         return MailContent(subject, body, page), personal
 
     def _closer(self, text: str) -> str:
-        """`text` without the empty line after a tag that stands on its own: what is left out leaves
-        no gap.
-        """
+        """Remove the empty line after a tag on its own, so that what is left out leaves no gap."""
         return re.sub(rf"^((?:{self._nonce}b\d+x)+)\n+", r"\1", text, flags=re.M)
 
     def _slotted(self, text: str, pieces: _Pieces, prefix: str) -> str:
         out: list[str] = []
-        depth, at = 0, 0
-        for found in self._found.finditer(text):
-            constant = text[at : found.start()]
-            at = found.end()
+        depth = 0
+        end = 0
+        for mark in self._pattern.finditer(text):
+            constant = text[end : mark.start()]
+            end = mark.end()
             out.append(constant) if not depth else pieces.constant(constant)
-            tag, line = self._tag(found)
-            word = tag.strip("{%} \n").split(maxsplit=1)[0] if found[1] == "b" else ""
+            tag, line = self._tag(mark)
+            word = tag.strip("{%} \n").split(maxsplit=1)[0] if mark[1] == "b" else ""
             if word.startswith("end"):
                 depth -= 1
             pieces.add(tag, line)
@@ -166,51 +165,49 @@ class Marks:
                 out.append(make_slot(pieces.close(prefix)))
         if depth:
             raise InvalidInput({"letter": "a template of yours shows a part of the letter only"})
-        return "".join(out) + text[at:]
+        return "".join(out) + text[end:]
 
-    def _tag(self, found: re.Match[str]) -> tuple[str, int]:
-        tag, line = self._tags[int(found[2])]
-        if found[1] in "uq":
-            return (
-                f"{{{{ ({tag[2:-2]})|{'field_link' if found[1] == 'u' else 'urlencode'} }}}}",
-                line,
-            )
+    def _tag(self, mark: re.Match[str]) -> tuple[str, int]:
+        tag, line = self._tags[int(mark[2])]
+        if mark[1] in "uq":
+            name = "field_link" if mark[1] == "u" else "urlencode"
+            return f"{{{{ ({tag[2:-2]})|{name} }}}}", line
         return tag, line
 
     def _balance(self, html: str) -> None:
-        """See to it that what a condition leaves out or a loop repeats is whole: its tags stand
-        inside the same element.
-        """
+        """Refuse a condition or loop whose tags do not stand inside the same element."""
         opened: list[tuple[object, ...]] = []
-        for found, place in _Places(self._found).of(html):
-            if found[1] != "b":
+        for mark, place in _Places(self._pattern).find(html):
+            if mark[1] != "b":
                 continue
-            word = self._tags[int(found[2])][0].strip("{%} \n").split(maxsplit=1)[0]
+            word = self._tags[int(mark[2])][0].strip("{%} \n").split(maxsplit=1)[0]
             if word in ("if", "for", "with"):
                 opened.append(place)
             elif word != "set" and (not opened or opened[-1] != place):
                 self._refuse(
-                    found,
-                    "give {% if %}, {% else %} and {% endif %} lines of their own, or keep them in one",
+                    mark,
+                    "give {% if %}, {% else %} and {% endif %} lines of their own,"
+                    " or keep them in one",
                 )
             if word.startswith("end"):
                 opened.pop()
 
-    def _refuse(self, found: re.Match[str], why: str) -> NoReturn:
-        raise InvalidInput({"letter": f"line {self._tags[int(found[2])][1]}: {why}"})
+    def _refuse(self, mark: re.Match[str], why: str) -> NoReturn:
+        raise InvalidInput({"letter": f"line {self._tags[int(mark[2])][1]}: {why}"})
 
 
 @dataclass(slots=True)
 class _Pieces:
-    """A template being put together of the author's tags; constants are parameters, never part of
-    its text.
+    """A template that is put together from the author's tags.
+
+    Constants are parameters, never part of its text.
     """
 
     template: str = ""
     parts: list[str] = field(default_factory=list)
     slots: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=lambda: [0])
-    """Where each line of the template comes from, so that what goes wrong there can say so."""
+    """The line of the letter that each line of the template comes from, for error messages."""
 
     def constant(self, text: str) -> None:
         if text:
@@ -222,36 +219,36 @@ class _Pieces:
         self.lines += [line] * (tag.count("\n") + 1)
 
     def close(self, prefix: str) -> str:
-        """End a slot's output.
-
-        Returns the slot's name.
-        """
+        """End the output of a slot. Return the slot's name, in letters like a column's."""
         self.template += SEPARATOR
-        number, letters = len(self.slots), ""
+        number = len(self.slots)
+        letters = ""
         while number >= 0:
             number, letter = divmod(number, 26)
-            letters, number = chr(97 + letter) + letters, number - 1
+            letters = chr(97 + letter) + letters
+            number -= 1
         self.slots.append(prefix + letters)
         return self.slots[-1]
 
 
 class _Places(HTMLParser):
-    """Finds in which element, or in which attribute, each mark of a page stands."""
+    """Finds the element, or the attribute, that each mark of a page stands in."""
 
     def __init__(self, pattern: re.Pattern[str]) -> None:
         super().__init__(convert_charrefs=True)
         self._pattern = pattern
         self._open: list[tuple[str, int]] = []
         self._count = 0
-        self._found: list[tuple[re.Match[str], tuple[object, ...]]] = []
+        self._marks: list[tuple[re.Match[str], tuple[object, ...]]] = []
 
-    def of(self, html: str) -> Sequence[tuple[re.Match[str], tuple[object, ...]]]:
+    def find(self, html: str) -> Sequence[tuple[re.Match[str], tuple[object, ...]]]:
         self.feed(html)
         self.close()
-        return self._found
+        return self._marks
 
     def _note(self, text: str, *place: object) -> None:
-        self._found += [(found, (*self._open, *place)) for found in self._pattern.finditer(text)]
+        matches = self._pattern.finditer(text)
+        self._marks += [(mark, (*self._open, *place)) for mark in matches]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._count += 1

@@ -1,8 +1,6 @@
-"""What an author's Jinja may say: found out by reading it, before anything is rendered, so that a
-mistake has its line.
+"""Check the author's Jinja before anything is rendered, so that a mistake has its line.
 
-mail/templating/sandbox.py keeps the same bounds once more where it runs, for what only a reader's
-values decide.
+sandbox.py keeps the same bounds where the template runs, because some depend on the values.
 """
 
 from __future__ import annotations
@@ -15,31 +13,43 @@ from jinja2 import nodes
 
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_lines
-from newsletter.mail.templating import sandbox
+from newsletter.mail.templating import allowed_names, sandbox
 from newsletter.mail.templating.merge_fields import FIELDS
 
 FUNCTIONS = ("resource",)
-DEEP = 10
+"""The functions that letters may call, beside `range`."""
+DEPTH_AT_MOST = 10
+"""Conditions and loops inside one another; deeper ones would exhaust the stack."""
 TAGS_AT_MOST = 1000
+"""Tags of one letter: each becomes a part of every message."""
 _STATEMENTS = (nodes.If, nodes.For, nodes.Assign, nodes.With, nodes.Output)
 _REFUSED: dict[type[nodes.Node], str] = {
     nodes.Pow: "**",
     nodes.Dict: "{…: …}",
     nodes.NSRef: "namespace",
 }
-_ATTRIBUTES = frozenset((*FIELDS, *sandbox.OF_TEXTS, *sandbox.OF_DAYS, *sandbox.OF_LOOPS))
+_ATTRIBUTES = frozenset(
+    (
+        *FIELDS,
+        *allowed_names.TEXT_METHODS,
+        *allowed_names.DATE_ATTRIBUTES,
+        *allowed_names.LOOP_ATTRIBUTES,
+    )
+)
 
 
 def check(tree: nodes.Template, where: str, line: int) -> None:
-    """Refuse what no letter may hold and what no reader can have.
+    """Refuse what no letter may hold, and fields that no subscriber has.
 
-    Raises `InvalidInput`; the first line is `line`.
+    `line` is the number of the first line.
+
+    Raises `InvalidInput`.
     """
-    _Check(tree, where, line).all()
+    _Check(tree, where, line).run()
 
 
 def resources(tree: nodes.Template) -> set[str]:
-    """The files that are named outright: ``resource("guide")``."""
+    """Return the files that are named outright: ``resource("guide")``."""
     return {
         call.args[0].value
         for call in tree.find_all(nodes.Call)
@@ -50,12 +60,15 @@ def resources(tree: nodes.Template) -> set[str]:
 
 class _Check:
     def __init__(self, tree: nodes.Template, where: str, line: int) -> None:
-        self.tree, self.where, self.line = tree, where, line
-        own = {node.name for node in tree.find_all(nodes.Name) if node.ctx in ("store", "param")}
-        self.known = {"subscriber", "loop", "range", *FUNCTIONS, *own}
+        self.tree = tree
+        self.where = where
+        self.line = line
+        names = tree.find_all(nodes.Name)
+        variables = {node.name for node in names if node.ctx in ("store", "param")}
+        self.known = {"subscriber", "loop", "range", *FUNCTIONS, *variables}
 
-    def all(self) -> None:
-        """Every node, in the order in which they matter."""
+    def run(self) -> None:
+        """Check depth, statements and every node."""
         self._depth(self.tree, 0, 0)
         for statement in self.tree.find_all(nodes.Stmt):
             if not isinstance(statement, _STATEMENTS):
@@ -70,8 +83,8 @@ class _Check:
                 self._refuse(node, "loops stand in a loop, and no deeper")
             if node.recursive:
                 self._refuse(node, "a loop that calls itself is not for letters")
-        if isinstance(node, nodes.Stmt) and depth > DEEP:
-            self._refuse(node, f"conditions and loops stand at most {DEEP} deep")
+        if isinstance(node, nodes.Stmt) and depth > DEPTH_AT_MOST:
+            self._refuse(node, f"conditions and loops stand at most {DEPTH_AT_MOST} deep")
         for child in node.iter_child_nodes():
             self._depth(child, depth + isinstance(child, nodes.If | nodes.For | nodes.With), loops)
 
@@ -84,10 +97,10 @@ class _Check:
                 | nodes.Getitem(node=whose, arg=nodes.Const(value=str(attr)))
             ):
                 self._attribute(node, whose, attr)
-            case nodes.Filter(name=name) if name not in sandbox.FILTERS:
-                self._not_for_letters(node, f"the filter {name}", sandbox.FILTERS)
-            case nodes.Test(name=name) if name not in sandbox.TESTS:
-                self._not_for_letters(node, f"the test {name}", sandbox.TESTS)
+            case nodes.Filter(name=name) if name not in allowed_names.FILTERS:
+                self._not_for_letters(node, f"the filter {name}", allowed_names.FILTERS)
+            case nodes.Test(name=name) if name not in allowed_names.TESTS:
+                self._not_for_letters(node, f"the test {name}", allowed_names.TESTS)
             case nodes.Const(value=value):
                 self._constant(node, value)
             case nodes.List(items=items) | nodes.Tuple(items=items, ctx="load"):
@@ -104,10 +117,12 @@ class _Check:
     def _attribute(self, node: nodes.Node, whose: nodes.Node, attribute: str) -> None:
         if isinstance(whose, nodes.Name) and whose.name == "subscriber" and attribute not in FIELDS:
             self._unknown(
-                node, f"subscriber.{attribute}", {f"subscriber.{each}" for each in FIELDS}
+                node, f"subscriber.{attribute}", {f"subscriber.{field}" for field in FIELDS}
             )
         if attribute not in _ATTRIBUTES:
-            self._not_for_letters(node, f".{attribute}", (f".{each}" for each in sandbox.OF_TEXTS))
+            self._not_for_letters(
+                node, f".{attribute}", (f".{method}" for method in allowed_names.TEXT_METHODS)
+            )
 
     def _constant(self, node: nodes.Node, value: object) -> None:
         if isinstance(value, str) and to_plain_lines(value) != value:
@@ -123,7 +138,7 @@ class _Check:
 
     def _unknown(self, node: nodes.Node, name: str, known: Iterable[str]) -> NoReturn:
         near = difflib.get_close_matches(name, list(known), n=1)
-        fields = ", ".join(f"subscriber.{each}" for each in FIELDS)
+        fields = ", ".join(f"subscriber.{field}" for field in FIELDS)
         hint = f"did you mean {near[0]}?" if near else f"letters know {fields}"
         self._refuse(node, f"{name} is unknown; {hint}")
 

@@ -1,9 +1,8 @@
-"""Where an author's Jinja runs: no files, no attributes but those listed, and a ceiling on
-everything that can grow.
+"""Run the author's Jinja: no files, only listed attributes, and a limit on all that can grow.
 
-A few filters and methods are let in by name, for a reader's fields need little. What they return,
-and what a loop goes through, is bounded where it arises; what a template writes is counted as it is
-written. Nothing is measured in seconds, so that a busy machine refuses no letter.
+A few filters and methods are allowed by name, because a subscriber's fields need little. The values
+they return and the items of a loop are bounded where they arise; the output of a template is
+counted as it is written. Nothing is measured in seconds, so that a busy machine refuses no letter.
 """
 
 from __future__ import annotations
@@ -28,112 +27,30 @@ from jinja2.runtime import Context, LoopContext, markup_join, str_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from newsletter.mail.templating.allowed_names import (
+    DATE_ATTRIBUTES,
+    FILTERS,
+    LOOP_ATTRIBUTES,
+    TESTS,
+    TEXT_METHODS,
+)
+
 ROUNDS_AT_MOST = 1000
+"""Rounds of a loop and items of a value; no letter needs as many."""
 TEXT_AT_MOST = 2000
-"""Characters of any one value, and of any one tag."""
+"""Characters of one value, and of one tag."""
 NUMBER_AT_MOST = 10**15
-WRITTEN_AT_MOST = 2_000_000
-"""Characters that one letter writes for one reader."""
+"""The largest number: the digits of larger ones would grow without a limit."""
+OUTPUT_AT_MOST = 2_000_000
+"""Characters that a letter writes for one subscriber."""
 STEPS_AT_MOST = 20_000
-"""What a letter does for one reader.
-
-A step is a node of its template, each time it comes by; a filter is ten.
-"""
-
-FILTERS = (
-    "abs",
-    "capitalize",
-    "count",
-    "d",
-    "default",
-    "e",
-    "escape",
-    "first",
-    "float",
-    "int",
-    "join",
-    "last",
-    "length",
-    "lower",
-    "max",
-    "min",
-    "replace",
-    "reverse",
-    "round",
-    "sort",
-    "string",
-    "title",
-    "trim",
-    "truncate",
-    "unique",
-    "upper",
-    "urlencode",
-    "wordcount",
-)
-TESTS = (
-    "defined",
-    "undefined",
-    "none",
-    "string",
-    "number",
-    "even",
-    "odd",
-    "divisibleby",
-    "in",
-    "eq",
-    "equalto",
-    "==",
-    "ne",
-    "!=",
-    "lt",
-    "lessthan",
-    "<",
-    "le",
-    "<=",
-    "gt",
-    "greaterthan",
-    ">",
-    "ge",
-    ">=",
-    "lower",
-    "upper",
-    "true",
-    "false",
-)
-OF_TEXTS = (
-    "capitalize",
-    "casefold",
-    "endswith",
-    "lower",
-    "lstrip",
-    "removeprefix",
-    "removesuffix",
-    "replace",
-    "rstrip",
-    "split",
-    "startswith",
-    "strip",
-    "title",
-    "upper",
-)
-OF_DAYS = ("day", "month", "year", "strftime", "weekday", "isoformat")
-OF_LOOPS = (
-    "cycle",
-    "first",
-    "index",
-    "index0",
-    "last",
-    "length",
-    "nextitem",
-    "previtem",
-    "revindex",
-    "revindex0",
-)
+"""Steps of a letter for one subscriber: each node of its template is one, a filter is ten."""
 
 
 class Unset(Undefined):
-    """A field that a reader has not filled in: false, and replaced by ``or`` and ``default``; an
-    error where it would have to be written.
+    """A field that a subscriber has not filled in.
+
+    It is false, and replaced by ``or`` and ``default``; writing it is an error.
     """
 
     @property
@@ -146,9 +63,10 @@ class Unset(Undefined):
 
 
 class LeftOut(ChainableUndefined):
-    """What is not known of a reader of the archive, nor anything that is asked of it: false, and
-    replaced by ``or`` and ``default``; where it is written by itself, an ellipsis stands, as a
-    sentence must not end in the air.
+    """A field of the archive's visitor, of whom nothing is known.
+
+    It is false, and replaced by ``or`` and ``default``. Written by itself it is an ellipsis, so
+    that the sentence around it stays readable. Its attributes are the same.
     """
 
     def __str__(self) -> str:
@@ -161,7 +79,7 @@ class LeftOut(ChainableUndefined):
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja for letters.
 
-    `fields` are the attributes that each class of a reader's values has.
+    `fields` are the attributes that each class of a subscriber's values has.
     """
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
@@ -172,23 +90,27 @@ class Sandbox(ImmutableSandboxedEnvironment):
             undefined=StrictUndefined,
             keep_trailing_newline=True,
             optimized=False,
-            finalize=_written,
+            finalize=_check_output,
         )
-        self.filters = {name: _bounded(JINJAS[name]) for name in FILTERS}
+        self.filters = {name: _make_bounded(JINJAS[name]) for name in FILTERS}
         self.filters |= {
-            "round": _bounded(_round),
+            "round": _make_bounded(_round),
             "field_link": _link,
             "steps": _steps,
-            "together": _bounded(
-                lambda parts: (markup_join if html else str_join)(map(_written, parts))
+            "together": _make_bounded(
+                lambda parts: (markup_join if html else str_join)(map(_check_output, parts))
             ),
         }
         self.tests = {name: self.tests[name] for name in TESTS}
         self.globals = {"range": range}
-        self._fields = {str: OF_TEXTS, date: OF_DAYS, LoopContext: OF_LOOPS} | dict(fields)
+        self._fields = {
+            str: TEXT_METHODS,
+            date: DATE_ATTRIBUTES,
+            LoopContext: LOOP_ATTRIBUTES,
+        } | dict(fields)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """An attribute that is listed; any other is an error."""
+        """Return an attribute that is listed; raise `TemplateError` for any other."""
         if isinstance(obj, LeftOut):
             return obj
         if isinstance(obj, Undefined):
@@ -199,30 +121,30 @@ class Sandbox(ImmutableSandboxedEnvironment):
         raise TemplateError(f".{attribute} is not for letters")
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """An item by its number, a field by its name."""
+        """Return an item by its number, a field by its name."""
         if isinstance(argument, str):
             return self.getattr(obj, argument)
         return obj[argument]
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        """What a listed method, ``range`` or ``resource`` returns, if it is not too large."""
-        return bounded(super().call(context, obj, *args, **kwargs))
+        """Call a listed method, ``range`` or ``resource``; its result must not be too large."""
+        return check_size(super().call(context, obj, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Arithmetic, and texts put together."""
+        """Calculate with numbers, or join two texts."""
         for side in (left, right):
             if isinstance(side, Undefined):
-                return str(side)  # says what is not set; nothing, in the archive
+                return str(side)  # raises where it is not set; an ellipsis in the archive
         numbers = all(isinstance(side, int | float) for side in (left, right))
         texts = operator == "+" and all(isinstance(side, str) for side in (left, right))
         if operator == "**" or not (numbers or texts):
             raise TemplateError(
                 f"{operator} is for numbers only" if operator != "**" else "** is not for letters"
             )
-        return bounded(self.binop_table[operator](left, right))
+        return check_size(self.binop_table[operator](left, right))
 
-    def ready(self, source: str) -> Template:
-        """A template that counts its steps.
+    def compile_counted(self, source: str) -> Template:
+        """Compile a template that counts its steps.
 
         Raises `TemplateError`.
         """
@@ -233,34 +155,37 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 
 class Template:
-    """An author's template, ready to be filled in for one reader after another."""
+    """A compiled template of the author, to be rendered for one subscriber after another."""
 
     def __init__(self, sandbox: Sandbox, source: str) -> None:
         tree = _Counting().visit(sandbox.parse(source))
         tree.set_environment(sandbox)
-        self._cost, self._template = cost(tree), sandbox.from_string(tree)
+        self._cost = count_steps(tree)
+        self._template = sandbox.from_string(tree)
 
     def render(self, known: Mapping[str, object]) -> str:
-        """What is written for a reader.
+        """Render the template for a subscriber.
 
-        Raises `TemplateError`, or what Python raises for what cannot be done.
+        Raises one of `RENDERING_ERRORS` (mail/render.py).
         """
-        left = _Left()
-        left.take(self._cost)
-        pieces = cast(Generator[str, None, None], self._template.generate(known, steps_left=left))
-        out, size = [], 0
+        steps_left = _StepsLeft()
+        steps_left.take(self._cost)
+        pieces = cast(
+            Generator[str, None, None], self._template.generate(known, steps_left=steps_left)
+        )
+        out: list[str] = []
+        size = 0
         for piece in pieces:
             size += len(piece)
-            if size > WRITTEN_AT_MOST:
-                pieces.throw(
-                    TemplateError("the letter grows too long")
-                )  # where it was writing, which has a line
+            if size > OUTPUT_AT_MOST:
+                # Thrown where it was writing, which has a line.
+                pieces.throw(TemplateError("the letter grows too long"))
             out.append(piece)
         return "".join(out)
 
 
-class _Left:
-    """How many steps a letter may still do for a reader."""
+class _StepsLeft:
+    """The steps that a letter may still take for a subscriber."""
 
     def __init__(self) -> None:
         self._steps = STEPS_AT_MOST
@@ -269,17 +194,18 @@ class _Left:
         self._steps -= steps
         if self._steps < 0:
             raise TemplateError(
-                "too much to do for every reader; use fewer fields, loops and filters"
+                "too much to do for every subscriber; use fewer fields, loops and filters"
             )
 
 
 class _Counting(NodeTransformer):
-    """Lets every loop count what it does, and texts that are put together be measured."""
+    """Makes every loop count its steps, and measures texts that are joined."""
 
     def visit_For(self, node: nodes.For, *_: Any) -> nodes.Node:  # noqa: N802 (Jinja's name)
         self.generic_visit(node)
-        each = sum(cost(child) for child in (*node.body, *([node.test] if node.test else [])))
-        node.iter = _filter(cast(nodes.Expr, node.iter), "steps", nodes.Const(each + 1))
+        parts = (*node.body, *([node.test] if node.test else []))
+        steps = sum(count_steps(part) for part in parts)
+        node.iter = _filter(cast(nodes.Expr, node.iter), "steps", nodes.Const(steps + 1))
         return node
 
     def visit_Concat(self, node: nodes.Concat, *_: Any) -> nodes.Node:  # noqa: N802 (Jinja's name)
@@ -291,18 +217,14 @@ def _filter(node: nodes.Expr, name: str, *args: nodes.Expr) -> nodes.Filter:
     return nodes.Filter(node, name, list(args), [], None, None, lineno=node.lineno)
 
 
-def cost(node: nodes.Node) -> int:
-    """The steps of a part of a template that comes by once."""
+def count_steps(node: nodes.Node) -> int:
+    """Count the steps of a part of a template that is run once."""
     heavy = isinstance(node, nodes.Filter | nodes.Call | nodes.Concat)
-    return (10 if heavy else 1) + sum(cost(child) for child in node.iter_child_nodes())
+    return (10 if heavy else 1) + sum(count_steps(child) for child in node.iter_child_nodes())
 
 
-# ── what may be in a value
-# ─────────────────────────────────────────────────────────────────────────
-
-
-def bounded(value: Any) -> Any:
-    """`value`, if it is not too large; what is counted out is a list.
+def check_size(value: Any) -> Any:
+    """Return `value` if it is not too large, anything that is iterated as a list.
 
     Raises `TemplateError`.
     """
@@ -313,29 +235,29 @@ def bounded(value: Any) -> Any:
         if abs(value) > NUMBER_AT_MOST:
             raise TemplateError("a number is too large")
     elif isinstance(value, range | list | tuple | Iterator):
-        return _few(value)
+        return _list_few(value)
     return value
 
 
-def _few(value: Iterable[Any]) -> list[Any]:
-    found = list(islice(value, ROUNDS_AT_MOST + 1))
-    if len(found) > ROUNDS_AT_MOST:
+def _list_few(value: Iterable[Any]) -> list[Any]:
+    items = list(islice(value, ROUNDS_AT_MOST + 1))
+    if len(items) > ROUNDS_AT_MOST:
         raise TemplateError(f"more than {ROUNDS_AT_MOST} rounds, or parts")
-    return found
+    return items
 
 
-def _bounded(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A filter whose result is not too large."""
+def _make_bounded(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a filter that checks the size of its result."""
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        return bounded(function(*args, **kwargs))
+        return check_size(function(*args, **kwargs))
 
     return run
 
 
-def _written(value: Any) -> Any:
-    """What stands between ``{{`` and ``}}``: a text, a number, a day."""
+def _check_output(value: Any) -> Any:
+    """Return a value that may be written: a text, a number or a date."""
     if isinstance(value, str | int | float | date | Undefined) or value is None:
         return value
     raise TemplateError('a list cannot be written; write {{ …|join(", ") }}')
@@ -353,8 +275,8 @@ def _link(value: object) -> str:
 
 
 @pass_context
-def _steps(context: Context, value: Iterable[Any], each: int) -> list[Any]:
-    """What a loop goes through, once its steps are counted."""
-    found = _few(value)
-    context["steps_left"].take(len(found) * each)
-    return found
+def _steps(context: Context, value: Iterable[Any], steps: int) -> list[Any]:
+    """Return the items of a loop, and count the steps of its rounds."""
+    items = _list_few(value)
+    context["steps_left"].take(len(items) * steps)
+    return items

@@ -9,13 +9,13 @@ import pytest
 
 from newsletter.errors import TemplateProblem
 from newsletter.mail.render import Renderer
+from newsletter.mail.templating.allowed_names import DATE_ATTRIBUTES, FILTERS, TEXT_METHODS
 from newsletter.mail.templating.merge_fields import (
     ARCHIVE_SUBSCRIBER,
     SEPARATOR,
     Filler,
     MergeTemplates,
 )
-from newsletter.mail.templating.sandbox import FILTERS, OF_DAYS, OF_TEXTS
 from tests.unit.mail.test_merge_fields import ANA, NAMELESS, read
 
 VALUES = (
@@ -66,7 +66,7 @@ def test_p2_no_filter_ends_in_an_internal_error(name: str) -> None:
         check(f"{value}|{name}{f'({arguments})' if arguments else ''}")
 
 
-@pytest.mark.parametrize("name", [*OF_TEXTS, *OF_DAYS])
+@pytest.mark.parametrize("name", [*TEXT_METHODS, *DATE_ATTRIBUTES])
 def test_p2_no_method_ends_in_an_internal_error(name: str) -> None:
     for value, arguments in product(VALUES, ARGUMENTS):
         check(f"{value}.{name}({arguments})")
