@@ -5,7 +5,7 @@
     NewsletterError             what, and a hint at the mend; exit code 1
     ├── SettingsError           newsletter.toml or NEWSLETTER_*: every mistake at once; exit code 2
     ├── DatabaseError           the database cannot be used, and what to do
-    ├── InvalidInput            what somebody typed, by field
+    ├── InvalidInput            what somebody typed, by field; exit code 2
     ├── NotFound                no such list, subscriber, feed, campaign …
     ├── Refused                 understood, and not done, with the reason
     ├── TooMany                 a ceiling was reached; `retry_after` seconds
@@ -77,6 +77,8 @@ class Conflict(Exception):
 
 class InvalidInput(NewsletterError):
     """Typed input that cannot be used; `fields` maps each field to its message."""
+
+    exit_code = 2
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {text}" for name, text in fields.items()))

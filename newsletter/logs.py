@@ -42,11 +42,11 @@ class Discreetly(logging.Filter):
         return True
 
 
-def to_stderr() -> None:
+def to_stderr(*, level: int = logging.INFO) -> None:
     """Log to standard error, where whatever supervises the process collects it."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(DiscreetFormatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.basicConfig(level=level, handlers=[handler])
     for chatty in ("apscheduler", "alembic", "waitress.queue"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
     logging.getLogger("gunicorn.access").addFilter(Discreetly())

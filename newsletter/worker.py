@@ -127,6 +127,14 @@ class WorkerProcess:
         for result in polling.poll_due(self.env, eager=eager, stop=self.stopping.is_set):
             if result.error:
                 log.warning("feed %s: %s", result.feed_id, result.error)
+            elif result.new or result.held or result.gone:
+                log.info(
+                    "feed %s: %s new, %s held, %s withdrawn",
+                    result.feed_id,
+                    result.new,
+                    result.held,
+                    result.gone,
+                )
 
     def read_mailbox(self) -> None:
         """Read returned mail, where a mailbox is set; a problem is logged once until it changes."""
@@ -155,8 +163,19 @@ class WorkerProcess:
                     composed.list,
                     composed.problem,
                 )
-        letters.start_due_letters(self.env)
-        series.advance_due(self.env)
+            elif composed.campaign_id is not None:
+                log.info(
+                    "the %s digest of list %s is composed: campaign %s, %s entries, %s recipients",
+                    composed.cadence,
+                    composed.list,
+                    composed.campaign_id,
+                    composed.entries,
+                    composed.recipients,
+                )
+        for campaign_id in letters.start_due_letters(self.env):
+            log.info("campaign %s is started", campaign_id)
+        if count := series.advance_due(self.env):
+            log.info("%s letters of series are queued", count)
 
     def send(self) -> None:
         """Send everything in the outbox that is due.
@@ -168,6 +187,13 @@ class WorkerProcess:
         if sent.problem != self._problem:
             log.error("sending: %s", sent.problem) if sent.problem else log.info("sending goes on")
         self._problem = sent.problem
+        if sent.sent or sent.failed or sent.deferred:
+            log.info(
+                "sending: %s sent, %s failed, %s to be tried again",
+                sent.sent,
+                sent.failed,
+                sent.deferred,
+            )
         if sent.problem:
             self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
 

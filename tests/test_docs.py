@@ -19,6 +19,9 @@ from newsletter.db.session import Base, db
 from newsletter.settings import Settings, keys
 
 ROOT = Path(__file__).parent.parent
+PAGES = sorted(
+    str(file.relative_to(ROOT)) for file in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"))
+)
 
 
 def test_the_reference_of_commands_is_up_to_date() -> None:
@@ -27,9 +30,25 @@ def test_the_reference_of_commands_is_up_to_date() -> None:
     )
 
 
+def test_paths_named_in_the_docs_exist() -> None:
+    pages = [ROOT / "CONTRIBUTING.md", ROOT / "docs/security.md", ROOT / "docs/design.md"]
+    for page in pages:
+        for path in re.findall(
+            r"`((?:newsletter|tests|docs|templates)/[\w/.]+?)/?`", page.read_text()
+        ):
+            assert (ROOT / path).exists(), f"{page.name}: {path}"
+
+
 def test_every_setting_is_documented_and_no_other() -> None:
     text = (ROOT / "docs/settings.md").read_text()
-    assert set(re.findall(r"^\| `([a-z_.]+)`", text, re.M)) == set(keys(Settings))
+    assert set(re.findall(r"^- `([a-z_.]+)`", text, re.M)) == set(keys(Settings))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_lines_of_the_docs_have_100_characters_at_most(page: str) -> None:
+    """A longer URL is the only exception: it cannot be broken."""
+    for number, line in enumerate((ROOT / page).read_text().splitlines(), 1):
+        assert len(line) <= 100 or re.search(r"https?://\S{60,}", line), f"{page}:{number}"
 
 
 def test_the_readme_names_the_two_commands() -> None:
@@ -38,9 +57,7 @@ def test_the_readme_names_the_two_commands() -> None:
     assert "make test" in text
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md"))]
-)
+@pytest.mark.parametrize("page", PAGES)
 def test_links_and_commands_in_the_docs_exist(page: str) -> None:
     from newsletter.cli import COMMANDS
 

@@ -1,5 +1,7 @@
-"""The `newsletter` command: finds the command asked for, and turns errors into one line and an exit
-code.
+"""The `newsletter` command: finds the command that was typed, and reports errors.
+
+An error is one line on standard error. Exit codes: 0 done, 1 refused or failed, 2 wrong usage,
+values or settings, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -7,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -23,37 +26,42 @@ from click.shell_completion import CompletionItem
 from newsletter import __version__
 from newsletter.cli.output import folded
 from newsletter.cli.start_up import without_collection
-from newsletter.errors import NewsletterError
+from newsletter.cli.stop_signals import INTERRUPTED
+from newsletter.errors import NewsletterError, place_of
 
-# Name → module under newsletter/cli and what --help says of it. A command's module is imported when
-# it is called, so that `newsletter --help` does not pay for a database or a mail engine.
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Set up: settings, database, first list."),
-    "demo": ("demo", "The whole life of a newsletter, on sample data."),
-    "serve": ("serve", "Pages and worker together."),
+    "demo": ("demo", "Try everything on sample data."),
+    "serve": ("serve", "Run pages and worker together."),
     "worker": ("serve", "Poll, compose and send; no pages."),
-    "status": ("status", "Everything that matters now, on one screen."),
+    "status": ("status", "Show the state of everything on one screen."),
     "list": ("lists", "Mailing lists and their settings."),
-    "feed": ("feeds", "The feeds a list is made from."),
-    "entry": ("entries", "What was found in the feeds, and its fate."),
-    "topic": ("topics", "Topics of a list, for readers to choose among."),
-    "digest": ("digests", "The next digest: see it, send it, ask why not."),
-    "campaign": ("campaigns", "Letters and what became of every mailing."),
-    "series": ("series", "The welcome letter and those that follow it."),
-    "subscriber": ("subscribers", "Who subscribes."),
-    "suppression": ("suppressions", "Who is never mailed, and why."),
-    "bounce": ("bounces", "Returned mail, and what it means."),
-    "resource": ("resources", "Files only confirmed subscribers can fetch."),
-    "field": ("fields", "Your own fields in a list's form."),
-    "embed": ("embed", "The form to paste into a blog."),
-    "explain": ("explain", "Why did she not get it?"),
-    "doctor": ("doctor", "Checks the installation and says what to mend."),
-    "db": ("database", "Migrations, backups, and what follows a restore."),
-    "templates": ("templates", "Mail and page templates of your own."),
+    "feed": ("feeds", "Feeds and channels that fill a list."),
+    "entry": ("entries", "Posts and videos found in the feeds."),
+    "topic": ("topics", "Topics that subscribers choose among."),
+    "digest": ("digests", "Preview, send and explain the next digest."),
+    "campaign": ("campaigns", "Letters and reports on every campaign."),
+    "series": ("series", "Welcome letters, sent one after another."),
+    "subscriber": ("subscribers", "Subscribers: look up, add, import, export."),
+    "suppression": ("suppressions", "Addresses that are never mailed."),
+    "bounce": ("bounces", "Read returned mail."),
+    "resource": ("resources", "Files for confirmed subscribers only."),
+    "field": ("fields", "Additional fields of a sign-up form."),
+    "embed": ("embed", "Print the sign-up form for your blog."),
+    "explain": ("explain", "Explain why a subscriber got a campaign or not."),
+    "doctor": ("doctor", "Check the installation and its DNS."),
+    "db": ("database", "Migrations, backup and restore."),
+    "templates": ("templates", "Your own mail and page templates."),
     "completion": ("completion", "Complete commands with the Tab key."),
 }
+"""The module under newsletter/cli and the help line of each command.
 
-SAID_AT_MOST = 1000
+A command's module is imported when the command is called, so that `newsletter --help` loads neither
+a database nor a mail engine.
+"""
+
+MAX_ERROR_LINE = 1000
+"""Characters of a line of an error: longer text quoted from outside would fill the screen."""
 LATE = (
     "newsletter.services.",
     "newsletter.mail.",
@@ -61,50 +69,50 @@ LATE = (
     "newsletter.authoring.letter_file",
     "newsletter.authoring.dates",
 )
-"""What a command works with, and its help does not need."""
+"""Modules that a command needs to run, and its help does not."""
 
 
-class _Late(MetaPathFinder):
-    """Loads those modules when something of them is used, and so never, where only help or a
-    completion is wanted: that takes a tenth of a second then and not a whole one. A shell's Tab key
-    does not wait.
+class _LateFinder(MetaPathFinder):
+    """Import the modules of `LATE` when an attribute of them is first used.
+
+    Help and completion never use them and start in a tenth of a second instead of one second.
     """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """The module's own, with its loader put off."""
-        found = PathFinder.find_spec(fullname, path, target) if fullname.startswith(LATE) else None
-        if found is not None and found.loader is not None:
-            found.loader = LazyLoader(found.loader)
-        return found
+        """Return the usual spec of a module with its loader made lazy."""
+        spec = PathFinder.find_spec(fullname, path, target) if fullname.startswith(LATE) else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = LazyLoader(spec.loader)
+        return spec
 
 
 @contextmanager
-def _late(*, wanted: bool) -> Iterator[None]:
-    finder = _Late()
-    if wanted:
+def _late_imports(*, active: bool) -> Iterator[None]:
+    finder = _LateFinder()
+    if active:
         sys.meta_path.insert(0, finder)
     try:
         yield
     finally:
-        if wanted:
+        if active:
             sys.meta_path.remove(finder)
 
 
-def _in_a_hurry(args: list[str]) -> bool:
+def _only_helps(args: list[str]) -> bool:
     return "_NEWSLETTER_COMPLETE" in os.environ or not {"-h", "--help"}.isdisjoint(args)
 
 
 class Commands(click.Group):
-    """A group whose commands live in modules of their own, with did-you-mean for typing mistakes."""
+    """A group whose commands are imported when called, with suggestions for typing errors."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order a person meets them."""
+        """List the commands in the order in which people meet them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module that holds it."""
+        """Import the module of a command and return the command."""
         if cmd_name not in COMMANDS:
             return None
         with without_collection():
@@ -117,7 +125,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Click's own, with the nearest command named where there is none."""
+        """Resolve a command; for an unknown name, suggest the nearest one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -125,7 +133,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Name of commands, without importing one."""
+        """Complete names of commands without importing one."""
         if incomplete.startswith("-"):
             return super().shell_complete(ctx, incomplete)
         return [
@@ -135,7 +143,7 @@ class Commands(click.Group):
         ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, without importing one."""
+        """Write the list of commands without importing one."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
@@ -149,10 +157,10 @@ class Commands(click.Group):
     type=click.Path(path_type=Path),
     help="The settings file (default ./newsletter.toml).",
 )
-@click.option("--traceback", is_flag=True, help="Show where a mistake of ours arose.")
+@click.option("--traceback", is_flag=True, help="Show the traceback of an internal error.")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, *, traceback: bool) -> None:
-    """A newsletter for a blog: sign-up, digests from its feeds, letters, one-click unsubscribe.
+    """Run a newsletter for a blog: sign-up, digests of its feeds, letters, unsubscribe.
 
     \b
     Begin with:
@@ -161,72 +169,81 @@ def cli(ctx: click.Context, config: Path | None, *, traceback: bool) -> None:
     ctx.obj = config
 
 
-def _said(error: click.ClickException) -> str:
-    """A mistake in one line, and where help is."""
+def _usage_line(error: click.ClickException) -> str:
+    """Return an error of click in one line, with the command whose help explains it."""
     text = " ".join(error.format_message().split())
     where = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-    return f"{text} (`{where} --help` says more)" if where else text
+    return f"{text} (see `{where} --help`)" if where else text
 
 
 def _complain(text: str) -> None:
-    """Tell of an error on standard error.
+    """Write an error to standard error.
 
-    It may quote what others wrote: nothing in it moves the cursor or fills the screen.
+    The text may quote strangers: control characters are replaced, and long lines are cut.
     """
     lines = (
         "".join(sign if sign.isprintable() else "\ufffd" for sign in line)
         for line in text.split("\n")
     )
-    said = "\n".join(
-        line if len(line) <= SAID_AT_MOST else f"{line[:SAID_AT_MOST]}…" for line in lines
+    message = "newsletter: " + "\n".join(
+        line if len(line) <= MAX_ERROR_LINE else f"{line[:MAX_ERROR_LINE]}…" for line in lines
     )
-    with suppress(OSError, ValueError):  # nobody may be listening any more
-        whole = f"newsletter: {said}"
-        click.echo(
-            "\n".join(map(folded, whole.split("\n"))) if sys.stderr.isatty() else whole, err=True
-        )
+    with suppress(OSError, ValueError):  # standard error may be closed
+        if sys.stderr.isatty():
+            message = "\n".join(map(folded, message.split("\n")))
+        click.echo(message, err=True)
 
 
-def _ours(error: Exception) -> tuple[str, int]:
-    """What is said of an error that no command foresaw, and the exit code."""
+def _describe(error: Exception) -> tuple[str, int]:
+    """Return the line and the exit code for an error that no command foresaw."""
     if isinstance(error, OverflowError):
-        return "a number is larger than any here", 2
+        return "a number is too large", 2
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'what was said cannot be written'}: {error.strerror}", 1
-    return f"a mistake of ours: {type(error).__name__} (--traceback shows where)", 1
+        return f"{error.filename or 'the output cannot be written'}: {error.strerror}", 1
+    return f"Internal error: {place_of(error)}. Run with --traceback and report it.", 1
 
 
-def _open_what_is_closed() -> None:
-    """A command may be called with nothing to read from or to write to (``>&-``); Python leaves
-    None there.
-    """
-    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 (for as long as we run)
+def _end_interrupted(*, at_a_question: bool) -> int:
+    """Report Ctrl-C and return its exit code; a second Ctrl-C cannot disturb the end."""
+    with suppress(ValueError):  # only the main thread sets handlers
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _complain(
+        "stopped; nothing was done"
+        if at_a_question
+        else "stopped by Ctrl-C: what was saved before stays, the rest was not done"
+    )
+    return INTERRUPTED
+
+
+def _open_closed_streams() -> None:
+    """Open standard streams that the caller closed (``>&-``); Python leaves None in their place."""
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 (open to the end)
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 
 
 def main(args: list[str] | None = None) -> None:
-    """Run a command; a mistake is one line on standard error and exit code 1 (2: usage or
-    settings).
+    """Run a command and exit with its code.
+
+    An error is one line on standard error, see the head of this module.
     """
-    _open_what_is_closed()
+    _open_closed_streams()
     try:
-        with _late(wanted=_in_a_hurry(sys.argv[1:] if args is None else args)):
-            result: Any = cli.main(args, prog_name="newsletter", standalone_mode=False)
-        code = result if isinstance(result, int) else 0
+        code = _run(args)
     except NewsletterError as error:
         _complain(str(error))
         code = error.exit_code
     except click.exceptions.Exit as error:
         code = error.exit_code
-    except click.Abort:
-        click.echo("newsletter: stopped", err=True)
-        code = 1
+    except click.Abort as error:  # raised from KeyboardInterrupt unless a question was open
+        code = _end_interrupted(at_a_question=not isinstance(error.__cause__, KeyboardInterrupt))
+    except KeyboardInterrupt:
+        code = _end_interrupted(at_a_question=False)
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         code = error.exit_code
     except click.ClickException as error:
-        _complain(_said(error))
+        _complain(_usage_line(error))
         code = error.exit_code
     except BrokenPipeError:
         sys.stderr.close()
@@ -234,6 +251,12 @@ def main(args: list[str] | None = None) -> None:
     except Exception as error:
         if "--traceback" in (args or sys.argv):
             raise
-        said, code = _ours(error)
-        _complain(said)
+        text, code = _describe(error)
+        _complain(text)
     sys.exit(code)
+
+
+def _run(args: list[str] | None) -> int:
+    with _late_imports(active=_only_helps(sys.argv[1:] if args is None else args)):
+        result: Any = cli.main(args, prog_name="newsletter", standalone_mode=False)
+    return result if isinstance(result, int) else 0

@@ -14,6 +14,7 @@ from newsletter.bounces import BounceResult, read_bounce
 from newsletter.bounces.mime import BYTES_AT_MOST
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, common_zone, json_option, moment, say, table
+from newsletter.cli.stop_signals import stop_event
 from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ CHUNK = 64 * 1024
 
 @click.group()
 def bounce() -> None:
-    """Returned mail, and what it means."""
+    """Read returned mail."""
 
 
 @bounce.command(epilog="Example: newsletter bounce read returned.eml --json")
@@ -58,8 +59,9 @@ def _row(result: BounceResult) -> tuple[str, str, str, str, str]:
 
 
 class _PipeCommand(click.Command):
-    """Turn wrong usage into a temporary failure: exit code 2 would make a mail system return the
-    message.
+    """Turn wrong usage into a temporary failure.
+
+    With exit code 2 a mail system would return the message.
     """
 
     def make_context(
@@ -92,9 +94,8 @@ class _PipeCommand(click.Command):
 def process(ctx: click.Context, file: str, envelope_to: tuple[str, ...]) -> int:
     """Apply one returned message, from FILE or (`-`) a pipe.
 
-    Exit code 0: the message was applied, ignored, or kept for you (`bounce ls --unknown`). Exit
-    code 75: the settings, the database or this program failed, and the mail system should try
-    again.
+    Exit code 0: the message was applied, ignored, or kept for you (`bounce ls --unknown`).
+    Exit code 75: the settings, the database or this program failed; the mail system tries again.
     """
     try:
         data = _read_whole(file)
@@ -118,10 +119,12 @@ def _say(error: Exception) -> str:
 
 
 def _read_whole(file: str) -> bytes:
-    """Read the beginning of a message, and the rest away: a mail system must not be cut off while
-    it writes.
+    """Read the beginning of a message and discard the rest.
+
+    A mail system must not be cut off while it writes.
     """
-    stream = sys.stdin.buffer if file == "-" else Path(file).open("rb")  # noqa: SIM115 (closed below)
+    piped = file == "-"
+    stream = sys.stdin.buffer if piped else Path(file).open("rb")  # noqa: SIM115 (closed below)
     try:
         data = stream.read(BYTES_AT_MOST)
         while stream.read(CHUNK):
@@ -180,7 +183,7 @@ def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
     bounces.address and its extensions only.
     """
     from newsletter import logs
-    from newsletter.cli.serve import _application, _until_told
+    from newsletter.cli.serve import _application
     from newsletter.services.inbound.listener import BounceListener, read_listen_address
 
     app = _application(ctx, with_pages=False)
@@ -190,7 +193,7 @@ def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
         raise NewsletterError("bounces.address is not set", hint="mail for it is what is received")
     set_host, set_port = read_listen_address(bounces.listen or "127.0.0.1:8024")
     listener = BounceListener(app, host or set_host, port or set_port)
-    stopped = _until_told()
+    stopped = stop_event()
     try:
         listener.start()
     except OSError as error:
@@ -210,7 +213,7 @@ def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
 @json_option
 @with_environment
 def ls(env: Environment, limit: int, *, unknown: bool, json_: bool) -> None:
-    """What came back, newest first."""
+    """List what came back, newest first."""
     from newsletter.services import bounce_events
     from newsletter.services.lists import lists
 
@@ -219,11 +222,18 @@ def ls(env: Environment, limit: int, *, unknown: bool, json_: bool) -> None:
         return as_json([row.as_json() for row in rows])
     zone = common_zone(lists.list_time_zones().values())
     cells = [
-        (row.id, moment(row.at, zone), row.email or row.recipient, row.bounce_class, row.effect, row.proof,
-         f"{row.status} {row.reason}".strip())
+        (
+            row.id,
+            moment(row.at, zone),
+            row.email or row.recipient,
+            row.bounce_class,
+            row.effect,
+            row.proof,
+            f"{row.status} {row.reason}".strip(),
+        )
         for row in rows
-    ]  # fmt: skip
-    heads = ("id", "when", "address", "class", "what followed", "proof", "what was said")
+    ]
+    heads = ("id", "when", "address", "class", "effect", "proof", "server's answer")
     return table(heads, cells, empty="Nothing came back.")
 
 

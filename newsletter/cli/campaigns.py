@@ -1,8 +1,9 @@
-"""`newsletter campaign`: letters, and what became of every mailing."""
+"""`newsletter campaign`: write letters, send them, and report on every campaign."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -25,15 +26,16 @@ from newsletter.cli.permission import answers, permission
 from newsletter.services.bounce_events import Returned
 from newsletter.services.campaigns import campaigns, carried_entries
 from newsletter.services.letters import send as letters
+from newsletter.vocabulary import CampaignStatus
 
 if TYPE_CHECKING:
-    from newsletter.services.campaigns.campaigns import CampaignView
+    from newsletter.services.campaigns.campaigns import CampaignReport, CampaignView
     from newsletter.services.runtime import Environment
 
 
 @click.group()
 def campaign() -> None:
-    """Letters, and what became of every mailing."""
+    """Write letters, send them, and report on every campaign."""
 
 
 for _command in (
@@ -54,7 +56,7 @@ campaign.add_command(answers)
 @json_option
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
-    """Every mailing, newest first."""
+    """List campaigns, newest first."""
     found = campaigns.list_campaigns(slug=slug)
     if json_:
         return as_json([campaigns.to_json(row) for row in found])
@@ -65,9 +67,11 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 
 
 def _sent(row: CampaignView) -> str:
-    if row.status == "scheduled" or (row.status == "paused" and row.started_at is None):
+    if row.status == CampaignStatus.SCHEDULED or (
+        row.status == CampaignStatus.PAUSED and row.started_at is None
+    ):
         return moment(row.scheduled_at, row.timezone)
-    return f"{row.totals.sent}/{row.totals.recipients}" if row.started_at else ""
+    return f"{row.totals.sent:,}/{row.totals.recipients:,}" if row.started_at else ""
 
 
 @campaign.command(epilog="Example: newsletter campaign show 3")
@@ -75,77 +79,84 @@ def _sent(row: CampaignView) -> str:
 @json_option
 @with_environment
 def show(env: Environment, which: str, *, json_: bool) -> None:
-    """One mailing."""
-    found = campaigns.get_campaign(letters_cli.number_of(which))
+    """Show a campaign."""
+    row = campaigns.get_campaign(letters_cli.number_of(which))
+    fields = campaigns.to_json(row)
     if json_:
-        return as_json(campaigns.to_json(found))
-    told = {
-        name: moment(value, found.timezone) if name.endswith("_at") else value  # type: ignore[arg-type]
-        for name, value in campaigns.to_json(found).items()
+        return as_json(fields)
+    cells = [
+        (name, moment(value, row.timezone) if isinstance(value, datetime) else value)
+        for name, value in fields.items()
         if name != "subjects"
-    }
-    table(("what", "value"), list(told.items()))
-    return _subjects(found)
+    ]
+    table(("what", "value"), cells)
+    return _print_subjects(row)
 
 
-def _subjects(found: CampaignView) -> None:
-    for row in found.subjects:
+def _print_subjects(campaign: CampaignView) -> None:
+    for row in campaign.subjects:
         mark = "  ← picked" if row.picked else ""
         say(
-            f"{row.letter}: “{row.subject}”  {row.sent} sent, {row.left} of them have left the list since{mark}"
+            f"{row.letter}: “{row.subject}”  {row.sent:,} sent, "
+            f"{row.left:,} of them have left the list since{mark}"
         )
 
 
 @campaign.command(epilog="Example: newsletter campaign report 3 --all")
 @letters_cli.which_argument
-@click.option("--all", "everybody", is_flag=True, help="Those who got it, too.")
+@click.option("--all", "everybody", is_flag=True, help="Include deliveries that were sent.")
 @json_option
 @with_environment
 def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> None:
-    """The numbers, who did not get it, and why."""
+    """Show the numbers of a campaign, and who did not get it and why."""
     campaign_id = letters_cli.number_of(which)
-    found = campaigns.report_campaign(env, campaign_id, everybody=everybody or json_)
+    result = campaigns.report_campaign(env, campaign_id, everybody=everybody or json_)
     if json_:
         more = {
-            "sending": [state.sentence for state in found.sending],
-            "left_in_doubt": found.left_in_doubt,
+            "sending": [state.sentence for state in result.sending],
+            "left_in_doubt": result.left_in_doubt,
         }
-        deliveries = [asdict(row) for row in found.deliveries]
-        return as_json({**campaigns.to_json(found.campaign), **more, "deliveries": deliveries})
-    totals = found.campaign.totals
-    shown = found.campaign
-    say(f"Campaign {campaign_id}, “{shown.subject}”, is {shown.status}. {shown.reason}".strip())
-    say(
-        f"{totals.recipients} recipients = {totals.sent} sent + {totals.failed} failed + {totals.cancelled} cancelled "
-        f"+ {totals.waiting} waiting + {totals.in_doubt} in doubt"
+        deliveries = [asdict(row) for row in result.deliveries]
+        return as_json({**campaigns.to_json(result.campaign), **more, "deliveries": deliveries})
+    row = result.campaign
+    say(f"Campaign {campaign_id}, “{row.subject}”, is {row.status}. {row.reason}".strip())
+    _print_totals(result)
+    for state in result.sending:
+        say(f"{state.sentence[:1].upper()}{state.sentence[1:]}")
+    _print_subjects(row)
+    cells = [(d.email, d.status, d.attempts, d.code, d.text) for d in result.deliveries]
+    return table(
+        ("address", "status", "tries", "code", "server's answer"), cells, empty=_all_well(row)
     )
-    returned = shown.returned
+
+
+def _print_totals(result: CampaignReport) -> None:
+    totals = result.campaign.totals
+    say(
+        f"{totals.recipients:,} recipients = {totals.sent:,} sent + {totals.failed:,} failed "
+        f"+ {totals.cancelled:,} cancelled + {totals.waiting:,} waiting "
+        f"+ {totals.in_doubt:,} in doubt"
+    )
+    returned = result.campaign.returned
     if returned != Returned():
         say(
-            f"{returned.bounced} came back, {returned.complained} were called spam, "
-            f"{returned.replied} were answered; `newsletter bounce ls` names them."
+            f"{returned.bounced:,} came back, {returned.complained:,} were called spam, "
+            f"{returned.replied:,} were answered; `newsletter bounce ls` names them."
         )
     if totals.doubted:
         say(
-            f"{totals.doubted} were in doubt after a crash or a lost reply, and were sent once more with the same id."
+            f"{totals.doubted:,} were in doubt after a crash or a lost reply, "
+            "and were sent once more with the same Message-ID."
         )
-    if left := found.left_in_doubt:
+    if left := result.left_in_doubt:
         say(
-            f"{left} of those in doubt are not sent again: the server may have taken each. Once more: campaign retry."
+            f"{left:,} of those in doubt are not sent again: the server may have taken each. "
+            "To send them once more: newsletter campaign retry."
         )
-    for state in found.sending:
-        say(f"{state.sentence[:1].upper()}{state.sentence[1:]}")
-    _subjects(shown)
-    rows = [(row.email, row.status, row.attempts, row.code, row.text) for row in found.deliveries]
-    return table(
-        ("address", "status", "tries", "code", "what was said"), rows, empty=_all_well(shown)
-    )
 
 
-def _all_well(found: CampaignView) -> str:
-    return (
-        "Everybody who tries out the subjects got it." if found.undecided else "Everybody got it."
-    )
+def _all_well(row: CampaignView) -> str:
+    return "Everybody who tries out the subjects got it." if row.undecided else "Everybody got it."
 
 
 @campaign.command(epilog="Example: newsletter campaign pick 3 b")
@@ -154,19 +165,20 @@ def _all_well(found: CampaignView) -> str:
 @yes_option
 @with_environment
 def pick(env: Environment, which: str, subject: str, *, yes: bool) -> None:
-    """Send the better of two subjects to everybody who has had neither."""
+    """Send the better of two subjects to everybody who has received neither."""
     campaign_id = letters_cli.number_of(which)
-    _subjects(campaigns.get_campaign(campaign_id))
-    ask(f"Mail {letters.count_undecided(env, campaign_id)} more people subject {subject}?", yes=yes)
+    _print_subjects(campaigns.get_campaign(campaign_id))
+    count = some(letters.count_undecided(env, campaign_id), "more subscriber")
+    ask(f"Mail {count} subject {subject}?", yes=yes)
     more = letters.pick_subject(env, campaign_id, subject)
-    say(f"Campaign {campaign_id}: {more} more readers get subject {subject}; a worker sends.")
+    say(f"Campaign {campaign_id}: {more:,} more subscribers get subject {subject}; a worker sends.")
 
 
 @campaign.command(epilog="Example: newsletter campaign pause 3")
 @letters_cli.which_argument
 @with_environment
 def pause(env: Environment, which: str) -> None:
-    """Stop sending within a second or two; nobody is lost."""
+    """Stop sending within two seconds; `resume` goes on with the rest."""
     campaign_id = letters_cli.number_of(which)
     say(f"Campaign {campaign_id} is {campaigns.pause(env, campaign_id).status}.")
 
@@ -175,7 +187,7 @@ def pause(env: Environment, which: str) -> None:
 @letters_cli.which_argument
 @with_environment
 def resume(env: Environment, which: str) -> None:
-    """Go on where it stopped; a worker sends."""
+    """Go on with a paused campaign; a worker sends it."""
     campaign_id = letters_cli.number_of(which)
     say(f"Campaign {campaign_id} is {campaigns.resume(env, campaign_id).status}.")
 
@@ -185,7 +197,7 @@ def resume(env: Environment, which: str) -> None:
 @yes_option
 @with_environment
 def cancel(env: Environment, which: str, *, yes: bool) -> None:
-    """End a campaign for good: whoever has not got it will not."""
+    """End a campaign for good: nothing more of it is sent."""
     campaign_id = letters_cli.number_of(which)
     waiting = campaigns.get_campaign(campaign_id).totals.waiting
     ask(
@@ -213,12 +225,12 @@ def _explain_carried(campaign_id: int, sent: int) -> None:
 @yes_option
 @with_environment
 def retry(env: Environment, which: str, *, yes: bool) -> None:
-    """Send once more to those it failed for or who are in doubt, and to nobody else."""
+    """Send again to the recipients that failed or are in doubt, and to nobody else."""
     campaign_id = letters_cli.number_of(which)
     totals = campaigns.get_campaign(campaign_id).totals
     if totals.failed or totals.in_doubt:
         doubts = (
-            f" and the {totals.in_doubt} in doubt, who may get it twice" if totals.in_doubt else ""
+            f" and to {totals.in_doubt:,} in doubt, who may get it twice" if totals.in_doubt else ""
         )
-        ask(f"Try again for the {totals.failed} it failed for{doubts}?", yes=yes)
+        ask(f"Send again to {totals.failed:,} that failed{doubts}?", yes=yes)
     say(f"Campaign {campaign_id} is {campaigns.retry(env, campaign_id).status}; a worker sends.")

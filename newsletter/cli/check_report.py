@@ -1,7 +1,4 @@
-"""Checks on a terminal: a sign, what was found, and what to do about it.
-
-`doctor` and preflights share this.
-"""
+"""Print checks on a terminal: a sign, the result, and what to do. For `doctor` and preflights."""
 
 from __future__ import annotations
 
@@ -23,17 +20,17 @@ SIGNS = {
 }
 
 
-def show_checks(found: list[Check], *, summed_up: bool = True) -> None:
-    """Every check, and how many of each kind.
+def show_checks(checks: list[Check], *, summed_up: bool = True) -> None:
+    """Print every check, and how many there are of each kind.
 
-    What is to be done stands once below those it is the same for.
+    Neighbouring checks with the same reason and hint print these once.
     """
     for _, rows in groupby(
-        found, key=lambda row: (row.id, row.verdict, row.why, row.hint, row.record)
+        checks, key=lambda row: (row.id, row.verdict, row.why, row.hint, row.record)
     ):
         _group(list(rows))
     if summed_up:
-        _sum_up(found)
+        _sum_up(checks)
 
 
 def _group(rows: list[Check]) -> None:
@@ -48,13 +45,13 @@ def _group(rows: list[Check]) -> None:
         say_raw(f"{'':5}publish: {'':3}{row.record}")
 
 
-def _sum_up(found: list[Check]) -> None:
-    count = Counter(row.verdict for row in found)
+def _sum_up(checks: list[Check]) -> None:
+    count = Counter(row.verdict for row in checks)
     parts = [f"{count['good']} good", f"{count['warn']} to look at", f"{count['bad']} to mend"]
     if count["unknown"]:
         parts.append(f"{count['unknown']} not known")
     say(f"\n{', '.join(parts)}.")
-    if mend := list(dict.fromkeys(row.id for row in found if row.verdict == "bad")):
+    if mend := list(dict.fromkeys(row.id for row in checks if row.verdict == "bad")):
         say(f"To mend: {', '.join(mend)}.")
 
 

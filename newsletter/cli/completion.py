@@ -1,4 +1,4 @@
-"""`newsletter completion`: what a shell needs to finish commands and options with the Tab key."""
+"""`newsletter completion`: print what a shell needs to complete commands with the Tab key."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOW = {
 @click.argument("shell", type=click.Choice(tuple(HOW)))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what your shell needs to complete commands, options, names of lists and numbers of mailings.
+    """Print what your shell needs to complete commands, options, lists and campaigns.
 
     \b
     In ~/.bashrc:  eval "$(newsletter completion bash)"

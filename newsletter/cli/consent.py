@@ -1,4 +1,4 @@
-"""`newsletter subscriber proof`: how an address came to be mailed, to be handed to whoever asks."""
+"""`newsletter subscriber proof`: print the consent record of an address."""
 
 from __future__ import annotations
 
@@ -38,30 +38,31 @@ KINDS = {
 @json_option
 @with_environment
 def proof(env: Environment, address: str, *, json_: bool) -> None:
-    """The consent record of an address: who agreed to what, when, where, and what was mailed for
-    it.
+    """Print the consent record of an address, to hand to whoever asks.
+
+    It says who agreed to what, when and where, and which mails belong to it.
     """
-    found = consent.get_proof(env, address)
+    record = consent.get_proof(env, address)
     if json_:
-        return as_json({"made_at": env.now, **asdict(found)})
-    say(f"Consent record of {found.email}, made {moment(env.now)}")
-    _standing(found)
+        return as_json({"made_at": env.now, **asdict(record)})
+    say(f"Consent record of {record.email}, made {moment(env.now)}")
+    _print_status(record)
     say("\nWhat happened")
-    for event in found.events:
+    for event in record.events:
         _event(event)
-    _wordings(found)
+    _wordings(record)
     say("\nMails that belong to it")
-    for mail in found.mails:
+    for mail in record.mails:
         _mail(mail)
-    if not found.mails:
+    if not record.mails:
         say("  none")
     return None
 
 
-def _standing(found: Proof) -> None:
-    for slug, status in found.standing.items():
-        say(f"  {slug}: {status}{' (suppressed: never mailed)' if found.suppressed else ''}")
-    for slug, answers in found.answers.items():
+def _print_status(record: Proof) -> None:
+    for slug, status in record.standing.items():
+        say(f"  {slug}: {status}{' (suppressed: never mailed)' if record.suppressed else ''}")
+    for slug, answers in record.answers.items():
         for name, answer in answers.items():
             say(f"  {slug}, {name}: {answer}")
 
@@ -81,8 +82,8 @@ def _event(event: ProofEvent) -> None:
             say(f"    {name}: {value}")
 
 
-def _wordings(found: Proof) -> None:
-    texts = {event.wording_version: event.wording for event in found.events if event.wording}
+def _wordings(record: Proof) -> None:
+    texts = {event.wording_version: event.wording for event in record.events if event.wording}
     if texts:
         say("\nWordings (SHA-256 of the text)")
     for version, text in texts.items():
@@ -91,5 +92,5 @@ def _wordings(found: Proof) -> None:
 
 def _mail(mail: ProofMail) -> None:
     when = moment(mail.at) if mail.at else "not yet"
-    said = f": {mail.reply}" if mail.reply else ""
-    say(f"  {when}  {mail.list}: {mail.mail}, {mail.status}{said}")
+    reply = f": {mail.reply}" if mail.reply else ""
+    say(f"  {when}  {mail.list}: {mail.mail}, {mail.status}{reply}")

@@ -1,4 +1,4 @@
-"""The application a command works on: settings loaded, database checked, context pushed."""
+"""Run a command in the application: settings loaded, database checked, context pushed."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ R = TypeVar("R")
 
 
 def private_allowed(ctx: click.Context) -> bool:
-    """Tell whether private addresses may be fetched, for a command that heeds settings where there
-    are any.
+    """Tell whether feeds may be fetched from private addresses.
+
+    For a command that also works without a settings file.
     """
     try:
         return settings.load_settings(ctx.find_root().obj, os.environ).feeds.allow_private_addresses

@@ -1,4 +1,4 @@
-"""`newsletter db`: migrations, backups, and what follows a restore."""
+"""`newsletter db`: migrate, back up and restore the database."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group("db")
 def db() -> None:
-    """Migrations, backups, and what follows a restore."""
+    """Migrate, back up and restore the database."""
 
 
 def _settings(ctx: click.Context) -> settings.Settings:
@@ -72,7 +72,8 @@ def _report(restored: Restored) -> None:
     if merged.unread:
         warn(f"not everything could be read from the database that was replaced: {merged.unread}")
     say(
-        f"Kept from it: {some(merged.left, 'unsubscription')}, {some(merged.suppressed, 'suppression')}, "
+        f"Kept from it: {some(merged.left, 'unsubscription')}, "
+        f"{some(merged.suppressed, 'suppression')}, "
         f"{some(merged.erased, 'erasure')}, {some(merged.moved, 'change')} of address."
     )
     if restored.foreign_key:
@@ -85,11 +86,12 @@ def _report(restored: Restored) -> None:
 @yes_option
 @with_environment
 def hold(env: Environment, *, yes: bool) -> None:
-    """Mail nothing, and pause every open campaign: after a restore with the tools of PostgreSQL."""
+    """Stop all mail and pause every open campaign; for a restore with the tools of PostgreSQL."""
     ask("Pause every open campaign, and mail nothing until you release it?", yes=yes)
     held = hold_installation(env, "held by hand")
     say(
-        f"Nothing is mailed from now on: {some(held.waiting, 'message')} and {some(held.paused, 'campaign')} wait."
+        f"Nothing is mailed from now on: {some(held.waiting, 'message')} and "
+        f"{some(held.paused, 'campaign')} wait."
     )
 
 
@@ -97,30 +99,29 @@ def hold(env: Environment, *, yes: bool) -> None:
 @yes_option
 @with_environment
 def release(env: Environment, *, yes: bool) -> None:
-    """Let mail leave again after a restore; paused campaigns stay paused."""
-    found = installation.find_hold()
-    if found:
-        say(f"Held since {moment(found.at)}: {found.because}.")
+    """Send mail again after a restore; paused campaigns stay paused."""
+    mail_hold = installation.find_hold()
+    if mail_hold:
+        say(f"Held since {moment(mail_hold.at)}: {mail_hold.because}.")
         ask(
-            f"Mail {some(found.waiting, 'waiting message')}, and digests when they are due?",
+            f"Mail {some(mail_hold.waiting, 'waiting message')}, and digests when they are due?",
             yes=yes,
         )
     installation.release_mail()
-    if found and found.paused:
+    if mail_hold and mail_hold.paused:
         say(
-            f"{some(found.paused, 'campaign')} stay paused: `newsletter campaign resume` or `cancel` each."
+            f"{some(mail_hold.paused, 'campaign')} stay paused: "
+            "`newsletter campaign resume` or `cancel` each."
         )
-    say("Mail leaves again.")
+    say("Mail is sent again.")
 
 
 @db.command("accept-key", epilog="Example: newsletter db accept-key")
 @yes_option
 @with_environment
 def accept_key(env: Environment, *, yes: bool) -> None:
-    """Use the `secret_key` of the settings from now on, although another one signed the links so
-    far.
-    """
+    """Accept the `secret_key` of the settings although another one signed the links so far."""
     if installation.find_key_state(env) == "foreign":
-        ask("Links in mails sent so far will never open again. Go on?", yes=yes)
+        ask("Links in mails sent so far will never work again. Go on?", yes=yes)
     installation.accept_key(env)
     say("The key is accepted.")

@@ -1,18 +1,18 @@
-"""`newsletter demo`: the whole life of a newsletter, on sample data."""
+"""`newsletter demo`: play a newsletter from sign-up to unsubscribe on sample data."""
 
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 
 import click
 
+from newsletter.cli.serve import PORT
+from newsletter.cli.stop_signals import stop_event
 from newsletter.errors import NewsletterError
 
 
 @click.command(epilog="Example: newsletter demo --once")
-@click.option("--once", is_flag=True, help="End after the steps; exit 0 only if every one held.")
+@click.option("--once", is_flag=True, help="End after the steps; exit 0 only if each one worked.")
 @click.option(
     "--practice",
     is_flag=True,
@@ -20,17 +20,20 @@ from newsletter.errors import NewsletterError
 )
 @click.option(
     "--port",
-    type=int,
+    type=PORT,
     help="The port of the newsletter's pages (any free one), or of the practice blog (8026).",
 )
 @click.option(
-    "--smtp-port", default=2525, show_default=True, help="The port of the practice mailbox."
+    "--smtp-port",
+    type=PORT,
+    default=2525,
+    show_default=True,
+    help="The port of the practice mailbox.",
 )
 def demo(*, once: bool, practice: bool, port: int | None, smtp_port: int) -> int:
-    """Sign up, confirm, poll, digest, read, unsubscribe: in a scratch folder, on real HTTP and real
-    SMTP.
+    """Play every step from sign-up to unsubscribe, in a scratch folder, on real HTTP and SMTP.
 
-    Then a sample blog with the form and a mailbox are served for clicking.
+    Then a sample blog with the form and a mailbox are served for you to try.
     """
     logging.disable(logging.INFO)
     return (
@@ -40,21 +43,13 @@ def demo(*, once: bool, practice: bool, port: int | None, smtp_port: int) -> int
     )
 
 
-def _told() -> threading.Event:
-    """An event that SIGTERM and Ctrl-C set."""
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    return told
-
-
 def _practise(port: int, smtp_port: int) -> int:
     from newsletter.demo import practice
 
-    told = _told()
+    stop = stop_event()
     try:
         with practice.run_practice(click.echo, port=port, smtp_port=smtp_port) as publish:
-            practice.publish_until(told, publish, click.echo)
+            practice.publish_until(stop, publish, click.echo)
     except OSError as error:
         hint = "choose others with --port and --smtp-port"
         raise NewsletterError(
@@ -72,7 +67,7 @@ def _play(port: int, *, once: bool) -> int:
             click.echo("Every step held.")
             if once:
                 return 0
-            told = _told()
+            stop = stop_event()
             click.echo(
                 f"\nNow try it yourself:\n"
                 f"  the blog, with the form   {scene.blog.url}/blog/\n"
@@ -80,10 +75,10 @@ def _play(port: int, *, once: bool) -> int:
                 f"  the newsletter's pages    {scene.url}/\n"
                 f"Ctrl-C ends it, and leaves nothing behind."
             )
-            story.run_worker(scene, told)
+            story.run_worker(scene, stop)
             return 0
     except story.StepFailed as error:
-        raise NewsletterError(f"this step did not hold: {error}") from None
+        raise NewsletterError(f"this step failed: {error}") from None
     except OSError as error:
         raise NewsletterError(
             f"the demo cannot start: {error.strerror or error}", hint="try another --port"

@@ -1,4 +1,4 @@
-"""`newsletter doctor`: checks the installation and says what to mend."""
+"""`newsletter doctor`: check the installation and say what to mend."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def doctor(env: Environment, selector: str, sample: Path | None, *, json_: bool)
     Where the mend is a record in the DNS, it prints the line to publish. Asks your own servers and
     the DNS, and nobody else; without a network it says what it could not ask.
     """
-    found = checks.examine(env, selector=selector, sample=sample.read_bytes() if sample else None)
+    results = checks.examine(env, selector=selector, sample=sample.read_bytes() if sample else None)
     if json_:
-        as_json([asdict(row) for row in found])
+        as_json([asdict(row) for row in results])
     elif on_terminal():
-        show_checks(found)
+        show_checks(results)
     else:
-        hints = [" ".join(part for part in (row.hint, row.record) if part) for row in found]
+        hints = [" ".join(part for part in (row.hint, row.record) if part) for row in results]
         rows = [
-            (row.id, row.verdict, row.what, hint) for row, hint in zip(found, hints, strict=True)
+            (row.id, row.verdict, row.what, hint) for row, hint in zip(results, hints, strict=True)
         ]
         table(("check", "verdict", "what", "hint"), rows)
-    return 1 if any(row.verdict == "bad" for row in found) else 0
+    return 1 if any(row.verdict == "bad" for row in results) else 0

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     type=click.Choice(("form", "script", "iframe", "link")),
     default="form",
     show_default=True,
-    help="Plain HTML; the same with a script that answers in place; a frame; or a link only.",
+    help="Plain HTML; HTML with a script that answers in place; a frame; or only a link.",
 )
-@click.option("--language", metavar="CODE", help="Like de; the list's, if you say nothing.")
+@click.option(
+    "--language", metavar="CODE", help="Language, such as de (default: that of the list)."
+)
 @click.option(
     "--theme",
     type=click.Choice(("light", "dark")),
@@ -33,10 +35,9 @@ if TYPE_CHECKING:
 def embed(
     env: Environment, slug: str | None, kind: Any, language: str | None, theme: str | None
 ) -> None:
-    """Print what to paste into any page of your blog; docs/embed.md says where.
+    """Print the form to paste into a page of your blog; docs/embed.md says where.
 
-    Print it anew when you have changed the list's fields, its consent text or its cadences, or
-    upgraded this program.
+    Print it again after you change the list's fields, consent text or cadences, or upgrade.
     """
     from newsletter.web.embed_snippets import embed_form
 

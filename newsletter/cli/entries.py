@@ -1,7 +1,9 @@
-"""`newsletter entry`: what was found in the feeds, and its fate."""
+"""`newsletter entry`: posts and videos found in the feeds, and what becomes of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +14,11 @@ from newsletter.cli.output import (
     as_json,
     ask,
     json_option,
+    limit_option,
     list_option,
     moment,
+    note_limit,
+    row_limit,
     say,
     table,
     warn,
@@ -29,31 +34,37 @@ if TYPE_CHECKING:
     from newsletter.services.polling.entries import EntryView
     from newsletter.services.runtime import Environment
 
-_NAMES = ("id", "feed", "title", "link", "published", "fate", "why")
+Decide = Callable[["Environment", int], "EntryView"]
 
 
 @click.group()
 def entry() -> None:
-    """What was found in the feeds, and its fate."""
+    """List posts and videos found in the feeds, and decide what becomes of them."""
 
 
 @entry.command(epilog="Example: newsletter entry ls --fate held")
 @list_option
-@click.option("--fate", type=MemberChoice(EntryStatus), help="Only those.")
-@click.option("--limit", default=50, show_default=True)
+@click.option("--fate", type=MemberChoice(EntryStatus), help="Only entries with this status.")
+@limit_option
 @json_option
 @with_environment
-def ls(env: Environment, slug: str | None, fate: str | None, limit: int, *, json_: bool) -> None:
-    """Entries, newest first."""
-    found = entries.list_entries(slug=lookup.check_slug(slug), fate=fate, limit=limit)
+def ls(
+    env: Environment, slug: str | None, fate: str | None, limit: int | None, *, json_: bool
+) -> None:
+    """List entries, newest first."""
+    mailing_list = lookup.check_slug(slug)
+    most = row_limit(limit, json_=json_)
+    page = entries.list_entries(slug=mailing_list, fate=fate, limit=most)
     if json_:
-        return as_json([_json(row) for row in found])
-    zones = lists.list_time_zones()
-    rows = [
-        (row.id, moment(row.published, zones[row.list]), row.title, row.fate, row.why)
-        for row in found
-    ]
-    return table(("id", "published", "title", "fate", "why"), rows, empty="Nothing was found yet.")
+        as_json([_json(row) for row in page])
+    else:
+        zones = lists.list_time_zones()
+        rows = [
+            (row.id, moment(row.published, zones[row.list]), row.title, row.fate, row.why)
+            for row in page
+        ]
+        table(("id", "published", "title", "fate", "why"), rows, empty="No entry matches.")
+    note_limit(len(page), entries.count_entries(slug=mailing_list, fate=fate))
 
 
 @entry.command(epilog="Example: newsletter entry show 12")
@@ -61,25 +72,30 @@ def ls(env: Environment, slug: str | None, fate: str | None, limit: int, *, json
 @json_option
 @with_environment
 def show(env: Environment, entry_id: int, *, json_: bool) -> None:
-    """One entry."""
+    """Show an entry."""
     entry = entries.get_entry(entry_id)
-    found = _json(entry)
+    fields = _json(entry)
     if json_:
-        return as_json(found)
+        return as_json(fields)
     published = moment(entry.published, lists.list_time_zones()[entry.list])
-    return table(("what", "value"), list((found | {"published": published}).items()))
+    return table(("what", "value"), list((fields | {"published": published}).items()))
 
 
 def _json(row: EntryView) -> dict[str, object]:
-    return {name: getattr(row, name) for name in _NAMES}
+    fields = asdict(row)
+    del fields["list"]
+    return fields
 
 
-def _verb(name: str, text: str, *, question: str = "") -> None:
-    """A command that decides on entries; `question` is asked before what mails people again."""
+def _deciding_command(name: str, text: str, decide: Decide, *, question: str = "") -> None:
+    """Add a command that decides on entries.
+
+    `question` is asked first, if the decision mails people again.
+    """
 
     @entry.command(name, help=text, epilog=f"Example: newsletter entry {name} 12 14")
     @click.argument("entry_ids", type=int, nargs=-1, metavar="ID...")
-    @click.option("--held", is_flag=True, help="All that are held.")
+    @click.option("--held", is_flag=True, help="All entries that are held.")
     @list_option
     @yes_option
     @with_environment
@@ -87,29 +103,41 @@ def _verb(name: str, text: str, *, question: str = "") -> None:
         env: Environment, entry_ids: tuple[int, ...], slug: str | None, *, held: bool, yes: bool
     ) -> int:
         if bool(entry_ids) == held:
-            raise click.UsageError("name entries by their numbers, or say --held")
-        waiting = (
-            ()
-            if entry_ids
-            else entries.list_entries(slug=lookup.check_slug(slug), fate="held", limit=None)
-        )
-        chosen = list(entry_ids) or [row.id for row in waiting][::-1]
+            raise click.UsageError("name entries by their numbers, or use --held")
+        chosen = entry_ids or _held_entries(slug)
+        if not chosen:
+            say("No entry is held.")
+            return 0
         if question:
             ask(question, yes=yes)
-        refused, service = 0, getattr(entries, name)
-        for number in chosen:
-            try:
-                found = service(env, number)
-                say(f"{found.id} {found.title}: {found.fate}")
-            except NewsletterError as error:
-                refused += 1
-                warn(str(error))
-        if not chosen:
-            say("Nothing is held.")
-        return 1 if refused else 0
+        return _decide_each(env, chosen, decide)
 
 
-_verb("skip", "Never mail it.")
-_verb("hold", "Keep it back until it is released.")
-_verb("release", "Let it go out with the next digest.")
-_verb("resend", "Mail it to everybody once more.", question="Mail this to everybody once more?")
+def _held_entries(slug: str | None) -> tuple[int, ...]:
+    """List the numbers of held entries, oldest first."""
+    held = entries.list_entries(slug=lookup.check_slug(slug), fate=EntryStatus.HELD, limit=None)
+    return tuple(row.id for row in reversed(held))
+
+
+def _decide_each(env: Environment, entry_ids: Iterable[int], decide: Decide) -> int:
+    """Decide on entries one by one; returns exit code 1 if any was refused."""
+    refused = 0
+    for entry_id in entry_ids:
+        try:
+            row = decide(env, entry_id)
+            say(f"{row.id} {row.title}: {row.fate}")
+        except NewsletterError as error:
+            refused += 1
+            warn(str(error))
+    return 1 if refused else 0
+
+
+_deciding_command("skip", "Never mail an entry.", entries.skip)
+_deciding_command("hold", "Keep an entry back until it is released.", entries.hold)
+_deciding_command("release", "Let an entry go out with the next digest.", entries.release)
+_deciding_command(
+    "resend",
+    "Mail an entry to everybody once more.",
+    entries.resend,
+    question="Mail this to everybody once more?",
+)

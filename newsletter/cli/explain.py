@@ -1,4 +1,4 @@
-"""`newsletter explain`: why did she not get it?"""
+"""`newsletter explain`: say why a subscriber got a campaign or did not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def explain() -> None:
-    """Why did she not get it?"""
+    """Explain why a subscriber got a campaign or did not."""
 
 
 @explain.command(epilog="Example: newsletter explain campaign 12 ana@example.org")
@@ -26,15 +26,16 @@ def explain() -> None:
 @json_option
 @with_environment
 def campaign(env: Environment, campaign_id: int, address: str, *, json_: bool) -> None:
-    """Say whether a reader got a mailing, and why or why not."""
-    found = explain_delivery.explain_delivery(env, campaign_id, address)
+    """Say whether a subscriber got a campaign, and why or why not."""
+    explanation = explain_delivery.explain_delivery(env, campaign_id, address)
     if json_:
-        facts = [{"at": at, "what": what} for at, what in found.facts]
-        return as_json({**asdict(found), "facts": facts})
-    got = {True: "She got it", False: "She did not get it", None: "Not yet"}[found.got]
-    say(f"Campaign {found.campaign}, “{found.subject}”\n{found.email}\n{got}: {found.verdict}")
-    if found.hint:
-        say(f"({found.hint})")
-    for at, what in found.facts:
-        say(f"  {moment(at, found.timezone)}  {what}")
+        facts = [{"at": at, "what": what} for at, what in explanation.facts]
+        return as_json({**asdict(explanation), "facts": facts})
+    result = {True: "They got it", False: "They did not get it", None: "Not yet"}[explanation.got]
+    say(f"Campaign {explanation.campaign}, “{explanation.subject}”\n{explanation.email}")
+    say(f"{result}: {explanation.verdict}")
+    if explanation.hint:
+        say(f"({explanation.hint})")
+    for at, what in explanation.facts:
+        say(f"  {moment(at, explanation.timezone)}  {what}")
     return None

@@ -1,4 +1,4 @@
-"""`newsletter feed`: the feeds a list is made from."""
+"""`newsletter feed`: add, check and edit the feeds of a list."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ _NAMES = {
 
 @click.group()
 def feed() -> None:
-    """The feeds a list is made from."""
+    """Add, check and edit the feeds that fill a list."""
 
 
-def _how_it_is_read(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that say what is taken from a feed."""
+def _content_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that say what is taken from a feed."""
     for kind in reversed(KINDS):
-        text = f"Of a YouTube channel: its {_NAMES[kind]}."
+        text = f"Include a YouTube channel's {_NAMES[kind]}."
         command = click.option(f"--{kind}/--no-{kind}", kind, default=None, help=text)(command)
-    text = "Look for the picture of an entry that has none on its page (og:image)."
+    text = "If an entry has no picture, look for one on its page (og:image)."
     return click.option("--page-pictures/--no-page-pictures", default=None, help=text)(command)
 
 
 def _left_out(kinds: dict[str, bool | None]) -> dict[str, bool]:
-    return {kind: not wanted for kind, wanted in kinds.items() if wanted is not None}
+    return {kind: not included for kind, included in kinds.items() if included is not None}
 
 
 @feed.command(epilog="Example: newsletter feed add https://your.blog --list slow-letters")
@@ -66,9 +66,9 @@ def _left_out(kinds: dict[str, bool | None]) -> dict[str, bool]:
     default=0,
     type=click.IntRange(0),
     metavar="N",
-    help="Mail the newest N entries that are there already.",
+    help="Also mail the newest N entries that exist already.",
 )
-@_how_it_is_read
+@_content_options
 @with_environment
 def add(
     env: Environment,
@@ -79,7 +79,7 @@ def add(
     page_pictures: bool | None,
     **kinds: bool | None,
 ) -> None:
-    """Add a feed: its address, or that of a page or a YouTube channel (also its @handle)."""
+    """Add a feed by its address, or that of a page or YouTube channel (or an @handle)."""
     leaves_out = [kind for kind, out in _left_out(kinds).items() if out]
     added = feeds.add(
         env, url, slug, backlog=backlog, leaves_out=leaves_out, page_pictures=bool(page_pictures)
@@ -90,23 +90,23 @@ def add(
         if added.backlog
         else "none of them will be mailed"
     )
-    say(f"{added.entries} entries are there already; {mailed}. What is new from now on will be.")
+    say(f"{added.entries:,} entries exist already; {mailed}. New entries from now on will be.")
 
 
 @feed.command(epilog="Example: newsletter feed edit 2 --no-shorts --no-live")
 @click.argument("which")
-@_how_it_is_read
+@_content_options
 @with_environment
 def edit(env: Environment, which: str, *, page_pictures: bool | None, **kinds: bool | None) -> None:
     """Change what is taken from a feed, from now on."""
     changed = _left_out(kinds)
     if not changed and page_pictures is None:
-        raise click.UsageError("say what to change, like --no-shorts")
-    found = feeds.edit(which, leaves_out=changed, page_pictures=page_pictures)
-    taken = "all that it has" if not found.leaves_out else "all but " + ", ".join(found.leaves_out)
-    say(
-        f"{found.url}: {taken} is taken{', pictures from its pages too' if found.page_pictures else ''}."
-    )
+        raise click.UsageError("choose what to change, such as --no-shorts")
+    changed_feed = feeds.edit(which, leaves_out=changed, page_pictures=page_pictures)
+    leaves_out = ", ".join(changed_feed.leaves_out)
+    content = f"everything but {leaves_out}" if leaves_out else "everything"
+    pictures = ", with pictures from its pages" if changed_feed.page_pictures else ""
+    say(f"{changed_feed.url}: {content} is taken{pictures}.")
 
 
 @feed.command(epilog="Example: newsletter feed ls")
@@ -114,17 +114,17 @@ def edit(env: Environment, which: str, *, page_pictures: bool | None, **kinds: b
 @json_option
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
-    """All feeds, and how they are."""
-    found = feeds.list_feeds(lookup.check_slug(slug))
+    """List feeds and their state."""
+    rows = feeds.list_feeds(lookup.check_slug(slug))
     if json_:
-        return as_json([asdict(row) for row in found])
+        return as_json([asdict(row) for row in rows])
     zones = lists.list_time_zones()
-    rows = [
+    cells = [
         (row.id, row.list, row.url, row.status, moment(row.read_at, zones[row.list]), row.error)
-        for row in found
+        for row in rows
     ]
     return table(
-        ("id", "list", "feed", "status", "read", "trouble"), rows, empty="There is no feed yet."
+        ("id", "list", "feed", "status", "read", "trouble"), cells, empty="There is no feed yet."
     )
 
 
@@ -132,23 +132,23 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @click.argument("which", required=False)
 @with_environment
 def check(env: Environment, which: str | None) -> int:
-    """Poll now (one feed, or all), and say what becomes of each entry."""
+    """Poll one feed or all now, and say what becomes of each entry."""
     chosen = [row for row in feeds.list_feeds() if which in (None, str(row.id), row.url)]
     if which is not None and not chosen:
         raise NotFound(f"there is no feed {which}", hint="see `newsletter feed ls`")
     failed = 0
-    for found in chosen:
-        result = polling.poll_feed(env, found.id)
+    for row in chosen:
+        result = polling.poll_feed(env, row.id)
         failed += bool(result.error)
-        said = (
+        counts = (
             f"{result.new} new, {result.changed} known, {result.held} held, {result.gone} withdrawn"
         )
-        say(f"{found.url}: {result.error or said}")
-        verdicts = explain_list.explain_newest(env, found.list)
-        for row in entries.list_entries(feed_id=found.id, limit=15):
-            verdict = row.why or verdicts.get(row.id, "")
-            state = f"{row.fate} ({verdict})" if verdict else row.fate
-            say(cut(f"  {row.id}  {shorten_text(row.title, 36)}: {state}"))
+        say(f"{row.url}: {result.error or counts}")
+        verdicts = explain_list.explain_newest(env, row.list)
+        for entry in entries.list_entries(feed_id=row.id, limit=15):
+            verdict = entry.why or verdicts.get(entry.id, "")
+            state = f"{entry.fate} ({verdict})" if verdict else entry.fate
+            say(cut(f"  {entry.id}  {shorten_text(entry.title, 36)}: {state}"))
     return 1 if failed else 0
 
 
@@ -156,7 +156,7 @@ def check(env: Environment, which: str | None) -> int:
 @click.argument("which")
 @with_environment
 def pause(env: Environment, which: str) -> None:
-    """Stop asking a feed."""
+    """Stop polling a feed."""
     say(f"{feeds.pause(which).url} is paused.")
 
 
@@ -164,8 +164,8 @@ def pause(env: Environment, which: str) -> None:
 @click.argument("which")
 @with_environment
 def resume(env: Environment, which: str) -> None:
-    """Ask a feed again."""
-    say(f"{feeds.resume(env, which).url} is asked again.")
+    """Poll a paused feed again."""
+    say(f"{feeds.resume(env, which).url} is polled again.")
 
 
 @feed.command(epilog="Example: newsletter feed remove 1")
@@ -173,8 +173,8 @@ def resume(env: Environment, which: str) -> None:
 @yes_option
 @with_environment
 def remove(env: Environment, which: str, *, yes: bool) -> None:
-    """Forget a feed and what was found in it."""
-    ask(f"Remove feed {which} and its entries?", yes=yes)
+    """Delete a feed and its entries."""
+    ask(f"Delete feed {which} and its entries?", yes=yes)
     say(f"{feeds.remove(env, which).url} is removed.")
 
 
@@ -182,29 +182,30 @@ def remove(env: Environment, which: str, *, yes: bool) -> None:
 @click.argument("source", metavar="FILE|URL")
 @json_option
 @click.pass_context
-def read_feed(ctx: click.Context, source: str, *, json_: bool) -> None:
-    """Show what is understood of a feed, in a file (- for standard input) or at an address; stores
-    nothing.
+def read(ctx: click.Context, source: str, *, json_: bool) -> None:
+    """Show what is understood of a feed in a file or at an address; - reads standard input.
+
+    Nothing is stored.
     """
     from newsletter.feeds.fetch import Fetcher
-    from newsletter.feeds.isolated import read_feed as read_feed
+    from newsletter.feeds.isolated import read_feed
 
     if "://" in source:
         fetched = Fetcher(user_agent="newsletter", allow_private=private_allowed(ctx))(source)
-        found = read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
+        parsed = read_feed(fetched.body, url=fetched.url, content_type=fetched.content_type)
     else:
-        found = read_feed(_contents(source), url=Path(source).resolve().as_uri())
+        parsed = read_feed(_contents(source), url=Path(source).resolve().as_uri())
     if json_:
         names = ("title", "link", "id", "published")
-        rows = [{name: getattr(entry, name) for name in names} for entry in found.entries]
-        return as_json({"title": found.title, "entries": rows})
-    say(found.title)
-    shown = [(moment(entry.published), entry.title, entry.link) for entry in found.entries]
-    return table(("published", "title", "link"), shown, empty="It has no entries.")
+        rows = [{name: getattr(entry, name) for name in names} for entry in parsed.entries]
+        return as_json({"title": parsed.title, "entries": rows})
+    say(parsed.title)
+    cells = [(moment(entry.published), entry.title, entry.link) for entry in parsed.entries]
+    return table(("published", "title", "link"), cells, empty="It has no entries.")
 
 
 def _contents(source: str) -> bytes:
-    """A file, as far as anything of it would be read."""
+    """Read a file up to the size that a feed may have."""
     from newsletter.feeds.parse import BODY_AT_MOST
 
     try:

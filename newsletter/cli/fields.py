@@ -1,4 +1,4 @@
-"""`newsletter field`: the author's own fields in a list's form."""
+"""`newsletter field`: additional fields of a list's sign-up form."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def field() -> None:
-    """Your own fields in a list's form."""
+    """Add, list and remove your own fields of a sign-up form."""
 
 
 @field.command(
-    epilog='Example: newsletter field add workshops --kind consent --label "Tell me of workshops too, twice a year."'
+    epilog="Example: newsletter field add workshops --kind consent "
+    '--label "Tell me of workshops too, twice a year."'
 )
 @click.argument("name")
 @list_option
@@ -32,12 +33,16 @@ def field() -> None:
 @click.option(
     "--label",
     required=True,
-    help="What the form shows; of a consent, the words that are agreed to.",
+    help="The text in the form; for a consent, the words that are agreed to.",
 )
 @click.option(
-    "--choice", "choices", multiple=True, metavar="TEXT", help="One of those offered; repeat it."
+    "--choice",
+    "choices",
+    multiple=True,
+    metavar="TEXT",
+    help="One of the choices; repeat it for each.",
 )
-@click.option("--required", is_flag=True, help="The form is not taken without it.")
+@click.option("--required", is_flag=True, help="The form cannot be sent without it.")
 @with_environment
 def add(
     env: Environment,
@@ -51,12 +56,12 @@ def add(
 ) -> None:
     """Add a field to a list's form.
 
-    Forms you have pasted are to be printed anew: `newsletter embed`.
+    Print pasted forms again afterwards: `newsletter embed`.
     """
-    made = forms.add_field(
+    added = forms.add_field(
         lookup.get_list_slug(slug), name, kind, label, choices, required=required
     )
-    say(f"{made.name}: {made.kind}{', required' if made.required else ''}")
+    say(f"{added.name}: {added.kind}{', required' if added.required else ''}")
 
 
 @field.command(epilog="Example: newsletter field ls --json")
@@ -64,16 +69,18 @@ def add(
 @json_option
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
-    """The fields of a list's form, in their order."""
-    found = forms.list_fields(lookup.get_list_slug(slug))
+    """List the fields of a list's form in their order."""
+    fields = forms.list_fields(lookup.get_list_slug(slug))
     if json_:
-        return as_json([asdict(row) for row in found])
+        return as_json([asdict(row) for row in fields])
     rows = [
         (row.name, row.kind, row.label, ", ".join(row.choices), "yes" if row.required else "")
-        for row in found
+        for row in fields
     ]
     return table(
-        ("field", "kind", "label", "choices", "required"), rows, empty="There is none but ours."
+        ("field", "kind", "label", "choices", "required"),
+        rows,
+        empty="The form has no additional fields.",
     )
 
 
@@ -82,6 +89,6 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @list_option
 @with_environment
 def remove(env: Environment, name: str, slug: str | None) -> None:
-    """Take a field out of the form; what readers have answered stays."""
+    """Remove a field from the form; answers already given stay."""
     forms.remove_field(lookup.get_list_slug(slug), name)
     say(f"{name} is removed.")

@@ -1,36 +1,53 @@
-"""`newsletter subscriber import` and `export`: people from and to files."""
+"""`newsletter subscriber import` and `export`: subscribers from and to files."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from newsletter.cli.context import with_environment
 from newsletter.cli.member_choice import MemberChoice
-from newsletter.cli.output import as_json, bar, json_option, list_option, on_terminal, say
+from newsletter.cli.output import (
+    as_json,
+    bar,
+    json_option,
+    list_option,
+    on_terminal,
+    say,
+    some,
+    warn,
+)
+from newsletter.cli.stop_signals import INTERRUPTED, interrupt_later
 from newsletter.import_formats.opt_out import CHOICES
 from newsletter.import_formats.platforms import PLATFORMS, find_platform, normalize_name
 from newsletter.import_formats.row import NOT_READ
 from newsletter.services import lookup
 from newsletter.services.transfer import export_subscribers, import_subscribers
+from newsletter.services.transfer.import_report import ImportResult
 from newsletter.vocabulary import SubscriptionStatus
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
-    from newsletter.services.transfer.import_report import ImportResult
 
 SOURCES = tuple(sorted(platform.name for platform in PLATFORMS))
 LINE_EVERY = 50_000
+"""Rows between two lines of progress in a pipe."""
 PASSED_SHOWN = 5
+"""Names of tables that were not read, before the rest is only counted."""
+
+
+class _Stopped(Exception):
+    """Ctrl-C was pressed; what was read so far is saved."""
 
 
 @click.command(
     "import",
-    epilog='Example: newsletter subscriber import readers.csv --confirmed --because "the list of 2019" --dry-run',
+    epilog="Example: newsletter subscriber import people.csv --confirmed "
+    '--because "the list of 2019"',
 )
 @click.argument(
     "file", type=click.Path(path_type=Path, exists=True, dir_okay=False, allow_dash=True)
@@ -49,13 +66,16 @@ PASSED_SHOWN = 5
     metavar="NAME=MEANING",
     multiple=True,
     callback=lambda ctx, parameter, value: _choices(value),
-    help="A column that looks like an opt-out: NAME=ignore if it is none, NAME=opt-out if any text in it is one.",
+    help="A column that looks like an opt-out: NAME=ignore if it is none, "
+    "NAME=opt-out if any text in it is one.",
 )
 @click.option(
-    "--confirmed", is_flag=True, help="They have all agreed already; --because says how you know."
+    "--confirmed", is_flag=True, help="All have agreed already; --because says how you know."
 )
-@click.option("--because", default="", metavar="TEXT", help="Kept as evidence with each of them.")
-@click.option("--dry-run", is_flag=True, help="Change nothing; say what would become of whom.")
+@click.option(
+    "--because", default="", metavar="TEXT", help="Kept as evidence with each subscription."
+)
+@click.option("--dry-run", is_flag=True, help="Change nothing; print what would happen.")
 @json_option
 @with_environment
 def import_(
@@ -70,50 +90,84 @@ def import_(
     dry_run: bool,
     json_: bool,
 ) -> int:
-    """Read the subscribers in a file of another program, or in one of `export`; - is standard
-    input.
+    """Import subscribers from another program's file or from `export`; - reads standard input.
 
     A file that names lists fills these lists; with --list only its rows of that list are read.
-    Nobody is mailed. Whoever is unsubscribed, bounced or suppressed, there or here, is never
-    made active; an opt-out that is not understood stops the import. Of whose consent the file
-    says nothing waits as pending, unless you give your word with --confirmed. Run again, it
-    changes nothing; stopped in the middle, it is simply run again.
+    Nobody is mailed. Whoever is unsubscribed, bounced or suppressed, in the file or here, is never
+    made active; an opt-out that is not understood stops the import. Without a word on consent in
+    the file, rows wait as pending unless you use --confirmed. A second run changes nothing; an
+    import that was stopped goes on when it is run again.
     """
-    word_given(confirmed=confirmed, because=because)
-    done = import_subscribers.import_file(
+    require_reason(confirmed=confirmed, because=because)
+    result, stopped = _import_until_stopped(
         env,
         file,
+        show=_progress(json_=json_),
         slug=lookup.check_slug(slug),
         platform=platform,
         choices=choices,
         because=because,
         dry_run=dry_run,
-        progress=_progress(json_=json_),
     )
+    if stopped:
+        return _report_stop(result, dry_run=dry_run)
     if json_:
-        shown = asdict(done)
-        shown.pop("share")
-        as_json({"file": _name(file), "dry_run": dry_run, **shown})
+        fields = asdict(result)
+        fields.pop("share")
+        as_json({"file": _name(file), "dry_run": dry_run, **fields})
     else:
-        _report(file, done, because=because, dry_run=dry_run)
-    return 1 if done.rows and done.rejected == done.rows else 0
+        _report(file, result, because=because, dry_run=dry_run)
+    return 1 if result.rows and result.rejected == result.rows else 0
+
+
+def _import_until_stopped(
+    env: Environment, file: Path, *, show: import_subscribers.Progress, **options: Any
+) -> tuple[ImportResult, bool]:
+    """Import a file; after Ctrl-C, end between two batches.
+
+    Returns what was read, and whether it was stopped.
+    """
+    result = ImportResult()
+    with interrupt_later() as interrupted:
+
+        def progress(done: ImportResult) -> None:
+            nonlocal result
+            result = done
+            show(done)
+            if interrupted() and done.share < 1:
+                raise _Stopped
+
+        try:
+            return import_subscribers.import_file(env, file, progress=progress, **options), False
+        except _Stopped:
+            return result, True
+
+
+def _report_stop(result: ImportResult, *, dry_run: bool) -> int:
+    imported = result.rows - result.rejected
+    warn(
+        f"stopped after {result.rows:,} rows; nothing was changed"
+        if dry_run
+        else f"stopped: {imported:,} rows are imported, the rest is not; run it again to go on"
+    )
+    return INTERRUPTED
 
 
 def _platform(value: str | None) -> str | None:
-    """A program's name as `importing` knows it.
+    """Return the name of a program whose files can be read.
 
     Raises `click.BadParameter`.
     """
-    found = find_platform(value) if value else None
-    if value and found is None:
+    platform = find_platform(value) if value else None
+    if value and platform is None:
         raise click.BadParameter(
-            f"{value!r} is none of {', '.join(SOURCES)}; leave it out, or say csv"
+            f"{value!r} is none of {', '.join(SOURCES)}; leave --from out, or use csv"
         )
-    return found.name if found else None
+    return platform.name if platform else None
 
 
 def _choices(values: tuple[str, ...]) -> dict[str, str]:
-    """What is said of single columns, by their names in one spelling.
+    """Return what `--column` says of columns, by their names in one spelling.
 
     Raises `click.BadParameter`.
     """
@@ -130,8 +184,8 @@ def _name(file: Path) -> str:
     return "standard input" if str(file) == "-" else file.name
 
 
-def word_given(*, confirmed: bool, because: str) -> None:
-    """Refuse half of a word: --confirmed and --because go together."""
+def require_reason(*, confirmed: bool, because: str) -> None:
+    """Refuse `--confirmed` without `--because`, and the other way round."""
     if confirmed and not because.strip():
         raise click.UsageError('--confirmed needs --because "how you know", kept as evidence')
     if because and not confirmed:
@@ -139,25 +193,26 @@ def word_given(*, confirmed: bool, because: str) -> None:
 
 
 def _progress(*, json_: bool) -> import_subscribers.Progress:
-    """A bar on a terminal, a line every 50,000 rows in a pipe, on standard error where JSON is
-    wanted.
+    """Return what shows progress: a bar on a terminal, else a line now and then.
+
+    The lines go to standard error where standard output is JSON.
     """
-    told = 0
+    printed = 0
 
     def show(done: ImportResult) -> None:
-        nonlocal told
+        nonlocal printed
         if on_terminal() and not json_:
             bar(done.share, f"{done.rows:,} rows, {done.rejected:,} rejected")
-        elif done.rows - told >= LINE_EVERY:
-            told = done.rows
-            click.echo(f"{done.rows} rows, {done.rejected} rejected", err=json_)
+        elif done.rows - printed >= LINE_EVERY:
+            printed = done.rows
+            click.echo(f"{done.rows:,} rows, {done.rejected:,} rejected", err=json_)
 
     return show
 
 
 def _report(file: Path, done: ImportResult, *, because: str, dry_run: bool) -> None:
     title = next(platform.title for platform in PLATFORMS if platform.name == done.platform)
-    would = "would be " if dry_run else ""
+    verb = "would be" if dry_run else "are"
     say(f"{_name(file)}: {'a table' if done.platform == 'csv' else f'an export of {title}'}")
     if done.tables:
         say(f"  read: {', '.join(done.tables)}")
@@ -167,11 +222,11 @@ def _report(file: Path, done: ImportResult, *, because: str, dry_run: bool) -> N
         say(f"  tables not read: {names}{f' and {others} more' if others > 0 else ''}")
     _report_columns(done.columns)
     say(
-        f"{done.rows:,} rows = {done.new:,} new + {done.updated:,} updated + {done.duplicate:,} known already "
-        f"+ {done.rejected:,} rejected"
+        f"{done.rows:,} rows = {done.new:,} new + {done.updated:,} updated "
+        f"+ {done.duplicate:,} known already + {done.rejected:,} rejected"
     )
     say(
-        f"Of these people {done.active:,} {would or 'are '}active, {done.pending:,} pending, "
+        f"Of these subscriptions {done.active:,} {verb} active, {done.pending:,} pending, "
         f"{done.unsubscribed:,} unsubscribed, {done.suppressed:,} suppressed."
     )
     for problem in done.problems:
@@ -180,14 +235,15 @@ def _report(file: Path, done: ImportResult, *, because: str, dry_run: bool) -> N
         say(f"  … and {done.rejected - len(done.problems):,} more")
     if done.silent and not because:
         say(
-            f"Of {done.silent:,} the file does not say that they agreed; they wait, and are not mailed."
+            f"For {some(done.silent, 'row')} the file does not say that they agreed; "
+            "they wait as pending and are not mailed."
         )
-        say('If they did agree: the same command with --confirmed --because "how you know".')
+        say('If they did agree, run it again with --confirmed --because "how you know".')
     say("Nothing was changed." if dry_run else "Nobody was mailed.")
 
 
 def _report_columns(columns: dict[str, str]) -> None:
-    """Every column, with what became of it."""
+    """Print every column with what it was used for."""
     read = [f"{name} ({use})" for name, use in columns.items() if not use.startswith(NOT_READ)]
     others = [
         f"{name}{use.removeprefix(NOT_READ)}"
@@ -199,21 +255,21 @@ def _report_columns(columns: dict[str, str]) -> None:
         say(f"  columns not read: {', '.join(others)}")
 
 
-@click.command(epilog="Example: newsletter subscriber export readers.csv --status active")
+@click.command(epilog="Example: newsletter subscriber export people.csv --status active")
 @click.argument(
     "file", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), required=False
 )
 @list_option
-@click.option("--status", type=MemberChoice(SubscriptionStatus), help="Only these.")
+@click.option(
+    "--status", type=MemberChoice(SubscriptionStatus), help="Only subscriptions of this status."
+)
 @with_environment
 def export(env: Environment, file: Path | None, slug: str | None, status: str | None) -> None:
-    """Write everybody as CSV, with all that is known of them: to FILE, or to standard output.
+    """Write all subscribers as CSV to FILE or to standard output.
 
-    What `import` reads back into an empty database is the same, row by row; make the lists and
-    topics there first.
-
-    A cell that a spreadsheet would take for a formula has an apostrophe before it; `import`
-    takes it away again.
+    `import` reads it back: into an empty database, every row becomes the same again. Make the lists
+    and topics there first. A cell that a spreadsheet would take for a formula starts with an
+    apostrophe, which `import` removes.
     """
     slug = lookup.check_slug(slug)
     if file is None or str(file) == "-":

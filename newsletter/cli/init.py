@@ -1,4 +1,4 @@
-"""`newsletter init`: settings, database, first list and its feed."""
+"""`newsletter init`: make settings, database, the first list and its feed."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 @click.command(epilog='Example: newsletter init https://your.blog --from "Ana <ana@your.blog>"')
 @click.argument("blog_url", required=False)
-@click.option("--slug", help="The list's name in addresses; made from its title if not given.")
-@click.option("--title", help="The list's title; your blog's if not given.")
-@click.option("--from", "sender", metavar='"ANA <ana@x.org>"', help="Who writes.")
+@click.option("--slug", help="The list's name in links (default: made from its title).")
+@click.option("--title", help="The list's title (default: that of your blog).")
+@click.option("--from", "sender", metavar='"ANA <ana@x.org>"', help="The sender of your mails.")
 @click.option(
     "--address", default="", metavar="TEXT", help="Your postal address, for the foot of every mail."
 )
@@ -34,17 +34,23 @@ if TYPE_CHECKING:
     default="smtp://localhost:25",
     show_default=True,
     metavar="URL",
-    help="Where mail is handed over.",
+    help="The SMTP server that sends your mail.",
 )
 @click.option(
     "--base-url",
     default="http://localhost:8025",
     show_default=True,
-    help="How readers reach this program.",
+    help="The public address of this program.",
 )
-@click.option("--database", default="sqlite:///newsletter.db", show_default=True, metavar="URL")
 @click.option(
-    "--timezone", default="UTC", show_default=True, metavar="TZ", help="Like Europe/Berlin."
+    "--database",
+    default="sqlite:///newsletter.db",
+    show_default=True,
+    metavar="URL",
+    help="Where data is stored; also postgresql+psycopg://...",
+)
+@click.option(
+    "--timezone", default="UTC", show_default=True, metavar="TZ", help="Such as Europe/Berlin."
 )
 @click.option("--yes", "-y", is_flag=True, help="Ask nothing.")
 @click.pass_context
@@ -62,7 +68,7 @@ def init(
     *,
     yes: bool,
 ) -> None:
-    """Set up: find the blog's feed, write newsletter.toml, make the database and the first list."""
+    """Set up: find the blog's feed, write newsletter.toml, make the database and a list."""
     from newsletter.services.lists.list_options import parse_settings
 
     asking = sys.stdin.isatty() and not yes
@@ -72,9 +78,9 @@ def init(
             or None
         )
     if asking and not sender:
-        sender = click.prompt('Who writes, like "Ana <ana@your.blog>"')
+        sender = click.prompt('The sender, such as "Ana <ana@your.blog>"')
     if not sender:
-        raise click.UsageError('say who writes: --from "Ana <ana@your.blog>"')
+        raise click.UsageError('give the sender: --from "Ana <ana@your.blog>"')
     if asking and not address:
         address = click.prompt(
             "Your postal address (the law wants it in every mail)", default="", show_default=False
@@ -123,29 +129,30 @@ def _make_list(
     from newsletter.services.lists import lists
     from newsletter.services.polling import feeds
 
-    found, trouble = None, ""
+    discovered = None
+    trouble = ""
     if blog_url:
         try:
-            found = discover(blog_url, env.fetch)
+            discovered = discover(blog_url, env.fetch)
         except FeedError as error:
             trouble = str(error)
     title = (
         values["title"]
-        or (found.title if found else "")
+        or (discovered.title if discovered else "")
         or urlsplit(blog_url or "").hostname
         or "Newsletter"
     )
-    made = lists.add(
+    mailing_list = lists.add(
         env,
         slug or _slug(title),
-        {**values, "title": title, "site_url": found.site_url if found else ""},
+        {**values, "title": title, "site_url": discovered.site_url if discovered else ""},
     )
     say(f"Written: {file} and the database.")
-    say(f"List: {made.title}, at {env.links.mailing_list(made.slug)}")
-    if found:
-        added = feeds.add(env, found.feed_url, made.slug)
+    say(f"List: {mailing_list.title}, at {env.links.mailing_list(mailing_list.slug)}")
+    if discovered:
+        added = feeds.add(env, discovered.feed_url, mailing_list.slug)
         say(f"Feed: {added.url}")
-        say(f"Its {added.entries} entries of today will not be mailed; what comes will.")
+        say(f"Its {added.entries:,} entries will not be mailed; new ones will.")
     elif trouble:
         warn(f"{trouble}; add the feed later with `newsletter feed add`")
     say("Next: `newsletter embed` prints the form for your blog,")
@@ -153,9 +160,9 @@ def _make_list(
 
 
 def _slug(title: str) -> str:
-    """A list's name in addresses, out of its title."""
+    """Make a list's name in links from its title."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    found = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
-    if not found:
-        raise InvalidInput({"slug": "none can be made of the title; give one with --slug"})
-    return found
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
+    if not slug:
+        raise InvalidInput({"slug": "none can be made from the title; give one with --slug"})
+    return slug

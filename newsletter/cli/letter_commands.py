@@ -1,4 +1,4 @@
-"""Letters on the command line: begin one, change it, send it."""
+"""Letters on the command line: begin, change and send them."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from newsletter.cli.output import (
     moment,
     on_terminal,
     say,
+    some,
     warn,
     yes_option,
 )
@@ -46,9 +47,9 @@ if TYPE_CHECKING:
 @json_option
 @with_environment
 def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
-    """Make a draft of a Markdown file; where there is no such file, begin one.
+    """Make a draft from a Markdown file; if there is no such file, begin one.
 
-    Called again for the same file, it brings the draft up to date.
+    For the same file again, the draft is brought up to date.
     """
     if not file.exists():
         drafts.write_starter(file)
@@ -62,7 +63,8 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
         return as_json(campaigns.to_json(campaigns.get_campaign(campaign_id)))
     say(f"Campaign {campaign_id} is a draft: “{draft.subjects[0]}”, for {_people(draft)} now.")
     return say(
-        f"Next: newsletter campaign preview {campaign_id}, preflight {campaign_id}, send {campaign_id}"
+        f"Next: newsletter campaign preview {campaign_id}, preflight {campaign_id}, "
+        f"send {campaign_id}"
     )
 
 
@@ -76,7 +78,7 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
 )
 @click.option("--subject", help="Another subject.")
 @click.option("--preheader", help="Another preheader.")
-@click.option("--segment", help="Who of the list gets it; empty for everybody.")
+@click.option("--segment", help="Which subscribers of the list get it; empty for all.")
 @letters_cli.at_option
 @with_environment
 def edit(
@@ -87,18 +89,18 @@ def edit(
     at: str | None,
     **lines: str | None,
 ) -> None:
-    """Change a draft, or a scheduled letter that has not started; without options, in your editor.
+    """Change a draft or a scheduled letter; without options, in your editor.
 
-    The file a draft was made of is changed with it, unless it has changed meanwhile.
+    The file that a draft was made from is changed too, unless it differs from the draft.
     """
     campaign_id = letters_cli.number_of(which, slug, to_change=True)
     text, made_of = drafts.get_text(campaign_id)
     when = _when(env, campaigns.get_campaign(campaign_id).list, at) if at else None
     changed = edited(text, file, lines, ask_editor=not at, made_of=made_of)
     drafts.edit_draft(env, campaign_id, changed, file=str(file.resolve()) if file else "", at=when)
-    shown = campaigns.get_campaign(campaign_id)
-    later = f", goes out {moment(shown.scheduled_at, shown.timezone)}" if shown.scheduled_at else ""
-    say(f"Campaign {campaign_id} is {shown.status}{later}: “{shown.subject}”")
+    row = campaigns.get_campaign(campaign_id)
+    later = f", goes out {moment(row.scheduled_at, row.timezone)}" if row.scheduled_at else ""
+    say(f"Campaign {campaign_id} is {row.status}{later}: “{row.subject}”")
     if file is None and changed.text != text:
         _to_file(made_of, text, changed.text)
 
@@ -106,9 +108,9 @@ def edit(
 def _to_file(made_of: str, before: str, after: str) -> None:
     written = drafts.update_file(made_of, before, after)
     if written:
-        say(f"{made_of} says so now, too.")
+        say(f"{made_of} is changed too.")
     elif written is False:
-        warn(f"{made_of} has changed since the draft was made of it, and was left as it is")
+        warn(f"{made_of} has changed since the draft was made from it; it is left as it is")
 
 
 def edited(
@@ -119,8 +121,9 @@ def edited(
     ask_editor: bool,
     made_of: str = "",
 ) -> letter_file.Letter:
-    """A letter's new text: a file's, or the old one with other lines in its front matter, or what
-    an editor returns.
+    """Return a letter's new text.
+
+    It comes from a file, from other lines in the front matter, or from an editor.
     """
     if file is not None:
         return drafts.read_letter(file)
@@ -131,7 +134,7 @@ def edited(
             letter_file.replace_lines(text, changes) if changes else text, folder=folder
         )
     if not on_terminal():
-        raise click.UsageError("say what to change: --file, --subject, --preheader or --segment")
+        raise click.UsageError("choose what to change: --file, --subject, --preheader or --segment")
     returned = click.edit(text, extension=".md")
     if returned is None:
         raise Refused("nothing was changed")
@@ -139,7 +142,7 @@ def edited(
 
 
 def _people(draft: LetterDraft) -> str:
-    return "1 person" if draft.recipients == 1 else f"{draft.recipients} people"
+    return some(draft.recipients, "subscriber")
 
 
 # ── sending it
@@ -151,10 +154,10 @@ def _people(draft: LetterDraft) -> str:
 @list_option
 @letters_cli.at_option
 @click.option(
-    "--segment", metavar="EXPR", help="Who of the list gets it, like '\"berlin\" in tags'."
+    "--segment", metavar="EXPR", help="Which subscribers get it, such as '\"berlin\" in tags'."
 )
-@click.option("--again", is_flag=True, help="Send a letter that this list has had already.")
-@click.option("--anyway", is_flag=True, help="Send though the preflight found something bad.")
+@click.option("--again", is_flag=True, help="Send a letter that this list was sent already.")
+@click.option("--anyway", is_flag=True, help="Send although the preflight found something bad.")
 @click.option("--detach", is_flag=True, help="Queue only; a worker sends.")
 @letters_cli.offline_option
 @yes_option
@@ -172,11 +175,20 @@ def send(
     offline: bool,
     yes: bool,
 ) -> int:
-    """Mail a letter, once: shows what, to whom, how many and when, and asks."""
+    """Send a letter once: print what, to whom and when, and ask.
+
+    Waits until every message has its result; with --detach, only queues them. Exit code 1 if the
+    server cannot be used or the campaign pauses itself.
+    """
     draft = _to_send(env, which, slug, segment, offline=offline)
     when = _when(env, draft.slug, at) if at else None
     _show_plan(env, draft, when)
-    _clear(letters_cli.examined(env, draft, offline=offline), again=again, anyway=anyway, when=when)
+    _require_clear(
+        letters_cli.examine_letter(env, draft, offline=offline),
+        again=again,
+        anyway=anyway,
+        when=when,
+    )
     later = f" on {moment(when, lists.show(draft.slug).timezone)}" if when else " now"
     ask(f"Mail {_people(draft)}{later}?", yes=yes)
     campaign_id = letters.dispatch_letter(env, draft, at=when, again=again)
@@ -190,50 +202,53 @@ def _to_send(
     env: Environment, which: str, slug: str | None, segment: str | None, *, offline: bool
 ) -> LetterDraft:
     chosen = letters_cli.which_of(which)
-    if isinstance(chosen, int) and (shown := campaigns.get_campaign(chosen)).status != "draft":
-        raise Refused(f"campaign {chosen} is {shown.status} already", hint="a letter is sent once")
+    if isinstance(chosen, int) and (row := campaigns.get_campaign(chosen)).status != "draft":
+        raise Refused(f"campaign {chosen} is {row.status} already", hint="a letter is sent once")
     draft = drafts.load_draft(env, chosen, slug, offline=offline)
     return drafts.narrow_to_segment(env, draft, segment) if segment is not None else draft
 
 
 def _show_plan(env: Environment, draft: LetterDraft, when: datetime | None) -> None:
-    letter, shown = draft.prepared.letter, lists.show(draft.slug)
+    letter = draft.prepared.letter
+    mailing_list = lists.show(draft.slug)
     say(
         "What: "
         + " or ".join(f"“{subject}”" for subject in draft.subjects)
         + (f", tried on {letter.share} %" if letter.subject_b else "")
     )
-    say(f"From: {shown.from_name} <{shown.from_email}>")
+    say(f"From: {mailing_list.from_name} <{mailing_list.from_email}>")
     whom = f", those with {letter.segment}" if letter.segment else ""
-    many = "" if draft.recipients == 1 else "s"
-    say(f"To:   {draft.recipients} active subscriber{many} of {draft.slug}{whom}")
-    say(f"When: {moment(when, shown.timezone) if when else 'now'}")
+    say(f"To:   {some(draft.recipients, 'active subscriber')} of {draft.slug}{whom}")
+    say(f"When: {moment(when, mailing_list.timezone) if when else 'now'}")
 
 
-def _clear(found: list[Check], *, again: bool, anyway: bool, when: datetime | None) -> None:
-    """Say what the preflight found.
+def _require_clear(
+    checks: list[Check], *, again: bool, anyway: bool, when: datetime | None
+) -> None:
+    """Print what the preflight found.
 
-    Ends the command where that forbids to send.
+    Raises `Refused` if that forbids to send.
     """
     passed = {"again"} if again else set()
     passed |= {"recipients"} if when else set()
-    said = [check for check in found if check.verdict != "good" and check.id not in passed]
+    open_checks = [check for check in checks if check.verdict != "good" and check.id not in passed]
     if on_terminal():
-        show_checks(said, summed_up=False)
+        show_checks(open_checks, summed_up=False)
     else:
-        for check in said:
+        for check in open_checks:
             word = "Stop" if check.verdict == "bad" else "Note"
             say(f"{word}: {check.what}" + (f" ({check.hint})" if check.hint else ""))
-    bad = [check for check in said if check.verdict == "bad"]
+    bad = [check for check in open_checks if check.verdict == "bad"]
     hard = [check for check in bad if check.id in ("recipients", "fields", "again", "send")]
     if hard or (bad and not anyway):
         first = (hard or bad)[0]
-        raise Refused(first.what, hint=first.hint + ("" if hard else "; or say --anyway"))
+        raise Refused(first.what, hint=first.hint + ("" if hard else "; or use --anyway"))
 
 
 def _when(env: Environment, slug: str, text: str) -> datetime:
-    shown = lists.show(slug)
+    mailing_list = lists.show(slug)
+    zone = zone_of(mailing_list.timezone)
     try:
-        return dates.parse_moment(text, zone=zone_of(shown.timezone), now=env.now, hour=shown.hour)
+        return dates.parse_moment(text, zone=zone, now=env.now, hour=mailing_list.hour)
     except InvalidInput as error:
         raise click.BadParameter(error.fields["at"], param_hint="--at") from None

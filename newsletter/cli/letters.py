@@ -1,7 +1,4 @@
-"""Looking at letters on the command line: show one, look it over, try it out.
-
-Campaigns and series share this.
-"""
+"""Letters on the command line: preview, preflight and test mail, for campaigns and series."""
 
 from __future__ import annotations
 
@@ -45,10 +42,10 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
 offline_option: Decorator = click.option(
-    "--offline", is_flag=True, help="Ask nobody else's server."
+    "--offline", is_flag=True, help="Do not contact other servers."
 )
 as_option: Decorator = click.option(
-    "--as", "reader", metavar="ADDR", help="As this subscriber would get it."
+    "--as", "address", metavar="ADDR", help="As this subscriber would get it."
 )
 at_option: Decorator = click.option(
     "--at", metavar="WHEN", help='When, in the list\'s zone: "tomorrow 9:00".'
@@ -57,30 +54,30 @@ which_argument: Decorator = click.argument(
     "which", metavar="FILE.md|ID", shell_complete=complete_campaigns
 )
 SLOW = 1.0
-"""Seconds after which links get a bar."""
+"""Seconds of checking links after which a bar is drawn."""
 
 
 def which_of(text: str) -> int | Path:
-    """A campaign's number, or a file."""
+    """Return the number of a campaign, or the path of a file."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else Path(text)
 
 
 def number_of(text: str, slug: str | None = None, *, to_change: bool = False) -> int:
-    """A campaign's number, or that of the campaign a file became."""
+    """Return the number of a campaign, also of the one that was made from a file."""
     return identify.get_campaign_id(which_of(text), slug, to_change=to_change)
 
 
-def known_reader(env: Environment, draft: LetterDraft, address: str | None) -> Recipient | None:
-    """The subscriber of the letter's list with this address, if one is given."""
+def find_recipient(env: Environment, draft: LetterDraft, address: str | None) -> Recipient | None:
+    """Return the subscriber of the letter's list with this address, if one is given."""
     return merge_data.get_recipient(address, draft.slug) if address else None
 
 
-# ── looking at it
+# ── previewing it
 # ──────────────────────────────────────────────────────────────────────────────────
 
 
-def looking(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of everything that shows a letter."""
+def preview_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of commands that show a letter."""
     path = click.Path(path_type=Path, dir_okay=False)
     for option in (
         click.option("--eml", type=path, help="Write the whole message to this file."),
@@ -101,17 +98,18 @@ def present(
     env: Environment,
     draft: LetterDraft,
     *,
-    reader: str | None,
+    address: str | None,
     web: bool | None,
     html: Path | None,
     text: Path | None,
     eml: Path | None,
 ) -> None:
-    """Show a letter: its text, and on request files of its parts or the browser."""
+    """Show a letter: its text; on request, files of its parts or the browser."""
     content = rendering.fill_version(
-        env, draft.prepared.versions[0], known_reader(env, draft, reader)
+        env, draft.prepared.versions[0], find_recipient(env, draft, address)
     )
-    page, plain = slots.fill(content.html, NEUTRAL), slots.fill(content.text, NEUTRAL)
+    page = slots.fill(content.html, NEUTRAL)
+    plain = slots.fill(content.text, NEUTRAL)
     if html or eml:
         rendering.store_pictures(env, draft.prepared.fresh)
     if text:
@@ -125,7 +123,10 @@ def present(
         _write(html, page)
     if eml:
         write_private(
-            eml, trial.build_example(env, draft.slug, content, to=reader or "reader@example.org")[1]
+            eml,
+            trial.build_example(env, draft.slug, content, to=address or "subscriber@example.org")[
+                1
+            ],
         )
         say(f"The message is in {eml}.")
     if web or (web is None and on_terminal() and not (html or text or eml)):
@@ -154,58 +155,59 @@ def _open(env: Environment, draft: LetterDraft, page: str) -> None:
 @click.command(epilog="Example: newsletter campaign preview letter.md --html letter.html")
 @which_argument
 @list_option
-@looking
+@preview_options
 @with_environment
-def preview(env: Environment, which: str, slug: str | None, **shown: object) -> None:
+def preview(env: Environment, which: str, slug: str | None, **options: object) -> None:
     """Show a letter as it would arrive."""
     chosen = which_of(which)
     if isinstance(chosen, int) and campaigns.get_campaign(chosen).started_at is not None:
         content = campaigns.get_content(chosen)  # what was mailed, whatever templates say today
         say(f"Subject: {content.subject}\n")
         say(slots.fill(content.text, NEUTRAL))
-        if isinstance(html := shown.get("html"), Path):
+        if isinstance(html := options.get("html"), Path):
             _write(html, slots.fill(content.html, NEUTRAL))
         return
-    present(env, drafts.load_draft(env, chosen, slug), **shown)  # type: ignore[arg-type]
+    present(env, drafts.load_draft(env, chosen, slug), **options)  # type: ignore[arg-type]
 
 
-# ── checking and trying it
+# ── checking and testing it
 # ─────────────────────────────────────────────────────────────────────────
 
 
-def examined(
+def examine_letter(
     env: Environment, draft: LetterDraft, *, offline: bool, silent: bool = False
 ) -> list[Check]:
-    """A letter looked over; on a terminal with a bar, where its links take their time."""
-    began, shown = time.monotonic(), False
+    """Run the preflight of a letter; on a terminal, slow links get a bar."""
+    began = time.monotonic()
+    drawn = False
 
     def show(done: int, total: int) -> None:
-        nonlocal shown
-        shown = shown or (
+        nonlocal drawn
+        drawn = drawn or (
             on_terminal() and not silent and done < total and time.monotonic() - began > SLOW
         )
-        if shown:
-            bar(done / total, f"{done} of {total} links asked")
+        if drawn:
+            bar(done / total, f"{done} of {total} links checked")
 
     return preflight.check_letter(env, draft, offline=offline, progress=show)
 
 
-def report_checks(found: list[Check], *, json_: bool = False) -> int:
+def report_checks(checks: list[Check], *, json_: bool = False) -> int:
     """Print a preflight.
 
     Returns the exit code: 1 where something must be mended first.
     """
     if json_:
-        as_json([asdict(check) for check in found])
+        as_json([asdict(check) for check in checks])
     elif on_terminal():
-        show_checks(found)
+        show_checks(checks)
     else:
         rows = [
             (check.verdict, check.id, check.what, "" if check.verdict == "good" else check.hint)
-            for check in found
+            for check in checks
         ]
         table(("", "check", "what", "what to do"), rows)
-    return 1 if any(check.verdict == "bad" for check in found) else 0
+    return 1 if any(check.verdict == "bad" for check in checks) else 0
 
 
 @click.command(
@@ -219,20 +221,22 @@ def report_checks(found: list[Check], *, json_: bool = False) -> int:
 def preflight_(
     env: Environment, which: str, slug: str | None, *, offline: bool, json_: bool
 ) -> int:
-    """Look a letter over before it goes: links, pictures, size, subject, personal fields, sender."""
+    """Check a letter before it is sent: links, pictures, size, subject, fields, sender."""
     draft = drafts.load_draft(env, which_of(which), slug, offline=offline)
-    return report_checks(examined(env, draft, offline=offline, silent=json_), json_=json_)
+    return report_checks(examine_letter(env, draft, offline=offline, silent=json_), json_=json_)
 
 
-def try_out(env: Environment, draft: LetterDraft, to: str, reader: str | None) -> int:
-    """Mail a letter to one address, marked [Test]; both versions, where it has two subjects."""
-    address, code = parse_address(to, field="--to").email, 0
+def send_test(env: Environment, draft: LetterDraft, to: str, recipient: str | None) -> int:
+    """Mail a letter to one address, marked [Test]; both versions if it has two subjects."""
+    address = parse_address(to, field="--to").email
+    code = 0
     for version in draft.prepared.versions:
-        content = rendering.fill_version(env, version, known_reader(env, draft, reader))
+        content = rendering.fill_version(env, version, find_recipient(env, draft, recipient))
         rendering.store_pictures(env, draft.prepared.fresh)
         outcome = trial.send_test(env, draft.slug, content, to=address)
         say(
-            f"“[Test] {content.subject}” to {address}: {outcome.result}: {outcome.reply.code} {outcome.reply.text}"
+            f"“[Test] {content.subject}” to {address}: {outcome.result}: "
+            f"{outcome.reply.code} {outcome.reply.text}"
         )
         code = code or int(outcome.result != "accepted")
     return code
@@ -240,10 +244,10 @@ def try_out(env: Environment, draft: LetterDraft, to: str, reader: str | None) -
 
 @click.command(epilog="Example: newsletter campaign test letter.md --to me@example.org")
 @which_argument
-@click.option("--to", required=True, metavar="ADDR", help="Who gets it; nobody else does.")
+@click.option("--to", required=True, metavar="ADDR", help="The only address that gets it.")
 @as_option
 @list_option
 @with_environment
-def test(env: Environment, which: str, to: str, reader: str | None, slug: str | None) -> int:
+def test(env: Environment, which: str, to: str, address: str | None, slug: str | None) -> int:
     """Mail a letter to one address, marked [Test]."""
-    return try_out(env, drafts.load_draft(env, which_of(which), slug), to, reader)
+    return send_test(env, drafts.load_draft(env, which_of(which), slug), to, address)

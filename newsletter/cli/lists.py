@@ -1,4 +1,4 @@
-"""`newsletter list`: mailing lists and their settings."""
+"""`newsletter list`: make mailing lists and change their settings."""
 
 from __future__ import annotations
 
@@ -20,51 +20,53 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.services.lists import lists
+from newsletter.vocabulary import Cadence
 
 if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
 
+_CADENCES = ", ".join(Cadence)
 _SETTINGS = (
-    ("title", "What readers see."),
+    ("title", "What subscribers see."),
     ("description", "A sentence or two for the page with the form."),
-    ("from", 'Who writes: "Ana <ana@example.org>".'),
-    ("reply-to", "Where answers go, if not to the sender."),
+    ("from", 'The sender, such as "Ana <ana@example.org>".'),
+    ("reply-to", "Where replies go (default: to the sender)."),
     ("address", "Your postal address; the law wants it in every mail."),
-    ("cadence", "The rhythm that is chosen beforehand: instant, daily, weekly or monthly."),
-    ("cadences", 'Those offered, like "weekly monthly".'),
+    ("cadence", f"The preselected cadence: {_CADENCES}."),
+    ("cadences", 'The cadences to choose from, such as "weekly monthly".'),
     ("day", "The day of weekly digests: mon … sun."),
     ("hour", "The hour of digests: 0–23, in the list's time zone."),
     ("monthday", "The day of monthly digests: 1–31 (31: the month's last)."),
-    ("grace", "Minutes for which instant mails wait for corrections: 0–1440, 10 at first."),
-    ("timezone", "Like Europe/Berlin."),
-    ("min-entries", "A scheduled digest waits for so many entries."),
-    ("max-wait", "… but no entry longer than so many days."),
+    ("grace", "Minutes that instant mails wait for corrections: 0–1440 (default 10)."),
+    ("timezone", "Such as Europe/Berlin."),
+    ("min-entries", "A scheduled digest waits for this many entries."),
+    ("max-wait", "The longest that an entry waits for others, in days."),
     ("show", "How much of a post: excerpt, full, or auto (one post whole, several as excerpts)."),
     ("order", "Of the entries in a digest: newest or oldest first."),
     ("sections", "Headings in digests: none, feed or topic; `digest sections` sets their order."),
-    ("language", "Like en or de."),
-    ("color", "The accent of mails, like #2f6f62."),
-    ("font", "Of mails: system, serif, humanist, book or mono."),
-    ("radius", "How round the corners in mails are: 0–24."),
-    ("logo", "The address of a picture for the head of mails."),
-    ("consent", "What one agrees to, beside the form."),
+    ("language", "Such as en or de."),
+    ("color", "The accent colour of mails, such as #2f6f62."),
+    ("font", "The font of mails: system, serif, humanist, book or mono."),
+    ("radius", "The radius of corners in mails, in pixels: 0–24."),
+    ("logo", "The address of a picture for the top of mails."),
+    ("consent", "The consent text beside the form."),
     ("site-url", "Your blog's address."),
 )
 
 
 ORIGINS_SHOWN = 20
-"""Rows that a terminal shows of where held confirmations come from."""
+"""Rows of the table of held confirmations on a terminal: about a screen."""
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """An option for each setting of a list."""
+    """Add an option for each setting of a list."""
     for name, text in reversed(_SETTINGS):
         command = click.option(f"--{name}", f"set_{name.replace('-', '_')}", help=text)(command)
     return command
 
 
-def given(options: dict[str, Any]) -> dict[str, object]:
-    """The settings that were given."""
+def chosen_settings(options: dict[str, Any]) -> dict[str, object]:
+    """Return the settings that were given on the command line."""
     return {
         name.removeprefix("set_"): value for name, value in options.items() if value is not None
     }
@@ -72,35 +74,34 @@ def given(options: dict[str, Any]) -> dict[str, object]:
 
 @click.group("list")
 def list_() -> None:
-    """Mailing lists and their settings."""
+    """Make mailing lists and change their settings."""
 
 
-@list_.command(
-    epilog='Example: newsletter list add slow-letters --from "Ana <ana@example.org>" --timezone Europe/Berlin'
-)
+@list_.command(epilog='Example: newsletter list add slow-letters --from "Ana <ana@example.org>"')
 @click.argument("slug", shell_complete=complete_lists)
 @settings_options
 @with_environment
 def add(env: Environment, slug: str, **options: Any) -> None:
     """Make a list; its pages live under /SLUG/."""
-    made = lists.add(env, slug, given(options))
-    say(f"{made.slug}: {env.links.mailing_list(made.slug)}")
+    added = lists.add(env, slug, chosen_settings(options))
+    say(f"{added.slug}: {env.links.mailing_list(added.slug)}")
 
 
 @list_.command(epilog="Example: newsletter list ls --json")
 @json_option
 @with_environment
 def ls(env: Environment, *, json_: bool) -> None:
-    """All lists."""
-    found = lists.list_lists()
+    """List all mailing lists."""
+    rows = lists.list_lists()
     if json_:
-        return as_json([lists.to_json(row) for row in found])
-    rows = [
-        (row.slug, row.title, row.active, row.pending, row.cadence, row.timezone) for row in found
+        return as_json([lists.to_json(row) for row in rows])
+    cells = [
+        (row.slug, row.title, f"{row.active:,}", f"{row.pending:,}", row.cadence, row.timezone)
+        for row in rows
     ]
     return table(
         ("list", "title", "active", "pending", "cadence", "zone"),
-        rows,
+        cells,
         empty="There is no list yet.",
     )
 
@@ -110,11 +111,11 @@ def ls(env: Environment, *, json_: bool) -> None:
 @json_option
 @with_environment
 def show(env: Environment, slug: str, *, json_: bool) -> None:
-    """One list with all its settings."""
-    found = lists.to_json(lists.show(slug))
+    """Show a list with all its settings."""
+    fields = lists.to_json(lists.show(slug))
     if json_:
-        return as_json(found)
-    return table(("setting", "value"), list(found.items()))
+        return as_json(fields)
+    return table(("setting", "value"), list(fields.items()))
 
 
 @list_.command(
@@ -124,10 +125,10 @@ def show(env: Environment, slug: str, *, json_: bool) -> None:
 @settings_options
 @with_environment
 def edit(env: Environment, slug: str, **options: Any) -> None:
-    """Change settings; a new rhythm catches up on nothing in the past."""
-    values = given(options)
+    """Change settings; a new cadence does not catch up on the past."""
+    values = chosen_settings(options)
     if not values:
-        raise click.UsageError("say what to change, like --hour 9")
+        raise click.UsageError("choose what to change, such as --hour 9")
     lists.edit(env, slug, values)
     say(f"{slug}: changed {', '.join(values)}")
 
@@ -137,26 +138,24 @@ def edit(env: Environment, slug: str, **options: Any) -> None:
 @yes_option
 @with_environment
 def remove(env: Environment, slug: str, *, yes: bool) -> None:
-    """Remove a list with its feeds, subscriptions and campaigns."""
-    found = lists.show(slug)
-    ask(
-        f"Remove {slug} with {found.active} active subscriptions, its feeds and campaigns?", yes=yes
-    )
+    """Delete a list with its feeds, subscriptions and campaigns."""
+    count = some(lists.show(slug).active, "active subscription")
+    ask(f"Delete {slug} with {count}, its feeds and campaigns?", yes=yes)
     lists.remove(slug)
     say(f"{slug} is removed.")
 
 
 @list_.command(epilog="Example: newsletter list confirmations slow-letters --release --proven")
 @click.argument("slug", shell_complete=complete_lists)
-@click.option("--release", is_flag=True, help="Send what is held back: these sign-ups are real.")
-@click.option("--drop", is_flag=True, help="Never send it: a robot made them.")
+@click.option("--release", is_flag=True, help="Send the held confirmations: the sign-ups are real.")
+@click.option("--drop", is_flag=True, help="Never send them: a robot made the sign-ups.")
 @click.option(
     "--network", "networks", multiple=True, metavar="NET", help="Only sign-ups from this network."
 )
 @click.option(
     "--domain", "domains", multiple=True, metavar="NAME", help="Only addresses of this domain."
 )
-@click.option("--proven", is_flag=True, help="Only visitors whose browser has solved a puzzle.")
+@click.option("--proven", is_flag=True, help="Only visitors whose browser solved a puzzle.")
 @json_option
 @yes_option
 @with_environment
@@ -172,19 +171,18 @@ def confirmations(
     json_: bool,
     yes: bool,
 ) -> None:
-    """Confirmations that are held back because of a flood of sign-ups, and what is to become of
-    them.
+    """Show, release or drop the confirmations held back because of a flood of sign-ups.
 
-    Without --release or --drop: how many there are, by the visitors' network and the domain of the
+    Without --release or --drop, print their number by network of the visitor and domain of the
     address.
     """
     if release and drop:
-        raise click.UsageError("say --release or --drop, not both")
+        raise click.UsageError("use --release or --drop, not both")
     from newsletter.services.signup import held_mails
 
     selection = held_mails.Selection(networks, tuple(name.lower() for name in domains), proven)
     held = held_mails.count_origins(slug, selection)
-    count = some(sum(each.count for each in held), "confirmation")
+    count = some(sum(origin.count for origin in held), "confirmation")
     if release:
         ask(f"Send {count} held back?", yes=yes)
         return say(
@@ -195,13 +193,14 @@ def confirmations(
         return say(f"Dropped: {some(held_mails.drop_held(env, slug, selection), 'confirmation')}.")
     room = held_mails.read_gate(env, slug).room
     if json_:
-        return as_json({"room": room, "held": [asdict(each) for each in held]})
-    say(f"{slug}: {count} held back; {room} more may go now.")
+        return as_json({"room": room, "held": [asdict(origin) for origin in held]})
+    say(f"{slug}: {count} held back; {room:,} more may be sent now.")
     if held:
         rows = [
-            (each.network, each.domain, each.count, each.proven) for each in held[:ORIGINS_SHOWN]
+            (origin.network, origin.domain, origin.count, origin.proven)
+            for origin in held[:ORIGINS_SHOWN]
         ]
         table(("network", "domain", "held", "with a puzzle solved"), rows)
     if len(held) > ORIGINS_SHOWN:
-        say(f"Shown: {ORIGINS_SHOWN} of {len(held)} origins; --json has all.")
+        say(f"{ORIGINS_SHOWN} of {len(held):,} origins; --json prints all.")
     return None

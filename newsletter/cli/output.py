@@ -1,6 +1,4 @@
-"""How commands speak: tables on a terminal, plain lines in a pipe, JSON for programs, a question
-before what counts.
-"""
+"""Tables on a terminal, plain lines in a pipe, JSON, and questions: the output of commands."""
 
 from __future__ import annotations
 
@@ -18,22 +16,22 @@ import click
 from click.shell_completion import CompletionItem
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+ROWS_ON_TERMINAL = 50
+"""Rows that a listing prints on a terminal without `--limit`: about one screen."""
 
 
 def on_terminal() -> bool:
-    """Tell whether a person is reading."""
+    """Tell whether standard output is a terminal."""
     return sys.stdout.isatty()
 
 
 def say(text: str) -> None:
-    """Lines on standard output: on a terminal folded between words, in a pipe as they are."""
+    """Print lines on standard output; on a terminal, long lines are wrapped between words."""
     click.echo("\n".join(map(folded, text.split("\n"))) if on_terminal() else text)
 
 
 def folded(line: str) -> str:
-    """A line as it stands on a terminal, whose width it may exceed: broken between words, indented
-    as it was.
-    """
+    """Wrap a line to the width of the terminal, between words and with its indentation."""
     width = shutil.get_terminal_size().columns
     if len(click.unstyle(line)) <= width:
         return line
@@ -50,39 +48,40 @@ def folded(line: str) -> str:
 
 
 def say_raw(text: str) -> None:
-    """What is to be copied from the terminal, as it is."""
+    """Print text unwrapped, to be copied from the terminal."""
     click.echo(text)
 
 
 def cut(text: str) -> str:
-    """A line that fits on a terminal; in a pipe all of it."""
+    """Cut a line to the width of the terminal; leave it whole in a pipe."""
     width = shutil.get_terminal_size().columns
     return text if not on_terminal() or len(text) <= width else f"{text[: width - 1]}…"
 
 
 def some(number: int, one: str, more: str = "") -> str:
-    """``1 reader``, ``2,000 readers``."""
+    """Count things in words: ``1 subscriber``, ``2,000 subscribers``."""
     return f"{number:,} {one if number == 1 else more or f'{one}s'}"
 
 
 def warn(text: str) -> None:
-    """A line on standard error that stops nothing."""
+    """Print a warning on standard error; the command goes on."""
     click.echo(f"newsletter: {text}", err=True)
 
 
 def as_json(value: object) -> None:
-    """`value` as JSON; moments in ISO 8601 with their offset."""
+    """Print `value` as JSON; moments are in ISO 8601 with their offset."""
     click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
 
 
-def as_json_rows(values: Iterable[object]) -> None:
-    """Many values as one JSON array, written one after another: a million need no memory."""
-    first = True
+def as_json_rows(values: Iterable[object]) -> int:
+    """Print values as one JSON array, each as soon as it is read, and return their number."""
+    count = 0
     for value in values:
-        click.echo("[" if first else ",")
+        click.echo(",\n" if count else "[\n", nl=False)
         click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2), nl=False)
-        first = False
-    click.echo("[]" if first else "\n]")
+        count += 1
+    click.echo("\n]" if count else "[]")
+    return count
 
 
 def _plain(value: object) -> object:
@@ -94,7 +93,7 @@ def _plain(value: object) -> object:
 def table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str = "nothing"
 ) -> None:
-    """A table on a terminal; tab-separated lines in a pipe."""
+    """Print a table on a terminal, tab-separated lines in a pipe."""
     cells = [[_cell(cell) for cell in row] for row in rows]
     if not on_terminal():
         for row in cells:
@@ -107,14 +106,14 @@ def table(
     from rich.markup import escape
     from rich.table import Table
 
-    shown = Table(
+    grid = Table(
         box=None, pad_edge=False, header_style="" if os.environ.get("NO_COLOR") else "bold"
     )
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        grid.add_column(column, overflow="fold")
     for row in cells:
-        shown.add_row(*(escape(cell) for cell in row))
-    Console().print(shown)
+        grid.add_row(*(escape(cell) for cell in row))
+    Console().print(grid)
 
 
 def _cell(value: object) -> str:
@@ -124,26 +123,26 @@ def _cell(value: object) -> str:
 
 
 def paint(text: str, color: str) -> str:
-    """`text` in a colour, or bold, on a terminal that wants colours (https://no-color.org)."""
+    """Colour `text`, or make it bold, unless NO_COLOR is set (https://no-color.org)."""
     if not on_terminal() or os.environ.get("NO_COLOR"):
         return text
     return click.style(text, bold=True) if color == "bold" else click.style(text, fg=color)
 
 
 def bar(share: float, text: str) -> None:
-    """A bar that grows in its line on a terminal; `share` is from 0 to 1, and 1 ends it."""
+    """Draw a progress bar over the last one; `share` is from 0 to 1, and 1 ends it."""
     full = int(max(0.0, min(share, 1.0)) * 24)
     click.echo(f"\r{'█' * full}{'░' * (24 - full)} {text:<52}"[:79], nl=share >= 1)
 
 
 def common_zone(zones: Iterable[str]) -> str:
-    """The time zone in which to say what belongs to no list: that of all of them, if they agree."""
-    found = set(zones)
-    return found.pop() if len(found) == 1 else "UTC"
+    """Return the time zone that all lists share, else UTC: for moments that belong to no list."""
+    distinct = set(zones)
+    return distinct.pop() if len(distinct) == 1 else "UTC"
 
 
 def moment(value: datetime | None, zone: str = "UTC") -> str:
-    """A moment in a list's zone, with the zone said."""
+    """Format a moment in a time zone, with the name of the zone."""
     if value is None:
         return ""
     try:
@@ -153,49 +152,71 @@ def moment(value: datetime | None, zone: str = "UTC") -> str:
     return f"{local:%Y-%m-%d %H:%M} {local.tzname()}"
 
 
-def ask(question: str, *, yes: bool) -> None:
-    """Ask before what mails people or cannot be undone.
+def row_limit(limit: int | None, *, json_: bool = False) -> int | None:
+    """Return how many rows a listing prints at most; None means all.
 
-    Ends the command unless the answer is yes.
+    Without `--limit` that is `ROWS_ON_TERMINAL` on a terminal, and everything in a pipe or as JSON.
+    """
+    if limit is None:
+        return ROWS_ON_TERMINAL if on_terminal() and not json_ else None
+    return min(limit, sys.maxsize) or None
+
+
+def note_limit(printed: int, total: int) -> None:
+    """Say that a listing was cut: after the rows on a terminal, else on standard error."""
+    if printed < total:
+        click.echo(f"{printed:,} of {total:,}; --limit 0 prints all", err=not on_terminal())
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Ask before mailing people or doing what cannot be undone.
+
+    Ends the command unless the answer is yes. Without a terminal it must be given as `--yes`.
     """
     if yes:
         return
     if not sys.stdin.isatty():
-        raise click.UsageError(f"{question} Say --yes to do it without being asked.")
+        raise click.UsageError(f"{question} There is no terminal to ask on; add --yes to do it.")
     if not click.confirm(question, default=False):
         refuse()
 
 
 def refuse() -> NoReturn:
-    """End the command: nothing was done."""
+    """End the command with exit code 1, saying that nothing was done."""
     click.echo("Nothing was done.", err=True)
     raise click.exceptions.Exit(1)
 
 
-json_option: Decorator = click.option("--json", "json_", is_flag=True, help="JSON, for programs.")
+json_option: Decorator = click.option("--json", "json_", is_flag=True, help="Print JSON.")
+limit_option: Decorator = click.option(
+    "--limit",
+    type=click.IntRange(0),
+    metavar="N",
+    help="Print at most N rows; 0 prints all (default: 50 on a terminal, else all).",
+)
 yes_option: Decorator = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
 def complete_lists(
     ctx: click.Context, parameter: click.Parameter, begun: str
 ) -> list[CompletionItem]:
-    """The lists whose name begins so, for the Tab key."""
+    """Complete the name of a list."""
     from newsletter.services.operations import shell_completion
 
-    found = shell_completion.complete_lists(ctx.find_root().params.get("config"))
-    return [CompletionItem(slug, help=title) for slug, title in found if slug.startswith(begun)]
+    lists = shell_completion.complete_lists(ctx.find_root().params.get("config"))
+    return [CompletionItem(slug, help=title) for slug, title in lists if slug.startswith(begun)]
 
 
 def complete_campaigns(
     ctx: click.Context, parameter: click.Parameter, begun: str
 ) -> list[CompletionItem]:
-    """The mailings whose number begins so; files where none does, for a letter may be meant."""
+    """Complete the number of a campaign, else the name of a letter's file."""
     from newsletter.services.operations import shell_completion
 
-    found = shell_completion.complete_campaigns(ctx.find_root().params.get("config"))
+    campaigns = shell_completion.complete_campaigns(ctx.find_root().params.get("config"))
     numbers = [
         CompletionItem(number, help=subject)
-        for number, subject in found
+        for number, subject in campaigns
         if number.startswith(begun)
     ]
     return numbers or [CompletionItem(begun, type="file")]
@@ -205,6 +226,6 @@ list_option: Decorator = click.option(
     "--list",
     "slug",
     metavar="SLUG",
-    help="The mailing list; needed where there are several.",
+    help="The mailing list; required if there are several.",
     shell_complete=complete_lists,
 )

@@ -1,6 +1,4 @@
-"""`newsletter campaign permission` and `answers`: ask readers to confirm again, and let the silent
-go.
-"""
+"""`newsletter campaign permission` and `answers`: ask subscribers to confirm again."""
 
 from __future__ import annotations
 
@@ -38,15 +36,15 @@ if TYPE_CHECKING:
     "--days",
     default=30,
     show_default=True,
-    help="How long they have, from when the mail reached them.",
+    help="Days to answer, from when the mail arrived.",
 )
+@click.option("--note", default="", metavar="TEXT", help="A paragraph of yours above the question.")
 @click.option(
-    "--note", default="", metavar="TEXT", help="A paragraph of your own above the question."
+    "--unproven",
+    is_flag=True,
+    help="Only subscribers who never confirmed by mail, such as imported ones.",
 )
-@click.option(
-    "--unproven", is_flag=True, help="Only those who never confirmed by mail, like imported ones."
-)
-@click.option("--dry-run", is_flag=True, help="Show the mail and the number; mail nobody.")
+@click.option("--dry-run", is_flag=True, help="Print the mail and the number; mail nobody.")
 @yes_option
 @with_environment
 def permission(
@@ -59,22 +57,24 @@ def permission(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Ask active readers to confirm again; who does not answer is unsubscribed, without another
-    word.
+    """Ask active subscribers to confirm again, and unsubscribe whoever does not answer.
+
+    No further mail tells them that they are unsubscribed.
     """
-    found = asking.prepare(env, slug, note=note, days=days, unproven=unproven)
+    request = asking.prepare(env, slug, note=note, days=days, unproven=unproven)
     if dry_run:
-        say(
-            f"{some(found.recipients, 'active reader')} of {found.slug} would get:\n\n{found.content.subject}\n"
-        )
-        return say(fill(found.content.text, NEUTRAL))
+        say(f"{some(request.recipients, 'active subscriber')} of {request.slug} would get:\n")
+        say(f"{request.content.subject}\n")
+        return say(fill(request.content.text, NEUTRAL))
+    count = some(request.recipients, "subscriber")
     ask(
-        f"Ask {some(found.recipients, 'reader')} of {found.slug}, and let the silent go after {days} days?",
+        f"Ask {count} of {request.slug}, and unsubscribe whoever does not answer in {days} days?",
         yes=yes,
     )
-    campaign_id = asking.send(env, found.slug, note=note, days=days, unproven=unproven)
+    campaign_id = asking.send(env, request.slug, note=note, days=days, unproven=unproven)
     return say(
-        f"Campaign {campaign_id} is queued; a worker sends it. newsletter campaign answers {campaign_id}"
+        f"Campaign {campaign_id} is queued; a worker sends it. "
+        f"Next: newsletter campaign answers {campaign_id}"
     )
 
 
@@ -83,15 +83,16 @@ def permission(
 @json_option
 @with_environment
 def answers(env: Environment, campaign_id: int, *, json_: bool) -> None:
-    """Who stays, of those who were asked to confirm again."""
-    found = asking.report_answers(campaign_id)
+    """Count the answers of those who were asked to confirm again."""
+    answered = asking.report_answers(campaign_id)
     if json_:
-        return as_json(asdict(found))
-    silent = found.asked - found.stayed - found.gone
+        return as_json(asdict(answered))
+    silent = answered.asked - answered.stayed - answered.gone
     say(
-        f"{found.asked} were asked: {found.stayed} stay, {silent} have not answered, {found.gone} were let go."
+        f"{answered.asked:,} were asked: {answered.stayed:,} stay, {silent:,} have not answered, "
+        f"{answered.gone:,} were unsubscribed."
     )
     zone = common_zone(lists.list_time_zones().values())
-    ended, ends = moment(found.settled_at, zone), moment(found.answer_by, zone)
-    ended = f"It ended at {ended}." if ended else f"It ends {ends}."
-    return say(ended)
+    if answered.settled_at:
+        return say(f"It ended at {moment(answered.settled_at, zone)}.")
+    return say(f"It ends at {moment(answered.answer_by, zone)}.")

@@ -1,17 +1,20 @@
-"""Sending before the author's eyes: a live bar on a terminal, a line every few seconds in a pipe."""
+"""Show a campaign while it is sent: a bar on a terminal, a line every few seconds in a pipe."""
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
+from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from newsletter.cli.output import on_terminal, say
+from newsletter.cli.stop_signals import INTERRUPTED, interrupt_later
+from newsletter.services import workers
 from newsletter.services.campaigns import campaigns
 from newsletter.services.sending import run as sending
+from newsletter.vocabulary import CampaignStatus
 
 if TYPE_CHECKING:
     from newsletter.outbox import Totals
@@ -19,74 +22,110 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
     from newsletter.services.sending.result import SendResult
 
-LINE_EVERY, DRAW_EVERY = 3.0, 0.1
+LINE_EVERY = 3.0
+"""Seconds between two lines in a pipe."""
+DRAW_EVERY = 0.1
+"""Seconds between two drawings of the bar."""
 BAR = 16
+"""Characters of the bar."""
+WORKER_TICKED = timedelta(minutes=1)
+"""A worker that ticked within this time is running and may hold a part of the campaign."""
+LOOK_EVERY = 0.5
+"""Seconds between two looks at what other workers have sent."""
+QUIET_FOR = 10.0
+"""Seconds without any change after which the rest is taken to wait for another try."""
 
 
 class Show(Protocol):
-    """Shows how far a run has come; the `last` time whatever the hurry."""
+    """Shows how far a run has come; the `last` time without regard to the interval."""
 
     def __call__(self, sent: SendResult, /, *, last: bool = False) -> None: ...
 
 
 def send_and_show(env: Environment, campaign_ids: list[int]) -> int:
-    """Send campaigns as one more worker and shows it.
+    """Send campaigns as one more worker and show the progress.
 
-    Ctrl-C stops watching: the next worker goes on. Returns the exit code: 1 where a server could
-    not be used or a campaign paused itself.
+    Waits also for what other workers hold. Ctrl-C only stops this process: the next worker goes on.
+    Returns the exit code: 1 where a server could not be used or a campaign paused itself.
     """
-    return max((_one(env, campaign_id) for campaign_id in campaign_ids), default=0)
+    code = 0
+    for campaign_id in campaign_ids:
+        result = _send_one(env, campaign_id)
+        if result == INTERRUPTED:
+            return result
+        code = max(code, result)
+    return code
 
 
-def _one(env: Environment, campaign_id: int) -> int:
-    found = campaigns.get_campaign(campaign_id).totals
-    interrupted = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
-    try:
-        show = _bar(found) if on_terminal() else _lines(found)
-        sent = sending.send_due(
-            env, campaign_id=campaign_id, progress=show, stop=interrupted.is_set
-        )
+def _send_one(env: Environment, campaign_id: int) -> int:
+    totals = campaigns.get_campaign(campaign_id).totals
+    with interrupt_later() as interrupted:
+        show = _bar(totals) if on_terminal() else _lines(totals)
+        sent = sending.send_due(env, campaign_id=campaign_id, progress=show, stop=interrupted)
         show(sent, last=True)
-    finally:
-        signal.signal(signal.SIGINT, before)
-    return _conclude(campaigns.get_campaign(campaign_id), sent, interrupted=interrupted.is_set())
+        if not sent.problem:
+            _wait_for_others(env, campaign_id, interrupted)
+        stopped = interrupted()
+    return _conclude(campaigns.get_campaign(campaign_id), sent, interrupted=stopped)
+
+
+def _wait_for_others(env: Environment, campaign_id: int, interrupted: Callable[[], bool]) -> None:
+    """Wait while running workers go on sending a campaign."""
+    ticked_at = workers.find_last_tick()
+    if ticked_at is None or env.now - ticked_at > WORKER_TICKED:
+        return
+    campaign = campaigns.get_campaign(campaign_id)
+    changed_at = time.monotonic()
+    while (
+        campaign.status == CampaignStatus.SENDING
+        and campaign.totals.waiting
+        and time.monotonic() - changed_at < QUIET_FOR
+        and not interrupted()
+    ):
+        time.sleep(LOOK_EVERY)
+        before = campaign
+        campaign = campaigns.get_campaign(campaign_id)
+        if campaign.totals != before.totals:
+            changed_at = time.monotonic()
 
 
 def _conclude(campaign: CampaignView, sent: SendResult, *, interrupted: bool) -> int:
-    found = campaign.totals
+    totals = campaign.totals
     if on_terminal():
         click.echo()
     say(
-        f"Campaign {campaign.id} is {campaign.status}: {found.sent} sent, {found.failed} failed, "
-        f"{found.cancelled} cancelled, {found.waiting} waiting"
-        + (f", {found.in_doubt} in doubt." if found.in_doubt else ".")
+        f"Campaign {campaign.id} is {campaign.status}: {totals.sent:,} sent, "
+        f"{totals.failed:,} failed, {totals.cancelled:,} cancelled, {totals.waiting:,} waiting"
+        + (f", {totals.in_doubt:,} in doubt." if totals.in_doubt else ".")
     )
     if interrupted:
-        say("You stopped watching; `newsletter serve` or `newsletter worker` goes on.")
-    elif sent.problem:
+        say("Stopped: the rest is queued; `newsletter serve` or `newsletter worker` sends it.")
+        return INTERRUPTED
+    if sent.problem:
         click.echo(f"newsletter: {sent.problem}", err=True)
         return 1
     if campaign.undecided:
         say(campaign.reason)
-    elif campaign.status == "paused":
+    elif campaign.status == CampaignStatus.PAUSED:
         click.echo(f"newsletter: {campaign.reason}", err=True)
         return 1
+    elif totals.waiting:
+        say("The rest is queued; `newsletter serve` or `newsletter worker` tries it again later.")
     return 0
 
 
-def _of_it(before: Totals, sent: SendResult) -> int:
-    """How many of a campaign's mails are sent.
+def _count_sent(before: Totals, sent: SendResult) -> int:
+    """Count the messages of a campaign that are sent.
 
-    A worker takes along what else is due, like a goodbye; nobody is told of more than there are
-    recipients.
+    A run also sends what else is due, such as a goodbye: never more than there are recipients.
     """
     return min(before.sent + sent.sent, before.recipients)
 
 
 def _bar(before: Totals) -> Show:
-    """A line that is drawn over and over: what is done, how fast it goes, how long it will take."""
-    begun = drawn = time.monotonic()
+    """Return what draws one line over and over: a bar, the counts, the rate and the time left."""
+    begun = time.monotonic()
+    drawn = begun
     waited = before.waiting + before.in_doubt
 
     def show(sent: SendResult, *, last: bool = False) -> None:
@@ -97,13 +136,13 @@ def _bar(before: Totals) -> Show:
         drawn = now
         done = sent.sent + sent.failed + sent.cancelled
         waiting = max(waited - done, 0)
-        gone = _of_it(before, sent)
         rate = done / max(now - begun, 0.001)
         filled = int(BAR * (before.recipients - waiting) / (before.recipients or 1))
         bar = "█" * filled + "░" * (BAR - filled)
         left = f"{_duration(waiting / rate)} left" if rate and waiting else ""
-        line = f"{bar} {gone} sent, {before.failed + sent.failed} failed, {waiting} waiting"
-        click.echo(f"\r{f'{line}  {rate:.0f}/s  {left}':<79.79}", nl=False)
+        counts = f"{_count_sent(before, sent):,} sent, {before.failed + sent.failed:,} failed"
+        line = f"{bar} {counts}, {waiting:,} waiting"
+        click.echo(f"\r{f'{line}  {rate:,.0f}/s  {left}':<79.79}", nl=False)
 
     return show
 
@@ -115,15 +154,15 @@ def _duration(seconds: float) -> str:
 
 
 def _lines(before: Totals) -> Show:
-    said = time.monotonic()
+    printed = time.monotonic()
 
     def show(sent: SendResult, *, last: bool = False) -> None:
-        nonlocal said
-        if time.monotonic() - said >= LINE_EVERY:
-            said = time.monotonic()
-            gone = _of_it(before, sent)
+        nonlocal printed
+        if time.monotonic() - printed >= LINE_EVERY:
+            printed = time.monotonic()
             say(
-                f"{gone} of {before.recipients} sent, {sent.failed} failed, {sent.deferred} to be tried again"
+                f"{_count_sent(before, sent):,} of {before.recipients:,} sent, "
+                f"{sent.failed:,} failed, {sent.deferred:,} to be tried again"
             )
 
     return show

@@ -1,26 +1,34 @@
-"""Writes docs/commands.md out of the commands themselves: ``python -m newsletter.cli.reference >
-docs/commands.md``.
+"""Write docs/commands.md from the commands themselves.
+
+Run ``python -m newsletter.cli.reference > docs/commands.md``; tests/test_docs.py compares the two.
 """
 
 from __future__ import annotations
 
+import inspect
+import textwrap
 from collections.abc import Iterator
 
 import click
 
 from newsletter.cli import COMMANDS, cli
 
+WIDTH = 100
+"""Characters of a line, as everywhere in the project; code and examples are not broken."""
 HEAD = """# Commands
 
-Made from the commands themselves by `python -m newsletter.cli.reference`; a test fails when they differ.
+Made from the commands themselves by `python -m newsletter.cli.reference`; a test fails when they
+differ.
 
-Exit code 0: done. 1: refused or failed, with one line on standard error. 2: wrong usage or settings. What mails people
-or cannot be undone asks first, unless `--yes`; without a terminal it wants `--yes`. Lists take `--json`.
+Exit code 0: done. 1: refused or failed. 2: wrong usage, values or settings. 130: stopped by Ctrl-C.
+An error is one line on standard error: what is wrong and what to do. Commands that mail people or
+cannot be undone ask first; `--yes` skips the question and is required without a terminal. Listings
+take `--json`. Where `--limit` cuts a listing, it says so, like `50 of 149`.
 """
 
 
 def reference() -> str:
-    """The whole page."""
+    """Return the whole page."""
     context = click.Context(cli, info_name="newsletter")
     parts = [HEAD]
     for name in COMMANDS:
@@ -32,7 +40,7 @@ def reference() -> str:
 
 def _section(command: click.Command, path: str, level: int) -> Iterator[str]:
     yield f"{'#' * level} `{path}`\n"
-    yield f"{(command.help or '').strip()}\n"
+    yield f"{inspect.cleandoc(command.help or '')}\n"
     if isinstance(command, click.Group):
         for name, child in sorted(command.commands.items()):
             yield from _section(child, f"{path} {name}", level + 1)
@@ -46,7 +54,8 @@ def _section(command: click.Command, path: str, level: int) -> Iterator[str]:
     if rows:
         yield "\n".join(rows) + "\n"
     if command.epilog:
-        yield f"{command.epilog.replace('Example: ', 'Example: `', 1)}`\n"
+        label, _, example = command.epilog.partition(": ")
+        yield f"{label}:\n\n    {example}\n"
 
 
 def _row(option: click.Option) -> str:
@@ -56,7 +65,12 @@ def _row(option: click.Option) -> str:
         if option.show_default and option.default not in (None, "")
         else ""
     )
-    return f"- `{', '.join(option.opts)}{value}`: {option.help or ''}{default}".rstrip(": ")
+    text = f"- `{', '.join(option.opts)}{value}`: {option.help or ''}{default}".rstrip(": ")
+    return "\n".join(
+        textwrap.wrap(
+            text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    )
 
 
 if __name__ == "__main__":

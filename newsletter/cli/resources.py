@@ -1,4 +1,4 @@
-"""`newsletter resource`: files only confirmed subscribers can fetch."""
+"""`newsletter resource`: files that only confirmed subscribers can fetch."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 
 @click.group()
 def resource() -> None:
-    """Files only confirmed subscribers can fetch."""
+    """Add, list and remove files that only confirmed subscribers can fetch."""
 
 
 @resource.command(epilog='Example: newsletter resource add guide.pdf --title "Ten quiet minutes"')
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--title", default="", help="What readers call it; by default its name.")
-@click.option("--name", default="", help="What mails call it; by default the file's name.")
+@click.option("--title", default="", help="Its title for subscribers (default: its name).")
+@click.option("--name", default="", help="Its name in letters (default: that of the file).")
 @with_environment
 def add(env: Environment, file: Path, title: str, name: str) -> None:
-    """Copy a file here.
+    """Add a copy of a file.
 
     Letters and the welcome mail link it with {{ resource("NAME") }}.
     """
@@ -49,16 +49,16 @@ def add(env: Environment, file: Path, title: str, name: str) -> None:
 @json_option
 @with_environment
 def ls(env: Environment, *, json_: bool) -> None:
-    """Every file, by name."""
-    found = resources.list_resources()
+    """List files by name."""
+    files = resources.list_resources()
     if json_:
-        return as_json([asdict(row) for row in found])
+        return as_json([asdict(row) for row in files])
     zone = common_zone(lists.list_time_zones().values())
     rows = [
         (row.name, row.title, row.filename, _size(row.size), moment(row.created_at, zone))
-        for row in found
+        for row in files
     ]
-    return table(("name", "title", "file", "size", "since"), rows, empty="None yet.")
+    return table(("name", "title", "file", "size", "since"), rows, empty="There is no file yet.")
 
 
 def _size(size: int) -> str:
@@ -70,7 +70,7 @@ def _size(size: int) -> str:
 @yes_option
 @with_environment
 def remove(env: Environment, name: str, *, yes: bool) -> None:
-    """Take a file away; links to it open nothing any more."""
-    ask(f"Remove {name}? Links in mails already sent will lead nowhere.", yes=yes)
+    """Remove a file; links to it stop working."""
+    ask(f"Remove {name}? Links in mails already sent stop working.", yes=yes)
     resources.remove_resource(env, name)
     say("Removed.")

@@ -1,6 +1,4 @@
-"""`newsletter series`: the welcome letter and those that follow it, one after the other, to every
-new reader.
-"""
+"""`newsletter series`: the welcome letter and the letters that follow it."""
 
 from __future__ import annotations
 
@@ -41,7 +39,7 @@ def _number(which: str) -> int:
 
 @click.group("series")
 def series_() -> None:
-    """The welcome letter and the letters that follow it, to every new reader, each once."""
+    """Send new subscribers a welcome letter and others after it, each once."""
 
 
 def _wait(after: timedelta) -> str:
@@ -62,7 +60,7 @@ def _as_dict(row: SeriesLetterView) -> dict[str, object]:
     "--after",
     default="0",
     metavar="TIME",
-    help="How long after confirming: 3d, 12h, 2w. 0: the welcome letter.",
+    help="Time after the confirmation: 3d, 12h, 2w; 0 is the welcome letter.",
 )
 @list_option
 @json_option
@@ -70,12 +68,12 @@ def _as_dict(row: SeriesLetterView) -> dict[str, object]:
 def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bool) -> None:
     """Add a letter.
 
-    Who is past that day already does not get it.
+    Subscribers whose confirmation is longer ago do not get it.
     """
-    made = series.add_letter(env, file, dates.parse_wait(after), slug)
+    step = series.add_letter(env, file, dates.parse_wait(after), slug)
     if json_:
-        return as_json(_as_dict(made))
-    return say(f"Letter {made.id} of {made.list}: “{made.subject}”, {_wait(made.after)}.")
+        return as_json(_as_dict(step))
+    return say(f"Letter {step.id} of {step.list}: “{step.subject}”, {_wait(step.after)}.")
 
 
 @series_.command(epilog="Example: newsletter series ls")
@@ -83,23 +81,23 @@ def add(env: Environment, file: Path, after: str, slug: str | None, *, json_: bo
 @json_option
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
-    """The letters in order, and how many readers have had each."""
-    found = series.list_letters(lookup.check_slug(slug))
+    """List the letters in order, and how many subscribers got each."""
+    steps = series.list_letters(lookup.check_slug(slug))
     if json_:
-        return as_json([_as_dict(row) for row in found])
-    rows = [(row.id, row.list, _wait(row.after), row.subject, row.readers) for row in found]
+        return as_json([_as_dict(row) for row in steps])
+    rows = [(row.id, row.list, _wait(row.after), row.subject, row.readers) for row in steps]
     return table(
-        ("id", "list", "when", "subject", "readers"), rows, empty="There is no series yet."
+        ("id", "list", "when", "subject", "subscribers"), rows, empty="There is no series yet."
     )
 
 
 @series_.command(epilog="Example: newsletter series preview 2 --html letter.html")
 @step_argument
-@letters_cli.looking
+@letters_cli.preview_options
 @with_environment
-def preview(env: Environment, which: str, **shown: object) -> None:
+def preview(env: Environment, which: str, **options: object) -> None:
     """Show a letter as it would arrive."""
-    letters_cli.present(env, series.load_letter(env, _number(which)), **shown)  # type: ignore[arg-type]
+    letters_cli.present(env, series.load_letter(env, _number(which)), **options)  # type: ignore[arg-type]
 
 
 @series_.command(name="preflight", epilog="Example: newsletter series preflight 2")
@@ -108,26 +106,26 @@ def preview(env: Environment, which: str, **shown: object) -> None:
 @json_option
 @with_environment
 def preflight_(env: Environment, which: str, *, offline: bool, json_: bool) -> int:
-    """Look a letter over: links, pictures, size, subject, personal fields, sender."""
-    found = letters_cli.examined(
+    """Check a letter: links, pictures, size, subject, personal fields, sender."""
+    checks = letters_cli.examine_letter(
         env, series.load_letter(env, _number(which), offline=offline), offline=offline, silent=json_
     )
-    return letters_cli.report_checks(found, json_=json_)
+    return letters_cli.report_checks(checks, json_=json_)
 
 
 @series_.command(epilog="Example: newsletter series test 2 --to me@example.org")
 @step_argument
-@click.option("--to", required=True, metavar="ADDR", help="Who gets it; nobody else does.")
+@click.option("--to", required=True, metavar="ADDR", help="The only address that gets it.")
 @letters_cli.as_option
 @with_environment
-def test(env: Environment, which: str, to: str, reader: str | None) -> int:
+def test(env: Environment, which: str, to: str, address: str | None) -> int:
     """Mail a letter to one address, marked [Test]."""
-    return letters_cli.try_out(env, series.load_letter(env, _number(which)), to, reader)
+    return letters_cli.send_test(env, series.load_letter(env, _number(which)), to, address)
 
 
 @series_.command(epilog="Example: newsletter series edit 2 --after 5d")
 @step_argument
-@click.option("--after", metavar="TIME", help="Another moment: 3d, 12h, 2w.")
+@click.option("--after", metavar="TIME", help="Another time: 3d, 12h, 2w.")
 @click.option(
     "--file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -138,19 +136,21 @@ def test(env: Environment, which: str, to: str, reader: str | None) -> int:
 def edit(
     env: Environment, which: str, after: str | None, file: Path | None, subject: str | None
 ) -> None:
-    """Change a letter for those who have not had it; without options, in your editor.
+    """Change a letter for those who have not got it; without options, in your editor.
 
     Nobody gets it again.
     """
-    step_id, letter = _number(which), None
+    step_id = _number(which)
+    letter = None
     if file or subject or (after is None and on_terminal()):
         text, _ = series.get_text(step_id)
         letter = letter_commands.edited(text, file, {"subject": subject}, ask_editor=True)
     elif after is None:
-        raise click.UsageError("say what to change: --after, --file or --subject")
-    path, wait = str(file.resolve()) if file else "", dates.parse_wait(after) if after else None
-    made = series.edit_letter(env, step_id, letter=letter, file=path, after=wait)
-    say(f"Letter {made.id} of {made.list}: “{made.subject}”, {_wait(made.after)}.")
+        raise click.UsageError("choose what to change: --after, --file or --subject")
+    path = str(file.resolve()) if file else ""
+    wait = dates.parse_wait(after) if after else None
+    step = series.edit_letter(env, step_id, letter=letter, file=path, after=wait)
+    say(f"Letter {step.id} of {step.list}: “{step.subject}”, {_wait(step.after)}.")
 
 
 @series_.command(epilog="Example: newsletter series remove 2")
@@ -158,9 +158,9 @@ def edit(
 @yes_option
 @with_environment
 def remove(env: Environment, which: str, *, yes: bool) -> None:
-    """Take a letter out: nobody gets it from now on."""
+    """Remove a letter: nobody gets it from now on."""
     step_id = _number(which)
-    found = series.get_letter(step_id)
-    ask(f"Take “{found.subject}” out of the series of {found.list}?", yes=yes)
+    step = series.get_letter(step_id)
+    ask(f"Take “{step.subject}” out of the series of {step.list}?", yes=yes)
     series.remove_letter(env, step_id)
-    say(f"“{found.subject}” is out; {found.readers} readers have had it.")
+    say(f"“{step.subject}” is removed; {step.readers:,} subscribers got it.")

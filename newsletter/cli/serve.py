@@ -1,9 +1,9 @@
-"""`serve` and `worker`: the processes that stay."""
+"""`newsletter serve` and `newsletter worker`: the processes that keep running."""
 
 from __future__ import annotations
 
+import logging
 import os
-import signal
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter import logs, settings
+from newsletter.cli.stop_signals import stop_event
+from newsletter.cli.worker_lock import only_one
 from newsletter.errors import NewsletterError
 
 if TYPE_CHECKING:
     from flask import Flask
+
+PORT = click.IntRange(1, 65535)
+"""Ports that can be listened on; larger numbers would silently wrap around."""
 
 
 def _application(ctx: click.Context, *, with_pages: bool) -> Flask:
@@ -44,72 +49,79 @@ def _close_database(app: Flask) -> None:
         database.close()
 
 
-def _until_told() -> threading.Event:
-    """An event that SIGTERM and SIGINT set."""
-    told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    return told
-
-
 @click.command(epilog="Example: newsletter serve --port 8025")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=8025, show_default=True, help="The port to listen on.")
+@click.option("--port", type=PORT, default=8025, show_default=True, help="The port to listen on.")
 @click.pass_context
 def serve(ctx: click.Context, host: str, port: int) -> None:
-    """Pages and worker together: all that a small author runs.
+    """Run pages and worker together: all that a small installation needs.
 
-    Ends on SIGTERM or Ctrl-C, once the message in flight has its outcome.
+    Ends on SIGTERM or Ctrl-C, after the messages in flight have their outcome.
     """
     from newsletter.web.http_server import create_server
     from newsletter.worker import WorkerProcess
 
     app = _application(ctx, with_pages=True)
     logs.to_stderr()
-    told = _until_told()
+    stop = stop_event()
     try:
         server = create_server(app, host=host, port=port)
     except OSError as error:
         raise NewsletterError(
             f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another with --port"
         ) from None
-    worker = WorkerProcess(app)
+    process = WorkerProcess(app)
     threading.Thread(target=server.run, daemon=True).start()
-    worker.start()
+    process.start()
     click.echo(
         f"Serving http://{host}:{server.effective_port}/ and sending. Ctrl-C ends.", err=True
     )
-    told.wait()
+    stop.wait()
     server.close()
-    worker.stop()
+    process.stop()
     _close_database(app)
 
 
 @click.command(epilog="Example (cron): */5 * * * *  newsletter worker --once")
 @click.option("--once", is_flag=True, help="Do all that is due, and end.")
 @click.pass_context
-def worker(ctx: click.Context, once: bool) -> int:  # noqa: FBT001 (click's own way)
-    """Poll feeds, compose digests, send mail; no pages.
+def worker(ctx: click.Context, *, once: bool) -> None:
+    """Poll feeds, compose digests and send mail; no pages.
 
-    Any number of workers may run on one database.
+    Any number of workers may run on one database. With --once, one runs at a time on a machine: a
+    second one ends at once. It prints a line only if something was sent or failed.
     """
     from newsletter.worker import WorkerProcess
 
     app = _application(ctx, with_pages=False)
-    logs.to_stderr()
-    told = _until_told()
-    hand = WorkerProcess(app)
+    stop = stop_event()
     if once:
-        hand.stopping = told
-        sent = hand.once()
-        _close_database(app)
-        click.echo(f"sent {sent.sent}, failed {sent.failed}, to be tried again {sent.deferred}")
-        if sent.problem:
-            raise NewsletterError(sent.problem)
-        return 0
-    hand.start()
+        file = ctx.find_root().obj or os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE
+        _work_once(app, stop, Path(file))
+        return
+    logs.to_stderr()
+    process = WorkerProcess(app)
+    process.start()
     click.echo("Working. Ctrl-C ends.", err=True)
-    told.wait()
-    hand.stop()
+    stop.wait()
+    process.stop()
     _close_database(app)
-    return 0
+
+
+def _work_once(app: Flask, stop: threading.Event, settings_file: Path) -> None:
+    from newsletter.worker import WorkerProcess
+
+    logs.to_stderr(level=logging.WARNING)
+    with only_one(settings_file.parent, f"{settings_file.name}.worker") as is_free:
+        if not is_free:
+            return
+        process = WorkerProcess(app)
+        process.stopping = stop
+        sent = process.once()
+        _close_database(app)
+    if sent.sent or sent.failed or sent.deferred:
+        click.echo(
+            f"sent {sent.sent:,}, failed {sent.failed:,}, to be tried again {sent.deferred:,}"
+        )
+    if sent.problem:
+        raise NewsletterError(sent.problem)

@@ -1,4 +1,4 @@
-"""`newsletter status`: everything that matters now, on one screen."""
+"""`newsletter status`: show the state of everything on one screen."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ WIDTH = 78
 @json_option
 @with_environment
 def status(env: Environment, slug: str | None, *, json_: bool) -> None:
-    """One screen: readers, what goes out next and why, what is being sent, what is wrong."""
-    found = statuses.read_status(env, slug)
+    """Show subscribers, what goes out next, what is being sent and what is wrong."""
+    report = statuses.read_status(env, slug)
     if json_:
-        return as_json(asdict(found))
-    if found.hold:
-        _hold(found.hold)
-    for row in found.lists:
+        return as_json(asdict(report))
+    if report.hold:
+        _hold(report.hold)
+    for row in report.lists:
         _list(row)
-    zone = found.lists[0].timezone if found.lists else "UTC"
-    return _everything(found, zone)
+    zone = report.lists[0].timezone if report.lists else "UTC"
+    return _print_totals(report, zone)
 
 
 def _hold(hold: Hold) -> None:
@@ -52,7 +52,7 @@ def _hold(hold: Hold) -> None:
 
 
 def sparkline(numbers: tuple[int, ...]) -> str:
-    """Numbers as a row of bars; none is a dot."""
+    """Draw numbers as a row of bars; zero is a dot."""
     most = max(numbers, default=0)
     return "".join(
         BARS[min(number * len(BARS) // most, len(BARS) - 1)] if number else "·"
@@ -62,16 +62,17 @@ def sparkline(numbers: tuple[int, ...]) -> str:
 
 def _line(label: str, text: str, *, mark: str = "") -> None:
     room = WIDTH - 13
-    shown = text if len(text) <= room else f"{text[: room - 1]}…"
-    say(f"  {label:<10} {paint(shown, mark) if mark else shown}")
+    line = text if len(text) <= room else f"{text[: room - 1]}…"
+    say(f"  {label:<10} {paint(line, mark) if mark else line}")
 
 
 def _list(row: ListStatus) -> None:
     say(paint(f"{row.title} ({row.list})", "bold"))
     suppressed = f", {row.suppressed:,} suppressed" if row.suppressed else ""
     _line(
-        "readers",
-        f"{row.active:,} active, {row.pending:,} pending, {row.unsubscribed:,} unsubscribed{suppressed}",
+        "people",
+        f"{row.active:,} active, {row.pending:,} pending, {row.unsubscribed:,} unsubscribed"
+        f"{suppressed}",
     )
     _line(
         "30 days",
@@ -81,7 +82,7 @@ def _list(row: ListStatus) -> None:
         when = f"{moment(coming.at, row.timezone)}: " if coming.at else ""
         _line(coming.cadence, when + coming.verdict.removeprefix("nothing goes out: "))
     if not row.coming:
-        _line("next", "nothing: nobody reads yet")
+        _line("next", "nothing: there is no active subscriber yet")
     for mailing in row.under_way:
         _mailing(mailing, row.timezone)
     if row.last:
@@ -111,7 +112,7 @@ def _mailing(row: CampaignSummary, zone: str) -> None:
 
 
 def _titled(row: CampaignSummary, after: str) -> str:
-    """A mailing and what is said of it; where both are too long, of its subject only the beginning."""
+    """Name a campaign and its state; shorten its subject to fit the line."""
     before = f"{row.kind} {row.id} “"
     room = max(WIDTH - 13 - len(before) - len(after) - 1, 20)
     return f"{before}{shorten_text(row.subject, room)}”{after}"
@@ -123,16 +124,18 @@ def _say_state(state: State) -> None:
         _line("" if number else "sending", line, mark="yellow")
 
 
-def _everything(found: Status, zone: str) -> None:
-    next_due = f", the next is due {moment(found.next_due_at, zone)}" if found.next_due_at else ""
-    _line("queue", f"{found.waiting:,} waiting{next_due if found.waiting else ''}")
-    for state in found.sending:
+def _print_totals(report: Status, zone: str) -> None:
+    next_due = f", the next is due {moment(report.next_due_at, zone)}" if report.next_due_at else ""
+    _line("queue", f"{report.waiting:,} waiting{next_due if report.waiting else ''}")
+    for state in report.sending:
         _say_state(state)
     _line(
-        "bounces", f"{found.bounces:,} addresses gone, {found.complaints:,} complaints in 30 days"
+        "bounces", f"{report.bounces:,} addresses gone, {report.complaints:,} complaints in 30 days"
     )
-    if found.ticked_at is None or (found.now - found.ticked_at).total_seconds() > 300:
-        seen = f"last seen {moment(found.ticked_at, zone)}" if found.ticked_at else "never seen"
-        _line("worker", f"not running ({seen}): `newsletter serve`", mark="red")
+    if report.ticked_at is None or (report.now - report.ticked_at).total_seconds() > 300:
+        last_seen = (
+            f"last seen {moment(report.ticked_at, zone)}" if report.ticked_at else "never seen"
+        )
+        _line("worker", f"not running ({last_seen}): `newsletter serve`", mark="red")
     else:
         _line("worker", "running")

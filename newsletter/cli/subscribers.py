@@ -1,8 +1,7 @@
-"""`newsletter subscriber`: who subscribes."""
+"""`newsletter subscriber`: look up, add, correct and remove subscribers."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import islice
@@ -12,16 +11,18 @@ import click
 
 from newsletter.cli.consent import proof
 from newsletter.cli.context import with_environment
-from newsletter.cli.import_export import export, import_, word_given
+from newsletter.cli.import_export import export, import_, require_reason
 from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
     as_json_rows,
     ask,
     json_option,
+    limit_option,
     list_option,
     moment,
-    on_terminal,
+    note_limit,
+    row_limit,
     say,
     table,
     yes_option,
@@ -36,20 +37,19 @@ if TYPE_CHECKING:
     from newsletter.services.runtime import Environment
     from newsletter.services.subscribers.views import SubscriberView
 
-SHOWN = 50
-
 
 @click.group()
 def subscriber() -> None:
-    """Who subscribes."""
+    """Look up, add, correct, import and export subscribers."""
 
 
 subscriber.add_command(proof)
 
 
 def as_dict(row: SubscriberView) -> dict[str, object]:
-    """A subscriber as programs read it."""
-    return {**asdict(row), "subscriptions": [asdict(each) for each in row.subscriptions]}
+    """Return a subscriber as JSON shows it."""
+    subscriptions = [asdict(subscription) for subscription in row.subscriptions]
+    return {**asdict(row), "subscriptions": subscriptions}
 
 
 @subscriber.command(
@@ -57,22 +57,29 @@ def as_dict(row: SubscriberView) -> dict[str, object]:
 )
 @list_option
 @click.option(
-    "--status", type=MemberChoice(SubscriptionStatus), help="Who has a subscription of this status."
+    "--status",
+    type=MemberChoice(SubscriptionStatus),
+    help="Only with a subscription of this status.",
 )
-@click.option("--cadence", type=MemberChoice(Cadence), help="Who has this cadence.")
-@click.option("--search", default="", metavar="TEXT", help="Part of the address or the name.")
+@click.option("--cadence", type=MemberChoice(Cadence), help="Only with this cadence.")
+@click.option(
+    "--search", default="", metavar="TEXT", help="Only with this text in the address or name."
+)
 @click.option(
     "--since",
     type=click.DateTime(["%Y-%m-%d"]),
     metavar="DATE",
-    help="Who came on this day or later.",
+    help="Only added on this day or later.",
 )
-@click.option("--tag", default="", metavar="WORD", help="Who carries this tag.")
+@click.option("--tag", default="", metavar="WORD", help="Only with this tag.")
 @click.option(
-    "--segment", default="", metavar="EXPR", help="Whom a letter to this segment would reach now."
+    "--segment",
+    default="",
+    metavar="EXPR",
+    help="Only recipients of a letter to this segment, if it was sent now.",
 )
-@click.option("--limit", type=click.IntRange(0), help="At most so many (on a terminal 50; 0: all).")
-@click.option("--count", "counted", is_flag=True, help="Only how many there are.")
+@limit_option
+@click.option("--count", "only_count", is_flag=True, help="Print only the number.")
 @json_option
 @with_environment
 def ls(
@@ -86,40 +93,37 @@ def ls(
     segment: str,
     limit: int | None,
     *,
-    counted: bool,
+    only_count: bool,
     json_: bool,
 ) -> None:
-    """Subscribers, newest first."""
-    came = since.replace(tzinfo=UTC) if since else None
-    wanted = subscribers.SubscriberFilter(
-        slug, status, cadence, search, came, tag, segment, at=env.now if segment else None
+    """List subscribers, newest first."""
+    chosen = subscribers.SubscriberFilter(
+        slug,
+        status,
+        cadence,
+        search,
+        since.replace(tzinfo=UTC) if since else None,
+        tag,
+        segment,
+        at=env.now if segment else None,
     )
-    if counted:
-        return say(str(subscribers.count_subscribers(wanted)))
-    most = (
-        (SHOWN if on_terminal() and not json_ else 0) if limit is None else min(limit, sys.maxsize)
-    )
-    found = islice(subscribers.iterate_subscribers(wanted), most or None)
+    if only_count:
+        return say(str(subscribers.count_subscribers(chosen)))
+    most = row_limit(limit, json_=json_)
+    page = islice(subscribers.iterate_subscribers(chosen), most)
     if json_:
-        return as_json_rows(as_dict(row) for row in found)
-    rows = [(row.email, row.name, _subscriptions(row)) for row in found]
-    table(
-        ("address", "name", "subscriptions"),
-        rows,
-        empty="Nobody yet." if wanted == subscribers.SubscriberFilter() else "Nobody.",
-    )
-    if on_terminal() and rows:
-        total = subscribers.count_subscribers(wanted)
-        say(
-            f"\n{len(rows):,} of {total:,}; --limit 0 shows all"
-            if total > len(rows)
-            else f"\n{total:,} in all"
-        )
+        printed = as_json_rows(as_dict(row) for row in page)
+    else:
+        rows = [(row.email, row.name, _subscriptions(row)) for row in page]
+        printed = len(rows)
+        table(("address", "name", "subscriptions"), rows, empty="No subscriber matches.")
+    if most is not None and printed == most:
+        note_limit(printed, subscribers.count_subscribers(chosen))
     return None
 
 
 def _subscriptions(row: SubscriberView) -> str:
-    return ", ".join(f"{each.list}: {each.status}, {each.cadence}" for each in row.subscriptions)
+    return ", ".join(f"{part.list}: {part.status}, {part.cadence}" for part in row.subscriptions)
 
 
 @subscriber.command(epilog="Example: newsletter subscriber show ana@example.org")
@@ -127,7 +131,7 @@ def _subscriptions(row: SubscriberView) -> str:
 @json_option
 @with_environment
 def show(env: Environment, address: str, *, json_: bool) -> None:
-    """One reader's whole story: where she came from, what she agreed to, every mail and its fate."""
+    """Show a subscriber's history: consent, changes, and every mail with its result."""
     story = history.get_history(env, address)
     if json_:
         events = [
@@ -146,22 +150,23 @@ def show(env: Environment, address: str, *, json_: bool) -> None:
         say(f"  tags: {', '.join(story.tags)}")
     if story.suppressed:
         say(f"  never mailed: {story.suppressed}")
-    for each in story.subscriber.subscriptions:
-        paused = f", on a break until {each.paused_until:%Y-%m-%d}" if each.paused_until else ""
-        say(f"  {each.list}: {each.status}, {each.cadence}{paused}")
+    for row in story.subscriber.subscriptions:
+        paused = f", paused until {row.paused_until:%Y-%m-%d}" if row.paused_until else ""
+        say(f"  {row.list}: {row.status}, {row.cadence}{paused}")
     rows = [(moment(event.at, event.timezone), event.list, event.what) for event in story.events]
     return table(("when", "list", "what"), rows)
 
 
 @subscriber.command(
-    epilog='Example: newsletter subscriber add ana@example.org --confirmed --because "asked me by phone"'
+    epilog="Example: newsletter subscriber add ana@example.org --confirmed "
+    '--because "asked me by phone"'
 )
 @click.argument("address")
 @list_option
 @click.option("--name", default="")
 @click.option("--cadence", type=MemberChoice(Cadence))
 @click.option(
-    "--confirmed", is_flag=True, help="She has agreed already; --because says how you know."
+    "--confirmed", is_flag=True, help="They have agreed already; --because says how you know."
 )
 @click.option("--because", default="", metavar="TEXT", help="Kept as evidence.")
 @with_environment
@@ -175,16 +180,16 @@ def add(
     *,
     confirmed: bool,
 ) -> None:
-    """Add a reader.
+    """Add a subscriber.
 
-    Without --confirmed she is asked to confirm by mail.
+    Without --confirmed, a mail asks them to confirm.
     """
-    word_given(confirmed=confirmed, because=because)
-    found = subscribers.add_subscriber(
+    require_reason(confirmed=confirmed, because=because)
+    row = subscribers.add_subscriber(
         env, address, slug=slug, name=name, cadence=cadence, because=because
     )
-    done = "is subscribed" if confirmed else "will be asked to confirm"
-    say(f"{found.email} {done}.")
+    result = "is subscribed" if confirmed else "will be asked to confirm by mail"
+    say(f"{row.email} {result}.")
 
 
 @subscriber.command(epilog="Example: newsletter subscriber edit ana@example.org --cadence monthly")
@@ -217,17 +222,15 @@ def add(
     multiple=True,
     metavar="FIELD=TEXT",
     callback=lambda ctx, parameter, value: _answers(value),
-    help="What they answer in a field of yours; a consent also needs --because, unless it is taken back.",
+    help="Their answer in a field of yours; to give a consent, --because is required.",
 )
-@click.option(
-    "--tag", multiple=True, metavar="WORD", help="Put a word on them, for segments of letters."
-)
-@click.option("--untag", multiple=True, metavar="WORD", help="Take it off again.")
+@click.option("--tag", multiple=True, metavar="WORD", help="Add a tag, for segments of letters.")
+@click.option("--untag", multiple=True, metavar="WORD", help="Remove a tag.")
 @click.option("--because", default="", metavar="TEXT", help="How you know; kept as evidence.")
 @click.option(
     "--unsubscribe",
     is_flag=True,
-    help="They asked you to; mails a goodbye to whoever was active. Needs --list where there are several.",
+    help="Unsubscribe, because they asked you to. An active subscriber gets a goodbye by mail.",
 )
 @with_environment
 def edit(
@@ -240,26 +243,22 @@ def edit(
     unsubscribe: bool,
     **changes: Any,
 ) -> None:
-    """Correct whatever subscribers can change themselves, tag somebody, or unsubscribe somebody who
-    asked you to.
+    """Correct what subscribers can change themselves, add tags, or unsubscribe.
 
-    Without --list, cadence and pause are those of all their lists. A new address is not asked to
-    confirm: you say with --because how you know that it is theirs; what waits to be confirmed there
-    must be asked for anew.
+    Without --list, cadence and pause apply to all their lists. No mail asks a new address to
+    confirm: --because says how you know that it is theirs; open requests must be made again.
+    --unsubscribe mails a goodbye to an active subscriber, with a link to undo it.
     """
     pause_until = pause.replace(tzinfo=UTC) if pause else None
     correction = Correction(
         slug=lookup.check_slug(slug), address=new_address, pause_until=pause_until, **changes
     )
-    because, list_only = (
-        correction.because,
-        Correction(slug=correction.slug, because=correction.because),
-    )
-    if new_address is not None and not because.strip():
+    list_only = Correction(slug=correction.slug, because=correction.because)
+    if new_address is not None and not correction.because.strip():
         raise click.UsageError('--address needs --because "how you know that it is theirs"')
     if correction == list_only and not unsubscribe:
         raise click.UsageError(
-            "say what to change: --name, --language, --address, --cadence, ...; see --help"
+            "choose what to change: --name, --language, --address, --cadence, ...; see --help"
         )
     if correction != list_only:
         address = correct_subscriber(env, address, correction).email
@@ -270,7 +269,7 @@ def edit(
 
 
 def _answers(values: tuple[str, ...]) -> dict[str, str]:
-    """What is answered, by the names of the fields.
+    """Return answers by the names of their fields.
 
     Raises `click.BadParameter`.
     """
@@ -285,9 +284,8 @@ def _answers(values: tuple[str, ...]) -> dict[str, str]:
 
 def _unsubscribe(env: Environment, address: str, slug: str) -> None:
     was_active = subscribers.unsubscribe(env, address, slug)
-    say(
-        f"{address} is unsubscribed from {slug}. {'A goodbye is mailed.' if was_active else 'Nobody is mailed.'}"
-    )
+    mailed = "A goodbye is queued." if was_active else "No mail is sent."
+    say(f"{address} is unsubscribed from {slug}. {mailed}")
 
 
 @subscriber.command(epilog="Example: newsletter subscriber remove ana@example.org")
@@ -295,8 +293,8 @@ def _unsubscribe(env: Environment, address: str, slug: str) -> None:
 @yes_option
 @with_environment
 def remove(env: Environment, address: str, *, yes: bool) -> None:
-    """Forget a reader; what waits for her is dropped."""
-    ask(f"Remove {address} and her whole story?", yes=yes)
+    """Delete a subscriber and drop the mail that waits for them."""
+    ask(f"Delete {address} with all subscriptions and history?", yes=yes)
     say(f"{subscribers.remove_subscriber(env, address).email} is removed.")
 
 
@@ -305,10 +303,12 @@ def remove(env: Environment, address: str, *, yes: bool) -> None:
 @yes_option
 @with_environment
 def erase(env: Environment, address: str, *, yes: bool) -> None:
-    """Forget a reader for good: a keyed hash is left, so that no import or form brings her back."""
-    ask(f"Erase {address} and everything known of her, for good?", yes=yes)
+    """Delete a subscriber for good; a keyed hash keeps the address from being added again."""
+    ask(f"Erase {address} and all that is known of it, for good?", yes=yes)
     privacy.erase_address(env, address)
-    say("Erased. The address is never mailed again; `suppression remove` would lift that.")
+    say(
+        "Erased. The address is never mailed again, unless you use `newsletter suppression remove`."
+    )
 
 
 subscriber.add_command(import_)

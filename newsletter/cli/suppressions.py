@@ -1,4 +1,4 @@
-"""`newsletter suppression`: who is never mailed, and why."""
+"""`newsletter suppression`: addresses that are never mailed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from newsletter.cli.output import (
     ask,
     common_zone,
     json_option,
+    limit_option,
     moment,
+    note_limit,
+    row_limit,
     say,
     table,
     yes_option,
@@ -30,50 +33,63 @@ if TYPE_CHECKING:
 
 @click.group()
 def suppression() -> None:
-    """Who is never mailed, and why."""
+    """List, add and remove addresses that are never mailed."""
 
 
-@suppression.command(epilog="Example: newsletter suppression ls")
+@suppression.command(epilog="Example: newsletter suppression ls ana@example.org")
+@click.argument("address", metavar="[ADDR]", required=False)
+@limit_option
 @json_option
 @with_environment
-def ls(env: Environment, *, json_: bool) -> None:
-    """Everybody who is never mailed."""
-    found = suppressions.list_suppressions()
+def ls(env: Environment, address: str | None, limit: int | None, *, json_: bool) -> None:
+    """List the addresses that are never mailed, or look one up.
+
+    An erased address is kept as a keyed hash only: it is found when you name it. The exit code is 1
+    if ADDR is not suppressed.
+    """
+    if address:
+        rows = [suppressions.get_suppression(env, address)]
+        total = 1
+    else:
+        rows = suppressions.list_suppressions(limit=row_limit(limit, json_=json_))
+        total = suppressions.count_suppressions()
     if json_:
-        return as_json([asdict(row) for row in found])
-    zone = common_zone(lists.list_time_zones().values())
-    rows = [
-        (row.email or "(erased)", row.reason, row.note, moment(row.created_at, zone))
-        for row in found
-    ]
-    return table(("address", "reason", "note", "since"), rows, empty="Nobody.")
+        as_json([asdict(row) for row in rows])
+    else:
+        zone = common_zone(lists.list_time_zones().values())
+        cells = [
+            (row.email or "(erased)", row.reason, row.note, moment(row.created_at, zone))
+            for row in rows
+        ]
+        table(("address", "reason", "note", "since"), cells, empty="No address is suppressed.")
+    note_limit(len(rows), total)
 
 
 @suppression.command(
     epilog='Example: newsletter suppression add ana@example.org --note "asked by letter"'
 )
 @click.argument("address")
-@click.option("--note", default="", help="Why, for yourself.")
+@click.option("--note", default="", help="The reason, for yourself.")
 @with_environment
 def add(env: Environment, address: str, note: str) -> None:
-    """Never mail an address again, whatever happens."""
+    """Never mail an address again, whatever it subscribes to."""
     say("Added." if suppressions.suppress(env, address, note=note) else "It was there already.")
 
 
 @suppression.command(
-    epilog='Example: newsletter suppression remove ana@example.org --because "her mailbox was full"'
+    epilog='Example: newsletter suppression remove ana@example.org --because "the mailbox was full"'
 )
 @click.argument("address")
-@click.option("--because", default="", help="Why; it stays in the address' record.")
+@click.option("--because", default="", help="The reason; kept in the record of the address.")
 @yes_option
 @with_environment
 def remove(env: Environment, address: str, because: str, *, yes: bool) -> None:
-    """Let an address be mailed again; nobody is subscribed by it.
+    """Allow an address to be mailed again; this subscribes nobody.
 
-    After a bounce or a complaint its owner is asked by mail to confirm each subscription anew, and
-    gets nothing else until they do.
+    After a bounce or a complaint, a mail asks the subscriber to confirm each subscription again;
+    they get nothing else until they do.
     """
-    ask(f"Let {address} be mailed again?", yes=yes)
+    ask(f"Allow {address} to be mailed again?", yes=yes)
     count = release.release(env, address, because=because)
     say(f"Removed. Subscriptions to be confirmed anew: {count}." if count else "Removed.")
 
@@ -82,27 +98,29 @@ def remove(env: Environment, address: str, because: str, *, yes: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @with_environment
 def export_(env: Environment, file: Path | None) -> None:
-    """Write the whole list as CSV, to FILE or to standard output; of erased people only a hash."""
+    """Write all suppressions as CSV to FILE or standard output; erased addresses as a hash."""
     if file is None:
         suppression_file.export(sys.stdout)
         return
     with file.open("w", encoding="utf-8", newline="") as out:
         file.chmod(0o600)
         count = suppression_file.export(out)
-    say(f"{count} suppressions are in {file}.")
+    say(f"{count:,} suppressions are in {file}.")
 
 
 @suppression.command("import", epilog="Example: newsletter suppression import unsubscribed.csv")
 @click.argument("file", type=click.File("r", encoding="utf-8-sig"))
-@click.option("--note", default="", help="Why, for rows that do not say it.")
+@click.option("--note", default="", help="The reason, for rows without one.")
 @with_environment
 def import_(env: Environment, file: TextIO, note: str) -> None:
-    """Never mail the addresses of a CSV file: one of `suppression export`, or with a column
-    `email`.
+    """Never mail the addresses of a CSV file.
+
+    The file comes from `suppression export`, or has a column `email`.
     """
     result = suppression_file.import_file(env, file, note=note)
     for line in result.refused:
         say(f"not an address: {line}")
     say(
-        f"{result.added} added, {result.known} were there already, {result.wrong} are no addresses."
+        f"{result.added:,} added, {result.known:,} known already, "
+        f"{result.wrong:,} are no addresses."
     )

@@ -1,4 +1,4 @@
-"""`newsletter templates`: mail and page templates of one's own."""
+"""`newsletter templates`: list and copy the templates of mails and pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def templates() -> None:
-    """Mail and page templates of your own."""
+    """List the templates of mails and pages, and copy them to change them."""
 
 
 def _folder() -> Path:
@@ -31,15 +31,15 @@ def _folder() -> Path:
 @json_option
 @with_environment
 def ls(env: Environment, *, json_: bool) -> None:
-    """Every template; those of your own are marked."""
+    """List templates; your own are marked."""
     names = sorted(
         str(path.relative_to(_folder())) for path in _folder().rglob("*") if path.is_file()
     )
-    found = [(name, (env.settings.folder / "templates" / name).exists()) for name in names]
+    marked = [(name, (env.settings.folder / "templates" / name).exists()) for name in names]
     if json_:
-        as_json([{"name": name, "yours": yours} for name, yours in found])
+        as_json([{"name": name, "yours": yours} for name, yours in marked])
         return
-    for name, yours in found:
+    for name, yours in marked:
         say(f"{name}{'  (yours)' if yours else ''}")
 
 
@@ -54,7 +54,7 @@ def eject(env: Environment, name: str) -> None:
         raise NotFound(f"there is no template {name}", hint="see `newsletter templates ls`")
     target = env.settings.folder / "templates" / source.relative_to(root)
     if target.exists():
-        raise Refused(f"{target} is there already")
+        raise Refused(f"{target} exists already")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
     say(f"{target} is yours now.")

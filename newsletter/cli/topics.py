@@ -1,4 +1,4 @@
-"""`newsletter topic`: what readers of a list may choose among."""
+"""`newsletter topic`: topics that subscribers of a list can choose."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import as_json, ask, json_option, list_option, say, table, yes_option
+from newsletter.cli.output import (
+    as_json,
+    ask,
+    json_option,
+    list_option,
+    say,
+    some,
+    table,
+    yes_option,
+)
 from newsletter.services.lists import topics
 
 if TYPE_CHECKING:
@@ -17,7 +26,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def topic() -> None:
-    """Topics of a list, for readers to choose among."""
+    """Add, order and remove topics that subscribers can choose."""
 
 
 @topic.command(
@@ -28,7 +37,7 @@ def topic() -> None:
     "--category",
     "categories",
     multiple=True,
-    help="Entries of this category belong to it; may be repeated.",
+    help="Entries of this category belong to it; repeat it for more.",
 )
 @click.option(
     "--feed",
@@ -45,7 +54,7 @@ def add(
     feeds: tuple[str, ...],
     slug: str | None,
 ) -> None:
-    """Make a topic, or add categories and feeds to one."""
+    """Add a topic, or add categories and feeds to one."""
     say(_line(topics.add(slug, name, categories=categories, feeds=feeds)))
 
 
@@ -54,12 +63,11 @@ def add(
 @json_option
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
-    """The topics in their order, and how many readers chose each by name."""
-    found = topics.list_topics(slug)
+    """List topics in their order, with the number of subscribers who chose each."""
+    rows = topics.list_topics(slug)
     if json_:
-        names = ("id", "name", "categories", "feeds", "readers")
-        return as_json([{name: getattr(row, name) for name in names} for row in found])
-    rows = [
+        return as_json([_to_json(row) for row in rows])
+    cells = [
         (
             row.id,
             row.name,
@@ -67,12 +75,12 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
             ", ".join(map(str, row.feeds)),
             row.subscribers,
         )
-        for row in found
+        for row in rows
     ]
     return table(
-        ("id", "topic", "categories", "feeds", "readers"),
-        rows,
-        empty="No topic: everybody gets all.",
+        ("id", "topic", "categories", "feeds", "subscribers"),
+        cells,
+        empty="There is no topic: everybody gets everything.",
     )
 
 
@@ -81,7 +89,7 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @list_option
 @with_environment
 def order(env: Environment, names: tuple[str, ...], slug: str | None) -> None:
-    """Put topics first, in this order; the others follow."""
+    """Put topics first in this order; the others follow."""
     say(", ".join(row.name for row in topics.order(slug, names)))
 
 
@@ -91,17 +99,31 @@ def order(env: Environment, names: tuple[str, ...], slug: str | None) -> None:
 @yes_option
 @with_environment
 def remove(env: Environment, name: str, slug: str | None, *, yes: bool) -> None:
-    """Remove a topic; who chose nothing else gets everything again."""
+    """Remove a topic; whoever chose nothing else gets everything again."""
     ask(f"Remove the topic {name}?", yes=yes)
     freed = topics.remove(slug, name)
     say(
         f"{name} is removed."
-        + (f" {freed} readers had chosen nothing else and get everything now." if freed else "")
+        + (
+            f" {some(freed, 'subscriber')} had chosen nothing else and now get everything."
+            if freed
+            else ""
+        )
     )
+
+
+def _to_json(row: TopicView) -> dict[str, object]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "categories": row.categories,
+        "feeds": row.feeds,
+        "readers": row.subscribers,
+    }
 
 
 def _line(row: TopicView) -> str:
     parts = [*row.categories, *(f"feed {number}" for number in row.feeds)]
     return f"{row.id} {row.name}: " + (
-        ", ".join(parts) or "nothing belongs to it yet; say --category or --feed"
+        ", ".join(parts) or "nothing belongs to it yet; use --category or --feed"
     )

@@ -163,11 +163,32 @@ def lift_suppression(env: Environment, session: Session, email_key: str) -> Supp
     return reason
 
 
-def list_suppressions() -> list[SuppressionView]:
-    """Every suppression, newest first."""
+def list_suppressions(*, limit: int | None = None) -> list[SuppressionView]:
+    """List suppressions, newest first."""
+    query = select(Suppression).order_by(Suppression.id.desc()).limit(limit)
     with reading() as session:
-        rows = session.scalars(select(Suppression).order_by(Suppression.id.desc()))
-        return [
-            SuppressionView(row.email_key or "", row.reason, row.note, row.created_at)
-            for row in rows
-        ]
+        return [_view(row) for row in session.scalars(query)]
+
+
+def count_suppressions() -> int:
+    """Count the addresses that are never mailed."""
+    with reading() as session:
+        return session.scalar(select(func.count()).select_from(Suppression)) or 0
+
+
+def get_suppression(env: Environment, address: str) -> SuppressionView:
+    """Return the suppression of an address, also of one that was erased.
+
+    Raises `InvalidInput`, and `NotFound` if the address may be mailed.
+    """
+    key = parse_address(address).key
+    with reading() as session:
+        query = select(Suppression).where(Suppression.email_hash.in_(hash_address(env, key)))
+        row = session.scalars(query).first()
+        if row is None:
+            raise NotFound("this address is not suppressed")
+        return _view(row)
+
+
+def _view(row: Suppression) -> SuppressionView:
+    return SuppressionView(row.email_key or "", row.reason, row.note, row.created_at)

@@ -6,6 +6,7 @@ be borrowed.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -40,6 +41,7 @@ from newsletter.web.page_cache import public_page
 from newsletter.web.responses import evidence, mark_private, render_page, wants_json
 
 blueprint = Blueprint("signup", __name__)
+log = logging.getLogger("newsletter.web")
 
 FORM_POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; "
@@ -162,6 +164,7 @@ def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
         answers=values,
     )
     signup.subscribe(environment(), slug, sign_up, _evidence(values))
+    log.info("list %s: a sign-up was received", slug)
 
 
 def _evidence(values: Mapping[str, Any]) -> Evidence:

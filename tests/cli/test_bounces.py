@@ -123,7 +123,7 @@ def test_suppressions_go_out_and_come_back(newsletter: Run, tmp_path: Path) -> N
         )
     assert json.loads(newsletter("suppression", "ls", "--json").out) == []
     said = newsletter("suppression", "import", str(file))
-    assert said.out.startswith("2 added, 0 were there already, 0 are no addresses")
+    assert said.out.startswith("2 added, 0 known already, 0 are no addresses")
     rows = json.loads(newsletter("suppression", "ls", "--json").out)
     assert {(row["email"], row["note"]) for row in rows} == {
         ("=cmd@example.org", "=1+1"), ("bad@example.com", "=1+1"),
@@ -131,7 +131,7 @@ def test_suppressions_go_out_and_come_back(newsletter: Run, tmp_path: Path) -> N
     plain_list = tmp_path / "plain.csv"
     plain_list.write_text("a@example.org\nnot an address\nbad@example.com\n")
     assert (
-        "1 added, 1 were there already, 1 are no addresses"
+        "1 added, 1 known already, 1 are no addresses"
         in newsletter("suppression", "import", str(plain_list)).out
     )
     plain_list.write_text("colour\nred\n")

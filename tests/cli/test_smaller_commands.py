@@ -14,7 +14,7 @@ def test_feeds_are_paused_resumed_and_removed(newsletter: Run, blog: FeedsServer
     blog.page("/feed.xml", rss(item("New post"), item("Old"), title="Slow Letters", link=blog.url))
     newsletter("worker", "--once")
     assert "New post" not in newsletter("entry", "ls").out, "nobody asked a paused feed"
-    assert "is asked again" in newsletter("feed", "resume", "1").out
+    assert "is polled again" in newsletter("feed", "resume", "1").out
     newsletter("worker", "--once")
     assert "New post" in newsletter("entry", "ls").out
     assert newsletter("feed", "remove", "1").code == 2, "it asks first"

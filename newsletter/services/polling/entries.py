@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading, transaction
@@ -93,6 +93,18 @@ def list_entries(
         query = query.where(Entry.feed_id == feed_id)
     with reading() as session:
         return [_make_view(*row) for row in session.execute(query)]
+
+
+def count_entries(*, slug: str | None = None, fate: str | None = None) -> int:
+    """Count the entries of a list (None: of all lists) with a status (None: any)."""
+    query = select(func.count()).select_from(Entry)
+    if slug:
+        query = query.join(MailingList, MailingList.id == Entry.list_id)
+        query = query.where(MailingList.slug == slug)
+    if fate:
+        query = query.where(Entry.fate == fate)
+    with reading() as session:
+        return session.scalar(query) or 0
 
 
 def get_entry(entry_id: int) -> EntryView:
