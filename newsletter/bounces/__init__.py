@@ -1,4 +1,4 @@
-"""Read returned mail: bytes in, what they say of which recipient out.
+"""Read returned mail: bytes in, a result for each recipient out.
 
 Pure; knows no database.
 

@@ -32,8 +32,8 @@ def read_complaint(message: Part, evidence: ReportEvidence) -> list[BounceResult
     fields = read_fields(report.text())
     kind = fields.get("feedback-type", ["abuse"])[0].partition(";")[0].strip().lower()
     reason = join_lines(f"{kind}: {fields.get('user-agent', [''])[0]}")
-    found = fields.get("original-rcpt-to", []) + fields.get("removal-recipient", [])
-    recipients = [address for value in found if (address := read_plain(value))]
+    addresses = fields.get("original-rcpt-to", []) + fields.get("removal-recipient", [])
+    recipients = [address for value in addresses if (address := read_plain(value))]
     recipients = recipients or find_returned_recipients(message)
     bounce_class = BounceClass.COMPLAINT if kind in COMPLAINTS else BounceClass.IGNORE
     return [

@@ -100,10 +100,11 @@ def _judge_group(group: RecipientFields, notice: str, evidence: ReportEvidence) 
         return BounceResult(group.recipient, BounceClass.IGNORE, status, words, evidence)
     judged = judge_reason(reason, status)
     if not judged.known or (not reason and judged.status.endswith(".0")):
-        told = find_reason(notice, group.recipient)
-        again = judge_reason(told, judged.status)
-        if again.known:
-            judged, reason = again, reason or told
+        reason_in_notice = find_reason(notice, group.recipient)
+        judged_notice = judge_reason(reason_in_notice, judged.status)
+        if judged_notice.known:
+            judged = judged_notice
+            reason = reason or reason_in_notice
     return BounceResult(
         group.recipient, judged.bounce_class, judged.status, join_lines(reason), evidence
     )

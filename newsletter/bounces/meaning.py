@@ -50,7 +50,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 class Judgement(NamedTuple):
-    """What a reason means.
+    """The meaning of a reason.
 
     `known` tells whether anything in it gave a cause.
     """

@@ -25,8 +25,11 @@ BYTES_AT_MOST = 512 * 1024
 HEADER_LINES_AT_MOST = 500
 """Lines of one header that are looked at; real ones have a hundred."""
 
-PARTS_AT_MOST, DEPTH_AT_MOST = 64, 8
-"""Parts of a message, and levels of nesting, that are looked at; the rest is text."""
+PARTS_AT_MOST = 64
+"""Parts of a message that are looked at; the rest is text. Real reports have three or four."""
+
+DEPTH_AT_MOST = 8
+"""Levels of nesting that are looked at; deeper parts are text."""
 
 TEXT_AT_MOST = 64 * 1024
 """Characters of a part that are looked at."""
@@ -155,7 +158,8 @@ def _split_parts(
     body: list[bytes], boundary: bytes, room: list[int]
 ) -> tuple[list[bytes], list[list[bytes]]]:
     """Cut a multipart body at its boundary (RFC 2046 section 5.1.1), the preamble first."""
-    opening, closing = b"--" + boundary, b"--" + boundary + b"--"
+    opening = b"--" + boundary
+    closing = opening + b"--"
     preamble: list[bytes] = []
     pieces: list[list[bytes]] = []
     current = preamble

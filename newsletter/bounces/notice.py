@@ -80,34 +80,37 @@ def _is_contact(line: str, address: str) -> bool:
 def find_reason(notice: str, address: str) -> str:
     """Collect the lines of a notice that say why `address` failed; all of it where none does."""
     lines = [line.strip() for line in notice.splitlines()[:LINES_AT_MOST]]
-    wanted = address.lower()
+    address_key = address.lower()
     reasons: list[str] = []
     for number, line in enumerate(lines):
-        if wanted and wanted in line.lower():
-            reasons.append(_read_below(lines, number, wanted))
+        if address_key and address_key in line.lower():
+            reasons.append(_read_below(lines, number, address_key))
     reason = " ".join(dict.fromkeys(reasons)).strip()
-    without = re.sub(re.escape(wanted), " ", reason, flags=re.I)
+    without = re.sub(re.escape(address_key), " ", reason, flags=re.I)
     if _WORD.search(without) or find_code(without):
         return reason
     return " ".join(line for line in lines if line)
 
 
-def _read_below(lines: list[str], number: int, wanted: str) -> str:
+def _read_below(lines: list[str], number: int, address_key: str) -> str:
     """Join a line and those below it, up to the next address or the end of its words."""
     block = [lines[number]]
-    has_words = bool(_WORD.search(lines[number].lower().replace(wanted, "")))
+    has_words = bool(_WORD.search(lines[number].lower().replace(address_key, "")))
     for line in lines[number + 1 : number + 1 + LINES_BELOW]:
         if not line:
             if has_words:
                 break
             continue
-        if any(other.lower() != wanted for other in find_addresses(line[:500])) and not has_words:
+        if (
+            any(other.lower() != address_key for other in find_addresses(line[:500]))
+            and not has_words
+        ):
             break
         if (
             re.match(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?:?(?:\s|$)", line)
-            and wanted not in line.lower()
+            and address_key not in line.lower()
         ):
             break
         block.append(line)
-        has_words = has_words or bool(_WORD.search(line.lower().replace(wanted, "")))
+        has_words = has_words or bool(_WORD.search(line.lower().replace(address_key, "")))
     return " ".join(block)

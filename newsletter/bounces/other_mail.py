@@ -41,8 +41,8 @@ _REPLY_SUBJECT = re.compile(
 
 def read_other_mail(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
     """Judge mail that no mail system wrote to report a failure."""
-    writer, subject = find_address(message.get("from")), message.get("subject")
-    reason = join_lines(subject)
+    writer = find_address(message.get("from"))
+    reason = join_lines(message.get("subject"))
     if is_receipt(message) or is_foreign_bulk(message):
         return [BounceResult("", BounceClass.IGNORE, "", reason, evidence)]
     if is_automatic(message):
@@ -77,7 +77,7 @@ def is_foreign_bulk(message: Part) -> bool:
 
 
 def is_automatic(message: Part) -> bool:
-    """Tell whether a program answered (RFC 3834 section 5), or asks for proof of a person."""
+    """Tell whether a program answered (RFC 3834 section 5), or asks to prove that a human writes."""
     submitted = message.get("auto-submitted").partition(";")[0].strip().lower()
     if submitted not in ("", "no"):
         return True

@@ -1,4 +1,4 @@
-"""Decide what a returned message is, and what it says of whom.
+"""Decide what kind of message a returned one is, and judge each recipient it names.
 
 Pure.
 """
@@ -22,8 +22,11 @@ from newsletter.bounces.notice import cut_original, find_reason, find_recipients
 from newsletter.bounces.other_mail import is_answer, is_receipt, read_other_mail
 from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
-FLUFL_BYTES_AT_MOST, FLUFL_LINES_AT_MOST = 32 * 1024, 400
-"""What flufl.bounce is given: its detectors take a second for a hundred thousand lines."""
+FLUFL_BYTES_AT_MOST = 32 * 1024
+"""Bytes of a message that flufl.bounce is given; a notice stands at the beginning."""
+
+FLUFL_LINES_AT_MOST = 400
+"""Lines that flufl.bounce is given: its detectors take a second for a hundred thousand lines."""
 
 _SYSTEM = re.compile(
     r"mailer-?daemon|mail-?daemon|maildaemon|postmaster|mail delivery|delivery (?:sub)?system|"
@@ -73,7 +76,7 @@ _FINAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A returned message: its own Message-ID, what it says of whom, and what can prove it.
+    """A returned message: its own Message-ID, its results and its evidence.
 
     `results` is empty where it reports a failure that is not understood; `from_system` tells that a
     mail system wrote it.
@@ -172,7 +175,7 @@ def _is_bounce(message: Part) -> bool:
         return True
     system = bool(_SYSTEM.search(message.get("from"))) or message.get("return-path").strip() == "<>"
     if not system and (message.get("in-reply-to") or is_answer(message)):
-        return False  # a person quotes a bounce
+        return False  # somebody quotes a bounce
     about = bool(_SUBJECT.search(message.get("subject")))
     if system and about:
         return True
@@ -230,11 +233,11 @@ def _ask_flufl(data: bytes, evidence: ReportEvidence) -> list[str]:
     except Exception:  # its detectors raise what they like on odd input
         return []
     ours = {address.lower() for address in evidence.sent_to}
-    found = [
+    addresses = [
         normalize_address(raw.decode("utf-8", "replace")) for raw in sorted(temporary | permanent)
     ]
     return [
         address
-        for address in found
+        for address in addresses
         if find_address(address) and address.lower() not in ours and not is_role(address)
     ]

@@ -1,7 +1,4 @@
-"""Name what a returned message can say.
-
-Types only.
-"""
+"""Types of what a returned message says."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ __all__ = ["BounceClass", "BounceResult", "ReportEvidence"]
 
 @dataclass(frozen=True, slots=True)
 class ReportEvidence:
-    """What can prove that a report is about a message of ours.
+    """Evidence that a report is about a message of this program.
 
     `sent_to`: addresses the report itself was sent to (a VERP address, an unsubscribe address);
     `envelope_ids`: Original-Envelope-Id (RFC 3464 section 2.2.1); `message_ids`: Message-IDs quoted
@@ -30,7 +27,7 @@ class ReportEvidence:
 
 @dataclass(frozen=True, slots=True)
 class BounceResult:
-    """What a returned message says of one recipient.
+    """The result of a returned message for one recipient.
 
     `recipient` is the address as we mailed it where the report says so, "" where it names none (a
     redacted complaint); `status` is the enhanced status (RFC 3463), "" where unknown; `reason` is

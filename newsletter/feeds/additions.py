@@ -1,6 +1,4 @@
-"""Take away what blogs put around a post: where it first appeared, "read on", dots for what was
-cut. Pure.
-"""
+"""Remove what blogs add to a post: its origin, "read on" and the dots of an excerpt. Pure."""
 
 from __future__ import annotations
 
@@ -23,8 +21,9 @@ _DOTS = ("[…]", "[&hellip;]", "[&#8230;]", "[...]", "[&#8230;", "&#8230;]", "&
 
 
 def remove_additions(html: str, link_key: str, site_key: str) -> str:
-    """Without what WordPress puts below a post or behind an excerpt: "The post A appeared first on
-    B", in whatever language, and its "read on".
+    """Return `html` without what WordPress adds below a post or behind an excerpt.
+
+    That is "The post A appeared first on B", in whatever language, and its "read on" link.
     """
     html = html.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     end = html[-TAIL_AT_MOST:]
@@ -39,9 +38,7 @@ def remove_additions(html: str, link_key: str, site_key: str) -> str:
 
 
 def _remove_origin(end: str) -> str:
-    """Return the end of a post without "The post A appeared first on B", where that is the last
-    thing in it.
-    """
+    """Return the end of a post without a final "The post A appeared first on B"."""
     appeared = max((match.start() for match in _APPEARED.finditer(end)), default=-1)
     starts = [match for match in _THE_POST.finditer(end) if match.start() < appeared]
     start = next(

@@ -1,6 +1,7 @@
-"""Reads the dates that feeds write: as their standards ask for, and as blogs really write them
-(Unix time, names of months in other languages, numbers the local way round). What could mean two
-days means none. Pure.
+"""Read the dates of feeds: as the standards ask for, and as blogs really write them. Pure.
+
+Blogs write Unix time, names of months in other languages, and numbers in their local order. A date
+that could mean two days is not read.
 """
 
 from __future__ import annotations
@@ -95,23 +96,23 @@ _MONTH_DAY = re.compile(
 _SHORT = re.compile(r"(\d{4})(?:-(\d\d))?")
 
 
-def read_date(said: object) -> datetime | None:
-    """The moment that `said` names, in UTC; None where it names none, or no one can tell which.
+def read_date(value: object) -> datetime | None:
+    """Return the moment that `value` names, in UTC; None if it names none, or may name several.
 
     A day without a time is its beginning; a time without a zone, or with one that nobody knows, is
     UTC.
     """
-    if not isinstance(said, str) or not (text := _fold(said[:100])):
+    if not isinstance(value, str) or not (text := _fold(value[:100])):
         return None
     try:
-        found = (
+        moment = (
             _read_number(text)
             if text.lstrip("@").replace(".", "", 1).isdecimal()
             else _read_text(text)
         )
         return (
-            found.astimezone(UTC)
-            if found is not None and found.astimezone(UTC).year in YEARS
+            moment.astimezone(UTC)
+            if moment is not None and moment.astimezone(UTC).year in YEARS
             else None
         )
     except (ValueError, OverflowError, OSError):
@@ -119,15 +120,15 @@ def read_date(said: object) -> datetime | None:
 
 
 def _fold(text: str) -> str:
-    """In small letters without accents, and no more than one space between words."""
+    """Return `text` in lower case, without accents, with single spaces between words."""
     bare = unicodedata.normalize("NFKD", text.casefold())
     # Composed again, for what Korean is made of; Turkish has an i without a dot.
-    kept = "".join(letter for letter in bare if not unicodedata.combining(letter)).replace("ı", "i")
-    return " ".join(unicodedata.normalize("NFC", kept).split())
+    letters = "".join(letter for letter in bare if not unicodedata.combining(letter))
+    return " ".join(unicodedata.normalize("NFC", letters.replace("ı", "i")).split())
 
 
 def _read_number(text: str) -> datetime | None:
-    """Unix time in seconds or parts of them; or a date without anything between its numbers."""
+    """Read Unix time in seconds or parts of them, or a date of digits only."""
     whole = text.lstrip("@").partition(".")[0]
     if len(whole) in (10, 13, 16):
         return datetime.fromtimestamp(int(whole[:10]), UTC)
@@ -138,8 +139,8 @@ def _read_number(text: str) -> datetime | None:
 
 def _read_text(text: str) -> datetime | None:
     if re.fullmatch(r"\d{4}-?w\d\d(-?\d)?.*|\d{8}t\d{4,6}(z|[+-]\d\d:?\d\d)?", text):
-        found = datetime.fromisoformat(text.upper())
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(text.upper())
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if re.fullmatch(r"\d{4}-\d{3}", text):
         return datetime.strptime(text, "%Y-%j").replace(tzinfo=UTC)
     time = _TIME.search(text)
@@ -152,7 +153,7 @@ def _read_text(text: str) -> datetime | None:
 
 
 def _read_time(time: re.Match[str]) -> timedelta:
-    """The time of day.
+    """Return the time since the beginning of the day.
 
     The end of a day ("24:00:00") and a leap second belong to what follows.
     """
@@ -165,7 +166,7 @@ def _read_time(time: re.Match[str]) -> timedelta:
 
 
 def _read_zone(text: str) -> tzinfo:
-    """The zone that stands behind a time.
+    """Return the time zone that stands behind a time.
 
     A name in brackets only explains an offset.
     """
@@ -190,26 +191,27 @@ def _find_zone(name: str) -> tzinfo:
 
 
 def _read_day(text: str, whole: str) -> date | None:
-    if found := _YEAR_FIRST.search(text):
-        return date(*map(int, found.groups()))
-    if found := _YEAR_LAST.search(text):
+    if match := _YEAR_FIRST.search(text):
+        return date(*map(int, match.groups()))
+    if match := _YEAR_LAST.search(text):
         return _order_day_and_month(
-            int(found[1]), int(found[3]), int(found[4]), certain=found[2] == "."
+            int(match[1]), int(match[3]), int(match[4]), certain=match[2] == "."
         )
-    for found in _DAY_MONTH.finditer(text):
-        if month := _list_months().get(found[2]):
-            return date(_complete_year(found[3]), month, int(found[1]))
-    for found in _MONTH_DAY.finditer(text):
-        if month := _list_months().get(found[1]):
-            return date(int(found[3]), month, int(found[2]))
+    for match in _DAY_MONTH.finditer(text):
+        if month := _list_months().get(match[2]):
+            return date(_complete_year(match[3]), month, int(match[1]))
+    for match in _MONTH_DAY.finditer(text):
+        if month := _list_months().get(match[1]):
+            return date(int(match[3]), month, int(match[2]))
     if short := _SHORT.fullmatch(whole):
         return date(int(short[1]), int(short[2] or 1), 1)
     return None
 
 
 def _order_day_and_month(first: int, second: int, year: int, *, certain: bool) -> date | None:
-    """Day before month where points say so; else only if one of them can be no month, or both are
-    the same.
+    """Return the date of two numbers that are day and month in either order, None if ambiguous.
+
+    The day comes first if the separators are points (`certain`).
     """
     if certain or first > 12 or first == second:
         return date(year, second, first)
@@ -222,13 +224,13 @@ def _complete_year(year: str) -> int:
 
 @lru_cache(maxsize=1)
 def _list_months() -> dict[str, int]:
-    """Every name and beginning of one (three letters at least) that can be no other month's."""
-    found: dict[str, set[int]] = {}
+    """Return the months by their names and by unambiguous beginnings of at least three letters."""
+    beginnings: dict[str, set[int]] = {}
     whole: dict[str, int] = {}
     for month, names in enumerate(_NAMES.strip().splitlines(), start=1):
         for name in names.split():
             folded = _fold(name)
             whole[folded] = month
             for end in range(3, len(folded)):
-                found.setdefault(folded[:end], set()).add(month)
-    return {name: months.pop() for name, months in found.items() if len(months) == 1} | whole
+                beginnings.setdefault(folded[:end], set()).add(month)
+    return {name: months.pop() for name, months in beginnings.items() if len(months) == 1} | whole

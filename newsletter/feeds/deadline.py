@@ -1,5 +1,4 @@
-"""A deadline that ends network traffic in whatever phase it is, and threads that can be left
-behind.
+"""Deadlines that end network traffic in any phase, and threads that can be abandoned.
 
 A socket that is wrapped for TLS is detached from the object that was connected, so that closing
 that object does nothing. A deadline keeps a duplicate of the descriptor instead: shutting that down
@@ -76,7 +75,8 @@ class Deadline:
     def _hang_up(self) -> None:
         with self._lock:
             self._over = True
-            sockets, self._sockets = self._sockets, []
+            sockets = self._sockets
+            self._sockets = []
         for duplicate in sockets:
             with suppress(OSError):
                 duplicate.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,4 @@
-"""From what an author types (a blog's address, a page, a feed, a YouTube channel) to the feed
-itself.
-"""
+"""Find the feed behind what an author types: a blog's address, a page, a YouTube channel."""
 
 from __future__ import annotations
 
@@ -38,17 +36,21 @@ class Discovered:
 
 
 def discover(address: str, fetch: Fetch, *, leaves_out: Collection[str] = ()) -> Discovered:
-    """The feed behind `address`; of a YouTube channel, one that `leaves_out` some kinds of videos,
-    where YouTube has it. Raises `FeedError`: what is there instead, and what to type.
+    """Find the feed behind `address`, and read it.
+
+    For a YouTube channel, choose the feed that leaves out the kinds of videos in `leaves_out`, if
+    there is one. Raises `FeedError`, which says what is there instead and what to type.
     """
-    found = _discover(address, fetch)
-    narrowed = youtube.narrow_feed(found.feed_url, leaves_out)
-    if narrowed == found.feed_url:
-        return found
+    discovered = _discover(address, fetch)
+    narrowed = youtube.narrow_feed(discovered.feed_url, leaves_out)
+    if narrowed == discovered.feed_url:
+        return discovered
     try:
-        return replace(_read_feed(fetch(narrowed)), title=found.title, site_url=found.site_url)
+        return replace(
+            _read_feed(fetch(narrowed)), title=discovered.title, site_url=discovered.site_url
+        )
     except FeedError:
-        return found
+        return discovered
 
 
 def _discover(address: str, fetch: Fetch) -> Discovered:
@@ -68,13 +70,14 @@ def _discover(address: str, fetch: Fetch) -> Discovered:
         return _read_feed(fetched)
     except NotAFeed as error:
         reason = error
-    own, empty = _page_folder(fetched.url), None
+    folder = _page_folder(fetched.url)
+    empty = None
     for candidate in _list_candidates(fetched):
         try:
             discovered = _read_feed(fetch(candidate))
         except FeedError:
             continue
-        if not (own and candidate.startswith(own) and _is_of_comments(discovered.feed)):
+        if not (folder and candidate.startswith(folder) and _is_of_comments(discovered.feed)):
             return discovered
         empty = empty or (None if discovered.feed.entries else discovered)
     if empty is not None:
@@ -85,12 +88,13 @@ def _discover(address: str, fetch: Fetch) -> Discovered:
 
 
 def _page_folder(url: str) -> str:
-    """Return the address below which a page's own feed is, or "" for a front page: that of a
-    category, say.
+    """Return the address below which a page (of a category, say) has its feed.
+
+    It is "" for a front page.
     """
     parts = urlsplit(url)
-    own = urljoin(url, parts.path).rstrip("/") + "/"
-    return own if parts.path.strip("/") else ""
+    folder = urljoin(url, parts.path).rstrip("/") + "/"
+    return folder if parts.path.strip("/") else ""
 
 
 def _is_of_comments(feed: ParsedFeed) -> bool:
@@ -118,7 +122,7 @@ def _read_feed(fetched: Fetched) -> Discovered:
 
 
 def _list_candidates(fetched: Fetched) -> list[str]:
-    """Where to look next, best first: what the page itself names, then where blogs usually keep it."""
+    """List the addresses to try, best first: those the page names, then the usual ones."""
     page = fetched.body[:1_000_000].decode("utf-8", "replace")
     if youtube.is_youtube(fetched.url) and (channel := youtube.find_feed_in_page(page)):
         return [channel]
@@ -138,20 +142,21 @@ def _list_candidates(fetched: Fetched) -> list[str]:
 
 
 def _rank_feed(url: str, link: dict[str, str], page: str) -> tuple[bool, bool]:
-    """Order the feeds that a page names: no comments first, then what is of this page rather than
-    of its site.
+    """Return the sort key of a feed that a page names.
+
+    Feeds without comments come first, then those of the page rather than of its site.
     """
     comments = "comment" in (link.get("href", "") + link.get("title", "")).lower()
-    own = _page_folder(page)
+    folder = _page_folder(page)
     query = dict(parse_qsl(urlsplit(page).query))
-    of_page = bool(own and url.startswith(own)) or bool(
+    of_page = bool(folder and url.startswith(folder)) or bool(
         query and query.items() <= dict(parse_qsl(urlsplit(url).query)).items()
     )
     return comments, not of_page
 
 
 def _find_feed_links(page: str) -> Iterator[dict[str, str]]:
-    """What a page names as its feeds (``<link rel=alternate>``)."""
+    """Yield the links of a page to its feeds (`<link rel=alternate>`)."""
     for link in find_tags(page, "link", "a"):
         if (
             "alternate" in link.get("rel", "").lower().split()

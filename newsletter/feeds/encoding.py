@@ -1,4 +1,4 @@
-"""Which letters the bytes of a feed mean, where they are not what the feed says they are.
+"""Decode the bytes of a feed whose character encoding is not what the feed says it is.
 
 Pure.
 """
@@ -44,8 +44,7 @@ SAMPLE = 200_000
 
 
 def decode_feed(body: bytes, content_type: str) -> tuple[bytes, str]:
-    """`body` and `content_type` so that both mean what the bytes are: unchanged where they agree,
-    else in UTF-8.
+    """Return `body` and `content_type` so that they agree: unchanged if they do, else in UTF-8.
 
     Valid UTF-8 is UTF-8, whatever a server calls it: hardly any text of another kind happens to be.
     What is neither that nor what it is declared to be is guessed.
@@ -69,8 +68,8 @@ def decode_feed(body: bytes, content_type: str) -> tuple[bytes, str]:
         text = _guess(body)
     elif not all(_ONE_BYTE.match(name) for name in declared):
         return body, content_type
-    said = _DECLARED.sub(rb"\1utf-8\3", text.encode("utf-8", "replace"), count=1)
-    return said, content_type.split(";")[0]
+    declared_body = _DECLARED.sub(rb"\1utf-8\3", text.encode("utf-8", "replace"), count=1)
+    return declared_body, content_type.split(";")[0]
 
 
 def _decode(body: bytes, name: str) -> str | None:
@@ -88,7 +87,7 @@ def _guess(body: bytes) -> str:
     import chardet  # only where it is needed: it takes its time to load
 
     name = str(chardet.detect(re.sub(rb"<[^<>]*>", b" ", body[:SAMPLE]))["encoding"] or "")
-    found = _decode(body, name) if _USUAL.match(name) else None
-    some = (found or "")[:SAMPLE]
-    mixed = len(_MIXED.findall(some)) > len(_OF_ITS_OWN.findall(some))
-    return found if found and not mixed else body.decode("cp1252", "replace")
+    decoded = _decode(body, name) if _USUAL.match(name) else None
+    sample = (decoded or "")[:SAMPLE]
+    mixed = len(_MIXED.findall(sample)) > len(_OF_ITS_OWN.findall(sample))
+    return decoded if decoded and not mixed else body.decode("cp1252", "replace")

@@ -1,5 +1,7 @@
-"""Looks at the pages of new entries where their feed says too little: whether a video is public yet
-and of what kind, and the picture of a post that has none. What cannot be had is left as it is.
+"""Fetch the pages of new entries whose feed says too little.
+
+A video's page says whether it is public and of what kind; a post's page has the picture that its
+feed lacks. An entry whose page cannot be had stays as it is.
 """
 
 from __future__ import annotations
@@ -34,8 +36,10 @@ _WORDPRESS_ID = re.compile(r"(https?://[^?#\s]+?)/?\?(?:p|page_id)=(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class EnrichedEntry:
-    """An entry after its page was looked at; `waits`: not public yet; `left_out`: why it is not
-    taken, or "".
+    """An entry with what its page adds.
+
+    `waits` means that it is not public yet; `left_out` is the kind of video that is left out, or
+    "".
     """
 
     entry: ParsedEntry
@@ -51,7 +55,7 @@ def find_wordpress_site(feed: ParsedFeed) -> str:
 def needs_its_page(
     entry: ParsedEntry, feed_url: str, *, page_pictures: bool, wordpress: str = ""
 ) -> bool:
-    """Return whether the page of an entry of the feed at `feed_url` may say what the feed does not."""
+    """Tell whether the page of an entry of the feed at `feed_url` may say more than the feed."""
     if is_youtube(entry.link):
         return is_youtube(feed_url)
     known = _WORDPRESS_ID.fullmatch(entry.id) is not None or bool(
@@ -76,8 +80,8 @@ def enrich_entry(
         return EnrichedEntry(
             entry, waits=video.upcoming, left_out=find_left_out_kind(entry.link, video, leaves_out)
         )
-    if found := _WORDPRESS_ID.fullmatch(entry.id):
-        picture, alt = _find_featured_image(fetch, found[1], f"/{found[2]}?")
+    if match := _WORDPRESS_ID.fullmatch(entry.id):
+        picture, alt = _find_featured_image(fetch, match[1], f"/{match[2]}?")
     elif wordpress and (
         slug := _find_slug(entry.link, wordpress)
     ):  # published in one step: its id is its address
@@ -95,8 +99,9 @@ def enrich_entry(
 
 
 def remove_upcoming(feed: ParsedFeed, feed_url: str, fetch: Fetch, *, now: datetime) -> ParsedFeed:
-    """A channel's feed that is read for the first time, without videos of late that are not public
-    yet: they are new once they are.
+    """Return a channel's feed without recent videos that are not public yet.
+
+    Used for a first reading, so that these videos are new once they are public.
     """
     if not is_youtube(feed_url):
         return feed
@@ -131,8 +136,9 @@ def _find_slug(link: str, site: str) -> str:
 def _find_featured_image(
     fetch: Fetch, site: str, which: str, *, link_key: str = ""
 ) -> tuple[str, str]:
-    """Return the featured image of a WordPress post and its alt text, from the site's own interface
-    if it answers.
+    """Return the featured image of a WordPress post and its alt text, or empty texts.
+
+    They come from the site's REST interface, if it answers.
 
     `which` is the post in the interface's address; of several posts (a slug), the one at
     `link_key`.
@@ -151,8 +157,9 @@ def _find_featured_image(
 
 
 def _choose_size(media: Any) -> object:
-    """Return the address of the smallest size of a picture that is sharp in a mail, else of the
-    picture itself.
+    """Return the address of the smallest size of a picture that is sharp in a mail.
+
+    If no size is, return the address of the picture itself.
     """
     sizes = (media.get("media_details") or {}).get("sizes") or {}
     wide = [
@@ -164,18 +171,23 @@ def _choose_size(media: Any) -> object:
 
 
 def _find_page_image(page: str, url: str) -> tuple[str, str]:
-    """The picture that a page shows of itself elsewhere (og:image) and its alt text."""
-    said: dict[str, str] = {}
+    """Return the picture that a page names for previews (og:image), and its alt text."""
+    properties: dict[str, str] = {}
     for meta in find_tags(page, "meta"):
-        said.setdefault(
+        properties.setdefault(
             (meta.get("property") or meta.get("name") or "").lower(), meta.get("content", "")
         )
-    found = said.get("og:image") or said.get("og:image:url") or said.get("twitter:image") or ""
-    return _complete_address(found, url), to_plain_line(said.get("og:image:alt"))
+    address = (
+        properties.get("og:image")
+        or properties.get("og:image:url")
+        or properties.get("twitter:image")
+        or ""
+    )
+    return _complete_address(address, url), to_plain_line(properties.get("og:image:alt"))
 
 
-def _complete_address(found: object, base: str) -> str:
-    link = found if isinstance(found, str) and found.strip() else ""
+def _complete_address(value: object, base: str) -> str:
+    link = value if isinstance(value, str) and value.strip() else ""
     return (
         (make_absolute(link, base_url=base) or "")[:2000] if link and urlsplit(base).scheme else ""
     )

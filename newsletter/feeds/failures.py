@@ -30,15 +30,13 @@ def describe_robot_check(
         f"a robot check stands before the feed ({vendor}, {describe_status(status)})",
         status=status,
         retry_after=retry_after,
-        hint="feeds are read by programs, which cannot pass it: let whoever runs the site or its firewall exempt the "
-        "feed's address from the check",
+        hint="feeds are read by programs, which cannot pass it: let whoever runs the site or its "
+        "firewall exempt the feed's address from the check",
     )
 
 
 def describe_status(status: int) -> str:
-    """Return a status with the standard's name for it, rather than what a stranger's server wrote
-    there.
-    """
+    """Return a status code with the standard's name for it, not with the server's own words."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
@@ -73,11 +71,11 @@ def translate_error(url: str, error: Exception, *, late: bool) -> FeedUnavailabl
 def _walk_causes(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and what it came of, however deep libraries have wrapped it."""
     waiting: list[Any] = [error]
-    seen: set[int] = set()
+    visited: set[int] = set()
     while waiting:
         cause = waiting.pop(0)
-        if isinstance(cause, BaseException) and id(cause) not in seen:
-            seen.add(id(cause))
+        if isinstance(cause, BaseException) and id(cause) not in visited:
+            visited.add(id(cause))
             yield cause
             waiting += [
                 cause.__cause__,

@@ -1,5 +1,6 @@
-"""Fetches a feed or a page from an address that somebody else chose: conditional, bounded in size
-and time, and never from a private network (ssrf.py).
+"""Fetch a feed or a page from an address that a stranger chose.
+
+Requests are conditional, bounded in size and time, and never reach a private network (ssrf.py).
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ class Fetcher:
     ) -> None:
         self._headers = {
             "User-Agent": user_agent,
-            "Accept": "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, "
-            "text/xml;q=0.9, text/html;q=0.8, */*;q=0.5",
+            "Accept": "application/rss+xml, application/atom+xml, application/feed+json, "
+            "application/xml;q=0.9, text/xml;q=0.9, text/html;q=0.8, */*;q=0.5",
             "Accept-Encoding": "gzip",
         }
         self._allow_private = allow_private
@@ -102,9 +103,7 @@ class Fetcher:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """Made once, when it is needed: reading the machine's certificates costs more than a poll
-        may.
-        """
+        """Build the TLS context once: reading the machine's certificates costs more than a poll."""
         context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
         if self._ca_certs:
             context.load_verify_locations(self._ca_certs)
@@ -145,25 +144,26 @@ class Fetcher:
     def _follow(
         self, url: str, headers: dict[str, str], pools: urllib3.PoolManager, deadline: Deadline
     ) -> Fetched:
-        here, permanent = url, True
+        current = url
+        permanent = True
         for _ in range(HOPS_AT_MOST + 1):
-            self._check(here)
-            response = self._request(here, {**headers, **_cookies_for(here)}, pools, deadline)
+            self._check(current)
+            response = self._request(current, {**headers, **_cookies_for(current)}, pools, deadline)
             try:
                 if response.status not in (301, 302, 303, 307, 308):
-                    moved = here if permanent and here != url else None
-                    return self._answer(here, response, headers, moved, deadline)
+                    moved = current if permanent and current != url else None
+                    return self._answer(current, response, headers, moved, deadline)
                 target = response.headers.get("Location", "")
             finally:
                 response.close()
             permanent = permanent and response.status in (301, 308)
             if not target:
-                raise FeedUnavailable(here, "redirects to nowhere", status=response.status)
+                raise FeedUnavailable(current, "redirects to nowhere", status=response.status)
             try:
-                here = urljoin(here, target)
+                current = urljoin(current, target)
             except ValueError:
                 raise FeedUnavailable(
-                    here, "redirects to what is no address", status=response.status
+                    current, "redirects to what is no address", status=response.status
                 ) from None
         raise FeedUnavailable(url, f"redirects more than {HOPS_AT_MOST} times")
 
@@ -205,13 +205,16 @@ class Fetcher:
         self,
         url: str,
         response: Any,
-        asked: Mapping[str, str],
+        request_headers: Mapping[str, str],
         moved: str | None,
         deadline: Deadline,
     ) -> Fetched:
-        status, headers = response.status, response.headers
+        status = response.status
+        headers = response.headers
         retry_after = _read_retry_after(headers.get("Retry-After"))
-        if status == 304 and not ("If-None-Match" in asked or "If-Modified-Since" in asked):
+        if status == 304 and not (
+            "If-None-Match" in request_headers or "If-Modified-Since" in request_headers
+        ):
             raise FeedUnavailable(
                 url, "says that nothing changed, though it was not asked", status=304
             )
@@ -235,10 +238,9 @@ class Fetcher:
         )
 
     def _refuse(self, url: str, response: Any, retry_after: int | None) -> NoReturn:
-        """Raise `FeedUnavailable` for an answer with an error status, with its cause where its page
-        tells it.
-        """
-        status, page = response.status, b""
+        """Raise `FeedUnavailable` for an error status, with the cause that its page names."""
+        status = response.status
+        page = b""
         with suppress(HTTPError, OSError, ValueError):
             page = response.read(ERROR_PAGE, decode_content=True)
         if vendor := detect_robot_check(status, response.headers, page):
@@ -248,8 +250,10 @@ class Fetcher:
         )
 
     def _body(self, url: str, response: Any, deadline: Deadline) -> bytes:
-        """The whole decoded body, or an error: half of it would look as if the other entries had
-        vanished.
+        """Return the whole decoded body.
+
+        Raises `FeedUnavailable` for a part of it, which would look as if the other entries had
+        vanished; urllib3 raises if the length is not the announced one.
         """
         body = bytearray()
         try:
@@ -271,17 +275,16 @@ class Fetcher:
 
 
 def _cookies_for(url: str) -> dict[str, str]:
-    """YouTube answers strangers in Europe with a page that asks for consent instead of the
-    channel's; this declines.
+    """Return the cookie that declines YouTube's question for consent.
+
+    YouTube answers strangers in Europe with that question instead of a channel's page.
     """
     host = urlsplit(url).hostname or ""
     return {"Cookie": "SOCS=CAI"} if host == "youtube.com" or host.endswith(".youtube.com") else {}
 
 
 def _is_gzip_complete(response: Any) -> bool:
-    """Tell whether the decompressor saw the end of its stream; zlib says nothing of a stream that
-    is cut.
-    """
+    """Tell whether the decompressor saw the end of its stream; zlib accepts one that is cut."""
     decoder = getattr(response, "_decoder", None)
     inner = getattr(decoder, "_obj", None)
     return inner is None or bool(getattr(inner, "eof", True))
@@ -305,7 +308,7 @@ def _read_max_age(cache_control: str) -> int | None:
 
 
 def _read_retry_after(value: str | None) -> int | None:
-    """Seconds to wait (RFC 9110 §10.2.3), a day at most; None for what makes no sense."""
+    """Return the seconds to wait (RFC 9110 section 10.2.3), a day at most; None if unreadable."""
     value = (value or "").strip()
     if value.isdecimal():
         return min(int(value[:9]), RETRY_AT_MOST)

@@ -1,4 +1,4 @@
-"""Finds single tags in a web page.
+"""Find single tags in a web page.
 
 Not a parser: those of the standard library stumble over pages made to trip them and take quadratic
 time over what never ends. Pure.
@@ -20,12 +20,13 @@ _ATTRIBUTE = re.compile(
 
 
 def find_tags(page: str, *names: str) -> Iterator[dict[str, str]]:
-    """The attributes of every tag with one of `names` (link, meta, a), in the page's order; of
-    twins the first.
+    """Yield the attributes of every tag with one of `names` (link, meta, a), in the page's order.
+
+    Of an attribute that stands twice, the first counts.
     """
     for match in _TAG.finditer(page[:PAGE_AT_MOST]):
         if match[1].lower() in names:
-            found: dict[str, str] = {}
+            attributes: dict[str, str] = {}
             for name, *values in _ATTRIBUTE.findall(match[2]):
-                found.setdefault(name.lower(), unescape("".join(values)).strip())
-            yield found
+                attributes.setdefault(name.lower(), unescape("".join(values)).strip())
+            yield attributes

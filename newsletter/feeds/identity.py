@@ -1,4 +1,4 @@
-"""What makes two sightings of an entry the same entry: its id, else its link, else title and date.
+"""Make the identity of an entry: its id, else its link, else its title and date.
 
 Pure.
 
@@ -15,14 +15,15 @@ from datetime import datetime
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 _TRACKING = re.compile(
-    r"(utm_\w+|mc_[ce]id|fbclid|gclid|dclid|msclkid|igshid|mkt_tok|yclid|_hs\w+|ref_src|source_rss)",
+    r"(utm_\w+|mc_[ce]id|fbclid|gclid|dclid|msclkid|igshid|mkt_tok|yclid|_hs\w+|ref_src|"
+    r"source_rss)",
     re.I,
 )
 IDENTITY_AT_MOST = 400
 
 
 def canonicalize_link(link: str) -> str:
-    """`link` without what does not tell one page from another; "" for what is no http(s) address."""
+    """Return `link` without parts that tell no page from another; "" if it is not http(s)."""
     try:
         parts = urlsplit(link.strip())
         port = parts.port
@@ -31,25 +32,25 @@ def canonicalize_link(link: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return ""
     place = parts.hostname.lower().rstrip(".") + (f":{port}" if port not in (None, 80, 443) else "")
-    kept = [
+    parameters = [
         (name, value)
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
         if not _TRACKING.fullmatch(name)
     ]
-    query = f"?{urlencode(sorted(kept))}" if kept else ""
+    query = f"?{urlencode(sorted(parameters))}" if parameters else ""
     path = quote(unquote(parts.path), safe="/%:@!$&'()*+,;=~-._").rstrip("/")
     return f"{place}{path}{query}"[:2000]
 
 
 def make_identity(raw_id: str, link: str, title: str, published: datetime | None) -> str:
-    """The stable name of an entry within its feed, at most 400 characters."""
+    """Return the stable identity of an entry within its feed, at most 400 characters."""
     raw_id = raw_id.strip()
-    found = canonicalize_link(raw_id) or raw_id or canonicalize_link(link)
-    if not found:
+    name = canonicalize_link(raw_id) or raw_id or canonicalize_link(link)
+    if not name:
         when = published.isoformat() if published else ""
-        found = "made:" + hashlib.sha256(f"{title}\n{when}".encode("utf-8", "replace")).hexdigest()
+        name = "made:" + hashlib.sha256(f"{title}\n{when}".encode("utf-8", "replace")).hexdigest()
     return (
-        found
-        if len(found) <= IDENTITY_AT_MOST
-        else "long:" + hashlib.sha256(found.encode("utf-8", "replace")).hexdigest()
+        name
+        if len(name) <= IDENTITY_AT_MOST
+        else "long:" + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()
     )

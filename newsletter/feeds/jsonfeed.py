@@ -1,4 +1,4 @@
-"""JSON Feed 1.0 and 1.1 (jsonfeed.org).
+"""Parse JSON Feed 1.0 and 1.1 (jsonfeed.org).
 
 Pure.
 """
@@ -29,28 +29,28 @@ def is_json_feed(body: bytes) -> bool:
 
 
 def parse_json_feed(body: bytes, *, url: str) -> ParsedFeed:
-    """The feed in `body`.
+    """Parse the feed in `body`.
 
     Raises `NotAFeed`.
     """
     try:
-        found = json.loads(body.decode(json.detect_encoding(body), "replace"))
+        feed = json.loads(body.decode(json.detect_encoding(body), "replace"))
     except (ValueError, RecursionError):
         raise NotAFeed(url, "broken JSON") from None
-    items = found.get("items") if isinstance(found, dict) else None
+    items = feed.get("items") if isinstance(feed, dict) else None
     if not isinstance(items, list) or not (
-        "jsonfeed" in str(found.get("version")) or found.get("home_page_url")
+        "jsonfeed" in str(feed.get("version")) or feed.get("home_page_url")
     ):
         raise NotAFeed(url, "JSON, but no JSON Feed")
-    site = make_absolute(_as_text(found.get("home_page_url")), base_url=url) or url
+    site = make_absolute(_as_text(feed.get("home_page_url")), base_url=url) or url
     entries = (
         _parse_entry(item, site) for item in items[:ENTRIES_AT_MOST] if isinstance(item, dict)
     )
     return ParsedFeed(
-        title=to_plain_line(_as_text(found.get("title"))),
-        link=site if found.get("home_page_url") else "",
+        title=to_plain_line(_as_text(feed.get("title"))),
+        link=site if feed.get("home_page_url") else "",
         entries=tuple(entry for entry in entries if entry is not None),
-        next_page=_find_next_page(_as_text(found.get("next_url")), url),
+        next_page=_find_next_page(_as_text(feed.get("next_url")), url),
     )
 
 

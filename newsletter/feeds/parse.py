@@ -1,6 +1,4 @@
-"""From the bytes of a feed to its entries.
-
-Pure: bytes in, entries out, whatever the bytes are.
+"""Parse the bytes of a feed into entries, whatever the bytes are. Pure.
 
 RSS, RDF and Atom are read by feedparser, JSON Feed by jsonfeed.py. HTML in entries is bounded here
 and cleaned where it is composed (html/sanitize.py).
@@ -52,7 +50,7 @@ _ADDRESS = re.compile(r"(?<![^\s<>()])[^\s<>()]+@[^\s<>()]+")
 
 
 def parse_feed(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
-    """The feed in `body`, found at `url`.
+    """Parse the feed in `body`, found at `url`.
 
     Raises `NotAFeed` with the reason.
     """
@@ -76,7 +74,7 @@ def _parse_xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
         "content-location": _placeholder_location(url),
     }
     try:
-        found: Any = feedparser.parse(
+        parsed: Any = feedparser.parse(
             io.BytesIO(repair(body)),
             response_headers=headers,
             sanitize_html=False,
@@ -92,26 +90,24 @@ def _parse_xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
         OSError,
     ):
         raise NotAFeed(url, "it is broken in a way that cannot be read") from None
-    raw = found.get("entries", [])[:ENTRIES_AT_MOST]
-    if not found.get("version") and not raw:
+    raw = parsed.get("entries", [])[:ENTRIES_AT_MOST]
+    if not parsed.get("version") and not raw:
         raise NotAFeed(url, _describe_content(body), hint=HINT)
-    base = _find_base(found.feed, url)
-    site = _find_site(found.feed, url)
+    base = _find_base(parsed.feed, url)
+    site = _find_site(parsed.feed, url)
     entries = (_parse_entry(item, base, canonicalize_link(site)) for item in raw)
     return ParsedFeed(
-        title=_title(found.feed, "title"),
+        title=_title(parsed.feed, "title"),
         link=site,
         entries=tuple(entry for entry in entries if entry is not None),
-        notes=_describe_problem(found),
-        generator=to_plain_line(_text(found.feed.get("generator")), limit=200),
-        next_page=_find_next_page(found.feed, url),
+        notes=_describe_problem(parsed),
+        generator=to_plain_line(_text(parsed.feed.get("generator")), limit=200),
+        next_page=_find_next_page(parsed.feed, url),
     )
 
 
 def _find_next_page(feed: Any, url: str) -> str:
-    """Return the address of the next page of a feed (RFC 5005 section 3), if it names one on its
-    own host.
-    """
+    """Return the address of a feed's next page (RFC 5005 section 3) on its own host, or ""."""
     links = (
         link
         for link in feed.get("links") or []
@@ -124,14 +120,15 @@ def _find_next_page(feed: Any, url: str) -> str:
 
 
 def _find_site(feed: Any, url: str) -> str:
-    """The page a feed belongs to, or ""."""
+    """Return the address of the site a feed belongs to, or ""."""
     return _own_page(feed.get("links") or [], url) or _rebase(_text(feed.get("link")), url)
 
 
 def _find_base(feed: Any, url: str) -> str:
-    """What relative links are relative to, where no xml:base says so: the feed's own address.
+    """Return the base of relative links without an xml:base: the feed's own address.
 
-    Where that is not on its site (a file, a proxy), the address it gives for itself, else its site.
+    If that is not on its site (a file, a proxy), return the address it gives for itself, else its
+    site.
     """
     site = _find_site(feed, url)
     itself = [
@@ -146,14 +143,16 @@ def _host_of(url: str) -> str:
 
 
 def _placeholder_location(url: str) -> str:
-    """Where feedparser is told that the feed was found, so that what begins there is known to be
-    relative, and an empty address from one that names the feed.
+    """Return a made-up address that feedparser is told the feed came from.
+
+    Addresses that begin with it are known to be relative, and empty ones are told from those that
+    name the feed.
     """
     return f"{'http' if url.startswith('http:') else 'https'}://nowhere.invalid/here/"
 
 
 def _rebase(link: str, base: str) -> str:
-    """`link` as an absolute http(s) address, or "" if it is none, or empty."""
+    """Return `link` as an absolute http(s) address, or "" if it is not one, or empty."""
     link = _NOWHERE.sub("", link, count=1) if _NOWHERE.match(link) else link
     if link.strip().lower().startswith("www."):  # no folder is called so
         link = f"//{link.strip()}"
@@ -169,9 +168,9 @@ def _describe_content(body: bytes) -> str:
     return "no feed that can be understood"
 
 
-def _describe_problem(found: Any) -> tuple[str, ...]:
-    problem = found.get("bozo_exception")
-    if not found.get("bozo") or problem is None:
+def _describe_problem(parsed: Any) -> tuple[str, ...]:
+    problem = parsed.get("bozo_exception")
+    if not parsed.get("bozo") or problem is None:
         return ()
     if hasattr(problem, "getLineNumber"):
         return ("read although it is not well-formed XML",)
@@ -185,19 +184,24 @@ def _describe_problem(found: Any) -> tuple[str, ...]:
 def _parse_entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
     link = _link(item, base)
     title = _title(item, "title") or to_plain_line(item.get("itunes_title"), limit=500)
-    content, summary = _content(item), _text(item.get("summary"))[:HTML_AT_MOST]
+    content = _content(item)
+    summary = _text(item.get("summary"))[:HTML_AT_MOST]
     if not (
         link or title or _text(item.get("title")).strip() or content.strip() or summary.strip()
     ):
         return None
     video = _text(item.get("yt_videoid")) or find_video_id(link)
     if _text(item.get("yt_videoid")):
-        summary, content = _escaped(summary), ""
+        summary = _escaped(summary)
+        content = ""
     elif content == summary:
         summary = ""
-    raw_id, published, link_key = _raw_id(item), _date(item), canonicalize_link(link)
-    content, summary = (remove_additions(html, link_key, site_key) for html in (content, summary))
-    if more := _MORE.search(content):  # the author has said where her excerpt ends
+    raw_id = _raw_id(item)
+    published = _date(item)
+    link_key = canonicalize_link(link)
+    content = remove_additions(content, link_key, site_key)
+    summary = remove_additions(summary, link_key, site_key)
+    if more := _MORE.search(content):  # the author has marked the end of the excerpt
         summary = content[: more.start()]
     image, alt = _image(item, content or summary, link or base, video)
     return ParsedEntry(
@@ -222,10 +226,9 @@ def _text(value: object) -> str:
 
 
 def _title(item: Any, name: str) -> str:
-    """A title as text: HTML where feedparser found it to be HTML, else what stands there, tags and
-    all.
-    """
-    raw, detail = _text(item.get(name))[:5000], item.get(f"{name}_detail") or {}
+    """Return a title as text: rendered if feedparser found it to be HTML, else as it is."""
+    raw = _text(item.get(name))[:5000]
+    detail = item.get(f"{name}_detail") or {}
     is_html = str(detail.get("type", "")) in ("text/html", "application/xhtml+xml")
     return to_plain_line(
         html_to_text(raw, links=False) if is_html and ("<" in raw or "&" in raw) else raw, limit=500
@@ -242,7 +245,7 @@ def _content(item: Any) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Plain text as HTML paragraphs."""
+    """Return plain text as HTML paragraphs."""
     blocks = re.split(r"\n\s*\n", text[:20_000].strip())
     return "".join(
         f"<p>{escape(block).replace(chr(10), '<br>')}</p>" for block in blocks if block.strip()
@@ -250,64 +253,62 @@ def _escaped(text: str) -> str:
 
 
 def _author(item: Any) -> str:
-    """Who wrote it, without an address."""
+    """Return the author's name, without an address."""
     detail = item.get("author_detail") or {}
     name = (_text(detail.get("name")) or _text(item.get("author")))[:2000]
     return to_plain_line(_ADDRESS.sub("", name).strip(" ()<>,"), limit=200)
 
 
 def _link(item: Any, base: str) -> str:
-    """The entry's own page: where a counting service says that it is, what it links to, else its id
-    where that is said to be its address (a guid without isPermaLink="false", the id of an Atom
-    entry without links, what an item of RDF is about) and is one.
+    """Return the address of an entry's page page, or "".
+
+    It is the original address that a click-counting service names, else the entry's link, else its
+    id if that is an address and said to be one (a guid without isPermaLink="false", the id of an
+    Atom entry without links, the subject of an item of RDF).
     """
     original = (_text(value) for name, value in item.items() if name.split("_")[-1] == "origlink")
-    own = next(filter(None, (make_absolute(link.strip(), base_url="") for link in original)), "")
-    own = own or _own_page(item.get("links") or [], base)
-    if not own and item.get("guidislink", True):  # of RDF, feedparser does not say
-        own = make_absolute(_raw_id(item), base_url="") or ""
-    return own[:2000]
+    page = next(filter(None, (make_absolute(link.strip(), base_url="") for link in original)), "")
+    page = page or _own_page(item.get("links") or [], base)
+    if not page and item.get("guidislink", True):  # of RDF, feedparser does not say
+        page = make_absolute(_raw_id(item), base_url="") or ""
+    return page[:2000]
 
 
 def _own_page(links: Sequence[Any], base: str) -> str:
-    """The first link to a page of its own, a web page rather than another kind; not an enclosure,
-    reply or feed.
-    """
-    own = [
+    """Return the first link to a page, preferably a web page; not an enclosure, reply or feed."""
+    pages = [
         link
         for link in links
         if isinstance(link, dict) and _text(link.get("rel", "alternate")).endswith("alternate")
     ]
-    own.sort(key=lambda link: "html" not in str(link.get("type", "text/html")))
-    found = (_rebase(_text(link.get("href")), base) for link in own)
-    return next((link for link in found if link), "")
+    pages.sort(key=lambda link: "html" not in str(link.get("type", "text/html")))
+    addresses = (_rebase(_text(link.get("href")), base) for link in pages)
+    return next((link for link in addresses if link), "")
 
 
 def _raw_id(item: Any) -> str:
-    """The id as the feed has it: feedparser takes it for an address and completes it."""
+    """Return the id as the feed has it; feedparser takes it for an address and completes it."""
     raw = _text(item.get("id"))
     return to_plain_line(_NOWHERE.sub("", raw, count=1) if _NOWHERE.match(raw) else raw, limit=2000)
 
 
 def _date(item: Any) -> datetime | None:
     # feedparser's own get() takes one date for another
-    said = (dict.get(item, name) for name in ("published", "updated", "created"))
-    return next((found for found in map(read_date, said) if found), None)
+    values = (dict.get(item, name) for name in ("published", "updated", "created"))
+    return next((date for date in map(read_date, values) if date), None)
 
 
 def _image(item: Any, html: str, base: str, video: str) -> tuple[str, str]:
-    """The picture that stands for an entry: what the feed names as one, else the first in its
-    content.
-    """
+    """Return the picture of an entry and its alt text: the named one, else the content's first."""
     if video:
         return get_picture_url(video), ""
     named = [media.get("url") for media in item.get("media_content") or [] if _is_picture(media)]
     named += [media.get("url") for media in item.get("media_thumbnail") or []]
     named += [link.get("href") for link in item.get("enclosures") or [] if _is_picture(link)]
     for candidate in named:
-        found = make_absolute(_text(candidate), base_url=base) if candidate else None
-        if found:
-            return found[:2000], ""
+        address = make_absolute(_text(candidate), base_url=base) if candidate else None
+        if address:
+            return address[:2000], ""
     return find_first_picture(html, base_url=base)
 
 
@@ -327,9 +328,10 @@ def _categories(item: Any) -> tuple[str, ...]:
 
 
 def _separate_identities(feed: ParsedFeed) -> ParsedFeed:
-    """Different entries under one identity (an id or a link that several share) told apart, all of
-    them alike, so that none depends on its place. Twins keep one identity: whoever stores them
-    takes the first.
+    """Give different entries that share an id or a link identities of their own.
+
+    None of them keeps the shared identity, so that no identity depends on an entry's place. Twins
+    keep one identity; the first of them is stored.
     """
     variants: dict[str, set[str]] = {}
     for entry in feed.entries:
@@ -344,5 +346,5 @@ def _separate_identities(feed: ParsedFeed) -> ParsedFeed:
 
 
 def _hash_variant(entry: ParsedEntry) -> str:
-    said = f"{entry.link_key}\n{entry.title}\n{entry.published}"
-    return sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
+    text = f"{entry.link_key}\n{entry.title}\n{entry.published}"
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

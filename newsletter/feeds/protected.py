@@ -1,7 +1,6 @@
-"""Recognise posts that need a password to be read: their feed has a password form, or nothing, in
-place of them. Pure.
+"""Recognise posts that need a password to be read. Pure.
 
-WordPress marks them so in its feed; it has no field that says so.
+WordPress's feed has a password form, or nothing, in place of them, and no field that says so.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ A feed of excerpts says in one sentence that there is none.
 
 
 def is_protected(title: str, content: str, summary: str) -> bool:
-    """Return whether a post, as its feed has it, is hidden behind a password."""
+    """Tell whether a post, as its feed has it, is hidden behind a password."""
     if _FORM.search(content) or _FORM.search(summary):
         return True
     text = content or summary

@@ -1,4 +1,4 @@
-"""Mend the bytes of a feed before they are parsed: what is in a parser's way.
+"""Repair the bytes of a feed that a parser would stumble over.
 
 Pure.
 
@@ -50,7 +50,7 @@ _PLAIN = frozenset((b"amp", b"lt", b"gt", b"quot", b"apos"))
 
 
 def trim(body: bytes) -> bytes:
-    """Without white space or stray bytes before the XML declaration, which parsers refuse."""
+    """Return `body` without white space or stray bytes before the XML declaration."""
     start = body[:1000].find(b"<?xml")
     return (
         body[start:]
@@ -60,14 +60,15 @@ def trim(body: bytes) -> bytes:
 
 
 def separate_declaration(body: bytes) -> bytes:
-    """`body` with its XML declaration in a line of its own, and without one that is none:
-    feedparser looks for the encoding in the whole first line, with an expression that takes for
-    ever over many that seem to name it.
+    """Return `body` with its XML declaration in a line of its own, and without a broken one.
+
+    feedparser looks for the encoding in the whole first line, with an expression that takes hours
+    over a line with many parts that seem to name it.
     """
-    if found := _DECLARATION.match(body):
-        rest = body[found.end() :]
+    if declaration := _DECLARATION.match(body):
+        rest = body[declaration.end() :]
         return (
-            body if rest.startswith(b"\n") else found[0] + b"\n<!-- -->" + rest
+            body if rest.startswith(b"\n") else declaration[0] + b"\n<!-- -->" + rest
         )  # a document type stays where it was
     return body.replace(b"<?", b"<!-- -->", 1) if body.lstrip(_MARK).startswith(b"<?") else body
 
@@ -97,15 +98,19 @@ def _iterate_tags(body: bytes) -> Iterator[re.Match[bytes]]:
 
 
 def repair(body: bytes) -> bytes:
-    """`body` with entries side by side that stood inside one another (E09), empty ones left out,
-    and no more of them than we read; with the references that XML knows; without empty links, which
-    would hide that an id is one, and without attributes that refer to nothing.
+    """Return `body` repaired, with at most `ENTRIES_AT_MOST` entries.
+
+    Entries that stood inside one another stand side by side (E09). References are those that XML
+    knows. Empty links, which would hide that an id is a link, and empty attributes that refer to
+    something are removed.
     """
     if not _SHIFTS.search(body):  # where a byte below 128 is the letter it is in ASCII
         body = _NO_LINK.sub(b"", _HALF.sub(b"&#xFFFD;", _repair_references(body)))
         body = _REFERS.sub(lambda match: _EMPTY_REFERENCE.sub(b"", match[0]), body)
     marks = [match for match in _iterate_tags(body) if match["name"].lower() in _ITEM_TAGS]
-    depth, nested, count = 0, False, 0
+    depth = 0
+    nested = False
+    count = 0
     for match in marks:
         opens = not match["close"] and not match["rest"].endswith(b"/")
         nested = nested or (not match["close"] and depth > 0)
@@ -117,18 +122,18 @@ def repair(body: bytes) -> bytes:
 
 
 def _repair_references(body: bytes) -> bytes:
-    """HTML's references as XML's, and a bare ampersand as one (F10).
+    """Replace HTML's references and bare ampersands by XML's references (F10).
 
     The strict parser drops the first without a word where a document type is named, and the lenient
     one makes a reference of the second.
     """
-    own = frozenset(re.findall(rb"<!ENTITY\s+([\w.:-]{1,60})", body[:SUBSET_AT_MOST]))
-    return _REFERENCE.sub(lambda match: _repair_reference(match, own), body)
+    declared = frozenset(re.findall(rb"<!ENTITY\s+([\w.:-]{1,60})", body[:SUBSET_AT_MOST]))
+    return _REFERENCE.sub(lambda match: _repair_reference(match, declared), body)
 
 
-def _repair_reference(match: re.Match[bytes], own: frozenset[bytes]) -> bytes:
+def _repair_reference(match: re.Match[bytes], declared: frozenset[bytes]) -> bytes:
     name = match["name"]
-    if match["aside"] is not None or name in _PLAIN or name in own:
+    if match["aside"] is not None or name in _PLAIN or name in declared:
         return match[0]
     if match["high"]:  # one letter, in two halves
         return b"&#%d;" % (
@@ -136,9 +141,13 @@ def _repair_reference(match: re.Match[bytes], own: frozenset[bytes]) -> bytes:
         )
     if not name:
         return b"&amp;"
-    said = match[0].decode("ascii", "replace")
-    known = unescape(said)
-    return match[0] if known == said else "".join(f"&#{ord(letter)};" for letter in known).encode()
+    reference = match[0].decode("ascii", "replace")
+    character = unescape(reference)
+    return (
+        match[0]
+        if character == reference
+        else "".join(f"&#{ord(letter)};" for letter in character).encode()
+    )
 
 
 def _unnest_entries(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
@@ -165,6 +174,6 @@ def _unnest_entries(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
 
 
 def _truncate(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
-    """Without the entries after the last that we read."""
+    """Return `body` without the entries after the last that is read."""
     ends = [match.end() for match in marks if match["close"]]
     return body[: ends[ENTRIES_AT_MOST - 1]] + body[ends[-1] :]

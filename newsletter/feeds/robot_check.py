@@ -1,5 +1,4 @@
-"""Recognise the robot checks that firewalls put before a site, by what their documentation and
-their pages say. Pure.
+"""Recognise the robot checks that firewalls put before a site, by their headers and pages. Pure.
 
 A feed behind such a check cannot be read by any program, and only whoever runs the site can change
 that.
@@ -47,7 +46,7 @@ _PAGES = (
 _REFUSALS = frozenset({202, 403, 405, 406, 415, 429, 468, 503})
 """The statuses with which robot checks answer where they do not answer 200."""
 _CAPTCHAS = (b"g-recaptcha", b"h-captcha", b"cf-turnstile", b"captcha")
-"""What asks a person to prove that they are one; on a page that came with a refusal."""
+"""Marks of a page, sent with a refusal, that asks its visitor to prove that they are human."""
 SMALL = 8_000
 """Bytes.
 

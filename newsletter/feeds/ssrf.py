@@ -1,5 +1,7 @@
-"""The wall between addresses that strangers chose and private networks: every address a name
-resolves to is checked, and the checked one is connected to, for every connection that is opened.
+"""Keep requests to addresses that strangers chose away from private networks.
+
+For every connection, every address that its host resolves to is checked, and the checked address
+is connected to.
 """
 
 from __future__ import annotations
@@ -79,8 +81,9 @@ class PrivateAddress(OSError):
 
 
 class _GuardedConnection:
-    """Mixed into urllib3's connections: resolves once, checks every address, connects to the first
-    of them that answers, of two.
+    """Mixin for urllib3's connections that checks every address its host resolves to.
+
+    It resolves the host once and connects to the first of two addresses that answers.
     """
 
     host: str
@@ -110,9 +113,7 @@ class _GuardedConnection:
         raise failure
 
     def _addresses(self) -> list[str]:
-        """Resolve the host in a thread that can be left behind: the system's resolver knows no
-        deadline.
-        """
+        """Resolve the host in a thread that can be abandoned; the resolver knows no deadline."""
         host = self._dns_host.strip("[]")
         answer = run_in_thread(self.resolve, host, self.port, 0, socket.SOCK_STREAM)
         try:

@@ -1,7 +1,4 @@
-"""What a feed says, once it has been read.
-
-Types only.
-"""
+"""Types of a parsed feed and its entries."""
 
 from __future__ import annotations
 

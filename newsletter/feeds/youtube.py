@@ -1,4 +1,4 @@
-"""YouTube's addresses, and what its pages say of a channel or a video.
+"""Find YouTube's feeds, and read its pages of channels and videos.
 
 Pure.
 
@@ -33,8 +33,9 @@ _IN_PAGE = [
 
 @dataclass(frozen=True, slots=True)
 class VideoPage:
-    """What a video's page says: whether it is (or was) a live stream, a premiere, and whether it is
-    yet to come.
+    """The kind of a video, as its page says it.
+
+    `live` means that it is or was a live stream, `upcoming` that it is not public yet.
     """
 
     live: bool = False
@@ -54,25 +55,26 @@ def is_youtube(url: str) -> bool:
 
 
 def find_feed_url(url: str) -> str:
-    """The feed of a channel or playlist whose address names its id, or ""."""
+    """Return the feed of a channel or playlist whose address names its id, or ""."""
     if not is_youtube(url):
         return ""
     parts = urlsplit(url)
-    if found := re.match(r"/channel/(UC[\w-]{22})", parts.path):
-        return f"{FEED}?channel_id={found[1]}"
+    if match := re.match(r"/channel/(UC[\w-]{22})", parts.path):
+        return f"{FEED}?channel_id={match[1]}"
     playlist = parse_qs(parts.query).get("list", [""])[0]
     return f"{FEED}?playlist_id={playlist}" if parts.path == "/playlist" and playlist else ""
 
 
 def find_feed_in_page(page: str) -> str:
-    """The feed of the channel that a page of YouTube's belongs to, or ""."""
-    found = next((match for pattern in _IN_PAGE if (match := pattern.search(page))), None)
-    return f"{FEED}?channel_id={found[1]}" if found else ""
+    """Return the feed of the channel that a page of YouTube's belongs to, or ""."""
+    match = next((match for pattern in _IN_PAGE if (match := pattern.search(page))), None)
+    return f"{FEED}?channel_id={match[1]}" if match else ""
 
 
 def narrow_feed(feed_url: str, leaves_out: Collection[str]) -> str:
-    """The feed to ask: YouTube's own of a channel's long videos (UULF…) where neither Shorts nor
-    live streams are wanted.
+    """Return the feed to fetch, which holds only long videos if nothing else is taken.
+
+    YouTube has such a playlist (UULF…) for each channel, without Shorts and live streams.
     """
     channel = parse_qs(urlsplit(feed_url).query).get("channel_id", [""])[0]
     if not (
@@ -85,7 +87,7 @@ def narrow_feed(feed_url: str, leaves_out: Collection[str]) -> str:
 
 
 def read_video_page(page: str) -> VideoPage:
-    """What the page of a video says of it; of a page that is none, nothing."""
+    """Return what the page of a video says of it; nothing, if it is another page."""
     live = '"isLiveContent":true' in page
     upcoming = '"isUpcoming":true' in page
     return VideoPage(
@@ -96,6 +98,6 @@ def read_video_page(page: str) -> VideoPage:
 
 
 def find_left_out_kind(link: str, video: VideoPage, leaves_out: Collection[str]) -> str:
-    """Which of the kinds that are not taken a video is, or ""."""
+    """Return the kind in `leaves_out` that a video is of, or ""."""
     kinds = {"shorts": "/shorts/" in link, "live": video.live, "premieres": video.premiere}
     return next((kind for kind in KINDS if kind in leaves_out and kinds[kind]), "")

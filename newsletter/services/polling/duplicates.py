@@ -127,12 +127,12 @@ def hand_over_duplicates(env: Environment, session: Session, feed_id: int) -> No
 
     Whoever has received the story has received it, and whoever is owed it still is.
     """
-    shown = aliased(Entry)
+    shown_entry = aliased(Entry)
     query = (
-        select(Entry, shown)
-        .join(shown, shown.shown_in_id == Entry.id)
-        .where(Entry.feed_id == feed_id, shown.feed_id != feed_id)
-        .order_by(shown.id)
+        select(Entry, shown_entry)
+        .join(shown_entry, shown_entry.shown_in_id == Entry.id)
+        .where(Entry.feed_id == feed_id, shown_entry.feed_id != feed_id)
+        .order_by(shown_entry.id)
     )
     heirs: dict[int, Entry] = {}
     for entry, heir in session.execute(query).all():

@@ -1,7 +1,4 @@
-"""The feeds of a list: add, look, pause, remove.
-
-What is read from them is polling's business.
-"""
+"""Add, list, change, pause and remove the feeds of a list."""
 
 from __future__ import annotations
 
@@ -46,8 +43,9 @@ class FeedView:
 
 @dataclass(frozen=True, slots=True)
 class AddedFeed:
-    """A feed that was added: how many entries were there already, and how many of them will be
-    mailed.
+    """A feed that was added.
+
+    `entries` counts those it has already, `backlog` those of them that will be mailed.
     """
 
     id: int
@@ -67,28 +65,28 @@ def add(
     leaves_out: Collection[str] = (),
     page_pictures: bool = False,
 ) -> AddedFeed:
-    """Find the feed behind `address` and adds it to a list.
+    """Find the feed behind `address` and add it to a list.
 
     What is in it already is not mailed, but for the newest `backlog` entries. `leaves_out` names
     kinds of videos (feeds/youtube.py). Raises `FeedError`, `NotFound`, `Refused`.
     """
     with reading() as session:
         list_id = get_list(session, slug).id
-    found = discover(address, env.fetch, leaves_out=leaves_out)
-    parsed = remove_upcoming(found.feed, found.feed_url, env.fetch, now=env.now)
+    discovered = discover(address, env.fetch, leaves_out=leaves_out)
+    parsed = remove_upcoming(discovered.feed, discovered.feed_url, env.fetch, now=env.now)
     with transaction() as session:
         mailing_list = session.get_one(MailingList, list_id)
         known = session.scalars(select(Feed).where(Feed.list_id == list_id)).all()
-        if any(feed.url in (found.feed_url, found.fetched.url) for feed in known):
+        if any(feed.url in (discovered.feed_url, discovered.fetched.url) for feed in known):
             raise Refused(
-                f"{mailing_list.slug} has this feed already: {found.feed_url}",
+                f"{mailing_list.slug} has this feed already: {discovered.feed_url}",
                 hint="see `newsletter feed ls`",
             )
         feed = Feed(
             list_id=list_id,
-            url=found.feed_url,
-            site_url=found.site_url,
-            title=found.title,
+            url=discovered.feed_url,
+            site_url=discovered.site_url,
+            title=discovered.title,
             next_poll_at=env.now,
             created_at=env.now,
             leaves_out=[kind for kind in KINDS if kind in leaves_out],
@@ -96,9 +94,13 @@ def add(
         )
         session.add(feed)
         session.flush()
-        waits = len(parsed.entries) < len(found.feed.entries)
+        waits = len(parsed.entries) < len(discovered.feed.entries)
         store.store_reading(
-            env, session, feed, FeedReading(found.fetched, parsed, waits=waits), backlog=backlog
+            env,
+            session,
+            feed,
+            FeedReading(discovered.fetched, parsed, waits=waits),
+            backlog=backlog,
         )
         entries = len(parsed.entries)
         return AddedFeed(
@@ -109,34 +111,36 @@ def add(
 def edit(
     which: str, *, leaves_out: Mapping[str, bool], page_pictures: bool | None = None
 ) -> FeedView:
-    """Change which kinds of videos a feed leaves out (kind → whether), and whether pages are asked
-    for pictures. Holds for what is found from now on.
+    """Change which kinds of videos a feed leaves out, and whether pages are fetched for pictures.
+
+    `leaves_out` maps kinds to whether they are left out. Holds for entries found from now on.
+    Raises `NotFound`.
     """
     with transaction() as session:
         feed = get_feed(session, which)
         feed.leaves_out = [kind for kind in KINDS if leaves_out.get(kind, kind in feed.leaves_out)]
         if page_pictures is not None:
             feed.page_pictures = page_pictures
-        return _view(feed)
+        return _make_view(feed)
 
 
 def list_feeds(slug: str | None = None) -> list[FeedView]:
-    """Every feed, or those of one list."""
+    """List every feed, or those of one list."""
     with reading() as session:
         query = select(Feed).join(MailingList).order_by(Feed.id)
         return [
-            _view(feed)
+            _make_view(feed)
             for feed in session.scalars(query.where(MailingList.slug == slug) if slug else query)
         ]
 
 
 def pause(which: str) -> FeedView:
-    """Stop asking a feed."""
+    """Stop polling a feed."""
     return _set_status(which, FeedStatus.PAUSED, None)
 
 
 def resume(env: Environment, which: str) -> FeedView:
-    """Ask a feed again, at once."""
+    """Poll a feed again, beginning now."""
     return _set_status(which, FeedStatus.ACTIVE, env.now)
 
 
@@ -145,22 +149,25 @@ def _set_status(which: str, status: FeedStatus, due: datetime | None) -> FeedVie
         feed = get_feed(session, which)
         feed.status = status
         if due is not None:
-            feed.next_poll_at, feed.failures, feed.error = due, 0, ""
-            feed.failing_since = feed.told_at = None
-        return _view(feed)
+            feed.next_poll_at = due
+            feed.failures = 0
+            feed.error = ""
+            feed.failing_since = None
+            feed.told_at = None
+        return _make_view(feed)
 
 
 def remove(env: Environment, which: str) -> FeedView:
-    """Forget a feed and what was found in it, but for what another feed of its list has too."""
+    """Delete a feed and its entries, except those that another feed of its list has too."""
     with transaction() as session:
         feed = get_feed(session, which)
-        shown = _view(feed)
+        view = _make_view(feed)
         duplicates.hand_over_duplicates(env, session, feed.id)
         session.delete(feed)
-        return shown
+        return view
 
 
-def _view(feed: Feed) -> FeedView:
+def _make_view(feed: Feed) -> FeedView:
     return FeedView(
         id=feed.id,
         list=feed.mailing_list.slug,

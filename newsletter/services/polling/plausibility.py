@@ -1,7 +1,7 @@
 """Judge whether the new entries of a feed can be right: moves, gaps and windows that slide. Pure.
 
 A blog that moves, changes all its ids or opens its archive makes a feed full of entries that look
-new. Mailing them would tell every subscriber old news; they are held instead.
+new. They are held instead of telling every subscriber old news.
 """
 
 from __future__ import annotations

@@ -153,8 +153,7 @@ def describe_moment(env: Environment, feed: Feed, parsed: ParsedFeed) -> PollMom
 
 
 def _has_held_entries(session: Session, feed: Feed) -> bool:
-    """Tell whether entries of this feed are held already: the author is asked one question at a
-    time."""
+    """Tell whether entries of this feed are held already, so that the author has been asked."""
     held = exists().where(
         Entry.feed_id == feed.id, Entry.fate == EntryStatus.HELD, Entry.by_hand.is_(False)
     )
