@@ -32,6 +32,21 @@ def segment_clause(mailing_list: MailingList, segment: str, now: datetime) -> Co
     return and_(*conditions)
 
 
+def is_in_segment(
+    session: Session, mailing_list: MailingList, segment: str, subscription_id: int
+) -> bool:
+    """Tell whether a subscription belongs to a segment now, whether or not it may be mailed.
+
+    Raises `InvalidInput` if the segment cannot be parsed.
+    """
+    term = parse_segment(segment)
+    if term is None:
+        return True
+    query = select(Subscription.id).join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+    query = query.where(Subscription.id == subscription_id, _condition(term, mailing_list.zone))
+    return session.scalar(query) is not None
+
+
 def segment_query(mailing_list: MailingList, segment: str, now: datetime) -> Select[int]:
     """Select the ids of the subscriptions that a letter to `segment` reaches at `now`.
 

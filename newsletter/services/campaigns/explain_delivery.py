@@ -1,43 +1,58 @@
-"""Answers "why did she not get it?": one campaign, one reader, and everything that stood in
-between.
-"""
+"""Explain why one address got a campaign, or did not: gather the facts, and let them be judged."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
 from newsletter.db.session import reading
-from newsletter.errors import NotFound
 from newsletter.models import (
     Campaign,
     CampaignEntry,
     ConsentEvent,
+    Delivery,
     DigestPeriod,
     Entry,
+    MailingList,
     Subscriber,
     Subscription,
     Suppression,
 )
 from newsletter.outbox import DeliveryRow
-from newsletter.services import bounce_events, sender_state
+from newsletter.services import bounce_events, installation, sender_state
+from newsletter.services.audience import segments
+from newsletter.services.audience.mailable import is_mailable
+from newsletter.services.campaigns import identify
+from newsletter.services.campaigns.judge_delivery import (
+    CampaignFacts,
+    Case,
+    Finding,
+    ReturnFacts,
+    SubscriptionFacts,
+    SuppressionFacts,
+    judge,
+)
 from newsletter.services.runtime import Environment
-from newsletter.services.sender_state import State
 from newsletter.services.suppressions import hash_address
+from newsletter.vocabulary import BounceClass, CampaignKind, CampaignStatus, MailKind
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """Whether she got it (`got`: None while nobody knows), why or why not, and what can be done."""
+class DeliveryExplanation:
+    """Why an address got a campaign, or did not, and what can be done.
+
+    `got` is None while it is open; `case` names the finding; `facts` are moments, oldest first.
+    """
 
     campaign: int
     subject: str
     email: str
+    case: Finding
     got: bool | None
     verdict: str
     hint: str
@@ -45,203 +60,170 @@ class Explanation:
     facts: tuple[tuple[datetime, str], ...]
 
 
-def explain_delivery(env: Environment, campaign_id: int, address: str) -> Explanation:
-    """Why a reader got a campaign, or did not.
+def explain_delivery(env: Environment, campaign_id: int, address: str) -> DeliveryExplanation:
+    """Explain why `address` got a campaign, or did not.
 
     Raises `NotFound`, `InvalidInput`.
     """
     parsed = parse_address(address)
+    hold = installation.find_hold()
     with reading() as session:
-        campaign = session.get(Campaign, campaign_id)
-        if campaign is None:
-            raise NotFound(
-                f"there is no campaign {campaign_id}", hint="see `newsletter campaign ls`"
-            )
+        campaign = identify.get_campaign(session, campaign_id)
         subscription = session.scalar(
             select(Subscription)
             .join(Subscriber)
             .where(Subscriber.email_key == parsed.key, Subscription.list_id == campaign.list_id)
         )
-        row = _delivery(session, campaign, subscription)
-        barred = session.scalar(
-            select(Suppression).where(Suppression.email_hash.in_(hash_address(env, parsed.key)))
+        rows = outbox.list_history(session, subscription.id) if subscription else []
+        row = next((row for row in rows if row.campaign_id == campaign.id), None)
+        case = Case(
+            campaign=_read_campaign(session, campaign),
+            subscription=_read_subscription(env, session, campaign, subscription, rows),
+            delivery=row,
+            message_id=_name_message(session, campaign, row),
+            returned=_find_return(session, row),
+            suppression=_find_suppression(env, session, parsed.key),
+            other_lists=_list_others(session, parsed.key, campaign),
+            hold=hold.because if hold else "",
+            states=sender_state.read_states(session, env.now),
         )
-        states = sender_state.read_states(session, env.now)
-        got, verdict, hint = (
-            _of_returned(session, row) or _of_delivery(session, campaign, row, barred, states)
-            if row
-            else _of_reader(env, session, campaign, subscription, barred)
+        judgement = judge(case)
+        return DeliveryExplanation(
+            campaign=campaign.id,
+            subject=campaign.subject,
+            email=parsed.email,
+            case=judgement.finding,
+            got=judgement.got,
+            verdict=judgement.verdict,
+            hint=judgement.hint,
+            timezone=campaign.mailing_list.timezone,
+            facts=_list_facts(session, case, campaign, subscription),
         )
-        facts = _facts(session, campaign, subscription, row)
-        zone = campaign.mailing_list.timezone
-        return Explanation(
-            campaign.id, campaign.subject, parsed.email, got, verdict, hint, zone, facts
+
+
+def _read_campaign(session: Session, campaign: Campaign) -> CampaignFacts:
+    cadence = session.scalar(
+        select(DigestPeriod.cadence).where(DigestPeriod.campaign_id == campaign.id)
+    )
+    removed = session.scalar(
+        select(func.count()).where(
+            Delivery.campaign_id == campaign.id,
+            Delivery.id.between(campaign.first_id, campaign.last_id),
+            Delivery.subscription_id.is_(None),
         )
-
-
-def _delivery(
-    session: Session, campaign: Campaign, subscription: Subscription | None
-) -> DeliveryRow | None:
-    if subscription is None:
-        return None
-    rows = outbox.list_history(session, subscription.id)
-    return next((row for row in rows if row.campaign_id == campaign.id), None)
-
-
-def _of_returned(session: Session, row: DeliveryRow) -> tuple[bool | None, str, str] | None:
-    """Explain a message that a server took and that came back; None where nothing came back."""
-    event = bounce_events.find_of_delivery(session, row.id)
-    if event is None or row.status != "sent":
-        return None
-    words = f"{event.status} {event.reason}".strip()
-    said = f" It said: {words}" if words else ""
-    if event.bounce_class == "complaint":
-        return True, f"it was delivered and called spam.{said}", "newsletter suppression ls"
-    return (
-        False,
-        f"it came back ({event.bounce_class}), {event.at:%Y-%m-%d}.{said}",
-        "newsletter bounce ls",
+    )
+    is_open = campaign.status in (CampaignStatus.SENDING, CampaignStatus.PAUSED)
+    return CampaignFacts(
+        id=campaign.id,
+        list=campaign.mailing_list.slug,
+        kind=campaign.kind,
+        status=campaign.status,
+        reason=campaign.reason,
+        began=campaign.started_at,
+        segment=campaign.segment,
+        cadence=cadence,
+        awaits_subject=bool(campaign.subject_b) and not campaign.picked and is_open,
+        removed=removed or 0,
     )
 
 
-def _of_delivery(
-    session: Session,
-    campaign: Campaign,
-    row: DeliveryRow,
-    barred: Suppression | None,
-    states: tuple[State, ...],
-) -> tuple[bool | None, str, str]:
-    """What became of the message that was meant for her."""
-    said = f" It said: {row.code or ''} {row.text}".replace(":  ", ": ") if row.text else ""
-    if row.status == "sent":
-        domain = campaign.mailing_list.from_email.rpartition("@")[2]
-        name = outbox.get_references(session).message_id(row.id, domain)
-        return True, f"her mail server took it.{said}", f"look in spam; its Message-ID is <{name}>"
-    if row.status == "failed":
-        tries = f" after {row.attempts} tries" if row.attempts > 1 else ""
-        return False, f"it was refused for good{tries}.{said}", "newsletter campaign retry"
-    if row.status == "cancelled":
-        return False, f"it was taken back before it went: {row.text or 'cancelled'}", ""
-    if barred is not None:
-        return (
-            False,
-            f"the address is suppressed ({barred.reason}) since; it will be taken back",
-            "",
-        )
-    if row.status == "in_doubt" and row.due_at is None:
-        return (
-            None,
-            f"nobody knows: the reply was lost {row.doubts} times, and the server may have taken it each time",
-            "newsletter campaign retry",
-        )
-    if row.status == "in_doubt":
-        return (
-            None,
-            "nobody knows: the server may have taken it when a worker died; it goes once more, as the same mail",
-            "",
-        )
-    if campaign.status != "sending":
-        return (
-            None,
-            f"it waits: the campaign is {campaign.status} {campaign.reason}".rstrip(),
-            "newsletter campaign resume",
-        )
-    if resting := next((state for state in states if state.stops), None):
-        return None, f"it waits: {resting.sentence}", "newsletter status"
-    if row.attempts:
-        times = f"{row.attempts} times" if row.attempts > 1 else "once"
-        return None, f"it was refused for now {times} and is tried again.{said}", ""
-    return None, "it waits for its turn: a worker sends it", "is one running? `newsletter status`"
-
-
-def _of_reader(
+def _read_subscription(
     env: Environment,
     session: Session,
     campaign: Campaign,
     subscription: Subscription | None,
-    barred: Suppression | None,
-) -> tuple[bool | None, str, str]:
-    """Why no message was meant for her: the first reason that held when the recipients were written
-    down.
-    """
-    if campaign.status in ("draft", "scheduled", "cancelled") and campaign.started_at is None:
-        return (
-            None if campaign.status != "cancelled" else False,
-            f"the campaign is {campaign.status}: nobody got it",
-            "",
-        )
-    if barred is not None:
-        since = f"{barred.created_at:%Y-%m-%d}"
-        return (
-            False,
-            f"the address is suppressed since {since} ({barred.reason})",
-            "newsletter suppression remove",
-        )
+    rows: list[DeliveryRow],
+) -> SubscriptionFacts | None:
     if subscription is None:
-        return (
-            False,
-            f"she does not subscribe to {campaign.mailing_list.slug}",
-            "was she removed? Is it this spelling?",
-        )
-    began = campaign.started_at or campaign.created_at
-    joined = subscription.confirmed_at
-    if subscription.status == "pending":
-        return (
-            False,
-            "she has never confirmed her subscription",
-            "she can sign up again, and gets a fresh mail to confirm",
-        )
-    if subscription.status == "unsubscribed":
-        return False, f"she has unsubscribed, {subscription.unsubscribed_at or began:%Y-%m-%d}", ""
-    if joined is None or joined > began:
-        return False, "she joined after it had gone out", "the archive has it"
-    return False, _of_digest(session, campaign, subscription, began), ""
+        return None
+    key = subscription.subscriber.email_key
+    suppressed = _find_suppression(env, session, key) is not None
+    confirmations = [row for row in rows if row.mail == MailKind.CONFIRM]
+    confirmation = confirmations[-1] if confirmations else None
+    returned = confirmation and bounce_events.find_of_delivery(session, confirmation.id)
+    paused_until = subscription.paused_until
+    return SubscriptionFacts(
+        status=subscription.status,
+        cadence=subscription.cadence,
+        confirmed_at=subscription.confirmed_at,
+        unsubscribed_at=subscription.unsubscribed_at,
+        paused_until=paused_until,
+        in_segment=segments.is_in_segment(
+            session, campaign.mailing_list, campaign.segment, subscription.id
+        ),
+        is_mailable=is_mailable(subscription.status, paused_until, env.now, suppressed=suppressed),
+        nothing_new=_explain_digest(session, campaign, subscription, rows),
+        confirmation=confirmation,
+        confirmation_returned=returned is not None,
+    )
 
 
-def _of_digest(
-    session: Session, campaign: Campaign, subscription: Subscription, began: datetime
+def _name_message(session: Session, campaign: Campaign, row: DeliveryRow | None) -> str:
+    if row is None:
+        return ""
+    domain = campaign.mailing_list.from_email.rpartition("@")[2]
+    return outbox.get_references(session).message_id(row.id, domain)
+
+
+def _find_return(session: Session, row: DeliveryRow | None) -> ReturnFacts | None:
+    event = bounce_events.find_of_delivery(session, row.id) if row else None
+    if event is None:
+        return None
+    words = f"{event.status} {event.reason}".strip()
+    return ReturnFacts(event.bounce_class == BounceClass.COMPLAINT, words, event.at)
+
+
+def _find_suppression(env: Environment, session: Session, key: str) -> SuppressionFacts | None:
+    query = select(Suppression).where(Suppression.email_hash.in_(hash_address(env, key)))
+    row = session.scalars(query.limit(1)).first()
+    return SuppressionFacts(row.reason, row.created_at) if row else None
+
+
+def _list_others(session: Session, key: str, campaign: Campaign) -> tuple[str, ...]:
+    query = (
+        select(MailingList.slug)
+        .join(Subscription, Subscription.list_id == MailingList.id)
+        .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
+        .where(Subscriber.email_key == key, MailingList.id != campaign.list_id)
+    )
+    return tuple(session.scalars(query.order_by(MailingList.slug)))
+
+
+def _explain_digest(
+    session: Session, campaign: Campaign, subscription: Subscription, rows: list[DeliveryRow]
 ) -> str:
-    period = session.scalar(select(DigestPeriod).where(DigestPeriod.campaign_id == campaign.id))
-    if period is not None and period.cadence != subscription.cadence:
-        return f"it was the {period.cadence} digest, and she reads {subscription.cadence}"
-    if subscription.paused_until and subscription.paused_until > began:
-        return f"she was on a break until {subscription.paused_until:%Y-%m-%d}; what she missed comes after it"
-    if campaign.kind == "digest":
-        return _of_entries(session, campaign, subscription)
-    return "she was not among those it was for (its segment, or she was on a break)"
-
-
-def _of_entries(session: Session, campaign: Campaign, subscription: Subscription) -> str:
-    """Why nothing that a digest carries was hers to get."""
-    entry = select(CampaignEntry.entry_id, Entry.seq).join(
+    """Say why nothing that a digest carries was new to a subscriber; "" for any other campaign."""
+    if campaign.kind != CampaignKind.DIGEST:
+        return ""
+    entries = select(CampaignEntry.entry_id, Entry.seq).join(
         Entry, Entry.id == CampaignEntry.entry_id
     )
-    carried = session.execute(entry.where(CampaignEntry.campaign_id == campaign.id)).all()
+    carried = session.execute(entries.where(CampaignEntry.campaign_id == campaign.id)).all()
     new = {row.entry_id for row in carried if (row.seq or 0) > subscription.joined_seq}
     if carried and not new:
-        return "what is in it was there before she joined; the archive has it"
-    mailings = {row.campaign_id for row in outbox.list_history(session, subscription.id)}
-    mailed = select(CampaignEntry.entry_id).where(CampaignEntry.campaign_id.in_(mailings))
+        return "all its entries are older than the subscription; the archive has them"
+    campaign_ids = {row.campaign_id for row in rows}
+    mailed = select(CampaignEntry.entry_id).where(CampaignEntry.campaign_id.in_(campaign_ids))
     if new <= set(session.scalars(mailed)):
-        return "everything in it had come to her before"
-    return "what is new to her in it is of topics that she did not choose"
+        return "all its entries had been mailed to them before"
+    return "its new entries are of topics that they did not choose"
 
 
-def _facts(
-    session: Session, campaign: Campaign, subscription: Subscription | None, row: DeliveryRow | None
+def _list_facts(
+    session: Session, case: Case, campaign: Campaign, subscription: Subscription | None
 ) -> tuple[tuple[datetime, str], ...]:
-    found = [(campaign.created_at, "the campaign was made")]
+    facts = [(campaign.created_at, "the campaign was made")]
     if campaign.started_at:
-        found.append(
-            (campaign.started_at, f"its recipients were written down: {campaign.recipients}")
-        )
+        facts.append((campaign.started_at, f"it started, for {campaign.recipients} recipients"))
     if campaign.finished_at:
-        found.append((campaign.finished_at, f"the campaign was {campaign.status}"))
+        facts.append((campaign.finished_at, f"the campaign was {campaign.status}"))
     if subscription is not None:
-        noted = select(ConsentEvent).where(ConsentEvent.subscription_id == subscription.id)
-        found += [
-            (event.at, f"she: {event.kind} ({event.source})") for event in session.scalars(noted)
-        ]
-    if row is not None and row.finished_at:
-        found.append((row.finished_at, f"her message: {row.status}"))
-    return tuple(sorted(found, key=lambda fact: fact[0]))
+        query = select(ConsentEvent).where(ConsentEvent.subscription_id == subscription.id)
+        events = session.scalars(query)
+        facts += [(event.at, f"subscriber: {event.kind} ({event.source})") for event in events]
+    if case.delivery is not None and case.delivery.finished_at:
+        facts.append((case.delivery.finished_at, f"their message: {case.delivery.status}"))
+    if case.suppression is not None:
+        reason = case.suppression.reason
+        facts.append((case.suppression.since, f"the address was suppressed ({reason})"))
+    return tuple(sorted(facts, key=lambda fact: fact[0]))

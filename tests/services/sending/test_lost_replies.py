@@ -128,7 +128,7 @@ def test_retry_offers_it_once_more_and_starts_counting_anew(
     )
     told = explain_delivery.explain_delivery(env, campaign, ODD)
     assert (told.got, told.hint) == (None, "newsletter campaign retry")
-    assert "nobody knows: the reply was lost 5 times" in told.verdict
+    assert "nobody knows: the server's reply was lost 5 times" in told.verdict
     campaigns.retry(env, campaign)
     row = row_of(campaign, ODD)
     assert (row.status, row.lost_replies, row.crashes) == ("queued", 0, 0)
