@@ -77,7 +77,7 @@ def is_foreign_bulk(message: Part) -> bool:
 
 
 def is_automatic(message: Part) -> bool:
-    """Tell whether a program answered (RFC 3834 section 5), or asks to prove that a human writes."""
+    """Tell whether a program answered (RFC 3834 section 5), or asks for proof of a human."""
     submitted = message.get("auto-submitted").partition(";")[0].strip().lower()
     if submitted not in ("", "no"):
         return True

@@ -157,7 +157,9 @@ def _read_time(time: re.Match[str]) -> timedelta:
 
     The end of a day ("24:00:00") and a leap second belong to what follows.
     """
-    hour, minute, second = int(time[1]), int(time[2]), int(time[3] or 0)
+    hour = int(time[1])
+    minute = int(time[2])
+    second = int(time[3] or 0)
     if time[4] and hour <= 12:
         hour = hour % 12 + (12 if time[4] == "p" else 0)
     if minute > 59 or second > 60 or hour > 24 or (hour == 24 and (minute or second)):

@@ -114,10 +114,7 @@ class Fetcher:
     def __call__(
         self, url: str, *, etag: str | None = None, last_modified: str | None = None
     ) -> Fetched:
-        """See `Fetch`.
-
-        A 304 is only believed where something conditional was asked.
-        """
+        """Fetch `url`; a 304 is only believed if the request was conditional."""
         headers = dict(self._headers)
         if etag:
             headers["If-None-Match"] = etag

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from hashlib import sha256
-from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,8 +18,22 @@ import feedparser
 from newsletter.errors import NotAFeed
 from newsletter.feeds import jsonfeed
 from newsletter.feeds.additions import remove_additions
-from newsletter.feeds.dates import read_date
 from newsletter.feeds.encoding import decode_feed
+from newsletter.feeds.entry_fields import (
+    HTML_AT_MOST,
+    as_text,
+    escape_text,
+    find_author,
+    find_categories,
+    find_content,
+    find_date,
+    find_image,
+    find_link,
+    find_own_page,
+    find_raw_id,
+    find_title,
+    rebase_link,
+)
 from newsletter.feeds.identity import canonicalize_link, make_identity
 from newsletter.feeds.repair import (
     ENTRIES_AT_MOST,
@@ -33,20 +44,14 @@ from newsletter.feeds.repair import (
     trim,
 )
 from newsletter.feeds.types import ParsedEntry, ParsedFeed
-from newsletter.html.links import make_absolute
-from newsletter.html.sanitize import find_first_picture
 from newsletter.html.text import to_plain_line
-from newsletter.html.to_text import html_to_text
-from newsletter.html.video_embeds import find_video_id, get_picture_url
+from newsletter.html.video_embeds import find_video_id
 
 BODY_AT_MOST = 10_000_000
-HTML_AT_MOST = 400_000
 HINT = "give the address of the feed, or of a page that links to one"
 
-_NOWHERE = re.compile(r"https?://nowhere\.invalid(/here/)?")
 
 _MORE = re.compile(r"""<span id="more-\d+">\s*</span>|<!--more\b.{0,200}?-->""", re.S)
-_ADDRESS = re.compile(r"(?<![^\s<>()])[^\s<>()]+@[^\s<>()]+")
 
 
 def parse_feed(body: bytes, *, url: str, content_type: str = "") -> ParsedFeed:
@@ -97,11 +102,11 @@ def _parse_xml(body: bytes, content_type: str, *, url: str) -> ParsedFeed:
     site = _find_site(parsed.feed, url)
     entries = (_parse_entry(item, base, canonicalize_link(site)) for item in raw)
     return ParsedFeed(
-        title=_title(parsed.feed, "title"),
+        title=find_title(parsed.feed, "title"),
         link=site,
         entries=tuple(entry for entry in entries if entry is not None),
         notes=_describe_problem(parsed),
-        generator=to_plain_line(_text(parsed.feed.get("generator")), limit=200),
+        generator=to_plain_line(as_text(parsed.feed.get("generator")), limit=200),
         next_page=_find_next_page(parsed.feed, url),
     )
 
@@ -113,7 +118,7 @@ def _find_next_page(feed: Any, url: str) -> str:
         for link in feed.get("links") or []
         if isinstance(link, dict) and link.get("rel") == "next"
     )
-    pages = (_rebase(_text(link.get("href")), url) for link in links)
+    pages = (rebase_link(as_text(link.get("href")), url) for link in links)
     return next(
         (page for page in pages if page and page != url and _host_of(page) == _host_of(url)), ""
     )
@@ -121,7 +126,9 @@ def _find_next_page(feed: Any, url: str) -> str:
 
 def _find_site(feed: Any, url: str) -> str:
     """Return the address of the site a feed belongs to, or ""."""
-    return _own_page(feed.get("links") or [], url) or _rebase(_text(feed.get("link")), url)
+    return find_own_page(feed.get("links") or [], url) or rebase_link(
+        as_text(feed.get("link")), url
+    )
 
 
 def _find_base(feed: Any, url: str) -> str:
@@ -132,9 +139,9 @@ def _find_base(feed: Any, url: str) -> str:
     """
     site = _find_site(feed, url)
     itself = [
-        _text(link.get("href")) for link in feed.get("links") or [] if link.get("rel") == "self"
+        as_text(link.get("href")) for link in feed.get("links") or [] if link.get("rel") == "self"
     ]
-    places = [url, *(_rebase(place, url) for place in itself)]
+    places = [url, *(rebase_link(place, url) for place in itself)]
     return next((place for place in places if not site or _host_of(place) == _host_of(site)), site)
 
 
@@ -149,14 +156,6 @@ def _placeholder_location(url: str) -> str:
     name the feed.
     """
     return f"{'http' if url.startswith('http:') else 'https'}://nowhere.invalid/here/"
-
-
-def _rebase(link: str, base: str) -> str:
-    """Return `link` as an absolute http(s) address, or "" if it is not one, or empty."""
-    link = _NOWHERE.sub("", link, count=1) if _NOWHERE.match(link) else link
-    if link.strip().lower().startswith("www."):  # no folder is called so
-        link = f"//{link.strip()}"
-    return (make_absolute(link, base_url=base) or "")[:2000] if link.strip() else ""
 
 
 def _describe_content(body: bytes) -> str:
@@ -182,149 +181,43 @@ def _describe_problem(parsed: Any) -> tuple[str, ...]:
 
 
 def _parse_entry(item: Any, base: str, site_key: str) -> ParsedEntry | None:
-    link = _link(item, base)
-    title = _title(item, "title") or to_plain_line(item.get("itunes_title"), limit=500)
-    content = _content(item)
-    summary = _text(item.get("summary"))[:HTML_AT_MOST]
+    link = find_link(item, base)
+    title = find_title(item, "title") or to_plain_line(item.get("itunes_title"), limit=500)
+    content = find_content(item)
+    summary = as_text(item.get("summary"))[:HTML_AT_MOST]
     if not (
-        link or title or _text(item.get("title")).strip() or content.strip() or summary.strip()
+        link or title or as_text(item.get("title")).strip() or content.strip() or summary.strip()
     ):
         return None
-    video = _text(item.get("yt_videoid")) or find_video_id(link)
-    if _text(item.get("yt_videoid")):
-        summary = _escaped(summary)
+    video = as_text(item.get("yt_videoid")) or find_video_id(link)
+    if as_text(item.get("yt_videoid")):
+        summary = escape_text(summary)
         content = ""
     elif content == summary:
         summary = ""
-    raw_id = _raw_id(item)
-    published = _date(item)
+    raw_id = find_raw_id(item)
+    published = find_date(item)
     link_key = canonicalize_link(link)
     content = remove_additions(content, link_key, site_key)
     summary = remove_additions(summary, link_key, site_key)
     if more := _MORE.search(content):  # the author has marked the end of the excerpt
         summary = content[: more.start()]
-    image, alt = _image(item, content or summary, link or base, video)
+    image, alt = find_image(item, content or summary, link or base, video)
     return ParsedEntry(
         identity=make_identity(raw_id, link, title or content or summary, published),
         link_key=link_key,
         id=raw_id,
         title=title,
         link=link,
-        author=_author(item),
+        author=find_author(item),
         published=published,
         summary_html=summary,
         content_html=content,
         image=image,
         image_alt=alt,
-        categories=_categories(item),
+        categories=find_categories(item),
         video_id=video[:40],
     )
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _title(item: Any, name: str) -> str:
-    """Return a title as text: rendered if feedparser found it to be HTML, else as it is."""
-    raw = _text(item.get(name))[:5000]
-    detail = item.get(f"{name}_detail") or {}
-    is_html = str(detail.get("type", "")) in ("text/html", "application/xhtml+xml")
-    return to_plain_line(
-        html_to_text(raw, links=False) if is_html and ("<" in raw or "&" in raw) else raw, limit=500
-    )
-
-
-def _content(item: Any) -> str:
-    parts = [part for part in item.get("content") or [] if isinstance(part, dict)]
-    html = next(
-        (part for part in parts if "html" in str(part.get("type"))), parts[0] if parts else {}
-    )
-    value = _text(html.get("value"))
-    return (_escaped(value) if str(html.get("type")) == "text/plain" else value)[:HTML_AT_MOST]
-
-
-def _escaped(text: str) -> str:
-    """Return plain text as HTML paragraphs."""
-    blocks = re.split(r"\n\s*\n", text[:20_000].strip())
-    return "".join(
-        f"<p>{escape(block).replace(chr(10), '<br>')}</p>" for block in blocks if block.strip()
-    )
-
-
-def _author(item: Any) -> str:
-    """Return the author's name, without an address."""
-    detail = item.get("author_detail") or {}
-    name = (_text(detail.get("name")) or _text(item.get("author")))[:2000]
-    return to_plain_line(_ADDRESS.sub("", name).strip(" ()<>,"), limit=200)
-
-
-def _link(item: Any, base: str) -> str:
-    """Return the address of an entry's page page, or "".
-
-    It is the original address that a click-counting service names, else the entry's link, else its
-    id if that is an address and said to be one (a guid without isPermaLink="false", the id of an
-    Atom entry without links, the subject of an item of RDF).
-    """
-    original = (_text(value) for name, value in item.items() if name.split("_")[-1] == "origlink")
-    page = next(filter(None, (make_absolute(link.strip(), base_url="") for link in original)), "")
-    page = page or _own_page(item.get("links") or [], base)
-    if not page and item.get("guidislink", True):  # of RDF, feedparser does not say
-        page = make_absolute(_raw_id(item), base_url="") or ""
-    return page[:2000]
-
-
-def _own_page(links: Sequence[Any], base: str) -> str:
-    """Return the first link to a page, preferably a web page; not an enclosure, reply or feed."""
-    pages = [
-        link
-        for link in links
-        if isinstance(link, dict) and _text(link.get("rel", "alternate")).endswith("alternate")
-    ]
-    pages.sort(key=lambda link: "html" not in str(link.get("type", "text/html")))
-    addresses = (_rebase(_text(link.get("href")), base) for link in pages)
-    return next((link for link in addresses if link), "")
-
-
-def _raw_id(item: Any) -> str:
-    """Return the id as the feed has it; feedparser takes it for an address and completes it."""
-    raw = _text(item.get("id"))
-    return to_plain_line(_NOWHERE.sub("", raw, count=1) if _NOWHERE.match(raw) else raw, limit=2000)
-
-
-def _date(item: Any) -> datetime | None:
-    # feedparser's own get() takes one date for another
-    values = (dict.get(item, name) for name in ("published", "updated", "created"))
-    return next((date for date in map(read_date, values) if date), None)
-
-
-def _image(item: Any, html: str, base: str, video: str) -> tuple[str, str]:
-    """Return the picture of an entry and its alt text: the named one, else the content's first."""
-    if video:
-        return get_picture_url(video), ""
-    named = [media.get("url") for media in item.get("media_content") or [] if _is_picture(media)]
-    named += [media.get("url") for media in item.get("media_thumbnail") or []]
-    named += [link.get("href") for link in item.get("enclosures") or [] if _is_picture(link)]
-    for candidate in named:
-        address = make_absolute(_text(candidate), base_url=base) if candidate else None
-        if address:
-            return address[:2000], ""
-    return find_first_picture(html, base_url=base)
-
-
-def _is_picture(media: Any) -> bool:
-    kind = f"{media.get('type') or ''} {media.get('medium') or ''}"
-    return "image" in kind or str(media.get("url") or "").lower().split("?")[0].endswith(
-        (".jpg", ".jpeg", ".png", ".gif")
-    )
-
-
-def _categories(item: Any) -> tuple[str, ...]:
-    terms = (
-        to_plain_line(tag.get("label") or tag.get("term"), limit=100)
-        for tag in item.get("tags") or []
-    )
-    return tuple(dict.fromkeys(term for term in terms if term))[:50]
 
 
 def _separate_identities(feed: ParsedFeed) -> ParsedFeed:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bounces.build import DEAD, group, plain, report
 from tests.cli.conftest import Run
+from tests.unit.bounces.build import DEAD, group, plain, report
 
 pytestmark = pytest.mark.any_database
 

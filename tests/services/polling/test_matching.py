@@ -1,4 +1,4 @@
-"""Telling new entries from known ones, beyond what tests/services/test_polling.py shows on a database."""
+"""Telling new entries from known ones, beyond what test_poll.py shows on a database."""
 
 from __future__ import annotations
 

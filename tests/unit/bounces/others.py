@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bounces.build import DEAD, ORIGINAL, Sample, complaint, mail, plain, report
+from tests.unit.bounces.build import DEAD, ORIGINAL, Sample, complaint, mail, plain, report
 
 REDACTED = ORIGINAL.replace(f"To: {DEAD}", "To: redacted@example.org")
 

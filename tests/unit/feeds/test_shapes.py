@@ -10,7 +10,7 @@ import pytest
 from newsletter.errors import NotAFeed
 from newsletter.feeds.parse import parse_feed
 
-FEEDS = Path(__file__).parent.parent / "feeds"
+FEEDS = Path(__file__).parents[2] / "feeds"
 EXPECTED: dict[str, list[list[str]] | None] = json.loads((FEEDS / "expected.json").read_text())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bounces.build import DEAD, ORIGINAL, Sample, plain
+from tests.unit.bounces.build import DEAD, ORIGINAL, Sample, plain
 
 SAMPLES: list[Sample] = []
 

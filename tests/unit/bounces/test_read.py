@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from newsletter.bounces import BounceClass, BounceResult, read_bounce
 from newsletter.bounces.mime import BYTES_AT_MOST
-from tests.bounces import machine, others, plaintext, plaintext_more
-from tests.bounces.build import DEAD, ORIGINAL, VERP, Sample, complaint, group, plain, report
+from tests.unit.bounces import machine, others, plaintext, plaintext_more
+from tests.unit.bounces.build import DEAD, ORIGINAL, VERP, Sample, complaint, group, plain, report
 
 pytestmark = pytest.mark.any_database
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bounces.build import DEAD, ORIGINAL, VERP, Sample, group, plain, report
+from tests.unit.bounces.build import DEAD, ORIGINAL, VERP, Sample, group, plain, report
 
 POSTFIX = """This is the mail system at host mx.example.org.
 
