@@ -22,8 +22,9 @@ from newsletter.cli.output import (
     warn,
 )
 from newsletter.cli.stop_signals import INTERRUPTED, interrupt_later
+from newsletter.import_formats.column_names import normalize_name
 from newsletter.import_formats.opt_out import CHOICES
-from newsletter.import_formats.platforms import PLATFORMS, find_platform, normalize_name
+from newsletter.import_formats.platforms import PLATFORMS, find_platform
 from newsletter.import_formats.row import NOT_READ
 from newsletter.services import lookup
 from newsletter.services.transfer import export_subscribers, import_subscribers

@@ -1,5 +1,4 @@
-"""What is inside a file that is no table of text itself: the tables in a ZIP archive, the sheets of
-an Excel workbook.
+"""Unpack the tables in a ZIP archive, or the sheets of an Excel workbook.
 
 They are laid out as files in a folder that only this user can read, and that is gone afterwards.
 How much comes out of a file is limited; what it says of its own size is not believed.
@@ -23,8 +22,9 @@ from newsletter.errors import Refused
 
 BYTES_AT_MOST = 2 << 30
 WORDS_AT_MOST = 128 << 20
-"""A workbook's table of words is read into memory, as all of it is but its sheets;"""
-TIMES_AT_MOST, FLOOR = 100, 16 << 20
+"""Bytes of a workbook beside its sheets: its table of words is read into memory."""
+TIMES_AT_MOST = 100
+FLOOR = 16 << 20
 """A file may hold so many times its own size, and at least so many bytes: CSV and the XML of
 workbooks shrink to a tenth, seldom to a fiftieth. What shrinks to a thousandth was made to keep
 this program busy.
@@ -37,20 +37,24 @@ EMPTY_ROW = 10
 """An empty row counts as so many cells: one cell in the last row of a sheet brings a million of
 them.
 """
-FILLED_AT_LEAST, FILLED_PER_BYTE = 1_000_000, 2
+FILLED_AT_LEAST = 1_000_000
+FILLED_PER_BYTE = 2
 """Cells with something in them, at least and for each byte of the file: a million take about five
 seconds, and a real workbook needs five bytes for one.
 """
 MEMBERS_AT_MOST = 5000
 SHEETS_AT_MOST = 50
-ROWS_AT_MOST, CELLS_AT_MOST = 1 << 20, 500
-"""and a sheet has no more rows than Excel can hold."""
+ROWS_AT_MOST = 1 << 20
+"""Rows of a sheet: Excel holds no more."""
+CELLS_AT_MOST = 500
+"""Cells of a row that are read: no export has so many columns."""
 
 NAME_AT_MOST = 80
 
 _ZIP = b"PK\x03\x04"
 _TABLES = (".csv", ".tsv", ".txt", ".xlsx")
-_WORKBOOK, _SHEETS = "xl/workbook.xml", "xl/worksheets/"
+_WORKBOOK = "xl/workbook.xml"
+_SHEETS = "xl/worksheets/"
 _CHUNK = 1 << 20
 _NO_NAME = re.compile(r"[^\w. -]+")
 _SAVE = "save the sheet with the addresses as CSV UTF-8"
@@ -58,9 +62,9 @@ _SAVE = "save the sheet with the addresses as CSV UTF-8"
 
 @contextmanager
 def unpack(file: Path) -> Iterator[list[Path]]:
-    """The tables in `file`: itself, where it is no archive.
+    """Yield the tables in `file`: itself, if it is no archive.
 
-    Raises `Refused` for what cannot be unpacked.
+    Raises `Refused` for a file that cannot be unpacked.
     """
     try:
         with file.open("rb") as raw:
@@ -87,20 +91,20 @@ def _inside(file: Path, folder: Path) -> Iterator[Path]:
             return
         room = _room(file)
         for number, member in enumerate(_tables(file, archive)):
-            found = (
+            table = (
                 folder / str(number) / _NO_NAME.sub("_", Path(member.filename).name)[-NAME_AT_MOST:]
             )
-            found.parent.mkdir()
-            room -= _extract(file, archive, member, found, room)
-            if found.suffix.lower() != ".xlsx":
-                yield found
-            elif zipfile.is_zipfile(found):
-                with _archive(found) as inner:
-                    yield from _sheets(found, inner, found.parent)
+            table.parent.mkdir()
+            room -= _extract(file, archive, member, table, room)
+            if table.suffix.lower() != ".xlsx":
+                yield table
+            elif zipfile.is_zipfile(table):
+                with _archive(table) as inner:
+                    yield from _sheets(table, inner, table.parent)
 
 
 def _room(file: Path) -> int:
-    """How many bytes may come out of a file."""
+    """Return how many bytes may come out of a file."""
     return min(BYTES_AT_MOST, max(FLOOR, file.stat().st_size * TIMES_AT_MOST))
 
 
@@ -114,7 +118,7 @@ def _archive(file: Path) -> zipfile.ZipFile:
 
 
 def _tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """Its members that may be tables; without what a Mac adds to each."""
+    """Return the members that may be tables, without those that a Mac adds to each."""
     members = archive.infolist()
     if len(members) > MEMBERS_AT_MOST:
         raise Refused(
@@ -122,20 +126,20 @@ def _tables(file: Path, archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
             hint="unpack it, and import the one you mean",
         )
     return [
-        each
-        for each in members
-        if each.filename.lower().endswith(_TABLES)
-        and not each.filename.startswith("__MACOSX/")
-        and not Path(each.filename).name.startswith(".")
+        member
+        for member in members
+        if member.filename.lower().endswith(_TABLES)
+        and not member.filename.startswith("__MACOSX/")
+        and not Path(member.filename).name.startswith(".")
     ]
 
 
 def _extract(
     file: Path, archive: zipfile.ZipFile, member: zipfile.ZipInfo, to: Path, room: int
 ) -> int:
-    """Write one member out, and says how long it is.
+    """Extract one member, and return its length.
 
-    Raises `Refused` where there is no `room` for it.
+    Raises `Refused` if there is no `room` for it.
     """
     if member.flag_bits & 0x1:
         raise Refused(f"{file.name} is locked by a password", hint="unpack it first")
@@ -162,9 +166,9 @@ def _copy(file: Path, packed: IO[bytes], out: IO[bytes], room: int) -> int:
 
 
 def _sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path]:
-    """Each visible sheet of a workbook as a CSV file; the number of a line is that of its row."""
+    """Yield each visible sheet of a workbook as a CSV file whose lines are its rows."""
     sizes = {
-        each.filename: each.file_size for each in archive.infolist()
+        member.filename: member.file_size for member in archive.infolist()
     }  # zipfile reads no more than they say
     words = sum(size for name, size in sizes.items() if not name.startswith(_SHEETS))
     if sum(sizes.values()) > _room(file) or words > WORDS_AT_MOST:
@@ -190,7 +194,7 @@ def _sheets(file: Path, archive: zipfile.ZipFile, folder: Path) -> Iterator[Path
 
 
 class _Budget:
-    """What may still be read of a workbook, over all its sheets."""
+    """The bytes, cells and characters that may still be read of a workbook."""
 
     def __init__(self, file: Path) -> None:
         self._name = file.name
@@ -199,7 +203,10 @@ class _Budget:
         self._filled = FILLED_AT_LEAST + FILLED_PER_BYTE * file.stat().st_size
 
     def open_sheet(self, size: int) -> None:
-        """Take a sheet of `size` bytes into account: several may be the same member of the archive."""
+        """Take a sheet of `size` bytes into account.
+
+        Several sheets may be the same member of the archive.
+        """
         self._bytes -= size
         self._check()
 
@@ -219,7 +226,7 @@ class _Budget:
 
 
 def _sheet(sheet: Any, to: Path, budget: _Budget) -> Iterator[Path]:
-    """A sheet written out; none where nothing is in it."""
+    """Write a sheet to a file, and yield it unless the sheet is empty."""
     sheet.reset_dimensions()  # what a sheet says of its size is not believed
     filled = False
     with to.open("w", encoding="utf-8", newline="") as out:
@@ -239,7 +246,7 @@ def _without_empty_end(row: tuple[object, ...]) -> tuple[object, ...]:
 
 
 def _text(cell: object) -> str:
-    """A cell as a program would have exported it."""
+    """Write a cell as a program would have exported it."""
     if cell is None:
         return ""
     if isinstance(cell, bool):

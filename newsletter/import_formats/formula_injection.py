@@ -16,10 +16,10 @@ _CLOSED = re.compile(rf"(?:\A|(?<=;))'(?={_DANGEROUS})")
 
 
 def guard_cell(text: str) -> str:
-    """`text` as it may stand in a cell."""
+    """Guard a text so that it may stand in a cell."""
     return _OPEN.sub("'", text)
 
 
 def unguard_cell(text: str) -> str:
-    """What `guard_cell` was given."""
+    """Undo `guard_cell`."""
     return _CLOSED.sub("", text)

@@ -27,46 +27,47 @@ _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", 
 def parse_moment(
     text: str, *, latest: datetime | None = datetime(2100, 1, 1, tzinfo=UTC)
 ) -> datetime | None:
-    """A moment as programs write it, in UTC where no zone is said; None for what is none.
+    """Parse a moment as programs write it; return None for any other text.
 
-    Days before months only where the number says so: 4/3/2021 is the third of April.
+    It is in UTC if no zone is given. Days come before months only if the number says so: 4/3/2021
+    is the third of April.
     """
-    said = text.strip().strip("'")
-    if len(said) < 6 or not any(letter.isdecimal() for letter in said):
+    trimmed = text.strip().strip("'")
+    if len(trimmed) < 6 or not any(letter.isdecimal() for letter in trimmed):
         return None
-    found = _iso(said) or _epoch(said) or _written(said)
-    if found is None:
+    parsed = _iso(trimmed) or _epoch(trimmed) or _written(trimmed)
+    if parsed is None:
         return None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    if not found >= _EARLIEST or (latest and found > latest):
+    parsed = parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    if not parsed >= _EARLIEST or (latest and parsed > latest):
         return None
-    return found.astimezone(UTC)
+    return parsed.astimezone(UTC)
 
 
-def _iso(said: str) -> datetime | None:
-    if said.isdecimal():
+def _iso(text: str) -> datetime | None:
+    if text.isdecimal():
         return None
     try:
-        return datetime.fromisoformat(said)
+        return datetime.fromisoformat(text)
     except ValueError:
         pass
     try:
-        return datetime.fromisoformat(_ZONE.sub("", said))
+        return datetime.fromisoformat(_ZONE.sub("", text))
     except ValueError:
         return None
 
 
-def _epoch(said: str) -> datetime | None:
-    if not said.isdecimal() or len(said) not in (10, 13):
+def _epoch(text: str) -> datetime | None:
+    if not text.isdecimal() or len(text) not in (10, 13):
         return None
-    return datetime.fromtimestamp(int(said) / (1000 if len(said) == 13 else 1), UTC)
+    return datetime.fromtimestamp(int(text) / (1000 if len(text) == 13 else 1), UTC)
 
 
-def _written(said: str) -> datetime | None:
+def _written(text: str) -> datetime | None:
     for form in _FORMATS:
         for time in _TIMES:
             try:
-                return datetime.strptime(said, form + time)  # noqa: DTZ007 (UTC is said by the caller)
+                return datetime.strptime(text, form + time)  # noqa: DTZ007 (UTC is said by the caller)
             except ValueError:
                 continue
     return None

@@ -1,5 +1,4 @@
-"""Recognise the columns that say who must not be mailed, or who agreed, by the words in their
-names. Pure.
+"""Recognise the columns that say who may not be mailed, or who agreed, by their names. Pure.
 
 Every program names such a column in its own way (``HasOptedOutOfEmail``, ``EMAIL_BLACKLISTED``,
 ``Unsubscribed from all email``). A table of known names is never complete, hence the words. A
@@ -15,8 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from newsletter.import_formats import column_names
 from newsletter.import_formats import opt_out_words as words
-from newsletter.import_formats import platforms
 from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.statuses import MEANING, STRICTNESS, Word, normalize_word
 
@@ -25,7 +24,8 @@ Kind = Literal["flag", "date", "reason", "negated"]
 blocked``).
 """
 
-IGNORE, OPT_OUT = "ignore", "opt-out"
+IGNORE = "ignore"
+OPT_OUT = "opt-out"
 CHOICES = (IGNORE, OPT_OUT)
 """What an author may say of a column: it says nothing of consent; or whatever stands in it, unless
 it is a no, is an opt-out.
@@ -38,20 +38,21 @@ _SPLIT = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 class OptOut:
     """A column that says who must not be mailed; `word` is what a yes in it makes of somebody.
 
-    `told`: the author has said that whatever stands in it is an opt-out.
+    `declared`: the author has said that whatever stands in it is an opt-out.
     """
 
     at: int
     name: str
     word: Word
     kind: Kind
-    told: bool = False
+    declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class OptIn:
-    """A column that says who agreed: a no in it is an opt-out (or, of a confirmation, somebody who
-    has not answered).
+    """A column that says who agreed.
+
+    A no in it is an opt-out; of a confirmation it is a subscriber who has not answered.
     """
 
     at: int
@@ -60,20 +61,22 @@ class OptIn:
 
 
 def spell(name: str) -> str:
-    """A column's name as plain words: ``HasOptedOutOfEmail`` and ``has_opted-out of e-mail`` become
-    alike.
+    """Write a column's name as plain words.
+
+    ``HasOptedOutOfEmail`` and ``has_opted-out of e-mail`` become alike.
     """
     return normalize_word(_SPLIT.sub(" ", name))
 
 
 def find_word(text: str) -> Word | None:
-    """The strictest thing that the words of a plainly spelt text say against mailing somebody."""
+    """Return the strictest thing that the words of a text say against sending mail."""
     return next((word for word, pattern in words.PATTERNS if pattern.search(text)), None)
 
 
 def find_first_word(name: str) -> Word | None:
-    """What a name says against everybody, where it begins with it: of a file
-    (``suppression-list``).
+    """Return what a name says against everybody if it begins with it.
+
+    Such as the name of a file, ``suppression-list``.
     """
     text = spell(name)
     return next((word for word, pattern in words.PATTERNS if pattern.match(text)), None)
@@ -82,20 +85,21 @@ def find_first_word(name: str) -> Word | None:
 def find_opt_outs(
     header: Sequence[str], *, known: Collection[int], choices: Mapping[str, str]
 ) -> tuple[list[OptOut], dict[int, str]]:
-    """The opt-out columns of a header, and why others with such words in their names are none.
+    """Return the opt-out columns of a header, and why others with such words are none.
 
-    `known` are the positions of columns that mean something else; `choices` maps a column's key
-    to a word of the author's (`CHOICES`).
+    `known` are the positions of columns that mean something else; `choices` maps a column's key to
+    a word of the author's (`CHOICES`).
     """
-    names = {name: word for word, exact in platforms.UNWANTED.items() for name in exact}
+    names = {name: word for word, exact in column_names.UNWANTED.items() for name in exact}
     opt_outs: list[OptOut] = []
     others: dict[int, str] = {}
     for at, title in enumerate(header):
-        key, text = platforms.normalize_name(title), spell(title)
+        key = column_names.normalize_name(title)
+        text = spell(title)
         choice = choices.get(key)
         word: Word | None = names.get(key) or _in_name(title)  # type: ignore[assignment]
         if choice == OPT_OUT:
-            opt_outs.append(OptOut(at, title, word or "no", "flag", told=True))
+            opt_outs.append(OptOut(at, title, word or "no", "flag", declared=True))
         elif choice == IGNORE or at in known or word is None:
             continue
         elif words.LINK.search(text):
@@ -108,8 +112,9 @@ def find_opt_outs(
 
 
 def _in_name(title: str) -> Word | None:
-    """What the words of a name say; also of one in capitals, or without spaces, where no word can
-    be told apart.
+    """Return what the words of a column's name say.
+
+    A name in capitals, or without spaces, is read as one word too.
     """
     soft = "soft" in title.lower()
     meanings = [word for text in (spell(title), normalize_word(title)) if (word := find_word(text))]
@@ -125,14 +130,14 @@ def _kind(text: str) -> Kind:
 def find_opt_ins(
     header: Sequence[str], *, known: Collection[int], choices: Mapping[str, str]
 ) -> list[OptIn]:
-    """The columns whose names consist of words for having agreed."""
+    """Return the columns whose names consist of words for having agreed."""
     opt_ins: list[OptIn] = []
     for at, title in enumerate(header):
         text = words.OPT_IN.sub(
             lambda match: "double optin" if match[0].startswith("double") else "optin", spell(title)
         )
         parts = set(text.split())
-        if at in known or platforms.normalize_name(title) in choices or find_word(text):
+        if at in known or column_names.normalize_name(title) in choices or find_word(text):
             continue
         if words.CONFIRMED.match(text):
             opt_ins.append(OptIn(at, title, "pending"))
@@ -142,8 +147,9 @@ def find_opt_ins(
 
 
 def is_status_name(title: str) -> bool:
-    """Tell whether a column's name says that it holds how somebody stands with mails (``Email
-    permission status``).
+    """Tell whether a column's name says that it holds a status.
+
+    Such as ``Email permission status``.
     """
     text = spell(title)
     return bool(words.STATUS.search(text) and words.CONSENT_STATUS.search(text)) and not (
@@ -153,18 +159,18 @@ def is_status_name(title: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def judge(column: OptOut, text: str) -> Word | None:
-    """What a cell of an opt-out column says; None where it cannot be understood."""
+    """Judge a cell of an opt-out column; return None if it cannot be understood."""
     value = text.strip().strip("'\"").lower()
     plain = normalize_word(value)
     if not value:
         return "silent"
-    if column.kind == "negated" and not column.told:
+    if column.kind == "negated" and not column.declared:
         return None
     if value in words.NO or value in words.NOTHING or plain in words.NOTHING:
         return "silent"
     if "soft" in plain.split():
         return "no"
-    if column.told or column.kind == "reason":
+    if column.declared or column.kind == "reason":
         return column.word
     if words.NEGATED.search(plain):
         return "silent"
@@ -181,15 +187,16 @@ def judge(column: OptOut, text: str) -> Word | None:
 
 
 def _is_count(value: str) -> bool:
-    """Tell whether this is a number over zero: of bounces, or Mautic's reason for not contacting
-    somebody.
+    """Tell whether this is a number over zero.
+
+    A number of bounces, or Mautic's reason for not contacting somebody.
     """
     return value.isdecimal() and value.isascii() and len(value) < 6 and int(value) > 0
 
 
 @lru_cache(maxsize=4096)
 def judge_opt_in(column: OptIn, text: str) -> Word:
-    """What a cell of an opt-in column says: a no is an opt-out, a yes alone is no proof."""
+    """Judge a cell of an opt-in column: a no is an opt-out, a yes alone is no proof."""
     value = text.strip().strip("'\"").lower()
     plain = normalize_word(value)
     if value in words.NO or (value == "2" and column.no == "pending"):  # Brevo's category for no

@@ -1,6 +1,4 @@
-"""The words by which `opt_out` knows columns that say who may be mailed, plainly spelt, in many
-languages.
-"""
+"""List the words that tell who may be mailed in a column's name, in many languages."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The file that `subscriber export` writes and `subscriber import` reads back: its columns, and
-what stands in them. Pure.
+"""Write and read the file that `subscriber export` writes: its columns and their cells. Pure.
 
 A row is a subscription with everything known of it; or a subscriber without any, a suppressed
 address without a subscriber, or (by its keyed hash alone) somebody who was erased. Writing and
@@ -121,9 +120,10 @@ def _parse_json(text: str) -> object:
 
 
 def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
-    """Read a row, given by the keys of its columns; `Person.word` is what its status alone says."""
+    """Read a row, given by the keys of its columns; `word` is what its status alone says."""
     text = {name: unguard_cell(cell) for name, cell in cells.items()}
-    status, slug = text.get("status", ""), text.get("list", "")
+    status = text.get("status", "")
+    slug = text.get("list", "")
     word = _WORDS.get(status, "unknown") if status or not slug else "unknown"
     hashed = text.get("suppressed hash", "")
     return SubscriberRow(
@@ -163,8 +163,9 @@ def read_row(line: int, cells: Mapping[str, str]) -> SubscriberRow:
 
 
 def read_reason(text: str) -> str:
-    """Read why an address is suppressed: one of our reasons, or ours for any other text that is not
-    a no.
+    """Read why an address is suppressed.
+
+    Any text that is not a no and not one of our reasons counts as `manual`.
     """
     reason = text.strip().lower()
     if reason in SUPPRESSIONS:

@@ -14,17 +14,17 @@ from datetime import datetime
 from typing import cast
 
 from newsletter.html.text import to_plain_line
-from newsletter.import_formats import opt_out, platforms
+from newsletter.import_formats import column_names, opt_out, platforms
+from newsletter.import_formats.flags import read_enabled, read_flag
 from newsletter.import_formats.formula_injection import unguard_cell
 from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.opt_out import judge, judge_opt_in
+from newsletter.import_formats.own_columns import OUR_COLUMNS
 from newsletter.import_formats.own_format import read_row
 from newsletter.import_formats.platforms import OURS, Platform, find_positions
 from newsletter.import_formats.statuses import (
     MEANING,
-    NO_VALUES,
     STRICTNESS,
-    YES_VALUES,
     Word,
     normalize_word,
 )
@@ -67,31 +67,33 @@ class RowParser:
         self._uses = {email_at: "address"}
         self._email = email_at
         self._ours = self._find_ours(header) if platform.name == OURS else {}
-        self._name = self._find("name", platforms.NAME, most=1)
-        self._parts = (self._find("name", platforms.FIRST, most=1) or self._name) + self._find(
-            "name", platforms.LAST, most=1
+        self._name = self._find("name", column_names.NAME, most=1)
+        self._parts = (self._find("name", column_names.FIRST, most=1) or self._name) + self._find(
+            "name", column_names.LAST, most=1
         )
-        self._status = self._find("status", platforms.STATUS + platform.status)
+        self._status = self._find("status", column_names.STATUS + platform.status)
         self._status += self._find_by(
             lambda title: (
                 opt_out.is_status_name(title)
-                and platforms.normalize_name(title) not in (choices or {})
+                and column_names.normalize_name(title) not in (choices or {})
             ),
             "status",
         )
-        self._state = self._find("status", platforms.STATE)
-        self._enabled = self._find("status", platforms.ENABLED)
-        self._opted_in = self._find("opt-in", platforms.WANTED)
-        self._confirmed = self._find("confirmation", platforms.CONFIRMED)
-        self._confirmed_at = self._find("date of confirmation", platforms.CONFIRMED_AT)
-        self._requested_at = self._find("date of sign-up", platforms.ASKED_AT + platform.asked)
-        self._made_at = self._find("date", platforms.MADE_AT)
-        self._ip = self._find("network address", platforms.IP)
-        self._tags = self._find("tags", platforms.TAGS, most=1)
-        self._language = self._find("language", platforms.LANGUAGE, most=1)
-        self._cadence = self._find("cadence", platforms.CADENCE, most=1)
+        self._state = self._find("status", column_names.STATE)
+        self._enabled = self._find("status", column_names.ENABLED)
+        self._opted_in = self._find("opt-in", column_names.WANTED)
+        self._confirmed = self._find("confirmation", column_names.CONFIRMED)
+        self._confirmed_at = self._find("date of confirmation", column_names.CONFIRMED_AT)
+        self._requested_at = self._find(
+            "date of sign-up", column_names.ASKED_AT + platform.signed_up
+        )
+        self._made_at = self._find("date", column_names.MADE_AT)
+        self._ip = self._find("network address", column_names.IP)
+        self._tags = self._find("tags", column_names.TAGS, most=1)
+        self._language = self._find("language", column_names.LANGUAGE, most=1)
+        self._cadence = self._find("cadence", column_names.CADENCE, most=1)
         self._list = (
-            self._find("list", platforms.LIST, most=1) if platform.name == platforms.CSV else ()
+            self._find("list", column_names.LIST, most=1) if platform.name == platforms.CSV else ()
         )
         self._find_consent(choices or {})
         self._everybody = _everybody(header, file, email_at)
@@ -113,11 +115,11 @@ class RowParser:
         return free
 
     def _find_ours(self, header: Sequence[str]) -> dict[str, int]:
-        columns = {platforms.normalize_name(name) for name in platforms.OUR_COLUMNS}
+        columns = {column_names.normalize_name(name) for name in OUR_COLUMNS}
         places = {
             key: at
             for at, title in enumerate(header)
-            if (key := platforms.normalize_name(title)) in columns
+            if (key := column_names.normalize_name(title)) in columns
         }
         self._uses |= {at: key for key, at in places.items()} | {self._email: "address"}
         return places
@@ -127,7 +129,7 @@ class RowParser:
         positive = {
             at
             for at in (*self._opted_in, *self._confirmed, *self._enabled)
-            if platforms.normalize_name(self.header[at]) in choices
+            if column_names.normalize_name(self.header[at]) in choices
         }
         known = self._uses.keys() - positive
         self._opt_outs, others = opt_out.find_opt_outs(self.header, known=known, choices=choices)
@@ -210,9 +212,9 @@ class RowParser:
             unknown = text if meaning == "unknown" else unknown
             words.append(meaning)
         words += [self._meaning(normalize_word(_cell(cells, at))) or "silent" for at in self._state]
-        words += [_flag(_cell(cells, at), no="no") for at in self._opted_in]
-        words += [_enabled(_cell(cells, at)) for at in self._enabled]
-        words += [_flag(_cell(cells, at), no="pending") for at in self._confirmed]
+        words += [read_flag(_cell(cells, at), no="no") for at in self._opted_in]
+        words += [read_enabled(_cell(cells, at)) for at in self._enabled]
+        words += [read_flag(_cell(cells, at), no="pending") for at in self._confirmed]
         words += self._consent_words(cells)
         if self._count_extra(cells) and self.hides_consent:
             words.append("unknown")
@@ -278,9 +280,9 @@ def _everybody(header: Sequence[str], file: str, email_at: int) -> str:
     title = header[email_at] if email_at < len(header) else ""
     if word := opt_out.find_first_word(stem) or opt_out.find_word(opt_out.spell(title)):
         return word
-    names = {platforms.normalize_name(column) for column in header}
-    left = names & platforms.UNSUBSCRIBED_THERE
-    cleaned = names & platforms.CLEANED_THERE
+    names = {column_names.normalize_name(column) for column in header}
+    left = names & column_names.UNSUBSCRIBED_THERE
+    cleaned = names & column_names.CLEANED_THERE
     # A file of the whole audience: each row has a status of its own.
     if "last changed" in names or bool(left) == bool(cleaned):
         return "silent"
@@ -289,27 +291,6 @@ def _everybody(header: Sequence[str], file: str, email_at: int) -> str:
 
 def _cell(cells: Sequence[str], at: int) -> str:
     return cells[at] if at < len(cells) else ""
-
-
-def _flag(text: str, *, no: str) -> str:
-    value = text.strip().lower()
-    if not value:
-        return "silent"
-    if value in YES_VALUES or parse_moment(text):
-        return "yes"
-    return no if value in NO_VALUES else _warning(value)
-
-
-def _enabled(text: str) -> str:
-    value = text.strip().lower()
-    return "no" if value in NO_VALUES - {""} else _warning(value)
-
-
-def _warning(text: str) -> str:
-    """Return the status of a word where yes or no is expected, as in a column *Subscribed*."""
-    plain_text = normalize_word(text)
-    meaning = MEANING.get(plain_text) or opt_out.find_word(plain_text) or "silent"
-    return "silent" if meaning == "yes" else meaning
 
 
 def _address(text: str) -> str:

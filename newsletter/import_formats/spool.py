@@ -1,5 +1,6 @@
-"""Copy what can be read only once (standard input, a pipe) into a private file, for an import looks
-at a file twice.
+"""Copy a source that can be read only once into a private file.
+
+An import reads a file twice; standard input and pipes cannot be.
 """
 
 from __future__ import annotations

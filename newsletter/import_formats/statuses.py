@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Literal
 
-from newsletter.import_formats.platforms import normalize_name
+from newsletter.import_formats.column_names import normalize_name
 
 Word = Literal["silent", "yes", "unknown", "pending", "no", "bounced", "blocked", "complained"]
 """Statuses in the order of strictness.

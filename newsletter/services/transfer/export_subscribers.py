@@ -24,8 +24,8 @@ from newsletter.db.session import reading
 from newsletter.errors import NewsletterError
 from newsletter.files import open_private
 from newsletter.import_formats.formula_injection import guard_cell
+from newsletter.import_formats.own_columns import OUR_COLUMNS
 from newsletter.import_formats.own_format import write_events, write_names
-from newsletter.import_formats.platforms import OUR_COLUMNS
 from newsletter.import_formats.types import ConsentRecord
 from newsletter.models import (
     ConsentEvent,

@@ -1,0 +1,88 @@
+"""Find the header and the delimiter of a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from io import StringIO
+
+from newsletter.errors import Refused
+from newsletter.html.text import to_plain_line
+from newsletter.import_formats import column_names
+from newsletter.import_formats.platforms import find_positions
+from newsletter.import_formats.statuses import is_status
+from newsletter.import_formats.table import Lines, TableRow, read_rows
+
+COLUMNS_SHOWN = 20
+_DELIMITERS = ",;\t|"
+_SEP = re.compile(r'"?sep=(.)"?[,;\t|]*', re.IGNORECASE)
+LOOK_AHEAD = 20
+
+
+def read_header(lines: Lines, name: str) -> tuple[list[str], str]:
+    """Return the names of the columns and the delimiter.
+
+    The header is the first row that names a column of addresses, or else the first row. A file that
+    begins with an address gets made-up names.
+    """
+    first_lines = skip_lines(lines, LOOK_AHEAD)
+    lines.put_back(first_lines)
+    filled = [at for at, line in enumerate(first_lines) if line.strip(" \t,;|\"'\ufeff")]
+    declared = _SEP.fullmatch(first_lines[filled[0]].strip().lstrip("\ufeff")) if filled else None
+    filled = filled[1:] if declared else filled
+    if not filled:
+        raise Refused(f"{name} is empty")
+    for at in filled[:10]:
+        for delimiter in declared[1] if declared else _delimiters(first_lines[at]):
+            header, consumed = _first_row(first_lines[at:], delimiter)
+            if find_positions(header, column_names.EMAIL):
+                skip_lines(lines, at + consumed)
+                return header, delimiter
+        if "@" in first_lines[at]:
+            break
+    return _without_header(
+        lines,
+        first_lines[filled[0] :],
+        filled[0],
+        declared[1] if declared else _delimiters(first_lines[filled[0]])[0],
+    )
+
+
+def _without_header(
+    lines: Lines, first_lines: list[str], skip: int, delimiter: str
+) -> tuple[list[str], str]:
+    """Return a header of other words, or one that is made up.
+
+    A first row with an address is a subscriber's, and stays unread.
+    """
+    first, consumed = _first_row(first_lines, delimiter)
+    if any("@" in cell for cell in first):
+        skip_lines(lines, skip)
+        return [
+            "email" if "@" in cell else "status" if is_status(cell) else "" for cell in first
+        ], delimiter
+    skip_lines(lines, skip + consumed)
+    return first, delimiter
+
+
+def _delimiters(line: str) -> list[str]:
+    """Those that may be, the likeliest first."""
+    return sorted(_DELIMITERS, key=lambda mark: -line.count(mark))
+
+
+def skip_lines(lines: Lines, count: int) -> list[str]:
+    return [line for _ in range(count) if (line := lines.next()) is not None]
+
+
+def _first_row(first_lines: list[str], delimiter: str) -> tuple[list[str], int]:
+    """Return the cells of the first row in these lines, and how many lines it takes."""
+    lines = Lines(StringIO("\n".join(first_lines)))
+    return next(read_rows(lines, delimiter, 0), TableRow(0, [])).cells, lines.number
+
+
+def list_columns(header: Sequence[str]) -> str:
+    """List the names of columns for a message, as many as fit into one."""
+    names = [to_plain_line(title, limit=40) or "(no name)" for title in header]
+    return ", ".join(names[:COLUMNS_SHOWN]) + (
+        f" and {len(names) - COLUMNS_SHOWN} more" if len(names) > COLUMNS_SHOWN else ""
+    )
