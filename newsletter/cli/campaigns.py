@@ -23,7 +23,7 @@ from newsletter.cli.output import (
     yes_option,
 )
 from newsletter.cli.permission import answers, permission
-from newsletter.services.bounce_events import Returned
+from newsletter.services import bounce_events
 from newsletter.services.campaigns import campaigns, carried_entries
 from newsletter.services.letters import send as letters
 from newsletter.vocabulary import CampaignStatus
@@ -138,7 +138,7 @@ def _print_totals(result: CampaignReport) -> None:
         f"+ {totals.in_doubt:,} in doubt"
     )
     returned = result.campaign.returned
-    if returned != Returned():
+    if returned != bounce_events.Returned():
         say(
             f"{returned.bounced:,} came back, {returned.complained:,} were called spam, "
             f"{returned.replied:,} were answered; `newsletter bounce ls` names them."

@@ -20,7 +20,7 @@ from newsletter.cli.output import (
     some,
     yes_option,
 )
-from newsletter.mail.slots import fill
+from newsletter.mail import slots
 from newsletter.services.lists import lists
 from newsletter.services.subscribers import reconfirmation as asking
 
@@ -65,7 +65,7 @@ def permission(
     if dry_run:
         say(f"{some(request.recipients, 'active subscriber')} of {request.slug} would get:\n")
         say(f"{request.content.subject}\n")
-        return say(fill(request.content.text, NEUTRAL))
+        return say(slots.fill(request.content.text, NEUTRAL))
     count = some(request.recipients, "subscriber")
     ask(
         f"Ask {count} of {request.slug}, and unsubscribe whoever does not answer in {days} days?",

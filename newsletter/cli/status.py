@@ -11,7 +11,7 @@ import click
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, list_option, moment, paint, say
 from newsletter.html.text import shorten_text
-from newsletter.services.installation import RELEASE
+from newsletter.services import installation
 from newsletter.services.operations import status as statuses
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ def _hold(hold: Hold) -> None:
     _line("held", f"since {moment(hold.at)}: {hold.because}", mark="red")
     _line("waiting", f"{hold.waiting:,} messages, {hold.paused:,} paused campaigns")
     _line(
-        "next", f"`{RELEASE}` lets mail leave; campaigns: `newsletter campaign resume` or `cancel`"
+        "next",
+        f"`{installation.RELEASE}` lets mail leave; campaigns: `newsletter campaign resume` or `cancel`",
     )
     say("")
 

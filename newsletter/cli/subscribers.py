@@ -29,8 +29,7 @@ from newsletter.cli.output import (
 )
 from newsletter.services import lookup
 from newsletter.services.subscribers import admin as subscribers
-from newsletter.services.subscribers import history, privacy
-from newsletter.services.subscribers.correct import Correction, correct_subscriber
+from newsletter.services.subscribers import correct, history, privacy
 from newsletter.vocabulary import Cadence, SubscriptionStatus
 
 if TYPE_CHECKING:
@@ -250,10 +249,10 @@ def edit(
     --unsubscribe mails a goodbye to an active subscriber, with a link to undo it.
     """
     pause_until = pause.replace(tzinfo=UTC) if pause else None
-    correction = Correction(
+    correction = correct.Correction(
         slug=lookup.check_slug(slug), address=new_address, pause_until=pause_until, **changes
     )
-    list_only = Correction(slug=correction.slug, because=correction.because)
+    list_only = correct.Correction(slug=correction.slug, because=correction.because)
     if new_address is not None and not correction.because.strip():
         raise click.UsageError('--address needs --because "how you know that it is theirs"')
     if correction == list_only and not unsubscribe:
@@ -261,7 +260,7 @@ def edit(
             "choose what to change: --name, --language, --address, --cadence, ...; see --help"
         )
     if correction != list_only:
-        address = correct_subscriber(env, address, correction).email
+        address = correct.correct_subscriber(env, address, correction).email
     if unsubscribe:
         _unsubscribe(env, address, lookup.get_list_slug(slug))
     else:
