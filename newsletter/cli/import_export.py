@@ -227,7 +227,7 @@ def _report(file: Path, done: ImportResult, *, because: str, dry_run: bool) -> N
         f"+ {done.duplicate:,} known already + {done.rejected:,} rejected"
     )
     say(
-        f"Of these subscriptions {done.active:,} {verb} active, {done.pending:,} pending, "
+        f"Of these, {done.active:,} {verb} active, {done.pending:,} pending, "
         f"{done.unsubscribed:,} unsubscribed, {done.suppressed:,} suppressed."
     )
     for problem in done.problems:

@@ -89,7 +89,7 @@ def test_ctrl_c_in_an_import_ends_after_a_batch_and_says_what_is_done(
     newsletter: Run, tmp_path: Path
 ) -> None:
     """The pipe holds less than the file: once most of it is written, the import has begun."""
-    rows = 20_000
+    rows = 5_000
     people = "email,name\n" + "".join(f"r{n}@example.com,{'R' * 20} {n}\n" for n in range(rows))
     words = ("subscriber", "import", "-", "--confirmed", "--because", "x")
     process = start(tmp_path, words)
