@@ -71,7 +71,7 @@ def fill_web_url(content: MailContent, web_url: str) -> MailContent:
 
 
 _speaking: ContextVar[str] = ContextVar("speaking", default=SOURCE)
-"""The language of the mail that is being rendered; templates are compiled once for all languages."""
+"""The language of the mail that is being rendered: templates are compiled once for all."""
 
 
 class Renderer:
@@ -133,7 +133,7 @@ def _render(
 
 
 def _line(error: BaseException) -> int:
-    """Find the line of a template where an error arose; Jinja rewrites the traceback to such lines."""
+    """Find the line of a template where an error arose; it is in Jinja's traceback."""
     line = 0
     frame = error.__traceback__
     while frame is not None:

@@ -104,8 +104,8 @@ def compile_for_list(
 ) -> CompiledMessage:
     """Compile a mail to a list, to be filled in for each subscriber.
 
-    `stream` names the kind of mail in Feedback-ID. With `unsubscribe_by_mail` List-Unsubscribe holds
-    the slot `unsubscribe_mail` as well.
+    `stream` names the kind of mail in Feedback-ID. With `unsubscribe_by_mail` List-Unsubscribe
+    holds the slot `unsubscribe_mail` as well.
     """
     host = urlsplit(env.settings.base_url).hostname or "localhost"
     headers = list_headers(

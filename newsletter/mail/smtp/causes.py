@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Cause(StrEnum):
-    """Why a server did not take a message."""
+    """The reasons for which a server does not take a message."""
 
     NONE = "none"  # accepted, never offered whole, or no reply
     MAILBOX = "mailbox"  # no such mailbox, or closed for good

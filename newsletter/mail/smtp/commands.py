@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from newsletter.mail.smtp.types import Outgoing
+from newsletter.mail.smtp.types import Outcome, Outgoing, Reply
 
 _ADDRESS = re.compile(r"[^\s<>\x00-\x20\x7f]+")
 _XTEXT = re.compile(r"[^!-*,-<>-~]")
@@ -35,6 +35,22 @@ def read_size_limit(offers: Mapping[str, str]) -> int:
     """Return how many octets a message may have (RFC 1870 section 4); 0 means no limit."""
     size = offers.get("size") or "0"
     return int(size) if size.isdecimal() and len(size) <= 20 else 0
+
+
+def find_impossible(outgoing: Outgoing, offers: Mapping[str, str], server: str) -> Outcome | None:
+    """Return the outcome of a message that a server need not be offered, None if it may be."""
+    size = len(outgoing.data)
+    limit = read_size_limit(offers)
+    if limit and size > limit:
+        why = f"the message has {size:,} octets, and the server takes {limit:,} at most"
+        return Outcome(outgoing.id, "unsent", "SIZE", Reply(552, "5.3.4", why), server)
+    if not outgoing.recipient.isascii() and "smtputf8" not in offers:
+        reply = Reply(553, "5.6.7", "the address needs SMTPUTF8, which this server does not offer")
+    elif not is_writable(outgoing.recipient):
+        reply = Reply(553, "5.1.3", "the address cannot be written in a command")
+    else:
+        return None
+    return Outcome(outgoing.id, "refused", "RCPT", reply, server)
 
 
 def is_writable(address: str) -> bool:

@@ -1,6 +1,4 @@
-"""A socket that never blocks, and the conversation on it: octets are moved here, and nothing is
-decided.
-"""
+"""Move the octets of a conversation over a socket that never blocks; decide nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Connection:
-    """A socket that never blocks, and what is said on it.
+    """A socket that never blocks, and the conversation on it.
 
     `unknown`: outcomes not yet handed to the caller.
     """
@@ -36,7 +34,7 @@ class Connection:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def write(self, data: bytes) -> None:
-        """Write what the socket takes now, and keeps the rest."""
+        """Write what the socket takes now, and keep the rest."""
         self.backlog = memoryview(bytes(self.backlog) + data if self.backlog else data)
         self.deadline = time.monotonic() + self.timeout
         self.flush()
@@ -57,11 +55,12 @@ class Connection:
             self.conversation.end(describe_failure(error))
 
     def read(self) -> None:
-        """Hears what has come, and writes what follows from it at once.
+        """Read what has come, and write what follows from it at once.
 
-        Only a whole answer renews the patience.
+        Only a whole reply moves the deadline.
         """
-        talk, answers = self.conversation, self.conversation.answers
+        talk = self.conversation
+        answers = talk.answers
         try:
             while not talk.over and (data := self.sock.recv(READ_AT_MOST)):
                 if answer := talk.hear(data):
@@ -69,7 +68,8 @@ class Connection:
                 if talk.answers != answers:
                     self.deadline = time.monotonic() + self.timeout
                 if not isinstance(self.sock, ssl.SSLSocket):
-                    return  # of what is left the selector tells; TLS may hold octets back that are decrypted already
+                    # The selector tells of what is left; TLS may hold octets that are decrypted.
+                    return
         except _LATER:
             return
         except (OSError, ValueError) as error:

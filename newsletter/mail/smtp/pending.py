@@ -36,7 +36,7 @@ class PendingMessages:
 
     @property
     def next_pull_at(self) -> float | None:
-        """When the caller wants to be asked again (`time.monotonic`), None if it named no time."""
+        """Return the `time.monotonic` at which to pull again, None if the caller named no time."""
         return self._ask_at if self._ask_at and not self._exhausted else None
 
     def fill(self, count: int) -> None:

@@ -1,9 +1,8 @@
-"""One conversation with an SMTP server, once it is open: which octets go next, and what those that
-come mean. Pure.
+"""Speak SMTP on an open connection: decide which octets go next, read those that come. Pure.
 
 Where PIPELINING is offered, a message's content goes together with the next one's envelope (RFC
-2920 §3.1): one round trip a message. Where CHUNKING is offered too, a whole transaction goes at
-once (BDAT, RFC 3030). Otherwise one command at a time. Every reply is looked at, a refused
+2920 section 3.1): one round trip a message. Where CHUNKING is offered too, a whole transaction goes
+at once (BDAT, RFC 3030). Otherwise one command at a time. Every reply is read, a refused
 transaction is RSET before the next, and whatever the server does, each message given to `advance`
 comes back, in exactly one outcome or because it had not had its turn.
 """
@@ -16,16 +15,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from newsletter.mail.smtp.classify import Cause, judge
-from newsletter.mail.smtp.commands import is_writable, read_size_limit, write_envelope
+from newsletter.mail.smtp.commands import find_impossible, write_envelope
 from newsletter.mail.smtp.reply_parser import (
     ProtocolError,
     ReplyParser,
     parse_reply,
     to_one_line,
 )
-from newsletter.mail.smtp.types import Outcome, Outgoing, Reply, Stage
+from newsletter.mail.smtp.types import Outcome, Outgoing, Reply, Result, Stage
 
 MESSAGES_A_CONNECTION = 100
+"""Messages after which a connection is closed: many servers refuse more on one."""
 
 Expected = Literal["MAIL", "RCPT", "DATA", "END", "RSET", "VOID", "QUIT"]
 _STAGES: dict[Expected, Stage] = {"RSET": "MAIL", "VOID": "DATA"}
@@ -34,9 +34,9 @@ _NO_CHUNKS = (500, 502, 504)
 
 @dataclass(slots=True)
 class _Flight:
-    """A message on its way.
+    """A message in flight.
 
-    `dot_at`: how much had been written in all once its content was; None before.
+    `dot_at`: the count of octets written in all once its content was; None before.
     """
 
     outgoing: Outgoing
@@ -45,14 +45,16 @@ class _Flight:
 
 
 class Conversation:
-    """`written` and `flushed` count octets: handed out in all, and taken by the socket (the caller
+    """The state of a conversation.
+
+    `written` and `flushed` count octets: handed out in all, and taken by the socket (the caller
     adds to it); `answers` counts whole replies.
 
-    `outcomes` collects what became of messages, for the caller to take. Once `over`, nothing more
-    can be said; `why` then tells people the reason, `returned` holds messages that had not had
-    their turn (another connection's), and `turned_away` says that it was ended with 421 before a
-    message was taken. `unwelcome` holds the reply of a server that takes no more connections: it is
-    given no further message, and the one it said so to is returned.
+    `outcomes` collects outcomes for the caller to take. Once `over`, nothing more can be said:
+    `why` holds the reason for people, `returned` the messages that had not had their turn (they are
+    for another connection), and `turned_away` tells that it was ended with 421 before a message was
+    taken. `unwelcome` holds the reply of a server that takes no more connections: it is given no
+    further message, and the one it answered so is returned.
     """
 
     def __init__(
@@ -62,7 +64,6 @@ class Conversation:
         self._offers = offers
         self._grouped = grouped and "pipelining" in offers
         self._chunks = chunks and self._grouped and "chunking" in offers
-        self._size = read_size_limit(offers)
         self._flights: deque[_Flight] = deque()
         self._expected: deque[tuple[Expected, _Flight | None]] = deque()
         self._steps: deque[tuple[Expected, bytes]] = deque()
@@ -70,7 +71,8 @@ class Conversation:
         self._clean = True
         self._begun = 0
         self._answers = ReplyParser()
-        self.written = self.flushed = 0
+        self.written = 0
+        self.flushed = 0
         self.outcomes: list[Outcome] = []
         self.returned: list[Outgoing] = []
         self._accepted = False
@@ -82,12 +84,9 @@ class Conversation:
         self.turned_away = False
         self.unwelcome: Reply | None = None
 
-    # ── what may be done now
-    # ───────────────────────────────────────────────────────────────────────
-
     @property
     def ready(self) -> bool:
-        """Tell whether the server waits for a content."""
+        """Tell whether the server waits for the content of a message."""
         return self._ready is not None
 
     @property
@@ -108,7 +107,7 @@ class Conversation:
 
     @property
     def exposed(self) -> int:
-        """How many messages the server may have accepted without our knowing."""
+        """Count the messages that the server may have accepted without our knowing."""
         return sum(flight.dot_at is not None for flight in self._flights)
 
     @property
@@ -123,16 +122,15 @@ class Conversation:
 
     @property
     def spent(self) -> bool:
-        """Tell whether it has carried what it may, and everything has its outcome."""
+        """Tell whether it has carried all it may, and every message has its outcome."""
         done = self._begun >= MESSAGES_A_CONNECTION or self.unwelcome is not None
         return done and not (self._flights or self._expected or self.over)
 
-    # ── what goes out
-    # ──────────────────────────────────────────────────────────────────────────────
-
     def advance(self, following: Outgoing | None) -> bytes:
-        """The octets to write now: the content that the server waits for, if it does, and the
-        beginning of `following` (allowed while there is `room`).
+        """Return the octets to write now.
+
+        That is the content that the server waits for, if it does, and the beginning of `following`
+        (allowed while there is `room`).
         """
         pieces: list[bytes] = []
         if (flight := self._ready) is not None:
@@ -145,7 +143,7 @@ class Conversation:
         return self._out(pieces)
 
     def quit(self) -> bytes:
-        """The octets that end it; a conversation may do so while nothing is on its way."""
+        """Return the octets that end the conversation; no message may be in flight."""
         self._expected.append(("QUIT", None))
         return self._out([b"QUIT\r\n"])
 
@@ -156,13 +154,12 @@ class Conversation:
 
     def _begin(self, outgoing: Outgoing) -> list[bytes]:
         self._begun += 1
-        if impossible := self._impossible(outgoing):
+        if impossible := find_impossible(outgoing, self._offers, self.server):
             self.outcomes.append(impossible)
             return []
         flight = _Flight(outgoing)
         commands = self._commands(outgoing)
-        # A transaction that goes out behind another which may yet be refused begins with RSET: it
-        # starts clean.
+        # A transaction behind another that may yet be refused begins with RSET, to start clean.
         if not self._clean or (self._chunks and self._flights):
             commands.insert(0, ("RSET", b"RSET\r\n"))
         self._clean = True
@@ -187,47 +184,26 @@ class Conversation:
             content = ("END", b"BDAT %d LAST\r\n%b" % (len(outgoing.data), outgoing.data))
         return [("MAIL", mail), ("RCPT", rcpt), content]
 
-    def _impossible(self, outgoing: Outgoing) -> Outcome | None:
-        """The outcome of a message that this server need not even be offered."""
-        size = len(outgoing.data)
-        if self._size and size > self._size:
-            why = f"the message has {size:,} octets, and the server takes {self._size:,} at most"
-            return Outcome(outgoing.id, "unsent", "SIZE", Reply(552, "5.3.4", why), self.server)
-        said = None
-        if not outgoing.recipient.isascii() and "smtputf8" not in self._offers:
-            said = Reply(
-                553, "5.6.7", "the address needs SMTPUTF8, which this server does not offer"
-            )
-        elif not is_writable(outgoing.recipient):
-            said = Reply(553, "5.1.3", "the address cannot be written in a command")
-        return Outcome(outgoing.id, "refused", "RCPT", said, self.server) if said else None
-
-    # ── what comes in
-    # ──────────────────────────────────────────────────────────────────────────────
-
     def hear(self, data: bytes) -> bytes:
-        """Take what the server sent.
-
-        Returns the octets to write at once, if any.
-        """
+        """Take what the server sent. Return the octets to write at once, if any."""
         self._answers.feed(data)
         pieces: list[bytes] = []
         try:
-            while not self.over and (found := self._answers.next()) is not None:
+            while not self.over and (answer := self._answers.next()) is not None:
                 if not self._expected:
                     raise ProtocolError("an answer that nobody asked for")
                 self.answers += 1
                 stage, flight = self._expected.popleft()
-                pieces += self._understand(stage, flight, *found)
+                pieces += self._understand(stage, flight, *answer)
         except ProtocolError as error:
             self.confused = True
             self.end(str(error))
         return self._out(pieces)
 
     def _understand(
-        self, stage: Expected, flight: _Flight | None, code: int, said: bytes
+        self, stage: Expected, flight: _Flight | None, code: int, words: bytes
     ) -> list[bytes]:
-        """What follows from a reply: octets to write at once."""
+        """Act on a reply. Return the octets to write at once."""
         if stage == "QUIT":
             self.over = True
             return []
@@ -235,53 +211,55 @@ class Conversation:
         if code == 421:
             self._expected.appendleft((stage, flight))
             self.turned_away = not self._accepted
-            self.end(to_one_line(said), parse_reply(code, said))
+            self.end(to_one_line(words), parse_reply(code, words))
             return []
         if stage == "END":
-            return self._ended(flight, code, said)
+            return self._ended(flight, code, words)
         if stage == "DATA":
-            return self._asked(flight, code, said)
+            return self._asked(flight, code, words)
         if stage == "VOID":
             return self._conclude(flight)
-        return self._envelope(stage, flight, code, said)
+        return self._envelope(stage, flight, code, words)
 
-    def _envelope(self, stage: Expected, flight: _Flight, code: int, said: bytes) -> list[bytes]:
+    def _envelope(self, stage: Expected, flight: _Flight, code: int, words: bytes) -> list[bytes]:
         if code // 100 == 2:
             return self._step(flight) if self._steps else []
         if code // 100 == 3 or stage == "RSET":
             self._expected.appendleft((stage, flight))
             raise ProtocolError("an answer out of turn")
-        flight.refusal = flight.refusal or (_STAGES.get(stage, stage), parse_reply(code, said))  # type: ignore[arg-type]
+        flight.refusal = flight.refusal or (_STAGES.get(stage, stage), parse_reply(code, words))  # type: ignore[arg-type]
         if self._grouped:
             return []
         self._steps.clear()
         return self._conclude(flight)
 
-    def _asked(self, flight: _Flight, code: int, said: bytes) -> list[bytes]:
-        """The answer to DATA."""
+    def _asked(self, flight: _Flight, code: int, words: bytes) -> list[bytes]:
+        """Act on the reply to DATA."""
         if code == 354 and flight.refusal is None:
             self._ready = flight
             return []
         if code == 354 and flight.refusal is not None and flight.refusal[0] == "RCPT":
-            # It wants a content although it refused the recipient: an empty one, for nobody (RFC
-            # 2920 §3.1).
+            # It asks for content although it refused the recipient: send it an empty one, which
+            # goes to nobody (RFC 2920 section 3.1).
             self._expected.appendleft(("VOID", flight))
             return [b".\r\n"]
         if code // 100 not in (4, 5):
             self._expected.appendleft(("DATA", flight))
             raise ProtocolError("an answer out of turn")
-        flight.refusal = flight.refusal or ("DATA", parse_reply(code, said))
+        flight.refusal = flight.refusal or ("DATA", parse_reply(code, words))
         return self._conclude(flight)
 
-    def _ended(self, flight: _Flight, code: int, said: bytes) -> list[bytes]:
-        """The answer to a content."""
+    def _ended(self, flight: _Flight, code: int, words: bytes) -> list[bytes]:
+        """Act on the reply to the content of a message."""
         if flight.refusal is not None:
             return self._conclude(flight)
         if code // 100 == 2:
             self._flights.popleft()
             self._accepted = True
             self.outcomes.append(
-                Outcome(flight.outgoing.id, "accepted", "END", parse_reply(code, said), self.server)
+                Outcome(
+                    flight.outgoing.id, "accepted", "END", parse_reply(code, words), self.server
+                )
             )
             return []
         if code // 100 == 3:
@@ -290,51 +268,53 @@ class Conversation:
         if self._chunks and code in _NO_CHUNKS:
             self.without_chunks = True
             self._expected.appendleft(("END", flight))
-            self.end(f"BDAT was offered and not understood: {code}", parse_reply(421, said))
+            self.end(f"BDAT was offered and not understood: {code}", parse_reply(421, words))
             return []
-        flight.refusal = ("END", parse_reply(code, said))
+        flight.refusal = ("END", parse_reply(code, words))
         return self._conclude(flight, clean=not self._chunks)
 
     def _conclude(self, flight: _Flight, *, clean: bool = False) -> list[bytes]:
-        """A refusal is an outcome, and leaves the conversation clean for the next message."""
+        """End a refused transaction; the next message starts clean."""
         assert flight.refusal is not None
         self._flights.remove(flight)
         self._clean = clean and self._clean
-        stage, said = flight.refusal
-        outcome = Outcome(flight.outgoing.id, "refused", stage, said, self.server)
+        stage, refusal = flight.refusal
+        outcome = Outcome(flight.outgoing.id, "refused", stage, refusal, self.server)
         if judge(outcome).cause is Cause.CONNECTIONS:
-            self.unwelcome = said
+            self.unwelcome = refusal
             self.returned.append(flight.outgoing)
         else:
             self.outcomes.append(outcome)
         return []
 
     def give_up(self) -> None:
-        """No answer came in time."""
+        """End the conversation because no reply came in time."""
         self.confused = self._grouped and bool(self._expected) and self._expected[0][0] != "END"
         self.end("no answer in time")
 
-    def end(self, why: str, said: Reply | None = None) -> None:
-        """Nothing more can be said.
+    def end(self, why: str, reply: Reply | None = None) -> None:
+        """End the conversation.
 
-        What the server can have accepted is in doubt, the rest was not sent; `said` (421) is its
-        answer to the message whose turn it was, which is not in doubt then.
+        Messages that the server can have accepted are in doubt, the others were not sent. `reply`
+        (421) is its answer to the message whose turn it was, which is not in doubt then.
         """
         if self.over:
             return
-        self.over, self.why = True, why
+        self.over = True
+        self.why = why
         stage, answered = self._expected[0] if self._expected else ("MAIL", None)
         for number, flight in enumerate(self._flights):
             exposed = flight.dot_at is not None and self.flushed >= flight.dot_at
             where: Stage = "END" if exposed else _STAGES.get(stage, stage)  # type: ignore[arg-type]
-            if said is not None and flight is answered:
-                exposed, told = False, said
-            else:
-                told = Reply(0, "", why)
+            outcome_reply = Reply(0, "", why)
+            if reply is not None and flight is answered:
+                exposed = False
+                outcome_reply = reply
             if not exposed and (number or (self._accepted and where == "MAIL")):
                 self.returned.append(flight.outgoing)
                 continue
-            result = "in_doubt" if exposed else "unsent"
-            self.outcomes.append(Outcome(flight.outgoing.id, result, where, told, self.server))  # type: ignore[arg-type]
+            result: Result = "in_doubt" if exposed else "unsent"
+            outcome = Outcome(flight.outgoing.id, result, where, outcome_reply, self.server)
+            self.outcomes.append(outcome)
         self._flights.clear()
         self._ready = None

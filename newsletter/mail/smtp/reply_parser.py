@@ -1,6 +1,4 @@
-"""What a server says, taken apart: octets to whole replies, a reply to code, enhanced status and
-text.
-"""
+"""Parse what a server says: octets into whole replies, a reply into code, status and text."""
 
 from __future__ import annotations
 
@@ -9,28 +7,25 @@ from unicodedata import category
 
 from newsletter.mail.smtp.types import Reply
 
-LINE_AT_MOST, REPLY_AT_MOST = 8_192, 65_536
-"""Octets.
-
-A reply line may have 512 (RFC 5321 §4.5.3.1.5); real servers write longer ones.
-"""
+LINE_AT_MOST = 8_192
+"""Octets of a reply line: it may have 512 (RFC 5321 section 4.5.3.1.5), real ones are longer."""
+REPLY_AT_MOST = 65_536
+"""Octets of a whole reply, so that a server cannot fill the memory."""
 
 TEXT_AT_MOST = 500
-"""Characters of a server's words that are kept, as many as the outbox has room for."""
+"""Characters of a server's words that are used, as many as the outbox has room for."""
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})[ \t]*")
 _HARMFUL = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-"""Categories of characters that move a terminal's cursor, turn the direction of writing, or cannot
-be seen.
-"""
+"""Categories of characters that steer a terminal, turn the writing around, or are invisible."""
 
 
 class ProtocolError(Exception):
-    """What came is no SMTP reply, or none that anybody asked for."""
+    """The server sent something that is no SMTP reply, or one to no command."""
 
 
 class ReplyParser:
-    """Collects what comes, in whatever pieces, and gives out whole replies."""
+    """Collects octets in whatever pieces they come, and gives out whole replies."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -42,21 +37,24 @@ class ReplyParser:
         self._buffer += data
 
     def next(self) -> tuple[int, bytes] | None:
-        """The next whole reply: its code, and what it says, lines joined by line feeds.
+        """Return the next whole reply: its code and its text, lines joined by line feeds.
 
-        Raises `Nonsense`.
+        Raises `ProtocolError`.
         """
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end]).rstrip(b"\r")
             del self._buffer[: end + 1]
-            code, mark = line[:3], line[3:4]
+            code = line[:3]
+            mark = line[3:4]
             if not code.isdigit() or not b"200" <= code < b"600" or mark not in (b" ", b"-", b""):
                 raise ProtocolError("an answer that is no SMTP")
             self._lines.append(line[4:])
             self._size += len(line) + 2
             if mark != b"-":
-                said, self._lines, self._size = b"\n".join(self._lines), [], 0
-                return int(code), said
+                text = b"\n".join(self._lines)
+                self._lines = []
+                self._size = 0
+                return int(code), text
             if self._size > REPLY_AT_MOST:
                 raise ProtocolError("an answer without an end")
         if len(self._buffer) > LINE_AT_MOST:
@@ -64,20 +62,17 @@ class ReplyParser:
         return None
 
 
-def parse_reply(code: int, said: bytes) -> Reply:
-    """A reply taken apart: its enhanced status (RFC 3463) and the rest, as one harmless line."""
-    text = to_one_line(said)
-    found = _ENHANCED.match(text)
-    return Reply(code, found[1], text[found.end() :]) if found else Reply(code, "", text)
+def parse_reply(code: int, words: bytes) -> Reply:
+    """Split a reply into its enhanced status (RFC 3463) and the rest, as one harmless line."""
+    text = to_one_line(words)
+    match = _ENHANCED.match(text)
+    return Reply(code, match[1], text[match.end() :]) if match else Reply(code, "", text)
 
 
-def to_one_line(said: bytes | str) -> str:
-    """Return what a server said as one line of visible characters, 500 at most."""
-    text = (
-        said[: 4 * TEXT_AT_MOST].decode("utf-8", "replace")
-        if isinstance(said, bytes)
-        else said[: 4 * TEXT_AT_MOST]
-    )
+def to_one_line(words: bytes | str) -> str:
+    """Return a server's words as one line of visible characters, 500 at most."""
+    words = words[: 4 * TEXT_AT_MOST]
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
     if not (text.isascii() and text.isprintable()):
         text = "".join(" " if category(sign) in _HARMFUL else sign for sign in text)
     return " ".join(text.split())[:TEXT_AT_MOST]

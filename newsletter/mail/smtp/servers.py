@@ -1,4 +1,4 @@
-"""The servers of `smtp.url`, used in turn; one that cannot be used rests for a while."""
+"""Choose among the servers of `smtp.url`: they take turns, and one that fails rests for a while."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def parse_server(url: str) -> Server:
 
 @dataclass(slots=True)
 class _Limit:
-    """How many connections a server takes at once, and when one more is tried."""
+    """The number of connections that a server takes, and when one more is tried."""
 
     most: int
     until: float
@@ -83,7 +83,7 @@ class _Rest:
 
 
 class Servers:
-    """Which server to call next, and what has been learnt about each.
+    """The servers in turn, and what has been learnt about each.
 
     `confused` names servers that lose track of grouped commands, `without_chunks` those that offer
     CHUNKING and do not understand it.
@@ -102,7 +102,7 @@ class Servers:
         self.without_chunks: set[str] = set()
 
     def pick(self, is_excluded: Callable[[Server], bool] = lambda _: False) -> Server | None:
-        """Return the next server in turn that neither rests nor is excluded; None if there is none."""
+        """Return the next server in turn that is awake and not excluded, None if there is none."""
         for step in range(len(self._servers)):
             server = self._servers[(self._turn + step) % len(self._servers)]
             if self.is_awake(server) and not is_excluded(server):
@@ -128,7 +128,7 @@ class Servers:
         self._resting.pop(server.name, None)
 
     def rest(self, name: str, why: str) -> bool:
-        """Let a server rest that refuses us, if another one is awake. Return whether there is one."""
+        """Let a server rest that refuses us, if another is awake. Return whether one is."""
         others = any(other.name != name and self.is_awake(other) for other in self._servers)
         for server in self._servers:
             if server.name == name and others and self.is_awake(server):
@@ -178,7 +178,7 @@ class Servers:
         return not any(self.takes(server, size) for server in self._servers)
 
     def why_unreachable(self, size: int) -> TransportError | None:
-        """Return the error of the server that would take `size` octets, if all such servers rest."""
+        """Return the error of a server that takes `size` octets, if all such servers rest."""
         takers = [server for server in self._servers if self.takes(server, size)]
         if not takers or any(self.is_awake(server) for server in takers):
             return None

@@ -1,4 +1,4 @@
-"""What a message in flight is: what goes to a transport, and what comes back from it.
+"""The types of messages in flight: what goes to a transport, and what comes back.
 
 Types only.
 """
@@ -9,10 +9,14 @@ from collections.abc import Callable, Generator
 from typing import Literal, NamedTuple, Protocol
 
 Stage = Literal["CONNECT", "SIZE", "MAIL", "RCPT", "DATA", "END"]
-"""Where a message's way ended.
+"""The point at which a message's delivery ended.
 
 `SIZE`: the message is larger than the server says it takes, and was not offered.
 """
+
+
+Result = Literal["accepted", "refused", "unsent", "in_doubt"]
+"""The result of one message, see `Outcome`."""
 
 
 class Reply(NamedTuple):
@@ -43,7 +47,7 @@ class Outgoing(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one `Outgoing`.
+    """The outcome of one `Outgoing`.
 
     - ``accepted``: 250 after the final dot; the server has taken responsibility.
     - ``refused``: the server said no to this message; `reply` and `stage` say how.
@@ -53,15 +57,16 @@ class Outcome(NamedTuple):
     """
 
     id: int
-    result: Literal["accepted", "refused", "unsent", "in_doubt"]
+    result: Result
     stage: Stage
     reply: Reply
     server: str
 
 
 Pull = Callable[[], Outgoing | float | None]
-"""Asked whenever a connection has room: the next message, or seconds to wait before asking again,
-or None: no more.
+"""Called whenever a connection has room.
+
+It returns the next message, or seconds to wait before it is called again, or None at the end.
 """
 
 
@@ -74,7 +79,7 @@ class Transport(Protocol):
         Yields outcomes in small groups as replies arrive; nothing is read from or written to a
         socket while the caller handles a group, so what is accepted and not yet yielded never
         exceeds two messages a connection. A group is empty where nothing has come for a while, so
-        that the caller can say that he lives. Every message pulled comes back in exactly one
+        that the caller can renew its leases. Every message pulled comes back in exactly one
         outcome. `pull` is never called again after None. Closing the iterator closes the
         connections at once.
 
@@ -84,9 +89,8 @@ class Transport(Protocol):
         ...
 
     def rest(self, server: str, why: str) -> bool:
-        """Leave `server` (as an `Outcome` names it) alone for a while because it refuses us, where
-        there is another.
+        """Leave `server` alone for a while because it refuses us, if there is another.
 
-        Return whether there is another that can be used now.
+        `server` is its name in an `Outcome`. Return whether another one can be used now.
         """
         ...
