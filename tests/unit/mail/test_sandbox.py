@@ -92,7 +92,7 @@ def test_p2_a_computed_name_gives_no_attribute(value: str, name: str) -> None:
         '"abc"|wordwrap(0)',
         "[1]|slice(0)|list",
         "[1]|tojson(indent=none)|xmlattr",
-        '"a" * 10**13',
+        '"a" * 10**19',
         "list.title|groupby",
         "missing.attribute",
         "list.slug.x",
