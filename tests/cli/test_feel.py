@@ -360,7 +360,7 @@ def test_status_and_explain_say_what_is_so(
     assert found["lists"][0]["last"]["totals"]["sent"] == 1
     got = newsletter("explain", "campaign", "1", "ana@example.com").out
     assert "They got it: " in got
-    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC  her message: sent", got)
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC  their message: sent", got)
     missed = json.loads(newsletter("explain", "campaign", "1", "bob@example.com", "--json").out)
     assert (missed["got"], "never confirmed" in missed["verdict"]) == (False, True)
     assert newsletter("explain", "campaign", "9", "ana@example.com").code == 1

@@ -48,7 +48,8 @@ def changes_of_status(source: str) -> list[int]:
                 lines.append(node.lineno)
         for target in targets:
             for part in ast.walk(target):
-                is_status = isinstance(part, ast.Attribute) and part.attr == "status"
+                is_stored = isinstance(part, ast.Attribute) and isinstance(part.ctx, ast.Store)
+                is_status = is_stored and ast.unparse(part).endswith(".status")
                 if is_status and ast.unparse(part).removesuffix(".status") not in OTHER_STATUSES:
                     lines.append(target.lineno)
     return lines
