@@ -174,7 +174,7 @@ def poll(env: Environment, *, json_: bool) -> None:
 
 @bounce.command(epilog="Example: newsletter bounce listen")
 @click.option("--host", help="The address to listen on, instead of the one in bounces.listen.")
-@click.option("--port", type=click.IntRange(1, 65_535), help="The port, instead of that one.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="The port, instead of that one.")
 @click.pass_context
 def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
     """Receive returned mail over LMTP or SMTP, until SIGTERM or Ctrl-C.

@@ -18,7 +18,7 @@ from newsletter.errors import NewsletterError
 if TYPE_CHECKING:
     from flask import Flask
 
-PORT = click.IntRange(1, 65535)
+PORT = click.IntRange(0, 65535)
 """Ports that can be listened on; larger numbers would silently wrap around."""
 
 

@@ -94,7 +94,7 @@ def test_e07_attacks_do_nothing_in_a_browser(app: Flask, browser: Browser) -> No
         made, there = editor(app, everything, digest_show="full")
         for start in range(0, len(there), 40):
             some = there[start : start + 40]
-            html = fill(made.web(some).html, VALUES)
+            html = fill(made.render_web(some).html, VALUES)
             assert show(page, html) == [], everything[start : start + 40]
             assert page.evaluate(WATCHED) == [], everything[start : start + 40]
             assert page.locator("h2").count() >= len(some), (
@@ -121,7 +121,9 @@ def test_axe_finds_nothing_in_the_archive(
 ) -> None:
     with app.app_context():
         made, there = editor(app, [POST, UNTIDY] * 5, digest_show="full", **look)
-        pages = [fill(made.web(some).html, VALUES) for some in (there, there[:1], there[1:2])]
+        pages = [
+            fill(made.render_web(some).html, VALUES) for some in (there, there[:1], there[1:2])
+        ]
         db.session.rollback()
     for scheme in ("light", "dark"):
         context = browser.new_context(viewport={"width": 700, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]

@@ -42,7 +42,6 @@ def start(folder: Path, words: Sequence[str]) -> subprocess.Popen[str]:
         ("suppression", "add", "nonsense"),
         ("series", "add", "letter.md", "--after", "soon"),
         ("serve", "--port", "80000"),
-        ("serve", "--port", "0"),
         ("demo", "--port", "80000"),
         ("entry", "ls", "--fate", "lost"),
     ],

@@ -8,6 +8,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -84,8 +85,9 @@ def start(app: Flask, server: FaultServer, *command: str, **more: str) -> subpro
     environment = program_environment(
         app, NEWSLETTER_SMTP__URL=f"smtp://127.0.0.1:{server.port}", **more
     )
-    folder = Path(str(app.extensions[EXTENSION].settings.folder))
-    return start_program(folder, environment, *command)
+    # A folder of its own: one `worker --once` runs for a configuration on a machine.
+    folder = tempfile.mkdtemp(dir=app.extensions[EXTENSION].settings.folder)
+    return start_program(Path(folder), environment, *command)
 
 
 def wait_until_accepted(server: FaultServer, count: int, process: subprocess.Popen[str]) -> None:

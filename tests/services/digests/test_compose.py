@@ -137,7 +137,7 @@ def test_why_a_digest_was_not_for_her(
         for name in ("here", "sleep", "had", "later")
     }
     assert said["here"].got
-    assert "topics that she did not choose" in said["sleep"].verdict
+    assert "topics that they did not choose" in said["sleep"].verdict
     assert said["had"].verdict == "everything in it had come to her before"
     assert "was there before she joined" in said["later"].verdict, (
         "she joined before the digest, after the post"

@@ -160,7 +160,7 @@ def test_a_hard_bounce_suppresses_and_the_next_campaign_skips(
     campaign_id = db.session.scalars(select(Campaign.id)).one()
     why = explain_delivery.explain_delivery(env, campaign_id, sent[2].recipient)
     assert why.got is False
-    assert "came back (hard)" in why.verdict
+    assert "came back on" in why.verdict
     assert "User unknown" in why.verdict
     told = history.get_history(env, sent[2].recipient)
     assert any("returned mail: hard (pipe): suppressed" in event.what for event in told.events)
