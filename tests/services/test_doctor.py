@@ -200,13 +200,13 @@ def test_why_she_did_not_get_it(
     assert all(said[name].got is False for name in said if name != "got")
     for name, text in (
         ("gone", "unsubscribed"), ("never", "never confirmed"), ("bounced", "550"), ("barred", "suppressed"),
-        ("late", "joined after"), ("stranger", "does not subscribe"),
+        ("late", "confirmed after"), ("stranger", "does not subscribe"),
     ):  # fmt: skip
         assert text in said[name].verdict, name
-    assert said["bounced"].verdict.startswith("it was refused for good. It said"), (
+    assert said["bounced"].verdict.startswith("the message was refused for good. The server"), (
         "at the first try: none is counted"
     )
-    assert "her message: sent" in [what for _, what in said["got"].facts]
+    assert "their message: sent" in [what for _, what in said["got"].facts]
     assert [told.what for told in history.get_history(env, "got@example.com").events][-1].endswith(
         "” sent"
     )

@@ -85,5 +85,5 @@ def test_a_page_of_a_slice_is_read_by_its_ids(env: Environment) -> None:
     values = {"first": 1, "last": 500, "campaign": 1, "after": 0, "limit": 100}
     plan = [str(row[3]) for row in direct.rows(f"EXPLAIN QUERY PLAN {record._SLICE}", values)]
     direct.close()
-    assert "SEARCH d USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
+    assert "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
     assert not [line for line in plan if line.startswith("SCAN")], plan

@@ -86,8 +86,8 @@ def test_s05_no_import_lifts_a_suppression_or_an_unsubscription(env: Environment
 
 
 def test_a_look_inside_a_transaction_is_refused(env: Environment) -> None:
-    """Its end would undo what was written so far, and nobody would hear of it."""
-    with pytest.raises(RuntimeError, match="would undo"), transaction() as session:
+    """Its end would roll it back what was written so far, and nobody would hear of it."""
+    with pytest.raises(RuntimeError, match="would roll it back"), transaction() as session:
         add_list(session)
         with reading():
             pass

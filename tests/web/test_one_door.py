@@ -319,6 +319,7 @@ MAY_QUEUE = {
     "notices.py": "mails to the author",
     "signup/double_opt_in.py": "counts each mail",
     "subscribers/address_change.py": "counts the mail to a new address; its notice was counted with it",
+    "subscribers/address_undo.py": "its notice was counted with the change of address",
     "subscribers/link_requests.py": "counts each mail",
     "subscribers/subscriptions.py": "a goodbye that the author causes",
 }
@@ -344,7 +345,7 @@ def refuse(address: str) -> Callable[[Outgoing], Outcome | None]:
     def script(outgoing: Outgoing) -> Outcome | None:
         if outgoing.recipient != address:
             return None
-        return Outcome(outgoing.id, "refused", "RCPT", Reply(550, "5.1.1", "No such user"), "sink")
+        return Outcome(outgoing.id, "refused", "RCPT", Reply(552, "5.2.2", "Mailbox full"), "sink")
 
     return script
 

@@ -300,6 +300,9 @@ def _judge_subscription(case: Case, subscription: SubscriptionFacts, began: date
     campaign = case.campaign
     if subscription.status == SubscriptionStatus.PENDING:
         return _judge_pending(subscription)
+    if subscription.status == SubscriptionStatus.UNSUBSCRIBED and not subscription.confirmed_at:
+        # Imported as unsubscribed: it was never active here.
+        return Judgement(Finding.ENDED_BEFORE, "they had unsubscribed before it started")
     if subscription.confirmed_at is None or subscription.confirmed_at > began:
         verdict = "the subscription was confirmed after the campaign had started"
         return Judgement(Finding.CONFIRMED_AFTER, verdict, "the archive has it")
