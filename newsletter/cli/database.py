@@ -13,8 +13,8 @@ from newsletter.cli.context import with_environment
 from newsletter.cli.output import ask, moment, say, some, warn, yes_option
 from newsletter.services import installation
 from newsletter.services.operations import database
+from newsletter.services.operations import hold as holding
 from newsletter.services.operations import restore as restoring
-from newsletter.services.operations.hold import hold_installation
 
 if TYPE_CHECKING:
     from newsletter.services.operations.restore import Restored
@@ -88,7 +88,7 @@ def _report(restored: Restored) -> None:
 def hold(env: Environment, *, yes: bool) -> None:
     """Stop all mail and pause every open campaign; for a restore with the tools of PostgreSQL."""
     ask("Pause every open campaign, and mail nothing until you release it?", yes=yes)
-    held = hold_installation(env, "held by hand")
+    held = holding.hold_installation(env, "held by hand")
     say(
         f"Nothing is mailed from now on: {some(held.waiting, 'message')} and "
         f"{some(held.paused, 'campaign')} wait."

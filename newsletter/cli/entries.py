@@ -132,12 +132,18 @@ def _decide_each(env: Environment, entry_ids: Iterable[int], decide: Decide) -> 
     return 1 if refused else 0
 
 
-_deciding_command("skip", "Never mail an entry.", entries.skip)
-_deciding_command("hold", "Keep an entry back until it is released.", entries.hold)
-_deciding_command("release", "Let an entry go out with the next digest.", entries.release)
+_deciding_command("skip", "Never mail an entry.", lambda env, id_: entries.skip(env, id_))
+_deciding_command(
+    "hold", "Keep an entry back until it is released.", lambda env, id_: entries.hold(env, id_)
+)
+_deciding_command(
+    "release",
+    "Let an entry go out with the next digest.",
+    lambda env, id_: entries.release(env, id_),
+)
 _deciding_command(
     "resend",
     "Mail an entry to everybody once more.",
-    entries.resend,
+    lambda env, id_: entries.resend(env, id_),
     question="Mail this to everybody once more?",
 )

@@ -23,6 +23,7 @@ from newsletter.cli.output import (
     table,
     yes_option,
 )
+from newsletter.files import open_private
 from newsletter.services import suppressions
 from newsletter.services.inbound import release, suppression_file
 from newsletter.services.lists import lists
@@ -102,8 +103,7 @@ def export_(env: Environment, file: Path | None) -> None:
     if file is None:
         suppression_file.export(sys.stdout)
         return
-    with file.open("w", encoding="utf-8", newline="") as out:
-        file.chmod(0o600)
+    with open_private(file) as out:
         count = suppression_file.export(out)
     say(f"{count:,} suppressions are in {file}.")
 
