@@ -131,7 +131,7 @@ def test_the_examples_of_a_digests_words(
         assert installation("digest", "intro", text).code == 0
         assert installation("digest", "preview").code == 0
         dry = installation("digest", "send", "--dry-run")
-        assert (dry.code, "1 entry to 2 readers" in dry.out) == (0, True), dry.out
+        assert (dry.code, "1 entry to 2 subscribers" in dry.out) == (0, True), dry.out
     assert installation("digest", "send", "--yes", "--detach").code == 0
     assert not [to for _, to, _ in mail.accepted if to != "me@example.org"], (
         "a dry run mails nobody"
