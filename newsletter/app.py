@@ -182,8 +182,12 @@ def _make_fetch(settings: Settings) -> Fetch:
 def _make_transport(settings: Settings) -> SmtpTransport:
     from newsletter.mail.smtp.transport import SmtpTransport, parse_server
 
+    password = settings.smtp.password.get_secret_value() if settings.smtp.password else ""
     return SmtpTransport(
-        [parse_server(url.get_secret_value()) for url in settings.smtp.url],
+        [
+            parse_server(url.get_secret_value(), user=settings.smtp.user, password=password)
+            for url in settings.smtp.url
+        ],
         connections=settings.smtp.connections,
         timeout=settings.smtp.timeout.total_seconds(),
         hello=urlsplit(settings.base_url).hostname or "localhost",

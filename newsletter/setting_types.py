@@ -163,6 +163,22 @@ def smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     return value
 
 
+_EXTRA_HEADER = re.compile(r"(X-[A-Za-z0-9-]{1,60}):\s*([!-~](?:[ -~]{0,198}[!-~])?)")
+
+
+def extra_headers(value: object) -> object:
+    """Parse ``X-PM-Message-Stream: broadcast``, several with line breaks between them."""
+    lines = value.strip().splitlines() if isinstance(value, str) else value
+    if not isinstance(lines, list | tuple):
+        raise ValueError('a header like "X-PM-Message-Stream: broadcast"')
+    matches = [_EXTRA_HEADER.fullmatch(str(line).strip()) for line in lines]
+    if not all(matches):
+        raise ValueError(
+            'headers of your provider begin with X-, like "X-PM-Message-Stream: broadcast"'
+        )
+    return tuple((match[1], match[2]) for match in matches if match)
+
+
 class Ceiling(NamedTuple):
     """A ceiling: at most `most` in any `seconds`."""
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +22,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    model_validator,
 )
 
 from newsletter import setting_types
@@ -48,6 +50,8 @@ class Smtp(_Table):
     url: Annotated[
         tuple[SecretStr, ...], BeforeValidator(words), AfterValidator(setting_types.smtp_urls)
     ] = (SecretStr("smtp://localhost:25"),)
+    user: str | None = None
+    password: SecretStr | None = None
     connections: Annotated[int, Field(gt=0, le=100)] = 4
     max_per_second: Annotated[float, Field(gt=0)] | None = None
     max_per_hour: Positive | None = None
@@ -62,6 +66,25 @@ class Smtp(_Table):
     patience: Annotated[Duration, Field(le=timedelta(days=4))] = timedelta(hours=48)
     timeout: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=60)
     ca_file: Path | None = None
+    campaign_headers: Annotated[
+        tuple[tuple[str, str], ...], BeforeValidator(setting_types.extra_headers)
+    ] = ()
+
+    @model_validator(mode="after")
+    def _check_login(self) -> Smtp:
+        """Refuse half a login.
+
+        Raises `ValueError`.
+        """
+        if (self.user is None) != (self.password is None):
+            raise ValueError("user and password go together; set both, or neither")
+        return self
+
+    def has_login(self) -> bool:
+        """Tell whether a server is given a user and a password."""
+        return self.user is not None or any(
+            urlsplit(url.get_secret_value()).username for url in self.url
+        )
 
 
 class Hook(_Table):

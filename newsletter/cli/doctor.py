@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from newsletter.addresses import parse_address
 from newsletter.cli.check_report import show_checks
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import as_json, json_option, on_terminal, table
@@ -30,15 +31,24 @@ if TYPE_CHECKING:
     metavar="MAIL.eml",
     help="A mail of yours as it arrived, saved with all its headers: shows how it is signed.",
 )
+@click.option("--send", "to", metavar="ADDR", help="Mail a test message to this address, too.")
 @json_option
 @with_environment
-def doctor(env: Environment, selector: str, sample: Path | None, *, json_: bool) -> int:
+def doctor(
+    env: Environment, selector: str, sample: Path | None, to: str | None, *, json_: bool
+) -> int:
     """Check the installation and the DNS of your domain; exit 1 if something must be mended.
 
     Where the mend is a record in the DNS, it prints the line to publish. Asks your own servers and
     the DNS, and nobody else; without a network it says what it could not ask.
     """
-    results = checks.examine(env, selector=selector, sample=sample.read_bytes() if sample else None)
+    address = parse_address(to, field="--send").email if to is not None else ""
+    results = checks.examine(
+        env,
+        selector=selector,
+        sample=sample.read_bytes() if sample else None,
+        send_to=address,
+    )
     if json_:
         as_json([asdict(row) for row in results])
     elif on_terminal():

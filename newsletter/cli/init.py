@@ -6,14 +6,23 @@ import os
 import re
 import sys
 import unicodedata
+from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
 from newsletter import settings
 from newsletter.cli.output import say, warn
+from newsletter.cli.setup_questions import (
+    ask_base_url,
+    ask_login,
+    ask_smtp,
+    ask_timezone,
+    say_records,
+)
 from newsletter.errors import FeedError, InvalidInput, NewsletterError
 from newsletter.services.operations import setup
 
@@ -33,8 +42,9 @@ if TYPE_CHECKING:
     "--smtp",
     default="smtp://localhost:25",
     show_default=True,
-    metavar="URL",
-    help="The SMTP server that sends your mail.",
+    metavar="URL|PROVIDER",
+    help="The SMTP server that sends your mail, or a provider: ses:eu-west-1, postmark, "
+    "mailgun:eu, brevo, resend, fastmail, gmail, office365.",
 )
 @click.option(
     "--base-url",
@@ -73,35 +83,42 @@ def init(
 
     asking = sys.stdin.isatty() and not yes
     if asking and not blog_url:
-        blog_url = (
-            click.prompt("Your blog's address (empty: none yet)", default="", show_default=False)
-            or None
-        )
+        question = "Your blog's address (empty: none yet)"
+        blog_url = click.prompt(question, default="", show_default=False)
     if asking and not sender:
         sender = click.prompt('The sender, such as "Ana <ana@your.blog>"')
     if not sender:
         raise click.UsageError('give the sender: --from "Ana <ana@your.blog>"')
     if asking and not address:
-        address = click.prompt(
-            "Your postal address (the law wants it in every mail)", default="", show_default=False
-        )
+        question = "Your postal address (the law wants it in every mail)"
+        address = click.prompt(question, default="", show_default=False)
+    if asking and not _is_given(ctx, "timezone"):
+        timezone = ask_timezone()
     parse_settings({"from": sender, "timezone": timezone, "address": address})
+    if asking and not _is_given(ctx, "base_url"):
+        base_url = ask_base_url(base_url)
+    if asking and not _is_given(ctx, "smtp"):
+        new_smtp = ask_smtp(smtp, base_url)
+    else:
+        new_smtp = ask_login(setup.parse_smtp(smtp), asking=asking)
     file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
-    setup.write_settings(file, setup.NewSettings(base_url, database, smtp))
+    setup.write_settings(file, setup.NewSettings(base_url, database, new_smtp))
+    say_records(new_smtp)
     try:
-        _make(
-            file,
-            blog_url,
-            slug,
-            {"title": title, "from": sender, "address": address, "timezone": timezone},
-        )
+        values = {"title": title, "from": sender, "address": address, "timezone": timezone}
+        _make(file, blog_url, slug, values, asking=asking)
     except (NewsletterError, click.ClickException):
         file.unlink(missing_ok=True)
         raise
 
 
 def _make(
-    file: Path, blog_url: str | None, slug: str | None, values: dict[str, str | None]
+    file: Path,
+    blog_url: str | None,
+    slug: str | None,
+    values: dict[str, str | None],
+    *,
+    asking: bool,
 ) -> None:
     from newsletter.app import create_app
     from newsletter.services import installation
@@ -114,6 +131,8 @@ def _make(
         try:
             installation.record_key(environment())
             _make_list(environment(), file, blog_url, slug, values)
+            if asking:
+                _offer_test_mail(environment(), str(values["from"]))
         finally:
             database.close()
 
@@ -157,6 +176,20 @@ def _make_list(
         warn(f"{trouble}; add the feed later with `newsletter feed add`")
     say("Next: `newsletter embed` prints the form for your blog,")
     say("      `newsletter serve` runs it all, and `newsletter doctor` looks it over.")
+
+
+def _offer_test_mail(env: Environment, sender: str) -> None:
+    """Ask whether to mail a test message to the author, and say what the server answered."""
+    from newsletter.services.operations.mail_proof import check_arrival
+
+    to = parseaddr(sender)[1]
+    if click.confirm(f"Send a test mail to {to}?", default=True):
+        check = check_arrival(env, to)
+        say(f"{check.what}{f' ({check.hint})' if check.hint else ''}")
+
+
+def _is_given(ctx: click.Context, option: str) -> bool:
+    return ctx.get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _slug(title: str) -> str:

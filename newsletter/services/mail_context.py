@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, known
+from newsletter.mail.header_fields import verbatim_header
 from newsletter.mail.headers import Sender, list_headers
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
 from newsletter.mail.render import MailContent
@@ -118,6 +119,7 @@ def compile_for_list(
         feedback_id=f"{mailing_list.slug}:{stream}:newsletter",
         unsubscribe_by_mail=unsubscribe_by_mail,
     )
+    headers += [verbatim_header(*header) for header in env.settings.smtp.campaign_headers]
     return compile_message(MessageDraft(headers, content.text, content.html))
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from newsletter.db.session import transaction
-from newsletter.errors import NotFound
+from newsletter.errors import NotFound, Refused
 from newsletter.feeds.fetch import Fetched
 from newsletter.models import Campaign, Subscription
 from newsletter.services import suppressions
@@ -251,3 +251,20 @@ def test_status_at_one_look(
     assert status.read_status(env, "blog").lists[0].under_way[0].status == "paused"
     with pytest.raises(NotFound):
         status.read_status(env, "none")
+
+
+def test_a_test_message_is_sent_where_asked(
+    env: Environment, reader: Callable[..., None], sink: Sink
+) -> None:
+    reader("subscriber@example.com", status="active")
+    assert "send" not in checks(env)
+    assert checks(env, send_to="me@example.org")["send"].verdict == "good"
+    assert [message.recipient for message in sink.accepted] == ["me@example.org"]
+    sink.script = lambda outgoing: refusal(outgoing, 550, "5.7.1", "not you")
+    refused = checks(env, send_to="me@example.org")["send"]
+    assert (refused.verdict, "not you" in refused.what) == ("bad", True)
+
+
+def test_a_test_message_needs_a_list(env: Environment) -> None:
+    with pytest.raises(Refused, match="no list"):
+        doctor.examine(env, send_to="me@example.org")

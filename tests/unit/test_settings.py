@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from newsletter.errors import SettingsError
+from newsletter.mail.smtp.servers import parse_server
 from newsletter.settings import Settings, keys, load_settings
 
 KEY = "0123456789abcdef0123456789abcdef"
@@ -148,7 +149,7 @@ HOSTS = {
 }
 NO_HOST = {
     "secret_key", "secret_key_fallbacks", "database_url", "smtp.connections", "smtp.max_per_second", "smtp.max_per_hour",
-    "smtp.max_per_day", "smtp.warmup", "smtp.retry_after", "smtp.patience", "smtp.timeout", "smtp.ca_file",
+    "smtp.user", "smtp.password", "smtp.campaign_headers", "smtp.max_per_day", "smtp.warmup", "smtp.retry_after", "smtp.patience", "smtp.timeout", "smtp.ca_file",
     "bounces.listen", *(key for key in keys() if key.startswith("bounces.hooks.")), "feeds.allow_private_addresses", "web.trusted_proxies",
 }  # fmt: skip
 
@@ -200,3 +201,20 @@ def test_w8_a_setting_in_the_wrong_table_is_told_where_it_belongs(
     with pytest.raises(SettingsError) as caught:
         load_settings(file, {})
     assert place in str(caught.value.problems)
+
+
+def test_a_login_stands_beside_the_url(tmp_path: Path) -> None:
+    file = write(tmp_path, f'secret_key = "{KEY}"\n[smtp]\nuser = "ana"')
+    assert "user and password go together" in problems(file)
+    settings = load_settings(file, {"NEWSLETTER_SMTP__PASSWORD": "p@:/ss"})
+    assert settings.smtp.password == SecretStr("p@:/ss")
+    server = parse_server("smtp://mail.example", user="ana", password="p@:/ss")
+    assert (server.port, server.user, server.password) == (587, "ana", "p@:/ss")
+    other = parse_server("smtp://own:word@mail.example", user="ana", password="p@:/ss")
+    assert (other.user, other.password) == ("own", "word")
+
+
+@pytest.mark.parametrize("text", ["Subject: x", "X-A: b\nBcc: v@example.com", "X-A", "X-A: é"])
+def test_a_campaign_header_cannot_be_any_header(tmp_path: Path, text: str) -> None:
+    file = write(tmp_path, f'secret_key = "{KEY}"')
+    assert "begin with X-" in problems(file, {"NEWSLETTER_SMTP__CAMPAIGN_HEADERS": text})

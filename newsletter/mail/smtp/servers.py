@@ -42,10 +42,11 @@ class Server:
         return f"{self.host}:{self.port}"
 
 
-def parse_server(url: str) -> Server:
+def parse_server(url: str, *, user: str | None = None, password: str = "") -> Server:
     """Parse ``smtp://user:password@host:port``, ``smtp+starttls://…`` or ``smtps://…``.
 
-    ``?auth=xoauth2`` says that the password is a token.
+    ``?auth=xoauth2`` says that the password is a token. `user` and `password` are for a URL that
+    names no user.
 
     Raises `ValueError`.
     """
@@ -54,15 +55,13 @@ def parse_server(url: str) -> Server:
         raise ValueError(
             "must look like smtp://user:password@host:587, smtp+starttls://… or smtps://…"
         )
-    port = parts.port or (587 if parts.scheme == "smtp" and parts.username else PORTS[parts.scheme])
-    return Server(
-        parts.scheme,
-        parts.hostname,
-        port,
-        unquote(parts.username or ""),
-        unquote(parts.password or ""),
-        parse_qs(parts.query).get("auth") == ["xoauth2"],
-    )
+    if parts.username:
+        login = unquote(parts.username), unquote(parts.password or "")
+    else:
+        login = user or "", password if user else ""
+    port = parts.port or (587 if parts.scheme == "smtp" and login[0] else PORTS[parts.scheme])
+    xoauth2 = parse_qs(parts.query).get("auth") == ["xoauth2"]
+    return Server(parts.scheme, parts.hostname, port, *login, xoauth2)
 
 
 @dataclass(slots=True)

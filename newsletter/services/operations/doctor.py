@@ -19,6 +19,7 @@ from newsletter.services.checks import Check
 from newsletter.services.inbound.reading_checks import check_readers
 from newsletter.services.operations import dns_checks, machine_checks
 from newsletter.services.operations.database import newest_revision
+from newsletter.services.operations.mail_proof import check_arrival
 from newsletter.services.runtime import Environment
 
 LATE = timedelta(minutes=15)
@@ -29,11 +30,13 @@ SMTP_SECONDS = 10.0
 """Seconds to wait for the SMTP server."""
 
 
-def examine(env: Environment, *, selector: str = "", sample: bytes | None = None) -> list[Check]:
+def examine(
+    env: Environment, *, selector: str = "", sample: bytes | None = None, send_to: str = ""
+) -> list[Check]:
     """Run every check, in the order in which they matter.
 
-    `selector` and `sample` (a mail that was sent) say how mail is signed, for DKIM. A check that
-    fails raises nothing: it is in the result.
+    `selector` and `sample` (a mail that was sent) say how mail is signed, for DKIM. `send_to` gets
+    a test message. A check that fails raises nothing: it is in the result.
     """
     parts: tuple[Callable[[Environment], Iterator[Check]], ...] = (
         _settings,
@@ -47,6 +50,8 @@ def examine(env: Environment, *, selector: str = "", sample: bytes | None = None
         _smtp,
     )
     checks = [check for part in parts for check in part(env)]
+    if send_to:
+        checks.append(check_arrival(env, send_to))
     signed = dkim.read_sample(sample) if sample is not None else None
     for domain in _domains():
         checks += dns_checks.check_sender(env, domain, selector=selector, sample=signed)
@@ -175,7 +180,9 @@ def _smtp(env: Environment) -> Iterator[Check]:
     yield Check(
         "smtp",
         "good",
-        "connects, and takes the user and password" if _has_user(env) else "connects",
+        "connects, and takes the user and password"
+        if env.settings.smtp.has_login()
+        else "connects",
     )
     size = offers.get("size", "")
     if "pipelining" in offers:
@@ -202,10 +209,6 @@ def _smtp(env: Environment) -> Iterator[Check]:
             if size.isdecimal() and int(size)
             else "no limit said",
         )
-
-
-def _has_user(env: Environment) -> bool:
-    return any(urlsplit(url.get_secret_value()).username for url in env.settings.smtp.url)
 
 
 def _names(env: Environment) -> Iterator[Check]:

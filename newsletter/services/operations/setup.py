@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from newsletter.errors import Refused
+from newsletter.errors import InvalidInput, Refused, TransportError
 from newsletter.files import open_private
+from newsletter.mail.smtp.presets import Preset, find_preset
 
 TEMPLATE = """\
 # Settings of newsletter. The whole list: docs/settings.md. The environment wins:
@@ -19,8 +22,27 @@ base_url = {base_url}    # how subscribers reach you; https in production
 database_url = {database_url}
 
 [smtp]
-url = {smtp_url}    # smtp://user:password@host:587 or smtps://…
+url = {smtp_url}    # smtp://host:587, smtp+starttls://… or smtps://…
 """
+PROBE_SECONDS = 10.0
+"""Seconds to wait for each reply of a server that is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSmtp:
+    """The settings of the mail server in a new file; `preset` is the provider they come from."""
+
+    url: str = "smtp://localhost:25"
+    user: str = ""
+    password: str = ""
+    preset: Preset | None = None
+
+    @property
+    def needs_login(self) -> bool:
+        """Tell whether user and password are still missing, as far as it can be known."""
+        parts = urlsplit(self.url)
+        local = parts.hostname in ("localhost", "127.0.0.1", "::1")
+        return not (self.user and self.password) and not parts.username and not local
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +51,38 @@ class NewSettings:
 
     base_url: str
     database_url: str
-    smtp_url: str
+    smtp: NewSmtp
+
+
+def parse_smtp(text: str) -> NewSmtp:
+    """Parse the name of a provider or the URL of a server.
+
+    Raises `InvalidInput`.
+    """
+    if "://" in text:
+        return NewSmtp(text)
+    try:
+        preset = find_preset(text)
+    except ValueError as error:
+        raise InvalidInput({"smtp": str(error)}) from None
+    assert preset is not None
+    return NewSmtp(preset.url, user=preset.user, preset=preset)
+
+
+def find_smtp_problem(smtp: NewSmtp, base_url: str) -> str:
+    """Connect and log in; return what is wrong, "" where the server can be used."""
+    from newsletter.mail.smtp.transport import SmtpTransport, parse_server
+
+    try:
+        server = parse_server(smtp.url, user=smtp.user or None, password=smtp.password)
+    except ValueError as error:
+        return str(error)
+    hello = urlsplit(base_url).hostname or "localhost"
+    try:
+        SmtpTransport([server], timeout=PROBE_SECONDS, hello=hello).probe()
+    except TransportError as error:
+        return str(error)
+    return ""
 
 
 def write_settings(file: Path, values: NewSettings) -> None:
@@ -38,11 +91,16 @@ def write_settings(file: Path, values: NewSettings) -> None:
     Raises `Refused` where it exists.
     """
     text = TEMPLATE.format(
-        secret_key=json.dumps(secrets.token_urlsafe(32)),
-        base_url=json.dumps(values.base_url, ensure_ascii=False),
-        database_url=json.dumps(values.database_url, ensure_ascii=False),
-        smtp_url=json.dumps(values.smtp_url, ensure_ascii=False),
+        secret_key=_quote(secrets.token_urlsafe(32)),
+        base_url=_quote(values.base_url),
+        database_url=_quote(values.database_url),
+        smtp_url=_quote(values.smtp.url),
     )
+    text += "".join(f"{line}\n" for line in _smtp_lines(values.smtp))
+    if urlsplit(values.base_url).scheme == "https":
+        text += (
+            "\n[web]\ntrusted_proxies = 1    # the web server in front, which has the certificate\n"
+        )
     try:
         with open_private(file, "x") as out:
             out.write(text)
@@ -52,3 +110,25 @@ def write_settings(file: Path, values: NewSettings) -> None:
         ) from None
     except OSError as error:
         raise Refused(f"{file} cannot be written: {error.strerror}") from None
+
+
+def _smtp_lines(smtp: NewSmtp) -> Iterator[str]:
+    if smtp.user and smtp.password:
+        yield f"user = {_quote(smtp.user)}"
+        yield f"password = {_quote(smtp.password)}"
+    elif smtp.preset:
+        yield f"# user = {_quote(smtp.user or '…')}    # {smtp.preset.account}"
+        yield '# password = "…"'
+    if preset := smtp.preset:
+        yield f"connections = {preset.connections}"
+        if preset.max_per_second:
+            yield f"max_per_second = {preset.max_per_second}    # more, where your account may"
+        if preset.max_per_day:
+            yield f"max_per_day = {preset.max_per_day}"
+        if preset.campaign_headers:
+            yield f"campaign_headers = {_quote(preset.campaign_headers)}"
+
+
+def _quote(text: str) -> str:
+    """Quote a text for TOML, whose strings are JSON's."""
+    return json.dumps(text, ensure_ascii=False)

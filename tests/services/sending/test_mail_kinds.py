@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from newsletter.models import (
 from newsletter.models.outbox import held_condition
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
+from newsletter.settings import Smtp
 from newsletter.vocabulary import CampaignKind, MailKind
 from tests.fakes import Sink
 from tests.people import add_list, add_reader
@@ -169,3 +171,16 @@ def test_no_other_module_names_a_mail_in_a_condition() -> None:
     for file in package.rglob("*.py"):
         match = pattern.search(file.read_text())
         assert match is None, f"{file}: {match and match[0]}"
+
+
+@pytest.mark.parametrize("kind", [MailKind.LETTER, MailKind.SERIES, MailKind.CONFIRM])
+def test_headers_of_the_provider_go_with_mail_to_a_list_alone(
+    env: Environment, sink: Sink, kind: MailKind
+) -> None:
+    smtp = Smtp.model_validate({"campaign_headers": "X-PM-Message-Stream: broadcast"})
+    env = replace(env, settings=env.settings.model_copy(update={"smtp": smtp}))
+    enqueue(env, kind, status="pending" if kind is MailKind.CONFIRM else "active")
+    assert sending.send_due(env).sent == 1
+    [message] = sink.messages
+    expected = "broadcast" if MAILS[kind].list_headers else None
+    assert message["X-PM-Message-Stream"] == expected

@@ -1,0 +1,95 @@
+"""The questions of `newsletter init` on a terminal about the machine and its mail server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from newsletter.cli.output import say, warn
+from newsletter.errors import InvalidInput
+from newsletter.services.operations import setup
+
+if TYPE_CHECKING:
+    from newsletter.services.operations.setup import NewSmtp
+
+LOCAL_TIME = Path("/etc/localtime")
+PROVIDERS = "ses:eu-west-1, postmark, mailgun:eu, brevo, resend, fastmail, gmail or office365"
+
+
+def ask_base_url(default: str) -> str:
+    """Ask for the public address until it is one."""
+    from newsletter.setting_types import base_url as parse_base_url
+
+    while True:
+        try:
+            return parse_base_url(
+                click.prompt("The public address of this program", default=default)
+            )
+        except ValueError as error:
+            warn(f"base_url: {error}")
+
+
+def ask_timezone() -> str:
+    """Ask for the time zone of the list's hours, until it is one."""
+    while True:
+        name: str = click.prompt("Your time zone", default=_machine_zone())
+        if _is_zone(name):
+            return name
+        warn(f"{name} is no time zone; one is Europe/Berlin")
+
+
+def _machine_zone() -> str:
+    """Return the time zone of this machine, UTC where it does not say."""
+    try:
+        name = str(LOCAL_TIME.readlink()).partition("zoneinfo/")[2]
+    except OSError:
+        return "UTC"
+    return name if name and _is_zone(name) else "UTC"
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def ask_smtp(default: str, base_url: str) -> NewSmtp:
+    """Ask for the mail server and try it, until it can be used or is to be taken as it is."""
+    while True:
+        say(f"Your mail server: {PROVIDERS}; or smtp://host:587")
+        try:
+            smtp = ask_login(setup.parse_smtp(click.prompt("Mail server", default=default)))
+        except InvalidInput as error:
+            warn(str(error))
+            continue
+        problem = setup.find_smtp_problem(smtp, base_url)
+        if not problem:
+            say("It connects" + (", and takes the user and password." if smtp.user else "."))
+            return smtp
+        warn(problem)
+        if not click.confirm("Give another server or password?", default=True):
+            return smtp
+
+
+def ask_login(smtp: NewSmtp, *, asking: bool = True) -> NewSmtp:
+    """Ask for user and password, where the server will want them; the password is not shown."""
+    if not asking or not smtp.needs_login:
+        return smtp
+    if smtp.preset:
+        say(f"{smtp.preset.title}: {smtp.preset.account}.")
+    user = smtp.user or click.prompt("User (empty: none)", default="", show_default=False)
+    if not user:
+        return smtp
+    return replace(smtp, user=user, password=click.prompt("Password", hide_input=True))
+
+
+def say_records(smtp: NewSmtp) -> None:
+    """Say what the provider wants of its user and in the DNS."""
+    if preset := smtp.preset:
+        say(f"{preset.title}: {preset.account}. It wants in the DNS: {preset.records}.")
