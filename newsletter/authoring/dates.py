@@ -1,7 +1,6 @@
-"""A moment as an author says it: ``tomorrow 9:00``, ``friday 17:30``, ``2026-12-01 09:00``, ``in 3
-hours``. Pure.
+"""Parse the moments that authors write: ``tomorrow 9:00``, ``2026-12-01 09:00``, ``in 3 hours``.
 
-A small grammar and no guesses: what is mailed at the wrong hour cannot be taken back.
+Pure. A small grammar and no guesses: what is mailed at the wrong hour cannot be taken back.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from newsletter.errors import InvalidInput
 FORMS = 'like "tomorrow 9:00", "friday 17:30", "2026-12-01 09:00" or "in 3 hours"'
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _UNITS = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+"""Seconds of each unit, by its first letter."""
 _UNIT = r"\s*(m|min|minutes?|h|hours?|d|days?|w|weeks?)"
 _IN = re.compile(rf"in\s+(\d{{1,4}}|an?){_UNIT}", re.A)
 _AFTER = re.compile(rf"(\d{{1,4}}){_UNIT}", re.A)
@@ -24,33 +24,34 @@ _CLOCK = re.compile(r"(?:at\s+)?(?:(noon)|(\d{1,2})(?:[:.h](\d{2})|h)?\s*(am|pm)
 _ZONE = re.compile(r"(.+)\s(UTC|[A-Z]\w+(?:/[\w+-]+){1,2})", re.A)
 _OTHER_DAY = re.compile(r"\d[./]\d{1,2}[./]\d|\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)")
 _FAR = timedelta(days=100 * 366)
-"""Whoever names a moment later than this has mistyped it."""
+"""A moment further ahead than these hundred years is a typing error."""
 
 
 def parse_moment(text: str, *, zone: ZoneInfo, now: datetime, hour: int) -> datetime:
-    """The moment `text` names, in UTC; read in `zone`, or in the one it names; a day without a time
-    means `hour`.
+    """Parse `text` as a moment and return it in UTC.
+
+    It is read in `zone`, or in the zone it names; a day without a time means `hour`.
 
     Raises `InvalidInput` where it names none, one that is over or centuries away, or an hour that
     the clocks leave out.
     """
-    if found := _ZONE.fullmatch(text.strip()):
-        text, zone = found[1], _zone(found[2])
-    said = " ".join(text.lower().replace(",", " ").split())
-    if found := _IN.fullmatch(said):
-        many = int(found[1]) if found[1].isdecimal() else 1
-        then = now.astimezone(UTC) + timedelta(
-            seconds=many * _UNITS[found[2][0]]
-        )  # hours that pass, not the clock's
-        local: datetime | None = then.astimezone(zone)
+    if match := _ZONE.fullmatch(text.strip()):
+        text = match[1]
+        zone = _get_zone(match[2])
+    words = " ".join(text.lower().replace(",", " ").split())
+    if match := _IN.fullmatch(words):
+        count = int(match[1]) if match[1].isdecimal() else 1
+        # Hours that pass, not the clock's.
+        moment = now.astimezone(UTC) + timedelta(seconds=count * _UNITS[match[2][0]])
+        local: datetime | None = moment.astimezone(zone)
     else:
-        local = _exact(text.strip()) or _said(said, now.astimezone(zone), hour)
+        local = _parse_exact(text.strip()) or _parse_words(words, now.astimezone(zone), hour)
     if local is None:
-        raise InvalidInput({"at": f"{text[:60]!r} is no moment; {_hint(said)}"})
-    return _checked(local if local.tzinfo else local.replace(tzinfo=zone), now)
+        raise InvalidInput({"at": f"{text[:60]!r} is no moment; {_suggest(words)}"})
+    return _to_future_utc(local if local.tzinfo else local.replace(tzinfo=zone), now)
 
 
-def _zone(name: str) -> ZoneInfo:
+def _get_zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
@@ -59,62 +60,65 @@ def _zone(name: str) -> ZoneInfo:
         ) from None
 
 
-def _hint(said: str) -> str:
-    """What is likely to help with what is no moment."""
-    if _clock(said):
-        return f'say the day, too: "today {said}" or "tomorrow {said}"'
-    if re.search(r"\d[./]\d{1,2}[./]\d", said) or re.search(
-        r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", said
+def _suggest(words: str) -> str:
+    """Return advice for a text that could not be parsed as a moment."""
+    if _parse_clock(words):
+        return f'say the day, too: "today {words}" or "tomorrow {words}"'
+    if re.search(r"\d[./]\d{1,2}[./]\d", words) or re.search(
+        r"\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", words
     ):
         return 'write days like "2026-12-01"'
     return f"say it {FORMS}"
 
 
-def _exact(text: str) -> datetime | None:
+def _parse_exact(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text) if _EXACT.fullmatch(text) else None
     except ValueError:
         return None
 
 
-def _said(text: str, here: datetime, hour: int) -> datetime | None:
-    word, _, rest = text.removeprefix("on ").partition(" ")
-    if _clock(text.rpartition(" ")[0]) and not _clock(text):  # "9:00 tomorrow"
-        rest, _, word = text.rpartition(" ")
-    clock = _clock(rest) if rest else time(hour)
+def _parse_words(text: str, local_now: datetime, hour: int) -> datetime | None:
+    word, _, clock_text = text.removeprefix("on ").partition(" ")
+    if _parse_clock(text.rpartition(" ")[0]) and not _parse_clock(text):  # "9:00 tomorrow"
+        clock_text, _, word = text.rpartition(" ")
+    clock = _parse_clock(clock_text) if clock_text else time(hour)
     if clock is None:
         return None
     if word in ("today", "tomorrow"):
-        return datetime.combine(here.date() + timedelta(days=word == "tomorrow"), clock)
+        return datetime.combine(local_now.date() + timedelta(days=word == "tomorrow"), clock)
     if _DAY.fullmatch(word):
         try:
             return datetime.combine(date.fromisoformat(word), clock)
         except ValueError:
             return None
-    named = [number for number, day in enumerate(_DAYS) if len(word) >= 3 and day.startswith(word)]
-    if not named:
+    weekdays = [
+        number for number, day in enumerate(_DAYS) if len(word) >= 3 and day.startswith(word)
+    ]
+    if not weekdays:
         return None
-    ahead = (named[0] - here.weekday()) % 7
-    found = datetime.combine(here.date() + timedelta(days=ahead), clock)
-    return found if found > here.replace(tzinfo=None) else found + timedelta(days=7)
+    ahead = (weekdays[0] - local_now.weekday()) % 7
+    moment = datetime.combine(local_now.date() + timedelta(days=ahead), clock)
+    return moment if moment > local_now.replace(tzinfo=None) else moment + timedelta(days=7)
 
 
-def _clock(text: str) -> time | None:
-    found = _CLOCK.fullmatch(text)
-    if found is None:
+def _parse_clock(text: str) -> time | None:
+    match = _CLOCK.fullmatch(text)
+    if match is None:
         return None
-    if found[1]:
+    if match[1]:
         return time(12)
-    hours, minutes = int(found[2]), int(found[3] or 0)
-    if found[4]:
+    hours = int(match[2])
+    minutes = int(match[3] or 0)
+    if match[4]:
         if not 1 <= hours <= 12:
             return None
-        hours = hours % 12 + (12 if found[4] == "pm" else 0)
+        hours = hours % 12 + (12 if match[4] == "pm" else 0)
     return time(hours, minutes) if hours < 24 and minutes < 60 else None
 
 
-def _checked(local: datetime, now: datetime) -> datetime:
-    """`local` in UTC.
+def _to_future_utc(local: datetime, now: datetime) -> datetime:
+    """Return `local` in UTC if it lies in the future and exists.
 
     An hour that comes twice means the first; one that does not come is refused.
     """
@@ -135,16 +139,16 @@ def _checked(local: datetime, now: datetime) -> datetime:
 
 
 def parse_wait(text: str) -> timedelta:
-    """How long ``3d``, ``12h``, ``2 weeks``, ``0`` is.
+    """Parse a length of time, like ``3d``, ``12h``, ``2 weeks`` or ``0``.
 
     Raises `InvalidInput`.
     """
-    said = text.strip().lower()
-    if said == "0":
+    words = text.strip().lower()
+    if words == "0":
         return timedelta(0)
-    found = _AFTER.fullmatch(said)
-    if found is None:
+    match = _AFTER.fullmatch(words)
+    if match is None:
         raise InvalidInput(
             {"after": f"{text[:60]!r} is no length of time; say it like 3d, 12h or 2w"}
         )
-    return timedelta(seconds=int(found[1]) * _UNITS[found[2][0]])
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2][0]])

@@ -1,8 +1,6 @@
-"""The head of a letter's file: bytes → text, and what stands between two lines of ``---``.
+"""Read the front matter of a letter's file: what stands between two lines of ``---``.
 
-Pure.
-
-YAML reads it, and every value is one text: nothing is a date, a number or a list by surprise, and
+Pure. YAML reads it, and every value is one text: nothing is a date, a number or a list by surprise, and
 nothing refers to anything else.
 """
 
@@ -19,32 +17,34 @@ import yaml
 from newsletter.errors import InvalidInput, Refused
 
 HEAD_AT_MOST = 5000
+"""Characters of front matter; six keys with one line each are far shorter."""
 NESTED_AT_MOST = 200
-"""Signs that may open something: PyYAML takes quadratic time over what stands in one another."""
+"""Characters that may open a nested value; PyYAML takes quadratic time over nested ones."""
 _NESTING = re.compile(r"[\[{]|[-?:](?=\s)")
 _QUOTE = "put the whole value into quotation marks: '…'"
 
 
 def decode_text(data: bytes) -> str:
-    """A file's text, its lines ended by ``\\n``: UTF-8, or UTF-16 where its first two bytes say so.
+    """Decode a file as UTF-8, or as UTF-16 if its first two bytes say so.
 
-    Raises `Refused`, with the line of what is in neither."""
+    Lines of the text end with ``\\n``. Raises `Refused`, naming the line that is in neither.
+    """
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     if not wide:
-        _no_nul(data.decode("latin-1"))
+        _refuse_nul(data.decode("latin-1"))
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
+        byte = f"0x{data[error.start]:02X} after {error.start} bytes"
         raise Refused(
-            f"line {line} is no text in UTF-8 (0x{data[error.start]:02X} after {error.start} bytes)",
-            hint="save the file as UTF-8",
+            f"line {line} is no text in UTF-8 ({byte})", hint="save the file as UTF-8"
         ) from None
-    _no_nul(text)
+    _refuse_nul(text)
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _no_nul(text: str) -> None:
+def _refuse_nul(text: str) -> None:
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise Refused(
@@ -53,7 +53,7 @@ def _no_nul(text: str) -> None:
 
 
 def split_letter(text: str) -> tuple[str, str, int]:
-    """A letter's head, its body, and the line on which the body begins.
+    """Split a letter into its front matter, its body and the line on which the body begins.
 
     Raises `InvalidInput`.
     """
@@ -73,21 +73,19 @@ def split_letter(text: str) -> tuple[str, str, int]:
 
 
 def join_letter(values: Mapping[str, str], body: str) -> str:
-    """A letter's text of its parts."""
-    return f"---\n{yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False, width=10_000)}---\n{body}"
+    """Return the text of a letter with `values` as its front matter."""
+    head = yaml.safe_dump(dict(values), allow_unicode=True, sort_keys=False, width=10_000)
+    return f"---\n{head}---\n{body}"
 
 
 def read_values(head: str, keys: Sequence[str]) -> dict[str, str]:
-    """What the head says.
+    """Return the values of the front matter by key.
 
     Raises `InvalidInput`, naming the line.
     """
     if len(head) > HEAD_AT_MOST:
-        raise InvalidInput(
-            {
-                "front matter": f"is longer than {HEAD_AT_MOST} characters; is its second --- missing?"
-            }
-        )
+        problem = f"is longer than {HEAD_AT_MOST} characters; is its second --- missing?"
+        raise InvalidInput({"front matter": problem})
     if len(_NESTING.findall(head)) > NESTED_AT_MOST:
         raise InvalidInput({"front matter": f"cannot be read; {_QUOTE}"})
     tree = _read(head)
@@ -95,16 +93,16 @@ def read_values(head: str, keys: Sequence[str]) -> dict[str, str]:
         return {}
     if not isinstance(tree, yaml.MappingNode):
         _refuse(tree, "write lines like `subject: …`")
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for key, value in tree.value:
         name = _name(key, keys)
-        if name in found:
+        if name in values:
             _refuse(key, f"{name} stands here a second time")
         if not isinstance(value, yaml.ScalarNode):
             _refuse(value, f"{name} is one line of text; {_QUOTE}")
-        unsaid = value.style is None and value.value in ("~", "null")
-        found[name] = "" if unsaid else value.value
-    return found
+        is_null = value.style is None and value.value in ("~", "null")
+        values[name] = "" if is_null else value.value
+    return values
 
 
 def _name(key: yaml.Node, keys: Sequence[str]) -> str:
@@ -126,12 +124,12 @@ def _read(head: str) -> yaml.Node | None:
         return yaml.compose(head, Loader=yaml.BaseLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        why = (
+        problem = (
             "a tab stands where blanks are wanted"
             if "\\t" in str(error.problem)
             else f"cannot be read; {_QUOTE}"
         )
-        raise InvalidInput({f"line {mark.line + 2 if mark else 1}": why}) from None
+        raise InvalidInput({f"line {mark.line + 2 if mark else 1}": problem}) from None
     except yaml.reader.ReaderError as error:
         line = head.count("\n", 0, error.position) + 2
         raise InvalidInput({f"line {line}": "holds a character that is no text"}) from None
@@ -139,6 +137,6 @@ def _read(head: str) -> yaml.Node | None:
         raise InvalidInput({"front matter": f"cannot be read; {_QUOTE}"}) from None
 
 
-def _refuse(at: yaml.Node | yaml.Event, why: str) -> NoReturn:
-    line = at.start_mark.line + 2 if at.start_mark else 1
-    raise InvalidInput({f"line {line}": why})
+def _refuse(node: yaml.Node | yaml.Event, problem: str) -> NoReturn:
+    line = node.start_mark.line + 2 if node.start_mark else 1
+    raise InvalidInput({f"line {line}": problem})

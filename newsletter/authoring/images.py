@@ -1,6 +1,7 @@
-"""A photo made fit for mail: the right way up, no wider than a sharp screen shows it, in a format
-that every mail program knows, and without what a camera writes into it (the place it was taken,
-above all). Pure: bytes in, bytes out.
+"""Make a photo fit for mail. Pure: bytes in, bytes out.
+
+The result is the right way up, no wider than a sharp screen shows it, in a format that every mail
+program knows, and without metadata of the camera (above all the place where it was taken).
 """
 
 from __future__ import annotations
@@ -11,18 +12,20 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from newsletter.authoring.markdown import WIDTH
+from newsletter.authoring.markdown_parser import COLUMN_WIDTH
 from newsletter.errors import InvalidInput
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 BYTES_AT_MOST = 30_000_000
+"""Bytes of a picture file; photos of current cameras are smaller."""
 PIXELS_AT_MOST = 60_000_000
+"""Pixels of a JPEG, which is opened smaller than it is."""
 DRAWN_AT_MOST = 25_000_000
-"""Pixels of what is not a JPEG, which cannot be opened smaller than it is."""
-SHARP = 2 * WIDTH
-"""Pixels: twice the column, for screens that have two for one."""
+"""Pixels of any other format, which is opened in its full size and takes memory for it."""
+SHARP = 2 * COLUMN_WIDTH
+"""Pixels: twice the width of the column, for screens with two pixels a point."""
 _TYPES = {"JPEG": ("jpg", "image/jpeg"), "PNG": ("png", "image/png"), "GIF": ("gif", "image/gif")}
 
 
@@ -38,18 +41,16 @@ class MailPicture:
     width: int
     data: bytes
     stilled: bool = False
-    """Whether the picture moved, and only the first of its pictures is left."""
+    """True if the picture was animated and only its first frame is left."""
 
 
 def fit_for_mail(data: bytes, *, called: str) -> MailPicture:
-    """The picture in `data`.
+    """Return the picture in `data` in a form that mails can show.
 
-    Raises `InvalidInput` (naming it as `called`) where that is none a mail can show.
+    Raises `InvalidInput` (naming it as `called`) if it is no picture that a mail can show.
     """
-    from PIL import (
-        Image,
-        UnidentifiedImageError,
-    )  # costs start-up time that most commands do not need
+    # Imported late: it costs start-up time that most commands do not need.
+    from PIL import Image, UnidentifiedImageError
 
     if len(data) > BYTES_AT_MOST:
         raise InvalidInput({called: f"is larger than {BYTES_AT_MOST // 1_000_000} MB"})
@@ -63,21 +64,24 @@ def fit_for_mail(data: bytes, *, called: str) -> MailPicture:
                         {called: f"has {opened.width} × {opened.height} pixels; make it smaller"}
                     )
                 if opened.format == "GIF" and getattr(opened, "is_animated", False):
-                    return _fitted("GIF", data, opened.width)
-                moved = opened.format != "JPEG" and bool(getattr(opened, "is_animated", False))
-                made, kind = _smaller(opened)
+                    return _name_picture("GIF", data, opened.width)
+                is_animated = opened.format != "JPEG" and bool(
+                    getattr(opened, "is_animated", False)
+                )
+                pixels, kind = _shrink(opened)
     except UnidentifiedImageError:
         raise InvalidInput(
             {called: "is no picture that mail programs show; use JPEG, PNG or GIF"}
         ) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise InvalidInput({called: "cannot be read as a picture"}) from None
-    return replace(_fitted(kind, *made), stilled=moved)
+    return replace(_name_picture(kind, *pixels), stilled=is_animated)
 
 
-def _smaller(opened: Image) -> tuple[tuple[bytes, int], str]:
-    """The pixels alone, at most `SHARP` wide, as JPEG, or as PNG where they may be transparent or
-    are a drawing.
+def _shrink(opened: Image) -> tuple[tuple[bytes, int], str]:
+    """Return the pixels alone, at most `SHARP` wide, with their width and format.
+
+    The format is JPEG, or PNG where they may be transparent or are a drawing.
     """
     from PIL import ImageOps
     from PIL.Image import Resampling
@@ -86,7 +90,7 @@ def _smaller(opened: Image) -> tuple[tuple[bytes, int], str]:
     upright = ImageOps.exif_transpose(opened)
     clear = "A" in upright.getbands() or "transparency" in upright.info
     drawn = opened.format in ("PNG", "GIF") or clear
-    plain = _colours(upright, "RGBA" if clear else "RGB")
+    plain = _convert_colours(upright, "RGBA" if clear else "RGB")
     if plain.width > SHARP:
         plain = plain.resize(
             (SHARP, max(1, round(plain.height * SHARP / plain.width))), Resampling.LANCZOS
@@ -99,11 +103,10 @@ def _smaller(opened: Image) -> tuple[tuple[bytes, int], str]:
     return (out.getvalue(), plain.width), "PNG" if drawn else "JPEG"
 
 
-def _colours(image: Image, mode: str) -> Image:
-    """`image` in the colours of a screen.
+def _convert_colours(image: Image, mode: str) -> Image:
+    """Return `image` in the colours of a screen.
 
-    Its profile, which will go with all else a camera wrote, is applied first; 16 bits a pixel
-    become 8.
+    Its colour profile, which is lost with the metadata, is applied first; 16 bits a pixel become 8.
     """
     from PIL import ImageCms
 
@@ -114,15 +117,17 @@ def _colours(image: Image, mode: str) -> Image:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             screen = ImageCms.createProfile("sRGB")
-            kept = "RGBA" if image.mode == "RGBA" else "RGB"
-            image = ImageCms.profileToProfile(image, source, screen, outputMode=kept) or image
+            output_mode = "RGBA" if image.mode == "RGBA" else "RGB"
+            image = (
+                ImageCms.profileToProfile(image, source, screen, outputMode=output_mode) or image
+            )
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            pass  # a profile nobody understands: as if there were none
+            pass  # an unreadable profile counts as none
     return image.convert(mode)
 
 
-def _fitted(kind: str, data: bytes, width: int) -> MailPicture:
+def _name_picture(kind: str, data: bytes, width: int) -> MailPicture:
     ending, media_type = _TYPES[kind]
     name = f"{hashlib.sha256(data).hexdigest()[:32]}.{ending}"
     # A picture that is wider than the column was made for sharp screens: it fills the column.
-    return MailPicture(name, media_type, min(width, WIDTH), data)
+    return MailPicture(name, media_type, min(width, COLUMN_WIDTH), data)

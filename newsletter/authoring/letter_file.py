@@ -1,4 +1,4 @@
-"""A letter's file: front matter between two lines of ``---``, and Markdown below it.
+"""Parse a letter's file: front matter between two lines of ``---``, and Markdown below it.
 
 Pure.
 """
@@ -12,16 +12,18 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from newsletter.authoring import front_matter
-from newsletter.authoring.markdown import LETTER_AT_MOST
+from newsletter.authoring.markdown_parser import LETTER_AT_MOST
 from newsletter.authoring.segment import parse_segment
 from newsletter.errors import InvalidInput, Refused
 from newsletter.html.text import to_plain_line, to_plain_lines
 
 KEYS = ("subject", "preheader", "list", "segment", "subject_b", "share")
 SHARE = 20
+"""Percent of the subscribers that try out two subjects, where the letter does not say."""
 LINE_AT_MOST = 1000
+"""Characters of a value in the front matter; RFC 5322 ends a header's line at 998."""
 SHOWN_AT_MOST = 80
-"""Characters of an address in a message; a picture inside a letter has millions."""
+"""Characters of an address in a message; a data: address of a picture has millions."""
 
 STARTER = """\
 ---
@@ -37,7 +39,7 @@ write here, in Markdown.
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter, read.
+    """A parsed letter.
 
     `slug` is None where it names no list; `line` is where its Markdown begins in the `text` it was
     read from; `folder` is where its pictures lie.
@@ -56,52 +58,48 @@ class Letter:
 
     @property
     def digest(self) -> str:
-        """Tell one letter's content from another's."""
+        """Return a hash of the content, by which a letter is recognised."""
         return hashlib.sha256(
             f"{self.subject}\n{self.preheader}\n{self.markdown}".encode()
         ).hexdigest()
 
     def line_of(self, key: str) -> int:
-        """The line of the file on which a key of the front matter stands; 1 where it cannot be
-        told.
-        """
+        """Return the line of the file on which a key of the front matter stands, or 1."""
         rows = self.text.split("\n")[: self.line]
         return next((number for number, row in enumerate(rows, 1) if row.startswith(f"{key}:")), 1)
 
     def where(self, written: str) -> str:
-        """An address of this letter with the line of its file on which it stands, where that can be
-        told.
-        """
-        shown = written if len(written) <= SHOWN_AT_MOST else f"{written[:SHOWN_AT_MOST]}…"
+        """Return an address of this letter, with its line in the file if that is known."""
+        address = written if len(written) <= SHOWN_AT_MOST else f"{written[:SHOWN_AT_MOST]}…"
         for number, line in enumerate(self.text.split("\n"), 1):
             if number >= self.line and (written in line or unquote(written) in unquote(line)):
-                return f"line {number}: {shown}"
-        return shown
+                return f"line {number}: {address}"
+        return address
 
 
 def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
-    """A letter out of its text.
+    """Parse a letter from the text of its file.
 
     Raises `InvalidInput` by line or key.
     """
     if len(text) > LETTER_AT_MOST:
         raise Refused(f"the file is too long for a letter: more than {LETTER_AT_MOST} characters")
     head, body, line = front_matter.split_letter(text.replace("\r\n", "\n"))
-    found = front_matter.read_values(head, KEYS)
+    values = front_matter.read_values(head, KEYS)
     if not body.strip():
         raise InvalidInput({"letter": "there is nothing below the front matter"})
-    said = {key: _one_line(found.get(key, ""), key) for key in KEYS}
-    if not said["subject"]:
+    lines = {key: _to_one_line(values.get(key, ""), key) for key in KEYS}
+    if not lines["subject"]:
         raise InvalidInput({"subject": "the letter has none"})
-    parse_segment(said["segment"])
+    parse_segment(lines["segment"])
     return Letter(
-        subject=said["subject"],
-        preheader=said["preheader"],
-        slug=said["list"] or None,
+        subject=lines["subject"],
+        preheader=lines["preheader"],
+        slug=lines["list"] or None,
         markdown=to_plain_lines(body, limit=LETTER_AT_MOST),
-        segment=said["segment"],
-        subject_b=said["subject_b"],
-        share=_share(said["share"] or str(SHARE)) if said["subject_b"] else 0,
+        segment=lines["segment"],
+        subject_b=lines["subject_b"],
+        share=_parse_share(lines["share"] or str(SHARE)) if lines["subject_b"] else 0,
         text=f"---\n{head}\n---\n{body}",
         line=line,
         folder=folder,
@@ -109,22 +107,24 @@ def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
 
 
 def replace_lines(text: str, changes: Mapping[str, str]) -> str:
-    """A letter's text with other values in its front matter; an empty one takes its line out."""
+    """Return a letter's text with `changes` in its front matter; an empty value removes its line."""
     head, body, _ = front_matter.split_letter(text)
     values = {**front_matter.read_values(head, KEYS), **changes}
     return front_matter.join_letter({key: value for key, value in values.items() if value}, body)
 
 
-def _one_line(value: str, key: str) -> str:
+def _to_one_line(value: str, key: str) -> str:
     if len(value) > LINE_AT_MOST:
         raise InvalidInput({key: f"has {len(value)} characters; {LINE_AT_MOST} at most"})
     return to_plain_line(value, limit=LINE_AT_MOST)
 
 
-def _share(text: str) -> int:
+def _parse_share(text: str) -> int:
     text = text.removesuffix("%").strip()
     if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= 100):
         raise InvalidInput(
-            {"share": "is the part of the readers that tries out both subjects, 1 to 100 percent"}
+            {
+                "share": "is the part of the subscribers that tries out both subjects, 1 to 100 percent"
+            }
         )
     return int(text)

@@ -1,7 +1,7 @@
-"""A letter as text, to be read by eye or aloud: no signs of Markdown, pictures in words, tables row
-by row.
+"""Write a letter as plain text that reads well by eye and aloud.
 
-Pure; what it is given are authoring/markdown.py's tokens, with every address settled.
+No Markdown is left in it: pictures are words, tables are rows. Pure; the tokens are those of
+authoring/markdown.py, with every address resolved.
 """
 
 from __future__ import annotations
@@ -16,23 +16,21 @@ from newsletter.i18n import Text, say
 
 
 def write_plain_text(tokens: Sequence[Token], *, addresses_at_end: bool, language: str) -> str:
-    """The text of a letter.
+    """Return the text of a letter.
 
-    Addresses stand in a list at the end, or else behind their words; what is said around the
-    author's words is in `language`.
+    Addresses stand in a list at the end, or else behind their words; the program's own words are
+    in `language`.
     """
     return _Writer(at_end=addresses_at_end, language=language).letter(tokens)
 
 
 def get_note_number(token: Token | SyntaxTreeNode) -> int:
-    """A footnote's number as readers see it."""
+    """Return a footnote's number as subscribers see it."""
     return int(token.meta["id"]) + 1
 
 
 class _Writer:
-    """Writes a letter down to be read, by eye or aloud: no signs of Markdown, pictures in words,
-    tables row by row with the names of their columns, addresses at the end.
-    """
+    """Writes tokens as text; remembers the addresses that stand at its end."""
 
     def __init__(self, *, at_end: bool, language: str) -> None:
         self.at_end = at_end
@@ -101,12 +99,11 @@ class _Writer:
     def _table(self, node: SyntaxTreeNode) -> str:
         rows = [row for part in node.children for row in part.children]
         cells = [[self._inline(cell.children) for cell in row.children] for row in rows]
-        head, body = cells[0], cells[1:]
-        named = [
-            [f"{name}: {cell}" if name else cell for name, cell in zip(head, row, strict=False)]
-            for row in body
+        named_cells = [
+            [f"{name}: {cell}" if name else cell for name, cell in zip(cells[0], row, strict=False)]
+            for row in cells[1:]
         ]
-        return "\n".join("- " + "; ".join(row) for row in named)
+        return "\n".join("- " + "; ".join(row) for row in named_cells)
 
     def _inline(self, nodes: Sequence[SyntaxTreeNode]) -> str:
         return "".join(self._piece(node) for node in nodes)
@@ -133,10 +130,12 @@ class _Writer:
         return self._inline(node.children)
 
     def _link(self, node: SyntaxTreeNode) -> str:
-        words, url = self._inline(node.children), str(node.attrs.get("href", ""))
-        scheme, _, rest = url.partition(":")
-        if scheme in ("mailto", "tel"):  # nothing to open by its number: said where it stands
-            return words if _bare(words) == _bare(rest) else f"{words} <{rest.partition('?')[0]}>"
+        words = self._inline(node.children)
+        url = str(node.attrs.get("href", ""))
+        scheme, _, address = url.partition(":")
+        if scheme in ("mailto", "tel"):  # no page to open by its number: named where it stands
+            is_same = _strip_punctuation(words) == _strip_punctuation(address)
+            return words if is_same else f"{words} <{address.partition('?')[0]}>"
         if not url or words == url:
             return words or url
         if not self.at_end:
@@ -145,6 +144,6 @@ class _Writer:
         return f"{words} [{number}]"
 
 
-def _bare(address: str) -> str:
-    """An address or a telephone number without what one may write between."""
+def _strip_punctuation(address: str) -> str:
+    """Return an address or telephone number without spaces, dots, hyphens and brackets."""
     return re.sub(r"[\s().-]", "", address)

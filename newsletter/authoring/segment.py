@@ -1,5 +1,4 @@
-"""Who of a list: ``cadence == "weekly" and "berlin" in tags and joined > "2026-01-01"`` read into a
-small tree. Pure.
+"""Parse a segment of a list, like ``cadence == "weekly" and "berlin" in tags``, into a tree. Pure.
 
 Python's own grammar reads it, and nothing of it is ever run: what is not in the list below is
 refused. services/audience/segments.py turns the tree into a query with bound values.
@@ -13,18 +12,19 @@ import re
 import warnings
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from enum import StrEnum
 
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_line
 from newsletter.schedule import CADENCES
 
 LENGTH_AT_MOST = 1000
+"""Characters of a segment; more cannot be read at a glance, and costs the parser time."""
 FIELDS = {
     "cadence": 'how often: "instant", "daily", "weekly", "monthly"',
     "joined": 'the day of confirmation, like "2026-01-31"',
     "tags": 'words you put on subscribers: "berlin" in tags',
-    "name": 'what a reader is called, "" if unknown',
+    "name": 'the name of a subscriber, "" if unknown',
     "email": "the address, in small letters",
     "domain": 'what stands behind the @: "example.org"',
     "language": 'like "de", "" if unknown',
@@ -32,7 +32,8 @@ FIELDS = {
 _ORDER = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _LIKE = 'write one like cadence == "weekly" and "berlin" in tags'
 _ALL = ", ".join(CADENCES)
-_EARLIEST, _LATEST = date(1970, 1, 1), date(2999, 12, 31)
+_EARLIEST = date(1970, 1, 1)
+_LATEST = date(2999, 12, 31)
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
@@ -55,23 +56,30 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """Whether a reader carries a tag."""
+    """The condition that a subscriber carries a tag."""
 
     tag: str
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The opposite."""
+    """The opposite of a term."""
 
     term: Term
+
+
+class Connective(StrEnum):
+    """A word that joins several terms."""
+
+    AND = "and"
+    OR = "or"
 
 
 @dataclass(frozen=True, slots=True)
 class Joined:
     """Several terms of which all, or one at least, must hold."""
 
-    word: Literal["and", "or"]
+    word: Connective
     terms: tuple[Term, ...]
 
 
@@ -79,135 +87,140 @@ Term = Comparison | OneOf | Tagged | Not | Joined
 
 
 def parse_segment(text: str) -> Term | None:
-    """The tree of `text`, None where it is empty (everybody).
+    """Return the tree of `text`, or None if it is empty (everybody).
 
     Raises `InvalidInput`, saying what cannot be used.
     """
     if not text.strip():
         return None
     if len(text) > LENGTH_AT_MOST:
-        raise _refusal(f"is longer than {LENGTH_AT_MOST} characters")
+        raise _make_error(f"is longer than {LENGTH_AT_MOST} characters")
     if to_plain_line(text, limit=LENGTH_AT_MOST) != " ".join(text.split()):
-        raise _refusal("holds a character that is no text")
+        raise _make_error("holds a character that is no text")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
             tree = ast.parse(" ".join(text.split()), mode="eval").body
-        return _term(tree)
+        return _parse_term(tree)
     except SyntaxError as error:
-        raise _refusal(_misread(text, error)) from None
+        raise _make_error(_find_mistake(text, error)) from None
     except (ValueError, MemoryError, RecursionError):
-        raise _refusal(f"cannot be read; {_LIKE}") from None
+        raise _make_error(f"cannot be read; {_LIKE}") from None
 
 
-def _misread(text: str, error: SyntaxError) -> str:
-    """What is likely to be wrong with an expression that is none."""
+def _find_mistake(text: str, error: SyntaxError) -> str:
+    """Return the likely mistake in an expression that could not be parsed."""
     if re.search(r"[“”„‘’«»]", text):
         return 'wants straight quotation marks, "…"'
-    if found := re.search(r"\b(AND|OR|NOT|IN)\b|&&|\|\|", text):
-        return f"does not know {found[0]}; join conditions with and, or, not"
+    if match := re.search(r"\b(AND|OR|NOT|IN)\b|&&|\|\|", text):
+        return f"does not know {match[0]}; join conditions with and, or, not"
     if re.search(r"(?<![=!<>])=(?!=)", text):
         return f"wants == where two things are the same; {_LIKE}"
     return f"cannot be read at character {error.offset or 1}; {_LIKE}"
 
 
-def _term(node: ast.expr) -> Term:
+def _parse_term(node: ast.expr) -> Term:
     match node:
-        case ast.BoolOp(op=op, values=values):
+        case ast.BoolOp(op=connective, values=values):
             return Joined(
-                "and" if isinstance(op, ast.And) else "or", tuple(_term(value) for value in values)
+                Connective.AND if isinstance(connective, ast.And) else Connective.OR,
+                tuple(_parse_term(value) for value in values),
             )
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return Not(_term(operand))
+            return Not(_parse_term(operand))
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
-            return _comparison(left, operator, right)
+            return _parse_comparison(left, operator, right)
         case ast.Compare():
-            raise _refusal("compares more than two things at once; join comparisons with `and`")
-    raise _refusal(f"{ast.unparse(node)[:60]} is no condition; {_LIKE}")
+            raise _make_error("compares more than two things at once; join comparisons with `and`")
+    raise _make_error(f"{ast.unparse(node)[:60]} is no condition; {_LIKE}")
 
 
-def _comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Term:
+def _parse_comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Term:
     if isinstance(operator, ast.In | ast.NotIn):
-        found = _in(left, right)
-        return Not(found) if isinstance(operator, ast.NotIn) else found
+        term = _parse_membership(left, right)
+        return Not(term) if isinstance(operator, ast.NotIn) else term
     sign = _ORDER.get(type(operator))
     if sign is None:
-        raise _refusal("knows ==, !=, <, <=, >, >=, in, not in, and, or, not")
+        raise _make_error("knows ==, !=, <, <=, >, >=, in, not in, and, or, not")
     if not isinstance(left, ast.Name) and isinstance(right, ast.Name):
-        left, right, sign = right, left, _TURNED[sign]
-    name, value = _field(left), _text(right)
+        sign = _TURNED[sign]
+        left, right = right, left
+    name = _get_field(left)
+    value = _get_text(right)
     if name == "tags":
-        raise _refusal(f'tags are asked like this: "{value}" in tags')
+        raise _make_error(f'tags are asked like this: "{value}" in tags')
     if name == "joined":
-        return Comparison(name, sign, _day(value))
+        return Comparison(name, sign, _parse_day(value))
     if sign not in ("==", "!="):
-        raise _refusal(f"{name} is compared with == and !=")
-    return Comparison(name, sign, _allowed(name, value))
+        raise _make_error(f"{name} is compared with == and !=")
+    return Comparison(name, sign, _check_value(name, value))
 
 
-def _in(left: ast.expr, right: ast.expr) -> Term:
-    if isinstance(right, ast.Name) and _field(right) == "tags":
-        return Tagged(_tag(_text(left)))
-    if isinstance(right, ast.List | ast.Tuple | ast.Set) and (name := _field(left)) not in (
+def _parse_membership(left: ast.expr, right: ast.expr) -> Term:
+    if isinstance(right, ast.Name) and _get_field(right) == "tags":
+        return Tagged(_parse_tag(_get_text(left)))
+    if isinstance(right, ast.List | ast.Tuple | ast.Set) and (name := _get_field(left)) not in (
         "tags",
         "joined",
     ):
-        return OneOf(name, tuple(_allowed(name, _text(item)) for item in right.elts))
-    raise _refusal('`in` is for tags ("berlin" in tags) and lists (cadence in ["daily", "weekly"])')
+        return OneOf(name, tuple(_check_value(name, _get_text(item)) for item in right.elts))
+    raise _make_error(
+        '`in` is for tags ("berlin" in tags) and lists (cadence in ["daily", "weekly"])'
+    )
 
 
-def _field(node: ast.expr) -> str:
+def _get_field(node: ast.expr) -> str:
     if not isinstance(node, ast.Name):
-        raise _refusal(
+        raise _make_error(
             f"{ast.unparse(node)[:60]} stands where a field is wanted: {', '.join(FIELDS)}"
         )
     if node.id not in FIELDS:
         near = difflib.get_close_matches(node.id.lower(), FIELDS, n=1)
-        raise _refusal(
+        raise _make_error(
             f"{node.id} is unknown; "
             + (f"did you mean {near[0]}?" if near else f"there are {', '.join(FIELDS)}")
         )
     return node.id
 
 
-def _text(node: ast.expr) -> str:
+def _get_text(node: ast.expr) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         if to_plain_line(node.value, limit=LENGTH_AT_MOST) != " ".join(node.value.split()):
-            raise _refusal("holds a character that is no text")
+            raise _make_error("holds a character that is no text")
         return node.value
     if isinstance(node, ast.Name):
-        raise _refusal(f'put {node.id} into quotation marks: "{node.id}"')
-    raise _refusal(f"{ast.unparse(node)[:60]} stands where a text in quotation marks is wanted")
+        raise _make_error(f'put {node.id} into quotation marks: "{node.id}"')
+    raise _make_error(f"{ast.unparse(node)[:60]} stands where a text in quotation marks is wanted")
 
 
-def _tag(text: str) -> str:
+def _parse_tag(text: str) -> str:
     if not text.strip():
-        raise _refusal("asks for a tag without a name")
+        raise _make_error("asks for a tag without a name")
     return text.strip().lower()
 
 
-def _allowed(name: str, value: str) -> str:
+def _check_value(name: str, value: str) -> str:
     if name in ("cadence", "language", "email", "domain"):
         value = value.strip().lower()
     if name == "cadence" and value not in CADENCES:
         near = difflib.get_close_matches(value, CADENCES, n=1)
-        raise _refusal(
+        raise _make_error(
             f'"{value}" is no cadence; '
             + (f"did you mean {near[0]}?" if near else f"there are {_ALL}")
         )
     return value.removeprefix("@") if name == "domain" else value
 
 
-def _day(value: str) -> date:
+def _parse_day(value: str) -> date:
     try:
         day = date.fromisoformat(value) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.A) else None
     except ValueError:
         day = None
     if day is None:
-        raise _refusal(f'"{value}" is no day; write one like "2026-01-31"')
+        raise _make_error(f'"{value}" is no day; write one like "2026-01-31"')
     return min(max(day, _EARLIEST), _LATEST)
 
 
-def _refusal(why: str) -> InvalidInput:
-    return InvalidInput({"segment": why})
+def _make_error(problem: str) -> InvalidInput:
+    return InvalidInput({"segment": problem})

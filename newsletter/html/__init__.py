@@ -1,4 +1,1 @@
-"""HTML that others wrote: make it safe for mail, shorten it, turn it into text.
-
-Pure.
-"""
+"""Make HTML that others wrote safe for mail, shorten it, and convert it to text. Pure."""

@@ -1,4 +1,4 @@
-"""Addresses in other people's HTML, made absolute or dropped. Pure."""
+"""Make addresses in other people's HTML absolute, or refuse them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures in a post, reduced to what a mail can show. Pure.
+"""Reduce the pictures in a post to what a mail can show. Pure.
 
 `sanitize.clean_html` calls this for every picture that its allow-list let through: attributes are
 quoted, and hold no angle brackets.
@@ -32,7 +32,8 @@ LAZY_ATTRIBUTES = (
 """Attributes that name the address of a picture which is loaded when it scrolls into view."""
 _LENGTH = re.compile(r"\s*\+?(\d{1,4})(?!\d)(?:\.\d*)?\s*(%?)")
 _COUNTERS = re.compile(
-    r"https?://(?:pixel\.wp\.com|stats\.wordpress\.com|feeds\.wordpress\.com|feeds\.feedburner\.com|"
+    r"https?://(?:pixel\.wp\.com|stats\.wordpress\.com|feeds\.wordpress\.com|"
+    r"feeds\.feedburner\.com|"
     r"(?:www\.)?google-analytics\.com|medium\.com/_/stat)\b",
     re.I,
 )
@@ -57,7 +58,7 @@ def read_attributes(tag: str) -> dict[str, str]:
 
 
 def rewrite_picture(match: re.Match[str]) -> str:
-    """Return an `<img>` no wider than a mail, "" for a counting pixel, and the letter of an emoji."""
+    """Return an `<img>` no wider than a mail, "" for a tracking pixel, or the letter of an emoji."""
     values = read_attributes(match[0])
     sizes: dict[str, int] = {
         side: int(values[side]) for side in ("width", "height") if side in values

@@ -1,10 +1,10 @@
-"""Clean HTML made fit for a mail: controls and hidden parts taken out, frames, films and sounds
-made into cards. Pure.
+"""Reduce clean HTML to what a mail can show. Pure.
 
-What it is given is well formed (every tag closed, no angle bracket inside an attribute), and holds
-attributes that sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and
-`style="hidden"` (of a block, the words stay, for a page may show them when it is clicked or
-searched), `class="button"`, `class="again"` (a link repeated).
+Controls and hidden parts are removed; frames, films and sounds become cards. The HTML is well
+formed (every tag closed, no angle bracket inside an attribute), and holds attributes that
+sanitize.py leaves as notes: `hidden="hidden"` (gone), `hidden="found"` and `style="hidden"` (of a
+block, the words stay, for a page may show them when it is clicked or searched), `class="button"`,
+`class="again"` (a link repeated).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from html import unescape
 
 from newsletter.html import video_embeds
+from newsletter.html.video_embeds import MediaKind
 
 FORM_AT_MOST = 2000
 """Characters of words in a form.
@@ -49,7 +50,8 @@ _HELD = _MEDIA | {"form", "select", "button"}
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>")
 _ATTRIBUTE = re.compile(r' ([a-z-]+)="([^"]*)"')
 _NEEDED = re.compile(
-    r'<(?:audio|button|embed|form|iframe|object|select|video|source)[ >]| (?:hidden|style|class)="|</a><a '
+    r"<(?:audio|button|embed|form|iframe|object|select|video|source)[ >]|"
+    r' (?:hidden|style|class)="|</a><a '
 )
 
 
@@ -68,8 +70,9 @@ class _Element:
 
 
 def reduce_html(html: str) -> str:
-    """Return `html` without forms, buttons that are no links, and hidden parts, and with a card for
-    each frame, film and sound; all in one pass, whose time grows with the length alone.
+    """Return `html` without forms and hidden parts, and with a card for each frame, film and sound.
+
+    Buttons that are no links are removed, too. One pass, linear in the length of `html`.
     """
     return _Reducer().reduce(html) if _NEEDED.search(html) else html
 
@@ -85,25 +88,26 @@ class _Reducer:
         self.open: list[_Element] = []
         self.targets = [self.out]
         self.unseen = 0
-        """How many open blocks are hidden by their style: their words stay, their pictures do not."""
+        """Open blocks that are hidden by their style: their words stay, their pictures go."""
 
     def reduce(self, html: str) -> str:
-        at, match = 0, _TAG.search(html)
+        position = 0
+        match = _TAG.search(html)
         while match:
-            if match.start() > at:
-                self._write(html[at : match.start()])
-            at = match.end()
+            if match.start() > position:
+                self._write(html[position : match.start()])
+            position = match.end()
             name = match[2].lower()
             if name == "iframe" and not match[1]:  # what stands in it is raw text, no tags
-                end = html.find("</iframe>", at)
-                at = len(html) if end < 0 else end + len("</iframe>")
+                end = html.find("</iframe>", position)
+                position = len(html) if end < 0 else end + len("</iframe>")
                 self._frame(dict(_ATTRIBUTE.findall(match[3])), "iframe")
             elif match[1]:
                 self._end(name)
             else:
                 self._start(name, match[0], dict(_ATTRIBUTE.findall(match[3])))
-            match = _TAG.search(html, at)
-        self.targets[-1].append(html[at:])
+            match = _TAG.search(html, position)
+        self.targets[-1].append(html[position:])
         while self.open:
             self._close(self.open.pop())
         return "".join(self.out)
@@ -154,15 +158,16 @@ class _Reducer:
         self.unseen -= _is_dim(element.attributes)
         if element.held:
             self.targets.pop()
-            self._write(self._became(element))
+            self._write(self._replace(element))
             return
         if element.name == "a" and element.attributes.get("class") == "button":
             self._write("</strong>")
         self._write(f"</{element.name}>")
 
-    def _became(self, element: _Element) -> str:
-        """Return what stands in the place of an element that was held."""
-        inside, attributes = "".join(element.out), element.attributes
+    def _replace(self, element: _Element) -> str:
+        """Return the replacement of an element that was held back."""
+        inside = "".join(element.out)
+        attributes = element.attributes
         plain = not (_is_dim(attributes) or "hidden" in attributes)
         match element.name:
             case "form" if plain:
@@ -187,7 +192,7 @@ class _Reducer:
         if element.name == "object":
             return self._card(video_embeds.describe_frame(unescape(url), title))
         picture = unescape(attributes.get("poster", ""))
-        kind: video_embeds.Kind = "video" if element.name == "video" else "audio"
+        kind = MediaKind.VIDEO if element.name == "video" else MediaKind.AUDIO
         return self._card(video_embeds.describe_file(kind, unescape(url), title, picture))
 
     def _frame(self, attributes: dict[str, str], name: str) -> None:

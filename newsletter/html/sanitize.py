@@ -1,12 +1,13 @@
-"""Other people's HTML made harmless: inert, with absolute links. Pure.
+"""Make other people's HTML harmless: inert, with absolute links. Pure.
 
-Whatever a feed or an author hands in leaves here without anything that runs, is loaded when nobody
-looks, or fills a slot of a mail.
+Nothing that comes from a feed or an author runs afterwards, loads something unseen, or fills a
+slot of a mail.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import escape, unescape
 
 import nh3
@@ -24,7 +25,9 @@ from newsletter.html.reduce import reduce_html
 from newsletter.html.text import UNPRINTABLE, to_plain_line
 
 HTML_AT_MOST = 1_000_000
+"""Characters of HTML that are read; the longest posts have a tenth of it."""
 DEPTH_AT_MOST = 200
+"""Nested tags; deeper ones make parsers slow, and no editor writes them."""
 
 _SPACE = re.compile(r"\s+")
 # Each of these stops at the next bracket, so that a million of them without an end stay linear.
@@ -41,12 +44,13 @@ _NOT_SHOWN = re.compile(r"display\s*:\s*none", re.I)
 ADDRESS_AT_MOST = 8000
 """Characters: what browsers and servers take as an address (RFC 9110 section 4.1)."""
 LEAD_AT_LEAST = 100
-"""Pixels: a picture narrower than this is none to show beside a post's title."""
+"""Pixels: a narrower picture is not shown beside a post's title."""
 _AS_TEXT = re.compile(
     r"(?:^|;)\s*(?:max-)?(?:height|width)\s*:\s*(?:1(?:\.\d{1,3})?|0?\.\d{1,3})\s*r?em", re.I
 )
 _CLIPPED = re.compile(
-    r"clip\s*:\s*rect|(?:^|;)\s*(?:left|top)\s*:\s*-\d{3}|display\s*:\s*none|visibility\s*:\s*hidden",
+    r"clip\s*:\s*rect|(?:^|;)\s*(?:left|top)\s*:\s*-\d{3}|"
+    r"display\s*:\s*none|visibility\s*:\s*hidden",
     re.I,
 )
 _VOID = {
@@ -133,7 +137,7 @@ _CARRIERS = _TAGS | {
     "span",
     "video",
 }
-"""What is kept on the way: from these reduce.py makes what a mail can show, and they go."""
+"""Tags that are kept until reduce.py has made from them what a mail can show."""
 _CARRIED = {tag: _ATTRIBUTES.get(tag, set()) | {"hidden", "style"} for tag in _CARRIERS}
 _CARRIED["a"] |= {"class"}
 _CARRIED["img"] |= {"class", *LAZY_ATTRIBUTES}
@@ -166,19 +170,20 @@ _NOT_CONTENT = {
 
 
 def clean_html(html: str, *, base_url: str) -> str:
-    """`html` as mail can carry it: allow-listed tags, absolute http(s) and mailto links, no
-    scripts, styles, forms, comments, frames or tracking pictures. Frames, films and sounds become
-    cards that link to them; pictures that are letters (emoji) become those.
+    """Return `html` as mail can carry it: allow-listed tags, absolute http(s) and mailto links.
+
+    Scripts, styles, forms, comments and tracking pictures are removed. Frames, films and sounds
+    become cards that link to them; pictures of emoji become letters.
     """
     html = UNPRINTABLE.sub("", html[:HTML_AT_MOST])
-    if _too_deep(html):
+    if _is_too_deep(html):
         return f"<p>{escape(_SPACE.sub(' ', _TAG.sub(' ', html)).strip())}</p>"
     cleaned = nh3.clean(
         html,
         tags=_CARRIERS,
         clean_content_tags=_NOT_CONTENT,
         attributes=_CARRIED,
-        attribute_filter=_filter(base_url),
+        attribute_filter=_make_filter(base_url),
         strip_comments=True,
         link_rel=None,
         url_schemes={"http", "https", "mailto"},
@@ -186,13 +191,13 @@ def clean_html(html: str, *, base_url: str) -> str:
     # Once more: an entity ("&#xE000;") is no character before it is parsed, and a slot afterwards.
     cleaned = UNPRINTABLE.sub("", cleaned)
     reduced = _SPAN.sub("", reduce_html(cleaned))
-    shown = _IMG.sub(rewrite_picture, reduced)
+    result = _IMG.sub(rewrite_picture, reduced)
     if reduced != cleaned:
-        shown = nh3.clean(shown, tags=_TAGS, attributes=_ATTRIBUTES, link_rel=None)
-    return shown.strip()
+        result = nh3.clean(result, tags=_TAGS, attributes=_ATTRIBUTES, link_rel=None)
+    return result.strip()
 
 
-def _too_deep(html: str) -> bool:
+def _is_too_deep(html: str) -> bool:
     """Tell whether tags are nested so deeply that a parser would take its time over them."""
     depth = deepest = 0
     for closing, name, empty in _TAG.findall(html):
@@ -202,7 +207,9 @@ def _too_deep(html: str) -> bool:
     return deepest > DEPTH_AT_MOST
 
 
-def _filter(base_url: str):  # type: ignore[no-untyped-def] # nh3 calls it with (tag, attribute, value)
+def _make_filter(base_url: str) -> Callable[[str, str, str], str | None]:
+    """Return the function that nh3 calls with a tag, an attribute and its value."""
+
     def keep(tag: str, attribute: str, value: str) -> str | None:
         if len(value) > ADDRESS_AT_MOST and attribute in ("href", *_ADDRESSES):
             return None
@@ -213,9 +220,9 @@ def _filter(base_url: str):  # type: ignore[no-untyped-def] # nh3 calls it with 
         if attribute == "hidden":
             return "found" if value.strip().lower() == "until-found" else "hidden"
         if attribute == "style":
-            return _style(tag, value)
+            return _note_style(tag, value)
         if attribute == "class":
-            return _class(tag, value)
+            return _note_class(tag, value)
         if attribute in ("width", "height"):
             return parse_length(value)
         if attribute in ("colspan", "rowspan", "start"):
@@ -227,8 +234,8 @@ def _filter(base_url: str):  # type: ignore[no-untyped-def] # nh3 calls it with 
     return keep
 
 
-def _style(tag: str, value: str) -> str | None:
-    """What a style says of being seen, as a note for `_picture` and reduce.py."""
+def _note_style(tag: str, value: str) -> str | None:
+    """Return whether a style hides its element, as a note for pictures.py and reduce.py."""
     if tag == "img" and _AS_TEXT.search(value) and not _TINY.search(value):
         return "letter"
     if tag in ("img", "iframe"):
@@ -238,8 +245,8 @@ def _style(tag: str, value: str) -> str | None:
     return "hidden" if _NOT_SHOWN.search(value) else None
 
 
-def _class(tag: str, value: str) -> str | None:
-    """What a class says, as a note for `_picture` and reduce.py."""
+def _note_class(tag: str, value: str) -> str | None:
+    """Return the meaning of a class, as a note for pictures.py and reduce.py."""
     if tag == "img":
         return "letter" if is_letter_class(value) else None
     if "wp-block-file__button" in value:
@@ -248,7 +255,7 @@ def _class(tag: str, value: str) -> str | None:
 
 
 def find_first_picture(html: str, *, base_url: str) -> tuple[str, str]:
-    """The address and alt text of the first picture worth showing, or two empty strings."""
+    """Return the address and alt text of the first large picture, or two empty strings."""
     for tag in _IMG.findall(clean_html(html[:100_000], base_url=base_url)):
         values = read_attributes(tag)
         if int(values.get("width", LEAD_AT_LEAST)) >= LEAD_AT_LEAST:

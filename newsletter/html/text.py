@@ -1,4 +1,4 @@
-"""Plain text: one line, several lines, and what is cut to a length. Pure."""
+"""Clean plain text: make it one line or several, and shorten it. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import unicodedata
 # Control characters, lone surrogates, line and paragraph separators, bidirectional overrides, and
 # the private-use characters that mark slots (mail/message.py).
 UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ue000-\ue001]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
+    "\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ue000-\ue001]"
 )
 _SPACE = re.compile(r"\s+")
 

@@ -1,6 +1,6 @@
-"""Clean HTML cut to a length, tags closed again.
+"""Cut clean HTML to a length and close its tags. Pure.
 
-Pure; what it is given has been through `content.clean_html`.
+The HTML has been through `sanitize.clean_html`.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class _Cutter(HTMLParser):
         if len(data.encode()) <= self.left:
             self._write(data)
             return
-        kept = data.encode()[: self.left].decode("utf-8", "ignore")
-        self.out.append(kept.rpartition(" ")[0].rstrip(" ,;:–-") + " …")
+        start = data.encode()[: self.left].decode("utf-8", "ignore")
+        self.out.append(start.rpartition(" ")[0].rstrip(" ,;:–-") + " …")
         self.left = 0
 
     def handle_entityref(self, name: str) -> None:
@@ -60,7 +60,7 @@ class _Cutter(HTMLParser):
 
 
 def cut_html(html: str, limit: int) -> str:
-    """`html`, or as much of it as `limit` bytes hold, ending between two words with an ellipsis."""
+    """Return `html`, cut to `limit` bytes between two words and ended with an ellipsis."""
     if len(html.encode()) <= limit:
         return html
     cutter = _Cutter(limit)

@@ -10,7 +10,16 @@ from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
-from newsletter.authoring.segment import Comparison, Joined, Not, OneOf, Tagged, Term, parse_segment
+from newsletter.authoring.segment import (
+    Comparison,
+    Connective,
+    Joined,
+    Not,
+    OneOf,
+    Tagged,
+    Term,
+    parse_segment,
+)
 from newsletter.errors import InvalidInput
 from newsletter.models import MailingList, Subscriber, Subscription, Tag
 from newsletter.services.audience.mailable import mailable_clause
@@ -105,7 +114,7 @@ def edition_query(query: Select[int], *, edition: int) -> Select[Any]:
 
 def _condition(term: Term, zone: ZoneInfo) -> ColumnElement[bool]:
     match term:
-        case Joined(word="and", terms=terms):
+        case Joined(word=Connective.AND, terms=terms):
             return and_(*(_condition(part, zone) for part in terms))
         case Joined(terms=terms):
             return or_(*(_condition(part, zone) for part in terms))

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.authoring.front_matter import decode_text
 from newsletter.authoring.letter_file import STARTER, Letter, parse_letter, replace_lines
-from newsletter.authoring.markdown import LETTER_AT_MOST
+from newsletter.authoring.markdown_parser import LETTER_AT_MOST
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.i18n import LANGUAGES, spoken
