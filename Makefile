@@ -25,11 +25,11 @@ test-days-ahead: $(STAMP) ## the suite 400 days ahead, and what starts processes
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite --days-ahead 400 \
 	  -m "not processes and not browser and not postfix and not redis and not wordpress" $(ARGS)
 
-check: $(STAMP)          ## lint, format, types, floor plan
+check: $(STAMP)          ## lint, format, types, floor plan, language
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q tests/test_floor_plan.py
+	$(BIN)/python -m pytest -q tests/test_floor_plan.py tests/test_language.py
 
 texts: $(STAMP)          ## collect the texts for people into the catalogues (docs/translating.md)
 	$(BIN)/pybabel -q extract -F pyproject.toml -k Text --no-location --sort-output --no-wrap -o $(VENV)/messages.pot .

@@ -97,8 +97,6 @@ class NoSessions(SessionInterface):
 
 
 def _add_pages(app: Flask, settings: Settings) -> None:
-    from werkzeug.middleware.proxy_fix import ProxyFix
-
     from newsletter.web import (
         archive,
         errors,
@@ -144,8 +142,15 @@ def _add_pages(app: Flask, settings: Settings) -> None:
     ):
         app.register_blueprint(module.blueprint)
     if settings.web.trusted_proxies:
-        hops = settings.web.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+        _trust_proxies(app, settings.web.trusted_proxies)
+
+
+def _trust_proxies(app: Flask, hops: int) -> None:
+    """Read the visitor's address and the scheme from the headers of `hops` proxies."""
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
+    proxied = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)
+    app.wsgi_app = proxied  # type: ignore[method-assign]
 
 
 def _make_renderer(settings: Settings) -> Renderer:

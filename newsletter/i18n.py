@@ -50,23 +50,23 @@ class Text(str):
 
 def say(text: str, language: str) -> str:
     """Translate `text` into `language` if it is a `Text`; return anything else as it is."""
-    tag = known(language)
+    tag = find_language(language)
     if not isinstance(text, Text) or tag in ("", SOURCE):
         return str(text)
     translated = translations(tag).gettext(text.msgid)
     return translated % text.values if text.values else translated
 
 
-def known(tag: object) -> str:
+def find_language(tag: object) -> str:
     """Return the one of `LANGUAGES` that a tag like ``de-AT`` asks for, or ""."""
     first = str(tag or "").replace("_", "-").partition("-")[0].strip().lower()
     return first if first in LANGUAGES else ""
 
 
-def spoken(preferred: object, usual: str) -> str:
+def find_other_language(preferred: object, usual: str) -> str:
     """Return the one of `LANGUAGES` that `preferred` asks for, or "" where that is `usual`."""
-    language = known(preferred)
-    return "" if language == known(usual) else language
+    language = find_language(preferred)
+    return "" if language == find_language(usual) else language
 
 
 def direction(tag: str) -> str:

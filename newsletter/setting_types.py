@@ -85,10 +85,10 @@ def _is_guessable(text: str) -> bool:
     if len(text) < _KEY_AT_LEAST or len(set(text)) < _DISTINCT_AT_LEAST or not letters:
         return True
     repeats = any(_consists_of(letters[:size], letters) for size in range(1, _KEY_AT_LEAST))
-    rest = re.sub(r"\d{1,4}$", "", _WORDS_OF_EXAMPLES.sub("", letters))
+    unusual = re.sub(r"\d{1,4}$", "", _WORDS_OF_EXAMPLES.sub("", letters))
     steps = sum(abs(ord(after) - ord(before)) <= 1 for before, after in pairwise(letters))
     counts = len(letters) < 2 * _KEY_AT_LEAST and steps > _RUN_AT_MOST * len(letters)
-    return repeats or counts or len(rest) < _RANDOM_AT_LEAST
+    return repeats or counts or len(unusual) < _RANDOM_AT_LEAST
 
 
 def _consists_of(unit: str, text: str) -> bool:
@@ -116,9 +116,9 @@ def ascii_url(url: str) -> str:
     host = parts.hostname
     if host is None or host.isascii():
         return url
-    before, at, place = parts.netloc.rpartition("@")
+    before, sign, place = parts.netloc.rpartition("@")
     _, colon, port = place.partition(":")
-    return urlunsplit(parts._replace(netloc=f"{before}{at}{ascii_host(host)}{colon}{port}"))
+    return urlunsplit(parts._replace(netloc=f"{before}{sign}{ascii_host(host)}{colon}{port}"))
 
 
 def base_url(value: str) -> str:
@@ -252,8 +252,8 @@ def listen_address(value: str) -> str:
 
 def return_address(value: str) -> str:
     """Return a return address to which a message's reference can be added, with an A-label."""
-    local, at, domain = value.rpartition("@")
-    value = f"{local}{at}{ascii_host(domain)}"
+    local, sign, domain = value.rpartition("@")
+    value = f"{local}{sign}{ascii_host(domain)}"
     # The local part grows by the reference of a message and may have 64 octets then (RFC 5321
     # section 4.5.3.1.1).
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):

@@ -284,7 +284,7 @@ def _belongs(parts: list[str], value: object) -> str:
 
     A line `web.trusted_proxies = 1` below `[signup]` is `signup.web.trusted_proxies` in TOML.
     """
-    leaves = [".".join([*parts, *rest]) for rest in _leaves(value)]
+    leaves = [".".join([*parts, *path]) for path in _leaves(value)]
     for known in keys():
         table, _, name = known.rpartition(".")
         if any(leaf == known or leaf.endswith(f".{known}") for leaf in leaves) or (
@@ -299,7 +299,7 @@ def _leaves(value: object) -> list[list[str]]:
     """Return the paths of the settings in a value that may be a table."""
     if not isinstance(value, dict):
         return [[]]
-    return [[str(name), *rest] for name, inner in value.items() for rest in _leaves(inner)]
+    return [[str(name), *path] for name, inner in value.items() for path in _leaves(inner)]
 
 
 def _did_you_mean(word: str, known: Any) -> str:

@@ -168,7 +168,7 @@ class References:
 
     def _encrypt(self, plain: bytes, mac: bytes) -> bytes:
         pad = hmac.digest(self._pad_key, mac, "sha256")
-        return bytes(one ^ other for one, other in zip(plain, pad, strict=False))
+        return bytes(left ^ right for left, right in zip(plain, pad, strict=False))
 
 
 def random_message_id(domain: str) -> str:

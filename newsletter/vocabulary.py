@@ -83,7 +83,7 @@ class EntryStatus(StrEnum):
 
 
 class EntryReason(StrEnum):
-    """Why an entry came to its state; the code that its event carries."""
+    """The reason for which an entry came to its state; its event carries the code."""
 
     NONE = ""
     BACKLOG = "backlog"
@@ -100,7 +100,7 @@ class EntryReason(StrEnum):
     LEFT_OUT = "left_out"
     """It is a kind of video that its feed leaves out."""
     DUPLICATE = "duplicate"
-    """Another entry of the list carries the same story; as the reason of `ready`, it no longer does."""
+    """Another entry of the list carries the same story; of `ready`: it no longer does."""
     WITHDRAWN = "withdrawn"
     """Its feed does not have it any more."""
     RETURNED = "returned"
@@ -169,7 +169,7 @@ class FieldKind(StrEnum):
 
 
 class ConsentKind(StrEnum):
-    """What a piece of evidence in the consent record says."""
+    """The statement of a piece of evidence in the consent record."""
 
     REQUESTED = "requested"
     """Somebody typed the address into a form."""
@@ -277,7 +277,7 @@ class Actor(StrEnum):
 
 
 class BounceClass(StrEnum):
-    """What a returned message means for its recipient."""
+    """The meaning of a returned message for its recipient."""
 
     HARD = "hard"
     """The address or its domain is dead."""
@@ -302,7 +302,7 @@ class BounceClass(StrEnum):
 
 
 class BounceSource(StrEnum):
-    """Where the word of a bounce came from."""
+    """The way on which the news of a bounce arrived."""
 
     SMTP = "smtp"
     """A server's reply while sending."""
@@ -319,7 +319,7 @@ class BounceSource(StrEnum):
 
 
 class BounceProof(StrEnum):
-    """What proves that a bounce is about a message of ours, in order of strength."""
+    """The proof that a bounce is about a message of ours, in order of strength."""
 
     SMTP = "smtp"
     VERP = "verp"
@@ -340,7 +340,7 @@ class BounceProof(StrEnum):
 
 
 class BounceEffect(StrEnum):
-    """What followed from a bounce event."""
+    """The consequence of a bounce event."""
 
     SUPPRESSED = "suppressed"
     UNSUBSCRIBED = "unsubscribed"

@@ -21,7 +21,7 @@ from newsletter.i18n import (
     Text,
     day,
     direction,
-    known,
+    find_language,
     say,
     translations,
 )
@@ -142,7 +142,7 @@ def test_a_text_is_english_until_a_door_says_otherwise() -> None:
     [("de-AT", "de"), ("AR_eg", "ar"), ("pt", ""), ("", ""), (None, ""), ("x" * 9999, ""), (7, "")],
 )
 def test_which_language_a_tag_means(tag: object, found: str) -> None:
-    assert known(tag) == found
+    assert find_language(tag) == found
 
 
 def test_dates_and_directions() -> None:

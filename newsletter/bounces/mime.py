@@ -193,10 +193,12 @@ def decode_words(value: str) -> str:
 def decode_base64(raw: bytes) -> bytes:
     """Decode base64, as far as it goes."""
     letters = re.sub(rb"[^A-Za-z0-9+/]", b"", raw)
-    whole = letters[: len(letters) // 4 * 4]
-    rest = letters[len(whole) :]
+    complete = letters[: len(letters) // 4 * 4]
+    incomplete = letters[len(complete) :]
     try:
-        return base64.b64decode(whole + (rest + b"==")[:4] if len(rest) > 1 else whole)
+        return base64.b64decode(
+            complete + (incomplete + b"==")[:4] if len(incomplete) > 1 else complete
+        )
     except (binascii.Error, ValueError):
         return raw
 

@@ -202,8 +202,8 @@ def _judge_notice(notice: str, address: str, evidence: ReportEvidence) -> Bounce
     reason = find_reason(notice, address)
     judged = judge_reason(reason)
     if not judged.known:
-        whole = judge_reason(notice, judged.status)
-        judged = whole if whole.known else judged
+        from_notice = judge_reason(notice, judged.status)
+        judged = from_notice if from_notice.known else judged
     return BounceResult(address, judged.bounce_class, judged.status, join_lines(reason), evidence)
 
 

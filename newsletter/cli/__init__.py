@@ -24,7 +24,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from newsletter import __version__
-from newsletter.cli.output import folded
+from newsletter.cli.output import wrap_line
 from newsletter.cli.start_up import without_collection
 from newsletter.cli.stop_signals import INTERRUPTED
 from newsletter.errors import NewsletterError, place_of
@@ -190,7 +190,7 @@ def _complain(text: str) -> None:
     )
     with suppress(OSError, ValueError):  # standard error may be closed
         if sys.stderr.isatty():
-            message = "\n".join(map(folded, message.split("\n")))
+            message = "\n".join(map(wrap_line, message.split("\n")))
         click.echo(message, err=True)
 
 
@@ -216,8 +216,11 @@ def _end_interrupted(*, at_a_question: bool) -> int:
 
 
 def _open_closed_streams() -> None:
-    """Open standard streams that the caller closed (``>&-``); Python leaves None in their place."""
-    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 (open to the end)
+    """Open standard streams that the caller closed (``>&-``); Python leaves None in their place.
+
+    They stay open to the end.
+    """
+    sys.stdin = sys.stdin or Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
 

@@ -57,10 +57,10 @@ campaign.add_command(answers)
 @with_environment
 def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
     """List campaigns, newest first."""
-    found = campaigns.list_campaigns(slug=slug)
+    listed = campaigns.list_campaigns(slug=slug)
     if json_:
-        return as_json([campaigns.to_json(row) for row in found])
-    rows = [(row.id, row.list, row.kind, row.subject, row.status, _sent(row)) for row in found]
+        return as_json([campaigns.to_json(row) for row in listed])
+    rows = [(row.id, row.list, row.kind, row.subject, row.status, _sent(row)) for row in listed]
     return table(
         ("id", "list", "kind", "subject", "status", "sent"), rows, empty="Nothing was mailed yet."
     )
@@ -124,7 +124,10 @@ def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> Non
     for state in result.sending:
         say(f"{state.sentence[:1].upper()}{state.sentence[1:]}")
     _print_subjects(row)
-    cells = [(d.email, d.status, d.attempts, d.code, d.text) for d in result.deliveries]
+    cells = [
+        (delivery.email, delivery.status, delivery.attempts, delivery.code, delivery.text)
+        for delivery in result.deliveries
+    ]
     return table(
         ("address", "status", "tries", "code", "server's answer"), cells, empty=_all_well(row)
     )

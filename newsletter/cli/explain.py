@@ -29,13 +29,13 @@ def campaign(env: Environment, campaign_id: int, address: str, *, json_: bool) -
     """Say whether a subscriber got a campaign, and why or why not."""
     explanation = explain_delivery.explain_delivery(env, campaign_id, address)
     if json_:
-        facts = [{"at": at, "what": what} for at, what in explanation.facts]
+        facts = [{"at": happened_at, "what": fact} for happened_at, fact in explanation.facts]
         return as_json({**asdict(explanation), "facts": facts})
     result = {True: "They got it", False: "They did not get it", None: "Not yet"}[explanation.got]
     say(f"Campaign {explanation.campaign}, “{explanation.subject}”\n{explanation.email}")
     say(f"{result}: {explanation.verdict}")
     if explanation.hint:
         say(f"({explanation.hint})")
-    for at, what in explanation.facts:
-        say(f"  {moment(at, explanation.timezone)}  {what}")
+    for happened_at, fact in explanation.facts:
+        say(f"  {moment(happened_at, explanation.timezone)}  {fact}")
     return None

@@ -86,7 +86,7 @@ def edit(
     which: str,
     slug: str | None,
     file: Path | None,
-    at: str | None,
+    moment_text: str | None,
     **lines: str | None,
 ) -> None:
     """Change a draft or a scheduled letter; without options, in your editor.
@@ -95,8 +95,10 @@ def edit(
     """
     campaign_id = letters_cli.number_of(which, slug, to_change=True)
     text, made_of = drafts.get_text(campaign_id)
-    when = _when(env, campaigns.get_campaign(campaign_id).list, at) if at else None
-    changed = edited(text, file, lines, ask_editor=not at, made_of=made_of)
+    when = (
+        _when(env, campaigns.get_campaign(campaign_id).list, moment_text) if moment_text else None
+    )
+    changed = read_changes(text, file, lines, ask_editor=not moment_text, made_of=made_of)
     drafts.edit_draft(env, campaign_id, changed, file=str(file.resolve()) if file else "", at=when)
     row = campaigns.get_campaign(campaign_id)
     later = f", goes out {moment(row.scheduled_at, row.timezone)}" if row.scheduled_at else ""
@@ -113,7 +115,7 @@ def _to_file(made_of: str, before: str, after: str) -> None:
         warn(f"{made_of} has changed since the draft was made from it; it is left as it is")
 
 
-def edited(
+def read_changes(
     text: str,
     file: Path | None,
     lines: dict[str, str | None],
@@ -166,7 +168,7 @@ def send(
     env: Environment,
     which: str,
     slug: str | None,
-    at: str | None,
+    moment_text: str | None,
     segment: str | None,
     *,
     again: bool,
@@ -181,7 +183,7 @@ def send(
     server cannot be used or the campaign pauses itself.
     """
     draft = _to_send(env, which, slug, segment, offline=offline)
-    when = _when(env, draft.slug, at) if at else None
+    when = _when(env, draft.slug, moment_text) if moment_text else None
     _show_plan(env, draft, when)
     _require_clear(
         letters_cli.examine_letter(env, draft, offline=offline),
@@ -217,8 +219,8 @@ def _show_plan(env: Environment, draft: LetterDraft, when: datetime | None) -> N
         + (f", tried on {letter.share} %" if letter.subject_b else "")
     )
     say(f"From: {mailing_list.from_name} <{mailing_list.from_email}>")
-    whom = f", those with {letter.segment}" if letter.segment else ""
-    say(f"To:   {some(draft.recipients, 'active subscriber')} of {draft.slug}{whom}")
+    segment = f", those with {letter.segment}" if letter.segment else ""
+    say(f"To:   {some(draft.recipients, 'active subscriber')} of {draft.slug}{segment}")
     say(f"When: {moment(when, mailing_list.timezone) if when else 'now'}")
 
 

@@ -48,7 +48,7 @@ as_option: Decorator = click.option(
     "--as", "address", metavar="ADDR", help="As this subscriber would get it."
 )
 at_option: Decorator = click.option(
-    "--at", metavar="WHEN", help='When, in the list\'s zone: "tomorrow 9:00".'
+    "--at", "moment_text", metavar="WHEN", help='When, in the list\'s zone: "tomorrow 9:00".'
 )
 which_argument: Decorator = click.argument(
     "which", metavar="FILE.md|ID", shell_complete=complete_campaigns

@@ -27,10 +27,10 @@ def on_terminal() -> bool:
 
 def say(text: str) -> None:
     """Print lines on standard output; on a terminal, long lines are wrapped between words."""
-    click.echo("\n".join(map(folded, text.split("\n"))) if on_terminal() else text)
+    click.echo("\n".join(map(wrap_line, text.split("\n"))) if on_terminal() else text)
 
 
-def folded(line: str) -> str:
+def wrap_line(line: str) -> str:
     """Wrap a line to the width of the terminal, between words and with its indentation."""
     width = shutil.get_terminal_size().columns
     if len(click.unstyle(line)) <= width:
@@ -58,9 +58,9 @@ def cut(text: str) -> str:
     return text if not on_terminal() or len(text) <= width else f"{text[: width - 1]}…"
 
 
-def some(number: int, one: str, more: str = "") -> str:
+def some(number: int, singular: str, plural: str = "") -> str:
     """Count things in words: ``1 subscriber``, ``2,000 subscribers``."""
-    return f"{number:,} {one if number == 1 else more or f'{one}s'}"
+    return f"{number:,} {singular if number == 1 else plural or f'{singular}s'}"
 
 
 def warn(text: str) -> None:
@@ -169,7 +169,7 @@ def note_limit(printed: int, total: int) -> None:
 
 
 def ask(question: str, *, yes: bool) -> None:
-    """Ask before mailing people or doing what cannot be undone.
+    """Ask before a command that mails people or cannot be undone.
 
     Ends the command unless the answer is yes. Without a terminal it must be given as `--yes`.
     """

@@ -97,7 +97,8 @@ def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
 @with_environment
 def preview(env: Environment, which: str, **options: object) -> None:
     """Show a letter as it would arrive."""
-    letters_cli.present(env, series.load_letter(env, _number(which)), **options)  # type: ignore[arg-type]
+    letter = series.load_letter(env, _number(which))
+    letters_cli.present(env, letter, **options)  # type: ignore[arg-type]
 
 
 @series_.command(name="preflight", epilog="Example: newsletter series preflight 2")
@@ -144,7 +145,7 @@ def edit(
     letter = None
     if file or subject or (after is None and on_terminal()):
         text, _ = series.get_text(step_id)
-        letter = letter_commands.edited(text, file, {"subject": subject}, ask_editor=True)
+        letter = letter_commands.read_changes(text, file, {"subject": subject}, ask_editor=True)
     elif after is None:
         raise click.UsageError("choose what to change: --after, --file or --subject")
     path = str(file.resolve()) if file else ""

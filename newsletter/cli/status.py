@@ -47,7 +47,8 @@ def _hold(hold: Hold) -> None:
     _line("waiting", f"{hold.waiting:,} messages, {hold.paused:,} paused campaigns")
     _line(
         "next",
-        f"`{installation.RELEASE}` lets mail leave; campaigns: `newsletter campaign resume` or `cancel`",
+        f"`{installation.RELEASE}` lets mail leave; "
+        "campaigns: `newsletter campaign resume` or `cancel`",
     )
     say("")
 
@@ -84,10 +85,10 @@ def _list(row: ListStatus) -> None:
         _line(coming.cadence, when + coming.verdict.removeprefix("nothing goes out: "))
     if not row.coming:
         _line("next", "nothing: there is no active subscriber yet")
-    for mailing in row.under_way:
-        _mailing(mailing, row.timezone)
+    for campaign in row.under_way:
+        _campaign(campaign, row.timezone)
     if row.last:
-        _mailing(row.last, row.timezone)
+        _campaign(row.last, row.timezone)
     _line(
         "feeds",
         f"{row.feeds - len(row.failing)} read well" if row.feeds else "none",
@@ -98,16 +99,16 @@ def _list(row: ListStatus) -> None:
     say("")
 
 
-def _mailing(row: CampaignSummary, zone: str) -> None:
+def _campaign(row: CampaignSummary, zone: str) -> None:
     totals = row.totals
     done = f"{totals.sent:,}/{totals.recipients:,}" + (
         f", {totals.failed:,} failed" if totals.failed else ""
     )
-    at = moment(row.at, zone)
+    time = moment(row.at, zone)
     if row.status == "scheduled":
-        _line("scheduled", _titled(row, f" at {at}"))
+        _line("scheduled", _titled(row, f" at {time}"))
     elif row.status == "sent":
-        _line("last sent", _titled(row, f", {done}, {at}"))
+        _line("last sent", _titled(row, f", {done}, {time}"))
     else:
         _line(row.status, _titled(row, f", {done} {row.reason}".rstrip()), mark="yellow")
 

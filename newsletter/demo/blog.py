@@ -70,12 +70,12 @@ class Blog:
         self.form = ""
         self.published: list[tuple[Post, datetime]] = []
 
-    def publish(self, post: Post, at: datetime | None = None) -> str:
+    def publish(self, post: Post, published_at: datetime | None = None) -> str:
         """Put a post on the blog and into its feed.
 
         Returns its address.
         """
-        self.published.append((post, at or datetime.now(UTC)))
+        self.published.append((post, published_at or datetime.now(UTC)))
         return self.address(post)
 
     def address(self, post: Post) -> str:
@@ -115,9 +115,9 @@ class Blog:
         items = "".join(
             f"<item><title>{escape(post.title)}</title><link>{self.address(post)}</link>"
             f'<guid isPermaLink="true">{self.address(post)}</guid>'
-            f"<pubDate>{format_datetime(at)}</pubDate><content:encoded><![CDATA["
+            f"<pubDate>{format_datetime(published_at)}</pubDate><content:encoded><![CDATA["
             f"{self._picture(post)}{post.html}]]></content:encoded></item>"
-            for post, at in reversed(self.published)
+            for post, published_at in reversed(self.published)
         )
         return (
             '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" '
@@ -138,8 +138,11 @@ def make_picture(
 ) -> bytes:
     """Return a PNG with a gradient from one colour to another."""
     rows = bytearray()
-    for y in range(height):
-        color = bytes(round(a + (b - a) * y / height) for a, b in zip(top, bottom, strict=True))
+    for row in range(height):
+        color = bytes(
+            round(start + (end - start) * row / height)
+            for start, end in zip(top, bottom, strict=True)
+        )
         rows += b"\0" + color * width
 
     def chunk(kind: bytes, data: bytes) -> bytes:

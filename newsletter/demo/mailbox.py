@@ -49,7 +49,8 @@ class DemoMailbox:
             self._port = free.getsockname()[1]
         self._controller = Controller(self, hostname="127.0.0.1", port=self._port)
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 (the library's name)
+    # The name is the library's.
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         """Keep one mail."""
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)

@@ -14,7 +14,8 @@ Find = Callable[[str], Answer | None]
 STYLE = (
     "body{font:17px/1.6 Georgia,serif;max-width:40rem;margin:2.5rem auto;padding:0 "
     "1.2rem;color:#26302e}"
-    "h1{line-height:1.2}img{max-width:100%;height:auto;border-radius:6px}a{color:#2a665a}code{overflow-wrap:anywhere}"
+    "h1{line-height:1.2}img{max-width:100%;height:auto;border-radius:6px}a{color:#2a665a}"
+    "code{overflow-wrap:anywhere}"
     "pre{white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px}li{margin:.4rem 0}"
     "hr{border:0;border-top:1px solid #ddd;margin:2rem 0}body{background:#fffdf8}"
 )
@@ -44,7 +45,8 @@ def serve(find: Find, *, port: int = 0) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the library's name)
+        # The names are the library's.
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Print nothing: the demo prints its steps."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)

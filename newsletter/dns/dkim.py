@@ -106,7 +106,8 @@ def examine(domain: str, selector: str, ask: Resolver) -> Key:
     tags = parse_tags(records[0])
     if len(records) > 1:
         key.problems.append(
-            f"there are {len(records)} records, and receivers may use any of them (RFC 6376 section 3.6.2.2)"
+            f"there are {len(records)} records, and receivers may use any of them "
+            "(RFC 6376 section 3.6.2.2)"
         )
     _judge_key(key, tags)
     if "sha256" not in tags.get("h", "sha256").lower():
@@ -163,11 +164,11 @@ def rsa_bits(key: str) -> int:
 def _integers(der: bytes) -> list[bytes]:
     """Return the integers in a piece of DER (X.690), at every depth."""
     integers: list[bytes] = []
-    at = 0
-    while at + 2 <= len(der):
-        tag = der[at]
-        length = der[at + 1]
-        start = at + 2
+    position = 0
+    while position + 2 <= len(der):
+        tag = der[position]
+        length = der[position + 1]
+        start = position + 2
         if length & 0x80:
             size = length & 0x7F
             length = int.from_bytes(der[start : start + size], "big")
@@ -179,7 +180,7 @@ def _integers(der: bytes) -> list[bytes]:
             integers += _integers(content)
         elif tag == 0x03:
             integers += _integers(content[1:])
-        at = start + length
+        position = start + length
     return integers
 
 

@@ -14,10 +14,10 @@ _REMOVED = ("pct", "rf", "ri")
 class Dmarc:
     """The DMARC record that applies to a domain.
 
-    It was dmarc `at` this name; `policy` is what it asks for the domain.
+    `domain` is where the record was found; `policy` is what it asks for the examined domain.
     """
 
-    at: str = ""
+    domain: str = ""
     record: str = ""
     policy: str = ""
     tags: dict[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ def examine(domain: str, ask: Resolver) -> Dmarc:
                 f"_dmarc.{name} has {len(records)} DMARC records, and receivers ignore them all"
             )
         if len(records) == 1:
-            dmarc.at = name
+            dmarc.domain = name
             dmarc.record = records[0]
             dmarc.tags = parse_tags(records[0])
             _judge(dmarc, domain)
@@ -88,9 +88,9 @@ def _up(domain: str) -> list[str]:
     """
     labels = domain.lower().rstrip(".").split(".")
     start = [labels] if len(labels) <= 8 else [labels, labels[-7:]]
-    rest = start[-1]
+    upper = start[-1]
     return [".".join(names) for names in start] + [
-        ".".join(rest[at:]) for at in range(1, len(rest))
+        ".".join(upper[depth:]) for depth in range(1, len(upper))
     ]
 
 
@@ -117,11 +117,11 @@ def _judge_reports(dmarc: Dmarc, ask: Resolver) -> None:
         receiver = uri.rpartition("@")[2].lower()
         if not uri.lower().startswith("mailto:") or not receiver:
             dmarc.problems.append(f"rua={uri} is no mailto: address")
-        elif not is_aligned(receiver, dmarc.at, ask) and not ask(
-            f"{dmarc.at}._report._dmarc.{receiver}", "TXT"
+        elif not is_aligned(receiver, dmarc.domain, ask) and not ask(
+            f"{dmarc.domain}._report._dmarc.{receiver}", "TXT"
         ):
             dmarc.problems.append(
-                f"{receiver} does not accept reports about {dmarc.at}, so none are sent to it"
+                f"{receiver} does not accept reports about {dmarc.domain}, so none are sent to it"
             )
 
 
@@ -131,7 +131,7 @@ def _judge(dmarc: Dmarc, domain: str) -> None:
         dmarc.problems.append(f"p={policy or '(missing)'} is no policy; receivers read p=none")
         policy = "none"
     below = dmarc.tags.get("sp", policy).lower()
-    dmarc.policy = policy if dmarc.at == domain or below not in POLICIES else below
+    dmarc.policy = policy if dmarc.domain == domain or below not in POLICIES else below
     removed = [tag for tag in _REMOVED if tag in dmarc.tags]
     if removed:
         dmarc.problems.append(f"{', '.join(removed)} are obsolete (RFC 9989): remove them")

@@ -91,5 +91,6 @@ def _text(record: object, kind: Kind) -> str:
         # It is printed on a terminal.
         return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     if kind == "MX":
-        return f"{record.preference} {str(record.exchange).rstrip('.').lower()}"  # type: ignore[attr-defined]
+        host = str(record.exchange).rstrip(".").lower()  # type: ignore[attr-defined]
+        return f"{record.preference} {host}"  # type: ignore[attr-defined]
     return str(record).rstrip(".").lower()

@@ -18,20 +18,31 @@ YEARS = range(1971, 9001)
 # A line a month, in English, German, Dutch, the languages of Scandinavia, Italy, France, Spain,
 # Portugal, Romania, Poland, Czechia, Russia, Ukraine, Greece, Turkey, Finland and Hungary; without
 # accents.
-_NAMES = """
-jan january januar janner januari gennaio janvier enero janeiro ianuarie stycznia ledna января січня ιανουαριου ocak tammikuuta
-feb february februar februari febbraio fevrier febrero fevereiro lutego unora февраля лютого φεβρουαριου subat helmikuuta
-mar march marz maart mars marts marzo marco martie marca brezna марта березня μαρτιου mart maaliskuuta marcius mrt mrz
-apr april aprile avril abril aprilie kwietnia dubna апреля квітня απριλιου nisan huhtikuuta aprilis
-may mai mei maj maggio mayo maio maja kvetna мая травня μαιου mayis toukokuuta majus
-jun june juni giugno juin junio junho iunie czerwca cervna июня червня ιουνιου haziran kesakuuta junius
-jul july juli luglio juillet julio julho iulie lipca cervence июля липня ιουλιου temmuz heinakuuta julius
-aug august augustus agosto aout augusti sierpnia srpna августа серпня αυγουστου agustos elokuuta augusztus
-sep september settembre septembre septiembre setiembre setembro septembrie wrzesnia zari сентября вересня σεπτεμβριου eylul syyskuuta szeptember
-oct october oktober ottobre octobre octubre outubro octombrie pazdziernika rijna октября жовтня οκτωβριου ekim lokakuuta
-nov november novembre noviembre novembro noiembrie listopada listopadu ноября листопада νοεμβριου kasim marraskuuta
-dec december dezember desember dicembre decembre diciembre dezembro decembrie grudnia prosince декабря грудня δεκεμβριου aralik joulukuuta
-"""  # noqa: E501 (a table)
+_NAMES = (
+    "jan january januar janner januari gennaio janvier enero janeiro ianuarie stycznia "
+    "ledna января січня ιανουαριου ocak tammikuuta\n"
+    "feb february februar februari febbraio fevrier febrero fevereiro lutego unora "
+    "февраля лютого φεβρουαριου subat helmikuuta\n"
+    "mar march marz maart mars marts marzo marco martie marca brezna марта березня "
+    "μαρτιου mart maaliskuuta marcius mrt mrz\n"
+    "apr april aprile avril abril aprilie kwietnia dubna апреля квітня απριλιου nisan "
+    "huhtikuuta aprilis\n"
+    "may mai mei maj maggio mayo maio maja kvetna мая травня μαιου mayis toukokuuta majus\n"
+    "jun june juni giugno juin junio junho iunie czerwca cervna июня червня ιουνιου "
+    "haziran kesakuuta junius\n"
+    "jul july juli luglio juillet julio julho iulie lipca cervence июля липня ιουλιου "
+    "temmuz heinakuuta julius\n"
+    "aug august augustus agosto aout augusti sierpnia srpna августа серпня αυγουστου "
+    "agustos elokuuta augusztus\n"
+    "sep september settembre septembre septiembre setiembre setembro septembrie wrzesnia "
+    "zari сентября вересня σεπτεμβριου eylul syyskuuta szeptember\n"
+    "oct october oktober ottobre octobre octubre outubro octombrie pazdziernika rijna "
+    "октября жовтня οκτωβριου ekim lokakuuta\n"
+    "nov november novembre noviembre novembro noiembrie listopada listopadu ноября "
+    "листопада νοεμβριου kasim marraskuuta\n"
+    "dec december dezember desember dicembre decembre diciembre dezembro decembrie "
+    "grudnia prosince декабря грудня δεκεμβριου aralik joulukuuta\n"
+)
 # Hours from Greenwich. Abbreviations that several countries use are the one of RFC 822, or the one
 # of most feeds.
 _ZONES = {
@@ -81,14 +92,16 @@ _ZONES = {
 }
 
 _TIME = re.compile(
-    r"(?:(?<=\d)t\s*|\b)(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[.,]\d{1,9})?)?(?!\.*+\d)\s*([ap])?(?(4)\.?m\.?)"
+    r"(?:(?<=\d)t\s*|\b)(\d{1,2})[:.](\d\d)(?:[:.](\d\d)(?:[.,]\d{1,9})?)?(?!\.*+\d)"
+    r"\s*([ap])?(?(4)\.?m\.?)"
 )
 _OFFSET = re.compile(r"\s*+(?:(?:gmt|utc?|z)\s*+)?([+-])(\d{1,2}):?(\d\d)?\b")
 _PLACE = re.compile(r"\b([a-z]+(?:/[a-z_]+){1,2})\b")
 _YEAR_FIRST = re.compile(r"(?<![\d-])(\d{4})\s?[-/.年년]\s?(\d{1,2})\s?[-/.月월]\s?(\d{1,2})(?!\d)")
 _YEAR_LAST = re.compile(r"(?<!\d)(\d{1,2})\s?([./-])\s?(\d{1,2})\s?\2\s?(\d{4})(?!\d)")
 _DAY_MONTH = re.compile(
-    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|ο|º)?[.\s-]*(?:(?:de|del|di|of)\s+)?([^\W\d_]{3,20})[.,\s-]*(?:(?:de|del)\s+)?(\d{4}|\d{2})(?!\d)"
+    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|ο|º)?[.\s-]*(?:(?:de|del|di|of)\s+)?"
+    r"([^\W\d_]{3,20})[.,\s-]*(?:(?:de|del)\s+)?(\d{4}|\d{2})(?!\d)"
 )
 _MONTH_DAY = re.compile(
     r"([^\W\d_]{3,20})[.\s]*(\d{1,2})(?:st|nd|rd|th)?[,.\s]+(?:[a-z]{1,5}\s+)?(\d{4})(?!\d)"
@@ -129,12 +142,12 @@ def _fold(text: str) -> str:
 
 def _read_number(text: str) -> datetime | None:
     """Read Unix time in seconds or parts of them, or a date of digits only."""
-    whole = text.lstrip("@").partition(".")[0]
-    if len(whole) in (10, 13, 16):
-        return datetime.fromtimestamp(int(whole[:10]), UTC)
-    if len(whole) in (8, 14):
-        return datetime.strptime(whole.ljust(14, "0"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    return datetime(int(whole), 1, 1, tzinfo=UTC) if len(whole) == 4 else None
+    digits = text.lstrip("@").partition(".")[0]
+    if len(digits) in (10, 13, 16):
+        return datetime.fromtimestamp(int(digits[:10]), UTC)
+    if len(digits) in (8, 14):
+        return datetime.strptime(digits.ljust(14, "0"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    return datetime(int(digits), 1, 1, tzinfo=UTC) if len(digits) == 4 else None
 
 
 def _read_text(text: str) -> datetime | None:
@@ -144,8 +157,8 @@ def _read_text(text: str) -> datetime | None:
     if re.fullmatch(r"\d{4}-\d{3}", text):
         return datetime.strptime(text, "%Y-%j").replace(tzinfo=UTC)
     time = _TIME.search(text)
-    rest = f"{text[: time.start()]} {text[time.end() :]}" if time else text
-    day = _read_day(rest, text)
+    without_time = f"{text[: time.start()]} {text[time.end() :]}" if time else text
+    day = _read_day(without_time, text)
     if day is None:
         return None
     hours, zone = (_read_time(time), _read_zone(text[time.end() :])) if time else (timedelta(), UTC)
@@ -192,7 +205,7 @@ def _find_zone(name: str) -> tzinfo:
         return UTC
 
 
-def _read_day(text: str, whole: str) -> date | None:
+def _read_day(text: str, full_text: str) -> date | None:
     if match := _YEAR_FIRST.search(text):
         return date(*map(int, match.groups()))
     if match := _YEAR_LAST.search(text):
@@ -205,7 +218,7 @@ def _read_day(text: str, whole: str) -> date | None:
     for match in _MONTH_DAY.finditer(text):
         if month := _list_months().get(match[1]):
             return date(int(match[3]), month, int(match[2]))
-    if short := _SHORT.fullmatch(whole):
+    if short := _SHORT.fullmatch(full_text):
         return date(int(short[1]), int(short[2] or 1), 1)
     return None
 
@@ -228,11 +241,13 @@ def _complete_year(year: str) -> int:
 def _list_months() -> dict[str, int]:
     """Return the months by their names and by unambiguous beginnings of at least three letters."""
     beginnings: dict[str, set[int]] = {}
-    whole: dict[str, int] = {}
+    full_names: dict[str, int] = {}
     for month, names in enumerate(_NAMES.strip().splitlines(), start=1):
         for name in names.split():
             folded = _fold(name)
-            whole[folded] = month
+            full_names[folded] = month
             for end in range(3, len(folded)):
                 beginnings.setdefault(folded[:end], set()).add(month)
-    return {name: months.pop() for name, months in beginnings.items() if len(months) == 1} | whole
+    return {
+        name: months.pop() for name, months in beginnings.items() if len(months) == 1
+    } | full_names

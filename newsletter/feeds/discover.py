@@ -54,9 +54,9 @@ def discover(address: str, fetch: Fetch, *, leaves_out: Collection[str] = ()) ->
 
 
 def _discover(address: str, fetch: Fetch) -> Discovered:
-    whole = _complete(address)
-    url = youtube.find_feed_url(whole) or whole
-    if whole != address.strip():
+    full_address = _complete(address)
+    url = youtube.find_feed_url(full_address) or full_address
+    if full_address != address.strip():
         try:
             fetched = fetch(url)
         except FeedForbidden:

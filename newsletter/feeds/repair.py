@@ -21,7 +21,8 @@ _ASIDE = rb"<!\[CDATA\[(?:[^\]]|\](?!\]>))*+(?:\]\]>|\Z)|<!--(?:[^-]|-(?!->))*+(
 _TOKEN = re.compile(_ASIDE + rb"|<(?P<close>/?)(?P<name>[A-Za-z_][\w:.-]*+)(?P<rest>[^<>]*+)>")
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(?:rss|feed|rdf|channel|entry)\b", re.I)
 _HALF = re.compile(
-    rb"&#(?:x0*d[89a-f][0-9a-f]{2}|0*5(?:529[6-9]|5[3-9]\d\d|6\d{3}|7[0-2]\d\d|73[0-3]\d|734[0-3]));",
+    rb"&#(?:x0*d[89a-f][0-9a-f]{2}"
+    rb"|0*5(?:529[6-9]|5[3-9]\d\d|6\d{3}|7[0-2]\d\d|73[0-3]\d|734[0-3]));",
     re.I,
 )
 """Half a letter (a surrogate), on which feedparser stumbles wherever it stands."""
@@ -66,9 +67,9 @@ def separate_declaration(body: bytes) -> bytes:
     over a line with many parts that seem to name it.
     """
     if declaration := _DECLARATION.match(body):
-        rest = body[declaration.end() :]
+        document = body[declaration.end() :]
         return (
-            body if rest.startswith(b"\n") else declaration[0] + b"\n<!-- -->" + rest
+            body if document.startswith(b"\n") else declaration[0] + b"\n<!-- -->" + document
         )  # a document type stays where it was
     return body.replace(b"<?", b"<!-- -->", 1) if body.lstrip(_MARK).startswith(b"<?") else body
 
@@ -164,11 +165,11 @@ def _unnest_entries(body: bytes, marks: list[re.Match[bytes]]) -> bytes:
         if not match["close"]:
             open_.append([match[0]])
         elif open_:
-            whole = b"".join([*open_.pop(), match[0]])
+            element = b"".join([*open_.pop(), match[0]])
             if open_:
-                behind.append(whole)
+                behind.append(element)
             else:
-                out += [whole, *behind]
+                out += [element, *behind]
                 behind = []
     return b"".join([*out, body[end:]])
 

@@ -241,7 +241,7 @@ def _sheet(sheet: Any, to: Path, budget: _Budget) -> Iterator[Path]:
 
 
 def _without_empty_end(row: tuple[object, ...]) -> tuple[object, ...]:
-    last = next((at for at in range(len(row), 0, -1) if row[at - 1] is not None), 0)
+    last = next((length for length in range(len(row), 0, -1) if row[length - 1] is not None), 0)
     return row[:last]
 
 

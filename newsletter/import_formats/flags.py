@@ -7,13 +7,13 @@ from newsletter.import_formats.moments import parse_moment
 from newsletter.import_formats.statuses import MEANING, NO_VALUES, YES_VALUES, normalize_word
 
 
-def read_flag(text: str, *, no: str) -> str:
+def read_flag(text: str, *, negative: str) -> str:
     value = text.strip().lower()
     if not value:
         return "silent"
     if value in YES_VALUES or parse_moment(text):
         return "yes"
-    return no if value in NO_VALUES else _warning(value)
+    return negative if value in NO_VALUES else _warning(value)
 
 
 def read_enabled(text: str) -> str:

@@ -27,18 +27,18 @@ def read_header(lines: Lines, name: str) -> tuple[list[str], str]:
     """
     first_lines = skip_lines(lines, LOOK_AHEAD)
     lines.put_back(first_lines)
-    filled = [at for at, line in enumerate(first_lines) if line.strip(" \t,;|\"'\ufeff")]
+    filled = [index for index, line in enumerate(first_lines) if line.strip(" \t,;|\"'\ufeff")]
     declared = _SEP.fullmatch(first_lines[filled[0]].strip().lstrip("\ufeff")) if filled else None
     filled = filled[1:] if declared else filled
     if not filled:
         raise Refused(f"{name} is empty")
-    for at in filled[:10]:
-        for delimiter in declared[1] if declared else _delimiters(first_lines[at]):
-            header, consumed = _first_row(first_lines[at:], delimiter)
+    for index in filled[:10]:
+        for delimiter in declared[1] if declared else _delimiters(first_lines[index]):
+            header, consumed = _first_row(first_lines[index:], delimiter)
             if find_positions(header, column_names.EMAIL):
-                skip_lines(lines, at + consumed)
+                skip_lines(lines, index + consumed)
                 return header, delimiter
-        if "@" in first_lines[at]:
+        if "@" in first_lines[index]:
             break
     return _without_header(
         lines,

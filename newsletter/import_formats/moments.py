@@ -67,7 +67,8 @@ def _written(text: str) -> datetime | None:
     for form in _FORMATS:
         for time in _TIMES:
             try:
-                return datetime.strptime(text, form + time)  # noqa: DTZ007 (UTC is said by the caller)
+                # The caller adds UTC.
+                return datetime.strptime(text, form + time)  # noqa: DTZ007
             except ValueError:
                 continue
     return None

@@ -41,7 +41,7 @@ class OptOut:
     `declared`: the author has said that whatever stands in it is an opt-out.
     """
 
-    at: int
+    position: int
     name: str
     word: Word
     kind: Kind
@@ -55,9 +55,9 @@ class OptIn:
     A no in it is an opt-out; of a confirmation it is a subscriber who has not answered.
     """
 
-    at: int
+    position: int
     name: str
-    no: Word
+    negative: Word
 
 
 def spell(name: str) -> str:
@@ -93,21 +93,21 @@ def find_opt_outs(
     names = {name: word for word, exact in column_names.UNWANTED.items() for name in exact}
     opt_outs: list[OptOut] = []
     others: dict[int, str] = {}
-    for at, title in enumerate(header):
+    for position, title in enumerate(header):
         key = column_names.normalize_name(title)
         text = spell(title)
         choice = choices.get(key)
         word: Word | None = names.get(key) or _in_name(title)  # type: ignore[assignment]
         if choice == OPT_OUT:
-            opt_outs.append(OptOut(at, title, word or "no", "flag", declared=True))
-        elif choice == IGNORE or at in known or word is None:
+            opt_outs.append(OptOut(position, title, word or "no", "flag", declared=True))
+        elif choice == IGNORE or position in known or word is None:
             continue
         elif words.LINK.search(text):
-            others[at] = "a link"
+            others[position] = "a link"
         elif key not in names and words.OTHER_CHANNEL.search(text) and not words.EMAIL.search(text):
-            others[at] = "another channel than e-mail"
+            others[position] = "another channel than e-mail"
         else:
-            opt_outs.append(OptOut(at, title, word, _kind(text)))
+            opt_outs.append(OptOut(position, title, word, _kind(text)))
     return opt_outs, others
 
 
@@ -132,17 +132,17 @@ def find_opt_ins(
 ) -> list[OptIn]:
     """Return the columns whose names consist of words for having agreed."""
     opt_ins: list[OptIn] = []
-    for at, title in enumerate(header):
+    for position, title in enumerate(header):
         text = words.OPT_IN.sub(
             lambda match: "double optin" if match[0].startswith("double") else "optin", spell(title)
         )
         parts = set(text.split())
-        if at in known or column_names.normalize_name(title) in choices or find_word(text):
+        if position in known or column_names.normalize_name(title) in choices or find_word(text):
             continue
         if words.CONFIRMED.match(text):
-            opt_ins.append(OptIn(at, title, "pending"))
+            opt_ins.append(OptIn(position, title, "pending"))
         elif parts & words.OPT_IN_CORE and parts <= words.OPT_IN_CORE | words.OPT_IN_FILLER:
-            opt_ins.append(OptIn(at, title, "no"))
+            opt_ins.append(OptIn(position, title, "no"))
     return opt_ins
 
 
@@ -199,8 +199,10 @@ def judge_opt_in(column: OptIn, text: str) -> Word:
     """Judge a cell of an opt-in column: a no is an opt-out, a yes alone is no proof."""
     value = text.strip().strip("'\"").lower()
     plain = normalize_word(value)
-    if value in words.NO or (value == "2" and column.no == "pending"):  # Brevo's category for no
-        return column.no
+    if value in words.NO or (
+        value == "2" and column.negative == "pending"
+    ):  # Brevo's category for no
+        return column.negative
     if plain in (
         "do not allow",
         "not allowed",

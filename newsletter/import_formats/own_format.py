@@ -89,13 +89,15 @@ def read_events(text: str) -> tuple[ConsentRecord, ...]:
 def _read_event(row: object) -> ConsentRecord | None:
     if not isinstance(row, dict):
         return None
-    at = parse_moment(str(row.get("at", "")))
+    moment = parse_moment(str(row.get("at", "")))
     texts = {
         name: to_plain_line(row.get(name, ""), limit=limit) for name, limit in _EVENT_TEXTS.items()
     }
-    if at is None or texts["kind"] not in set(ConsentKind):
+    if moment is None or texts["kind"] not in set(ConsentKind):
         return None
-    return ConsentRecord(at=at, wording=to_plain_lines(row.get("wording", ""), limit=5000), **texts)
+    return ConsentRecord(
+        at=moment, wording=to_plain_lines(row.get("wording", ""), limit=5000), **texts
+    )
 
 
 def read_answers(text: str) -> dict[str, Any]:

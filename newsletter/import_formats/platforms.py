@@ -151,19 +151,21 @@ def recognize_platform(header: Sequence[str]) -> Platform:
 def find_positions(header: Sequence[str], titles: Iterable[str]) -> tuple[int, ...]:
     """Return the positions of columns of these names, the best name first."""
     present = [normalize_name(name) for name in header]
-    return tuple(at for name in titles for at, title in enumerate(present) if title == name)
+    return tuple(
+        position for name in titles for position, title in enumerate(present) if title == name
+    )
 
 
 def find_email_position(header: Sequence[str], sample: Sequence[Sequence[str]]) -> int | None:
     """Return the position of the addresses: by the column's name, or by what it holds."""
     named = find_positions(header, EMAIL)
     counted = [
-        (sum("@" in row[at] for row in sample if at < len(row)), -at)
-        for at in (named or range(max((len(row) for row in sample), default=0)))
+        (sum("@" in row[position] for row in sample if position < len(row)), -position)
+        for position in (named or range(max((len(row) for row in sample), default=0)))
     ]
     if not counted:
         return named[0] if named else None
-    most, at = max(counted)
+    most, position = max(counted)
     if most == 0:
         return named[0] if named else None
-    return -at
+    return -position

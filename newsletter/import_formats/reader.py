@@ -88,8 +88,8 @@ def open_tables(
             _prepare(part, layout, choices or {})
             for part, layout in zip(chosen, layouts, strict=True)
         ]
-        for part, layout, (reader, escaped) in zip(chosen, layouts, surveyed, strict=True):
-            with _open_rows(part, layout, reader, escaped=escaped) as table:
+        for part, layout, (parser, escaped) in zip(chosen, layouts, surveyed, strict=True):
+            with _open_rows(part, layout, parser, escaped=escaped) as table:
                 yield replace(
                     table,
                     name=part.name if len(inside) > 1 else "",
@@ -133,7 +133,7 @@ def _choose(file: Path, inside: list[Path]) -> list[Path]:
 
 
 @contextmanager
-def opened(
+def open_subscriber_file(
     file: Path, platform: str | None = None, choices: Mapping[str, str] | None = None
 ) -> Iterator[SubscriberFile]:
     """Open a subscriber file.
@@ -145,8 +145,8 @@ def opened(
     """
     layout = _lay_out(file, platform)
     _require_columns(file, choices or {}, layout.header)
-    reader, escaped = _prepare(file, layout, choices or {})
-    with _open_rows(file, layout, reader, escaped=escaped) as table:
+    parser, escaped = _prepare(file, layout, choices or {})
+    with _open_rows(file, layout, parser, escaped=escaped) as table:
         yield table
 
 
@@ -156,13 +156,13 @@ def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[R
     The dialect is decided for the whole file: RFC 4180, unless more rows make sense with
     backslashes as escapes.
     """
-    reader = RowParser(
+    parser = RowParser(
         layout.platform, layout.header, layout.email_at, file=file.name, choices=choices
     )
     escaped = False
-    survey = _survey(file, layout, reader, escaped=escaped)
+    survey = _survey(file, layout, parser, escaped=escaped)
     if survey.bad and survey.escapes and layout.platform.name != OURS:
-        other = _survey(file, layout, reader, escaped=True)
+        other = _survey(file, layout, parser, escaped=True)
         if other.bad < survey.bad:
             survey = other
             escaped = True
@@ -172,7 +172,7 @@ def _prepare(file: Path, layout: _Layout, choices: Mapping[str, str]) -> tuple[R
             hint="nothing was imported; write yes or no there, or say what the column means: "
             "--column NAME=ignore, or --column NAME=opt-out where any text in it is an opt-out",
         )
-    return reader, escaped
+    return parser, escaped
 
 
 def _require_columns(file: Path, choices: Mapping[str, str], header: Sequence[str]) -> None:
@@ -213,7 +213,7 @@ def _lay_out(file: Path, platform_name: str | None) -> _Layout:
     return _Layout(name_of_encoding, header, delimiter, start, platform, email_at)
 
 
-def _survey(file: Path, layout: _Layout, reader: RowParser, *, escaped: bool) -> _Survey:
+def _survey(file: Path, layout: _Layout, parser: RowParser, *, escaped: bool) -> _Survey:
     bad = 0
     escapes = False
     unclear: dict[str, str] = {}
@@ -222,7 +222,7 @@ def _survey(file: Path, layout: _Layout, reader: RowParser, *, escaped: bool) ->
         skip_lines(lines, layout.start)
         for row in read_rows(lines, layout.delimiter, len(layout.header), escaped=escaped):
             bad += bool(row.problem) or row.loose or len(row.cells) != len(layout.header)
-            cell = reader.find_unclear(row.cells) if len(row.cells) <= len(layout.header) else None
+            cell = parser.find_unclear(row.cells) if len(row.cells) <= len(layout.header) else None
             if cell and cell[0] not in unclear and len(unclear) < UNCLEAR_SHOWN:
                 unclear[cell[0]] = _tell_unclear(row.line, *cell)
         escapes = lines.escapes
@@ -239,24 +239,24 @@ def _tell_unclear(line: int, title: str, text: str) -> str:
 
 @contextmanager
 def _open_rows(
-    file: Path, layout: _Layout, reader: RowParser, *, escaped: bool
+    file: Path, layout: _Layout, parser: RowParser, *, escaped: bool
 ) -> Iterator[SubscriberFile]:
     with file.open("rb") as raw, TextIOWrapper(raw, layout.encoding, errors="replace") as text:
         lines = Lines(text)
         skip_lines(lines, layout.start)
         size = max(file.stat().st_size, 1)
         people = _people(
-            reader, read_rows(lines, layout.delimiter, len(layout.header), escaped=escaped)
+            parser, read_rows(lines, layout.delimiter, len(layout.header), escaped=escaped)
         )
         yield SubscriberFile(
             layout.platform,
             layout.encoding,
             people,
             lambda: min(raw.tell() / size, 1.0),
-            reader.uses,
+            parser.uses,
         )
 
 
-def _people(reader: RowParser, table: Iterator[TableRow]) -> Iterator[SubscriberRow | TableRow]:
+def _people(parser: RowParser, table: Iterator[TableRow]) -> Iterator[SubscriberRow | TableRow]:
     for row in table:
-        yield row if row.problem else reader.read(row.line, row.cells)
+        yield row if row.problem else parser.read(row.line, row.cells)

@@ -63,7 +63,7 @@ class RowParser:
         choices: Mapping[str, str] | None = None,
     ) -> None:
         self.platform = platform
-        self.header = tuple(title or f"column {at}" for at, title in enumerate(header, 1))
+        self.header = tuple(title or f"column {number}" for number, title in enumerate(header, 1))
         self._uses = {email_at: "address"}
         self._email = email_at
         self._ours = self._find_ours(header) if platform.name == OURS else {}
@@ -103,13 +103,19 @@ class RowParser:
 
         Returns at most `most` positions.
         """
-        free = tuple(at for at in find_positions(self.header, names) if at not in self._uses)[:most]
+        free = tuple(
+            position
+            for position in find_positions(self.header, names)
+            if position not in self._uses
+        )[:most]
         self._uses |= dict.fromkeys(free, use)
         return free
 
     def _find_by(self, is_name: Callable[[str], bool], use: str) -> tuple[int, ...]:
         free = tuple(
-            at for at, title in enumerate(self.header) if at not in self._uses and is_name(title)
+            position
+            for position, title in enumerate(self.header)
+            if position not in self._uses and is_name(title)
         )
         self._uses |= dict.fromkeys(free, use)
         return free
@@ -117,37 +123,37 @@ class RowParser:
     def _find_ours(self, header: Sequence[str]) -> dict[str, int]:
         columns = {column_names.normalize_name(name) for name in OUR_COLUMNS}
         places = {
-            key: at
-            for at, title in enumerate(header)
+            key: position
+            for position, title in enumerate(header)
             if (key := column_names.normalize_name(title)) in columns
         }
-        self._uses |= {at: key for key, at in places.items()} | {self._email: "address"}
+        self._uses |= {position: key for key, position in places.items()} | {self._email: "address"}
         return places
 
     def _find_consent(self, choices: Mapping[str, str]) -> None:
         """Find the opt-out and opt-in columns by the words in their names."""
         positive = {
-            at
-            for at in (*self._opted_in, *self._confirmed, *self._enabled)
-            if column_names.normalize_name(self.header[at]) in choices
+            position
+            for position in (*self._opted_in, *self._confirmed, *self._enabled)
+            if column_names.normalize_name(self.header[position]) in choices
         }
         known = self._uses.keys() - positive
         self._opt_outs, others = opt_out.find_opt_outs(self.header, known=known, choices=choices)
-        self._uses |= {column.at: "opt-out" for column in self._opt_outs}
+        self._uses |= {column.position: "opt-out" for column in self._opt_outs}
         self._opt_ins = opt_out.find_opt_ins(
             self.header, known=self._uses.keys() | others.keys(), choices=choices
         )
-        self._uses |= {column.at: "opt-in" for column in self._opt_ins}
-        self._uses |= {at: f"{NOT_READ} ({why})" for at, why in others.items()}
+        self._uses |= {column.position: "opt-in" for column in self._opt_ins}
+        self._uses |= {position: f"{NOT_READ} ({why})" for position, why in others.items()}
 
     @property
     def uses(self) -> dict[str, str]:
         """Return the use of each column by its name, in the order of the file."""
         titles: dict[str, str] = {}
-        for at, title in enumerate(self.header):
+        for position, title in enumerate(self.header):
             name = to_plain_line(title, limit=60)
-            titles[name if name not in titles else f"{name} ({at + 1})"] = self._uses.get(
-                at, NOT_READ
+            titles[name if name not in titles else f"{name} ({position + 1})"] = self._uses.get(
+                position, NOT_READ
             )
         return titles
 
@@ -166,7 +172,7 @@ class RowParser:
     def find_unclear(self, cells: Sequence[str]) -> tuple[str, str] | None:
         """Return the name and cell of an opt-out column that cannot be understood, or None."""
         for column in self._opt_outs:
-            if judge(column, text := _cell(cells, column.at)) is None:
+            if judge(column, text := _cell(cells, column.position)) is None:
                 return column.name, text
         return None
 
@@ -184,7 +190,7 @@ class RowParser:
             name=self._named(cells),
             created_at=self._moment(cells, self._made_at) or requested_at or confirmed_at,
             consented_at=(confirmed_at or requested_at) if word == "yes" else None,
-            left_at=self._moment(cells, [column.at for column in self._opt_outs]),
+            left_at=self._moment(cells, [column.position for column in self._opt_outs]),
             ip=to_plain_line(self._text(cells, self._ip), limit=45),
             tags=_tags(self._text(cells, self._tags)),
             note=self._note(word, confirmed_at, requested_at),
@@ -206,15 +212,20 @@ class RowParser:
         """Return the strictest word of a row, and its unknown word or ""."""
         words = [self._everybody, "yes" if agreed else "silent"]
         unknown = ""
-        for at in self._status:
-            text = normalize_word(_cell(cells, at))
+        for position in self._status:
+            text = normalize_word(_cell(cells, position))
             meaning = self._meaning(text) or opt_out.find_word(text) or "unknown"
             unknown = text if meaning == "unknown" else unknown
             words.append(meaning)
-        words += [self._meaning(normalize_word(_cell(cells, at))) or "silent" for at in self._state]
-        words += [read_flag(_cell(cells, at), no="no") for at in self._opted_in]
-        words += [read_enabled(_cell(cells, at)) for at in self._enabled]
-        words += [read_flag(_cell(cells, at), no="pending") for at in self._confirmed]
+        words += [
+            self._meaning(normalize_word(_cell(cells, position))) or "silent"
+            for position in self._state
+        ]
+        words += [read_flag(_cell(cells, position), negative="no") for position in self._opted_in]
+        words += [read_enabled(_cell(cells, position)) for position in self._enabled]
+        words += [
+            read_flag(_cell(cells, position), negative="pending") for position in self._confirmed
+        ]
         words += self._consent_words(cells)
         if self._count_extra(cells) and self.hides_consent:
             words.append("unknown")
@@ -226,27 +237,37 @@ class RowParser:
     def _consent_words(self, cells: Sequence[str]) -> list[str]:
         words: list[str] = []
         for column in self._opt_outs:
-            word = judge(column, _cell(cells, column.at)) or "unknown"
-            no = self.platform.name == "substack" and _cell(cells, column.at).strip().lower() in (
+            word = judge(column, _cell(cells, column.position)) or "unknown"
+            is_negative = self.platform.name == "substack" and _cell(
+                cells, column.position
+            ).strip().lower() in (
                 "false",
                 "0",
             )
-            words.append("yes" if no and word == "silent" else word)
-        return words + [judge_opt_in(column, _cell(cells, column.at)) for column in self._opt_ins]
+            words.append("yes" if is_negative and word == "silent" else word)
+        return words + [
+            judge_opt_in(column, _cell(cells, column.position)) for column in self._opt_ins
+        ]
 
     def _named(self, cells: Sequence[str]) -> str:
-        name = " ".join(part for at in self._parts if (part := _cell(cells, at).strip()))
-        whole = self._text(cells, self._name)
+        name = " ".join(
+            part for position in self._parts if (part := _cell(cells, position).strip())
+        )
+        full_name = self._text(cells, self._name)
         return to_plain_line(
-            unguard_cell(name if len(name) > len(whole) and not whole.endswith(name) else whole),
+            unguard_cell(
+                name if len(name) > len(full_name) and not full_name.endswith(name) else full_name
+            ),
             limit=200,
         )
 
     def _text(self, cells: Sequence[str], where: Sequence[int]) -> str:
-        return next((text for at in where if (text := _cell(cells, at).strip())), "")
+        return next((text for position in where if (text := _cell(cells, position).strip())), "")
 
     def _moment(self, cells: Sequence[str], where: Sequence[int]) -> datetime | None:
-        return next((moment for at in where if (moment := parse_moment(_cell(cells, at)))), None)
+        return next(
+            (moment for position in where if (moment := parse_moment(_cell(cells, position)))), None
+        )
 
     def _note(
         self, word: Word, confirmed_at: datetime | None, requested_at: datetime | None
@@ -257,7 +278,9 @@ class RowParser:
         return f"{self.platform.title}: {', '.join(parts)}" if parts else ""
 
     def _read_ours(self, line: int, cells: Sequence[str]) -> SubscriberRow:
-        row = read_row(line, {name: _cell(cells, at) for name, at in self._ours.items()})
+        row = read_row(
+            line, {name: _cell(cells, position) for name, position in self._ours.items()}
+        )
         words = [
             row.word,
             *self._consent_words(cells),
@@ -289,8 +312,8 @@ def _everybody(header: Sequence[str], file: str, email_at: int) -> str:
     return "no" if left else "bounced"
 
 
-def _cell(cells: Sequence[str], at: int) -> str:
-    return cells[at] if at < len(cells) else ""
+def _cell(cells: Sequence[str], position: int) -> str:
+    return cells[position] if position < len(cells) else ""
 
 
 def _address(text: str) -> str:

@@ -69,9 +69,9 @@ def detect_encoding(file: Path) -> str:
             head = raw.read(4096)
     except OSError as error:
         raise Refused(f"{file.name} cannot be read: {error.strerror}") from None
-    for mark, what, mend in _NO_TEXT:
+    for mark, format_name, hint in _NO_TEXT:
         if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(mark):
-            raise Refused(f"{file.name} is {what}, not a CSV file", hint=mend)
+            raise Refused(f"{file.name} is {format_name}, not a CSV file", hint=hint)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     odd_zeros = head[1::2].count(0)
@@ -150,7 +150,7 @@ class Lines:
         return line.rstrip("\n")
 
     def _pass_over(self) -> None:
-        while (rest := self._text.readline(LINE_AT_MOST)) and not rest.endswith("\n"):
+        while (piece := self._text.readline(LINE_AT_MOST)) and not piece.endswith("\n"):
             pass
 
     def put_back(self, last: list[str]) -> None:

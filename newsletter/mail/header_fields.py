@@ -45,9 +45,9 @@ class Header:
 
 
 def _part_filler(part: str) -> Callable[[Values], str]:
-    whole = SLOT_PATTERN.fullmatch(part)
-    if whole is not None:
-        return itemgetter(whole[1])
+    only_slot = SLOT_PATTERN.fullmatch(part)
+    if only_slot is not None:
+        return itemgetter(only_slot[1])
     return lambda values: fill(part, values)
 
 

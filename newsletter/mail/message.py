@@ -70,7 +70,7 @@ def _encoded_value(value: str) -> bytes:
         if "." not in value[_QP_LINE::_QP_LINE]:  # a link, cut where its lines are full
             data = value.encode("ascii")
             return SOFT_BREAK.join(
-                [data[at : at + _QP_LINE] for at in range(0, len(data), _QP_LINE)]
+                [data[start : start + _QP_LINE] for start in range(0, len(data), _QP_LINE)]
             )
     return quoted_printable(value)
 

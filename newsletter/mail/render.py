@@ -24,7 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from newsletter.errors import TemplateProblem
 from newsletter.html.text import shorten_text, to_plain_line
-from newsletter.i18n import SOURCE, direction, known, translations
+from newsletter.i18n import SOURCE, direction, find_language, translations
 from newsletter.mail.slots import make_slot
 
 HTML_BUDGET = 90_000
@@ -89,7 +89,9 @@ class Renderer:
         )
         self._jinja.policies["ext.i18n.trimmed"] = True
         self._jinja.filters["shorten"] = shorten_text
-        self._jinja.install_gettext_callables(_translate, _translate_plural, newstyle=True)  # type: ignore[attr-defined]
+        self._jinja.install_gettext_callables(  # type: ignore[attr-defined]
+            _translate, _translate_plural, newstyle=True
+        )
         self._inliner = css_inline.CSSInliner(
             load_remote_stylesheets=False, keep_style_tags=False, keep_at_rules=True
         )
@@ -101,13 +103,13 @@ class Renderer:
         """
         language = str(getattr(context.get("list"), "language", ""))
         context = {"direction": direction(language), **context}
-        spoken = _speaking.set(known(language) or SOURCE)
+        token = _speaking.set(find_language(language) or SOURCE)
         try:
             subject = to_plain_line(_render(self._jinja, f"{mail}/subject.txt", context), limit=300)
             text = _render(self._jinja, f"{mail}/text.txt", context).strip() + "\n"
             html = _render(self._jinja, f"{mail}/html.html", {**context, "subject": subject})
         finally:
-            _speaking.reset(spoken)
+            _speaking.reset(token)
         return MailContent(subject, text, self._inliner.inline(html))
 
 
@@ -115,8 +117,8 @@ def _translate(text: str) -> str:
     return translations(_speaking.get()).gettext(text)
 
 
-def _translate_plural(one: str, many: str, count: int) -> str:
-    return translations(_speaking.get()).ngettext(one, many, count)
+def _translate_plural(singular: str, plural: str, count: int) -> str:
+    return translations(_speaking.get()).ngettext(singular, plural, count)
 
 
 def _render(

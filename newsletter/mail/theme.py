@@ -62,9 +62,9 @@ def make_theme(color: str = "", font: str = "", radius: int = 10) -> Theme:
     )
 
 
-def contrast_ratio(one: str, other: str) -> float:
+def contrast_ratio(color: str, other: str) -> float:
     """Return the contrast ratio of two colours, 1 to 21 (WCAG)."""
-    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    light, dark = sorted((_luminance(color), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -86,7 +86,7 @@ def _parts(color: str) -> tuple[int, int, int]:
 
 def _luminance(color: str) -> float:
     linear = [
-        (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)
-        for c in (p / 255 for p in _parts(color))
+        (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+        for part in (octet / 255 for octet in _parts(color))
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

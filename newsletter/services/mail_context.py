@@ -9,7 +9,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from newsletter.html.text import to_plain_line
-from newsletter.i18n import Text, known
+from newsletter.i18n import Text, find_language
 from newsletter.mail.header_fields import verbatim_header
 from newsletter.mail.headers import Sender, list_headers
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
@@ -54,7 +54,7 @@ class ListContext:
 
     def in_language(self, language: object) -> ListContext:
         """Return the list for a mail in `language`, or in the list's own if there is no such."""
-        return replace(self, language=known(language) or self.own_language)
+        return replace(self, language=find_language(language) or self.own_language)
 
 
 @dataclass(frozen=True, slots=True)

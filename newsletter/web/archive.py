@@ -14,7 +14,10 @@ from newsletter.web.responses import render_page
 blueprint = Blueprint("archive", __name__)
 
 # A mail's own styles stand in its HTML; nothing in it may run, frame or post.
-MAIL_POLICY = "sandbox allow-popups allow-top-navigation-by-user-activation; default-src 'none'; img-src https: http:; style-src 'unsafe-inline'; base-uri 'none'"  # noqa: E501
+MAIL_POLICY = (
+    "sandbox allow-popups allow-top-navigation-by-user-activation; default-src 'none'; "
+    "img-src https: http:; style-src 'unsafe-inline'; base-uri 'none'"
+)
 FEED_LENGTH = 20
 
 
@@ -26,12 +29,12 @@ def archive(slug: str) -> Response:
     return render_page(
         "archive.html",
         list=mailing_list,
-        mailings=archived_campaigns.list_archived(slug, limit=500),
+        campaigns=archived_campaigns.list_archived(slug, limit=500),
     )
 
 
 @blueprint.get("/<slug>/archive/<handle>")
-def mailing(slug: str, handle: str) -> Response:
+def show_campaign(slug: str, handle: str) -> Response:
     """Show one campaign as it was mailed, without what belongs to a subscriber."""
     html = archiving.render_page(environment(), slug, handle)
     return Response(html, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
@@ -57,6 +60,6 @@ def archive_feed(slug: str) -> Response:
     env = environment()
     campaigns = archiving.list_newest(env, slug, limit=FEED_LENGTH)
     xml = render_template(
-        "archive_feed.xml", list=lists.show(slug), mailings=campaigns, links=env.links
+        "archive_feed.xml", list=lists.show(slug), campaigns=campaigns, links=env.links
     )
     return Response(xml, mimetype="application/atom+xml")

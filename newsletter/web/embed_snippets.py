@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from flask import render_template
 from flask_babel import force_locale
 
-from newsletter.i18n import SOURCE, known
+from newsletter.i18n import SOURCE, find_language
 from newsletter.services.consent import hash_wording
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import forms
@@ -35,17 +35,17 @@ def embed_form(
 
     Needs an application context. Raises `NotFound`.
     """
-    spoken = known(language or forms.get_form(slug).language) or SOURCE
-    form = forms.get_form_to_paste(env, slug, spoken)
-    with force_locale(spoken):
+    form_language = find_language(language or forms.get_form(slug).language) or SOURCE
+    form = forms.get_form_to_paste(env, slug, form_language)
+    with force_locale(form_language):
         if kind == "link":
             html = render_template(
                 "embed_link.html", list=form, action=env.links.mailing_list(form.slug)
             )
         elif kind == "iframe":
-            html = _frame(env, form, {"language": known(language), "theme": theme})
+            html = _frame(env, form, {"language": find_language(language), "theme": theme})
         else:
-            html = _form(env, form, form.wording(spoken), script=kind == "script")
+            html = _form(env, form, form.wording(form_language), script=kind == "script")
     return "\n".join(line for line in html.splitlines() if line.strip()) + "\n"
 
 

@@ -121,7 +121,7 @@ def bad_host(error: BadHost) -> Response:
 
 
 @blueprint.app_errorhandler(Exception)
-def unexpected(error: Exception) -> Response:
+def internal_error(error: Exception) -> Response:
     """Log an internal error with its traceback, and answer with one sentence."""
     log.exception("%s %s failed", request.method, request.url_rule or "an unknown page")
     text = gettext("That was our mistake, not yours. Please try again later.")

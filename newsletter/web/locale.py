@@ -14,7 +14,7 @@ from flask import Flask, g, has_request_context, request
 from flask_babel import Babel, Domain, get_locale, refresh
 from markupsafe import Markup
 
-from newsletter.i18n import LANGUAGES, SOURCE, day, direction, known, say, translations
+from newsletter.i18n import LANGUAGES, SOURCE, day, direction, find_language, say, translations
 
 TAGS_AT_MOST = 20
 
@@ -61,7 +61,7 @@ def translate_errors(fields: Mapping[str, str]) -> dict[str, str]:
 def set_languages(*, subscriber: str = "", form: object = "", mailing_list: str = "") -> None:
     """Record for whom this answer is: the languages of a subscriber, a form and a list."""
     for name, tag in (("subscriber", subscriber), ("form", form), ("list", mailing_list)):
-        if language := known(tag):
+        if language := find_language(tag):
             setattr(g, f"{name}_language", language)
     refresh()
 
@@ -69,14 +69,16 @@ def set_languages(*, subscriber: str = "", form: object = "", mailing_list: str 
 def find_requested_language() -> str:
     """Return the form's language, else the browser's, empty if neither is one of ours."""
     return (
-        g.get("form_language", "") or known(request.args.get("language")) or find_browser_language()
+        g.get("form_language", "")
+        or find_language(request.args.get("language"))
+        or find_browser_language()
     )
 
 
 def find_browser_language() -> str:
     """Return the first language of the browser that is one of ours, else an empty text."""
     tags = [tag for tag, quality in request.accept_languages[:TAGS_AT_MOST] if quality > 0]
-    return next((language for tag in tags if (language := known(tag))), "")
+    return next((language for tag in tags if (language := find_language(tag))), "")
 
 
 def choose_language() -> str:

@@ -16,7 +16,7 @@ from flask import Flask, Response, current_app, render_template, request
 from markupsafe import escape
 
 from newsletter.web.locale import current_language
-from newsletter.web.responses import spoken
+from newsletter.web.responses import mark_language
 
 AT_MOST = 500
 """Pages; of a few kilobytes each."""
@@ -35,7 +35,7 @@ def public_page(template: str, *, slots: Mapping[str, str], **content: Hashable)
         template, current_language(), request.script_root, tuple(slots), tuple(content.items())
     )
     filled = [escape(slots[piece]) if number % 2 else piece for number, piece in enumerate(pieces)]
-    return spoken(Response("".join(filled), mimetype="text/html"))
+    return mark_language(Response("".join(filled), mimetype="text/html"))
 
 
 def install(app: Flask) -> None:

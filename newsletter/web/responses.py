@@ -73,10 +73,12 @@ def mark_private(response: Response) -> Response:
 
 def render_page(template: str, status: int = 200, **context: object) -> Response:
     """Render a template as a response."""
-    return spoken(Response(render_template(template, **context), status, mimetype="text/html"))
+    return mark_language(
+        Response(render_template(template, **context), status, mimetype="text/html")
+    )
 
 
-def spoken(answer: Response) -> Response:
+def mark_language(answer: Response) -> Response:
     """Add the headers of an answer that depends on the visitor's language."""
     answer.headers["Content-Language"] = current_language()
     answer.headers["Vary"] = "Accept-Language"

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.errors import InvalidInput, NotFound
 from newsletter.html.text import to_plain_line
-from newsletter.i18n import Text, known
+from newsletter.i18n import Text, find_language
 from newsletter.link_purposes import LinkPurpose
 from newsletter.services.consent import Evidence, hash_wording
 from newsletter.services.runtime import environment
@@ -45,7 +45,8 @@ log = logging.getLogger("newsletter.web")
 
 FORM_POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; "
-    "style-src 'self'; img-src 'self' https: http:; form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
+    "style-src 'self'; img-src 'self' https: http:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors {ancestors}"
 )
 SHARED = frozenset(
     {"signup.subscribe", "signup.challenge", "signup.embed_script", "signup.openapi"}
@@ -113,7 +114,7 @@ def list_page(slug: str, *, status: int = 200, **context: Any) -> Response:
         "list.html",
         list_form,
         status=status,
-        mailings=campaigns,
+        campaigns=campaigns,
         action=f"/{slug}/subscribe",
         form="page",
         **context,
@@ -238,7 +239,7 @@ def subscribe_in_frame(slug: str) -> AnyResponse:
 
 def _frame_of(slug: str, **more: str) -> str:
     """Return the frame's own address, with the options of the page around it."""
-    options = {"language": known(request.args.get("language")), "theme": _theme(), **more}
+    options = {"language": find_language(request.args.get("language")), "theme": _theme(), **more}
     query = urlencode({name: value for name, value in options.items() if value})
     return f"/{slug}/embed" + (f"?{query}" if query else "")
 

@@ -133,7 +133,7 @@ def test_dmarc_records(record: str, policy: str, said: str) -> None:
     agreed = ("a.example._report._dmarc.agreed.example", "TXT", "v=DMARC1")
     ask = dns(("_dmarc.a.example", "TXT", record), ("_dmarc.a.example", "TXT", "x"), agreed)
     found = dmarc.examine("a.example", ask)
-    assert (found.at, found.policy) == ("a.example", policy)
+    assert (found.domain, found.policy) == ("a.example", policy)
     assert said in "; ".join(found.problems)
     assert bool(found.problems) == bool(said)
 
@@ -145,7 +145,7 @@ def test_dmarc_walks_up_the_tree() -> None:
         ("_dmarc.a.example", "TXT", "v=DMARC1; p=reject; sp=quarantine"),
     )
     found = dmarc.examine("deep.news.a.example", ask)
-    assert (found.at, found.policy) == ("a.example", "quarantine")
+    assert (found.domain, found.policy) == ("a.example", "quarantine")
     assert dmarc.find_organization("deep.news.a.example", ask) == "a.example"
     assert dmarc.is_aligned("bounce.a.example", "news.a.example", ask)
     assert not dmarc.is_aligned("b.example", "news.a.example", ask)
@@ -158,7 +158,7 @@ def test_dmarc_of_a_public_suffix_holds_where_nobody_below_has_one() -> None:
     """RFC 9989 §4.10.1: the domain, its organisation, the suffix that speaks for those below it."""
     ask = dns(("_dmarc.example", "TXT", "v=DMARC1; p=none; sp=reject; psd=y; rua=mailto:a@example"))
     found = dmarc.examine("news.a.example", ask)
-    assert (found.at, found.policy, found.problems) == ("example", "reject", [])
+    assert (found.domain, found.policy, found.problems) == ("example", "reject", [])
     assert dmarc.find_organization("news.a.example", ask) == "a.example"
 
 

@@ -18,7 +18,7 @@ from newsletter.import_formats import archive as unpacking
 from newsletter.import_formats.archive import MEMBERS_AT_MOST
 from newsletter.import_formats.formula_injection import guard_cell, unguard_cell
 from newsletter.import_formats.moments import parse_moment
-from newsletter.import_formats.reader import open_tables, opened
+from newsletter.import_formats.reader import open_subscriber_file, open_tables
 from newsletter.import_formats.table import (
     IN_VAIN_AT_MOST,
     LINES_AT_MOST,
@@ -35,7 +35,7 @@ def read(
 ) -> list[SubscriberRow | TableRow]:
     file = tmp_path / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with opened(file, told) as found:
+    with open_subscriber_file(file, told) as found:
         return list(found.people)
 
 
@@ -53,7 +53,7 @@ def test_c01_c02_the_exports_of_every_platform(
 ) -> None:
     file = tmp_path / name
     file.write_text(content)
-    with opened(file) as found:
+    with open_subscriber_file(file) as found:
         rows = list(found.people)
         assert found.platform.name == platform
         assert found.share() == 1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from newsletter.errors import Refused
 from newsletter.import_formats.opt_out import find_opt_ins, find_opt_outs, find_word, spell
-from newsletter.import_formats.reader import opened
+from newsletter.import_formats.reader import open_subscriber_file
 from newsletter.import_formats.types import SubscriberRow
 
 
@@ -19,7 +19,7 @@ def read_words(
 ) -> dict[str, str]:
     file = tmp_path / name
     file.write_text(content)
-    with opened(file, **options) as table:  # type: ignore[arg-type]
+    with open_subscriber_file(file, **options) as table:  # type: ignore[arg-type]
         return {row.email: row.word for row in table.people if isinstance(row, SubscriberRow)}
 
 
@@ -170,7 +170,7 @@ def test_every_column_is_named_with_what_became_of_it(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     header = "Email,First Name,City,HasOptedOutOfEmail,HasOptedOutOfFax,cadence,Language,Newsletter,,City"
     file.write_text(f"{header}\na@example.com,Ana,Rome,FALSE,TRUE,monthly,de,yes,x,y\n")
-    with opened(file) as table:
+    with open_subscriber_file(file) as table:
         assert table.uses == {
             "Email": "address", "First Name": "name", "City": "not read", "HasOptedOutOfEmail": "opt-out",
             "HasOptedOutOfFax": "not read (another channel than e-mail)", "cadence": "cadence", "Language": "language",

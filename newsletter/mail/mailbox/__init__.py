@@ -1,3 +1,4 @@
-"""A mailbox with returned mail, over IMAP or POP3: list, fetch, delete, each in bounded time and
-memory.
+"""List, fetch and delete the mails of a mailbox with returned mail, over IMAP or POP3.
+
+Each takes bounded time and memory.
 """

@@ -70,10 +70,13 @@ class ImapMailbox:
         try:
             with self._translated():
                 self._client: Any = _Client(
-                    address.host, address.port, ssl=address.encrypted, timeout=TIMEOUT,
+                    address.host,
+                    address.port,
+                    ssl=address.encrypted,
+                    timeout=TIMEOUT,
                     ssl_context=ssl.create_default_context() if address.encrypted else None,
                     watchdog=self._watchdog,
-                )  # fmt: skip
+                )
         except MailboxError:
             self._watchdog.stop()
             raise
@@ -156,8 +159,9 @@ def _number(uid: str) -> int:
 
 
 def _limit_literals(client: Any) -> None:
-    """Refuse to read a literal larger than any that was asked for: imaplib would take it into
-    memory whole.
+    """Refuse to read a literal larger than any that was requested.
+
+    imaplib would take all of it into memory.
     """
     original: Callable[[int], bytes] = client._imap.read
 

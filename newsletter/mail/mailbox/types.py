@@ -55,7 +55,7 @@ class Mailbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MailboxAddress:
-    """Where a mailbox is: ``imaps://user:password@host:993/INBOX``, imap, pop3s or pop3.
+    """The address of a mailbox: ``imaps://user:password@host:993/INBOX``, imap, pop3s or pop3.
 
     Without the final s the connection is encrypted with STARTTLS or STLS, except on the loopback.
     """

@@ -1,4 +1,4 @@
-"""End a conversation with a server that takes too long as a whole, however often it sends a byte."""
+"""End a conversation with a server that takes too long in all, however often it sends a byte."""
 
 from __future__ import annotations
 

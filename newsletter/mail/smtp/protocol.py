@@ -227,7 +227,9 @@ class Conversation:
         if code // 100 == 3 or stage == "RSET":
             self._expected.appendleft((stage, flight))
             raise ProtocolError("an answer out of turn")
-        flight.refusal = flight.refusal or (_STAGES.get(stage, stage), parse_reply(code, words))  # type: ignore[arg-type]
+        if flight.refusal is None:
+            refused_at: Stage = _STAGES.get(stage, stage)  # type: ignore[arg-type]
+            flight.refusal = (refused_at, parse_reply(code, words))
         if self._grouped:
             return []
         self._steps.clear()

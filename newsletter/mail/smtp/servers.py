@@ -111,15 +111,15 @@ class Servers:
 
     def is_awake(self, server: Server) -> bool:
         """Tell whether a server may be used now."""
-        rest = self._resting.get(server.name)
-        return rest is None or self._clock() >= rest.until
+        pause = self._resting.get(server.name)
+        return pause is None or self._clock() >= pause.until
 
     # --- Failures and limits ---
 
     def record_failure(self, server: Server, error: TransportError) -> None:
         """Let a server rest, twice as long as the last time."""
-        rest = self._resting.get(server.name)
-        seconds = min(rest.seconds * 2, REST_AT_MOST) if rest else REST_FIRST
+        pause = self._resting.get(server.name)
+        seconds = min(pause.seconds * 2, REST_AT_MOST) if pause else REST_FIRST
         self._resting[server.name] = _Rest(self._clock() + seconds, seconds, error)
 
     def record_success(self, server: Server) -> None:
@@ -189,7 +189,7 @@ class Servers:
         if any(self.is_awake(server) for server in self._servers):
             return None
         first = min(
-            (self._resting[server.name] for server in self._servers), key=lambda rest: rest.until
+            (self._resting[server.name] for server in self._servers), key=lambda pause: pause.until
         )
         first.error.rests_for = max(first.until - self._clock(), 0.0)
         return first.error

@@ -51,16 +51,16 @@ def make_subscriber_fields(
     """
     missing = LeftOut if public else Unset
 
-    def known(field_name: str, value: object) -> object:
+    def or_missing(field_name: str, value: object) -> object:
         return value or missing(name=f"subscriber.{field_name}")
 
     return SubscriberFields(
-        name=known("name", to_plain_line(name, limit=200)),
-        email=known("email", email),
-        cadence=known("cadence", cadence),
-        language=known("language", language),
+        name=or_missing("name", to_plain_line(name, limit=200)),
+        email=or_missing("email", email),
+        cadence=or_missing("cadence", cadence),
+        language=or_missing("language", language),
         tags=tuple(to_plain_line(tag, limit=60) for tag in tags),
-        joined=known("joined", joined),
+        joined=or_missing("joined", joined),
     )
 
 
@@ -111,7 +111,8 @@ class Filler:
 
     def __init__(self, personal: MergeTemplates) -> None:
         self._personal = personal
-        self._html_parts = [Markup(part) for part in personal.html_parts]  # noqa: S704 (made by our own Markdown)
+        # Our own Markdown made these parts.
+        self._html_parts = [Markup(part) for part in personal.html_parts]  # noqa: S704
         self._text = _Part(TEXT, personal.text, personal.text_lines, len(personal.text_slots))
         self._html = _Part(HTML, personal.html, personal.html_lines, len(personal.html_slots))
 

@@ -84,12 +84,12 @@ class Marks:
                 tag = [value.rstrip("-+")]
             elif tag is not None and kind in ("variable_end", "block_end"):
                 closing = value.strip().lstrip("-+")
-                whole = "".join(tag) + closing
-                if len(whole) > TEXT_AT_MOST or len(self._tags) >= TAGS_AT_MOST:
+                expression = "".join(tag) + closing
+                if len(expression) > TEXT_AT_MOST or len(self._tags) >= TAGS_AT_MOST:
                     raise InvalidInput(
                         {where: f"line {first + line - 1}: there is too much between {{{{ and }}}}"}
                     )
-                yield self._mark("v" if closing == "}}" else "b", whole, first + line - 1)
+                yield self._mark("v" if closing == "}}" else "b", expression, first + line - 1)
                 tag = None
             elif tag is not None:
                 tag.append(value)

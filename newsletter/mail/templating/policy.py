@@ -130,11 +130,11 @@ class _Check:
         if isinstance(value, int) and value > sandbox.NUMBER_AT_MOST:
             self._refuse(node, "a number is too large")
 
-    def _not_for_letters(self, node: nodes.Node, what: str, listed: Iterable[str]) -> NoReturn:
-        name = what.rpartition(" ")[2]
+    def _not_for_letters(self, node: nodes.Node, construct: str, listed: Iterable[str]) -> NoReturn:
+        name = construct.rpartition(" ")[2]
         near = difflib.get_close_matches(name, listed := sorted(listed), n=1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(listed)}"
-        self._refuse(node, f"{what} is not for letters; {hint}")
+        self._refuse(node, f"{construct} is not for letters; {hint}")
 
     def _unknown(self, node: nodes.Node, name: str, known: Iterable[str]) -> NoReturn:
         near = difflib.get_close_matches(name, list(known), n=1)

@@ -72,7 +72,7 @@ class LeftOut(ChainableUndefined):
     def __str__(self) -> str:
         return "…"
 
-    def __call__(self, *_: object, **__: object) -> LeftOut:  # type: ignore[override]
+    def __call__(self, *arguments: object, **options: object) -> LeftOut:  # type: ignore[override]
         return self
 
 

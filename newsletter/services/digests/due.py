@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading
 from newsletter.errors import Refused, TemplateProblem
-from newsletter.i18n import LANGUAGES, known
+from newsletter.i18n import LANGUAGES, find_language
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.models import MailingList, Subscription
 from newsletter.schedule import CADENCES
@@ -184,7 +184,7 @@ def preview(
 
     Raises `Refused` if there is nothing to show or no such language.
     """
-    if language and not known(language):
+    if language and not find_language(language):
         raise Refused(f"there is no language {language}", hint=f"use one of {', '.join(LANGUAGES)}")
     with reading() as session:
         mailing_list = get_list(session, slug)

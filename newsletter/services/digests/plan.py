@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
-from newsletter.i18n import spoken
+from newsletter.i18n import find_other_language
 from newsletter.models import (
     CampaignEntry,
     Edition,
@@ -131,7 +131,9 @@ def _count_groups(
     rows = session.execute(select(*place, func.count()).group_by(*place).order_by(*place))
     counts: Counter[tuple[int, str, str, str]] = Counter()
     for cursor, choice, missed_ids, language, count in rows:
-        counts[cursor, choice, missed_ids, spoken(language, mailing_list.language)] += count
+        counts[
+            cursor, choice, missed_ids, find_other_language(language, mailing_list.language)
+        ] += count
     return [
         SubscriberGroup(cursor, choice, count, language, missed_ids)
         for (cursor, choice, missed_ids, language), count in counts.items()

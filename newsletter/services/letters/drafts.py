@@ -20,7 +20,7 @@ from newsletter.authoring.letter_file import STARTER, Letter, parse_letter, repl
 from newsletter.authoring.markdown_parser import LETTER_AT_MOST
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
-from newsletter.i18n import LANGUAGES, spoken
+from newsletter.i18n import LANGUAGES, find_other_language
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.mail.templating.merge_fields import MergeTemplates
 from newsletter.models import Campaign, Edition
@@ -298,7 +298,9 @@ def render_all_languages(env: Environment, prepared: PreparedLetter) -> Versions
     """A letter's versions by language, "" for the list's own: who is there to read it is known only
     when it starts. Renders, which reads the database; not to be done inside a transaction.
     """
-    others = {spoken(language, prepared.list.language) for language in LANGUAGES} - {""}
+    others = {find_other_language(language, prepared.list.language) for language in LANGUAGES} - {
+        ""
+    }
     return {"": prepared.versions} | {
         other: rendering.render_in_language(env, prepared, other) for other in others
     }

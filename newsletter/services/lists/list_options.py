@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from newsletter.addresses import parse_address
 from newsletter.errors import InvalidInput
 from newsletter.html.text import to_plain_line
-from newsletter.i18n import LANGUAGES, known
+from newsletter.i18n import LANGUAGES, find_language
 from newsletter.schedule import CADENCES, WEEKDAYS
 from newsletter.services.lists import digest_options
 from newsletter.vocabulary import Cadence
@@ -88,7 +88,7 @@ def _parse_sender(text: str) -> dict[str, object]:
 
 
 def _parse_language(text: str) -> str:
-    language = known(text)
+    language = find_language(text)
     if not language:
         raise ValueError(f"there is no language {text}; use one of {', '.join(LANGUAGES)}")
     return language

@@ -213,12 +213,14 @@ def _dmarc(domain: str, ask: Resolver) -> Iterator[Check]:
         yield Check(
             "dmarc",
             "warn",
-            f"_dmarc.{policy.at}: {'; '.join(policy.problems)}",
+            f"_dmarc.{policy.domain}: {'; '.join(policy.problems)}",
             f"mend {policy.record}",
             WHY_DMARC,
         )
     else:
-        yield Check("dmarc", "good", f"_dmarc.{policy.at}: p={policy.policy} holds for {domain}")
+        yield Check(
+            "dmarc", "good", f"_dmarc.{policy.domain}: p={policy.policy} holds for {domain}"
+        )
 
 
 def check_mx(domain: str, ask: Resolver, *, id_: str = "mx") -> Iterator[Check]:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
-from newsletter.i18n import SOURCE, known, say, spoken
+from newsletter.i18n import SOURCE, find_language, find_other_language, say
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.headers import Sender, single_headers
 from newsletter.mail.kinds import MAILS
@@ -79,7 +79,7 @@ class MessageBuilder:
         Raises `TemplateProblem`, and `InvalidInput` for a value that no header can carry.
         """
         if row.campaign_id is not None:
-            key = (row.campaign_id, row.cursor, known(row.language))
+            key = (row.campaign_id, row.cursor, find_language(row.language))
             return self._fill(row, self._compiled.get(key) or self._compile_edition(key))
         if row.mail is MailKind.SERIES:
             return self._fill(row, self._compile_series_letter(row))
@@ -125,7 +125,7 @@ class MessageBuilder:
     def _compile_series_letter(self, row: LeasedDelivery) -> _Compiled:
         number = int((row.context or {})["step"])
         list_context = self._find_list(row.list_id or 0)
-        language = spoken(row.language, list_context.own_language)
+        language = find_other_language(row.language, list_context.own_language)
         key = (0, number, language)
         if key not in self._compiled:
             content, templates = self._find_series_letter(number, language)

@@ -119,13 +119,13 @@ def get_form(slug: str) -> Form:
         return _form(session, slug)
 
 
-def get_list_page(slug: str, *, mailings: int = 5) -> tuple[Form, tuple[ArchivedCampaign, ...]]:
+def get_list_page(slug: str, *, limit: int = 5) -> tuple[Form, tuple[ArchivedCampaign, ...]]:
     """Return the content of a list's page: its form and its latest campaigns.
 
     Raises `NotFound`.
     """
     with reading() as session:
-        return _form(session, slug), find_archived(session, slug, limit=mailings)
+        return _form(session, slug), find_archived(session, slug, limit=limit)
 
 
 def list_forms() -> tuple[Form, ...]:

@@ -16,7 +16,7 @@ from newsletter.addresses import Address
 from newsletter.db.session import transaction
 from newsletter.errors import Conflict, InvalidInput, LinkError, LinkInvalid
 from newsletter.html.text import to_plain_line
-from newsletter.i18n import Text, known
+from newsletter.i18n import Text, find_language
 from newsletter.link_purposes import LinkPurpose
 from newsletter.names import clean_name
 from newsletter.services import counters, suppressions
@@ -124,7 +124,7 @@ def _checked(env: Environment, form: Form, sign_up: Submission, *, visitor: bool
         raise InvalidInput(problems)
     typed = to_plain_line(sign_up.name, limit=NAME_AT_MOST)
     name = clean_name(typed) if visitor else typed
-    return _Checked(address, name, known(sign_up.language), str(cadence), answers, chosen)
+    return _Checked(address, name, find_language(sign_up.language), str(cadence), answers, chosen)
 
 
 def _robot(env: Environment, sign_up: Submission) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter.db.session import transaction
 from newsletter.errors import Conflict, InvalidInput, NotFound, Refused
 from newsletter.html.text import to_plain_line
-from newsletter.i18n import LANGUAGES, known
+from newsletter.i18n import LANGUAGES, find_language
 from newsletter.models import Subscriber, Subscription, Suppression
 from newsletter.schedule import CADENCES
 from newsletter.services import tags
@@ -94,7 +94,7 @@ def correct_subscriber(env: Environment, address: str, correction: Correction) -
 
 
 def _language(tag: str) -> str:
-    language = known(tag)
+    language = find_language(tag)
     if tag.strip() and not language:
         raise InvalidInput({"language": f"is none of {', '.join(LANGUAGES)}"})
     return language

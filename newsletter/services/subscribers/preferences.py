@@ -19,7 +19,7 @@ from newsletter.addresses import mask
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput, LinkInvalid
 from newsletter.html.text import to_plain_line
-from newsletter.i18n import Text, known
+from newsletter.i18n import Text, find_language
 from newsletter.link_purposes import LinkPurpose, LinkScope
 from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.names import clean_name
@@ -141,7 +141,7 @@ def change_preferences(
             )
         if holder.opens_account:
             if "language" in fields:
-                subscriber.language = known(fields["language"])
+                subscriber.language = find_language(fields["language"])
             if "name" in fields:
                 subscriber.name = clean_name(to_plain_line(fields["name"], limit=200))
             _join(env, session, subscriber, fields, evidence)

@@ -17,7 +17,7 @@ from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import LinkInvalid, LinkSpent, NotFound, Refused
 from newsletter.html.text import to_plain_lines
-from newsletter.i18n import LANGUAGES, spoken
+from newsletter.i18n import LANGUAGES, find_other_language
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.render import MailContent
 from newsletter.mail.slots import make_slot
@@ -90,7 +90,7 @@ def prepare(
             "permission", context | {"list": list_context.in_language(language)}
         )
 
-    others = {spoken(language, list_context.language) for language in LANGUAGES} - {""}
+    others = {find_other_language(language, list_context.language) for language in LANGUAGES} - {""}
     return PreparedReconfirmation(
         list_context.slug, count, rendered(), {language: rendered(language) for language in others}
     )

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.addresses import Address
 from newsletter.html.text import to_plain_line
-from newsletter.i18n import known as known_language
+from newsletter.i18n import find_language
 from newsletter.import_formats.types import ConsentRecord, SubscriberRow
 from newsletter.models import ConsentEvent, MailingList
 from newsletter.schedule import CADENCES
@@ -292,7 +292,7 @@ def _new_language(row: SubscriberRow, known: KnownAddress) -> str:
 
     A file of another program gives only languages that this program knows.
     """
-    language = to_plain_line(row.language, limit=20) if row.ours else known_language(row.language)
+    language = to_plain_line(row.language, limit=20) if row.ours else find_language(row.language)
     return language if language != known.language and not (known.language and known.chosen) else ""
 
 
