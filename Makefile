@@ -13,8 +13,8 @@ demo: $(STAMP)           ## the whole life of a newsletter, on sample data (ARGS
 test: $(STAMP)           ## every test, on SQLite and on PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-test-servers: $(STAMP)   ## only the tests with real servers: WordPress, Postfix, Dovecot, Redis
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "wordpress or postfix or dovecot or redis" $(ARGS)
+test-servers: $(STAMP)   ## only the tests with real servers: WordPress, Postfix, Dovecot, Redis, nginx, Caddy
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "wordpress or postfix or dovecot or redis or proxy" $(ARGS)
 
 # libfaketime without its shared memory: children inherit the moved clock by environment.
 FAKETIME := LD_PRELOAD=$(firstword $(wildcard /usr/lib/*/faketime/libfaketime.so.1)) FAKETIME
@@ -23,7 +23,7 @@ test-days-ahead: $(STAMP) ## the suite 400 days ahead, and what starts processes
 	env $(FAKETIME)=+400d $(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite -m processes $(ARGS)
 	env $(FAKETIME)=+1826d $(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite -m processes $(ARGS)
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite --days-ahead 400 \
-	  -m "not processes and not browser and not postfix and not redis and not wordpress" $(ARGS)
+	  -m "not processes and not browser and not postfix and not redis and not wordpress and not proxy" $(ARGS)
 
 check: $(STAMP)          ## lint, format, types, floor plan, language
 	$(BIN)/ruff check .

@@ -110,6 +110,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
         request_body,
         resources,
         responses,
+        shared_cache,
         signup,
         stay,
         subscriber_links,
@@ -126,6 +127,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
     rate_limits.install(app, settings)
     app.request_class = request_body.FormRequest
     for module in (
+        shared_cache,  # its after_request comes last: hooks run in reverse order
         request_body,
         proxies,
         responses,

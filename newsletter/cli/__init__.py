@@ -50,6 +50,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "embed": ("embed", "Print the sign-up form for your blog."),
     "explain": ("explain", "Explain why a subscriber got a campaign or not."),
     "doctor": ("doctor", "Check the installation and its DNS."),
+    "service": ("service", "Run it as a service of systemd."),
+    "proxy": ("proxy", "Print the site for nginx or Caddy."),
     "db": ("database", "Migrations, backup and restore."),
     "templates": ("templates", "Your own mail and page templates."),
     "completion": ("completion", "Complete commands with the Tab key."),

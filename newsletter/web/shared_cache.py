@@ -1,0 +1,43 @@
+"""Let a proxy keep public pages for a few seconds, so that a crowd costs the program nothing.
+
+Only what is the same for everybody: no link with a token, no answer to a form, no error.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+blueprint = Blueprint("shared_cache", __name__)
+
+KEEP_SECONDS = 5
+"""Seconds for which a shared cache may answer; a browser asks again each time."""
+PUBLIC = frozenset(
+    {
+        "home.home",
+        "home.mailing_list",
+        "signup.embed",
+        "archive.archive",
+        "archive.mailing",
+        "archive.archive_feed",
+    }
+)
+"""The endpoints of public pages."""
+
+
+@blueprint.after_app_request
+def share_public_pages(response: Response) -> Response:
+    """Mark a public page with its validator and for how long it may be shared."""
+    if (
+        request.endpoint not in PUBLIC
+        or request.method not in ("GET", "HEAD")
+        or response.status_code != 200
+        or "no-store" in response.headers.get("Cache-Control", "")
+    ):
+        return response
+    response.headers["Cache-Control"] = f"public, max-age=0, s-maxage={KEEP_SECONDS}"
+    response.vary.add("Accept-Language")
+    if request.endpoint == "signup.embed":  # the form names the page that it stands in
+        response.vary.add("Referer")
+    response.add_etag()
+    response.make_conditional(request)
+    return response
