@@ -66,6 +66,8 @@ def test_killed_at_any_moment_it_leaves_the_old_or_the_new_state(house: House) -
     lasts = time.monotonic() - began
     house.open()
     assert house.status("new@example.com") == "unknown"
+    with transaction() as session:
+        add_reader(session, session.get_one(MailingList, 1), "new@example.com")
     seen = set()
     for step in range(7):
         house.close()

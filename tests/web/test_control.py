@@ -134,7 +134,7 @@ def test_a_link_of_ones_own_does_the_rest_for_a_day(
 
 def test_topics(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> None:
     with app.app_context():
-        for name in ("DomainBackoff", "Work"):
+        for name in ("Rest", "Work"):
             topics.add("blog", name, categories=[name])
     url = forwarded(handle, clock)
 
@@ -142,14 +142,14 @@ def test_topics(app: Flask, client: FlaskClient, handle: str, clock: Clock) -> N
         page = client.get(url).get_data(as_text=True)
         return re.findall(r'name="topic-blog-(\w+)" value="1" checked', page)
 
-    assert chosen() == ["DomainBackoff", "Work"], "who chose none gets all"
+    assert chosen() == ["Rest", "Work"], "who chose none gets all"
     client.post(url, data={"topics-blog": "1", "topic-blog-Work": "1"})
     assert chosen() == ["Work"]
     client.post(url, data={"cadence-blog": "daily"})
     assert chosen() == ["Work"], "a form that does not ask changes nothing"
     assert client.post(url, data={"topics-blog": "1", "topic-blog-Play": "1"}).status_code == 422
     client.post(url, data={"topics-blog": "1"})
-    assert chosen() == ["DomainBackoff", "Work"]
+    assert chosen() == ["Rest", "Work"]
 
 
 def test_a_new_address_is_confirmed_there_and_announced_here(
@@ -240,7 +240,7 @@ def test_my_data_by_a_mailed_link_of_a_day(
     app: Flask, client: FlaskClient, handle: str, clock: Clock, sink: Sink
 ) -> None:
     with app.app_context():
-        topics.add("blog", "DomainBackoff", categories=["rest"])
+        topics.add("blog", "Rest", categories=["rest"])
     client.post(forwarded(handle, clock), data={"cadence-blog": "daily"})
     client.post(own(app, client, sink), data={"export": "1"})
     url = mailed(app, sink)
@@ -258,7 +258,7 @@ def test_my_data_by_a_mailed_link_of_a_day(
         "daily",
     )
     assert [event["kind"] for event in subscription["consent"]] == ["changed"]
-    assert subscription["topics"] == ["DomainBackoff"]
+    assert subscription["topics"] == ["Rest"]
     assert [mail["mail"] for mail in subscription["mails"]] == ["link", "export"]
     assert handle not in answer.get_data(as_text=True)
     clock.forward(timedelta(days=1, minutes=11))

@@ -178,7 +178,7 @@ def world(app: Flask, client: FlaskClient, clock: Clock, sink: Sink) -> World:
         guide.write_bytes(b"%PDF-1.7 guide")
         resources.add_resource(env, guide, title="Guide")
         for slug in ("blog", "talks"):
-            topics.add(slug, "DomainBackoff", categories=["rest"])
+            topics.add(slug, "Rest", categories=["rest"])
             topics.add(slug, "Work", categories=["work"])
     return World(app, client, clock, sink)
 

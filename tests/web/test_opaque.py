@@ -95,7 +95,7 @@ def every_mail(env: Environment, folder: Path, clock: Clock) -> None:
                 session, mail=mail, subscription_id=reader.id, now=env.now, context=context
             )
         notifications.notify(env, session, blog, "A notice", ["Something happened."], [])
-    topics.add("blog", "DomainBackoff", categories=["rest"])
+    topics.add("blog", "Rest", categories=["rest"])
     topics.add("blog", "Work", categories=["work"])
     step = folder / "step.md"
     step.write_text("---\nsubject: First step\n---\nHello.\n")
