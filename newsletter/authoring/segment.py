@@ -28,7 +28,14 @@ FIELDS = {
     "email": "the address, in small letters",
     "domain": 'what stands behind the @: "example.org"',
     "language": 'like "de", "" if unknown',
+    "topics": 'what they chose to read about: "sleep" in topics',
+    "fields": 'what they filled into your own fields: fields.town == "Berlin"',
 }
+FUNCTIONS = {
+    "agreed": 'a consent of your own that they gave: agreed("workshops")',
+    "had": "a campaign that they were sent: had(7)",
+}
+CAMPAIGNS_AT_MOST = 50
 _ORDER = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 _LIKE = 'write one like cadence == "weekly" and "berlin" in tags'
 _ALL = ", ".join(CADENCES)
@@ -62,6 +69,36 @@ class Tagged:
 
 
 @dataclass(frozen=True, slots=True)
+class OfTopic:
+    """Whether a subscriber reads about a topic: one they chose, or any if they chose none."""
+
+    topic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a subscriber filled into one of the author's fields is one of `values`."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A field of the author's is ticked or filled in; with `consent`, it is a consent."""
+
+    field: str
+    consent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Had:
+    """A subscriber was sent one of these campaigns, or may still be."""
+
+    campaign_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     """The opposite of a term."""
 
@@ -83,7 +120,7 @@ class Joined:
     terms: tuple[Term, ...]
 
 
-Term = Comparison | OneOf | Tagged | Not | Joined
+Term = Comparison | OneOf | Tagged | OfTopic | Answer | Answered | Had | Not | Joined
 
 
 def parse_segment(text: str) -> Term | None:
@@ -131,6 +168,14 @@ def _parse_term(node: ast.expr) -> Term:
             return Not(_parse_term(operand))
         case ast.Compare(left=left, ops=[operator], comparators=[right]):
             return _parse_comparison(left, operator, right)
+        case ast.Attribute(value=ast.Name(id="fields"), attr=name):
+            return Answered(name)
+        case ast.Call(func=ast.Name(id="agreed"), args=[argument], keywords=[]):
+            return Answered(_get_text(argument), consent=True)
+        case ast.Call(func=ast.Name(id="had"), args=[*arguments], keywords=[]) if arguments:
+            return Had(_parse_campaign_ids(arguments))
+        case ast.Call(func=ast.Name(id=name)):
+            raise _make_error(_unknown_function(name))
         case ast.Compare():
             raise _make_error("compares more than two things at once; join comparisons with `and`")
     raise _make_error(f"{ast.unparse(node)[:60]} is no condition; {_LIKE}")
@@ -143,13 +188,17 @@ def _parse_comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> T
     sign = _ORDER.get(type(operator))
     if sign is None:
         raise _make_error("knows ==, !=, <, <=, >, >=, in, not in, and, or, not")
-    if not isinstance(left, ast.Name) and isinstance(right, ast.Name):
+    if isinstance(left, ast.Constant) and not isinstance(right, ast.Constant):
         sign = _TURNED[sign]
         left, right = right, left
+    if isinstance(left, ast.Attribute):
+        return _parse_answer(_get_own_field(left), sign, right)
     name = _get_field(left)
     value = _get_text(right)
-    if name == "tags":
-        raise _make_error(f'tags are asked like this: "{value}" in tags')
+    if name in ("tags", "topics"):
+        raise _make_error(f'{name} are asked like this: "{value}" in {name}')
+    if name == "fields":
+        raise _make_error('one of your own fields is asked like this: fields.town == "Berlin"')
     if name == "joined":
         return Comparison(name, sign, _parse_day(value))
     if sign not in ("==", "!="):
@@ -157,17 +206,57 @@ def _parse_comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> T
     return Comparison(name, sign, _check_value(name, value))
 
 
+def _parse_answer(name: str, sign: str, value: ast.expr) -> Term:
+    """Compare one of the author's fields with a text, or a checkbox with True or False."""
+    if sign not in ("==", "!="):
+        raise _make_error(f"fields.{name} is compared with == and !=")
+    term: Term
+    if isinstance(value, ast.Constant) and isinstance(value.value, bool):
+        term = Answered(name) if value.value else Not(Answered(name))
+    else:
+        term = Answer(name, (_get_text(value),))
+    return term if sign == "==" else Not(term)
+
+
+def _get_own_field(node: ast.Attribute) -> str:
+    if isinstance(node.value, ast.Name) and node.value.id == "fields":
+        return node.attr
+    raise _make_error(f'{ast.unparse(node)[:60]} is no field; write fields.town == "Berlin"')
+
+
 def _parse_membership(left: ast.expr, right: ast.expr) -> Term:
     if isinstance(right, ast.Name) and _get_field(right) == "tags":
         return Tagged(_parse_tag(_get_text(left)))
-    if isinstance(right, ast.List | ast.Tuple | ast.Set) and (name := _get_field(left)) not in (
-        "tags",
-        "joined",
-    ):
-        return OneOf(name, tuple(_check_value(name, _get_text(item)) for item in right.elts))
+    if isinstance(right, ast.Name) and _get_field(right) == "topics":
+        return OfTopic(_get_text(left).strip())
+    if isinstance(right, ast.List | ast.Tuple | ast.Set):
+        if isinstance(left, ast.Attribute):
+            return Answer(_get_own_field(left), tuple(_get_text(item) for item in right.elts))
+        if (name := _get_field(left)) not in ("tags", "joined", "topics", "fields"):
+            return OneOf(name, tuple(_check_value(name, _get_text(item)) for item in right.elts))
     raise _make_error(
-        '`in` is for tags ("berlin" in tags) and lists (cadence in ["daily", "weekly"])'
+        '`in` is for tags ("berlin" in tags), topics ("sleep" in topics) and lists '
+        '(cadence in ["daily", "weekly"])'
     )
+
+
+def _parse_campaign_ids(nodes: list[ast.expr]) -> tuple[int, ...]:
+    """Return the numbers in ``had(3, 7)``."""
+    numbers = tuple(node.value for node in nodes if isinstance(node, ast.Constant))
+    if len(nodes) > CAMPAIGNS_AT_MOST:
+        raise _make_error(f"had() takes {CAMPAIGNS_AT_MOST} campaigns at most")
+    ids = tuple(number for number in numbers if type(number) is int and 0 < number < 2**31)
+    if len(ids) != len(nodes):
+        raise _make_error("had() wants the numbers of campaigns: had(7)")
+    return ids
+
+
+def _unknown_function(name: str) -> str:
+    near = difflib.get_close_matches(name.lower(), FUNCTIONS, n=1)
+    if name in FUNCTIONS:
+        return f"{name}() is written like {FUNCTIONS[name].rpartition(': ')[2]}"
+    hint = f"did you mean {near[0]}()?" if near else f"there are {', '.join(FUNCTIONS)}"
+    return f"{name}() is unknown; {hint}"
 
 
 def _get_field(node: ast.expr) -> str:

@@ -28,7 +28,7 @@ from newsletter.cli.progress import send_and_show
 from newsletter.errors import InvalidInput, Refused
 from newsletter.schedule import zone_of
 from newsletter.services.campaigns import campaigns
-from newsletter.services.letters import drafts
+from newsletter.services.letters import drafts, newcomers
 from newsletter.services.letters import send as letters
 from newsletter.services.lists import lists
 
@@ -159,6 +159,9 @@ def _people(draft: LetterDraft) -> str:
     "--segment", metavar="EXPR", help="Which subscribers get it, such as '\"berlin\" in tags'."
 )
 @click.option("--again", is_flag=True, help="Send a letter that this list was sent already.")
+@click.option(
+    "--to-new", is_flag=True, help="Send a letter that was sent to those who have not had it."
+)
 @click.option("--anyway", is_flag=True, help="Send although the preflight found something bad.")
 @click.option("--detach", is_flag=True, help="Queue only; a worker sends.")
 @letters_cli.offline_option
@@ -172,6 +175,7 @@ def send(
     segment: str | None,
     *,
     again: bool,
+    to_new: bool,
     anyway: bool,
     detach: bool,
     offline: bool,
@@ -179,10 +183,17 @@ def send(
 ) -> int:
     """Send a letter once: print what, to whom and when, and ask.
 
+    With --to-new, a letter that was sent goes to those who have joined since, or got nothing.
     Waits until every message has its result; with --detach, only queues them. Exit code 1 if the
     server cannot be used or the campaign pauses itself.
     """
-    draft = _to_send(env, which, slug, segment, offline=offline)
+    if to_new:
+        draft = newcomers.load_draft_to_new(
+            env, letters_cli.which_of(which), slug, segment=segment, offline=offline
+        )
+        again = True
+    else:
+        draft = _to_send(env, which, slug, segment, offline=offline)
     when = _when(env, draft.slug, moment_text) if moment_text else None
     _show_plan(env, draft, when)
     _require_clear(

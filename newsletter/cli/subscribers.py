@@ -27,6 +27,7 @@ from newsletter.cli.output import (
     table,
     yes_option,
 )
+from newsletter.cli.subscriber_options import field_option, tag_option, topic_option
 from newsletter.services import lookup
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers import correct, history, privacy
@@ -125,6 +126,11 @@ def _subscriptions(row: SubscriberView) -> str:
     return ", ".join(f"{part.list}: {part.status}, {part.cadence}" for part in row.subscriptions)
 
 
+def _written(answer: object) -> str:
+    """Return an answer as a person reads it."""
+    return {True: "yes", False: "no"}[answer] if isinstance(answer, bool) else str(answer)
+
+
 @subscriber.command(epilog="Example: newsletter subscriber show ana@example.org")
 @click.argument("address")
 @json_option
@@ -152,6 +158,10 @@ def show(env: Environment, address: str, *, json_: bool) -> None:
     for row in story.subscriber.subscriptions:
         paused = f", paused until {row.paused_until:%Y-%m-%d}" if row.paused_until else ""
         say(f"  {row.list}: {row.status}, {row.cadence}{paused}")
+        if row.topics:
+            say(f"    topics: {', '.join(row.topics)}")
+        for name, answer in row.fields.items():
+            say(f"    {name}: {_written(answer)}")
     rows = [(moment(event.at, event.timezone), event.list, event.what) for event in story.events]
     return table(("when", "list", "what"), rows)
 
@@ -163,7 +173,13 @@ def show(env: Environment, address: str, *, json_: bool) -> None:
 @click.argument("address")
 @list_option
 @click.option("--name", default="")
+@click.option(
+    "--language", default="", metavar="TAG", help="The language of mails and pages, such as de."
+)
 @click.option("--cadence", type=MemberChoice(Cadence))
+@topic_option
+@field_option
+@tag_option
 @click.option(
     "--confirmed", is_flag=True, help="They have agreed already; --because says how you know."
 )
@@ -173,20 +189,18 @@ def add(
     env: Environment,
     address: str,
     slug: str | None,
-    name: str,
-    cadence: str | None,
     because: str,
     *,
     confirmed: bool,
+    **details: Any,
 ) -> None:
     """Add a subscriber.
 
     Without --confirmed, a mail asks them to confirm.
     """
     require_reason(confirmed=confirmed, because=because)
-    row = subscribers.add_subscriber(
-        env, address, slug=slug, name=name, cadence=cadence, because=because
-    )
+    addition = subscribers.Addition(address, slug, because=because, **details)
+    row = subscribers.add_subscriber(env, addition)
     result = "is subscribed" if confirmed else "will be asked to confirm by mail"
     say(f"{row.email} {result}.")
 
@@ -211,19 +225,10 @@ def add(
     help="Send nothing until this day.",
 )
 @click.option("--no-pause", "resume", is_flag=True, help="End a pause.")
-@click.option(
-    "--topic", "topics", multiple=True, metavar="NAME", help="Send only these topics of the list."
-)
+@topic_option
 @click.option("--all-topics", is_flag=True, help="Send all topics.")
-@click.option(
-    "--answer",
-    "answers",
-    multiple=True,
-    metavar="FIELD=TEXT",
-    callback=lambda ctx, parameter, value: _answers(value),
-    help="Their answer in a field of yours; to give a consent, --because is required.",
-)
-@click.option("--tag", multiple=True, metavar="WORD", help="Add a tag, for segments of letters.")
+@field_option
+@tag_option
 @click.option("--untag", multiple=True, metavar="WORD", help="Remove a tag.")
 @click.option("--because", default="", metavar="TEXT", help="How you know; kept as evidence.")
 @click.option(
@@ -265,20 +270,6 @@ def edit(
         _unsubscribe(env, address, lookup.get_list_slug(slug))
     else:
         say("Done.")
-
-
-def _answers(values: tuple[str, ...]) -> dict[str, str]:
-    """Return answers by the names of their fields.
-
-    Raises `click.BadParameter`.
-    """
-    answers = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not equals or not name.strip():
-            raise click.BadParameter(f"{value!r} is not like 'city=Berlin'")
-        answers[name.strip()] = text
-    return answers
 
 
 def _unsubscribe(env: Environment, address: str, slug: str) -> None:

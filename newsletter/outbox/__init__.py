@@ -28,6 +28,7 @@ from newsletter.outbox.enqueue import (
     retry,
     scrub,
     scrub_old,
+    was_mailed_clause,
     without_delivery_clause,
 )
 from newsletter.outbox.lease import lease_due, lease_slice, seconds_now_clause
@@ -87,5 +88,6 @@ __all__ = [
     "scrub",
     "scrub_old",
     "seconds_now_clause",
+    "was_mailed_clause",
     "without_delivery_clause",
 ]

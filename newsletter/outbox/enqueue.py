@@ -118,6 +118,20 @@ def had_edition_clause(editions: Collection[tuple[int, int]]) -> ColumnElement[b
     return exists().where(columns.subscription_id == Subscription.id, or_(false(), *one_of))
 
 
+def was_mailed_clause(campaign_ids: Collection[int]) -> ColumnElement[bool]:
+    """Return the condition for subscriptions that were sent one of these campaigns, or may be yet.
+
+    What failed or was cancelled reached nobody.
+    """
+    columns = deliveries.c
+    had = (DeliveryStatus.SENT, DeliveryStatus.QUEUED, DeliveryStatus.IN_DOUBT)
+    return exists().where(
+        columns.subscription_id == Subscription.id,
+        columns.campaign_id.in_(campaign_ids),
+        columns.status.in_(had),
+    )
+
+
 def cancel(
     session: Session,
     subscription_ids: Sequence[int],

@@ -296,7 +296,7 @@ def live(env: Environment, clock: Clock) -> None:
     explain_delivery.explain_delivery(env, campaign, "reader107@example107.org")
     status.read_status(env)
     lists.show("blog")
-    admin.add_subscriber(env, "new@example.com", slug="blog", because="asked me")
+    admin.add_subscriber(env, admin.Addition("new@example.com", slug="blog", because="asked me"))
     admin.unsubscribe(env, "new@example.com", "blog")
     suppress(env, "reader7@example7.org")
     erase_address(env, "reader8@example8.org")

@@ -78,7 +78,8 @@ class Life:
     def join(self) -> None:
         email = f"r{self.step}@example.com"
         subscribers.add_subscriber(
-            self.env, email, because="asked", cadence=self.dice.choice(CADENCES)
+            self.env,
+            subscribers.Addition(email, because="asked", cadence=self.dice.choice(CADENCES)),
         )
         wanted = set(self.dice.sample(TOPICS, self.dice.choice([0, 0, 1, 2])))
         with transaction() as session:

@@ -143,7 +143,9 @@ def test_who_is_mailed_late_has_as_long(env: Environment, sink: Sink, clock: Clo
 
 
 def test_only_those_who_never_confirmed(env: Environment, sink: Sink) -> None:
-    subscribers.add_subscriber(env, "added@example.com", slug="blog", because="on the phone")
+    subscribers.add_subscriber(
+        env, subscribers.Addition("added@example.com", slug="blog", because="on the phone")
+    )
     with transaction() as session:
         row = session.scalars(select(Subscription).order_by(Subscription.id).limit(1)).one()
         consent.note_consent(session, row.id, "confirmed", LINK, env.now)

@@ -301,7 +301,9 @@ def pausing(world: World) -> None:
 
 def joining_in_mid_week(world: World) -> None:
     world.says(post(3), *OLD, after=DAY)
-    subscribers.add_subscriber(world.env, "n@example.com", because="asked", cadence="weekly")
+    subscribers.add_subscriber(
+        world.env, subscribers.Addition("n@example.com", because="asked", cadence="weekly")
+    )
     world.says(post(4), post(3), *OLD, after=8 * DAY)
     assert (world.got("n"), world.got("w")) == (["Post4"], ["Post3 Post4"])
 

@@ -75,7 +75,9 @@ def by_command(app: Flask, address: str) -> bool:
     """What the command hands on what it was given to."""
     with app.app_context():
         try:
-            subscribers.add_subscriber(app.extensions[EXTENSION], address, slug="blog")
+            subscribers.add_subscriber(
+                app.extensions[EXTENSION], subscribers.Addition(address, slug="blog")
+            )
         except InvalidInput:
             return False
         return True
@@ -116,4 +118,6 @@ def test_the_author_adds_more_than_a_visitor_could(env: Environment) -> None:
         add_list(session)
     forms.add_field("blog", "town", "text", "Your town", required=True)
     for number in range(25):
-        subscribers.add_subscriber(env, f"reader{number}@example.com", slug="blog")
+        subscribers.add_subscriber(
+            env, subscribers.Addition(f"reader{number}@example.com", slug="blog")
+        )

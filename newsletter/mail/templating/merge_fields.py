@@ -6,9 +6,11 @@ read as Jinja (placeholders.py), a subscriber's name never is (M08).
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 from typing import Any
 
 from jinja2 import TemplateError
@@ -23,6 +25,34 @@ from newsletter.mail.templating.sandbox import LeftOut, Sandbox, Template, Unset
 SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/text.py)
 
 
+class Answers:
+    """What a subscriber filled into the author's own fields of their list.
+
+    A field that is not filled in is an `Unset`; one that the list does not have is an error. Of the
+    archive's visitor nothing is known, so that any name is a `LeftOut`.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Mapping[str, object] | None) -> None:
+        self._values = values
+
+    def get_answer(self, name: str) -> object:
+        """Return an answer.
+
+        Raises `TemplateError` if the list has no such field.
+        """
+        full_name = f"subscriber.fields.{name}"
+        if self._values is None:
+            return LeftOut(name=full_name)
+        if name not in self._values:
+            near = difflib.get_close_matches(name, self._values, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise TemplateError(f"the list has no field {name}{hint}")
+        value = self._values[name]
+        return Unset(name=full_name) if value is None else value
+
+
 @dataclass(frozen=True, slots=True)
 class SubscriberFields:
     """The fields of a subscriber that a letter may use; one that is not filled in is an `Unset`."""
@@ -33,6 +63,8 @@ class SubscriberFields:
     language: object
     tags: tuple[str, ...]
     joined: object
+    topics: tuple[str, ...]
+    fields: Answers
 
 
 def make_subscriber_fields(
@@ -43,11 +75,14 @@ def make_subscriber_fields(
     language: str,
     tags: Sequence[str],
     joined: date | None,
+    topics: Sequence[str] = (),
+    answers: Mapping[str, object] = MappingProxyType({}),
     public: bool = False,
 ) -> SubscriberFields:
     """Make the fields of a subscriber.
 
-    With `public`, writing a field that is not filled in gives an ellipsis instead of an error.
+    `answers` has a value, or None, for each of the author's fields of the list. With `public`,
+    writing a field that is not filled in gives an ellipsis instead of an error.
     """
     missing = LeftOut if public else Unset
 
@@ -61,6 +96,8 @@ def make_subscriber_fields(
         language=or_missing("language", language),
         tags=tuple(to_plain_line(tag, limit=60) for tag in tags),
         joined=or_missing("joined", joined),
+        topics=tuple(to_plain_line(topic, limit=80) for topic in topics),
+        fields=Answers(None if public else answers),
     )
 
 
@@ -71,7 +108,10 @@ ARCHIVE_SUBSCRIBER = make_subscriber_fields(
 
 
 FIELDS = tuple(SubscriberFields.__slots__)
-TEXT, HTML = (Sandbox(html=html, fields={SubscriberFields: FIELDS}) for html in (False, True))
+TEXT, HTML = (
+    Sandbox(html=html, fields={SubscriberFields: FIELDS}, lookup={Answers: Answers.get_answer})
+    for html in (False, True)
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,14 @@ def resources(tree: nodes.Template) -> set[str]:
     }
 
 
+def _is_answers(node: nodes.Node) -> bool:
+    """Tell whether this is `subscriber.fields`, whose attributes only the list knows."""
+    match node:
+        case nodes.Getattr(node=nodes.Name(name="subscriber"), attr="fields"):
+            return True
+    return False
+
+
 class _Check:
     def __init__(self, tree: nodes.Template, where: str, line: int) -> None:
         self.tree = tree
@@ -119,7 +127,7 @@ class _Check:
             self._unknown(
                 node, f"subscriber.{attribute}", {f"subscriber.{field}" for field in FIELDS}
             )
-        if attribute not in _ATTRIBUTES:
+        if attribute not in _ATTRIBUTES and not _is_answers(whose):
             self._not_for_letters(
                 node, f".{attribute}", (f".{method}" for method in allowed_names.TEXT_METHODS)
             )

@@ -79,12 +79,19 @@ class LeftOut(ChainableUndefined):
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja for letters.
 
-    `fields` are the attributes that each class of a subscriber's values has.
+    `fields` are the attributes that each class of a subscriber's values has; a class of `lookup`
+    has those that its function returns.
     """
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
-    def __init__(self, *, html: bool, fields: Mapping[type, Iterable[str]]) -> None:
+    def __init__(
+        self,
+        *,
+        html: bool,
+        fields: Mapping[type, Iterable[str]],
+        lookup: Mapping[type, Callable[[Any, str], Any]],
+    ) -> None:
         super().__init__(
             autoescape=html,
             undefined=StrictUndefined,
@@ -108,6 +115,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             date: DATE_ATTRIBUTES,
             LoopContext: LOOP_ATTRIBUTES,
         } | dict(fields)
+        self._lookup = lookup
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return an attribute that is listed; raise `TemplateError` for any other."""
@@ -115,6 +123,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return obj
         if isinstance(obj, Undefined):
             obj._fail_with_undefined_error()
+        if find := self._lookup.get(type(obj)):
+            return find(obj, attribute)
         for kind, listed in self._fields.items():
             if isinstance(obj, kind) and attribute in listed:
                 return getattr(obj, attribute)

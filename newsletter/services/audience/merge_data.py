@@ -28,6 +28,7 @@ from newsletter.models import MailingList, Subscriber, Subscription
 from newsletter.outbox import LeasedDelivery
 from newsletter.schedule import zone_of
 from newsletter.services import resources, tags
+from newsletter.services.audience.list_fields import read_list_fields
 from newsletter.services.audience.segments import JOINED_AT, segment_page
 from newsletter.services.runtime import Environment
 
@@ -56,29 +57,35 @@ def read_recipients(session: Session, subscription_ids: Select[Any] | list[int])
             Subscriber.email,
             Subscription.cadence,
             Subscriber.language,
-            JOINED_AT,
+            JOINED_AT.label("joined_at"),
             MailingList.timezone,
+            Subscription.list_id,
+            Subscription.topics,
+            Subscription.answers,
         )
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)
         .join(MailingList, MailingList.id == Subscription.list_id)
         .where(Subscription.id.in_(subscription_ids))
     )
     rows = session.execute(query).all()
-    tags_by_subscriber = tags.read_tags(session, [row[1] for row in rows])
+    tags_by_subscriber = tags.read_tags(session, [row.id for row in rows])
+    known = {list_id: read_list_fields(session, list_id) for list_id in {r.list_id for r in rows}}
     return [
         Recipient(
-            handle,
-            email,
+            row.handle,
+            row.email,
             make_subscriber_fields(
-                name=name,
-                email=email,
-                cadence=cadence,
-                language=language,
-                tags=tags_by_subscriber.get(subscriber_id, ()),
-                joined=joined_at.astimezone(zone_of(zone)).date(),
+                name=row.name,
+                email=row.email,
+                cadence=row.cadence,
+                language=row.language,
+                tags=tags_by_subscriber.get(row.id, ()),
+                joined=row.joined_at.astimezone(zone_of(row.timezone)).date(),
+                topics=known[row.list_id].name_topics(row.topics),
+                answers=known[row.list_id].clean_answers(row.answers),
             ),
         )
-        for handle, subscriber_id, name, email, cadence, language, joined_at, zone in rows
+        for row in rows
     ]
 
 

@@ -11,10 +11,14 @@ from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
 from newsletter.authoring.segment import (
+    Answer,
+    Answered,
     Comparison,
     Connective,
+    Had,
     Joined,
     Not,
+    OfTopic,
     OneOf,
     Tagged,
     Term,
@@ -22,6 +26,7 @@ from newsletter.authoring.segment import (
 )
 from newsletter.errors import InvalidInput
 from newsletter.models import MailingList, Subscriber, Subscription, Tag
+from newsletter.services.audience import known_facts
 from newsletter.services.audience.mailable import mailable_clause
 
 JOINED_AT = func.coalesce(Subscription.confirmed_at, Subscription.created_at)
@@ -37,7 +42,7 @@ def segment_clause(mailing_list: MailingList, segment: str, now: datetime) -> Co
     term = parse_segment(segment)
     conditions = [Subscription.list_id == mailing_list.id, mailable_clause(now)]
     if term:
-        conditions.append(_condition(term, mailing_list.zone))
+        conditions.append(_condition(term, mailing_list))
     return and_(*conditions)
 
 
@@ -52,7 +57,7 @@ def is_in_segment(
     if term is None:
         return True
     query = select(Subscription.id).join(Subscriber, Subscriber.id == Subscription.subscriber_id)
-    query = query.where(Subscription.id == subscription_id, _condition(term, mailing_list.zone))
+    query = query.where(Subscription.id == subscription_id, _condition(term, mailing_list))
     return session.scalar(query) is not None
 
 
@@ -112,20 +117,22 @@ def edition_query(query: Select[int], *, edition: int) -> Select[Any]:
     return select(inner.c.id, literal(edition))
 
 
-def _condition(term: Term, zone: ZoneInfo) -> ColumnElement[bool]:
+def _condition(term: Term, mailing_list: MailingList) -> ColumnElement[bool]:
     match term:
         case Joined(word=Connective.AND, terms=terms):
-            return and_(*(_condition(part, zone) for part in terms))
+            return and_(*(_condition(part, mailing_list) for part in terms))
         case Joined(terms=terms):
-            return or_(*(_condition(part, zone) for part in terms))
+            return or_(*(_condition(part, mailing_list) for part in terms))
         case Not(term=inner):
-            return not_(_condition(inner, zone))
+            return not_(_condition(inner, mailing_list))
+        case Answer() | Answered() | OfTopic() | Had():
+            return known_facts.fact_clause(term, mailing_list)
         case Tagged(tag=tag):
             return exists().where(Tag.subscriber_id == Subscription.subscriber_id, Tag.tag == tag)
         case OneOf(field=name, values=values):
             return or_(false(), *(_equal(name, value) for value in values))
         case Comparison(field="joined"):
-            return _on_day(term, zone)
+            return _on_day(term, mailing_list.zone)
         case Comparison(field=name, operator=operator, value=value):
             is_equal = _equal(name, str(value))
             return is_equal if operator == "==" else not_(is_equal)

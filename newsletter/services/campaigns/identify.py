@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter.authoring.letter_file import Letter
@@ -107,6 +107,22 @@ def find_twin(
         or_(Campaign.status != CampaignStatus.CANCELLED, Campaign.started_at.is_not(None)),
     )
     return session.scalars(query.order_by(Campaign.id.desc()).limit(1)).first()
+
+
+def find_earlier(session: Session, list_id: int, letter: Letter, file: str) -> list[Campaign]:
+    """Return the campaigns of a list that sent this letter, or are to: by its content or its file.
+
+    Drafts, and what was cancelled before anybody got it, do not count.
+    """
+    same_file = and_(Campaign.file == file, Campaign.file != "")
+    query = select(Campaign).where(
+        Campaign.list_id == list_id,
+        Campaign.kind == CampaignKind.LETTER,
+        Campaign.status != CampaignStatus.DRAFT,
+        or_(Campaign.digest == letter.digest, same_file),
+        or_(Campaign.status != CampaignStatus.CANCELLED, Campaign.started_at.is_not(None)),
+    )
+    return list(session.scalars(query.order_by(Campaign.id)))
 
 
 def find_waiting(session: Session, list_id: int, file: str, campaign_id: int) -> Campaign | None:

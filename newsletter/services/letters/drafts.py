@@ -127,12 +127,16 @@ def load_draft(
         )
     with reading() as session:
         campaign = identify.get_campaign(session, which)
-        letter, kept, file = _letter_of(campaign), campaign.pictures, campaign.file
+        letter, kept, file = letter_of(campaign), campaign.pictures, campaign.file
         slug, status = campaign.mailing_list.slug, campaign.status
     return prepare_draft(env, letter, slug, which, file, kept=kept, status=status, offline=offline)
 
 
-def _letter_of(campaign: Campaign) -> Letter:
+def letter_of(campaign: Campaign) -> Letter:
+    """Return the letter of a campaign, read from its stored text.
+
+    Raises `Refused` for a campaign that is no letter.
+    """
     if campaign.kind != "letter" or not campaign.source.startswith("---\n"):
         raise Refused(
             f"campaign {campaign.id} is no letter that could be looked at again",

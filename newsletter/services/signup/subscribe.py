@@ -79,7 +79,7 @@ def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Eviden
     """
     form = forms.get_form(slug)
     visitor = evidence.source is not EvidenceSource.AUTHOR
-    form = form if visitor else replace(form, fields=())
+    form = form if visitor else _form_of_author(form, sign_up.answers)
     checked = _checked(env, form, sign_up, visitor=visitor)
     solved = env.puzzles.check(sign_up.altcha, env.now)
     robot = _robot(env, sign_up)
@@ -95,6 +95,22 @@ def subscribe(env: Environment, slug: str, sign_up: Submission, evidence: Eviden
         if conflict.constraint not in SAME_MOMENT:
             raise
         # The other request for this address has queued the mail.
+
+
+def _form_of_author(form: Form, answers: Mapping[str, object]) -> Form:
+    """Return a form with the fields that the author fills in for somebody else.
+
+    Raises `InvalidInput` for a field that the list does not have, and for a consent.
+    """
+    names = {field.name for field in form.fields}
+    problems = {name: f"{form.slug} has no field {name}" for name in answers if name not in names}
+    for row in form.fields:
+        if row.kind == "consent" and answers.get(row.name):
+            problems[row.name] = "a consent is given by the subscriber, in the form"
+    if problems:
+        raise InvalidInput(problems)
+    fields = (replace(row, required=False) for row in form.fields if row.name in answers)
+    return replace(form, fields=tuple(fields))
 
 
 def _checked(env: Environment, form: Form, sign_up: Submission, *, visitor: bool) -> _Checked:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
@@ -14,20 +14,24 @@ from newsletter import outbox
 from newsletter.db.session import checkpoint, reading, transaction
 from newsletter.errors import InvalidInput, NotFound, Refused
 from newsletter.html.text import to_plain_line
+from newsletter.i18n import find_language
 from newsletter.models import Subscriber, Subscription, Tag
 from newsletter.schedule import CADENCES
-from newsletter.services import subscription_state
+from newsletter.services import subscription_state, tags
 from newsletter.services.audience import segments
 from newsletter.services.consent import Evidence
+from newsletter.services.lists import topics
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.signup.subscribe import Submission, subscribe
+from newsletter.services.subscribers import correct
 from newsletter.services.subscribers.subscriptions import leave
 from newsletter.services.subscribers.views import (
     SubscriberView,
     describe_subscriber,
     get_subscriber,
+    read_topic_names,
 )
 from newsletter.services.suppressions import is_suppressed
 from newsletter.tokens import new_handle
@@ -79,7 +83,8 @@ def iterate_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> Iterat
             )
             query = query.where(Subscriber.id < before) if before else query
             rows = session.scalars(query.options(load)).all()
-            page = [describe_subscriber(row) for row in rows]
+            names = read_topic_names(session)
+            page = [describe_subscriber(session, row, names) for row in rows]
             before = rows[-1].id if rows else None
         yield from page
         if before is None:
@@ -132,47 +137,77 @@ def _which(session: Session, chosen: SubscriberFilter) -> list[ColumnElement[boo
     return conditions
 
 
-def add_subscriber(
-    env: Environment,
-    address: str,
-    *,
-    slug: str | None = None,
-    name: str = "",
-    cadence: str | None = None,
-    because: str = "",
-) -> SubscriberView:
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """A subscriber to add; None and empty leave what the list has by default.
+
+    `because` is how the author knows that they agreed, kept as evidence.
+    """
+
+    email: str
+    slug: str | None = None
+    name: str = ""
+    language: str = ""
+    cadence: str | None = None
+    topics: Sequence[str] = ()
+    answers: Mapping[str, str] = field(default_factory=dict)
+    tag: Sequence[str] = ()
+    because: str = ""
+
+
+def add_subscriber(env: Environment, added: Addition) -> SubscriberView:
     """Add a subscriber.
 
-    With `because` (how the author knows that they agreed) the subscription is active at once;
-    without it, a confirmation is mailed. Raises `InvalidInput`, `Refused` where the address is
-    suppressed or has left before.
+    With `because` the subscription is active at once; without it, a confirmation is mailed, and
+    what was added counts once it is confirmed. Raises `InvalidInput`, `Refused` where the address
+    is suppressed or has left before.
     """
     with reading() as session:
-        slug = get_list(session, slug).slug
-    parsed = accept_address(env, address)
-    if not because:
-        subscribe(
-            env,
-            slug,
-            Submission(address, name=name, cadence=cadence or ""),
-            Evidence(EvidenceSource.AUTHOR),
-        )
+        slug = get_list(session, added.slug).slug
+    parsed = accept_address(env, added.email)
+    if added.because:
+        _add_active(env, added, slug)
     else:
-        with transaction() as session:
-            activate(
-                env,
-                session,
-                slug,
-                address,
-                name=name,
-                cadence=cadence,
-                evidence=Evidence(EvidenceSource.AUTHOR, note=because),
-            )
-    with reading() as session:
+        tags.clean_tags(added.tag)
+        submission = Submission(
+            added.email,
+            name=added.name,
+            cadence=added.cadence or "",
+            language=added.language,
+            topics=added.topics,
+            answers=added.answers,
+        )
+        subscribe(env, slug, submission, Evidence(EvidenceSource.AUTHOR))
+    with transaction() as session:
         subscriber = session.scalar(select(Subscriber).where(Subscriber.email_key == parsed.key))
         if subscriber is None:
             raise Refused("this address is suppressed", hint="see `newsletter suppression ls`")
-        return describe_subscriber(subscriber)
+        tags.add_tags(session, subscriber.id, added.tag)
+        return describe_subscriber(session, subscriber)
+
+
+def _add_active(env: Environment, added: Addition, slug: str) -> None:
+    evidence = Evidence(EvidenceSource.AUTHOR, note=added.because)
+    with transaction() as session:
+        outcome = activate(
+            env,
+            session,
+            slug,
+            added.email,
+            name=added.name,
+            cadence=added.cadence,
+            evidence=evidence,
+        )
+        if outcome == "known":
+            return
+        subscriber = get_subscriber(session, added.email)
+        subscriber.language = subscriber.language or find_language(added.language)
+        subscription = next(
+            row for row in subscriber.subscriptions if row.mailing_list.slug == slug
+        )
+        if added.topics:
+            topics.choose_topics(session, subscription, added.topics)
+        correct.set_answers(session, subscription, added.answers, added.because)
 
 
 def activate(
@@ -190,13 +225,13 @@ def activate(
     Return ``new``, ``updated`` or ``known``. Raises `InvalidInput`, `Refused` (suppressed, or
     unsubscribed: the subscriber's own word stands above the author's).
     """
-    known, subscription = _row(env, session, slug, address, name, cadence)
+    is_known, subscription = _row(env, session, slug, address, name, cadence)
     if subscription.status == "active":
         return "known"
     is_import = evidence.source is EvidenceSource.IMPORT
     kind = ConsentKind.IMPORTED if is_import else ConsentKind.ADDED
     subscription_state.activate(session, subscription, kind, evidence, env.now)
-    return "updated" if known else "new"
+    return "updated" if is_known else "new"
 
 
 def _row(
@@ -224,13 +259,13 @@ def _row(
         session.add(subscriber)
         session.flush()
     pair = (Subscription.subscriber_id == subscriber.id, Subscription.list_id == mailing_list.id)
-    known = session.scalar(select(Subscription).where(*pair))
-    if known is not None:
-        if known.unsubscribed_at is not None:  # whatever somebody typed into a form since
+    existing = session.scalar(select(Subscription).where(*pair))
+    if existing is not None:
+        if existing.unsubscribed_at is not None:  # whatever somebody typed into a form since
             raise Refused(
                 "this address has unsubscribed", hint="only its owner can subscribe again"
             )
-        return True, known
+        return True, existing
     chosen = Cadence(cadence) if cadence else None
     return False, subscription_state.add_pending(
         session, mailing_list, subscriber.id, env.now, cadence=chosen
@@ -262,7 +297,7 @@ def remove_subscriber(env: Environment, address: str) -> SubscriberView:
     """
     with transaction() as session:
         subscriber = get_subscriber(session, address)
-        view = describe_subscriber(subscriber)
+        view = describe_subscriber(session, subscriber)
         outbox.cancel(
             session, [subscription.id for subscription in subscriber.subscriptions], now=env.now
         )

@@ -86,7 +86,7 @@ def correct_subscriber(env: Environment, address: str, correction: Correction) -
             if correction.address is not None:
                 _move(env, session, subscriber, correction.address, correction.because)
             session.flush()
-            return describe_subscriber(subscriber)
+            return describe_subscriber(session, subscriber)
     except Conflict as conflict:
         if conflict.constraint != "uq_subscribers_email_key":
             raise
@@ -140,7 +140,7 @@ def _correct_subscription(
         session, subscription, chosen_topics
     ):
         changes.append(f"topics: {', '.join(chosen_topics) or 'all'}")
-    changes += _correct_answers(session, subscription, correction)
+    changes += set_answers(session, subscription, correction.answers, correction.because)
     if changes:
         note = "; ".join([*changes, *([correction.because] if correction.because else [])])
         evidence = Evidence(EvidenceSource.AUTHOR, note=note)
@@ -149,35 +149,34 @@ def _correct_subscription(
         )
 
 
-def _correct_answers(
-    session: Session, subscription: Subscription, correction: Correction
+def set_answers(
+    session: Session, subscription: Subscription, given: Mapping[str, str], because: str
 ) -> list[str]:
-    """Set answers to fields of the list.
+    """Set answers to fields of the list, and describe each change in words.
 
-    A consent can be withdrawn, and added only with how the author knows of it.
+    A consent can be withdrawn, and added only with how the author knows of it. Raises
+    `InvalidInput` by field.
     """
-    if not correction.answers:
+    if not given:
         return []
     slug = subscription.mailing_list.slug
     fields = {field.name: field for field in forms.read_fields(session, subscription.list_id)}
-    if unknown := sorted(set(correction.answers) - set(fields)):
+    if unknown := sorted(set(given) - set(fields)):
         raise InvalidInput(
             {"answer": f"{slug} has no field {unknown[0]}; see `newsletter field ls`"}
         )
-    answers, problems = parse_answers(
-        [fields[name] for name in correction.answers], correction.answers
-    )
+    answers, problems = parse_answers([fields[name] for name in given], given)
     if problems:
         raise InvalidInput(problems)
     for name, value in answers.items():
-        if fields[name].kind == "consent" and value and not correction.because:
+        if fields[name].kind == "consent" and value and not because:
             raise InvalidInput(
                 {name: 'a consent is given by the subscriber; say how you know: --because "..."'}
             )
-    removed = set(correction.answers) - set(answers)
+    removed = set(given) - set(answers)
     merged = {name: value for name, value in subscription.answers.items() if name not in removed}
     subscription.answers = merged | answers
-    return [f"{name}: {answers.get(name, '')}" for name in correction.answers]
+    return [f"{name}: {answers.get(name, '')}" for name in given]
 
 
 def _move(

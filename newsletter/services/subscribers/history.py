@@ -69,7 +69,7 @@ def get_history(env: Environment, address: str) -> History:
         why = f"{suppression.reason} {suppression.note}".strip() if suppression else ""
         words = tags.read_tags(session, [subscriber.id]).get(subscriber.id, ())
         return History(
-            describe_subscriber(subscriber),
+            describe_subscriber(session, subscriber),
             tuple(sorted(events, key=lambda event: event.at)),
             why,
             words,

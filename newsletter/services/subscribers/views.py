@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
 from newsletter.errors import NotFound
-from newsletter.models import Subscriber
+from newsletter.models import Subscriber, Topic
+from newsletter.services.lists.topics import unpack_topics
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionView:
-    """A subscription as its author sees it."""
+    """A subscription as its author sees it.
+
+    `topics` are those that were chosen, none meaning all of them; `fields` holds the answers to the
+    author's own fields, with consents as true or false.
+    """
 
     list: str
     status: str
     cadence: str
     paused_until: datetime | None
+    topics: tuple[str, ...]
+    fields: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +57,16 @@ def get_subscriber(session: Session, address: str) -> Subscriber:
     return subscriber
 
 
-def describe_subscriber(row: Subscriber) -> SubscriberView:
+def read_topic_names(session: Session) -> dict[int, str]:
+    """Return the name of every topic by its id, to describe several subscribers."""
+    return {row.id: row.name for row in session.execute(select(Topic.id, Topic.name))}
+
+
+def describe_subscriber(
+    session: Session, row: Subscriber, topic_names: Mapping[int, str] | None = None
+) -> SubscriberView:
     """Describe a subscriber to the author."""
+    names = read_topic_names(session) if topic_names is None else topic_names
     return SubscriberView(
         email=row.email,
         name=row.name,
@@ -61,6 +78,8 @@ def describe_subscriber(row: Subscriber) -> SubscriberView:
                 subscription.status,
                 subscription.cadence,
                 subscription.paused_until,
+                tuple(names[part] for part in unpack_topics(subscription.topics) if part in names),
+                dict(subscription.answers),
             )
             for subscription in row.subscriptions
         ),

@@ -123,7 +123,7 @@ def test_why_a_digest_was_not_for_her(
     join("had@example.com", "instant")
     publish("Of air", categories=("breath",))
     tick(env)
-    subscribers.add_subscriber(env, "later@example.com", because="asked")
+    subscribers.add_subscriber(env, subscribers.Addition("later@example.com", because="asked"))
     with transaction() as session:
         for reader in session.scalars(
             select(Subscription).where(Subscription.cadence == "instant")

@@ -140,7 +140,7 @@ def test_readers_are_owed_what_came_after_they_joined(
 ) -> None:
     join("early@example.com")
     publish("One")
-    subscribers.add_subscriber(env, "late@example.com", because="asked")
+    subscribers.add_subscriber(env, subscribers.Addition("late@example.com", because="asked"))
     publish("Two")
     clock.now = MONDAY_8
     tick(env)

@@ -1,0 +1,36 @@
+"""Options about what a subscriber told the author: fields, topics, tags."""
+
+from __future__ import annotations
+
+import click
+
+
+def _answers(values: tuple[str, ...]) -> dict[str, str]:
+    """Return answers by the names of their fields.
+
+    Raises `click.BadParameter`.
+    """
+    answers = {}
+    for value in values:
+        name, equals, text = value.partition("=")
+        if not equals or not name.strip():
+            raise click.BadParameter(f"{value!r} is not like 'town=Berlin'")
+        answers[name.strip()] = text
+    return answers
+
+
+field_option = click.option(
+    "--field",
+    "--answer",
+    "answers",
+    multiple=True,
+    metavar="NAME=TEXT",
+    callback=lambda ctx, parameter, value: _answers(value),
+    help="Their answer in a field of yours; to give a consent, --because is required.",
+)
+topic_option = click.option(
+    "--topic", "topics", multiple=True, metavar="NAME", help="Send only these topics of the list."
+)
+tag_option = click.option(
+    "--tag", multiple=True, metavar="WORD", help="Add a tag, for segments of letters."
+)
