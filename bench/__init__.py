@@ -1,1 +1,4 @@
-"""What is measured, and against what. `make bench` prints the table that docs/performance.md keeps."""
+"""Measure speed and memory beside other programs.
+
+`make bench` prints the tables that docs/performance.md keeps.
+"""

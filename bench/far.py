@@ -1,4 +1,4 @@
-"""A server that takes mail and throws it away, and answers as late as one at some distance does.
+"""Run a server that discards mail and answers as late as one at some distance does.
 
 ``python -m bench.far PORT SECONDS [EHLO-KEYWORD …]``
 """
@@ -25,7 +25,7 @@ class Sink(asyncio.Protocol):
         self.say(b"220 far ESMTP\r\n")
 
     def say(self, answer: bytes) -> None:
-        """Writes an answer when its time has come."""
+        """Write an answer when its time has come."""
         if self.delay:
             asyncio.get_running_loop().call_later(self.delay, self.transport.write, answer)
         else:
@@ -40,7 +40,7 @@ class Sink(asyncio.Protocol):
             self.say(b"".join(answers))
 
     def next_answer(self) -> bytes | None:
-        """Takes a command or a whole content out of the buffer; None where there is none yet."""
+        """Take a command or a message out of the buffer; return None if it holds neither."""
         if self.to_skip:
             if len(self.buffer) < self.to_skip:
                 return None
@@ -62,7 +62,7 @@ class Sink(asyncio.Protocol):
         return self.obey(line)
 
     def obey(self, line: bytes) -> bytes | None:
-        """The answer to a command."""
+        """Return the answer to a command."""
         command = line[:4].upper()
         if command == b"DATA":
             self.in_content = True
@@ -72,9 +72,8 @@ class Sink(asyncio.Protocol):
             return self.next_answer()
         if command == b"EHLO":
             lines = ["far", *self.offers]
-            return "".join(
-                f"250{'-' if n < len(lines) - 1 else ' '}{x}\r\n" for n, x in enumerate(lines)
-            ).encode()
+            last = lines.pop()
+            return "".join([*(f"250-{line}\r\n" for line in lines), f"250 {last}\r\n"]).encode()
         if command == b"QUIT":
             self.say(b"221 Bye\r\n")
             asyncio.get_running_loop().call_later(self.delay + 0.01, self.transport.close)
@@ -83,7 +82,7 @@ class Sink(asyncio.Protocol):
 
 
 async def serve(port: int, delay: float, offers: list[str]) -> None:
-    """Until the process is ended."""
+    """Answer until the process is ended."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Sink(delay, offers), "127.0.0.1", port, backlog=1000)
     async with server:

@@ -1,7 +1,8 @@
-"""Visitors: plain sockets that stay open, one thread, as little work as possible, for they share the machine's cores.
+"""Load a server with visitors: open sockets in one thread, with as little work as possible.
 
-`as_fast_as_it_goes`: each of so many visitors asks again as soon as it is answered. `at_a_rate`: visitors come when they
-come, whether or not those before them have been answered, and what is measured is from that moment on.
+They share the machine's cores with the server. `measure_throughput`: each visitor asks again as
+soon as it is answered. `measure_latency`: visitors come at a fixed rate, whether or not earlier
+ones have been answered, and their wait counts from that moment.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ PATIENCE = 30.0
 
 
 @dataclass(slots=True)
-class Found:
-    """What came of it: seconds that each answer took, how often each status came, and how long it all lasted."""
+class LoadResult:
+    """The result of a load: seconds that each answer and the whole took, and counts of statuses."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
@@ -26,11 +27,11 @@ class Found:
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Return the number of answers a second."""
         return len(self.latencies) / self.seconds
 
     def within(self, share: float) -> float:
-        """Milliseconds in which that share of them was answered; 1.0 is the slowest."""
+        """Return the milliseconds in which a share of requests was answered; 1.0: the slowest."""
         ordered = sorted(self.latencies)
         return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
 
@@ -43,14 +44,21 @@ class _Visitor:
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.heard, self.began, self.busy = b"", 0.0, False
+        self.heard = b""
+        self.began = 0.0
+        self.busy = False
 
     def ask(self, request: bytes, began: float) -> None:
-        self.heard, self.began, self.busy = b"", began, True
+        self.heard = b""
+        self.began = began
+        self.busy = True
         self.socket.sendall(request)
 
     def hear(self) -> int:
-        """The status of the answer; 0 while it is not whole, -1 where the server has closed what nobody used."""
+        """Read on, and return the status of the answer.
+
+        0: it is not complete; -1: the server has closed a connection that nobody used.
+        """
         data = self.socket.recv(262_144)
         if not data and self.busy:
             raise ConnectionError("the server hung up")
@@ -66,49 +74,57 @@ class _Visitor:
 
 
 def get(path: str) -> bytes:
-    """A browser's request for a page."""
+    """Return a browser's request for a page."""
     return (
-        f"GET {path} HTTP/1.1\r\nHost: news.example.com\r\nAccept: text/html,application/xhtml+xml\r\n"
-        "Accept-Language: en-GB,en;q=0.8,de;q=0.5\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n"
+        f"GET {path} HTTP/1.1\r\nHost: news.example.com\r\n"
+        "Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-GB,en;q=0.8,de;q=0.5\r\n"
+        "User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n\r\n"
     ).encode()
 
 
-def as_fast_as_it_goes(port: int, request: bytes, *, visitors: int, seconds: float) -> Found:
-    """How many of these the server answers."""
-    found, chooser, began = Found(), selectors.DefaultSelector(), time.perf_counter()
+def measure_throughput(port: int, request: bytes, *, visitors: int, seconds: float) -> LoadResult:
+    """Measure how many requests the server answers."""
+    result = LoadResult()
+    chooser = selectors.DefaultSelector()
+    began = time.perf_counter()
     for _ in range(visitors):
         visitor = _Visitor(port)
         chooser.register(visitor.socket, selectors.EVENT_READ, visitor)
         visitor.ask(request, time.perf_counter())
     while (now := time.perf_counter()) < began + seconds:
-        for visitor in _answered(chooser, 0.1, found):
+        for visitor in _list_answered(chooser, 0.1, result):
             visitor.ask(request, time.perf_counter())
-    found.seconds = now - began
+    result.seconds = now - began
     _close(chooser)
-    return found
+    return result
 
 
-def at_a_rate(port: int, requests: Iterator[bytes], *, rate: float, seconds: float) -> Found:
-    """How long these take when so many come a second, evenly."""
-    found, chooser = Found(), selectors.DefaultSelector()
+def measure_latency(
+    port: int, requests: Iterator[bytes], *, rate: float, seconds: float
+) -> LoadResult:
+    """Measure how long requests take when `rate` of them come a second, evenly."""
+    result = LoadResult()
+    chooser = selectors.DefaultSelector()
     idle: deque[_Visitor] = deque()
-    began, number, total = time.perf_counter(), 0, round(rate * seconds)
-    while len(found.latencies) < total:
+    began = time.perf_counter()
+    number = 0
+    total = round(rate * seconds)
+    while len(result.latencies) < total:
         now = time.perf_counter()
         if now > began + seconds + PATIENCE:
-            raise TimeoutError(f"{total - len(found.latencies)} requests were not answered")
+            raise TimeoutError(f"{total - len(result.latencies)} requests were not answered")
         while number < total and (due := began + number / rate) <= now:
-            _somebody(chooser, idle, port).ask(next(requests), due)
+            _get_visitor(chooser, idle, port).ask(next(requests), due)
             number += 1
         until = max(0.0, began + number / rate - time.perf_counter()) if number < total else 0.1
-        idle.extend(_answered(chooser, until, found))
-    found.seconds = time.perf_counter() - began
+        idle.extend(_list_answered(chooser, until, result))
+    result.seconds = time.perf_counter() - began
     _close(chooser)
-    return found
+    return result
 
 
-def _somebody(chooser: selectors.BaseSelector, idle: deque[_Visitor], port: int) -> _Visitor:
-    """Who was answered last, or somebody new."""
+def _get_visitor(chooser: selectors.BaseSelector, idle: deque[_Visitor], port: int) -> _Visitor:
+    """Return the visitor who was answered last, or a new one."""
     while idle:
         visitor = idle.pop()
         if visitor.socket.fileno() >= 0:
@@ -118,7 +134,9 @@ def _somebody(chooser: selectors.BaseSelector, idle: deque[_Visitor], port: int)
     return visitor
 
 
-def _answered(chooser: selectors.BaseSelector, wait: float, found: Found) -> Iterator[_Visitor]:
+def _list_answered(
+    chooser: selectors.BaseSelector, wait: float, result: LoadResult
+) -> Iterator[_Visitor]:
     for key, _ in chooser.select(wait):
         visitor: _Visitor = key.data
         status = visitor.hear()
@@ -126,8 +144,8 @@ def _answered(chooser: selectors.BaseSelector, wait: float, found: Found) -> Ite
             chooser.unregister(visitor.socket)
             visitor.socket.close()
         elif status:
-            found.latencies.append(time.perf_counter() - visitor.began)
-            found.statuses[status] += 1
+            result.latencies.append(time.perf_counter() - visitor.began)
+            result.statuses[status] += 1
             yield visitor
 
 

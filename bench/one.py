@@ -1,4 +1,4 @@
-"""One measurement, in a process of its own: says in a line of JSON how long it took and what it cost.
+"""Take one measurement in its own process and print it as a line of JSON: time, CPU, memory.
 
 ``python -m bench.one engine|naive|smtplib FOLDER DATABASE_URL PORT CONNECTIONS COUNT``
 """
@@ -26,15 +26,16 @@ from newsletter.mail.slots import fill
 from newsletter.models import Campaign, Delivery, Edition
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
+from newsletter.vocabulary import DeliveryStatus
 
 
 def engine(app: Flask, port: int, connections: int, count: int) -> int:
-    """What the program does: everything that is due."""
+    """Send all that is due, as the program does."""
     return sending.send_due(app.extensions[EXTENSION]).sent
 
 
 def naive(app: Flask, port: int, connections: int, count: int) -> int:
-    """The usual way: an ORM object each, a template each, `EmailMessage`, smtplib, a commit each."""
+    """Send the usual way: per message an ORM object, a template, `EmailMessage` and a commit."""
     env: Environment = app.extensions[EXTENSION]
     edition = db.session.scalars(select(Edition)).one()
     with smtplib.SMTP("127.0.0.1", port) as smtp:
@@ -42,7 +43,8 @@ def naive(app: Flask, port: int, connections: int, count: int) -> int:
             delivery = db.session.get_one(Delivery, id_)
             campaign = db.session.get_one(Campaign, delivery.campaign_id)
             smtp.send_message(_message(env, edition, campaign, delivery))
-            delivery.status, delivery.finished_at = "sent", env.now
+            delivery.status = DeliveryStatus.SENT
+            delivery.finished_at = env.now
             db.session.commit()
     return count
 
@@ -53,15 +55,17 @@ def _message(
     from newsletter.models import Subscription
 
     subscription = db.session.get_one(Subscription, delivery.subscription_id)
-    reader = subscription.subscriber
+    subscriber = subscription.subscriber
     values = {
-        "name": reader.name,
+        "name": subscriber.name,
         "unsubscribe_url": env.links.unsubscribe(subscription.handle, env.now),
         "preferences_url": env.links.preferences(subscription.handle, env.now),
     }
     message = EmailMessage(policy=SMTP)
-    message["From"], message["To"] = "Ana <ana@example.com>", f"{reader.name} <{reader.email}>"
-    message["Subject"], message["Date"] = edition.subject, format_datetime(env.now)
+    message["From"] = "Ana <ana@example.com>"
+    message["To"] = f"{subscriber.name} <{subscriber.email}>"
+    message["Subject"] = edition.subject
+    message["Date"] = format_datetime(env.now)
     message["Message-ID"] = f"<{campaign.seed}.{delivery.id}@example.com>"
     message["List-Unsubscribe"] = f"<{values['unsubscribe_url']}>"
     message.set_content(fill(edition.text, values), cte="quoted-printable")
@@ -70,21 +74,21 @@ def _message(
 
 
 def plain_smtplib(app: Flask, port: int, connections: int, count: int) -> int:
-    """Finished messages by the standard library, over as many connections, a thread each."""
+    """Send finished messages with the standard library, one thread for each connection."""
     data = (b"Subject: x\r\n\r\n" + b"x" * 74 + b"\r\n") + (b"x" * 74 + b"\r\n") * 330
-    each = count // connections
+    per_connection = count // connections
 
     def work() -> None:
         with smtplib.SMTP("127.0.0.1", port) as smtp:
-            for _ in range(each):
-                smtp.sendmail("ana@example.com", ["reader@example.org"], data)
+            for _ in range(per_connection):
+                smtp.sendmail("ana@example.com", ["subscriber@example.org"], data)
 
     threads = [threading.Thread(target=work) for _ in range(connections)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return each * connections
+    return per_connection * connections
 
 
 WAYS: dict[str, Callable[[Flask, int, int, int], int]] = {
@@ -95,19 +99,26 @@ WAYS: dict[str, Callable[[Flask, int, int, int], int]] = {
 
 
 def main(way: str, folder: str, url: str, port: int, connections: int, count: int) -> None:
-    """Prints ``{"messages", "seconds", "cpu_us", "memory_mb"}``."""
+    """Print ``{"messages", "seconds", "cpu_us", "memory_mb"}``."""
     app = world.make_app(Path(folder), url, url=f"smtp://127.0.0.1:{port}", connections=connections)
     with app.app_context():
-        before, began = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_SELF)
+        began = time.perf_counter()
         messages = WAYS[way](app, port, connections, count)
-        seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF)
+        seconds = time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_SELF)
         cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        found = {"messages": messages, "seconds": seconds, "cpu_us": cpu / messages * 1e6}
-        print(json.dumps({**found, "memory_mb": peak_mb()}))
+        result = {
+            "messages": messages,
+            "seconds": seconds,
+            "cpu_us": cpu / messages * 1e6,
+            "memory_mb": peak_mb(),
+        }
+        print(json.dumps(result))
 
 
 def peak_mb() -> float:
-    """This process's own peak (getrusage would count the one that started it, too)."""
+    """Return this process's peak of memory (getrusage counts the parent's, too)."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
 

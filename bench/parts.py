@@ -1,4 +1,4 @@
-"""What each part of sending costs by itself, in CPU microseconds a message: the best of several turns."""
+"""Measure each part of sending by itself: CPU microseconds a message, the best of several turns."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import world
 from newsletter import outbox
 from newsletter.db.session import db, transaction
+from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.headers import Sender, list_headers
 from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.smtp.protocol import Conversation
@@ -20,29 +21,45 @@ from newsletter.services.runtime import utcnow
 from newsletter.tokens import References, Tokens
 from newsletter.vocabulary import DeliveryStatus
 
-TURNS, READERS = 7, 20_000
+TURNS = 7
+SUBSCRIBERS = 20_000
 
 
 def stages() -> Iterator[tuple[str, float]]:
-    """Name and cost of each."""
-    tokens, now = Tokens(["a-key-for-measuring-0123456789abcdef"]), utcnow()
+    """Yield the name and the cost of each part."""
+    tokens = Tokens(["a-key-for-measuring-0123456789abcdef"])
+    now = utcnow()
     headers = list_headers(
-        Sender("Ana", "ana@example.com"), "Going slowly", title="Slow", list_id="slow.example.com",
-        help_url="https://x.org/", archive_url="https://x.org/archive/", feedback_id="a:b:c",
-    )  # fmt: skip
+        Sender("Ana", "ana@example.com"),
+        "Going slowly",
+        title="Slow",
+        list_id="slow.example.com",
+        help_url="https://x.org/",
+        archive_url="https://x.org/archive/",
+        feedback_id="a:b:c",
+    )
     compiled = compile_message(MessageDraft(headers, world.plain(), world.html()))
+
+    def link(purpose: LinkPurpose) -> str:
+        token = tokens.sign(purpose, "handle123456", now)
+        return f"https://news.example.com/{purpose}/{token}"
 
     def build() -> bytes:
         values = {
-            "name": "Reader 1", "email": "reader1@example.org", "date": "Tue, 24 Nov 2026 09:00:00 +0000",
+            "name": "Subscriber 1",
+            "email": "subscriber1@example.org",
+            "date": "Tue, 24 Nov 2026 09:00:00 +0000",
             "message_id": References(b"k" * 32).message_id(12345, "example.com"),
-            "unsubscribe_url": "https://news.example.com/unsubscribe/" + tokens.sign("unsubscribe", "handle123456", now),
-            "preferences_url": "https://news.example.com/preferences/" + tokens.sign("preferences", "handle123456", now),
-        }  # fmt: skip
+            "unsubscribe_url": link(LinkPurpose.UNSUBSCRIBE),
+            "preferences_url": link(LinkPurpose.PREFERENCES),
+        }
         return compiled.build(values)
 
     yield f"sign and build a message of {len(build()):,} bytes", _cost(build, 2_000)
-    yield "speak SMTP, content and next envelope in a group", _cost(_conversing(build()), 2_000)
+    yield (
+        "speak SMTP, content and next envelope in a group",
+        _cost(_make_conversation(build()), 2_000),
+    )
     yield from _outbox()
 
 
@@ -56,8 +73,8 @@ def _cost(work: Callable[[], object], times: int) -> float:
     return best * 1e6
 
 
-def _conversing(data: bytes) -> Callable[[], object]:
-    outgoing = Outgoing(1, "ana@example.com", "reader1@example.org", data, "d.1.abc")
+def _make_conversation(data: bytes) -> Callable[[], object]:
+    outgoing = Outgoing(1, "ana@example.com", "subscriber1@example.org", data, "d.1.abc")
     talk = Conversation("x", {"pipelining": "", "size": "20000000"})
     talk.advance(outgoing)
     talk.hear(b"250 ok\r\n250 ok\r\n354 go\r\n")
@@ -77,13 +94,14 @@ def _outbox() -> Iterator[tuple[str, float]]:
     with tempfile.TemporaryDirectory() as folder:
         app = world.make_app(Path(folder), f"sqlite:///{folder}/newsletter.db")
         with app.app_context():
-            campaign = world.add_campaign(world.add_readers(READERS))
+            campaign = world.add_campaign(world.add_subscribers(SUBSCRIBERS))
             with transaction() as session:
                 held = outbox.lease_slice(session, campaign, worker="bench:1:1:", seconds=600)
             assert held is not None
-            ledger, ids = Ledger(), count(held.first_id)
+            ledger = Ledger()
+            ids = count(held.first_id)
             yield (
-                "read a reader, a hundred at a time",
+                "read a subscriber, a hundred at a time",
                 _cost(lambda: ledger.read(held, after_id=0, limit=100), 50) / 100,
             )
             for group in (1, 4, 8):

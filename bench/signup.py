@@ -1,4 +1,4 @@
-"""What a sign-up and the first pages cost, in CPU of one process; and how many the real servers give, and how fast."""
+"""Measure sign-ups and the first pages: CPU of one process, and speed of the real servers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ from newsletter.services.runtime import EXTENSION
 from newsletter.settings import SignUp as Ceilings
 
 PAGES = ("/", "/slow/", "/slow/embed")
-WARM, REQUESTS = 20, 200
-READERS = 10_000
+WARM = 20
+REQUESTS = 200
+SUBSCRIBERS = 10_000
 HIGH = Ceilings(per_ip=10**7, per_network=10**7, per_list=10**7, overall=10**7)
 CEILINGS = "per_ip = 10000000, per_network = 10000000, per_list = 10000000, overall = 10000000, "
 FLOODS = (
@@ -45,12 +46,14 @@ web.trusted_proxies = 1
 
 
 def application(folder: Path, url: str = "") -> Flask:
-    """A list whose archive has five letters of 25 KB, and ceilings that nobody reaches. A quarter of its readers have
-    left, a quarter never confirmed, a quarter are suppressed."""
+    """Make a list whose archive has five letters of 25 KB, and ceilings that nobody reaches.
+
+    A quarter of its subscribers have left, a quarter never confirmed, a quarter are suppressed.
+    """
     app = world.make_app(folder, url or f"sqlite:///{folder}/newsletter.db", signup=HIGH)
     with app.app_context():
         world.empty()
-        list_id = world.add_readers(READERS)
+        list_id = world.add_subscribers(SUBSCRIBERS)
         for _ in range(5):
             world.add_campaign(list_id)
         with transaction() as session:
@@ -64,43 +67,46 @@ def application(folder: Path, url: str = "") -> Flask:
             session.connection().exec_driver_sql("UPDATE deliveries SET status = 'sent'")
         for number in range(2, 400, 4):
             suppressions.suppress(
-                app.extensions[EXTENSION], f"reader{number}@example.org", reason="complaint"
+                app.extensions[EXTENSION], f"subscriber{number}@example.org", reason="complaint"
             )
         db.session.remove()
         db.engine.dispose()
     return app
 
 
-def asked(client: FlaskClient, what: str, number: int) -> int:
-    """One request; its status."""
-    if what == "sign-up":
+def request_page(client: FlaskClient, page: str, number: int) -> int:
+    """Make one request and return its status."""
+    if page == "sign-up":
         return client.post(
             "/slow/subscribe", data={"email": f"new{number}@example.org"}
         ).status_code
-    return client.get(what).status_code
+    return client.get(page).status_code
 
 
 def measure() -> dict[str, float]:
-    """CPU milliseconds of each, the client's own (about a tenth of a millisecond) included."""
+    """Return CPU milliseconds of each page, the client's (about a tenth of one) included."""
     with tempfile.TemporaryDirectory() as folder:
         client = application(Path(folder)).test_client()
-        found = {}
-        for what in (*PAGES, "sign-up"):
+        costs = {}
+        for page in (*PAGES, "sign-up"):
             for number in range(WARM):
-                assert asked(client, what, number) in (200, 303)
+                assert request_page(client, page, number) in (200, 303)
             begun = time.process_time()
             for number in range(WARM, WARM + REQUESTS):
-                asked(client, what, number)
-            found[what] = (time.process_time() - begun) / REQUESTS * 1000
-        return found
+                request_page(client, page, number)
+            costs[page] = (time.process_time() - begun) / REQUESTS * 1000
+        return costs
 
 
 @contextmanager
 def serving(
     server: str, url: str = "", *, ceilings: str = "", more: str = ""
 ) -> Iterator[tuple[int, int]]:
-    """An installation behind ``serve`` (waitress, with its worker), or behind ``gunicorn`` with a worker beside it,
-    its mail going to Postfix's smtp-sink. Yields port and process id of what serves the pages."""
+    """Run an installation, and yield port and process id of the server of its pages.
+
+    ``serve`` is waitress with its worker, ``gunicorn`` has a worker beside it; their mail goes to
+    Postfix's smtp-sink.
+    """
     with tempfile.TemporaryDirectory() as folder, sinks.smtp_sink() as smtp:
         application(Path(folder), url)
         port = sinks.free_port()
@@ -133,10 +139,9 @@ def serving(
             ]
             try:
                 sinks.wait_for(port)
-                with urlopen(
-                    f"http://127.0.0.1:{port}/slow/", timeout=60
-                ) as first:  # gunicorn listens before it has loaded
-                    first.read()
+                # gunicorn listens before it has loaded
+                with urlopen(f"http://127.0.0.1:{port}/slow/", timeout=60) as response:
+                    response.read()
                 yield port, running[0].pid
             finally:
                 for process in running:
@@ -145,14 +150,14 @@ def serving(
 
 
 def visitors() -> Iterator[bytes]:
-    """Sign-ups from everywhere: by turns of somebody new and of readers in each of the other four situations."""
+    """Yield sign-ups: by turns of somebody new and of subscribers in each of four other states."""
     number = 0
     while True:
         new = number % 5 == 0
         email = (
             f"new{number}@example.org"
             if new
-            else f"reader{number % 5 + number // 5 % 100 * 4}@example.org"
+            else f"subscriber{number % 5 + number // 5 % 100 * 4}@example.org"
         )
         body = urlencode(
             {"email": email, "cadence": "weekly", "language": "en", "form": "page"}
@@ -160,20 +165,21 @@ def visitors() -> Iterator[bytes]:
         head = (
             "POST /slow/subscribe HTTP/1.1\r\nHost: news.example.com\r\nAccept: text/html\r\n"
             f"X-Forwarded-For: 10.{number // 200 % 200}.{number % 200}.{number % 250}\r\n"
-            f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+            "Content-Type: application/x-www-form-urlencoded\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
         )
         yield head.encode() + body
         number += 1
 
 
 def cpu(pid: int) -> float:
-    """Seconds of CPU that a process and its children have used."""
+    """Return the seconds of CPU that a process and its children have used."""
     used = 0.0
-    for each in (
-        pid,
-        *(int(p.parts[2]) for p in Path("/proc").glob("[0-9]*/stat") if _parent(p) == pid),
-    ):
-        fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+    children = [
+        int(file.parts[2]) for file in Path("/proc").glob("[0-9]*/stat") if _parent(file) == pid
+    ]
+    for number in (pid, *children):
+        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
         used += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return used
 
@@ -185,11 +191,11 @@ def _parent(stat: Path) -> int:
         return 0
 
 
-def rates(port: int, pid: int, seconds: float = 5) -> Iterator[tuple[str, float, float]]:
-    """Of each page: its name, how many a second, CPU milliseconds of the server for one."""
+def measure_rates(port: int, pid: int, seconds: float = 5) -> Iterator[tuple[str, float, float]]:
+    """Yield each page's path, answers a second, and CPU milliseconds of the server for one."""
     for path in PAGES:
-        load.as_fast_as_it_goes(port, load.get(path), visitors=8, seconds=1)
+        load.measure_throughput(port, load.get(path), visitors=8, seconds=1)
         before = cpu(pid)
-        found = load.as_fast_as_it_goes(port, load.get(path), visitors=8, seconds=seconds)
-        assert set(found.statuses) == {200}, found.statuses
-        yield path, found.rate, (cpu(pid) - before) / len(found.latencies) * 1000
+        result = load.measure_throughput(port, load.get(path), visitors=8, seconds=seconds)
+        assert set(result.statuses) == {200}, result.statuses
+        yield path, result.rate, (cpu(pid) - before) / len(result.latencies) * 1000

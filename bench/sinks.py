@@ -1,4 +1,4 @@
-"""Servers that take mail and throw it away: Postfix's own smtp-sink, and one of ours that is as far away as asked."""
+"""Start servers that discard mail: Postfix's smtp-sink, and one of ours at a given distance."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from contextlib import contextmanager
 
 
 def free_port() -> int:
-    """A port on the loopback that nobody listens on."""
+    """Return a port of the loopback on which nobody listens."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
 
 def wait_for(port: int) -> None:
-    """Until somebody listens."""
+    """Wait until somebody listens on a port."""
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -30,7 +30,7 @@ def wait_for(port: int) -> None:
 
 @contextmanager
 def smtp_sink() -> Iterator[int]:
-    """Debian postfix's smtp-sink (C). Yields its port."""
+    """Run smtp-sink of Debian's postfix (C) and yield its port."""
     port = free_port()
     command = [
         shutil.which("smtp-sink") or "/usr/sbin/smtp-sink",
@@ -39,19 +39,19 @@ def smtp_sink() -> Iterator[int]:
         f"127.0.0.1:{port}",
         "1000",
     ]
-    yield from _served(command, port)
+    yield from _run_server(command, port)
 
 
 @contextmanager
 def far_sink(round_trip: float, *offers: str) -> Iterator[int]:
-    """A sink of ours that answers `round_trip` seconds late, as a server at that distance does. Yields its port."""
+    """Run a sink that answers `round_trip` seconds late, like a distant one; yield its port."""
     port = free_port()
-    yield from _served(
+    yield from _run_server(
         [sys.executable, "-m", "bench.far", str(port), str(round_trip), *offers], port
     )
 
 
-def _served(command: list[str], port: int) -> Iterator[int]:
+def _run_server(command: list[str], port: int) -> Iterator[int]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(port)

@@ -1,4 +1,4 @@
-"""An installation with so many readers and a letter of 25 KB that is about to go to them."""
+"""Make an installation with many subscribers and a letter of 25 KB that is about to go to them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,33 @@ from newsletter import outbox
 from newsletter.app import create_app
 from newsletter.db.session import Base, transaction
 from newsletter.mail.slots import make_slot
-from newsletter.models import Campaign, Edition, MailingList, Subscriber, Subscription
+from newsletter.models import (
+    Campaign,
+    Edition,
+    InstallationKey,
+    LastingKey,
+    MailingList,
+    Subscriber,
+    Subscription,
+)
 from newsletter.services.operations.database import upgrade
 from newsletter.services.runtime import utcnow
 from newsletter.settings import Settings, SignUp
 from newsletter.vocabulary import MailKind
 
-HTML_BYTES, TEXT_BYTES = 22_000, 2_500
-SENTENCE = "Going slowly is a skill: a pause before every yes, a breath before every answer, a walk before work. "
+HTML_BYTES = 22_000
+TEXT_BYTES = 2_500
+SENTENCE = (
+    "Going slowly is a skill: a pause before every yes, a breath before every answer, "
+    "a walk before work. "
+)
 CHUNK = 20_000
 
 
 def make_app(
     folder: Path, database_url: str, *, signup: SignUp | None = None, **smtp: object
 ) -> Flask:
-    """An application on a database that is up to date."""
+    """Make an application on a database that is up to date."""
     settings = Settings.model_validate(
         {
             "secret_key": "a-key-for-measuring-0123456789abcdef",
@@ -42,20 +54,29 @@ def make_app(
 
 
 def empty() -> None:
-    """Throws away every row."""
+    """Delete every row but the keys, which the migration made."""
+    keys = (InstallationKey.__tablename__, LastingKey.__tablename__)
     with transaction() as session:
         for table in reversed(Base.metadata.sorted_tables):
-            session.execute(table.delete())
+            if table.name not in keys:
+                session.execute(table.delete())
 
 
-def add_readers(count: int) -> int:
-    """A list with so many active readers. Returns its id."""
+def add_subscribers(count: int) -> int:
+    """Add a list with `count` active subscribers and return its id."""
     now = utcnow()
     with transaction() as session:
         mailing_list = MailingList(
-            slug="slow", title="Slow Letters", from_name="Ana", from_email="ana@example.com", schedule_since=now,
-            postal_address="1 Main Street, Berlin", cadences=["weekly"], default_cadence="weekly", created_at=now,
-        )  # fmt: skip
+            slug="slow",
+            title="Slow Letters",
+            from_name="Ana",
+            from_email="ana@example.com",
+            schedule_since=now,
+            postal_address="1 Main Street, Berlin",
+            cadences=["weekly"],
+            default_cadence="weekly",
+            created_at=now,
+        )
         session.add(mailing_list)
         session.flush()
         list_id = mailing_list.id
@@ -63,52 +84,75 @@ def add_readers(count: int) -> int:
         numbers = range(first, min(first + CHUNK, count + 1))
         with transaction() as session:
             people = [
-                {"handle": f"p{n:011}", "email": f"reader{n}@example.org", "email_key": f"reader{n}@example.org",
-                 "name": f"Reader {n}", "created_at": now}
-                for n in numbers
-            ]  # fmt: skip
+                {
+                    "handle": f"p{number:011}",
+                    "email": f"subscriber{number}@example.org",
+                    "email_key": f"subscriber{number}@example.org",
+                    "name": f"Subscriber {number}",
+                    "created_at": now,
+                }
+                for number in numbers
+            ]
             ids = session.scalars(
                 insert(Subscriber).returning(Subscriber.id, sort_by_parameter_order=True), people
             )
             rows = [
-                {"handle": f"s{n:011}", "list_id": list_id, "subscriber_id": id_, "status": "active",
-                 "cadence": "weekly", "created_at": now}
-                for n, id_ in zip(numbers, ids, strict=True)
-            ]  # fmt: skip
+                {
+                    "handle": f"s{number:011}",
+                    "list_id": list_id,
+                    "subscriber_id": id_,
+                    "status": "active",
+                    "cadence": "weekly",
+                    "created_at": now,
+                }
+                for number, id_ in zip(numbers, ids, strict=True)
+            ]
             session.execute(insert(Subscription), rows)
     return list_id
 
 
 def html() -> str:
-    """A page of about 22 KB with the reader's name twice and her links."""
+    """Return a page of about 22 KB with the subscriber's name twice and their links."""
     style = "margin:0 0 16px 0;font-size:16px;line-height:26px;color:#33322e"
     paragraph = f'<p style="{style}">{SENTENCE * 2}</p>\n'
     body = paragraph * (HTML_BYTES // len(paragraph))
-    foot = f'<p><a href="{make_slot("preferences_url")}">Preferences</a> <a href="{make_slot("unsubscribe_url")}">Bye</a></p>'
-    return f'<html lang="en"><body><p>Dear {make_slot("name")},</p>\n{body}<p>Yours, {make_slot("name")}</p>{foot}</body></html>'
+    name = make_slot("name")
+    foot = (
+        f'<p><a href="{make_slot("preferences_url")}">Preferences</a> '
+        f'<a href="{make_slot("unsubscribe_url")}">Bye</a></p>'
+    )
+    return (
+        f'<html lang="en"><body><p>Dear {name},</p>\n{body}<p>Yours, {name}</p>{foot}</body></html>'
+    )
 
 
 def plain() -> str:
-    """The same in about 2.5 KB."""
+    """Return the same in about 2.5 KB of plain text."""
     body = f"{SENTENCE}\n" * (TEXT_BYTES // len(SENTENCE))
-    return f"Dear {make_slot('name')},\n\n{body}\nPreferences: {make_slot('preferences_url')}\nBye: {make_slot('unsubscribe_url')}\n"
+    foot = f"Preferences: {make_slot('preferences_url')}\nBye: {make_slot('unsubscribe_url')}\n"
+    return f"Dear {make_slot('name')},\n\n{body}\n{foot}"
 
 
 def add_campaign(list_id: int) -> int:
-    """A letter to all of them, frozen and not begun. Returns its id."""
+    """Add a letter to all of a list, frozen and not begun, and return its id."""
     now = utcnow()
     with transaction() as session:
         campaign = Campaign(
-            list_id=list_id, kind="letter", status="sending", subject="Going slowly", seed=secrets.token_hex(16),
-            created_at=now, started_at=now,
-        )  # fmt: skip
+            list_id=list_id,
+            kind="letter",
+            status="sending",
+            subject="Going slowly",
+            seed=secrets.token_hex(16),
+            created_at=now,
+            started_at=now,
+        )
         session.add(campaign)
         session.flush()
         session.add(
             Edition(campaign_id=campaign.id, subject="Going slowly", text=plain(), html=html())
         )
-        readers = select(Subscription.id, Subscription.cursor).where(
+        recipients = select(Subscription.id, Subscription.cursor).where(
             Subscription.list_id == list_id
         )
-        outbox.freeze(session, campaign, readers, mail=MailKind.LETTER, now=now)
+        outbox.freeze(session, campaign, recipients, mail=MailKind.LETTER, now=now)
         return campaign.id
