@@ -79,6 +79,17 @@ def test_imports_point_downwards(file: Path) -> None:
         assert FLOOR[used] < FLOOR[here], f"{file.name} ({here}) reaches up or sideways to {used}"
 
 
+def test_the_tests_of_services_follow_the_map() -> None:
+    tests = Path(__file__).parent / "services"
+    folders = {folder.name for folder in tests.iterdir() if (folder / "__init__.py").exists()}
+    assert folders <= set(LEVEL), folders - set(LEVEL)
+    modules = {file.stem.removeprefix("test_") for file in tests.glob("test_*.py")}
+    shared = {file.stem for file in (PACKAGE / "services").glob("*.py")}
+    assert modules <= shared, (
+        f"a neighbourhood or tests/scenarios/ is the place: {modules - shared}"
+    )
+
+
 def test_every_room_is_on_a_floor() -> None:
     rooms = {room(file) for file in FILES} - {"__init__"}
     assert rooms - set(FLOOR) == set()

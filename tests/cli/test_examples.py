@@ -10,7 +10,7 @@ import pytest
 from tests.cli.conftest import Run
 from tests.feeds_server import FeedsServer, item, rss
 from tests.smtp.fault_server import FaultServer
-from tests.unit.test_pictures import picture
+from tests.unit.authoring.test_images import picture
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES_OF_LETTERS = ("digests", "letters", "pages", "people", "tutorial")

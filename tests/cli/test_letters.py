@@ -13,7 +13,7 @@ import pytest
 from tests.cli.conftest import Run
 from tests.fakes import body, parsed
 from tests.smtp.fault_server import FaultServer
-from tests.unit.test_pictures import picture
+from tests.unit.authoring.test_images import picture
 
 LETTER = "---\nsubject: Going slowly\npreheader: A pause\n---\n\nDear {{ subscriber.name or 'friend' }},\n\nread *this* slowly, all of you.\n"
 

@@ -13,7 +13,7 @@ from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION
 from newsletter.services.sending import run as sending
 from tests.people import add_list, add_reader, campaign_handle
-from tests.unit.test_pictures import picture
+from tests.unit.authoring.test_images import picture
 
 
 def test_a_letters_picture_and_page(app: Flask, client: FlaskClient, tmp_path: Path) -> None:

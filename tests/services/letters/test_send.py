@@ -37,7 +37,7 @@ from newsletter.services.sending import run as sending
 from newsletter.tokens import keyed_hash
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink, body
 from tests.people import add_list, add_reader
-from tests.unit.test_pictures import picture
+from tests.unit.authoring.test_images import picture
 
 TEXT = "---\nsubject: Going slowly\npreheader: A pause\n---\n\nDear {{ subscriber.name or 'friend' }},\n\nread this letter slowly.\n"
 

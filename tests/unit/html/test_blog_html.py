@@ -15,7 +15,7 @@ from newsletter.html.sanitize import clean_html, find_first_picture
 from newsletter.html.to_text import html_to_text, make_excerpt
 
 BASE = "https://blog.test/"
-FEED = (Path(__file__).parents[1] / "feeds" / "wordpress_blocks.xml").read_bytes()
+FEED = (Path(__file__).parents[2] / "feeds" / "wordpress_blocks.xml").read_bytes()
 
 
 @pytest.fixture(scope="module")

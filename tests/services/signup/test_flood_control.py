@@ -29,7 +29,7 @@ from newsletter.services.subscribers import subscriptions
 from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Clock, Sink, body
 from tests.people import add_list
-from tests.unit.test_puzzles import solve
+from tests.unit.test_captcha import solve
 
 
 @pytest.fixture(autouse=True)

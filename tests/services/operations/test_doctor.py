@@ -24,7 +24,7 @@ from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Clock, FakeDns, FakeFetch, Sink
 from tests.people import add_list, add_reader
 from tests.services.sending.test_run import refusal
-from tests.unit.test_domains import public_key
+from tests.unit.dns.test_records import public_key
 
 DOMAIN = "slow-letters.net"
 LETTER = "---\nsubject: Going slowly\n---\n\nA letter.\n"
