@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from bench import world
 from newsletter import outbox
 from newsletter.db.session import db, transaction
 from newsletter.link_purposes import LinkPurpose
+from newsletter.mail.dkim.keys import load_key, make_key
+from newsletter.mail.dkim.signer import Sign, Signer, make_sign
 from newsletter.mail.headers import Sender, list_headers
 from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.smtp.protocol import Conversation
@@ -44,7 +47,7 @@ def stages() -> Iterator[tuple[str, float]]:
         token = tokens.sign(purpose, "handle123456", now)
         return f"https://news.example.com/{purpose}/{token}"
 
-    def build() -> bytes:
+    def build(sign: Sign | None = None) -> bytes:
         values = {
             "name": "Subscriber 1",
             "email": "subscriber1@example.org",
@@ -53,9 +56,12 @@ def stages() -> Iterator[tuple[str, float]]:
             "unsubscribe_url": link(LinkPurpose.UNSUBSCRIBE),
             "preferences_url": link(LinkPurpose.PREFERENCES),
         }
-        return compiled.build(values)
+        return compiled.build(values, sign)
 
     yield f"sign and build a message of {len(build()):,} bytes", _cost(build, 2_000)
+    for name, kinds in (("RSA-2048", ("rsa",)), ("RSA-2048 and Ed25519", ("rsa", "ed25519"))):
+        keys = [Signer("example.com", "s1", load_key(make_key(kind))) for kind in kinds]
+        yield f"the same with DKIM, {name}", _cost(partial(build, make_sign(keys, now)), 200)
     yield (
         "speak SMTP, content and next envelope in a group",
         _cost(_make_conversation(build()), 2_000),

@@ -28,6 +28,8 @@ _DISTINCT_AT_LEAST = 8
 """Different characters in a key."""
 _RANDOM_AT_LEAST = 6
 """Characters of a key that are left without the words of examples."""
+SELECTORS_AT_MOST = 4
+"""Keys that sign: an RSA and an Ed25519 key, and those that replace them."""
 _RUN_AT_MOST = 0.7
 """The share of characters that may repeat or follow the one before, as in 1234."""
 
@@ -259,6 +261,23 @@ def return_address(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{1,24}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+", value):
         raise ValueError("must be a plain address like bounces@news.example.com")
     return value
+
+
+_SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def is_selector(text: str) -> bool:
+    """Tell whether a selector can be one label of a DNS name (RFC 6376 section 3.1)."""
+    return _SELECTOR.fullmatch(text) is not None
+
+
+def selectors(value: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the selectors of keys, each once."""
+    if not all(is_selector(selector) for selector in value):
+        raise ValueError('names keys of `newsletter dkim ls`, like "s1 s2"')
+    if len(set(value)) > SELECTORS_AT_MOST:
+        raise ValueError(f"names more than {SELECTORS_AT_MOST} keys; each signs every message")
+    return tuple(dict.fromkeys(value))
 
 
 def redis_url(value: SecretStr) -> SecretStr:

@@ -120,6 +120,14 @@ class Bounces(_Table):
     hooks: Hooks = Hooks()
 
 
+class Dkim(_Table):
+    """The keys that sign mail."""
+
+    selectors: Annotated[
+        tuple[str, ...], BeforeValidator(words), AfterValidator(setting_types.selectors)
+    ] = ()
+
+
 class Feeds(_Table):
     """Limits on fetching feeds."""
 
@@ -161,6 +169,7 @@ class Settings(_Table):
     )
     smtp: Smtp = Smtp()
     bounces: Bounces = Bounces()
+    dkim: Dkim = Dkim()
     feeds: Feeds = Feeds()
     signup: SignUp = SignUp()
     web: Web = Web()

@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "subscriber": ("subscribers", "Subscribers: look up, add, import, export."),
     "suppression": ("suppressions", "Addresses that are never mailed."),
     "bounce": ("bounces", "Read returned mail."),
+    "dkim": ("dkim", "Keys that sign your mail."),
     "resource": ("resources", "Files for confirmed subscribers only."),
     "field": ("fields", "Additional fields of a sign-up form."),
     "embed": ("embed", "Print the sign-up form for your blog."),

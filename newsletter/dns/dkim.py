@@ -57,7 +57,7 @@ MUST_SIGN = ("list-unsubscribe", "list-unsubscribe-post")
 
 @dataclass(slots=True)
 class Key:
-    """A published key: its selector and its record.
+    """A published key: its selector, its record, and the key in base64.
 
     Receivers refuse a key with `problems`; `notes` are advice. A `withdrawn` key has been replaced
     by another one.
@@ -65,6 +65,7 @@ class Key:
 
     selector: str
     record: str = ""
+    key: str = ""
     bits: int = 0
     withdrawn: bool = False
     problems: list[str] = field(default_factory=list)
@@ -104,6 +105,7 @@ def examine(domain: str, selector: str, ask: Resolver) -> Key:
         return key
     key.record = records[0]
     tags = parse_tags(records[0])
+    key.key = "".join(tags["p"].split())
     if len(records) > 1:
         key.problems.append(
             f"there are {len(records)} records, and receivers may use any of them "

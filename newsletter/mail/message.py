@@ -11,14 +11,20 @@ encoded-word, which mail programs do not understand (cpython issue 85725).
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
+from newsletter.mail.dkim.canonical import relax_lines
 from newsletter.mail.header_fields import Header
 from newsletter.mail.slots import SLOT_PATTERN, Fill, Slot, Values
+
+if TYPE_CHECKING:
+    from newsletter.mail.dkim.signer import Sign
 
 CRLF = b"\r\n"
 SOFT_BREAK = b"=\r\n"
@@ -113,26 +119,29 @@ class MessageDraft:
 class CompiledMessage:
     """A message as bytes with slots.
 
-    However often a slot occurs, its value is encoded once for each kind of place.
+    However often a slot occurs, its value is encoded once for each kind of place. `header` ends with
+    the empty line. Each chunk of `body` ends between words, so that each is relaxed for a signature
+    on its own.
     """
 
-    def __init__(self, chunks: Sequence[bytes | Fill | Slot]) -> None:
-        self._parts: list[bytes] = []
+    def __init__(self, header: Sequence[bytes | Fill], body: Sequence[bytes | Slot]) -> None:
+        chunks = _joined(header)
+        self._body_at = len(chunks)
+        chunks += _joined(body)
+        self._parts = [chunk if isinstance(chunk, bytes) else b"" for chunk in chunks]
         self._headers: list[tuple[int, Fill]] = []
         text: dict[str, list[int]] = {}
         html: dict[str, list[int]] = {}
-        for chunk in _joined(chunks):
+        for place, chunk in enumerate(chunks):
             if isinstance(chunk, Slot):
-                (html if chunk.escaped else text).setdefault(chunk.name, []).append(
-                    len(self._parts)
-                )
+                (html if chunk.escaped else text).setdefault(chunk.name, []).append(place)
             elif not isinstance(chunk, bytes):
-                self._headers.append((len(self._parts), chunk))
-            self._parts.append(chunk if isinstance(chunk, bytes) else b"")
+                self._headers.append((place, chunk))
         self._slots = [(name, text.get(name, []), html.get(name, [])) for name in text | html]
+        self._relaxed = _RelaxedBody(self._parts, self._body_at, sorted(_places(self._slots)))
 
-    def build(self, values: Values) -> bytes:
-        """Build the message of one subscriber.
+    def build(self, values: Values, sign: Sign | None = None) -> bytes:
+        """Build the message of one subscriber, signed by `sign`.
 
         Raises `KeyError` for a slot without a value, `InvalidInput` for one that a header cannot
         carry.
@@ -149,7 +158,37 @@ class CompiledMessage:
                 encoded = _encoded_value(escaped)
             for place in html:
                 parts[place] = encoded
-        return b"".join(parts)
+        data = b"".join(parts)
+        if sign is None:
+            return data
+        header = b"".join(parts[: self._body_at]).removesuffix(CRLF)
+        return sign(header, self._relaxed.hash(parts)) + data
+
+
+class _RelaxedBody:
+    """The constant parts of a body in the form that a signature covers.
+
+    They are relaxed once, and hashed once as far as the first slot.
+    """
+
+    def __init__(self, parts: Sequence[bytes], start: int, slots: Sequence[int]) -> None:
+        self._slots = slots
+        self._first = slots[0] if slots else len(parts)
+        self._hash = hashlib.sha256(relax_lines(b"".join(parts[start : self._first])))
+        self._parts = [relax_lines(part) for part in parts[self._first :]]
+
+    def hash(self, parts: Sequence[bytes]) -> bytes:
+        """Hash a body whose slots are filled in."""
+        relaxed = self._parts.copy()
+        for place in self._slots:
+            relaxed[place - self._first] = relax_lines(parts[place])
+        digest = self._hash.copy()
+        digest.update(b"".join(relaxed))
+        return digest.digest()
+
+
+def _places(slots: Sequence[tuple[str, list[int], list[int]]]) -> list[int]:
+    return [place for _, text, html in slots for place in (*text, *html)]
 
 
 def _joined(chunks: Sequence[bytes | Fill | Slot]) -> list[bytes | Fill | Slot]:
@@ -169,17 +208,18 @@ def compile_message(draft: MessageDraft, *, boundary: str | None = None) -> Comp
     Raises `InvalidInput` if a header cannot be written.
     """
     mark = (boundary or "=_" + secrets.token_hex(16)).encode("ascii")
-    chunks: list[bytes | Fill | Slot] = [header.compile() for header in draft.headers]
-    chunks.append(
+    header: list[bytes | Fill] = [field.compile() for field in draft.headers]
+    header.append(
         b'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="%b"\r\n\r\n'
         % mark
     )
-    for subtype, body in ((b"plain", draft.text), (b"html", draft.html)):
-        chunks.append(
+    body: list[bytes | Slot] = []
+    for subtype, text in ((b"plain", draft.text), (b"html", draft.html)):
+        body.append(
             b'--%b\r\nContent-Type: text/%b; charset="utf-8"\r\n'
             b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" % (mark, subtype)
         )
-        chunks += _compile_body(body, escaped=subtype == b"html")
-        chunks.append(CRLF)
-    chunks.append(b"--%b--\r\n" % mark)
-    return CompiledMessage(chunks)
+        body += _compile_body(text, escaped=subtype == b"html")
+        body.append(CRLF)
+    body.append(b"--%b--\r\n" % mark)
+    return CompiledMessage(header, body)

@@ -12,6 +12,7 @@ from newsletter.models.operation import (
     Installation,
     InstallationKey,
     LastingKey,
+    SeenDkimKey,
     SenderState,
     Worker,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "Picture",
     "Resource",
     "RetiredHandle",
+    "SeenDkimKey",
     "SeenMail",
     "SenderState",
     "SeriesLetter",

@@ -36,6 +36,20 @@ class InstallationKey(Base):
     value: Mapped[str] = mapped_column(String(64))
 
 
+class SeenDkimKey(Base):
+    """A key that the DNS was seen to publish for a domain.
+
+    `fingerprint` is a hash of the public key: another key of the same selector was not seen.
+    """
+
+    __tablename__ = "seen_dkim_keys"
+
+    domain: Mapped[str] = mapped_column(String(255), primary_key=True)
+    selector: Mapped[str] = mapped_column(String(63), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    seen_at: Mapped[datetime]
+
+
 class Worker(Base):
     """A worker process and when it last ticked."""
 

@@ -24,6 +24,7 @@ def upgrade() -> None:
     _create_mailing_lists()
     _create_pictures()
     _create_resources()
+    _create_seen_dkim_keys()
     _create_seen_mails()
     _create_sender_states()
     _create_subscribers()
@@ -226,6 +227,17 @@ def _create_resources() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_resources")),
         sa.UniqueConstraint("name", name=op.f("uq_resources_name")),
+    )
+
+
+def _create_seen_dkim_keys() -> None:
+    op.create_table(
+        "seen_dkim_keys",
+        sa.Column("domain", sa.String(length=255), nullable=False),
+        sa.Column("selector", sa.String(length=63), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("domain", "selector", name=op.f("pk_seen_dkim_keys")),
     )
 
 

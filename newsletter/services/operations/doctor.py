@@ -17,7 +17,7 @@ from newsletter.models import Feed, MailingList
 from newsletter.services import installation, proxy_headers, workers
 from newsletter.services.checks import Check
 from newsletter.services.inbound.reading_checks import check_readers
-from newsletter.services.operations import dns_checks, machine_checks
+from newsletter.services.operations import dkim_checks, dns_checks, machine_checks
 from newsletter.services.operations.database import newest_revision
 from newsletter.services.operations.mail_proof import check_arrival
 from newsletter.services.runtime import Environment
@@ -55,6 +55,7 @@ def examine(
     signed = dkim.read_sample(sample) if sample is not None else None
     for domain in _domains():
         checks += dns_checks.check_sender(env, domain, selector=selector, sample=signed)
+        checks += dkim_checks.check_keys(env, domain)
     for more in (_names, _bounces, _feeds, _worker, _queue):
         checks += more(env)
     return checks

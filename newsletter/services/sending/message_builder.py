@@ -13,6 +13,7 @@ from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.i18n import SOURCE, find_language, find_other_language, say
 from newsletter.link_purposes import LinkPurpose
+from newsletter.mail.dkim.signer import Sign, make_sign
 from newsletter.mail.headers import Sender, single_headers
 from newsletter.mail.kinds import MAILS
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
@@ -34,6 +35,7 @@ from newsletter.services.mail_context import (
     make_sender,
 )
 from newsletter.services.runtime import Environment
+from newsletter.services.sending import dkim_keys
 from newsletter.tokens import return_path, unsubscribe_address
 from newsletter.vocabulary import MailKind
 
@@ -66,6 +68,7 @@ class MessageBuilder:
         self.env = env
         self._bounces = env.settings.bounces.address
         self._unsubscribe_to = readers.find_unsubscribe_address(env)
+        self._signers = dkim_keys.find_signers(env)
         self._find_series_letter = find_series_letter
         self._compiled: dict[tuple[int, int, str], _Compiled] = {}
         self._lists: dict[int, ListContext] = {}
@@ -216,7 +219,7 @@ class MessageBuilder:
             "date": format_mail_date(self.env.now),
             "message_id": self._references.message_id(row.id, sender.domain),
         }
-        data = _compile_single(list_context, content).build(values)
+        data = _compile_single(list_context, content).build(values, self._find_sign(sender))
         return Outgoing(row.id, sender.email, recipient, data)
 
     def _compile(
@@ -243,6 +246,10 @@ class MessageBuilder:
             f"mailto:{unsubscribe_address(key, self._unsubscribe_to, handle)}?subject=unsubscribe"
         )
 
+    def _find_sign(self, sender: Sender) -> Sign | None:
+        """Return what signs for the sender's domain, None where nothing does."""
+        return make_sign(self._signers.get(sender.domain, ()), self.env.now)
+
     def _address(
         self,
         row: LeasedDelivery,
@@ -265,7 +272,8 @@ class MessageBuilder:
                 "unsubscribe_mail": self._unsubscribe_mail(handle),
                 "preferences_url": self.env.links.preferences(handle, now),
                 **values,
-            }
+            },
+            self._find_sign(sender),
         )
         return_address = return_path(self._bounces, reference) if self._bounces else sender.email
         return Outgoing(row.id, return_address, recipient, data, reference)

@@ -1,0 +1,1 @@
+"""Sign mail (DKIM, RFC 6376): relaxed forms, keys, signatures."""

@@ -1,0 +1,47 @@
+"""Bring header fields and bodies into their relaxed form (RFC 6376 section 3.4).
+
+Pure.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SPACE = re.compile(rb"[ \t]+")
+_SPACE_AT_END = re.compile(rb"[ \t]+(?=\r\n)")
+_FIELD_END = re.compile(rb"\r\n(?![ \t])")
+
+
+def split_fields(header: bytes) -> list[tuple[bytes, bytes]]:
+    """Split a header into fields: their names in lower case, and their relaxed forms with CRLF."""
+    fields = []
+    for line in _FIELD_END.split(header):
+        name, colon, value = line.partition(b":")
+        if colon:
+            name = name.strip(b" \t").lower()
+            fields.append((name, name + b":" + relax_value(value) + b"\r\n"))
+    return fields
+
+
+def relax_value(value: bytes) -> bytes:
+    """Relax the value of a header field (RFC 6376 section 3.4.2)."""
+    return _SPACE.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
+
+
+def relax_lines(lines: bytes) -> bytes:
+    """Relax the white space of a piece of a body that begins and ends between words.
+
+    Empty lines at its end are kept: only the end of a body loses them.
+    """
+    if b"  " not in lines and b"\t" not in lines and b" \r" not in lines:
+        return lines
+    return _SPACE.sub(b" ", _SPACE_AT_END.sub(b"", lines))
+
+
+def relax_body(body: bytes) -> bytes:
+    """Relax a whole body (RFC 6376 section 3.4.4)."""
+    relaxed = relax_lines(body)
+    end = len(relaxed)
+    while relaxed.endswith(b"\r\n", 0, end):
+        end -= 2
+    return relaxed[:end] + b"\r\n" if end else b""

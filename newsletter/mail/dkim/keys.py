@@ -1,0 +1,78 @@
+"""Make, read and publish the keys that sign mail."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Literal, get_args
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+PrivateKey = RSAPrivateKey | Ed25519PrivateKey
+KeyKind = Literal["rsa", "ed25519"]
+
+RSA_BITS = 2048
+"""Bits of an RSA key: what signers should use (RFC 8301 section 3.2), and what a TXT record holds."""
+
+STRING_AT_MOST = 255
+"""Octets of one string of a TXT record (RFC 1035 section 3.3)."""
+
+
+def make_key(kind: KeyKind) -> bytes:
+    """Make a private key, as PEM (PKCS#8)."""
+    assert kind in get_args(KeyKind)
+    key: PrivateKey = (
+        generate_private_key(65537, RSA_BITS) if kind == "rsa" else Ed25519PrivateKey.generate()
+    )
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def load_key(pem: bytes) -> PrivateKey:
+    """Read a private key.
+
+    Raises `ValueError` for one that no signature can be made with.
+    """
+    try:
+        key = load_pem_private_key(pem, None)
+    except (TypeError, ValueError) as error:
+        raise ValueError("it is not a private key in PEM without a password") from error
+    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
+        raise ValueError("it is neither an RSA nor an Ed25519 key")
+    return key
+
+
+def get_kind(key: PrivateKey) -> KeyKind:
+    """Return the name of a key's algorithm in DNS (RFC 6376 section 3.6.1, RFC 8463 section 4)."""
+    return "rsa" if isinstance(key, RSAPrivateKey) else "ed25519"
+
+
+def encode_public(key: PrivateKey) -> str:
+    """Encode the public key as `p=` of its record holds it."""
+    if isinstance(key, RSAPrivateKey):
+        public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    else:
+        public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return base64.b64encode(public).decode("ascii")
+
+
+def fingerprint_key(key: PrivateKey) -> str:
+    """Return a hash that names a key."""
+    return hashlib.sha256(encode_public(key).encode("ascii")).hexdigest()
+
+
+def write_record(key: PrivateKey, selector: str, domain: str) -> str:
+    """Write the DNS record that publishes a key for `domain`, in strings that a TXT record takes."""
+    text = f"v=DKIM1; k={get_kind(key)}; p={encode_public(key)}"
+    strings = [
+        text[start : start + STRING_AT_MOST] for start in range(0, len(text), STRING_AT_MOST)
+    ]
+    quoted = " ".join(f'"{string}"' for string in strings)
+    return f"{selector}._domainkey.{domain}. TXT {quoted}"
