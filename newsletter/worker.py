@@ -22,7 +22,7 @@ from newsletter.services import installation, workers
 from newsletter.services.digests import due as digests
 from newsletter.services.inbound.poll import poll_mailbox
 from newsletter.services.letters import send as letters
-from newsletter.services.letters import series
+from newsletter.services.letters import series_progress
 from newsletter.services.operations import cleanup
 from newsletter.services.polling import entries
 from newsletter.services.polling import poll as polling
@@ -174,7 +174,7 @@ class WorkerProcess:
                 )
         for campaign_id in letters.start_due_letters(self.env):
             log.info("campaign %s is started", campaign_id)
-        if count := series.advance_due(self.env):
+        if count := series_progress.advance_due(self.env):
             log.info("%s letters of series are queued", count)
 
     def send(self) -> None:

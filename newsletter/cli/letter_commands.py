@@ -28,7 +28,7 @@ from newsletter.cli.progress import send_and_show
 from newsletter.errors import InvalidInput, Refused
 from newsletter.schedule import zone_of
 from newsletter.services.campaigns import campaigns
-from newsletter.services.letters import drafts, newcomers
+from newsletter.services.letters import drafts, letter_files, newcomers
 from newsletter.services.letters import send as letters
 from newsletter.services.lists import lists
 
@@ -52,7 +52,7 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
     For the same file again, the draft is brought up to date.
     """
     if not file.exists():
-        drafts.write_starter(file)
+        letter_files.write_starter(file)
         if json_:
             return as_json({"file": str(file), "id": None})
         return say(
@@ -99,7 +99,9 @@ def edit(
         _when(env, campaigns.get_campaign(campaign_id).list, moment_text) if moment_text else None
     )
     changed = read_changes(text, file, lines, ask_editor=not moment_text, made_of=made_of)
-    drafts.edit_draft(env, campaign_id, changed, file=str(file.resolve()) if file else "", at=when)
+    drafts.edit_draft(
+        env, campaign_id, changed, file=str(file.resolve()) if file else "", send_at=when
+    )
     row = campaigns.get_campaign(campaign_id)
     later = f", goes out {moment(row.scheduled_at, row.timezone)}" if row.scheduled_at else ""
     say(f"Campaign {campaign_id} is {row.status}{later}: “{row.subject}”")
@@ -108,7 +110,7 @@ def edit(
 
 
 def _to_file(made_of: str, before: str, after: str) -> None:
-    written = drafts.update_file(made_of, before, after)
+    written = letter_files.update_file(made_of, before, after)
     if written:
         say(f"{made_of} is changed too.")
     elif written is False:
@@ -128,7 +130,7 @@ def read_changes(
     It comes from a file, from other lines in the front matter, or from an editor.
     """
     if file is not None:
-        return drafts.read_letter(file)
+        return letter_files.read_letter(file)
     changes = {key: value for key, value in lines.items() if value is not None}
     folder = Path(made_of).parent if made_of else None
     if changes or not ask_editor:
@@ -204,7 +206,7 @@ def send(
     )
     later = f" on {moment(when, lists.show(draft.slug).timezone)}" if when else " now"
     ask(f"Mail {_people(draft)}{later}?", yes=yes)
-    campaign_id = letters.dispatch_letter(env, draft, at=when, again=again)
+    campaign_id = letters.dispatch_letter(env, draft, send_at=when, again=again)
     if when or detach:
         say(f"Campaign {campaign_id} is {'scheduled' if when else 'queued'}; a worker sends it.")
         return 0

@@ -32,7 +32,7 @@ from newsletter.files import write_private
 from newsletter.mail import slots
 from newsletter.services.audience import merge_data
 from newsletter.services.campaigns import campaigns, identify
-from newsletter.services.letters import drafts, preflight, rendering
+from newsletter.services.letters import drafts, pictures, preflight, rendering
 from newsletter.services.sending import trial
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def present(
     page = slots.fill(content.html, NEUTRAL)
     plain = slots.fill(content.text, NEUTRAL)
     if html or eml:
-        rendering.store_pictures(env, draft.prepared.fresh)
+        pictures.store_pictures(env, draft.prepared.fresh)
     if text:
         _write(text, plain)
     else:
@@ -232,7 +232,7 @@ def send_test(env: Environment, draft: LetterDraft, to: str, recipient: str | No
     code = 0
     for version in draft.prepared.versions:
         content = rendering.fill_version(env, version, find_recipient(env, draft, recipient))
-        rendering.store_pictures(env, draft.prepared.fresh)
+        pictures.store_pictures(env, draft.prepared.fresh)
         outcome = trial.send_test(env, draft.slug, content, to=address)
         say(
             f"“[Test] {content.subject}” to {address}: {outcome.result}: "

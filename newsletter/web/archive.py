@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, render_template
 
 from newsletter.services.campaigns import archive as archiving
-from newsletter.services.letters import rendering
+from newsletter.services.letters import pictures
 from newsletter.services.lists import archived_campaigns, lists
 from newsletter.services.runtime import environment
 from newsletter.web.locale import set_languages
@@ -46,7 +46,7 @@ def media(slug: str, name: str) -> Response:
 
     Its name is made of its content, so that it never changes.
     """
-    image = rendering.get_picture(name)
+    image = pictures.get_picture(name)
     headers = {
         "Cache-Control": "public, max-age=31536000, immutable",
         "Content-Security-Policy": "default-src 'none'",

@@ -165,10 +165,7 @@ def test_a_file_and_a_number_are_the_same_wherever_a_draft_is_meant(
     (tmp_path / "letter.md").write_text(LETTER + "PS: one more thing.\n")
     twice = readers("campaign", "send", "letter.md", "--yes", "--offline")
     assert (twice.code, mail.accepted) == (1, [])
-    assert (
-        "this letter is campaign 1 already (`newsletter campaign edit 1` changes one that waits"
-        in twice.err
-    )
+    assert "this letter is campaign 1 already (`newsletter campaign edit 1` changes it" in twice.err
     assert readers("campaign", "edit", "letter.md", "--file", "letter.md").code == 0
     assert "PS: one more thing." in readers("campaign", "preview", "1").out
     assert readers("campaign", "pause", "letter.md").out == "Campaign 1 is paused.\n"
@@ -185,7 +182,7 @@ def test_what_is_bad_stops_a_letter(readers: Run, mail: FaultServer, tmp_path: P
     (tmp_path / "bare.md").write_text("---\nsubject: x\n---\nDear {{ subscriber.name }},\n")
     said = readers("campaign", "send", "bare.md", "--yes", "--anyway", "--offline")
     assert (said.code, said.err.count("\n")) == (1, 1)
-    assert "1 of 3 readers cannot get it: line 4: subscriber.name is not set" in said.err
+    assert "1 of 3 subscribers cannot get it: line 4: subscriber.name is not set" in said.err
     (tmp_path / "long.md").write_text("---\nsubject: x\n---\n" + "word " * 25_000)
     said = readers("campaign", "send", "long.md", "--yes", "--offline")
     assert (said.code, "--anyway" in said.err) == (1, True)

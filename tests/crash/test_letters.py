@@ -66,7 +66,7 @@ def test_r01_a_scheduled_letter_killed_on_its_way(
     with app.app_context():
         env = app.extensions[EXTENSION]
         at = env.now + timedelta(seconds=1)
-        campaign = letters.send_letter(env, parse_letter(LETTER), at=at)
+        campaign = letters.send_letter(env, parse_letter(LETTER), send_at=at)
     time.sleep(1)
     dice, kills = random.Random(7), 2
     server.script["END"] = lambda talk, line: time.sleep(0.004) or b"250 2.0.0 Ok\r\n"

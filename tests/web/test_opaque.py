@@ -20,7 +20,7 @@ from newsletter.models import Campaign, Delivery, MailingList, Subscriber, Subsc
 from newsletter.services import notifications, resources
 from newsletter.services.digests import due as digests
 from newsletter.services.letters import send as letters
-from newsletter.services.letters import series
+from newsletter.services.letters import series, series_progress
 from newsletter.services.lists import topics
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
@@ -101,7 +101,7 @@ def every_mail(env: Environment, folder: Path, clock: Clock) -> None:
     step.write_text("---\nsubject: First step\n---\nHello.\n")
     series.add_letter(env, step, timedelta(0), "blog")
     with transaction() as session:
-        series.begin_series(session, session.get_one(Subscription, ana.id), env.now)
+        series_progress.begin_series(session, session.get_one(Subscription, ana.id), env.now)
     digests.send_now(env, slug="blog", cadence="instant")
     letters.send_letter(
         env,

@@ -1,12 +1,11 @@
-"""Letters before they are sent: a Markdown file becomes a draft, is looked at, changed.
+"""Prepare letters before they are sent: create drafts from Markdown files, render and edit them.
 
-A draft keeps the file's text and the pictures it named, and is rendered afresh until it is
-scheduled or sent (services/letters/send.py); from then on its editions are what every reader gets.
+A draft keeps the file's text and the pictures it named. It is rendered afresh until it is scheduled
+or sent (services/letters/send.py); from then on every subscriber gets its stored editions.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +14,9 @@ from pathlib import Path
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from newsletter.authoring.front_matter import decode_text
-from newsletter.authoring.letter_file import STARTER, Letter, parse_letter, replace_lines
-from newsletter.authoring.markdown_parser import LETTER_AT_MOST
+from newsletter.authoring.letter_file import Letter, parse_letter, replace_lines
 from newsletter.db.session import reading, transaction
-from newsletter.errors import InvalidInput, NotFound, Refused
+from newsletter.errors import Refused
 from newsletter.i18n import LANGUAGES, find_other_language
 from newsletter.mail.render import MailContent, fill_web_url
 from newsletter.mail.templating.merge_fields import MergeTemplates
@@ -27,7 +24,7 @@ from newsletter.models import Campaign, Edition
 from newsletter.models.campaigns import WEB
 from newsletter.services.audience import segments
 from newsletter.services.campaigns import identify, state
-from newsletter.services.letters import rendering
+from newsletter.services.letters import letter_files, pictures, rendering
 from newsletter.services.letters.rendering import LetterVersion, PreparedLetter
 from newsletter.services.lookup import get_list
 from newsletter.services.mail_context import make_list_context
@@ -43,7 +40,8 @@ class LetterDraft:
     """A letter as it would go out now.
 
     `campaign_id` is None where it is a file that is no campaign yet; `status` then is ``file``.
-    `recipients` counts the readers it would go to; `twin` is a campaign that had this very letter.
+    `recipients` counts the subscribers it would go to; `twin` is the id of a campaign that had
+    this very letter.
     """
 
     prepared: PreparedLetter
@@ -55,85 +53,53 @@ class LetterDraft:
 
     @property
     def slug(self) -> str:
-        """Its list."""
+        """Return the slug of its list."""
         return self.prepared.list.slug
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """Its subject, or both, as the archive shows them: with no reader's name."""
+        """Return its subject, or both, as the archive shows them: without anybody's name."""
         return tuple(version.page.subject for version in self.prepared.versions)
 
 
-def read_letter(file: Path) -> Letter:
-    """The letter in `file`.
-
-    Raises `NotFound`, `Refused` for what is no text, `InvalidInput` by line or key.
-    """
-    return parse_letter(read_text(file), folder=file.resolve().parent)
-
-
-def read_text(file: Path) -> str:
-    """The text of `file`.
-
-    Raises `NotFound`, `Refused`.
-    """
-    try:
-        if file.exists() and not file.is_file():
-            raise Refused(f"{file} is no file")
-        with file.open("rb") as opened:
-            data = opened.read(4 * LETTER_AT_MOST + 1)
-    except FileNotFoundError:
-        raise NotFound(
-            f"there is no file {file}", hint=f"`newsletter campaign new {file}` makes one"
-        ) from None
-    except (OSError, ValueError) as error:
-        raise Refused(
-            f"{file} cannot be read: {getattr(error, 'strerror', None) or error}"
-        ) from None
-    if len(data) > 4 * LETTER_AT_MOST:
-        raise Refused(f"{file} is too long for a letter: more than {LETTER_AT_MOST} characters")
-    return decode_text(data)
-
-
-def write_starter(file: Path) -> None:
-    """Write a file to start from, which is no draft yet.
-
-    Never overwrites. Raises `Refused`.
-    """
-    subject = file.stem.replace("-", " ").replace("_", " ").strip().capitalize() or "A letter"
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as create_draft:
-            create_draft.write(STARTER.format(subject=subject.replace(":", "")))
-    except OSError as error:
-        raise Refused(f"{file} cannot be written: {error.strerror}") from None
-
-
-# ── drafts
-# ─────────────────────────────────────────────────────────────────────────────────────────
-
-
 def load_draft(
-    env: Environment, which: int | Path, slug: str | None = None, *, offline: bool = False
+    env: Environment, source: int | Path, slug: str | None = None, *, offline: bool = False
 ) -> LetterDraft:
-    """A letter as it would go out now: a file's, or a draft's by its number.
+    """Load and render a letter from a file, or a draft by its campaign's id.
 
-    Raises `NotFound`, `InvalidInput`, `TemplateProblem`; `Refused` for a campaign that is no
+    Raises `NotFound`, `InvalidInput`, `TemplateProblem`, and `Refused` for a campaign that is no
     letter.
     """
-    if isinstance(which, Path):
+    if isinstance(source, Path):
         return prepare_draft(
-            env, read_letter(which), slug, None, str(which.resolve()), offline=offline
+            env,
+            letter_files.read_letter(source),
+            slug,
+            None,
+            str(source.resolve()),
+            offline=offline,
         )
     with reading() as session:
-        campaign = identify.get_campaign(session, which)
-        letter, kept, file = letter_of(campaign), campaign.pictures, campaign.file
-        slug, status = campaign.mailing_list.slug, campaign.status
-    return prepare_draft(env, letter, slug, which, file, kept=kept, status=status, offline=offline)
+        campaign = identify.get_campaign(session, source)
+        letter = parse_source(campaign)
+        stored_pictures = campaign.pictures
+        file = campaign.file
+        slug = campaign.mailing_list.slug
+        status = campaign.status
+    return prepare_draft(
+        env,
+        letter,
+        slug,
+        source,
+        file,
+        stored_pictures=stored_pictures,
+        status=status,
+        offline=offline,
+    )
 
 
-def letter_of(campaign: Campaign) -> Letter:
-    """Return the letter of a campaign, read from its stored text.
+def parse_source(campaign: Campaign) -> Letter:
+    """Return the letter of a campaign, parsed from its stored text.
 
     Raises `Refused` for a campaign that is no letter.
     """
@@ -154,30 +120,29 @@ def prepare_draft(
     campaign_id: int | None,
     file: str,
     *,
-    kept: dict[str, str] | None = None,
+    stored_pictures: Mapping[str, str] | None = None,
     status: str = "file",
     offline: bool = False,
     archived: bool = True,
 ) -> LetterDraft:
+    """Render a letter for its list and count who it would go to."""
     with reading() as session:
         mailing_list = get_list(session, slug or letter.slug)
         count = segments.count_segment(session, mailing_list, letter.segment, env.now)
         twin = identify.find_twin(session, mailing_list.id, letter, campaign_id)
         twin = twin or identify.find_waiting(session, mailing_list.id, file, campaign_id or 0)
-        shown = make_list_context(env, mailing_list)
+        list_context = make_list_context(env, mailing_list)
         twin_id = twin.id if twin else None
     prepared = rendering.prepare_letter(
-        env, shown, letter, kept, offline=offline, archived=archived
+        env, list_context, letter, stored_pictures, offline=offline, archived=archived
     )
     return LetterDraft(prepared, campaign_id, status, count, twin_id, file)
 
 
 def create_draft(env: Environment, file: Path, slug: str | None = None) -> tuple[int, LetterDraft]:
-    """Make a draft of a file, or brings the one that was made of it up to date.
+    """Create a draft from a file, or update the draft that was made from it.
 
-    Returns its number, and how it looks.
-
-    Raises as `look`.
+    Returns its campaign's id and the draft. Raises as `load_draft` does.
     """
     draft = load_draft(env, file, slug)
     with transaction() as session:
@@ -189,6 +154,7 @@ def create_draft(env: Environment, file: Path, slug: str | None = None) -> tuple
 
 
 def add_campaign(env: Environment, session: Session, draft: LetterDraft) -> Campaign:
+    """Add a campaign for a letter, in the caller's transaction."""
     return state.add_campaign(
         session, list_id=draft.prepared.list.id, kind=CampaignKind.LETTER, now=env.now
     )
@@ -197,16 +163,18 @@ def add_campaign(env: Environment, session: Session, draft: LetterDraft) -> Camp
 def fill_campaign(
     env: Environment, session: Session, campaign: Campaign, prepared: PreparedLetter, file: str
 ) -> None:
+    """Copy a prepared letter into its campaign and store its pictures."""
     letter = prepared.letter
-    rendering.save_pictures(session, env, prepared.fresh)
+    pictures.save_pictures(session, env, prepared.fresh)
     campaign.subject = prepared.versions[0].page.subject
-    campaign.preheader, campaign.source, campaign.digest = (
-        letter.preheader,
-        letter.text,
-        letter.digest,
-    )
-    campaign.file, campaign.pictures, campaign.segment = file[:1000], prepared.names, letter.segment
-    campaign.subject_b, campaign.share = letter.subject_b, letter.share
+    campaign.preheader = letter.preheader
+    campaign.source = letter.text
+    campaign.digest = letter.digest
+    campaign.file = file[:1000]
+    campaign.pictures = prepared.names
+    campaign.segment = letter.segment
+    campaign.subject_b = letter.subject_b
+    campaign.share = letter.share
     session.flush()
 
 
@@ -216,61 +184,41 @@ def edit_draft(
     letter: Letter,
     *,
     file: str = "",
-    at: datetime | None = None,
+    send_at: datetime | None = None,
 ) -> LetterDraft:
-    """Replace a draft's text, or a scheduled letter's that has not started; with `at`, when it goes
-    out.
+    """Replace the text of a draft, or of a scheduled letter that has not started.
 
-    Raises `Refused` where it is too late, else as `look`.
+    With `send_at`, change when it goes out. Raises `Refused` if it has started, else as
+    `load_draft` does.
     """
     with reading() as session:
         campaign = identify.require_changeable(identify.get_campaign(session, campaign_id))
-        slug, kept, status = campaign.mailing_list.slug, campaign.pictures, campaign.status
+        slug = campaign.mailing_list.slug
+        stored_pictures = campaign.pictures
+        status = campaign.status
         file = file or campaign.file
     if letter.slug not in (None, slug):
         raise Refused(
             f"campaign {campaign_id} is of the list {slug}", hint="make a new one for another list"
         )
-    draft = prepare_draft(env, letter, slug, campaign_id, file, kept=kept, status=status)
-    made = render_all_languages(env, draft.prepared)
+    draft = prepare_draft(
+        env, letter, slug, campaign_id, file, stored_pictures=stored_pictures, status=status
+    )
+    versions = render_all_languages(env, draft.prepared)
     with transaction() as session:
         campaign = identify.require_changeable(identify.lock_campaign(session, campaign_id))
         fill_campaign(env, session, campaign, draft.prepared, file)
-        if at is not None and campaign.status != "draft":
-            campaign.scheduled_at = at
+        if send_at is not None and campaign.status != "draft":
+            campaign.scheduled_at = send_at
         if campaign.status != "draft":
-            write_editions(env, session, campaign, made)
+            write_editions(env, session, campaign, versions)
     return draft
 
 
-def update_file(file: str, before: str, after: str) -> bool | None:
-    """Write a draft's new text into the file it was made of.
-
-    False where that has changed meanwhile, None where there is none any more: nothing is written
-    then. Raises `Refused`.
-    """
-    path = Path(file)
-    if not file or not path.is_file():
-        return None
-    try:
-        if parse_letter(read_text(path)).text != parse_letter(before).text:
-            return False
-    except InvalidInput:
-        return False
-    fresh = path.with_name(f".{path.name}.new")
-    try:
-        fresh.write_text(after, "utf-8")
-        shutil.copymode(path, fresh)
-        fresh.replace(path)
-    except OSError as error:
-        raise Refused(f"{path} cannot be written: {error.strerror}") from None
-    return True
-
-
 def get_text(campaign_id: int) -> tuple[str, str]:
-    """A letter's text and the file it was made of.
+    """Return a letter's text and the file it was made from.
 
-    Raises `NotFound`, `Refused` where it cannot be changed any more.
+    Raises `NotFound`, and `Refused` if it cannot be changed any more.
     """
     with reading() as session:
         campaign = identify.require_changeable(identify.get_campaign(session, campaign_id))
@@ -278,7 +226,7 @@ def get_text(campaign_id: int) -> tuple[str, str]:
 
 
 def narrow_to_segment(env: Environment, draft: LetterDraft, segment: str) -> LetterDraft:
-    """The same letter for another segment of its list.
+    """Render the same letter for another segment of its list.
 
     Raises `InvalidInput`.
     """
@@ -292,34 +240,37 @@ def narrow_to_segment(env: Environment, draft: LetterDraft, segment: str) -> Let
         draft.slug,
         draft.campaign_id,
         draft.file,
-        kept=old.names,
+        stored_pictures=old.names,
         status=draft.status,
         offline=True,
     )
 
 
 def render_all_languages(env: Environment, prepared: PreparedLetter) -> VersionsByLanguage:
-    """A letter's versions by language, "" for the list's own: who is there to read it is known only
-    when it starts. Renders, which reads the database; not to be done inside a transaction.
+    """Render a letter in every language, with "" for the list's own.
+
+    Its recipients, and so their languages, are known only when it starts. Rendering reads the
+    database; do not call it inside a transaction.
     """
-    others = {find_other_language(language, prepared.list.language) for language in LANGUAGES} - {
-        ""
-    }
+    languages = {
+        find_other_language(language, prepared.list.language) for language in LANGUAGES
+    } - {""}
     return {"": prepared.versions} | {
-        other: rendering.render_in_language(env, prepared, other) for other in others
+        language: rendering.render_in_language(env, prepared, language) for language in languages
     }
 
 
 def write_editions(
-    env: Environment, session: Session, campaign: Campaign, made: VersionsByLanguage
+    env: Environment, session: Session, campaign: Campaign, all_versions: VersionsByLanguage
 ) -> None:
+    """Replace a campaign's editions by the versions of a letter."""
     session.execute(delete(Edition).where(Edition.campaign_id == campaign.id))
     page = env.links.archive(campaign.mailing_list.slug, campaign.handle)
-    for language, versions in made.items():
+    for language, versions in all_versions.items():
         for number, version in enumerate(versions):
             content = fill_web_url(version.content, page)
             session.add(_edition(campaign.id, number, content, version.personal, language=language))
-    session.add(_edition(campaign.id, WEB, fill_web_url(made[""][0].page, page), None))
+    session.add(_edition(campaign.id, WEB, fill_web_url(all_versions[""][0].page, page), None))
     session.flush()
 
 

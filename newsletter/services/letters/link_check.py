@@ -1,6 +1,6 @@
-"""Where a letter's links and pictures lead: part of its preflight.
+"""Check where a letter's links and pictures lead, as part of its preflight.
 
-Every finding has its line in the author's file.
+Every problem is reported with its line in the author's file.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from enum import StrEnum
+from http import HTTPStatus
 from urllib.parse import unquote, urlsplit
 
 from newsletter.addresses import parse_address
@@ -19,99 +21,96 @@ from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.runtime import Environment
 
 LINKS_AT_MOST = 100
+"""Links of a letter that are requested; a letter with more is a list of links."""
 AT_ONCE = 8
-ASK_FOR = 60.0
-"""Seconds for all links together."""
-SAID_AT_MOST = 10
+"""Requests at the same time, which no server takes for an attack."""
+REQUESTS_AT_MOST = 60.0
+"""Seconds for all requests together, because somebody waits for the result."""
+REPORTED_AT_MOST = 10
+"""Problems of one kind that are reported; the rest is a number."""
 HEAVY = 3_000_000
-"""Bytes of pictures in one letter that somebody on a train waits for."""
-NOT_FOUND = 404
-_WHOLE = ("http://", "https://", "mailto:", "tel:")
-_CODE = re.compile(
-    r"(?<!`)(`+)(?!`).{0,20000}?(?<!`)\1(?!`)", re.S
-)  # bounded: a run without an end costs little
+"""Bytes of pictures in one letter; on a train, more take a minute to load."""
+_ABSOLUTE = ("http://", "https://", "mailto:", "tel:")
+# Bounded, so that a run without an end costs little time.
+_CODE = re.compile(r"(?<!`)(`+)(?!`).{0,20000}?(?<!`)\1(?!`)", re.S)
 _HTML = re.compile(
-    r"<(?:!--|(?:a|b|i|p|u|h[1-6]|br|hr|div|img|span|font|center|table|t[rdh]|ul|ol|li|strong|em|iframe|script|"
-    r"style|video|button|blockquote)(?=[\s/>]))[^>\n]{0,40}>?",
+    r"<(?:!--|(?:a|b|i|p|u|h[1-6]|br|hr|div|img|span|font|center|table|t[rdh]|ul|ol|li|strong|em|"
+    r"iframe|script|style|video|button|blockquote)(?=[\s/>]))[^>\n]{0,40}>?",
     re.I,
 )
 _LEFT_OVER = re.compile(r"\]\([^)\n]{0,80}\)?")
 
 Progress = Callable[[int, int], None]
-"""Told how many of how many links have answered."""
+"""A function that is called with how many of how many links have answered."""
+
+
+class LinkState(StrEnum):
+    """The state of an address that was requested."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    UNSURE = "unsure"
+    """Its server refuses programs, or there was no time."""
 
 
 def check_pictures(env: Environment, draft: LetterDraft) -> Iterator[Check]:
-    """Pictures nobody can see or hear described, or that tell others who looks."""
-    said, shown = _Saying(draft.prepared.letter), draft.prepared.shown
-    bare = [one.written for one in shown if not one.alt.strip()]
-    yield from said(
-        "alt",
-        "warn",
-        bare,
-        "has no description",
-        "write ![what it shows](…): many never see pictures",
-    )
-    lost = [one.written for one in shown if not one.url]
-    yield from said(
-        "pictures",
-        "bad",
-        lost,
-        "is left out: no mail can show it",
-        "use a file, or an https address",
-    )
-    given = [one for one in shown if one.url and one.written not in draft.prepared.names]
+    """Check for pictures without description, without address, or served by others."""
+    pictures = draft.prepared.shown_pictures
+    report = _Reporter(draft.prepared.letter)
+    undescribed = [picture.written for picture in pictures if not picture.alt.strip()]
+    hint = "write ![what it shows](…): many never see pictures"
+    yield from report("alt", "warn", undescribed, "has no description", hint)
+    lost = [picture.written for picture in pictures if not picture.url]
+    hint = "use a file, or an https address"
+    yield from report("pictures", "bad", lost, "is left out: no mail can show it", hint)
     guessed = {
-        one.written: f" → {one.url}" for one in given if not one.written.lower().startswith(_WHOLE)
+        picture.written: f" → {picture.url}"
+        for picture in pictures
+        if picture.url
+        and picture.written not in draft.prepared.names
+        and not picture.written.lower().startswith(_ABSOLUTE)
     }
-    yield from said(
-        "pictures",
-        "warn",
-        guessed,
-        "is no whole address",
-        "use a file beside the letter, or https://…",
-    )
-    own = {urlsplit(url).hostname for url in (env.settings.base_url, draft.prepared.list.site_url)}
-    foreign = [one.written for one in shown if one.url and urlsplit(one.url).hostname not in own]
+    hint = "use a file beside the letter, or https://…"
+    yield from report("pictures", "warn", guessed, "is a relative link", hint)
+    own_hosts = {
+        urlsplit(url).hostname for url in (env.settings.base_url, draft.prepared.list.site_url)
+    }
+    foreign = [
+        picture.written
+        for picture in pictures
+        if picture.url and urlsplit(picture.url).hostname not in own_hosts
+    ]
     hint = "its server sees who opens the letter; put the file beside it instead"
-    yield from said("pictures", "warn", foreign, "is a picture of others", hint)
-    weight = sum(len(one.data) for one in draft.prepared.fresh)
+    yield from report("pictures", "warn", foreign, "is a picture of others", hint)
+    weight = sum(len(picture.data) for picture in draft.prepared.fresh)
     if weight > HEAVY:
         hint = "on a train that takes a while; fewer pictures, or still ones"
         yield Check("pictures", "warn", f"the pictures weigh {weight / 1_000_000:.0f} MB", hint)
 
 
 def check_links(env: Environment, draft: LetterDraft) -> Iterator[Check]:
-    """Link that lead nowhere, or not surely where they should, and what looks like one and is none."""
-    said = _Saying(draft.prepared.letter)
+    """Check for links without a usable address, and for HTML, which is shown as it is written."""
+    report = _Reporter(draft.prepared.letter)
     links = {link.written: link for link in draft.prepared.links if not is_field(link.url)}.values()
     lost = [link.written for link in links if not link.url]
+    problem = "is no address a mail can carry: its words stay, the link does not"
     hint = "write an address that begins with https:// or mailto:"
-    yield from said(
-        "links",
-        "bad",
-        lost,
-        "is no address a mail can carry: its words stay, the link does not",
-        hint,
-    )
-    given = [link for link in links if link.url and not link.written.lower().startswith(_WHOLE)]
-    relative = {link.written: f" → {link.url}" for link in given}
-    yield from said(
-        "links",
-        "warn",
-        relative,
-        "is no whole address",
-        "write https://…, so that it is as you mean it",
-    )
-    broken = [link.written for link in links if not _writable(link.url)]
-    yield from said("links", "bad", broken, "is no mail address", "write mailto:you@example.org")
-    yield from _not_understood(draft.prepared.letter)
+    yield from report("links", "bad", lost, problem, hint)
+    relative = {
+        link.written: f" → {link.url}"
+        for link in links
+        if link.url and not link.written.lower().startswith(_ABSOLUTE)
+    }
+    hint = "write https://…, so that it is as you mean it"
+    yield from report("links", "warn", relative, "is a relative link", hint)
+    broken = [link.written for link in links if not _is_valid_mailto(link.url)]
+    hint = "write mailto:you@example.org"
+    yield from report("links", "bad", broken, "is no mail address", hint)
+    yield from _check_html(draft.prepared.letter)
 
 
-class _Saying:
-    """Makes checks of addresses in a letter: each once, with its line, up to a number that can be
-    read.
-    """
+class _Reporter:
+    """Makes checks of addresses in a letter: each once, with its line, at most a readable number."""
 
     def __init__(self, letter: Letter) -> None:
         self._letter = letter
@@ -120,22 +119,21 @@ class _Saying:
         self,
         id_: str,
         verdict: Verdict,
-        found: Mapping[str, str] | Iterable[str],
-        what: str,
+        addresses: Mapping[str, str] | Iterable[str],
+        problem: str,
         hint: str,
     ) -> Iterator[Check]:
-        """`found` are addresses as written; as a mapping, with what is said behind each."""
-        each = dict(found) if isinstance(found, Mapping) else dict.fromkeys(found, "")
-        for written in list(each)[:SAID_AT_MOST]:
-            yield Check(
-                id_, verdict, f"{self._letter.where(written)}{each[written]} {what}".strip(), hint
-            )
-        if (more := len(each) - SAID_AT_MOST) > 0:
-            yield Check(id_, verdict, f"… and {more} more", hint)
+        """Report `addresses` as written; a mapping holds the words that follow each of them."""
+        notes = dict(addresses) if isinstance(addresses, Mapping) else dict.fromkeys(addresses, "")
+        for written in list(notes)[:REPORTED_AT_MOST]:
+            line = f"{self._letter.where(written)}{notes[written]} {problem}"
+            yield Check(id_, verdict, line.strip(), hint)
+        if (unreported := len(notes) - REPORTED_AT_MOST) > 0:
+            yield Check(id_, verdict, f"… and {unreported} more", hint)
 
 
-def _writable(url: str) -> bool:
-    """Tell whether a mailto link names addresses; any other is not asked here."""
+def _is_valid_mailto(url: str) -> bool:
+    """Tell whether a link is no mailto link, or one that names valid addresses."""
     if not url.lower().startswith("mailto:"):
         return True
     try:
@@ -146,103 +144,94 @@ def _writable(url: str) -> bool:
     return True
 
 
-def _not_understood(letter: Letter) -> Iterator[Check]:
-    """HTML, which readers would see as it is written.
-
-    Code may show it.
-    """
-    source = _CODE.sub(lambda found: "\n" * found[0].count("\n"), letter.markdown)
-    found = list(_HTML.finditer(source))
-    for one in found[:SAID_AT_MOST]:
-        line = letter.line + source.count("\n", 0, one.start())
+def _check_html(letter: Letter) -> Iterator[Check]:
+    """Yield a check for each HTML tag outside code, which is shown as it is written."""
+    source = _CODE.sub(lambda code: "\n" * code[0].count("\n"), letter.markdown)
+    tags = list(_HTML.finditer(source))
+    for tag in tags[:REPORTED_AT_MOST]:
+        line = letter.line + source.count("\n", 0, tag.start())
         hint = "write Markdown: **bold**, [words](https://…), ![picture](tree.jpg)"
-        what = f"line {line}: {one[0].strip()} is shown to readers as it stands: HTML is no part of letters"
-        yield Check("html", "warn", what, hint)
-    if (more := len(found) - SAID_AT_MOST) > 0:
-        yield Check("html", "warn", f"… and {more} more")
+        problem = "is shown as it is written: HTML is no part of letters"
+        yield Check("html", "warn", f"line {line}: {tag[0].strip()} {problem}", hint)
+    if (unreported := len(tags) - REPORTED_AT_MOST) > 0:
+        yield Check("html", "warn", f"… and {unreported} more")
 
 
 def check_leftovers(env: Environment, draft: LetterDraft) -> Iterator[Check]:
-    """Markdown's signs that are still there in the finished text."""
-    letter, text = draft.prepared.letter, draft.prepared.content.text
-    code = " ".join(found[0] for found in _CODE.finditer(letter.markdown))
-    found = [one[0] for one in _LEFT_OVER.finditer(text) if one[0] not in code]
+    """Check for Markdown signs that are left in the finished text."""
+    letter = draft.prepared.letter
+    code = " ".join(match[0] for match in _CODE.finditer(letter.markdown))
+    matches = _LEFT_OVER.finditer(draft.prepared.content.text)
+    leftovers = [match[0] for match in matches if match[0] not in code]
     hint = "no blank may stand before ( or inside an address: [words](https://example.org/a%20b)"
-    yield from _Saying(letter)("links", "warn", found, "is not understood as a link", hint)
-
-
-# ── asking
-# ─────────────────────────────────────────────────────────────────────────────────────────
+    yield from _Reporter(letter)("links", "warn", leftovers, "is not understood as a link", hint)
 
 
 def request_links(env: Environment, draft: LetterDraft, progress: Progress) -> Iterator[Check]:
-    """Ask for every address once, as the feeds' fetcher asks: bounded, and never a private network."""
+    """Request every address once, with the bounds of the feeds' fetcher and no private network."""
     written = {
         link.url.partition("#")[0]: link.written
         for link in draft.prepared.links
         if not is_field(link.url)
     }
     written |= {
-        one.url: one.written
-        for one in draft.prepared.shown
-        if one.written not in draft.prepared.names
+        picture.url: picture.written
+        for picture in draft.prepared.shown_pictures
+        if picture.written not in draft.prepared.names
     }
     # Our own pages may not be served yet, or not to this machine.
-    own = f"{env.settings.base_url}/"
-    wanted = [url for url in written if url.startswith("http") and not url.startswith(own)]
-    said = _ask_all(env, wanted[:LINKS_AT_MOST], progress)
-    saying = _Saying(draft.prepared.letter)
+    own_prefix = f"{env.settings.base_url}/"
+    urls = [url for url in written if url.startswith("http") and not url.startswith(own_prefix)]
+    states = _request_all(env, urls[:LINKS_AT_MOST], progress)
+    report = _Reporter(draft.prepared.letter)
     dead = {
-        written[url]: f" is dead: {why}"
-        for url, (verdict, why) in said.items()
-        if verdict == "dead"
+        written[url]: f" is dead: {reason}"
+        for url, (state, reason) in states.items()
+        if state is LinkState.DEAD
     }
-    yield from saying("links", "warn", dead, "", "mend it, or take it out")
+    yield from report("links", "warn", dead, "", "mend it, or take it out")
     unsure = {
-        written[url]: f" could not be checked: {why}"
-        for url, (verdict, why) in said.items()
-        if verdict == "unsure"
+        written[url]: f" could not be checked: {reason}"
+        for url, (state, reason) in states.items()
+        if state is LinkState.UNSURE
     }
-    yield from saying("links", "warn", unsure, "", "open it yourself")
-    if len(wanted) > LINKS_AT_MOST:
-        yield Check(
-            "links",
-            "warn",
-            f"only {LINKS_AT_MOST} of {len(wanted)} links were asked",
-            "open the others yourself",
-        )
-    if said and not dead and not unsure:
-        yield Check(
-            "links", "good", f"{len(said)} links answer" if len(said) > 1 else "the link answers"
-        )
+    yield from report("links", "warn", unsure, "", "open it yourself")
+    if len(urls) > LINKS_AT_MOST:
+        problem = f"only {LINKS_AT_MOST} of {len(urls)} links were asked"
+        yield Check("links", "warn", problem, "open the others yourself")
+    if states and not dead and not unsure:
+        answer = f"{len(states)} links answer" if len(states) > 1 else "the link answers"
+        yield Check("links", "good", answer)
 
 
-def _ask_all(env: Environment, wanted: list[str], progress: Progress) -> dict[str, tuple[str, str]]:
-    if not wanted:
+def _request_all(
+    env: Environment, urls: list[str], progress: Progress
+) -> dict[str, tuple[LinkState, str]]:
+    if not urls:
         return {}
-    said = dict.fromkeys(wanted, ("unsure", "there was no time left"))
+    states = dict.fromkeys(urls, (LinkState.UNSURE, "there was no time left"))
     pool = ThreadPoolExecutor(AT_ONCE)
-    asked = {pool.submit(_asked, env, url): url for url in wanted}
+    requests = {pool.submit(_request, env, url): url for url in urls}
     try:
-        for number, answer in enumerate(as_completed(asked, timeout=ASK_FOR), 1):
-            said[asked[answer]] = answer.result()
-            progress(number, len(wanted))
+        for number, request in enumerate(as_completed(requests, timeout=REQUESTS_AT_MOST), 1):
+            states[requests[request]] = request.result()
+            progress(number, len(urls))
     except TimeoutError:
-        progress(len(wanted), len(wanted))
+        progress(len(urls), len(urls))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-    return said
+    return states
 
 
-def _asked(env: Environment, url: str) -> tuple[str, str]:
-    """Tell whether an address is alive, dead, or will not tell a program."""
+def _request(env: Environment, url: str) -> tuple[LinkState, str]:
+    """Request an address and return its state, with the reason why it is not alive."""
     try:
         env.fetch(url)
     except FeedUnavailable as error:
         if "larger than" in error.reason:
-            return "alive", ""
-        unsure = error.status not in (0, NOT_FOUND) or "too long" in error.reason
-        return "unsure" if unsure else "dead", error.reason
+            return LinkState.ALIVE, ""
+        is_missing = error.status in (0, HTTPStatus.NOT_FOUND) and "too long" not in error.reason
+        return LinkState.DEAD if is_missing else LinkState.UNSURE, error.reason
     except FeedError as error:  # gone, or where nobody on the internet could follow it
-        return "dead", error.reason
-    return "alive", ""
+        return LinkState.DEAD, error.reason
+    return LinkState.ALIVE, ""

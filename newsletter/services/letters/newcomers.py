@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from newsletter.authoring.letter_file import parse_letter, replace_lines
 from newsletter.db.session import reading
 from newsletter.errors import Refused
 from newsletter.services.campaigns import identify
-from newsletter.services.letters import drafts
+from newsletter.services.letters import drafts, letter_files
 from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
@@ -17,7 +16,7 @@ from newsletter.services.runtime import Environment
 
 def load_draft_to_new(
     env: Environment,
-    which: int | Path,
+    source: int | Path,
     slug: str | None = None,
     *,
     segment: str | None = None,
@@ -25,17 +24,21 @@ def load_draft_to_new(
 ) -> LetterDraft:
     """Return a letter as it would go now to those of its list who have not had it.
 
-    `which` is a file or a campaign, also one that was sent; `segment` stands in place of the
-    letter's own. Raises as `load_draft`, and `Refused` where a campaign of this letter waits to
-    start: that one goes to everybody.
+    `source` is a file or a campaign, also one that was sent; `segment` stands in place of the
+    letter's own. Raises as `load_draft`, and `Refused` if a campaign of this letter waits to
+    start, because that one goes to everybody.
     """
-    kept: dict[str, Any] | None
-    if isinstance(which, Path):
-        letter, kept, file, draft_id = drafts.read_letter(which), None, str(which.resolve()), None
+    stored_pictures = None
+    draft_id = None
+    if isinstance(source, Path):
+        letter = letter_files.read_letter(source)
+        file = str(source.resolve())
     else:
         with reading() as session:
-            campaign = identify.get_campaign(session, which)
-            letter, kept, file = drafts.letter_of(campaign), campaign.pictures, campaign.file
+            campaign = identify.get_campaign(session, source)
+            letter = drafts.parse_source(campaign)
+            stored_pictures = campaign.pictures
+            file = campaign.file
             draft_id = campaign.id if campaign.status == "draft" else None
             slug = campaign.mailing_list.slug
     with reading() as session:
@@ -47,8 +50,9 @@ def load_draft_to_new(
                 hint="it goes to everybody when it starts",
             )
         had = ", ".join(str(row.id) for row in earlier)
-    whom = letter.segment if segment is None else segment
-    narrowed = " and ".join(filter(None, (whom and f"({whom})", had and f"not had({had})")))
+    condition = letter.segment if segment is None else segment
+    parts = (condition and f"({condition})", had and f"not had({had})")
+    narrowed = " and ".join(filter(None, parts))
     text = replace_lines(letter.text, {"segment": narrowed})
     return drafts.prepare_draft(
         env,
@@ -56,7 +60,7 @@ def load_draft_to_new(
         slug,
         draft_id,
         file,
-        kept=kept,
+        stored_pictures=stored_pictures,
         status="file" if draft_id is None else "draft",
         offline=offline,
     )

@@ -1,6 +1,4 @@
-"""A last look at a letter before it goes: what would go wrong, what would look bad, whom it would
-reach.
-"""
+"""Check a letter before it is sent: what would fail, what would look bad, whom it would reach."""
 
 from __future__ import annotations
 
@@ -16,25 +14,25 @@ from newsletter.mail.render import HTML_BUDGET
 from newsletter.mail.slots import SLOT_PATTERN
 from newsletter.services.audience import merge_data
 from newsletter.services.checks import Check
-from newsletter.services.letters import drafts, link_check, rendering, series
+from newsletter.services.letters import letter_files, link_check, rendering, series
 from newsletter.services.letters import send as letters
 from newsletter.services.letters.drafts import LetterDraft
 from newsletter.services.letters.link_check import Progress
 from newsletter.services.runtime import Environment
 
 CUT_AT = 102 * 1024
-"""Bytes.
-
-Gmail shows that much of a mail's HTML, and hides the rest with its link to unsubscribe.
-"""
+"""Bytes of HTML that Gmail shows; it hides the rest, with the link to unsubscribe."""
 FEW_WORDS = 20
+"""Words below which a letter with pictures looks to filters like pictures alone."""
 SUBJECT_AT_MOST = 70
+"""Characters of a subject; desktop inboxes show no more."""
 _LOUD = re.compile(
-    r"\b(act now|buy now|click here|cash|casino|earn money|free money|guaranteed?|limited time|lottery|no obligation|"
-    r"risk[- ]free|urgent|winner|100 ?%)(?!\w)",
+    r"\b(act now|buy now|click here|cash|casino|earn money|free money|guaranteed?|limited time|"
+    r"lottery|no obligation|risk[- ]free|urgent|winner|100 ?%)(?!\w)",
     re.I,
 )
 RESERVED = ("test", "example", "invalid", "localhost", "example.com", "example.net", "example.org")
+"""Domains for examples and tests (RFC 2606, RFC 6761), which no DNS knows."""
 
 
 def check_letter(
@@ -44,39 +42,38 @@ def check_letter(
     offline: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> list[Check]:
-    """Every check of a letter, in the order in which they matter.
+    """Run every check of a letter, in the order in which they matter.
 
-    `offline`: nobody else's server is asked; `progress` is told how many links have answered.
+    If `offline`, no other server is asked. `progress` is called with how many links have answered.
     """
     parts: list[Callable[[Environment, LetterDraft], Iterator[Check]]] = [
-        _recipients,
-        _fields,
-        _again,
-        _rehearsal,
-        _subject,
-        _text,
-        _size,
+        _check_recipients,
+        _check_fields,
+        _check_repetition,
+        _check_rehearsal,
+        _check_subject,
+        _check_text,
+        _check_size,
         link_check.check_pictures,
         link_check.check_links,
         link_check.check_leftovers,
     ]
     if not offline:
-        parts += [lambda env, draft: link_check.request_links(env, draft, progress), _sender]
-    return [*(check for part in parts for check in part(env, draft)), *_notes(draft)]
+        parts += [lambda env, draft: link_check.request_links(env, draft, progress), _check_sender]
+    return [*(check for part in parts for check in part(env, draft)), *_check_notes(draft)]
 
 
-def _recipients(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+def _check_recipients(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     if draft.status == "series":
         return
     segment = draft.prepared.letter.segment
-    many = "" if draft.recipients == 1 else "s"
-    whom = f"{draft.recipients} reader{many} of {draft.slug}" + (
-        f" with {segment}" if segment else ""
-    )
+    plural = "" if draft.recipients == 1 else "s"
+    condition = f" with {segment}" if segment else ""
+    recipients = f"{draft.recipients} subscriber{plural} of {draft.slug}{condition}"
     if draft.recipients:
-        yield Check("recipients", "good", whom)
+        yield Check("recipients", "good", recipients)
     else:
-        yield Check("recipients", "bad", whom, "nobody would get it")
+        yield Check("recipients", "bad", recipients, "nobody would get it")
     if not draft.prepared.list.postal_address:
         hint = (
             f"newsletter list edit {draft.slug} --address …; the law of many countries asks for it"
@@ -84,34 +81,35 @@ def _recipients(env: Environment, draft: LetterDraft) -> Iterator[Check]:
         yield Check("address", "warn", "the list has no postal address", hint)
 
 
-def _fields(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+def _check_fields(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     for version in draft.prepared.versions:
         segment = draft.prepared.letter.segment
         problem = merge_data.find_merge_problem(
             env, draft.prepared.list.id, segment, version.personal
         )
         if problem:
-            what = f"{problem.count} of {draft.recipients} readers cannot get it: {problem.why}"
-            yield Check("fields", "bad", what, f"one of them is {problem.example}")
+            count = f"{problem.count} of {draft.recipients} subscribers"
+            reason = f"{count} cannot get it: {problem.why}"
+            yield Check("fields", "bad", reason, f"one of them is {problem.example}")
             return
     if draft.prepared.personal:
-        yield Check("fields", "good", "every personal field can be filled in for every reader")
+        yield Check("fields", "good", "every personal field can be filled in for every subscriber")
 
 
-def _again(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+def _check_repetition(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     if draft.twin is not None:
-        hint = f"`newsletter campaign edit {draft.twin}` changes one that waits; --again sends it once more"
+        hint = f"`newsletter campaign edit {draft.twin}` changes it; --again sends it once more"
         yield Check("again", "bad", f"this letter is campaign {draft.twin} already", hint)
     file = Path(draft.file)
     if draft.campaign_id is None or draft.status != "draft" or not draft.file or not file.is_file():
         return
-    if not _same(file, draft.prepared.letter):
+    if not _is_same_text(file, draft.prepared.letter):
         hint = f"newsletter campaign new {file} takes it up"
         yield Check("file", "warn", f"{file.name} has changed since this draft was made", hint)
 
 
-def _rehearsal(env: Environment, draft: LetterDraft) -> Iterator[Check]:
-    """Run the command itself, up to where it would be kept: what it would refuse is refused here."""
+def _check_rehearsal(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+    """Run the sending itself and roll it back; report what it would refuse."""
     rehearse = {
         "series": series.rehearse_addition,
         "file": letters.rehearse_dispatch,
@@ -124,42 +122,44 @@ def _rehearsal(env: Environment, draft: LetterDraft) -> Iterator[Check]:
         yield Check("send", "bad", error.message, error.hint)
 
 
-def _same(file: Path, letter: Letter) -> bool:
+def _is_same_text(file: Path, letter: Letter) -> bool:
     try:
-        return parse_letter(drafts.read_text(file)).text == letter.text
+        return parse_letter(letter_files.read_letter_text(file)).text == letter.text
     except NewsletterError:
         return False
 
 
-def _subject(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+def _check_subject(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     letter = draft.prepared.letter
-    found = [what for subject in draft.subjects for what in _loud(subject)]
-    for what in dict.fromkeys(found):
-        yield Check("subject", "warn", what, "spam filters and readers take it amiss")
+    problems = [problem for subject in draft.subjects for problem in _judge_subject(subject)]
+    for problem in dict.fromkeys(problems):
+        yield Check("subject", "warn", problem, "spam filters and people dislike it")
     if not letter.preheader:
         hint = "a line `preheader: …` says what inboxes show behind the subject"
         yield Check("preheader", "warn", "there is no preheader", hint)
-    if not found:
+    if not problems:
         yield Check("subject", "good", " or ".join(f"“{subject}”" for subject in draft.subjects))
 
 
-def _loud(subject: str) -> Iterator[str]:
-    """What makes a subject look like spam."""
+def _judge_subject(subject: str) -> Iterator[str]:
+    """Yield what makes a subject look like spam."""
     letters = [character for character in subject if character.isalpha()]
     if len(letters) > 5 and sum(character.isupper() for character in letters) > 0.7 * len(letters):
         yield "the subject is in capitals"
     if subject.count("!") > 1 or re.search(r"[$€£]{2}", subject):
         yield "the subject shouts (!!, $$)"
-    if found := _LOUD.search(subject):
-        yield f"the subject says “{found[0]}”"
+    if match := _LOUD.search(subject):
+        yield f"the subject says “{match[0]}”"
     if re.match(r"(re|fwd?|aw|wg)\s*:", subject, re.I):
         yield "the subject pretends to be an answer"
     if len(subject) > SUBJECT_AT_MOST:
         yield f"the subject has {len(subject)} characters; a telephone shows about 40"
 
 
-def _text(env: Environment, draft: LetterDraft) -> Iterator[Check]:
-    words = len(re.findall(r"\w{2,}", re.sub(r"\[[^\]]*\]|https?://\S+", "", _body(env, draft))))
+def _check_text(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+    words = len(
+        re.findall(r"\w{2,}", re.sub(r"\[[^\]]*\]|https?://\S+", "", _get_body(env, draft)))
+    )
     if not words:
         yield Check(
             "text",
@@ -167,47 +167,42 @@ def _text(env: Environment, draft: LetterDraft) -> Iterator[Check]:
             "the letter has no text",
             "pictures alone are spam to filters and nothing to the blind",
         )
-    elif words < FEW_WORDS and draft.prepared.shown:
+    elif words < FEW_WORDS and draft.prepared.shown_pictures:
         yield Check(
             "text", "warn", f"{words} words beside pictures", "say in words what the pictures say"
         )
 
 
-def _body(env: Environment, draft: LetterDraft) -> str:
-    """The letter's own text, without the foot that every mail has."""
+def _get_body(env: Environment, draft: LetterDraft) -> str:
+    """Return the letter's own text, without the footer that every mail has."""
     text = rendering.fill_version(env, draft.prepared.versions[0], None).text
     return SLOT_PATTERN.sub("", text.rpartition("\n--\n")[0] or text)
 
 
-def _size(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+def _check_size(env: Environment, draft: LetterDraft) -> Iterator[Check]:
     size = max(len(version.content.html.encode()) for version in draft.prepared.versions)
-    what = f"{size / 1024:.0f} KB of HTML"
+    weight = f"{size / 1024:.0f} KB of HTML"
     if size >= CUT_AT:
         yield Check(
             "size",
             "bad",
-            what,
+            weight,
             "Gmail cuts it off at 102 KB, and the link to unsubscribe with it: shorten it",
         )
     elif size > HTML_BUDGET:
-        yield Check("size", "warn", what, "close to the 102 KB at which Gmail cuts a mail off")
+        yield Check("size", "warn", weight, "close to the 102 KB at which Gmail cuts a mail off")
     else:
-        yield Check("size", "good", f"{what}; Gmail cuts at 102")
+        yield Check("size", "good", f"{weight}; Gmail cuts at 102")
 
 
-def _sender(env: Environment, draft: LetterDraft) -> Iterator[Check]:
-    """Tell whether the domain in From says who may send for it.
-
-    `doctor` looks at the rest.
-    """
+def _check_sender(env: Environment, draft: LetterDraft) -> Iterator[Check]:
+    """Check that the domain in From has SPF and DMARC records; `doctor` checks the rest."""
     domain = draft.prepared.list.from_email.rpartition("@")[2]
-    if _reserved(domain):
+    if _is_reserved(domain):
         return
     try:
-        policy, senders = (
-            dmarc.examine(domain, env.resolver).record,
-            spf.examine(domain, env.resolver).record,
-        )
+        policy = dmarc.examine(domain, env.resolver).record
+        senders = spf.examine(domain, env.resolver).record
     except CouldNotAsk as error:
         yield Check(
             "from", "warn", f"{domain} could not be checked: {error.message}", "ask again later"
@@ -219,7 +214,8 @@ def _sender(env: Environment, draft: LetterDraft) -> Iterator[Check]:
             "from", "warn", f"{domain} has no SPF record: nobody vouches for your server", hint
         )
     if not policy:
-        hint = f'publish TXT _dmarc.{domain} "v=DMARC1; p=none; rua=mailto:{draft.prepared.list.from_email}"'
+        policy_text = f"v=DMARC1; p=none; rua=mailto:{draft.prepared.list.from_email}"
+        hint = f'publish TXT _dmarc.{domain} "{policy_text}"'
         yield Check(
             "from", "warn", f"{domain} has no DMARC record: Gmail and Yahoo ask for one", hint
         )
@@ -227,13 +223,11 @@ def _sender(env: Environment, draft: LetterDraft) -> Iterator[Check]:
         yield Check("from", "good", f"{domain} has SPF and DMARC; `newsletter doctor` looks closer")
 
 
-def _reserved(domain: str) -> bool:
-    """Tell whether a domain is one of those kept for examples and tests (RFC 2606, RFC 6761): no
-    DNS knows it.
-    """
+def _is_reserved(domain: str) -> bool:
+    """Tell whether a domain is reserved for examples and tests, so that no DNS knows it."""
     return any(domain == name or domain.endswith(f".{name}") for name in RESERVED)
 
 
-def _notes(draft: LetterDraft) -> Iterator[Check]:
+def _check_notes(draft: LetterDraft) -> Iterator[Check]:
     for note in draft.prepared.notes:
         yield Check("pictures", "warn", note, "it works all the same")

@@ -1,8 +1,7 @@
-"""Sends letters: once, now or at their moment, to a list or a segment; of two subjects first to
-those who try them.
+"""Send letters once, now or at their moment, to a list or a segment.
 
 Who gets a letter is decided when it starts, and a field that cannot be filled in for somebody stops
-it before anybody has got it.
+it before anybody has got it. Two subjects are first tried out on a share of the recipients.
 """
 
 from __future__ import annotations
@@ -31,10 +30,9 @@ from newsletter.vocabulary import Actor, CampaignStatus, MailKind
 parse = parse_letter
 
 REHEARSED_AT_MOST = 200_000
-"""Characters of HTML.
+"""Characters of HTML above which a letter is rehearsed in its list's language only.
 
-What is larger, no mail program shows whole; it is rehearsed in its list's language only, because
-rendering it in all of them takes half a minute.
+Rendering more than that in all languages takes half a minute.
 """
 
 
@@ -43,29 +41,25 @@ def send_letter(
     letter: Letter,
     slug: str | None = None,
     *,
-    at: datetime | None = None,
+    send_at: datetime | None = None,
     again: bool = False,
 ) -> int:
-    """Send a letter that is no draft yet, as `dispatch` does.
-
-    Returns its campaign's number.
-    """
+    """Send a letter that is no draft yet, as `dispatch_letter` does, and return its campaign's id."""
     return dispatch_letter(
-        env, drafts.prepare_draft(env, letter, slug, None, ""), at=at, again=again
+        env, drafts.prepare_draft(env, letter, slug, None, ""), send_at=send_at, again=again
     )
 
 
 def dispatch_letter(
-    env: Environment, draft: LetterDraft, *, at: datetime | None = None, again: bool = False
+    env: Environment, draft: LetterDraft, *, send_at: datetime | None = None, again: bool = False
 ) -> int:
-    """Schedule a letter for `at`, or freezes who gets it now, for any worker to send.
+    """Schedule a letter for `send_at`, or freeze its recipients now, for any worker to send.
 
-    Returns the campaign's number.
-
-    Raises `Refused` where this very letter went to this list before (and not `again`), where it was
-    sent already, nobody would get it, or a field cannot be filled in for somebody.
+    Returns the campaign's id. Raises `Refused` if this very letter went to this list before (and
+    not `again`), if it was sent already, nobody would get it, or a field cannot be filled in for
+    somebody.
     """
-    if not draft.recipients and at is None:
+    if not draft.recipients and send_at is None:
         raise Refused(
             f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed"
         )
@@ -80,10 +74,10 @@ def dispatch_letter(
             .where(MailingList.id == mailing_list.id)
             .values(slug=mailing_list.slug)
         )
-        campaign = _to_send(env, session, draft)
+        campaign = _get_unsent_campaign(env, session, draft)
         if not again:
             _require_new(session, draft, campaign)
-        if not _queue(env, session, campaign, draft, versions, at):
+        if not _queue(env, session, campaign, draft, versions, send_at):
             raise Refused(
                 f"{draft.slug} has no active subscriber to send this to", hint="nobody was mailed"
             )
@@ -91,17 +85,19 @@ def dispatch_letter(
 
 
 def rehearse_dispatch(env: Environment, draft: LetterDraft) -> None:
-    """Schedule or start a letter as `dispatch` does, and roll it back: whatever `dispatch` would
-    raise about the letter is raised here. Whom it goes to, and whether it went before, are checks
-    of their own (letters/preflight.py).
+    """Schedule or start a letter as `dispatch_letter` does, and roll it back.
+
+    Raises whatever `dispatch_letter` would raise about the letter. Its recipients, and whether it
+    was sent before, are checked on their own (letters/preflight.py).
     """
-    own: VersionsByLanguage = {"": draft.prepared.versions}
+    in_list_language: VersionsByLanguage = {"": draft.prepared.versions}
     large = len(draft.prepared.content.html) > REHEARSED_AT_MOST
-    versions = own if large else drafts.render_all_languages(env, draft.prepared)
+    versions = in_list_language if large else drafts.render_all_languages(env, draft.prepared)
     for version in (version for spoken in versions.values() for version in spoken):
         compile_for_list(env, draft.prepared.list, version.content, stream="letter")
     with rehearsal() as session:
-        _queue(env, session, _to_send(env, session, draft), draft, versions, None)
+        campaign = _get_unsent_campaign(env, session, draft)
+        _queue(env, session, campaign, draft, versions, None)
 
 
 def _require_new(session: Session, draft: LetterDraft, campaign: Campaign) -> None:
@@ -116,7 +112,7 @@ def _require_new(session: Session, draft: LetterDraft, campaign: Campaign) -> No
     if waiting is not None:
         raise Refused(
             f"this file is campaign {waiting.id} already, which is {waiting.status}",
-            hint=f"`newsletter campaign edit {waiting.id} --file …` changes that one; or say --again",
+            hint=f"`newsletter campaign edit {waiting.id} --file …` changes it; or say --again",
         )
 
 
@@ -126,20 +122,21 @@ def _queue(
     campaign: Campaign,
     draft: LetterDraft,
     versions: VersionsByLanguage,
-    at: datetime | None,
+    send_at: datetime | None,
 ) -> bool:
-    """Write everything about a letter and schedule it, or start it where `at` is None; False where
-    nobody gets it.
+    """Write everything about a letter and schedule it, or start it if `send_at` is None.
+
+    Returns False if nobody gets it.
     """
     drafts.fill_campaign(env, session, campaign, draft.prepared, draft.file)
     drafts.write_editions(env, session, campaign, versions)
-    if at is not None:
-        state.schedule(session, campaign, at, env.now)
+    if send_at is not None:
+        state.schedule(session, campaign, send_at, env.now)
         return True
     return bool(_start(env, session, campaign, Actor.AUTHOR))
 
 
-def _to_send(env: Environment, session: Session, draft: LetterDraft) -> Campaign:
+def _get_unsent_campaign(env: Environment, session: Session, draft: LetterDraft) -> Campaign:
     if draft.campaign_id is None:
         campaign = identify.find_draft(
             session, draft.prepared.list.id, draft.file
@@ -160,14 +157,14 @@ def _require_fields(env: Environment, draft: LetterDraft) -> None:
             env, draft.prepared.list.id, draft.prepared.letter.segment, version.personal
         )
         if problem:
-            raise Refused(
-                f"{problem.count} of {draft.recipients} readers cannot get this letter: {problem.why}"
-            )
+            count = f"{problem.count} of {draft.recipients} subscribers"
+            raise Refused(f"{count} cannot get this letter: {problem.why}")
 
 
 def start_due_letters(env: Environment) -> list[int]:
-    """Start the letters whose moment has come; one whose fields cannot be filled in for somebody is
-    paused before anybody gets it. Returns the numbers of those started.
+    """Start the letters whose moment has come, and return their campaigns' ids.
+
+    A letter whose fields cannot be filled in for somebody is paused before anybody gets it.
     """
     with reading() as session:
         due = list(
@@ -177,11 +174,11 @@ def start_due_letters(env: Environment) -> list[int]:
                 )
             )
         )
-    return [campaign_id for campaign_id in due if _start_one(env, campaign_id)]
+    return [campaign_id for campaign_id in due if _start_if_due(env, campaign_id)]
 
 
-def _start_one(env: Environment, campaign_id: int) -> bool:
-    problem = _why_not_now(env, campaign_id)
+def _start_if_due(env: Environment, campaign_id: int) -> bool:
+    problem = _find_obstacle(env, campaign_id)
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
         if campaign.status != CampaignStatus.SCHEDULED or (
@@ -196,34 +193,32 @@ def _start_one(env: Environment, campaign_id: int) -> bool:
         return True
 
 
-def _why_not_now(env: Environment, campaign_id: int) -> str:
+def _find_obstacle(env: Environment, campaign_id: int) -> str:
     with reading() as session:
         campaign = identify.get_campaign(session, campaign_id)
-        list_id, segment = campaign.list_id, campaign.segment
-        fields = list(
+        list_id = campaign.list_id
+        segment = campaign.segment
+        all_fields = list(
             session.scalars(
                 select(Edition.fields).where(
                     Edition.campaign_id == campaign_id, Edition.cursor >= 0, Edition.language == ""
                 )
             )
         )
-    for kept in fields:
+    for fields in all_fields:
         try:
             problem = merge_data.find_merge_problem(
-                env, list_id, segment, rendering.load_personal(kept)
+                env, list_id, segment, rendering.load_personal(fields)
             )
         except (InvalidInput, TemplateProblem) as error:
             return str(error)
         if problem:
-            return f"{problem.count} readers cannot get it: {problem.why}"
+            return f"{problem.count} subscribers cannot get it: {problem.why}"
     return ""
 
 
 def _start(env: Environment, session: Session, campaign: Campaign, actor: Actor) -> int:
-    """Freeze who gets the letter; of two subjects only those who try them out.
-
-    Returns how many.
-    """
+    """Freeze the recipients of a letter (of two subjects only of the trial) and count them."""
     mailing_list = session.get_one(MailingList, campaign.list_id)
     chosen = segments.segment_query(mailing_list, campaign.segment, env.now)
     state.start(session, campaign, env.now, actor)
@@ -241,51 +236,53 @@ def _start(env: Environment, session: Session, campaign: Campaign, actor: Actor)
     return outbox.freeze(session, campaign, drawn, mail=MailKind.LETTER, now=env.now)
 
 
-def pick_subject(env: Environment, campaign_id: int, which: str) -> int:
+def pick_subject(env: Environment, campaign_id: int, letter: str) -> int:
     """Send the better of two subjects (``a`` or ``b``) to everybody who has had neither.
 
-    Returns how many that are.
-
-    Raises `Refused` where there is nothing to pick (any more).
+    Returns how many these are. Raises `Refused` if there is nothing to pick (any more).
     """
-    edition, draft = "ab".index(which), drafts.load_draft(env, campaign_id, offline=True)
+    edition = "ab".index(letter)
+    draft = drafts.load_draft(env, campaign_id, offline=True)
     if len(draft.prepared.versions) == 1:
         raise Refused(f"campaign {campaign_id} has one subject only")
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
         mailing_list = session.get_one(MailingList, campaign.list_id)
-        state.resume_picked(session, campaign, which, env.now)
+        state.resume_picked(session, campaign, letter, env.now)
         page = env.links.archive(draft.slug, campaign.handle)
-        _show(session, campaign, fill_web_url(draft.prepared.versions[edition].page, page))
-        rest = segments.segment_query(mailing_list, campaign.segment, env.now).where(
+        _show_in_archive(
+            session, campaign, fill_web_url(draft.prepared.versions[edition].page, page)
+        )
+        remaining = segments.segment_query(mailing_list, campaign.segment, env.now).where(
             outbox.without_delivery_clause(campaign)
         )
-        more = outbox.freeze(
+        count = outbox.freeze(
             session,
             campaign,
-            segments.edition_query(rest, edition=edition),
+            segments.edition_query(remaining, edition=edition),
             mail=MailKind.LETTER,
             now=env.now,
         )
-        if not more and outbox.is_worked_through(session, campaign):
+        if not count and outbox.is_worked_through(session, campaign):
             state.finish(session, campaign, env.now)
-        return more
+        return count
 
 
 def count_undecided(env: Environment, campaign_id: int) -> int:
-    """How many readers would get the better subject now."""
+    """Count the subscribers who would get the better subject now."""
     with reading() as session:
         campaign = identify.get_campaign(session, campaign_id)
-        rest = segments.segment_query(campaign.mailing_list, campaign.segment, env.now).where(
+        remaining = segments.segment_query(campaign.mailing_list, campaign.segment, env.now).where(
             outbox.without_delivery_clause(campaign)
         )
-        return session.scalar(select(func.count()).select_from(rest.subquery())) or 0
+        return session.scalar(select(func.count()).select_from(remaining.subquery())) or 0
 
 
-def _show(session: Session, campaign: Campaign, page: MailContent) -> None:
-    """Show `page` in the archive from now on."""
-    shown = session.scalars(
+def _show_in_archive(session: Session, campaign: Campaign, page: MailContent) -> None:
+    """Make `page` the edition that the archive shows."""
+    edition = session.scalars(
         select(Edition).where(Edition.campaign_id == campaign.id, Edition.cursor == WEB)
     ).one()
-    campaign.subject = shown.subject = page.subject
-    shown.text, shown.html = page.text, page.html
+    campaign.subject = edition.subject = page.subject
+    edition.text = page.text
+    edition.html = page.html

@@ -19,7 +19,7 @@ from newsletter.models import ConsentEvent, Subscription
 from newsletter.schedule import CADENCES
 from newsletter.services import counters, subscription_state, suppressions
 from newsletter.services.consent import Evidence, note_consent
-from newsletter.services.letters import series
+from newsletter.services.letters import series_progress
 from newsletter.services.link_holders import find_retired, find_subscription
 from newsletter.services.list_look import ListLook, look_of
 from newsletter.services.mailboxes import Allowance, queue_mail
@@ -91,7 +91,7 @@ def confirm(env: Environment, token: str, evidence: Evidence) -> LinkedSubscript
         if subscription.status is SubscriptionStatus.PENDING:
             flood_control.count_confirmed(env, session)
             confirmations.accept_request(env, session, subscription, number, evidence)
-            if not series.begin_series(session, subscription, env.now):
+            if not series_progress.begin_series(session, subscription, env.now):
                 queue_mail(env, session, subscription, MailKind.WELCOME, Allowance.OWN)
             confirmations.release_mailbox(env, session, subscription.subscriber)
         return describe_subscription(subscription, env.now)
@@ -182,7 +182,7 @@ def resume(
     """
     subscription_state.activate(session, subscription, kind, evidence, now)
     if kind is ConsentKind.CONFIRMED and subscription.series_at is None:
-        return series.begin_series(session, subscription, now)
+        return series_progress.begin_series(session, subscription, now)
     subscription.series_due_at = now if subscription.series_at else None
     return False
 

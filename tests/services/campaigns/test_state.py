@@ -97,7 +97,7 @@ def test_every_change_is_an_event(env: Environment, clock: Clock, other: int) ->
         add_reader(session, add_list(session), "ana@example.com")
     letter = parse_letter("---\nsubject: Hello\n---\n\nText")
     at = env.now + timedelta(hours=1)
-    campaign_id = letters.send_letter(env, letter, "blog", at=at)
+    campaign_id = letters.send_letter(env, letter, "blog", send_at=at)
     campaigns.pause(env, campaign_id)
     campaigns.resume(env, campaign_id)
     clock.forward(timedelta(hours=2))

@@ -22,7 +22,7 @@ from newsletter.services.consent import Evidence
 from newsletter.services.digests import due as digests
 from newsletter.services.digests.selection import Candidate, SubscriberGroup, WaitRule, decide
 from newsletter.services.letters import send as letters
-from newsletter.services.letters import series
+from newsletter.services.letters import series, series_progress
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import message_builder
 from newsletter.services.sending import run as sending
@@ -254,7 +254,7 @@ def test_a_request_to_stay_and_a_series(
         ]
     for token in tokens:
         subscriptions.confirm(env, token, Evidence(EvidenceSource.FORM))
-    series.advance_due(env)
+    series_progress.advance_due(env)
     sending.send_due(env)
     found = [message for message in sink.messages if message["Subject"] == "Willkommen"]
     assert len(found) == 8

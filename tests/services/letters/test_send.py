@@ -30,7 +30,7 @@ from newsletter.models import (
 from newsletter.services import resources, tags
 from newsletter.services.audience import segments
 from newsletter.services.campaigns import campaigns
-from newsletter.services.letters import drafts, link_check, preflight, rendering
+from newsletter.services.letters import drafts, link_check, pictures, preflight, rendering
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
@@ -152,7 +152,7 @@ def test_m07_a_field_that_is_missing_for_one_stops_it_for_all(
     letter = parse_letter("---\nsubject: x\n---\nDear {{ subscriber.name }}, hello.\n")
     with pytest.raises(
         Refused,
-        match=r"1 of 5 readers cannot get this letter: line \d+: subscriber.name is not set",
+        match=r"1 of 5 subscribers cannot get this letter: line \d+: subscriber.name is not set",
     ):
         letters.send_letter(env, letter)
     assert db.session.scalar(select(func.count()).select_from(Campaign)) == 0
@@ -177,7 +177,7 @@ def test_m07_a_scheduled_letter_looks_again_when_its_moment_comes(
     letter = parse_letter(
         '---\nsubject: x\nsegment: name != "" or cadence == "instant"\n---\nDear {{ subscriber.name }}, hello.\n'
     )
-    campaign_id = letters.send_letter(env, letter, at=env.now + timedelta(hours=1))
+    campaign_id = letters.send_letter(env, letter, send_at=env.now + timedelta(hours=1))
     with transaction() as session:
         session.get_one(Subscription, people["e"]).subscriber.name = ""
     clock.forward(timedelta(hours=2))
@@ -260,7 +260,7 @@ def test_a_draft_remembers_its_file_and_its_pictures(
     sending.send_due(env)
     assert name in body(sink.messages[0], "html")
     assert "[Bild: A tree]" in body(sink.messages[0]), "she reads German"
-    assert rendering.get_picture(name).media_type == "image/jpeg"
+    assert pictures.get_picture(name).media_type == "image/jpeg"
     assert db.session.scalar(select(func.count()).select_from(Picture)) == 1
 
 
@@ -333,14 +333,16 @@ def test_a_video_is_shown_from_here(
 def test_a_draft_is_edited_until_it_is_sent(
     env: Environment, people: dict[str, int], clock: Clock, sink: Sink
 ) -> None:
-    campaign_id = letters.send_letter(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
+    campaign_id = letters.send_letter(env, parse_letter(TEXT), send_at=env.now + timedelta(hours=1))
     drafts.edit_draft(
         env,
         campaign_id,
         parse_letter(replace_lines(TEXT, {"segment": '"berlin" in tags', "subject": "New"})),
     )
     later = env.now + timedelta(hours=3)
-    drafts.edit_draft(env, campaign_id, parse_letter(drafts.get_text(campaign_id)[0]), at=later)
+    drafts.edit_draft(
+        env, campaign_id, parse_letter(drafts.get_text(campaign_id)[0]), send_at=later
+    )
     clock.forward(timedelta(hours=2))
     assert letters.start_due_letters(env) == []
     clock.forward(timedelta(hours=2))
@@ -357,7 +359,7 @@ def test_a_draft_is_edited_until_it_is_sent(
 def test_a_moment_nobody_is_left_for(
     env: Environment, people: dict[str, int], clock: Clock
 ) -> None:
-    campaign_id = letters.send_letter(env, parse_letter(TEXT), at=env.now + timedelta(hours=1))
+    campaign_id = letters.send_letter(env, parse_letter(TEXT), send_at=env.now + timedelta(hours=1))
     with transaction() as session:
         for row in session.scalars(select(Subscription)):
             row.status = "unsubscribed"
@@ -447,19 +449,19 @@ def test_a_good_letter_passes(
     fake_fetch.pages["https://blog.example.com/a"] = b"x"
     found = checks(env, TEXT + "[a](https://blog.example.com/a)")
     assert all(said.startswith("good") for row in found.values() for said in row), found
-    assert "5 readers" in found["recipients"][0]
+    assert "5 subscribers" in found["recipients"][0]
 
 
 @pytest.mark.parametrize(
     ("text", "id_", "said"),
     [
-        ("[a](/b)", "links", "warn: line 9: /b → https://blog.example.com/b is no whole address"),
+        ("[a](/b)", "links", "warn: line 9: /b → https://blog.example.com/b is a relative link"),
         ("[a](https://blog.example.com/dead)", "links", "warn: line 9: https://blog.example.com/dead is dead: 404"),
         ("![](https://blog.example.com/p.png)", "alt", "warn: line 9: https://blog.example.com/p.png has no description"),
         ("![x](https://other.example.org/p.png)", "pictures", "warn: line 9: https://other.example.org/p.png is a picture of others"),
-        ("![x](/p.png)", "pictures", "warn: line 9: /p.png → https://blog.example.com/p.png is no whole address"),
-        ("[a](#top)", "links", "warn: line 9: #top → https://blog.example.com#top is no whole address"),
-        ("[a](//host.example/x)", "links", "warn: line 9: //host.example/x → https://host.example/x is no whole"),
+        ("![x](/p.png)", "pictures", "warn: line 9: /p.png → https://blog.example.com/p.png is a relative link"),
+        ("[a](#top)", "links", "warn: line 9: #top → https://blog.example.com#top is a relative link"),
+        ("[a](//host.example/x)", "links", "warn: line 9: //host.example/x → https://host.example/x is a relative link"),
         ("[a](javascript:alert(1))", "links", "bad: line 9: javascript:alert(1) is no address a mail can carry"),
         ("a\n\n[a](vbscript:x)", "links", "bad: line 11: vbscript:x is no address"), ("<file:///etc/passwd>", "links", "bad: line 9: file:///etc/passwd"),
         ("[a](data:text/html,x){.button}", "links", "bad: line 9: data:text/html,x"), ("[a](ftp://x.org/y)", "links", "bad: line 9: ftp://x.org/y"),
@@ -467,7 +469,7 @@ def test_a_good_letter_passes(
         ("![a](data:image/png;base64," + "A" * 9000 + ")", "pictures", "bad: line 9: data:image/png;base64,AAA"), ("[a](https://u:p@x.org/)", "links", "bad: line 9: https://u:p@x.org/"),
         ("[a](mailto:)", "links", "bad: line 9: mailto: is no mail address"), ("[a](mailto:ana%20example.org)", "links", "bad: line 9: mailto:ana%20example.org is no"),
         ("[a](https://x.org/a b)", "links", "warn: line 9: ](https://x.org/a b) is not understood as a link"),
-        ("`<b>`\n\nA <b>bold</b> word", "html", "warn: line 11: <b> is shown to readers as it stands"),
+        ("`<b>`\n\nA <b>bold</b> word", "html", "warn: line 11: <b> is shown as it is written"),
         ("x " * 60_000, "size", "bad: "), ("y " * 47_000, "size", "warn: "),
     ],
 )  # fmt: skip
@@ -516,7 +518,7 @@ def test_links_are_asked_at_once_and_not_for_ever(
         threading.Event().wait(0.4 if "slow" in url else 0)
         raise FeedUnavailable(url, "404", status=404)
 
-    monkeypatch.setattr(link_check, "ASK_FOR", 0.2)
+    monkeypatch.setattr(link_check, "REQUESTS_AT_MOST", 0.2)
     text = (
         TEXT
         + " ".join(f"https://x.org/{number}" for number in range(120))

@@ -27,7 +27,7 @@ from newsletter.models import (
 from newsletter.schedule import SeriesStep, next_of_series
 from newsletter.services import tags
 from newsletter.services.consent import Evidence
-from newsletter.services.letters import preflight, series
+from newsletter.services.letters import preflight, series, series_progress
 from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import privacy, subscriptions
@@ -72,7 +72,7 @@ def days(env: Environment, clock: Clock, sink: Sink, count: int) -> list[list[st
     found = []
     for _ in range(count):
         before = len(sink.accepted)
-        series.advance_due(env)
+        series_progress.advance_due(env)
         sending.send_due(env)
         found.append([str(message["Subject"]) for message in sink.messages[before:]])
         clock.forward(DAY)
@@ -208,7 +208,7 @@ def test_a_letter_that_moved_comes_once(
         "pauses",
         "boundaries",
     ]
-    assert sum(series.advance_due(env) for _ in range(3)) == 0
+    assert sum(series_progress.advance_due(env) for _ in range(3)) == 0
 
 
 def test_a_worker_that_was_away_catches_up_one_by_one(
@@ -225,10 +225,10 @@ def test_a_letter_waits_for_the_one_before_it(
 ) -> None:
     sign_up(env)
     clock.forward(3 * DAY)
-    assert series.advance_due(env) == 0, "the welcome letter has not gone yet"
+    assert series_progress.advance_due(env) == 0, "the welcome letter has not gone yet"
     sending.send_due(env)
     clock.forward(timedelta(minutes=11))
-    assert series.advance_due(env) == 1
+    assert series_progress.advance_due(env) == 1
     sending.send_due(env)
     assert [str(message["Subject"]) for message in sink.messages] == ["hello", "boundaries"]
 
@@ -258,12 +258,15 @@ def test_many_readers_are_taken_in_batches(
 ) -> None:
     with transaction() as session:
         mailing_list = session.scalars(select(MailingList)).one()
-        for number in range(series.BATCH + 5):
+        for number in range(series_progress.BATCH + 5):
             row = add_reader(session, mailing_list, f"r{number}@example.com")
             row.series_at = row.series_due_at = env.now
-    assert series.advance_due(env) == series.BATCH + 5
-    assert series.advance_due(env) == 0
-    assert db.session.scalar(select(func.count()).select_from(SeriesLetterSent)) == series.BATCH + 5
+    assert series_progress.advance_due(env) == series_progress.BATCH + 5
+    assert series_progress.advance_due(env) == 0
+    assert (
+        db.session.scalar(select(func.count()).select_from(SeriesLetterSent))
+        == series_progress.BATCH + 5
+    )
 
 
 def test_what_cannot_be_a_series(env: Environment, steps: dict[str, int], tmp_path: Path) -> None:
@@ -272,7 +275,7 @@ def test_what_cannot_be_a_series(env: Environment, steps: dict[str, int], tmp_pa
     with pytest.raises(Refused, match="this letter already"):
         series.add_letter(env, tmp_path / "boundaries.md", 9 * DAY)
     (tmp_path / "x.md").write_text('---\nsubject: x\nsegment: name != ""\n---\nx\n')
-    with pytest.raises(Refused, match="every new reader"):
+    with pytest.raises(Refused, match="every new subscriber"):
         series.add_letter(env, tmp_path / "x.md", DAY)
     series.remove_letter(env, steps["hello"])
     with pytest.raises(NotFound):
@@ -415,7 +418,7 @@ def test_whatever_is_changed_nobody_gets_a_letter_twice_or_unasked(
                 if (row := session.get_one(Subscription, id_)).status != "active"
                 or (row.paused_until and row.paused_until > env.now)
             }
-        series.advance_due(env)
+        series_progress.advance_due(env)
         sending.send_due(env)
         got = [(str(m["To"]), str(m["Subject"])) for m in sink.messages[before:]]
         assert not [to for to, subject in got if subject.startswith("letter ") and to in resting]

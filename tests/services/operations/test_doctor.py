@@ -216,7 +216,7 @@ def test_why_she_did_not_get_it(
 
 def test_why_not_yet(env: Environment, reader: Callable[..., None], sink: Sink) -> None:
     reader("a@example.com")
-    number = letters.send_letter(env, letters.parse(LETTER), at=env.now + timedelta(days=1))
+    number = letters.send_letter(env, letters.parse(LETTER), send_at=env.now + timedelta(days=1))
     assert (
         explain_delivery.explain_delivery(env, number, "a@example.com").verdict
         == "the campaign is scheduled: nobody got it"
