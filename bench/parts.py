@@ -19,7 +19,7 @@ from newsletter.mail.headers import Sender, list_headers
 from newsletter.mail.message import MessageDraft, compile_message
 from newsletter.mail.smtp.protocol import Conversation
 from newsletter.mail.smtp.types import Outgoing
-from newsletter.outbox import DeliveryUpdate, Ledger
+from newsletter.outbox import DeliveryUpdate, Group, Ledger
 from newsletter.services.runtime import utcnow
 from newsletter.tokens import References, Tokens
 from newsletter.vocabulary import DeliveryStatus
@@ -117,7 +117,9 @@ def _outbox() -> Iterator[tuple[str, float]]:
                         DeliveryUpdate(next(ids), DeliveryStatus.SENT, 250, "Ok: queued as 4F9D")
                         for _ in range(group)
                     ]
-                    ledger.record([(held, held.last_id, marks)], now=utcnow(), seconds=60)
+                    ledger.recorder.submit(
+                        [Group(held, held.last_id, marks)], now=utcnow(), seconds=60
+                    )
 
                 yield f"write an outcome down, {group} at a time", _cost(record, 200) / group
             ledger.close()

@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from newsletter.dns.resolver import CouldNotAsk, Kind
 from newsletter.errors import FeedUnavailable
 from newsletter.feeds.fetch import Fetched
-from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply
+from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Records, Reply
 
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
@@ -94,7 +94,9 @@ class Sink:
     rested: list[str] = field(default_factory=list)
     others: bool = False
 
-    def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
+    def deliver(
+        self, pull: Pull, records: Records | None = None
+    ) -> Generator[list[Outcome], None, None]:
         outcomes: list[Outcome] = []
         while (outgoing := pull()) is not None:
             if isinstance(outgoing, Outgoing):

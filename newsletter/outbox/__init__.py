@@ -8,8 +8,8 @@ How a campaign is worked through, by any number of workers on one database:
 2. `lease_slice` hands a worker the next slice of their ids. The rows themselves are only read.
 3. `Ledger.advance` notes how far into the slice messages may be offered, and is committed before
    they are.
-4. `Ledger.record` writes each row once, with its outcome, and tells which leases were taken over
-   meanwhile.
+4. `Recorder` writes each row once, with its outcome, and tells which leases were taken over
+   meanwhile. On PostgreSQL it does so while messages go on.
 5. `recover` takes over what a dead worker held: rows it may have offered are in doubt, the others
    were not.
 
@@ -48,6 +48,7 @@ from newsletter.outbox.queries import (
     next_recipients_query,
 )
 from newsletter.outbox.record import Ledger
+from newsletter.outbox.recorder import Group
 from newsletter.outbox.recovery import SET_ASIDE, recover, release
 from newsletter.outbox.references import get_references
 from newsletter.outbox.types import DeliveryRow, DeliveryUpdate, LeasedBatch, LeasedDelivery, Totals
@@ -56,6 +57,7 @@ __all__ = [
     "SET_ASIDE",
     "DeliveryRow",
     "DeliveryUpdate",
+    "Group",
     "LeasedBatch",
     "LeasedDelivery",
     "Ledger",

@@ -18,7 +18,7 @@ _LATER = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Connection:
     """A socket that never blocks, and the conversation on it.
 
-    `unknown`: outcomes not yet handed to the caller.
+    `unrecorded`: outcomes that the caller has not yet recorded.
     """
 
     def __init__(self, opened: OpenConnection, conversation: Conversation, timeout: float) -> None:
@@ -27,7 +27,8 @@ class Connection:
         self.conversation = conversation
         self.timeout = timeout
         self.deadline = float("inf")
-        self.unknown = 0
+        self.unrecorded = 0
+        self.ended = False
         self.backlog = memoryview(b"")
         self.watched = selectors.EVENT_READ
         self.sock.settimeout(0)

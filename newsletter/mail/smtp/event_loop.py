@@ -17,14 +17,11 @@ from newsletter.mail.smtp.opener import Opener
 from newsletter.mail.smtp.pending import PendingMessages
 from newsletter.mail.smtp.protocol import Conversation
 from newsletter.mail.smtp.servers import Server, Servers
-from newsletter.mail.smtp.types import Outcome, Pull
+from newsletter.mail.smtp.types import Outcome, Pull, Records
+from newsletter.mail.smtp.unrecorded import Unrecorded
 
-UNKNOWN_AT_MOST = 2
-"""Messages of a connection that may be in flight, or have an outcome the caller has not yet had."""
 GOODBYE_SECONDS = 2.0
 """Seconds that the answer to QUIT is waited for."""
-SLOW_CALLER_SECONDS = 0.004
-"""A caller that takes longer than this over a group of outcomes gets larger groups."""
 BEAT_SECONDS = 10.0
 """The caller gets a group at least this often, an empty one where nothing has come."""
 
@@ -37,6 +34,7 @@ class EventLoop:
         servers: Servers,
         open_connection: Callable[[Server], OpenConnection],
         pull: Pull,
+        records: Records | None = None,
         *,
         connections: int,
         timeout: float,
@@ -53,15 +51,20 @@ class EventLoop:
         self._error: TransportError | None = None
         self._look_at = 0.0
         self._handed_over_at = time.monotonic()
-        self._caller_took = 0.0
         self._opener = Opener(open_connection)
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._opener.bell, selectors.EVENT_READ, None)
+        self._selector.register(self._opener.bell, selectors.EVENT_READ, self._admit_arrivals)
+        self._unrecorded = Unrecorded(records, connections)
+        if self._unrecorded.descriptor is not None:
+            self._selector.register(
+                self._unrecorded.descriptor, selectors.EVENT_READ, self._unrecorded.collect
+            )
 
     def run(self) -> Generator[list[Outcome], None, None]:
         """Go on until nothing is left.
 
-        Outcomes are handed over when a connection may not go on before, or all is quiet.
+        Outcomes are handed over when a connection may not go on before, when they are many, or when
+        all is quiet.
         """
         while True:
             self._advance()
@@ -70,11 +73,13 @@ class EventLoop:
             elif self._is_finished():
                 break
             else:
-                seconds = self._linger() if self._outcomes else self._seconds_to_wait()
+                seconds = self._unrecorded.linger() if self._outcomes else self._seconds_to_wait()
                 if not self._listen(seconds) and (self._outcomes or self._is_beat_due()):
                     yield from self._hand_over()
         if self._error is not None:
-            self._outcomes += self._messages.return_all(self._error)
+            unsent = self._messages.return_all(self._error)
+            self._unrecorded.add(None, len(unsent))
+            self._outcomes += unsent
         if self._outcomes:
             yield from self._hand_over()
         if self._error is not None:
@@ -94,8 +99,8 @@ class EventLoop:
             if talk.exposes and self._was_halted():
                 self._must_hand_over = True
                 return
-            if connection.unknown + (talk.exposed if talk.exposes else 0) >= UNKNOWN_AT_MOST:
-                self._must_hand_over |= connection.unknown > 0
+            if self._unrecorded.block(connection, self._connections):
+                self._must_hand_over |= bool(self._outcomes)
                 return
             following = self._messages.next_for(connection.server) if talk.room and awake else None
             if following is None and not talk.ready:
@@ -108,23 +113,14 @@ class EventLoop:
     # --- Outcomes ---
 
     def _hand_over(self) -> Generator[list[Outcome], None, None]:
-        """Yield the outcomes so far; the caller has recorded them before the loop goes on."""
+        """Yield the outcomes so far, and take note of what has been recorded."""
         outcomes = self._outcomes
         self._outcomes = []
         self._must_hand_over = False
         self._handed_over_at = time.monotonic()
+        self._unrecorded.hand_over()
         yield outcomes
-        self._caller_took = time.monotonic() - self._handed_over_at
-        for connection in self._connections:
-            connection.unknown = 0
-
-    def _linger(self) -> float:
-        """Return how many seconds to wait for more outcomes before they are handed over.
-
-        None, unless the caller takes long over each group (a disk that is slow to flush), so that
-        larger groups are worth a wait.
-        """
-        return self._caller_took / 4 if self._caller_took > SLOW_CALLER_SECONDS else 0.0
+        self._unrecorded.come_back()
 
     def _was_halted(self) -> bool:
         """Tell whether this process was halted for a while.
@@ -149,6 +145,7 @@ class EventLoop:
         most = min(self._most, max(self._servers.count_capacity(self._most), 1))
         self._messages.fill(most - len(self._connections))
         if unreachable := self._messages.return_unreachable():
+            self._unrecorded.add(None, len(unreachable))
             self._outcomes += unreachable
             self._must_hand_over = True
         self._make_room()
@@ -229,8 +226,9 @@ class EventLoop:
         if talk.outcomes:
             if any(outcome.result == "accepted" for outcome in talk.outcomes):
                 self._servers.record_success(connection.server)
-            connection.unknown += len(talk.outcomes)
+            self._unrecorded.add(connection, len(talk.outcomes))
             self._outcomes += talk.outcomes
+            self._must_hand_over |= len(self._outcomes) >= self._unrecorded.enough
             talk.outcomes = []
         if talk.over:
             self._drop(connection)
@@ -246,7 +244,8 @@ class EventLoop:
             self._servers.confused.add(name)
         if connection.conversation.without_chunks:
             self._servers.without_chunks.add(name)
-        self._must_hand_over |= bool(self._outcomes)  # its successor begins with nothing unknown
+        self._must_hand_over |= bool(self._outcomes)
+        self._unrecorded.leave(connection)
         self._selector.unregister(connection.sock)
         (self._connections if connection in self._connections else self._leaving).remove(connection)
         connection.sock.close()
@@ -256,7 +255,7 @@ class EventLoop:
 
     def _quit(self, connection: Connection) -> None:
         """Say QUIT; the answer is waited for beside everything else."""
-        self._must_hand_over |= bool(self._outcomes)  # its successor begins with nothing unknown
+        self._must_hand_over |= bool(self._outcomes)
         self._connections.remove(connection)
         self._leaving.append(connection)
         if reply := connection.conversation.unwelcome:
@@ -270,9 +269,8 @@ class EventLoop:
         """Wait until something comes, `seconds` at most. Return whether something did."""
         events = self._selector.select(seconds)
         for key, mask in events:
-            connection: Connection | None = key.data
-            if connection is None:
-                self._admit_arrivals()
+            if not isinstance(connection := key.data, Connection):
+                connection()  # something else that has come
                 continue
             if mask & selectors.EVENT_WRITE:
                 connection.flush()

@@ -15,7 +15,7 @@ from newsletter.errors import TransportError
 from newsletter.mail.smtp.connect import OpenConnection, connect, hang_up
 from newsletter.mail.smtp.event_loop import EventLoop
 from newsletter.mail.smtp.servers import Server, Servers, parse_server
-from newsletter.mail.smtp.types import Outcome, Pull
+from newsletter.mail.smtp.types import Outcome, Pull, Records
 
 __all__ = ["Server", "SmtpTransport", "parse_server"]
 
@@ -49,12 +49,19 @@ class SmtpTransport:
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context
 
-    def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
+    def deliver(
+        self, pull: Pull, records: Records | None = None
+    ) -> Generator[list[Outcome], None, None]:
         """See `Transport.deliver`."""
         if trouble := self._servers.trouble:
             raise trouble
         loop = EventLoop(
-            self._servers, self.open, pull, connections=self._connections, timeout=self._timeout
+            self._servers,
+            self.open,
+            pull,
+            records,
+            connections=self._connections,
+            timeout=self._timeout,
         )
         try:
             yield from loop.run()

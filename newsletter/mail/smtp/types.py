@@ -70,18 +70,44 @@ It returns the next message, or seconds to wait before it is called again, or No
 """
 
 
+class Records(Protocol):
+    """How far the caller has recorded the outcomes that it was handed, in their order."""
+
+    @property
+    def pool(self) -> int:
+        """Messages that may be unrecorded over all connections; 0: two for each of them."""
+        ...
+
+    def watch(self) -> int | None:
+        """Return the descriptor that is readable when more may have been recorded.
+
+        From then on `deliver` goes on while outcomes are being recorded. None: what was handed over
+        is recorded whenever `deliver` is resumed.
+        """
+        ...
+
+    def count(self) -> int:
+        """Return how many outcomes have been recorded in all.
+
+        Raises what must stop the wire at once: they cannot be, or another worker has taken over.
+        """
+        ...
+
+
 class Transport(Protocol):
     """Carries messages to SMTP servers."""
 
-    def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
+    def deliver(
+        self, pull: Pull, records: Records | None = None
+    ) -> Generator[list[Outcome], None, None]:
         """Send what `pull` gives until it says None and every message has its outcome.
 
-        Yields outcomes in small groups as replies arrive; nothing is read from or written to a
-        socket while the caller handles a group, so what is accepted and not yet yielded never
-        exceeds two messages a connection. A group is empty where nothing has come for a while, so
-        that the caller can renew its leases. Every message pulled comes back in exactly one
-        outcome. `pull` is never called again after None. Closing the iterator closes the
-        connections at once.
+        Yields outcomes in small groups as replies arrive. Messages go on while `records` are made,
+        as long as what is accepted and not yet recorded does not exceed two messages a connection
+        (or `records.pool`); without `records`, what is not yet yielded. A group is empty where
+        nothing has come for a while, so that the caller can renew its leases. Every message pulled
+        comes back in exactly one outcome. `pull` is never called again after None. Closing the
+        iterator closes the connections at once.
 
         Raises `TransportError` only where no server can be used at all, after every message pulled
         so far has had its outcome.

@@ -25,6 +25,9 @@ from newsletter.services.sending.work_queue import WorkQueue
 SERVER_STREAK = 3
 """After so many refusals of us in a row a server rests if there is another, else all sending."""
 
+UNHEARD_SHOWN_FOR = timedelta(minutes=1)
+"""That a server keeps ending the conversation is shown by `status` for so long."""
+
 
 class Lessons:
     """The conclusions of one run from its outcomes."""
@@ -85,6 +88,14 @@ class Lessons:
             self.pause(campaign_id, why)
         if outcome.stage == "MAIL" and self.refusals[outcome.server] >= SERVER_STREAK:
             self.transport.rest(outcome.server, outcome.reply.text)
+
+    def record_unheard(self, server: str) -> str:
+        """Record that a server keeps ending the conversation; return the problem of the run."""
+        until = self.env.now + UNHEARD_SHOWN_FOR
+        self.states.note(
+            sender_state.SERVER, "it keeps ending the conversation", until=until, server=server
+        )
+        return f"{server}: the server keeps ending the conversation"
 
     def record_ceiling(self, *, at_least: float) -> None:
         """Record which setting keeps the mail waiting, for `status` and the pages.

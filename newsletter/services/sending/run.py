@@ -15,7 +15,13 @@ from contextlib import closing, suppress
 from datetime import timedelta
 from functools import partial
 
-from newsletter.errors import DatabaseError, NewsletterError, TransportError, place_of
+from newsletter.errors import (
+    DatabaseError,
+    LeaseLost,
+    NewsletterError,
+    TransportError,
+    place_of,
+)
 from newsletter.mail.smtp.classify import Cause, Verdict, judge
 from newsletter.mail.smtp.types import Outcome, Outgoing, Transport
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
@@ -35,7 +41,8 @@ from newsletter.services.sending.result import (
 )
 from newsletter.services.sending.retry import RetryPolicy
 from newsletter.services.sending.throttle import Throttle
-from newsletter.services.sending.work_queue import WorkLine, WorkQueue
+from newsletter.services.sending.work_line import WorkLine
+from newsletter.services.sending.work_queue import WorkQueue
 from newsletter.services.signup import flood_control
 from newsletter.vocabulary import DeliveryStatus
 
@@ -45,8 +52,6 @@ UNHEARD_AT_MOST = 20
 """After so many messages in a row that a server did not even listen to, the run ends."""
 PACE_PATIENCE = 5.0
 """Seconds that a run waits at most for a ceiling (`smtp.max_per_hour`) to make room."""
-UNHEARD_SHOWN_FOR = timedelta(minutes=1)
-"""That a server keeps ending the conversation is shown by `status` for so long."""
 UPDATES_AT_MOST = 200
 """Rows that are passed over without a message are written down when there are so many."""
 
@@ -108,7 +113,6 @@ class Run:
         self.policy = RetryPolicy(env.settings.smtp.retry_after, env.settings.smtp.patience)
         self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
         self.unheard = 0
-        self.unwritten = 0
         self.problem = ""
 
     def __call__(self, transport: Transport) -> SendResult:
@@ -131,7 +135,7 @@ class Run:
             raise self._cut_short(error) from error.__cause__
         except Exception as error:
             self._abandon(error)
-        self.supply.give_back(all_known=not self.supply.lost)
+        self.supply.give_back(all_known=not self.supply.recording.lost)
         for campaign_id in self.supply.campaigns:
             finish.close(self.env, campaign_id)
         return self.result
@@ -140,10 +144,13 @@ class Run:
         """Hand messages to the transport and take their outcomes, until nothing is left."""
         # The transport is closed at once whatever happens, so that nothing is sent whose outcome
         # could not be written down (D05).
-        with closing(self.transport.deliver(self.pull)) as outcomes:
+        with (
+            suppress(LeaseLost),  # another worker has taken over what is in flight
+            closing(self.transport.deliver(self.pull, self.supply.recording)) as outcomes,
+        ):
             for group in outcomes:
                 self._take(group)
-                if self.supply.lost:  # another worker has taken over what is in flight
+                if self.supply.recording.lost:
                     break
 
     def _cut_short(self, error: DatabaseError) -> DatabaseError:
@@ -151,14 +158,15 @@ class Run:
 
         Outcomes that are not written down are tried once more: a lock may be gone by now.
         """
-        recorded = self.counts["sent"] - self.unwritten
+        unwritten = self.supply.recording.unwritten
+        recorded = self.counts["sent"] - sum(update.status == "sent" for update in unwritten)
         with suppress(DatabaseError):
             self._doubt_messages_in_flight(error.message)
             self.supply.give_back(all_known=True)
             return DatabaseError(
                 error.message, hint=f"{self.counts['sent']} messages were sent and recorded"
             )
-        unknown = sum(len(line.updates) for line in self.supply.lines)
+        unknown = len(self.supply.recording.unwritten)
         hint = (
             f"{recorded} messages were sent and recorded;"
             f" the outcomes of {unknown} more could not be written down"
@@ -191,7 +199,7 @@ class Run:
 
     def pull(self) -> Outgoing | float | None:
         """Return the next message, seconds to wait, or None at the end (see `Pull`)."""
-        while not self.stop() and not self.problem:
+        while not (self.stop() or self.problem or self.supply.recording.lost):
             if (state := self.states.resting()) is not None:
                 self.problem = state.sentence
                 return None
@@ -282,20 +290,14 @@ class Run:
         line.updates.append(update)
         self.counts["deferred" if update.due_at else update.status] += 1
         if len(line.updates) >= UPDATES_AT_MOST:
-            self.supply.write()
+            self.supply.recording.write()
 
     def _take(self, outcomes: list[Outcome]) -> None:
-        """Judge a group of outcomes and write it down before anything more is sent."""
+        """Judge a group of outcomes and have it written down."""
         judged = [(*self._judge(outcome), outcome) for outcome in outcomes]
         if outcomes and self.unheard >= UNHEARD_AT_MOST:
-            server = outcomes[-1].server
-            self.problem = f"{server}: the server keeps ending the conversation"
-            until = self.env.now + UNHEARD_SHOWN_FOR
-            self.states.note(
-                sender_state.SERVER, "it keeps ending the conversation", until=until, server=server
-            )
-        self.supply.write()
-        self.unwritten = 0
+            self.problem = self.lessons.record_unheard(outcomes[-1].server)
+        self.supply.recording.write_behind(len(outcomes))
         for row, verdict, outcome in judged:
             self.lessons.learn(row, verdict, outcome)
         self.progress(self.result)
@@ -313,7 +315,6 @@ class Run:
             jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
             update = retry.decide(row, outcome, verdict, now=now, policy=self.policy, jitter=jitter)
         refusals.record_refusal(self.env, row, outcome, verdict, update)
-        self.unwritten += verdict.kind == "sent"
         self._note(line, update)
         self.unheard = self.unheard + 1 if verdict.kind == "again" else 0
         return row, verdict

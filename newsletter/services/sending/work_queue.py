@@ -9,63 +9,22 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
 
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import LeaseLost
-from newsletter.outbox import DeliveryUpdate, LeasedBatch, LeasedDelivery
+from newsletter.outbox import LeasedBatch, LeasedDelivery
 from newsletter.services import workers
 from newsletter.services.runtime import Environment
+from newsletter.services.sending.recording import LEASE_SECONDS, Recording
+from newsletter.services.sending.work_line import WorkLine
 
-LEASE_SECONDS = 60
-"""A worker that is silent for so long is taken for dead, and its rows are taken over."""
-RENEW_SECONDS = 15
-"""A lease that was not renewed by an outcome for so long is renewed by itself."""
 PAGE = 100
 """Rows that are read at once."""
 FRESH_SECONDS = 1.0
 """A subscriber's state that is older is read again; single mails are looked for as often."""
 ALONE_WAIT = 0.01
 """Seconds to wait before asking again, while a message that must be alone is in flight."""
-AHEAD = 4
-"""Messages that a connection may be offered before the next outcomes are written down.
-
-Two may be accepted by then, the envelopes of two more go with them.
-"""
-
-
-@dataclass(slots=True)
-class WorkLine:
-    """A lease that is being worked through.
-
-    `rows` are read and not yet offered, `flying` are offered and without an outcome, `updates` are
-    not yet written down. A line that is `alone` holds one message that was in flight at a crash:
-    nothing else is in flight while it is.
-    """
-
-    batch: LeasedBatch
-    campaign_id: int | None
-    alone: bool
-    after_id: int
-    through_id: int
-    rows: deque[LeasedDelivery] = field(default_factory=deque)
-    flying: dict[int, LeasedDelivery] = field(default_factory=dict)
-    updates: list[DeliveryUpdate] = field(default_factory=list)
-    read_at: float = float("-inf")
-    renewed_at: float = field(default_factory=time.monotonic)
-    ended: bool = False
-    lost: bool = False
-
-    def horizon(self, ahead: int) -> int:
-        """Return how far messages may be offered so that at most `ahead` are in flight."""
-        room = min(max(ahead - len(self.flying), 1), len(self.rows))
-        return max(self.through_id, self.rows[room - 1].id if room else 0)
-
-    @property
-    def done(self) -> bool:
-        """Tell whether nothing of the lease is left to do."""
-        return self.ended and not (self.rows or self.flying or self.updates)
 
 
 class WorkQueue:
@@ -77,9 +36,8 @@ class WorkQueue:
         self.only = campaign_id
         self.worker = workers.make_identity()
         self.ledger = outbox.Ledger()
-        self.ahead = AHEAD * env.settings.smtp.connections
         self.lines: list[WorkLine] = []
-        self.lost = False
+        self.recording = Recording(env, self.ledger, self.lines)
         self.campaigns: set[int] = set()
         self._looked_at = float("-inf")
 
@@ -98,7 +56,7 @@ class WorkQueue:
 
     def next(self) -> tuple[WorkLine, LeasedDelivery] | float | None:
         """Return the row to offer next and its line, seconds to wait, or None if nothing is due."""
-        if any(line.alone and line.flying for line in self.lines):
+        if any(line.alone and line.unsettled for line in self.lines):
             return ALONE_WAIT
         line = (
             self._find_begun(single=True)
@@ -152,8 +110,7 @@ class WorkQueue:
         self.bulk = False
         for line in self.lines:
             if line.campaign_id is not None:
-                line.rows.clear()
-                line.ended = True
+                line.end()
 
     def _lease_bulk(self) -> WorkLine | None:
         if not self.bulk:
@@ -210,58 +167,15 @@ class WorkQueue:
         """
         if row.id <= line.through_id:
             return True
-        through_id = max(row.id, line.horizon(self.ahead))
+        through_id = max(row.id, line.horizon(self.recording.ahead))
         try:
             self.ledger.advance(line.batch, through_id=through_id, seconds=LEASE_SECONDS)
         except LeaseLost:
-            self._drop(line)
+            self.recording.drop(line)
             return False
         line.through_id = through_id
         line.renewed_at = time.monotonic()
         return True
-
-    def write(self) -> None:
-        """Write down the updates of every line in one transaction; give back finished leases."""
-        groups = [
-            (line.batch, line.horizon(self.ahead), line.updates)
-            for line in self.lines
-            if line.updates
-        ]
-        lost = (
-            self.ledger.record(groups, now=self.env.now, seconds=LEASE_SECONDS) if groups else set()
-        )
-        for line in self.lines:
-            if line.updates:
-                line.through_id = line.horizon(self.ahead)
-                line.renewed_at = time.monotonic()
-                line.updates = []
-            if line.batch.id in lost:
-                self._drop(line)
-            elif time.monotonic() - line.renewed_at > RENEW_SECONDS and not line.lost:
-                self._renew(line)
-        ended = [
-            line
-            for line in self.lines
-            if line.ended and not (line.lost or line.rows or line.flying)
-        ]
-        if ended:
-            with transaction() as session:
-                for line in ended:
-                    outbox.release(session, line.batch, now=self.env.now)
-        self.lines = [line for line in self.lines if not line.done]
-
-    def _renew(self, line: WorkLine) -> None:
-        """Keep a lease while a server takes its time."""
-        try:
-            self.ledger.advance(line.batch, through_id=line.through_id, seconds=LEASE_SECONDS)
-            line.renewed_at = time.monotonic()
-        except LeaseLost:
-            self._drop(line)
-
-    def _drop(self, line: WorkLine) -> None:
-        self.lost = True
-        line.lost = line.ended = True
-        line.rows.clear()
 
     def give_back(self, *, all_known: bool) -> None:
         """Give back every lease: what was not offered is due again for the next worker.
@@ -270,15 +184,13 @@ class WorkQueue:
         by themselves, and these messages are in doubt.
         """
         for line in self.lines:
-            line.rows.clear()
+            line.end()
             if all_known:
                 line.flying.clear()
-            line.ended = True
-        self.write()
+        self.recording.write()
 
     def drop_campaign(self, campaign_id: int) -> None:
         """Offer no more of a campaign that was paused."""
         for line in self.lines:
             if line.campaign_id == campaign_id:
-                line.rows.clear()
-                line.ended = True
+                line.end()

@@ -14,7 +14,7 @@ from newsletter import outbox
 from newsletter.db.session import db, transaction
 from newsletter.errors import TransportError
 from newsletter.mail.smtp.classify import Cause, Verdict
-from newsletter.mail.smtp.types import Outcome, Outgoing, Pull
+from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Records
 from newsletter.models import Delivery, DomainBackoff, SenderState, Subscriber
 from newsletter.services import sender_state
 from newsletter.services.campaigns import campaigns, explain_delivery
@@ -164,7 +164,9 @@ class Waiting(Sink):
         self.clock = clock
         self.waits: list[float] = []
 
-    def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
+    def deliver(
+        self, pull: Pull, records: Records | None = None
+    ) -> Generator[list[Outcome], None, None]:
         def waiting() -> Outgoing | float | None:
             found = pull()
             if isinstance(found, float):

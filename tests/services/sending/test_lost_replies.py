@@ -212,7 +212,7 @@ def test_while_one_is_alone_in_flight_nothing_else_is(
     watch = Watch(group=50)
     original = watch.deliver
 
-    def deliver(pull):  # type: ignore[no-untyped-def]
+    def deliver(pull, records=None):  # type: ignore[no-untyped-def]
         for group in original(pull):
             for recipient in flying:
                 sizes.append((recipient, len(flying)))

@@ -15,7 +15,7 @@ from newsletter import outbox
 from newsletter.db.direct import DirectConnection
 from newsletter.db.session import db, transaction
 from newsletter.mail.slots import make_slot
-from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Reply
+from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Records, Reply
 from newsletter.models import (
     Campaign,
     Delivery,
@@ -30,7 +30,7 @@ from newsletter.services.campaigns import campaigns
 from newsletter.services.letters import send as letters
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
-from newsletter.services.sending.work_queue import LEASE_SECONDS
+from newsletter.services.sending.recording import LEASE_SECONDS
 from newsletter.tokens import keyed_hash
 from newsletter.vocabulary import MailKind
 from tests.fakes import Clock, Sink, body
@@ -515,12 +515,14 @@ def test_a_lease_is_kept_while_a_server_takes_its_time(
 ) -> None:
     """Nobody takes over what is on its way to a slow server."""
     make_campaign(5)
-    monkeypatch.setattr("newsletter.services.sending.work_queue.RENEW_SECONDS", -1)
-    monkeypatch.setattr("newsletter.services.sending.work_queue.LEASE_SECONDS", 1000)
+    monkeypatch.setattr("newsletter.services.sending.work_line.RENEW_SECONDS", -1)
+    monkeypatch.setattr("newsletter.services.sending.recording.LEASE_SECONDS", 1000)
     left: list[int] = []
 
     class Slow(Sink):
-        def deliver(self, pull: Pull) -> Generator[list[Outcome], None, None]:
+        def deliver(
+            self, pull: Pull, records: Records | None = None
+        ) -> Generator[list[Outcome], None, None]:
             held = [outgoing for outgoing in iter(pull, None) if isinstance(outgoing, Outgoing)]
             with transaction() as session:
                 session.execute(update(Lease).values(expires_at=1))

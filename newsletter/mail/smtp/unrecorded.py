@@ -1,0 +1,98 @@
+"""Count what servers may have accepted and nobody has recorded, and hold the wire within its bound.
+
+So many messages may be sent twice if this process is killed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from newsletter.mail.smtp.connection import Connection
+from newsletter.mail.smtp.types import Records
+
+UNRECORDED_AT_MOST = 2
+"""Messages of a connection that a server may have accepted and that are not yet recorded."""
+LINGER_SECONDS = 0.01
+"""Seconds that outcomes wait for more of them while they are recorded beside the wire."""
+SLOW_CALLER_SECONDS = 0.004
+"""A caller that takes longer than this over a group of outcomes gets larger groups."""
+
+
+class Unrecorded:
+    """The outcomes that are not recorded, oldest first, by their connections.
+
+    `descriptor`: readable when `collect` may find more recorded; None where all that was handed
+    over is recorded whenever the caller comes back. `enough`: so many outcomes are worth handing
+    over. Outcomes of connections that have ended are `orphans`: their successors wait for them.
+    """
+
+    def __init__(self, records: Records | None, connections: int) -> None:
+        self._records = records
+        self.descriptor = records.watch() if records else None
+        self._pool = records.pool if records else 0
+        self._in_all = self._pool or UNRECORDED_AT_MOST * connections
+        self.enough = (self._pool // 2 or connections) if self.descriptor is not None else 1_000
+        self._waiting: deque[Connection | None] = deque()
+        self._recorded = 0
+        self._orphans = 0
+        self._handed_over_at = time.monotonic()
+        self._caller_took = 0.0
+
+    def add(self, connection: Connection | None, count: int) -> None:
+        """Add so many outcomes; of no connection where the message was never offered."""
+        self._waiting.extend([connection] * count)
+        if connection is not None:
+            connection.unrecorded += count
+            self._orphans += count * connection.ended
+
+    def leave(self, connection: Connection) -> None:
+        """Note that a connection has ended."""
+        connection.ended = True
+        self._orphans += connection.unrecorded
+
+    def block(self, connection: Connection, connections: Sequence[Connection]) -> bool:
+        """Tell whether a connection may not go on before more is recorded."""
+        talk = connection.conversation
+        if not self._pool:
+            exposed = talk.exposed if talk.exposes else 0
+            if connection.unrecorded + exposed >= UNRECORDED_AT_MOST:
+                return True
+        if not (talk.exposes and (self._pool or self._orphans)):
+            return False
+        exposed = sum(other.conversation.exposed for other in connections)
+        return len(self._waiting) + exposed >= self._in_all
+
+    def linger(self) -> float:
+        """Return how many seconds to wait for more outcomes before they are handed over.
+
+        None, unless they are recorded beside the wire, or the caller takes long over each group (a
+        disk that is slow to flush), so that larger groups are worth a wait.
+        """
+        if self.descriptor is not None:
+            return max(0.0, self._handed_over_at + LINGER_SECONDS - time.monotonic())
+        return self._caller_took / 4 if self._caller_took > SLOW_CALLER_SECONDS else 0.0
+
+    def hand_over(self) -> None:
+        """Note that the caller gets outcomes now."""
+        self._handed_over_at = time.monotonic()
+
+    def come_back(self) -> None:
+        """Note that the caller has taken them."""
+        self._caller_took = time.monotonic() - self._handed_over_at
+        self.collect()
+
+    def collect(self) -> None:
+        """Let go of what has been recorded."""
+        if self.descriptor is None or self._records is None:
+            recorded = len(self._waiting)
+        else:
+            count = self._records.count()
+            recorded = count - self._recorded
+            self._recorded = count
+        for _ in range(recorded):
+            connection = self._waiting.popleft()
+            if connection is not None:
+                connection.unrecorded -= 1
+                self._orphans -= connection.ended
