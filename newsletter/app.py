@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response
-from flask.sessions import SessionInterface, SessionMixin
+from flask import Flask
 from jinja2 import FileSystemLoader
 
 from newsletter import __version__
@@ -86,19 +85,10 @@ def create_app(
     return app
 
 
-class NoSessions(SessionInterface):
-    """Keep no session, so that no page sets a cookie, not even by mistake."""
-
-    def open_session(self, app: Flask, request: Request) -> None:
-        """Return no session."""
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Store nothing."""
-
-
 def _add_pages(app: Flask, settings: Settings) -> None:
     from newsletter.web import (
         archive,
+        author,
         errors,
         health,
         home,
@@ -118,7 +108,6 @@ def _add_pages(app: Flask, settings: Settings) -> None:
     )
 
     templates = find_template_folder()
-    app.session_interface = NoSessions()
     app.jinja_loader = FileSystemLoader(
         [settings.folder / "templates" / "pages", templates / "pages"]
     )
@@ -143,6 +132,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
         hooks,
     ):
         app.register_blueprint(module.blueprint)
+    author.install(app)
     if settings.web.trusted_proxies:
         _trust_proxies(app, settings.web.trusted_proxies)
 

@@ -9,12 +9,13 @@ from enum import Enum, StrEnum
 class LinkScope(Enum):
     """The data that the holder of a link may see and change.
 
-    The handle in a link is always a subscription's, but for `LIST`.
+    The handle in a link is always a subscription's, but for `LIST` and `AUTHOR`.
     """
 
     SUBSCRIPTION = "that subscription, and nothing else of its subscriber"
     SUBSCRIBER = "everything of its subscriber: such a link is only mailed on request"
     LIST = "a list, and nobody's data"
+    AUTHOR = "the author's pages, once, in the browser that asked"
 
 
 class LinkPurpose(StrEnum):
@@ -94,6 +95,9 @@ class LinkPurpose(StrEnum):
 
     FORM = "form", LinkScope.LIST, timedelta(days=1)
     """Stamps a sign-up form with the moment it was shown; opens no page."""
+
+    LOG_IN = "log-in", LinkScope.AUTHOR, timedelta(minutes=15), False, "author/enter"
+    """Lets an author log in, once. Names a log-in, and no subscription."""
 
 
 PATHS = tuple(sorted({purpose.path for purpose in LinkPurpose if purpose is not LinkPurpose.FORM}))

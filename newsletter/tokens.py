@@ -75,6 +75,7 @@ class Tokens:
     def __init__(self, keys: Sequence[str]) -> None:
         # itsdangerous signs with the last key of its list.
         ordered = list(reversed(keys))
+        self._keys = tuple(keys)
         self._signers: dict[str, _Signer] = {
             purpose: _Signer(
                 ordered,
@@ -118,6 +119,28 @@ class Tokens:
     def signed_at(self, purpose: LinkPurpose, token: str) -> datetime:
         """Return when a valid token was made; for purposes with a lifetime."""
         return datetime.fromtimestamp(int(token.rsplit(".", 2)[1], 16), UTC)
+
+    def make_code(self, handle: str) -> str:
+        """Make the code that may be typed in place of a link: 8 letters and digits, 40 bits."""
+        return _make_code(self._keys[0], handle)
+
+    def check_code(self, handle: str, typed: str) -> bool:
+        """Tell whether `typed` is the code of `handle`, in whatever case and grouping."""
+        plain = _UNSPOKEN.sub("", typed.upper()).translate(_LOOKALIKES)
+        codes = [_make_code(key, handle) for key in self._keys]
+        return any(hmac.compare_digest(code.encode(), plain.encode()) for code in codes)
+
+
+CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""32 signs without those that look alike (Crockford's base 32)."""
+_LOOKALIKES = str.maketrans("OIL", "011")
+_UNSPOKEN = re.compile(r"[^0-9A-Z]")
+_CODE_LENGTH = 8
+
+
+def _make_code(key: str, handle: str) -> str:
+    mac = hmac.digest(key.encode(), b"newsletter.log-in-code." + handle.encode(), "sha256")
+    return "".join(CODE_LETTERS[octet % 32] for octet in mac[:_CODE_LENGTH])
 
 
 class References:

@@ -83,6 +83,14 @@ class Links:
         """Return a signed link to a resource for one subscription; it works for 30 days."""
         return self._signed(LinkPurpose.RESOURCE, f"{handle}.{name}", now)
 
+    def log_in(self, login: str, now: datetime) -> str:
+        """Let an author log in, once; named by the handle of the log-in."""
+        return self._signed(LinkPurpose.LOG_IN, login, now)
+
+    def author(self, path: str = "") -> str:
+        """Return the URL of one of the author's pages, which asks for a log-in."""
+        return f"{self.base_url}/author/{path}"
+
     def _signed(self, purpose: LinkPurpose, payload: str, now: datetime) -> str:
         return f"{self.base_url}/{purpose.path}/{self.tokens.sign(purpose, payload, now)}"
 
@@ -91,6 +99,7 @@ RESERVED_SLUGS = frozenset(
     {
         "admin",
         "archive",
+        "author",
         "embed",
         "favicon.ico",
         "healthz",

@@ -148,6 +148,8 @@ class MailKind(StrEnum):
     """Asks subscribers to confirm once more."""
     SERIES = "series"
     """A letter of a list's series; it is rendered with the templates of a letter."""
+    LOG_IN = "log_in"
+    """Lets an author log in to their pages, on request."""
 
 
 class SuppressionReason(StrEnum):
@@ -352,3 +354,28 @@ class BounceEffect(StrEnum):
     """It is not proved, so nothing follows."""
     UNKNOWN = "unknown"
     """It was not understood and waits for a person."""
+
+
+class AuthorRole(StrEnum):
+    """What an author may do on their pages, from least to most."""
+
+    VIEWER = "viewer"
+    """Sees numbers and texts, and no addresses."""
+    EDITOR = "editor"
+    """Writes, previews, tests; holds and skips entries; looks subscribers up."""
+    OWNER = "owner"
+    """Sends, imports, exports, erases, changes settings."""
+
+    def includes(self, other: AuthorRole) -> bool:
+        """Tell whether this role may do everything that `other` may."""
+        order = list(AuthorRole)
+        return order.index(self) >= order.index(other)
+
+
+class ActOutcome(StrEnum):
+    """How an author's act ended."""
+
+    BEGUN = "begun"
+    """It was not heard how it ended: the program stopped, or an internal error."""
+    DONE = "done"
+    REFUSED = "refused"

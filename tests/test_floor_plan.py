@@ -39,6 +39,7 @@ NEIGHBOURHOODS = [
     {"subscribers"},
     {"inbound"},
     {"sending"},
+    {"authors"},
     {"operations"},
 ]
 """Packages in services/, bottom to top. Modules beside them are shared: they import none of these."""

@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dkim": ("dkim", "Keys that sign your mail."),
     "resource": ("resources", "Files for confirmed subscribers only."),
     "field": ("fields", "Additional fields of a sign-up form."),
+    "author": ("authors", "Who may open the author's pages in a browser."),
     "embed": ("embed", "Print the sign-up form for your blog."),
     "explain": ("explain", "Explain why a subscriber got a campaign or not."),
     "doctor": ("doctor", "Check the installation and its DNS."),

@@ -1,5 +1,12 @@
 """The tables, by neighbourhood: columns and constraints, and no verbs."""
 
+from newsletter.models.authors import (
+    Author,
+    AuthorAct,
+    AuthorList,
+    AuthorLogin,
+    AuthorSession,
+)
 from newsletter.models.bounces import BounceEvent, BounceReader, SeenMail
 from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, Edition
 from newsletter.models.events import Event
@@ -34,6 +41,11 @@ from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
 __all__ = [
     "AddressChange",
+    "Author",
+    "AuthorAct",
+    "AuthorList",
+    "AuthorLogin",
+    "AuthorSession",
     "BounceEvent",
     "BounceReader",
     "Campaign",

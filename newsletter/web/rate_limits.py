@@ -18,7 +18,15 @@ from newsletter.services import counters
 from newsletter.settings import Settings
 from newsletter.web.errors import too_many
 
-ENTRANCES = frozenset({"signup.subscribe", "signup.subscribe_in_frame", "subscriber_links.link"})
+ENTRANCES = frozenset(
+    {
+        "signup.subscribe",
+        "signup.subscribe_in_frame",
+        "subscriber_links.link",
+        "author_log_in.ask",
+        "author_log_in.code",
+    }
+)
 PATIENCE = 0.25
 """Seconds that a visitor waits for Redis at most, once, before it counts as gone."""
 

@@ -49,7 +49,9 @@ OTHERS = (
     "Ana Geheim",
 )
 """What a link about the subscription of `blog` must not name."""
-MAILED = [purpose for purpose in LinkPurpose if purpose is not LinkPurpose.FORM]
+MAILED = [
+    purpose for purpose in LinkPurpose if purpose.scope not in (LinkScope.LIST, LinkScope.AUTHOR)
+]
 IN_EVERY_MAIL = [purpose for purpose in MAILED if purpose.scope is LinkScope.SUBSCRIPTION]
 
 

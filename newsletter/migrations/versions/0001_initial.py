@@ -52,6 +52,11 @@ def upgrade() -> None:
     _create_topic_sources()
     _create_campaign_entries()
     _create_events()
+    _create_authors()
+    _create_author_lists()
+    _create_author_logins()
+    _create_author_sessions()
+    _create_author_acts()
     _protect_append_only_tables()
     _leave_room_on_pages()
     _make_keys()
@@ -747,7 +752,7 @@ def _create_deliveries() -> None:
         sa.Column("text", sa.String(length=500), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(
-            "mail IN ('confirm', 'already', 'welcome', 'goodbye', 'link', 'export', 'erase', 'resource', 'address', 'moved', 'notice', 'digest', 'letter', 'permission', 'series')",
+            "mail IN ('confirm', 'already', 'welcome', 'goodbye', 'link', 'export', 'erase', 'resource', 'address', 'moved', 'notice', 'digest', 'letter', 'permission', 'series', 'log_in')",
             name=op.f("ck_deliveries_mail"),
         ),
         sa.CheckConstraint(
@@ -1131,6 +1136,124 @@ def _create_events() -> None:
     op.create_index("ix_events_entry_id", "events", ["entry_id"], unique=False)
     op.create_index(op.f("ix_events_list_id"), "events", ["list_id"], unique=False)
     op.create_index("ix_events_subscription_id", "events", ["subscription_id"], unique=False)
+
+
+def _create_authors() -> None:
+    op.create_table(
+        "authors",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("email", sa.String(length=320), nullable=False),
+        sa.Column("email_key", sa.String(length=320), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=False),
+        sa.Column("limited", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint("role IN ('viewer', 'editor', 'owner')", name=op.f("ck_authors_role")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_authors")),
+        sa.UniqueConstraint("email_key", name=op.f("uq_authors_email_key")),
+        sqlite_autoincrement=True,
+    )
+
+
+def _create_author_lists() -> None:
+    op.create_table(
+        "author_lists",
+        sa.Column("author_id", sa.Integer(), nullable=False),
+        sa.Column("list_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["author_id"],
+            ["authors.id"],
+            name=op.f("fk_author_lists_author_id_authors"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["list_id"],
+            ["mailing_lists.id"],
+            name=op.f("fk_author_lists_list_id_mailing_lists"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("author_id", "list_id", name=op.f("pk_author_lists")),
+    )
+    op.create_index(op.f("ix_author_lists_list_id"), "author_lists", ["list_id"], unique=False)
+
+
+def _create_author_logins() -> None:
+    op.create_table(
+        "author_logins",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("handle", sa.String(length=20), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=True),
+        sa.Column("browser", sa.String(length=64), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["author_id"],
+            ["authors.id"],
+            name=op.f("fk_author_logins_author_id_authors"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_author_logins")),
+        sa.UniqueConstraint("handle", name=op.f("uq_author_logins_handle")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_author_logins_author_id"), "author_logins", ["author_id"], unique=False)
+    op.create_index(op.f("ix_author_logins_browser"), "author_logins", ["browser"], unique=False)
+    op.create_index(
+        op.f("ix_author_logins_expires_at"), "author_logins", ["expires_at"], unique=False
+    )
+
+
+def _create_author_sessions() -> None:
+    op.create_table(
+        "author_sessions",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("previous_hash", sa.String(length=64), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rotated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["author_id"],
+            ["authors.id"],
+            name=op.f("fk_author_sessions_author_id_authors"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_author_sessions")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_author_sessions_token_hash")),
+        sqlite_autoincrement=True,
+    )
+    for column in ("author_id", "expires_at", "previous_hash"):
+        name = op.f(f"ix_author_sessions_{column}")
+        op.create_index(name, "author_sessions", [column], unique=False)
+
+
+def _create_author_acts() -> None:
+    op.create_table(
+        "author_acts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("author_id", sa.Integer(), nullable=False),
+        sa.Column("act", sa.String(length=60), nullable=False),
+        sa.Column("subject", sa.String(length=80), server_default="", nullable=False),
+        sa.Column("outcome", sa.String(length=10), nullable=False),
+        sa.CheckConstraint(
+            "outcome IN ('begun', 'done', 'refused')", name=op.f("ck_author_acts_outcome")
+        ),
+        sa.ForeignKeyConstraint(
+            ["author_id"],
+            ["authors.id"],
+            name=op.f("fk_author_acts_author_id_authors"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_author_acts")),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("ix_author_acts_at"), "author_acts", ["at"], unique=False)
+    op.create_index(op.f("ix_author_acts_author_id"), "author_acts", ["author_id"], unique=False)
 
 
 # --- Kept by hand: what Alembic cannot read from the models. ---

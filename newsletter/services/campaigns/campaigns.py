@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -105,6 +106,18 @@ def list_campaigns(*, slug: str | None = None, limit: int = 50) -> list[Campaign
     with reading() as session:
         found = session.scalars(query.where(MailingList.slug == slug) if slug else query)
         return [_view(session, row) for row in found]
+
+
+def list_under_way(slug: str, statuses: Collection[CampaignStatus]) -> list[CampaignView]:
+    """List a list's campaigns that have one of `statuses`, oldest first."""
+    query = (
+        select(Campaign)
+        .join(MailingList)
+        .where(MailingList.slug == slug, Campaign.status.in_(statuses))
+        .order_by(Campaign.id)
+    )
+    with reading() as session:
+        return [_view(session, row) for row in session.scalars(query)]
 
 
 def get_campaign(campaign_id: int) -> CampaignView:

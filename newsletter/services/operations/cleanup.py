@@ -9,6 +9,8 @@ from sqlalchemy import delete, exists, select
 from newsletter.db.session import checkpoint, transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
 from newsletter.services import bounce_events, consent, mailboxes, sender_state
+from newsletter.services.authors.acts import delete_old_acts
+from newsletter.services.authors.log_in import delete_old_logins
 from newsletter.services.campaigns.totals import recount_finished
 from newsletter.services.events import delete_old_events
 from newsletter.services.mailboxes import Allowance
@@ -47,6 +49,8 @@ def clean_up(env: Environment) -> None:
         )
         address_change.delete_old_changes(env, session)
         delete_old_events(session, now)
+        delete_old_acts(session, now)
+        delete_old_logins(session, now)
         recount_finished(session, now)
         bounce_events.delete_old(session, now)
         before = (now - COUNTERS_FOR).timestamp()

@@ -15,7 +15,7 @@ from newsletter.i18n import SOURCE, find_language, find_other_language, say
 from newsletter.link_purposes import LinkPurpose
 from newsletter.mail.dkim.signer import Sign, make_sign
 from newsletter.mail.headers import Sender, single_headers
-from newsletter.mail.kinds import MAILS
+from newsletter.mail.kinds import MAILS, Requirement
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
 from newsletter.mail.render import MailContent
 from newsletter.mail.smtp.types import Outgoing
@@ -86,8 +86,8 @@ class MessageBuilder:
             return self._fill(row, self._compiled.get(key) or self._compile_edition(key))
         if row.mail is MailKind.SERIES:
             return self._fill(row, self._compile_series_letter(row))
-        if row.mail is MailKind.NOTICE:
-            return self._build_notice(row)
+        if MAILS[row.mail].requires is Requirement.NOTHING:
+            return self._build_for_author(row)
         return self._build_single(row)
 
     def _fill(self, row: LeasedDelivery, compiled: _Compiled) -> Outgoing:
@@ -203,14 +203,20 @@ class MessageBuilder:
                 return links.resource_of(handle, str(context.get("resource", "")), now)
         return ""
 
-    def _build_notice(self, row: LeasedDelivery) -> Outgoing:
-        """Render a mail to the list's author, who need not subscribe to it.
+    def _build_for_author(self, row: LeasedDelivery) -> Outgoing:
+        """Render a mail to an author, who need not subscribe to the list.
 
-        It is in English, as commands are.
+        It is in English, as commands are, unless its context names a language.
         """
         context = row.context or {}
-        list_context = self._find_list(int(context["list_id"])).in_language(SOURCE)
-        content = self.env.renderer.render(row.mail, {"list": list_context, "notice": context})
+        list_context = self._find_list(int(context["list_id"]))
+        list_context = list_context.in_language(context.get("language") or SOURCE)
+        variables: dict[str, object] = {"list": list_context, "notice": context}
+        if row.mail is MailKind.LOG_IN:
+            login = str(context["login"])
+            variables["action_url"] = self.env.links.log_in(login, self.env.now)
+            variables["code"] = self.env.tokens.make_code(login)
+        content = self.env.renderer.render(row.mail, variables)
         sender = make_sender(list_context)
         recipient = str(context["to"])
         values = {

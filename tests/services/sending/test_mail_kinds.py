@@ -45,6 +45,7 @@ CONTEXTS: dict[MailKind, dict[str, object]] = {
         "commands": ["newsletter status"],
         "foot": "Sent by your newsletter.",
     },
+    MailKind.LOG_IN: {"to": "author@example.com", "login": "0123456789ab", "language": "en"},
 }
 
 
@@ -80,7 +81,7 @@ def enqueue(env: Environment, kind: MailKind, *, status: str = "active") -> None
                 Subscription.id == ann.id
             )
             outbox.freeze(session, campaign, recipients, mail=kind, now=env.now)
-        elif kind is MailKind.NOTICE:
+        elif MAILS[kind].requires is Requirement.NOTHING:
             context["list_id"] = mailing_list.id
             outbox.enqueue(session, mail=kind, subscription_id=None, now=env.now, context=context)
         else:

@@ -1,0 +1,108 @@
+"""Authors: who may open the pages under /author/, how they came in, and what they did there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Boolean, ForeignKey, Integer, String, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from newsletter.db.column_types import ClosedSet, member_check
+from newsletter.db.session import Base, BigId
+from newsletter.models.lists import MailingList
+from newsletter.vocabulary import ActOutcome, AuthorRole
+
+
+class Author(Base):
+    """Somebody who may open the author's pages.
+
+    A `limited` author sees the lists of `AuthorList` and nothing of others, also when each of those
+    lists has been removed. One who was revoked stays, so that what they did keeps its name.
+    """
+
+    __tablename__ = "authors"
+    __table_args__ = (member_check("role", AuthorRole), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    email: Mapped[str] = mapped_column(String(320))
+    email_key: Mapped[str] = mapped_column(String(320), unique=True)
+    role: Mapped[AuthorRole] = mapped_column(ClosedSet(AuthorRole, 10))
+    limited: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class AuthorList(Base):
+    """A list that a limited author may see."""
+
+    __tablename__ = "author_lists"
+
+    author_id: Mapped[int] = mapped_column(
+        ForeignKey(Author.id, ondelete="CASCADE"), primary_key=True
+    )
+    list_id: Mapped[int] = mapped_column(
+        ForeignKey(MailingList.id, ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class AuthorLogin(Base):
+    """A log-in that was asked for: one link and one code, for one use.
+
+    Link and code are made from `handle` with the secret key and stand nowhere. `browser` is a hash
+    that names the browser which asked, "" for a link from the command line, which any browser may
+    open. An address that is no author's has a row without `author_id`, so that every answer costs
+    the same.
+    """
+
+    __tablename__ = "author_logins"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    handle: Mapped[str] = mapped_column(String(20), unique=True)
+    author_id: Mapped[int | None] = mapped_column(
+        ForeignKey(Author.id, ondelete="CASCADE"), index=True
+    )
+    browser: Mapped[str] = mapped_column(String(64), index=True)
+    tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
+
+
+class AuthorSession(Base):
+    """A browser in which an author is logged in.
+
+    The cookie's value is stored as a hash, and replaced every day; the `previous_hash` is accepted
+    for a moment more, for requests that were under way. `confirmed_at`: when the author last proved
+    with a link or a code who they are.
+    """
+
+    __tablename__ = "author_sessions"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey(Author.id, ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    previous_hash: Mapped[str | None] = mapped_column(String(64), index=True)
+    created_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime]
+    rotated_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class AuthorAct(Base):
+    """One act of an author on their pages: which, when, on what, and how it ended.
+
+    Holds ids, never an address or typed text; `subject` is like `campaign 12`. A row is written
+    before the act, so that nothing is done without one.
+    """
+
+    __tablename__ = "author_acts"
+    __table_args__ = (member_check("outcome", ActOutcome), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    author_id: Mapped[int] = mapped_column(ForeignKey(Author.id, ondelete="CASCADE"), index=True)
+    act: Mapped[str] = mapped_column(String(60))
+    subject: Mapped[str] = mapped_column(String(80), default="", server_default="")
+    outcome: Mapped[ActOutcome] = mapped_column(ClosedSet(ActOutcome, 10))

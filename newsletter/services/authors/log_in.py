@@ -1,0 +1,197 @@
+"""Let authors log in with a link that is mailed to them, or with the code beside it.
+
+A link works once, for a quarter of an hour, and in the browser that asked. Every address gets the
+same answer, after the same statements.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.addresses import parse_address
+from newsletter.db.session import reading, transaction
+from newsletter.errors import LinkExpired, LinkInvalid, LinkSpent
+from newsletter.link_purposes import LinkPurpose
+from newsletter.models import Author, AuthorLogin, AuthorSession, MailingList
+from newsletter.services import counters
+from newsletter.services.authors.authors import describe_author, find_author, get_author
+from newsletter.services.authors.sessions import NewSession, start_session
+from newsletter.services.counters import ELSEWHERE, HOUR, Visit
+from newsletter.services.runtime import Environment
+from newsletter.services.signup.equal_work import rolled_back
+from newsletter.services.suppressions import hash_address
+from newsletter.tokens import new_handle
+from newsletter.vocabulary import MailKind
+
+LIFETIME = LinkPurpose.LOG_IN.lifetime or timedelta()
+MAX_TRIES = 5
+"""Codes that may be typed for one log-in: with 40 bits a code, a guess is hopeless."""
+MAILS_PER_HOUR = 5
+"""Log-in mails to one address an hour, so that nobody fills an author's mailbox."""
+_UNKNOWN = Author(id=0, email="nobody@localhost.invalid", limited=False)
+"""Stands for an address that is no author's, while the same work is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedLogin:
+    """A log-in as its link shows it.
+
+    `here` tells whether this is the browser that asked.
+    """
+
+    here: bool
+
+
+def request_link(env: Environment, address: str, *, browser: str, ip: str, language: str) -> None:
+    """Mail an author a link and a code to log in with, for the browser named `browser`.
+
+    The answer and its statements are the same for every address. Raises `InvalidInput`, `TooMany`.
+    """
+    typed = parse_address(address)
+    visit = Visit(ELSEWHERE, ip, typed.key)
+    counters.require_room(env, visit)
+    with transaction() as session:
+        counters.count_request(env, session, visit)
+        name = f"log-in/{hash_address(env, typed.key)[0][:40]}"
+        mails = counters.increment(session, name, now=int(env.now.timestamp()), seconds=HOUR)
+        author = find_author(session, typed.key)
+        login = _add_login(env, session, author.id if author else None, browser)
+        entitled = author is not None and mails <= MAILS_PER_HOUR
+        if entitled:
+            _queue(env, session, author or _UNKNOWN, login, language)
+        with rolled_back(session):
+            if not entitled:
+                _queue(env, session, author or _UNKNOWN, login, language)
+
+
+def make_link(env: Environment, address: str) -> str:
+    """Make a link for an author that works in any browser, for the command line.
+
+    Raises `InvalidInput`, `NotFound`.
+    """
+    with transaction() as session:
+        author = get_author(session, address)
+        login = _add_login(env, session, author.id, browser="")
+        return env.links.log_in(login, env.now)
+
+
+def inspect_link(env: Environment, token: str, *, browser: str) -> LinkedLogin:
+    """Look at a link without using it up.
+
+    Raises `LinkInvalid`, `LinkExpired`, `LinkSpent`.
+    """
+    with reading() as session:
+        login = _get_login(env, session, token)
+        return LinkedLogin(login.browser in ("", browser))
+
+
+def use_link(env: Environment, token: str, *, browser: str, session_id: int | None) -> NewSession:
+    """Log an author in with a link, in the browser that asked, and end the session before it.
+
+    Raises `LinkInvalid` also in another browser, `LinkExpired`, `LinkSpent`.
+    """
+    with transaction() as session:
+        login = _get_login(env, session, token)
+        if login.browser not in ("", browser):
+            raise LinkInvalid
+        return _enter(env, session, login, session_id)
+
+
+def use_code(
+    env: Environment, typed: str, *, browser: str, session_id: int | None
+) -> NewSession | None:
+    """Log an author in with the code of the latest log-in that this browser asked for.
+
+    Returns None for a wrong code, and for every code once `MAX_TRIES` were typed.
+    """
+    with transaction() as session:
+        query = (
+            select(AuthorLogin)
+            .where(
+                AuthorLogin.browser == browser,
+                AuthorLogin.used_at.is_(None),
+                AuthorLogin.expires_at > env.now,
+            )
+            .order_by(AuthorLogin.id.desc())
+            .limit(1)
+        )
+        login = session.scalar(query) if browser else None
+        if login is None:
+            return None
+        counted = (
+            update(AuthorLogin)
+            .where(AuthorLogin.id == login.id, AuthorLogin.tries < MAX_TRIES)
+            .values(tries=AuthorLogin.tries + 1)
+            .returning(AuthorLogin.id)
+        )
+        allowed = session.execute(counted).first() is not None
+        if not allowed or not env.tokens.check_code(login.handle, typed):
+            return None
+        return _enter(env, session, login, session_id) if login.author_id else None
+
+
+def delete_old_logins(session: Session, now: datetime) -> None:
+    """Delete the log-ins and sessions whose time is over."""
+    session.execute(delete(AuthorLogin).where(AuthorLogin.expires_at < now - timedelta(days=1)))
+    session.execute(delete(AuthorSession).where(AuthorSession.expires_at < now))
+
+
+def _add_login(env: Environment, session: Session, author_id: int | None, browser: str) -> str:
+    login = AuthorLogin(
+        handle=new_handle(),
+        author_id=author_id,
+        browser=browser,
+        created_at=env.now,
+        expires_at=env.now + LIFETIME,
+    )
+    session.add(login)
+    session.flush()
+    return login.handle
+
+
+def _queue(env: Environment, session: Session, author: Author, login: str, language: str) -> None:
+    """Queue the mail with the link, from the first list that the author may see."""
+    seen = describe_author(session, author).lists
+    list_id = next(iter(seen), None) or session.scalar(select(MailingList.id).limit(1))
+    if list_id is None:  # nobody to send as: `newsletter author link` is left
+        return
+    context = {"to": author.email, "list_id": list_id, "login": login, "language": language}
+    outbox.enqueue(
+        session, mail=MailKind.LOG_IN, subscription_id=None, now=env.now, context=context
+    )
+
+
+def _get_login(env: Environment, session: Session, token: str) -> AuthorLogin:
+    handle = env.tokens.open(LinkPurpose.LOG_IN, token, env.now)
+    login = session.scalar(select(AuthorLogin).where(AuthorLogin.handle == handle))
+    if login is None or login.author_id is None:
+        raise LinkInvalid
+    if login.used_at is not None:
+        raise LinkSpent("author")
+    if login.expires_at <= env.now:
+        raise LinkExpired(login.created_at, purpose=LinkPurpose.LOG_IN)
+    return login
+
+
+def _enter(
+    env: Environment, session: Session, login: AuthorLogin, session_id: int | None
+) -> NewSession:
+    """Use a log-in up and start a session for its author.
+
+    Raises `LinkInvalid` if the author has been revoked, or another request was faster.
+    """
+    author = session.get_one(Author, login.author_id)
+    used = (
+        update(AuthorLogin)
+        .where(AuthorLogin.id == login.id, AuthorLogin.used_at.is_(None))
+        .values(used_at=env.now)
+        .returning(AuthorLogin.id)
+    )
+    if session.execute(used).first() is None or author.revoked_at is not None:
+        raise LinkInvalid
+    return start_session(env, session, author, replaces=session_id)

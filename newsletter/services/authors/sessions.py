@@ -1,0 +1,163 @@
+"""Sessions of authors: rows that can be revoked, named by the hash of a cookie's value."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading, transaction
+from newsletter.models import Author, AuthorSession
+from newsletter.services.authors.acts import record_act
+from newsletter.services.authors.authors import AuthorView, describe_author
+from newsletter.services.runtime import Environment
+
+LIFETIME = timedelta(days=30)
+ROTATED_AFTER = timedelta(days=1)
+OVERLAP = timedelta(minutes=1)
+"""The value before a rotation is accepted for this long, for requests that were under way."""
+CONFIRMED_FOR = timedelta(hours=1)
+"""Sending, exporting and erasing ask again when the log-in is older."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    """A session that was started, and the value of its cookie, which is stored nowhere."""
+
+    token: str
+    author: AuthorView
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """The session of a request.
+
+    `token` is the new value of its cookie where it was rotated; `recent` tells that the author
+    proved a short while ago who they are.
+    """
+
+    id: int
+    author: AuthorView
+    created_at: datetime
+    recent: bool
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A browser in which an author is logged in."""
+
+    id: int
+    created_at: datetime
+    used_at: datetime
+
+
+def hash_cookie(value: str) -> str:
+    """Return the hash that a cookie's value is stored by."""
+    return hashlib.sha256(value.encode("utf-8", "replace")).hexdigest()
+
+
+def new_cookie() -> str:
+    """Make the value of a cookie: 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def start_session(
+    env: Environment, session: Session, author: Author, *, replaces: int | None
+) -> NewSession:
+    """Start a session for an author under a new cookie, and end the one that it replaces."""
+    if replaces is not None:
+        session.execute(delete(AuthorSession).where(AuthorSession.id == replaces))
+    token = new_cookie()
+    now = env.now
+    session.add(
+        AuthorSession(
+            author_id=author.id,
+            token_hash=hash_cookie(token),
+            created_at=now,
+            confirmed_at=now,
+            rotated_at=now,
+            expires_at=now + LIFETIME,
+        )
+    )
+    record_act(session, author.id, "log-in", "", now)
+    return NewSession(token, describe_author(session, author))
+
+
+def find_session(env: Environment, cookie: str) -> OpenSession | None:
+    """Return the session that a cookie names; its value is replaced once a day.
+
+    A value that was replaced long ago has been stolen, or the other one has: it ends the session.
+    """
+    cookie_hash = hash_cookie(cookie)
+    query = (
+        select(AuthorSession, Author)
+        .join(Author, Author.id == AuthorSession.author_id)
+        .where(
+            or_(
+                AuthorSession.token_hash == cookie_hash,
+                AuthorSession.previous_hash == cookie_hash,
+            ),
+            AuthorSession.expires_at > env.now,
+            Author.revoked_at.is_(None),
+        )
+    )
+    with reading() as session:
+        row = session.execute(query).first()
+        if row is None:
+            return None
+        open_row, author = row
+        session_id = open_row.id
+        created_at = open_row.created_at
+        current = open_row.token_hash == cookie_hash
+        age = env.now - open_row.rotated_at
+        recent = env.now - open_row.confirmed_at <= CONFIRMED_FOR
+        view = describe_author(session, author)
+    if not current and age > OVERLAP:
+        end_session(session_id)
+        return None
+    rotate = current and age > ROTATED_AFTER
+    token = _rotate(env, session_id, cookie_hash) if rotate else None
+    return OpenSession(session_id, view, created_at, recent, token)
+
+
+def _rotate(env: Environment, session_id: int, cookie_hash: str) -> str | None:
+    """Replace the value of a session's cookie; None if another request was faster."""
+    token = new_cookie()
+    replaced = (
+        update(AuthorSession)
+        .where(AuthorSession.id == session_id, AuthorSession.token_hash == cookie_hash)
+        .values(token_hash=hash_cookie(token), previous_hash=cookie_hash, rotated_at=env.now)
+        .returning(AuthorSession.id)
+    )
+    with transaction() as session:
+        return token if session.execute(replaced).first() is not None else None
+
+
+def end_session(session_id: int) -> None:
+    """End one session."""
+    with transaction() as session:
+        session.execute(delete(AuthorSession).where(AuthorSession.id == session_id))
+
+
+def end_sessions(author_id: int) -> None:
+    """End every session of an author."""
+    with transaction() as session:
+        session.execute(delete(AuthorSession).where(AuthorSession.author_id == author_id))
+
+
+def list_sessions(env: Environment, author_id: int) -> list[SessionView]:
+    """List the browsers in which an author is logged in, newest first."""
+    query = (
+        select(AuthorSession)
+        .where(AuthorSession.author_id == author_id, AuthorSession.expires_at > env.now)
+        .order_by(AuthorSession.id.desc())
+    )
+    with reading() as session:
+        return [
+            SessionView(row.id, row.created_at, row.rotated_at) for row in session.scalars(query)
+        ]

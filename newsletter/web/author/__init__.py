@@ -1,0 +1,20 @@
+"""The author's pages, the only ones with a session. Each module has one Blueprint."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from newsletter.web.author import access, audit, formatting, log_in, today
+from newsletter.web.author.browser import AuthorSessions
+
+PAGES = (today, log_in, audit)
+
+
+def install(app: Flask) -> None:
+    """Register the author's pages and what protects them."""
+    app.session_interface = AuthorSessions()
+    access.install(app)
+    formatting.install(app)
+    app.register_blueprint(access.blueprint)
+    for module in PAGES:
+        app.register_blueprint(module.blueprint)

@@ -1,0 +1,240 @@
+"""Protect the author's pages: who may open which, forms, headers, and the record of acts.
+
+`page` is the only way to add a page under /author/ that needs a log-in. It states the role, and
+everything else is enforced here, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, g, redirect, request, session, url_for
+from flask_babel import gettext
+from flask_wtf.csrf import CSRFError, CSRFProtect
+
+from newsletter.errors import (
+    DatabaseError,
+    InvalidInput,
+    NewsletterError,
+    NotFound,
+    TooMany,
+)
+from newsletter.services.authors import acts
+from newsletter.services.authors.authors import AuthorView
+from newsletter.services.authors.scope import Scope, require_visible
+from newsletter.services.runtime import environment
+from newsletter.vocabulary import ActOutcome, AuthorRole
+from newsletter.web import errors
+from newsletter.web.author.browser import PREFIX, BrowserSession, may_log_in
+from newsletter.web.locale import translate_errors
+from newsletter.web.responses import mark_private, render_page
+
+blueprint = Blueprint("author_access", __name__)
+forms = CSRFProtect()
+
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self' https: http:; frame-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may open a page.
+
+    `everywhere`: only an author of every list. `recent`: the log-in must be younger than an hour.
+    `scope`: the kind of thing that the page is about, and the argument that names it.
+    """
+
+    role: AuthorRole
+    everywhere: bool = False
+    recent: bool = False
+    scope: Scope | None = None
+
+
+def install(app: Flask) -> None:
+    """Register the protection of forms; pages outside of /author/ have none and need none."""
+    app.config.update(
+        WTF_CSRF_CHECK_DEFAULT=False, WTF_CSRF_TIME_LIMIT=None, WTF_CSRF_SSL_STRICT=False
+    )
+    forms.init_app(app)
+
+
+def make_blueprint(name: str, module: str) -> Blueprint:
+    """Make the Blueprint of a module of author's pages, which answers errors in their frame."""
+    made = Blueprint(f"author_{name}", module, url_prefix=PREFIX.rstrip("/"))
+    made.register_error_handler(CSRFError, _answer_stale_form)
+    made.register_error_handler(NotFound, _answer_not_found)
+    made.register_error_handler(InvalidInput, _answer_invalid)
+    made.register_error_handler(NewsletterError, _answer_refused)
+    made.register_error_handler(TooMany, errors.too_many)
+    made.register_error_handler(DatabaseError, errors.unavailable)
+    return made
+
+
+def page(
+    blueprint: Blueprint,
+    rule: str,
+    role: AuthorRole,
+    *,
+    methods: tuple[str, ...] = ("GET",),
+    everywhere: bool = False,
+    recent: bool = False,
+    scope: Scope | None = None,
+) -> Callable[[View], View]:
+    """Add a page that only authors with `role` may open, as `Access` says."""
+    access = Access(role, everywhere, recent, scope)
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(**arguments: Any) -> Any:
+            opened = current_browser().opened
+            if opened is None:
+                return _ask_to_log_in("author_log_in.ask_page")
+            author = opened.author
+            if not author.may(access.role, everywhere=access.everywhere):
+                return _answer_forbidden()
+            subject = ""
+            if access.scope is not None:
+                require_visible(author, access.scope, arguments[access.scope])
+                subject = f"{access.scope.name.lower()} {arguments[access.scope]}"
+            if access.recent and not opened.recent:
+                return _ask_to_log_in("author_log_in.again_page")
+            g.author = author
+            if request.method != "POST":
+                return view(**arguments)
+            return _record(view, arguments, author, subject)
+
+        guarded.access = access  # type: ignore[attr-defined] # a test walks every page
+        blueprint.add_url_rule(rule, view_func=guarded, methods=list(methods))
+        return guarded
+
+    return decorate
+
+
+def current_browser() -> BrowserSession:
+    """Return the browser of this request."""
+    browser = session._get_current_object()  # type: ignore[attr-defined]
+    assert isinstance(browser, BrowserSession)
+    return browser
+
+
+def current_author() -> AuthorView:
+    """Return the author who is logged in; inside a protected page only."""
+    author: AuthorView = g.author
+    return author
+
+
+def safe_path(path: str | None) -> str:
+    """Return a path of the author's pages to go on to, the first page for anything else."""
+    text = path or ""
+    parts = urlsplit(text)
+    inside = text.startswith(PREFIX) and not parts.scheme and not parts.netloc
+    return text if inside and text.isprintable() and "\\" not in text else PREFIX
+
+
+@blueprint.before_app_request
+def identify_browser() -> Response | None:
+    """Find out whose browser this is, and refuse forms that are not from a page of ours."""
+    if not request.path.startswith(PREFIX):
+        return None
+    env = environment()
+    if not may_log_in(env):
+        return _render_message(
+            403,
+            gettext("No log-in over plain http"),
+            gettext(
+                "Anybody on the way could read along. Set base_url to an address with https, "
+                "or open these pages on the machine itself."
+            ),
+        )
+    current_browser().identify(env)
+    if request.method == "POST":
+        forms.protect()
+    return None
+
+
+@blueprint.after_app_request
+def keep_private(response: Response) -> Response:
+    """Keep the author's pages out of caches, frames and search engines."""
+    if request.path.startswith(PREFIX):
+        mark_private(response)
+        response.headers.setdefault("Content-Security-Policy", POLICY)
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        response.vary.update(("Cookie", "Accept-Language"))
+    return response
+
+
+@blueprint.app_context_processor
+def describe_author_to_templates() -> dict[str, object]:
+    """Give templates the author who is logged in."""
+    browser = session._get_current_object() if request else None  # type: ignore[attr-defined]
+    opened = browser.opened if isinstance(browser, BrowserSession) else None
+    return {"author": opened.author if opened else None, "roles": AuthorRole}
+
+
+@blueprint.app_errorhandler(CSRFError)
+def _answer_stale_form(error: CSRFError) -> Response:
+    return _render_message(
+        400,
+        gettext("This form is too old"),
+        gettext("Nothing was changed. Go back, reload the page and try again."),
+    )
+
+
+def _record(view: View, arguments: dict[str, Any], author: AuthorView, subject: str) -> Any:
+    """Run an act of an author, recorded before and after."""
+    name = str(request.endpoint).removeprefix("author_")
+    act = acts.begin_act(environment(), author.id, name, subject)
+    try:
+        response = view(**arguments)
+    except NewsletterError:
+        acts.end_act(act, ActOutcome.REFUSED)
+        raise
+    refused = isinstance(response, Response) and response.status_code >= 400
+    acts.end_act(act, ActOutcome.REFUSED if refused else ActOutcome.DONE)
+    return response
+
+
+def _ask_to_log_in(endpoint: str) -> Response:
+    """Lead to the log-in and back: to this page, or to the one whose form was sent."""
+    if request.method == "GET":
+        path = request.full_path.rstrip("?")
+    else:
+        path = urlsplit(request.headers.get("Referer", "")).path
+    return redirect(url_for(endpoint, next=safe_path(path)), 303)  # type: ignore[return-value]
+
+
+def _answer_forbidden() -> Response:
+    return _render_message(
+        403,
+        gettext("Not for your role"),
+        gettext("Ask an owner of the list to do this, or to change your role."),
+    )
+
+
+def _answer_not_found(error: NotFound) -> Response:
+    text = gettext("There is no such page. Perhaps it has moved, or the address is mistyped.")
+    return _render_message(404, gettext("Nothing here"), text)
+
+
+def _answer_invalid(error: InvalidInput) -> Response:
+    texts = translate_errors(error.fields)
+    return _render_message(422, gettext("Please check what you typed"), " ".join(texts.values()))
+
+
+def _answer_refused(error: NewsletterError) -> Response:
+    """Answer with the sentence that the command would print, which is in English."""
+    return _render_message(409, gettext("That did not work"), "", detail=str(error))
+
+
+def _render_message(status: int, title: str, text: str, *, detail: str = "") -> Response:
+    answer = render_page("author/message.html", status, title=title, text=text, detail=detail)
+    return mark_private(answer)

@@ -1,0 +1,111 @@
+"""The one cookie of the program: it names an author's browser, under /author/ only.
+
+Before the log-in it is a random value that stands nowhere; it binds a log-in link, and the forms,
+to the browser that asked. After the log-in it is another value, which names a session.
+"""
+
+from __future__ import annotations
+
+import hmac
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, Response, current_app
+from flask.sessions import SessionInterface, SessionMixin
+
+from newsletter.services.authors import sessions
+from newsletter.services.authors.sessions import OpenSession
+from newsletter.services.runtime import Environment, environment
+
+PREFIX = "/author/"
+COOKIE_PATH = "/author"
+MAX_COOKIE = 200
+
+
+class BrowserSession(dict[str, Any], SessionMixin):
+    """The browser of a request: its cookie, and the session that this names.
+
+    As a mapping it holds the secret that forms are bound to (Flask-WTF).
+    """
+
+    def __init__(self, cookie: str) -> None:
+        super().__init__()
+        self.cookie = cookie
+        self.opened: OpenSession | None = None
+        self.send: str | None = None
+        self.lasting = False
+
+    @property
+    def name(self) -> str:
+        """Return what this browser is known by, which a rotation of the cookie does not change."""
+        if self.opened is not None:
+            return f"session {self.opened.id}"
+        return sessions.hash_cookie(self.cookie)
+
+    def identify(self, env: Environment) -> None:
+        """Find the session that the cookie names, or give a new browser a cookie."""
+        self.opened = sessions.find_session(env, self.cookie) if self.cookie else None
+        if self.opened is not None and self.opened.token is not None:
+            self.replace(self.opened.token, lasting=True)
+        elif not self.cookie:
+            self.replace(sessions.new_cookie(), lasting=False)
+        key = str(current_app.secret_key).encode()
+        message = f"newsletter.author-forms.{self.name}".encode()
+        self["csrf_token"] = hmac.digest(key, message, "sha256").hex()
+
+    def replace(self, cookie: str, *, lasting: bool) -> None:
+        """Give the browser another cookie with this answer."""
+        self.cookie = cookie
+        self.send = cookie
+        self.lasting = lasting
+
+
+class AuthorSessions(SessionInterface):
+    """Keeps a session under /author/ only: no other page sets a cookie, not even by mistake."""
+
+    def open_session(self, app: Flask, request: Request) -> BrowserSession | None:
+        """Read the cookie of a request; None on every public page."""
+        if not request.path.startswith(PREFIX):
+            return None
+        cookie = request.cookies.get(cookie_name(environment()), "")
+        return BrowserSession(cookie if len(cookie) <= MAX_COOKIE else "")
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Set the cookie if it has changed."""
+        if not isinstance(session, BrowserSession) or session.send is None:
+            return
+        env = environment()
+        response.set_cookie(
+            cookie_name(env),
+            session.send,
+            max_age=sessions.LIFETIME if session.lasting else None,
+            path=COOKIE_PATH,
+            secure=is_secure(env),
+            httponly=True,
+            samesite="Lax",
+        )
+
+
+def is_secure(env: Environment) -> bool:
+    """Tell whether pages are reached over https."""
+    return urlsplit(env.settings.base_url).scheme == "https"
+
+
+def may_log_in(env: Environment) -> bool:
+    """Tell whether a log-in is safe: over https, or on this machine alone."""
+    return is_secure(env) or _is_loopback(urlsplit(env.settings.base_url).hostname or "")
+
+
+def cookie_name(env: Environment) -> str:
+    """Return the name of the cookie; browsers take `__Secure-` from https only."""
+    return "__Secure-author" if is_secure(env) else "author"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

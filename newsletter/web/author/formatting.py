@@ -1,0 +1,90 @@
+"""Filters for the author's pages: moments in a list's time zone, numbers, statuses in words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime
+from babel.numbers import format_decimal
+from flask import Flask
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
+
+from newsletter.i18n import SOURCE, Text
+from newsletter.vocabulary import ActOutcome, AuthorRole, CampaignStatus, EntryStatus
+from newsletter.web.locale import current_language, translate_errors
+
+PAGES = (("author_today.index", Text("Today"), AuthorRole.VIEWER),)
+"""The navigation: page, label, and the role that it needs."""
+
+ROLE_WORDS: dict[str, str] = {
+    AuthorRole.VIEWER: Text("viewer"),
+    AuthorRole.EDITOR: Text("editor"),
+    AuthorRole.OWNER: Text("owner"),
+}
+OUTCOME_WORDS: dict[str, str] = {
+    ActOutcome.BEGUN: Text("begun"),
+    ActOutcome.DONE: Text("done"),
+    ActOutcome.REFUSED: Text("refused"),
+}
+STATUS_WORDS: dict[str, str] = {
+    CampaignStatus.DRAFT: Text("draft"),
+    CampaignStatus.SCHEDULED: Text("scheduled"),
+    CampaignStatus.SENDING: Text("being sent"),
+    CampaignStatus.PAUSED: Text("paused"),
+    CampaignStatus.SENT: Text("sent"),
+    CampaignStatus.CANCELLED: Text("cancelled"),
+}
+ENTRY_WORDS: dict[str, str] = {
+    EntryStatus.NEW: Text("new"),
+    EntryStatus.HELD: Text("held"),
+    EntryStatus.READY: Text("ready"),
+    EntryStatus.SKIPPED: Text("skipped"),
+    EntryStatus.SENT: Text("sent"),
+}
+
+
+def install(app: Flask) -> None:
+    """Register the filters with an application."""
+    app.jinja_env.filters["moment"] = format_moment
+    app.jinja_env.filters["number"] = format_number
+    app.jinja_env.globals["token"] = make_token_field
+    app.context_processor(_words)
+
+
+def make_token_field() -> Markup:
+    """Write the hidden field that binds a form to its browser."""
+    return Markup('<input type="hidden" name="csrf_token" value="{}">').format(generate_csrf())
+
+
+def _words() -> dict[str, object]:
+    labels = translate_errors({endpoint: label for endpoint, label, _ in PAGES})
+    return {
+        "author_pages": [(endpoint, labels[endpoint], role) for endpoint, _, role in PAGES],
+        "role_words": translate_errors(ROLE_WORDS),
+        "outcome_words": translate_errors(OUTCOME_WORDS),
+        "status_words": translate_errors(STATUS_WORDS),
+        "entry_words": translate_errors(ENTRY_WORDS),
+    }
+
+
+def format_moment(moment: datetime | None, zone: str = "UTC") -> str:
+    """Write a moment in a time zone and in the language of this answer; empty for None."""
+    if moment is None:
+        return ""
+    try:
+        local = moment.astimezone(ZoneInfo(zone))
+    except (KeyError, ValueError, OSError):
+        local = moment.astimezone(UTC)
+    return format_datetime(local, "medium", locale=_locale())
+
+
+def format_number(number: int) -> str:
+    """Write a number as the language of this answer does."""
+    return format_decimal(number, locale=_locale())
+
+
+def _locale() -> str:
+    language = current_language()
+    return "en_001" if language == SOURCE else language

@@ -1,0 +1,155 @@
+"""The author's way in: ask for a link, open it or type its code, log out."""
+
+from __future__ import annotations
+
+from flask import Response, redirect, request, url_for
+from flask_babel import gettext
+
+from newsletter.errors import InvalidInput, LinkError
+from newsletter.services.authors import log_in, sessions
+from newsletter.services.authors.sessions import NewSession
+from newsletter.services.runtime import environment
+from newsletter.vocabulary import AuthorRole
+from newsletter.web.author.access import (
+    current_author,
+    current_browser,
+    make_blueprint,
+    page,
+    safe_path,
+)
+from newsletter.web.locale import current_language, translate_errors
+from newsletter.web.responses import render_page
+
+blueprint = make_blueprint("log_in", __name__)
+
+
+@blueprint.get("/log-in")
+def ask_page() -> Response:
+    """Ask for the address to mail a log-in link to."""
+    return _render_ask()
+
+
+@blueprint.post("/log-in")
+def ask() -> Response:
+    """Mail an author a log-in link; the answer is the same for every address."""
+    typed = request.form.get("email", "")
+    try:
+        _request_link(typed)
+    except InvalidInput as error:
+        return _render_ask(422, typed, translate_errors(error.fields).get("email", ""))
+    return _go("author_log_in.code_page")
+
+
+@blueprint.get("/code")
+def code_page() -> Response:
+    """Say that a mail is on its way, and take the code from it."""
+    return render_page("author/code.html", error="", next=safe_path(request.args.get("next")))
+
+
+@blueprint.post("/code")
+def code() -> Response:
+    """Log an author in with a code, in the browser that asked for it."""
+    browser = current_browser()
+    session_id = browser.opened.id if browser.opened else None
+    entered = log_in.use_code(
+        environment(), request.form.get("code", ""), browser=browser.name, session_id=session_id
+    )
+    if entered is None:
+        error = gettext("This code is not right, or not valid any more. Ask for a new one.")
+        next_path = safe_path(request.form.get("next"))
+        return render_page("author/code.html", 422, error=error, next=next_path)
+    return _enter(entered, safe_path(request.form.get("next")))
+
+
+@blueprint.get("/enter/<path:token>")
+def enter_page(token: str) -> Response:
+    """Ask with one button to log in: a scanner that opens the link changes nothing."""
+    try:
+        login = log_in.inspect_link(environment(), token, browser=current_browser().name)
+    except LinkError:
+        return _render_dead_link()
+    return _without_referrer(render_page("author/enter.html", here=login.here))
+
+
+@blueprint.post("/enter/<path:token>")
+def enter(token: str) -> Response:
+    """Log an author in with a link, in the browser that asked for it."""
+    browser = current_browser()
+    session_id = browser.opened.id if browser.opened else None
+    try:
+        entered = log_in.use_link(environment(), token, browser=browser.name, session_id=session_id)
+    except LinkError:
+        return _render_dead_link()
+    return _enter(entered, safe_path(None))
+
+
+@page(blueprint, "/again", AuthorRole.VIEWER)
+def again_page() -> Response:
+    """Say that this needs a fresh log-in."""
+    return render_page("author/again.html", next=safe_path(request.args.get("next")))
+
+
+@page(blueprint, "/again", AuthorRole.VIEWER, methods=("POST",))
+def again() -> Response:
+    """Mail a log-in link to the author who is logged in."""
+    _request_link(current_author().email)
+    return _go("author_log_in.code_page")
+
+
+@page(blueprint, "/account", AuthorRole.VIEWER)
+def account() -> Response:
+    """Show in which browsers the author is logged in."""
+    opened = current_browser().opened
+    return render_page(
+        "author/account.html",
+        sessions=sessions.list_sessions(environment(), current_author().id),
+        current=opened.id if opened else 0,
+    )
+
+
+@page(blueprint, "/log-out", AuthorRole.VIEWER, methods=("POST",))
+def log_out() -> Response:
+    """End this session, or all of the author's."""
+    browser = current_browser()
+    if request.form.get("everywhere"):
+        sessions.end_sessions(current_author().id)
+    elif browser.opened is not None:
+        sessions.end_session(browser.opened.id)
+    browser.replace(sessions.new_cookie(), lasting=False)
+    response = _go("author_log_in.ask_page")
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def _request_link(address: str) -> None:
+    log_in.request_link(
+        environment(),
+        address,
+        browser=current_browser().name,
+        ip=request.remote_addr or "",
+        language=current_language(),
+    )
+
+
+def _enter(entered: NewSession, path: str) -> Response:
+    current_browser().replace(entered.token, lasting=True)
+    return redirect(path, 303)  # type: ignore[return-value]
+
+
+def _go(endpoint: str) -> Response:
+    target = url_for(endpoint, next=safe_path(request.form.get("next")))
+    return redirect(target, 303)  # type: ignore[return-value]
+
+
+def _render_ask(status: int = 200, typed: str = "", error: str = "") -> Response:
+    next_path = safe_path(request.values.get("next"))
+    return render_page("author/log_in.html", status, typed=typed, error=error, next=next_path)
+
+
+def _render_dead_link() -> Response:
+    return _without_referrer(render_page("author/dead_link.html", 410))
+
+
+def _without_referrer(response: Response) -> Response:
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

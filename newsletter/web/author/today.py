@@ -1,0 +1,19 @@
+"""The first page: what goes out next, what waits for the author, what is being sent."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from newsletter.services.authors import today
+from newsletter.services.runtime import environment
+from newsletter.vocabulary import AuthorRole
+from newsletter.web.author.access import current_author, make_blueprint, page
+from newsletter.web.responses import render_page
+
+blueprint = make_blueprint("today", __name__)
+
+
+@page(blueprint, "/", AuthorRole.VIEWER)
+def index() -> Response:
+    """Show the author's lists at one look."""
+    return render_page("author/today.html", today=today.read_today(environment(), current_author()))

@@ -1,0 +1,112 @@
+"""Every page under /author/, opened by everybody: who may, and who may not."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.routing import Rule
+
+from newsletter.db.session import reading
+from newsletter.models import Author, AuthorAct
+from newsletter.vocabulary import ActOutcome
+from tests.web.author.conftest import Browse
+
+OPEN = {"ask_page", "ask", "code_page", "code", "enter_page", "enter"}
+"""Pages of the way in; everything else asks for a log-in."""
+
+MAY = {
+    "today.index": "viewer",
+    "log_in.again_page": "viewer",
+    "log_in.again": "viewer",
+    "log_in.account": "viewer",
+    "log_in.log_out": "viewer",
+    "audit.index": "owner everywhere",
+}
+"""The least role that each page needs; `everywhere`: only with every list, `recent`: within an hour."""
+
+VALUES = {
+    "slug": "nothing",
+    "campaign_id": 987654,
+    "entry_id": 987654,
+    "feed_id": 987654,
+    "subscriber": "nobody",
+}
+RANKS = ["viewer", "editor", "owner"]
+
+
+def author_rules(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/author")]
+
+
+def test_every_page_is_listed_and_declares_its_role(app: Flask) -> None:
+    rules = author_rules(app)
+    names = {rule.endpoint.removeprefix("author_") for rule in rules}
+    assert names - {f"log_in.{name}" for name in OPEN} == set(MAY)
+    for rule in rules:
+        view = app.view_functions[rule.endpoint]
+        is_open = rule.endpoint.removeprefix("author_log_in.") in OPEN
+        assert hasattr(view, "access") != is_open, rule.endpoint
+        if not is_open:
+            access = view.access  # type: ignore[attr-defined]
+            declared = [access.role.value]
+            declared += ["everywhere"] if access.everywhere else []
+            declared += ["recent"] if access.recent else []
+            assert " ".join(declared) == MAY[rule.endpoint.removeprefix("author_")]
+        assert len(rule.methods - {"HEAD", "OPTIONS"}) == 1, "GET shows, POST acts"
+
+
+@pytest.mark.parametrize(
+    "role", ["", "viewer", "editor", "owner", "viewer talks", "editor talks", "owner talks"]
+)
+def test_every_page_for_every_role(app: Flask, browse: Browse, role: str) -> None:
+    name, *slugs = role.split() or [""]
+    browser = browse(name, *slugs)
+    token = browser.token("/author/account" if name else "/author/log-in")
+    for rule in author_rules(app):
+        endpoint = rule.endpoint.removeprefix("author_")
+        if endpoint not in MAY or endpoint == "log_in.log_out":
+            continue
+        least, *more = MAY[endpoint].split()
+        values = {key: value for key, value in VALUES.items() if key in rule.arguments}
+        values |= dict.fromkeys(rule.arguments - values.keys(), 1)
+        with app.test_request_context(base_url="https://news.example.com"):
+            path = rule.build(values)[1]  # type: ignore[index]
+        if "GET" in rule.methods:
+            answer = browser.get(path)
+        else:
+            answer = browser.client.post(
+                path, base_url="https://news.example.com", data={"csrf_token": token}
+            )
+        allowed = name and RANKS.index(name) >= RANKS.index(least)
+        allowed = allowed and not (slugs and "everywhere" in more)
+        if not name:
+            assert answer.status_code == 303, endpoint
+            assert answer.headers["Location"].startswith("/author/log-in?next="), endpoint
+        elif not allowed:
+            assert answer.status_code == 403, endpoint
+        elif set(values) & {"slug", "campaign_id", "entry_id", "feed_id", "subscriber"} and not (
+            values.get("subscriber") and not slugs
+        ):
+            assert answer.status_code == 404, endpoint
+        else:
+            assert answer.status_code < 500, endpoint
+            assert answer.status_code != 403, endpoint
+
+
+def test_every_act_is_recorded_with_its_author(app: Flask, browse: Browse) -> None:
+    browse("viewer")
+    browser = browse("owner")
+    browser.post("/author/again", page="/author/again")
+    page = browser.get("/author/audit").text
+    assert page.count("owner0@example.com") >= 3
+    assert "log_in.again" in page
+    with app.app_context(), reading() as session:
+        rows = session.execute(
+            select(Author.email, AuthorAct.act, AuthorAct.outcome).join(
+                Author, Author.id == AuthorAct.author_id
+            )
+        ).all()
+    assert ("owner0@example.com", "log_in.again", ActOutcome.DONE) in rows
+    assert ("viewer0@example.com", "log-in", ActOutcome.DONE) in rows
+    assert ("viewer0@example.com", "log_in.again", ActOutcome.DONE) not in rows
