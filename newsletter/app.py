@@ -19,6 +19,7 @@ from jinja2 import FileSystemLoader
 from newsletter import __version__
 from newsletter.captcha import Puzzles
 from newsletter.db.session import db, engine_options
+from newsletter.db.write_lock import BUSY_TIMEOUT_MS
 from newsletter.dns.mx import DomainChecker, JudgeDomains, accept_all
 from newsletter.dns.resolver import DnsResolver, Resolver
 from newsletter.services.runtime import EXTENSION, Clock, Environment, utcnow
@@ -49,10 +50,12 @@ def create_app(
     clock: Clock = utcnow,
     resolver: Resolver | None = None,
     with_pages: bool = True,
+    busy_timeout_ms: int = BUSY_TIMEOUT_MS,
 ) -> Flask:
     """Create the Flask application, without touching the database or the network.
 
-    `with_pages=False` leaves out everything that answers HTTP requests, for commands and workers.
+    `busy_timeout_ms` is how long it waits for a locked SQLite. `with_pages=False` leaves out
+    everything that answers HTTP requests, for commands and workers.
     Raises `SettingsError`.
     """
     settings = settings or load_settings(environ=os.environ)
@@ -61,7 +64,7 @@ def create_app(
         SECRET_KEY=settings.signing_keys[0],
         SECRET_KEY_FALLBACKS=list(reversed(settings.signing_keys[1:])),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url, busy_timeout_ms),
         MAX_CONTENT_LENGTH=64 * 1024,
         MAX_FORM_MEMORY_SIZE=64 * 1024,
         MAX_FORM_PARTS=100,

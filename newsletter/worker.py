@@ -16,7 +16,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from flask import Flask
 
 from newsletter.db.session import db
-from newsletter.errors import NewsletterError
+from newsletter.errors import DatabaseError, NewsletterError
 from newsletter.mail.smtp.types import Transport
 from newsletter.services import installation, workers
 from newsletter.services.digests import due as digests
@@ -48,6 +48,7 @@ class WorkerProcess:
         self._transport: Transport | None = None
         self._problem = ""
         self._mailbox_problem = ""
+        self._database_problems: dict[str, str] = {}
         self._postponed: digests.Postponed = {}
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(6)},
@@ -108,6 +109,9 @@ class WorkerProcess:
             with self.app.app_context():
                 try:
                     work()
+                    self._database_problems.pop(work.__name__, None)
+                except DatabaseError as error:
+                    self._report_database(work.__name__, str(error))
                 except NewsletterError as error:
                     log.error("%s: %s", work.__name__, error)
                 except Exception:
@@ -117,6 +121,12 @@ class WorkerProcess:
 
         run.__name__ = work.__name__
         return run
+
+    def _report_database(self, work: str, problem: str) -> None:
+        """Log that the database cannot be used, once for all work until the problem has ended."""
+        if problem not in self._database_problems.values():
+            log.error("%s: %s", work, problem)
+        self._database_problems[work] = problem
 
     def alive(self) -> None:
         """Report that this worker lives."""

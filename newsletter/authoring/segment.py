@@ -23,7 +23,7 @@ LENGTH_AT_MOST = 1000
 FIELDS = {
     "cadence": 'how often: "instant", "daily", "weekly", "monthly"',
     "joined": 'the day of confirmation, like "2026-01-31"',
-    "tags": 'words you put on subscribers: "berlin" in tags',
+    "tags": 'words you put on subscribers: "berlin" in tags, or tags == none',
     "name": 'the name of a subscriber, "" if unknown',
     "email": "the address, in small letters",
     "domain": 'what stands behind the @: "example.org"',
@@ -66,6 +66,11 @@ class Tagged:
     """The condition that a subscriber carries a tag."""
 
     tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Untagged:
+    """A subscriber carries no tag at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class Joined:
     terms: tuple[Term, ...]
 
 
-Term = Comparison | OneOf | Tagged | OfTopic | Answer | Answered | Had | Not | Joined
+Term = Comparison | OneOf | Tagged | Untagged | OfTopic | Answer | Answered | Had | Not | Joined
 
 
 def parse_segment(text: str) -> Term | None:
@@ -194,6 +199,8 @@ def _parse_comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> T
     if isinstance(left, ast.Attribute):
         return _parse_answer(_get_own_field(left), sign, right)
     name = _get_field(left)
+    if name == "tags" and sign in ("==", "!=") and _is_none(right):
+        return Untagged() if sign == "==" else Not(Untagged())
     value = _get_text(right)
     if name in ("tags", "topics"):
         raise _make_error(f'{name} are asked like this: "{value}" in {name}')
@@ -204,6 +211,18 @@ def _parse_comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> T
     if sign not in ("==", "!="):
         raise _make_error(f"{name} is compared with == and !=")
     return Comparison(name, sign, _check_value(name, value))
+
+
+def _is_none(node: ast.expr) -> bool:
+    """Tell whether a value is `none`, as a word or as an empty list or text."""
+    match node:
+        case ast.Name(id=word):
+            return word.lower() == "none"
+        case ast.Constant(value=value):
+            return value is None or value == ""
+        case ast.List(elts=[]) | ast.Tuple(elts=[]):
+            return True
+    return False
 
 
 def _parse_answer(name: str, sign: str, value: ast.expr) -> Term:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -11,12 +13,17 @@ import click
 from newsletter.cli import letter_commands
 from newsletter.cli import letters as letters_cli
 from newsletter.cli.context import with_environment
+from newsletter.cli.member_choice import MemberChoice
 from newsletter.cli.output import (
     as_json,
+    as_json_head,
     ask,
     json_option,
+    limit_option,
     list_option,
     moment,
+    note_limit,
+    row_limit,
     say,
     some,
     table,
@@ -25,11 +32,13 @@ from newsletter.cli.output import (
 from newsletter.cli.permission import answers, permission
 from newsletter.services import bounce_events
 from newsletter.services.campaigns import campaigns, carried_entries
+from newsletter.services.campaigns import report as reports
 from newsletter.services.letters import send as letters
 from newsletter.vocabulary import CampaignStatus
 
 if TYPE_CHECKING:
-    from newsletter.services.campaigns.campaigns import CampaignReport, CampaignView
+    from newsletter.services.campaigns.campaigns import CampaignView
+    from newsletter.services.campaigns.report import CampaignReport, DeliveryView
     from newsletter.services.runtime import Environment
 
 
@@ -51,19 +60,38 @@ campaign.add_command(permission)
 campaign.add_command(answers)
 
 
-@campaign.command(epilog="Example: newsletter campaign ls")
+@campaign.command(epilog="Example: newsletter campaign ls --status paused")
 @list_option
+@click.option("--status", type=MemberChoice(CampaignStatus), help="Only with this status.")
+@click.option(
+    "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="DATE",
+    help="Only made on this day (UTC) or later.",
+)
+@limit_option
 @json_option
 @with_environment
-def ls(env: Environment, slug: str | None, *, json_: bool) -> None:
+def ls(
+    env: Environment,
+    slug: str | None,
+    status: CampaignStatus | None,
+    since: datetime | None,
+    limit: int | None,
+    *,
+    json_: bool,
+) -> None:
     """List campaigns, newest first."""
-    listed = campaigns.list_campaigns(slug=slug)
+    day = since.replace(tzinfo=UTC) if since else None
+    chosen = campaigns.CampaignFilter(slug, status, day)
+    page = campaigns.list_campaigns(chosen, limit=row_limit(limit, json_=json_))
     if json_:
-        return as_json([campaigns.to_json(row) for row in listed])
-    rows = [(row.id, row.list, row.kind, row.subject, row.status, _sent(row)) for row in listed]
-    return table(
-        ("id", "list", "kind", "subject", "status", "sent"), rows, empty="Nothing was mailed yet."
-    )
+        as_json([campaigns.to_json(row) for row in page])
+    else:
+        rows = [(row.id, row.list, row.kind, row.subject, row.status, _sent(row)) for row in page]
+        columns = ("id", "list", "kind", "subject", "status", "sent")
+        table(columns, rows, empty="No campaign matches.")
+    note_limit(len(page), campaigns.count_campaigns(chosen))
 
 
 def _sent(row: CampaignView) -> str:
@@ -97,40 +125,53 @@ def _print_subjects(campaign: CampaignView) -> None:
     for row in campaign.subjects:
         mark = "  ← picked" if row.picked else ""
         say(
-            f"{row.letter}: “{row.subject}”  {row.sent:,} sent, "
+            f"{row.letter}: “{row.subject}”  {row.sent:,} sent to try it out, "
             f"{row.left:,} of them have left the list since{mark}"
         )
 
 
 @campaign.command(epilog="Example: newsletter campaign report 3 --all")
 @letters_cli.which_argument
-@click.option("--all", "everybody", is_flag=True, help="Include deliveries that were sent.")
+@click.option("--all", "everybody", is_flag=True, help="List every recipient.")
+@limit_option
 @json_option
 @with_environment
-def report(env: Environment, which: str, *, everybody: bool, json_: bool) -> None:
-    """Show the numbers of a campaign, and who did not get it and why."""
+def report(
+    env: Environment, which: str, limit: int | None, *, everybody: bool, json_: bool
+) -> None:
+    """Show who did not get a campaign and why, and its numbers.
+
+    As JSON it lists every recipient.
+    """
     campaign_id = letters_cli.number_of(which)
-    result = campaigns.report_campaign(env, campaign_id, everybody=everybody or json_)
+    everybody = everybody or json_
+    result = reports.report_campaign(env, campaign_id, everybody=everybody)
+    most = row_limit(limit, json_=json_)
+    deliveries = islice(reports.iterate_deliveries(campaign_id, everybody=everybody), most)
     if json_:
-        more = {
-            "sending": [state.sentence for state in result.sending],
-            "left_in_doubt": result.left_in_doubt,
-        }
-        deliveries = [asdict(row) for row in result.deliveries]
-        return as_json({**campaigns.to_json(result.campaign), **more, "deliveries": deliveries})
+        return _print_report_json(result, deliveries)
     row = result.campaign
+    cells = [(d.email, d.status, d.attempts, d.code, d.text) for d in deliveries]
+    if cells:
+        table(("address", "status", "tries", "code", "server's answer"), cells)
+        note_limit(len(cells), result.listed)
     say(f"Campaign {campaign_id}, “{row.subject}”, is {row.status}. {row.reason}".strip())
     _print_totals(result)
     for state in result.sending:
         say(f"{state.sentence[:1].upper()}{state.sentence[1:]}")
     _print_subjects(row)
-    cells = [
-        (delivery.email, delivery.status, delivery.attempts, delivery.code, delivery.text)
-        for delivery in result.deliveries
-    ]
-    return table(
-        ("address", "status", "tries", "code", "server's answer"), cells, empty=_all_well(row)
-    )
+    return say(summary) if (summary := _summarize(row)) else None
+
+
+def _print_report_json(result: CampaignReport, deliveries: Iterable[DeliveryView]) -> None:
+    """Print a report as one JSON object; its deliveries come last, each as soon as it is read."""
+    head = {
+        **campaigns.to_json(result.campaign),
+        "sending": [state.sentence for state in result.sending],
+        "left_in_doubt": result.left_in_doubt,
+    }
+    printed = as_json_head(head, "deliveries", (asdict(row) for row in deliveries))
+    note_limit(printed, result.listed)
 
 
 def _print_totals(result: CampaignReport) -> None:
@@ -158,7 +199,15 @@ def _print_totals(result: CampaignReport) -> None:
         )
 
 
-def _all_well(row: CampaignView) -> str:
+def _summarize(row: CampaignView) -> str:
+    """Say that nobody is left, or that nobody was mailed yet; "" where numbers say more."""
+    totals = row.totals
+    if row.started_at is None:
+        return "It has not started: nobody was mailed."
+    if not totals.recipients:
+        return "It had no recipients."
+    if totals.sent < totals.recipients:
+        return ""
     return "Everybody who tries out the subjects got it." if row.undecided else "Everybody got it."
 
 

@@ -56,11 +56,12 @@ def _with_app(command: Callable[..., R], *, with_pages: bool) -> Callable[..., R
     def run(ctx: click.Context, /, *args: Any, **kwargs: Any) -> R:
         with without_collection():
             from newsletter.app import create_app
+            from newsletter.db.write_lock import COMMAND_TIMEOUT_MS
             from newsletter.services.operations import database
 
             config: Path | None = ctx.find_root().obj
             loaded = settings.load_settings(config, os.environ)
-            app = create_app(loaded, with_pages=with_pages)
+            app = create_app(loaded, with_pages=with_pages, busy_timeout_ms=COMMAND_TIMEOUT_MS)
         with app.app_context():
             try:
                 database.require_current()

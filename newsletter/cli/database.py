@@ -10,7 +10,19 @@ import click
 
 from newsletter import settings
 from newsletter.cli.context import with_environment
-from newsletter.cli.output import ask, moment, say, some, warn, yes_option
+from newsletter.cli.output import (
+    ask,
+    limit_option,
+    moment,
+    note_limit,
+    row_limit,
+    say,
+    some,
+    table,
+    warn,
+    yes_option,
+)
+from newsletter.errors import Refused
 from newsletter.services import installation
 from newsletter.services.operations import database
 from newsletter.services.operations import hold as holding
@@ -95,25 +107,55 @@ def hold(env: Environment, *, yes: bool) -> None:
     )
 
 
-@db.command(epilog="Example: newsletter db release")
+@db.command(epilog="Example: newsletter db release --drop 12 --drop 14")
+@click.option("--show", "only_show", is_flag=True, help="List the mails that wait; release none.")
+@click.option("--drop", type=int, multiple=True, metavar="ID", help="Never send this mail.")
+@click.option("--drop-all", is_flag=True, help="Send none of the mails that wait.")
+@limit_option
 @yes_option
 @with_environment
-def release(env: Environment, *, yes: bool) -> None:
-    """Send mail again after a restore; paused campaigns stay paused."""
+def release(
+    env: Environment,
+    drop: tuple[int, ...],
+    limit: int | None,
+    *,
+    only_show: bool,
+    drop_all: bool,
+    yes: bool,
+) -> None:
+    """Send mail again after a restore; paused campaigns stay paused.
+
+    The mails that wait are confirmations, welcome letters and others of no campaign.
+    """
+    if drop and drop_all:
+        raise click.UsageError("--drop names mails, --drop-all drops every one; use one of them")
+    if only_show:
+        return _show_waiting(limit)
     mail_hold = installation.find_hold()
-    if mail_hold:
-        say(f"Held since {moment(mail_hold.at)}: {mail_hold.because}.")
-        ask(
-            f"Mail {some(mail_hold.waiting, 'waiting message')}, and digests when they are due?",
-            yes=yes,
-        )
+    if mail_hold is None:
+        raise Refused("mail is not held")
+    say(f"Held since {moment(mail_hold.at)}: {mail_hold.because}.")
+    if drop or drop_all:
+        count = installation.drop_waiting_mails(env, None if drop_all else drop)
+        say(f"Dropped: {some(count, 'mail')}.")
+    waiting = installation.count_waiting_mails()
+    if waiting and not yes:
+        say("`newsletter db release --show` lists the mails that wait.")
+    ask(f"Mail {some(waiting, 'waiting message')}, and digests when they are due?", yes=yes)
     installation.release_mail()
-    if mail_hold and mail_hold.paused:
+    if mail_hold.paused:
         say(
             f"{some(mail_hold.paused, 'campaign')} stay paused: "
             "`newsletter campaign resume` or `cancel` each."
         )
-    say("Mail is sent again.")
+    return say("Mail is sent again.")
+
+
+def _show_waiting(limit: int | None) -> None:
+    rows = installation.list_waiting_mails(limit=row_limit(limit))
+    cells = [(row.id, row.mail, row.email) for row in rows]
+    table(("id", "mail", "address"), cells, empty="No mail waits.")
+    note_limit(len(rows), installation.count_waiting_mails())
 
 
 @db.command("accept-key", epilog="Example: newsletter db accept-key")

@@ -7,6 +7,7 @@ import re
 import sys
 import unicodedata
 from email.utils import parseaddr
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,18 +16,21 @@ import click
 from click.core import ParameterSource
 
 from newsletter import settings
-from newsletter.cli.output import say, warn
+from newsletter.cli.context import private_allowed
+from newsletter.cli.output import say
 from newsletter.cli.setup_questions import (
     ask_base_url,
     ask_login,
     ask_smtp,
     ask_timezone,
+    ask_until,
     say_records,
 )
 from newsletter.errors import FeedError, InvalidInput, NewsletterError
 from newsletter.services.operations import setup
 
 if TYPE_CHECKING:
+    from newsletter.feeds.discover import Discovered
     from newsletter.services.runtime import Environment
 
 
@@ -78,17 +82,24 @@ def init(
     *,
     yes: bool,
 ) -> None:
-    """Set up: find the blog's feed, write newsletter.toml, make the database and a list."""
+    """Set up: find the blog's feed, write newsletter.toml, make the database and a list.
+
+    Nothing is written if an answer is wrong or the blog cannot be read.
+    """
     from newsletter.services.lists.list_options import parse_settings
 
+    file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
+    setup.require_new(file)
     asking = sys.stdin.isatty() and not yes
-    if asking and not blog_url:
-        question = "Your blog's address (empty: none yet)"
-        blog_url = click.prompt(question, default="", show_default=False)
-    if asking and not sender:
-        sender = click.prompt('The sender, such as "Ana <ana@your.blog>"')
-    if not sender:
+    if not sender and not asking:
         raise click.UsageError('give the sender: --from "Ana <ana@your.blog>"')
+    discover = partial(_discover_feed, allow_private=private_allowed(ctx))
+    if asking and not blog_url:
+        discovered = ask_until("Your blog's address (empty: none yet)", discover, default="")
+    else:
+        discovered = discover(blog_url or "")
+    if asking and not sender:
+        sender = ask_until('The sender, such as "Ana <ana@your.blog>"', _check_sender)
     if asking and not address:
         question = "Your postal address (the law wants it in every mail)"
         address = click.prompt(question, default="", show_default=False)
@@ -101,20 +112,53 @@ def init(
         new_smtp = ask_smtp(smtp, base_url)
     else:
         new_smtp = ask_login(setup.parse_smtp(smtp), asking=asking)
-    file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
     setup.write_settings(file, setup.NewSettings(base_url, database, new_smtp))
     say_records(new_smtp)
     try:
         values = {"title": title, "from": sender, "address": address, "timezone": timezone}
-        _make(file, blog_url, slug, values, asking=asking)
+        _make(file, discovered, slug, values, asking=asking)
     except (NewsletterError, click.ClickException):
         file.unlink(missing_ok=True)
         raise
 
 
+def _discover_feed(blog_url: str, *, allow_private: bool) -> Discovered | None:
+    """Find the feed of a blog; None if no blog is given.
+
+    Raises `FeedError`.
+    """
+    if not blog_url:
+        return None
+    from newsletter.feeds.discover import discover
+    from newsletter.feeds.fetch import Fetcher
+
+    try:
+        return discover(blog_url, Fetcher(user_agent="newsletter", allow_private=allow_private))
+    except FeedError as error:
+        error.hint = error.hint or (
+            "nothing was written; leave the address out to add it later with `newsletter feed add`"
+        )
+        raise
+
+
+def _name_blog(discovered: Discovered) -> str:
+    return discovered.title or urlsplit(discovered.feed_url).hostname or "Newsletter"
+
+
+def _check_sender(text: str) -> str:
+    """Return a sender.
+
+    Raises `InvalidInput`.
+    """
+    from newsletter.services.lists.list_options import parse_settings
+
+    parse_settings({"from": text})
+    return text
+
+
 def _make(
     file: Path,
-    blog_url: str | None,
+    discovered: Discovered | None,
     slug: str | None,
     values: dict[str, str | None],
     *,
@@ -130,7 +174,7 @@ def _make(
     with create_app(loaded, with_pages=False).app_context():
         try:
             installation.record_key(environment())
-            _make_list(environment(), file, blog_url, slug, values)
+            _make_list(environment(), file, discovered, slug, values)
             if asking:
                 _offer_test_mail(environment(), str(values["from"]))
         finally:
@@ -140,27 +184,14 @@ def _make(
 def _make_list(
     env: Environment,
     file: Path,
-    blog_url: str | None,
+    discovered: Discovered | None,
     slug: str | None,
     values: dict[str, str | None],
 ) -> None:
-    from newsletter.feeds.discover import discover
     from newsletter.services.lists import lists
     from newsletter.services.polling import feeds
 
-    discovered = None
-    trouble = ""
-    if blog_url:
-        try:
-            discovered = discover(blog_url, env.fetch)
-        except FeedError as error:
-            trouble = str(error)
-    title = (
-        values["title"]
-        or (discovered.title if discovered else "")
-        or urlsplit(blog_url or "").hostname
-        or "Newsletter"
-    )
+    title = values["title"] or (_name_blog(discovered) if discovered else "Newsletter")
     mailing_list = lists.add(
         env,
         slug or _slug(title),
@@ -172,8 +203,6 @@ def _make_list(
         added = feeds.add(env, discovered.feed_url, mailing_list.slug)
         say(f"Feed: {added.url}")
         say(f"Its {added.entries:,} entries will not be mailed; new ones will.")
-    elif trouble:
-        warn(f"{trouble}; add the feed later with `newsletter feed add`")
     say("Next: `newsletter embed` prints the form for your blog,")
     say("      `newsletter serve` runs it all, and `newsletter doctor` looks it over.")
 

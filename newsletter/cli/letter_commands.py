@@ -149,6 +149,15 @@ def _people(draft: LetterDraft) -> str:
     return some(draft.recipients, "subscriber")
 
 
+def _first_recipients(draft: LetterDraft) -> str:
+    """Say whom `send` mails: of two subjects, only those who try them out."""
+    letter = draft.prepared.letter
+    if not letter.subject_b:
+        return _people(draft)
+    first = letters.count_trial(draft.recipients, letter.share)
+    return f"{first:,} of {_people(draft)} two subjects"
+
+
 # ── sending it
 # ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -205,7 +214,7 @@ def send(
         when=when,
     )
     later = f" on {moment(when, lists.show(draft.slug).timezone)}" if when else " now"
-    ask(f"Mail {_people(draft)}{later}?", yes=yes)
+    ask(f"Mail {_first_recipients(draft)}{later}?", yes=yes)
     campaign_id = letters.dispatch_letter(env, draft, send_at=when, again=again)
     if when or detach:
         say(f"Campaign {campaign_id} is {'scheduled' if when else 'queued'}; a worker sends it.")

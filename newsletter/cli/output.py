@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NoReturn
 from zoneinfo import ZoneInfo
@@ -81,6 +81,18 @@ def as_json_rows(values: Iterable[object]) -> int:
         click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2), nl=False)
         count += 1
     click.echo("\n]" if count else "[]")
+    return count
+
+
+def as_json_head(head: Mapping[str, object], name: str, rows: Iterable[object]) -> int:
+    """Print one JSON object whose last member `name` is an array, printed row by row.
+
+    Return the number of rows.
+    """
+    text = json.dumps(head, default=_plain, ensure_ascii=False, indent=2).removesuffix("\n}")
+    click.echo(f'{text},\n"{name}": ', nl=False)
+    count = as_json_rows(rows)
+    click.echo("}")
     return count
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 
 from newsletter.cli.output import say, warn
-from newsletter.errors import InvalidInput
+from newsletter.errors import InvalidInput, NewsletterError
 from newsletter.services.operations import setup
 
 if TYPE_CHECKING:
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
 
 LOCAL_TIME = Path("/etc/localtime")
 PROVIDERS = "ses:eu-west-1, postmark, mailgun:eu, brevo, resend, fastmail, gmail or office365"
+
+
+Answer = TypeVar("Answer")
+
+
+def ask_until(
+    question: str, check: Callable[[str], Answer], *, default: str | None = None
+) -> Answer:
+    """Ask until `check` takes the answer, and return what it makes of it."""
+    while True:
+        answer = click.prompt(question, default=default, show_default=bool(default))
+        try:
+            return check(answer.strip())
+        except NewsletterError as error:
+            warn(str(error))
 
 
 def ask_base_url(default: str) -> str:

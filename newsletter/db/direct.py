@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from newsletter.db.session import NOT_SAVED, db, describe_cause, wait_for_turn
+from newsletter.db.session import NOT_SAVED, db, describe_driver_error, wait_for_turn
+from newsletter.db.write_lock import BUSY_TIMEOUT_MS, set_timeout
 from newsletter.errors import DatabaseError
 
 
@@ -32,10 +33,12 @@ class DirectConnection:
             pooled = db.engine.raw_connection()
             self._raw = pooled.driver_connection
             pooled.detach()
-            if self.sqlite and read_boot_id():
-                self._raw.execute("PRAGMA synchronous=NORMAL")
-            elif not self.sqlite:
+            if not self.sqlite:
                 self._raw.autocommit = True
+                return self._raw
+            set_timeout(self._raw, BUSY_TIMEOUT_MS)
+            if read_boot_id():
+                self._raw.execute("PRAGMA synchronous=NORMAL")
         return self._raw
 
     def close(self) -> None:
@@ -79,7 +82,7 @@ class DirectConnection:
             yield
         except dbapi.Error as error:
             raise DatabaseError(
-                f"the database cannot be used: {describe_cause(error)}", hint=NOT_SAVED
+                f"the database cannot be used: {describe_driver_error(error)}", hint=NOT_SAVED
             ) from None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from newsletter.db.session import NOT_SAVED, db, describe_cause
+from newsletter.db.session import NOT_SAVED, db, describe_driver_error
 from newsletter.errors import DatabaseError
 
 Statement = tuple[bytes, Sequence[bytes | None]]
@@ -133,7 +133,7 @@ class Pipeline:
             raise
         except (dbapi.Error, OSError) as error:
             self.close()
-            raise _refused(describe_cause(error)) from None
+            raise _refused(describe_driver_error(error)) from None
 
 
 def _refused(why: str) -> DatabaseError:

@@ -4,7 +4,7 @@ Knows no table.
 
 SQLite runs in WAL mode with foreign keys. Writers begin with BEGIN IMMEDIATE, so that no write
 fails half-way because of another one; within a process they wait in the order they came
-(db/fair_lock.py), across processes by trying again. Every commit of a session reaches the disk
+(db/fair_lock.py), across processes by trying again (db/write_lock.py). Every commit of a session reaches the disk
 (`synchronous=FULL`): a power cut must not make anybody active again who has unsubscribed.
 PostgreSQL runs with psycopg 3 at READ COMMITTED.
 """
@@ -12,12 +12,10 @@ PostgreSQL runs with psycopg 3 at READ COMMITTED.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from shutil import disk_usage
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -35,20 +33,16 @@ from sqlalchemy.exc import DatabaseError as SqlDatabaseError
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session, registry
 
+from newsletter.db.causes import describe_cause
 from newsletter.db.column_types import UTCDateTime
 from newsletter.db.constraints import constraint_name
 from newsletter.db.fair_lock import FairLock
+from newsletter.db.write_lock import BUSY_TIMEOUT_MS, begin_promptly, set_timeout
 from newsletter.errors import Conflict, DatabaseError
 from newsletter.files import prepare_database
 
-BUSY_TIMEOUT_MS = 40_000
-"""A backup or an import may hold the database for half a minute (D01); shorter than a lease of the
-outbox, whose outcomes wait for it.
-"""
-
 PRAGMAS = (
     "journal_mode=WAL",
-    f"busy_timeout={BUSY_TIMEOUT_MS}",
     "foreign_keys=ON",
     "synchronous=FULL",
     "secure_delete=ON",
@@ -62,17 +56,6 @@ The worker tries again every hour.
 """
 
 NOT_SAVED = "the last step was not saved; what was saved before it stands"
-DISK_FULL_BELOW = 1_000_000
-"""Octets of free space below which SQLite's "disk I/O error" means a full disk.
-
-Its shared memory cannot grow then.
-"""
-
-RETRY_EVERY_MS = 2
-"""Milliseconds between two tries to begin a write."""
-RETRY_FOR_MS = 2_000
-"""Milliseconds of such tries, before SQLite's own way of waiting takes over."""
-
 _writers = FairLock()
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -100,13 +83,14 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
 
-def engine_options(url: str) -> dict[str, Any]:
+def engine_options(url: str, busy_timeout_ms: int) -> dict[str, Any]:
     """Return the options of SQLAlchemy's engine for a database URL.
 
-    Error messages do not show the values of a statement, which may be addresses.
+    `busy_timeout_ms` is how long SQLite waits for a lock before anything was written. Error
+    messages do not show the values of a statement, which may be addresses.
     """
     if url.startswith("sqlite"):
-        return {"hide_parameters": True, "connect_args": {"timeout": BUSY_TIMEOUT_MS / 1000}}
+        return {"hide_parameters": True, "connect_args": {"timeout": busy_timeout_ms / 1000}}
     return {"hide_parameters": True, "pool_pre_ping": True, "pool_size": 5, "max_overflow": 20}
 
 
@@ -135,31 +119,8 @@ def _begin(connection: Connection) -> None:
         writes = connection.get_execution_options().get("writes")
         if not writes:
             connection.exec_driver_sql("BEGIN")
-        elif not _begin_promptly(connection.connection.driver_connection):
+        elif not begin_promptly(connection.connection.driver_connection):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _begin_promptly(connection: Any) -> bool:
-    """Begin a write as soon as another process has ended its own; return False after a while.
-
-    SQLite's own way of waiting tries ever less often, at last every 100 ms, and can miss its turn
-    many times while a visitor waits.
-    """
-    [(patience,)] = connection.execute("PRAGMA busy_timeout").fetchall()
-    until = time.monotonic() + min(RETRY_FOR_MS, patience) / 1000
-    connection.execute(f"PRAGMA busy_timeout={RETRY_EVERY_MS}")
-    try:
-        while time.monotonic() < until:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
-                    return False  # the ordinary BEGIN IMMEDIATE will report the cause
-                continue
-            return True
-        return False
-    finally:
-        connection.execute(f"PRAGMA busy_timeout={patience}")
 
 
 @contextmanager
@@ -264,9 +225,9 @@ def checkpoint() -> bool:
     pooled = db.engine.raw_connection()
     try:
         connection: Any = pooled.driver_connection
-        connection.execute(f"PRAGMA busy_timeout={CHECKPOINT_TIMEOUT_MS}")
+        set_timeout(connection, CHECKPOINT_TIMEOUT_MS)
         [(busy, _, _)] = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        set_timeout(connection, BUSY_TIMEOUT_MS)
         return not busy
     except sqlite3.Error:
         pooled.invalidate()
@@ -276,27 +237,13 @@ def checkpoint() -> bool:
 
 
 def reason(error: DBAPIError) -> str:
-    """Return the driver's message in one line, without the statement and its values."""
-    return describe_cause(error.orig)
+    """Return why the database cannot be used, without the statement and its values."""
+    return describe_driver_error(error.orig)
 
 
-def describe_cause(error: BaseException | None) -> str:
-    """Describe a driver's error; SQLite may report a full disk as no more than "disk I/O error"."""
-    message = " ".join(str(error).split())[:200]
-    name = getattr(error, "sqlite_errorname", "")
-    if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and _disk_is_full()):
-        return f"the disk is full ({message})"
-    if name.startswith("SQLITE_IOERR"):
-        return f"the disk, or its quota, refuses ({message})"
-    return message
-
-
-def _disk_is_full() -> bool:
-    folder = Path(db.engine.url.database or "").parent
-    try:
-        return disk_usage(folder).free < DISK_FULL_BELOW
-    except OSError:
-        return False
+def describe_driver_error(error: BaseException | None) -> str:
+    """Describe an error of the driver of this application's database."""
+    return describe_cause(error, Path(db.engine.url.database or "").parent)
 
 
 def _concerns_database(error: DBAPIError) -> bool:

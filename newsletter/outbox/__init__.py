@@ -34,6 +34,7 @@ from newsletter.outbox.enqueue import (
 from newsletter.outbox.lease import lease_due, lease_slice, seconds_now_clause
 from newsletter.outbox.queries import (
     count_by_edition,
+    count_left_in_doubt,
     count_totals,
     count_waiting,
     find_due_campaigns,
@@ -65,6 +66,7 @@ __all__ = [
     "cancel",
     "cancel_campaign",
     "count_by_edition",
+    "count_left_in_doubt",
     "count_totals",
     "count_waiting",
     "enqueue",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -45,16 +46,28 @@ def count_totals(session: Session, campaign: Campaign) -> Totals:
     )
 
 
+def count_left_in_doubt(session: Session, campaign: Campaign) -> int:
+    """Count a campaign's deliveries in doubt that are not offered again unless it is retried."""
+    left = (deliveries.c.status == DeliveryStatus.IN_DOUBT, deliveries.c.due_at.is_(None))
+    query = select(func.count()).where(of_campaign_clause(campaign), *left)
+    return session.scalar(query) or 0
+
+
 def count_by_edition(session: Session, campaign: Campaign) -> dict[int, tuple[int, int]]:
     """Count, for each edition of a campaign, the messages sent and the recipients who left since.
 
+    Only recipients that were fixed when it started count: those who try out its two subjects.
     Returns {number: (sent, left)}.
     """
     left = func.sum(case((Subscription.status == SubscriptionStatus.UNSUBSCRIBED, 1), else_=0))
     query = (
         select(deliveries.c.cursor, func.count(), left)
         .outerjoin(Subscription, Subscription.id == deliveries.c.subscription_id)
-        .where(of_campaign_clause(campaign), deliveries.c.status == DeliveryStatus.SENT)
+        .where(
+            of_campaign_clause(campaign),
+            deliveries.c.status == DeliveryStatus.SENT,
+            deliveries.c.created_at <= campaign.started_at,
+        )
         .group_by(deliveries.c.cursor)
     )
     return {number: (int(sent), int(gone or 0)) for number, sent, gone in session.execute(query)}
@@ -127,22 +140,22 @@ def list_deliveries(
     session: Session,
     campaign: Campaign,
     *,
-    status: DeliveryStatus | None = None,
+    statuses: Collection[DeliveryStatus] | None = None,
+    after_id: int = 0,
     limit: int | None = None,
 ) -> list[DeliveryRow]:
-    """List a campaign's deliveries in order, all or those of one `status`."""
-    query = (
-        _reported_query().where(of_campaign_clause(campaign)).order_by(deliveries.c.id).limit(limit)
-    )
-    if status:
-        query = query.where(deliveries.c.status == status)
+    """List a campaign's deliveries behind `after_id` in order, all or those of some `statuses`."""
+    later = (of_campaign_clause(campaign), deliveries.c.id > after_id)
+    query = reported_query().where(*later).order_by(deliveries.c.id).limit(limit)
+    if statuses:
+        query = query.where(deliveries.c.status.in_(statuses))
     return [DeliveryRow(*row) for row in session.execute(query)]
 
 
 def list_history(session: Session, subscription_id: int) -> list[DeliveryRow]:
     """List everything that was ever queued for one subscription, oldest first."""
     query = (
-        _reported_query()
+        reported_query()
         .where(deliveries.c.subscription_id == subscription_id)
         .order_by(deliveries.c.id)
     )
@@ -168,7 +181,8 @@ def list_editions(
     ]
 
 
-def _reported_query() -> Select[Any]:
+def reported_query() -> Select[Any]:
+    """Select deliveries as `DeliveryRow` has them."""
     return (
         select(
             deliveries.c.id,

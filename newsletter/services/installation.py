@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -11,8 +12,10 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
-from newsletter.errors import Refused
+from newsletter.errors import NotFound, Refused
 from newsletter.models import Campaign, Installation
+from newsletter.outbox import single_mails
+from newsletter.outbox.types import DeliveryRow
 from newsletter.services.runtime import Environment
 from newsletter.tokens import fingerprint
 from newsletter.vocabulary import CampaignStatus
@@ -110,6 +113,36 @@ def find_hold() -> Hold | None:
             or 0
         )
         return Hold(row.held_at, row.held_because, outbox.count_waiting(session), int(paused))
+
+
+def list_waiting_mails(*, limit: int | None = None) -> list[DeliveryRow]:
+    """List the mails of no campaign that go out on release, oldest first."""
+    with reading() as session:
+        return single_mails.list_waiting_mails(session, limit=limit)
+
+
+def count_waiting_mails() -> int:
+    """Count the mails of no campaign that go out on release."""
+    with reading() as session:
+        return single_mails.count_waiting_mails(session)
+
+
+def drop_waiting_mails(env: Environment, ids: Collection[int] | None) -> int:
+    """Cancel mails of no campaign while mail is held, all or those of `ids`; return how many.
+
+    Raises `Refused` where nothing is held, `NotFound` if one of `ids` does not wait.
+    """
+    with transaction() as session:
+        if not is_held(session):
+            raise Refused("mail is not held")
+        dropped = single_mails.drop_waiting_mails(
+            session, ids, "dropped by the author after a restore", now=env.now
+        )
+        if ids is not None and dropped < len(set(ids)):
+            raise NotFound(
+                "not all of these mails wait", hint="`newsletter db release --show` lists them"
+            )
+        return dropped
 
 
 def release_mail() -> None:

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, render_template
 
 from newsletter.services.campaigns import archive as archiving
 from newsletter.services.letters import pictures
-from newsletter.services.lists import archived_campaigns, lists
+from newsletter.services.lists import archived_campaigns
 from newsletter.services.runtime import environment
 from newsletter.web.locale import set_languages
 from newsletter.web.responses import render_page
@@ -24,7 +24,7 @@ FEED_LENGTH = 20
 @blueprint.get("/<slug>/archive/")
 def archive(slug: str) -> Response:
     """List the campaigns of a list."""
-    mailing_list = lists.show(slug)
+    mailing_list = archived_campaigns.get_archive_owner(slug)
     set_languages(mailing_list=mailing_list.language)
     return render_page(
         "archive.html",
@@ -57,9 +57,7 @@ def media(slug: str, name: str) -> Response:
 @blueprint.get("/<slug>/archive/feed.xml")
 def archive_feed(slug: str) -> Response:
     """Serve the archive as a feed, with the full content of each campaign."""
-    env = environment()
+    env, owner = environment(), archived_campaigns.get_archive_owner(slug)
     campaigns = archiving.list_newest(env, slug, limit=FEED_LENGTH)
-    xml = render_template(
-        "archive_feed.xml", list=lists.show(slug), campaigns=campaigns, links=env.links
-    )
+    xml = render_template("archive_feed.xml", list=owner, campaigns=campaigns, links=env.links)
     return Response(xml, mimetype="application/atom+xml")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from newsletter.link_purposes import PATHS
-from newsletter.services import sender_state, workers
-from newsletter.services.runtime import environment
+from newsletter.services import installation, sender_state, workers
+from newsletter.services.runtime import Environment, environment
 
 blueprint = Blueprint("health", __name__)
 
@@ -17,8 +17,8 @@ WORKER_SILENT_AFTER = 300
 def healthz() -> Response:
     """Answer 200 if the database answers and a worker has ticked lately, else 503.
 
-    That sending rests (no mail server, a quota, a ceiling) is reported and is no 503: pages work,
-    and nothing is lost.
+    That sending rests (no mail server, a quota, a ceiling) or is held (after a restore) is reported
+    and is no 503: pages work, and nothing is lost.
     """
     env = environment()
     ticked = workers.find_last_tick()
@@ -26,12 +26,19 @@ def healthz() -> Response:
     state = {
         "database": "ok",
         "worker": "silent" if silent else "ok",
-        "sending": "rests" if sender_state.is_resting(env) else "ok",
+        "sending": _describe_sending(env),
     }
     answer = jsonify(state)
     answer.status_code = 503 if silent else 200
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+def _describe_sending(env: Environment) -> str:
+    """Say in a word whether mail leaves: "held" until the author releases it after a restore."""
+    if installation.find_hold():
+        return "held"
+    return "rests" if sender_state.is_resting(env) else "ok"
 
 
 @blueprint.get("/robots.txt")

@@ -36,12 +36,13 @@ def test_init_finds_the_feed_and_overwrites_nothing(
     assert (tmp_path / "newsletter.toml").read_text() == before
 
 
-def test_init_without_a_blog_that_answers(run: Run, tmp_path: Path) -> None:
-    said = run(
-        "init", "http://127.0.0.1:1/", "--from", "Ana <ana@example.com>", "--title", "Mine", "--yes"
-    )
-    assert said.code == 0
-    assert "feed add" in said.err
+def test_init_makes_nothing_from_a_blog_that_cannot_be_read(run: Run, tmp_path: Path) -> None:
+    words = ("--from", "Ana <ana@example.com>", "--title", "Mine", "--yes")
+    said = run("init", "http://127.0.0.1:1/", *words)
+    assert said.code == 1
+    assert "nothing was written" in said.err
+    assert list(tmp_path.iterdir()) == []
+    assert run("init", *words).code == 0
     assert "mine" in run("list", "ls").out
 
 
@@ -513,6 +514,7 @@ def test_a_restored_installation_waits_for_its_author(newsletter: Run, mail: Fau
     assert "Nothing is mailed" in newsletter("status").out
     assert "newsletter db release" in newsletter("worker", "--once").err
     assert mail.accepted == []
+    assert newsletter("db", "release").code == 2, "it asks, and nobody is there to answer"
     assert newsletter("db", "release", "--yes").code == 0
     assert "Nothing is mailed" not in newsletter("status").out
     assert newsletter("db", "release", "--yes").code == 1

@@ -133,3 +133,18 @@ def test_a_login_is_asked_for_and_kept_apart_from_the_url(
     assert smtp.password is not None
     assert smtp.password.get_secret_value() == "s%cr:et@#"
     assert smtp.has_login()
+
+
+def test_blog_and_sender_are_asked_again_after_a_wrong_answer(
+    run: Run, blog: FeedsServer, answer: Type, tmp_path: Path
+) -> None:
+    answer("http://127.0.0.1:1/", blog.url, "nobody", "Ana <ana@example.com>", "n")
+    said = run(
+        "init", "--address", "1 Main Street", "--timezone", "Europe/Berlin",
+        "--smtp", "smtp://localhost:2525", "--base-url", "https://news.example.com",
+    )  # fmt: skip
+    assert said.code == 0, said.err
+    blog_line, sender_line = said.err.splitlines()
+    assert "127.0.0.1:1/" in blog_line
+    assert "from: " in sender_line
+    assert f"{blog.url}/feed.xml" in run("feed", "ls").out

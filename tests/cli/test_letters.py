@@ -207,10 +207,15 @@ def test_two_subjects(readers: Run, mail: FaultServer, tmp_path: Path) -> None:
     assert "tried on 60 %" in sent.out
     assert (sent.code, "pick" in sent.err) == (0, False), "waiting for a decision is no failure"
     assert "pick one: newsletter campaign pick 1 a" in sent.out
-    assert "b: “What a pause is”  1 sent" in readers("campaign", "report", "1").out
+    assert "b: “What a pause is”  1 sent to try it out" in readers("campaign", "report", "1").out
     assert "1 more subscribers" in readers("campaign", "pick", "1", "b", "--yes").out
     readers("worker", "--once")
     assert len(mail.accepted) == 5
+    report = readers("campaign", "report", "1").out
+    assert "b: “What a pause is”  1 sent to try it out" in report, (
+        "the rest is no part of the trial"
+    )
+    assert "3 recipients = 3 sent" in report
     assert "← picked" in readers("campaign", "show", "1").out
 
 

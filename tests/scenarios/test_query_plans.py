@@ -24,7 +24,7 @@ from newsletter.authoring.letter_file import parse_letter
 from newsletter.db.session import Base, transaction
 from newsletter.models import Feed
 from newsletter.services.audience import merge_data
-from newsletter.services.campaigns import campaigns, explain_delivery
+from newsletter.services.campaigns import campaigns, explain_delivery, report
 from newsletter.services.consent import get_proof
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import explain_list, explain_subscriber
@@ -279,7 +279,8 @@ def live(env: Environment, clock: Clock) -> None:
     clock.forward(timedelta(minutes=1))
     digests.compose_due(env)
     digest = campaigns.list_campaigns()[0].id
-    campaigns.report_campaign(env, digest)
+    report.report_campaign(env, digest)
+    list(report.iterate_deliveries(digest))
     campaigns.pause(env, digest)
     campaigns.cancel(env, digest)
     entries.list_entries(slug="blog")
@@ -292,7 +293,8 @@ def live(env: Environment, clock: Clock) -> None:
     campaign = letters.send_letter(env, parse_letter(LETTER))
     sending.send_due(env)
     campaigns.get_campaign(campaign)
-    campaigns.report_campaign(env, campaign)
+    report.report_campaign(env, campaign)
+    list(islice(report.iterate_deliveries(campaign, everybody=True), 3_000))
     explain_delivery.explain_delivery(env, campaign, "reader107@example107.org")
     status.read_status(env)
     lists.show("blog")

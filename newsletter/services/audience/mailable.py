@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlalchemy import ColumnElement, and_, exists
 
 from newsletter.models import Subscriber, Subscription, Suppression
 from newsletter.vocabulary import SubscriptionStatus
@@ -39,10 +39,12 @@ def is_receiving(status: str | None, *, suppressed: bool) -> bool:
 
 def mailable_clause(now: datetime) -> ColumnElement[bool]:
     """Build the condition that a campaign which starts at `now` may include a subscription."""
-    return and_(
-        receiving_clause(),
-        or_(Subscription.paused_until.is_(None), Subscription.paused_until <= now),
-    )
+    return and_(receiving_clause(), ~paused_clause(now))
+
+
+def paused_clause(now: datetime) -> ColumnElement[bool]:
+    """Build the condition that a subscriber is on a break at `now`."""
+    return and_(Subscription.paused_until.is_not(None), Subscription.paused_until > now)
 
 
 def is_mailable(

@@ -22,6 +22,7 @@ from newsletter.authoring.segment import (
     OneOf,
     Tagged,
     Term,
+    Untagged,
     parse_segment,
 )
 from newsletter.errors import InvalidInput
@@ -129,6 +130,8 @@ def _condition(term: Term, mailing_list: MailingList) -> ColumnElement[bool]:
             return known_facts.fact_clause(term, mailing_list)
         case Tagged(tag=tag):
             return exists().where(Tag.subscriber_id == Subscription.subscriber_id, Tag.tag == tag)
+        case Untagged():
+            return ~exists().where(Tag.subscriber_id == Subscription.subscriber_id)
         case OneOf(field=name, values=values):
             return or_(false(), *(_equal(name, value) for value in values))
         case Comparison(field="joined"):

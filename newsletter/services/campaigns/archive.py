@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from newsletter.errors import NotFound
 from newsletter.html.sanitize import clean_html
 from newsletter.mail.slots import fill
-from newsletter.services.campaigns import campaigns
 from newsletter.services.lists import archived_campaigns
 from newsletter.services.runtime import Environment
 
@@ -36,16 +34,7 @@ def render_page(env: Environment, slug: str, handle: str) -> str:
 
     Raises `NotFound`, for what went to a segment, too: it was not for everybody.
     """
-    campaign_id = campaigns.get_id_by_handle(handle)
-    shown = campaigns.get_campaign(campaign_id)
-    if (
-        shown.list != slug
-        or shown.status not in ("sent", "sending")
-        or shown.segment
-        or shown.kind == "permission"
-    ):
-        raise NotFound("no such mailing")
-    return fill(campaigns.get_content(campaign_id).html, _nobody(env, slug))
+    return fill(archived_campaigns.get_archived_html(slug, handle), _nobody(env, slug))
 
 
 def list_newest(env: Environment, slug: str, *, limit: int = 20) -> list[ArchivePage]:

@@ -1,4 +1,4 @@
-"""What became of every mailing: list them, report, pause, resume, cancel, try again."""
+"""List campaigns, and pause, resume, cancel or retry one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
@@ -14,22 +14,23 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.mail.render import MailContent
 from newsletter.mail.slots import SLOT_PATTERN
-from newsletter.models import Campaign, Edition, MailingList
+from newsletter.models import Campaign, Edition
 from newsletter.outbox import Totals
-from newsletter.services import sender_state
 from newsletter.services.bounce_events import Returned, count_returned
 from newsletter.services.campaigns import identify, state
 from newsletter.services.campaigns.state import PauseCause
 from newsletter.services.campaigns.totals import read_totals
+from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
-from newsletter.services.sender_state import State
 from newsletter.vocabulary import CampaignStatus
 
 
 @dataclass(frozen=True, slots=True)
 class SubjectView:
-    """One of two subjects that are tried out: how many got it, and how many of them have left the
-    list since.
+    """One of two subjects that are tried out.
+
+    `sent` counts those who tried it out and got it, `left` those of them who have left the list
+    since; whoever gets the better subject later is in neither.
     """
 
     letter: str
@@ -71,41 +72,40 @@ class CampaignView:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryView:
-    """One recipient of a campaign in its report.
+class CampaignFilter:
+    """Which campaigns a listing shows; `since` is when they were made."""
 
-    `doubts`: so often a server may have taken the message unheard.
-    """
-
-    email: str
-    status: str
-    attempts: int
-    doubts: int
-    code: int | None
-    text: str
-    message_id: str
+    slug: str | None = None
+    status: CampaignStatus | None = None
+    since: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CampaignReport:
-    """A campaign, and everybody who has not got it (all recipients, if asked).
-
-    `sending`: what keeps it waiting; `left_in_doubt`: how many are not offered again unless the
-    author retries.
-    """
-
-    campaign: CampaignView
-    deliveries: tuple[DeliveryView, ...]
-    sending: tuple[State, ...]
-    left_in_doubt: int
-
-
-def list_campaigns(*, slug: str | None = None, limit: int = 50) -> list[CampaignView]:
-    """Campaigns, newest first."""
-    query = select(Campaign).join(MailingList).order_by(Campaign.id.desc()).limit(limit)
+def list_campaigns(
+    chosen: CampaignFilter = CampaignFilter(), *, limit: int | None = None
+) -> list[CampaignView]:
+    """List the campaigns that `chosen` means, newest first, all or the first `limit`."""
+    query = select(Campaign).order_by(Campaign.id.desc()).limit(limit)
     with reading() as session:
-        found = session.scalars(query.where(MailingList.slug == slug) if slug else query)
-        return [_view(session, row) for row in found]
+        rows = session.scalars(query.where(*_filter_clauses(session, chosen)))
+        return [describe_campaign(session, row) for row in rows]
+
+
+def count_campaigns(chosen: CampaignFilter) -> int:
+    """Count the campaigns that `chosen` means."""
+    with reading() as session:
+        query = select(func.count(Campaign.id)).where(*_filter_clauses(session, chosen))
+        return session.scalar(query) or 0
+
+
+def _filter_clauses(session: Session, chosen: CampaignFilter) -> list[ColumnElement[bool]]:
+    clauses: list[ColumnElement[bool]] = []
+    if chosen.slug:
+        clauses.append(Campaign.list_id == get_list(session, chosen.slug).id)
+    if chosen.status:
+        clauses.append(Campaign.status == chosen.status)
+    if chosen.since:
+        clauses.append(Campaign.created_at >= chosen.since)
+    return clauses
 
 
 def list_under_way(slug: str, statuses: Collection[CampaignStatus]) -> list[CampaignView]:
@@ -126,21 +126,7 @@ def get_campaign(campaign_id: int) -> CampaignView:
     Raises `NotFound`.
     """
     with reading() as session:
-        return _view(session, identify.get_campaign(session, campaign_id))
-
-
-def get_id_by_handle(handle: str) -> int:
-    """Return the id of the campaign that is known outside by `handle`.
-
-    Raises `NotFound`.
-    """
-    with reading() as session:
-        campaign_id: int | None = session.scalar(
-            select(Campaign.id).where(Campaign.handle == handle)
-        )
-    if campaign_id is None:
-        raise NotFound("no such mailing")
-    return campaign_id
+        return describe_campaign(session, identify.get_campaign(session, campaign_id))
 
 
 def get_content(campaign_id: int) -> MailContent:
@@ -162,33 +148,6 @@ def get_content(campaign_id: int) -> MailContent:
         return MailContent(edition.subject, edition.text, edition.html)
 
 
-def report_campaign(
-    env: Environment, campaign_id: int, *, everybody: bool = False
-) -> CampaignReport:
-    """The numbers, and who did not get it and why."""
-    with reading() as session:
-        campaign = identify.get_campaign(session, campaign_id)
-        domain = campaign.mailing_list.from_email.rpartition("@")[2]
-        references, rows = outbox.get_references(session), outbox.list_deliveries(session, campaign)
-        deliveries = tuple(
-            DeliveryView(
-                row.email,
-                row.status,
-                row.attempts,
-                row.doubts,
-                row.code,
-                row.text,
-                references.message_id(row.id, domain),
-            )
-            for row in rows
-            if everybody or row.status != "sent"
-        )
-        waits = campaign.status == "sending"
-        states = sender_state.read_states(session, env.now) if waits else ()
-        left = sum(row.status == "in_doubt" and row.due_at is None for row in rows)
-        return CampaignReport(_view(session, campaign), deliveries, states, left)
-
-
 def pause(env: Environment, campaign_id: int) -> CampaignView:
     """Stop sending within a second or two; nobody is left out once it is resumed.
 
@@ -197,7 +156,7 @@ def pause(env: Environment, campaign_id: int) -> CampaignView:
     with transaction() as session:
         campaign = identify.lock_campaign(session, campaign_id)
         state.pause(session, campaign, "paused by hand", PauseCause.AUTHOR, env.now)
-        return _view(session, campaign)
+        return describe_campaign(session, campaign)
 
 
 def resume(env: Environment, campaign_id: int) -> CampaignView:
@@ -218,7 +177,7 @@ def resume(env: Environment, campaign_id: int) -> CampaignView:
                 hint=f"pick one: newsletter campaign pick {campaign_id} a",
             )
         state.resume(session, campaign, env.now)
-        return _view(session, campaign)
+        return describe_campaign(session, campaign)
 
 
 def cancel(env: Environment, campaign_id: int) -> CampaignView:
@@ -231,7 +190,7 @@ def cancel(env: Environment, campaign_id: int) -> CampaignView:
         state.cancel(session, campaign, env.now)
         outbox.cancel_campaign(session, campaign, now=env.now)
         campaign.leased_id = campaign.last_id
-        return _view(session, campaign)
+        return describe_campaign(session, campaign)
 
 
 def retry(env: Environment, campaign_id: int) -> CampaignView:
@@ -246,10 +205,11 @@ def retry(env: Environment, campaign_id: int) -> CampaignView:
         ):
             raise Refused(f"campaign {campaign_id} has nobody to try again")
         state.reopen(session, campaign, env.now)
-        return _view(session, campaign)
+        return describe_campaign(session, campaign)
 
 
-def _view(session: Session, row: Campaign) -> CampaignView:
+def describe_campaign(session: Session, row: Campaign) -> CampaignView:
+    """Return a campaign and where its recipients are."""
     session.flush()
     return CampaignView(
         id=row.id,

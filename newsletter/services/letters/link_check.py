@@ -49,6 +49,8 @@ class LinkState(StrEnum):
 
     ALIVE = "alive"
     DEAD = "dead"
+    UNREACHABLE = "unreachable"
+    """No server answered for it: it, or this machine, is not there."""
     UNSURE = "unsure"
     """Its server refuses programs, or there was no time."""
 
@@ -184,10 +186,15 @@ def request_links(env: Environment, draft: LetterDraft, progress: Progress) -> I
     urls = [url for url in written if url.startswith("http") and not url.startswith(own_prefix)]
     states = _request_all(env, urls[:LINKS_AT_MOST], progress)
     report = _Reporter(draft.prepared.letter)
+    if states and all(state is LinkState.UNREACHABLE for state, _ in states.values()):
+        [*_, (_, reason)] = states.values()
+        hint = "this machine may be offline; try again, or leave them out with --offline"
+        yield Check("links", "warn", f"no link could be checked: {reason}", hint)
+        return
     dead = {
         written[url]: f" is dead: {reason}"
         for url, (state, reason) in states.items()
-        if state is LinkState.DEAD
+        if state in (LinkState.DEAD, LinkState.UNREACHABLE)
     }
     yield from report("links", "warn", dead, "", "mend it, or take it out")
     unsure = {
@@ -230,8 +237,14 @@ def _request(env: Environment, url: str) -> tuple[LinkState, str]:
     except FeedUnavailable as error:
         if "larger than" in error.reason:
             return LinkState.ALIVE, ""
-        is_missing = error.status in (0, HTTPStatus.NOT_FOUND) and "too long" not in error.reason
-        return LinkState.DEAD if is_missing else LinkState.UNSURE, error.reason
+        return _judge_failure(error), error.reason
     except FeedError as error:  # gone, or where nobody on the internet could follow it
         return LinkState.DEAD, error.reason
     return LinkState.ALIVE, ""
+
+
+def _judge_failure(error: FeedUnavailable) -> LinkState:
+    if error.status == HTTPStatus.NOT_FOUND:
+        return LinkState.DEAD
+    silent = error.status == 0 and "too long" not in error.reason
+    return LinkState.UNREACHABLE if silent else LinkState.UNSURE

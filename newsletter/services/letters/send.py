@@ -219,21 +219,27 @@ def _find_obstacle(env: Environment, campaign_id: int) -> str:
 
 def _start(env: Environment, session: Session, campaign: Campaign, actor: Actor) -> int:
     """Freeze the recipients of a letter (of two subjects only of the trial) and count them."""
+    now = env.now  # rows of the start are told from later ones by this moment
     mailing_list = session.get_one(MailingList, campaign.list_id)
-    chosen = segments.segment_query(mailing_list, campaign.segment, env.now)
-    state.start(session, campaign, env.now, actor)
+    chosen = segments.segment_query(mailing_list, campaign.segment, now)
+    state.start(session, campaign, now, actor)
     if not campaign.subject_b:
         return outbox.freeze(
             session,
             campaign,
             segments.edition_query(chosen, edition=0),
             mail=MailKind.LETTER,
-            now=env.now,
+            now=now,
         )
-    total = segments.count_segment(session, mailing_list, campaign.segment, env.now)
-    first = min(total, max(2, -(-total * campaign.share // 100)))
+    total = segments.count_segment(session, mailing_list, campaign.segment, now)
+    first = count_trial(total, campaign.share)
     drawn = segments.draw_query(chosen, first=first, seed=campaign.seed)
-    return outbox.freeze(session, campaign, drawn, mail=MailKind.LETTER, now=env.now)
+    return outbox.freeze(session, campaign, drawn, mail=MailKind.LETTER, now=now)
+
+
+def count_trial(recipients: int, share: int) -> int:
+    """Return how many of a letter's recipients try out its two subjects, of a share in percent."""
+    return min(recipients, max(2, -(-recipients * share // 100)))
 
 
 def pick_subject(env: Environment, campaign_id: int, letter: str) -> int:

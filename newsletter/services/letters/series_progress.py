@@ -17,6 +17,7 @@ from newsletter import outbox
 from newsletter.db.session import transaction
 from newsletter.models import SeriesLetter, SeriesLetterSent, Subscription
 from newsletter.schedule import SeriesStep, next_of_series
+from newsletter.services.audience.mailable import is_paused
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import MailKind, SubscriptionStatus
 
@@ -104,7 +105,7 @@ def _advance(
         subscription.series_due_at = following[1] if following else None
         return False
     step_id = following[0]
-    if subscription.paused_until is not None and subscription.paused_until > now:
+    if is_paused(subscription.paused_until, now):
         subscription.series_due_at = subscription.paused_until
         return False
     if outbox.is_waiting(session, subscription.id, MailKind.SERIES):  # letters go in their order

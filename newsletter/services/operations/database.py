@@ -12,7 +12,8 @@ from sqlalchemy import Connection, NullPool, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from newsletter.db.session import db, reason
+from newsletter.db.causes import describe_cause
+from newsletter.db.session import db
 from newsletter.errors import DatabaseError, Refused
 from newsletter.files import open_private, prepare_database
 
@@ -60,7 +61,7 @@ def upgrade(url: str) -> None:
         command.upgrade(config, "head")
     except DBAPIError as error:
         raise DatabaseError(
-            f"the database cannot be upgraded: {reason(error)}", hint=_where(url)
+            f"the database cannot be upgraded: {_describe(error, url)}", hint=_where(url)
         ) from None
     except CommandError as error:
         raise explain_revision(_revision_at(url)) from error
@@ -79,6 +80,12 @@ def _read_revision(connection: Connection) -> str | None:
     return revision
 
 
+def _describe(error: DBAPIError | sqlite3.DatabaseError, url: str) -> str:
+    """Describe why the database at `url` cannot be used."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return describe_cause(cause, Path(make_url(url).database or "").parent)
+
+
 def _where(url: str) -> str:
     return f"database_url is {make_url(url).render_as_string()}"
 
@@ -92,9 +99,9 @@ def find_revision() -> str | None:
         with db.engine.connect() as connection:
             return _read_revision(connection)
     except (DBAPIError, sqlite3.DatabaseError) as error:
-        cause = reason(error) if isinstance(error, DBAPIError) else str(error)
+        url = str(db.engine.url)
         raise DatabaseError(
-            f"the database cannot be opened: {cause}", hint=_where(str(db.engine.url))
+            f"the database cannot be opened: {_describe(error, url)}", hint=_where(url)
         ) from None
 
 
@@ -180,5 +187,6 @@ def backup(url: str, target: Path) -> None:
     except (OSError, sqlite3.Error) as error:
         part.unlink(missing_ok=True)
         raise DatabaseError(
-            f"the copy could not be written: {error}", hint="is there space left?"
+            f"{target} cannot be written: {describe_cause(error, target.parent)}",
+            hint="no copy was made",
         ) from None

@@ -20,6 +20,7 @@ from sqlalchemy import NullPool, create_engine, delete
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
+from newsletter.db.causes import describe_cause
 from newsletter.errors import DatabaseError, Refused
 from newsletter.files import PRIVATE, open_private, side_files
 from newsletter.models import Installation, Worker
@@ -81,7 +82,8 @@ def restore(settings: Settings, file: Path) -> Restored:
             _swap(staged, target)
     except (OSError, sqlite3.Error) as error:
         raise DatabaseError(
-            f"the backup cannot be restored: {error}", hint="nothing was changed"
+            f"the backup cannot be restored: {describe_cause(error, target.parent)}",
+            hint="nothing was changed",
         ) from error
     return Restored(copy, *restored)
 
@@ -237,6 +239,23 @@ def _free_name(target: Path) -> Path:
     return next(name for name in map(target.with_name, names) if not name.exists())
 
 
+def _make_lasting(target: Path, left: int | None) -> None:
+    """Write the rename to the disk, and empty the old file."""
+    try:
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+        if left is not None:
+            os.ftruncate(left, 0)
+    except OSError as error:
+        raise DatabaseError(
+            f"the backup is in its place, but perhaps not yet on the disk: {error.strerror}",
+            hint="look after the disk, then restore again",
+        ) from None
+
+
 def _swap(staged: Path, target: Path) -> None:
     """Put the prepared file in the place of the old one, in one step.
 
@@ -250,13 +269,7 @@ def _swap(staged: Path, target: Path) -> None:
         ):  # of a damaged database; SQLite would add its log to the new one
             side_file.unlink(missing_ok=True)
         staged.replace(target)
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-        if left is not None:
-            os.ftruncate(left, 0)
+        _make_lasting(target, left)
     finally:
         if left is not None:
             os.close(left)

@@ -85,6 +85,12 @@ def find_smtp_problem(smtp: NewSmtp, base_url: str) -> str:
     return ""
 
 
+def require_new(file: Path) -> None:
+    """Raise `Refused` if the settings file exists: it is never overwritten."""
+    if file.exists():
+        raise Refused(f"{file} exists already", hint="nothing was changed; work in another folder")
+
+
 def write_settings(file: Path, values: NewSettings) -> None:
     """Make the settings file, readable by its owner only.
 
@@ -105,9 +111,8 @@ def write_settings(file: Path, values: NewSettings) -> None:
         with open_private(file, "x") as out:
             out.write(text)
     except FileExistsError:
-        raise Refused(
-            f"{file} exists already", hint="nothing was changed; work in another folder"
-        ) from None
+        require_new(file)
+        raise
     except OSError as error:
         raise Refused(f"{file} cannot be written: {error.strerror}") from None
 

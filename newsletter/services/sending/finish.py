@@ -51,7 +51,9 @@ def _is_done(session: Session, campaign: Campaign) -> bool:
 
 def _end(env: Environment, session: Session, campaign: Campaign, totals: Totals) -> None:
     if totals.failed and not (totals.sent or totals.in_doubt):
-        failures = outbox.list_deliveries(session, campaign, status=DeliveryStatus.FAILED, limit=1)
+        failures = outbox.list_deliveries(
+            session, campaign, statuses=[DeliveryStatus.FAILED], limit=1
+        )
         reason = f"it failed for every recipient: {failures[0].text}"
         state.pause(session, campaign, reason, PauseCause.ALL_FAILED, env.now)
         notifications.notify_campaign_paused(env, session, campaign)

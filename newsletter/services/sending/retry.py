@@ -14,6 +14,7 @@ from newsletter.mail.smtp.classify import Cause, Verdict
 from newsletter.mail.smtp.types import Outcome
 from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.schedule import next_try
+from newsletter.services.audience.mailable import is_receiving
 from newsletter.vocabulary import DeliveryStatus, SubscriptionStatus
 
 REFUSAL_STREAK = 5
@@ -53,8 +54,8 @@ def find_obstacle(row: LeasedDelivery) -> str | None:
         case Requirement.KNOWN:
             return None
         case Requirement.ACTIVE:
-            is_active = row.status == SubscriptionStatus.ACTIVE
-            return None if is_active else f"the subscription is {row.status}"
+            receives = is_receiving(row.status, suppressed=False)
+            return None if receives else f"the subscription is {row.status}"
         case Requirement.PENDING:
             is_open = row.status == SubscriptionStatus.PENDING
             is_open = is_open and row.round == (row.context or {}).get("round")

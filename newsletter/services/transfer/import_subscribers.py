@@ -121,7 +121,9 @@ def import_file(
                 _import_table(env, request, table, done, before, progress)
         except DatabaseError as error:
             hint = (
-                f"{done.rows} rows were read; run the import again when that is corrected: "
+                "a dry run changes nothing"
+                if dry_run
+                else f"{done.rows} rows were read; run the import again when that is corrected: "
                 "it goes on from there"
             )
             raise DatabaseError(error.message, hint=hint) from error

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import datetime, timedelta
 from itertools import product
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
-from newsletter.models import Subscriber, Subscription
+from newsletter.models import Subscriber, Subscription, Tag
 from newsletter.services.audience import segments
 from newsletter.services.audience.mailable import (
     is_mailable,
@@ -23,6 +25,7 @@ from newsletter.vocabulary import SubscriptionStatus
 from tests.fakes import START
 from tests.people import add_list, add_reader
 
+SERVICES = Path(__file__).parents[3] / "newsletter" / "services"
 PAUSES = (None, START - timedelta(seconds=1), START, START + timedelta(seconds=1))
 
 
@@ -69,6 +72,22 @@ def test_sql_and_predicate_agree(
     assert len(receiving) > len(mailable) > 0
 
 
+def test_a_segment_of_those_without_a_tag(
+    env: Environment, kinds: dict[int, tuple[str, datetime | None, bool]]
+) -> None:
+    with transaction() as session:
+        first = session.get_one(Subscription, min(kinds))
+        mailing_list = first.mailing_list
+        everybody = set(session.scalars(segments.segment_query(mailing_list, "", START)))
+        tagged = min(everybody)
+        subscriber_id = session.get_one(Subscription, tagged).subscriber_id
+        session.add(Tag(subscriber_id=subscriber_id, tag="berlin"))
+        session.flush()
+        none = set(session.scalars(segments.segment_query(mailing_list, "tags == none", START)))
+        some = set(session.scalars(segments.segment_query(mailing_list, "tags != none", START)))
+    assert (none, some) == (everybody - {tagged}, {tagged})
+
+
 def test_a_segment_is_of_those_who_may_be_mailed(
     env: Environment, kinds: dict[int, tuple[str, datetime | None, bool]]
 ) -> None:
@@ -91,3 +110,92 @@ def test_a_segment_is_of_those_who_may_be_mailed(
             read += [row.id for row in page]
             after = page[-1].subscriber_id
         assert sorted(read) == sorted(members)
+
+
+class StatusReads(ast.NodeVisitor):
+    """Find the functions of a module that compare a break's end or ask for an active status."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self.scope: list[str] = []
+        self.breaks: set[str] = set()
+        self.active: set[str] = set()
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self.scope.append(node.name)
+        self.generic_visit(node)
+        self.scope.pop()
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self.scope.append(node.name)
+        self.generic_visit(node)
+        self.scope.pop()
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        name = ".".join([self.module, *self.scope])
+        sides = [node.left, *node.comparators]
+        ordered = any(isinstance(sign, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for sign in node.ops)
+        if ordered and any("paused_until" in ast.unparse(side) for side in sides):
+            self.breaks.add(name)
+        written = [ast.unparse(side) for side in sides]
+        is_status = any(text.endswith(("status", "status_")) for text in written)
+        if is_status and any(text in ACTIVE for text in written):
+            self.active.add(name)
+        self.generic_visit(node)
+
+
+ACTIVE = ("SubscriptionStatus.ACTIVE", "'active'")
+MAY_COMPARE_BREAKS = {"operations.merge": "the later of two databases' breaks"}
+MAY_ASK_STATUS = {
+    "digests.due._has_subscriber": "which cadences a list still composes",
+    "digests.explain_list._Explainer._plan": "counts the subscribers of a cadence for the author",
+    "digests.explain_subscriber._SubscriptionExplainer._find_course": "names the status",
+    "inbound.release.release": "which subscriptions a freed address confirms anew",
+    "letters.series_progress._advance": "a series goes on with the subscription; sending asks the rule",
+    "letters.series_progress.look_again": "whose series is looked at; sending asks the rule",
+    "lists.topics._describe": "counts the subscribers of a topic for the author",
+    "resources.open_resource": "whose link opens a file, after suppression was asked",
+    "signup.confirmations._apply": "what a confirmation changes",
+    "signup.confirmations.find_withheld": "whose first confirmation is held",
+    "signup.double_opt_in": "what a sign-up comes to",
+    "signup.double_opt_in._RequestWriter.__init__": "what a sign-up comes to",
+    "signup.double_opt_in._choose_steps": "what a sign-up comes to",
+    "subscribers.admin.activate": "the author's change",
+    "subscribers.admin.unsubscribe": "the author's change",
+    "subscribers.link_requests": "which subscription a mail on request is about",
+    "subscribers.link_requests._send": "what a request comes to, after suppression was asked",
+    "subscribers.link_requests.mail_link_to_address": "the same",
+    "subscribers.preferences._apply": "the subscriber's change",
+    "subscribers.preferences._join": "the subscriber's change",
+    "subscribers.privacy._asked_for": "what a request comes to",
+    "subscribers.reconfirmation._opened": "whose answer counts",
+    "subscribers.reconfirmation._settle": "whose silence ends a subscription",
+    "subscription_state.end_subscription": "whether an end is one",
+    "suppressions.count_suppressed": "counts for the author",
+    "transfer.import_batch.ImportBatch._set_status": "what a row of an import changes",
+    "transfer.import_batch.ImportBatch.put": "what a row of an import changes",
+    "transfer.import_known._read_subscriptions": "what a row of an import changes",
+    "transfer.import_subscribers._has_left_after_all": "what a row of an import changes",
+}
+"""Functions that ask for the active status and decide nothing about mail, with the reason."""
+
+
+def read_services() -> tuple[set[str], set[str]]:
+    breaks: set[str] = set()
+    active: set[str] = set()
+    for path in sorted(SERVICES.rglob("*.py")):
+        module = path.relative_to(SERVICES).with_suffix("").as_posix().replace("/", ".")
+        if module == "audience.mailable":
+            continue
+        visitor = StatusReads(module)
+        visitor.visit(ast.parse(path.read_text()))
+        breaks |= visitor.breaks
+        active |= visitor.active
+    return breaks, active
+
+
+def test_nothing_else_decides_who_may_be_mailed() -> None:
+    """A new comparison with a break's end or the active status needs a reason in the tables."""
+    breaks, active = read_services()
+    assert {name for name in breaks if not name.startswith(tuple(MAY_COMPARE_BREAKS))} == set()
+    assert active == set(MAY_ASK_STATUS)

@@ -302,7 +302,7 @@ def test_an_address_refused_while_sending_is_suppressed(
         "counted",
     )
     campaign = db.session.scalars(select(Campaign)).one()
-    failed = outbox.list_deliveries(db.session(), campaign, status="failed")
+    failed = outbox.list_deliveries(db.session(), campaign, statuses=["failed"])
     assert "reader0@example.com" in {row.email for row in failed}, (
         "its outcome is written down all the same"
     )

@@ -535,6 +535,26 @@ def test_links_are_asked_at_once_and_not_for_ever(
     assert "only 100 of 121 links were asked" in said
 
 
+def test_links_that_no_server_answered_for_are_not_called_dead(
+    env: Environment, people: dict[str, int]
+) -> None:
+    def offline(url: str, **_: object) -> None:
+        raise FeedUnavailable(url, "the host name is unknown")
+
+    def half_offline(url: str, **_: object) -> None:
+        raise FeedUnavailable(url, "404 Not Found", status=404 if "x.org" in url else 0)
+
+    draft = drafts.prepare_draft(
+        env, parse_letter(TEXT + "https://x.org/1 https://y.org/2"), None, None, ""
+    )
+    checked = preflight.check_letter(replace(env, fetch=offline), draft)
+    said = [check.what for check in checked if check.id == "links"]
+    assert said == ["no link could be checked: the host name is unknown"]
+    checked = preflight.check_letter(replace(env, fetch=half_offline), draft)
+    said = [check.what for check in checked if check.id == "links"]
+    assert [("is dead" in row) for row in said] == [True, True], said
+
+
 @pytest.mark.parametrize(
     ("subject", "said"),
     [("BUY THIS BOOK", "capitals"), ("Now!! Really", "shouts"), ("A limited time offer", "limited time"), ("Re: your order", "answer"),

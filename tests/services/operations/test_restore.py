@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
-from newsletter.errors import DatabaseError, Refused
+from newsletter.errors import DatabaseError, NotFound, Refused
 from newsletter.models import (
     Campaign,
     LastingKey,
@@ -29,7 +29,7 @@ from newsletter.models import (
 )
 from newsletter.services import installation, suppressions
 from newsletter.services.consent import Evidence
-from newsletter.services.operations import database
+from newsletter.services.operations import database, hold
 from newsletter.services.operations.restore import restore
 from newsletter.services.runtime import Environment, utcnow
 from newsletter.services.sending import run as sending
@@ -236,6 +236,39 @@ def test_u4_a_restored_installation_mails_nothing_until_it_is_released(
         assert session.query(Campaign).count() == 5
     installation.release_mail()
     assert sending.send_due(house.env).sent == 1
+
+
+def test_single_mails_can_be_dropped_before_mail_is_released(house: House, clock: Clock) -> None:
+    with transaction() as session:
+        first, second = session.scalars(select(Subscription.id).order_by(Subscription.id)).all()[:2]
+        ids = [
+            outbox.enqueue(session, mail=kind, subscription_id=id_, now=clock.now, held=held)
+            for id_, kind, held in (
+                (first, MailKind.WELCOME, False),
+                (second, MailKind.WELCOME, False),
+                (first, MailKind.CONFIRM, True),
+            )
+        ]
+    with pytest.raises(Refused, match="not held"):
+        installation.drop_waiting_mails(house.env, ids)
+    client = house.app.test_client()
+    assert client.get("/healthz").json["sending"] == "ok"  # type: ignore[index]
+    hold.hold_installation(house.env, "held by hand")
+    assert client.get("/healthz").json["sending"] == "held"  # type: ignore[index]
+    assert [row.id for row in installation.list_waiting_mails()] == ids
+    assert [row.id for row in installation.list_waiting_mails(limit=2)] == ids[:2]
+    assert installation.drop_waiting_mails(house.env, ids[:1]) == 1
+    with pytest.raises(NotFound, match="not all"):
+        installation.drop_waiting_mails(house.env, ids[:2])
+    assert [row.id for row in installation.list_waiting_mails()] == ids[1:]
+    assert installation.count_waiting_mails() == 2
+    installation.release_mail()
+    assert sending.send_due(house.env).sent == 1
+    hold.hold_installation(house.env, "held by hand")
+    with transaction() as session:
+        outbox.enqueue(session, mail=MailKind.WELCOME, subscription_id=first, now=clock.now)
+    assert installation.drop_waiting_mails(house.env, None) == 1
+    assert installation.list_waiting_mails() == []
 
 
 # ── the state of the database that is replaced ─────────────────────────────────────────────────────

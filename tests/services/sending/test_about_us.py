@@ -17,7 +17,7 @@ from newsletter.mail.smtp.classify import Cause, Verdict
 from newsletter.mail.smtp.types import Outcome, Outgoing, Pull, Records
 from newsletter.models import Delivery, DomainBackoff, SenderState, Subscriber
 from newsletter.services import sender_state
-from newsletter.services.campaigns import campaigns, explain_delivery
+from newsletter.services.campaigns import campaigns, explain_delivery, report
 from newsletter.services.operations import cleanup
 from newsletter.services.operations import status as statuses
 from newsletter.services.runtime import EXTENSION, Environment
@@ -381,9 +381,7 @@ def test_u10_everybody_knows_that_the_mail_server_is_down(
         "sending rests until 2026-11-24 09:10 UTC because mail.example:587 says: connection refused"
     )
     assert [state.sentence for state in statuses.read_status(env).sending] == [sentence]
-    assert [state.sentence for state in campaigns.report_campaign(env, campaign).sending] == [
-        sentence
-    ]
+    assert [state.sentence for state in report.report_campaign(env, campaign).sending] == [sentence]
     assert (
         sentence in explain_delivery.explain_delivery(env, campaign, "reader3@example.com").verdict
     )

@@ -419,6 +419,18 @@ def test_d02_a_full_disk_in_the_middle_says_how_to_go_on(
     assert (again.duplicate, again.new) == (kept, 5000 - kept)
 
 
+@pytest.mark.any_database
+def test_a_dry_run_that_fails_does_not_promise_to_go_on(
+    env: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise DatabaseError("the database cannot be read: the disk, or its quota, refuses")
+
+    monkeypatch.setattr(import_subscribers, "_import_batch", fail)
+    with pytest.raises(DatabaseError, match="a dry run changes nothing"):
+        load(env, tmp_path, "email\na@example.com\n", dry_run=True)
+
+
 def test_who_left_elsewhere_did_not_leave_here(env: Environment, tmp_path: Path) -> None:
     load(env, tmp_path, "email,status\nhere@a.example,subscribed\n", because="asked")
     load(

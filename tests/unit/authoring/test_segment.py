@@ -6,7 +6,15 @@ from datetime import date
 
 import pytest
 
-from newsletter.authoring.segment import Comparison, Joined, Not, OneOf, Tagged, parse_segment
+from newsletter.authoring.segment import (
+    Comparison,
+    Joined,
+    Not,
+    OneOf,
+    Tagged,
+    Untagged,
+    parse_segment,
+)
 from newsletter.errors import InvalidInput
 
 
@@ -33,6 +41,12 @@ def test_a_segment_is_read_into_a_tree() -> None:
     )
     assert parse_segment('joined < "9999-12-31"') == Comparison("joined", "<", date(2999, 12, 31))
     assert parse_segment('joined > "0001-01-01"') == Comparison("joined", ">", date(1970, 1, 1))
+
+
+@pytest.mark.parametrize("none", ["none", "None", "''", "[]", '""'])
+def test_subscribers_without_a_tag_can_be_asked_for(none: str) -> None:
+    assert parse_segment(f"tags == {none}") == Untagged()
+    assert parse_segment(f"tags != {none}") == Not(Untagged())
 
 
 @pytest.mark.parametrize(

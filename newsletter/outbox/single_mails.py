@@ -1,0 +1,46 @@
+"""List and drop the single mails that wait, for an author who decides before mail is released."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, CursorResult, func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from newsletter.models.outbox import held_condition
+from newsletter.outbox.queries import reported_query
+from newsletter.outbox.types import DeliveryRow, deliveries
+from newsletter.vocabulary import DeliveryStatus
+
+
+def waiting_mails_clause() -> ColumnElement[bool]:
+    """Build the condition for mails of no campaign that wait for their time or at the gate."""
+    waits = or_(deliveries.c.due_at.is_not(None), text(held_condition("deliveries.")))
+    return deliveries.c.campaign_id.is_(None) & deliveries.c.lease_id.is_(None) & waits
+
+
+def list_waiting_mails(session: Session, *, limit: int | None) -> list[DeliveryRow]:
+    """List the single mails that wait, oldest first."""
+    query = reported_query().where(waiting_mails_clause()).order_by(deliveries.c.id).limit(limit)
+    return [DeliveryRow(*row) for row in session.execute(query)]
+
+
+def count_waiting_mails(session: Session) -> int:
+    """Count the single mails that wait."""
+    query = select(func.count()).select_from(deliveries).where(waiting_mails_clause())
+    return session.scalar(query) or 0
+
+
+def drop_waiting_mails(
+    session: Session, ids: Collection[int] | None, why: str, *, now: datetime
+) -> int:
+    """Cancel single mails that wait, all or those of `ids`. Return how many there were."""
+    dropped = update(deliveries).where(waiting_mails_clause())
+    if ids is not None:
+        dropped = dropped.where(deliveries.c.id.in_(ids))
+    cancelled = dropped.values(
+        status=DeliveryStatus.CANCELLED, text=why, due_at=None, finished_at=now
+    )
+    return cast("CursorResult[Any]", session.execute(cancelled)).rowcount

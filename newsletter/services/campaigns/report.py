@@ -1,0 +1,112 @@
+"""Report what became of a campaign: its numbers, and who did not get it and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from newsletter import outbox
+from newsletter.db.session import reading
+from newsletter.models import Campaign
+from newsletter.outbox.types import DeliveryRow
+from newsletter.services import sender_state
+from newsletter.services.campaigns import identify
+from newsletter.services.campaigns.campaigns import CampaignView, describe_campaign
+from newsletter.services.runtime import Environment
+from newsletter.services.sender_state import State
+from newsletter.tokens import References
+from newsletter.vocabulary import CampaignStatus, DeliveryStatus
+
+NOT_DELIVERED = (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT, DeliveryStatus.CANCELLED)
+"""A report names these recipients; whoever still waits is only counted."""
+PAGE = 1000
+"""Deliveries that are read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """One recipient of a campaign in its report.
+
+    `doubts`: so often a server may have taken the message unheard.
+    """
+
+    email: str
+    status: str
+    attempts: int
+    doubts: int
+    code: int | None
+    text: str
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """A campaign and its numbers.
+
+    `listed`: how many deliveries `iterate_deliveries` yields; `sending`: what keeps it waiting;
+    `left_in_doubt`: how many are not offered again unless the author retries.
+    """
+
+    campaign: CampaignView
+    listed: int
+    sending: tuple[State, ...]
+    left_in_doubt: int
+
+
+def report_campaign(
+    env: Environment, campaign_id: int, *, everybody: bool = False
+) -> CampaignReport:
+    """Return the numbers of a campaign.
+
+    Raises `NotFound`.
+    """
+    with reading() as session:
+        campaign = identify.get_campaign(session, campaign_id)
+        view = describe_campaign(session, campaign)
+        waits = campaign.status == CampaignStatus.SENDING
+        states = sender_state.read_states(session, env.now) if waits else ()
+        totals = view.totals
+        undelivered = totals.failed + totals.in_doubt + totals.cancelled
+        left = outbox.count_left_in_doubt(session, campaign)
+        return CampaignReport(view, totals.recipients if everybody else undelivered, states, left)
+
+
+def iterate_deliveries(campaign_id: int, *, everybody: bool = False) -> Iterator[DeliveryView]:
+    """Yield who did not get a campaign and why, or all its recipients, read a page at a time.
+
+    Raises `NotFound`.
+    """
+    after_id = 0
+    statuses = None if everybody else NOT_DELIVERED
+    while True:
+        with reading() as session:
+            campaign = identify.get_campaign(session, campaign_id)
+            rows = outbox.list_deliveries(
+                session, campaign, statuses=statuses, after_id=after_id, limit=PAGE
+            )
+            page = _describe_rows(session, campaign, rows)
+        yield from page
+        if len(rows) < PAGE:
+            return
+        after_id = rows[-1].id
+
+
+def _describe_rows(
+    session: Session, campaign: Campaign, rows: list[DeliveryRow]
+) -> list[DeliveryView]:
+    domain = campaign.mailing_list.from_email.rpartition("@")[2]
+    references: References = outbox.get_references(session)
+    return [
+        DeliveryView(
+            row.email,
+            row.status,
+            row.attempts,
+            row.doubts,
+            row.code,
+            row.text,
+            references.message_id(row.id, domain),
+        )
+        for row in rows
+    ]
