@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import unicodedata
+from collections.abc import Mapping
 from email.utils import parseaddr
 from functools import partial
 from pathlib import Path
@@ -86,18 +87,15 @@ def init(
 
     Nothing is written if an answer is wrong or the blog cannot be read.
     """
-    from newsletter.services.lists.list_options import parse_settings
-
     file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
     setup.require_new(file)
     asking = sys.stdin.isatty() and not yes
     if not sender and not asking:
         raise click.UsageError('give the sender: --from "Ana <ana@your.blog>"')
     discover = partial(_discover_feed, allow_private=private_allowed(ctx))
-    if asking and not blog_url:
-        discovered = ask_until("Your blog's address (empty: none yet)", discover, default="")
-    else:
-        discovered = discover(blog_url or "")
+    question = "Your blog's address (empty: none yet)"
+    ask_blog = asking and not blog_url
+    discovered = ask_until(question, discover, default="") if ask_blog else discover(blog_url or "")
     if asking and not sender:
         sender = ask_until('The sender, such as "Ana <ana@your.blog>"', _check_sender)
     if asking and not address:
@@ -105,7 +103,7 @@ def init(
         address = click.prompt(question, default="", show_default=False)
     if asking and not _is_given(ctx, "timezone"):
         timezone = ask_timezone()
-    parse_settings({"from": sender, "timezone": timezone, "address": address})
+    _check_settings({"from": sender, "timezone": timezone, "address": address})
     if asking and not _is_given(ctx, "base_url"):
         base_url = ask_base_url(base_url)
     if asking and not _is_given(ctx, "smtp"):
@@ -150,10 +148,15 @@ def _check_sender(text: str) -> str:
 
     Raises `InvalidInput`.
     """
+    _check_settings({"from": text})
+    return text
+
+
+def _check_settings(values: Mapping[str, object]) -> None:
+    """Raise `InvalidInput` where a list would refuse these settings."""
     from newsletter.services.lists.list_options import parse_settings
 
-    parse_settings({"from": text})
-    return text
+    parse_settings(values)
 
 
 def _make(

@@ -119,12 +119,12 @@ def test_on_a_terminal_it_asks_tries_and_mails(
 
 
 def test_a_login_is_asked_for_and_kept_apart_from_the_url(
-    run: Run, answer: Type, tmp_path: Path
+    run: Run, blog: FeedsServer, answer: Type, tmp_path: Path
 ) -> None:
     answer("n", password="s%cr:et@#")
     said = run(
         *WORDS, "--smtp", "resend", "--timezone", "UTC", "--base-url", "https://news.example.com",
-        "https://127.0.0.1:1/",
+        blog.url,
     )  # fmt: skip
     assert said.code == 0, said.err
     assert "s%cr" not in said.out + said.err
