@@ -14,7 +14,7 @@ from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.mail.render import MailContent
 from newsletter.mail.slots import SLOT_PATTERN
-from newsletter.models import Campaign, Edition
+from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import Totals
 from newsletter.services.bounce_events import Returned, count_returned
 from newsletter.services.campaigns import identify, state
@@ -117,7 +117,7 @@ def list_under_way(slug: str, statuses: Collection[CampaignStatus]) -> list[Camp
         .order_by(Campaign.id)
     )
     with reading() as session:
-        return [_view(session, row) for row in session.scalars(query)]
+        return [describe_campaign(session, row) for row in session.scalars(query)]
 
 
 def get_campaign(campaign_id: int) -> CampaignView:
