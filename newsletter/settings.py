@@ -117,6 +117,7 @@ class Bounces(_Table):
     mailbox: Annotated[SecretStr, AfterValidator(setting_types.mailbox_url)] | None = None
     address: Annotated[str, AfterValidator(setting_types.return_address)] | None = None
     listen: Annotated[str, AfterValidator(setting_types.listen_address)] | None = None
+    forward_replies: bool = False
     hooks: Hooks = Hooks()
 
 

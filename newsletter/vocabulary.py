@@ -346,6 +346,8 @@ class BounceEffect(StrEnum):
 
     SUPPRESSED = "suppressed"
     UNSUBSCRIBED = "unsubscribed"
+    PROPOSED = "proposed"
+    """A reply asks to end the subscription, and the author decides."""
     COUNTED = "counted"
     """It counts towards a limit."""
     NOTED = "noted"

@@ -39,6 +39,45 @@ _REPLY_SUBJECT = re.compile(
 )
 
 
+_QUOTE_BEGINS = re.compile(
+    r"\s{0,8}(?:>|\|?-{3,}|_{6,}|\*{0,2}(?:from|von|de|da|van)\s{0,2}:|"
+    r"(?:on|am|le|el|il|op|pe|în) .{4,120}(?:wrote|schrieb|a .crit|escribi.|ha scritto|schreef|"
+    r"a scris).{0,80}:?$)",
+    re.I,
+)
+_ASKS = re.compile(
+    r"\bunsubscri|\b(?:take|remove) (?:me|my (?:e-?mail|address|name)) (?:off|from)\b|"
+    r"\bstop (?:sending|e-?mailing|mailing|writing)|\bno (?:more|longer) .{0,20}(?:e-?mails?|mails?|"
+    r"newsletters?)\b|\bopt.?out\b|\babmelde|\babzumelden|\bmelde .{0,30}\bab\b|\baustrag|\babbestell|"
+    r"\bkeine .{0,20}(?:mails?|newsletter) mehr|d.sabonn|d.sinscri|\bne plus (?:recevoir|m.envoyer)|"
+    r"\bdar(?:me|se)? de baja|\bd[eé]me de baja|\bcancelar? .{0,20}suscripci|\bno (?:quiero )?recibir "
+    r"m.s|\bdezabon|\bnu mai (?:vreau|doresc)|\bdisiscriv|\bcancell(?:ami|atemi)|\bafmelden|\buitschrijven|"
+    r"إلغاء (?:ال)?اشتراك|الغاء (?:ال)?اشتراك|إيقاف (?:ال)?رسائل",
+    re.I,
+)
+OWN_LINES_AT_MOST = 30
+"""Lines of a reply that are its writer's own: a wish stands at its beginning."""
+
+
+def asks_to_leave(message: Part) -> bool:
+    """Tell whether a reply asks, in its writer's own words, to be unsubscribed."""
+    part = next(
+        (
+            part
+            for part in message.walk()
+            if not part.parts and part.content_type.startswith("text/")
+        ),
+        None,
+    )
+    lines = part.text().splitlines()[:OWN_LINES_AT_MOST] if part else []
+    for line in lines:
+        if _QUOTE_BEGINS.match(line[:300]):
+            return False
+        if _ASKS.search(line[:1_000]):
+            return True
+    return False
+
+
 def read_other_mail(message: Part, evidence: ReportEvidence) -> list[BounceResult]:
     """Judge mail that no mail system wrote to report a failure."""
     writer = find_address(message.get("from"))

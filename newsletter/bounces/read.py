@@ -19,7 +19,12 @@ from newsletter.bounces.evidence import collect_evidence
 from newsletter.bounces.meaning import join_lines, judge_reason
 from newsletter.bounces.mime import Part, parse_message
 from newsletter.bounces.notice import cut_original, find_reason, find_recipients
-from newsletter.bounces.other_mail import is_answer, is_receipt, read_other_mail
+from newsletter.bounces.other_mail import (
+    asks_to_leave,
+    is_answer,
+    is_receipt,
+    read_other_mail,
+)
 from newsletter.bounces.types import BounceClass, BounceResult, ReportEvidence
 
 FLUFL_BYTES_AT_MOST = 32 * 1024
@@ -79,13 +84,14 @@ class Report:
     """A returned message: its own Message-ID, its results and its evidence.
 
     `results` is empty where it reports a failure that is not understood; `from_system` tells that a
-    mail system wrote it.
+    mail system wrote it, `asks_to_leave` that a person asks in a reply to be unsubscribed.
     """
 
     message_id: str
     results: list[BounceResult]
     evidence: ReportEvidence
     from_system: bool
+    asks_to_leave: bool = False
 
 
 def read_bounce(data: bytes) -> list[BounceResult]:
@@ -101,8 +107,13 @@ def read_message(data: bytes) -> Report:
     message = parse_message(data)
     evidence = collect_evidence(message)
     results = _read_results(message, evidence, data)
+    is_reply = any(result.bounce_class is BounceClass.REPLY for result in results)
     return Report(
-        message.get("message-id").strip("<> ")[:300], results, evidence, _is_bounce(message)
+        message.get("message-id").strip("<> ")[:300],
+        results,
+        evidence,
+        _is_bounce(message),
+        is_reply and asks_to_leave(message),
     )
 
 

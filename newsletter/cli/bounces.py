@@ -209,15 +209,21 @@ def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
 
 @bounce.command(epilog="Example: newsletter bounce ls --unknown")
 @click.option("--unknown", is_flag=True, help="Only what was not understood or not proved.")
+@click.option("--proposals", is_flag=True, help="Only replies that ask to be unsubscribed.")
 @click.option("--limit", default=100, show_default=True, help="How many at most, newest first.")
 @json_option
 @with_environment
-def ls(env: Environment, limit: int, *, unknown: bool, json_: bool) -> None:
+def ls(env: Environment, limit: int, *, unknown: bool, proposals: bool, json_: bool) -> None:
     """List what came back, newest first."""
     from newsletter.services import bounce_events
     from newsletter.services.lists import lists
+    from newsletter.vocabulary import BounceEffect
 
-    rows = bounce_events.ls(unknown=unknown, limit=limit)
+    effects = (
+        *(bounce_events.UNKNOWN if unknown else ()),
+        *((BounceEffect.PROPOSED,) if proposals else ()),
+    )
+    rows = bounce_events.ls(effects=effects, limit=limit)
     if json_:
         return as_json([row.as_json() for row in rows])
     zone = common_zone(lists.list_time_zones().values())
@@ -237,11 +243,21 @@ def ls(env: Environment, limit: int, *, unknown: bool, json_: bool) -> None:
     return table(heads, cells, empty="Nothing came back.")
 
 
+@bounce.command(epilog="Example: newsletter bounce accept 17")
+@click.argument("event_id", type=int, metavar="ID")
+@with_environment
+def accept(env: Environment, event_id: int) -> None:
+    """Unsubscribe whoever asks for it in a reply (`bounce ls --proposals`)."""
+    from newsletter.services.inbound.proposals import accept_proposal
+
+    say(f"Unsubscribed {accept_proposal(env, event_id)}.")
+
+
 @bounce.command(epilog="Example: newsletter bounce show 17 > report.eml")
 @click.argument("event_id", type=int, metavar="ID")
 @with_environment
 def show(env: Environment, event_id: int) -> None:
-    """Write the beginning of a report that was not understood, as it was received."""
+    """Write what is kept of a report that was not understood, or of a reply, as it was received."""
     from newsletter.services import bounce_events
 
     sys.stdout.buffer.write(bounce_events.read_content(event_id))

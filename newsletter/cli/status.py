@@ -134,6 +134,12 @@ def _print_totals(report: Status, zone: str) -> None:
     _line(
         "bounces", f"{report.bounces:,} addresses gone, {report.complaints:,} complaints in 30 days"
     )
+    if report.unknown:
+        text = f"{report.unknown:,} wait for you: `newsletter bounce ls --unknown`"
+        _line("returned", text, mark="yellow")
+    if report.proposals:
+        text = f"{report.proposals:,} ask to be unsubscribed: `newsletter bounce ls --proposals`"
+        _line("replies", text, mark="yellow")
     if report.ticked_at is None or (report.now - report.ticked_at).total_seconds() > 300:
         last_seen = (
             f"last seen {moment(report.ticked_at, zone)}" if report.ticked_at else "never seen"

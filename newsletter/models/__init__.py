@@ -7,7 +7,7 @@ from newsletter.models.authors import (
     AuthorLogin,
     AuthorSession,
 )
-from newsletter.models.bounces import BounceEvent, BounceReader, SeenMail
+from newsletter.models.bounces import BounceEvent, BounceReader, ForwardedReply, SeenMail
 from newsletter.models.campaigns import Campaign, CampaignEntry, DigestPeriod, Edition
 from newsletter.models.events import Event
 from newsletter.models.feeds import Entry, Feed
@@ -62,6 +62,7 @@ __all__ = [
     "Event",
     "Feed",
     "FormField",
+    "ForwardedReply",
     "Installation",
     "InstallationKey",
     "LastingKey",

@@ -54,6 +54,30 @@ class BounceEvent(Base):
     content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
 
 
+class ForwardedReply(Base):
+    """A person's reply on its way to the author, until it was sent.
+
+    `delivery_id` is the mail that carries it; `mailbox` and `uid` name its original (`SeenMail`),
+    "" where it came over a pipe or the listener.
+    """
+
+    __tablename__ = "forwarded_replies"
+    __table_args__ = {"sqlite_autoincrement": True}
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    event_id: Mapped[int] = mapped_column(
+        ForeignKey(BounceEvent.id, ondelete="CASCADE"), unique=True
+    )
+    subscriber_id: Mapped[int] = mapped_column(
+        ForeignKey(Subscriber.id, ondelete="CASCADE"), index=True
+    )
+    delivery_id: Mapped[int | None] = mapped_column(BigId)
+    writer: Mapped[str] = mapped_column(String(320))
+    content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    mailbox: Mapped[str] = mapped_column(String(80), default="", server_default="", index=True)
+    uid: Mapped[str] = mapped_column(String(80), default="", server_default="")
+
+
 class BounceReader(Base):
     """Something that reads returned mail: a mailbox (by the hash of its place), a pipe, the
     listener.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -66,11 +67,15 @@ class Returned:
     replied: int = 0
 
 
-def ls(*, unknown: bool = False, limit: int = 100) -> list[BounceView]:
-    """List events, newest first; with `unknown` those that were not understood or not proved."""
+UNKNOWN = (BounceEffect.UNKNOWN, BounceEffect.ADVISORY)
+"""Effects of events that were not understood or not proved: they wait for a person."""
+
+
+def ls(*, effects: Sequence[BounceEffect] = (), limit: int = 100) -> list[BounceView]:
+    """List events, newest first; all of them, or those with one of these effects."""
     query = select(BounceEvent)
-    if unknown:
-        query = query.where(BounceEvent.effect.in_((BounceEffect.UNKNOWN, BounceEffect.ADVISORY)))
+    if effects:
+        query = query.where(BounceEvent.effect.in_(effects))
     with reading() as session:
         return _views(session, query.order_by(BounceEvent.id.desc()).limit(limit))
 
@@ -99,6 +104,12 @@ def read_content(event_id: int) -> bytes:
                 f"nothing is kept of event {event_id}", hint="see `newsletter bounce ls --unknown`"
             )
         return content
+
+
+def count(session: Session, effects: Sequence[BounceEffect]) -> int:
+    """Count the events with one of these effects."""
+    query = select(func.count()).where(BounceEvent.effect.in_(effects))
+    return session.scalar(query) or 0
 
 
 def list_of_subscriber(session: Session, subscriber_id: int) -> list[BounceView]:

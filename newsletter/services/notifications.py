@@ -204,6 +204,31 @@ def notify_message_refused(
     notify(env, session, campaign.mailing_list, "A campaign is refused", paragraphs, commands)
 
 
+def notify_reply(
+    env: Environment,
+    session: Session,
+    mailing_list: MailingList,
+    reply_id: int,
+    proposal: int | None,
+) -> int:
+    """Queue a subscriber's reply; it is attached when the mail is built. Return the mail's id.
+
+    `proposal` is the event of a reply that asks to end the subscription.
+    """
+    paragraphs = [
+        f"Somebody replied to a mail of {mailing_list.title}. The reply is attached, and your "
+        "answer goes to whoever wrote it.",
+    ]
+    commands = []
+    if proposal is not None:
+        paragraphs.append(
+            "It seems to ask to be unsubscribed. Nothing was changed; if that is what they want:"
+        )
+        commands.append(f"newsletter bounce accept {proposal}")
+    subject = "A subscriber replied"
+    return notify(env, session, mailing_list, subject, paragraphs, commands, reply_id=reply_id)
+
+
 def notify(
     env: Environment,
     session: Session,
@@ -211,8 +236,10 @@ def notify(
     subject: str,
     paragraphs: list[str],
     commands: list[str],
-) -> None:
-    """Queue a notice to whoever writes a list."""
+    *,
+    reply_id: int | None = None,
+) -> int:
+    """Queue a notice to whoever writes a list, with a reply attached. Return its id."""
     context = {
         "to": mailing_list.reply_to or mailing_list.from_email,
         "list_id": mailing_list.id,
@@ -224,6 +251,8 @@ def notify(
             f"The list: {mailing_list.slug}"
         ),
     }
-    outbox.enqueue(
+    if reply_id is not None:
+        context["reply"] = reply_id
+    return outbox.enqueue(
         session, mail=MailKind.NOTICE, subscription_id=None, now=env.now, context=context
     )

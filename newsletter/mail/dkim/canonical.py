@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 
 _SPACE = re.compile(rb"[ \t]+")
-_SPACE_AT_END = re.compile(rb"[ \t]+(?=\r\n)")
 _FIELD_END = re.compile(rb"\r\n(?![ \t])")
 
 
@@ -35,7 +34,7 @@ def relax_lines(lines: bytes) -> bytes:
     """
     if b"  " not in lines and b"\t" not in lines and b" \r" not in lines:
         return lines
-    return _SPACE.sub(b" ", _SPACE_AT_END.sub(b"", lines))
+    return _SPACE.sub(b" ", lines).replace(b" \r\n", b"\r\n")
 
 
 def relax_body(body: bytes) -> bytes:

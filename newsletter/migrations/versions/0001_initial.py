@@ -57,6 +57,7 @@ def upgrade() -> None:
     _create_author_logins()
     _create_author_sessions()
     _create_author_acts()
+    _create_forwarded_replies()
     _protect_append_only_tables()
     _leave_room_on_pages()
     _make_keys()
@@ -641,7 +642,7 @@ def _create_bounce_events() -> None:
             name=op.f("ck_bounce_events_bounce_class"),
         ),
         sa.CheckConstraint(
-            "effect IN ('suppressed', 'unsubscribed', 'counted', 'noted', 'advisory', 'unknown')",
+            "effect IN ('suppressed', 'unsubscribed', 'proposed', 'counted', 'noted', 'advisory', 'unknown')",
             name=op.f("ck_bounce_events_effect"),
         ),
         sa.CheckConstraint(
@@ -1075,6 +1076,42 @@ def _create_campaign_entries() -> None:
         ),
         sa.PrimaryKeyConstraint("campaign_id", "entry_id", name=op.f("pk_campaign_entries")),
     )
+
+
+def _create_forwarded_replies() -> None:
+    op.create_table(
+        "forwarded_replies",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("event_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subscriber_id", sa.Integer(), nullable=False),
+        sa.Column(
+            "delivery_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True
+        ),
+        sa.Column("writer", sa.String(length=320), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("mailbox", sa.String(length=80), server_default="", nullable=False),
+        sa.Column("uid", sa.String(length=80), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(
+            ["event_id"],
+            ["bounce_events.id"],
+            name=op.f("fk_forwarded_replies_event_id_bounce_events"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_forwarded_replies_subscriber_id_subscribers"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_forwarded_replies")),
+        sa.UniqueConstraint("event_id", name=op.f("uq_forwarded_replies_event_id")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("forwarded_replies", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_forwarded_replies_subscriber_id"), ["subscriber_id"], unique=False
+        )
+        batch_op.create_index(batch_op.f("ix_forwarded_replies_mailbox"), ["mailbox"], unique=False)
 
 
 def _create_events() -> None:

@@ -20,6 +20,7 @@ from newsletter.services import suppressions
 from newsletter.services.consent import Evidence
 from newsletter.services.inbound import run_guard
 from newsletter.services.inbound.decide import Incident, decide
+from newsletter.services.inbound.forwarding import forward_reply
 from newsletter.services.inbound.identify import Owner
 from newsletter.services.inbound.past import read_history
 from newsletter.services.runtime import Environment
@@ -55,7 +56,9 @@ FindOwner = Callable[[Session], Owner]
 class Bounce:
     """One word about one recipient.
 
-    `identity` names the report; `content` is kept where a person must look.
+    `identity` names the report; `content` is kept where a person must look: of what was not
+    understood, and of a reply, which may go to the author and ask to end the subscription. `place`
+    names the mail in a mailbox.
     """
 
     source: BounceSource
@@ -63,6 +66,13 @@ class Bounce:
     result: BounceResult
     content: bytes | None = None
     dead_domain: bool = False
+    asks_to_leave: bool = False
+    place: tuple[str, str] = ("", "")
+
+    @property
+    def understood(self) -> bool:
+        """Tell whether the report has a meaning."""
+        return self.content is None or self.result.bounce_class is BounceClass.REPLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +122,18 @@ def _apply(env: Environment, session: Session, bounce: Bounce, owner: Owner) -> 
         _make_room(session)
     dead_domain = bounce.dead_domain or is_dead_domain(result)
     history = read_history(session, owner, result.bounce_class, env.now)
-    incident = Incident(result.bounce_class, owner.proof, dead_domain, not owner.to_other)
-    effect = (
-        BounceEffect.UNKNOWN if bounce.content is not None else decide(incident, history, env.now)
+    incident = Incident(
+        result.bounce_class, owner.proof, dead_domain, not owner.to_other, bounce.asks_to_leave
     )
+    effect = decide(incident, history, env.now) if bounce.understood else BounceEffect.UNKNOWN
     if owner.subscription is None and owner.proof.valid and effect is not BounceEffect.UNKNOWN:
         effect = BounceEffect.NOTED
     event = _record(env, bounce, owner, key, effect)
     session.add(event)
     session.flush()
     _carry_out(env, session, event, owner)
+    if result.bounce_class is BounceClass.REPLY and bounce.content and owner.proof.valid:
+        forward_reply(env, session, event, owner, bounce.content, bounce.place)
     return Applied(result.bounce_class, owner.proof, effect)
 
 
@@ -155,6 +167,9 @@ def _record(
     env: Environment, bounce: Bounce, owner: Owner, key: str, effect: BounceEffect
 ) -> BounceEvent:
     delivery, subscription, result = owner.delivery, owner.subscription, bounce.result
+    # A reply stays in its mailbox; one that came another way would be lost.
+    lost = bounce.source is not BounceSource.MAILBOX and not env.settings.bounces.forward_replies
+    keeps_it = not bounce.understood or lost
     return BounceEvent(
         key=key,
         at=env.now,
@@ -169,7 +184,7 @@ def _record(
         subscription_id=subscription.id if subscription else None,
         campaign_id=delivery.campaign_id if delivery else None,
         delivery_id=delivery.id if delivery else None,
-        content=bounce.content[:CONTENT_AT_MOST] if bounce.content is not None else None,
+        content=bounce.content[:CONTENT_AT_MOST] if bounce.content and keeps_it else None,
     )
 
 

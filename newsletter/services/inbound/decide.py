@@ -35,13 +35,15 @@ DEAD_SHARE = 0.2
 class Incident:
     """What a bounce event says.
 
-    `current`: it is about the address that the subscriber has now.
+    `current`: it is about the address that the subscriber has now; `asks_to_leave`: a reply asks to
+    end the subscription.
     """
 
     bounce_class: BounceClass
     proof: BounceProof
     dead_domain: bool = False
     current: bool = True
+    asks_to_leave: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,8 @@ def decide(incident: Incident, history: History, now: datetime) -> BounceEffect:
             )
         case BounceClass.POLICY | BounceClass.CONTENT | BounceClass.SENDER:
             return BounceEffect.NOTED
+        case BounceClass.REPLY if incident.asks_to_leave:
+            return BounceEffect.PROPOSED
         case BounceClass.REPLY | BounceClass.AUTO_REPLY | BounceClass.IGNORE:
             return BounceEffect.NOTED
         case _:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +14,7 @@ from flask import Flask
 from newsletter.db.session import db
 from newsletter.services.inbound import readers
 from newsletter.services.inbound.messages import apply_message
+from newsletter.services.inbound.own_address import is_own_address
 from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.vocabulary import BounceSource
 
@@ -107,13 +107,6 @@ class BounceListener(Controller):
         """Stop listening, and finish what was received."""
         super().stop(no_assert)
         self._workers.shutdown(wait=True)
-
-
-def is_own_address(address: str, recipient: str) -> bool:
-    """Tell whether mail for `recipient` belongs to the bounce address or to an extension of it."""
-    local, _, domain = address.lower().rpartition("@")
-    pattern = rf"{re.escape(local)}(?:\+[^@]{{0,200}})?@{re.escape(domain)}"
-    return bool(local) and re.fullmatch(pattern, recipient[:320].lower()) is not None
 
 
 def read_listen_address(text: str) -> tuple[str, int]:

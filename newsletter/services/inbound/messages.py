@@ -72,11 +72,17 @@ class AppliedMessage:
 
 
 def apply_message(
-    env: Environment, data: bytes, source: BounceSource, *, envelope_to: Sequence[str] = ()
+    env: Environment,
+    data: bytes,
+    source: BounceSource,
+    *,
+    envelope_to: Sequence[str] = (),
+    place: tuple[str, str] = ("", ""),
 ) -> AppliedMessage:
     """Apply a message as it was received; what is not understood is kept for a person.
 
-    Looks at the first 512 KB. `envelope_to` are the envelope's recipients, where they are known.
+    Looks at the first 512 KB. `envelope_to` are the envelope's recipients, where they are known;
+    `place` names the mail in a mailbox.
     Raises `DatabaseError`.
     """
     data = data[:BYTES_AT_MOST]
@@ -91,7 +97,17 @@ def apply_message(
         not_read = BounceResult("", BounceClass.IGNORE)
         unknown = Bounce(source, identity, not_read, content=data)
         return AppliedMessage((apply_bounce(env, unknown, partial(_find, env, evidence, "")),))
-    bounces = [Bounce(source, identity, result) for result in _choose(env, report, evidence)]
+    bounces = [
+        Bounce(
+            source,
+            identity,
+            result,
+            data if result.bounce_class is BounceClass.REPLY else None,
+            asks_to_leave=report.asks_to_leave,
+            place=place,
+        )
+        for result in _choose(env, report, evidence)
+    ]
     return AppliedMessage(
         tuple(
             apply_bounce(env, bounce, partial(_find, env, evidence, bounce.result.recipient))

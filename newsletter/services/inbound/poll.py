@@ -20,6 +20,7 @@ from newsletter.mail.mailbox.connect import open_mailbox
 from newsletter.mail.mailbox.types import Mailbox, MailboxAddress, MailboxError, parse_mailbox_url
 from newsletter.models import SeenMail
 from newsletter.services.inbound import readers
+from newsletter.services.inbound.forwarding import let_go_of_forwarded
 from newsletter.services.inbound.messages import apply_message
 from newsletter.services.runtime import Environment
 from newsletter.vocabulary import BounceSource
@@ -104,6 +105,7 @@ def poll_mailbox(env: Environment, *, stop: Callable[[], bool] = never_stop) -> 
 def _read(
     env: Environment, mailbox: Mailbox, name: str, result: PollResult, stop: Callable[[], bool]
 ) -> None:
+    let_go_of_forwarded(name)
     uids = mailbox.list_uids()
     with reading() as session:
         known = {row.uid: row.ours for row in session.execute(_seen_query(name))}
@@ -124,7 +126,8 @@ def _read_batch(
     seen: dict[str, bool] = {}
     for uid, data in mailbox.fetch(batch):
         try:
-            message = apply_message(env, data, BounceSource.MAILBOX)
+            place = (name, uid)
+            message = apply_message(env, data, BounceSource.MAILBOX, place=place)
         except DatabaseError:
             raise
         except Exception:  # one mail that nobody foresaw must not keep the others waiting

@@ -26,12 +26,12 @@ def check_readers(env: Environment) -> Iterator[Check]:
     yield _check_reader(env)
     with reading() as session:
         waiting = count_unproved(session)
-        reply_to = session.scalars(select(MailingList.reply_to)).all()
+        reply_to = session.execute(select(MailingList.reply_to, MailingList.from_email)).all()
     if waiting:
         text = f"{waiting} returned mails are not proved or not understood"
         yield Check("bounces_unknown", "warn", text, "newsletter bounce ls --unknown")
     address = (env.settings.bounces.address or "").lower()
-    if address in {row.lower() for row in reply_to}:
+    if address in {(row[0] or row[1]).lower() for row in reply_to}:
         text = f"Reply-To is the bounce mailbox {address}"
         hint = "set another address with `newsletter list edit SLUG --reply-to`"
         yield Check("reply_to", "bad", text, hint, "people's replies would be read by a program")

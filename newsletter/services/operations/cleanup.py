@@ -13,6 +13,7 @@ from newsletter.services.authors.acts import delete_old_acts
 from newsletter.services.authors.log_in import delete_old_logins
 from newsletter.services.campaigns.totals import recount_finished
 from newsletter.services.events import delete_old_events
+from newsletter.services.inbound.forwarding import let_go_of_forwarded
 from newsletter.services.mailboxes import Allowance
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations
@@ -59,6 +60,7 @@ def clean_up(env: Environment) -> None:
         session.execute(delete(Counter).where(~is_pace, ~is_permanent, Counter.starts_at < before))
         session.execute(delete(Counter).where(is_pace, Counter.starts_at < before * 1000))
         sender_state.delete_old_states(session, now)
+    let_go_of_forwarded()
     _ask_withheld(env)
     reconfirmation.settle(env)
     cut = consent.CUT_AT_ONCE

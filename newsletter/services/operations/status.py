@@ -13,12 +13,12 @@ from newsletter import outbox
 from newsletter.db.session import reading
 from newsletter.models import Campaign, Feed, MailingList, Subscriber, Subscription, Suppression
 from newsletter.outbox import Totals
-from newsletter.services import installation, sender_state, suppressions, workers
+from newsletter.services import bounce_events, installation, sender_state, suppressions, workers
 from newsletter.services.campaigns.totals import read_totals
 from newsletter.services.digests import explain_list
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
-from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
+from newsletter.vocabulary import BounceEffect, SubscriptionStatus, SuppressionReason
 
 DAYS = 30
 
@@ -83,7 +83,8 @@ class Status:
     """An installation at one look.
 
     `ticked_at`: when a worker was last seen; bounces and complaints of 30 days; `hold`: nothing is
-    mailed, and why; `sending`: why mail leaves slowly or not at all.
+    mailed, and why; `sending`: why mail leaves slowly or not at all; `unknown` returned mails are not
+    understood or not proved, and `proposals` replies ask to be unsubscribed.
     """
 
     now: datetime
@@ -95,6 +96,8 @@ class Status:
     ticked_at: datetime | None
     hold: installation.Hold | None
     sending: tuple[State, ...] = ()
+    unknown: int = 0
+    proposals: int = 0
 
 
 def read_status(env: Environment, slug: str | None = None) -> Status:
@@ -119,6 +122,8 @@ def read_status(env: Environment, slug: str | None = None) -> Status:
         }
         waiting = outbox.count_waiting(session)
         next_due = outbox.find_next_due(session)
+        unknown = bounce_events.count(session, bounce_events.UNKNOWN)
+        proposals = bounce_events.count(session, (BounceEffect.PROPOSED,))
         states = sender_state.read_states(session, env.now)
     bounces = suppressed.get(SuppressionReason.BOUNCE, 0)
     complaints = suppressed.get(SuppressionReason.COMPLAINT, 0)
@@ -133,6 +138,8 @@ def read_status(env: Environment, slug: str | None = None) -> Status:
         workers.find_last_tick(),
         hold,
         states,
+        unknown,
+        proposals,
     )
 
 

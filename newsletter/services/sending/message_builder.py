@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +13,8 @@ from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.i18n import SOURCE, find_language, find_other_language, say
 from newsletter.link_purposes import LinkPurpose
-from newsletter.mail.dkim.signer import Sign, make_sign
+from newsletter.mail.dkim.signer import Sign, make_sign, sign_message
+from newsletter.mail.forward import build_forward
 from newsletter.mail.headers import Sender, single_headers
 from newsletter.mail.kinds import MAILS, Requirement
 from newsletter.mail.message import CompiledMessage, MessageDraft, compile_message
@@ -24,7 +25,7 @@ from newsletter.models import Campaign, Edition, MailingList
 from newsletter.outbox import LeasedDelivery
 from newsletter.services import resources
 from newsletter.services.audience.merge_data import RecipientCache, build_merge_values
-from newsletter.services.inbound import readers
+from newsletter.services.inbound import forwarding, readers
 from newsletter.services.mail_context import (
     CADENCE_TEXT,
     ListContext,
@@ -225,7 +226,13 @@ class MessageBuilder:
             "date": format_mail_date(self.env.now),
             "message_id": self._references.message_id(row.id, sender.domain),
         }
-        data = _compile_single(list_context, content).build(values, self._find_sign(sender))
+        sign = self._find_sign(sender)
+        reply = forwarding.find_reply(context.get("reply"))
+        if reply is not None:
+            headers = single_headers(replace(sender, reply_to=reply.writer), content.subject)
+            data = build_forward(headers, values, content.text, reply.content)
+            return Outgoing(row.id, sender.email, recipient, sign_message(data, sign))
+        data = _compile_single(list_context, content).build(values, sign)
         return Outgoing(row.id, sender.email, recipient, data)
 
     def _compile(

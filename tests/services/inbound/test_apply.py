@@ -349,7 +349,7 @@ def test_what_is_not_understood_is_kept_for_a_person(
         b"Something could not be delivered.\n"
     )
     assert not apply_message(env, odd, PIPE).ours
-    [row] = event_log.ls(unknown=True)
+    [row] = event_log.ls(effects=event_log.UNKNOWN)
     assert row.effect == "unknown"
     assert event_log.read_content(row.id) == odd
     assert suppressed() == {}

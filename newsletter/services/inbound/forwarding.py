@@ -1,0 +1,122 @@
+"""Forward a person's reply to the author, and let its copy go once it was sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from newsletter.addresses import parse_address
+from newsletter.bounces.mime import BYTES_AT_MOST
+from newsletter.db.session import reading, transaction
+from newsletter.errors import InvalidInput
+from newsletter.models import BounceEvent, Delivery, ForwardedReply, MailingList, SeenMail
+from newsletter.services import notifications
+from newsletter.services.inbound.identify import Owner
+from newsletter.services.inbound.own_address import is_own_address
+from newsletter.services.runtime import Environment
+from newsletter.vocabulary import BounceClass, BounceEffect, DeliveryStatus
+
+REPLIES_A_DAY = 20
+"""Replies to one subscriber's mails that are forwarded in a day: no stranger who got hold of one of
+them can flood the author.
+"""
+
+
+def forward_reply(
+    env: Environment,
+    session: Session,
+    event: BounceEvent,
+    owner: Owner,
+    content: bytes,
+    place: tuple[str, str],
+) -> None:
+    """Queue a reply for the author of its list, if that is wanted and possible.
+
+    `place` names its mail in a mailbox. A reply that is cut off, or one too many, stays where it is.
+    """
+    if owner.subscription is None or not env.settings.bounces.forward_replies:
+        return
+    mailing_list = session.get_one(MailingList, owner.subscription.list_id)
+    to = mailing_list.reply_to or mailing_list.from_email
+    if len(content) >= BYTES_AT_MOST or is_own_address(env.settings.bounces.address or "", to):
+        return
+    if _count_replies(env, session, owner.subscription.id) > REPLIES_A_DAY:
+        return
+    mailbox, uid = place
+    reply = ForwardedReply(
+        event_id=event.id,
+        subscriber_id=owner.subscription.subscriber_id,
+        writer=event.recipient,
+        content=content,
+        mailbox=mailbox,
+        uid=uid,
+    )
+    session.add(reply)
+    session.flush()
+    proposed = event.id if event.effect is BounceEffect.PROPOSED else None
+    reply.delivery_id = notifications.notify_reply(env, session, mailing_list, reply.id, proposed)
+
+
+def _count_replies(env: Environment, session: Session, subscription_id: int) -> int:
+    """Count the replies to one subscription's mails within a day, the present one included."""
+    query = select(func.count()).where(
+        BounceEvent.subscription_id == subscription_id,
+        BounceEvent.bounce_class == BounceClass.REPLY,
+        BounceEvent.at > env.now - timedelta(days=1),
+    )
+    return session.scalar(query) or 0
+
+
+def let_go_of_forwarded(mailbox: str = "") -> None:
+    """Delete the copies of replies that were sent, and mark their mails in a mailbox for deletion.
+
+    A reply that could not be sent stays in its mailbox; one that came another way is kept with its
+    event.
+    """
+    with transaction() as session:
+        query = (
+            select(ForwardedReply, Delivery.status)
+            .outerjoin(Delivery, Delivery.id == ForwardedReply.delivery_id)
+            .where(ForwardedReply.mailbox == mailbox)
+        )
+        for reply, status in session.execute(query).all():
+            if status is DeliveryStatus.SENT:
+                session.execute(
+                    update(SeenMail)
+                    .where(SeenMail.mailbox == mailbox, SeenMail.uid == reply.uid)
+                    .values(ours=1)
+                )
+            elif status in (DeliveryStatus.QUEUED, DeliveryStatus.IN_DOUBT):
+                continue
+            elif not mailbox:
+                event = session.get_one(BounceEvent, reply.event_id)
+                event.content = reply.content
+            session.delete(reply)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldReply:
+    """A reply on its way: whom an answer goes to ("" where that is no usable address), and its
+    bytes.
+    """
+
+    writer: str
+    content: bytes
+
+
+def find_reply(reply_id: int | None) -> HeldReply | None:
+    """Find a reply; None where its subscriber was erased meanwhile."""
+    if reply_id is None:
+        return None
+    with reading() as session:
+        row = session.get(ForwardedReply, reply_id)
+        if row is None:
+            return None
+        try:
+            writer = parse_address(row.writer).email
+        except InvalidInput:
+            writer = ""
+        return HeldReply(writer if writer.isascii() else "", row.content)
