@@ -54,7 +54,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("doctor", "Check the installation and its DNS."),
     "service": ("service", "Run it as a service of systemd."),
     "proxy": ("proxy", "Print the site for nginx or Caddy."),
-    "db": ("database", "Migrations, backup and restore."),
+    "backup": ("backup", "Everything into one file; check such a file."),
+    "restore": ("backup", "Put a backup in the place of what is here."),
+    "database": ("database", "Move between SQLite and PostgreSQL."),
+    "db": ("database", "Migrations, and holding all mail."),
     "templates": ("templates", "Your own mail and page templates."),
     "completion": ("completion", "Complete commands with the Tab key."),
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from newsletter import settings
+from newsletter.cli.backup import restore, settings_file, write_backup
 from newsletter.cli.context import with_environment
 from newsletter.cli.output import (
     ask,
@@ -19,17 +21,15 @@ from newsletter.cli.output import (
     say,
     some,
     table,
-    warn,
     yes_option,
 )
-from newsletter.errors import Refused
+from newsletter.errors import InvalidInput, Refused
 from newsletter.services import installation
-from newsletter.services.operations import database
+from newsletter.services.operations import database_copy
 from newsletter.services.operations import hold as holding
-from newsletter.services.operations import restore as restoring
+from newsletter.services.operations import upgrade as upgrading
 
 if TYPE_CHECKING:
-    from newsletter.services.operations.restore import Restored
     from newsletter.services.runtime import Environment
 
 
@@ -45,53 +45,58 @@ def _settings(ctx: click.Context) -> settings.Settings:
 @db.command(epilog="Example: newsletter db upgrade")
 @click.pass_context
 def upgrade(ctx: click.Context) -> None:
-    """Create the tables, or bring them up to date."""
-    database.upgrade(_settings(ctx).database_url)
+    """Create the tables, or bring them up to date, after a backup beside them."""
+    loaded = _settings(ctx)
+    copy = upgrading.upgrade_safely(loaded, settings_file(ctx), datetime.now(UTC))
+    if copy:
+        say(f"The database as it was is in {copy}.")
     say("The database is up to date.")
 
 
-@db.command(epilog="Example: newsletter db backup backup-$(date +%F).db")
-@click.argument("file", type=click.Path(path_type=Path))
+@db.command(epilog="Example: newsletter db backup newsletter-$(date +%F).backup")
+@click.argument("file")
 @click.pass_context
-def backup(ctx: click.Context, file: Path) -> None:
-    """Write a consistent copy while everything runs.
-
-    Works on a database of any version.
-    """
-    database.backup(_settings(ctx).database_url, file)
-    say(f"{file} is written.")
+def backup(ctx: click.Context, file: str) -> None:
+    """Do what `newsletter backup FILE` does."""
+    write_backup(ctx, file, "")
 
 
-@db.command(epilog="Example: newsletter db restore backup-2026-11-24.db")
+@db.command("restore", epilog="Example: newsletter db restore newsletter-2026-11-24.backup")
 @click.argument("file", type=click.Path(path_type=Path))
 @yes_option
 @click.pass_context
-def restore(ctx: click.Context, file: Path, *, yes: bool) -> None:
-    """Put a copy in the place of the database.
+def db_restore(ctx: click.Context, file: Path, *, yes: bool) -> None:
+    """Do what `newsletter restore FILE` does."""
+    ctx.invoke(restore, file=file, passphrase_file=None, with_settings=False, yes=yes)
 
-    Stop `serve` and `worker` first.
 
-    Whoever has left, was suppressed or was erased since the copy was made stays so. Open campaigns
-    are paused, and nothing is mailed until `newsletter db release`.
+@click.group("database")
+def database() -> None:
+    """Move between SQLite and PostgreSQL."""
+
+
+@database.command(epilog="Example: newsletter database copy postgresql://newsletter@/newsletter")
+@click.argument("url")
+@yes_option
+@click.pass_context
+def copy(ctx: click.Context, url: str, *, yes: bool) -> None:
+    """Copy every row to an empty database, and count every table on both sides.
+
+    Stop `serve` and `worker` first. Ids, links and the record of what was sent stay. URL is that of
+    database_url: postgresql://... or sqlite:////path/to/file.db.
     """
-    ask(f"Replace the database by {file}?", yes=yes)
-    _report(restoring.restore(_settings(ctx), file))
+    from newsletter.setting_types import database_url
 
-
-def _report(restored: Restored) -> None:
-    say("Restored." + (f" What was there before is in {restored.copy}." if restored.copy else ""))
-    merged = restored.merged
-    if merged.unread:
-        warn(f"not everything could be read from the database that was replaced: {merged.unread}")
-    say(
-        f"Kept from it: {some(merged.left, 'unsubscription')}, "
-        f"{some(merged.suppressed, 'suppression')}, "
-        f"{some(merged.erased, 'erasure')}, {some(merged.moved, 'change')} of address."
-    )
-    if restored.foreign_key:
-        warn(f"{installation.FOREIGN_KEY} ({installation.FOREIGN_KEY_HINT})")
-    say(f"{some(restored.paused, 'campaign')} paused, {some(restored.waiting, 'message')} held.")
-    say(f"Nothing is mailed until `{installation.RELEASE}`. Resume or cancel each paused campaign.")
+    try:
+        target = database_url(url)
+    except ValueError as error:
+        raise InvalidInput({"url": str(error)}) from None
+    loaded = _settings(ctx)
+    ask("Copy the whole database there?", yes=yes)
+    counts = database_copy.copy_database(loaded.database_url, target, datetime.now(UTC))
+    table(("table", "rows"), [(name, f"{count:,}") for name, count in sorted(counts.items())])
+    say(f"{some(sum(counts.values()), 'row')}, the same number in every table on both sides.")
+    say("Next: put the new address into database_url, then start the services again.")
 
 
 @db.command(epilog="Example: newsletter db hold")

@@ -50,7 +50,7 @@ def install(
     print_: bool,
     yes: bool,
 ) -> None:
-    """Write, enable and start the units of the program."""
+    """Write, enable and start the units: the program, and a backup every night."""
     file = ctx.find_root().obj or Path(os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE)
     settings.load_settings(file, os.environ)
     file = file.resolve()

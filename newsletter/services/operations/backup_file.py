@@ -14,7 +14,7 @@ from pathlib import Path
 from newsletter.db.session import Base
 from newsletter.errors import Refused
 from newsletter.files import open_private, side_files
-from newsletter.services.operations import database
+from newsletter.services.operations import backup_archive, database
 
 MAGIC = b"SQLite format 3\0"
 """The first bytes of every SQLite database (sqlite.org/fileformat.html, section 1.3)."""
@@ -23,19 +23,20 @@ MAGIC = b"SQLite format 3\0"
 def check_file(file: Path, target: Path) -> None:
     """Refuse a file that cannot be a backup, before anything is written."""
     if not file.is_file():
-        raise Refused(f"{file} is not a file", hint="name a file that `newsletter db backup` made")
+        raise Refused(f"{file} is not a file", hint="name a file that `newsletter backup` made")
     if target.exists() and file.samefile(target):
         raise Refused(
-            f"{file} is the database itself", hint="name a file that `newsletter db backup` made"
+            f"{file} is the database itself", hint="name a file that `newsletter backup` made"
         )
     try:
         with file.open("rb") as opened:
             head = opened.read(len(MAGIC))
     except OSError as error:
         raise Refused(f"{file} cannot be read: {error.strerror}") from None
-    if head != MAGIC:
+    if head != MAGIC and not backup_archive.is_backup(file):
         raise Refused(
-            f"{file} is not an SQLite database", hint="name a file that `newsletter db backup` made"
+            f"{file} is not a backup of newsletter, nor an SQLite database",
+            hint="name a file that `newsletter backup` made",
         )
 
 
@@ -64,7 +65,7 @@ def check_contents(file: Path, staged: Path) -> None:
     if revision is None:
         raise Refused(
             f"{file} is not a database of newsletter",
-            hint="name a file that `newsletter db backup` made",
+            hint="name a file that `newsletter backup` made",
         )
     if revision not in database.list_revisions():
         reason = database.explain_revision(revision, subject=str(file))

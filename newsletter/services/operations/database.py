@@ -43,8 +43,8 @@ def newest_revision() -> str:
     return newest
 
 
-def upgrade(url: str) -> None:
-    """Create the tables, or bring them up to date.
+def upgrade(url: str, revision: str = "head") -> None:
+    """Create the tables, or bring them up to date; to an older `revision` for a backup of it.
 
     Raises `DatabaseError` where the database cannot be reached, or is at a revision that this
     program has no migration for.
@@ -58,7 +58,7 @@ def upgrade(url: str) -> None:
     config.set_main_option("path_separator", "os")
     config.attributes["url"] = url
     try:
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     except DBAPIError as error:
         raise DatabaseError(
             f"the database cannot be upgraded: {_describe(error, url)}", hint=_where(url)
@@ -70,10 +70,11 @@ def upgrade(url: str) -> None:
 def _revision_at(url: str) -> str:
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
-        return str(_read_revision(connection))
+        return str(read_revision(connection))
 
 
-def _read_revision(connection: Connection) -> str | None:
+def read_revision(connection: Connection) -> str | None:
+    """Return the revision of a database, None if it holds no tables of this program."""
     if not inspect(connection).has_table("alembic_version"):
         return None
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -97,7 +98,7 @@ def find_revision() -> str | None:
     """
     try:
         with db.engine.connect() as connection:
-            return _read_revision(connection)
+            return read_revision(connection)
     except (DBAPIError, sqlite3.DatabaseError) as error:
         url = str(db.engine.url)
         raise DatabaseError(
@@ -129,7 +130,7 @@ def explain_revision(revision: str, *, subject: str = "the database") -> Databas
         )
     if revision in list_revisions():
         return DatabaseError(
-            f"{subject} is older than this program", hint=f"back it up, then {UPGRADE}"
+            f"{subject} is older than this program", hint=f"{UPGRADE}, which makes a backup first"
         )
     return DatabaseError(
         f"{subject} belongs to a newer version of newsletter", hint="install that version"

@@ -12,29 +12,18 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import NullPool, create_engine, delete
-from sqlalchemy.orm import Session
-
-from newsletter import outbox
 from newsletter.db.causes import describe_cause
 from newsletter.errors import DatabaseError, Refused
-from newsletter.files import PRIVATE, open_private, side_files
-from newsletter.models import Installation, Worker
-from newsletter.services import installation, workers
+from newsletter.files import open_private, side_files
+from newsletter.services import workers
 from newsletter.services.operations import database
-from newsletter.services.operations.backup_file import (
-    check_contents,
-    check_file,
-    stage_backup,
-)
+from newsletter.services.operations.backup_file import check_file
 from newsletter.services.operations.file_users import command_of, find_users, is_open_here
-from newsletter.services.operations.hold import hold_all
-from newsletter.services.operations.merge import Merged, Merger
-from newsletter.services.operations.replaced_database import ReplacedDatabase
+from newsletter.services.operations.restore_postgresql import restore_postgresql
+from newsletter.services.operations.restore_staged import Restored, free_name, prepare, stage, sync
 from newsletter.services.runtime import utcnow
 from newsletter.settings import Settings
 
@@ -45,26 +34,14 @@ SILENT_FOR = timedelta(minutes=2)
 HELD_BECAUSE = "restored from a backup"
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
-    """The result of a restore.
-
-    `copy` is the copy of the database that was replaced, if there was one.
-    """
-
-    copy: Path | None
-    merged: Merged
-    paused: int
-    waiting: int
-    foreign_key: bool
-
-
-def restore(settings: Settings, file: Path) -> Restored:
+def restore(settings: Settings, file: Path, *, passphrase: str = "") -> Restored:
     """Replace the database of `settings` by the backup `file`.
 
     Raises `Refused` where `file` is no database of this program or somebody uses the database,
     `DatabaseError` where a file cannot be read or written; the database is as it was then.
     """
+    if not settings.database_url.startswith("sqlite"):
+        return restore_postgresql(settings, file, passphrase)
     target = database.sqlite_file(settings.database_url)
     check_file(file, target)
     _require_unused(target)
@@ -73,10 +50,9 @@ def restore(settings: Settings, file: Path) -> Restored:
     try:
         with ExitStack() as stack:
             stack.callback(_remove, staged)
-            stage_backup(file, staged)
-            check_contents(file, staged)
+            stage(file, staged, passphrase)
             old = stack.enter_context(_locked(target))
-            restored = _prepare(settings, staged, old, utcnow())
+            restored = prepare(settings, staged, old, utcnow())
             _own_like(staged, target)
             copy = _keep(target, old)
             _swap(staged, target)
@@ -169,34 +145,6 @@ def _require_no_worker(connection: sqlite3.Connection, target: Path) -> None:
 # ───────────────────────────────────────────────────────────────────
 
 
-def _prepare(
-    settings: Settings, staged: Path, old: sqlite3.Connection | None, now: datetime
-) -> tuple[Merged, int, int, bool]:
-    """Take over what must only grow, and hold everything else."""
-    engine = create_engine(f"sqlite:///{staged}", poolclass=NullPool, hide_parameters=True)
-    with Session(engine) as session, session.begin():
-        session.connection(execution_options={"writes": True})
-        merged = (
-            Merger(session, ReplacedDatabase(old), settings.signing_keys, now)()
-            if old
-            else Merged()
-        )
-        paused = hold_all(session, HELD_BECAUSE, now)
-        session.execute(delete(Worker))
-        waiting = outbox.count_waiting(session)
-        stored = session.get_one(Installation, 1).key_fingerprint
-    engine.dispose()
-    with closing(sqlite3.connect(staged)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-    _sync(staged)
-    return (
-        merged,
-        paused,
-        waiting,
-        installation.compare_keys(stored, settings.signing_keys) == "foreign",
-    )
-
-
 def _own_like(staged: Path, target: Path) -> None:
     """Give the new file the owner of the old one, or of the folder.
 
@@ -214,7 +162,7 @@ def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
     """
     if old is None:
         return None
-    copy_path = _free_name(target)
+    copy_path = free_name(target)
     part = copy_path.with_name(copy_path.name + ".part")
     open_private(part, "wb").close()
     try:
@@ -226,17 +174,9 @@ def _keep(target: Path, old: sqlite3.Connection | None) -> Path | None:
                 with source.open("rb") as opened, open_private(copy_of, "wb") as out:
                     shutil.copyfileobj(opened, out)
     _own_like(part, target)
-    _sync(part)
+    sync(part)
     part.replace(copy_path)
     return copy_path
-
-
-def _free_name(target: Path) -> Path:
-    names = [
-        f"{target.name}.before-restore",
-        *(f"{target.name}.before-restore.{n}" for n in range(2, 10_000)),
-    ]
-    return next(name for name in map(target.with_name, names) if not name.exists())
 
 
 def _make_lasting(target: Path, left: int | None) -> None:
@@ -273,15 +213,6 @@ def _swap(staged: Path, target: Path) -> None:
     finally:
         if left is not None:
             os.close(left)
-
-
-def _sync(file: Path) -> None:
-    descriptor = os.open(file, os.O_RDWR)
-    try:
-        os.fchmod(descriptor, PRIVATE)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(staged: Path) -> None:

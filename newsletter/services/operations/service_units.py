@@ -61,6 +61,30 @@ LimitNOFILE=65536
 WantedBy=multi-user.target
 """
 
+BACKUP = """\
+[Unit]
+Description=Newsletter: back up into {folder}/backups
+
+[Service]
+Type=oneshot
+User={user}
+WorkingDirectory={folder}
+ExecStart={command}
+{sandbox}"""
+
+BACKUP_TIMER = """\
+[Unit]
+Description=Newsletter: back up every night
+
+[Timer]
+OnCalendar=*-*-* 03:30
+RandomizedDelaySec=30m
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+
 WEB_WORKERS = 2
 WEB_THREADS = 8
 
@@ -95,9 +119,15 @@ def write_units(plan: ServicePlan) -> dict[str, str]:
     sandbox = SANDBOX.format(folder=folder, protect_home=protect_home)
     commands = _list_commands(plan, newsletter)
     values = {"user": plan.user, "folder": folder, "sandbox": sandbox}
-    return {
+    units = {
         f"{name}.service": RUNNING.format(what=text, command=command, **values)
         for name, (text, command) in commands.items()
+    }
+    backup = f"{newsletter} backup {folder}/backups/ --keep 14"
+    return {
+        **units,
+        "newsletter-backup.service": BACKUP.format(command=backup, **values),
+        "newsletter-backup.timer": BACKUP_TIMER,
     }
 
 

@@ -36,11 +36,12 @@ def plan(file: Path, *, apart: bool = False, user: str = "") -> ServicePlan:
     return ServicePlan(file, Path("/bin/true"), user or file.owner(), 8025, apart)
 
 
-def test_one_service_or_two(settings_file: Path) -> None:
+def test_one_service_or_two_and_a_backup_every_night(settings_file: Path) -> None:
     together = service_units.write_units(plan(settings_file))
     apart = service_units.write_units(plan(settings_file, apart=True))
-    assert set(together) == {"newsletter.service"}
-    assert set(apart) == {"newsletter-web.service", "newsletter-worker.service"}
+    backups = {"newsletter-backup.service", "newsletter-backup.timer"}
+    assert set(together) == {"newsletter.service", *backups}
+    assert set(apart) == {"newsletter-web.service", "newsletter-worker.service", *backups}
     assert f"--config {settings_file} serve --port 8025" in together["newsletter.service"]
     assert "gunicorn --bind 127.0.0.1:8025" in apart["newsletter-web.service"]
     assert f"User={settings_file.owner()}\n" in together["newsletter.service"]

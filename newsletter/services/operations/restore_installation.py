@@ -1,0 +1,111 @@
+"""Restore everything that a backup holds: database, settings, resources, templates.
+
+What can fail comes first: the files are unpacked beside their places, the database is replaced in
+one step, and then the files are renamed into place. Existing settings win unless the backup's are
+asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from newsletter.errors import DatabaseError
+from newsletter.files import write_private
+from newsletter.services import installation
+from newsletter.services.installation import KeyState
+from newsletter.services.operations import backup_archive
+from newsletter.services.operations.backup_archive import OpenBackup
+from newsletter.services.operations.backup_file import check_file
+from newsletter.services.operations.restore import restore
+from newsletter.services.operations.restore_staged import Restored
+from newsletter.settings import Settings, load_settings
+
+_SECRET_LINE = re.compile(r"^secret_key(_fallbacks)?\s*=.*\n?", re.M)
+
+
+def compare_key(settings: Settings, file: Path, passphrase: str) -> KeyState:
+    """Tell whether the key of the settings signed the links of the backup."""
+    if not backup_archive.is_backup(file):
+        return "same"
+    with backup_archive.open_backup(file, passphrase=passphrase) as opened:
+        return installation.compare_keys(opened.manifest.key_fingerprint, settings.signing_keys)
+
+
+def restore_installation(
+    settings_file: Path,
+    file: Path,
+    environ: Mapping[str, str],
+    *,
+    passphrase: str = "",
+    with_settings: bool = False,
+) -> Restored:
+    """Restore a backup into the folder of `settings_file`.
+
+    Raises `Refused`, `DatabaseError` and `SettingsError`; everything is as it was then.
+    """
+    folder = settings_file.absolute().parent
+    check_file(file, settings_file)
+    try:
+        with ExitStack() as stack:
+            scratch = Path(
+                stack.enter_context(tempfile.TemporaryDirectory(prefix=".restoring-", dir=folder))
+            )
+            names: list[str] = []
+            staged_settings = None
+            if backup_archive.is_backup(file):
+                opened = stack.enter_context(
+                    backup_archive.open_backup(file, passphrase=passphrase)
+                )
+                names = opened.extract(scratch)
+                if with_settings or not settings_file.exists():
+                    staged_settings = folder / f".{settings_file.name}.restoring"
+                    stack.callback(staged_settings.unlink, missing_ok=True)
+                    write_private(staged_settings, write_settings_text(opened))
+            settings = load_settings(staged_settings or settings_file, environ)
+            restored = restore(settings, file, passphrase=passphrase)
+            for name in names:
+                _put(scratch / name, folder / name)
+            if staged_settings:
+                _put(staged_settings, settings_file)
+    except OSError as error:
+        raise DatabaseError(
+            f"the backup cannot be restored: {error.strerror or error}", hint=f"see {folder}"
+        ) from None
+    return restored
+
+
+def write_settings_text(opened: OpenBackup) -> str:
+    """Return the settings of a backup, with the keys that were in use."""
+    text = opened.read_settings() or ""
+    current, *fallbacks = opened.read_keys()
+    keys = f"secret_key = {json.dumps(current)}\n"
+    if fallbacks:
+        keys += f"secret_key_fallbacks = {json.dumps(fallbacks)}\n"
+    return keys + _SECRET_LINE.sub("", text)
+
+
+def _put(staged: Path, target: Path) -> None:
+    """Put a file or folder into its place; what was there before gets another name."""
+    if target.exists():
+        number = 1
+        while (kept := target.with_name(f"{target.name}.before-restore{number}")).exists():
+            number += 1
+        target.rename(kept)
+    _own_like(staged, target.parent)
+    shutil.move(staged, target)
+
+
+def _own_like(path: Path, folder: Path) -> None:
+    """Give what root restores to the owner of the folder."""
+    if os.geteuid() != 0:
+        return
+    stat = folder.stat()
+    for part in (path, *path.rglob("*")):
+        os.chown(part, stat.st_uid, stat.st_gid)
