@@ -196,13 +196,13 @@ class ConsentKind(StrEnum):
     """By the author, who says how they know."""
     IMPORTED = "imported"
     REASON = "reason"
-    """Why the subscriber left, chosen from a list."""
+    """The subscriber chose from a list why they left."""
     RELEASED = "released"
     """The author lifted the suppression of the address."""
 
 
 class EvidenceSource(StrEnum):
-    """Through which door a piece of evidence came."""
+    """The door through which a piece of evidence came."""
 
     FORM = "form"
     JSON = "json"
@@ -278,88 +278,8 @@ class Actor(StrEnum):
     """The program itself: a feed that was polled, a digest that was due, a ceiling, a clean-up."""
 
 
-class BounceClass(StrEnum):
-    """The meaning of a returned message for its recipient."""
-
-    HARD = "hard"
-    """The address or its domain is dead."""
-    SOFT = "soft"
-    """It could not be delivered for a while."""
-    POLICY = "policy"
-    """Refused for a rule, a reputation, a quota: about the sender."""
-    CONTENT = "content"
-    """Refused for what the message is."""
-    SENDER = "sender"
-    """Our sender address, account or commands are refused."""
-    COMPLAINT = "complaint"
-    """The recipient called it spam."""
-    UNSUBSCRIBE = "unsubscribe"
-    """Asked by mail to end a subscription."""
-    REPLY = "reply"
-    """A person wrote back."""
-    AUTO_REPLY = "auto-reply"
-    """Out of office, or a challenge."""
-    IGNORE = "ignore"
-    """A delay, a receipt, a loop, foreign mail."""
-
-
-class BounceSource(StrEnum):
-    """The way on which the news of a bounce arrived."""
-
-    SMTP = "smtp"
-    """A server's reply while sending."""
-    PIPE = "pipe"
-    MAILBOX = "mailbox"
-    LISTENER = "listener"
-    SES = "ses"
-    POSTMARK = "postmark"
-    SENDGRID = "sendgrid"
-    MAILGUN = "mailgun"
-    BREVO = "brevo"
-    MAILJET = "mailjet"
-    RESEND = "resend"
-
-
-class BounceProof(StrEnum):
-    """The proof that a bounce is about a message of ours, in order of strength."""
-
-    SMTP = "smtp"
-    VERP = "verp"
-    ENVELOPE_ID = "envid"
-    MESSAGE_ID = "message-id"
-    TOKEN = "token"  # noqa: S105 (names a proof)
-    """The token of a List-Unsubscribe header."""
-    HOOK = "hook"
-    """A provider's verified event names the address."""
-    ADDRESS = "address"
-    """Nothing but an address that subscribes here: no proof."""
-    NONE = "none"
-
-    @property
-    def valid(self) -> bool:
-        """Tell whether anything may follow from an event with this proof."""
-        return self not in (BounceProof.ADDRESS, BounceProof.NONE)
-
-
-class BounceEffect(StrEnum):
-    """The consequence of a bounce event."""
-
-    SUPPRESSED = "suppressed"
-    UNSUBSCRIBED = "unsubscribed"
-    PROPOSED = "proposed"
-    """A reply asks to end the subscription, and the author decides."""
-    COUNTED = "counted"
-    """It counts towards a limit."""
-    NOTED = "noted"
-    """It is about no subscriber, or about an address that they have left."""
-    ADVISORY = "advisory"
-    """It is not proved, so nothing follows."""
-    UNKNOWN = "unknown"
-    """It was not understood and waits for a person."""
-
-
 class AuthorRole(StrEnum):
-    """What an author may do on their pages, from least to most."""
+    """The rights of an author on their pages, from least to most."""
 
     VIEWER = "viewer"
     """Sees numbers and texts, and no addresses."""
@@ -375,7 +295,7 @@ class AuthorRole(StrEnum):
 
 
 class ActOutcome(StrEnum):
-    """How an author's act ended."""
+    """The outcome of an author's act."""
 
     BEGUN = "begun"
     """It was not heard how it ended: the program stopped, or an internal error."""

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "newsletter"
 
 FLOORS = [
-    {"errors", "i18n", "link_purposes", "setting_types", "vocabulary"},
+    {"bounce_vocabulary", "errors", "i18n", "link_purposes", "setting_types", "vocabulary"},
     {"files", "settings", "schedule", "addresses", "names", "tokens", "captcha"},
     {"html"},
     {"authoring"},

@@ -107,7 +107,7 @@ def parse_letter(text: str, *, folder: Path | None = None) -> Letter:
 
 
 def replace_lines(text: str, changes: Mapping[str, str]) -> str:
-    """Return a letter's text with `changes` in its front matter; an empty value removes its line."""
+    """Return a letter's text with `changes` in its front matter; "" removes a line."""
     head, body, _ = front_matter.split_letter(text)
     values = {**front_matter.read_values(head, KEYS), **changes}
     return front_matter.join_letter({key: value for key, value in values.items() if value}, body)
@@ -123,8 +123,6 @@ def _parse_share(text: str) -> int:
     text = text.removesuffix("%").strip()
     if not (text.isascii() and text.isdecimal() and len(text) < 4 and 1 <= int(text) <= 100):
         raise InvalidInput(
-            {
-                "share": "is the part of the subscribers that tries out both subjects, 1 to 100 percent"
-            }
+            {"share": "is the part of subscribers who try out both subjects, 1 to 100 percent"}
         )
     return int(text)

@@ -23,7 +23,7 @@ from newsletter.html.video_embeds import MediaKind, find_video_id
 LETTER_AT_MOST = 300_000
 """Characters of Markdown; a long letter has twenty thousand."""
 PARTS_AT_MOST = 100_000
-"""Tokens of Markdown; a long letter has two thousand, and rendering more than these takes minutes."""
+"""Tokens of Markdown; a long letter has two thousand, and more than these take minutes."""
 COLUMN_WIDTH = 536
 """Pixels: the width of a letter's column; no picture is shown wider."""
 _WORDS = ("text", "code_inline", "em_open", "em_close", "strong_open", "strong_close")
@@ -99,7 +99,8 @@ def _render_button(self: object, tokens: Sequence[Token], number: int, *_: objec
     if not meta["url"]:
         return f"<p>{escape(meta['label'])}</p>\n"
     return (
-        '<table role="presentation" cellpadding="0" cellspacing="0" style="margin: 8px 0 24px;"><tr>'
+        '<table role="presentation" cellpadding="0" cellspacing="0" '
+        'style="margin: 8px 0 24px;"><tr>'
         '<td class="button" align="center" style="padding: 0; border: 0;">'
         f'<a href="{escape(meta["url"])}">{escape(meta["label"])}</a></td></tr></table>\n'
     )

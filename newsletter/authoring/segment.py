@@ -75,14 +75,14 @@ class Untagged:
 
 @dataclass(frozen=True, slots=True)
 class OfTopic:
-    """Whether a subscriber reads about a topic: one they chose, or any if they chose none."""
+    """The condition that a subscriber gets a topic: they chose it, or chose none."""
 
     topic: str
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a subscriber filled into one of the author's fields is one of `values`."""
+    """The condition that a subscriber's answer in one of the author's fields is in `values`."""
 
     field: str
     values: tuple[str, ...]
@@ -195,7 +195,7 @@ def _parse_comparison(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> T
         raise _make_error("knows ==, !=, <, <=, >, >=, in, not in, and, or, not")
     if isinstance(left, ast.Constant) and not isinstance(right, ast.Constant):
         sign = _TURNED[sign]
-        left, right = right, left
+        left, right = right, left  # swapped, so that the field stands on the left
     if isinstance(left, ast.Attribute):
         return _parse_answer(_get_own_field(left), sign, right)
     name = _get_field(left)

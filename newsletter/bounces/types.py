@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from newsletter.vocabulary import BounceClass
+from newsletter.bounce_vocabulary import BounceClass
 
 __all__ = ["BounceClass", "BounceResult", "ReportEvidence"]
 

@@ -136,8 +136,8 @@ def _read_whole(file: str) -> bytes:
 
 
 def _apply(env: Environment, data: bytes, envelope_to: tuple[str, ...]) -> None:
+    from newsletter.bounce_vocabulary import BounceSource
     from newsletter.services.inbound import messages, readers
-    from newsletter.vocabulary import BounceSource
 
     if not envelope_to:  # Postfix and Exim name the recipient in the environment of a pipe
         envelope_to = tuple(
@@ -215,9 +215,9 @@ def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
 @with_environment
 def ls(env: Environment, limit: int, *, unknown: bool, proposals: bool, json_: bool) -> None:
     """List what came back, newest first."""
+    from newsletter.bounce_vocabulary import BounceEffect
     from newsletter.services import bounce_events
     from newsletter.services.lists import lists
-    from newsletter.vocabulary import BounceEffect
 
     effects = (
         *(bounce_events.UNKNOWN if unknown else ()),

@@ -19,7 +19,7 @@ from newsletter.demo.server import Answer, render_page
 
 
 @dataclass(frozen=True, slots=True)
-class Mail:
+class DemoMail:
     """A mail that arrived, as bytes and parsed."""
 
     raw: bytes
@@ -40,9 +40,9 @@ class DemoMailbox:
     """A mailbox that keeps every mail and calls `heard` with the mail and its number."""
 
     def __init__(
-        self, *, port: int = 0, heard: Callable[[Mail, int], None] = lambda mail, number: None
+        self, *, port: int = 0, heard: Callable[[DemoMail, int], None] = lambda mail, number: None
     ) -> None:
-        self.mails: list[Mail] = []
+        self.mails: list[DemoMail] = []
         self._heard = heard
         # aiosmtpd cannot choose a free port.
         with socket.create_server(("127.0.0.1", port)) as free:
@@ -54,7 +54,7 @@ class DemoMailbox:
         """Keep one mail."""
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(message, EmailMessage)
-        self.mails.append(Mail(envelope.content, message))
+        self.mails.append(DemoMail(envelope.content, message))
         self._heard(self.mails[-1], len(self.mails) - 1)
         return "250 2.0.0 Ok"
 
@@ -70,7 +70,7 @@ class DemoMailbox:
         """Stop listening."""
         self._controller.stop()
 
-    def wait_for(self, count: int, *, seconds: float = 10) -> list[Mail]:
+    def wait_for(self, count: int, *, seconds: float = 10) -> list[DemoMail]:
         """Wait until there are `count` mails or the time is over; return the mails."""
         ends = time.monotonic() + seconds
         while len(self.mails) < count and time.monotonic() < ends:

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from newsletter.demo.blog import POSTS, Blog, Post, publish_old_posts
-from newsletter.demo.mailbox import DemoMailbox, Mail
+from newsletter.demo.mailbox import DemoMail, DemoMailbox
 from newsletter.demo.server import serve
 
 Say = Callable[[str], None]
@@ -88,7 +88,7 @@ def _publish(blog: Blog, posts: Iterator[Post]) -> str:
     return post.title
 
 
-def _arrived(mail: Mail, address: str) -> str:
+def _arrived(mail: DemoMail, address: str) -> str:
     link = mail.link("confirm")
     return f"Mail for {mail.message['To']}: “{mail.message['Subject']}”\n  {address}" + (
         f"\n{link}" if link else ""

@@ -58,7 +58,7 @@ def read_attributes(tag: str) -> dict[str, str]:
 
 
 def rewrite_picture(match: re.Match[str]) -> str:
-    """Return an `<img>` no wider than a mail, "" for a tracking pixel, or the letter of an emoji."""
+    """Return an `<img>` that fits a mail, "" for a tracking pixel, or the letter of an emoji."""
     values = read_attributes(match[0])
     sizes: dict[str, int] = {
         side: int(values[side]) for side in ("width", "height") if side in values

@@ -1,4 +1,4 @@
-"""Everything that came back: bounce events, mails seen in a mailbox, and who reads returned mail."""
+"""Tables of returned mail: bounce events, mails seen in a mailbox, and its readers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Integer, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
 from newsletter.db.column_types import ClosedSet, member_check
 from newsletter.db.session import Base, BigId
 from newsletter.models.campaigns import Campaign
 from newsletter.models.subscribers import Subscriber, Subscription
-from newsletter.vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
 
 
 class BounceEvent(Base):
@@ -79,8 +79,7 @@ class ForwardedReply(Base):
 
 
 class BounceReader(Base):
-    """Something that reads returned mail: a mailbox (by the hash of its place), a pipe, the
-    listener.
+    """A reader of returned mail: a mailbox (by the hash of its place), a pipe, the listener.
 
     `ran_at` is when it last read well, `problem` why it last did not. `claim` names
     the worker that reads it at the moment, until `claimed_until` (seconds since 1970).

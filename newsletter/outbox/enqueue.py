@@ -57,7 +57,7 @@ def enqueue(
 def freeze(
     session: Session,
     campaign: Campaign,
-    recipients: Select[tuple[int, int]],
+    recipients: Select[int, int],
     *,
     mail: MailKind,
     now: datetime,

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
 from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.models import BounceEvent, Subscriber
-from newsletter.vocabulary import BounceClass, BounceEffect, BounceProof
 
 FAILURES = (
     BounceClass.HARD,
@@ -23,44 +23,54 @@ FAILURES = (
 )
 
 KEPT_FOR = timedelta(days=30)
-"""What a report says, and reports that are not proved, are kept this long."""
+"""Time for which unproved reports and quotations from reports are kept, to find mistakes."""
 
 _NOT_PROVED = (BounceProof.ADDRESS, BounceProof.NONE)
 
 
 @dataclass(frozen=True, slots=True)
 class BounceView:
-    """A bounce event as it is listed. `email` is the subscriber's address, "" where it is nobody's."""
+    """A bounce event as it is listed; `email` is the subscriber's address, or ""."""
 
     id: int
     at: datetime
-    source: str
-    bounce_class: str
+    source: BounceSource
+    bounce_class: BounceClass
     status: str
     reason: str
     recipient: str
     email: str
-    proof: str
-    effect: str
+    proof: BounceProof
+    effect: BounceEffect
     campaign: int | None
 
     def as_line(self) -> str:
         """Say in one line what came back and what followed."""
-        said = " ".join(part for part in (self.status, self.reason) if part)
-        return f"{self.bounce_class} ({self.source}): {self.effect}" + (f": {said}" if said else "")
+        details = " ".join(part for part in (self.status, self.reason) if part)
+        return f"{self.bounce_class} ({self.source}): {self.effect}" + (
+            f": {details}" if details else ""
+        )
 
     def as_json(self) -> dict[str, object]:
         """Give the event as `newsletter bounce ls --json` prints it."""
         return {
-            "id": self.id, "at": self.at, "source": self.source, "class": self.bounce_class,
-            "status": self.status, "reason": self.reason, "recipient": self.recipient, "email": self.email,
-            "proof": self.proof, "effect": self.effect, "campaign": self.campaign,
-        }  # fmt: skip
+            "id": self.id,
+            "at": self.at,
+            "source": self.source,
+            "class": self.bounce_class,
+            "status": self.status,
+            "reason": self.reason,
+            "recipient": self.recipient,
+            "email": self.email,
+            "proof": self.proof,
+            "effect": self.effect,
+            "campaign": self.campaign,
+        }
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """How many of a campaign's messages came back, were called spam, and were answered."""
+    """Counts of a campaign's messages that came back, were reported as spam, or were answered."""
 
     bounced: int = 0
     complained: int = 0
@@ -88,15 +98,27 @@ def _views(session: Session, query: object) -> list[BounceView]:
     )
     return [
         BounceView(
-            event.id, event.at, event.source.value, event.bounce_class.value, event.status, event.reason,
-            event.recipient, email or "", event.proof.value, event.effect.value, event.campaign_id,
+            id=event.id,
+            at=event.at,
+            source=event.source,
+            bounce_class=event.bounce_class,
+            status=event.status,
+            reason=event.reason,
+            recipient=event.recipient,
+            email=email or "",
+            proof=event.proof,
+            effect=event.effect,
+            campaign=event.campaign_id,
         )
         for event, email in rows
-    ]  # fmt: skip
+    ]
 
 
 def read_content(event_id: int) -> bytes:
-    """Return the beginning of a report that was not understood. Raises `NotFound`."""
+    """Return the beginning of a report that was not understood.
+
+    Raises `NotFound`.
+    """
     with reading() as session:
         content = session.scalar(select(BounceEvent.content).where(BounceEvent.id == event_id))
         if content is None:
@@ -152,7 +174,7 @@ def count_returned(session: Session, campaign_id: int) -> Returned:
 
 
 def scrub(session: Session, subscriber_id: int) -> None:
-    """Take out of a subscriber's events what they say of the person, who is being erased."""
+    """Remove personal data from the events of a subscriber who is being erased."""
     events = update(BounceEvent).where(BounceEvent.subscriber_id == subscriber_id)
     session.execute(events.values(recipient="", reason="", content=None))
 

@@ -76,7 +76,8 @@ def _statement(rows: int) -> TextClause:
     """
     listed = ", ".join(f"(:name{number}, :starts_at, :by)" for number in range(rows))
     return text(
-        f"INSERT INTO counters (name, starts_at, count) VALUES {listed} "  # noqa: S608 (numbers only)
+        # Only numbers are inserted into the text.
+        f"INSERT INTO counters (name, starts_at, count) VALUES {listed} "  # noqa: S608
         "ON CONFLICT (name, starts_at) DO UPDATE SET count = counters.count + :by "
         "RETURNING name, count"
     )

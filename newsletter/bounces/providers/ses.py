@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from newsletter.bounce_vocabulary import BounceClass
 from newsletter.bounces.providers.signatures import verify_rsa
 from newsletter.bounces.providers.types import (
     NotReadable,
@@ -29,7 +30,6 @@ from newsletter.bounces.providers.types import (
     require_fresh,
 )
 from newsletter.bounces.types import BounceResult, ReportEvidence
-from newsletter.vocabulary import BounceClass
 
 HOST = re.compile(r"sns\.[a-z]{2}(?:-[a-z]{1,12}){1,3}-\d{1,2}\.amazonaws\.com(?:\.cn)?")
 """Hosts of SNS; nothing is ever asked of another."""

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from newsletter.bounce_vocabulary import BounceClass
 from newsletter.bounces.providers.signatures import verify_ecdsa, verify_hmac
 from newsletter.bounces.providers.types import (
     NotReadable,
@@ -27,7 +28,6 @@ from newsletter.bounces.providers.types import (
     require_fresh,
 )
 from newsletter.bounces.types import BounceResult, ReportEvidence
-from newsletter.vocabulary import BounceClass
 
 SIGNATURE_HEADER = "x-twilio-email-event-webhook-signature"
 TIMESTAMP_HEADER = "x-twilio-email-event-webhook-timestamp"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from newsletter.bounce_vocabulary import BounceClass
 from newsletter.bounces.meaning import join_lines, judge_reason
 from newsletter.bounces.types import BounceResult, ReportEvidence
-from newsletter.vocabulary import BounceClass
 
 FRESH_FOR = timedelta(days=1)
 """Age after which a signed report is refused: providers try again for hours, a replay may come in

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from newsletter.bounce_vocabulary import BounceClass
 from newsletter.bounces.providers.types import (
     ProviderEvent,
     get_text,
@@ -20,7 +21,6 @@ from newsletter.bounces.providers.types import (
     read_objects,
 )
 from newsletter.bounces.types import BounceResult, ReportEvidence
-from newsletter.vocabulary import BounceClass
 
 POSTMARK_CLASSES = {
     "HardBounce": BounceClass.HARD,

@@ -31,7 +31,7 @@ class MailboxError(NewsletterError):
     """
 
 
-class Mailbox(Protocol):
+class ReturnMailbox(Protocol):
     """An open mailbox.
 
     Every method raises `MailboxError`.

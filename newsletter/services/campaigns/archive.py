@@ -1,6 +1,4 @@
-"""What was mailed, for everybody: a page, and entries of the archive's own feed; with nothing of
-any reader in it.
-"""
+"""Render mailed campaigns for the public archive and its feed, without anything personal."""
 
 from __future__ import annotations
 
@@ -15,13 +13,14 @@ from newsletter.mail.slots import fill
 from newsletter.services.lists import archived_campaigns
 from newsletter.services.runtime import Environment
 
-BEGIN, END = "<!-- content -->", "<!-- /content -->"
-"""What templates/emails/layout.html puts around what a mail says."""
+BEGIN = "<!-- content -->"
+END = "<!-- /content -->"
+"""Marks that templates/emails/layout.html puts around the content of a mail."""
 
 
 @dataclass(frozen=True, slots=True)
 class ArchivePage:
-    """A mailing as the archive's feed carries it: `html` without the frame of the mail."""
+    """A campaign as the archive's feed carries it: `html` without the frame of the mail."""
 
     handle: str
     subject: str
@@ -30,36 +29,36 @@ class ArchivePage:
 
 
 def render_page(env: Environment, slug: str, handle: str) -> str:
-    """One mailing as it was mailed, but for its reader: a whole page.
+    """Render a campaign as it was mailed, but with nothing personal, as a whole page.
 
-    Raises `NotFound`, for what went to a segment, too: it was not for everybody.
+    Raises `NotFound`, also for a campaign to a segment, because it was not for everybody.
     """
-    return fill(archived_campaigns.get_archived_html(slug, handle), _nobody(env, slug))
+    return fill(archived_campaigns.get_archived_html(slug, handle), _make_public_links(env, slug))
 
 
 def list_newest(env: Environment, slug: str, *, limit: int = 20) -> list[ArchivePage]:
-    """The last mailings of a list, newest first.
+    """Return the last campaigns of a list, newest first.
 
     Raises `NotFound`.
     """
-    found = []
-    for mailing in archived_campaigns.list_archived(slug, limit=limit):
-        html = _said(render_page(env, slug, mailing.handle), env.links.to("/"))
-        found.append(ArchivePage(mailing.handle, mailing.subject, mailing.sent_at, html))
-    return found
+    pages = []
+    for campaign in archived_campaigns.list_archived(slug, limit=limit):
+        html = _extract_content(render_page(env, slug, campaign.handle), env.links.to("/"))
+        pages.append(ArchivePage(campaign.handle, campaign.subject, campaign.sent_at, html))
+    return pages
 
 
 @lru_cache(maxsize=64)
-def _said(html: str, base_url: str) -> str:
-    """What a mail says, without its frame and styles.
+def _extract_content(html: str, base_url: str) -> str:
+    """Return the content of a mail without its frame and styles.
 
-    Kept: what was mailed never changes, and anybody may ask.
+    Cached, because mailed content never changes and anybody may ask for it.
     """
     return clean_html(html.partition(BEGIN)[2].partition(END)[0] or html, base_url=base_url)
 
 
-def _nobody(env: Environment, slug: str) -> Mapping[str, str]:
-    """What stands in the slots where there is no reader: links for everybody, and nothing else."""
+def _make_public_links(env: Environment, slug: str) -> Mapping[str, str]:
+    """Return values of slots for a page without subscriber: links for everybody, else nothing."""
     anybody = env.links.to("/link")
     links = {
         "preferences_url": anybody,

@@ -22,7 +22,7 @@ from newsletter.services.campaigns.state import PauseCause
 from newsletter.services.campaigns.totals import read_totals
 from newsletter.services.lookup import get_list
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import CampaignStatus
+from newsletter.vocabulary import CampaignKind, CampaignStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class CampaignView:
 
     id: int
     list: str
-    kind: str
+    kind: CampaignKind
     subject: str
-    status: str
+    status: CampaignStatus
     reason: str
     created_at: datetime
     started_at: datetime | None
@@ -62,10 +62,12 @@ class CampaignView:
 
     @property
     def undecided(self) -> bool:
-        """Tell whether it waits for its author to pick the better of two subjects, and for nothing
-        else.
-        """
-        tried = self.status == "paused" and self.started_at is not None and not self.totals.waiting
+        """Tell whether it waits only for its author to pick the better of two subjects."""
+        tried = (
+            self.status is CampaignStatus.PAUSED
+            and self.started_at is not None
+            and not self.totals.waiting
+        )
         return (
             tried and bool(self.subjects) and not any(subject.picked for subject in self.subjects)
         )
@@ -73,7 +75,7 @@ class CampaignView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignFilter:
-    """Which campaigns a listing shows; `since` is when they were made."""
+    """The campaigns that a listing shows; `since` is the time they were made after."""
 
     slug: str | None = None
     status: CampaignStatus | None = None
@@ -81,30 +83,30 @@ class CampaignFilter:
 
 
 def list_campaigns(
-    chosen: CampaignFilter = CampaignFilter(), *, limit: int | None = None
+    criteria: CampaignFilter = CampaignFilter(), *, limit: int | None = None
 ) -> list[CampaignView]:
-    """List the campaigns that `chosen` means, newest first, all or the first `limit`."""
+    """List the campaigns that `criteria` describes, newest first, all or the first `limit`."""
     query = select(Campaign).order_by(Campaign.id.desc()).limit(limit)
     with reading() as session:
-        rows = session.scalars(query.where(*_filter_clauses(session, chosen)))
+        rows = session.scalars(query.where(*_filter_clauses(session, criteria)))
         return [describe_campaign(session, row) for row in rows]
 
 
-def count_campaigns(chosen: CampaignFilter) -> int:
-    """Count the campaigns that `chosen` means."""
+def count_campaigns(criteria: CampaignFilter) -> int:
+    """Count the campaigns that `criteria` describes."""
     with reading() as session:
-        query = select(func.count(Campaign.id)).where(*_filter_clauses(session, chosen))
+        query = select(func.count(Campaign.id)).where(*_filter_clauses(session, criteria))
         return session.scalar(query) or 0
 
 
-def _filter_clauses(session: Session, chosen: CampaignFilter) -> list[ColumnElement[bool]]:
+def _filter_clauses(session: Session, criteria: CampaignFilter) -> list[ColumnElement[bool]]:
     clauses: list[ColumnElement[bool]] = []
-    if chosen.slug:
-        clauses.append(Campaign.list_id == get_list(session, chosen.slug).id)
-    if chosen.status:
-        clauses.append(Campaign.status == chosen.status)
-    if chosen.since:
-        clauses.append(Campaign.created_at >= chosen.since)
+    if criteria.slug:
+        clauses.append(Campaign.list_id == get_list(session, criteria.slug).id)
+    if criteria.status:
+        clauses.append(Campaign.status == criteria.status)
+    if criteria.since:
+        clauses.append(Campaign.created_at >= criteria.since)
     return clauses
 
 
@@ -121,7 +123,7 @@ def list_under_way(slug: str, statuses: Collection[CampaignStatus]) -> list[Camp
 
 
 def get_campaign(campaign_id: int) -> CampaignView:
-    """One campaign.
+    """Return one campaign.
 
     Raises `NotFound`.
     """
@@ -130,7 +132,7 @@ def get_campaign(campaign_id: int) -> CampaignView:
 
 
 def get_content(campaign_id: int) -> MailContent:
-    """What it says: its widest edition, with slots.
+    """Return the content of a campaign's widest edition, with slots.
 
     Raises `NotFound`.
     """
@@ -168,7 +170,7 @@ def resume(env: Environment, campaign_id: int) -> CampaignView:
         campaign = identify.lock_campaign(session, campaign_id)
         undecided = campaign.subject_b and not campaign.picked and campaign.recipients
         if (
-            campaign.status == "paused"
+            campaign.status is CampaignStatus.PAUSED
             and undecided
             and outbox.is_worked_through(session, campaign)
         ):
@@ -231,7 +233,7 @@ def describe_campaign(session: Session, row: Campaign) -> CampaignView:
 
 
 def _subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
-    """The two subjects of a letter that tries them out, and what readers did."""
+    """Return the two subjects that a letter tries out, with their counts."""
     if not row.subject_b:
         return ()
     counts = outbox.count_by_edition(session, row)
@@ -249,7 +251,7 @@ def _subjects(session: Session, row: Campaign) -> tuple[SubjectView, ...]:
 
 
 def to_json(row: CampaignView) -> dict[str, object]:
-    """A campaign as programs read it."""
+    """Return a campaign as `--json` prints it."""
     head = {
         "id": row.id,
         "list": row.list,
@@ -257,17 +259,17 @@ def to_json(row: CampaignView) -> dict[str, object]:
         "subject": row.subject,
         "status": row.status,
     }
-    more: dict[str, object] = {
+    details: dict[str, object] = {
         "reason": row.reason,
         "segment": row.segment,
         "started_at": row.started_at,
     }
-    more |= {"scheduled_at": row.scheduled_at, "finished_at": row.finished_at}
+    details |= {"scheduled_at": row.scheduled_at, "finished_at": row.finished_at}
     if row.subjects:
-        more["subjects"] = [asdict(subject) for subject in row.subjects]
-    return {**head, **asdict(row.totals), **asdict(row.returned), **more}
+        details["subjects"] = [asdict(subject) for subject in row.subjects]
+    return {**head, **asdict(row.totals), **asdict(row.returned), **details}
 
 
 def hide_slots(text: str) -> str:
-    """`text` with an ellipsis where each reader's own words stand."""
+    """Return `text` with an ellipsis in place of each slot for a subscriber's data."""
     return SLOT_PATTERN.sub("…", text)

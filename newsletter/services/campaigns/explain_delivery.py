@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
+from newsletter.bounce_vocabulary import BounceClass
 from newsletter.db.session import reading
 from newsletter.models import (
     Campaign,
@@ -28,23 +29,23 @@ from newsletter.services import bounce_events, installation, sender_state
 from newsletter.services.audience import segments
 from newsletter.services.audience.mailable import is_mailable
 from newsletter.services.campaigns import identify
-from newsletter.services.campaigns.judge_delivery import (
+from newsletter.services.campaigns.delivery_case import (
     CampaignFacts,
     Case,
-    Finding,
+    DeliveryFinding,
     ReturnFacts,
     SubscriptionFacts,
     SuppressionFacts,
-    judge,
 )
+from newsletter.services.campaigns.judge_delivery import judge
 from newsletter.services.runtime import Environment
 from newsletter.services.suppressions import hash_address
-from newsletter.vocabulary import BounceClass, CampaignKind, CampaignStatus, MailKind
+from newsletter.vocabulary import CampaignKind, CampaignStatus, MailKind
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryExplanation:
-    """Why an address got a campaign, or did not, and what can be done.
+    """The reason why an address got a campaign, or did not, with the next step.
 
     `got` is None while it is open; `case` names the finding; `facts` are moments, oldest first.
     """
@@ -52,7 +53,7 @@ class DeliveryExplanation:
     campaign: int
     subject: str
     email: str
-    case: Finding
+    case: DeliveryFinding
     got: bool | None
     verdict: str
     hint: str

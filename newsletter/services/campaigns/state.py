@@ -26,7 +26,7 @@ UNFINISHED = (CampaignStatus.SCHEDULED, CampaignStatus.SENDING)
 
 
 class PauseCause(StrEnum):
-    """Why a campaign was paused, as its event records it."""
+    """The cause of a pause, as its event records it."""
 
     AUTHOR = "author"
     REFUSALS = "refusals"

@@ -241,19 +241,19 @@ def find_matured(session: Session, mailing_list: MailingList, now: datetime) -> 
     return mailing_list.entry_seq if first is None else first - 1
 
 
-def recipients_query(plan: DigestPlan, now: datetime) -> Select[tuple[int, int]]:
+def recipients_query(plan: DigestPlan, now: datetime) -> Select[int, int]:
     """Select who gets the digest and which edition: (subscription id, number of the share)."""
     return _members_query(plan, [share.groups for share in plan.decision.shares], now)
 
 
-def settled_query(plan: DigestPlan, now: datetime) -> Select[tuple[int, int]]:
+def settled_query(plan: DigestPlan, now: datetime) -> Select[int, int]:
     """Select the subscriptions that are owed nothing of what there is: (subscription id, 0)."""
     return _members_query(plan, [plan.decision.settled], now)
 
 
 def _members_query(
     plan: DigestPlan, editions: Sequence[Sequence[SubscriberGroup]], now: datetime
-) -> Select[tuple[int, int]]:
+) -> Select[int, int]:
     """Select the members of groups, each with the number of its edition."""
     rows = {
         (group.cursor, group.topics, group.missed, number)

@@ -1,3 +1,1 @@
-"""Everything that comes back: bounces, complaints, unsubscribes by mail, replies, and what follows
-from them.
-"""
+"""Process mail that comes back: bounces, complaints, unsubscribes by mail, and replies."""

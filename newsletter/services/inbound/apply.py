@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
 from newsletter.bounces.meaning import find_code
 from newsletter.bounces.types import BounceResult
 from newsletter.db.session import transaction
@@ -26,14 +27,7 @@ from newsletter.services.inbound.past import read_history
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.confirmations import lock_owner
 from newsletter.services.subscribers.subscriptions import leave
-from newsletter.vocabulary import (
-    BounceClass,
-    BounceEffect,
-    BounceProof,
-    BounceSource,
-    EvidenceSource,
-    SuppressionReason,
-)
+from newsletter.vocabulary import EvidenceSource, SuppressionReason
 
 TRIES_AT_MOST = 3
 """Times an event is applied anew when another process wrote about the same address at that moment.
@@ -77,7 +71,7 @@ class Bounce:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of an event.
+    """The outcome of an event.
 
     `repeated`: it had been recorded before.
     """
@@ -166,7 +160,9 @@ def is_dead_domain(result: BounceResult) -> bool:
 def _record(
     env: Environment, bounce: Bounce, owner: Owner, key: str, effect: BounceEffect
 ) -> BounceEvent:
-    delivery, subscription, result = owner.delivery, owner.subscription, bounce.result
+    delivery = owner.delivery
+    subscription = owner.subscription
+    result = bounce.result
     # A reply stays in its mailbox; one that came another way would be lost.
     lost = bounce.source is not BounceSource.MAILBOX and not env.settings.bounces.forward_replies
     keeps_it = not bounce.understood or lost

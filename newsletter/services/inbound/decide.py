@@ -10,22 +10,24 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import assert_never
 
-from newsletter.vocabulary import BounceClass, BounceEffect, BounceProof
+from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof
 
 SOFT_AT_MOST = 5
-"""Soft bounces in a row after which an address is suppressed,"""
+"""Soft bounces in a row after which an address is suppressed, if `SOFT_FOR` has passed, too."""
 
 SOFT_FOR = timedelta(days=14)
-"""if the first of them is at least this old: a mailbox may be full over a holiday."""
+"""Age of the first of these soft bounces, because a mailbox may be full over a holiday."""
 
 REPORTS_WITHIN = timedelta(days=5)
 """A message is a success when no report came for it within this time: servers try for up to five
 days (RFC 5321 section 4.5.4.1).
 """
 
-FIRST_OF_RUN, FIRST_AT_LEAST = 200, 50
-"""The share of dead addresses is judged among the first 200 messages of a run, once there are 50.
-"""
+FIRST_OF_RUN = 200
+"""Messages of a run, the first ones, among which the share of dead addresses is measured."""
+
+FIRST_AT_LEAST = 50
+"""Messages that must have been sent before that share says anything."""
 
 DEAD_SHARE = 0.2
 """A run whose first messages find more dead addresses than this share is paused."""
@@ -33,7 +35,7 @@ DEAD_SHARE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """What a bounce event says.
+    """A bounce event as it was reported.
 
     `current`: it is about the address that the subscriber has now; `asks_to_leave`: a reply asks to
     end the subscription.
@@ -47,8 +49,8 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """What is known of an address beside the event.
+class AddressHistory:
+    """The history of an address before the event.
 
     `domain_days`: earlier days on which its domain was unknown; `soft_row`: when each soft bounce
     of the present row happened, the event included.
@@ -70,10 +72,10 @@ class Attempt:
     soft_at: datetime | None = None
 
 
-def decide(incident: Incident, history: History, now: datetime) -> BounceEffect:
-    """Say what follows.
+def decide(incident: Incident, history: AddressHistory, now: datetime) -> BounceEffect:
+    """Decide what follows from an incident.
 
-    Nothing does unless the event is proved and about the present address.
+    Nothing follows unless the event is proved and about the present address.
     """
     if not incident.proof.valid:
         return BounceEffect.ADVISORY
@@ -102,7 +104,7 @@ def decide(incident: Incident, history: History, now: datetime) -> BounceEffect:
 
 
 def is_too_often(row: Iterable[datetime]) -> bool:
-    """Tell whether so many soft bounces in a row, over such a time, mean that an address is dead."""
+    """Tell whether soft bounces are so many, over so long, that the address is dead."""
     moments = sorted(row)
     return len(moments) >= SOFT_AT_MOST and moments[-1] - moments[0] >= SOFT_FOR
 
@@ -119,7 +121,5 @@ def find_soft_row(attempts: Iterable[Attempt], now: datetime) -> tuple[datetime,
 
 
 def is_harmful_run(sent: int, dead: int) -> bool:
-    """Tell whether a run must pause: `dead` of its first `sent` messages came back from dead
-    addresses.
-    """
+    """Tell whether a run must pause because too many of its first messages hit dead addresses."""
     return sent >= FIRST_AT_LEAST and dead > DEAD_SHARE * sent

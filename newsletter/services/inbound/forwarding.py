@@ -9,6 +9,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
+from newsletter.bounce_vocabulary import BounceClass, BounceEffect
 from newsletter.bounces.mime import BYTES_AT_MOST
 from newsletter.db.session import reading, transaction
 from newsletter.errors import InvalidInput
@@ -17,7 +18,7 @@ from newsletter.services import notifications
 from newsletter.services.inbound.identify import Owner
 from newsletter.services.inbound.own_address import is_own_address
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import BounceClass, BounceEffect, DeliveryStatus
+from newsletter.vocabulary import DeliveryStatus
 
 REPLIES_A_DAY = 20
 """Replies to one subscriber's mails that are forwarded in a day: no stranger who got hold of one of

@@ -8,13 +8,13 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from newsletter.bounce_vocabulary import BounceProof, BounceSource
 from newsletter.bounces.providers import ses, signing, unsigned
 from newsletter.bounces.providers.types import NotReadable, NotVerified, ProviderEvent
 from newsletter.errors import FeedError, NotFound
 from newsletter.services.inbound.apply import Bounce, apply_bounce
 from newsletter.services.inbound.identify import Owner, find_by_address, find_owner
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import BounceProof, BounceSource
 
 CERTIFICATES_AT_MOST = 8
 """Certificates of SNS that one process remembers; there is one for each region."""

@@ -1,4 +1,4 @@
-"""Say whose a report is: which delivery and which subscription it proves to be about, and by what."""
+"""Identify the delivery and the subscription that a report is about, by the proof it carries."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from sqlalchemy.orm import Session
 
 from newsletter import outbox
 from newsletter.addresses import parse_address
+from newsletter.bounce_vocabulary import BounceProof
 from newsletter.bounces.types import ReportEvidence
 from newsletter.errors import InvalidInput, LinkError
 from newsletter.link_purposes import LinkPurpose
 from newsletter.models import ConsentEvent, Delivery, RetiredHandle, Subscriber, Subscription
 from newsletter.services.runtime import Environment
 from newsletter.tokens import open_unsubscribe_address
-from newsletter.vocabulary import BounceProof
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a report is.
+    """The delivery and subscription that a report is about, with the proof.
 
     `to_other`: the message went to another address than the subscriber's own.
     """
@@ -33,7 +33,7 @@ class Owner:
 
     @property
     def subscriber(self) -> Subscriber | None:
-        """The subscriber, unless they were removed or the message was a notice to the author."""
+        """Return the subscriber, unless they were removed or the message was a notice to the author."""
         return self.subscription.subscriber if self.subscription else None
 
 
@@ -43,8 +43,9 @@ NOBODY = Owner(BounceProof.NONE)
 def find_owner(
     env: Environment, session: Session, evidence: ReportEvidence, recipient: str
 ) -> Owner:
-    """Find whose a report is, by the strongest proof in it; by the bare address last, which proves
-    nothing.
+    """Identify whose a report is, by the strongest proof in it.
+
+    The bare address comes last, and proves nothing.
     """
     for proof, reference in _list_references(evidence):
         delivery = find_delivery(session, reference)
@@ -75,9 +76,7 @@ def _list_references(evidence: ReportEvidence) -> Iterator[tuple[BounceProof, st
 
 
 def find_delivery(session: Session, reference: str) -> Delivery | None:
-    """Find the delivery that a return path, an envelope id or a Message-ID names, if it is one of
-    ours.
-    """
+    """Find our delivery that a return path, an envelope id or a Message-ID names."""
     local = reference[:200].partition("@")[0].rpartition("+")[2].strip("<> ")
     id_ = outbox.get_references(session).find_delivery(local) if local else None
     return session.get(Delivery, id_) if id_ else None
@@ -103,9 +102,7 @@ def _find_by_token(env: Environment, session: Session, headers: Iterable[str]) -
 
 
 def _read_handle(env: Environment, target: str) -> str:
-    """Return the handle that an address of a List-Unsubscribe header names, "" where it is none of
-    ours.
-    """
+    """Return the handle in an address of our List-Unsubscribe headers, or ""."""
     if target.lower().startswith("mailto:"):
         address = target[len("mailto:") :].partition("?")[0].replace("%2B", "+").replace("%2b", "+")
         return open_unsubscribe_address(env.settings.signing_keys, address)
@@ -117,7 +114,7 @@ def _read_handle(env: Environment, target: str) -> str:
 
 
 def find_by_handle(session: Session, handle: str) -> Owner:
-    """Find whose handle this is; one that was retired names a mailbox that its subscriber has left."""
+    """Identify the owner of a handle; a retired one names a mailbox that its subscriber has left."""
     subscription = session.scalars(
         select(Subscription).where(Subscription.handle == handle)
     ).first()

@@ -11,12 +11,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, syntax
 from flask import Flask
 
+from newsletter.bounce_vocabulary import BounceSource
 from newsletter.db.session import db
 from newsletter.services.inbound import readers
 from newsletter.services.inbound.messages import apply_message
 from newsletter.services.inbound.own_address import is_own_address
 from newsletter.services.runtime import EXTENSION, Environment
-from newsletter.vocabulary import BounceSource
 
 SIZE_AT_MOST = 10 * 1024 * 1024
 """Bytes of a mail: a report returns headers, and Postfix itself takes no more by default."""
@@ -55,9 +55,13 @@ class BounceListener(Controller):
     def factory(self) -> SMTP:
         """Make the server of one connection."""
         return LmtpOrSmtp(
-            self, data_size_limit=SIZE_AT_MOST, timeout=IDLE_SECONDS, hostname="newsletter",
-            ident="newsletter", loop=self.loop,
-        )  # fmt: skip
+            self,
+            data_size_limit=SIZE_AT_MOST,
+            timeout=IDLE_SECONDS,
+            hostname="newsletter",
+            ident="newsletter",
+            loop=self.loop,
+        )
 
     async def handle_MAIL(  # noqa: N802 (the library's name)
         self, server: Any, session: Any, envelope: Any, address: str, options: list[str]

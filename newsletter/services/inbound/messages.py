@@ -1,6 +1,4 @@
-"""Apply a returned message, wherever it came from: find out what it is, whose it is, and record
-each word of it.
-"""
+"""Process a returned message from any channel: read it, identify its owner, record its reports."""
 
 from __future__ import annotations
 
@@ -11,6 +9,7 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceSource
 from newsletter.bounces import BounceResult, Report, ReportEvidence, read_message
 from newsletter.bounces.mime import BYTES_AT_MOST
 from newsletter.db.session import reading
@@ -18,7 +17,6 @@ from newsletter.services.inbound.apply import Applied, Bounce, FindOwner, apply_
 from newsletter.services.inbound.identify import Owner, find_by_handle, find_owner
 from newsletter.services.runtime import Environment
 from newsletter.tokens import open_unsubscribe_address
-from newsletter.vocabulary import BounceClass, BounceEffect, BounceSource
 
 UNPROVED_RESULTS_AT_MOST = 20
 """Recipients of one unproved report that are recorded."""
@@ -35,8 +33,9 @@ MILDEST_FIRST = (
     BounceClass.UNSUBSCRIBE,
     BounceClass.COMPLAINT,
 )
-"""Which word counts where a report about one message of ours names several recipients, none of them
-the subscriber: a forwarder passes mail on to several mailboxes, and one of them lives.
+"""The order in which one word is chosen from a report that names several other recipients.
+
+A forwarder passes mail on to several mailboxes, and one of them may be alive.
 """
 
 _NO_REPORTS = (BounceClass.REPLY, BounceClass.AUTO_REPLY, BounceClass.IGNORE)
@@ -44,7 +43,7 @@ _NO_REPORTS = (BounceClass.REPLY, BounceClass.AUTO_REPLY, BounceClass.IGNORE)
 
 @dataclass(frozen=True, slots=True)
 class AppliedMessage:
-    """What became of a message.
+    """The outcome of a message.
 
     `ours`: it is proved to be about a message of ours and may be deleted.
     """
@@ -53,9 +52,7 @@ class AppliedMessage:
 
     @property
     def ours(self) -> bool:
-        """Tell whether the message is done with: proved to be ours, understood, and no person's
-        reply.
-        """
+        """Tell whether the message is proved to be ours, understood, and no person's reply."""
         return any(
             event.proof.valid
             and event.effect is not BounceEffect.UNKNOWN
@@ -90,9 +87,9 @@ def apply_message(
     evidence = replace(report.evidence, sent_to=(*envelope_to, *report.evidence.sent_to))
     identity = f"id {report.message_id}" if report.message_id else hashlib.sha256(data).hexdigest()
     if handle := _find_unsubscribe_handle(env, report, evidence):
-        asked = BounceResult("", BounceClass.UNSUBSCRIBE)
+        request = BounceResult("", BounceClass.UNSUBSCRIBE)
         finder: FindOwner = partial(_find_handle, handle)
-        return AppliedMessage((apply_bounce(env, Bounce(source, identity, asked), finder),))
+        return AppliedMessage((apply_bounce(env, Bounce(source, identity, request), finder),))
     if not report.results:
         not_read = BounceResult("", BounceClass.IGNORE)
         unknown = Bounce(source, identity, not_read, content=data)
@@ -125,7 +122,7 @@ def _find(env: Environment, evidence: ReportEvidence, recipient: str, session: S
 
 
 def _find_unsubscribe_handle(env: Environment, report: Report, evidence: ReportEvidence) -> str:
-    """Return whose subscription the address of a mail ends; whatever it says, in whatever language."""
+    """Return the handle of the subscription that a mail to its unsubscribe address ends, or ""."""
     if report.from_system:
         return ""
     keys = env.settings.signing_keys
@@ -135,7 +132,7 @@ def _find_unsubscribe_handle(env: Environment, report: Report, evidence: ReportE
 
 
 def _choose(env: Environment, report: Report, evidence: ReportEvidence) -> list[BounceResult]:
-    """Choose which words of a report to record: of a proved one only the one about our message."""
+    """Choose the results to record: of a proved report only the one about our message."""
     with reading() as session:
         owner = find_owner(env, session, evidence, "")
         if owner.proof.valid:
@@ -146,8 +143,6 @@ def _choose(env: Environment, report: Report, evidence: ReportEvidence) -> list[
 
 
 def choose_result(results: Sequence[BounceResult], email_key: str) -> BounceResult:
-    """Choose the word about `email_key`, else the mildest: never suppress for a part of the
-    recipients.
-    """
-    own = [result for result in results if result.recipient.lower() == email_key]
-    return min(own or results, key=lambda result: MILDEST_FIRST.index(result.bounce_class))
+    """Choose the result about `email_key`, else the mildest, so that a part suppresses nobody."""
+    matching = [result for result in results if result.recipient.lower() == email_key]
+    return min(matching or results, key=lambda result: MILDEST_FIRST.index(result.bounce_class))

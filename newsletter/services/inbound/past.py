@@ -1,4 +1,4 @@
-"""Read what is known of an address before a bounce event: earlier days, and soft bounces in a row."""
+"""Read the history of an address before a bounce event: earlier days, and soft bounces in a row."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from newsletter.bounce_vocabulary import BounceClass, BounceEffect
 from newsletter.models import BounceEvent, Delivery, Subscription
-from newsletter.services.inbound.decide import Attempt, History, find_soft_row
+from newsletter.services.inbound.decide import AddressHistory, Attempt, find_soft_row
 from newsletter.services.inbound.identify import Owner
-from newsletter.vocabulary import BounceClass, BounceEffect
 
 ATTEMPTS_AT_MOST = 60
 """Messages to an address that are looked at, newest first."""
 
-_NOTHING = History()
+_NOTHING = AddressHistory()
 
 
 def read_history(
     session: Session, owner: Owner, bounce_class: BounceClass, now: datetime
-) -> History:
+) -> AddressHistory:
     """Read what the decision about an event of this class needs, and nothing for other classes."""
     subscription = owner.subscription
     if subscription is None or not owner.proof.valid:
@@ -33,16 +33,18 @@ def read_history(
                 BounceEvent.effect == BounceEffect.COUNTED,
             )
         )
-        return History(domain_days=frozenset(moment.date() for moment in days))
+        return AddressHistory(domain_days=frozenset(moment.date() for moment in days))
     if bounce_class is BounceClass.SOFT:
-        return History(soft_row=_read_soft_row(session, owner, subscription.subscriber_id, now))
+        return AddressHistory(
+            soft_row=_read_soft_row(session, owner, subscription.subscriber_id, now)
+        )
     return _NOTHING
 
 
 def _read_soft_row(
     session: Session, owner: Owner, subscriber_id: int, now: datetime
 ) -> tuple[datetime, ...]:
-    """Return the soft bounces in a row, the present one included, each at the time of its message."""
+    """Return the soft bounces in a row, this one included, each at the time of its message."""
     events = session.execute(
         select(BounceEvent.delivery_id, BounceEvent.at)
         .where(
@@ -54,7 +56,9 @@ def _read_soft_row(
         .limit(ATTEMPTS_AT_MOST)
     ).all()
     soft = {delivery_id: at for delivery_id, at in events if delivery_id is not None}
-    attempts = [Attempt(at, False, at) for delivery_id, at in events if delivery_id is None]  # noqa: FBT003
+    attempts = [
+        Attempt(at, sent=False, soft_at=at) for delivery_id, at in events if delivery_id is None
+    ]
     present = owner.delivery.id if owner.delivery else None
     if present is not None:
         soft.setdefault(present, now)
@@ -63,7 +67,7 @@ def _read_soft_row(
         attempts.append(Attempt(finished_at, status == "sent", bounced_at))
         soft.pop(delivery_id, None)
     if present is None or present in soft:  # its outcome is not written down yet
-        attempts.append(Attempt(now, False, now))  # noqa: FBT003
+        attempts.append(Attempt(now, sent=False, soft_at=now))
     attempts.sort(key=lambda attempt: attempt.at, reverse=True)
     return find_soft_row(attempts, now)
 

@@ -1,6 +1,4 @@
-"""Read the mailbox of returned mail: apply what is new, delete what is proved to be ours, leave the
-rest.
-"""
+"""Poll the mailbox of returned mail: process what is new, delete what is proved to be ours."""
 
 from __future__ import annotations
 
@@ -14,27 +12,30 @@ from itertools import islice
 from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.orm import Session
 
+from newsletter.bounce_vocabulary import BounceSource
 from newsletter.db.session import reading, transaction
 from newsletter.errors import DatabaseError
 from newsletter.mail.mailbox.connect import open_mailbox
-from newsletter.mail.mailbox.types import Mailbox, MailboxAddress, MailboxError, parse_mailbox_url
+from newsletter.mail.mailbox.types import (
+    MailboxAddress,
+    MailboxError,
+    ReturnMailbox,
+    parse_mailbox_url,
+)
 from newsletter.models import SeenMail
 from newsletter.services.inbound import readers
 from newsletter.services.inbound.forwarding import let_go_of_forwarded
 from newsletter.services.inbound.messages import apply_message
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import BounceSource
 
 POLL_SECONDS = 240.0
-"""Seconds after which a session ends, whatever is left: shorter than a claim
-(`readers.CLAIMED_FOR`).
-"""
+"""Seconds after which a session ends; shorter than a claim (`readers.CLAIMED_FOR`)."""
 
 NEW_AT_MOST = 20_000
 """New mails that one session reads; the rest follow in the next."""
 
 BATCH = 40
-"""Mails after which is written down what was read, and what is ours is deleted."""
+"""Mails after which progress is recorded and what is ours is deleted."""
 
 ROWS_AT_ONCE = 500
 """Rows of one statement: SQLite takes 32,766 parameters."""
@@ -43,8 +44,8 @@ log = logging.getLogger("newsletter.bounces")
 
 
 @dataclass(slots=True)
-class PollResult:
-    """What one session did.
+class MailboxPollResult:
+    """The outcome of one session.
 
     `busy`: another worker reads the mailbox now.
     """
@@ -75,7 +76,7 @@ def never_stop() -> bool:
     return False
 
 
-def poll_mailbox(env: Environment, *, stop: Callable[[], bool] = never_stop) -> PollResult:
+def poll_mailbox(env: Environment, *, stop: Callable[[], bool] = never_stop) -> MailboxPollResult:
     """Read the mailbox once, unless another worker does.
 
     Raises `DatabaseError`.
@@ -85,12 +86,12 @@ def poll_mailbox(env: Environment, *, stop: Callable[[], bool] = never_stop) -> 
     """
     address = read_address(env)
     if address is None:
-        return PollResult(problem="no mailbox is set (bounces.mailbox)")
+        return MailboxPollResult(problem="no mailbox is set (bounces.mailbox)")
     name = name_mailbox(address)
     worker = secrets.token_hex(16)
     if not readers.claim(env, name, worker):
-        return PollResult(busy=True)
-    result = PollResult()
+        return MailboxPollResult(busy=True)
+    result = MailboxPollResult()
     try:
         with open_mailbox(address, seconds=POLL_SECONDS) as mailbox:
             _read(env, mailbox, name, result, stop)
@@ -103,12 +104,16 @@ def poll_mailbox(env: Environment, *, stop: Callable[[], bool] = never_stop) -> 
 
 
 def _read(
-    env: Environment, mailbox: Mailbox, name: str, result: PollResult, stop: Callable[[], bool]
+    env: Environment,
+    mailbox: ReturnMailbox,
+    name: str,
+    result: MailboxPollResult,
+    stop: Callable[[], bool],
 ) -> None:
     let_go_of_forwarded(name)
     uids = mailbox.list_uids()
     with reading() as session:
-        known = {row.uid: row.ours for row in session.execute(_seen_query(name))}
+        known = {row.uid: row.ours for row in session.execute(_known_mails_query(name))}
     _forget(name, known.keys() - set(uids))
     _delete(mailbox, [uid for uid in uids if known.get(uid)], result)
     new = iter([uid for uid in uids if uid not in known][:NEW_AT_MOST])
@@ -116,14 +121,18 @@ def _read(
         _read_batch(env, mailbox, name, batch, result)
 
 
-def _seen_query(name: str) -> Select[str, int]:
+def _known_mails_query(name: str) -> Select[str, int]:
     return select(SeenMail.uid, SeenMail.ours).where(SeenMail.mailbox == name)
 
 
 def _read_batch(
-    env: Environment, mailbox: Mailbox, name: str, batch: Sequence[str], result: PollResult
+    env: Environment,
+    mailbox: ReturnMailbox,
+    name: str,
+    batch: Sequence[str],
+    result: MailboxPollResult,
 ) -> None:
-    seen: dict[str, bool] = {}
+    ours_by_uid: dict[str, bool] = {}
     for uid, data in mailbox.fetch(batch):
         try:
             place = (name, uid)
@@ -137,23 +146,22 @@ def _read_batch(
         result.read += 1
         result.ours += message.ours
         result.replies += message.is_reply
-        seen[uid] = message.ours
-    _note(name, seen)
-    _delete(mailbox, [uid for uid, ours in seen.items() if ours], result)
+        ours_by_uid[uid] = message.ours
+    _note(name, ours_by_uid)
+    _delete(mailbox, [uid for uid, ours in ours_by_uid.items() if ours], result)
 
 
-def _note(name: str, seen: dict[str, bool]) -> None:
-    rows = [{"mailbox": name, "uid": uid, "ours": int(ours)} for uid, ours in seen.items()]
+def _note(name: str, ours_by_uid: dict[str, bool]) -> None:
+    rows = [{"mailbox": name, "uid": uid, "ours": int(ours)} for uid, ours in ours_by_uid.items()]
     if not rows:
         return
     with transaction() as session:
-        _delete_rows(
-            session, name, seen
-        )  # another worker may have noted them, where its claim ran out
+        # Another worker may have noted them, if its claim ran out.
+        _delete_rows(session, name, ours_by_uid)
         session.execute(insert(SeenMail), rows)
 
 
-def _delete(mailbox: Mailbox, uids: Sequence[str], result: PollResult) -> None:
+def _delete(mailbox: ReturnMailbox, uids: Sequence[str], result: MailboxPollResult) -> None:
     if uids:
         mailbox.delete(uids)
         result.deleted += len(uids)

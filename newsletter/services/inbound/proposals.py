@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from newsletter.bounce_vocabulary import BounceEffect
 from newsletter.db.session import transaction
 from newsletter.errors import NotFound, Refused
 from newsletter.models import BounceEvent, Subscription
 from newsletter.services.consent import Evidence
 from newsletter.services.runtime import Environment
 from newsletter.services.subscribers.subscriptions import leave
-from newsletter.vocabulary import BounceEffect, EvidenceSource
+from newsletter.vocabulary import EvidenceSource
 
 
 def accept_proposal(env: Environment, event_id: int) -> str:

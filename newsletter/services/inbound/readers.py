@@ -1,6 +1,4 @@
-"""Remember who reads returned mail, and when they last did: a mailbox, a pipe, the listener, a
-provider's hook.
-"""
+"""Record when each channel of returned mail last ran: mailbox, pipe, listener, providers' hooks."""
 
 from __future__ import annotations
 
@@ -14,7 +12,11 @@ from newsletter.errors import Conflict
 from newsletter.models import BounceReader
 from newsletter.services.runtime import Environment
 
-PIPE, LISTENER = "pipe", "listener"
+PIPE = "pipe"
+"""Name of the reader that gets messages on its standard input."""
+
+LISTENER = "listener"
+"""Name of the reader that listens for SMTP."""
 
 READ_WITHIN = timedelta(days=7)
 """A pipe that ran within this time counts as something that reads returned mail."""

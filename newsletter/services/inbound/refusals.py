@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from newsletter.bounce_vocabulary import BounceClass, BounceProof, BounceSource
 from newsletter.bounces.meaning import CLASSES, join_lines
 from newsletter.bounces.types import BounceResult
 from newsletter.mail.smtp.causes import Cause
@@ -14,7 +15,6 @@ from newsletter.outbox import DeliveryUpdate, LeasedDelivery
 from newsletter.services.inbound.apply import Applied, Bounce, apply_bounce
 from newsletter.services.inbound.identify import Owner, own_delivery
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import BounceClass, BounceProof, BounceSource
 
 
 def record_refusal(

@@ -1,6 +1,4 @@
-"""Set a suppressed address free, and have it confirmed anew where mail had come back or was called
-spam.
-"""
+"""Lift the suppression of an address, and have it confirmed anew after bounces or complaints."""
 
 from __future__ import annotations
 
@@ -55,7 +53,8 @@ def release(env: Environment, address: str, *, because: str = "") -> int:
 def _ask_again(
     env: Environment, session: Session, subscription: Subscription, evidence: Evidence
 ) -> None:
-    subscriber, mailing_list = subscription.subscriber, subscription.mailing_list
+    subscriber = subscription.subscriber
+    mailing_list = subscription.mailing_list
     withdraw_confirmation(session, subscription, evidence, env.now)
     wording = default_wording(
         consent_text=mailing_list.consent_text,

@@ -1,6 +1,4 @@
-"""Keep a run from harming a list: pause it over dead addresses, let a refusing domain rest, tell
-the author once.
-"""
+"""Guard a run: pause it over dead addresses, rest refusing domains, tell the author once."""
 
 from __future__ import annotations
 
@@ -9,6 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from newsletter.bounce_vocabulary import BounceClass
 from newsletter.models import BounceEvent, Campaign, Delivery, Subscriber
 from newsletter.services import notifications
 from newsletter.services.campaigns import state
@@ -16,7 +15,7 @@ from newsletter.services.campaigns.state import PauseCause
 from newsletter.services.domain_rest import rest_domain
 from newsletter.services.inbound.decide import FIRST_OF_RUN, is_harmful_run
 from newsletter.services.runtime import Environment
-from newsletter.vocabulary import BounceClass, CampaignStatus
+from newsletter.vocabulary import CampaignStatus
 
 POLICY_STREAK = 3
 """Returned refusals of one domain within a day that let it rest."""
@@ -28,7 +27,7 @@ POLICY_WITHIN = timedelta(days=1)
 def watch_run(
     env: Environment, session: Session, event: BounceEvent, subscriber: Subscriber | None
 ) -> None:
-    """Do what an event that is proved means for its campaign and for the recipient's domain."""
+    """Act on a proved event for its campaign and the recipient's domain."""
     campaign = session.get(Campaign, event.campaign_id) if event.campaign_id else None
     if campaign is None:
         return

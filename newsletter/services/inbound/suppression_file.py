@@ -34,8 +34,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
-class ImportResult:
-    """What became of the rows of a file; `refused` says for the first ones what is wrong with them."""
+class SuppressionImportResult:
+    """The outcome of a file's rows; `refused` names the problems of the first refused ones."""
 
     added: int = 0
     known: int = 0
@@ -78,7 +78,7 @@ def _pages() -> Iterator[Suppression]:
         last = rows[-1].id
 
 
-def import_file(env: Environment, file: IO[str], *, note: str = "") -> ImportResult:
+def import_file(env: Environment, file: IO[str], *, note: str = "") -> SuppressionImportResult:
     """Suppress every address of a file: one that `export` wrote, or any with a column of addresses.
 
     A reason that is not one of ours counts as "manual". Raises `Refused` where no column holds
@@ -95,11 +95,11 @@ def import_file(env: Environment, file: IO[str], *, note: str = "") -> ImportRes
         csv.field_size_limit(previous)
 
 
-def _import_rows(env: Environment, file: IO[str], note: str) -> ImportResult:
+def _import_rows(env: Environment, file: IO[str], note: str) -> SuppressionImportResult:
     reader = csv.reader(file)
     first = next(reader, [])
     names = [cell.strip().lstrip("\ufeff").lower() for cell in first]
-    result = ImportResult()
+    result = SuppressionImportResult()
     place = next(
         (
             names.index(name)
@@ -136,7 +136,7 @@ def _chain(first: list[str], rest: Iterator[list[str]]) -> Iterator[list[str]]:
 
 
 def _import_batch(
-    env: Environment, batch: list[dict[str, str]], note: str, result: ImportResult
+    env: Environment, batch: list[dict[str, str]], note: str, result: SuppressionImportResult
 ) -> None:
     with transaction() as session:
         for row in batch:

@@ -112,7 +112,7 @@ def check_links(env: Environment, draft: LetterDraft) -> Iterator[Check]:
 
 
 class _Reporter:
-    """Makes checks of addresses in a letter: each once, with its line, at most a readable number."""
+    """Makes checks of addresses in a letter: each once, with its line, and not too many."""
 
     def __init__(self, letter: Letter) -> None:
         self._letter = letter

@@ -44,7 +44,7 @@ def send_letter(
     send_at: datetime | None = None,
     again: bool = False,
 ) -> int:
-    """Send a letter that is no draft yet, as `dispatch_letter` does, and return its campaign's id."""
+    """Send a letter that is no draft yet; works as `dispatch_letter` and returns the same."""
     return dispatch_letter(
         env, drafts.prepare_draft(env, letter, slug, None, ""), send_at=send_at, again=again
     )

@@ -137,7 +137,7 @@ def list_steps(session: Session, list_id: int) -> list[SeriesLetter]:
 
 
 def look_again(session: Session, step: SeriesLetter, *, since: datetime, now: datetime) -> None:
-    """Let `advance_due` look again at each subscription whose moment for `step` is after `since`."""
+    """Make each subscription whose moment for `step` is after `since` due for a look."""
     begun = Subscription.series_at >= since - timedelta(seconds=step.after_seconds)
     concerned = update(Subscription).where(
         Subscription.list_id == step.list_id,

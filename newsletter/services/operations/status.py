@@ -10,6 +10,7 @@ from sqlalchemy import Exists, and_, case, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
+from newsletter.bounce_vocabulary import BounceEffect
 from newsletter.db.session import reading
 from newsletter.models import Campaign, Feed, MailingList, Subscriber, Subscription, Suppression
 from newsletter.outbox import Totals
@@ -18,7 +19,7 @@ from newsletter.services.campaigns.totals import read_totals
 from newsletter.services.digests import explain_list
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
-from newsletter.vocabulary import BounceEffect, SubscriptionStatus, SuppressionReason
+from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
 
 DAYS = 30
 

@@ -229,7 +229,8 @@ class Run:
         until = self.lessons.backoffs.find_until(find_domain(row))
         if until is None:
             return False
-        until += timedelta(seconds=random.uniform(0, 60))  # noqa: S311 (spreads load, guards nothing)
+        # Not a secret: it spreads the load.
+        until += timedelta(seconds=random.uniform(0, 60))  # noqa: S311
         self._note(line, retry.postpone(row, until, "its domain refuses us for now"))
         return True
 

@@ -91,7 +91,7 @@ class SignUpRequest:
     proven: bool = False
 
 
-class KnownAddress(NamedTuple):
+class SignUpAddress(NamedTuple):
     """An address as one list knows it.
 
     The ids are None where there is no row; `confirmed` tells whether the address has an active
@@ -139,7 +139,7 @@ STEPS = frozenset({"subscriber", "subscription", "change", "queue", "note", "req
 """Everything that recording a request may consist of."""
 
 
-def _choose_steps(address: KnownAddress, *, mailed: bool) -> Set[str]:
+def _choose_steps(address: SignUpAddress, *, mailed: bool) -> Set[str]:
     """Choose the steps that a request from an address takes.
 
     Pure.
@@ -163,7 +163,7 @@ class _RequestWriter:
         env: Environment,
         session: Session,
         request: SignUpRequest,
-        address: KnownAddress,
+        address: SignUpAddress,
         mailbox: LockedMailbox,
     ) -> None:
         self.session = session
@@ -175,7 +175,7 @@ class _RequestWriter:
         self.confirmed = address.confirmed
         self.number = address.round + (address.is_new or address.has_request)
 
-    def write(self, steps: Set[str], address: KnownAddress) -> KnownAddress:
+    def write(self, steps: Set[str], address: SignUpAddress) -> SignUpAddress:
         """Do these `steps`, after the others have left `address`, and return what is known then."""
         if not steps:
             return address
@@ -276,7 +276,7 @@ class _RequestWriter:
         )
 
 
-def _find_address(session: Session, request: SignUpRequest) -> KnownAddress:
+def _find_address(session: Session, request: SignUpRequest) -> SignUpAddress:
     connection = session.connection()
     row = connection.execute(_SUBSCRIBER, {"key": request.email_key}).one_or_none()
     subscriber_id = row[0] if row else None
@@ -284,8 +284,8 @@ def _find_address(session: Session, request: SignUpRequest) -> KnownAddress:
     parameters = {"list": request.list_id, "subscriber": subscriber_id or 0}
     subscription = connection.execute(_SUBSCRIPTION, parameters).one_or_none()
     if subscription is None:
-        return KnownAddress(subscriber_id, confirmed)
-    return KnownAddress(subscriber_id, confirmed, *subscription)
+        return SignUpAddress(subscriber_id, confirmed)
+    return SignUpAddress(subscriber_id, confirmed, *subscription)
 
 
 def queue_confirmation(

@@ -242,7 +242,8 @@ def _opened(env: Environment, session: Session, token: str) -> tuple[Subscriptio
         left_behind = find_retired(env, session, LinkPurpose.ADDRESS, token)
         if left_behind is None:
             raise
-        subscription, mark, retired = *left_behind, True
+        subscription, mark = left_behind
+        retired = True
     if not mark:
         raise LinkInvalid
     return subscription, mark, retired

@@ -69,9 +69,9 @@ class Choice:
 class Preferences:
     """The content of the page of preferences.
 
-    The address is masked: a forwarded mail must not give it away. `opens_account` tells that the link opens
-    the account; otherwise there is one choice, and `name` and `new_masked` are empty. `new_masked`
-    is an address that waits to be confirmed.
+    The address is masked: a forwarded mail must not give it away. `opens_account` tells that the
+    link opens the account; otherwise there is one choice, and `name` and `new_masked` are empty.
+    `new_masked` is an address that waits to be confirmed.
     """
 
     masked: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, exists, func, literal, select
+from sqlalchemy import ColumnElement, Select, exists, func, literal, select
 from sqlalchemy.orm import Session
 
 from newsletter import outbox
@@ -145,7 +145,7 @@ def send(
         return campaign.id
 
 
-def _recipients_query(list_id: int, now: datetime, *, unproven: bool):  # type: ignore[no-untyped-def] # a Select of (id, cursor)
+def _recipients_query(list_id: int, now: datetime, *, unproven: bool) -> Select[int, int]:
     query = (
         select(Subscription.id, literal(0))
         .join(Subscriber, Subscriber.id == Subscription.subscriber_id)

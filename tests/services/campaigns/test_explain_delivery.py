@@ -19,8 +19,8 @@ from newsletter.mail.smtp.types import Outcome
 from newsletter.models import Delivery, DigestPeriod, MailingList, Subscription
 from newsletter.services import suppressions, tags
 from newsletter.services.campaigns import campaigns
+from newsletter.services.campaigns.delivery_case import DeliveryFinding
 from newsletter.services.campaigns.explain_delivery import explain_delivery
-from newsletter.services.campaigns.judge_delivery import Finding
 from newsletter.services.letters import send as letters
 from newsletter.services.operations.hold import hold_installation
 from newsletter.services.runtime import Environment
@@ -266,27 +266,39 @@ def plain(world: World) -> int:
 
 
 Story = Callable[[World], int]
-CASES: list[tuple[Story, str, Finding, bool | None, str]] = [
-    (server_down, ANA, Finding.SERVER_DOWN, None, "connection refused"),
-    (refused_for_now, ANA, Finding.REFUSED_FOR_NOW, None, "450"),
-    (waits_for_subject, ANA, Finding.WAITS_FOR_SUBJECT, None, "two subjects"),
-    (not_in_segment, ANA, Finding.NOT_IN_SEGMENT, False, "they are in it now"),
-    (left_segment, ANA, Finding.SENT, True, "took the message"),
-    (suppressed_before, ANA, Finding.SUPPRESSED_BEFORE, False, "suppressed since 2026"),
-    (suppressed_since, ANA, Finding.SUPPRESSED_SINCE, False, "was withdrawn"),
-    (removed_since, ANA, Finding.REMOVED_SINCE, None, "1 recipients"),
-    (on_break, ANA, Finding.ON_BREAK, False, "on a break until"),
-    (confirmation_bounced, ANA, Finding.CONFIRMATION_FAILED, False, "no such user"),
-    (confirmation_held, ANA, Finding.CONFIRMATION_HELD, False, "held back"),
-    (never_confirmed, ANA, Finding.NEVER_CONFIRMED, False, "never confirmed"),
-    (confirmed_after, ANA, Finding.CONFIRMED_AFTER, False, "after the campaign had started"),
-    (other_cadence, ANA, Finding.OTHER_CADENCE, False, "the daily digest"),
-    (cancelled, ANA, Finding.CANCELLED, False, "withdrawn"),
-    (in_doubt, ANA, Finding.IN_DOUBT, None, "sent once more"),
-    (held_back, ANA, Finding.HELD, None, "restored from a backup"),
-    (erased, ANA, Finding.ERASED, None, "erased"),
-    (plain, "zoe@example.com", Finding.OTHER_LIST, False, "subscribes to other, not to blog"),
-    (plain, "nobody@example.com", Finding.UNKNOWN_ADDRESS, False, "not known"),
+CASES: list[tuple[Story, str, DeliveryFinding, bool | None, str]] = [
+    (server_down, ANA, DeliveryFinding.SERVER_DOWN, None, "connection refused"),
+    (refused_for_now, ANA, DeliveryFinding.REFUSED_FOR_NOW, None, "450"),
+    (waits_for_subject, ANA, DeliveryFinding.WAITS_FOR_SUBJECT, None, "two subjects"),
+    (not_in_segment, ANA, DeliveryFinding.NOT_IN_SEGMENT, False, "they are in it now"),
+    (left_segment, ANA, DeliveryFinding.SENT, True, "took the message"),
+    (suppressed_before, ANA, DeliveryFinding.SUPPRESSED_BEFORE, False, "suppressed since 2026"),
+    (suppressed_since, ANA, DeliveryFinding.SUPPRESSED_SINCE, False, "was withdrawn"),
+    (removed_since, ANA, DeliveryFinding.REMOVED_SINCE, None, "1 recipients"),
+    (on_break, ANA, DeliveryFinding.ON_BREAK, False, "on a break until"),
+    (confirmation_bounced, ANA, DeliveryFinding.CONFIRMATION_FAILED, False, "no such user"),
+    (confirmation_held, ANA, DeliveryFinding.CONFIRMATION_HELD, False, "held back"),
+    (never_confirmed, ANA, DeliveryFinding.NEVER_CONFIRMED, False, "never confirmed"),
+    (
+        confirmed_after,
+        ANA,
+        DeliveryFinding.CONFIRMED_AFTER,
+        False,
+        "after the campaign had started",
+    ),
+    (other_cadence, ANA, DeliveryFinding.OTHER_CADENCE, False, "the daily digest"),
+    (cancelled, ANA, DeliveryFinding.CANCELLED, False, "withdrawn"),
+    (in_doubt, ANA, DeliveryFinding.IN_DOUBT, None, "sent once more"),
+    (held_back, ANA, DeliveryFinding.HELD, None, "restored from a backup"),
+    (erased, ANA, DeliveryFinding.ERASED, None, "erased"),
+    (
+        plain,
+        "zoe@example.com",
+        DeliveryFinding.OTHER_LIST,
+        False,
+        "subscribes to other, not to blog",
+    ),
+    (plain, "nobody@example.com", DeliveryFinding.UNKNOWN_ADDRESS, False, "not known"),
 ]
 
 
@@ -296,7 +308,7 @@ CASES: list[tuple[Story, str, Finding, bool | None, str]] = [
     ids=[case[2].value for case in CASES],
 )
 def test_explain_tells_the_truth(
-    world: World, story: Story, address: str, finding: Finding, got: bool | None, words: str
+    world: World, story: Story, address: str, finding: DeliveryFinding, got: bool | None, words: str
 ) -> None:
     campaign_id = story(world)
     explanation = explain_delivery(world.env, campaign_id, address)
@@ -309,6 +321,6 @@ def test_explain_knows_that_a_ceiling_is_reached(world: World) -> None:
     campaign_id = world.send()
     sending.send_due(world.env)
     explanation = explain_delivery(world.env, campaign_id, "eva@example.com")
-    assert (explanation.case, explanation.got) == (Finding.CEILING, None)
+    assert (explanation.case, explanation.got) == (DeliveryFinding.CEILING, None)
     assert "smtp.max_per_hour (3) is reached" in explanation.verdict
     assert explain_delivery(world.env, campaign_id, "ben@example.com").got is True

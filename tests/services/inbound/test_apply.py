@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from newsletter import outbox
+from newsletter.bounce_vocabulary import BounceSource
 from newsletter.db.session import db, transaction
 from newsletter.mail.smtp.types import Outgoing
 from newsletter.models import (
@@ -31,7 +32,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import history, privacy
 from newsletter.tokens import unsubscribe_address
-from newsletter.vocabulary import BounceSource, EvidenceSource
+from newsletter.vocabulary import EvidenceSource
 from tests.fakes import Clock, Sink
 from tests.services.inbound.returned import (
     BLOCKED,

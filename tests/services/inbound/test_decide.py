@@ -6,15 +6,15 @@ from datetime import timedelta
 
 import pytest
 
+from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof
 from newsletter.services.inbound.decide import (
+    AddressHistory,
     Attempt,
-    History,
     Incident,
     decide,
     find_soft_row,
     is_harmful_run,
 )
-from newsletter.vocabulary import BounceClass, BounceEffect, BounceProof
 from tests.fakes import START
 
 DAY = timedelta(days=1)
@@ -26,7 +26,7 @@ VERP = BounceProof.VERP
 def test_nothing_follows_from_what_is_not_proved(
     bounce_class: BounceClass, proof: BounceProof
 ) -> None:
-    assert decide(Incident(bounce_class, proof), History(), START) is BounceEffect.ADVISORY
+    assert decide(Incident(bounce_class, proof), AddressHistory(), START) is BounceEffect.ADVISORY
 
 
 @pytest.mark.parametrize("proof", [proof for proof in BounceProof if proof.valid])
@@ -48,13 +48,13 @@ def test_nothing_follows_from_what_is_not_proved(
 def test_a_proved_event_has_the_effect_of_its_class(
     bounce_class: BounceClass, effect: BounceEffect, proof: BounceProof
 ) -> None:
-    assert decide(Incident(bounce_class, proof), History(), START) is effect
+    assert decide(Incident(bounce_class, proof), AddressHistory(), START) is effect
 
 
 def test_an_unknown_domain_counts_on_two_different_days() -> None:
     incident = Incident(BounceClass.HARD, VERP, dead_domain=True)
-    same_day = History(frozenset({START.date()}))
-    assert decide(incident, History(), START) is BounceEffect.COUNTED
+    same_day = AddressHistory(frozenset({START.date()}))
+    assert decide(incident, AddressHistory(), START) is BounceEffect.COUNTED
     assert decide(incident, same_day, START) is BounceEffect.COUNTED
     assert decide(incident, same_day, START + DAY) is BounceEffect.SUPPRESSED
 
@@ -64,7 +64,7 @@ def test_an_unknown_domain_counts_on_two_different_days() -> None:
 )
 def test_an_address_that_was_left_is_not_the_subscribers(bounce_class: BounceClass) -> None:
     incident = Incident(bounce_class, VERP, current=False)
-    assert decide(incident, History(), START) is BounceEffect.NOTED
+    assert decide(incident, AddressHistory(), START) is BounceEffect.NOTED
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_soft_bounces_count_five_in_a_row_over_a_fortnight(
     days: tuple[int, ...], suppressed: bool
 ) -> None:
     row = tuple(START + day * DAY for day in days)
-    effect = decide(Incident(BounceClass.SOFT, VERP), History(soft_row=row), START)
+    effect = decide(Incident(BounceClass.SOFT, VERP), AddressHistory(soft_row=row), START)
     assert effect is (BounceEffect.SUPPRESSED if suppressed else BounceEffect.COUNTED)
 
 

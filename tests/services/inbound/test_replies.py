@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from newsletter.bounce_vocabulary import BounceEffect, BounceSource
 from newsletter.bounces import read_message
 from newsletter.db.session import reading, transaction
 from newsletter.errors import NotFound, Refused
@@ -22,7 +23,6 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import privacy
 from newsletter.settings import Settings
-from newsletter.vocabulary import BounceEffect, BounceSource
 from tests.fakes import Sink, parsed
 from tests.services.inbound.dovecot import running_dovecot
 from tests.services.inbound.returned import mail, suppressed
