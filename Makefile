@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+DEMO := $(VENV)/.demo
 ARGS ?=
 
-.PHONY: demo test test-servers test-days-ahead check texts bench lock audit clean
+.PHONY: demo test test-servers test-days-ahead mutants check texts bench lock audit clean
 
-demo: $(STAMP)           ## the whole life of a newsletter, on sample data (ARGS=--once for machines)
+demo: $(DEMO)            ## the whole life of a newsletter, on sample data (ARGS=--once for machines)
 	$(BIN)/newsletter demo $(ARGS)
 
 test: $(STAMP)           ## every test, on SQLite and on PostgreSQL
@@ -24,6 +25,9 @@ test-days-ahead: $(STAMP) ## the suite 400 days ahead, and what starts processes
 	env $(FAKETIME)=+1826d $(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite -m processes $(ARGS)
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --database sqlite --days-ahead 400 \
 	  -m "not processes and not browser and not postfix and not redis and not wordpress and not proxy" $(ARGS)
+
+mutants: $(STAMP)        ## change the core in one place at a time, print what no test notices (ARGS="--sample 60 --seed core")
+	$(BIN)/python -m tests.mutants $(ARGS)
 
 check: $(STAMP)          ## lint, format, types, floor plan, language
 	$(BIN)/ruff check .
@@ -55,4 +59,9 @@ clean:
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+$(DEMO): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
 	touch $@

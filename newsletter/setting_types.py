@@ -138,9 +138,9 @@ def base_url(value: str) -> str:
 
 def database_url(value: str) -> str:
     """Return the URL of a database with the driver that this program uses."""
-    if not re.match(r"(sqlite|postgresql(\+psycopg)?)://", value):
+    if not re.match(r"(sqlite|postgres|postgresql(\+psycopg)?)://", value):
         raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
-    return re.sub(r"^postgresql://", "postgresql+psycopg://", value)
+    return re.sub(r"^postgres(?:ql)?://", "postgresql+psycopg://", value)
 
 
 def smtp_urls(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:

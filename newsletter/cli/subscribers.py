@@ -25,10 +25,12 @@ from newsletter.cli.output import (
     row_limit,
     say,
     table,
+    warn,
     yes_option,
 )
 from newsletter.cli.subscriber_options import field_option, tag_option, topic_option
 from newsletter.services import lookup
+from newsletter.services.signup.domain_slips import find_intended_domain
 from newsletter.services.subscribers import admin as subscribers
 from newsletter.services.subscribers import correct, history, privacy
 from newsletter.vocabulary import Cadence, SubscriptionStatus
@@ -201,6 +203,8 @@ def add(
     require_reason(confirmed=confirmed, because=because)
     addition = subscribers.Addition(address, slug, because=because, **details)
     row = subscribers.add_subscriber(env, addition)
+    if meant := find_intended_domain(address.strip().lower().rpartition("@")[2]):
+        warn(f"did you mean an address at {meant}?")
     result = "is subscribed" if confirmed else "will be asked to confirm by mail"
     say(f"{row.email} {result}.")
 

@@ -7,13 +7,14 @@ can be changed without changing the program.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 
 import css_inline
 from jinja2 import (
+    Environment,
     FileSystemLoader,
     StrictUndefined,
     TemplateError,
@@ -74,12 +75,26 @@ _speaking: ContextVar[str] = ContextVar("speaking", default=SOURCE)
 """The language of the mail that is being rendered: templates are compiled once for all."""
 
 
+class TemplateLoader(FileSystemLoader):
+    """A loader that notices a template which was put into an earlier folder since."""
+
+    def get_source(
+        self, environment: Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        """Return a template's source, its file, and whether it is still the one to use."""
+        source, file, is_current = super().get_source(environment, template)
+        folders = [Path(folder) for folder in self.searchpath]
+        earlier = [folder / template for folder in folders]
+        earlier = earlier[: earlier.index(Path(file))]
+        return source, file, lambda: is_current() and not any(map(Path.is_file, earlier))
+
+
 class Renderer:
     """Finds a mail's templates in the first of `directories` that has them."""
 
     def __init__(self, directories: Sequence[Path]) -> None:
         self._jinja = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader([str(directory) for directory in directories]),
+            loader=TemplateLoader([str(directory) for directory in directories]),
             autoescape=lambda name: bool(name) and str(name).endswith(".html"),
             undefined=StrictUndefined,
             trim_blocks=True,

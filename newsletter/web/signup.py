@@ -27,6 +27,7 @@ from newsletter.services.consent import Evidence, hash_wording
 from newsletter.services.runtime import environment
 from newsletter.services.signup import forms
 from newsletter.services.signup import subscribe as signup
+from newsletter.services.signup.domain_slips import WELL_KNOWN, find_intended_domain
 from newsletter.services.signup.forms import TRAP, Form
 from newsletter.services.signup.subscribe import Submission
 from newsletter.vocabulary import EvidenceSource
@@ -135,7 +136,14 @@ def subscribe(slug: str) -> AnyResponse:
         return list_page(slug, status=422, values=_typed(values), errors=error.fields)
     if as_json:
         return _json({"status": "pending"}, 202)
-    return redirect(f"/{slug}/check-your-inbox" + _in_its_language(slug), 303)
+    target = f"/{slug}/check-your-inbox" + _in_its_language(slug)
+    return redirect(target + _intended_domain(str(values.get("email") or ""), target), 303)
+
+
+def _intended_domain(typed: str, target: str) -> str:
+    """Return the parameter that names the domain which was most likely meant, or ""."""
+    domain = find_intended_domain(typed.strip().lower().rpartition("@")[2])
+    return f"{'&' if '?' in target else '?'}meant={domain}" if domain else ""
 
 
 def _in_its_language(slug: str) -> str:
@@ -214,7 +222,9 @@ def check_your_inbox(slug: str) -> Response:
     """Show what to do after the form."""
     form = forms.get_form(slug)
     set_languages(mailing_list=form.language)
-    return mark_private(render_page("check_your_inbox.html", list=form))
+    meant = request.args.get("meant", "")
+    known = meant if meant in WELL_KNOWN else ""  # nothing else that a link says is shown
+    return mark_private(render_page("check_your_inbox.html", list=form, meant=known))
 
 
 @blueprint.get("/<slug>/embed")

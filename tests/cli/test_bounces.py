@@ -135,4 +135,5 @@ def test_suppressions_go_out_and_come_back(newsletter: Run, tmp_path: Path) -> N
         in newsletter("suppression", "import", str(plain_list)).out
     )
     plain_list.write_text("colour\nred\n")
-    assert newsletter("suppression", "import", str(plain_list)).code == 1
+    refused = newsletter("suppression", "import", str(plain_list))
+    assert (refused.code, "its columns are: " in refused.err) == (1, True)

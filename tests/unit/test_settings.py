@@ -129,8 +129,9 @@ def test_a_value_in_place_of_a_table(tmp_path: Path) -> None:
     assert "smtp: is a table; write [smtp] on a line of its own" in said
 
 
-def test_postgresql_means_psycopg(tmp_path: Path) -> None:
-    file = write(tmp_path, f'secret_key = "{KEY}"\ndatabase_url = "postgresql://u:p@h/d"')
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_means_psycopg(tmp_path: Path, scheme: str) -> None:
+    file = write(tmp_path, f'secret_key = "{KEY}"\ndatabase_url = "{scheme}://u:p@h/d"')
     assert load_settings(file).database_url == "postgresql+psycopg://u:p@h/d"
 
 

@@ -102,9 +102,12 @@ def make_subscriber_fields(
 
 
 ARCHIVE_SUBSCRIBER = make_subscriber_fields(
-    name="", email="", cadence="", language="", tags=(), joined=None, public=True
+    name="", email="…", cadence="", language="", tags=(), joined=None, public=True
 )
-"""The visitor of the public archive, of whom nothing is known."""
+"""The visitor of the public archive, of whom nothing is known.
+
+An address is never missing, so that no letter says what stands in its place.
+"""
 
 
 FIELDS = tuple(SubscriberFields.__slots__)

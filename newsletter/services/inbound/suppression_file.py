@@ -109,7 +109,11 @@ def _import_rows(env: Environment, file: IO[str], note: str) -> SuppressionImpor
         None,
     )
     if place is None and not (len(first) == 1 and "@" in first[0]):
-        raise Refused("the file has no column of addresses", hint="name one of its columns `email`")
+        columns = ", ".join(name[:40] for name in names[:20] if name)
+        raise Refused(
+            f"the file has no column of addresses; its columns are: {columns}",
+            hint="name one of its columns `email`",
+        )
     rows = reader if place is not None else _chain(first, reader)
     batch: list[dict[str, str]] = []
     for line in rows:

@@ -136,6 +136,16 @@ def test_each_reader_gets_her_own_letter_and_the_archive_nobodys(
     assert "Dear Ana" not in public.html
 
 
+def test_the_archive_shows_that_an_address_was_left_out(
+    env: Environment, people: dict[str, int], sink: Sink
+) -> None:
+    letter = TEXT.replace("read this", "your address is {{ subscriber.email }}. Read this")
+    campaign_id = letters.send_letter(env, parse_letter(letter))
+    sending.send_due(env)
+    assert "your address is a@x.example.org." in body(sink.to("a@x.example.org")[0])
+    assert "your address is …." in campaigns.get_content(campaign_id).html
+
+
 def test_what_a_reader_is_called_today_counts(
     env: Environment, people: dict[str, int], sink: Sink
 ) -> None:
