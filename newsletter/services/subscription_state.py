@@ -7,8 +7,6 @@ welcome, a goodbye, a series) are queued by the caller.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
@@ -17,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from newsletter.models import Event, MailingList, Subscription, SubscriptionRequest
 from newsletter.services.consent import Evidence, note_consent
-from newsletter.services.events import NewEvent, record_event, record_events
+from newsletter.services.events import NewEvent, record_event
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import (
     Actor,
@@ -264,46 +262,3 @@ def _record(
         reason=reason,
     )
     record_event(session, event)
-
-
-# ── imports ──────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class ImportedTransition:
-    """A subscription whose status an import has set; `before` is None for a new one."""
-
-    subscription_id: int
-    list_id: int
-    before: SubscriptionStatus | None
-    after: SubscriptionStatus
-
-
-def events_of_import(
-    session: Session, transitions: Iterable[ImportedTransition], now: datetime
-) -> None:
-    """Write the events of a batch of an import in one statement.
-
-    A new row that had unsubscribed elsewhere was never subscribed here, and gets no event.
-    """
-    kinds = {
-        SubscriptionStatus.PENDING: EventKind.SUBSCRIPTION_REQUESTED,
-        SubscriptionStatus.ACTIVE: EventKind.SUBSCRIPTION_CONFIRMED,
-        SubscriptionStatus.UNSUBSCRIBED: EventKind.SUBSCRIPTION_ENDED,
-    }
-    record_events(
-        session,
-        (
-            NewEvent(
-                kinds[row.after],
-                Actor.IMPORT,
-                now,
-                row.list_id,
-                subscription_id=row.subscription_id,
-                reason=ConsentKind.IMPORTED.value,
-            )
-            for row in transitions
-            if row.before is not row.after
-            and not (row.before is None and row.after is SubscriptionStatus.UNSUBSCRIBED)
-        ),
-    )

@@ -17,7 +17,6 @@ from newsletter.services.consent import Evidence
 from newsletter.services.operations import cleanup
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.subscribe import Submission, subscribe
-from newsletter.services.subscription_state import ImportedTransition
 from newsletter.vocabulary import (
     Actor,
     ConsentKind,
@@ -121,26 +120,6 @@ def test_a_request_is_recorded_and_expires(env: Environment, pair: tuple[int, in
     assert left == {*pair, returning}
 
 
-def test_an_import_writes_its_events_as_a_set(env: Environment, pair: tuple[int, int]) -> None:
-    active, ended = SubscriptionStatus.ACTIVE, SubscriptionStatus.UNSUBSCRIBED
-    lists = [db.session.get_one(Subscription, number).list_id for number in pair]
-    with transaction() as session:
-        subscription_state.events_of_import(
-            session,
-            [
-                ImportedTransition(pair[0], lists[0], None, active),
-                ImportedTransition(pair[0], lists[0], active, active),
-                ImportedTransition(pair[1], lists[1], active, ended),
-                ImportedTransition(pair[1], lists[1], None, ended),
-            ],
-            env.now,
-        )
-    assert events() == [
-        (pair[0], EventKind.SUBSCRIPTION_CONFIRMED, Actor.IMPORT, "imported"),
-        (pair[1], EventKind.SUBSCRIPTION_ENDED, Actor.IMPORT, "imported"),
-    ]
-
-
 @pytest.mark.parametrize("source", EvidenceSource)
 def test_every_source_names_an_actor(source: EvidenceSource) -> None:
     assert source.actor in Actor
@@ -177,7 +156,7 @@ def changes(file: Path) -> Iterator[str]:
 
 
 AS_A_SET = {
-    "import_statements.py": "writes the rows of an import, with events_of_import in one transaction",
+    "import_statements.py": "writes the rows of an import, with record_import_batch in one transaction",
 }
 
 

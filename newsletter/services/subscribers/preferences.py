@@ -206,14 +206,15 @@ def _apply(
         subscription.cadence = Cadence(cadence)
         record_change(session, subscription, "cadence", noted, env.now, kind=ConsentKind.CHANGED)
     if f"pause-{slug}" in fields:
-        subscription.paused_until = _until(fields[f"pause-{slug}"], f"pause-{slug}", env.now)
+        paused_until = _parse_pause(fields[f"pause-{slug}"], f"pause-{slug}", env.now)
+        if paused_until != subscription.paused_until:
+            subscription.paused_until = paused_until
+            record_change(session, subscription, "pause", evidence, env.now)
     if fields.get(f"topics-{slug}"):
         prefix = f"topic-{slug}-"
-        topics.choose_topics(
-            session,
-            subscription,
-            [key.removeprefix(prefix) for key in fields if key.startswith(prefix)],
-        )
+        words = [key.removeprefix(prefix) for key in fields if key.startswith(prefix)]
+        if topics.choose_topics(session, subscription, words):
+            record_change(session, subscription, "topics", evidence, env.now)
 
 
 def _join(
@@ -251,7 +252,7 @@ def _domain(mailing_list: MailingList) -> str:
     return mailing_list.from_email.rpartition("@")[2].lower()
 
 
-def _until(text: str, field: str, now: datetime) -> datetime | None:
+def _parse_pause(text: str, field: str, now: datetime) -> datetime | None:
     if not text.strip():
         return None
     try:

@@ -148,7 +148,9 @@ def undo_unsubscribe(
             resume(session, subscription, ConsentKind.RESUBSCRIBED, evidence, env.now)
             if cadence in slower_cadences(subscription):
                 subscription.cadence = Cadence(cadence)
-            subscription.paused_until = env.now + PAUSE if pause else None
+            if pause:
+                subscription.paused_until = env.now + PAUSE
+                subscription_state.record_change(session, subscription, "pause", evidence, env.now)
         return describe_subscription(subscription, env.now)
 
 

@@ -44,6 +44,8 @@ CONFIRMATIONS = (ConsentKind.CONFIRMED, ConsentKind.REAFFIRMED, ConsentKind.RESU
 class ImportBatch:
     """The changes of one batch; `known` answers what is known, earlier rows included.
 
+    `list_ids` are those of the lists that its rows are of.
+
     `before` is what a dry run made of earlier batches, and is added to; `erased` are the hashes of
     erased addresses in the batch.
     """
@@ -60,6 +62,7 @@ class ImportBatch:
         self._session = session
         self.lists = {row.slug: row for row in session.scalars(select(MailingList))}
         self.known = BatchKnowledge(env, session, sorted(set(keys)), sorted(set(erased)), before)
+        self.list_ids: set[int] = set()
         self._rows = CollectedRows()
         self._topic_ids: dict[str, dict[str, int]] = {}
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from newsletter.import_formats.types import ConsentRecord
 from newsletter.models import ConsentEvent, Subscriber, Subscription, Suppression, Tag
 from newsletter.services.consent import store_wording
-from newsletter.services.subscription_state import ImportedTransition, events_of_import
+from newsletter.services.transfer.import_events import ImportedTransition, record_import_batch
 from newsletter.services.transfer.import_statements import (
     insert_rows,
     update_subscribers,
@@ -149,7 +149,7 @@ class RowWriter:
             )
             for transition in self._rows.transitions
         ]
-        events_of_import(self._session, transitions, now)
+        record_import_batch(self._session, transitions, now)
 
 
 def _to_columns(record: ConsentRecord) -> Columns:

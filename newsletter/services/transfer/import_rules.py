@@ -5,6 +5,7 @@ What subscribers did here themselves stands above any file.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import assert_never
 
@@ -69,3 +70,19 @@ def make_note(row: SubscriberRow, because: str) -> str:
     if row.source != "import":
         return row.note
     return "; ".join(part for part in (row.note, because) if part)
+
+
+def choose_list(slug: str, lists: Collection[str], row: SubscriberRow) -> tuple[str, str]:
+    """Return the list that a row is for, and the problem if there is none.
+
+    `slug` is the list that the author named, or "". Nobody joins a list that the file does not name.
+    """
+    if not row.list:
+        slug = slug or (next(iter(lists)) if len(lists) == 1 else "")
+        return slug, "" if slug else "it names no list, and --list does not either"
+    if not slug:
+        return row.list, "" if row.list in lists else f"there is no list {row.list!r}"
+    if row.list != slug and (row.ours or row.list in lists):
+        problem = f"it is of the list {row.list!r}, and --list reads {slug} alone"
+        return slug, problem
+    return slug, ""

@@ -29,6 +29,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.signup.address_policy import accept_address
 from newsletter.services.transfer.hash_keys import fingerprint_keys
 from newsletter.services.transfer.import_batch import ImportBatch
+from newsletter.services.transfer.import_events import record_import_finished
 from newsletter.services.transfer.import_known import Before, KnownSubscription
 from newsletter.services.transfer.import_report import (
     ImportResult,
@@ -38,6 +39,7 @@ from newsletter.services.transfer.import_report import (
 )
 from newsletter.services.transfer.import_rules import (
     SUPPRESSED_FOR,
+    choose_list,
     decide,
     has_left_after_all,
     make_note,
@@ -110,6 +112,7 @@ def import_file(
     """
     done = ImportResult()
     before = Before()
+    list_ids: set[int] = set()
     with reading() as session:
         hash_keys = fingerprint_keys(session)
     with open_rereadable(file) as copy, closing(open_tables(copy, platform, choices)) as tables:
@@ -118,7 +121,7 @@ def import_file(
                 names_lists = table.platform.name == OURS or "list" in table.uses.values()
                 list_slug = slug or ("" if names_lists else get_list_slug(None))
                 request = ImportRequest(list_slug, because, dry_run, hash_keys)
-                _import_table(env, request, table, done, before, progress)
+                list_ids |= _import_table(env, request, table, done, before, progress)
         except DatabaseError as error:
             hint = (
                 "a dry run changes nothing"
@@ -127,6 +130,9 @@ def import_file(
                 "it goes on from there"
             )
             raise DatabaseError(error.message, hint=hint) from error
+    if not dry_run:
+        with transaction() as session:
+            record_import_finished(session, list_ids, done.platform, env.now)
     return done
 
 
@@ -137,16 +143,19 @@ def _import_table(
     done: ImportResult,
     before: Before,
     progress: Progress,
-) -> None:
+) -> set[int]:
+    """Import the rows of a table, and return the ids of the lists that they are of."""
+    list_ids: set[int] = set()
     done.platform = table.platform.name
     done.encoding = table.encoding
     done.passed_over = table.passed_over
     done.tables += [table.name] if table.name else []
     done.columns |= table.uses
     for batch in _split(table):
-        _import_batch(env, request, batch, done, before)
+        list_ids |= _import_batch(env, request, batch, done, before)
         done.share = table.share()
         progress(done)
+    return list_ids
 
 
 def _split(table: SubscriberFile) -> Iterator[list[SubscriberRow | TableRow]]:
@@ -160,10 +169,11 @@ def _import_batch(
     rows: list[SubscriberRow | TableRow],
     done: ImportResult,
     before: Before,
-) -> None:
+) -> set[int]:
     """Import one batch in one transaction; a dry run only reads.
 
-    If another transaction writes one of the same rows meanwhile, the batch is tried again.
+    Returns the ids of the lists that its rows are of. If another transaction writes one of the same
+    rows meanwhile, the batch is tried again.
     """
     parsed = [(row, _parse_address(env, row)) for row in rows]
     keys = [address.key for _, address in parsed if isinstance(address, Address) and address.key]
@@ -188,6 +198,7 @@ def _import_batch(
     for row, outcome in zip(rows, outcomes, strict=True):
         done.count(row.line, outcome)
         done.silent += _is_silent(row) and outcome.result is not RowResult.REJECTED
+    return batch.list_ids
 
 
 def _is_silent(row: SubscriberRow | TableRow) -> bool:
@@ -221,7 +232,7 @@ def _import_row(
         return _import_hash(request, batch, row)
     if row.ours and not row.list:
         return _import_without_list(batch, row, address)
-    slug, problem = _choose_list(request, batch, row)
+    slug, problem = choose_list(request.slug, batch.lists, row)
     if problem:
         return RowOutcome(RowResult.REJECTED, problem=problem)
     return _import_subscription(request, batch, row, address, slug)
@@ -230,6 +241,7 @@ def _import_row(
 def _import_subscription(
     request: ImportRequest, batch: ImportBatch, row: SubscriberRow, address: Address, slug: str
 ) -> RowOutcome:
+    batch.list_ids.add(batch.lists[slug].id)
     subscription = batch.known.find_subscription(address.key, slug)
     known = batch.known.find_address(address.key)
     is_own_record = row.ours and row.suppressed and not subscription.status and not known.erased
@@ -279,23 +291,6 @@ def _import_without_list(batch: ImportBatch, row: SubscriberRow, address: Addres
     is_new = batch.put_subscriber(row, address)
     standing = RowStanding.SUPPRESSED if row.suppressed else RowStanding.UNSUBSCRIBED
     return RowOutcome(RowResult.NEW if is_new else RowResult.DUPLICATE, standing)
-
-
-def _choose_list(request: ImportRequest, batch: ImportBatch, row: SubscriberRow) -> tuple[str, str]:
-    """Return the list that a row is for, and the problem if there is none.
-
-    Nobody joins a list that the file does not name.
-    """
-    lists = batch.lists
-    if not row.list:
-        slug = request.slug or (next(iter(lists)) if len(lists) == 1 else "")
-        return slug, "" if slug else "it names no list, and --list does not either"
-    if not request.slug:
-        return row.list, "" if row.list in lists else f"there is no list {row.list!r}"
-    if row.list != request.slug and (row.ours or row.list in lists):
-        problem = f"it is of the list {row.list!r}, and --list reads {request.slug} alone"
-        return request.slug, problem
-    return request.slug, ""
 
 
 def _find_problem(

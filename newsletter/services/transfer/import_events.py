@@ -1,0 +1,66 @@
+"""Write the events of an import: those of each batch as a set, and one when it has finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from newsletter.services.events import NewEvent, record_events
+from newsletter.vocabulary import Actor, ConsentKind, EventKind, SubscriptionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedTransition:
+    """A subscription whose status an import has set; `before` is None for a new one."""
+
+    subscription_id: int
+    list_id: int
+    before: SubscriptionStatus | None
+    after: SubscriptionStatus
+
+
+def record_import_batch(
+    session: Session, transitions: Iterable[ImportedTransition], now: datetime
+) -> None:
+    """Write the events of a batch of an import in one statement.
+
+    A new row that had unsubscribed elsewhere was never subscribed here, and gets no event.
+    """
+    kinds = {
+        SubscriptionStatus.PENDING: EventKind.SUBSCRIPTION_REQUESTED,
+        SubscriptionStatus.ACTIVE: EventKind.SUBSCRIPTION_CONFIRMED,
+        SubscriptionStatus.UNSUBSCRIBED: EventKind.SUBSCRIPTION_ENDED,
+    }
+    record_events(
+        session,
+        (
+            NewEvent(
+                kinds[row.after],
+                Actor.IMPORT,
+                now,
+                row.list_id,
+                subscription_id=row.subscription_id,
+                reason=ConsentKind.IMPORTED.value,
+            )
+            for row in transitions
+            if row.before is not row.after
+            and not (row.before is None and row.after is SubscriptionStatus.UNSUBSCRIBED)
+        ),
+    )
+
+
+def record_import_finished(
+    session: Session, list_ids: Iterable[int], platform: str, now: datetime
+) -> None:
+    """Write one event for each list that an import has finished with.
+
+    Its reason is the name of the platform that the file came from.
+    """
+    events = (
+        NewEvent(EventKind.IMPORT_FINISHED, Actor.IMPORT, now, list_id, reason=platform[:40])
+        for list_id in sorted(list_ids)
+    )
+    record_events(session, events)
