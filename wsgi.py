@@ -1,7 +1,12 @@
 """For gunicorn and its like: `gunicorn wsgi:app`."""
 
+import logging
+
 from newsletter import logs
 from newsletter.app import create_app
 
-logs.to_stderr()
 app = create_app()
+_log = app.extensions["newsletter"].settings.log
+logs.to_stderr(
+    level=logging.getLevelNamesMapping()[_log.level.upper()], as_json=_log.format == "json"
+)

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -89,26 +90,7 @@ def create_app(
 
 
 def _add_pages(app: Flask, settings: Settings) -> None:
-    from newsletter.web import (
-        archive,
-        author,
-        errors,
-        health,
-        home,
-        hooks,
-        locale,
-        page_cache,
-        proxies,
-        rate_limits,
-        request_body,
-        resources,
-        responses,
-        shared_cache,
-        signup,
-        stay,
-        subscriber_links,
-        theme,
-    )
+    from newsletter.web import author, locale, page_cache, rate_limits, request_body
 
     templates = find_template_folder()
     app.jinja_loader = FileSystemLoader(
@@ -118,14 +100,47 @@ def _add_pages(app: Flask, settings: Settings) -> None:
     page_cache.install(app)
     rate_limits.install(app, settings)
     app.request_class = request_body.FormRequest
-    for module in (
-        shared_cache,  # its after_request comes last: hooks run in reverse order
+    for module in _import_page_modules():
+        app.register_blueprint(module.blueprint)
+    author.install(app)
+    if settings.web.trusted_proxies:
+        _trust_proxies(app, settings.web.trusted_proxies)
+
+
+def _import_page_modules() -> tuple[ModuleType, ...]:
+    """Import the modules of pages, each with its `blueprint`, in the order of their hooks.
+
+    What runs after a request runs in reverse order, so that the first one here comes last.
+    """
+    from newsletter.web import (
+        archive,
+        errors,
+        health,
+        home,
+        hooks,
+        metrics,
+        proxies,
+        request_body,
+        request_ids,
+        resources,
+        responses,
+        shared_cache,
+        signup,
+        stay,
+        subscriber_links,
+        theme,
+    )
+
+    return (
+        shared_cache,
+        request_ids,
         request_body,
         proxies,
         responses,
         errors,
         home,
         health,
+        metrics,
         signup,
         subscriber_links,
         stay,
@@ -133,11 +148,7 @@ def _add_pages(app: Flask, settings: Settings) -> None:
         archive,
         resources,
         hooks,
-    ):
-        app.register_blueprint(module.blueprint)
-    author.install(app)
-    if settings.web.trusted_proxies:
-        _trust_proxies(app, settings.web.trusted_proxies)
+    )
 
 
 def _trust_proxies(app: Flask, hops: int) -> None:

@@ -1,14 +1,19 @@
-"""Log to standard error, without the addresses and links of subscribers."""
+"""Log to standard error, as text or JSON, without the addresses and links of subscribers."""
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
 
 from newsletter.addresses import mask
 from newsletter.link_purposes import PATHS
 
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+"""Names the web request that is being answered, "" outside of one."""
 _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 _LINK = re.compile(rf"/({'|'.join(PATHS)}|hooks/bounces/[\w-]+)/[\w.%-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -32,6 +37,41 @@ class DiscreetFormatter(logging.Formatter):
         return discreet(super().format(record))
 
 
+class TextFormatter(DiscreetFormatter):
+    """A formatter of plain lines, with the request that a line belongs to."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (the library's name)
+        """Format a record as one line."""
+        line = super().formatMessage(record)
+        request = REQUEST_ID.get()
+        return f"{line} [request {request}]" if request else line
+
+
+class JsonFormatter(DiscreetFormatter):
+    """A formatter of one JSON object a line, for machines.
+
+    `event` names what happened (docs/monitoring.md), `request` the request that it happened in.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record with its traceback, and mask it."""
+        values = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": getattr(record, "event", None),
+            "request": REQUEST_ID.get() or None,
+            "message": discreet(record.getMessage()),
+        }
+        if record.exc_info:
+            values["traceback"] = discreet(self.formatException(record.exc_info))
+        kept = {name: value for name, value in values.items() if value is not None}
+        return json.dumps(kept, ensure_ascii=False)
+
+
 class Discreetly(logging.Filter):
     """A filter that masks records which a library formats itself, as gunicorn its access log."""
 
@@ -42,10 +82,15 @@ class Discreetly(logging.Filter):
         return True
 
 
-def to_stderr(*, level: int = logging.INFO) -> None:
+def happened(event: str) -> dict[str, str]:
+    """Name the event of a line, as `extra` of a logging call."""
+    return {"event": event}
+
+
+def to_stderr(*, level: int = logging.INFO, as_json: bool = False) -> None:
     """Log to standard error, where whatever supervises the process collects it."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(DiscreetFormatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(JsonFormatter() if as_json else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler])
     for chatty in ("apscheduler", "alembic", "waitress.queue"):
         logging.getLogger(chatty).setLevel(logging.ERROR)

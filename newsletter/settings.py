@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -159,6 +159,19 @@ class Web(_Table):
     redis: Annotated[SecretStr, AfterValidator(setting_types.redis_url)] | None = None
 
 
+class Log(_Table):
+    """How processes that keep running log."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Metrics(_Table):
+    """Who may read `/metrics`."""
+
+    token: Secret | None = None
+
+
 class Settings(_Table):
     """All settings of an installation; what belongs to a list is in the database."""
 
@@ -174,6 +187,8 @@ class Settings(_Table):
     feeds: Feeds = Feeds()
     signup: SignUp = SignUp()
     web: Web = Web()
+    log: Log = Log()
+    metrics: Metrics = Metrics()
     folder: Path = Path()
 
     @property

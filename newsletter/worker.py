@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -17,13 +18,14 @@ from flask import Flask
 
 from newsletter.db.session import db
 from newsletter.errors import DatabaseError, NewsletterError
+from newsletter.logs import happened
 from newsletter.mail.smtp.types import Transport
 from newsletter.services import installation, workers
 from newsletter.services.digests import due as digests
 from newsletter.services.inbound.poll import poll_mailbox
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series_progress
-from newsletter.services.operations import cleanup
+from newsletter.services.operations import cleanup, metrics
 from newsletter.services.polling import entries
 from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import EXTENSION, Environment
@@ -62,6 +64,7 @@ class WorkerProcess:
             (self.gate, 1),
             (self.read_mailbox, 60),
             (self.send, 1),
+            (self.write_metrics, 60),
             (self.upkeep, 3600),
         ):
             self._scheduler.add_job(
@@ -85,6 +88,8 @@ class WorkerProcess:
         self.stopping.set()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=True)
+            with self.app.app_context(), suppress(DatabaseError):
+                self.write_metrics()
 
     def once(self) -> SendResult:
         """Do all that is due now, and return; for cron."""
@@ -95,6 +100,7 @@ class WorkerProcess:
             self.compose()
             sent = sending.send_due(self.env, stop=self.stopping.is_set)
             self.upkeep()
+            self.write_metrics()
             return sent
 
     def _guarded(self, work: Callable[[], object]) -> Callable[[], None]:
@@ -136,14 +142,18 @@ class WorkerProcess:
         """Poll the feeds that are due."""
         for result in polling.poll_due(self.env, eager=eager, stop=self.stopping.is_set):
             if result.error:
-                log.warning("feed %s: %s", result.feed_id, result.error)
-            elif result.new or result.held or result.gone:
+                self.env.tally.count("polls", "failed")
+                log.warning("feed %s: %s", result.feed_id, result.error, extra=happened("poll"))
+                continue
+            self.env.tally.count("polls", "new" if result.new or result.held else "unchanged")
+            if result.new or result.held or result.gone:
                 log.info(
                     "feed %s: %s new, %s held, %s withdrawn",
                     result.feed_id,
                     result.new,
                     result.held,
                     result.gone,
+                    extra=happened("poll"),
                 )
 
     def read_mailbox(self) -> None:
@@ -174,6 +184,7 @@ class WorkerProcess:
                     composed.problem,
                 )
             elif composed.campaign_id is not None:
+                self.env.tally.count("campaigns", "digest")
                 log.info(
                     "the %s digest of list %s is composed: campaign %s, %s entries, %s recipients",
                     composed.cadence,
@@ -181,11 +192,13 @@ class WorkerProcess:
                     composed.campaign_id,
                     composed.entries,
                     composed.recipients,
+                    extra=happened("composed"),
                 )
         for campaign_id in letters.start_due_letters(self.env):
-            log.info("campaign %s is started", campaign_id)
+            self.env.tally.count("campaigns", "letter")
+            log.info("campaign %s is started", campaign_id, extra=happened("composed"))
         if count := series_progress.advance_due(self.env):
-            log.info("%s letters of series are queued", count)
+            log.info("%s letters of series are queued", count, extra=happened("composed"))
 
     def send(self) -> None:
         """Send everything in the outbox that is due.
@@ -203,9 +216,14 @@ class WorkerProcess:
                 sent.sent,
                 sent.failed,
                 sent.deferred,
+                extra=happened("sent"),
             )
         if sent.problem:
             self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
+
+    def write_metrics(self) -> None:
+        """Write down what this process has counted (services/operations/metrics.py)."""
+        metrics.write_tally(self.env)
 
     def gate(self) -> None:
         """Release confirmations that may go.

@@ -41,6 +41,13 @@ def _application(ctx: click.Context, *, with_pages: bool) -> Flask:
     return app
 
 
+def _log(app: Flask, *, least: int = logging.DEBUG) -> None:
+    """Log as the settings say, and nothing below the level `least`."""
+    log = app.extensions["newsletter"].settings.log
+    level = max(logging.getLevelNamesMapping()[log.level.upper()], least)
+    logs.to_stderr(level=level, as_json=log.format == "json")
+
+
 def _close_database(app: Flask) -> None:
     """Close every connection: the last one empties the write-ahead log of SQLite."""
     from newsletter.services.operations import database
@@ -62,7 +69,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
     from newsletter.worker import WorkerProcess
 
     app = _application(ctx, with_pages=True)
-    logs.to_stderr()
+    _log(app)
     stop = stop_event()
     try:
         server = create_server(app, host=host, port=port)
@@ -99,7 +106,7 @@ def worker(ctx: click.Context, *, once: bool) -> None:
         file = ctx.find_root().obj or os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE
         _work_once(app, stop, Path(file))
         return
-    logs.to_stderr()
+    _log(app)
     process = WorkerProcess(app)
     process.start()
     click.echo("Working. Ctrl-C ends.", err=True)
@@ -111,7 +118,7 @@ def worker(ctx: click.Context, *, once: bool) -> None:
 def _work_once(app: Flask, stop: threading.Event, settings_file: Path) -> None:
     from newsletter.worker import WorkerProcess
 
-    logs.to_stderr(level=logging.WARNING)
+    _log(app, least=logging.WARNING)
     with only_one(settings_file.parent, f"{settings_file.name}.worker") as is_free:
         if not is_free:
             return

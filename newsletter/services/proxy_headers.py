@@ -14,6 +14,7 @@ from ipaddress import ip_address
 from sqlalchemy import exists, select
 
 from newsletter.db.session import reading, transaction
+from newsletter.logs import happened
 from newsletter.models import Counter
 from newsletter.services import counters
 from newsletter.services.checks import Check
@@ -44,7 +45,7 @@ def is_ignored_proxy(env: Environment, address: str, forwarded_for: str) -> bool
 
 def record_ignored_proxy(env: Environment) -> None:
     """Log an ignored proxy, and keep it for `doctor`."""
-    log.warning("%s: %s; %s", WHAT, WHY, HINT)
+    log.warning("%s: %s; %s", WHAT, WHY, HINT, extra=happened("proxy"))
     with transaction() as session:
         counters.increment(session, NAME, now=int(env.now.timestamp()), seconds=counters.HOUR)
 

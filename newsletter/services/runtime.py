@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app
 
+from newsletter.services.tally import Tally
+
 if TYPE_CHECKING:  # each costs start-up time that few commands need
     from newsletter.captcha import Puzzles
     from newsletter.dns.mx import JudgeDomains
@@ -49,6 +51,7 @@ class Environment:
     domains: JudgeDomains
     clock: Clock
     resolver: Resolver
+    tally: Tally = field(default_factory=Tally)
     lasting_keys: list[str] = field(default_factory=list)
     """The keys of lasting hashes, once they have been read (services/suppressions.py): they never
     change.

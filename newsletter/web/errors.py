@@ -19,6 +19,8 @@ from newsletter.errors import (
 )
 from newsletter.i18n import Text, say
 from newsletter.link_purposes import LinkPurpose
+from newsletter.services.limit_log import note_limit
+from newsletter.services.runtime import environment
 from newsletter.web.locale import current_language, translate_errors
 from newsletter.web.responses import mark_private, render_message
 
@@ -68,6 +70,7 @@ def too_many(error: TooMany) -> Response:
     text = gettext("There were too many requests from here. Please try again in a while.")
     answer = render_message(429, gettext("One moment, please"), text)
     answer.headers["Retry-After"] = str(error.retry_after)
+    note_limit(environment(), str(request.endpoint or ""))
     return answer
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import BadRequest, Forbidden, NotFound
 
 from newsletter import errors
 from newsletter.bounces.providers.types import NotReadable, NotVerified
+from newsletter.logs import happened
 from newsletter.services.inbound import hooks
 from newsletter.services.runtime import environment
 
+log = logging.getLogger("newsletter.web")
 blueprint = Blueprint("hooks", __name__)
 
 
@@ -29,4 +33,5 @@ def receive(provider: str, secret: str) -> Response:
         raise Forbidden from None
     except NotReadable:
         raise BadRequest from None
+    log.info("a report of %s was taken", provider, extra=happened("hook"))
     return Response("ok\n", mimetype="text/plain")

@@ -17,7 +17,7 @@ PUBLIC = frozenset(
         "home.mailing_list",
         "signup.embed",
         "archive.archive",
-        "archive.mailing",
+        "archive.show_campaign",
         "archive.archive_feed",
     }
 )

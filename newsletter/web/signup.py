@@ -23,6 +23,7 @@ from newsletter.errors import InvalidInput, NotFound
 from newsletter.html.text import to_plain_line
 from newsletter.i18n import Text, find_language
 from newsletter.link_purposes import LinkPurpose
+from newsletter.logs import happened
 from newsletter.services.consent import Evidence, hash_wording
 from newsletter.services.runtime import environment
 from newsletter.services.signup import forms
@@ -131,6 +132,7 @@ def subscribe(slug: str) -> AnyResponse:
     try:
         _subscribe(slug, values)
     except InvalidInput as error:
+        environment().tally.count("signups", "invalid")
         if as_json:
             return _json({"errors": translate_errors(error.fields)}, 422)
         return list_page(slug, status=422, values=_typed(values), errors=error.fields)
@@ -173,7 +175,8 @@ def _subscribe(slug: str, values: Mapping[str, Any]) -> None:
         answers=values,
     )
     signup.subscribe(environment(), slug, sign_up, _evidence(values))
-    log.info("list %s: a sign-up was received", slug)
+    log.info("list %s: a sign-up was received", slug, extra=happened("sign-up"))
+    environment().tally.count("signups", "received")
 
 
 def _evidence(values: Mapping[str, Any]) -> Evidence:

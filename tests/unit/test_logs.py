@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 
 import pytest
 
 from newsletter.link_purposes import PATHS
-from newsletter.logs import DiscreetFormatter, Discreetly, discreet
+from newsletter.logs import (
+    REQUEST_ID,
+    DiscreetFormatter,
+    Discreetly,
+    JsonFormatter,
+    TextFormatter,
+    discreet,
+)
 
 
 def test_t15_neither_addresses_nor_links_are_logged() -> None:
@@ -58,3 +66,23 @@ def test_tracebacks_are_discreet_too() -> None:
     said = DiscreetFormatter("%(message)s").format(record)
     assert "Traceback" in said
     assert "ana@" not in said
+
+
+def test_json_lines_hold_the_event_and_the_request_and_no_address() -> None:
+    record = logging.LogRecord("newsletter.web", logging.WARNING, "", 1, "a line of %s\nand more", ("ana@example.com",), None)  # fmt: skip
+    record.event = "limit"
+    token = REQUEST_ID.set("0f0f")
+    try:
+        line = JsonFormatter().format(record)
+        text = TextFormatter().format(record)
+    finally:
+        REQUEST_ID.reset(token)
+    assert "\n" not in line
+    values = json.loads(line)
+    assert values.pop("time").endswith("+00:00")
+    assert values == {
+        "level": "warning", "logger": "newsletter.web", "event": "limit", "request": "0f0f",
+        "message": "a line of a…@example.com\nand more",
+    }  # fmt: skip
+    assert text.endswith("WARNING a line of a…@example.com and more [request 0f0f]")
+    assert "request" not in TextFormatter().format(record)

@@ -90,7 +90,10 @@ def apply_bounce(env: Environment, bounce: Bounce, find_owner: FindOwner) -> App
     for tries in range(TRIES_AT_MOST):
         try:
             with transaction() as session:
-                return _apply(env, session, bounce, _lock(session, find_owner))
+                applied = _apply(env, session, bounce, _lock(session, find_owner))
+            if not applied.repeated:
+                env.tally.count("bounces", str(applied.bounce_class))
+            return applied
         except Conflict as conflict:
             if conflict.constraint not in _RACES or tries + 1 == TRIES_AT_MOST:
                 raise

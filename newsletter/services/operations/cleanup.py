@@ -56,7 +56,7 @@ def clean_up(env: Environment) -> None:
         bounce_events.delete_old(session, now)
         before = (now - COUNTERS_FOR).timestamp()
         is_pace = Counter.name.startswith("pace/")  # counted in milliseconds
-        is_permanent = Counter.name == "warmup"  # when the first message went
+        is_permanent = (Counter.name == "warmup") | Counter.name.startswith("metrics/")
         session.execute(delete(Counter).where(~is_pace, ~is_permanent, Counter.starts_at < before))
         session.execute(delete(Counter).where(is_pace, Counter.starts_at < before * 1000))
         sender_state.delete_old_states(session, now)

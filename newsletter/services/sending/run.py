@@ -32,6 +32,7 @@ from newsletter.services.runtime import Environment
 from newsletter.services.sending import finish, retry
 from newsletter.services.sending.lessons import Lessons, find_domain
 from newsletter.services.sending.message_builder import MessageBuilder
+from newsletter.services.sending.outcome_log import OutcomeLog
 from newsletter.services.sending.result import (
     Progress,
     SendResult,
@@ -114,6 +115,7 @@ class Run:
         self.counts = {"sent": 0, "failed": 0, "deferred": 0, "cancelled": 0}
         self.unheard = 0
         self.problem = ""
+        self.outcomes = OutcomeLog(env.tally)
 
     def __call__(self, transport: Transport) -> SendResult:
         """Send until nothing is left to send."""
@@ -261,6 +263,7 @@ class Run:
         if row.campaign_id is not None:
             self.lessons.breaker(row.campaign_id).not_built = 0
         line.flying[row.id] = row
+        self.outcomes.record_offer(row.id)
         return outgoing
 
     def _record_not_built(self, line: WorkLine, row: LeasedDelivery, error: Exception) -> None:
@@ -316,6 +319,7 @@ class Run:
             jitter = random.random()  # noqa: S311 (spreads load, guards nothing)
             update = retry.decide(row, outcome, verdict, now=now, policy=self.policy, jitter=jitter)
         refusals.record_refusal(self.env, row, outcome, verdict, update)
+        self.outcomes.record(row, outcome, update)
         self._note(line, update)
         self.unheard = self.unheard + 1 if verdict.kind == "again" else 0
         return row, verdict

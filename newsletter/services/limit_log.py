@@ -1,0 +1,59 @@
+"""Log that a ceiling is reached, once a minute, and keep it for `doctor` and `status`.
+
+Behind it may be a flood, or a ceiling that is too low for a day of fame: the author may want to know.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from sqlalchemy import func, select
+
+from newsletter.db.session import reading
+from newsletter.logs import happened
+from newsletter.models import Counter
+from newsletter.services.runtime import Environment
+from newsletter.services.tally import Throttled
+
+log = logging.getLogger("newsletter.web")
+
+SIGN_UP = frozenset({"signup.subscribe", "signup.subscribe_in_frame"})
+_lines = Throttled(60.0)
+
+
+def note_limit(env: Environment, endpoint: str) -> None:
+    """Count a request that was turned away."""
+    kind = "limited" if endpoint in SIGN_UP else "limited-elsewhere"
+    env.tally.count("signups", kind)
+    if _lines.is_due():
+        log.warning(
+            "a ceiling of requests is reached at %s; [signup] in the settings sets it",
+            endpoint,
+            extra=happened("limit"),
+        )
+
+
+def find_reached_ceilings(env: Environment) -> list[str]:
+    """Name the ceilings over all visitors that were reached within a day."""
+    since = int((env.now - timedelta(days=1)).timestamp())
+    settings = env.settings.signup
+    with reading() as session:
+        rows = session.execute(
+            select(Counter.name, func.max(Counter.count))
+            .where(
+                Counter.starts_at >= since,
+                Counter.name.startswith("signup/list/") | (Counter.name == "signup/overall"),
+            )
+            .group_by(Counter.name)
+        ).all()
+    most = {
+        "list": ("signup.per_list", settings.per_list),
+        "overall": ("signup.overall", settings.overall),
+    }
+    reached = []
+    for name, count in rows:
+        setting, ceiling = most[name.split("/")[1]]
+        if count >= ceiling:
+            reached.append(f"{setting} = {ceiling}")
+    return sorted(set(reached))

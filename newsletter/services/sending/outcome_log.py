@@ -1,0 +1,45 @@
+"""Count and log the outcomes of messages, without naming anybody."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from newsletter.logs import happened
+from newsletter.mail.smtp.types import Outcome
+from newsletter.outbox import DeliveryUpdate, LeasedDelivery
+from newsletter.services.sending.lessons import find_domain
+from newsletter.services.tally import Tally, classify_domain
+from newsletter.vocabulary import DeliveryStatus
+
+log = logging.getLogger("newsletter.sending")
+
+
+class OutcomeLog:
+    """The outcomes of one run: counted in `tally`, and a line for each refusal for good."""
+
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
+        self._offered_at: dict[int, float] = {}
+
+    def record_offer(self, delivery_id: int) -> None:
+        """Note when a message was handed to a connection."""
+        self._offered_at[delivery_id] = time.monotonic()
+
+    def record(self, row: LeasedDelivery, outcome: Outcome, update: DeliveryUpdate) -> None:
+        """Count an outcome by its domain's class, and how long the server took."""
+        domain = classify_domain(find_domain(row))
+        self._tally.count("messages", "deferred" if update.due_at else str(update.status), domain)
+        offered_at = self._offered_at.pop(row.id, None)
+        if offered_at is not None and outcome.reply.code:
+            self._tally.observe("smtp_seconds", time.monotonic() - offered_at)
+        if update.status == DeliveryStatus.FAILED:
+            log.warning(
+                "%s %s: a message was refused for good: %s %s (%s)",
+                "campaign" if row.campaign_id else "mail",
+                row.campaign_id or row.mail,
+                outcome.reply.code,
+                outcome.reply.enhanced,
+                domain,
+                extra=happened("refused"),
+            )

@@ -1,0 +1,143 @@
+"""`/metrics` answers to its token alone, and sees what pages and workers in other processes did."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from prometheus_client.parser import text_string_to_metric_families
+
+from newsletter.app import create_app
+from newsletter.authoring.letter_file import parse_letter
+from newsletter.db.session import db, transaction
+from newsletter.services.letters import send as letters
+from newsletter.services.operations import cleanup, metrics
+from newsletter.services.runtime import EXTENSION
+from newsletter.services.sending import run as sending
+from newsletter.services.tally import classify_domain
+from newsletter.settings import Settings
+from newsletter.worker import WorkerProcess
+from tests.fakes import Clock, FakeDns, FakeFetch, Sink
+from tests.people import add_list, add_reader
+
+TOKEN = "metrics-token-0123456789"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+ROOT = Path(__file__).parent.parent.parent
+LETTER = "---\nsubject: Going slowly\n---\n\nA letter.\n"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    token = Settings.model_validate(
+        {"secret_key": settings.secret_key, "metrics": {"token": TOKEN}}
+    ).metrics
+    return settings.model_copy(update={"metrics": token})
+
+
+def values(client: FlaskClient) -> dict[str, float]:
+    """Return every sample by its name and labels."""
+    answer = client.get("/metrics", headers=BEARER)
+    assert answer.status_code == 200
+    return {
+        sample.name
+        + "".join(f",{value}" for _, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+@pytest.mark.any_database
+@pytest.mark.parametrize("header", ["", TOKEN, "Bearer", "Bearer x", f"bearer {TOKEN}", f"Bearer {TOKEN}x", "Bearer é"])  # fmt: skip
+def test_without_the_token_there_is_no_such_page(client: FlaskClient, header: str) -> None:
+    refused = client.get("/metrics", headers={"Authorization": header.encode().decode("latin-1")})
+    missing = client.get("/no-such/page/at-all")
+    assert (refused.status_code, refused.data) == (404, missing.data)
+
+
+@pytest.mark.any_database
+def test_without_a_setting_there_is_no_such_page(settings: Settings, clock: Clock) -> None:
+    app = create_app(settings.model_copy(update={"metrics": Settings.model_fields["metrics"].default}), clock=clock)  # fmt: skip
+    assert app.test_client().get("/metrics", headers=BEARER).status_code == 404
+
+
+def test_what_workers_and_pages_did_is_seen_together(
+    app: Flask, settings: Settings, clock: Clock, sink: Sink
+) -> None:
+    env = app.extensions[EXTENSION]
+    with app.app_context():
+        with transaction() as session:
+            mailing_list = add_list(session)
+            add_list(session, "other")
+            for email in ("a@gmail.com", "b@hotmail.com", "c@small.example", "d@gmail.com"):
+                add_reader(session, mailing_list, email)
+        letters.send_letter(env, parse_letter(LETTER), "blog")
+        sending.send_due(env)
+        metrics.write_tally(env)
+        db.session.remove()
+    pages = create_app(settings, transport=lambda: sink, fetch=FakeFetch(), clock=clock, resolver=FakeDns())  # fmt: skip
+    client = pages.test_client()
+    client.post("/blog/subscribe", data={"email": "new@example.com"})
+    client.post("/blog/subscribe", data={"email": "nothing"})
+    seen = values(client)
+    assert seen["newsletter_messages_total,google,sent"] == 2
+    assert seen["newsletter_messages_total,microsoft,sent"] == 1
+    assert seen["newsletter_messages_total,other,sent"] == 1
+    assert seen["newsletter_smtp_seconds_count"] == 4
+    assert seen["newsletter_signups_total,received"] == 1
+    assert seen["newsletter_signups_total,invalid"] == 1
+    assert seen["newsletter_queue_messages"] == 0, "the confirmation is at the gate"
+    assert seen["newsletter_database_bytes"] > 10_000
+    assert seen["newsletter_worker_age_seconds"] == float("inf")
+    with app.app_context():
+        WorkerProcess(app).alive()
+        cleanup.clean_up(env)
+        db.session.remove()
+    assert values(client) == seen, "the database is asked every ten seconds at most"
+    later = create_app(settings, clock=clock).test_client()
+    assert values(later)["newsletter_worker_age_seconds"] == 0
+    assert values(later)["newsletter_messages_total,google,sent"] == 2, "upkeep keeps them"
+    with pages.app_context():
+        db.engine.dispose()
+
+
+@pytest.mark.any_database
+def test_metrics_name_no_subscriber(app: Flask, client: FlaskClient) -> None:
+    with app.app_context(), transaction() as session:
+        add_reader(session, add_list(session, "secret-list"), "ana@tiny.example", name="Ana")
+    text = client.get("/metrics", headers=BEARER).text
+    assert not re.search("ana|tiny|secret-list", text)
+    assert classify_domain("tiny.example") == "other"
+
+
+def test_numbers_that_cannot_be_written_are_kept(app: Flask) -> None:
+    env = app.extensions[EXTENSION]
+    env.tally.count("polls", "new", by=3)
+    env.tally.put_back(env.tally.take())
+    assert env.tally.take() == {"polls/new": 3}
+
+
+def test_the_dashboard_and_the_alerts_name_metrics_that_exist(
+    app: Flask, client: FlaskClient
+) -> None:
+    names = {name.partition(",")[0] for name in values(client)}
+    names |= {f"newsletter_{name}_total" for name in metrics.COUNTERS}
+    for file in ("dashboard.json", "alerts.yml"):
+        used = set(re.findall(r"newsletter_\w+", (ROOT / "monitoring" / file).read_text()))
+        assert used
+        assert used - names == set(), file
+
+
+def test_prometheus_takes_the_alerts() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("needs Debian's prometheus")
+    done = subprocess.run(
+        [promtool, "check", "rules", ROOT / "monitoring" / "alerts.yml"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
