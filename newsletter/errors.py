@@ -207,7 +207,7 @@ class LeaseLost(NewsletterError):
     """Another worker has taken over what this one was sending."""
 
     def __init__(self) -> None:
-        super().__init__("the lease is no longer ours; another worker goes on")
+        super().__init__("another worker has taken over this campaign and sends the rest")
 
 
 def place_of(error: BaseException) -> str:

@@ -208,7 +208,10 @@ class WorkerProcess:
         self._transport = self._transport or self.env.transport()
         sent = sending.send_due(self.env, stop=self.stopping.is_set, transport=self._transport)
         if sent.problem != self._problem:
-            log.error("sending: %s", sent.problem) if sent.problem else log.info("sending goes on")
+            if sent.problem:
+                log.error("sending: %s", sent.problem)
+            else:
+                log.info("the mail server works again; sending continues")
         self._problem = sent.problem
         if sent.sent or sent.failed or sent.deferred:
             log.info(

@@ -12,7 +12,7 @@ import click
 
 from newsletter.bounces import BounceResult, read_bounce
 from newsletter.bounces.mime import BYTES_AT_MOST
-from newsletter.cli.context import with_environment
+from newsletter.cli.context import open_application, with_environment
 from newsletter.cli.output import as_json, common_zone, json_option, moment, say, table
 from newsletter.cli.stop_signals import stop_event
 from newsletter.errors import NewsletterError
@@ -183,14 +183,16 @@ def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
     bounces.address and its extensions only.
     """
     from newsletter import logs
-    from newsletter.cli.serve import _application
     from newsletter.services.inbound.listener import BounceListener, read_listen_address
 
-    app = _application(ctx, with_pages=False)
+    app = open_application(ctx, with_pages=False)
     logs.to_stderr()
     bounces = app.extensions["newsletter"].settings.bounces
     if not bounces.address:
-        raise NewsletterError("bounces.address is not set", hint="mail for it is what is received")
+        raise NewsletterError(
+            "bounces.address is not set",
+            hint="set it in newsletter.toml: `bounce listen` receives the mail for it",
+        )
     set_host, set_port = read_listen_address(bounces.listen or "127.0.0.1:8024")
     listener = BounceListener(app, host or set_host, port or set_port)
     stopped = stop_event()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -14,6 +14,9 @@ from newsletter import settings
 from newsletter.cli.start_up import without_collection
 from newsletter.errors import SettingsError
 from newsletter.services import runtime
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 R = TypeVar("R")
 
@@ -32,6 +35,24 @@ def private_allowed(ctx: click.Context) -> bool:
             "yes",
             "on",
         )
+
+
+def open_application(ctx: click.Context, *, with_pages: bool) -> Flask:
+    """Make the application of a process that keeps running, and warn of what stops mail."""
+    from newsletter.app import create_app
+    from newsletter.cli.output import warn
+    from newsletter.services import installation
+    from newsletter.services.operations.database import require_current
+
+    config: Path | None = ctx.find_root().obj
+    app = create_app(settings.load_settings(config, os.environ), with_pages=with_pages)
+    with app.app_context():
+        require_current()
+        if installation.record_key(runtime.environment()) == "foreign":
+            warn(f"{installation.FOREIGN_KEY} ({installation.FOREIGN_KEY_HINT})")
+        if hold := installation.find_hold():
+            warn(f"nothing is mailed: {hold.because}; `{installation.RELEASE}` lets mail leave")
+    return app
 
 
 def with_environment(command: Callable[..., R]) -> Callable[..., R]:

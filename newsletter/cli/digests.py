@@ -244,7 +244,7 @@ def intro(
     Without TEXT, show what waits.
     """
     if clear:
-        return say(f"Taken back: {intros.clear_intros(slug, cadence)}")
+        return say(f"Removed: {intros.clear_intros(slug, cadence)}")
     if text is None:
         waiting = intros.list_intros(slug)
     else:

@@ -176,7 +176,9 @@ def _choices(values: tuple[str, ...]) -> dict[str, str]:
     for value in values:
         name, equals, meaning = value.rpartition("=")
         if not equals or not name.strip() or meaning not in CHOICES:
-            raise click.BadParameter(f"{value!r} is not like 'Block=ignore' or 'Level=opt-out'")
+            raise click.BadParameter(
+                f"{value!r} must be NAME=ignore or NAME=opt-out, such as Block=ignore"
+            )
         choices[normalize_name(name)] = meaning
     return choices
 
@@ -279,6 +281,6 @@ def export(env: Environment, file: Path | None, slug: str | None, status: str | 
     replaced = export_subscribers.is_ordinary(file)
     count = export_subscribers.export_to_file(file, slug=slug, status=status)
     if replaced:
-        say(f"{count:,} rows are in {file}, readable by you alone.")
+        say(f"{some(count, 'row')} written to {file}, which only you can read.")
     else:
-        click.echo(f"{count:,} rows were written to {file}.", err=True)
+        click.echo(f"{some(count, 'row')} written to {file}.", err=True)

@@ -56,7 +56,7 @@ def new(env: Environment, file: Path, slug: str | None, *, json_: bool) -> None:
         if json_:
             return as_json({"file": str(file), "id": None})
         return say(
-            f"{file} is begun. Write your letter there, then: newsletter campaign new {file}"
+            f"{file} is created. Write your letter there, then: newsletter campaign new {file}"
         )
     campaign_id, draft = drafts.create_draft(env, file, slug)
     if json_:
@@ -141,7 +141,7 @@ def read_changes(
         raise click.UsageError("choose what to change: --file, --subject, --preheader or --segment")
     returned = click.edit(text, extension=".md")
     if returned is None:
-        raise Refused("nothing was changed")
+        raise Refused("the letter was not changed", hint="save the file in the editor")
     return letter_file.parse_letter(returned, folder=folder)
 
 

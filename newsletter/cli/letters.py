@@ -137,7 +137,7 @@ def present(
 
 def _write(file: Path, content: str) -> None:
     write_private(file, content)
-    say(f"It is in {file}.")
+    say(f"{file} is written.")
 
 
 def _open(env: Environment, draft: LetterDraft, page: str) -> None:

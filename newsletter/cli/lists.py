@@ -184,12 +184,12 @@ def confirmations(
     held = held_mails.count_origins(slug, selection)
     count = some(sum(origin.count for origin in held), "confirmation")
     if release:
-        ask(f"Send {count} held back?", yes=yes)
+        ask(f"Send {count} that the flood gate holds?", yes=yes)
         return say(
-            f"Let go: {some(held_mails.release_held(env, slug, selection), 'confirmation')}."
+            f"Released: {some(held_mails.release_held(env, slug, selection), 'confirmation')}."
         )
     if drop:
-        ask(f"Drop {count} held back?", yes=yes)
+        ask(f"Drop {count} that the flood gate holds?", yes=yes)
         return say(f"Dropped: {some(held_mails.drop_held(env, slug, selection), 'confirmation')}.")
     room = held_mails.read_gate(env, slug).room
     if json_:

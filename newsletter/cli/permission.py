@@ -94,5 +94,5 @@ def answers(env: Environment, campaign_id: int, *, json_: bool) -> None:
     )
     zone = common_zone(lists.list_time_zones().values())
     if answered.settled_at:
-        return say(f"It ended at {moment(answered.settled_at, zone)}.")
-    return say(f"It ends at {moment(answered.answer_by, zone)}.")
+        return say(f"The time to answer ended at {moment(answered.settled_at, zone)}.")
+    return say(f"The time to answer ends at {moment(answered.answer_by, zone)}.")

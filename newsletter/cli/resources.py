@@ -42,7 +42,8 @@ def add(env: Environment, file: Path, title: str, name: str) -> None:
     Letters and the welcome mail link it with {{ resource("NAME") }}.
     """
     added = resources.add_resource(env, file, title=title, name=name)
-    say(f'Added. In a letter or the welcome mail: {{{{ resource("{added.name}") }}}}')
+    say(f"{added.name} is added.")
+    say(f'To link it in a letter or the welcome mail: {{{{ resource("{added.name}") }}}}')
 
 
 @resource.command(epilog="Example: newsletter resource ls")
@@ -73,4 +74,4 @@ def remove(env: Environment, name: str, *, yes: bool) -> None:
     """Remove a file; links to it stop working."""
     ask(f"Remove {name}? Links in mails already sent stop working.", yes=yes)
     resources.remove_resource(env, name)
-    say("Removed.")
+    say(f"{name} is removed.")

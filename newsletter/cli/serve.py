@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from newsletter import logs, settings
+from newsletter.cli.context import open_application
 from newsletter.cli.stop_signals import stop_event
 from newsletter.cli.worker_lock import only_one
 from newsletter.errors import NewsletterError
@@ -20,25 +21,6 @@ if TYPE_CHECKING:
 
 PORT = click.IntRange(0, 65535)
 """Ports that can be listened on; larger numbers would silently wrap around."""
-
-
-def _application(ctx: click.Context, *, with_pages: bool) -> Flask:
-    from newsletter.app import create_app
-    from newsletter.cli.output import warn
-    from newsletter.services import installation
-    from newsletter.services.operations.database import require_current
-    from newsletter.services.runtime import environment
-
-    config: Path | None = ctx.find_root().obj
-    loaded = settings.load_settings(config, os.environ)
-    app = create_app(loaded, with_pages=with_pages)
-    with app.app_context():
-        require_current()
-        if installation.record_key(environment()) == "foreign":
-            warn(f"{installation.FOREIGN_KEY} ({installation.FOREIGN_KEY_HINT})")
-        if hold := installation.find_hold():
-            warn(f"nothing is mailed: {hold.because}; `{installation.RELEASE}` lets mail leave")
-    return app
 
 
 def _log(app: Flask, *, least: int = logging.DEBUG) -> None:
@@ -68,7 +50,7 @@ def serve(ctx: click.Context, host: str, port: int) -> None:
     from newsletter.web.http_server import create_server
     from newsletter.worker import WorkerProcess
 
-    app = _application(ctx, with_pages=True)
+    app = open_application(ctx, with_pages=True)
     _log(app)
     stop = stop_event()
     try:
@@ -100,7 +82,7 @@ def worker(ctx: click.Context, *, once: bool) -> None:
     """
     from newsletter.worker import WorkerProcess
 
-    app = _application(ctx, with_pages=False)
+    app = open_application(ctx, with_pages=False)
     stop = stop_event()
     if once:
         file = ctx.find_root().obj or os.environ.get("NEWSLETTER_CONFIG") or settings.DEFAULT_FILE

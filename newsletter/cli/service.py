@@ -84,7 +84,9 @@ def _enable(names: list[str]) -> None:
     now = ["--now"] if RUNNING.exists() else []
     commands = [*([["daemon-reload"]] if now else []), ["enable", *now, *names]]
     for words in commands:
-        done = subprocess.run([systemctl, *words], capture_output=True, text=True, check=False)  # noqa: S603
+        done = subprocess.run(  # noqa: S603
+            [systemctl, *words], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise Refused(f"systemctl {' '.join(words)}: {done.stderr.strip()}")
     say(f"Enabled{' and started' if now else ''}: {', '.join(names)}")

@@ -14,7 +14,7 @@ def _answers(values: tuple[str, ...]) -> dict[str, str]:
     for value in values:
         name, equals, text = value.partition("=")
         if not equals or not name.strip():
-            raise click.BadParameter(f"{value!r} is not like 'town=Berlin'")
+            raise click.BadParameter(f"{value!r} must be NAME=ANSWER, such as town=Berlin")
         answers[name.strip()] = text
     return answers
 

@@ -273,7 +273,7 @@ def edit(
     if unsubscribe:
         _unsubscribe(env, address, lookup.get_list_slug(slug))
     else:
-        say("Done.")
+        say(f"{address} is changed.")
 
 
 def _unsubscribe(env: Environment, address: str, slug: str) -> None:
@@ -301,7 +301,8 @@ def erase(env: Environment, address: str, *, yes: bool) -> None:
     ask(f"Erase {address} and all that is known of it, for good?", yes=yes)
     privacy.erase_address(env, address)
     say(
-        "Erased. The address is never mailed again, unless you use `newsletter suppression remove`."
+        f"{address} is erased. It is never mailed again, "
+        "unless you use `newsletter suppression remove`."
     )
 
 

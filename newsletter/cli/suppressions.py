@@ -20,6 +20,7 @@ from newsletter.cli.output import (
     note_limit,
     row_limit,
     say,
+    some,
     table,
     yes_option,
 )
@@ -74,7 +75,8 @@ def ls(env: Environment, address: str | None, limit: int | None, *, json_: bool)
 @with_environment
 def add(env: Environment, address: str, note: str) -> None:
     """Never mail an address again, whatever it subscribes to."""
-    say("Added." if suppressions.suppress(env, address, note=note) else "It was there already.")
+    added = suppressions.suppress(env, address, note=note)
+    say(f"{address} is suppressed{'' if added else ' already'}.")
 
 
 @suppression.command(
@@ -92,7 +94,8 @@ def remove(env: Environment, address: str, because: str, *, yes: bool) -> None:
     """
     ask(f"Allow {address} to be mailed again?", yes=yes)
     count = release.release(env, address, because=because)
-    say(f"Removed. Subscriptions to be confirmed anew: {count}." if count else "Removed.")
+    anew = f" Subscriptions to be confirmed anew: {count}." if count else ""
+    say(f"{address} is not suppressed any more.{anew}")
 
 
 @suppression.command("export", epilog="Example: newsletter suppression export suppressions.csv")
@@ -105,7 +108,7 @@ def export_(env: Environment, file: Path | None) -> None:
         return
     with open_private(file) as out:
         count = suppression_file.export(out)
-    say(f"{count:,} suppressions are in {file}.")
+    say(f"{some(count, 'suppression')} written to {file}.")
 
 
 @suppression.command("import", epilog="Example: newsletter suppression import unsubscribed.csv")

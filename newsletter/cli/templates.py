@@ -54,7 +54,7 @@ def eject(env: Environment, name: str) -> None:
         raise NotFound(f"there is no template {name}", hint="see `newsletter templates ls`")
     target = env.settings.folder / "templates" / source.relative_to(root)
     if target.exists():
-        raise Refused(f"{target} exists already")
+        raise Refused(f"{target} exists already", hint="edit it, or delete it first")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-    say(f"{target} is yours now.")
+    say(f"{target} is created; edit it, and it is used instead of the built-in one.")

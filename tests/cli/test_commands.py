@@ -327,7 +327,7 @@ def test_an_export_through_a_device_says_so_beside_the_rows(newsletter: Run) -> 
     newsletter("subscriber", "add", "ana@example.com", "--confirmed", "--because", "x")
     said = newsletter("subscriber", "export", "/dev/stdout")
     assert "ana@example.com" not in said.err
-    assert "1 rows were written to /dev/stdout" in said.err
+    assert "1 row written to /dev/stdout" in said.err
 
 
 def test_subscriber_edit_corrects_what_a_subscriber_can(newsletter: Run) -> None:
@@ -340,7 +340,7 @@ def test_subscriber_edit_corrects_what_a_subscriber_can(newsletter: Run) -> None
         "subscriber", "edit", "ana@example.com", "--language", "de", "--pause", "2027-01-31", "--topic", "yoga",
         "--answer", "city=Iași", "--address", "ana.new@example.com", "--because", "by phone", "--name", "Ana",
     )  # fmt: skip
-    assert (done.code, done.out) == (0, "Done.\n"), done.err
+    assert (done.code, done.out) == (0, "ana.new@example.com is changed.\n"), done.err
     shown = newsletter("subscriber", "show", "ana.new@example.com").out
     assert "paused until 2027-01-31" in shown
     assert "by phone" in shown
@@ -604,7 +604,7 @@ def test_help_is_quick_and_a_pipe_may_close(tmp_path: Path) -> None:
 def test_a_page_and_a_mail_of_ones_own_win(newsletter: Run, tmp_path: Path) -> None:
     for name in ("pages/home.html", "emails/letter/text.txt"):
         assert f"{name}\n" in newsletter("templates", "ls").out
-        assert "is yours now" in newsletter("templates", "eject", name).out
+        assert "is created" in newsletter("templates", "eject", name).out
         assert f"{name}  (yours)" in newsletter("templates", "ls").out
         assert {"name": name, "yours": True} in json.loads(
             newsletter("templates", "ls", "--json").out

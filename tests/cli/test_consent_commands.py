@@ -122,7 +122,7 @@ def test_confirmations_that_are_held_back(newsletter: Run, mail: FaultServer) ->
     newsletter("subscriber", "add", "eva@example.com")
     assert (
         newsletter("list", "confirmations", LIST, "--release", "--yes").out
-        == "Let go: 1 confirmation.\n"
+        == "Released: 1 confirmation.\n"
     )
     newsletter("worker", "--once")
     assert [to for _, to, _ in mail.accepted] == ["eva@example.com"]

@@ -41,7 +41,7 @@ def test_a_letter_from_nothing_to_the_report(
     readers: Run, mail: FaultServer, tmp_path: Path
 ) -> None:
     begun = readers("campaign", "new", "letters/on-pauses.md")
-    assert (begun.code, "is begun" in begun.out) == (0, True)
+    assert (begun.code, "is created" in begun.out) == (0, True)
     file = tmp_path / "letters" / "on-pauses.md"
     assert "subject: On pauses" in file.read_text()
     assert readers("campaign", "ls").out == "", "what was never written is no draft"
