@@ -109,3 +109,11 @@ def test_a_wheel_carries_everything(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Every step held." in done.stdout
+
+
+def test_every_page_is_described(app: Flask) -> None:
+    """Each address a browser or a program can ask for stands in docs/pages.md or docs/bounces.md."""
+    text = " ".join(f"{(ROOT / 'docs' / name).read_text()}" for name in ("pages.md", "bounces.md"))
+    paths = {re.sub(r"<(?:path:)?(\w+)>", r"<\1>", str(rule)) for rule in app.url_map.iter_rules()}
+    missing = {path for path in paths if f"`{path.replace('<slug>', '<list>')}`" not in text}
+    assert missing - {"/static/<filename>"} == set()

@@ -321,3 +321,9 @@ def test_what_was_agreed_to_is_kept_in_the_language_it_was_read_in(
         assert next(event.wording.text for event in session.query(ConsentEvent)).startswith(
             "Ja, schicken Sie mir"
         )
+
+
+def test_make_texts_knows_each_language() -> None:
+    listed = re.search(r"for language in ([a-z ]+);", (ROOT / "Makefile").read_text())
+    assert listed is not None
+    assert {*listed[1].split(), SOURCE} == set(LANGUAGES)

@@ -21,7 +21,7 @@ from newsletter.schedule import CADENCES
 LENGTH_AT_MOST = 1000
 """Characters of a segment; more cannot be read at a glance, and costs the parser time."""
 FIELDS = {
-    "cadence": 'how often: "instant", "daily", "weekly", "monthly"',
+    "cadence": "how often: " + ", ".join(f'"{cadence}"' for cadence in CADENCES),
     "joined": 'the day of confirmation, like "2026-01-31"',
     "tags": 'words you put on subscribers: "berlin" in tags, or tags == none',
     "name": 'the name of a subscriber, "" if unknown',

@@ -182,7 +182,8 @@ def read_passphrase(file: Path | None, question: str, *, confirm: bool = False) 
 
 def report(restored: Restored) -> None:
     """Say what a restore did, and what comes next."""
-    say("Restored." + (f" What was there before is in {restored.copy}." if restored.copy else ""))
+    copied = f" The previous one is in {restored.copy}." if restored.copy else ""
+    say(f"The database is restored.{copied}")
     merged = restored.merged
     if merged.unread:
         warn(f"not everything could be read from the database that was replaced: {merged.unread}")

@@ -10,7 +10,7 @@ from werkzeug.routing import RequestRedirect
 from newsletter.i18n import Text
 from newsletter.services.consent import Evidence
 from newsletter.services.mail_context import CADENCE_TEXT
-from newsletter.vocabulary import EvidenceSource
+from newsletter.vocabulary import Cadence, EvidenceSource
 from newsletter.web.locale import current_language, translate_errors
 
 blueprint = Blueprint("responses", __name__)
@@ -19,11 +19,11 @@ POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' https: http:; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
-CADENCE_WORDS = {
-    "instant": Text("With every new post"),
-    "daily": Text("Once a day"),
-    "weekly": Text("Once a week"),
-    "monthly": Text("Once a month"),
+CADENCE_WORDS: dict[str, Text] = {
+    Cadence.INSTANT: Text("With every new post"),
+    Cadence.DAILY: Text("Once a day"),
+    Cadence.WEEKLY: Text("Once a week"),
+    Cadence.MONTHLY: Text("Once a month"),
 }
 
 
