@@ -119,9 +119,9 @@ class MessageDraft:
 class CompiledMessage:
     """A message as bytes with slots.
 
-    However often a slot occurs, its value is encoded once for each kind of place. `header` ends with
-    the empty line. Each chunk of `body` ends between words, so that each is relaxed for a signature
-    on its own.
+    However often a slot occurs, its value is encoded once for each kind of place. `header` ends
+    with the empty line. Each chunk of `body` ends between words, so that each is relaxed for a
+    signature on its own.
     """
 
     def __init__(self, header: Sequence[bytes | Fill], body: Sequence[bytes | Slot]) -> None:

@@ -20,7 +20,7 @@ PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 KeyKind = Literal["rsa", "ed25519"]
 
 RSA_BITS = 2048
-"""Bits of an RSA key: what signers should use (RFC 8301 section 3.2), and what a TXT record holds."""
+"""Bits of an RSA key, as signers should use (RFC 8301 section 3.2); a TXT record holds them."""
 
 STRING_AT_MOST = 255
 """Octets of one string of a TXT record (RFC 1035 section 3.3)."""
@@ -69,7 +69,7 @@ def fingerprint_key(key: PrivateKey) -> str:
 
 
 def write_record(key: PrivateKey, selector: str, domain: str) -> str:
-    """Write the DNS record that publishes a key for `domain`, in strings that a TXT record takes."""
+    """Write the DNS record that publishes a key for `domain`, in strings of a TXT record."""
     text = f"v=DKIM1; k={get_kind(key)}; p={encode_public(key)}"
     strings = [
         text[start : start + STRING_AT_MOST] for start in range(0, len(text), STRING_AT_MOST)

@@ -1,7 +1,7 @@
-"""Sign a message (RFC 6376, RFC 8463): relaxed/relaxed, without a length, every important header
-covered.
+"""Sign a message (RFC 6376, RFC 8463).
 
-The caller hashes the body, because it knows which parts of it are the same for everyone.
+Relaxed/relaxed, without a length, every important header covered. The caller hashes the body,
+because it knows which parts of it are the same for everyone.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def sign_message(data: bytes, sign: Sign | None) -> bytes:
 
 
 def _choose_fields(fields: Sequence[tuple[bytes, bytes]]) -> tuple[list[str], bytes]:
-    """Return the names for `h=`, and the fields they cover: the last of a name first (section 5.4.2)."""
+    """Return the names for `h=` and the fields they cover, the last of a name first (5.4.2)."""
     counts = Counter(name for name, _ in fields)
     names: list[str] = []
     signed: list[bytes] = []
