@@ -60,12 +60,12 @@ LINE = 100
 """Characters in a line of code or prose, so that two files fit side by side."""
 
 LEFT = {
-    "vague names": 16,
-    "questions": 36,
-    "parallel assignments": 10,
-    "class names": 8,
+    "vague names": 11,
+    "questions": 14,
+    "parallel assignments": 3,
+    "class names": 0,
     "long lines of docs": 0,
-    "other words": 25,
+    "other words": 19,
 }
 """How many places still break a rule. These numbers only go down."""
 

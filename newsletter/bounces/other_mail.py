@@ -47,11 +47,16 @@ _QUOTE_BEGINS = re.compile(
 )
 _ASKS = re.compile(
     r"\bunsubscri|\b(?:take|remove) (?:me|my (?:e-?mail|address|name)) (?:off|from)\b|"
-    r"\bstop (?:sending|e-?mailing|mailing|writing)|\bno (?:more|longer) .{0,20}(?:e-?mails?|mails?|"
-    r"newsletters?)\b|\bopt.?out\b|\babmelde|\babzumelden|\bmelde .{0,30}\bab\b|\baustrag|\babbestell|"
-    r"\bkeine .{0,20}(?:mails?|newsletter) mehr|d.sabonn|d.sinscri|\bne plus (?:recevoir|m.envoyer)|"
-    r"\bdar(?:me|se)? de baja|\bd[eé]me de baja|\bcancelar? .{0,20}suscripci|\bno (?:quiero )?recibir "
-    r"m.s|\bdezabon|\bnu mai (?:vreau|doresc)|\bdisiscriv|\bcancell(?:ami|atemi)|\bafmelden|\buitschrijven|"
+    r"\bstop (?:sending|e-?mailing|mailing|writing)|\bno (?:more|"
+    r"longer) .{0,20}(?:e-?mails?|mails?|"
+    r"newsletters?)\b|\bopt.?out\b|\babmelde|\babzumelden|\bmelde .{0,30}\bab\b|"
+    r"\baustrag|\babbestell|"
+    r"\bkeine .{0,20}(?:mails?|newsletter) mehr|d.sabonn|d.sinscri|"
+    r"\bne plus (?:recevoir|m.envoyer)|"
+    r"\bdar(?:me|se)? de baja|\bd[eé]me de baja|\bcancelar? .{0,20}suscripci|"
+    r"\bno (?:quiero )?recibir "
+    r"m.s|\bdezabon|\bnu mai (?:vreau|doresc)|\bdisiscriv|\bcancell(?:ami|atemi)|"
+    r"\bafmelden|\buitschrijven|"
     r"إلغاء (?:ال)?اشتراك|الغاء (?:ال)?اشتراك|إيقاف (?:ال)?رسائل",
     re.I,
 )

@@ -1,4 +1,4 @@
-"""`newsletter backup` and `newsletter restore`: everything that another machine needs, in a file."""
+"""`newsletter backup` and `newsletter restore`: all that another machine needs, in a file."""
 
 from __future__ import annotations
 
@@ -139,9 +139,7 @@ def restore(
     if place.exists() and not with_settings:
         loaded = settings.load_settings(place, os.environ)
         if restore_installation.compare_key(loaded, file, passphrase) == "foreign":
-            warn(
-                "the links in mails sent so far were signed by another key than that of the settings"
-            )
+            warn("the links in mails sent so far were signed by another key than the settings have")
             ask("They will not open (--with-settings takes the backup's key). Go on?", yes=yes)
     report(
         restore_installation.restore_installation(

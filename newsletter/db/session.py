@@ -4,8 +4,9 @@ Knows no table.
 
 SQLite runs in WAL mode with foreign keys. Writers begin with BEGIN IMMEDIATE, so that no write
 fails half-way because of another one; within a process they wait in the order they came
-(db/fair_lock.py), across processes by trying again (db/write_lock.py). Every commit of a session reaches the disk
-(`synchronous=FULL`): a power cut must not make anybody active again who has unsubscribed.
+(db/fair_lock.py), across processes by trying again (db/write_lock.py). Every commit of a session
+reaches the disk (`synchronous=FULL`): a power cut must not make anybody active again who has
+unsubscribed.
 PostgreSQL runs with psycopg 3 at READ COMMITTED.
 """
 

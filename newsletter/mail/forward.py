@@ -22,10 +22,9 @@ _POLICY = compat32.clone(linesep="\r\n", max_line_length=0)
 
 
 def build_forward(headers: Sequence[Header], values: Values, text: str, original: bytes) -> bytes:
-    """Build a message of `text` with `original` attached; it is 7-bit, and no line starts with a
-    dot.
+    """Build a message of `text` with `original` attached.
 
-    Raises `InvalidInput` if a header cannot be written.
+    It is 7-bit, and no line starts with a dot. Raises `InvalidInput` if a header cannot be written.
     """
     mark = ("=_" + secrets.token_hex(16)).encode("ascii")
     lines = [field.compile() for field in headers]

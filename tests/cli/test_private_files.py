@@ -145,7 +145,6 @@ WRITERS = {"write_text", "write_bytes", "copyfile", "copy", "copy2", "touch"}
 OTHERS = {
     "newsletter/cli/__init__.py": "the null device",
     "newsletter/cli/templates.py": "the author's own template",
-    "newsletter/cli/service.py": "systemd reads its units, which hold no secret",
     "newsletter/services/resources.py": "a folder of its own, 0700",
     "newsletter/services/letters/drafts.py": "the author's own letter",
     "newsletter/import_formats/archive.py": "a temporary folder, 0700",

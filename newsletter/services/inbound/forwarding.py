@@ -36,7 +36,7 @@ def forward_reply(
 ) -> None:
     """Queue a reply for the author of its list, if that is wanted and possible.
 
-    `place` names its mail in a mailbox. A reply that is cut off, or one too many, stays where it is.
+    `place` names its mail in a mailbox. A reply that is cut off, or one too many, stays there.
     """
     if owner.subscription is None or not env.settings.bounces.forward_replies:
         return
@@ -100,8 +100,9 @@ def let_go_of_forwarded(mailbox: str = "") -> None:
 
 @dataclass(frozen=True, slots=True)
 class HeldReply:
-    """A reply on its way: whom an answer goes to ("" where that is no usable address), and its
-    bytes.
+    """A reply on its way to the author.
+
+    `writer` is the address for an answer, "" where that is no usable one; `content` its bytes.
     """
 
     writer: str

@@ -84,8 +84,8 @@ class Status:
     """An installation at one look.
 
     `ticked_at`: when a worker was last seen; bounces and complaints of 30 days; `hold`: nothing is
-    mailed, and why; `sending`: why mail leaves slowly or not at all; `unknown` returned mails are not
-    understood or not proved, and `proposals` replies ask to be unsubscribed.
+    mailed, and why; `sending`: why mail leaves slowly or not at all; `unknown` returned mails are
+    not understood or not proved, and `proposals` replies ask to be unsubscribed.
     """
 
     now: datetime
