@@ -146,7 +146,7 @@ OTHERS = {
     "newsletter/cli/__init__.py": "the null device",
     "newsletter/cli/templates.py": "the author's own template",
     "newsletter/services/resources.py": "a folder of its own, 0700",
-    "newsletter/services/letters/drafts.py": "the author's own letter",
+    "newsletter/services/letters/letter_files.py": "the author's own letter",
     "newsletter/import_formats/archive.py": "a temporary folder, 0700",
     "newsletter/import_formats/spool.py": "a temporary folder, 0700",
     "newsletter/services/transfer/export_subscribers.py": "pipes and devices; its files are private",
