@@ -68,8 +68,8 @@ class JsonFormatter(DiscreetFormatter):
         }
         if record.exc_info:
             values["traceback"] = discreet(self.formatException(record.exc_info))
-        kept = {name: value for name, value in values.items() if value is not None}
-        return json.dumps(kept, ensure_ascii=False)
+        set_values = {name: value for name, value in values.items() if value is not None}
+        return json.dumps(set_values, ensure_ascii=False)
 
 
 class Discreetly(logging.Filter):

@@ -60,7 +60,7 @@ LINE = 100
 """Characters in a line of code or prose, so that two files fit side by side."""
 
 LEFT = {
-    "vague names": 11,
+    "vague names": 5,
     "questions": 14,
     "parallel assignments": 3,
     "class names": 0,

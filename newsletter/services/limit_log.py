@@ -1,6 +1,7 @@
 """Log that a ceiling is reached, once a minute, and keep it for `doctor` and `status`.
 
-Behind it may be a flood, or a ceiling that is too low for a day of fame: the author may want to know.
+Behind it may be a flood, or a ceiling that is too low for a day of fame: the author may want to
+know.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Count what happens in this process until a worker writes the numbers down (services/operations/metrics.py).
+"""Count what happens in this process until a worker stores it (services/operations/metrics.py).
 
 Labels are of closed sets: no address, list or subject is ever one.
 """

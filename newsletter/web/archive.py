@@ -57,7 +57,8 @@ def media(slug: str, name: str) -> Response:
 @blueprint.get("/<slug>/archive/feed.xml")
 def archive_feed(slug: str) -> Response:
     """Serve the archive as a feed, with the full content of each campaign."""
-    env, owner = environment(), archived_campaigns.get_archive_owner(slug)
+    env = environment()
+    owner = archived_campaigns.get_archive_owner(slug)
     campaigns = archiving.list_newest(env, slug, limit=FEED_LENGTH)
     xml = render_template("archive_feed.xml", list=owner, campaigns=campaigns, links=env.links)
     return Response(xml, mimetype="application/atom+xml")

@@ -30,9 +30,9 @@ def show_metrics() -> Response:
     Behind a proxy every visitor comes from loopback, so that no address is trusted.
     """
     token = environment().settings.metrics.token
-    given = request.headers.get("Authorization", "").encode("utf-8", "replace")
+    authorization = request.headers.get("Authorization", "").encode("utf-8", "replace")
     if token is None or not hmac.compare_digest(
-        given, f"Bearer {token.get_secret_value()}".encode()
+        authorization, f"Bearer {token.get_secret_value()}".encode()
     ):
         abort(404)
     now = time.monotonic()

@@ -156,8 +156,8 @@ def _add_login(env: Environment, session: Session, author_id: int | None, browse
 
 def _queue(env: Environment, session: Session, author: Author, login: str, language: str) -> None:
     """Queue the mail with the link, from the first list that the author may see."""
-    seen = describe_author(session, author).lists
-    list_id = next(iter(seen), None) or session.scalar(select(MailingList.id).limit(1))
+    allowed_lists = describe_author(session, author).lists
+    list_id = next(iter(allowed_lists), None) or session.scalar(select(MailingList.id).limit(1))
     if list_id is None:  # nobody to send as: `newsletter author link` is left
         return
     context = {"to": author.email, "list_id": list_id, "login": login, "language": language}

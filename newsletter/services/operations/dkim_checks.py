@@ -17,8 +17,8 @@ from newsletter.services.sending import dkim_keys
 def check_keys(env: Environment, domain: str) -> Iterator[Check]:
     """Check each key of this installation for a domain that a list is sent from."""
     named = env.settings.dkim.selectors
-    made = [key.selector for key in dkim_keys.list_keys(env)]
-    for selector in dict.fromkeys((*named, *made)):
+    stored = [key.selector for key in dkim_keys.list_keys(env)]
+    for selector in dict.fromkeys((*named, *stored)):
         key = dkim_keys.read_key(env, selector)
         if key is None:
             text = f"{dkim_keys.find_file(env, selector)} is no key that can be read"

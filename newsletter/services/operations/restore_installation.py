@@ -95,9 +95,9 @@ def _put(staged: Path, target: Path) -> None:
     """Put a file or folder into its place; what was there before gets another name."""
     if target.exists():
         number = 1
-        while (kept := target.with_name(f"{target.name}.before-restore{number}")).exists():
+        while (renamed := target.with_name(f"{target.name}.before-restore{number}")).exists():
             number += 1
-        target.rename(kept)
+        target.rename(renamed)
     _own_like(staged, target.parent)
     shutil.move(staged, target)
 

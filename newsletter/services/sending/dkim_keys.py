@@ -138,7 +138,7 @@ def _read_keys(env: Environment) -> Iterator[tuple[str, PrivateKey]]:
 def _describe(env: Environment, selector: str, key: PrivateKey) -> DkimKey:
     with reading() as session:
         addresses = session.scalars(select(MailingList.from_email).order_by(MailingList.id)).all()
-        seen = session.scalars(
+        published = session.scalars(
             select(SeenDkimKey.domain)
             .where(
                 SeenDkimKey.selector == selector, SeenDkimKey.fingerprint == fingerprint_key(key)
@@ -152,7 +152,7 @@ def _describe(env: Environment, selector: str, key: PrivateKey) -> DkimKey:
         find_file(env, selector),
         selector in env.settings.dkim.selectors,
         tuple(write_record(key, selector, domain) for domain in domains),
-        tuple(seen),
+        tuple(published),
     )
 
 
@@ -175,11 +175,11 @@ def find_signers(env: Environment) -> dict[str, tuple[Signer, ...]]:
         if key is None:
             log.error("the DKIM key %s cannot be read: mail is not signed with it", selector)
             continue
-        seen = select(SeenDkimKey.domain).where(
+        published = select(SeenDkimKey.domain).where(
             SeenDkimKey.selector == selector, SeenDkimKey.fingerprint == fingerprint_key(key)
         )
         with reading() as session:
-            domains = session.scalars(seen).all()
+            domains = session.scalars(published).all()
         for domain in domains:
             signers[domain] = (*signers.get(domain, ()), Signer(domain, selector, key))
     return signers

@@ -75,7 +75,8 @@ def make_note(row: SubscriberRow, because: str) -> str:
 def choose_list(slug: str, lists: Collection[str], row: SubscriberRow) -> tuple[str, str]:
     """Return the list that a row is for, and the problem if there is none.
 
-    `slug` is the list that the author named, or "". Nobody joins a list that the file does not name.
+    `slug` is the list that the author named, or "". Nobody joins a list that the file does not
+    name.
     """
     if not row.list:
         slug = slug or (next(iter(lists)) if len(lists) == 1 else "")

@@ -68,14 +68,14 @@ def install(app: Flask) -> None:
 
 def make_blueprint(name: str, module: str) -> Blueprint:
     """Make the Blueprint of a module of author's pages, which answers errors in their frame."""
-    made = Blueprint(f"author_{name}", module, url_prefix=PREFIX.rstrip("/"))
-    made.register_error_handler(CSRFError, _answer_stale_form)
-    made.register_error_handler(NotFound, _answer_not_found)
-    made.register_error_handler(InvalidInput, _answer_invalid)
-    made.register_error_handler(NewsletterError, _answer_refused)
-    made.register_error_handler(TooMany, errors.too_many)
-    made.register_error_handler(DatabaseError, errors.unavailable)
-    return made
+    blueprint = Blueprint(f"author_{name}", module, url_prefix=PREFIX.rstrip("/"))
+    blueprint.register_error_handler(CSRFError, _answer_stale_form)
+    blueprint.register_error_handler(NotFound, _answer_not_found)
+    blueprint.register_error_handler(InvalidInput, _answer_invalid)
+    blueprint.register_error_handler(NewsletterError, _answer_refused)
+    blueprint.register_error_handler(TooMany, errors.too_many)
+    blueprint.register_error_handler(DatabaseError, errors.unavailable)
+    return blueprint
 
 
 def page(
