@@ -27,6 +27,9 @@ LEEWAY = timedelta(minutes=10)
 
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{8,300}", re.ASCII)
 _HANDLE_BYTES = 9
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [first + second for first in _BASE32 for second in _BASE32]
+"""Ten bits as two letters of base32 (RFC 4648 section 6), in lower case."""
 _UNSUBSCRIBE_LOCAL = re.compile(r"\+u\.([a-z2-7]{15})([a-z2-7]{16})$")
 
 
@@ -42,6 +45,23 @@ def new_handle() -> str:
             return handle
 
 
+class KeyedState:
+    """HMAC-SHA256 under one key (RFC 2104): the key is hashed once, and the state copied."""
+
+    def __init__(self, key: bytes) -> None:
+        block = (hashlib.sha256(key).digest() if len(key) > 64 else key).ljust(64, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def digest(self, value: bytes) -> bytes:
+        """Return the MAC of `value`."""
+        inner = self._inner.copy()
+        inner.update(value)
+        outer = self._outer.copy()
+        outer.update(inner.digest())
+        return outer.digest()
+
+
 class _Mac(HMACAlgorithm):
     """Sign with HMAC-SHA256, cut to 191 bits (RFC 2104 section 5).
 
@@ -51,8 +71,11 @@ class _Mac(HMACAlgorithm):
     """
 
     def get_signature(self, key: bytes, value: bytes) -> bytes:
-        mac = hmac.digest(key, value, "sha256")
-        return mac[:23] + bytes([mac[23] & 0b1101_1111])
+        return _cut(hmac.digest(key, value, "sha256"))
+
+
+def _cut(mac: bytes) -> bytes:
+    return mac[:23] + bytes([mac[23] & 0b1101_1111])
 
 
 class _Signer(Signer):
@@ -89,12 +112,18 @@ class Tokens:
         self._lifetimes: dict[str, timedelta | None] = {
             purpose: purpose.lifetime for purpose in LinkPurpose
         }
+        self._states: dict[str, KeyedState] = {}
 
     def sign(self, purpose: LinkPurpose, payload: str, now: datetime) -> str:
         """Make the token for `payload` at `now`."""
         if self._lifetimes[purpose] is not None:
             payload = f"{payload}.{int(now.timestamp()):x}"
-        return self._signers[purpose].sign(payload).decode("ascii")
+        state = self._states.get(purpose)
+        if state is None:
+            state = self._states[purpose] = KeyedState(self._signers[purpose].derive_key())
+        # What itsdangerous would write; its way of signing takes three times as long.
+        mac = _cut(state.digest(payload.encode("ascii")))
+        return f"{payload}.{base64.urlsafe_b64encode(mac).decode('ascii')}"
 
     def open(self, purpose: LinkPurpose, token: str, now: datetime) -> str:
         """Return the payload of `token`.
@@ -156,14 +185,15 @@ class References:
     _ID_BYTES = 6
 
     def __init__(self, key: bytes) -> None:
-        self._mac_key = hmac.digest(key, b"mac", "sha256")
-        self._pad_key = hmac.digest(key, b"pad", "sha256")
+        self._macs = KeyedState(hmac.digest(key, b"mac", "sha256"))
+        self._pads = KeyedState(hmac.digest(key, b"pad", "sha256"))
 
     def name_delivery(self, delivery: int) -> str:
         """Return the reference of a delivery."""
         plain = delivery.to_bytes(self._ID_BYTES, "big")
         mac = self._authenticate(plain)
-        return base64.b32encode(mac + self._encrypt(plain, mac)).decode("ascii").lower()
+        bits = int.from_bytes(mac + self._encrypt(plain, mac), "big")
+        return "".join([_PAIRS[bits >> shift & 1023] for shift in range(110, -1, -10)])
 
     def find_delivery(self, reference: str) -> int | None:
         """Return the id of the delivery that a reference names, or None. Case is ignored."""
@@ -187,11 +217,12 @@ class References:
         return f"{self.name_delivery(delivery)}@{domain}"
 
     def _authenticate(self, plain: bytes) -> bytes:
-        return hmac.digest(self._mac_key, plain, "sha256")[: self._MAC_BYTES]
+        return self._macs.digest(plain)[: self._MAC_BYTES]
 
     def _encrypt(self, plain: bytes, mac: bytes) -> bytes:
-        pad = hmac.digest(self._pad_key, mac, "sha256")
-        return bytes(left ^ right for left, right in zip(plain, pad, strict=False))
+        pad = self._pads.digest(mac)[: len(plain)]
+        mixed = int.from_bytes(plain, "big") ^ int.from_bytes(pad, "big")
+        return mixed.to_bytes(len(plain), "big")
 
 
 def random_message_id(domain: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.header import Header as EncodedWords
 from operator import itemgetter
@@ -14,6 +14,9 @@ from newsletter.mail.slots import SLOT_PATTERN, Fill, Values, fill
 _FORBIDDEN = re.compile(r"[\r\n\0]")
 _NAME = re.compile(r"[!-9;-~]+")
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
+_SHORT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 -]{0,58}[A-Za-z0-9]")
+_SHORT_ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")
+_PLAIN_URL = re.compile(r"[!-;=?-~]{1,900}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 
 
@@ -21,12 +24,14 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 class Header:
     """A header field: its name, its parts, and the function that writes them.
 
-    Parts may hold slots; `write` gets them filled in.
+    Parts may hold slots; `write` gets them filled in. `join` writes the whole line of short and
+    plain values, the same as `write` would and in a fraction of the time, and None for others.
     """
 
     name: str
     parts: tuple[str, ...]
     write: Callable[..., str]
+    join: Callable[..., str | None] | None = None
 
     def compile(self) -> bytes | Fill:
         """Return the whole line, or the function that makes it from the values of its slots."""
@@ -35,7 +40,21 @@ class Header:
         if not any(SLOT_PATTERN.search(part) for part in self.parts):
             return self._line(*self.parts)
         parts = [_part_filler(part) for part in self.parts]
+        return self._join_or_write(parts) if self.join else self._always_write(parts)
+
+    def _always_write(self, parts: Sequence[Callable[[Values], str]]) -> Fill:
         return lambda values: self._line(*[part(values) for part in parts])
+
+    def _join_or_write(self, parts: Sequence[Callable[[Values], str]]) -> Fill:
+        join = self.join
+        assert join is not None
+
+        def fill_in(values: Values) -> bytes:
+            filled = [part(values) for part in parts]
+            line = join(*filled)
+            return self._line(*filled) if line is None else line.encode("ascii")
+
+        return fill_in
 
     def _line(self, *parts: str) -> bytes:
         for part in parts:
@@ -71,7 +90,13 @@ def mailbox_header(name: str, display: str, address: str) -> Header:
         last = phrase.rsplit("\n", 1)[-1]
         return f"{phrase}{_fold_before(len(last) + len(name) + 2, len(address) + 3)}<{address}>"
 
-    return Header(name, (display, address), write)
+    def join(display: str, address: str) -> str | None:
+        line = f"{name}: {display} <{address}>\r\n"
+        is_plain = _SHORT_NAME.fullmatch(display) and _SHORT_ADDRESS.fullmatch(address)
+        # With CRLF: `_fold_before` counts 76 characters of a line, and one more.
+        return line if is_plain and len(line) <= 78 else None
+
+    return Header(name, (display, address), write, join)
 
 
 def url_header(name: str, *addresses: str) -> Header:
@@ -88,7 +113,13 @@ def url_header(name: str, *addresses: str) -> Header:
                 raise InvalidInput({name: "not an address that a header can carry"})
         return ",\r\n ".join(f"<{address}>" for address in filled)
 
-    return Header(name, addresses, write)
+    def join(*filled: str) -> str | None:
+        for address in filled:
+            if not _PLAIN_URL.fullmatch(address):
+                return None
+        return f"{name}: <" + ">,\r\n <".join(filled) + ">\r\n"
+
+    return Header(name, addresses, write, join)
 
 
 def verbatim_header(name: str, value: str) -> Header:
@@ -99,7 +130,10 @@ def verbatim_header(name: str, value: str) -> Header:
             raise InvalidInput({name: "not plain ASCII"})
         return text
 
-    return Header(name, (value,), write)
+    def join(text: str) -> str | None:
+        return f"{name}: {text}\r\n" if text.isascii() and text.isprintable() else None
+
+    return Header(name, (value,), write, join)
 
 
 def _words(name: str, text: str) -> str:

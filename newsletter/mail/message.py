@@ -33,9 +33,11 @@ _QP = [
     for byte in range(256)
 ]
 _QP_LINE = 75
+# Matches text without spaces that is encoded as itself but for dots at the start of a line.
+_SOLID = re.compile(r"[!-<>-~]+", re.ASCII)
 # Matches what is encoded as itself whatever stands around it: no "=", no dot at the start, spaces
 # only within one line.
-_AS_IT_IS = re.compile(r"[!-\-/-<>-~](?:[ -<>-~]{0,73}[!-<>-~]|[!-<>-~]{74,})?", re.ASCII)
+_AS_IT_IS = re.compile(r"[!-\-/-<>-~](?:[ -<>-~]{0,73}[!-<>-~])?", re.ASCII)
 
 
 def quoted_printable(text: str) -> bytes:
@@ -70,14 +72,16 @@ def _hex(byte: bytes) -> bytes:
 
 
 def _encoded_value(value: str) -> bytes:
-    if _AS_IT_IS.fullmatch(value):
-        if len(value) <= _QP_LINE:
-            return value.encode("ascii")
-        if "." not in value[_QP_LINE::_QP_LINE]:  # a link, cut where its lines are full
+    if _SOLID.fullmatch(value):
+        if "." not in value[::_QP_LINE]:  # a link, cut where its lines are full
             data = value.encode("ascii")
+            if len(data) <= _QP_LINE:
+                return data
             return SOFT_BREAK.join(
                 [data[start : start + _QP_LINE] for start in range(0, len(data), _QP_LINE)]
             )
+    elif len(value) <= _QP_LINE and _AS_IT_IS.fullmatch(value):
+        return value.encode("ascii")
     return quoted_printable(value)
 
 

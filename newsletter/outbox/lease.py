@@ -13,7 +13,11 @@ from newsletter.outbox.types import LeasedBatch, deliveries, leases, unsettled_c
 from newsletter.vocabulary import CampaignStatus, DeliveryStatus
 
 SLICE = 500
-"""Ids that a worker is handed at once: few enough that a dead worker delays little."""
+"""Ids that a worker is handed at once: few enough that a dead worker delays little, and that few
+are in doubt after a power cut on SQLite.
+"""
+LARGE_SLICE = 4_000
+"""Ids at most on PostgreSQL, whose commits outlive a power cut: a sixteenth of what is left."""
 
 
 def lease_slice(
@@ -31,7 +35,10 @@ def lease_slice(
     if campaign is None or campaign.leased_id >= campaign.last_id:
         return None
     # A slice is a range of ids, so that no row is read to find where it ends.
-    last = min(campaign.leased_id + SLICE, campaign.last_id)
+    left = campaign.last_id - campaign.leased_id
+    is_postgres = session.get_bind().dialect.name != "sqlite"
+    size = max(SLICE, min(left // 16, LARGE_SLICE)) if is_postgres else SLICE
+    last = campaign.leased_id + min(size, left)
     session.execute(update(Campaign).where(Campaign.id == campaign_id).values(leased_id=last))
     return _new_lease(session, worker, seconds, campaign_id, campaign.leased_id + 1, last)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -130,9 +130,9 @@ def make_sender(mailing_list: ListContext) -> Sender:
 
 def format_mail_date(now: datetime) -> str:
     """Format a moment as a Date header has it, in UTC (RFC 5322 section 3.3)."""
-    return _format_second(now.replace(microsecond=0))
+    return _format_second(int(now.timestamp()))
 
 
 @lru_cache(maxsize=2)
-def _format_second(second: datetime) -> str:
-    return format_datetime(second)
+def _format_second(second: int) -> str:
+    return format_datetime(datetime.fromtimestamp(second, UTC))

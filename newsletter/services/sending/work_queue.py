@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from collections import deque
 
+from sqlalchemy.orm import Session
+
 from newsletter import outbox
 from newsletter.db.session import reading, transaction
 from newsletter.errors import LeaseLost
@@ -21,6 +23,8 @@ from newsletter.services.sending.work_line import WorkLine
 
 PAGE = 100
 """Rows that are read at once."""
+LARGE_PAGE = 500
+"""Rows that are read at once where a page lasts less than a tenth of a second."""
 FRESH_SECONDS = 1.0
 """A subscriber's state that is older is read again; single mails are looked for as often."""
 ALONE_WAIT = 0.01
@@ -86,7 +90,8 @@ class WorkQueue:
         now = time.monotonic()
         if line.ended or (line.rows and now - line.read_at < FRESH_SECONDS):
             return bool(line.rows)
-        line.rows = deque(self.ledger.read(line.batch, after_id=line.after_id, limit=PAGE))
+        limit = LARGE_PAGE if now - line.read_at < FRESH_SECONDS / 10 else PAGE
+        line.rows = deque(self.ledger.read(line.batch, after_id=line.after_id, limit=limit))
         line.read_at = now
         line.ended = not line.rows
         return bool(line.rows)
@@ -120,34 +125,40 @@ class WorkQueue:
         for campaign_id in due:
             if self.only in (None, campaign_id):
                 self.campaigns.add(campaign_id)
-                line = (
-                    self._lease_due(campaign_id, alone=False)
-                    or self._lease_slice(campaign_id)
-                    or self._lease_due(campaign_id, alone=True)
-                )
+                line = self._lease_campaign(campaign_id)
                 if line:
                     return line
         return None
 
     def _lease_due(self, campaign_id: int | None, *, alone: bool) -> WorkLine | None:
         with transaction() as session:
-            batch = outbox.lease_due(
-                session,
-                now=self.env.now,
-                worker=self.worker,
-                seconds=LEASE_SECONDS,
-                campaign_id=campaign_id,
-                limit=PAGE,
-                alone=alone,
-            )
+            batch = self._lease_rows(session, campaign_id, alone=alone)
         return self._add_line(batch, campaign_id, alone=alone)
 
-    def _lease_slice(self, campaign_id: int) -> WorkLine | None:
+    def _lease_rows(
+        self, session: Session, campaign_id: int | None, *, alone: bool
+    ) -> LeasedBatch | None:
+        return outbox.lease_due(
+            session,
+            now=self.env.now,
+            worker=self.worker,
+            seconds=LEASE_SECONDS,
+            campaign_id=campaign_id,
+            limit=PAGE,
+            alone=alone,
+        )
+
+    def _lease_campaign(self, campaign_id: int) -> WorkLine | None:
+        """Lease a campaign's retries, else its next slice, else what must go alone."""
+        alone = False
         with transaction() as session:
-            batch = outbox.lease_slice(
+            batch = self._lease_rows(session, campaign_id, alone=False) or outbox.lease_slice(
                 session, campaign_id, worker=self.worker, seconds=LEASE_SECONDS
             )
-        return self._add_line(batch, campaign_id, alone=False)
+            if batch is None:
+                alone = True
+                batch = self._lease_rows(session, campaign_id, alone=True)
+        return self._add_line(batch, campaign_id, alone=alone)
 
     def _add_line(
         self, batch: LeasedBatch | None, campaign_id: int | None, *, alone: bool

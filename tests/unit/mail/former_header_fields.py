@@ -1,0 +1,133 @@
+"""How header fields were written before they were made fast: kept as the measure of today's (test_same_bytes.py)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.header import Header as EncodedWords
+from operator import itemgetter
+
+from newsletter.errors import InvalidInput
+from newsletter.mail.slots import SLOT_PATTERN, Fill, Values, fill
+
+_FORBIDDEN = re.compile(r"[\r\n\0]")
+_NAME = re.compile(r"[!-9;-~]+")
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header field: its name, its parts, and the function that writes them.
+
+    Parts may hold slots; `write` gets them filled in.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    write: Callable[..., str]
+
+    def compile(self) -> bytes | Fill:
+        """Return the whole line, or the function that makes it from the values of its slots."""
+        if not _NAME.fullmatch(self.name):
+            raise InvalidInput({self.name: "not a header name"})
+        if not any(SLOT_PATTERN.search(part) for part in self.parts):
+            return self._line(*self.parts)
+        parts = [_part_filler(part) for part in self.parts]
+        return lambda values: self._line(*[part(values) for part in parts])
+
+    def _line(self, *parts: str) -> bytes:
+        for part in parts:
+            if _FORBIDDEN.search(part):
+                raise InvalidInput({self.name: "holds a line break or NUL"})
+        return f"{self.name}: {self.write(*parts)}\r\n".encode("ascii")
+
+
+def _part_filler(part: str) -> Callable[[Values], str]:
+    only_slot = SLOT_PATTERN.fullmatch(part)
+    if only_slot is not None:
+        return itemgetter(only_slot[1])
+    return lambda values: fill(part, values)
+
+
+def text_header(name: str, value: str) -> Header:
+    """Make a field of free text, with encoded-words where it is not plain ASCII (RFC 2047)."""
+    return Header(name, (value,), lambda text: _words(name, text))
+
+
+def mailbox_header(name: str, display: str, address: str) -> Header:
+    """Make a field with one mailbox, ``Display Name <address>``.
+
+    The address must be ASCII (RFC 6531 would need the whole path to allow more).
+    """
+
+    def write(display: str, address: str) -> str:
+        if not _VISIBLE.fullmatch(address) or address.count("@") < 1:
+            raise InvalidInput({name: "not an address that can be written in ASCII"})
+        if not display:
+            return address
+        phrase = _phrase(name, display)
+        last = phrase.rsplit("\n", 1)[-1]
+        return f"{phrase}{_fold_before(len(last) + len(name) + 2, len(address) + 3)}<{address}>"
+
+    return Header(name, (display, address), write)
+
+
+def url_header(name: str, *addresses: str) -> Header:
+    """Make a field of ``<address>, <address>``, folded only in between (RFC 2369 section 2)."""
+
+    def write(*filled: str) -> str:
+        for address in filled:
+            if (
+                not _VISIBLE.fullmatch(address)
+                or "<" in address
+                or ">" in address
+                or len(address) > 900
+            ):
+                raise InvalidInput({name: "not an address that a header can carry"})
+        return ",\r\n ".join(f"<{address}>" for address in filled)
+
+    return Header(name, addresses, write)
+
+
+def verbatim_header(name: str, value: str) -> Header:
+    """Make a field of an ASCII value that is written as it is (an id, a date, a keyword)."""
+
+    def write(text: str) -> str:
+        if not text.isascii() or not text.isprintable():
+            raise InvalidInput({name: "not plain ASCII"})
+        return text
+
+    return Header(name, (value,), write)
+
+
+def _words(name: str, text: str) -> str:
+    short = all(len(word) < 60 for word in text.split(" "))
+    if (
+        text.isascii()
+        and text.isprintable()
+        and "=?" not in text
+        and short
+        and text == text.strip()
+    ):
+        return EncodedWords(text, "us-ascii", maxlinelen=76, header_name=name).encode(
+            linesep="\r\n"
+        )
+    return EncodedWords(text, "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
+
+
+def _phrase(name: str, display: str) -> str:
+    if not display.isascii() or "=?" in display or len(display) > 60 or not display.isprintable():
+        return _words(name, display) if not display.isascii() else _encoded(name, display)
+    if _ATOMS.fullmatch(display) and display == display.strip():
+        return display
+    return '"' + display.replace("\\", r"\\").replace('"', r"\"") + '"'
+
+
+def _encoded(name: str, text: str) -> str:
+    return EncodedWords(text, "utf-8", maxlinelen=76, header_name=name).encode(linesep="\r\n")
+
+
+def _fold_before(used: int, needed: int) -> str:
+    return "\r\n " if used + needed > 76 else " "
