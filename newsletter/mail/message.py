@@ -105,7 +105,7 @@ def _compile_body(text: str, *, escaped: bool) -> list[bytes | Slot]:
             constant = quoted_printable(piece)
             if number + 1 < len(pieces) and constant and not constant.endswith(CRLF):
                 constant += SOFT_BREAK
-            if number and constant:
+            if number and (constant or number + 1 < len(pieces)):
                 constant = SOFT_BREAK + constant
             chunks.append(constant)
     return chunks
