@@ -36,6 +36,14 @@ _CONTACT = re.compile(
     r"(?:contact|write to|reply to|mail us|questions|assistance|help|send mail to) ", re.I
 )
 _WORDS_OF_SERVER = re.compile(r"(?<![\w.:\[-])[45]\d\d[ -]|said:|RCPT TO", re.I)
+_SENDER = re.compile(r"MAIL FROM:?\s{0,4}<[^<>]{0,320}>", re.I)
+_BEHIND = re.compile(
+    r"[(\[](?:(?:ultimately )?generated|expanded|aliased|forwarded|"
+    r"redirected) from:?\s{1,4}<?([^\s<>()]{3,320})",
+    re.I,
+)
+"""What a forwarder says of the address that was mailed, after the one it passed the mail on to."""
+
 _TO = re.compile(r"\s{0,8}[>|]?\s{0,8}(?:to|an|rcpt to)\s{0,4}:", re.I)
 _WORD = re.compile(r"[^\W\d_]{3,}")
 
@@ -58,16 +66,26 @@ def find_recipients(notice: str, *, not_these: set[str]) -> list[str]:
     named: dict[str, None] = {}
     spoken: dict[str, None] = {}
     quoted: dict[str, None] = {}
+    passed_on: set[str] = set()
+    last: list[str] = []
     for line in notice.splitlines()[:LINES_AT_MOST]:
         header = _QUOTED.match(line)
         if "envelope-from" in line or "http" in line or (header and not _TO.match(line)):
             continue
+        line = _SENDER.sub(" ", line[:2_000])
+        if behind := _BEHIND.search(line):
+            passed_on |= {*find_addresses(line[: behind.start()]), *last}
         before_words = _WORDS_OF_SERVER.split(line[:2_000], maxsplit=1)[0]
-        for address in find_addresses(line[:2_000]):
+        addresses = find_addresses(line)
+        last = addresses or (last if line.strip() else [])
+        for address in addresses:
             if address.lower() in not_these or is_role(address) or _is_contact(line, address):
                 continue
             place = quoted if header else named if address in before_words else spoken
             place[address] = None
+    for address in passed_on:
+        if len(named) > 1:
+            named.pop(address, None)
     return list(named or spoken or quoted)
 
 

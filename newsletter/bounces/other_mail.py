@@ -17,7 +17,10 @@ _AUTO_SUBJECT = re.compile(
     r"out of (?:the )?office|\booo\b|away from|on (?:vacation|holiday|leave)|vacation|abwesen|"
     r"urlaub|automatische antwort|r.{1,2}ponse automatique|absen(?:t|ce)|respuesta autom|fuera "
     r"de|risposta autom|assente|afwezig|autoreply|autorespon|automatisch|fraværende|frånvaro|"
-    r"poissa|nieobecn)",
+    r"poissa|nieobecn|resposta autom|estou ausente|autosvar|automatisk svar|odpowied. autom|"
+    r"r.spuns automat|automaattinen|automatick|automatikus|otomatik (?:yan.t|cevap)|"
+    r"автоответ|автоматическ|αυτόματη|自動応答|自動返信|不在|自动回复|자동 ?회신|자동 ?응답|"
+    r"رد (?:تلقائي|آلي)|מענה אוטומטי)",
     re.I,
 )
 _CHALLENGE = re.compile(

@@ -48,9 +48,23 @@ _SUBJECT = re.compile(
     r"delayed)|mail could not|rejected|bounced|no entregado|mancato recapito|onbestelbaar|"
     r"niepowodzenie|warning: (?:message|could not|mail)|user unknown|unknown user|nondeliverable|"
     r"mail system error|unable to deliver|delivery failure|failed delivery|problem delivering|"
-    r"error sending|delivery notification",
+    r"error sending|delivery notification|poss.vel entregar|falha na entrega|"
+    r"no se (?:ha )?pu(?:do|ede) "
+    r"entregar|consegna non riuscita|impossib\w{0,3} (?:de remettre|recapitare|la livrare)|"
+    r"recapitabile|"
+    r"kan (?:inte|ikke) lever|nelivra|niedostarcz|nedoru|teslim edil|ei voi\w{0,2} toimit|"
+    r"niet bezorgd|"
+    r"не (?:удается|удалось) доставить|не доставлен|недоставлен|配信不能|配信できません|"
+    r"送信できません|未送达|退信|无法投递|"
+    r"يتعذر التسليم|تعذر تسليم",
     re.I,
 )
+_SERVER_WORDS = re.compile(
+    r"(?<![\w.])#?[45]\d\d[ -]#?[45]\.\d{1,3}\.\d{1,3}(?!\d)|said:? {1,4}[45]\d\d[ -]|RCPT TO:",
+    re.I,
+)
+"""What only a mail server writes, in whatever language the rest is."""
+
 _BODY = re.compile(
     r"(?:could|can) ?not be delivered|couldn.t be delivered|qmail-send|unable to deliver|"
     r"undeliverable|undelivered|permanent (?:fatal )?errors?|did not reach the following|"
@@ -184,13 +198,17 @@ def _is_bounce(message: Part) -> bool:
         or message.param("report-type").lower() == "delivery-status"
     ):
         return True
-    system = bool(_SYSTEM.search(message.get("from"))) or message.get("return-path").strip() == "<>"
+    named = bool(_SYSTEM.search(message.get("from")))
+    system = named or message.get("return-path").strip() == "<>"
     if not system and (message.get("in-reply-to") or is_answer(message)):
         return False  # somebody quotes a bounce
     about = bool(_SUBJECT.search(message.get("subject")))
     if system and about:
         return True
-    return (system or about) and bool(_BODY.search(_read_notice(message)[:6_000]))
+    notice = _read_notice(message)[:6_000]
+    if named and _SERVER_WORDS.search(notice):
+        return True
+    return (system or about) and bool(_BODY.search(notice))
 
 
 def _read_plain(message: Part, evidence: ReportEvidence, data: bytes) -> list[BounceResult]:

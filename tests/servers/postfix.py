@@ -22,7 +22,7 @@ _SERVICES = (
     "scache unix - - n - 1 scache", "postlog unix-dgram n - n - 1 postlogd", "pickup unix n - n 60 1 pickup",
     "flush unix n - n 1000? 0 flush", "proxymap unix - - n - - proxymap", "tlsmgr unix - - n 1000? 1 tlsmgr",
     "retry unix - - n - - error", "smtp unix - - n - - smtp", "relay unix - - n - - smtp",
-    "lmtp unix - - n - - lmtp", "showq unix n - n - - showq",
+    "lmtp unix - - n - - lmtp", "virtual unix - n n - - virtual", "showq unix n - n - - showq",
 )  # fmt: skip
 
 

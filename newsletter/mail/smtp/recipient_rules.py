@@ -185,9 +185,11 @@ NO_SUCH_MAILBOX = Rule(
         r"invalides?|n.existe|inexistante?|desactivee?|no existe|desconocid|inesistente|"
         r"sconosciuto|non esiste)",
         r"user unknown|unknown user|userunknown|nosuchuser|disableduser|recipnotfound|"
-        r"recipientnotfound|resolver\.adr|bad destination mailbox|no (?:mailbox|account|user) "
+        r"recipientnotfound|resolver\.adr(?!\.ambig)|bad destination mailbox|no (?:mailbox|"
+        r"account|user) "
         r"(?:here )?(?:by|with) (?:that|this)",
-        r"there is no (?:such )?(?:one|" + _WHO + r")|no " + _WHO + r" (?:of that name|found|here|"
+        r"there is no (?:such )?(?:one|" + _WHO + r")|no " + _WHO + r" (?:of that name|found|"
+        r"here|"
         r"match)|(?:don.t|do not) (?:know|have) (?:anyone|a user|an account|a mailbox|this|that)",
         r"(?:doesn.t|does not|do not|don.t) have an? .{0,30}account|not our customer|not "
         r"(?:listed|found) in .{0,20}(?:directory|domino|address book|table)",
@@ -201,6 +203,24 @@ NO_SUCH_MAILBOX = Rule(
         r"(?:solcher )?(?:benutzer|empfanger|postfach)|aucun (?:utilisateur|destinataire)",
         r"this address (?:no longer|does not) (?:accepts|accept)|no valid recipients?|not "
         r"available (?:here|at this)",
+        r"(?:is not|isn.t) an? (?:registered |known |valid |local |active |current |"
+        r"gateway ){0,3}"
+        r"(?:user|mailbox|account|recipient|address|subscriber|customer)",
+        r"boite .{0,40}archivee|archived (?:recipient|mailbox|account)",
+        r"nicht (?:im|in) .{0,30}(?:verzeichnis|adressbuch|directory)",
+        r"(?:endereco|direccion|caixa|conta|cuenta|usuario|utilizador|"
+        r"destinatario)\b.{0,60}\b(?:nao|no) "
+        r"(?:existe|se encontr|foi encontrad|pode ser encontrad|pode ser localiz)",
+        r"(?:usuario|utilizador|destinatario) (?:desconhecid|inexistent|inval)|"
+        r"adresa .{0,40}nu (?:exista|"
+        r"a (?:fost|putut fi) gasit)|(?:utilizator|destinatar) (?:necunoscut|inexistent)",
+        r"(?:onbekende? (?:gebruiker|ontvanger|adres)|(?:gebruiker|adres|"
+        r"postbus) .{0,30}(?:bestaat niet|"
+        r"onbekend|niet gevonden))|nieznany (?:uzytkownik|odbiorca|adresat)|(?:konto|adres|"
+        r"skrzynka) .{0,30}"
+        r"nie istnieje|(?:anvandare\w{0,3}|adresse\w{0,2}|mottagare\w{0,3}|"
+        r"modtager\w{0,3}) .{0,30}(?:finns inte|"
+        r"findes ikke|finnes ikke|okand|ukendt|ukjent)",
         "見つかりません|存在しません|宛先不明",
         "(?:用户|收件人|邮箱).{0,6}(?:不存在|未找到)",
         "(?:пользователь|ящик|адрес\\w{0,4}) .{0,20}не (?:существует|наиден)",

@@ -98,7 +98,7 @@ add(
         "Original-Recipient: rfc822;johnh@hpnjld.njd.hp.com\nFinal-Recipient: rfc822;johnh@hpnjld.njd.hp.com\nAction: delayed\nStatus: 4.0.0 (hpnjld.njd.jp.com: host name lookup failure)\n",
         "Original-Recipient: rfc822;wsnell@sdcc13.ucsd.edu\nFinal-Recipient: rfc822;wsnell@sdcc13.ucsd.edu\nAction: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 user unknown\nRemote-MTA: dns; sdcc13.ucsd.edu\n",
     ),
-    ("arathib@vnet.ibm.com", "soft"),
+    ("arathib@vnet.ibm.com", "hard"),
     ("johnh@hpnjld.njd.hp.com", "ignore"),
     ("wsnell@sdcc13.ucsd.edu", "hard"),
 )
