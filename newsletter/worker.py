@@ -19,10 +19,12 @@ from flask import Flask
 from newsletter.db.session import db
 from newsletter.errors import DatabaseError, NewsletterError
 from newsletter.logs import happened
+from newsletter.mail.mailbox.types import MailboxError
 from newsletter.mail.smtp.types import Transport
 from newsletter.services import installation, workers
 from newsletter.services.digests import due as digests
 from newsletter.services.inbound.poll import poll_mailbox
+from newsletter.services.inbound.watch import wait_for_mail
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series_progress
 from newsletter.services.operations import cleanup, metrics
@@ -53,7 +55,7 @@ class WorkerProcess:
         self._database_problems: dict[str, str] = {}
         self._postponed: digests.Postponed = {}
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(6)},
+            executors={"default": ThreadPoolExecutor(7)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -63,6 +65,7 @@ class WorkerProcess:
             (self.compose, 15),
             (self.gate, 1),
             (self.read_mailbox, 60),
+            (self.watch_mailbox, 30),
             (self.send, 1),
             (self.write_metrics, 60),
             (self.upkeep, 3600),
@@ -164,6 +167,17 @@ class WorkerProcess:
         if problem and problem != self._mailbox_problem:
             log.error("the mailbox of returned mail: %s", problem)
         self._mailbox_problem = problem
+
+    def watch_mailbox(self) -> None:
+        """Wait for returned mail and read it when it comes."""
+        if self.env.settings.bounces.mailbox is None:
+            return
+        try:
+            arrived = wait_for_mail(self.env, stop=self.stopping.is_set)
+        except MailboxError:  # said by `read_mailbox`, which meets it too
+            return
+        if arrived:
+            self.read_mailbox()
 
     def compose(self) -> None:
         """Make digests that are due, and start letters and series letters whose moment has come.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -34,6 +35,10 @@ asked.
 
 _PART = f"BODY.PEEK[]<0.{FETCH_AT_MOST}>"
 _ERRORS = (IMAPClientError, OSError, ValueError, EOFError)
+
+
+IDLE_CHECKED_EVERY = 1.0
+"""Seconds between two looks whether a worker stops while it waits for mail."""
 
 
 class _Client(IMAPClient):  # type: ignore[misc]
@@ -132,6 +137,28 @@ class ImapMailbox:
                 self._client.uid_expunge(numbers)
             elif set(self._client.search("DELETED")) <= set(numbers):
                 self._client.expunge()
+
+    def wait(self, seconds: float, stop: Callable[[], bool]) -> bool:
+        """Wait until a mail arrives (IDLE, RFC 2177). Return whether one did.
+
+        Returns soon after `stop` says so, and at once where the server knows no IDLE.
+        """
+        with self._translated():
+            if not self._client.has_capability("IDLE"):
+                return False
+            self._client.idle()
+            arrived = self._watch_responses(time.monotonic() + seconds, stop)
+            self._client.idle_done()
+            return arrived
+
+    def _watch_responses(self, ends: float, stop: Callable[[], bool]) -> bool:
+        while not stop() and (began := time.monotonic()) < ends:
+            responses = self._client.idle_check(timeout=IDLE_CHECKED_EVERY)
+            if any(b"EXISTS" in response for response in responses):
+                return True
+            if not responses and time.monotonic() - began < IDLE_CHECKED_EVERY / 2:
+                break  # the library says nothing of a connection that ended; leaving IDLE will
+        return False
 
     def close(self) -> None:
         """Log out, or drop the connection."""

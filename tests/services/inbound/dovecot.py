@@ -98,6 +98,13 @@ class Dovecot:
         return sum(":2," not in file.name or "S" not in file.name.rpartition(",")[2]
                    for name in ("new", "cur") for file in (self.folder / "Maildir" / name).iterdir())  # fmt: skip
 
+    def kick(self) -> None:
+        """End every session, as a restart of the server does."""
+        subprocess.run(
+            ["doveadm", "-c", str(self.folder / "dovecot.conf"), "kick", "bounces"],
+            check=True, capture_output=True,
+        )  # fmt: skip
+
     def forget_index(self) -> None:
         """Lose what the server knew: every mail gets a new UID under a new UIDVALIDITY."""
         list_ = self.folder / "Maildir/dovecot-uidlist"

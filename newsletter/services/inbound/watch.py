@@ -1,0 +1,37 @@
+"""Wait for returned mail by IMAP's IDLE (RFC 2177), so that it is read at once."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from newsletter.mail.mailbox.imap import ImapMailbox
+from newsletter.services.inbound import readers
+from newsletter.services.inbound.poll import name_mailbox, read_address
+from newsletter.services.runtime import Environment
+
+IDLE_SECONDS = 240.0
+"""Seconds of one wait: shorter than a claim (`readers.CLAIMED_FOR`) and a server's limit."""
+
+
+def wait_for_mail(env: Environment, *, stop: Callable[[], bool]) -> bool:
+    """Wait until a mail comes into the mailbox. Return whether one did.
+
+    Returns at once where another worker waits, and where the mailbox knows no IDLE; polling goes on
+    beside it. Raises `MailboxError` where the connection fails or is lost.
+    """
+    address = read_address(env)
+    if address is None or not address.is_imap:
+        return False
+    name = f"{name_mailbox(address)}:idle"
+    worker = secrets.token_hex(16)
+    if not readers.claim(env, name, worker):
+        return False
+    try:
+        mailbox = ImapMailbox(address, seconds=IDLE_SECONDS + 30)
+        try:
+            return mailbox.wait(IDLE_SECONDS, stop)
+        finally:
+            mailbox.close()
+    finally:
+        readers.give_back(name, worker)
