@@ -99,8 +99,8 @@ def test_a_wheel_carries_everything(tmp_path: Path) -> None:
     venv.create(tmp_path / "venv", with_pip=False)
     site = next((tmp_path / "venv/lib").glob("python*")) / "site-packages"
     zipfile.ZipFile(wheel).extractall(site)
-    here = Path(next(path for path in sys.path if path.endswith("site-packages")))
-    (site / "libraries.pth").write_text(f"{here}\n")
+    libraries = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "libraries.pth").write_text("\n".join(libraries))
     done = subprocess.run(
         [tmp_path / "venv/bin/python", "-c",
          "import newsletter, sys; assert newsletter.__file__.startswith(sys.prefix), newsletter.__file__\n"
