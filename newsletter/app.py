@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -82,6 +83,7 @@ def create_app(
         domains=_make_domain_checker(settings, resolver),
         clock=clock,
         resolver=resolver or DnsResolver(),
+        read_certificate=_read_certificate if fetch is None else (lambda url: None),
     )
     db.init_app(app)
     if with_pages:
@@ -188,6 +190,12 @@ def _make_fetch(settings: Settings) -> Fetch:
         return make_fetcher()(url, etag=etag, last_modified=last_modified)
 
     return fetch
+
+
+def _read_certificate(url: str) -> datetime | None:
+    from newsletter.feeds.certificate import read_certificate_end
+
+    return read_certificate_end(url)
 
 
 def _make_transport(settings: Settings) -> SmtpTransport:

@@ -27,7 +27,7 @@ from newsletter.services.inbound.poll import poll_mailbox
 from newsletter.services.inbound.watch import wait_for_mail
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series_progress
-from newsletter.services.operations import cleanup, metrics
+from newsletter.services.operations import cleanup, metrics, watch
 from newsletter.services.polling import entries
 from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import EXTENSION, Environment
@@ -68,6 +68,7 @@ class WorkerProcess:
             (self.watch_mailbox, 30),
             (self.send, 1),
             (self.write_metrics, 60),
+            (self.watch, 3600),
             (self.upkeep, 3600),
         ):
             self._scheduler.add_job(
@@ -237,6 +238,10 @@ class WorkerProcess:
             )
         if sent.problem:
             self.stopping.wait(REST_AFTER_PROBLEM.total_seconds())
+
+    def watch(self) -> None:
+        """Tell the author of troubles that nobody has looked for."""
+        watch.watch(self.env)
 
     def write_metrics(self) -> None:
         """Write down what this process has counted (services/operations/metrics.py)."""

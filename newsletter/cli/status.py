@@ -147,3 +147,9 @@ def _print_totals(report: Status, zone: str) -> None:
         _line("worker", f"not running ({last_seen}): `newsletter serve`", mark="red")
     else:
         _line("worker", "running")
+    for check in report.troubles:
+        _line(
+            check.id,
+            f"{check.what}: {check.hint}",
+            mark="red" if check.verdict == "bad" else "yellow",
+        )

@@ -30,6 +30,11 @@ HINT = (
     "the number of proxies between visitors and this program"
 )
 WHAT = "requests come through a proxy on this machine, and web.trusted_proxies is 0"
+NO_HEADER = "proxy/headerless"
+HEADERLESS = "sign-ups come from this machine itself: the proxy in front does not say for whom"
+HEADERLESS_HINT = (
+    "let it set X-Forwarded-For (`newsletter proxy nginx` or `caddy` prints a site that does)"
+)
 WHY = "all visitors share one address, so that one of them uses up the ceiling of all"
 
 
@@ -43,6 +48,23 @@ def is_ignored_proxy(env: Environment, address: str, forwarded_for: str) -> bool
         return False
 
 
+def is_headerless_proxy(env: Environment, address: str, forwarded_for: str) -> bool:
+    """Tell whether a visitor under https seems to be this machine: a proxy that names nobody."""
+    if forwarded_for or not env.settings.base_url.startswith("https://"):
+        return False
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def record_headerless_proxy(env: Environment) -> None:
+    """Log a proxy that names no visitor, and keep it for `doctor`."""
+    log.warning("%s: %s; %s", HEADERLESS, WHY, HEADERLESS_HINT, extra=happened("proxy"))
+    with transaction() as session:
+        counters.increment(session, NO_HEADER, now=int(env.now.timestamp()), seconds=counters.HOUR)
+
+
 def record_ignored_proxy(env: Environment) -> None:
     """Log an ignored proxy, and keep it for `doctor`."""
     log.warning("%s: %s; %s", WHAT, WHY, HINT, extra=happened("proxy"))
@@ -54,14 +76,20 @@ def check_proxy(env: Environment) -> Iterator[Check]:
     """Check for `doctor` that no proxy is ignored."""
     if has_ignored_proxy(env):
         yield Check("proxy", "bad", WHAT, HINT, WHY)
+    if _was_recorded(env, NO_HEADER):
+        yield Check("proxy_header", "bad", HEADERLESS, HEADERLESS_HINT, WHY)
 
 
 def has_ignored_proxy(env: Environment) -> bool:
     """Tell whether a page was asked for through an ignored proxy lately."""
     if env.settings.web.trusted_proxies:
         return False
+    return _was_recorded(env, NAME)
+
+
+def _was_recorded(env: Environment, name: str) -> bool:
     since = int((env.now - REMEMBERED_FOR).timestamp())
     with reading() as session:
         return bool(
-            session.scalar(select(exists().where(Counter.name == NAME, Counter.starts_at >= since)))
+            session.scalar(select(exists().where(Counter.name == name, Counter.starts_at >= since)))
         )

@@ -51,6 +51,7 @@ class Environment:
     domains: JudgeDomains
     clock: Clock
     resolver: Resolver
+    read_certificate: Callable[[str], datetime | None] = field(default=lambda url: None)
     tally: Tally = field(default_factory=Tally)
     lasting_keys: list[str] = field(default_factory=list)
     """The keys of lasting hashes, once they have been read (services/suppressions.py): they never

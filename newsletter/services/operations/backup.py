@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from newsletter import __version__
@@ -120,7 +121,24 @@ def make_backup(
     finally:
         for file in {part, plain}:
             file.unlink(missing_ok=True)
+    _record(settings.database_url, now)
     return manifest
+
+
+def _record(url: str, now: datetime) -> None:
+    """Note in the database when the last backup was made, for `doctor`; it may be of any revision."""
+    engine = create_engine(url, poolclass=NullPool)
+    with (
+        suppress(DBAPIError),
+        engine.connect().execution_options(writes=True) as connection,
+        connection.begin(),
+    ):
+        connection.execute(text("DELETE FROM counters WHERE name = 'backup/last'"))
+        connection.execute(
+            text("INSERT INTO counters (name, starts_at, count) VALUES ('backup/last', :at, 1)"),
+            {"at": int(now.timestamp())},
+        )
+    engine.dispose()
 
 
 def _write(settings: Settings, settings_file: Path, out: IO[bytes], now: datetime) -> Manifest:
@@ -163,9 +181,9 @@ def _write_rows(out: _Summing, rows: Iterator[Row]) -> int:
 def _write_settings(parts: _Parts, settings: Settings, settings_file: Path) -> None:
     """Add the settings file as it is, and the keys in use, which the environment may hold."""
     with suppress(FileNotFoundError):
-        text = settings_file.read_bytes()
+        content = settings_file.read_bytes()
         with parts.part(SETTINGS) as out:
-            out.write(text)
+            out.write(content)
     current, *fallbacks = settings.signing_keys
     keys = {"secret_key": current, "secret_key_fallbacks": fallbacks}
     with parts.part(KEYS) as out:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import delete, exists, or_, select
 
 from newsletter.db.session import checkpoint, transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
@@ -24,6 +24,10 @@ UNCONFIRMED_FOR = timedelta(days=14)
 """A request that nobody confirmed is kept for so long."""
 COUNTERS_FOR = timedelta(days=2)
 """Twice the longest window that a counter has."""
+PERMANENT = ("warmup", "backup/last")
+"""Counters that are kept: when the first message went, when the last backup was made."""
+PERMANENT_KINDS = ("metrics/", "told/")
+"""The same by the beginning of their names: numbers for Prometheus, troubles that were told."""
 WAITING_AT_ONCE = 500
 """Subscribers who may be asked for another list in one run; the rest follow in the next."""
 
@@ -56,7 +60,9 @@ def clean_up(env: Environment) -> None:
         bounce_events.delete_old(session, now)
         before = (now - COUNTERS_FOR).timestamp()
         is_pace = Counter.name.startswith("pace/")  # counted in milliseconds
-        is_permanent = (Counter.name == "warmup") | Counter.name.startswith("metrics/")
+        is_permanent = or_(
+            Counter.name.in_(PERMANENT), *map(Counter.name.startswith, PERMANENT_KINDS)
+        )
         session.execute(delete(Counter).where(~is_pace, ~is_permanent, Counter.starts_at < before))
         session.execute(delete(Counter).where(is_pace, Counter.starts_at < before * 1000))
         sender_state.delete_old_states(session, now)

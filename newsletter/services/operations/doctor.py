@@ -17,7 +17,7 @@ from newsletter.models import Feed, MailingList
 from newsletter.services import installation, proxy_headers, workers
 from newsletter.services.checks import Check
 from newsletter.services.inbound.reading_checks import check_readers
-from newsletter.services.operations import dkim_checks, dns_checks, machine_checks
+from newsletter.services.operations import dkim_checks, dns_checks, machine_checks, watch
 from newsletter.services.operations.database import newest_revision
 from newsletter.services.operations.mail_proof import check_arrival
 from newsletter.services.runtime import Environment
@@ -46,6 +46,9 @@ def examine(
         machine_checks.check_clock,
         _base_url,
         proxy_headers.check_proxy,
+        watch.check_certificate,
+        watch.check_backup,
+        watch.check_ceilings,
         _lists,
         _smtp,
     )

@@ -16,7 +16,9 @@ from newsletter.models import Campaign, Feed, MailingList, Subscriber, Subscript
 from newsletter.outbox import Totals
 from newsletter.services import bounce_events, installation, sender_state, suppressions, workers
 from newsletter.services.campaigns.totals import read_totals
+from newsletter.services.checks import Check
 from newsletter.services.digests import explain_list
+from newsletter.services.operations import watch
 from newsletter.services.runtime import Environment
 from newsletter.services.sender_state import State
 from newsletter.vocabulary import SubscriptionStatus, SuppressionReason
@@ -85,7 +87,8 @@ class Status:
 
     `ticked_at`: when a worker was last seen; bounces and complaints of 30 days; `hold`: nothing is
     mailed, and why; `sending`: why mail leaves slowly or not at all; `unknown` returned mails are
-    not understood or not proved, and `proposals` replies ask to be unsubscribed.
+    not understood or not proved, and `proposals` replies ask to be unsubscribed; `troubles` grow
+    where nobody looks.
     """
 
     now: datetime
@@ -99,6 +102,7 @@ class Status:
     sending: tuple[State, ...] = ()
     unknown: int = 0
     proposals: int = 0
+    troubles: tuple[Check, ...] = ()
 
 
 def read_status(env: Environment, slug: str | None = None) -> Status:
@@ -141,6 +145,7 @@ def read_status(env: Environment, slug: str | None = None) -> Status:
         states,
         unknown,
         proposals,
+        tuple(watch.list_troubles(env)),
     )
 
 

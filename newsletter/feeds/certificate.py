@@ -1,0 +1,34 @@
+"""Read when the certificate of a web server ends."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from datetime import datetime
+from urllib.parse import urlsplit
+
+TIMEOUT = 5.0
+"""Seconds to wait for the server."""
+
+
+def read_certificate_end(url: str) -> datetime | None:
+    """Return when the certificate behind an https address ends, None where it cannot be read.
+
+    It is not verified here: fetching the address does that.
+    """
+    from cryptography import x509
+
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host, parts.port or 443), timeout=TIMEOUT) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            data = secure.getpeercert(binary_form=True)
+    except OSError:
+        return None
+    return x509.load_der_x509_certificate(data).not_valid_after_utc if data else None

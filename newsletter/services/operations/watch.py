@@ -1,0 +1,143 @@
+"""Notice what will cause trouble and nobody has looked for: once in the log, and by mail to the author.
+
+The worker looks every hour. A trouble is told once, until it has ended; `status` lists those that
+there are now, and `doctor` explains them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading, transaction
+from newsletter.models import Counter, MailingList, Subscriber
+from newsletter.services import notifications, proxy_headers
+from newsletter.services.checks import Check
+from newsletter.services.inbound.reading_checks import check_readers
+from newsletter.services.limit_log import find_reached_ceilings
+from newsletter.services.operations import machine_checks
+from newsletter.services.operations.dns_checks import LOCAL_HOSTS
+from newsletter.services.runtime import Environment
+
+log = logging.getLogger("newsletter.worker")
+
+TOLD = "told/"
+LAST_BACKUP = "backup/last"
+BACKUP_AFTER = timedelta(days=7)
+CERTIFICATE_BEFORE = timedelta(days=14)
+"""Certificates are renewed 30 days before their end: with 14 left that does not work."""
+
+
+def list_troubles(env: Environment) -> list[Check]:
+    """Return what is wrong now, as far as it can be seen without the network."""
+    parts = (
+        proxy_headers.check_proxy,
+        machine_checks.check_disk,
+        machine_checks.check_clock,
+        check_ceilings,
+        check_backup,
+        _check_mailbox,
+    )
+    return [check for part in parts for check in part(env) if check.verdict in ("warn", "bad")]
+
+
+def watch(env: Environment) -> list[Check]:
+    """Look at everything, and tell what is new: a line in the log and a mail to the author."""
+    troubles = [*list_troubles(env), *check_certificate(env)]
+    troubles = [check for check in troubles if check.verdict in ("warn", "bad")]
+    with transaction() as session:
+        told = set(session.scalars(select(Counter.name).where(Counter.name.startswith(TOLD))))
+        current = {f"{TOLD}{check.id}" for check in troubles}
+        session.execute(delete(Counter).where(Counter.name.in_(told - current)))
+        fresh = [check for check in troubles if f"{TOLD}{check.id}" not in told]
+        for check in fresh:
+            session.add(Counter(name=f"{TOLD}{check.id}", starts_at=0, count=1))
+        if fresh:
+            _notify(env, session, fresh)
+    for check in fresh:
+        log.warning("%s: %s (%s)", check.id, check.what, check.hint)
+    return fresh
+
+
+def _notify(env: Environment, session: Session, troubles: list[Check]) -> None:
+    mailing_list = session.scalars(select(MailingList).order_by(MailingList.id)).first()
+    if mailing_list is None:
+        return
+    paragraphs = [
+        f"{check.what}. {check.why}{'. ' if check.why else ''}What to do: {check.hint}."
+        for check in troubles
+    ]
+    notifications.notify(
+        env,
+        session,
+        mailing_list,
+        "Your newsletter program needs your attention",
+        [*paragraphs, "You are told once; the command says more, and what else there is:"],
+        ["newsletter doctor"],
+    )
+
+
+def _check_mailbox(env: Environment) -> Iterator[Check]:
+    if env.settings.bounces.mailbox is not None:
+        yield from (check for check in check_readers(env) if check.id == "mailbox")
+
+
+def check_ceilings(env: Environment) -> Iterator[Check]:
+    """Check that no ceiling over all visitors was reached within a day."""
+    if reached := find_reached_ceilings(env):
+        yield Check(
+            "ceilings",
+            "warn",
+            f"sign-ups were turned away: {', '.join(reached)} was reached",
+            "raise it under [signup], unless it was a flood",
+            "people who wanted to subscribe could not",
+        )
+
+
+def check_backup(env: Environment) -> Iterator[Check]:
+    """Check that a backup was made within a week, once there is something to lose."""
+    with reading() as session:
+        made_at = session.scalar(
+            select(func.max(Counter.starts_at)).where(Counter.name == LAST_BACKUP)
+        )
+        since = session.scalar(select(func.min(Subscriber.created_at)))
+    if since is None:
+        return
+    hint = "newsletter backup /path/to/backups/ --keep 14"
+    why = "a broken disk would take every subscription and every proof of consent with it"
+    if made_at is None:
+        if env.now - since > BACKUP_AFTER:
+            yield Check("backup", "warn", "no backup was ever made", hint, why)
+        return
+    age = env.now - datetime.fromtimestamp(made_at, UTC)
+    verdict = "warn" if age > BACKUP_AFTER else "good"
+    text = f"the last backup is {age.days} days old" if age.days else "made within a day"
+    yield Check("backup", verdict, text, hint if verdict == "warn" else "", why)  # type: ignore[arg-type]
+
+
+def check_certificate(env: Environment) -> Iterator[Check]:
+    """Check that the certificate of base_url is not about to end."""
+    url = env.settings.base_url
+    parts = urlsplit(url)
+    if parts.scheme != "https" or parts.hostname in LOCAL_HOSTS:
+        return
+    ends_at = env.read_certificate(url)
+    if ends_at is None:
+        return
+    left = ends_at - env.now
+    if left > CERTIFICATE_BEFORE:
+        yield Check("certificate", "good", f"valid until {ends_at:%Y-%m-%d}")
+        return
+    over = left < timedelta(0)
+    yield Check(
+        "certificate",
+        "bad",
+        f"the certificate of {url} {'ended' if over else 'ends'} on {ends_at:%Y-%m-%d}",
+        "look after its renewal: journalctl -u caddy, or certbot renew",
+        "no link in any mail opens without a warning then, and nobody can unsubscribe",
+    )
