@@ -126,7 +126,7 @@ def make_backup(
 
 
 def _record(url: str, now: datetime) -> None:
-    """Note in the database when the last backup was made, for `doctor`; it may be of any revision."""
+    """Note in a database of any revision when its last backup was made, for `doctor`."""
     engine = create_engine(url, poolclass=NullPool)
     with (
         suppress(DBAPIError),

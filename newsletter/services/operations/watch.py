@@ -1,4 +1,4 @@
-"""Notice what will cause trouble and nobody has looked for: once in the log, and by mail to the author.
+"""Notice what will cause trouble, and tell it once: in the log, and by mail to the author.
 
 The worker looks every hour. A trouble is told once, until it has ended; `status` lists those that
 there are now, and `doctor` explains them.
