@@ -13,7 +13,17 @@ import click
 from newsletter.bounces import BounceResult, read_bounce
 from newsletter.bounces.mime import BYTES_AT_MOST
 from newsletter.cli.context import open_application, with_environment
-from newsletter.cli.output import as_json, common_zone, json_option, moment, say, table
+from newsletter.cli.output import (
+    as_json,
+    common_zone,
+    json_option,
+    limit_option,
+    moment,
+    note_limit,
+    row_limit,
+    say,
+    table,
+)
 from newsletter.cli.stop_signals import stop_event
 from newsletter.errors import NewsletterError
 
@@ -212,10 +222,10 @@ def listen(ctx: click.Context, host: str | None, port: int | None) -> None:
 @bounce.command(epilog="Example: newsletter bounce ls --unknown")
 @click.option("--unknown", is_flag=True, help="Only what was not understood or not proved.")
 @click.option("--proposals", is_flag=True, help="Only replies that ask to be unsubscribed.")
-@click.option("--limit", default=100, show_default=True, help="How many at most, newest first.")
+@limit_option
 @json_option
 @with_environment
-def ls(env: Environment, limit: int, *, unknown: bool, proposals: bool, json_: bool) -> None:
+def ls(env: Environment, limit: int | None, *, unknown: bool, proposals: bool, json_: bool) -> None:
     """List what came back, newest first."""
     from newsletter.bounce_vocabulary import BounceEffect
     from newsletter.services import bounce_events
@@ -225,9 +235,11 @@ def ls(env: Environment, limit: int, *, unknown: bool, proposals: bool, json_: b
         *(bounce_events.UNKNOWN if unknown else ()),
         *((BounceEffect.PROPOSED,) if proposals else ()),
     )
-    rows = bounce_events.ls(effects=effects, limit=limit)
+    rows = bounce_events.ls(effects=effects, limit=row_limit(limit, json_=json_))
+    total = bounce_events.count_events(effects=effects)
     if json_:
-        return as_json([row.as_json() for row in rows])
+        as_json([row.as_json() for row in rows])
+        return note_limit(len(rows), total)
     zone = common_zone(lists.list_time_zones().values())
     cells = [
         (
@@ -242,7 +254,8 @@ def ls(env: Environment, limit: int, *, unknown: bool, proposals: bool, json_: b
         for row in rows
     ]
     heads = ("id", "when", "address", "class", "effect", "proof", "server's answer")
-    return table(heads, cells, empty="Nothing came back.")
+    table(heads, cells, empty="Nothing came back.")
+    return note_limit(len(rows), total)
 
 
 @bounce.command(epilog="Example: newsletter bounce accept 17")

@@ -194,7 +194,7 @@ def _confirm(scene: Stage) -> str:
 
 
 def _standing() -> str:
-    [subscriber] = subscribers.list_subscribers()
+    [subscriber] = subscribers.iterate_subscribers()
     return subscriber.subscriptions[0].status
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from newsletter.bounce_vocabulary import BounceClass, BounceEffect, BounceProof, BounceSource
@@ -81,13 +81,22 @@ UNKNOWN = (BounceEffect.UNKNOWN, BounceEffect.ADVISORY)
 """Effects of events that were not understood or not proved: they wait for a person."""
 
 
-def ls(*, effects: Sequence[BounceEffect] = (), limit: int = 100) -> list[BounceView]:
+def ls(*, effects: Sequence[BounceEffect] = (), limit: int | None = None) -> list[BounceView]:
     """List events, newest first; all of them, or those with one of these effects."""
-    query = select(BounceEvent)
-    if effects:
-        query = query.where(BounceEvent.effect.in_(effects))
+    query = select(BounceEvent).where(*_filter_clauses(effects))
     with reading() as session:
         return _views(session, query.order_by(BounceEvent.id.desc()).limit(limit))
+
+
+def count_events(*, effects: Sequence[BounceEffect] = ()) -> int:
+    """Count events; all of them, or those with one of these effects."""
+    query = select(func.count(BounceEvent.id)).where(*_filter_clauses(effects))
+    with reading() as session:
+        return session.scalar(query) or 0
+
+
+def _filter_clauses(effects: Sequence[BounceEffect]) -> list[ColumnElement[bool]]:
+    return [BounceEvent.effect.in_(effects)] if effects else []
 
 
 def _views(session: Session, query: object) -> list[BounceView]:

@@ -43,7 +43,7 @@ def fits(page: Page) -> None:
 
 def standing(app: Flask) -> str:
     with app.app_context():
-        [found] = subscribers.list_subscribers()
+        [found] = subscribers.iterate_subscribers()
         return found.subscriptions[0].status
 
 

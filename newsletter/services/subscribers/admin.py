@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.orm import Session, selectinload
@@ -57,13 +56,6 @@ class SubscriberFilter:
     tag: str = ""
     segment: str = ""
     at: datetime | None = None
-
-
-def list_subscribers(
-    chosen: SubscriberFilter = SubscriberFilter(), *, limit: int = 100
-) -> list[SubscriberView]:
-    """List subscribers, newest first."""
-    return list(islice(iterate_subscribers(chosen), limit))
 
 
 def iterate_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> Iterator[SubscriberView]:
