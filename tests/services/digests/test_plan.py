@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import select
 
 from newsletter.db.session import db, transaction
-from newsletter.models import Entry, MailingList
+from newsletter.models import Entry, MailingList, Subscription
 from newsletter.services.digests import due as digests
 from newsletter.services.digests import plan
 from newsletter.services.digests.selection import Candidate, WaitRule
@@ -55,6 +56,19 @@ def test_candidates_are_those_of_the_list_between_two_numbers(env: Environment, 
             entry.fate = fate
         session.query(Entry).filter(Entry.title == "Other Two").one().withdrawn_at = START
     assert titles(blog, after=0, through=9) == ["Blog Three", "Blog Four"]
+
+
+def test_entries_that_came_back_are_owed_by_their_own_list_only(
+    env: Environment, blog: int
+) -> None:
+    with transaction() as session:
+        for title in ("Blog Two", "Other Two", "Other Four"):
+            the(title).first_seq = 2
+        clause = plan.missed_clause(session, blog, after=0, through=9)
+        query = select(clause).select_from(Subscription).where(Subscription.list_id == blog)
+        assert session.scalars(query).all() == [f"{the('Blog Two').id},"]
+        later = plan.missed_clause(session, blog, after=2, through=9)
+        assert session.scalars(select(later).select_from(Subscription)).first() == ""
 
 
 @pytest.mark.parametrize(

@@ -710,3 +710,18 @@ def test_a_pipe_is_read_though_an_import_looks_twice(env: Environment, tmp_path:
     writer.start()
     assert import_file(env, tmp_path / "pipe.csv", slug="blog", because="x").new == 2
     writer.join()
+
+
+def test_whoever_becomes_active_by_an_import_is_owed_what_comes_from_now_on(
+    env: Environment, tmp_path: Path
+) -> None:
+    load(env, tmp_path, "email\nwaits@example.com\n")
+    load(env, tmp_path, "email\nreads@example.com\n", because="asked")
+    with transaction() as session:
+        session.scalars(select(MailingList).where(MailingList.slug == "blog")).one().entry_seq = 7
+    people = "email,cadence\nwaits@example.com,monthly\nreads@example.com,monthly\n"
+    load(env, tmp_path, people, because="asked")
+    db.session.rollback()
+    query = select(Subscriber.email, Subscription.status, Subscription.cursor).join(Subscription)
+    rows = {row.email: (row.status, row.cursor) for row in db.session.execute(query)}
+    assert rows == {"waits@example.com": ("active", 7), "reads@example.com": ("active", 0)}
