@@ -95,5 +95,5 @@ def get_archived_html(slug: str, handle: str) -> str:
     with reading() as session:
         html: str | None = session.scalar(query, {"slug": slug, "handle": handle})
     if html is None:
-        raise NotFound("no such mailing")
+        raise NotFound("no such campaign")
     return html
