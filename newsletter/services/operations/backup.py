@@ -18,6 +18,7 @@ from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from newsletter import __version__
+from newsletter.db.causes import describe_cause
 from newsletter.db.session import reason
 from newsletter.errors import DatabaseError, Refused
 from newsletter.files import open_private
@@ -113,8 +114,8 @@ def make_backup(
         part.rename(target)
     except OSError as error:
         raise DatabaseError(
-            f"the backup could not be written: {error.strerror or error}",
-            hint="is there space left?",
+            f"{target} cannot be written: {describe_cause(error, target.parent)}",
+            hint="no backup was made",
         ) from None
     except DBAPIError as error:
         raise DatabaseError(f"the database cannot be read: {reason(error)}") from None

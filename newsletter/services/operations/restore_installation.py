@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from newsletter.db.causes import describe_cause
 from newsletter.errors import DatabaseError
 from newsletter.files import write_private
 from newsletter.services import installation
@@ -76,7 +77,7 @@ def restore_installation(
                 _put(staged_settings, settings_file)
     except OSError as error:
         raise DatabaseError(
-            f"the backup cannot be restored: {error.strerror or error}", hint=f"see {folder}"
+            f"the backup cannot be restored: {describe_cause(error, folder)}", hint=f"see {folder}"
         ) from None
     return restored
 

@@ -296,7 +296,7 @@ def test_a_full_disk_leaves_nothing_behind(old: Old, monkeypatch: pytest.MonkeyP
         return folder.open("wb")
 
     monkeypatch.setattr(backup, "open_private", open_full)
-    with pytest.raises(DatabaseError, match="is there space left"):
+    with pytest.raises(DatabaseError, match="no backup was made"):
         old.backup("full.backup")
     assert not list(old.settings.folder.glob("full.backup*"))
     assert not target.exists()
