@@ -31,6 +31,7 @@ from newsletter.services.mailboxes import Allowance, queue_mail
 from newsletter.services.runtime import Environment
 from newsletter.services.signup import confirmations
 from newsletter.services.subscribers import address_change, link_requests
+from newsletter.services.subscribers.own_answers import OwnAnswer, change_answers, list_answers
 from newsletter.services.subscribers.subscriptions import leave, resume
 from newsletter.services.subscription_state import add_pending, record_change
 from newsletter.services.suppressions import is_suppressed
@@ -63,6 +64,7 @@ class Choice:
     cadences: tuple[str, ...]
     paused_until: datetime | None
     topics: tuple[TopicChoice, ...]
+    answers: tuple[OwnAnswer, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ def change_preferences(
 
     For each list: ``cadence-<slug>``, ``pause-<slug>`` (a date, or empty), ``leave-<slug>``,
     ``topics-<slug>`` (then each ``topic-<slug>-<name>`` that is present is chosen). With a link to
-    the account also ``join-<slug>``, ``end_all``, ``name`` and ``language``.
+    the account also ``join-<slug>``, ``fields-<slug>`` (then
+    ``field-<slug>-<name>`` are the answers), ``end_all``, ``name`` and ``language``.
 
     Raises `LinkError`, `InvalidInput`; then nothing has changed.
     """
@@ -137,6 +140,7 @@ def change_preferences(
                 subscription,
                 fields,
                 evidence,
+                account=holder.opens_account,
                 all_end=holder.opens_account and bool(fields.get("end_all")),
             )
         if holder.opens_account:
@@ -190,6 +194,7 @@ def _apply(
     fields: Mapping[str, str],
     evidence: Evidence,
     *,
+    account: bool,
     all_end: bool,
 ) -> None:
     slug = subscription.mailing_list.slug
@@ -210,6 +215,10 @@ def _apply(
         if paused_until != subscription.paused_until:
             subscription.paused_until = paused_until
             record_change(session, subscription, "pause", evidence, env.now)
+    if account and fields.get(f"fields-{slug}"):
+        prefix = f"field-{slug}-"
+        typed = {key.removeprefix(prefix): fields[key] for key in fields if key.startswith(prefix)}
+        change_answers(session, subscription, typed, evidence, env.now)
     if fields.get(f"topics-{slug}"):
         prefix = f"topic-{slug}-"
         words = [key.removeprefix(prefix) for key in fields if key.startswith(prefix)]
@@ -291,7 +300,10 @@ def _shown(session: Session, holder: _Holder) -> Preferences:
         name=subscriber.name if holder.opens_account else "",
         language=subscriber.language,
         list_language=holder.subscription.mailing_list.language,
-        choices=tuple(_choice(session, row, existing.get(row.id)) for row in lists),
+        choices=tuple(
+            _choice(session, row, existing.get(row.id), account=holder.opens_account)
+            for row in lists
+        ),
         opens_account=holder.opens_account,
         new_masked=mask(subscriber.new_email)
         if holder.opens_account and subscriber.new_email
@@ -300,7 +312,7 @@ def _shown(session: Session, holder: _Holder) -> Preferences:
 
 
 def _choice(
-    session: Session, mailing_list: MailingList, subscription: Subscription | None
+    session: Session, mailing_list: MailingList, subscription: Subscription | None, *, account: bool
 ) -> Choice:
     offers = topics.find_offers(session, mailing_list.id)
     chosen = topics.find_chosen_topics(session, subscription) if subscription else offers
@@ -313,4 +325,5 @@ def _choice(
         cadences=tuple(mailing_list.cadences),
         paused_until=subscription.paused_until if subscription else None,
         topics=tuple(TopicChoice(offer.name, offer in chosen) for offer in offers),
+        answers=list_answers(session, subscription) if account and subscription else (),
     )
