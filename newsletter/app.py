@@ -7,7 +7,7 @@ a command that only reads the database starts without it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -31,6 +31,7 @@ from newsletter.urls import Links
 
 if TYPE_CHECKING:
     from newsletter.feeds.fetch import Fetch, Fetched, Fetcher
+    from newsletter.feeds.post import Posted, Poster, PostMessage
     from newsletter.mail.render import Renderer
     from newsletter.mail.smtp.transport import SmtpTransport
     from newsletter.mail.smtp.types import Transport
@@ -49,6 +50,7 @@ def create_app(
     *,
     transport: Callable[[], Transport] | None = None,
     fetch: Fetch | None = None,
+    post: PostMessage | None = None,
     clock: Clock = utcnow,
     resolver: Resolver | None = None,
     with_pages: bool = True,
@@ -79,6 +81,7 @@ def create_app(
         links=Links(settings.base_url, tokens),
         make_renderer=cache(lambda: _make_renderer(settings)),
         fetch=fetch or _make_fetch(settings),
+        post=post or _make_post(settings),
         transport=transport or (lambda: _make_transport(settings)),
         domains=_make_domain_checker(settings, resolver),
         clock=clock,
@@ -88,6 +91,7 @@ def create_app(
     db.init_app(app)
     if with_pages:
         _add_pages(app, settings)
+        _add_interface(app)
     return app
 
 
@@ -153,6 +157,14 @@ def _import_page_modules() -> tuple[ModuleType, ...]:
     )
 
 
+def _add_interface(app: Flask) -> None:
+    """Add the REST interface for programs."""
+    from newsletter.web.api.blueprints import BLUEPRINTS
+
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+
+
 def _trust_proxies(app: Flask, hops: int) -> None:
     """Read the visitor's address and the scheme from the headers of `hops` proxies."""
     from werkzeug.middleware.proxy_fix import ProxyFix
@@ -196,6 +208,24 @@ def _read_certificate(url: str) -> datetime | None:
     from newsletter.feeds.certificate import read_certificate_end
 
     return read_certificate_end(url)
+
+
+def _make_post(settings: Settings) -> PostMessage:
+    """Return a function that builds what posts to webhooks with its first call."""
+
+    @cache
+    def make_poster() -> Poster:
+        from newsletter.feeds.post import Poster
+
+        return Poster(
+            user_agent=f"newsletter/{__version__} (+{settings.base_url})",
+            allow_private=settings.webhooks.allow_private_addresses,
+        )
+
+    def post(url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
+        return make_poster()(url, body, headers)
+
+    return post
 
 
 def _make_transport(settings: Settings) -> SmtpTransport:

@@ -135,6 +135,12 @@ class Feeds(_Table):
     allow_private_addresses: bool = False
 
 
+class Webhooks(_Table):
+    """Limits on telling webhooks of events."""
+
+    allow_private_addresses: bool = False
+
+
 class SignUp(_Table):
     """Ceilings and address checks of sign-ups. Ceilings are per hour."""
 
@@ -185,6 +191,7 @@ class Settings(_Table):
     bounces: Bounces = Bounces()
     dkim: Dkim = Dkim()
     feeds: Feeds = Feeds()
+    webhooks: Webhooks = Webhooks()
     signup: SignUp = SignUp()
     web: Web = Web()
     log: Log = Log()

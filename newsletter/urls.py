@@ -98,6 +98,7 @@ class Links:
 RESERVED_SLUGS = frozenset(
     {
         "admin",
+        "api",
         "archive",
         "author",
         "embed",

@@ -246,7 +246,7 @@ class EvidenceSource(StrEnum):
 
 
 class EventKind(StrEnum):
-    """A transition of a subscription, campaign or entry. Webhooks use these names."""
+    """A transition of a subscription, campaign, entry or delivery. Webhooks use these names."""
 
     SUBSCRIPTION_REQUESTED = "subscription.requested"
     SUBSCRIPTION_CONFIRMED = "subscription.confirmed"
@@ -264,7 +264,38 @@ class EventKind(StrEnum):
     ENTRY_READY = "entry.ready"
     ENTRY_SKIPPED = "entry.skipped"
     ENTRY_SENT = "entry.sent"
+    DELIVERY_FAILED = "delivery.failed"
+    DELIVERY_BOUNCED = "delivery.bounced"
+    DELIVERY_COMPLAINED = "delivery.complained"
     IMPORT_FINISHED = "import.finished"
+
+
+class TokenScope(StrEnum):
+    """The reach of a program's token. Each of the first three includes those before it."""
+
+    READ = "read"
+    """Numbers, texts and entries; no addresses."""
+    WRITE = "write"
+    """Subscribers and drafts."""
+    SEND = "send"
+    """Whatever mails people."""
+    PUBLISH = "publish"
+    """All that a blog needs for the entries of its list, and nothing else."""
+
+    def covers(self, needed: TokenScope) -> bool:
+        """Tell whether a token of this scope may do what needs `needed`."""
+        ladder = (TokenScope.READ, TokenScope.WRITE, TokenScope.SEND)
+        if self in ladder and needed in ladder:
+            return ladder.index(self) >= ladder.index(needed)
+        return self is needed or (self is TokenScope.SEND and needed is TokenScope.PUBLISH)
+
+
+class MessageStatus(StrEnum):
+    """The state of an event on its way to a webhook."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    """The receiver answered with a 2xx status."""
 
 
 class Actor(StrEnum):

@@ -21,7 +21,7 @@ from newsletter.errors import DatabaseError, NewsletterError
 from newsletter.logs import happened
 from newsletter.mail.mailbox.types import MailboxError
 from newsletter.mail.smtp.types import Transport
-from newsletter.services import installation, workers
+from newsletter.services import installation, webhook_delivery, workers
 from newsletter.services.digests import due as digests
 from newsletter.services.inbound.poll import poll_mailbox
 from newsletter.services.inbound.watch import wait_for_mail
@@ -31,6 +31,7 @@ from newsletter.services.operations import cleanup, metrics, watch
 from newsletter.services.polling import entries
 from newsletter.services.polling import poll as polling
 from newsletter.services.runtime import EXTENSION, Environment
+from newsletter.services.sending import requested_tests
 from newsletter.services.sending import run as sending
 from newsletter.services.sending.result import SendResult
 from newsletter.services.signup import flood_control
@@ -55,7 +56,7 @@ class WorkerProcess:
         self._database_problems: dict[str, str] = {}
         self._postponed: digests.Postponed = {}
         self._scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(7)},
+            executors={"default": ThreadPoolExecutor(9)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -69,6 +70,8 @@ class WorkerProcess:
             (self.send, 1),
             (self.write_metrics, 60),
             (self.watch, 3600),
+            (self.tell_webhooks, 1),
+            (self.send_tests, 2),
             (self.upkeep, 3600),
         ):
             self._scheduler.add_job(
@@ -103,6 +106,8 @@ class WorkerProcess:
             self.read_mailbox()
             self.compose()
             sent = sending.send_due(self.env, stop=self.stopping.is_set)
+            self.send_tests()
+            self.tell_webhooks()
             self.upkeep()
             self.write_metrics()
             return sent
@@ -254,6 +259,14 @@ class WorkerProcess:
         """
         if not installation.find_hold():
             flood_control.open_gate(self.env)
+
+    def send_tests(self) -> None:
+        """Mail the tests of letters that programs asked for."""
+        requested_tests.send_requested(self.env, stop=self.stopping.is_set)
+
+    def tell_webhooks(self) -> None:
+        """Send events to webhooks; receivers may be slow, so it has a thread of its own."""
+        webhook_delivery.send_due(self.env, stop=self.stopping.is_set)
 
     def upkeep(self) -> None:
         """Delete what has expired."""

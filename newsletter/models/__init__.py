@@ -24,6 +24,13 @@ from newsletter.models.operation import (
     Worker,
 )
 from newsletter.models.outbox import Delivery, Lease
+from newsletter.models.programs import (
+    ApiToken,
+    IdempotencyKey,
+    RequestedTest,
+    Webhook,
+    WebhookMessage,
+)
 from newsletter.models.resources import Resource
 from newsletter.models.subscribers import (
     AddressChange,
@@ -41,6 +48,7 @@ from newsletter.models.topics import DigestIntro, Topic, TopicSource
 
 __all__ = [
     "AddressChange",
+    "ApiToken",
     "Author",
     "AuthorAct",
     "AuthorList",
@@ -63,6 +71,7 @@ __all__ = [
     "Feed",
     "FormField",
     "ForwardedReply",
+    "IdempotencyKey",
     "Installation",
     "InstallationKey",
     "LastingKey",
@@ -70,6 +79,7 @@ __all__ = [
     "Mailbox",
     "MailingList",
     "Picture",
+    "RequestedTest",
     "Resource",
     "RetiredHandle",
     "SeenDkimKey",
@@ -84,5 +94,7 @@ __all__ = [
     "Tag",
     "Topic",
     "TopicSource",
+    "Webhook",
+    "WebhookMessage",
     "Worker",
 ]

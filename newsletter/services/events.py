@@ -7,14 +7,16 @@ services/polling/entry_state.py), and an import, which writes its rows as a set.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from newsletter.models import Event
+from newsletter.db.session import reading
+from newsletter.models import Event, MailingList, Subscription
+from newsletter.services.webhook_queue import queue_messages
 from newsletter.vocabulary import Actor, EventKind
 
 KEPT_FOR = timedelta(days=800)
@@ -40,15 +42,72 @@ class NewEvent:
 
 
 def record_events(session: Session, events: Iterable[NewEvent]) -> None:
-    """Add rows for `events` in one statement."""
+    """Add rows for `events` in one statement, and tell the webhooks that want them."""
     rows = [asdict(event) for event in events]
     if rows:
         session.execute(insert(Event), rows)
+        queue_messages(session, rows)
 
 
 def record_event(session: Session, event: NewEvent) -> None:
     """Add one row for `event`."""
     record_events(session, [event])
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """An event as programs read it."""
+
+    id: int
+    at: datetime
+    type: EventKind
+    actor: Actor
+    reason: str
+    list: str
+    subscriber: int | None
+    campaign: int | None
+    entry: int | None
+
+
+def list_events(
+    *,
+    slugs: Collection[str] | None = None,
+    kind: EventKind | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[EventView]:
+    """List events, newest first, of all lists or of `slugs`.
+
+    `before` is the event that the page before ended with.
+    """
+    query = (
+        select(Event, MailingList.slug, Subscription.subscriber_id)
+        .join(MailingList, MailingList.id == Event.list_id)
+        .outerjoin(Subscription, Subscription.id == Event.subscription_id)
+        .order_by(Event.id.desc())
+        .limit(limit)
+    )
+    if slugs is not None:
+        query = query.where(MailingList.slug.in_(slugs))
+    if kind is not None:
+        query = query.where(Event.kind == kind)
+    if before is not None:
+        query = query.where(Event.id < before)
+    with reading() as session:
+        return [
+            EventView(
+                row.id,
+                row.at,
+                row.kind,
+                row.actor,
+                row.reason,
+                slug,
+                subscriber_id,
+                row.campaign_id,
+                row.entry_id,
+            )
+            for row, slug, subscriber_id in session.execute(query)
+        ]
 
 
 def delete_old_events(session: Session, now: datetime) -> None:

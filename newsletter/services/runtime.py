@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # each costs start-up time that few commands need
     from newsletter.dns.mx import JudgeDomains
     from newsletter.dns.resolver import Resolver
     from newsletter.feeds.fetch import Fetch
+    from newsletter.feeds.post import PostMessage
     from newsletter.mail.render import Renderer
     from newsletter.mail.smtp.types import Transport
     from newsletter.settings import Settings
@@ -47,6 +48,7 @@ class Environment:
     links: Links
     make_renderer: Callable[[], Renderer]
     fetch: Fetch
+    post: PostMessage
     transport: Callable[[], Transport]
     domains: JudgeDomains
     clock: Clock

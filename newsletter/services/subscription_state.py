@@ -10,12 +10,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, literal, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from newsletter.models import Event, MailingList, Subscription, SubscriptionRequest
+from newsletter.models import MailingList, Subscriber, Subscription, SubscriptionRequest
 from newsletter.services.consent import Evidence, note_consent
-from newsletter.services.events import NewEvent, record_event
+from newsletter.services.events import NewEvent, record_event, record_events
 from newsletter.tokens import new_handle
 from newsletter.vocabulary import (
     Actor,
@@ -28,6 +28,7 @@ from newsletter.vocabulary import (
 
 EXPIRED = "expired"
 """The reason of an event about a request that was not confirmed in time."""
+ENDED = SubscriptionStatus.UNSUBSCRIBED
 
 _subscriptions = cast(Table, Subscription.__table__)
 _REQUESTED = (
@@ -209,18 +210,36 @@ def expire_unconfirmed(session: Session, before: datetime, now: datetime) -> Non
         Subscription.status == SubscriptionStatus.PENDING,
         Subscription.confirmation_at < before,
     )
+    rows = session.execute(select(Subscription.list_id, Subscription.id).where(*old)).all()
+    record_events(
+        session, (_make_ended(row.list_id, row.id, Actor.SYSTEM, EXPIRED, now) for row in rows)
+    )
     session.execute(delete(Subscription).where(*old, Subscription.confirmed_at.is_(None)))
-    columns = ("at", "kind", "actor", "reason", "list_id", "subscription_id")
-    ended = select(
-        literal(now, Event.at.type),
-        literal(EventKind.SUBSCRIPTION_ENDED, Event.kind.type),
-        literal(Actor.SYSTEM, Event.actor.type),
-        literal(EXPIRED),
-        Subscription.list_id,
-        Subscription.id,
-    ).where(*old)
-    session.execute(insert(Event).from_select(columns, ended))
     session.execute(update(Subscription).where(*old).values(status=SubscriptionStatus.UNSUBSCRIBED))
+
+
+def record_removed(
+    session: Session, subscriber: Subscriber, actor: Actor, reason: str, now: datetime
+) -> None:
+    """Write the end of every subscription of a subscriber whom this transaction deletes.
+
+    The events go with the subscriptions; what webhooks are told of them stays.
+    """
+    rows = [row for row in subscriber.subscriptions if row.status is not ENDED]
+    record_events(session, [_make_ended(row.list_id, row.id, actor, reason, now) for row in rows])
+
+
+def _make_ended(
+    list_id: int, subscription_id: int, actor: Actor, reason: str, now: datetime
+) -> NewEvent:
+    return NewEvent(
+        EventKind.SUBSCRIPTION_ENDED,
+        actor,
+        now,
+        list_id,
+        subscription_id=subscription_id,
+        reason=reason,
+    )
 
 
 # ── changes without a new status ─────────────────────────────────────────────

@@ -32,6 +32,7 @@ _SUPPRESSED = select(
 class SuppressionView:
     """A suppression; `email` is empty where the subscriber was erased and the hash is left."""
 
+    id: int
     email: str
     reason: str
     note: str
@@ -163,9 +164,13 @@ def lift_suppression(env: Environment, session: Session, email_key: str) -> Supp
     return reason
 
 
-def list_suppressions(*, limit: int | None = None) -> list[SuppressionView]:
-    """List suppressions, newest first."""
+def list_suppressions(
+    *, before: int | None = None, limit: int | None = None
+) -> list[SuppressionView]:
+    """List suppressions, newest first; `before` is the one that the page before ended with."""
     query = select(Suppression).order_by(Suppression.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(Suppression.id < before)
     with reading() as session:
         return [_view(row) for row in session.scalars(query)]
 
@@ -191,4 +196,4 @@ def get_suppression(env: Environment, address: str) -> SuppressionView:
 
 
 def _view(row: Suppression) -> SuppressionView:
-    return SuppressionView(row.email_key or "", row.reason, row.note, row.created_at)
+    return SuppressionView(row.id, row.email_key or "", row.reason, row.note, row.created_at)

@@ -22,6 +22,7 @@ from newsletter.link_purposes import LinkPurpose
 from newsletter.services.limit_log import note_limit
 from newsletter.services.runtime import environment
 from newsletter.web.locale import current_language, translate_errors
+from newsletter.web.problems import explain_error, is_for_programs, make_problem
 from newsletter.web.responses import mark_private, render_message
 
 blueprint = Blueprint("errors", __name__)
@@ -88,6 +89,8 @@ def invalid(error: InvalidInput) -> Response:
 def unavailable(error: DatabaseError) -> Response:
     """Ask the visitor to come back: the database does not answer, and nothing was stored."""
     log.error("%s", error)
+    if is_for_programs():
+        return explain_error(error)
     text = gettext("Something is busy on our side and nothing was saved. Please try again.")
     answer = render_message(503, gettext("Back in a moment"), text)
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
@@ -105,12 +108,18 @@ REFUSALS = {
 def http_error(error: HTTPException) -> Response:
     """Answer Flask's own refusals in our words."""
     code = error.code or 500
+    if is_for_programs():
+        return _keep_headers(make_problem(code), error)
     title = gettext("Nothing here") if code == 404 else gettext("That did not work")
     answer = render_message(
         code,
         title,
         say(REFUSALS.get(code, Text("The request cannot be understood.")), current_language()),
     )
+    return _keep_headers(answer, error)
+
+
+def _keep_headers(answer: Response, error: HTTPException) -> Response:
     for name, value in error.get_headers():
         if name in ("Allow", "Content-Range"):
             answer.headers[name] = value
@@ -127,5 +136,7 @@ def bad_host(error: BadHost) -> Response:
 def internal_error(error: Exception) -> Response:
     """Log an internal error with its traceback, and answer with one sentence."""
     log.exception("%s %s failed", request.method, request.url_rule or "an unknown page")
+    if is_for_programs():
+        return make_problem(500, "Internal error; it is in the log.")
     text = gettext("That was our mistake, not yours. Please try again later.")
     return render_message(500, gettext("Something went wrong"), text)

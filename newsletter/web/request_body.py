@@ -17,7 +17,15 @@ blueprint = Blueprint("request_body", __name__)
 REPORT_AT_MOST = 1024 * 1024
 """Bytes of a provider's report: SendGrid sends up to 768 KB at once."""
 
+BODIES_AT_MOST = {"hooks.receive": REPORT_AT_MOST}
+"""Bytes that a body may have, by endpoint, where they are more than a form's."""
+
 URLENCODED = "application/x-www-form-urlencoded"
+
+
+def allow_body(endpoint: str, at_most: int) -> None:
+    """Let the bodies of an endpoint have so many bytes."""
+    BODIES_AT_MOST[endpoint] = at_most
 
 
 class Parser(FormDataParser):
@@ -79,8 +87,8 @@ class FormRequest(Request):
 def refuse_large_bodies() -> None:
     """Refuse a body that is too large before it is read, also where no page would read it."""
     at_most = current_app.config["MAX_CONTENT_LENGTH"]
-    if request.endpoint == "hooks.receive":
-        at_most = request.max_content_length = REPORT_AT_MOST
+    if request.endpoint in BODIES_AT_MOST:
+        at_most = request.max_content_length = BODIES_AT_MOST[request.endpoint]
     if (request.content_length or 0) > at_most:
         raise RequestEntityTooLarge
 

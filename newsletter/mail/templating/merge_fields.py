@@ -26,7 +26,7 @@ SEPARATOR = "\x1e"  # stripped from everything that comes from outside (html/tex
 
 
 class Answers:
-    """What a subscriber filled into the author's own fields of their list.
+    """The answers of a subscriber to the author's own fields of their list.
 
     A field that is not filled in is an `Unset`; one that the list does not have is an error. Of the
     archive's visitor nothing is known, so that any name is a `LeftOut`.

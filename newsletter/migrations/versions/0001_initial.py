@@ -58,6 +58,11 @@ def upgrade() -> None:
     _create_author_sessions()
     _create_author_acts()
     _create_forwarded_replies()
+    _create_api_tokens()
+    _create_webhooks()
+    _create_idempotency_keys()
+    _create_webhook_messages()
+    _create_requested_tests()
     _protect_append_only_tables()
     _leave_room_on_pages()
     _make_keys()
@@ -1132,7 +1137,7 @@ def _create_events() -> None:
             name=op.f("ck_events_actor"),
         ),
         sa.CheckConstraint(
-            "kind IN ('subscription.requested', 'subscription.confirmed', 'subscription.changed', 'subscription.ended', 'campaign.scheduled', 'campaign.started', 'campaign.paused', 'campaign.resumed', 'campaign.cancelled', 'campaign.finished', 'entry.found', 'entry.held', 'entry.ready', 'entry.skipped', 'entry.sent', 'import.finished')",
+            "kind IN ('subscription.requested', 'subscription.confirmed', 'subscription.changed', 'subscription.ended', 'campaign.scheduled', 'campaign.started', 'campaign.paused', 'campaign.resumed', 'campaign.cancelled', 'campaign.finished', 'entry.found', 'entry.held', 'entry.ready', 'entry.skipped', 'entry.sent', 'delivery.failed', 'delivery.bounced', 'delivery.complained', 'import.finished')",
             name=op.f("ck_events_kind"),
         ),
         sa.ForeignKeyConstraint(
@@ -1291,6 +1296,96 @@ def _create_author_acts() -> None:
     )
     op.create_index(op.f("ix_author_acts_at"), "author_acts", ["at"], unique=False)
     op.create_index(op.f("ix_author_acts_author_id"), "author_acts", ["author_id"], unique=False)
+
+
+def _create_api_tokens() -> None:
+    op.create_table('api_tokens',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(length=60), nullable=False),
+    sa.Column('token_hash', sa.String(length=64), nullable=False),
+    sa.Column('scope', sa.String(length=10), nullable=False),
+    sa.Column('list_ids', sa.JSON(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('expires_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('last_used_at', sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("scope IN ('read', 'write', 'send', 'publish')", name=op.f('ck_api_tokens_scope')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_api_tokens')),
+    sa.UniqueConstraint('name', name=op.f('uq_api_tokens_name')),
+    sa.UniqueConstraint('token_hash', name=op.f('uq_api_tokens_token_hash')),
+    sqlite_autoincrement=True
+    )
+
+
+def _create_webhooks() -> None:
+    op.create_table('webhooks',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('url', sa.String(length=2000), nullable=False),
+    sa.Column('secret', sa.String(length=60), nullable=False),
+    sa.Column('events', sa.JSON(), nullable=False),
+    sa.Column('list_ids', sa.JSON(), nullable=True),
+    sa.Column('with_address', sa.Boolean(), nullable=False),
+    sa.Column('failures', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('paused_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('paused_because', sa.String(length=300), server_default='', nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_webhooks')),
+    sqlite_autoincrement=True
+    )
+
+
+def _create_idempotency_keys() -> None:
+    op.create_table('idempotency_keys',
+    sa.Column('token_id', sa.Integer(), nullable=False),
+    sa.Column('key', sa.String(length=255), nullable=False),
+    sa.Column('request_hash', sa.String(length=64), nullable=False),
+    sa.Column('status', sa.Integer(), nullable=True),
+    sa.Column('headers', sa.JSON(), nullable=True),
+    sa.Column('body', sa.Text(), nullable=True),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['token_id'], ['api_tokens.id'], name=op.f('fk_idempotency_keys_token_id_api_tokens'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('token_id', 'key', name=op.f('pk_idempotency_keys'))
+    )
+    op.create_index(op.f('ix_idempotency_keys_created_at'), 'idempotency_keys', ['created_at'], unique=False)
+
+
+def _create_webhook_messages() -> None:
+    op.create_table('webhook_messages',
+    sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
+    sa.Column('webhook_id', sa.Integer(), nullable=False),
+    sa.Column('handle', sa.String(length=40), nullable=False),
+    sa.Column('kind', sa.String(length=40), nullable=False),
+    sa.Column('subject', sa.String(length=40), nullable=False),
+    sa.Column('subscriber_id', sa.Integer(), nullable=True),
+    sa.Column('payload', sa.Text(), nullable=False),
+    sa.Column('status', sa.String(length=10), nullable=False),
+    sa.Column('attempts', sa.Integer(), server_default='0', nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('held_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('first_tried_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('code', sa.Integer(), nullable=True),
+    sa.Column('text', sa.String(length=300), server_default='', nullable=False),
+    sa.CheckConstraint("status IN ('queued', 'sent')", name=op.f('ck_webhook_messages_status')),
+    sa.ForeignKeyConstraint(['webhook_id'], ['webhooks.id'], name=op.f('fk_webhook_messages_webhook_id_webhooks'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_webhook_messages')),
+    sqlite_autoincrement=True
+    )
+    op.create_index(op.f('ix_webhook_messages_created_at'), 'webhook_messages', ['created_at'], unique=False)
+    op.create_index('ix_webhook_messages_queued', 'webhook_messages', ['webhook_id', 'subject', 'id'], unique=False, postgresql_where=sa.text("status = 'queued'"), sqlite_where=sa.text("status = 'queued'"))
+    op.create_index(op.f('ix_webhook_messages_webhook_id'), 'webhook_messages', ['webhook_id'], unique=False)
+
+
+def _create_requested_tests() -> None:
+    op.create_table('requested_tests',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('campaign_id', sa.Integer(), nullable=False),
+    sa.Column('email', sa.String(length=254), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.ForeignKeyConstraint(['campaign_id'], ['campaigns.id'], name=op.f('fk_requested_tests_campaign_id_campaigns'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_requested_tests')),
+    sqlite_autoincrement=True
+    )
 
 
 # --- Kept by hand: what Alembic cannot read from the models. ---

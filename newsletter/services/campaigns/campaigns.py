@@ -75,11 +75,16 @@ class CampaignView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignFilter:
-    """The campaigns that a listing shows; `since` is the time they were made after."""
+    """The campaigns that a listing shows; `since` is the time they were made after.
+
+    `before_id` is the campaign that the page before ended with.
+    """
 
     slug: str | None = None
     status: CampaignStatus | None = None
     since: datetime | None = None
+    kind: CampaignKind | None = None
+    before_id: int | None = None
 
 
 def list_campaigns(
@@ -107,6 +112,10 @@ def _filter_clauses(session: Session, criteria: CampaignFilter) -> list[ColumnEl
         clauses.append(Campaign.status == criteria.status)
     if criteria.since:
         clauses.append(Campaign.created_at >= criteria.since)
+    if criteria.kind:
+        clauses.append(Campaign.kind == criteria.kind)
+    if criteria.before_id is not None:
+        clauses.append(Campaign.id < criteria.before_id)
     return clauses
 
 

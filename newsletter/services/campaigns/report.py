@@ -93,6 +93,20 @@ def iterate_deliveries(campaign_id: int, *, everybody: bool = False) -> Iterator
         after_id = rows[-1].id
 
 
+def list_deliveries(
+    campaign_id: int, *, after_id: int = 0, limit: int = 50
+) -> list[tuple[int, DeliveryView]]:
+    """List the deliveries of a campaign with their ids: the page behind `after_id`.
+
+    Raises `NotFound`.
+    """
+    with reading() as session:
+        campaign = identify.get_campaign(session, campaign_id)
+        rows = outbox.list_deliveries(session, campaign, after_id=after_id, limit=limit)
+        ids = [row.id for row in rows]
+        return list(zip(ids, _describe_rows(session, campaign, rows), strict=True))
+
+
 def _describe_rows(
     session: Session, campaign: Campaign, rows: list[DeliveryRow]
 ) -> list[DeliveryView]:

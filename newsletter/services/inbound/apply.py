@@ -18,7 +18,9 @@ from newsletter.mail.smtp.causes import Cause
 from newsletter.mail.smtp.classify import classify
 from newsletter.models import BounceEvent
 from newsletter.services import suppressions
+from newsletter.services.bounce_events import FAILURES
 from newsletter.services.consent import Evidence
+from newsletter.services.events import NewEvent, record_event
 from newsletter.services.inbound import run_guard
 from newsletter.services.inbound.decide import Incident, decide
 from newsletter.services.inbound.forwarding import forward_reply
@@ -27,7 +29,7 @@ from newsletter.services.inbound.past import read_history
 from newsletter.services.runtime import Environment
 from newsletter.services.signup.confirmations import lock_owner
 from newsletter.services.subscribers.subscriptions import leave
-from newsletter.vocabulary import EvidenceSource, SuppressionReason
+from newsletter.vocabulary import Actor, EventKind, EvidenceSource, SuppressionReason
 
 TRIES_AT_MOST = 3
 """Times an event is applied anew when another process wrote about the same address at that moment.
@@ -131,6 +133,7 @@ def _apply(env: Environment, session: Session, bounce: Bounce, owner: Owner) -> 
     _carry_out(env, session, event, owner)
     if result.bounce_class is BounceClass.REPLY and bounce.content and owner.proof.valid:
         forward_reply(env, session, event, owner, bounce.content, bounce.place)
+    _tell(env, session, event, owner)
     return Applied(result.bounce_class, owner.proof, effect)
 
 
@@ -205,6 +208,27 @@ def _carry_out(env: Environment, session: Session, event: BounceEvent, owner: Ow
         leave(env, session, owner.subscription, Evidence(EvidenceSource.MAIL))
     if owner.proof.valid and event.source is not BounceSource.SMTP:
         run_guard.watch_run(env, session, event, subscriber)
+
+
+def _tell(env: Environment, session: Session, event: BounceEvent, owner: Owner) -> None:
+    """Record that a message came back or was called spam; a refusal while sending has failed."""
+    if event.bounce_class is BounceClass.COMPLAINT:
+        kind = EventKind.DELIVERY_COMPLAINED
+    elif event.bounce_class in FAILURES and event.source is not BounceSource.SMTP:
+        kind = EventKind.DELIVERY_BOUNCED
+    else:
+        return
+    if owner.subscription is not None and owner.proof.valid:
+        event_row = NewEvent(
+            kind,
+            Actor.BOUNCE,
+            env.now,
+            owner.subscription.list_id,
+            subscription_id=owner.subscription.id,
+            campaign_id=event.campaign_id,
+            reason=event.bounce_class.value,
+        )
+        record_event(session, event_row)
 
 
 def _make_room(session: Session) -> None:

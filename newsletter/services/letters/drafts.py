@@ -98,6 +98,18 @@ def load_draft(
     )
 
 
+def read_stored(env: Environment, campaign_id: int) -> tuple[Letter, int]:
+    """Return the letter of a campaign, and how many it would reach now; renders nothing.
+
+    Raises `NotFound`, `Refused` for a campaign that is no letter.
+    """
+    with reading() as session:
+        campaign = identify.get_campaign(session, campaign_id)
+        letter = parse_source(campaign)
+        count = segments.count_segment(session, campaign.mailing_list, letter.segment, env.now)
+        return letter, count
+
+
 def parse_source(campaign: Campaign) -> Letter:
     """Return the letter of a campaign, parsed from its stored text.
 
@@ -151,6 +163,18 @@ def create_draft(env: Environment, file: Path, slug: str | None = None) -> tuple
         )
         fill_campaign(env, session, campaign, draft.prepared, draft.file)
         return campaign.id, draft
+
+
+def add_draft(env: Environment, letter: Letter, slug: str | None = None) -> int:
+    """Make a draft of a letter that lies in no file, and return its number.
+
+    Nobody else's server is asked. Raises as `load_draft`.
+    """
+    draft = prepare_draft(env, letter, slug, None, "", offline=True)
+    with transaction() as session:
+        campaign = add_campaign(env, session, draft)
+        fill_campaign(env, session, campaign, draft.prepared, "")
+        return campaign.id
 
 
 def add_campaign(env: Environment, session: Session, draft: LetterDraft) -> Campaign:

@@ -8,7 +8,14 @@ from sqlalchemy import delete, exists, or_, select
 
 from newsletter.db.session import checkpoint, transaction
 from newsletter.models import Counter, Subscriber, Subscription, SubscriptionRequest
-from newsletter.services import bounce_events, consent, mailboxes, sender_state
+from newsletter.services import (
+    bounce_events,
+    consent,
+    idempotency,
+    mailboxes,
+    sender_state,
+    webhook_delivery,
+)
 from newsletter.services.authors.acts import delete_old_acts
 from newsletter.services.authors.log_in import delete_old_logins
 from newsletter.services.campaigns.totals import recount_finished
@@ -56,6 +63,8 @@ def clean_up(env: Environment) -> None:
         delete_old_events(session, now)
         delete_old_acts(session, now)
         delete_old_logins(session, now)
+        idempotency.delete_old_answers(session, now)
+        webhook_delivery.delete_old_messages(session, now)
         recount_finished(session, now)
         bounce_events.delete_old(session, now)
         before = (now - COUNTERS_FOR).timestamp()

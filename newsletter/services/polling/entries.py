@@ -75,9 +75,14 @@ def list_entries(
     slug: str | None = None,
     fate: str | None = None,
     feed_id: int | None = None,
+    link: str = "",
+    before: int | None = None,
     limit: int | None = LISTED_AT_MOST,
 ) -> list[EntryView]:
-    """List entries, newest first: all, or those of one list, fate or feed."""
+    """List entries, newest first: all, or those of one list, fate, feed or link.
+
+    `before` is the entry that the page before ended with.
+    """
     query = (
         select(Entry, Feed, MailingList)
         .join(Feed, Feed.id == Entry.feed_id)
@@ -91,6 +96,10 @@ def list_entries(
         query = query.where(Entry.fate == fate)
     if feed_id:
         query = query.where(Entry.feed_id == feed_id)
+    if link:
+        query = query.where(Entry.link == link)
+    if before is not None:
+        query = query.where(Entry.id < before)
     with reading() as session:
         return [_make_view(*row) for row in session.execute(query)]
 

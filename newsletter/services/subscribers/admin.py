@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, func, or_, select
@@ -34,7 +34,7 @@ from newsletter.services.subscribers.views import (
 )
 from newsletter.services.suppressions import is_suppressed
 from newsletter.tokens import new_handle
-from newsletter.vocabulary import Cadence, ConsentKind, EvidenceSource
+from newsletter.vocabulary import Actor, Cadence, ConsentKind, EvidenceSource
 
 PAGE = 500
 
@@ -45,7 +45,7 @@ class SubscriberFilter:
 
     By list, by the status and cadence of a subscription, by a part of the address or name, by the
     day since which they are known, by tag, or by whom a letter to a `segment` would reach `at` a
-    moment.
+    moment. `before` is the subscriber that the page before ended with.
     """
 
     slug: str | None = None
@@ -56,6 +56,7 @@ class SubscriberFilter:
     tag: str = ""
     segment: str = ""
     at: datetime | None = None
+    before: int | None = None
 
 
 def iterate_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> Iterator[SubscriberView]:
@@ -63,7 +64,7 @@ def iterate_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> Iterat
 
     Raises `NotFound` (no such list).
     """
-    before: int | None = None
+    before = chosen.before
     load = selectinload(Subscriber.subscriptions).selectinload(Subscription.mailing_list)
     while True:
         with reading() as session:
@@ -76,7 +77,11 @@ def iterate_subscribers(chosen: SubscriberFilter = SubscriberFilter()) -> Iterat
             query = query.where(Subscriber.id < before) if before else query
             rows = session.scalars(query.options(load)).all()
             names = read_topic_names(session)
-            page = [describe_subscriber(session, row, names) for row in rows]
+            words = tags.read_tags(session, [row.id for row in rows])
+            page = [
+                replace(describe_subscriber(session, row, names), tags=words.get(row.id, ()))
+                for row in rows
+            ]
             before = rows[-1].id if rows else None
         yield from page
         if before is None:
@@ -293,6 +298,7 @@ def remove_subscriber(env: Environment, address: str) -> SubscriberView:
         outbox.cancel(
             session, [subscription.id for subscription in subscriber.subscriptions], now=env.now
         )
+        subscription_state.record_removed(session, subscriber, Actor.AUTHOR, "removed", env.now)
         session.delete(subscriber)
     checkpoint()
     return view

@@ -150,22 +150,22 @@ def _correct_subscription(
 
 
 def set_answers(
-    session: Session, subscription: Subscription, given: Mapping[str, str], because: str
+    session: Session, subscription: Subscription, typed: Mapping[str, str], because: str
 ) -> list[str]:
     """Set answers to fields of the list, and describe each change in words.
 
     A consent can be withdrawn, and added only with how the author knows of it. Raises
     `InvalidInput` by field.
     """
-    if not given:
+    if not typed:
         return []
     slug = subscription.mailing_list.slug
     fields = {field.name: field for field in forms.read_fields(session, subscription.list_id)}
-    if unknown := sorted(set(given) - set(fields)):
+    if unknown := sorted(set(typed) - set(fields)):
         raise InvalidInput(
             {"answer": f"{slug} has no field {unknown[0]}; see `newsletter field ls`"}
         )
-    answers, problems = parse_answers([fields[name] for name in given], given)
+    answers, problems = parse_answers([fields[name] for name in typed], typed)
     if problems:
         raise InvalidInput(problems)
     for name, value in answers.items():
@@ -173,10 +173,10 @@ def set_answers(
             raise InvalidInput(
                 {name: 'a consent is given by the subscriber; say how you know: --because "..."'}
             )
-    removed = set(given) - set(answers)
+    removed = set(typed) - set(answers)
     merged = {name: value for name, value in subscription.answers.items() if name not in removed}
     subscription.answers = merged | answers
-    return [f"{name}: {answers.get(name, '')}" for name in given]
+    return [f"{name}: {answers.get(name, '')}" for name in typed]
 
 
 def _move(

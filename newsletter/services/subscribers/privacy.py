@@ -26,7 +26,7 @@ from newsletter.models import (
     Suppression,
 )
 from newsletter.outbox import DeliveryRow
-from newsletter.services import tags
+from newsletter.services import idempotency, tags
 from newsletter.services.bounce_events import scrub as scrub_events
 from newsletter.services.consent import Evidence
 from newsletter.services.link_holders import find_retired, find_subscriber, find_subscription
@@ -38,7 +38,9 @@ from newsletter.services.subscribers.subscriptions import (
     describe_subscription,
     leave,
 )
+from newsletter.services.subscription_state import record_removed
 from newsletter.services.suppressions import hash_address
+from newsletter.vocabulary import Actor
 
 
 def find_linked_subscription(
@@ -269,6 +271,8 @@ def erase_subscriber(
                 created_at=env.now,
             )
         )
+    idempotency.forget_answers(session, subscriber.email)
+    record_removed(session, subscriber, Actor.SUBSCRIBER, "erased", env.now)
     delete_subscriber(session, subscriber, env.now)
 
 

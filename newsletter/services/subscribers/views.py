@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from newsletter.addresses import parse_address
+from newsletter.db.session import reading
 from newsletter.errors import NotFound
 from newsletter.models import Subscriber, Topic
+from newsletter.services import tags
 from newsletter.services.lists.topics import unpack_topics
 
 
@@ -36,11 +38,13 @@ class SubscriptionView:
 class SubscriberView:
     """A subscriber and their subscriptions."""
 
+    id: int
     email: str
     name: str
     language: str
     created_at: datetime
     subscriptions: tuple[SubscriptionView, ...]
+    tags: tuple[str, ...] = ()
 
 
 def get_subscriber(session: Session, address: str) -> Subscriber:
@@ -57,6 +61,31 @@ def get_subscriber(session: Session, address: str) -> Subscriber:
     return subscriber
 
 
+def get_address(subscriber_id: int) -> str:
+    """Return the address of a subscriber.
+
+    Raises `NotFound`.
+    """
+    with reading() as session:
+        email: str | None = session.scalar(
+            select(Subscriber.email).where(Subscriber.id == subscriber_id)
+        )
+    if email is None:
+        raise NotFound("there is no such subscriber")
+    return email
+
+
+def find_view(address: str) -> SubscriberView:
+    """Return the subscriber with an address, with their tags.
+
+    Raises `InvalidInput`, `NotFound`.
+    """
+    with reading() as session:
+        row = get_subscriber(session, address)
+        words = tags.read_tags(session, [row.id]).get(row.id, ())
+        return replace(describe_subscriber(session, row), tags=words)
+
+
 def read_topic_names(session: Session) -> dict[int, str]:
     """Return the name of every topic by its id, to describe several subscribers."""
     return {row.id: row.name for row in session.execute(select(Topic.id, Topic.name))}
@@ -68,6 +97,7 @@ def describe_subscriber(
     """Describe a subscriber to the author."""
     names = read_topic_names(session) if topic_names is None else topic_names
     return SubscriberView(
+        id=row.id,
         email=row.email,
         name=row.name,
         language=row.language,

@@ -193,7 +193,9 @@ def test_a_letter_that_waits_is_not_sent_to_newcomers_as_well(
     people: MailingList, env: Environment
 ) -> None:
     source = LETTER.format(segment="", text="Hello.")
-    waiting = letters.send_letter(env, parse_letter(source), "blog", at=env.now.replace(year=2099))
+    waiting = letters.send_letter(
+        env, parse_letter(source), "blog", send_at=env.now.replace(year=2099)
+    )
     with pytest.raises(Refused, match=f"campaign {waiting} is this letter and scheduled"):
         newcomers.load_draft_to_new(env, waiting)
 

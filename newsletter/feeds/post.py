@@ -1,0 +1,104 @@
+"""Post to an address that somebody chose, with the guard of the feeds.
+
+No redirect is followed: it would be a second address, and receivers do not need one. Of the answer
+little is read, and for a short time.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from urllib3.exceptions import HTTPError
+from urllib3.util import Timeout
+from urllib3.util.ssl_ import create_urllib3_context
+
+from newsletter.feeds.deadline import Deadline
+from newsletter.feeds.failures import translate_error
+from newsletter.feeds.ssrf import Connect, Resolve, build_guarded_pools
+
+ANSWER_AT_MOST = 4096
+"""Bytes of an answer that are read; nothing is done with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """The answer to a post: its status, 0 where there was none, and then why in words."""
+
+    status: int
+    why: str = ""
+    retry_after: int | None = None
+
+
+class PostMessage(Protocol):
+    """Posts bytes to an address; never raises."""
+
+    def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted: ...
+
+
+class Poster:
+    """Implements `PostMessage` on urllib3. Times in seconds. Thread-safe."""
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        allow_private: bool = False,
+        deadline: float = 15.0,
+        connect_timeout: float = 5.0,
+        ca_certs: str | None = None,
+        resolve: Resolve = socket.getaddrinfo,
+        connect: Connect = socket.create_connection,
+    ) -> None:
+        self._user_agent = user_agent
+        self._allow_private = allow_private
+        self._deadline = deadline
+        self._connect_timeout = connect_timeout
+        self._ca_certs = ca_certs
+        self._resolve = resolve
+        self._connect = connect
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context = create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+        if self._ca_certs:
+            context.load_verify_locations(self._ca_certs)
+        else:
+            context.load_default_certs()
+        return context
+
+    def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> Posted:
+        """Post `body`, and return the status of the answer."""
+        with Deadline(self._deadline) as deadline:
+            pools = build_guarded_pools(
+                self._tls,
+                deadline,
+                self._connect_timeout,
+                resolve=self._resolve,
+                connect=self._connect,
+                allow_private=self._allow_private,
+            )
+            try:
+                response = pools.request(
+                    "POST",
+                    url,
+                    body=body,
+                    headers={"User-Agent": self._user_agent, **headers},
+                    redirect=False,
+                    retries=False,
+                    preload_content=False,
+                    timeout=Timeout(connect=self._connect_timeout, read=self._deadline),
+                )
+                response.read(ANSWER_AT_MOST, decode_content=False)
+                after = (response.headers.get("Retry-After") or "").strip()
+                seconds = int(after[:6]) if after.isascii() and after.isdecimal() else None
+                return Posted(response.status, retry_after=seconds)
+            except (HTTPError, OSError, ValueError) as error:
+                # The address may hold a secret, so that only the reason is kept.
+                return Posted(0, translate_error("", error, late=deadline.is_over).reason)
+            finally:
+                pools.clear()

@@ -1,0 +1,200 @@
+"""Give programs tokens for the API, and tell whose a token is."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading, transaction
+from newsletter.errors import InvalidInput, NotFound, Refused, TooMany
+from newsletter.html.text import to_plain_line
+from newsletter.models import ApiToken, MailingList
+from newsletter.services import counters
+from newsletter.services.lookup import get_list
+from newsletter.services.runtime import Environment
+from newsletter.vocabulary import TokenScope
+
+LIFETIME = timedelta(days=365)
+USED_EVERY = timedelta(minutes=1)
+"""The moment of the last use is written at most so often."""
+REQUESTS_PER_MINUTE = 600
+"""Requests of one token; an import of thousands takes the file instead."""
+FAILURES_PER_MINUTE = 30
+"""Requests with a wrong token from one network."""
+MINUTE = 60
+_TOKEN = re.compile(r"nlt_[A-Za-z0-9_-]{43}")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenView:
+    """A token as its author sees it; `lists` is None where it is for all of them."""
+
+    name: str
+    scope: TokenScope
+    lists: tuple[str, ...] | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The program that makes a request; `lists` is None where its token is for all of them."""
+
+    token_id: int
+    name: str
+    scope: TokenScope
+    lists: frozenset[str] | None
+
+    @property
+    def is_limited(self) -> bool:
+        """Tell whether the token is for some lists only."""
+        return self.lists is not None
+
+    def sees(self, slug: str) -> bool:
+        """Tell whether the token is for this list."""
+        return self.lists is None or slug in self.lists
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAllowance:
+    """The requests that a token has left until `reset` seconds from now.
+
+    `remaining` is negative where there were too many.
+    """
+
+    limit: int
+    remaining: int
+    reset: int
+
+
+def add_token(
+    env: Environment,
+    name: str,
+    scope: TokenScope,
+    slugs: Sequence[str] = (),
+    *,
+    expires: bool = True,
+) -> str:
+    """Make a token and return it; it cannot be shown again.
+
+    Raises `InvalidInput`, `NotFound` (no such list), `Refused` (the name is taken).
+    """
+    title = to_plain_line(name, limit=200)
+    if not title or len(title) > 60:
+        raise InvalidInput({"name": "give the program a name of 60 characters at most"})
+    if scope is TokenScope.PUBLISH and len(set(slugs)) != 1:
+        raise InvalidInput({"list": "a token that publishes is for one list: --list SLUG"})
+    token = f"nlt_{secrets.token_urlsafe(32)}"
+    with transaction() as session:
+        if session.scalar(select(ApiToken.id).where(ApiToken.name == title)) is not None:
+            raise Refused(
+                f"there is a token {title} already", hint=f"newsletter token revoke {title!r}"
+            )
+        ids = sorted({get_list(session, slug).id for slug in slugs}) if slugs else None
+        session.add(
+            ApiToken(
+                name=title,
+                token_hash=_hash(token),
+                scope=scope,
+                list_ids=ids,
+                created_at=env.now,
+                expires_at=env.now + LIFETIME if expires else None,
+            )
+        )
+    return token
+
+
+def list_tokens() -> list[TokenView]:
+    """List the tokens by name."""
+    with reading() as session:
+        slugs = _read_slugs(session)
+        rows = session.scalars(select(ApiToken).order_by(ApiToken.name))
+        return [_describe(row, slugs) for row in rows]
+
+
+def revoke_token(name: str) -> None:
+    """Revoke a token: it opens nothing from now on.
+
+    Raises `NotFound`.
+    """
+    with transaction() as session:
+        row = session.scalar(select(ApiToken).where(ApiToken.name == name.strip()))
+        if row is None:
+            raise NotFound(f"there is no token {name}", hint="see `newsletter token ls`")
+        session.delete(row)
+
+
+def identify_caller(
+    env: Environment, token: str, ip: str
+) -> tuple[Caller, RequestAllowance] | None:
+    """Return whose a token is and what it may still ask for, or None for one that opens nothing.
+
+    Counts the request. Raises `TooMany` for a network that tries many wrong tokens.
+    """
+    now = int(env.now.timestamp())
+    left = MINUTE - now % MINUTE
+    with transaction() as session:
+        row = _find(session, token)
+        if row is None or (row.expires_at is not None and row.expires_at <= env.now):
+            place = counters.network_names(ip)[1]
+            failures = counters.increment(session, f"api/net/{place}", now=now, seconds=MINUTE)
+            caller = None
+        else:
+            count = counters.increment(session, f"api/token/{row.id}", now=now, seconds=MINUTE)
+            caller = _use(session, row, env.now)
+    if caller is not None:
+        remaining = max(-1, REQUESTS_PER_MINUTE - count)
+        return caller, RequestAllowance(REQUESTS_PER_MINUTE, remaining, left)
+    if failures > FAILURES_PER_MINUTE:
+        raise TooMany("too many requests with a wrong token", retry_after=left)
+    return None
+
+
+def _use(session: Session, row: ApiToken, now: datetime) -> Caller:
+    if row.last_used_at is None or now - row.last_used_at >= USED_EVERY:
+        row.last_used_at = now
+    if row.list_ids is None:
+        return Caller(row.id, row.name, row.scope, None)
+    slugs = _read_slugs(session)
+    return Caller(row.id, row.name, row.scope, frozenset(_name_lists(row.list_ids, slugs)))
+
+
+def _find(session: Session, token: str) -> ApiToken | None:
+    if not _TOKEN.fullmatch(token):
+        return None
+    row: ApiToken | None = session.scalar(
+        select(ApiToken).where(ApiToken.token_hash == _hash(token))
+    )
+    return row
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _read_slugs(session: Session) -> dict[int, str]:
+    rows = session.execute(select(MailingList.id, MailingList.slug))
+    return {row.id: row.slug for row in rows}
+
+
+def _name_lists(list_ids: Sequence[int], slugs: dict[int, str]) -> tuple[str, ...]:
+    return tuple(slugs[list_id] for list_id in list_ids if list_id in slugs)
+
+
+def _describe(row: ApiToken, slugs: dict[int, str]) -> TokenView:
+    return TokenView(
+        row.name,
+        row.scope,
+        None if row.list_ids is None else _name_lists(row.list_ids, slugs),
+        row.created_at,
+        row.expires_at,
+        row.last_used_at,
+    )

@@ -1,0 +1,118 @@
+"""Do once what a program asks for several times with the same key, and repeat the answer.
+
+The row of a key is written before the request runs, so that of a hundred at once one runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import transaction
+from newsletter.errors import Conflict
+from newsletter.models import IdempotencyKey
+from newsletter.services.runtime import Environment
+
+KEPT_FOR = timedelta(hours=24)
+RUNS_AT_MOST = timedelta(minutes=5)
+"""A request that has not ended after so long died with its process; the next one runs again."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """The answer to a request that ran before."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+class StillRunning(Exception):
+    """The first request with this key has not been answered yet."""
+
+
+class OtherRequest(Exception):
+    """The key belongs to a request with another method, address or body."""
+
+
+def hash_request(method: str, path: str, body: bytes) -> str:
+    """Tell one request from another."""
+    return hashlib.sha256(f"{method} {path}\n".encode() + body).hexdigest()
+
+
+def begin(env: Environment, token_id: int, key: str, request_hash: str) -> StoredAnswer | None:
+    """Claim a key; return the answer that it has already, or None where the request is to run.
+
+    Raises `StillRunning`, `OtherRequest`.
+    """
+    try:
+        with transaction() as session:
+            row = session.get(IdempotencyKey, (token_id, key), with_for_update=True)
+            if row is not None and _is_over(row, env.now):
+                session.delete(row)
+                session.flush()
+                row = None
+            if row is None:
+                session.add(
+                    IdempotencyKey(
+                        token_id=token_id,
+                        key=key,
+                        request_hash=request_hash,
+                        created_at=env.now,
+                    )
+                )
+                return None
+            return _read_answer(row, request_hash)
+    except Conflict as conflict:
+        if conflict.constraint != "pk_idempotency_keys":
+            raise
+        raise StillRunning from None
+
+
+def _is_over(row: IdempotencyKey, now: datetime) -> bool:
+    kept_for = RUNS_AT_MOST if row.status is None else KEPT_FOR
+    return now - row.created_at > kept_for
+
+
+def _read_answer(row: IdempotencyKey, request_hash: str) -> StoredAnswer:
+    if row.request_hash != request_hash:
+        raise OtherRequest
+    if row.status is None:
+        raise StillRunning
+    return StoredAnswer(row.status, dict(row.headers or {}), row.body or "")
+
+
+def finish(token_id: int, key: str, answer: StoredAnswer) -> None:
+    """Keep the answer to a request."""
+    with transaction() as session:
+        session.execute(
+            update(IdempotencyKey)
+            .where(IdempotencyKey.token_id == token_id, IdempotencyKey.key == key)
+            .values(status=answer.status, headers=answer.headers, body=answer.body)
+        )
+
+
+def abandon(token_id: int, key: str) -> None:
+    """Forget a request that failed on our side, so that it can be tried again."""
+    with transaction() as session:
+        session.execute(
+            delete(IdempotencyKey).where(
+                IdempotencyKey.token_id == token_id, IdempotencyKey.key == key
+            )
+        )
+
+
+def forget_answers(session: Session, text: str) -> None:
+    """Delete the answers that contain `text`, such as the address of somebody who was erased."""
+    session.execute(
+        delete(IdempotencyKey).where(IdempotencyKey.body.contains(text, autoescape=True))
+    )
+
+
+def delete_old_answers(session: Session, now: datetime) -> None:
+    """Delete the answers that were kept for long enough (`KEPT_FOR`)."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - KEPT_FOR))

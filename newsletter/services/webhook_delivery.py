@@ -1,0 +1,234 @@
+"""Send the messages of webhooks: at least once, those of one subject in their order.
+
+A worker takes a few at a time and holds them for a while; if it dies, another sends them again. The
+connection is made outside of every transaction, and never inside a web request. Signed after the
+Standard Webhooks specification.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from newsletter.db.session import reading, transaction
+from newsletter.feeds.post import Posted
+from newsletter.models import MailingList, Subscriber, Webhook, WebhookMessage
+from newsletter.services.notifications import notify
+from newsletter.services.runtime import Environment
+from newsletter.vocabulary import MessageStatus
+
+KEPT_FOR = timedelta(days=30)
+"""A message is kept for so long, sent or not, and can be replayed meanwhile."""
+TRIED_FOR = timedelta(days=3)
+"""A webhook that takes a message at no try for so long is paused."""
+HELD_FOR = timedelta(minutes=2)
+"""Longer than any try takes; after that, whoever held a message is dead."""
+AT_ONCE = 8
+"""Tries of one webhook at a time; one, while it fails."""
+FAILING = 3
+"""Failures in a row after which a webhook counts as failing."""
+WAITS = (5, 30, 120, 600, 1800, 3600, 3 * 3600, 6 * 3600)
+"""Seconds before the next try of a message, by the tries that failed; then the last of them."""
+GONE = 410
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedMessage:
+    """A message that this worker holds until `held_until`, ready to be posted."""
+
+    id: int
+    held_until: datetime
+    url: str
+    body: bytes
+    headers: dict[str, str]
+
+
+def send_due(env: Environment, *, stop: Callable[[], bool] = lambda: False) -> int:
+    """Send the messages that are due, until none is left; return how many were taken."""
+    sent = 0
+    while not stop() and _is_any_due(env) and (claimed := _claim(env)):
+        with ThreadPoolExecutor(min(len(claimed), 4 * AT_ONCE)) as pool:
+            tries: dict[Future[Posted], ClaimedMessage] = {
+                pool.submit(env.post, message.url, message.body, message.headers): message
+                for message in claimed
+            }
+            for done in as_completed(tries):
+                sent += _record(env, tries[done], done.result())
+    return sent
+
+
+def _is_any_due(env: Environment) -> bool:
+    with reading() as session:
+        return bool(
+            session.scalar(
+                select(exists().where(Webhook.paused_at.is_(None), *_due_clauses(env.now)))
+            )
+        )
+
+
+def _due_clauses(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for a message that may be tried now, beside its webhook's.
+
+    An earlier one of its subject that has not been taken makes it wait.
+    """
+    earlier = aliased(WebhookMessage)
+    waits = exists().where(
+        earlier.webhook_id == WebhookMessage.webhook_id,
+        earlier.subject == WebhookMessage.subject,
+        earlier.status == MessageStatus.QUEUED,
+        earlier.id < WebhookMessage.id,
+    )
+    free = or_(WebhookMessage.held_until.is_(None), WebhookMessage.held_until <= now)
+    return (
+        WebhookMessage.webhook_id == Webhook.id,
+        WebhookMessage.status == MessageStatus.QUEUED,
+        WebhookMessage.due_at <= now,
+        free,
+        ~waits,
+    )
+
+
+def _claim(env: Environment) -> list[ClaimedMessage]:
+    """Take the next messages of each webhook for this worker."""
+    claimed: list[ClaimedMessage] = []
+    with transaction() as session:
+        webhooks = session.scalars(select(Webhook).where(Webhook.paused_at.is_(None))).all()
+        for webhook in webhooks:
+            query = (
+                select(WebhookMessage)
+                .join(Webhook, and_(*_due_clauses(env.now)))
+                .where(Webhook.id == webhook.id)
+                .order_by(WebhookMessage.id)
+                .limit(AT_ONCE if webhook.failures < FAILING else 1)
+                .with_for_update(of=WebhookMessage, skip_locked=True)
+            )
+            rows = session.scalars(query).all()
+            addresses = _read_addresses(session, webhook, rows)
+            for row in rows:
+                row.held_until = env.now + HELD_FOR
+                row.first_tried_at = row.first_tried_at or env.now
+                email = addresses.get(row.subscriber_id or 0)
+                claimed.append(_prepare(webhook, row, email, env.now))
+    return claimed
+
+
+def _read_addresses(
+    session: Session, webhook: Webhook, rows: Sequence[WebhookMessage]
+) -> dict[int, str]:
+    """Read the addresses that a webhook asked for; whoever was erased meanwhile has none."""
+    if not webhook.with_address:
+        return {}
+    ids = [row.subscriber_id for row in rows if row.subscriber_id is not None]
+    query = select(Subscriber.id, Subscriber.email).where(Subscriber.id.in_(ids))
+    return {row.id: row.email for row in session.execute(query)}
+
+
+def _prepare(
+    webhook: Webhook, row: WebhookMessage, email: str | None, now: datetime
+) -> ClaimedMessage:
+    payload = json.loads(row.payload)
+    if email is not None:
+        payload["data"]["email"] = email
+    body = json.dumps(payload).encode()
+    assert row.held_until is not None
+    headers = {
+        "Content-Type": "application/json",
+        **sign_message(webhook.secret, row.handle, now, body),
+    }
+    return ClaimedMessage(row.id, row.held_until, webhook.url, body, headers)
+
+
+def sign_message(secret: str, handle: str, now: datetime, body: bytes) -> dict[str, str]:
+    """Return the headers of a signed message (Standard Webhooks 1.0.0, symmetric)."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    timestamp = str(int(now.timestamp()))
+    content = f"{handle}.{timestamp}.".encode() + body
+    mac = base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode()
+    return {
+        "webhook-id": handle,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": f"v1,{mac}",
+    }
+
+
+def _record(env: Environment, message: ClaimedMessage, posted: Posted) -> int:
+    """Write the result of a try down; return 1 where the message was taken.
+
+    If another worker has taken the message over, the result is that worker's to write, but what was
+    taken was taken.
+    """
+    is_taken = 200 <= posted.status < 300
+    with transaction() as session:
+        row = session.get(WebhookMessage, message.id, with_for_update=True)
+        if row is None or row.status is MessageStatus.SENT:
+            return 0
+        if row.held_until != message.held_until and not is_taken:
+            return 0
+        webhook = session.get_one(Webhook, row.webhook_id, with_for_update=True)
+        row.attempts += 1
+        row.held_until = None
+        row.code = posted.status or None
+        row.text = posted.why[:300]
+        if is_taken:
+            row.status = MessageStatus.SENT
+            row.finished_at = env.now
+            webhook.failures = 0
+            return 1
+        webhook.failures += 1
+        row.due_at = env.now + _choose_wait(row.attempts, posted)
+        _pause_if_hopeless(env, session, webhook, row)
+        return 0
+
+
+def _choose_wait(attempts: int, posted: Posted) -> timedelta:
+    """Return how long to wait after so many tries: with the receiver's word, and ± 20 %."""
+    usual = WAITS[min(attempts, len(WAITS)) - 1] * random.uniform(0.8, 1.2)  # noqa: S311 (no secret)
+    return timedelta(seconds=max(usual, min(posted.retry_after or 0, WAITS[-1])))
+
+
+def _pause_if_hopeless(
+    env: Environment, session: Session, webhook: Webhook, row: WebhookMessage
+) -> None:
+    since = row.first_tried_at or env.now
+    if webhook.paused_at is not None:
+        return
+    if row.code != GONE and env.now - since < TRIED_FOR:
+        return
+    answer = f"answered {row.code}" if row.code else row.text
+    webhook.paused_at = env.now
+    webhook.paused_because = f"{answer}, for {TRIED_FOR.days} days"
+    if row.code == GONE:
+        webhook.paused_because = "answered 410 Gone"
+    query = select(MailingList).order_by(MailingList.id).limit(1)
+    if webhook.list_ids:
+        query = query.where(MailingList.id.in_(webhook.list_ids))
+    mailing_list = session.scalar(query)
+    if mailing_list is not None:
+        host = urlsplit(webhook.url).hostname or "the receiver"
+        notify(
+            env,
+            session,
+            mailing_list,
+            f"Webhook {webhook.id} is paused: {host} takes nothing",
+            [
+                f"Nothing that happens is told to {host} any more: it {webhook.paused_because}.",
+                "Nothing is lost for 30 days. Once the receiver is mended:",
+            ],
+            [f"newsletter webhook log {webhook.id}", f"newsletter webhook resume {webhook.id}"],
+        )
+
+
+def delete_old_messages(session: Session, now: datetime) -> None:
+    """Delete the messages that were kept for long enough (`KEPT_FOR`)."""
+    session.execute(delete(WebhookMessage).where(WebhookMessage.created_at < now - KEPT_FOR))

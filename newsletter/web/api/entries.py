@@ -1,0 +1,81 @@
+"""Entries of feeds: what was found, and what becomes of it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from newsletter.errors import InvalidInput, NotFound
+from newsletter.services.polling import entries
+from newsletter.services.polling.entries import EntryView
+from newsletter.services.runtime import environment
+from newsletter.vocabulary import EntryStatus, TokenScope
+from newsletter.web.api import models
+from newsletter.web.api.answers import make_cursor, read_cursor, send
+from newsletter.web.api.operations import current_caller, operation, require_list
+
+blueprint = Blueprint("api_entries", __name__)
+
+ID = "<int(max=2147483647):entry_id>"
+SEES = (TokenScope.READ, TokenScope.PUBLISH)
+DECIDES = (TokenScope.WRITE, TokenScope.PUBLISH)
+MAILS = (TokenScope.SEND, TokenScope.PUBLISH)
+
+
+@operation(blueprint, "GET", "/entries", scope=SEES, answer=models.Entries)
+def list_entries(query: models.EntryQuery) -> Response:
+    """List entries, newest first; a token that is limited to lists names one of them."""
+    if query.list is None and current_caller().is_limited:
+        raise InvalidInput({"list": "name one of the token's lists"})
+    rows = entries.list_entries(
+        slug=require_list(query.list) if query.list else None,
+        fate=query.fate,
+        link=query.link or "",
+        before=read_cursor(query.cursor),
+        limit=query.limit,
+    )
+    next_ = rows[-1].id if len(rows) == query.limit else None
+    data = [models.ApiEntry.model_validate(row) for row in rows]
+    return send(models.Entries(data=data, next=make_cursor(next_)))
+
+
+@operation(blueprint, "GET", f"/entries/{ID}", scope=SEES, answer=models.ApiEntry)
+def get_entry(entry_id: int) -> Response:
+    """Show an entry."""
+    return _send(_find(entry_id))
+
+
+@operation(blueprint, "POST", f"/entries/{ID}/hold", scope=DECIDES, answer=models.ApiEntry)
+def hold_entry(entry_id: int) -> Response:
+    """Keep an entry back until it is released."""
+    return _send(entries.hold(environment(), _find(entry_id).id))
+
+
+@operation(blueprint, "POST", f"/entries/{ID}/skip", scope=DECIDES, answer=models.ApiEntry)
+def skip_entry(entry_id: int) -> Response:
+    """Never mail an entry."""
+    return _send(entries.skip(environment(), _find(entry_id).id))
+
+
+@operation(blueprint, "POST", f"/entries/{ID}/release", scope=MAILS, answer=models.ApiEntry)
+def release_entry(entry_id: int) -> Response:
+    """Let an entry that is held or skipped go out with the next digest."""
+    return _send(entries.release(environment(), _find(entry_id).id))
+
+
+@operation(blueprint, "POST", f"/entries/{ID}/send", scope=MAILS, answer=models.ApiEntry)
+def send_entry(entry_id: int) -> Response:
+    """Mail an entry with the next digest, also one that was mailed before."""
+    entry = _find(entry_id)
+    decide = entries.resend if entry.fate is EntryStatus.SENT else entries.release
+    return _send(decide(environment(), entry.id))
+
+
+def _find(entry_id: int) -> EntryView:
+    entry = entries.get_entry(entry_id)
+    if not current_caller().sees(entry.list):
+        raise NotFound(f"there is no entry {entry_id}")
+    return entry
+
+
+def _send(entry: EntryView) -> Response:
+    return send(models.ApiEntry.model_validate(entry))

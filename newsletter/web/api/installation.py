@@ -1,0 +1,60 @@
+"""Suppressions, files and events, which belong to no list."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from newsletter.services import events, resources, suppressions
+from newsletter.services.runtime import environment
+from newsletter.vocabulary import TokenScope
+from newsletter.web.api import models
+from newsletter.web.api.answers import make_cursor, read_cursor, send
+from newsletter.web.api.operations import current_caller, operation, require_list, require_unlimited
+
+blueprint = Blueprint("api_installation", __name__)
+
+
+@operation(blueprint, "GET", "/suppressions", scope=TokenScope.WRITE, answer=models.Suppressions)
+def list_suppressions(query: models.Page) -> Response:
+    """List the addresses that are never mailed, newest first."""
+    require_unlimited()
+    rows = suppressions.list_suppressions(before=read_cursor(query.cursor), limit=query.limit)
+    next_ = rows[-1].id if len(rows) == query.limit else None
+    data = [models.ApiSuppression.model_validate(row) for row in rows]
+    return send(models.Suppressions(data=data, next=make_cursor(next_)))
+
+
+@operation(
+    blueprint,
+    "POST",
+    "/suppressions",
+    scope=TokenScope.WRITE,
+    answer=models.ApiSuppression,
+    status=201,
+)
+def add_suppression(json: models.NewSuppression) -> Response:
+    """Never mail an address, and cancel what waits for it."""
+    require_unlimited()
+    suppressions.suppress(environment(), json.email, note=json.note)
+    suppression = suppressions.get_suppression(environment(), json.email)
+    return send(models.ApiSuppression.model_validate(suppression), 201)
+
+
+@operation(blueprint, "GET", "/resources", scope=TokenScope.READ, answer=models.Resources)
+def list_resources() -> Response:
+    """List the files that only confirmed subscribers can fetch."""
+    rows = resources.list_resources()
+    return send(models.Resources(data=[models.ApiResource.model_validate(row) for row in rows]))
+
+
+@operation(blueprint, "GET", "/events", scope=TokenScope.READ, answer=models.Events)
+def list_events(query: models.EventQuery) -> Response:
+    """List what happened, newest first; it holds no address."""
+    lists = current_caller().lists
+    slugs = {require_list(query.list)} if query.list else lists
+    rows = events.list_events(
+        slugs=slugs, kind=query.type, before=read_cursor(query.cursor), limit=query.limit
+    )
+    next_ = rows[-1].id if len(rows) == query.limit else None
+    data = [models.ApiEvent.model_validate(row) for row in rows]
+    return send(models.Events(data=data, next=make_cursor(next_)))

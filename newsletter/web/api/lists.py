@@ -1,0 +1,81 @@
+"""Lists, and their numbers."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response
+
+from newsletter.services.lists import lists
+from newsletter.services.operations import status as installation_status
+from newsletter.services.runtime import environment
+from newsletter.vocabulary import TokenScope
+from newsletter.web.api import models
+from newsletter.web.api.answers import require_match, send, send_editable
+from newsletter.web.api.operations import current_caller, operation, require_list
+
+blueprint = Blueprint("api_lists", __name__)
+
+
+@operation(blueprint, "GET", "/lists", scope=TokenScope.READ, answer=models.MailingLists)
+def list_lists() -> Response:
+    """List the mailing lists that the token is for."""
+    rows = [row for row in lists.list_lists() if current_caller().sees(row.slug)]
+    return send(
+        models.MailingLists(data=[models.ApiMailingList.model_validate(row) for row in rows])
+    )
+
+
+@operation(
+    blueprint,
+    "GET",
+    "/lists/<slug>",
+    scope=(TokenScope.READ, TokenScope.PUBLISH),
+    answer=models.ApiMailingList,
+)
+def get_list(slug: str) -> Response:
+    """Show a list and its settings."""
+    return send_editable(_find(slug))
+
+
+@operation(
+    blueprint,
+    "PATCH",
+    "/lists/<slug>",
+    scope=TokenScope.WRITE,
+    answer=models.ApiMailingList,
+    refuses=(412,),
+)
+def edit_list(slug: str, json: models.MailingListChange) -> Response:
+    """Change settings of a list."""
+    require_match(_find(slug))
+    values = json.model_dump(exclude_unset=True, by_alias=True)
+    lists.edit(environment(), slug, values)
+    return send_editable(_find(slug))
+
+
+def _find(slug: str) -> models.ApiMailingList:
+    return models.ApiMailingList.model_validate(lists.show(require_list(slug)))
+
+
+@operation(blueprint, "GET", "/statistics", scope=TokenScope.READ, answer=models.Statistics)
+def get_statistics(query: models.StatisticsQuery) -> Response:
+    """Show the numbers of the lists that the token is for."""
+    slug = require_list(query.list) if query.list else None
+    rows = installation_status.read_status(environment(), slug).lists
+    return send(
+        models.Statistics(
+            data=[
+                models.ListStatistics(
+                    list=row.list,
+                    active=row.active,
+                    pending=row.pending,
+                    unsubscribed=row.unsubscribed,
+                    suppressed=row.suppressed,
+                    joined=list(row.growth.joined),
+                    left=row.growth.left,
+                    feeds=row.feeds,
+                )
+                for row in rows
+                if current_caller().sees(row.list)
+            ]
+        )
+    )

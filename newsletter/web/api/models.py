@@ -1,0 +1,233 @@
+"""The bodies that programs send and get. Times are ISO 8601 with an offset.
+
+Names that begin with `Api` stand without it in the OpenAPI document.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from newsletter.vocabulary import (
+    Actor,
+    Cadence,
+    EntryStatus,
+    EventKind,
+    SuppressionReason,
+)
+
+LINE = r"^[^\x00-\x1f\x7f]*$"
+TEXT = r"^[^\x00]*$"
+Word = Annotated[str, StringConstraints(max_length=60, pattern=LINE)]
+Line = Annotated[str, StringConstraints(max_length=500, pattern=LINE)]
+Address = Annotated[str, StringConstraints(min_length=3, max_length=254, pattern=LINE)]
+Slug = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[a-z0-9-]+$")]
+Markdown = Annotated[str, StringConstraints(min_length=1, max_length=200_000, pattern=TEXT)]
+Segment = Annotated[str, StringConstraints(max_length=1000, pattern=LINE)]
+
+# Where a model has a field `list`, the builtin of that name is hidden.
+Texts = list[str]
+Numbers = list[int]
+Lines = list[Line]
+Words = list[Word]
+
+
+class Sent(BaseModel):
+    """A body that programs send: names that are not described are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Page(Sent):
+    """A page of a listing; pages are newest first."""
+
+    cursor: Annotated[str, StringConstraints(max_length=40, pattern=LINE)] | None = None
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class ListedPage(Page):
+    """A page of a listing, of one list or of all that the token is for."""
+
+    list: Slug | None = None
+
+
+class MailingListChange(Sent):
+    """Settings of a list to change, as options of `newsletter list edit` name them."""
+
+    title: Line | None = None
+    description: Line | None = None
+    site_url: Line | None = None
+    sender: Line | None = Field(None, alias="from")
+    reply_to: Line | None = None
+    address: Line | None = None
+    language: Word | None = None
+    timezone: Word | None = None
+    cadence: Cadence | None = None
+    hour: Annotated[int, Field(ge=0, le=23)] | None = None
+    day: Word | None = None
+    monthday: Annotated[int, Field(ge=1, le=31)] | None = None
+    grace: Annotated[int, Field(ge=0, le=1440)] | None = None
+
+
+class ApiMailingList(BaseModel):
+    """A mailing list; `active` and `pending` count subscriptions."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    slug: str
+    title: str
+    description: str
+    site_url: str
+    from_name: str
+    from_email: str
+    reply_to: str
+    postal_address: str
+    language: str
+    timezone: str
+    cadences: list[Cadence]
+    cadence: Cadence
+    hour: int
+    day: str
+    monthday: int
+    grace: int
+    active: int
+    pending: int
+
+
+class MailingLists(BaseModel):
+    """Every list that the token is for."""
+
+    data: list[ApiMailingList]
+
+
+class ApiEntry(BaseModel):
+    """A post or video of a feed, and what becomes of it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    list: str
+    feed: str
+    title: str
+    link: str
+    published: datetime | None
+    fate: EntryStatus
+    why: str
+
+
+class Entries(BaseModel):
+    """A page of entries."""
+
+    data: list[ApiEntry]
+    next: str | None
+
+
+class EntryQuery(ListedPage):
+    """A choice of entries: of a list, a fate, or with this link."""
+
+    fate: EntryStatus | None = None
+    link: Annotated[str, StringConstraints(max_length=2000, pattern=LINE)] | None = None
+
+
+class ApiSuppression(BaseModel):
+    """An address that is never mailed; `email` is empty where it was erased."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    email: str
+    reason: SuppressionReason
+    note: str
+    created_at: datetime
+
+
+class Suppressions(BaseModel):
+    """A page of suppressions."""
+
+    data: list[ApiSuppression]
+    next: str | None
+
+
+class NewSuppression(Sent):
+    """An address that is never to be mailed."""
+
+    email: Address
+    note: Line = ""
+
+
+class ApiResource(BaseModel):
+    """A file that only confirmed subscribers can fetch."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    title: str
+    filename: str
+    content_type: str
+    size: int
+    created_at: datetime
+
+
+class Resources(BaseModel):
+    """Every file."""
+
+    data: list[ApiResource]
+
+
+class ApiEvent(BaseModel):
+    """A transition of a subscription, campaign, entry or delivery."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    at: datetime
+    type: EventKind
+    actor: Actor
+    reason: str
+    list: str
+    subscriber: int | None
+    campaign: int | None
+    entry: int | None
+
+
+class Events(BaseModel):
+    """A page of events."""
+
+    data: list[ApiEvent]
+    next: str | None
+
+
+class EventQuery(ListedPage):
+    """A choice of events: of a list, or a type."""
+
+    type: EventKind | None = None
+
+
+class StatisticsQuery(Sent):
+    """The list to read the numbers of."""
+
+    list: Slug | None = None
+
+
+class ListStatistics(BaseModel):
+    """The numbers of a list.
+
+    `joined` counts the last 30 days one by one, today last; `left` all of them together.
+    """
+
+    list: str
+    active: int
+    pending: int
+    unsubscribed: int
+    suppressed: int
+    joined: Numbers
+    left: int
+    feeds: int
+
+
+class Statistics(BaseModel):
+    """The numbers of each list."""
+
+    data: list[ListStatistics]

@@ -1,0 +1,249 @@
+"""Declare the operations of the interface: who may call them, what they take and answer.
+
+SpecTree reads the declarations, validates requests by them and makes the OpenAPI document. Around
+it stand the token, its scope and ceiling, and the answers that an Idempotency-Key repeats.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import Blueprint, Response, g, request
+from pydantic import BaseModel, ValidationError
+from spectree import Response as SpecResponse
+from spectree import SpecTree
+from werkzeug.exceptions import HTTPException
+
+from newsletter.errors import NewsletterError, NotFound
+from newsletter.services import api_tokens, idempotency
+from newsletter.services.api_tokens import Caller, RequestAllowance
+from newsletter.services.runtime import environment
+from newsletter.vocabulary import TokenScope
+from newsletter.web.api.answers import ROOT, Problem, RefusedEarly
+from newsletter.web.problems import explain_error, make_problem
+from newsletter.web.request_body import allow_body
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+JSON_AT_MOST = 512 * 1024
+"""Bytes of a JSON body: a letter is the largest."""
+KEY_AT_MOST = 255
+REPEATED = ("Content-Type", "ETag", "Location")
+"""Headers that are kept with an answer."""
+
+
+def _raise_invalid(req: Any, resp: Any, error: Exception | None, *_: Any) -> None:
+    """Answer what does not fit its model; SpecTree calls this after validation."""
+    if not isinstance(error, ValidationError):
+        return
+    errors = {}
+    for part in error.errors(include_url=False, include_input=False, include_context=False):
+        errors["#/" + "/".join(str(step) for step in part["loc"])] = str(part["msg"])
+    raise RefusedEarly(make_problem(422, "The request does not fit its description.", errors))
+
+
+spec = SpecTree(
+    "flask",
+    mode="strict",
+    annotations=True,
+    before=_raise_invalid,
+    validation_error_model=Problem,
+    naming_strategy=lambda model: model.__name__.removeprefix("Api"),
+    nested_naming_strategy=lambda parent, child: child.removeprefix("Api"),
+)
+
+
+def current_caller() -> Caller:
+    """Return the program that makes this request."""
+    caller: Caller = g.caller
+    return caller
+
+
+def require_list(slug: str) -> str:
+    """Return `slug` if the caller's token is for this list.
+
+    Raises `NotFound` otherwise, as for a list that does not exist.
+    """
+    if not current_caller().sees(slug):
+        raise NotFound(f"there is no list {slug}")
+    return slug
+
+
+def require_unlimited() -> None:
+    """Refuse tokens that are for some lists only."""
+    if current_caller().is_limited:
+        raise RefusedEarly(make_problem(403, "A token that is limited to lists may not do this."))
+
+
+def operation(
+    blueprint: Blueprint,
+    method: str,
+    path: str,
+    *,
+    scope: TokenScope | Sequence[TokenScope],
+    answer: type[BaseModel] | None = None,
+    status: int = 200,
+    body_at_most: int = JSON_AT_MOST,
+    refuses: Sequence[int] = (),
+) -> Callable[[F], F]:
+    """Register a function as an operation.
+
+    Any of the scopes is enough. `answer` is the model of the body, with `status`; `refuses` are the
+    statuses beside those that every operation may answer with.
+    """
+    scopes = (scope,) if isinstance(scope, TokenScope) else tuple(scope)
+    problems = {401, 403, 404, 405, 422, 429, 503, *refuses}
+    problems |= {400, 409, 415} if method in ("POST", "PATCH", "PUT") else set()
+
+    def register(function: F) -> F:
+        responses: dict[str, Any] = {f"HTTP_{status}": answer}
+        responses |= {f"HTTP_{code}": Problem for code in sorted(problems)}
+        endpoint = function.__name__
+        takes_json = "json" in function.__annotations__
+        described = spec.validate(
+            resp=SpecResponse(**responses),
+            tags=[blueprint.name.removeprefix("api_")],
+            security={"token": []},
+            operation_id=endpoint,
+        )(function)
+
+        @wraps(described)
+        def run(**arguments: Any) -> Response:
+            return _answer(described, scopes, arguments, takes_json=takes_json)
+
+        run.scopes = scopes  # type: ignore[attr-defined]
+        allow_body(f"{blueprint.name}.{endpoint}", body_at_most)
+        blueprint.add_url_rule(ROOT + path, endpoint, run, methods=[method])
+        return function
+
+    return register
+
+
+def _answer(
+    function: Callable[..., Any],
+    scopes: Sequence[TokenScope],
+    arguments: dict[str, Any],
+    *,
+    takes_json: bool,
+) -> Response:
+    allowance = None
+    try:
+        allowance = _identify()
+        if not any(current_caller().scope.covers(scope) for scope in scopes):
+            needed = " or ".join(scope.value for scope in scopes)
+            raise RefusedEarly(make_problem(403, f"This needs a token with the scope {needed}."))
+        if takes_json:
+            _require_json()
+        response = _run_once(function, arguments)
+    except RefusedEarly as answered:
+        response = answered.response
+    except NewsletterError as error:
+        response = explain_error(error)
+    response.headers.setdefault("Cache-Control", "no-store")
+    if allowance is not None:
+        _add_allowance(response, allowance)
+    return response
+
+
+def _identify() -> RequestAllowance:
+    """Tell who calls, and count it."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    identified = None
+    if scheme.lower() == "bearer":
+        identified = api_tokens.identify_caller(
+            environment(), token.strip(), request.remote_addr or ""
+        )
+    if identified is None:
+        response = make_problem(401, "Send a valid token: Authorization: Bearer nlt_...")
+        response.headers["WWW-Authenticate"] = 'Bearer realm="newsletter"'
+        raise RefusedEarly(response)
+    g.caller, allowance = identified
+    if allowance.remaining < 0:
+        response = make_problem(429, "This token has asked too much in this minute.")
+        response.headers["Retry-After"] = str(allowance.reset)
+        _add_allowance(response, allowance)
+        raise RefusedEarly(response)
+    return allowance
+
+
+def _add_allowance(response: Response, allowance: RequestAllowance) -> None:
+    """Say what the token has left (draft-ietf-httpapi-ratelimit-headers-10)."""
+    remaining = max(0, allowance.remaining)
+    policy = f'"token";q={allowance.limit};w={api_tokens.MINUTE}'
+    response.headers["RateLimit-Policy"] = policy
+    response.headers["RateLimit"] = f'"token";r={remaining};t={allowance.reset}'
+
+
+def _run_once(function: Callable[..., Any], arguments: dict[str, Any]) -> Response:
+    """Run an operation, or repeat the answer that its Idempotency-Key has already."""
+    key = request.headers.get("Idempotency-Key", "")
+    if request.method != "POST" or not key:
+        return _run(function, arguments)
+    if len(key) > KEY_AT_MOST or not key.isascii() or not key.isprintable():
+        raise RefusedEarly(make_problem(400, "The Idempotency-Key is too long, or no plain text."))
+    token_id = current_caller().token_id
+    path = request.full_path
+    request_hash = idempotency.hash_request("POST", path, request.get_data())
+    try:
+        stored = idempotency.begin(environment(), token_id, key, request_hash)
+    except idempotency.StillRunning:
+        raise RefusedEarly(
+            make_problem(409, "The first request with this Idempotency-Key is still running.")
+        ) from None
+    except idempotency.OtherRequest:
+        raise RefusedEarly(
+            make_problem(422, "This Idempotency-Key belongs to another request.")
+        ) from None
+    if stored is not None:
+        response = Response(stored.body, stored.status, stored.headers)
+        response.headers["Idempotency-Replayed"] = "true"
+        return response
+    return _run_and_keep(function, arguments, token_id, key)
+
+
+def _run_and_keep(
+    function: Callable[..., Any], arguments: dict[str, Any], token_id: int, key: str
+) -> Response:
+    try:
+        try:
+            response = _run(function, arguments)
+        except RefusedEarly as answered:
+            response = answered.response
+        except NewsletterError as error:
+            response = explain_error(error)
+    except BaseException:
+        idempotency.abandon(token_id, key)
+        raise
+    if response.status_code >= 500:
+        idempotency.abandon(token_id, key)
+        return response
+    headers = {name: response.headers[name] for name in REPEATED if name in response.headers}
+    answer = idempotency.StoredAnswer(
+        response.status_code, headers, response.get_data(as_text=True)
+    )
+    idempotency.finish(token_id, key, answer)
+    return response
+
+
+def _run(function: Callable[..., Any], arguments: dict[str, Any]) -> Response:
+    try:
+        response = function(**arguments)
+    except HTTPException as error:
+        raise RefusedEarly(make_problem(error.code or 400)) from None
+    assert isinstance(response, Response)
+    return response
+
+
+def _require_json() -> None:
+    """Refuse a body that is no JSON object; SpecTree would take it for an empty one."""
+    if request.mimetype != "application/json":
+        raise RefusedEarly(make_problem(415, "Send JSON: Content-Type: application/json."))
+    try:
+        body = json.loads(request.get_data())
+    except (ValueError, RecursionError):
+        raise RefusedEarly(make_problem(400, "The body is no JSON.")) from None
+    if not isinstance(body, dict):
+        raise RefusedEarly(make_problem(400, "The body is no JSON object."))

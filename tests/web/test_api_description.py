@@ -1,0 +1,123 @@
+"""The API's OpenAPI document says what it does: schemathesis asks it everything it can think of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    missing_required_header,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from newsletter.app import create_app
+from newsletter.db.session import transaction
+from newsletter.models import Subscriber, Subscription
+from newsletter.services import api_tokens
+from newsletter.services.runtime import Environment
+from newsletter.services.signup import forms
+from newsletter.settings import Settings
+from newsletter.vocabulary import TokenScope
+from newsletter.web.api.description import describe_interface
+from tests.conftest import SECRET
+from tests.people import add_entry, add_feed, add_list, add_reader
+from tests.web.test_api import Program, add_letter
+
+pytestmark = pytest.mark.any_database
+CHECKS = (
+    not_a_server_error,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+    negative_data_rejection,
+    missing_required_header,
+)
+
+
+def describe() -> dict[str, Any]:
+    settings = Settings.model_validate({"secret_key": SECRET, "database_url": "sqlite://"})
+    app = create_app(settings)
+    with app.test_request_context("/"):
+        return describe_interface()
+
+
+DOCUMENT = describe()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+OPERATIONS = [
+    (method.upper(), path)
+    for path, methods in sorted(DOCUMENT["paths"].items())
+    for method in sorted(methods)
+]
+
+
+@pytest.fixture
+def world(app: Flask, env: Environment, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A list called blog whose first of everything has the number 1; return a token for it."""
+    monkeypatch.setattr(api_tokens, "REQUESTS_PER_MINUTE", 10**9)
+    monkeypatch.setattr(api_tokens, "FAILURES_PER_MINUTE", 10**9)
+    with transaction() as session:
+        mailing_list = add_list(session, "blog")
+        feed = add_feed(session, mailing_list)
+        add_entry(session, feed, "First")
+        add_entry(session, feed, "Second", fate="held")
+        for name in "ab":
+            add_reader(session, mailing_list, f"{name}@example.com")
+        assert session.get(Subscriber, 1)
+        assert session.get(Subscription, 1)
+    forms.add_field("blog", "town", "text", "Town")
+    token = api_tokens.add_token(env, "tests", TokenScope.SEND)
+    add_letter(Program(app, token))
+    return token
+
+
+@pytest.mark.parametrize("kind", ["positive", "negative"])
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_an_operation_is_as_described(
+    app: Flask, world: str, method: str, path: str, kind: str
+) -> None:
+    operation = SCHEMA[path][method]
+
+    @given(case=operation.as_strategy(generation_mode=GenerationMode(kind)))
+    @settings(
+        max_examples=15,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    def ask(case: Case) -> None:
+        if kind == "positive":
+            case.path_parameters.update(
+                {name: "blog" if name == "slug" else 1 for name in case.path_parameters}
+            )
+        headers = {"Authorization": f"Bearer {world}"}
+        answer = case.call(app=app, base_url="http://localhost", headers=headers)
+        case.validate_response(answer, checks=CHECKS, headers=headers)
+        assert answer.status_code < 500
+
+    ask()
+
+
+def test_each_operation_is_described_in_words() -> None:
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            assert operation["summary"].endswith("."), (method, path)
+            assert {"401", "403", "404", "422", "429", "503"} <= set(operation["responses"])
+            assert operation["security"] == [{"token": []}]
+    assert DOCUMENT["openapi"] == "3.1.0"
+    names = [
+        operation["operationId"] for m in DOCUMENT["paths"].values() for operation in m.values()
+    ]
+    assert len(names) == len(set(names)) > 30
