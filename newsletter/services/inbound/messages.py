@@ -133,6 +133,8 @@ def _find_unsubscribe_handle(env: Environment, report: Report, evidence: ReportE
 
 def _choose(env: Environment, report: Report, evidence: ReportEvidence) -> list[BounceResult]:
     """Choose the results to record: of a proved report only the one about our message."""
+    if len(report.results) == 1 and report.results[0].bounce_class not in _NO_REPORTS:
+        return report.results  # proved or not, there is nothing to choose
     with reading() as session:
         owner = find_owner(env, session, evidence, "")
         if owner.proof.valid:
