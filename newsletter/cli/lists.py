@@ -44,6 +44,10 @@ _SETTINGS = (
     ("show", "How much of a post: excerpt, full, or auto (one post whole, several as excerpts)."),
     ("order", "Of the entries in a digest: newest or oldest first."),
     ("sections", "Headings in digests: none, feed or topic; `digest sections` sets their order."),
+    (
+        "indexed",
+        "What search engines may list of the archive: letters, or all (digests, too).",
+    ),
     ("language", "Such as en or de."),
     ("color", "The accent colour of mails, such as #2f6f62."),
     ("font", "The font of mails: system, serif, humanist, book or mono."),

@@ -19,9 +19,10 @@ from newsletter.vocabulary import Cadence, CampaignKind, CampaignStatus
 class Campaign(Base):
     """A digest or letter that goes to many subscribers of a list.
 
-    `handle` names it outside (its page in the archive); `seed` draws who gets which of two
-    subjects. `first_id`–`last_id` are its deliveries, frozen in one transaction; `leased_id` is how
-    far workers have taken slices of them.
+    `handle` names it outside, and so does `archive_name` once it has started: the readable last
+    part of its page's address in the archive, like ``2026-11-29-going-slowly``. `seed` draws who
+    gets which of two subjects. `first_id`–`last_id` are its deliveries, frozen in one transaction;
+    `leased_id` is how far workers have taken slices of them.
 
     Of a letter: `source` is its file's text, `file` where that lay, `pictures` its local pictures
     (source → name), `segment` who of the list gets it, `digest` tells one letter's content from
@@ -41,6 +42,7 @@ class Campaign(Base):
     __table_args__ = (
         member_check("kind", CampaignKind),
         member_check("status", CampaignStatus),
+        UniqueConstraint("list_id", "archive_name"),
         {"sqlite_autoincrement": True},
     )
 
@@ -59,6 +61,7 @@ class Campaign(Base):
     subject_b: Mapped[str] = mapped_column(String(500), default="", server_default="")
     share: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     picked: Mapped[str] = mapped_column(String(1), default="", server_default="")
+    archive_name: Mapped[str | None] = mapped_column(String(80))
     seed: Mapped[str] = mapped_column(String(32))
     repeats: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     recipients: Mapped[int] = mapped_column(Integer, default=0)

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from newsletter.db.column_types import ClosedSet, member_check
@@ -22,6 +31,7 @@ class MailingList(Base):
     `schedule_since`: moments before it are not caught up on.
 
     A scheduled digest waits for `digest_min_entries`, `digest_max_wait` days at most.
+    `digest_indexed`: search engines may list archive pages of digests with several posts, too.
     `section_order` holds the ids of the feeds or topics (`digest_sections`) that come first.
 
     `flood_told_at`: when the author was told that confirmations wait because of a flood of
@@ -63,6 +73,7 @@ class MailingList(Base):
     digest_max_wait: Mapped[int] = mapped_column(Integer, default=14, server_default="14")
     digest_show: Mapped[str] = mapped_column(String(10), default="auto", server_default="auto")
     digest_order: Mapped[str] = mapped_column(String(10), default="newest", server_default="newest")
+    digest_indexed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     digest_sections: Mapped[str] = mapped_column(String(10), default="none", server_default="none")
     section_order: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
     consent_text: Mapped[str] = mapped_column(Text, default="")

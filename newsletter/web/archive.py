@@ -2,42 +2,85 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, redirect, render_template, request
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+from werkzeug.wrappers import Response as AnyResponse
 
 from newsletter.services.campaigns import archive as archiving
 from newsletter.services.letters import pictures
 from newsletter.services.lists import archived_campaigns
 from newsletter.services.runtime import environment
+from newsletter.services.signup import forms
 from newsletter.web.locale import set_languages
 from newsletter.web.responses import render_page
+from newsletter.web.signup import form_page
 
 blueprint = Blueprint("archive", __name__)
 
-# A mail's own styles stand in its HTML; nothing in it may run, frame or post.
-MAIL_POLICY = (
-    "sandbox allow-popups allow-top-navigation-by-user-activation; default-src 'none'; "
-    "img-src https: http:; style-src 'unsafe-inline'; base-uri 'none'"
-)
 FEED_LENGTH = 20
+SITEMAP_SECONDS = 3600
+"""Seconds that a copy of the sitemap is fresh; searchers read it once a day."""
 
 
 @blueprint.get("/<slug>/archive/")
 def archive(slug: str) -> Response:
-    """List the campaigns of a list."""
-    mailing_list = archived_campaigns.get_archive_owner(slug)
-    set_languages(mailing_list=mailing_list.language)
-    return render_page(
-        "archive.html",
-        list=mailing_list,
-        campaigns=archived_campaigns.list_archived(slug, limit=500),
+    """List the campaigns of a list, or (`q`) those with a text in their subject."""
+    owner = archived_campaigns.get_archive_owner(slug)
+    set_languages(mailing_list=owner.language)
+    search = request.args.get("q", "").strip()[: archived_campaigns.SEARCH_AT_MOST]
+    before = request.args.get("before", "")[:80]
+    listing = archived_campaigns.list_page(slug, before=before, search=search)
+    answer = render_page("archive.html", list=owner, listing=listing, search=search)
+    if search:
+        answer.headers["X-Robots-Tag"] = "noindex"
+    return answer
+
+
+@blueprint.get("/<slug>/archive/<name>")
+def show_campaign(slug: str, name: str) -> AnyResponse:
+    """Show one campaign, with the form at its end; its handle, as mails name it, redirects."""
+    env = environment()
+    handle_path = archiving.find_path(slug, name)
+    if handle_path:
+        return redirect(handle_path, 301)
+    page, html = archiving.get_page(env, slug, name)
+    list_form = forms.get_form(slug)
+    url = env.links.archive(slug, name)
+    answer = form_page(
+        "archived.html",
+        list_form,
+        shown=page,
+        url=url,
+        linked_data=_describe(page, list_form, url),
+        slots={"html": Markup(html)},  # noqa: S704 - cleaned HTML
+        action=f"/{slug}/subscribe",
+        form="page",
     )
+    if not page.indexed:
+        answer.headers["X-Robots-Tag"] = "noindex"
+    return answer
 
 
-@blueprint.get("/<slug>/archive/<handle>")
-def show_campaign(slug: str, handle: str) -> Response:
-    """Show one campaign as it was mailed, without what belongs to a subscriber."""
-    html = archiving.render_page(environment(), slug, handle)
-    return Response(html, mimetype="text/html", headers={"Content-Security-Policy": MAIL_POLICY})
+def _describe(page: archiving.ArchivePage, list_form: forms.Form, url: str) -> Markup:
+    """Return a campaign as JSON-LD (schema.org/BlogPosting)."""
+    author = {"@type": "Person", "name": list_form.from_name}
+    if list_form.look.site_url:
+        author["url"] = list_form.look.site_url
+    data: dict[str, object] = {
+        "@context": "https://schema.org",
+        "@type": "BlogPosting",
+        "headline": page.subject,
+        "description": page.description,
+        "datePublished": page.sent_at.isoformat(),
+        "inLanguage": list_form.language.replace("_", "-"),
+        "mainEntityOfPage": page.canonical,
+        "url": url,
+        "author": author,
+    }
+    if page.picture:
+        data["image"] = page.picture
+    return htmlsafe_json_dumps(data)
 
 
 @blueprint.get("/<slug>/archive/media/<name>")
@@ -62,3 +105,11 @@ def archive_feed(slug: str) -> Response:
     campaigns = archiving.list_newest(env, slug, limit=FEED_LENGTH)
     xml = render_template("archive_feed.xml", list=owner, campaigns=campaigns, links=env.links)
     return Response(xml, mimetype="application/atom+xml")
+
+
+@blueprint.get("/sitemap.xml")
+def sitemap() -> Response:
+    """Name the pages that searchers may list (sitemaps.org, protocol 0.9)."""
+    xml = render_template("sitemap.xml", pages=archiving.list_sitemap(), links=environment().links)
+    headers = {"Cache-Control": f"public, max-age={SITEMAP_SECONDS}"}
+    return Response(xml, mimetype="application/xml", headers=headers)

@@ -11,6 +11,8 @@ from newsletter.services.runtime import Environment, environment
 blueprint = Blueprint("health", __name__)
 
 WORKER_SILENT_AFTER = 300
+_CLOSED = ("api/", "author/", "hooks/", "link", "resources/", "*/challenge", "*/subscribe")
+"""Paths without a token that are of no use to searchers."""
 
 
 @blueprint.get("/healthz")
@@ -43,6 +45,12 @@ def _describe_sending(env: Environment) -> str:
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
-    """Keep search engines from personal pages."""
-    closed = "".join(f"Disallow: /{name}/\n" for name in PATHS)
-    return Response(f"User-agent: *\n{closed}", mimetype="text/plain")
+    """Keep search engines from personal pages and forms (RFC 9309), and name the sitemap."""
+    lines = [
+        "User-agent: *",
+        *(f"Disallow: /{path}/" for path in PATHS),
+        *(f"Disallow: /{path}" for path in _CLOSED),
+        f"Sitemap: {environment().links.to('/sitemap.xml')}",
+        "",
+    ]
+    return Response("\n".join(lines), mimetype="text/plain")

@@ -19,6 +19,7 @@ PUBLIC = frozenset(
         "archive.archive",
         "archive.show_campaign",
         "archive.archive_feed",
+        "archive.sitemap",
     }
 )
 """The endpoints of public pages."""

@@ -64,7 +64,8 @@ PREFLIGHT_FOR = 86_400
 def form_page(template: str, list_form: Form, *, status: int = 200, **context: Any) -> Response:
     """Render a page with a list's form, which may run our own scripts and needs none.
 
-    An empty form is the same for everybody but for its stamp and the page that it is framed in.
+    An empty form is the same for everybody but for its stamp, the page that it is framed in, and
+    `slots`: parts of the page that are too large to keep.
     """
     env = environment()
     set_languages(mailing_list=list_form.language)
@@ -73,7 +74,8 @@ def form_page(template: str, list_form: Form, *, status: int = 200, **context: A
     errors = translate_errors(context.pop("errors", {}))
     stamp = typed.get("stamp") or env.tokens.sign(LinkPurpose.FORM, list_form.slug, env.now)
     context.update(list=list_form, wording=wording, version=named, trap=TRAP)
-    for_visitor = {"stamp": stamp, "page": context.pop("page", "")}
+    slots = context.pop("slots", {})
+    for_visitor = {"stamp": stamp, "page": context.pop("page", ""), **slots}
     if typed or errors:
         first = "" if context.get("framed") else next(iter(errors), "")
         wrong = {name: _wrong(name, first=name == first) for name in errors}

@@ -48,7 +48,7 @@ def test_a_visit_of_the_archive_counts_nothing(
 
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", note)
-        page = client.get(f"/blog/archive/{path.format(sending)}")
+        page = client.get(f"/blog/archive/{path.format(sending)}", follow_redirects=True)
         event.remove(db.engine, "before_cursor_execute", note)
     assert page.status_code == 200
     assert "Slowly of blog" in page.text

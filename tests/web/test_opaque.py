@@ -18,6 +18,7 @@ from newsletter.app import find_template_folder
 from newsletter.db.session import Base, db, transaction
 from newsletter.models import Campaign, Delivery, MailingList, Subscriber, Subscription
 from newsletter.services import notifications, resources
+from newsletter.services.authors import authors, log_in
 from newsletter.services.digests import due as digests
 from newsletter.services.letters import send as letters
 from newsletter.services.letters import series, series_progress
@@ -26,6 +27,7 @@ from newsletter.services.runtime import EXTENSION, Environment
 from newsletter.services.sending import run as sending
 from newsletter.services.subscribers import reconfirmation
 from newsletter.settings import Settings
+from newsletter.vocabulary import AuthorRole
 from tests.fakes import Clock, Sink, body
 from tests.people import add_entry, add_feed, add_list, add_reader
 
@@ -110,6 +112,8 @@ def every_mail(env: Environment, folder: Path, clock: Clock) -> None:
         ),
     )
     reconfirmation.send(env, "blog")
+    authors.add_author(env, "coach@example.com", role=AuthorRole.OWNER)
+    log_in.request_link(env, "coach@example.com", browser="b", ip="192.0.2.1", language="en")
     sending.send_due(env)
 
 

@@ -190,6 +190,7 @@ def _create_mailing_lists() -> None:
         sa.Column("digest_max_wait", sa.Integer(), server_default="14", nullable=False),
         sa.Column("digest_show", sa.String(length=10), server_default="auto", nullable=False),
         sa.Column("digest_order", sa.String(length=10), server_default="newest", nullable=False),
+        sa.Column("digest_indexed", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("digest_sections", sa.String(length=10), server_default="none", nullable=False),
         sa.Column("section_order", sa.JSON(), server_default="[]", nullable=False),
         sa.Column("consent_text", sa.Text(), nullable=False),
@@ -375,6 +376,7 @@ def _create_campaigns() -> None:
         sa.Column("subject_b", sa.String(length=500), server_default="", nullable=False),
         sa.Column("share", sa.Integer(), server_default="0", nullable=False),
         sa.Column("picked", sa.String(length=1), server_default="", nullable=False),
+        sa.Column("archive_name", sa.String(length=80), nullable=True),
         sa.Column("seed", sa.String(length=32), nullable=False),
         sa.Column("repeats", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("recipients", sa.Integer(), nullable=False),
@@ -406,6 +408,9 @@ def _create_campaigns() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_campaigns")),
         sa.UniqueConstraint("handle", name=op.f("uq_campaigns_handle")),
+        sa.UniqueConstraint(
+            "list_id", "archive_name", name=op.f("uq_campaigns_list_id_archive_name")
+        ),
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_campaigns_list_id"), "campaigns", ["list_id"], unique=False)

@@ -1,4 +1,7 @@
-"""Render mailed campaigns for the public archive and its feed, without anything personal."""
+"""Show everybody what was mailed: pages of the archive and entries of its feed.
+
+Nothing of a subscriber is in them.
+"""
 
 from __future__ import annotations
 
@@ -8,57 +11,198 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from newsletter.html.sanitize import clean_html
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import Session
+
+from newsletter.db.session import reading
+from newsletter.errors import NotFound
+from newsletter.html.sanitize import clean_html, find_first_picture
+from newsletter.html.text import shorten_text, to_plain_line
+from newsletter.html.to_text import html_to_text
 from newsletter.mail.slots import fill
+from newsletter.models import Campaign, Edition, Entry, MailingList
+from newsletter.models.campaigns import WEB
 from newsletter.services.lists import archived_campaigns
+from newsletter.services.lists.archived_campaigns import ArchivedCampaign
 from newsletter.services.runtime import Environment
+from newsletter.vocabulary import CampaignKind
 
 BEGIN = "<!-- content -->"
 END = "<!-- /content -->"
-"""Marks that templates/emails/layout.html puts around the content of a mail."""
+"""What templates/emails/layout.html puts around what a mail says."""
+DESCRIPTION_AT_MOST = 160
+"""Characters of a description: what searchers and link previews show of it."""
+SITEMAP_AT_MOST = 5000
+"""Newest campaigns in the sitemap; the protocol's limit is 50,000 addresses a file."""
 
 
 @dataclass(frozen=True, slots=True)
-class ArchivePage:
+class ArchivedContent:
     """A campaign as the archive's feed carries it: `html` without the frame of the mail."""
 
     handle: str
+    name: str
     subject: str
     sent_at: datetime
     html: str
 
 
-def render_page(env: Environment, slug: str, handle: str) -> str:
-    """Render a campaign as it was mailed, but with nothing personal, as a whole page.
+@dataclass(frozen=True, slots=True)
+class ArchivePage:
+    """A campaign as its page in the archive shows it, and as it describes itself to searchers.
 
-    Raises `NotFound`, also for a campaign to a segment, because it was not for everybody.
+    `canonical` is the address that searchers are to list: the post's own where the campaign is one
+    post. `picture` is its lead picture, else the list's logo, else empty. `indexed`: searchers may
+    list it.
     """
-    return fill(archived_campaigns.get_archived_html(slug, handle), _make_public_links(env, slug))
+
+    subject: str
+    sent_at: datetime
+    description: str
+    picture: str
+    canonical: str
+    indexed: bool
+    previous: ArchivedCampaign | None
+    next: ArchivedCampaign | None
 
 
-def list_newest(env: Environment, slug: str, *, limit: int = 20) -> list[ArchivePage]:
+@dataclass(frozen=True, slots=True)
+class SitemapEntry:
+    """A public page that searchers may list: its path, and when it was made, if that is known."""
+
+    path: str
+    made_at: datetime | None
+
+
+def find_path(slug: str, handle: str) -> str:
+    """Return the path of the page of the campaign known outside by `handle`, or an empty text."""
+    query = (
+        _select_public(slug)
+        .with_only_columns(Campaign.archive_name)
+        .where(Campaign.handle == handle)
+    )
+    with reading() as session:
+        name = session.scalar(query)
+    return f"/{slug}/archive/{name}" if name else ""
+
+
+def get_page(env: Environment, slug: str, name: str) -> tuple[ArchivePage, str]:
+    """Return the page of the campaign with this name, and its content as HTML.
+
+    Raises `NotFound`, for what went to a segment, too: it was not for everybody.
+    """
+    with reading() as session:
+        campaign = _get_public(session, slug, Campaign.archive_name == name)
+        mailing_list = campaign.mailing_list
+        links = _list_links(session, campaign)
+        neighbours = archived_campaigns.find_neighbours(session, campaign)
+        listed = ArchivedCampaign(
+            campaign.handle, name, campaign.subject, campaign.started_at or campaign.created_at
+        )
+        preheader = campaign.preheader
+        logo = mailing_list.logo_url
+        several = campaign.kind is CampaignKind.DIGEST and len(links) > 1
+        indexed = not campaign.repeats and (not several or mailing_list.digest_indexed)
+    content = _load_content(env, slug, listed)
+    url = env.links.archive(slug, name)
+    page = ArchivePage(
+        listed.subject,
+        listed.sent_at,
+        _describe(preheader, content.html),
+        find_first_picture(content.html, base_url=url)[0] or logo,
+        links[0] if len(links) == 1 and links[0] else url,
+        indexed,
+        neighbours.previous,
+        neighbours.next,
+    )
+    return page, content.html
+
+
+def list_newest(env: Environment, slug: str, *, limit: int = 20) -> list[ArchivedContent]:
     """Return the last campaigns of a list, newest first.
 
     Raises `NotFound`.
     """
-    pages = []
-    for campaign in archived_campaigns.list_archived(slug, limit=limit):
-        html = _extract_content(render_page(env, slug, campaign.handle), env.links.to("/"))
-        pages.append(ArchivePage(campaign.handle, campaign.subject, campaign.sent_at, html))
-    return pages
+    listed = archived_campaigns.list_archived(slug, limit=limit)
+    return [_load_content(env, slug, campaign) for campaign in listed]
+
+
+def list_sitemap() -> list[SitemapEntry]:
+    """Return the public pages that searchers may list: lists, their archives, and campaigns."""
+    with reading() as session:
+        slugs = session.scalars(select(MailingList.slug).order_by(MailingList.id)).all()
+        rows = session.execute(
+            select(MailingList.slug, Campaign.archive_name, Campaign.started_at)
+            .join(MailingList, MailingList.id == Campaign.list_id)
+            .where(
+                *archived_campaigns.LISTED,
+                (Campaign.kind == CampaignKind.LETTER) | MailingList.digest_indexed,
+            )
+            .order_by(Campaign.id.desc())
+            .limit(SITEMAP_AT_MOST)
+        ).all()
+    lists = [
+        SitemapEntry(path, None) for slug in slugs for path in (f"/{slug}/", f"/{slug}/archive/")
+    ]
+    pages = [SitemapEntry(f"/{slug}/archive/{name}", sent_at) for slug, name, sent_at in rows]
+    return [SitemapEntry("/", None), *lists, *pages]
+
+
+def render_mail(env: Environment, slug: str, handle: str) -> str:
+    """Return a campaign as it was mailed, but for its subscriber: a whole page.
+
+    Raises `NotFound`, for what went to a segment, too: it was not for everybody.
+    """
+    return fill(
+        archived_campaigns.get_archived_html(slug, handle), _make_impersonal_values(env, slug)
+    )
+
+
+def _select_public(slug: str) -> Select[Campaign]:
+    return (
+        select(Campaign)
+        .join(MailingList)
+        .where(MailingList.slug == slug, *archived_campaigns.PUBLIC)
+    )
+
+
+def _get_public(session: Session, slug: str, condition: ColumnElement[bool]) -> Campaign:
+    campaign = session.scalar(_select_public(slug).where(condition))
+    if campaign is None:
+        raise NotFound("there is no such campaign in the archive")
+    return campaign
+
+
+def _list_links(session: Session, campaign: Campaign) -> list[str]:
+    """Return the addresses of the posts that a digest carried; a letter has none."""
+    numbers = session.scalar(
+        select(Edition.entries).where(Edition.campaign_id == campaign.id, Edition.cursor == WEB)
+    )
+    links = session.scalars(select(Entry.link).where(Entry.id.in_(numbers or ())))
+    return [link if link.startswith(("https://", "http://")) else "" for link in links]
+
+
+def _load_content(env: Environment, slug: str, listed: ArchivedCampaign) -> ArchivedContent:
+    html = _extract_content(render_mail(env, slug, listed.handle), env.links.to("/"))
+    return ArchivedContent(listed.handle, listed.name, listed.subject, listed.sent_at, html)
+
+
+def _describe(preheader: str, html: str) -> str:
+    text = preheader or html_to_text(html, links=False)
+    return shorten_text(to_plain_line(text, limit=1000), DESCRIPTION_AT_MOST)
 
 
 @lru_cache(maxsize=64)
 def _extract_content(html: str, base_url: str) -> str:
-    """Return the content of a mail without its frame and styles.
+    """Return what a mail says, without its frame and styles.
 
-    Cached, because mailed content never changes and anybody may ask for it.
+    Cached: what was mailed never changes, and anybody may ask.
     """
     return clean_html(html.partition(BEGIN)[2].partition(END)[0] or html, base_url=base_url)
 
 
-def _make_public_links(env: Environment, slug: str) -> Mapping[str, str]:
-    """Return values of slots for a page without subscriber: links for everybody, else nothing."""
+def _make_impersonal_values(env: Environment, slug: str) -> Mapping[str, str]:
+    """Return what fills the slots where there is no subscriber: links for everybody."""
     anybody = env.links.to("/link")
     links = {
         "preferences_url": anybody,

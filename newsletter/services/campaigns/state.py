@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from newsletter.errors import Refused
 from newsletter.models import Campaign
 from newsletter.services.campaigns import totals
+from newsletter.services.campaigns.archive_names import choose_archive_name
 from newsletter.services.events import NewEvent, record_event
 from newsletter.vocabulary import Actor, CampaignKind, CampaignStatus, EventKind
 
@@ -76,6 +77,8 @@ def start(session: Session, campaign: Campaign, now: datetime, actor: Actor) -> 
     """
     _move(campaign, {CampaignStatus.DRAFT, CampaignStatus.SCHEDULED}, CampaignStatus.SENDING)
     campaign.started_at = now
+    if not campaign.segment and campaign.kind is not CampaignKind.PERMISSION:
+        campaign.archive_name = choose_archive_name(session, campaign, now)
     _record(session, campaign, EventKind.CAMPAIGN_STARTED, actor, now)
 
 

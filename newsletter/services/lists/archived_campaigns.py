@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Integer, bindparam, select
+from sqlalchemy import Integer, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from newsletter.db.session import reading
@@ -13,20 +15,24 @@ from newsletter.errors import NotFound
 from newsletter.models import Campaign, Edition, MailingList
 from newsletter.services.list_look import ListLook, look_of
 from newsletter.services.lookup import get_list
-from newsletter.vocabulary import CampaignKind, CampaignStatus
+from newsletter.vocabulary import CampaignStatus
 
-_PUBLIC = (
-    MailingList.slug == bindparam("slug"),
-    Campaign.started_at.is_not(None),
+PAGE_LENGTH = 50
+"""Campaigns on one page of the archive: a year of weekly mail."""
+SEARCH_AT_MOST = 100
+"""Characters of a search; no subject is found by more."""
+
+PUBLIC = (
+    # Only what went to the whole list, and is no request to confirm again, has a name.
+    Campaign.archive_name.is_not(None),
     Campaign.status.in_((CampaignStatus.SENT, CampaignStatus.SENDING)),
-    # A letter to a segment is not public.
-    Campaign.segment == "",
-    Campaign.kind != CampaignKind.PERMISSION,
 )
+LISTED = (*PUBLIC, Campaign.repeats.is_(False))
+_COLUMNS = (Campaign.handle, Campaign.archive_name, Campaign.subject, Campaign.started_at)
 _QUERY = (
-    select(Campaign.handle, Campaign.subject, Campaign.started_at)
+    select(*_COLUMNS)
     .join(MailingList)
-    .where(*_PUBLIC, Campaign.repeats.is_(False))
+    .where(MailingList.slug == bindparam("slug"), *LISTED)
     .order_by(Campaign.id.desc())
     .limit(bindparam("limit", type_=Integer))
 )
@@ -46,11 +52,32 @@ class ArchiveOwner:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedCampaign:
-    """A campaign as the archive names it, by its handle."""
+    """A campaign as the archive names it: `name` is the last part of its page's address."""
 
     handle: str
+    name: str
     subject: str
     sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveListing:
+    """A page of the archive, newest first; `older` is where the next page begins, if there is one.
+
+    `complete`: it holds the whole archive.
+    """
+
+    campaigns: tuple[ArchivedCampaign, ...]
+    older: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The campaigns sent before and after one, where there are any."""
+
+    previous: ArchivedCampaign | None
+    next: ArchivedCampaign | None
 
 
 def list_archived(slug: str, *, limit: int = 20) -> tuple[ArchivedCampaign, ...]:
@@ -62,10 +89,31 @@ def list_archived(slug: str, *, limit: int = 20) -> tuple[ArchivedCampaign, ...]
 def find_archived(session: Session, slug: str, *, limit: int) -> tuple[ArchivedCampaign, ...]:
     """Return what was mailed to a list, newest first, within a transaction."""
     rows = session.connection().execute(_QUERY, {"slug": slug, "limit": limit})
-    return tuple(
-        ArchivedCampaign(handle, subject, sent_at)
-        for handle, subject, sent_at in rows
-        if sent_at is not None
+    return tuple(_read(rows))
+
+
+def list_page(
+    slug: str, *, before: str = "", search: str = "", limit: int = PAGE_LENGTH
+) -> ArchiveListing:
+    """Return a page of the archive: what was sent `before` the campaign of that name.
+
+    `search`: only subjects that contain it. Raises `NotFound` for the list; a name that there is
+    not begins at the newest.
+    """
+    with reading() as session:
+        list_id = get_list(session, slug).id
+        query = _select_public(list_id).order_by(Campaign.id.desc()).limit(limit + 1)
+        if start := _find_id(session, list_id, before) if before else None:
+            query = query.where(Campaign.id < start)
+        if search:
+            query = query.where(
+                Campaign.subject.icontains(search[:SEARCH_AT_MOST], autoescape=True)
+            )
+        rows = _read(session.execute(query))
+    page = tuple(rows[:limit])
+    more = len(rows) > limit
+    return ArchiveListing(
+        page, page[-1].name if more else "", not more and not start and not search
     )
 
 
@@ -88,12 +136,37 @@ def get_archived_html(slug: str, handle: str) -> str:
         select(Edition.html)
         .join(Campaign, Campaign.id == Edition.campaign_id)
         .join(MailingList)
-        .where(*_PUBLIC, Campaign.handle == bindparam("handle"))
+        .where(MailingList.slug == slug, Campaign.handle == handle, *PUBLIC)
         .order_by(Edition.cursor, Edition.language)
         .limit(1)
     )
     with reading() as session:
-        html: str | None = session.scalar(query, {"slug": slug, "handle": handle})
+        html = session.scalar(query)
     if html is None:
-        raise NotFound("no such campaign")
+        raise NotFound("the archive has no such campaign")
     return html
+
+
+def find_neighbours(session: Session, campaign: Campaign) -> Neighbours:
+    """Return the campaigns in the archive before and after `campaign`."""
+    query = _select_public(campaign.list_id).limit(1)
+    earlier = query.where(Campaign.id < campaign.id).order_by(Campaign.id.desc())
+    later = query.where(Campaign.id > campaign.id).order_by(Campaign.id)
+    return Neighbours(
+        next(iter(_read(session.execute(earlier))), None),
+        next(iter(_read(session.execute(later))), None),
+    )
+
+
+def _read(rows: Iterable[Any]) -> list[ArchivedCampaign]:
+    return [ArchivedCampaign(*row) for row in rows]
+
+
+def _select_public(list_id: int) -> Select[str, str | None, str, datetime | None]:
+    return select(*_COLUMNS).where(Campaign.list_id == list_id, *LISTED)
+
+
+def _find_id(session: Session, list_id: int, name: str) -> int | None:
+    query = select(Campaign.id).where(Campaign.list_id == list_id, Campaign.archive_name == name)
+    campaign_id: int | None = session.scalar(query)
+    return campaign_id

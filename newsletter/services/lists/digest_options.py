@@ -11,6 +11,8 @@ SHOW = ("auto", "excerpt", "full")
 """The forms of entries in a digest: `auto` shows one post whole, several as excerpts."""
 ORDER = ("newest", "oldest")
 """The entry that a digest begins with."""
+INDEXED = ("letters", "all")
+"""What search engines may list: letters and single posts, or digests of several posts, too."""
 SECTIONS = ("none", "feed", "topic")
 """The headings that entries are put under."""
 ENTRIES_AT_MOST = 20
@@ -37,6 +39,8 @@ def parse_option(name: str, text: str) -> dict[str, object]:
             return {"digest_order": _parse_choice(text, ORDER)}
         case "sections":
             return {"digest_sections": _parse_choice(text, SECTIONS), "section_order": []}
+        case "indexed":
+            return {"digest_indexed": _parse_choice(text, INDEXED) == "all"}
         case "font":
             return {"theme_font": _parse_choice(text, (*FONTS, ""))}
         case "radius":

@@ -54,6 +54,7 @@ class ListSettings:
     show: str
     order: str
     sections: str
+    indexed: str
     color: str
     font: str
     radius: int
@@ -100,8 +101,9 @@ def edit(env: Environment, slug: str, values: Mapping[str, object]) -> ListSetti
     """Change settings of a list.
 
     These are: title, description, site_url, from, reply_to, address, language, timezone, cadence,
-    cadences, hour, day, monthday, grace, min_entries, max_wait, show, order, sections, color, font,
-    radius, logo, consent. After a change of its schedule a list catches up on nothing in the past.
+    cadences, hour, day, monthday, grace, min_entries, max_wait, show, order, sections, indexed,
+    color, font, radius, logo, consent. After a change of its schedule a list catches up on nothing
+    in the past.
     Raises `InvalidInput`, `NotFound`.
     """
     columns = parse_settings(values)
@@ -186,6 +188,7 @@ def _describe(session: Session, row: MailingList) -> ListSettings:
         show=row.digest_show,
         order=row.digest_order,
         sections=row.digest_sections,
+        indexed="all" if row.digest_indexed else "letters",
         font=row.theme_font or "system",
         radius=row.theme_radius,
     )

@@ -51,10 +51,10 @@ def watch(env: Environment) -> list[Check]:
     troubles = [*list_troubles(env), *check_certificate(env)]
     troubles = [check for check in troubles if check.verdict in ("warn", "bad")]
     with transaction() as session:
-        told = set(session.scalars(select(Counter.name).where(Counter.name.startswith(TOLD))))
+        announced = set(session.scalars(select(Counter.name).where(Counter.name.startswith(TOLD))))
         current = {f"{TOLD}{check.id}" for check in troubles}
-        session.execute(delete(Counter).where(Counter.name.in_(told - current)))
-        fresh = [check for check in troubles if f"{TOLD}{check.id}" not in told]
+        session.execute(delete(Counter).where(Counter.name.in_(announced - current)))
+        fresh = [check for check in troubles if f"{TOLD}{check.id}" not in announced]
         for check in fresh:
             session.add(Counter(name=f"{TOLD}{check.id}", starts_at=0, count=1))
         if fresh:

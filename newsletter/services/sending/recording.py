@@ -109,7 +109,8 @@ class Recording:
             return
         groups = []
         for line in lines:
-            line.recording, line.updates = line.updates, []
+            line.recording = line.updates
+            line.updates = []
             groups.append(outbox.Group(line.batch, line.horizon(self.ahead), line.recording))
         self._under_way = list(zip(lines, groups, strict=True))
         self._covers = self._noted

@@ -35,6 +35,7 @@ def _is_one_slip(typed: str, meant: str) -> bool:
     start = 0
     while start < min(len(typed), len(meant)) and typed[start] == meant[start]:
         start += 1
-    left, right = typed[start:], meant[start:]
+    left = typed[start:]
+    right = meant[start:]
     swapped = left[:2] == right[:2][::-1] and left[2:] == right[2:]
     return left[1:] == right[1:] or left[1:] == right or left == right[1:] or swapped

@@ -280,7 +280,7 @@ def test_the_archive_lists_each_post_once(
         "One",
     ], "the weekly one repeats"
     gathered = max(row.id for row in campaigns.list_campaigns())
-    assert "One" in archive.render_page(env, "blog", campaign_handle(gathered)), (
+    assert "One" in archive.render_mail(env, "blog", campaign_handle(gathered)), (
         "its mails lead to its page"
     )
     intros.write_intro(env, None, "Back from the sea", "weekly")
@@ -423,10 +423,13 @@ def test_the_archive_shows_all_and_nothing_of_a_reader(
         assert entry.fate == "sent"
         db.session.rollback()
     client = app.test_client()
-    page = client.get(f"/blog/archive/{campaign}").get_data(as_text=True)
+    page = client.get(f"/blog/archive/{campaign}", follow_redirects=True).get_data(as_text=True)
     feed = client.get("/blog/archive/feed.xml").data
     [found] = parse_feed(feed, url="https://news.example.com/blog/archive/feed.xml").entries
-    assert (found.title, found.link) == ("One", f"https://news.example.com/blog/archive/{campaign}")
+    assert (found.title, found.link) == (
+        "One",
+        "https://news.example.com/blog/archive/2026-11-24-one",
+    )
     assert f"/blog/archive/{campaign}" in body(sink.messages[0], "html")
     for shown in (page, found.content_html):
         assert "All about One." in shown

@@ -117,7 +117,7 @@ def test_a_single_post_and_its_archive(env: Environment, blog: int, sink: Sink) 
     found = mails(sink)
     assert {str(message["Subject"]) for message in found.values()} == {"Eins"}
     assert "Read it on the blog" in body(found["en"], "html") and "min read" in body(found["en"])
-    page = archive.render_page(env, "blog", campaign_handle(campaigns.list_campaigns()[0].id))
+    page = archive.render_mail(env, "blog", campaign_handle(campaigns.list_campaigns()[0].id))
     assert '<html lang="de"' in page and "abonnieren" in page
     assert campaigns.list_campaigns()[0].subject == "Eins"
 
@@ -215,7 +215,7 @@ def test_a_letters_frame_speaks_each_readers_language(
     assert "[Bild: Ein Baum]" in body(mails(sink)["de"]) and "[Picture: Ein Baum]" in body(
         mails(sink)["en"]
     )
-    assert '<html lang="de"' in archive.render_page(env, "blog", campaign_handle(campaign_id))
+    assert '<html lang="de"' in archive.render_mail(env, "blog", campaign_handle(campaign_id))
 
 
 def test_two_subjects_and_six_languages(env: Environment, blog: int, sink: Sink) -> None:

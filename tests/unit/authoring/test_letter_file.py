@@ -12,7 +12,7 @@ import pytest
 from newsletter.authoring.front_matter import decode_text
 from newsletter.authoring.letter_file import Letter, parse_letter, replace_lines
 from newsletter.errors import NewsletterError
-from newsletter.services.letters.drafts import read_letter
+from newsletter.services.letters.letter_files import read_letter
 
 TEXT = "---\nsubject: Über Pausen\npreheader: x\n---\n\nHello.\n"
 
