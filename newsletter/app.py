@@ -125,6 +125,7 @@ def _import_page_modules() -> tuple[ModuleType, ...]:
         home,
         hooks,
         metrics,
+        ping,
         proxies,
         request_body,
         request_ids,
@@ -154,6 +155,7 @@ def _import_page_modules() -> tuple[ModuleType, ...]:
         archive,
         resources,
         hooks,
+        ping,
     )
 
 

@@ -107,9 +107,11 @@ RESERVED_SLUGS = frozenset(
         "hooks",
         "link",
         "metrics",
+        "ping",
         "robots.txt",
         "static",
         "subscribe",
+        "websub",
         *(purpose.value for purpose in LinkPurpose),
         *PATHS,
     }

@@ -262,14 +262,18 @@ def _store_answer(
     env: Environment, due: DueFeed, answer: FeedReading | NewsletterError
 ) -> PollResult:
     with transaction() as session:
-        feed = session.get(Feed, due.id)
+        feed = session.get(Feed, due.id, with_for_update=True)
         if feed is None:
             return PollResult(due.id, due.url, error="removed meanwhile")
+        due_at = feed.next_poll_at
         if isinstance(answer, NewsletterError):
             return _record_failure(env, session, feed, answer)
         if not (due.etag or due.last_modified or due.body_digest):
             feed.unconditional_at = env.now
-        return store.store_reading(env, session, feed, answer)
+        result = store.store_reading(env, session, feed, answer)
+        if due.claimed_until is not None and due_at <= env.now < due.claimed_until:
+            feed.next_poll_at = due_at  # a ping came while it was read
+        return result
 
 
 def _record_failure(
