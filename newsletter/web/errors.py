@@ -50,7 +50,7 @@ def link_error(error: LinkError) -> Response:
         )
         token = (request.view_args or {}).get("token", "")
         renewable = error.purpose in {purpose for purpose in LinkPurpose if purpose.renewable}
-        anew = {"token": token, "purpose": error.purpose} if renewable else {}
+        anew = {"link_token": token, "purpose": error.purpose} if renewable else {}
         return render_message(410, gettext("This link has expired"), text, ask_link=True, **anew)
     text = gettext(
         "Perhaps it was cut in two by a line break. Try to copy all of it, or have a new one sent."
